@@ -1,0 +1,1 @@
+"""From pixels to evidence: no Streamlit, no drawing, nothing but values out."""

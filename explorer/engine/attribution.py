@@ -1,0 +1,154 @@
+"""Which cells of which feature maps speak for a class: heat maps and the channel evidence behind them.
+
+Everything is raw and signed, at the layer's own resolution. ReLU, normalising and upsampling are drawing.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.tracing import Floats, check_images, check_logits, tapped, to_numpy
+
+Score = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """One attribution: float32 (h, w), raw and signed (positive speaks for `target`), at the layer's resolution.
+
+    With `against`, what is explained is logit `target` minus logit `against`.
+    """
+
+    method: str
+    layer: str
+    target: int
+    values: Floats
+    against: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelEvidence:
+    """What each feature map gives to Grad-CAM: weights (C,), signed, and maps (C, h, w), both float32.
+
+    A weight is the spatial mean of the logit's gradient on that map; (weights · maps).sum(0) is the heat map.
+    """
+
+    layer: str
+    target: int
+    weights: Floats
+    maps: Floats
+    against: int | None = None
+
+    @property
+    def contributions(self) -> Floats:
+        """Each channel's share (C,) of the heat map's mean: weight times the map's mean. Signed."""
+        return self.weights * self.maps.mean((1, 2))
+
+    @property
+    def values(self) -> Floats:
+        """The heat map (h, w) the channels add up to."""
+        return np.asarray(np.einsum("c,chw->hw", self.weights, self.maps), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Ablation:
+    """The logits float32 (K,) as they are, and with one channel of a layer at zero or at its spatial mean.
+
+    For `ablations`, `zeroed` and `averaged` are (C, K): row c has channel c switched off.
+    """
+
+    layer: str
+    channels: tuple[int, ...]
+    logits: Floats
+    zeroed: Floats
+    averaged: Floats
+
+
+def grad_cam(score: Score, point: nn.Module, x: Tensor) -> Tensor:
+    """Grad-CAM by Captum, (h, w): maps weighted by the spatial mean of their gradient, arXiv:1610.02391."""
+    from captum.attr import LayerGradCam  # imports matplotlib: only when it is used
+
+    heat: Tensor = LayerGradCam(score, point).attribute(x, relu_attributions=False)
+    return heat[0, 0]
+
+
+METHODS: dict[str, Callable[[Score, nn.Module, Tensor], Tensor]] = {
+    "grad_cam": grad_cam,
+}
+
+
+def attribute(
+    net: nn.Module,
+    x: Tensor,
+    method: str = "grad_cam",
+    *,
+    layer: str,
+    target: int,
+    against: int | None = None,
+) -> Heatmap:
+    """The Heatmap of one input x, float (1, 3, h, w), by a method of METHODS.
+
+    Raises ValueError for an unknown method, layer or class and for another shape of x.
+    """
+    check_images(x, one=True)
+    if method not in METHODS:
+        raise ValueError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
+    view, points = tapped(net, [layer])
+    with torch.inference_mode(False), torch.enable_grad():
+        heat = METHODS[method](partial(_score, view, target, against), points[layer], x.detach().clone())
+    return Heatmap(method, layer, target, to_numpy(heat), against)
+
+
+def channel_evidence(
+    net: nn.Module, x: Tensor, layer: str, target: int, against: int | None = None
+) -> ChannelEvidence:
+    """The ChannelEvidence behind Grad-CAM for one input x, float (1, 3, h, w); errors as `attribute`."""
+    return evidence_many(net, x, [layer], target, against)[layer]
+
+
+def evidence_many(
+    net: nn.Module, x: Tensor, layers: Iterable[str], target: int, against: int | None = None
+) -> dict[str, ChannelEvidence]:
+    """`channel_evidence` at many layers for the price of one forward and one backward pass."""
+    found = maps_and_gradients(net, x, layers, target, against)
+    return {
+        layer: ChannelEvidence(layer, target, to_numpy(grads.mean((1, 2))), to_numpy(maps), against)
+        for layer, (maps, grads) in found.items()
+    }
+
+
+def attribute_many(
+    net: nn.Module, x: Tensor, layers: Iterable[str], target: int, against: int | None = None
+) -> dict[str, Heatmap]:
+    """Grad-CAM at many layers for the price of one forward and one backward pass; equals `attribute`."""
+    found = evidence_many(net, x, layers, target, against)
+    return {layer: Heatmap("grad_cam", layer, target, e.values, against) for layer, e in found.items()}
+
+
+def maps_and_gradients(
+    net: nn.Module, x: Tensor, layers: Iterable[str], target: int, against: int | None = None
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Per layer the maps (C, h, w) and the gradient of the score on them, same shape, both detached."""
+    check_images(x, one=True)
+    view, points = tapped(net, layers)
+    kept: dict[str, Tensor] = {}
+    for layer, point in points.items():
+        point.register_forward_hook(lambda _, __, output, layer=layer: kept.__setitem__(layer, output))
+    with torch.inference_mode(False), torch.enable_grad():
+        score = _score(view, target, against, x.detach().clone().requires_grad_())
+        grads = torch.autograd.grad(score.sum(), list(kept.values()), materialize_grads=True)
+    return {layer: (maps[0].detach(), grad[0]) for (layer, maps), grad in zip(kept.items(), grads, strict=True)}
+
+
+def _score(view: nn.Module, target: int, against: int | None, x: Tensor) -> Tensor:
+    """Logit `target`, less logit `against` if there is one, for each row of x."""
+    logits = check_logits(view(x))
+    for chosen in (target, against):
+        if chosen is not None and not 0 <= chosen < logits.shape[1]:
+            raise ValueError(f"Class {chosen} is not one of the {logits.shape[1]} classes: choose 0 to {logits.shape[1] - 1}.")
+    return logits[:, target] if against is None else logits[:, target] - logits[:, against]

@@ -1,0 +1,264 @@
+"""Every feature map of one forward pass, seen without touching the network that is shared.
+
+Hooks sit on modules and Streamlit runs each visitor in a thread of its own, so nothing here ever hooks
+the network it is given. Each call hooks a private view of it: new module objects over the same weights.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+Floats = npt.NDArray[np.float32]
+Visit = Callable[[str, Tensor, Tensor], Tensor | None]
+
+# The stage a layer can be, by the module of torch that its class comes from.
+STAGES = {
+    "torch.nn.modules.conv": "conv",
+    "torch.nn.modules.batchnorm": "norm",
+    "torch.nn.modules.instancenorm": "norm",
+    "torch.nn.modules.normalization": "norm",
+    "torch.nn.modules.activation": "act",
+    "torch.nn.modules.pooling": "pool",
+}
+
+
+@dataclass(frozen=True)
+class LayerInput:
+    """What one layer read: its shape (C, h, w), and whose output that was.
+
+    `source` is the name of the layer whose output arrived unchanged, "" for the image itself, None for
+    anything computed in between (an addition, a concatenation, a functional activation).
+    """
+
+    source: str | None
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One forward pass in eval mode: logits (K,), probabilities (K,), and what every layer made of the image.
+
+    `maps` holds the output of each leaf module that gives feature maps, float32 (C, h, w), in execution
+    order by module path; a second call of one module is recorded as `path#2`. `inputs` has the same keys.
+    """
+
+    logits: Floats
+    probabilities: Floats
+    maps: dict[str, Floats]
+    inputs: dict[str, LayerInput]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The layer names of one conv block; what it does not have is None."""
+
+    conv: str
+    norm: str | None = None
+    act: str | None = None
+    pool: str | None = None
+
+
+def private_view(net: nn.Module) -> nn.Module:
+    """New module objects over the same parameters and buffers, in eval mode, with nothing in place.
+
+    Hook it, switch it, throw it away: `net` keeps its hooks, its mode and its weights. Assigning to a
+    buffer of the view is private too; only writing into its values would reach `net`.
+    """
+    tensors = [
+        value
+        for module in net.modules()
+        for held in (module._parameters, module._buffers, vars(module))
+        for value in held.values()
+        if isinstance(value, Tensor)
+    ]
+    view = copy.deepcopy(net, {id(tensor): tensor for tensor in tensors})
+    for module in view.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
+    return view.eval()
+
+
+def trace(net: nn.Module, x: Tensor) -> Trace:
+    """The Trace of one input x, float (1, 3, h, w).
+
+    Raises ValueError for any other shape, and for a net whose output is not logits (1, K).
+    """
+    check_images(x, one=True)
+    view = private_view(net)
+    maps: dict[str, Tensor] = {}
+    inputs: dict[str, LayerInput] = {}
+    with torch.inference_mode(False), torch.no_grad():
+        x = x.detach().clone()
+        # A tensor written to since it was handed on has another version: it is no longer that output.
+        handed_on = {id(x): ("", x, x._version)}
+
+        def record(name: str, received: Tensor, output: Tensor) -> None:
+            if output.ndim == 4:
+                source, _, version = handed_on.get(id(received), (None, None, None))
+                unchanged = version == received._version
+                inputs[name] = LayerInput(source if unchanged else None, tuple(received.shape[1:]))
+                maps[name] = output.clone()
+                handed_on[id(output)] = (name, output, output._version)
+
+        visit_layers(view, leaf_paths(view), record)
+        logits = check_logits(view(x))[0]
+    return Trace(
+        to_numpy(logits),
+        to_numpy(logits.softmax(0)),
+        {name: to_numpy(kept[0]) for name, kept in maps.items()},
+        inputs,
+    )
+
+
+def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:
+    """The conv blocks of any CNN in execution order, found from what ran and what it read.
+
+    A norm, activation or pooling joins the block whose output it read. After an operation that is no
+    module (a skip's addition) it joins the unfinished block of its shape that lies nearest in the
+    module tree. Layers of another kind are left out.
+    """
+    found: list[dict[str, str]] = []
+    owner: dict[str, dict[str, str]] = {}
+    for name in seen.maps:
+        stage = stage_of(layer_module(net, name))
+        if stage == "conv":
+            found.append({"conv": name})
+            owner[name] = found[-1]
+            continue
+        source = seen.inputs[name].source
+        block = owner.get(source) if source is not None else _nearest_open(name, found, seen)
+        if block is not None and (stage is None or stage not in block):
+            owner[name] = block
+            block.update({stage: name} if stage else {})
+    return tuple(Block(**block) for block in found)
+
+
+def stages(block: Block, seen: Trace) -> dict[str, str]:
+    """The stages the block has, {"conv" | "norm" | "act" | "pool": layer name}, in execution order."""
+    named = {stage: getattr(block, stage) for stage in ("conv", "norm", "act", "pool")}
+    order = list(seen.maps)
+    return dict(sorted(((s, n) for s, n in named.items() if n), key=lambda item: order.index(item[1])))
+
+
+def tapped(net: nn.Module, layers: Iterable[str]) -> tuple[nn.Module, dict[str, nn.Module]]:
+    """A private view in which each named layer's output passes through an Identity of its own.
+
+    Hook the Identity, or give it to Captum as the layer: it runs once a forward, also for `relu#2`,
+    which a hook on `relu` could not tell from `relu`. Raises ValueError for a layer that is not there
+    or, when the view runs, for one that does not run or gives no feature maps (N, C, h, w).
+    """
+    view = private_view(net)
+    points: dict[str, nn.Module] = {layer: nn.Identity() for layer in layers}
+    reached: set[str] = set()
+
+    def pass_through(name: str, _: Tensor, output: Tensor) -> Tensor | None:
+        if name not in points:
+            return None
+        if output.ndim != 4:
+            raise ValueError(f"Layer {name!r} gives {tuple(output.shape)}, no feature maps: choose another layer.")
+        reached.add(name)
+        # The clone keeps what was recorded safe from whatever the net later does in place.
+        passed: Tensor = points[name](output)
+        return passed.clone()
+
+    def check_reached(*_: object) -> None:
+        if missed := set(points) - reached:
+            raise ValueError(f"Layer {min(missed)!r} did not run on this input: choose another layer.")
+
+    visit_layers(view, {layer_path(view, layer) for layer in points}, pass_through)
+    view.register_forward_hook(check_reached)
+    return view, points
+
+
+def visit_layers(view: nn.Module, paths: Iterable[str], visit: Visit) -> None:
+    """Hooks a private view: `visit(name, input, output)` after every call of these modules that gives a tensor.
+
+    What it returns, unless None, is handed on instead of the output. The k-th call of one forward is
+    named `path#k` from the second on.
+    """
+    calls: Counter[str] = Counter()
+
+    def visited(path: str, _: nn.Module, inputs: tuple[Tensor, ...], output: object) -> Tensor | None:
+        calls[path] += 1
+        name = path if calls[path] == 1 else f"{path}#{calls[path]}"
+        return visit(name, inputs[0], output) if inputs and isinstance(output, Tensor) else None
+
+    view.register_forward_pre_hook(lambda *_: calls.clear())
+    for path in paths:
+        view.get_submodule(path).register_forward_hook(partial(visited, path))
+
+
+def leaf_paths(net: nn.Module) -> list[str]:
+    """The paths of the modules that compute; a parametrised weight's own modules do not count."""
+    return [
+        path
+        for path, module in net.named_modules()
+        if path
+        and "parametrizations" not in path.split(".")
+        and all(name == "parametrizations" for name, _ in module.named_children())
+    ]
+
+
+def layer_path(net: nn.Module, layer: str) -> str:
+    """The module path in a layer name (`layer1.0.relu` of `layer1.0.relu#2`); ValueError if it is not in `net`."""
+    path = layer.partition("#")[0]
+    try:
+        net.get_submodule(path)
+    except AttributeError:
+        raise ValueError(f"There is no layer {layer!r} in this network: choose one of its own.") from None
+    return path
+
+
+def layer_module(net: nn.Module, layer: str) -> nn.Module:
+    """The module behind a layer name; ValueError if it is not in `net`."""
+    return net.get_submodule(layer_path(net, layer))
+
+
+def stage_of(module: nn.Module) -> str | None:
+    """"conv", "norm", "act" or "pool" by the module's type, None for any other kind."""
+    found = (STAGES.get(kind.__module__) for kind in type(module).__mro__)
+    return next((stage for stage in found if stage), None)
+
+
+def check_images(x: Tensor, one: bool = False) -> None:
+    """ValueError unless x is a float batch (N, 3, h, w), with N = 1 where only one will do."""
+    if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point() or (one and len(x) != 1):
+        wanted = "(1, 3, h, w)" if one else "(N, 3, h, w)"
+        raise ValueError(f"The input must be float {wanted}, not {x.dtype} {tuple(x.shape)}.")
+
+
+def check_logits(logits: object) -> Tensor:
+    """The logits as they are; ValueError unless they are a tensor (N, K)."""
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"The network must return logits (N, K), not {got}.")
+    return logits
+
+
+def to_numpy(tensor: Tensor) -> Floats:
+    """A float32 array of its own, without the graph."""
+    return tensor.detach().to("cpu", torch.float32).numpy().copy()
+
+
+def _nearest_open(name: str, found: list[dict[str, str]], seen: Trace) -> dict[str, str] | None:
+    """The latest block of this shape whose last output no module has read, nearest in the module tree first."""
+    read = {entry.source for other, entry in seen.inputs.items()}
+    last = [list(block.values())[-1] for block in found]
+    fits = [
+        (_shared_path(name, end), index)
+        for index, end in enumerate(last)
+        if end not in read and seen.maps[end].shape == seen.inputs[name].shape
+    ]
+    return found[max(fits)[1]] if fits else None
+
+
+def _shared_path(one: str, other: str) -> int:
+    pairs = list(zip(one.split(".")[:-1], other.split(".")[:-1], strict=False))
+    return next((depth for depth, (a, b) in enumerate(pairs) if a != b), len(pairs))
