@@ -244,7 +244,7 @@ def _course_card(state: State, path: Path) -> Card:
     convs = sorted(name for name in state if name.startswith("conv") and name.endswith(".weight"))
     if not convs or "fc1.weight" not in state or "fc2.weight" not in state:
         raise CheckpointError(
-            f"The weights in {path} are not the course CNN's; name their network with --net package.module:builder."
+            f"The weights in {path} are not the course CNN's; name theirs with --net package.module:builder."
         )
     widths = [state[name].shape[0] for name in convs]
     hidden, flat = state["fc1.weight"].shape

@@ -1,4 +1,4 @@
-"""The course of a training run: the loss of every step, one row for every epoch, and the two pictures of them."""
+"""A training run as it went: the loss of every step, a row for every epoch, and the two pictures of them."""
 
 import io
 import json
