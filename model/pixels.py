@@ -7,40 +7,45 @@ from PIL import Image, ImageOps
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return `image` upright and in RGB: EXIF rotation applied, transparency laid on white, 16-bit grey scaled.
+    """Return `image` upright and in RGB: EXIF rotation applied, transparency on white, 16-bit grey scaled.
 
-    Modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, YCbCr, LAB, HSV and 16-bit grey; ValueError for the others
+    Takes every mode of 8 bits or fewer a channel that Pillow converts, and 16-bit grey; ValueError for others
     (32-bit integer and floating-point pixels have no agreed range).
     """
+    image.load()  # some formats keep their EXIF and transparency behind the pixels
     image = _upright(image)
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+    if image.mode.startswith("I;16"):
         return _from_16_bit(image)
     if image.mode in ("I", "F"):
-        raise ValueError("its pixels are 32-bit numbers, which have no agreed brightness: save it with 8 or 16 bits")
+        raise ValueError("its pixels are 32-bit numbers without an agreed brightness")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """Centre-crop `image` to a square and resize it to (size, size), antialiased; one already that size is unchanged."""
+    """Centre-crop `image` to a square and resize it to (size, size) as `Card.framed` does.
+
+    Bilinear with antialiasing; an image that is size × size already is returned unchanged.
+    """
     if image.size == (size, size):
         return image
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    cropped = image.crop((left, top, left + side, top + side))  # resize(box=…) would look past the edge
+    return cropped.resize((size, size), Image.Resampling.BILINEAR)
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    if not image.info.get("exif") and image.format in ("JPEG", "PNG", "WEBP", "GIF", "BMP"):
+    if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
         return image  # most training images: nothing to look for, and looking is slow
-    return ImageOps.exif_transpose(image)
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # broken EXIF raises whatever it makes Pillow trip over; the picture itself is good
+        return image
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, dtype=np.float64) / 257  # 65535 / 257 == 255
-    return Image.fromarray(np.rint(values.clip(0, 255)).astype(np.uint8)).convert("RGB")
+    values = np.asarray(image).astype(np.uint32)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")  # 65535 = 257 · 255
