@@ -1,0 +1,90 @@
+"""A heat map over the picture it explains."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from explorer.drawing.colormaps import colour, positions
+from explorer.drawing.ranges import Range
+
+
+def upsampled(heat: ArrayLike, size: tuple[int, int], smooth: bool = True) -> NDArray[np.float32]:
+    """Bring a raw, signed heat map (h,w) to `size` (H,W) as float32.
+
+    Smooth is bilinear with `align_corners=False`, as `torch.nn.functional.interpolate` does it; otherwise
+    every pixel takes the cell it lies in.
+    """
+    values = np.asarray(heat, dtype=np.float32)
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"A heat map has shape (h,w) with at least one cell, not {values.shape}.")
+    along = _bilinear if smooth else _nearest
+    tall = along(values, size[0])
+    return np.ascontiguousarray(along(np.ascontiguousarray(tall.T), size[1]).T)
+
+
+def _bilinear(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Resample the first axis to `length` at cell centres, holding the edge."""
+    last = len(values) - 1
+    at = ((np.arange(length) + 0.5) * len(values) / length - 0.5).clip(0, last)
+    below = np.floor(at).astype(np.intp)
+    share = (at - below).astype(np.float32)[:, None]
+    between: NDArray[np.float32] = values[below] * (1 - share) + values[np.minimum(below + 1, last)] * share
+    return between
+
+
+def _nearest(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    return values[np.arange(length) * len(values) // length]
+
+
+def strength(values: ArrayLike, range: Range) -> NDArray[np.float64]:
+    """How far values reach from zero towards the range's end: 0 … 1; NaN, and below a positive range, is 0.
+
+    Shape as given. For a signed range both signs count, for a positive one what is negative does not.
+    """
+    place = np.nan_to_num(positions(values, range), nan=0.5 if range.signed else 0.0)
+    return np.abs(place * 2 - 1) if range.signed else place
+
+
+def overlay(
+    pixels: NDArray[np.uint8],
+    heat: ArrayLike,
+    range: Range,
+    *,
+    smooth: bool = True,
+    opacity: float = 0.85,
+    name: str | None = None,
+) -> NDArray[np.uint8]:
+    """Blend a raw heat map (h,w) over `pixels` uint8 (H,W,3), the more opaque the stronger the evidence.
+
+    Where the evidence is zero the picture stays as it is, bit for bit. A positive range shows positive
+    evidence only, a signed one both.
+    """
+    values = upsampled(heat, pixels.shape[:2], smooth)
+    evidence = strength(values, range)[..., None]
+    # Steeper than a straight line, so that middling evidence is seen, but without an edge at zero.
+    alpha = opacity * evidence * (2 - evidence)
+    return np.rint(pixels * (1 - alpha) + colour(values, range, name) * alpha).astype(np.uint8)
+
+
+def outline(
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int] = (255, 255, 255)
+) -> NDArray[np.uint8]:
+    """Trace the edge of a bool mask (H,W) on a copy of `pixels` uint8 (H,W,3): a line with a dark halo.
+
+    The line runs on the object's own edge pixels, the halo on those just outside.
+    """
+    if mask.shape != pixels.shape[:2]:
+        raise ValueError(f"The mask is {mask.shape}, but the picture is {pixels.shape[:2]}.")
+    drawn = pixels.copy()
+    drawn[_grown(mask) & ~mask] = (0, 0, 0)
+    drawn[mask & _grown(~mask)] = colour
+    return drawn
+
+
+def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask and its four-neighbours."""
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    grown[:, 1:] |= mask[:, :-1]
+    grown[:, :-1] |= mask[:, 1:]
+    return grown

@@ -1,0 +1,79 @@
+"""Choosing the range of values that a colour scale covers, apart from drawing with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values at the two ends of a colour scale; `signed` ranges are symmetric about zero.
+
+    `low == high` is allowed and means that there is nothing to tell apart: an all-zero array.
+    """
+
+    low: float
+    high: float
+    signed: bool = False
+
+    @property
+    def constant(self) -> bool:
+        """True where the two ends coincide."""
+        return self.low == self.high
+
+
+def symmetric(*values: ArrayLike) -> Range:
+    """The smallest range about zero that holds every finite number of signed `values` of any shapes."""
+    reach = max((float(np.abs(part).max()) for part in _finite(values)), default=0.0)
+    return Range(-reach if reach else 0.0, reach, signed=True)
+
+
+def positive(*values: ArrayLike) -> Range:
+    """From zero to the largest finite number in `values`; what is negative lies below the range."""
+    return Range(0.0, max((0.0, *(float(part.max()) for part in _finite(values)))))
+
+
+def shared(*values: ArrayLike, signed: bool) -> Range:
+    """One range for everything that stands side by side to be compared."""
+    return _chooser(signed)(*values)
+
+
+def per_channel(maps: ArrayLike, signed: bool) -> tuple[Range, ...]:
+    """One range for each channel of `maps` (C,h,w)."""
+    return tuple(_chooser(signed)(channel) for channel in np.asarray(maps))
+
+
+def number(value: float) -> str:
+    """A number as it stands in a caption: about three significant digits, a true minus sign.
+
+    >>> number(-1.8432), number(0), number(12345.6), number(0.00004)
+    ('−1.84', '0', '12346', '4e−05')
+    """
+    if not np.isfinite(value):
+        return str(value).replace("-", MINUS)
+    plain = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    return "0" if float(plain) == 0 else plain.replace("-", MINUS)
+
+
+def text(range: Range, scale: str = "") -> str:
+    """The range as a caption states it, with how far it is shared.
+
+    >>> text(Range(-1.84, 1.84, signed=True), "shared")
+    '−1.84 … 1.84, shared'
+    """
+    ends = f"all {number(range.low)}" if range.constant else f"{number(range.low)} … {number(range.high)}"
+    return f"{ends}, {scale}" if scale else ends
+
+
+def _chooser(signed: bool) -> Callable[..., Range]:
+    return symmetric if signed else positive
+
+
+def _finite(values: tuple[ArrayLike, ...]) -> list[NDArray[np.float64]]:
+    arrays = (np.asarray(part, dtype=np.float64) for part in values)
+    kept = (array[np.isfinite(array)] for array in arrays)
+    return [array for array in kept if array.size]

@@ -1,0 +1,43 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.drawing.figures import Panel, caption, figure, mapped
+from explorer.drawing.ranges import Range, positive, symmetric
+
+HEAT = np.array([[-1.0, 0.5, 2.0], [0.0, 1.0, -0.25]])
+PANELS = (
+    Panel(np.full((2, 3, 3), 90, np.uint8), "ship costs $5 and $6"),
+    mapped(HEAT, symmetric(HEAT), "Raw", "shared"),
+    mapped(-np.abs(HEAT), positive(-np.abs(HEAT)), "No positive evidence"),
+)
+CAPTION = caption(
+    checkpoint="course", digest="0123456789abcdef", layer="conv3", method="Grad-CAM", target="cat",
+    range=Range(-2, 2, True), scale="shared",
+)  # fmt: skip
+
+
+def test_the_caption_says_all_that_is_needed_to_trace_a_figure_back():
+    assert CAPTION == (
+        "Method Grad-CAM · Layer conv3 · Class cat · Range −2 … 2, shared · Checkpoint course (0123456789ab)"
+    )
+
+
+def test_png_and_pdf_are_made_the_same_twice():
+    picture = Image.open(io.BytesIO(figure(PANELS, CAPTION)))
+    assert picture.format == "PNG"
+    assert picture.width > picture.height
+    assert figure(PANELS, CAPTION, "pdf").startswith(b"%PDF")
+    assert figure(PANELS, CAPTION, "pdf") == figure(PANELS, CAPTION, "pdf")
+
+
+def test_one_tall_panel():
+    picture = Image.open(io.BytesIO(figure([Panel(np.zeros((9, 3, 3), np.uint8), "tall")], "", dpi=50)))
+    assert picture.height > picture.width
+
+
+def test_a_figure_without_pictures_is_refused():
+    with pytest.raises(ValueError, match="at least one picture"):
+        figure([], CAPTION)

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.drawing.colormaps import blue_red, viridis
+from explorer.drawing.overlay import outline, overlay, strength, upsampled
+from explorer.drawing.ranges import Range, positive, symmetric
+
+sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
+
+
+@given(sizes, st.tuples(st.integers(1, 40), st.integers(1, 40)), st.booleans())
+def test_upsampling_is_torchs(small, large, smooth):
+    heat = np.random.default_rng(0).normal(size=small).astype(np.float32)
+    how = {"mode": "bilinear", "align_corners": False} if smooth else {"mode": "nearest"}
+    theirs = torch.nn.functional.interpolate(torch.from_numpy(heat)[None, None], size=large, **how)
+    ours = upsampled(heat, large, smooth)
+    assert ours.dtype == np.float32
+    assert ours.shape == large
+    np.testing.assert_allclose(ours, theirs[0, 0].numpy(), atol=2e-5)
+
+
+def test_a_heat_map_of_another_shape_is_named():
+    with pytest.raises(ValueError, match=r"not \(1, 4, 4\)"):
+        upsampled(np.zeros((1, 4, 4)), (8, 8))
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(1).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("range", [Range(0, 1), Range(-1, 1, True), Range(0, 0), Range(0, 0, True)])
+@pytest.mark.parametrize("empty", [0.0, np.nan])
+def test_no_evidence_leaves_the_picture_untouched(pixels, range, empty):
+    assert np.array_equal(overlay(pixels, np.full((3, 5), empty), range), pixels)
+
+
+def test_negative_evidence_shows_only_on_a_signed_range(pixels):
+    heat = -np.ones((3, 5))
+    assert np.array_equal(overlay(pixels, heat, positive([1.0])), pixels)
+    assert (overlay(pixels, heat, symmetric(heat), opacity=1) == blue_red()[0]).all()
+
+
+def test_full_evidence_at_full_opacity_is_the_end_colour(pixels):
+    assert (overlay(pixels, np.ones((3, 5)), Range(0, 1), opacity=1) == viridis()[255]).all()
+
+
+def test_the_picture_given_is_not_written_to(pixels):
+    before = pixels.copy()
+    overlay(pixels, np.ones((3, 5)), Range(0, 1))
+    outline(pixels, np.ones((12, 20), bool))
+    assert np.array_equal(pixels, before)
+
+
+@given(st.floats(-2, 2))
+def test_strength_grows_from_zero_to_one(value):
+    assert strength(value, Range(-1, 1, True)) == pytest.approx(min(1, abs(value)))
+    assert strength(value, Range(0, 1)) == pytest.approx(min(1, max(0, value)))
+
+
+def test_an_outline_runs_on_the_edge_with_its_halo_outside():
+    mask = np.zeros((7, 7), bool)
+    mask[2:5, 2:5] = True
+    drawn = outline(np.full((7, 7, 3), 100, np.uint8), mask)
+    assert (drawn[2, 2:5] == 255).all()
+    assert (drawn[3, 3] == 100).all()
+    assert (drawn[1, 2:5] == 0).all()
+    assert (drawn[0] == 100).all()
+
+
+def test_an_empty_or_misfit_mask():
+    pixels = np.full((4, 4, 3), 100, np.uint8)
+    assert np.array_equal(outline(pixels, np.zeros((4, 4), bool)), pixels)
+    with pytest.raises(ValueError, match=r"The mask is \(2, 2\), but the picture is \(4, 4\)"):
+        outline(pixels, np.zeros((2, 2), bool))
