@@ -1,0 +1,242 @@
+"""Where images come from: an upload, a built-in scene, a test set. Each ends in a `Sample`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from model import scenes as drawn
+from model.datasets import (
+    DatasetError,
+    cifar10_present,
+    class_folders,
+    image_files,
+    read_cifar10,
+)
+from model.pixels import to_rgb
+
+Labels = npt.NDArray[np.int64]
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_PIXELS = 24_000_000
+MAX_SIDE = 1024
+_KINDS = "PNG, JPEG, WebP, GIF, BMP or TIFF"
+
+
+class SampleError(ValueError):
+    """An image that cannot be used; the message says why and what to do, in one sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image: `pixels` uint8 (H,W,3), `label` a class index, `mask` bool (H,W) True on the object."""
+
+    name: str
+    pixels: npt.NDArray[np.uint8]
+    label: int | None = None
+    mask: npt.NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if self.pixels.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise ValueError(f"pixels must be uint8 (H,W,3), not {self.pixels.dtype} {shape}")
+        if self.mask is not None and (self.mask.dtype != bool or self.mask.shape != shape[:2]):
+            raise ValueError(f"mask must be bool {shape[:2]}, not {self.mask.dtype} {self.mask.shape}")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the shape and the pixels: what results computed from this image are cached under."""
+        shape = "×".join(map(str, self.pixels.shape))
+        return hashlib.sha256(shape.encode() + b"\n" + self.pixels.tobytes()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sample):
+            return NotImplemented
+        mine, theirs = (self.name, self.label, self.digest), (other.name, other.label, other.digest)
+        masks = (self.mask, other.mask)
+        return mine == theirs and (masks[0] is masks[1] or np.array_equal(*masks))  # type: ignore[arg-type]
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.label, self.digest))
+
+
+def in_classes(sample: Sample, own: Sequence[str], wanted: Sequence[str]) -> Sample:
+    """Return `sample` with its label, an index into `own`, turned into one into `wanted` by the class's name.
+
+    Upper case, spaces, «-» and «_» do not matter; the label is None where `wanted` has no such class.
+    """
+    if sample.label is None:
+        return sample
+    names = [_plain(name) for name in wanted]
+    name = _plain(own[sample.label])
+    return replace(sample, label=names.index(name) if name in names else None)
+
+
+def _plain(name: str) -> str:
+    return name.casefold().translate(str.maketrans("_-", "  ")).strip()
+
+
+# An upload
+
+
+def decode(data: bytes, name: str) -> Sample:
+    """Turn an image file's bytes into a Sample of upright RGB pixels, uint8 (H,W,3).
+
+    PNG, JPEG, WebP, GIF, BMP and TIFF, up to 24 megapixels, the first frame of an animation; transparency is
+    laid on white, 16-bit grey scaled to 8. More than 1024 pixels on the long side are reduced to 1024 with
+    antialiasing. SampleError for anything else, before any pixel of a too large image is decoded.
+    """
+    image = _opened(data, name)
+    try:
+        image.load()
+    except Exception as error:  # Pillow's readers raise whatever a broken file makes them trip over
+        raise SampleError(f"{name} is damaged or cut short: save, copy or download it again.") from error
+    try:
+        rgb = to_rgb(image)
+    except ValueError as error:
+        raise SampleError(
+            f"{name} has pixels of an unusual kind ({image.mode}): save it as 8-bit RGB."
+        ) from error
+    return Sample(name, np.array(_reduced(rgb)))
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    if not data:
+        raise SampleError(f"{name} is empty: choose a file that holds an image.")
+    too_large = (
+        f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller and try again."
+    )
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise SampleError(too_large) from error
+    except Exception as error:
+        raise SampleError(f"{name} is no image that can be read: choose a {_KINDS} file.") from error
+    if (
+        image.width * image.height > MAX_PIXELS
+    ):  # Pillow's own limit holds for the whole process, this one here
+        raise SampleError(too_large)
+    return image
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    scale = MAX_SIDE / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+# Built-in scenes
+
+
+def scenes() -> tuple[Sample, ...]:
+    """Return the ten built-in drawn images, one of each CIFAR-10 class, with the object's exact mask."""
+    return tuple(
+        Sample(f"{drawn.CLASSES[scene.label]} (drawn)", scene.pixels, scene.label, scene.mask)
+        for scene in drawn.samples()
+    )
+
+
+# Test sets
+
+
+@dataclass(frozen=True, eq=False)
+class TestSet(ABC):
+    """Labelled images to choose from by index, in a fixed order; `labels` int64 (N,) index `classes`."""
+
+    __test__ = False  # for pytest, which takes any Test… for tests
+
+    name: str
+    classes: tuple[str, ...]
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def where(self, label: int) -> Labels:
+        """Return the indices, int64 and ascending, of the images of class `label`."""
+        return np.flatnonzero(self.labels == label)
+
+    def sample(self, index: int) -> Sample:
+        """Return image `index` with its label; SampleError when there is none or it cannot be read."""
+        if not 0 <= index < len(self):
+            raise SampleError(f"There is no image {index}: choose one from 0 to {len(self) - 1}.")
+        return self._sample(index)
+
+    @abstractmethod
+    def _sample(self, index: int) -> Sample: ...
+
+
+@dataclass(frozen=True, eq=False)
+class FolderTestSet(TestSet):
+    """A folder of images, listed now, decoded one by one as `decode` does; `files` are paths below `root`."""
+
+    root: Path
+    files: tuple[str, ...]
+
+    def _sample(self, index: int) -> Sample:
+        file = self.files[index]
+        try:
+            data = (self.root / file).read_bytes()
+        except OSError as error:
+            raise SampleError(
+                f"{self.root / file} cannot be opened: see whether it is still there."
+            ) from error
+        return replace(decode(data, file), label=int(self.labels[index]))
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayTestSet(TestSet):
+    """A data set in memory, such as CIFAR-10's test images: `images` uint8 (N,H,W,3)."""
+
+    images: npt.NDArray[np.uint8]
+
+    def _sample(self, index: int) -> Sample:
+        label = int(self.labels[index])
+        return Sample(f"{self.name} {index} ({self.classes[label]})", self.images[index], label)
+
+
+def folder_test_set(data_dir: Path) -> TestSet:
+    """List `data_dir`/test/<class>/* without opening an image; labels as training on `data_dir` numbers them.
+
+    Classes are the folder names below `data_dir`/train, then those only test has; SampleError without images.
+    """
+    root = data_dir / "test"
+    trained, tested = class_folders(data_dir / "train"), class_folders(root)
+    classes = trained + tuple(name for name in tested if name not in trained)
+    found = [
+        (f"{name}/{file.name}", classes.index(name)) for name in tested for file in image_files(root / name)
+    ]
+    if not found:
+        raise SampleError(f"There are no test images in {data_dir}: put some into {root}/<class>/.")
+    files, labels = zip(*found, strict=True)
+    return FolderTestSet(data_dir.resolve().name, classes, np.array(labels, dtype=np.int64), root, files)
+
+
+def cifar10_test_set(data_dir: Path) -> TestSet:
+    """Read CIFAR-10's 10,000 test images from torchvision's files; SampleError when missing or damaged."""
+    try:
+        data = read_cifar10(data_dir, "test")
+    except DatasetError as error:
+        raise SampleError(str(error)) from error
+    return ArrayTestSet(data.name, data.classes, data.labels, data.images)
+
+
+def find_test_set(data_dir: Path) -> TestSet | None:
+    """Return the test images in `data_dir`: CIFAR-10's files, or test/<class>/*; None without either."""
+    if cifar10_present(data_dir):
+        return cifar10_test_set(data_dir)
+    try:
+        return folder_test_set(data_dir)
+    except SampleError:
+        return None
