@@ -6,48 +6,46 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from numpy.typing import NDArray
+
+from model import drawn_animals, drawn_vehicles
+from model.brushes import Array, Layer, View, blob, extent, fitted, grid, noise, out_of_focus, paint
+from model.drawn_animals import Subject
+from model.scenery import PLACES, Place
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-DEFAULT_SEEDS = {name: 0 for name in CLASSES}
+DEFAULT_SEEDS = {
+    "airplane": 0, "automobile": 0, "bird": 0, "cat": 0, "deer": 0, "dog": 0, "frog": 0, "horse": 0, "ship": 0, "truck": 0,
+}
+SUBJECTS: dict[str, Callable[[np.random.Generator], Subject]] = {
+    "airplane": drawn_vehicles.airplane, "automobile": drawn_vehicles.automobile, "bird": drawn_animals.bird,
+    "cat": drawn_animals.cat, "deer": drawn_animals.deer, "dog": drawn_animals.dog, "frog": drawn_animals.frog,
+    "horse": drawn_animals.horse, "ship": drawn_vehicles.ship, "truck": drawn_vehicles.truck,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A drawn picture: `pixels` uint8 (size,size,3), `mask` bool (size,size) True on the object, class `label`, `name`."""
+    """A drawn picture: `pixels` uint8 (size,size,3), `mask` bool (size,size) True on the object, its class and name."""
 
-    pixels: np.ndarray
-    mask: np.ndarray
+    pixels: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
     label: int
     name: str
 
 
 def draw(label: int, seed: int, size: int = 256) -> Scene:
-    """The scene of class `label` that belongs to `seed`, `size` pixels wide and high (16 at least)."""
-    if not 0 <= label < len(CLASSES):
-        raise ValueError(f"There is no class {label}: choose one from 0 to {len(CLASSES) - 1}.")
-    if size < 16:
-        raise ValueError(f"A scene of {size} pixels is too small to draw: ask for 16 or more.")
-    rng = np.random.default_rng([seed, label])
-    wide = size * 2
-    back = Image.new("RGB", (wide, wide), tuple(int(v) for v in rng.integers(120, 230, 3)))
-    ImageDraw.Draw(back).rectangle((0, wide * 0.6, wide, wide), fill=tuple(int(v) for v in rng.integers(60, 140, 3)))
-    shape = Image.new("L", (wide, wide))
-    _SHAPES[label % 2](ImageDraw.Draw(shape), wide)
-    back.paste(tuple(int(v) for v in rng.integers(0, 255, 3)), mask=shape)
-    pixels = np.asarray(back.reduce(2))
-    return Scene(pixels, np.asarray(shape.reduce(2)) > 0, label, CLASSES[label])
+    """The scene of class `label` (0–9) that belongs to `seed`, `size` pixels wide and high (16 or more).
+
+    The mask is True wherever the object shows, be it on part of a pixel. ValueError for another label or size.
+    """
+    pixels, cover = _drawn(label, seed, size, True)
+    return Scene(pixels, cover > 0, label, CLASSES[label])
 
 
-def _ellipse(pen: ImageDraw.ImageDraw, wide: int) -> None:
-    pen.ellipse((wide * 0.15, wide * 0.3, wide * 0.85, wide * 0.75), fill=255)
-
-
-def _box(pen: ImageDraw.ImageDraw, wide: int) -> None:
-    pen.rectangle((wide * 0.15, wide * 0.3, wide * 0.85, wide * 0.75), fill=255)
-
-
-_SHAPES: tuple[Callable[[ImageDraw.ImageDraw, int], None], ...] = (_ellipse, _box)
+def backdrop(label: int, seed: int, size: int = 256) -> NDArray[np.uint8]:
+    """The same scene without its object (its shadow stays): uint8 (size,size,3), equal to it outside the mask."""
+    return _drawn(label, seed, size, False)[0]
 
 
 def samples() -> tuple[Scene, ...]:
@@ -55,12 +53,81 @@ def samples() -> tuple[Scene, ...]:
     return tuple(draw(label, DEFAULT_SEEDS[name]) for label, name in enumerate(CLASSES))
 
 
-def dataset(count: int, seed: int, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """`count` scenes, balanced and shuffled: images uint8 (count,size,size,3), labels int64 (count,)."""
+def dataset(
+    count: int, seed: int, size: int = 32, progress: Callable[[int], object] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """`count` scenes, balanced and shuffled: images uint8 (count,size,size,3) and labels int64 (count,).
+
+    `progress` is called with the number of finished images after each.
+    """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count, dtype=np.int64) % len(CLASSES))
     seeds = rng.integers(0, 2**31, count)
     images = np.empty((count, size, size, 3), np.uint8)
-    for i, (label, own) in enumerate(zip(labels, seeds, strict=True)):
-        images[i] = draw(int(label), int(own), size).pixels
+    for i in range(count):
+        images[i] = _drawn(int(labels[i]), int(seeds[i]), size, True)[0]
+        if progress is not None:
+            progress(i + 1)
     return images, labels
+
+
+# ---------------------------------------------------------------- composing
+
+
+def _drawn(label: int, seed: int, size: int, with_object: bool) -> tuple[NDArray[np.uint8], Array]:
+    """The finished picture and how far the object covers each pixel."""
+    if not 0 <= label < len(CLASSES):
+        raise ValueError(f"There is no class {label}: choose one from 0 to {len(CLASSES) - 1}.")
+    if size < 16:
+        raise ValueError(f"A scene of {size} pixels is too small to draw: ask for 16 or more.")
+    rng = np.random.default_rng([seed, label])
+    wide = size * 2
+    subject = SUBJECTS[CLASSES[label]](rng)
+    view = fitted(subject.parts, subject.turn, subject.width, subject.height, subject.centre, subject.near)
+    bounds = extent(subject.parts, view)
+    place = PLACES[subject.places[rng.integers(len(subject.places))]](rng, wide, bounds[3])
+    behind = out_of_focus(_shadowed(place, subject.ground, bounds), place.blur)
+    grade = _grading(rng, wide)
+    layer = _clipped(paint(subject.parts, view, place.light, wide, rng), place) if with_object else Layer.empty(wide)
+    picture = layer.pixels + behind * (1 - layer.cover[..., None])
+    return _finished(picture * grade, size), _reduced(layer.cover, size)
+
+
+def _clipped(layer: Layer, place: Place) -> Layer:
+    """What grass, water or leaves in front leave of the object."""
+    if place.front is None:
+        return layer
+    rest = np.where(place.front > 0.98, 0, 1 - place.front).astype(np.float32)
+    return Layer(layer.pixels * rest[..., None], layer.cover * rest, layer.depth)
+
+
+def _shadowed(place: Place, ground: str, bounds: tuple[float, float, float, float]) -> Array:
+    """The background under the object's shadow."""
+    left, top, right, bottom = bounds
+    pixels = place.pixels
+    wide = pixels.shape[0]
+    if ground in ("flies", "cut") or place.shadow == 0:
+        return pixels
+    middle, half = (left + right) / 2, (right - left) / 2
+    dark = blob(wide, middle, bottom - 0.02, half * 1.02, 0.07, 0.8) * np.float32(place.shadow)
+    return pixels * (1 - dark)[..., None]
+
+
+def _grading(rng: np.random.Generator, wide: int) -> Array:
+    """What the camera does to every pixel: exposure, tint, a darker rim, grain."""
+    x, y = grid(wide)
+    tint = rng.uniform(0.9, 1.08) * (1 + rng.normal(0, 0.02, 3))
+    rim = 1 - 0.22 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
+    grain = 1 + 0.02 * noise(rng, wide, 128, 1)
+    return (rim * grain)[..., None] * tint.astype(np.float32)
+
+
+def _reduced(plane: Array, size: int) -> Array:
+    return plane.reshape(size, 2, size, 2, *plane.shape[2:]).mean((1, 3))
+
+
+def _finished(picture: Array, size: int) -> NDArray[np.uint8]:
+    return (np.clip(_reduced(np.clip(picture, 0, 1), size), 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+__all__ = ["CLASSES", "DEFAULT_SEEDS", "Scene", "View", "backdrop", "dataset", "draw", "samples"]
