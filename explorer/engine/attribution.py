@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from explorer.engine.tracing import Floats, check_images, check_logits, tapped, to_numpy
+from explorer.engine.values import Value
 
 Score = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Heatmap:
-    """One attribution: float32 (h, w), raw and signed (positive speaks for `target`), at the layer's resolution.
+class Heatmap(Value):
+    """One attribution, float32 (h, w): raw, signed (positive speaks for `target`), at the layer's resolution.
 
     With `against`, what is explained is logit `target` minus logit `against`.
     """
@@ -32,7 +32,7 @@ class Heatmap:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelEvidence:
+class ChannelEvidence(Value):
     """What each feature map gives to Grad-CAM: weights (C,), signed, and maps (C, h, w), both float32.
 
     A weight is the spatial mean of the logit's gradient on that map; (weights · maps).sum(0) is the heat map.
@@ -47,26 +47,12 @@ class ChannelEvidence:
     @property
     def contributions(self) -> Floats:
         """Each channel's share (C,) of the heat map's mean: weight times the map's mean. Signed."""
-        return self.weights * self.maps.mean((1, 2))
+        return np.asarray(self.weights * self.maps.mean((1, 2)), np.float32)
 
     @property
     def values(self) -> Floats:
         """The heat map (h, w) the channels add up to."""
         return np.asarray(np.einsum("c,chw->hw", self.weights, self.maps), np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Ablation:
-    """The logits float32 (K,) as they are, and with one channel of a layer at zero or at its spatial mean.
-
-    For `ablations`, `zeroed` and `averaged` are (C, K): row c has channel c switched off.
-    """
-
-    layer: str
-    channels: tuple[int, ...]
-    logits: Floats
-    zeroed: Floats
-    averaged: Floats
 
 
 def grad_cam(score: Score, point: nn.Module, x: Tensor) -> Tensor:
@@ -77,8 +63,38 @@ def grad_cam(score: Score, point: nn.Module, x: Tensor) -> Tensor:
     return heat[0, 0]
 
 
+def hires_cam(score: Score, point: nn.Module, x: Tensor) -> Tensor:
+    """HiResCAM, (h, w): each cell by its own gradient, summed over channels, arXiv:2011.08891."""
+    maps, gradients = _met(score, point, x)
+    return (gradients * maps).sum(0)
+
+
+def layer_cam(score: Score, point: nn.Module, x: Tensor) -> Tensor:
+    """LayerCAM, (h, w): each cell by its own gradient if that is positive, doi:10.1109/TIP.2021.3089943."""
+    maps, gradients = _met(score, point, x)
+    return (gradients.relu() * maps).sum(0)
+
+
+def grad_cam_pp(score: Score, point: nn.Module, x: Tensor) -> Tensor:
+    """Grad-CAM++, (h, w), arXiv:1710.11063; ValueError for maps with negative values: it is not for those.
+
+    Its weights Σ α·relu(G) with α = G² / (2G² + ΣA·G³) are Σ relu(G) / (2 + G·ΣA), without a zero divisor.
+    """
+    maps, gradients = _met(score, point, x)
+    if maps.min() < 0:
+        raise ValueError(
+            "Grad-CAM++ needs maps without negative values: choose an activation or pooling layer."
+        )
+    positive = gradients.relu()
+    weights = (positive / (2 + positive * maps.sum((1, 2), keepdim=True))).sum((1, 2), keepdim=True)
+    return (weights * maps).sum(0)
+
+
 METHODS: dict[str, Callable[[Score, nn.Module, Tensor], Tensor]] = {
     "grad_cam": grad_cam,
+    "hires_cam": hires_cam,
+    "layer_cam": layer_cam,
+    "grad_cam_pp": grad_cam_pp,
 }
 
 
@@ -136,19 +152,30 @@ def maps_and_gradients(
     """Per layer the maps (C, h, w) and the gradient of the score on them, same shape, both detached."""
     check_images(x, one=True)
     view, points = tapped(net, layers)
+    with torch.inference_mode(False), torch.enable_grad():
+        return _maps_and_gradients(partial(_score, view, target, against), points, x.detach().clone())
+
+
+def _met(score: Score, point: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    return _maps_and_gradients(score, {"": point}, x)[""]
+
+
+def _maps_and_gradients(
+    score: Score, points: dict[str, nn.Module], x: Tensor
+) -> dict[str, tuple[Tensor, Tensor]]:
     kept: dict[str, Tensor] = {}
     for layer, point in points.items():
-        point.register_forward_hook(lambda _, __, output, layer=layer: kept.__setitem__(layer, output))
-    with torch.inference_mode(False), torch.enable_grad():
-        score = _score(view, target, against, x.detach().clone().requires_grad_())
-        grads = torch.autograd.grad(score.sum(), list(kept.values()), materialize_grads=True)
-    return {layer: (maps[0].detach(), grad[0]) for (layer, maps), grad in zip(kept.items(), grads, strict=True)}
+        point.register_forward_hook(lambda _, __, output, layer=layer: kept.update({layer: output}))
+    scored = score(x.requires_grad_())
+    gradients = torch.autograd.grad(scored.sum(), list(kept.values()), materialize_grads=True)
+    return {layer: (kept[layer][0].detach(), g[0]) for layer, g in zip(kept, gradients, strict=True)}
 
 
 def _score(view: nn.Module, target: int, against: int | None, x: Tensor) -> Tensor:
     """Logit `target`, less logit `against` if there is one, for each row of x."""
     logits = check_logits(view(x))
+    classes = logits.shape[1]
     for chosen in (target, against):
-        if chosen is not None and not 0 <= chosen < logits.shape[1]:
-            raise ValueError(f"Class {chosen} is not one of the {logits.shape[1]} classes: choose 0 to {logits.shape[1] - 1}.")
+        if chosen is not None and not 0 <= chosen < classes:
+            raise ValueError(f"There is no class {chosen}: choose one from 0 to {classes - 1}.")
     return logits[:, target] if against is None else logits[:, target] - logits[:, against]

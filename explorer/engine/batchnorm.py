@@ -8,11 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from explorer.engine.tracing import Floats, check_images, check_logits, layer_module, layer_path, private_view, to_numpy, visit_layers
+from explorer.engine.tracing import (
+    Floats,
+    check_images,
+    check_logits,
+    layer_module,
+    layer_path,
+    private_view,
+    to_numpy,
+    visit_layers,
+)
+from explorer.engine.values import Value
 
 
 @dataclass(frozen=True, eq=False)
-class NormStatistics:
+class NormStatistics(Value):
     """One BatchNorm on N images. Per channel, float32 (C,): `weight` γ and `bias` β (1 and 0 where the layer
     has none), `running_mean` and `running_var`, and this input's `mean` and `var` (biased, over N, h and w).
 
@@ -35,17 +45,17 @@ class NormStatistics:
     @property
     def running_std(self) -> Floats:
         """√(running_var + ε), what the layer divides by, (C,)."""
-        return np.sqrt(self.running_var + np.float32(self.eps))
+        return np.asarray(np.sqrt(self.running_var + self.eps), np.float32)
 
     @property
     def distance(self) -> Floats:
-        """How far this input's mean lies from the running one, signed, in running standard deviations, (C,)."""
+        """This input's mean less the running one, (C,), signed, in running standard deviations."""
         return (self.mean - self.running_mean) / self.running_std
 
     @property
     def spread(self) -> Floats:
         """This input's standard deviation over the running one, (C,): 1 is what training met."""
-        return np.sqrt(self.var + np.float32(self.eps)) / self.running_std
+        return np.asarray(np.sqrt(self.var + self.eps) / self.running_std, np.float32)
 
     @property
     def slope(self) -> Floats:
@@ -73,7 +83,7 @@ class NormStatistics:
 
 
 @dataclass(frozen=True, eq=False)
-class TwoPredictions:
+class TwoPredictions(Value):
     """Probabilities float32 (N, K) of the same images, normalised by `running` and by `batch` statistics."""
 
     running: Floats
@@ -132,7 +142,8 @@ def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
-            raise ValueError("Batch statistics need more than one value per channel: give more images.") from error
+            message = "Batch statistics need more than one value per channel: give more images."
+            raise ValueError(message) from error
     return TwoPredictions(to_numpy(running), to_numpy(batch))
 
 

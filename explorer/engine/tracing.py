@@ -5,6 +5,7 @@ the network it is given. Each call hooks a private view of it: new module object
 """
 
 import copy
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+from explorer.engine.values import Value
 
 Floats = npt.NDArray[np.float32]
 Visit = Callable[[str, Tensor, Tensor], Tensor | None]
@@ -42,7 +45,7 @@ class LayerInput:
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Trace(Value):
     """One forward pass in eval mode: logits (K,), probabilities (K,), and what every layer made of the image.
 
     `maps` holds the output of each leaf module that gives feature maps, float32 (C, h, w), in execution
@@ -134,7 +137,7 @@ def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:
             continue
         source = seen.inputs[name].source
         block = owner.get(source) if source is not None else _nearest_open(name, found, seen)
-        if block is not None and (stage is None or stage not in block):
+        if block is not None and stage not in block and _fits(stage, name, block, seen):
             owner[name] = block
             block.update({stage: name} if stage else {})
     return tuple(Block(**block) for block in found)
@@ -162,7 +165,8 @@ def tapped(net: nn.Module, layers: Iterable[str]) -> tuple[nn.Module, dict[str, 
         if name not in points:
             return None
         if output.ndim != 4:
-            raise ValueError(f"Layer {name!r} gives {tuple(output.shape)}, no feature maps: choose another layer.")
+            got = tuple(output.shape)
+            raise ValueError(f"Layer {name!r} gives {got}, no feature maps: choose another layer.")
         reached.add(name)
         # The clone keeps what was recorded safe from whatever the net later does in place.
         passed: Tensor = points[name](output)
@@ -178,7 +182,7 @@ def tapped(net: nn.Module, layers: Iterable[str]) -> tuple[nn.Module, dict[str, 
 
 
 def visit_layers(view: nn.Module, paths: Iterable[str], visit: Visit) -> None:
-    """Hooks a private view: `visit(name, input, output)` after every call of these modules that gives a tensor.
+    """Hooks a private view: `visit(name, input, output)` after every call of these modules giving a tensor.
 
     What it returns, unless None, is handed on instead of the output. The k-th call of one forward is
     named `path#k` from the second on.
@@ -207,7 +211,7 @@ def leaf_paths(net: nn.Module) -> list[str]:
 
 
 def layer_path(net: nn.Module, layer: str) -> str:
-    """The module path in a layer name (`layer1.0.relu` of `layer1.0.relu#2`); ValueError if it is not in `net`."""
+    """The module path in a layer name, `relu` of `relu#2`; ValueError if it is not in `net`."""
     path = layer.partition("#")[0]
     try:
         net.get_submodule(path)
@@ -222,7 +226,7 @@ def layer_module(net: nn.Module, layer: str) -> nn.Module:
 
 
 def stage_of(module: nn.Module) -> str | None:
-    """"conv", "norm", "act" or "pool" by the module's type, None for any other kind."""
+    """A module's stage by its type: "conv", "norm", "act" or "pool", None for any other kind."""
     found = (STAGES.get(kind.__module__) for kind in type(module).__mro__)
     return next((stage for stage in found if stage), None)
 
@@ -247,18 +251,26 @@ def to_numpy(tensor: Tensor) -> Floats:
     return tensor.detach().to("cpu", torch.float32).numpy().copy()
 
 
+def _fits(stage: str | None, name: str, block: dict[str, str], seen: Trace) -> bool:
+    """Whether the layer keeps the block's shape, or, for a pooling, its channels: others changed the layout."""
+    made, end = seen.maps[name].shape, seen.maps[list(block.values())[-1]].shape
+    return made[0] == end[0] if stage == "pool" else made == end
+
+
 def _nearest_open(name: str, found: list[dict[str, str]], seen: Trace) -> dict[str, str] | None:
-    """The latest block of this shape whose last output no module has read, nearest in the module tree first."""
-    read = {entry.source for other, entry in seen.inputs.items()}
+    """Of the blocks of this shape whose end no module read: nearest in the module tree, then latest."""
+    read = {met.source for met in seen.inputs.values()}
     last = [list(block.values())[-1] for block in found]
     fits = [
-        (_shared_path(name, end), index)
+        (-_tree_distance(name, end), index)
         for index, end in enumerate(last)
         if end not in read and seen.maps[end].shape == seen.inputs[name].shape
     ]
     return found[max(fits)[1]] if fits else None
 
 
-def _shared_path(one: str, other: str) -> int:
-    pairs = list(zip(one.split(".")[:-1], other.split(".")[:-1], strict=False))
-    return next((depth for depth, (a, b) in enumerate(pairs) if a != b), len(pairs))
+def _tree_distance(one: str, other: str) -> int:
+    """Steps from one layer's parent to the other's in the module tree."""
+    parents = one.split(".")[:-1], other.split(".")[:-1]
+    shared = len(os.path.commonprefix(parents))
+    return len(parents[0]) + len(parents[1]) - 2 * shared

@@ -1,0 +1,156 @@
+"""Output sizes of convolutions and poolings, and the windows their cells look through."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from explorer.engine.tracing import Trace, layer_module
+
+Integers = npt.NDArray[np.int64]
+
+ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The size arithmetic of one axis: `input` cells → `output` cells.
+
+    `padding` is (before, after). An adaptive pooling cuts its input into `output` even windows: there
+    `kernel` is the widest window and stride is 0. `transposed` marks a transposed convolution, whose
+    `output_padding` adds cells at the end.
+    """
+
+    input: int
+    output: int
+    kernel: int
+    stride: int
+    padding: tuple[int, int] = (0, 0)
+    dilation: int = 1
+    ceil_mode: bool = False
+    transposed: bool = False
+    output_padding: int = 0
+
+    @property
+    def formula(self) -> str:
+        """The arithmetic with its numbers, `⌊(32 + 1 + 1 − 3) / 1⌋ + 1 = 32`."""
+        before, after = self.padding
+        reach = f"{self.dilation}·({self.kernel} − 1)" if self.dilation > 1 else f"{self.kernel - 1}"
+        if self.stride == 0:
+            return f"{self.input} → {self.output} even windows"
+        if self.transposed:
+            extra = f" + {self.output_padding}" if self.output_padding else ""
+            return (
+                f"({self.input} − 1)·{self.stride} − {before} − {after} + {reach} + 1{extra} = {self.output}"
+            )
+        pads = f" + {before} + {after}" if before or after else ""
+        span = reach + " − 1" if self.dilation > 1 else f"{self.kernel}"
+        left, right = "⌈⌉" if self.ceil_mode else "⌊⌋"
+        plain = -(-self._free // self.stride) + 1 if self.ceil_mode else self._free // self.stride + 1
+        dropped = " − 1 (a window that starts in the padding)" if plain != self.output else ""
+        return f"{left}({self.input}{pads} − {span}) / {self.stride}{right} + 1{dropped} = {self.output}"
+
+    @property
+    def _free(self) -> int:
+        return self.input + sum(self.padding) - self.dilation * (self.kernel - 1) - 1
+
+    def taps(self, cell: int) -> Integers:
+        """The input cells (k,) in the window of one output cell; below 0 or from `input` on is padding."""
+        if self.transposed:
+            raise ValueError("A transposed convolution has no window on its input: choose another layer.")
+        if self.stride == 0:
+            start, stop = cell * self.input // self.output, -(-(cell + 1) * self.input // self.output)
+            return np.arange(start, stop)
+        return cell * self.stride - self.padding[0] + self.dilation * np.arange(self.kernel)
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """The size arithmetic of one layer: `channels` (in, out), and an Axis for rows and one for columns."""
+
+    layer: str
+    kind: str
+    channels: tuple[int, int]
+    rows: Axis
+    columns: Axis
+
+    @property
+    def formula(self) -> str:
+        """One line if rows and columns have the same arithmetic, else one for each."""
+        if self.rows == self.columns:
+            return self.rows.formula
+        return f"rows {self.rows.formula}; columns {self.columns.formula}"
+
+
+def layer_size(net: nn.Module, seen: Trace, layer: str) -> LayerSize | None:
+    """The LayerSize of a traced convolution or pooling, None for a layer of another kind.
+
+    Raises ValueError for a layer that was not traced.
+    """
+    if layer not in seen.maps:
+        raise ValueError(f"Layer {layer!r} was not traced: choose one of {', '.join(seen.maps)}.")
+    module = layer_module(net, layer)
+    incoming = seen.inputs[layer].shape
+    found = axes(module, *incoming[-2:])
+    if found is None:
+        return None
+    return LayerSize(layer, type(module).__name__, (incoming[0], len(seen.maps[layer])), *found)
+
+
+def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None:
+    """The arithmetic of rows and of columns for an input of this size, None if the layer has no window."""
+    sizes = (height, width)
+    if isinstance(module, nn.Conv2d):
+        left, right, top, bottom = module._reversed_padding_repeated_twice
+        pads = ((top, bottom), (left, right))
+        made = [
+            _window(sizes[i], module.kernel_size[i], module.stride[i], pads[i], module.dilation[i])
+            for i in (0, 1)
+        ]
+    elif isinstance(module, nn.ConvTranspose2d):
+        made = [_transposed(module, i, sizes[i]) for i in (0, 1)]
+    elif isinstance(module, ADAPTIVE):
+        made = [
+            _adaptive(size, wanted) for size, wanted in zip(sizes, _pair(module.output_size), strict=True)
+        ]
+    elif isinstance(module, POOLS):
+        kernel, stride = _pair(module.kernel_size), _pair(module.stride or module.kernel_size)
+        padding, dilation = _pair(getattr(module, "padding", 0)), _pair(getattr(module, "dilation", 1))
+        made = [
+            _window(sizes[i], kernel[i], stride[i], (padding[i], padding[i]), dilation[i], module.ceil_mode)
+            for i in (0, 1)
+        ]
+    else:
+        return None
+    return made[0], made[1]
+
+
+def _window(
+    size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int, ceil_mode: bool = False
+) -> Axis:
+    free = size + sum(padding) - dilation * (kernel - 1) - 1
+    output = (-(-free // stride) if ceil_mode else free // stride) + 1
+    if ceil_mode and (output - 1) * stride >= size + padding[0]:
+        output -= 1  # PyTorch drops a last window that would start in the padding
+    return Axis(size, output, kernel, stride, padding, dilation, ceil_mode)
+
+
+def _transposed(conv: nn.ConvTranspose2d, i: int, size: int) -> Axis:
+    kernel, stride, dilation = conv.kernel_size[i], conv.stride[i], conv.dilation[i]
+    assert isinstance(conv.padding, tuple)
+    padding, extra = conv.padding[i], conv.output_padding[i]
+    output = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1
+    return Axis(size, output, kernel, stride, (padding, padding), dilation, False, True, extra)
+
+
+def _adaptive(size: int, wanted: int | None) -> Axis:
+    output = size if wanted is None else wanted
+    widest = max(-(-(cell + 1) * size // output) - cell * size // output for cell in range(output))
+    return Axis(size, output, widest, 0)
+
+
+def _pair(value: object) -> tuple[int, int]:
+    pair: tuple[int, int] = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    return pair

@@ -1,0 +1,304 @@
+"""The arithmetic of one cell: from an input patch through kernel, norm and activation to its pooling."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from explorer.engine.geometry import Axis, Integers, axes
+from explorer.engine.tracing import (
+    Block,
+    Floats,
+    check_images,
+    layer_module,
+    layer_path,
+    private_view,
+    stage_of,
+    to_numpy,
+    visit_layers,
+)
+from explorer.engine.values import Value
+
+Doubles = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+Met = dict[str, tuple[Tensor, Tensor]]  # what a layer read and gave, each (C, h, w)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvStep(Value):
+    """One cell of a convolution: value = Σ patch · kernel + bias. Patch and kernel are float32 (I, kh, kw).
+
+    `channels` are the I input channels of its group, `rows` (kh,) and `columns` (kw,) the input cells under
+    the kernel, `padding` (kh, kw) which of them lie outside the input. `traced` is what the network computed.
+    """
+
+    layer: str
+    channels: range
+    rows: Integers
+    columns: Integers
+    padding: Booleans
+    patch: Floats
+    kernel: Floats
+    bias: float
+    traced: float
+
+    @property
+    def products(self) -> Doubles:
+        """Patch times kernel, (I, kh, kw)."""
+        return self.patch.astype(np.float64) * self.kernel
+
+    @property
+    def sum(self) -> float:
+        """The sum of the products, without the bias."""
+        return float(self.products.sum())
+
+    @property
+    def value(self) -> float:
+        """What the cell holds."""
+        return self.sum + self.bias
+
+
+@dataclass(frozen=True)
+class NormStep:
+    """One cell of a normalisation: value = (before − mean) / √(var + eps) · weight + bias.
+
+    Mean and variance are a BatchNorm's running ones, or this input's for a layer that uses those.
+    """
+
+    layer: str
+    kind: str
+    before: float
+    mean: float
+    var: float
+    eps: float
+    weight: float
+    bias: float
+    traced: float
+
+    @property
+    def normalised(self) -> float:
+        """(before − mean) / √(var + eps)."""
+        return (self.before - self.mean) / float(np.sqrt(self.var + self.eps))
+
+    @property
+    def value(self) -> float:
+        """What the cell holds."""
+        return self.normalised * self.weight + self.bias
+
+
+@dataclass(frozen=True)
+class ActStep:
+    """One cell of an activation, or of a layer not spelled out here: what went in and what came out."""
+
+    layer: str
+    kind: str
+    before: float
+    value: float
+    traced: float
+
+
+@dataclass(frozen=True, eq=False)
+class PoolStep(Value):
+    """The pooling window (kh, kw) a cell falls into; it makes cell `place` (row, column) of the pooled map.
+
+    `rows` and `columns` are the map's cells under the window, `padding` which lie outside the map (those hold
+    NaN in `window`). `winner` is the cell (row, column) that a max pooling hands on, None for an average.
+    """
+
+    layer: str
+    kind: str
+    place: tuple[int, int]
+    rows: Integers
+    columns: Integers
+    window: Floats
+    padding: Booleans
+    before: float
+    winner: tuple[int, int] | None
+    value: float
+    traced: float
+
+
+Step = ConvStep | NormStep | ActStep | PoolStep
+
+
+@dataclass(frozen=True, eq=False)
+class CellProbe(Value):
+    """How one cell (channel, row, column) of a block's convolution comes about and what becomes of it.
+
+    `steps` begin with the ConvStep and follow the block in execution order. Each step's `value` is its own
+    arithmetic, `traced` the network's; they agree. A `before` other than the last step's value means that
+    something else, such as a skip's addition, came between. A cell that no pooling window covers ends there.
+    """
+
+    block: Block
+    channel: int
+    row: int
+    column: int
+    steps: tuple[Step, ...]
+
+
+def probe(net: nn.Module, x: Tensor, block: Block, channel: int, row: int, column: int) -> CellProbe:
+    """The CellProbe of one cell of `block.conv` for one input x, float (1, 3, h, w).
+
+    Raises ValueError for a cell outside the map and for a transposed convolution.
+    """
+    check_images(x, one=True)
+    met = _meet(net, x, [name for name in (block.conv, block.norm, block.act, block.pool) if name])
+    conv, shape = layer_module(net, block.conv), tuple(met[block.conv][1].shape)
+    if not isinstance(conv, nn.Conv2d):
+        raise ValueError(f"Layer {block.conv!r} is {type(conv).__name__}, no Conv2d: choose another layer.")
+    if not all(0 <= at < size for at, size in zip((channel, row, column), shape, strict=True)):
+        raise ValueError(
+            f"Cell ({channel}, {row}, {column}) is outside maps of shape {shape}: choose one inside."
+        )
+    cell = (channel, row, column)
+    steps: list[Step] = [_convolve(conv, block.conv, met, cell)]
+    for layer in [name for name in met if name != block.conv]:
+        step = _follow(layer_module(net, layer), layer, met[layer], cell)
+        if step is None:
+            break
+        steps.append(step)
+        cell = (channel, *step.place) if isinstance(step, PoolStep) else cell
+    return CellProbe(block, channel, row, column, tuple(steps))
+
+
+def _meet(net: nn.Module, x: Tensor, layers: list[str]) -> Met:
+    """What the layers read and gave, in execution order."""
+    met: Met = {}
+    view = private_view(net)
+
+    def keep(name: str, received: Tensor, output: Tensor) -> None:
+        if name in layers:
+            met[name] = (received[0].clone(), output[0].clone())
+
+    visit_layers(view, {layer_path(net, layer) for layer in layers}, keep)
+    with torch.inference_mode(False), torch.no_grad():
+        view(x.detach().clone())
+    if missed := set(layers) - set(met):
+        raise ValueError(f"Layer {min(missed)!r} did not run on this input: choose another block.")
+    return met
+
+
+def _convolve(conv: nn.Conv2d, layer: str, met: Met, cell: tuple[int, int, int]) -> ConvStep:
+    (channel, row, column), (read, made) = cell, met[layer]
+    both = axes(conv, *read.shape[1:])
+    assert both is not None
+    rows, columns = both[0].taps(row), both[1].taps(column)
+    per_group = conv.in_channels // conv.groups
+    first = channel // (conv.out_channels // conv.groups) * per_group
+    padded, (left, _, top, _) = _padded(conv, read), conv._reversed_padding_repeated_twice
+    patch = padded[first : first + per_group, rows[:, None] + top, columns[None] + left]
+    return ConvStep(
+        layer=layer,
+        channels=range(first, first + per_group),
+        rows=rows,
+        columns=columns,
+        padding=_outside(both, rows, columns),
+        patch=to_numpy(patch),
+        kernel=to_numpy(conv.weight[channel]),
+        bias=0.0 if conv.bias is None else conv.bias[channel].item(),
+        traced=float(made[cell]),
+    )
+
+
+def _padded(conv: nn.Conv2d, read: Tensor) -> Tensor:
+    mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+    return F.pad(read[None], conv._reversed_padding_repeated_twice, mode=mode)[0]
+
+
+def _follow(
+    module: nn.Module, layer: str, met: tuple[Tensor, Tensor], cell: tuple[int, int, int]
+) -> Step | None:
+    kind, stage = type(module).__name__, stage_of(module)
+    if stage == "pool":
+        return _pool(module, layer, *met, cell)
+    before, traced = (float(tensor[cell]) for tensor in met)
+    terms = _norm_terms(module, met[0], cell) if stage == "norm" else None
+    if terms is not None:
+        return NormStep(layer, kind, before, *terms, traced)
+    return ActStep(layer, kind, before, traced, traced)
+
+
+def _norm_terms(
+    norm: nn.Module, read: Tensor, cell: tuple[int, int, int]
+) -> tuple[float, float, float, float, float] | None:
+    """Mean, var, eps, weight and bias of a normalisation at one cell; None for a kind not known here."""
+    channel = cell[0]
+    at: int | tuple[int, int, int] = channel
+    kept: tuple[Tensor | None, Tensor | None] = (None, None)
+    if isinstance(norm, (_BatchNorm, _InstanceNorm)):
+        size, kept = 1, (norm.running_mean, norm.running_var)
+    elif isinstance(norm, nn.GroupNorm):
+        size = norm.num_channels // norm.num_groups
+    elif isinstance(norm, nn.LayerNorm) and tuple(norm.normalized_shape) == read.shape:
+        size, at = len(read), cell
+    else:
+        return None
+    values = read[channel // size * size :][:size].double()
+    mean = values.mean() if kept[0] is None else kept[0][channel]
+    var = values.var(correction=0) if kept[1] is None else kept[1][channel]
+    weight = 1.0 if norm.weight is None else norm.weight[at].item()
+    bias = 0.0 if norm.bias is None else norm.bias[at].item()
+    return float(mean), float(var), norm.eps, weight, bias
+
+
+def _pool(
+    pool: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+) -> PoolStep | None:
+    channel, row, column = cell
+    both = axes(pool, *read.shape[1:])
+    places = both and (_window_over(both[0], row), _window_over(both[1], column))
+    if not both or not places or places[0] is None or places[1] is None:
+        return None
+    rows, columns = both[0].taps(places[0]), both[1].taps(places[1])
+    outside = _outside(both, rows, columns)
+    inside_rows, inside_columns = (
+        np.clip(t, 0, a.input - 1) for t, a in zip((rows, columns), both, strict=True)
+    )
+    window = np.where(
+        outside, np.float32(np.nan), to_numpy(read[channel])[np.ix_(inside_rows, inside_columns)]
+    )
+    traced, winner = float(made[channel, places[0], places[1]]), None
+    if isinstance(pool, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
+        i, j = np.unravel_index(np.nanargmax(window), window.shape)
+        winner = (int(rows[i]), int(columns[j]))
+    value = _pooled(pool, window, rows, columns, both)
+    return PoolStep(
+        layer, type(pool).__name__, (places[0], places[1]), rows, columns, window, outside,
+        float(read[cell]), winner, traced if value is None else value, traced,
+    )  # fmt: skip
+
+
+def _pooled(
+    pool: nn.Module, window: Floats, rows: Integers, columns: Integers, both: tuple[Axis, Axis]
+) -> float | None:
+    """What the pooling makes of a window; None for a kind not spelled out here."""
+    if isinstance(pool, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
+        return float(np.nanmax(window))
+    total = float(np.nansum(window, dtype=np.float64))
+    if isinstance(pool, nn.AdaptiveAvgPool2d):
+        return total / window.size
+    if isinstance(pool, nn.AvgPool2d):
+        # PyTorch counts padding cells, but not those a last, partial window has beyond the padding.
+        counted = [
+            int((taps < axis.input + axis.padding[1]).sum())
+            for taps, axis in zip((rows, columns), both, strict=True)
+        ]
+        cells = counted[0] * counted[1] if pool.count_include_pad else int(np.isfinite(window).sum())
+        return total / (pool.divisor_override or cells)
+    return None
+
+
+def _window_over(axis: Axis, cell: int) -> int | None:
+    """The first window in which the cell lies, None if it lies in none."""
+    return next((place for place in range(axis.output) if cell in axis.taps(place)), None)
+
+
+def _outside(both: tuple[Axis, Axis], rows: Integers, columns: Integers) -> Booleans:
+    beyond = [(taps < 0) | (taps >= axis.input) for taps, axis in zip((rows, columns), both, strict=True)]
+    return np.asarray(beyond[0][:, None] | beyond[1][None])
