@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from model.brushes import Coat, Colour, Cone, Flesh, Part, Point, mix, pick, rgb, spline, tinted, turned
 
 Rng = np.random.Generator
+Head = tuple[list[Cone], list[Flesh]]
 BLACK, WHITE = rgb("14110f"), rgb("f4f0e8")
 
 
@@ -66,11 +67,11 @@ def eye(at: Point, radius: float, iris: Colour, pupil: float = 0.7, out: Point =
         x, y, z = np.asarray(at) + ahead * radius * share
         return float(x), float(y), float(z)
 
-    x, y, z = forward(1.3)
-    spark = (x + radius * 0.1, y + radius * 0.35, z - radius * 0.1)
+    x, y, z = forward(1.24)
+    spark = (x, y + radius * 0.32, z)
     cones = (
         ball(at, radius * 1.15, BLACK), ball(forward(0.35), radius * 0.95, iris),
-        ball(forward(0.35 + 0.95 - 0.9 * pupil), radius * pupil, rgb("080706")), ball(spark, radius * 0.22, (1, 1, 1)),
+        ball(forward(0.35 + 0.95 - 0.9 * pupil), radius * pupil, rgb("080706")), ball(spark, radius * 0.19, (1, 1, 1)),
     )
     return Flesh(cones, Coat(hair=0, gloss=0.5), melt=0.002)
 
@@ -116,11 +117,11 @@ def _trunk(build: Hoofed) -> list[Cone]:
     ]
 
 
-def _horse_head(coat: Colour, muzzle: Colour, mane: Colour, blaze: Colour | None) -> tuple[list[Cone], list[Flesh]]:
+def _horse_head(coat: Colour, muzzle: Colour, mane: Colour, blaze: Colour | None) -> Head:
     """A head about the poll at the origin, nose ahead and down."""
     nose = (0.30, -0.20, 0)
     skull = [
-        Cone((0.02, 0.0, 0), (0.14, -0.08, 0), 0.088, 0.078, coat),
+        Cone((0.02, 0.0, 0), (0.14, -0.08, 0), 0.088, 0.074, coat), ball((0.05, -0.07, 0), 0.092, coat),
         Cone((0.06, -0.07, 0.02), (0.12, -0.12, 0.02), 0.085, 0.06, coat),
         Cone((0.14, -0.09, 0), (0.28, -0.18, 0), 0.07, 0.052, coat), ball(nose, 0.054, muzzle),
         Cone((0.28, -0.235, 0), (0.20, -0.19, 0), 0.036, 0.045, muzzle),
@@ -134,7 +135,7 @@ def _horse_head(coat: Colour, muzzle: Colour, mane: Colour, blaze: Colour | None
     return skull, marks
 
 
-def _placed(head: tuple[list[Cone], list[Flesh]], at: Point, pitch: float, look: float) -> tuple[list[Cone], list[Flesh]]:
+def _placed(head: Head, at: Point, pitch: float, look: float) -> Head:
     """The head nodded by `pitch` and looking `look` degrees to the near side."""
     spin = turned(look) @ turned(0, 0, pitch)
     return moved(head[0], at, spin), [Flesh(tuple(moved(m.cones, at, spin)), m.coat, m.melt) for m in head[1]]
@@ -182,10 +183,10 @@ def _horse_tail(rng: Rng, mane: Colour) -> list[Cone]:
     return chain(line, (0.03, 0.045, 0.06, 0.018), mane)
 
 
-def _horse_portrait(rng: Rng, build: Hoofed, head: tuple[list[Cone], list[Flesh]], mane: Colour) -> Subject:
+def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Colour) -> Subject:
     skull, marks = _placed(head, (0.0, 0.0, 0.0), rng.uniform(-8, 12), 0)
     neck = chain([(0.02, -0.03, 0), (-0.12, -0.25, 0), (-0.30, -0.62, 0)], (0.09, 0.145, 0.23), build.coat)
-    hair = chain([(-0.03, 0.08, 0.03), (-0.14, -0.06, 0.08), (-0.25, -0.28, 0.14), (-0.36, -0.5, 0.16)], (0.04, 0.06, 0.07, 0.08), mane)
+    hair = [c for d in (0.0, 0.05) for c in chain([(-0.02, 0.09, 0.02), (-0.13, -0.03, 0.03 + d), (-0.26, -0.26, 0.05 + d), (-0.46, -0.52, 0.08 + d)], (0.03, 0.045, 0.055, 0.06), mane)]
     yaw = rng.uniform(-15, 60)
     return Subject(
         (Flesh((*neck, *hair, *skull), Coat(hair=0.35, cells=22, gloss=0.1), 0.03), *marks),
@@ -194,7 +195,7 @@ def _horse_portrait(rng: Rng, build: Hoofed, head: tuple[list[Cone], list[Flesh]
     )
 
 
-def _deer_head(coat: Colour, rng: Rng, antlers: float) -> tuple[list[Cone], list[Flesh]]:
+def _deer_head(coat: Colour, rng: Rng, antlers: float) -> Head:
     pale = mix(coat, WHITE, 0.55)
     skull = [
         ball((0.02, 0.0, 0), 0.075, coat), Cone((0.05, -0.01, 0), (0.20, -0.07, 0), 0.062, 0.036, coat),
@@ -236,9 +237,10 @@ def deer(rng: Rng) -> Subject:
     )
 
 
-def _deer_portrait(rng: Rng, build: Hoofed, head: tuple[list[Cone], list[Flesh]]) -> Subject:
+def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
     skull, marks = _placed(head, (0.0, 0.0, 0.0), rng.uniform(-8, 6), 0)
-    neck = chain([(0.0, -0.02, 0), (-0.08, -0.2, 0), (-0.18, -0.48, 0)], (0.065, 0.085, 0.16), build.coat)
+    neck = chain([(0.0, -0.02, 0), (-0.07, -0.2, 0), (-0.14, -0.46, 0), (-0.3, -0.56, 0)], (0.062, 0.07, 0.12, 0.2), build.coat)
+    neck.append(ball((0.06, -0.13, 0), 0.035, mix(build.coat, WHITE, 0.6)))
     kind = Coat(hair=0.6, cells=30, belly=mix(build.coat, WHITE, 0.45))
     return Subject(
         (Flesh((*neck, *skull), kind, 0.02), *marks), turned(rng.uniform(15, 85), 3, 0, bool(rng.integers(2))),
@@ -256,20 +258,32 @@ CATS = (
 )
 
 
-def _cat_head(fur: Colour, dark: Colour, pale: Colour, iris: Colour) -> tuple[list[Cone], list[Flesh]]:
+def _cat_head(fur: Colour, dark: Colour, pale: Colour, iris: Colour) -> Head:
     """A cat's head about the origin, looking along x."""
-    head = [
-        ball((0, 0, 0), 0.2, fur), ball((0.03, 0.07, 0), 0.17, fur),
-        *both(lambda s: [ball((0.08, -0.065, s * 0.09), 0.115, fur), Cone((-0.02, 0.13, s * 0.125), (-0.03, 0.285, s * 0.175), 0.062, 0.012, fur), Cone((-0.02, 0.12, s * 0.06), (-0.03, 0.285, s * 0.175), 0.05, 0.01, fur)]),
-        *both(lambda s: [ball((0.165, -0.085, s * 0.035), 0.052, pale)]), ball((0.15, -0.125, 0), 0.042, pale),
-        Cone((0.16, 0.03, 0), (0.19, -0.045, 0), 0.036, 0.032, mix(fur, pale, 0.3)),
+    pink, snout = rgb("c4877a"), mix(fur, pale, 0.6)
+    skull = [
+        ball((0, 0, 0), 0.2, fur), ball((0.04, 0.075, 0), 0.155, fur), Cone((0.15, 0.06, 0), (0.195, -0.045, 0), 0.045, 0.036, mix(fur, pale, 0.25)),
+        *both(lambda s: [ball((0.06, -0.055, s * 0.1), 0.118, fur), Cone((0.03, -0.08, s * 0.14), (-0.02, -0.12, s * 0.235), 0.09, 0.018, mix(fur, pale, 0.3))]),
+        *both(lambda s: [Cone((-0.02, 0.1, s * z), (-0.03, 0.305, s * 0.185), r, 0.008, fur) for z, r in ((0.165, 0.045), (0.07, 0.045), (0.115, 0.055))]),
+        *both(lambda s: [ball((0.165, -0.088, s * 0.042), 0.058, snout)]), ball((0.15, -0.145, 0), 0.046, pale),
     ]
-    pink = rgb("c08a7c")
-    marks = [Flesh((Cone((-0.0, 0.15, s * 0.122), (-0.015, 0.24, s * 0.163), 0.036, 0.008, mix(pink, dark, 0.35)),), Coat(hair=0.3), 0.01) for s in (1.0, -1.0)]
-    marks += [eye((0.14, 0.028, s * 0.085), 0.040, iris, 0.55, (1, 0.05, s * 0.35)) for s in (1.0, -1.0)]
-    marks.append(Flesh((Cone((0.215, -0.055, 0.012), (0.215, -0.055, -0.012), 0.017, 0.017, pink), ball((0.218, -0.07, 0), 0.012, pink)), Coat(hair=0), 0.006))
-    marks.append(Flesh(tuple(Cone((0.213, -0.085, 0), (0.195, -0.118, s * 0.035), 0.006, 0.006, mix(dark, BLACK, 0.5)) for s in (1.0, -1.0)), Coat(hair=0), 0.002))
-    return head, marks
+    marks = [Flesh((Cone((0.035, 0.15, s * 0.128), (0.0, 0.25, s * 0.172), 0.03, 0.006, mix(pink, dark, 0.4)),), Coat(hair=0.4), 0.01) for s in (1.0, -1.0)]
+    marks += [Flesh((ball((0.148, 0.03, s * 0.09), 0.058, mix(fur, pale, 0.55)),), Coat(hair=0.6, cells=42), 0.03) for s in (1.0, -1.0)]
+    marks += [_cat_eye(s, iris) for s in (1.0, -1.0)]
+    marks.append(Flesh((Cone((0.222, -0.05, 0.014), (0.222, -0.05, -0.014), 0.017, 0.017, pink), ball((0.224, -0.068, 0), 0.012, pink)), Coat(hair=0, gloss=0.15), 0.006))
+    marks.append(Flesh(tuple(Cone((0.222, -0.08, 0), (0.195, -0.125, s * 0.04), 0.006, 0.004, mix(dark, BLACK, 0.6)) for s in (1.0, -1.0)), Coat(hair=0), 0.002))
+    hairs = both(lambda s: [Cone((0.205, -0.085 - d * 0.02, s * 0.06), (0.13, -0.07 - d * 0.06, s * 0.33), 0.003, 0.001, rgb("f2efe9")) for d in (-0.5, 0.4, 1.2)])
+    marks.append(Flesh(tuple(hairs), Coat(hair=0), 0.001))
+    return skull, marks
+
+
+def _cat_eye(s: float, iris: Colour) -> Flesh:
+    x, y, z = 0.172, 0.032, 0.086
+    cones = (
+        Cone((x - 0.012, y, s * (z - 0.014)), (x - 0.012, y + 0.006, s * (z + 0.014)), 0.043, 0.043, BLACK), ball((x, y, s * z), 0.0385, iris),
+        Cone((x + 0.03, y + 0.014, s * (z + 0.003)), (x + 0.03, y - 0.014, s * (z + 0.003)), 0.0155, 0.0155, rgb("080706")), ball((x + 0.04, y + 0.015, s * z + 0.008), 0.008, (1, 1, 1)),
+    )
+    return Flesh(cones, Coat(hair=0, gloss=0.35), melt=0.002)
 
 
 def cat(rng: Rng) -> Subject:
@@ -281,20 +295,19 @@ def cat(rng: Rng) -> Subject:
         hair=0.9, cells=42, belly=pale, stripe=dark if striped else None, stripes=rng.uniform(7, 11), slant=rng.uniform(-0.3, 0.3),
         patch=WHITE if rng.random() < 0.25 else None, patch_share=0.3, patch_cells=3,
     )
-    pose = rng.choice(["portrait", "sit", "loaf", "stand"], p=[0.42, 0.24, 0.2, 0.14])
+    pose = rng.choice(["portrait", "sit", "loaf", "stand"], p=[0.5, 0.22, 0.18, 0.1])
     return {"portrait": _cat_portrait, "sit": _cat_sitting, "loaf": _cat_loaf, "stand": _cat_standing}[pose](rng, head, coat, fur, pale)
 
 
-Head = tuple[list[Cone], list[Flesh]]
 INDOORS = ("room", "sofa", "blanket", "room", "floor", "lawn")
 
 
 def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
     skull, marks = _placed(head, (0, 0, 0), rng.uniform(-8, 8), rng.uniform(-25, 25))
-    body = [Cone((-0.12, -0.16, 0), (-0.10, -0.55, 0), 0.17, 0.3, fur), ball((-0.02, -0.38, 0), 0.16, pale)]
+    body = [Cone((-0.2, -0.2, 0), (-0.22, -0.62, 0), 0.17, 0.27, mix(fur, BLACK, 0.12)), ball((-0.06, -0.42, 0), 0.15, mix(fur, pale, 0.6)), *both(lambda s: [ball((-0.2, -0.5, s * 0.17), 0.2, fur)])]
     return Subject(
         (Flesh((*body, *skull), coat, 0.025), *marks), turned(90, rng.uniform(-5, 12), rng.uniform(-10, 10), bool(rng.integers(2))),
-        INDOORS, rng.uniform(0.8, 1.05), 1.3, (rng.uniform(0.42, 0.58), rng.uniform(0.6, 0.72)), "cut",
+        INDOORS, rng.uniform(0.95, 1.3), 1.7, (rng.uniform(0.42, 0.58), rng.uniform(0.62, 0.78)), "cut",
     )
 
 
@@ -308,7 +321,7 @@ def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) ->
     ]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(35, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
-        INDOORS, rng.uniform(0.6, 0.8), rng.uniform(0.84, 0.98), (rng.uniform(0.44, 0.56), 0.52),
+        INDOORS, rng.uniform(0.7, 0.9), rng.uniform(0.95, 1.15), (rng.uniform(0.44, 0.56), 0.56),
     )
 
 
@@ -321,7 +334,7 @@ def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Su
     ]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(5, 60), rng.uniform(8, 20), 0, bool(rng.integers(2))),
-        INDOORS, rng.uniform(0.78, 0.95), 0.75, (0.5, rng.uniform(0.52, 0.6)),
+        INDOORS, rng.uniform(0.9, 1.1), 0.86, (0.5, rng.uniform(0.52, 0.58)),
     )
 
 
@@ -336,7 +349,7 @@ def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -
     ]
     return Subject(
         (Flesh((*body, *skull), coat, 0.025), *marks), turned(rng.uniform(-5, 50), rng.uniform(3, 10), 0, bool(rng.integers(2))),
-        INDOORS, rng.uniform(0.78, 0.92), 0.8,
+        INDOORS, rng.uniform(0.88, 1.0), 0.9,
     )
 
 
@@ -374,7 +387,7 @@ def _dog_head(breed: Breed, fur: Colour) -> Head:
         head += both(lambda s: chain([(-0.02, 0.12, s * 0.15), (0.0, 0.02, s * 0.225), (0.02, -0.17, s * 0.22)], (0.05, 0.072, 0.06), ear))
     else:
         head += both(lambda s: [Cone((-0.03, 0.15, s * 0.11), (-0.02, 0.33, s * 0.14), 0.07, 0.015, ear)])
-    marks = [eye((0.145, 0.055, s * 0.075), 0.027, rgb("3a2312"), 0.6, (1, 0.05, s * 0.5)) for s in (1.0, -1.0)]
+    marks = [eye((0.168, 0.055, s * 0.078), 0.03, rgb("3a2312"), 0.6, (1, 0.05, s * 0.5)) for s in (1.0, -1.0)]
     marks.append(Flesh((Cone((tip + 0.045, -0.05, 0.02), (tip + 0.045, -0.05, -0.02), 0.034, 0.034, BLACK), ball((tip + 0.045, -0.075, 0), 0.022, BLACK)), Coat(hair=0, gloss=0.45), 0.01))
     mouth = chain([(tip + 0.05, -0.115, 0), (tip + 0.02, -0.15, 0.045), (tip - 0.1, -0.15, 0.09)], (0.009, 0.009, 0.007), mix(muzzle, BLACK, 0.75))
     marks.append(Flesh(tuple(mouth + moved(mouth, (0, 0, 0), np.diag([1.0, 1, -1]))), Coat(hair=0), 0.003))
@@ -393,7 +406,7 @@ def dog(rng: Rng) -> Subject:
         head[1].append(_tongue(0.17 + 0.2 * breed.snout))
     patch = None if breed.patch is None else rgb(breed.patch)
     coat = Coat(hair=breed.hair, cells=36, belly=mix(fur, WHITE, 0.2), patch=patch, patch_share=0.38, patch_cells=3)
-    pose = rng.choice(["portrait", "sit", "stand"], p=[0.45, 0.25, 0.3])
+    pose = rng.choice(["portrait", "sit", "stand"], p=[0.5, 0.24, 0.26])
     return {"portrait": _dog_portrait, "sit": _dog_sitting, "stand": _dog_standing}[pose](rng, head, coat, fur)
 
 
@@ -402,10 +415,10 @@ OUTDOORS = ("lawn", "lawn", "room", "floor", "sofa", "sand", "meadow")
 
 def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
     skull, marks = _placed(head, (0, 0, 0), rng.uniform(-12, 8), rng.uniform(-40, 40))
-    body = [Cone((-0.14, -0.16, 0), (-0.14, -0.6, 0), 0.17, 0.28, fur), ball((0.0, -0.42, 0), 0.17, mix(fur, WHITE, 0.15))]
+    body = [Cone((-0.2, -0.18, 0), (-0.22, -0.6, 0), 0.15, 0.24, mix(fur, BLACK, 0.1)), ball((-0.02, -0.48, 0), 0.16, mix(fur, WHITE, 0.2)), *both(lambda s: [ball((-0.2, -0.55, s * 0.17), 0.2, fur)])]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(90, rng.uniform(-2, 14), rng.uniform(-8, 8), bool(rng.integers(2))),
-        OUTDOORS, rng.uniform(0.8, 1.0), 1.25, (rng.uniform(0.42, 0.58), rng.uniform(0.58, 0.68)), "cut",
+        OUTDOORS, rng.uniform(0.95, 1.25), 1.6, (rng.uniform(0.42, 0.58), rng.uniform(0.6, 0.75)), "cut",
     )
 
 
@@ -420,7 +433,7 @@ def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
     ]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(30, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
-        OUTDOORS, rng.uniform(0.62, 0.8), rng.uniform(0.86, 1.0), (rng.uniform(0.44, 0.56), 0.52),
+        OUTDOORS, rng.uniform(0.72, 0.92), rng.uniform(0.98, 1.15), (rng.uniform(0.44, 0.56), 0.55),
     )
 
 
@@ -435,7 +448,7 @@ def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
     ]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(-5, 55), rng.uniform(2, 8), 0, bool(rng.integers(2))),
-        OUTDOORS, rng.uniform(0.78, 0.92), 0.84,
+        OUTDOORS, rng.uniform(0.88, 1.0), 0.94,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.brushes import Colour, Faces, Part, mix, pick, rgb, spline, tinted, turned
+from model.brushes import Colour, Faces, Part, cross, mix, pick, rgb, spline, tinted, turned
 from model.drawn_animals import Subject
 
 Rng = np.random.Generator
@@ -23,8 +23,16 @@ LAMP, TAIL = rgb("f6f1da"), rgb("b3201f")
 def face(points: Sequence[Sequence[float]] | Points, colour: Colour, out: Sequence[float]) -> Face:
     """A polygon, wound so that it is seen from the side `out` points to."""
     p = np.asarray(points, float)
-    normal = np.cross(p, np.roll(p, -1, axis=0)).sum(0)
+    normal = cross(p, np.concatenate([p[1:], p[:1]])).sum(0)
     return (p if normal @ np.asarray(out, float) >= 0 else p[::-1]), colour
+
+
+def strips(far: Points, near: Points, middle: Points, colours: Sequence[Colour]) -> list[Face]:
+    """The band of quads between two rings (n,3), seen from outside of `middle`."""
+    quads = np.stack([far, np.roll(far, -1, 0), np.roll(near, -1, 0), near], axis=1)
+    normals = cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
+    outward = (normals * (quads.mean(1) - middle)).sum(1) >= 0
+    return [(q if out else q[::-1], c) for q, out, c in zip(quads, outward, colours, strict=True)]
 
 
 def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], colour: Colour) -> list[Face]:
@@ -40,10 +48,7 @@ def extruded(profile: Sequence[Sequence[float]] | Points, rims: Sequence[tuple[f
     middle = np.array([c[0], c[1], 0.0])
     faces = [face(rings[0], colour, (0, 0, -1)), face(rings[-1], colour, (0, 0, 1))]
     for far, near in zip(rings, rings[1:], strict=False):
-        for i in range(len(p)):
-            j = (i + 1) % len(p)
-            strip = np.array([far[i], far[j], near[j], near[i]])
-            faces.append(face(strip, colour, strip.mean(0) - middle))
+        faces += strips(far, near, middle, [colour] * len(p))
     return faces
 
 
@@ -53,14 +58,11 @@ def lofted(sections: Sequence[tuple[float, float, float, float]], around: int, u
     up, side = np.sin(angles), np.cos(angles)
     up, side = np.sign(up) * np.abs(up) ** power, np.sign(side) * np.abs(side) ** power
     rings = [np.column_stack([np.full(around, x), y + h * up, w * side]) for x, y, h, w in sections]
-    faces = []
+    colours = [upper if high else lower for high in (up + np.roll(up, -1)) / 2 > split]
+    faces: list[Face] = []
     for back, front in zip(rings, rings[1:], strict=False):
         middle = (back.mean(0) + front.mean(0)) / 2
-        for i in range(around):
-            j = (i + 1) % around
-            strip = np.array([back[i], back[j], front[j], front[i]])
-            high = (up[i] + up[j]) / 2 > split
-            faces.append(face(strip, upper if high else lower, strip.mean(0) - middle))
+        faces += strips(back, front, middle, colours)
     faces.append(face(rings[0], lower, (-1, 0, 0)))
     faces.append(face(rings[-1], lower, (1, 0, 0)))
     return faces
@@ -135,7 +137,8 @@ CARS: dict[str, tuple[list[tuple[float, float]], list[tuple[float, float]], floa
 
 
 def _narrowed(z: float) -> list[tuple[float, float, float]]:
-    return [(-z, 0.965, 0.93), (-z * 0.86, 1, 1), (z * 0.86, 1, 1), (z, 0.965, 0.93)]
+    half = [(1.0, 0.945, 0.92), (0.94, 0.975, 0.975), (0.8, 0.995, 1.0), (0.4, 1.005, 1.01)]
+    return [(-z * d, sx, sy) for d, sx, sy in half] + [(z * d, sx, sy) for d, sx, sy in half[::-1]]
 
 
 def _cabin(profile: Sequence[tuple[float, float]], z: float, paint: Colour, glass: Colour) -> list[Face]:
@@ -171,10 +174,10 @@ def _face_of_car(nose: float, tail: float, belt: float, z: float, paint: Colour)
     n, t = nose + 0.005, tail - 0.005
     low = belt * 0.42
     parts = [front(n, (low + 0.06, low + 0.14), (-z * 0.5, z * 0.5), rgb("1d1e20")), front(n, (low - 0.09, low - 0.03), (-z * 0.75, z * 0.75), rgb("2a2b2e")), front(n, (low, low + 0.05), (-0.09, 0.09), rgb("e6e3d2"))]
-    parts += [front(t, (low - 0.06, low), (-z * 0.85, z * 0.85), rgb("34363a")), front(t, (low + 0.04, low + 0.11), (-0.1, 0.1), rgb("e6e3d2"))]
+    parts += [front(t, (low - 0.06, low), (-z * 0.85, z * 0.85), rgb("34363a"), -1), front(t, (low + 0.04, low + 0.11), (-0.1, 0.1), rgb("e6e3d2"), -1)]
     for s in (1, -1):
         parts.append(front(n, (low + 0.06, low + 0.16), (s * z * 0.58, s * z * 0.93), LAMP))
-        parts.append(front(t, (low + 0.08, low + 0.2), (s * z * 0.62, s * z * 0.93), TAIL))
+        parts.append(front(t, (low + 0.08, low + 0.2), (s * z * 0.62, s * z * 0.93), TAIL, -1))
     return parts
 
 
@@ -201,14 +204,14 @@ def automobile(rng: Rng) -> Subject:
     shell = extruded(outline, _narrowed(z), paint, (0, 0.3))
     parts = (
         Faces(tuple(box((tail + 0.15, nose - 0.15), (0.06, 0.2), (-z * 0.9, z * 0.9), rgb("101012")))), Faces(tuple(tyres)),
-        Faces(tuple(shell), gloss=0.35), Faces(tuple(_cabin(cabin, z, paint, glass)), gloss=0.5),
+        Faces(tuple(shell), gloss=0.4, smooth=0.007), Faces(tuple(_cabin(cabin, z, paint, glass)), gloss=0.3, smooth=0.002),
         Faces(tuple(arches(at, radius * 1.22, z + 0.001))), Faces(tuple(_sides_of_car(belt, z, paint, nose, tail)), sort=False),
         Faces(tuple(_face_of_car(nose, tail, belt, z, paint)), sort=False), Faces(tuple(hubs), sort=False),
     )
     yaw = float(rng.choice([rng.uniform(15, 55), rng.uniform(-50, -15), rng.uniform(-10, 10), rng.uniform(55, 80)], p=[0.5, 0.22, 0.16, 0.12]))
     return Subject(
         parts, turned(yaw, rng.uniform(6, 18), 0, bool(rng.integers(2))), ("road", "street", "parking", "studio", "parking"),
-        rng.uniform(0.8, 0.94), 0.74, (0.5, rng.uniform(0.5, 0.58)), "stands", 0.12,
+        rng.uniform(0.86, 1.0), 0.78, (0.5, rng.uniform(0.5, 0.58)), "stands", 0.12,
     )
 
 
@@ -252,7 +255,7 @@ def _chassis(tail: float, nose: float, z: float) -> list[Face]:
 def _assembled(solid: list[Face], details: list[Face], at: Sequence[float], radius: float, z: float, tail: float, nose: float, rim: Colour) -> tuple[Part, ...]:
     tyres, hubs = wheels(at, radius, z, rim, 0.16)
     return (
-        Faces(tuple(_chassis(tail, nose, z))), Faces(tuple(tyres)), Faces(tuple(solid), gloss=0.15), Faces(tuple(arches(at, radius * 1.1, z - 0.004))),
+        Faces(tuple(_chassis(tail, nose, z))), Faces(tuple(tyres)), Faces(tuple(solid), gloss=0.15, smooth=0.003), Faces(tuple(arches(at, radius * 1.1, z - 0.004))),
         Faces(tuple(details), sort=False), Faces(tuple(hubs), sort=False),
     )
 
@@ -278,7 +281,7 @@ def _semi(rng: Rng) -> tuple[Part, ...]:
     body = [*trailer, *_cab((0.5, nose), (0.18, 0.78), z * 0.96, paint, bonnet), *box((0.36, 0.52), (0.16, 0.3), (-z * 0.7, z * 0.7), DARK)]
     trim = _cab_details((0.5, nose), (0.18, 0.78), z * 0.96, paint, bonnet)
     if not tank:
-        trim += mirrored([panel(rect((-1.15, 0.42), (0.28, 0.31)), z + 0.002, mix(cargo, DARK, 0.4)), *[panel(rect((x, x + 0.01), (0.31, 0.86)), z + 0.002, mix(cargo, DARK, 0.12)) for x in np.arange(-1.0, 0.4, 0.17)]])
+        trim += mirrored([panel(rect((-1.15, 0.42), (0.28, 0.31)), z + 0.002, mix(cargo, DARK, 0.4)), *[panel(rect((x, x + 0.022), (0.31, 0.86)), z + 0.002, mix(cargo, DARK, 0.12)) for x in np.arange(-1.0, 0.4, 0.17)]])
         trim.append(front(-1.153, (0.3, 0.84), (-z * 0.92, z * 0.92), mix(cargo, DARK, 0.12), -1.0))
     pipes = mirrored([panel(rect((0.47, 0.5), (0.3, 0.92)), z * 0.9, CHROME)])
     return _assembled(body, trim + pipes, (0.78 if bonnet == 0 else 0.9, 0.46, 0.24, -0.78, -1.0), 0.125, z * 0.97, -1.1, 0.9, rgb("b8bcc0"))
@@ -293,7 +296,7 @@ def _pickup(rng: Rng) -> tuple[Part, ...]:
     trim = [*bed, *_sides_of_car(0.5, z, paint, 0.98, -1.0), *_face_of_car(0.98, -1.0, 0.54, z, paint)]
     tyres, hubs = wheels((0.62, -0.62), 0.18, z * 0.99, rgb("b8bcc0"))
     return (
-        Faces(tuple(_chassis(-0.95, 0.9, z))), Faces(tuple(tyres)), Faces(tuple(lower), gloss=0.25), Faces(tuple(cabin), gloss=0.4),
+        Faces(tuple(_chassis(-0.95, 0.9, z))), Faces(tuple(tyres)), Faces(tuple(lower), gloss=0.35, smooth=0.006), Faces(tuple(cabin), gloss=0.3, smooth=0.002),
         Faces(tuple(arches((0.62, -0.62), 0.215, z + 0.001))), Faces(tuple(trim), sort=False), Faces(tuple(hubs), sort=False),
     )
 
@@ -359,11 +362,11 @@ def _airliner(rng: Rng) -> tuple[Part, ...]:
     wings = _wing((0.22, -0.12), (-0.28, -0.38), 0.95, -0.05, 0.1, r * 0.6, metal)
     stabiliser = _wing((-0.76, -0.94), (-0.98, -1.06), 0.36, 0.07, 0.04, 0.02, metal)
     fin = _fin((-0.66, -0.93, -1.06, -0.96), (0.07, 0.42), tail)
-    engines = [f for z in (0.34,) for s in (1.0, -1.0) for f in _engine(0.12, -0.12, s * z, r * 0.46, mix(tail, white, 0.6))]
+    engines = [f for z in (0.34,) for s in (1.0, -1.0) for f in _engine(0.14, -0.095, s * z, r * 0.46, mix(tail, white, 0.6))]
     windows = mirrored([panel(rect((x, x + 0.02), (0.018, 0.045)), r + 0.002, rgb("36424f")) for x in np.arange(-0.55, 0.7, 0.05)])
     cockpit = mirrored([face([(0.86, 0.03, r * 0.62), (0.93, 0.022, r * 0.42), (0.92, 0.05, r * 0.3), (0.86, 0.062, r * 0.5)], DARK, (0.4, 0.4, 1))])
     stripe = mirrored([panel(rect((-0.6, 0.72), (-0.02, -0.002)), r + 0.001, tail)])
-    return (Faces(tuple(shell + wings + stabiliser + fin + engines), gloss=0.25), Faces(tuple(stripe + windows + cockpit), sort=False))
+    return (Faces(tuple(shell + wings + stabiliser + fin + engines), gloss=0.15, smooth=0.003), Faces(tuple(stripe + windows + cockpit), sort=False))
 
 
 def _engine(x: float, y: float, z: float, r: float, colour: Colour) -> list[Face]:

@@ -26,16 +26,16 @@ class Place:
 
 
 SUNNY = Light()
-DULL = Light((-0.2, 0.9, 0.5), (0.95, 0.97, 1.0), (0.72, 0.75, 0.8), (0.42, 0.41, 0.4), 0.45)
-LAMP = Light((-0.5, 0.6, 0.7), (1.0, 0.92, 0.78), (0.58, 0.54, 0.5), (0.38, 0.33, 0.29), 0.66)
-SHADE = Light((-0.3, 0.8, 0.5), (0.95, 1.0, 0.86), (0.58, 0.66, 0.58), (0.36, 0.36, 0.26), 0.55)
+DULL = Light((-0.2, 0.9, 0.5), (0.95, 0.97, 1.0), (0.66, 0.69, 0.74), (0.34, 0.33, 0.32), 0.55)
+LAMP = Light((-0.6, 0.55, 0.6), (1.0, 0.93, 0.82), (0.5, 0.48, 0.46), (0.25, 0.22, 0.2), 0.9)
+SHADE = Light((-0.35, 0.75, 0.5), (0.98, 1.0, 0.88), (0.5, 0.55, 0.48), (0.24, 0.25, 0.18), 0.8)
 
 
 def daylight(rng: Rng) -> Light:
     """Sun from somewhere above, or a dull day."""
     if rng.random() < 0.3:
         return DULL
-    return Light((float(rng.uniform(-0.8, 0.8)), 0.75, 0.55), strength=float(rng.uniform(0.65, 0.85)))
+    return Light((float(rng.uniform(-0.8, 0.8)), 0.75, 0.55), strength=float(rng.uniform(0.8, 1.05)))
 
 
 # ---------------------------------------------------------------- elements
@@ -249,7 +249,7 @@ def sand(rng: Rng, wide: int, foot: float) -> Place:
     near = pick(rng, "cdb68a", "d8c49a", "bda478")
     pixels = below(heaven(rng, wide), water(rng, wide, horizon, rgb("4f7f96"), rgb("7ba3b8"), 0.5), horizon)
     pixels = below(pixels, soil(rng, wide, horizon + 0.12, near, mix(near, (1, 1, 1), 0.2), mix(near, (0, 0, 0), 0.2), 0.35), horizon + 0.12, 0.02)
-    return Place(rocks(pixels, rng, horizon + 0.16, 1.0, int(rng.integers(0, 4))), daylight(rng), 0.005)
+    return Place(rocks(pixels, rng, horizon + 0.16, horizon + 0.6, int(rng.integers(0, 4))), daylight(rng), 0.005)
 
 
 def lawn(rng: Rng, wide: int, foot: float) -> Place:

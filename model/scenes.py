@@ -109,8 +109,9 @@ def _shadowed(place: Place, ground: str, bounds: tuple[float, float, float, floa
     if ground in ("flies", "cut") or place.shadow == 0:
         return pixels
     middle, half = (left + right) / 2, (right - left) / 2
-    dark = blob(wide, middle, bottom - 0.02, half * 1.02, 0.07, 0.8) * np.float32(place.shadow)
-    return pixels * (1 - dark)[..., None]
+    dark = blob(wide, middle, bottom - 0.02, half * 1.04, 0.07, 0.8) * np.float32(place.shadow)
+    core = blob(wide, middle, bottom - 0.03, half * 0.92, 0.035, 0.7) * np.float32(0.9 * place.shadow)
+    return pixels * ((1 - dark) * (1 - core))[..., None]
 
 
 def _grading(rng: np.random.Generator, wide: int) -> Array:
@@ -118,7 +119,7 @@ def _grading(rng: np.random.Generator, wide: int) -> Array:
     x, y = grid(wide)
     tint = rng.uniform(0.9, 1.08) * (1 + rng.normal(0, 0.02, 3))
     rim = 1 - 0.22 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
-    grain = 1 + 0.02 * noise(rng, wide, 128, 1)
+    grain = 1 + 0.014 * noise(rng, wide, 256, 1)
     return (rim * grain)[..., None] * tint.astype(np.float32)
 
 
