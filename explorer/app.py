@@ -1,0 +1,26 @@
+"""The explorer: page set-up and navigation, nothing else. Run with `streamlit run explorer/app.py`."""
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:  # Streamlit puts only this file's folder there
+    sys.path.insert(0, ROOT)
+
+import streamlit as st  # noqa: E402
+
+from explorer.ui import header, sidebar, style  # noqa: E402
+
+PAGES = [
+    st.Page("views/explain.py", title="Explain", icon=":material/target:", url_path="explain", default=True),
+    st.Page("views/maps.py", title="Feature maps", icon=":material/grid_view:", url_path="maps"),
+    st.Page("views/batchnorm.py", title="BatchNorm", icon=":material/equalizer:", url_path="batchnorm"),
+    st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+]
+
+style.set_up_page()
+page = st.navigation(PAGES, position="top")
+selection = sidebar.choose()
+if selection is not None:
+    header.show(selection)
+    page.run()

@@ -1,0 +1,101 @@
+"""Everything the explorer keeps between reruns, and nothing else.
+
+Keys are strings: the net by its weights' digest, the input by the digest of its values. Arguments with a
+leading underscore are what the key stands for.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from torch import Tensor, nn
+
+from explorer.engine import ablation, attribution, batchnorm, samples, tracing
+from explorer.engine.ablation import Ablations
+from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.samples import Sample, TestSet
+from explorer.engine.tracing import Trace
+from model.checkpoint import Card, Checkpoint, load_checkpoint
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A checkpoint with its one network, which all visitors share and nobody hooks."""
+
+    name: str
+    checkpoint: Checkpoint
+    net: nn.Module
+
+    @property
+    def card(self) -> Card:
+        return self.checkpoint.card
+
+
+def opened(name: str, path: Path) -> Opened:
+    """The checkpoint at `path` as it is now on disk. Raises CheckpointError."""
+    stamp = path.stat() if path.exists() else os.stat_result([0] * 10)
+    return _opened(name, str(path), stamp.st_mtime_ns, stamp.st_size)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Loading the checkpoint …")
+def _opened(name: str, path: str, modified: int, size: int) -> Opened:
+    checkpoint = load_checkpoint(path)
+    return Opened(name, checkpoint, checkpoint.build())
+
+
+def input_digest(x: Tensor) -> str:
+    """SHA-256 of the input's values: what a trace depends on besides the network."""
+    return hashlib.sha256(x.numpy().tobytes()).hexdigest()
+
+
+@st.cache_data(max_size="300MB", show_spinner=False)
+def traced(net: str, x: str, _net: nn.Module, _x: Tensor) -> Trace:
+    return tracing.trace(_net, _x)
+
+
+@st.cache_data(max_size="200MB", show_spinner=False)
+def evidence(
+    net: str,
+    x: str,
+    layers: tuple[str, ...],
+    target: int,
+    against: int | None,
+    _net: nn.Module,
+    _x: Tensor,
+) -> dict[str, ChannelEvidence]:
+    return attribution.evidence_many(_net, _x, layers, target, against)
+
+
+@st.cache_data(max_size="100MB", show_spinner=False)
+def norm_statistics(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> NormStatistics:
+    return batchnorm.statistics(_net, _x, layer)
+
+
+@st.cache_data(max_size="50MB", show_spinner="Switching every channel off in turn …")
+def ablations(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> Ablations:
+    return ablation.ablations(_net, _x, layer)
+
+
+@st.cache_data(show_spinner="Drawing the samples …")
+def scenes() -> tuple[Sample, ...]:
+    return samples.scenes()
+
+
+@st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …")
+def test_set(data_dir: str) -> TestSet | None:
+    return samples.find_test_set(Path(data_dir))
+
+
+@st.cache_data(max_size="100MB", show_spinner=False)
+def decoded(digest: str, name: str, _data: bytes) -> Sample:
+    return samples.decode(_data, name)
+
+
+def decoded_upload(name: str, data: bytes) -> Sample:
+    """An uploaded file's picture; the same bytes are decoded once. Raises SampleError."""
+    return decoded(hashlib.sha256(data).hexdigest(), name, data)
+
+

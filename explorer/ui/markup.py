@@ -1,0 +1,50 @@
+"""Small pieces of html. Every text that comes in is escaped; every picture has an alternative text."""
+
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from explorer.drawing.pictures import data_uri
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def show(*pieces: str) -> None:
+    """Put html on the page, in the project's own style."""
+    st.html(f'<div class="fx">{"".join(pieces)}</div>')
+
+
+def element(tag: str, *inner: str, cls: str = "") -> str:
+    attribute = f' class="{cls}"' if cls else ""
+    return f"<{tag}{attribute}>{''.join(inner)}</{tag}>"
+
+
+def text(words: str, cls: str = "", tag: str = "div") -> str:
+    return element(tag, escape(words), cls=cls)
+
+
+def image(pixels: Pixels, alt: str, *, fill: bool = False) -> str:
+    """An img of uint8 (h, w, 3); small ones are enlarged by the browser without blur."""
+    classes = " ".join(name for name, on in (("crisp", max(pixels.shape) <= 128), ("fill", fill)) if on)
+    return f'<img class="{classes}" alt="{escape(alt, quote=True)}" src="{data_uri(pixels)}">'
+
+
+def figure(pixels: Pixels, alt: str, *caption: str, fill: bool = False) -> str:
+    """A picture with lines of (html) caption under it."""
+    return element("figure", image(pixels, alt, fill=fill), element("figcaption", *caption))
+
+
+def bars(rows: list[tuple[str, float, bool]]) -> str:
+    """Horizontal bars of (name, share from 0 to 1, chosen) with percentages."""
+    return element("div", *(_bar(*row) for row in rows), cls="fx-bars")
+
+
+def _bar(name: str, share: float, chosen: bool) -> str:
+    mark = "chosen" if chosen else ""
+    return (
+        text(name, mark)
+        + f'<div class="track"><div class="value" style="width:{share:.1%}"></div></div>'
+        + text(f"{share:.1%}", mark)
+    )

@@ -1,0 +1,87 @@
+"""What the visitor looks at: one checkpoint, one image, one class. Every page starts from it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import streamlit as st
+from torch import Tensor, nn
+
+from explorer.engine import tracing
+from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.samples import Sample
+from explorer.engine.tracing import Block, Trace
+from explorer.ui import cached
+from explorer.ui.cached import Opened
+from model.checkpoint import Card, Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A checkpoint and an image, with the results that pages ask of them, cached."""
+
+    opened: Opened
+    sample: Sample
+    fit: str = "crop"
+    chosen: int | None = None
+
+    @property
+    def card(self) -> Card:
+        return self.opened.card
+
+    @property
+    def net(self) -> nn.Module:
+        return self.opened.net
+
+    @cached_property
+    def framed(self) -> Pixels:
+        """The pixels the network gets, uint8 (s, s, 3)."""
+        return self.card.framed(self.sample.pixels, self.fit)
+
+    @cached_property
+    def x(self) -> Tensor:
+        """The network's input, float32 (1, 3, s, s)."""
+        return self.card.to_input(self.sample.pixels, self.fit)
+
+    @cached_property
+    def keys(self) -> tuple[str, str]:
+        """What results depend on: the digests of weights and input."""
+        return self.opened.checkpoint.digest, cached.input_digest(self.x)
+
+    @cached_property
+    def seen(self) -> Trace:
+        return cached.traced(*self.keys, self.net, self.x)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        return tracing.blocks(self.net, self.seen)
+
+    @property
+    def predicted(self) -> int:
+        return int(self.seen.logits.argmax())
+
+    @property
+    def target(self) -> int:
+        """The class to explain: the chosen one, or the predicted."""
+        return self.predicted if self.chosen is None else self.chosen
+
+    def evidence(
+        self, layers: tuple[str, ...], target: int | None = None, against: int | None = None
+    ) -> dict[str, ChannelEvidence]:
+        """Grad-CAM's channel evidence at these layers for the class to explain, or another."""
+        target = self.target if target is None else target
+        return cached.evidence(*self.keys, layers, target, against, self.net, self.x)
+
+    def norm_statistics(self, layer: str) -> NormStatistics:
+        return cached.norm_statistics(*self.keys, layer, self.net, self.x)
+
+
+def remember(selection: Selection) -> None:
+    """Make the selection this run's, for the page that follows."""
+    st.session_state["_selection"] = selection
+
+
+def current() -> Selection:
+    """The selection of this run."""
+    selection: Selection = st.session_state["_selection"]
+    return selection

@@ -1,0 +1,19 @@
+"""How the page looks: title, icon, and the explorer's own style sheet over Streamlit's theme."""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from explorer.drawing.colormaps import viridis
+from explorer.drawing.pictures import enlarged
+
+SHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+
+
+def set_up_page() -> None:
+    # An icon drawn here: a named one would be fetched from outside.
+    cells = viridis()[np.array([[230, 90, 30], [120, 250, 70], [20, 140, 200]])]
+    st.set_page_config("Feature-map explorer", Image.fromarray(enlarged(cells, 16)), layout="wide")
+    st.html(f"<style>{SHEET}</style>")

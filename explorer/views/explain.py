@@ -1,0 +1,129 @@
+"""Explain: which places, and which feature maps, made this class win."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.drawing import colorbar, ranges
+from explorer.drawing.colormaps import colour
+from explorer.drawing.overlay import overlay
+from explorer.drawing.ranges import Range, number
+from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.tracing import stages
+from explorer.ui import choices, markup
+from explorer.ui.selection import Selection, current
+
+FOR, AGAINST = 8, 4  # how many maps are shown on either side
+
+
+def page() -> None:
+    selection = current()
+    st.header(f"Where does {selection.card.classes[selection.target]} come from?", anchor=False)
+    if not selection.blocks:
+        st.info("This network has no convolution, so there are no feature maps to explain.")
+        return
+    with st.container(horizontal=True):
+        stage = choices.choice("Stage", choices.STAGE_NAMES, "cam_stage", "act")
+        evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
+        scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale", "own")
+    layers = layers_at(selection, stage)
+    found = selection.evidence(layers)
+    heat_maps(selection, found, evidence == "signed", scale == "shared")
+    how_to_read()
+    st.header("The feature maps that carry it", anchor=False)
+    carriers(selection, found)
+
+
+def layers_at(selection: Selection, stage: str) -> tuple[str, ...]:
+    """Each block's layer at this stage, or its last one before where it has none."""
+    return tuple(
+        stages(block, selection.seen).get(stage, block.conv) for block in selection.blocks
+    )
+
+
+def heat_maps(
+    selection: Selection, found: dict[str, ChannelEvidence], signed: bool, shared: bool
+) -> None:
+    heats = {layer: evidence.values for layer, evidence in found.items()}
+    choose = ranges.symmetric if signed else ranges.positive
+    common = choose(*heats.values())
+    panels = [
+        panel(selection, place, layer, heat, common if shared else choose(heat))
+        for place, (layer, heat) in enumerate(heats.items(), start=1)
+    ]
+    bar = colorbar.svg(common, "shared by all blocks") if shared else ""
+    markup.show(markup.element("div", *panels, cls="fx-panels"), bar)
+
+
+def panel(selection: Selection, place: int, layer: str, heat: np.ndarray, range: Range) -> str:
+    name = selection.card.classes[selection.target]
+    over = overlay(selection.sample.pixels, heat, range)
+    height, width = heat.shape
+    return markup.element(
+        "section",
+        markup.element("h4", markup.text(f"Block {place} · {layer}", tag="span")),
+        markup.element(
+            "div",
+            markup.figure(over, f"Grad-CAM of {name} at {layer} over the image", fill=True),
+            markup.figure(colour(heat, range), f"The raw map, {height} by {width} cells", fill=True),
+            cls="fx-pair",
+        ),
+        markup.text(finding(heat, range), "muted"),
+    )
+
+
+def finding(heat: np.ndarray, range: Range) -> str:
+    """What the map amounts to, in words: its range, or that nothing speaks for the class."""
+    height, width = heat.shape
+    negative = float((heat < 0).mean())
+    if not heat.max() > 0:
+        return f"Nothing here speaks for the class: {negative:.0%} of the {height} × {width} cells are negative."
+    return f"{height} × {width} cells, {ranges.text(range)}; {negative:.0%} of them negative."
+
+
+def how_to_read() -> None:
+    with st.expander("How to read this"):
+        st.markdown(
+            "Grad-CAM weights every feature map of a layer with the mean gradient of the class's logit "
+            "on it and adds them up. Large is the sum over the image, small is the raw map with its "
+            "true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
+            "but say less about the class. Values are not probabilities, and the maps of different "
+            "layers have different units: compare places within one map."
+        )
+
+
+def carriers(selection: Selection, found: dict[str, ChannelEvidence]) -> None:
+    names = {layer: f"Block {place} · {layer}" for place, layer in enumerate(found, start=1)}
+    layer = choices.choice("At", names, "carrier", list(found)[-1])
+    evidence = found[layer]
+    total = evidence.contributions
+    order = np.argsort(-total)
+    helping = [c for c in order[:FOR] if total[c] > 0]
+    opposing = [c for c in order[::-1][:AGAINST] if total[c] < 0]
+    reach = float(np.abs(total).max()) or 1.0
+    for title, channels in (("Speaking for it", helping), ("Speaking against it", opposing)):
+        if channels:
+            st.markdown(f"**{title}**")
+            cards = [card(evidence, int(c), total[c] / reach) for c in channels]
+            markup.show(markup.element("div", *cards, cls="fx-cards"))
+    st.caption(
+        "Contribution = weight × mean of the map; the bar shows it against the largest of this layer. "
+        "Each map on its own colour scale."
+    )
+
+
+def card(evidence: ChannelEvidence, channel: int, share: float) -> str:
+    values = evidence.maps[channel]
+    own = ranges.shared(values, signed=bool(values.min() < 0))
+    side = "fx-share" if share >= 0 else "fx-share against"
+    return markup.figure(
+        colour(values, own),
+        f"Feature map {channel}, from {number(values.min())} to {number(values.max())}",
+        markup.text(f"channel {channel}", "strong"),
+        markup.text(f"{number(evidence.weights[channel])} × {number(values.mean())}"),
+        markup.text(f"= {number(evidence.contributions[channel])}"),
+        f'<div class="{side}"><span style="width:{abs(share):.1%}"></span></div>',
+        fill=True,
+    )
+
+
+page()

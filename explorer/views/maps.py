@@ -1,0 +1,3 @@
+"""Feature maps."""
+import streamlit as st
+st.header("Feature maps")
