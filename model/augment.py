@@ -1,195 +1,217 @@
-"""Batched augmentation: every transform is one function that applies parameters and one that draws them.
+"""Batched augmentation by name: every transform draws parameters for each image and applies them to a batch.
 
-Applying functions take a batch and one parameter per image; an image's result depends on its own
-parameters only, never on the rest of the batch. Images are uint8 (N,H,W,3) as a dataset stores them, or
-float32 (N,3,H,W) from 0 to 1 between transforms. Results equal torchvision.transforms.v2.functional on each
-image by itself.
-
-Chunks of about 1,024 images are fastest: what a step touches stays in the cache, and few steps are started.
+An image's result depends on its own parameters only (in mixup and cutmix also on its partner), never on the
+rest of the batch. To add one, write an applying function, draw with it, and name it in AUGMENTATIONS.
 """
 
-import itertools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn.functional import pad
+from torch import Generator, Tensor
 
-CHUNK = 1024
-GREY = (0.2989, 0.587, 0.114)
-CENTRES = torch.tensor([1 / 2, 1 / 3, 2 / 3]).view(3, 1, 1)  # of hue, opposite red, at green, at blue
-TINY = 1e-12
+from model import augment_geometry as geometry
+from model import augment_mixing as mixing
+from model import augment_pixels as pixels
+from model.augment_draws import Shape, draw_about_one, draw_about_zero, draw_chance
 
+CHUNK = 256
+"""Images worked on at once: more leave the cache and make the allocator give memory back after every step
+(measured on images of 32 pixels: up to 24 page faults an image), fewer are slowed by the number of calls."""
 
-def per_image(values: Tensor) -> Tensor:
-    """Shape one value an image (N,) so that it broadcasts over (N,3,H,W)."""
-    return values.view(-1, 1, 1, 1)
-
-
-def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Draw float32 (count,) evenly from low to high."""
-    return torch.rand(count, generator=generator) * (high - low) + low
+Draws = dict[str, tuple[Tensor, ...]]
+"""Parameters by augmentation, in the order of application; the first axis of each tensor is the image."""
 
 
-# Geometry: each output pixel is fetched from one input pixel by an integer gather.
+class AugmentationError(ValueError):
+    """An augmentation was asked for that does not exist or with a strength that it cannot have."""
 
 
-def crop_flip(images: Tensor, top: Tensor, left: Tensor, flipped: Tensor, padding: int = 4) -> Tensor:
-    """Pad uint8 (N,H,W,3) with black, cut (H,W) out at top, left int64 (N,), mirror where flipped bool (N,).
+@dataclass(frozen=True)
+class Augmentation:
+    """A transform of a batch: `apply(images, *draw((N, H, W), strength, generator))`, float32 (N,3,H,W).
 
-    Returns float32 (N,3,H,W) from 0 to 1.
+    Strength 0 changes nothing. `says` states what it does and what the strength measures; `mix`, where labels
+    must follow, is `mix(labels, *drawn)` on float32 (N,K).
     """
-    count, height, width, _ = images.shape
-    padded = pad(images.permute(0, 3, 1, 2).contiguous(), [padding] * 4)
-    rows, columns = torch.arange(height), torch.arange(width)
-    columns = left[:, None] + torch.where(flipped[:, None], width - 1 - columns, columns)
-    source = (top[:, None] + rows)[:, :, None] * (width + 2 * padding) + columns[:, None, :]
-    cut = padded.flatten(2).gather(2, source.view(count, 1, -1).expand(-1, 3, -1))
-    return cut.view(count, 3, height, width).float().mul_(1 / 255)
+
+    group: str
+    draw: Callable[[Shape, float, Generator], tuple[Tensor, ...]]
+    apply: Callable[..., Tensor]
+    strength: float
+    range: tuple[float, float]
+    says: str
+    mix: Callable[..., Tensor] | None = None
 
 
-def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Turn each image of float32 (N,3,H,W) anticlockwise by degrees (N,): nearest pixel, black outside."""
-    radians = degrees * (math.pi / 180)
-    cosine, sine = radians.cos()[:, None, None], radians.sin()[:, None, None]
-    height, width = images.shape[2:]
-    y = (torch.arange(height) - (height - 1) / 2)[:, None]
-    x = torch.arange(width) - (width - 1) / 2
-    return fetch(images, y * cosine + x * sine, x * cosine - y * sine)
+# fmt: off
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "crop": Augmentation("geometric", geometry.draw_shift, geometry.shift, 0.125, (0, 0.5),
+        "Adds a black border of this share of each side and cuts out a piece of the old size."),
+    "flip": Augmentation("geometric", draw_chance, geometry.flip, 0.5, (0, 1),
+        "Mirrors left and right, with this probability."),
+    "rotate": Augmentation("geometric", draw_about_zero, geometry.rotate, 15, (0, 180),
+        "Turns by up to this many degrees either way."),
+    "scale": Augmentation("geometric", draw_about_one, geometry.scale, 0.2, (0, 0.9),
+        "Enlarges or shrinks by up to this share."),
+    "translate": Augmentation("geometric", geometry.draw_shift, geometry.shift, 0.25, (0, 1),
+        "Moves the image by up to this share of its sides."),
+    "shear": Augmentation("geometric", draw_about_zero, geometry.shear, 15, (0, 60),
+        "Slants sideways by up to this many degrees."),
+    "brightness": Augmentation("pixel", draw_about_one, pixels.brightness, 0.2, (0, 1),
+        "Makes brighter or darker by up to this share."),
+    "contrast": Augmentation("pixel", draw_about_one, pixels.contrast, 0.2, (0, 1),
+        "Moves colours away from or towards the image's mean grey by up to this share."),
+    "saturation": Augmentation("pixel", draw_about_one, pixels.saturation, 0.2, (0, 1),
+        "Makes colours stronger or paler by up to this share."),
+    "hue": Augmentation("pixel", draw_about_zero, pixels.hue, 0.1, (0, 0.5),
+        "Turns all colours along the colour circle by up to this share of it."),
+    "jitter": Augmentation("pixel", pixels.draw_jitter, pixels.jitter, 0.2, (0, 1),
+        "Changes brightness, contrast, saturation by up to this share, hue by half of it, in any order."),
+    "grey": Augmentation("pixel", draw_chance, pixels.grey, 0.2, (0, 1),
+        "Takes the colour out, with this probability."),
+    "blur": Augmentation("pixel", pixels.draw_blur, pixels.blur, 0.03, (0, 0.2),
+        "Blurs by a Gaussian of up to this share of the shorter side."),
+    "noise": Augmentation("pixel", pixels.draw_noise, pixels.noise, 0.1, (0, 1),
+        "Adds random grain of up to this share of the brightness range."),
+    "mosaic": Augmentation("pixel", pixels.draw_mosaic, pixels.mosaic, 0.125, (0, 0.5),
+        "Coarsens into squares of up to this share of the shorter side, each of its mean colour."),
+    "mixup": Augmentation("semantic", mixing.draw_mixup, mixing.mixup, 0.2, (0, 2),
+        "Blends with another image and mixes the labels: from 0, hardly ever, to 2, mostly half and half.",
+        mixing.mix),
+    "cutmix": Augmentation("semantic", mixing.draw_cutmix, mixing.cutmix, 1, (0, 2),
+        "Pastes a box from another image and mixes labels by area: from 0, hardly ever, to 2, mostly half.",
+        mixing.mix),
+    "cutout": Augmentation("semantic", mixing.draw_cutout, mixing.cutout, 0.5, (0, 1),
+        "Blackens a box of this share of each side, wherever it falls."),
+}
+# fmt: on
+
+COURSE = {"crop": 0.125, "flip": 0.5, "jitter": 0.2, "rotate": 15.0}
+"""The course's training transform: strengths by name, in order. Any such mapping is a transform."""
 
 
-def fetch(images: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """For each output pixel fetch the nearest to (y, x) float32 (N,h,w) from the centre, black outside."""
-    count, channels, height, width = images.shape
-    # A black border takes what lies outside: cheaper than a mask. Rounding comes before any shift by one,
-    # because it goes to the even neighbour half-way.
-    rows = (y + (height - 1) / 2).round_().clamp_(-1, height).int()
-    columns = (x + (width - 1) / 2).round_().clamp_(-1, width).int()
-    source = rows.add_(1).mul_(width + 2).add_(columns).add_(1).long().view(count, 1, -1)
-    fetched = pad(images, [1] * 4).flatten(2).gather(2, source.expand(-1, channels, -1))
-    return fetched.view(count, channels, *y.shape[1:])
+def parse(texts: Iterable[str]) -> dict[str, float]:
+    """Read strengths from texts such as «rotate» (its default) or «rotate=30»; AugmentationError if wrong."""
+    strengths = {}
+    for text in texts:
+        name, given, value = text.partition("=")
+        try:
+            strengths[name] = float(value) if given else find(name).strength
+        except ValueError as error:
+            if isinstance(error, AugmentationError):
+                raise
+            raise AugmentationError(f"«{value}» in «{text}» is not a number; write «{name}=0.5».") from None
+    check(strengths)
+    return strengths
 
 
-# Colour.
+def find(name: str) -> Augmentation:
+    """Look up an augmentation; AugmentationError names the known ones."""
+    if name not in AUGMENTATIONS:
+        raise AugmentationError(f"There is no augmentation «{name}»; choose from {', '.join(AUGMENTATIONS)}.")
+    return AUGMENTATIONS[name]
 
 
-def brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Multiply float32 (N,3,H,W) by factor (N,); 1 leaves an image as it is."""
-    return images.mul(per_image(factor)).clamp_(0, 1)
+def check(strengths: Mapping[str, float]) -> None:
+    """Raise AugmentationError unless every name is known and every strength within its range."""
+    for name, strength in strengths.items():
+        low, high = find(name).range
+        if not low <= strength <= high:
+            raise AugmentationError(f"{name} cannot have the strength {strength:g}; choose {low} to {high}.")
 
 
-def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Move float32 (N,3,H,W) away from each image's mean grey by factor (N,); 1 leaves it as it is."""
-    mean = (images.mean((2, 3)) * torch.tensor(GREY)).sum(1)
-    return images.mul(per_image(factor)).add_(per_image(mean * (1 - factor))).clamp_(0, 1)
+def draw(strengths: Mapping[str, float], shape: Shape, generator: Generator) -> Draws:
+    """Draw parameters of every named augmentation for `shape` = (N, H, W)."""
+    return {name: find(name).draw(shape, strength, generator) for name, strength in strengths.items()}
 
 
-def saturation(images: Tensor, factor: Tensor) -> Tensor:
-    """Move float32 (N,3,H,W) away from each pixel's own grey by factor (N,); 1 leaves it as it is."""
-    share = per_image(1 - factor)
-    return images.mul(per_image(factor)).add_(luminance(images).mul_(share)).clamp_(0, 1)
+def apply(images: Tensor, draws: Draws) -> Tensor:
+    """Apply drawn parameters, in order, to uint8 (N,H,W,3): float32 (N,3,H,W) from 0 to 1."""
+    augmented = to_float(images)
+    for name, drawn in draws.items():
+        augmented = AUGMENTATIONS[name].apply(augmented, *(each.to(images.device) for each in drawn))
+    return augmented
 
 
-def luminance(images: Tensor) -> Tensor:
-    """Weigh the colours of float32 (N,3,H,W) into grey (N,1,H,W)."""
-    red, green, blue = images[:, :1], images[:, 1:2], images[:, 2:]
-    return red.mul(GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])
+def mix_labels(labels: Tensor, draws: Draws) -> Tensor:
+    """Mix labels float32 (N,K) as `apply` mixes images; where nothing mixes they stay as they are."""
+    for name, drawn in draws.items():
+        mix = AUGMENTATIONS[name].mix
+        if mix is not None:
+            labels = mix(labels, *(each.to(labels.device) for each in drawn))
+    return labels
 
 
-def hue(images: Tensor, turn: Tensor) -> Tensor:
-    """Turn the hue of float32 (N,3,H,W) by a share (N,) of the colour circle, -0.5 to 0.5; 0 changes nothing.
-
-    Without a detour over HSV and without a case per colour. Let low be the least and chroma the range of a
-    pixel's colours, and u its hue from 0 to 1, red at 0. Then 6 |u| = 1 + (green + blue - red - low) / chroma
-    for u from -1/2 to 1/2 with the sign of green - blue, and back again
-    red = low + chroma * clamp(6 |u - 1/2| - 1, 0, 1), green = low + chroma * clamp(2 - 6 |u - 1/3|, 0, 1).
-    """
-    red, green, blue = images[:, :1], images[:, 1:2], images[:, 2:]
-    low = torch.minimum(red, green).minimum(blue)
-    chroma6 = torch.maximum(red, green).maximum(blue).sub_(low).mul_(6)
-    u = (green + blue).sub_(red).sub_(low).div_(chroma6.clamp_min(TINY)).add_(1 / 6)
-    u = u.copysign_(green - blue).add_(per_image(turn + 1)).frac_()
-    turned = (u - CENTRES).abs_().clamp_(1 / 6, 2 / 6).mul_(chroma6)
-    low.sub_(chroma6, alpha=1 / 6)
-    turned[:, :1].add_(low)
-    turned[:, 1:].neg_().add_(low.add_(chroma6, alpha=1 / 2))
-    return turned.clamp_(0, 1)
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Turn int64 (N,) into float32 (N, classes) with a 1 at each label."""
+    return torch.nn.functional.one_hot(labels, classes).float()
 
 
-JITTER: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (brightness, contrast, saturation, hue)
-ORDERS = tuple(itertools.permutations(range(len(JITTER))))
+def mixes(strengths: Mapping[str, float]) -> bool:
+    """Tell whether any of the named augmentations mixes labels."""
+    return any(find(name).mix is not None for name in strengths)
 
 
-def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
-    """Apply brightness, contrast, saturation, hue with factors (N,4); image n in order ORDERS[order[n]]."""
-    jittered = torch.empty_like(images)
-    for number, steps in enumerate(ORDERS):
-        rows = (order == number).nonzero().squeeze(1)
-        if len(rows) == 0:
-            continue
-        group, group_factors = images.index_select(0, rows), factors.index_select(0, rows)
-        for step in steps:
-            group = JITTER[step](group, group_factors[:, step])
-        jittered.index_copy_(0, rows, group)
-    return jittered
-
-
-# Draws.
-
-
-def draw_crop_flip(count: int, generator: torch.Generator, padding: int = 4) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw top, left int64 (count,) from 0 to 2 * padding, and flipped bool (count,), true for one in two."""
-    top, left = torch.randint(2 * padding + 1, (2, count), generator=generator)
-    return top, left, torch.rand(count, generator=generator) < 0.5
-
-
-def draw_jitter(
-    count: int, generator: torch.Generator, strength: float = 0.2, turn: float = 0.1
-) -> tuple[Tensor, Tensor]:
-    """Draw factors (count,4), three 1 ± strength, one ± turn, and one of 24 orders int64 (count,)."""
-    reach, centre = torch.tensor([strength, strength, strength, turn]), torch.tensor([1.0, 1.0, 1.0, 0.0])
-    factors = torch.rand((count, 4), generator=generator).mul_(2).sub_(1).mul_(reach).add_(centre)
-    return factors, torch.randint(len(ORDERS), (count,), generator=generator)
-
-
-def draw_rotation(count: int, generator: torch.Generator, degrees: float = 15.0) -> Tensor:
-    """Draw angles float32 (count,) evenly from -degrees to degrees."""
-    return uniform(count, -degrees, degrees, generator)
-
-
-# Ready for the network.
+def to_float(images: Tensor) -> Tensor:
+    """Turn uint8 (N,H,W,3) into float32 (N,3,H,W) from 0 to 1."""
+    return images.permute(0, 3, 1, 2).contiguous().float().mul_(1 / 255)
 
 
 def standardise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Subtract mean and divide by std, one value a channel: float32 (N,3,H,W) from 0 to 1 in and out."""
-    return (images - torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
+    """Subtract mean and divide by std, one value a channel: float32 (N,3,H,W) from 0 to 1 in."""
+    return (images - images.new_tensor(mean).view(3, 1, 1)).div_(images.new_tensor(std).view(3, 1, 1))
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Scale uint8 (N,H,W,3) to 0..1, subtract mean, divide by std: float32 (N,3,H,W), channels last."""
     count, height, width, channels = images.shape
-    scale = (1 / torch.tensor(std)).repeat(width)
-    shift = torch.tensor(mean).repeat(width).mul_(scale)
+    scale = (1 / torch.tensor(std, device=images.device)).repeat(width)
+    shift = torch.tensor(mean, device=images.device).repeat(width).mul_(scale)
     # Whole rows of interleaved colours: a broadcast over an innermost dimension of three is slow.
     rows = images.reshape(count, height, width * channels).float().mul_(scale / 255).sub_(shift)
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
-def course(images: Tensor, generator: torch.Generator, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Augment as the course trains: crop with padding 4, flip, colour jitter, rotate to 15°, normalise.
+def chunks(
+    images: Tensor, strengths: Mapping[str, float], generator: Generator
+) -> Iterator[tuple[slice, Draws]]:
+    """Go through a batch CHUNK images at a time: which rows, and parameters drawn for them."""
+    for start in range(0, len(images), CHUNK):
+        rows = slice(start, start + CHUNK)
+        count, height, width, _ = images[rows].shape
+        yield rows, draw(strengths, (count, height, width), generator)
 
-    Takes uint8 (N,H,W,3) of any N, works through it in chunks and returns float32 (N,3,H,W). The same
-    generator state, images and N give the same result.
+
+def course(images: Tensor, generator: Generator, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Augment as the course trains: crop with padding 4 of 32, flip, colour jitter, rotate to 15°, normalise.
+
+    Takes uint8 (N,H,W,3) of any N and returns float32 (N,3,H,W), channels last; the same generator state,
+    images and N give the same result.
     """
-    count = len(images)
-    top, left, flipped = draw_crop_flip(count, generator)
-    factors, order = draw_jitter(count, generator)
-    degrees = draw_rotation(count, generator)
-    augmented = torch.empty((count, 3, *images.shape[1:3]))
-    for start in range(0, count, CHUNK):
-        part = slice(start, start + CHUNK)
-        chunk = crop_flip(images[part], top[part], left[part], flipped[part])
-        chunk = rotate(jitter(chunk, factors[part], order[part]), degrees[part])
-        augmented[part] = standardise(chunk, mean, std)
+    augmented = torch.empty_like(images.permute(0, 3, 1, 2), dtype=torch.float32)
+    for rows, draws in chunks(images, COURSE, generator):
+        augmented[rows] = standardise(apply(images[rows], draws), mean, std)
     return augmented
+
+
+def augment(
+    images: Tensor,
+    labels: Tensor,
+    strengths: Mapping[str, float],
+    generator: Generator,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> tuple[Tensor, Tensor]:
+    """Augment as `strengths` say, normalise, and mix labels where they must follow.
+
+    Takes uint8 (N,H,W,3) of any N and float32 labels (N,K), rows that sum to 1 (see `one_hot`); returns
+    float32 (N,3,H,W), channels last, and (N,K). Every CHUNK of images mixes among itself. AugmentationError
+    if a name is unknown.
+    """
+    augmented = torch.empty_like(images.permute(0, 3, 1, 2), dtype=torch.float32)
+    mixed = torch.empty_like(labels)
+    for rows, draws in chunks(images, strengths, generator):
+        augmented[rows] = standardise(apply(images[rows], draws), mean, std)
+        mixed[rows] = mix_labels(labels[rows], draws)
+    return augmented, mixed
