@@ -59,7 +59,9 @@ def grad_cam(score: Score, point: nn.Module, x: Tensor) -> Tensor:
     """Grad-CAM by Captum, (h, w): maps weighted by the spatial mean of their gradient, arXiv:1610.02391."""
     from captum.attr import LayerGradCam  # imports matplotlib: only when it is used
 
-    heat: Tensor = LayerGradCam(score, point).attribute(x, relu_attributions=False)
+    heat: Tensor = LayerGradCam(score, point).attribute(
+        x, relu_attributions=False, grad_kwargs={"materialize_grads": True}
+    )
     return heat[0, 0]
 
 

@@ -84,6 +84,11 @@ class Spans:
         reach = np.where(real[..., None], self.reach[np.clip(copied, 0, len(self.reach) - 1)], NOTHING)
         return Spans(_hull(look, 1), _hull(reach, 1), self.jump if jump is None else jump)
 
+    def sized(self, cells: int) -> "Spans":
+        """As many spans as cells, from one that stands for any number."""
+        look, reach = (np.broadcast_to(spans, (cells, 2)).copy() for spans in (self.look, self.reach))
+        return Spans(look, reach, self.jump)
+
     def whole(self) -> "Spans":
         """One span for the whole axis."""
         return Spans(_hull(self.look, 0)[None], _hull(self.reach, 0)[None], 0)
@@ -98,6 +103,11 @@ class Fields:
 
     def whole(self, exact: bool) -> "Fields":
         return Fields((self.axes[0].whole(), self.axes[1].whole()), self.exact and exact)
+
+    def sized(self, height: int, width: int) -> "Fields":
+        """With axes of the tensor's own lengths."""
+        rows, columns = (s.sized(n) for s, n in zip(self.axes, (height, width), strict=True))
+        return Fields((rows, columns), self.exact)
 
     def windowed(self, windows: Sequence[tuple[Integers, int]]) -> "Fields":
         rows, columns = (
@@ -162,7 +172,8 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         ):
             return _union(read)
         if name in RULES and len(read) == 1:
-            followed = RULES[name](read[0], args, out)
+            sized = read[0].sized(*args[0].shape[2:]) if args[0].ndim == 4 else read[0]
+            followed = RULES[name](sized, args, out)
             if followed is not None:
                 return followed
         return _union([fields.whole(name in MIXING) for fields in read])
@@ -331,8 +342,5 @@ def _is_area(reach: tuple[int, ...]) -> bool:
 
 
 def _reported(layer: str, fields: Fields, height: int, width: int) -> ReceptiveFields:
-    look = [np.broadcast_to(s.look, (n, 2)).copy() for s, n in zip(fields.axes, (height, width), strict=True)]
-    reach = [
-        np.broadcast_to(s.reach, (n, 2)).copy() for s, n in zip(fields.axes, (height, width), strict=True)
-    ]
-    return ReceptiveFields(layer, look[0], look[1], reach[0], reach[1], fields.exact)
+    rows, columns = fields.sized(height, width).axes
+    return ReceptiveFields(layer, rows.look, columns.look, rows.reach, columns.reach, fields.exact)

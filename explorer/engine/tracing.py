@@ -5,11 +5,11 @@ the network it is given. Each call hooks a private view of it: new module object
 """
 
 import copy
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -252,13 +252,13 @@ def to_numpy(tensor: Tensor) -> Floats:
 
 
 def _fits(stage: str | None, name: str, block: dict[str, str], seen: Trace) -> bool:
-    """Whether the layer keeps the block's shape, or, for a pooling, its channels: others changed the layout."""
+    """Whether the layer keeps the block's shape, or, as a pooling, its channels."""
     made, end = seen.maps[name].shape, seen.maps[list(block.values())[-1]].shape
     return made[0] == end[0] if stage == "pool" else made == end
 
 
 def _nearest_open(name: str, found: list[dict[str, str]], seen: Trace) -> dict[str, str] | None:
-    """Of the blocks of this shape whose end no module read: nearest in the module tree, then latest."""
+    """Of the blocks of this shape whose end no module read: nearest in the tree, then latest."""
     read = {met.source for met in seen.inputs.values()}
     last = [list(block.values())[-1] for block in found]
     fits = [
@@ -272,5 +272,5 @@ def _nearest_open(name: str, found: list[dict[str, str]], seen: Trace) -> dict[s
 def _tree_distance(one: str, other: str) -> int:
     """Steps from one layer's parent to the other's in the module tree."""
     parents = one.split(".")[:-1], other.split(".")[:-1]
-    shared = len(os.path.commonprefix(parents))
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*parents, strict=False)))
     return len(parents[0]) + len(parents[1]) - 2 * shared

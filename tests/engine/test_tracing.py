@@ -1,0 +1,231 @@
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import model  # noqa: F401  (before torchvision)
+from explorer.engine.tracing import Block, blocks, private_view, stages, tapped, trace
+
+torchvision = pytest.importorskip("torchvision")
+
+
+def test_private_view_shares_the_weights_and_nothing_else(tricky: nn.Module, untouched: Callable) -> None:
+    tricky.train()
+    with untouched(tricky):
+        view = private_view(tricky)
+        mine, theirs = dict(view.named_modules()), dict(tricky.named_modules())
+        assert list(mine) == list(theirs)
+        assert not {id(m) for m in mine.values()} & {id(m) for m in theirs.values()}
+        assert [id(p) for p in view.parameters()] == [id(p) for p in tricky.parameters()]
+        assert [id(b) for b in view.buffers()] == [id(b) for b in tricky.buffers()]
+        assert not any(m.training or getattr(m, "inplace", False) for m in view.modules())
+        view.bn1.running_mean = None
+        view.conv1.register_forward_hook(lambda *_: None)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_private_view_of_reparametrised_weights(x: Tensor) -> None:
+    old = nn.utils.weight_norm(nn.Conv2d(3, 4, 3))
+    new = nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 3))
+    net = nn.Sequential(old, new, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    net(x)  # leaves a weight in `old` that is no leaf of the graph
+    assert list(trace(net, x).maps) == ["0", "1", "2"]
+    assert torch.equal(private_view(net)(x), net(x))
+
+
+def test_trace_of_the_course_network(course: nn.Module, x: Tensor) -> None:
+    seen = trace(course, x)
+    assert list(seen.maps) == [f"{stage}{n}" for n in (1, 2, 3) for stage in ("conv", "bn", "relu", "pool")]
+    conv = course.conv1(x)
+    for name, wanted in {
+        "conv1": conv,
+        "bn1": course.bn1(conv),
+        "relu1": course.bn1(conv).relu(),
+        "pool1": F.max_pool2d(course.bn1(conv).relu(), 2),
+    }.items():
+        np.testing.assert_array_equal(seen.maps[name], wanted[0].detach())
+        assert seen.maps[name].dtype == np.float32
+    np.testing.assert_allclose(seen.logits, course(x)[0].detach(), atol=1e-6)
+    assert seen.probabilities.sum() == pytest.approx(1, abs=1e-6)
+    assert (seen.inputs["conv1"].source, seen.inputs["conv1"].shape) == ("", (3, 32, 32))
+    assert (seen.inputs["conv2"].source, seen.inputs["conv2"].shape) == ("pool1", (32, 16, 16))
+
+
+def test_trace_can_be_pickled_and_compared(course: nn.Module, x: Tensor) -> None:
+    seen = trace(course, x)
+    assert pickle.loads(pickle.dumps(seen)) == seen
+    assert trace(course, x + 1) != seen
+
+
+def test_in_place_and_reused_layers_are_seen_as_they_ran(tricky: nn.Module, x: Tensor) -> None:
+    seen = trace(tricky, x)
+    with torch.no_grad():
+        conv1 = tricky.conv1(x)
+        bn1 = tricky.bn1(conv1)
+        relu = F.relu(bn1)
+        bn2 = tricky.bn2(tricky.conv2(relu))
+        relu2 = F.relu(bn2 + tricky.down(relu))
+        conv3 = tricky.conv3(relu2)
+    expected = {"conv1": conv1, "bn1": bn1, "relu": relu, "bn2": bn2, "relu#2": relu2, "conv3": conv3}
+    for name, maps in expected.items():
+        np.testing.assert_array_equal(seen.maps[name], maps[0])
+    np.testing.assert_array_equal(seen.maps["pool"], F.max_pool2d(conv3.relu(), 2)[0])
+    sources = {name: met.source for name, met in seen.inputs.items()}
+    assert sources["relu"] == "bn1"
+    assert sources["down.0"] == "relu"
+    assert sources["relu#2"] is None  # an addition wrote into what bn2 made
+    assert sources["conv3"] == "relu#2"
+    assert sources["pool"] is None  # a functional ReLU wrote into what conv3 made
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_trace_in_any_gradient_mode_and_from_train_mode(
+    tricky: nn.Module, x: Tensor, untouched: Callable, mode: Callable
+) -> None:
+    wanted = trace(tricky, x)
+    tricky.train()
+    with untouched(tricky), mode():
+        assert trace(tricky, x.clone()) == wanted
+
+
+def test_trace_leaves_no_trace_after_an_exception(tricky: nn.Module, x: Tensor, untouched: Callable) -> None:
+    def explode(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    tricky.conv3.forward = explode
+    with untouched(tricky), pytest.raises(RuntimeError, match="boom"):
+        trace(tricky, x)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (2, 3, 32, 32), (1, 1, 32, 32)])
+def test_trace_names_a_wrong_shape(course: nn.Module, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"\(1, 3, h, w\)"):
+        trace(course, torch.zeros(shape))
+
+
+def test_trace_refuses_a_net_without_logits(x: Tensor) -> None:
+    with pytest.raises(ValueError, match="logits"):
+        trace(nn.Sequential(nn.Conv2d(3, 4, 3)), x)
+
+
+def test_blocks_of_the_course_network(course: nn.Module, x: Tensor) -> None:
+    seen = trace(course, x)
+    assert blocks(course, seen) == tuple(
+        Block(f"conv{n}", f"bn{n}", f"relu{n}", f"pool{n}") for n in (1, 2, 3)
+    )
+    assert stages(blocks(course, seen)[1], seen) == {
+        "conv": "conv2",
+        "norm": "bn2",
+        "act": "relu2",
+        "pool": "pool2",
+    }
+
+
+def test_blocks_after_skips_and_functions(tricky: nn.Module, x: Tensor) -> None:
+    assert blocks(tricky, trace(tricky, x)) == (
+        Block("conv1", "bn1", "relu"),
+        Block("conv2", "bn2", "relu#2"),  # nearer in the module tree than down.1
+        Block("down.0", "down.1"),
+        Block("conv3", pool="pool"),  # its ReLU is no module
+    )
+
+
+def test_blocks_in_any_order_and_of_any_kind(x: Tensor) -> None:
+    layers = [
+        nn.BatchNorm2d(3),
+        nn.Conv2d(3, 4, 3), nn.GELU(), nn.Dropout2d(), nn.GroupNorm(2, 4), nn.ReLU(),
+        nn.Conv2d(4, 4, 3), nn.AvgPool2d(2), nn.PReLU(), nn.MaxPool2d(2),
+        nn.ConvTranspose2d(4, 4, 3), nn.InstanceNorm2d(4),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2),
+    ]  # fmt: skip
+    net = nn.Sequential(*layers).eval()
+    seen = trace(net, x)
+    found = blocks(net, seen)
+    assert found == (
+        Block("1", norm="4", act="2"),
+        Block("6", act="8", pool="7"),
+        Block("10", norm="11", pool="12"),
+    )
+    assert list(stages(found[0], seen)) == ["conv", "act", "norm"]
+    assert list(stages(found[1], seen)) == ["conv", "pool", "act"]
+
+
+def test_a_pooling_of_another_branch_is_not_a_stage(x: Tensor) -> None:
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.branch, self.pool = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.MaxPool2d(3, 1)
+            self.head = nn.Conv2d(8, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            return self.head(torch.cat([self.branch(x), self.pool(x)], 1)).mean((2, 3))
+
+    net = Branches().eval()
+    assert blocks(net, trace(net, x)) == (Block("stem", pool="pool"), Block("branch"), Block("head"))
+
+
+def test_resnet18_and_vgg11_bn(settled: Callable) -> None:
+    torch.manual_seed(4)
+    resnet = settled(torchvision.models.resnet18(weights=None))
+    x = torch.randn(1, 3, 64, 64)
+    seen = trace(resnet, x)
+    found = {block.conv: block for block in blocks(resnet, seen)}
+    assert len(found) == 20
+    assert found["conv1"] == Block("conv1", "bn1", "relu", "maxpool")
+    assert found["layer2.0.conv2"] == Block("layer2.0.conv2", "layer2.0.bn2", "layer2.0.relu#2")
+    assert found["layer2.0.downsample.0"] == Block("layer2.0.downsample.0", "layer2.0.downsample.1")
+    with torch.no_grad():
+        stem = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(x))))
+        layer1 = resnet.layer1(stem)
+    np.testing.assert_array_equal(seen.maps["layer1.1.relu#2"], layer1[0])
+    np.testing.assert_array_equal(seen.maps["bn1"], resnet.bn1(resnet.conv1(x))[0].detach())
+
+    vgg = torchvision.models.vgg11_bn(weights=None, num_classes=10).eval()
+    seen = trace(vgg, x[:, :, :32, :32])
+    found_vgg = blocks(vgg, seen)
+    assert [block.conv for block in found_vgg] == [f"features.{n}" for n in (0, 4, 8, 11, 15, 18, 22, 25)]
+    assert found_vgg[0] == Block(*(f"features.{n}" for n in range(4)))
+    assert found_vgg[2].pool is None
+    np.testing.assert_array_equal(seen.maps["features.2"], F.relu(torch.tensor(seen.maps["features.1"])))
+
+
+def test_layers_with_another_layout_are_left_out(x: Tensor) -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm, self.act = nn.Conv2d(3, 4, 3), nn.LayerNorm(4), nn.GELU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.act(self.norm(self.conv(x).permute(0, 2, 3, 1))).mean((1, 2))
+
+    net = Last().eval()
+    assert blocks(net, trace(net, x)) == (Block("conv"),)
+
+
+def test_a_tap_runs_once_a_forward(tricky: nn.Module, x: Tensor, untouched: Callable) -> None:
+    with untouched(tricky):
+        view, points = tapped(tricky, ["relu", "relu#2", "bn2", "down"])
+        met: dict[str, list[Tensor]] = {name: [] for name in points}
+        for name, point in points.items():
+            point.register_forward_hook(lambda _, __, out, name=name: met[name].append(out))
+        with torch.no_grad():
+            assert torch.equal(view(x), tricky(x))
+            view(x)
+    seen = trace(tricky, x)
+    assert {name: len(kept) for name, kept in met.items()} == dict.fromkeys(points, 2)
+    for name in ("relu", "relu#2", "bn2"):
+        assert np.array_equal(met[name][0][0], seen.maps[name])
+    assert np.array_equal(met["down"][1][0], seen.maps["down.1"])
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"), [("nope", "no layer"), ("relu#3", "did not run"), ("fc", "no feature")]
+)
+def test_a_tap_names_what_is_wrong(tricky: nn.Module, x: Tensor, layer: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tapped(tricky, [layer])[0](x)
