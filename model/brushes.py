@@ -162,6 +162,7 @@ class Coat:
     stripes: float = 9
     slant: float = 0.0
     gloss: float = 0.0
+    mottle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -395,6 +396,8 @@ def _coated(
         colours = blend(colours, coat.patch, smoothstep(level - 0.12, level + 0.12, noise(rng, wide, coat.patch_cells, 3, 0.35)[window]))
     if coat.belly is not None:
         colours = blend(colours, coat.belly, smoothstep(0.25, 0.8, -normals[..., 1]) * 0.8)
+    if coat.mottle > 0:
+        colours = colours * (1 + np.float32(coat.mottle) * noise(rng, wide, 9, 3, 0.8)[window])[..., None]
     return colours * (1 + bump * np.float32(0.13 * coat.hair))[..., None]
 
 

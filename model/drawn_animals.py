@@ -48,15 +48,15 @@ def both(make: Callable[[float], list[Cone]]) -> list[Cone]:
     return make(1.0) + make(-1.0)
 
 
-def moved(cones: Sequence[Cone], by: Point, turn: NDArray[np.float64] | None = None) -> list[Cone]:
-    """The cones turned about the origin and then moved."""
+def moved(cones: Sequence[Cone], by: Point, turn: NDArray[np.float64] | None = None, grow: float = 1.0) -> list[Cone]:
+    """The cones turned about the origin, enlarged and then moved."""
     spin = np.eye(3) if turn is None else turn
 
     def place(p: Point) -> Point:
-        x, y, z = spin @ np.asarray(p) + by
+        x, y, z = grow * (spin @ np.asarray(p)) + by
         return float(x), float(y), float(z)
 
-    return [Cone(place(c.a), place(c.b), c.ra, c.rb, c.colour) for c in cones]
+    return [Cone(place(c.a), place(c.b), c.ra * grow, c.rb * grow, c.colour) for c in cones]
 
 
 def eye(at: Point, radius: float, iris: Colour, pupil: float = 0.7, out: Point = (1, 0, 0)) -> Flesh:
@@ -135,10 +135,10 @@ def _horse_head(coat: Colour, muzzle: Colour, mane: Colour, blaze: Colour | None
     return skull, marks
 
 
-def _placed(head: Head, at: Point, pitch: float, look: float) -> Head:
+def _placed(head: Head, at: Point, pitch: float, look: float, grow: float = 1.0) -> Head:
     """The head nodded by `pitch` and looking `look` degrees to the near side."""
     spin = turned(look) @ turned(0, 0, pitch)
-    return moved(head[0], at, spin), [Flesh(tuple(moved(m.cones, at, spin)), m.coat, m.melt) for m in head[1]]
+    return moved(head[0], at, spin, grow), [Flesh(tuple(moved(m.cones, at, spin, grow)), m.coat, m.melt) for m in head[1]]
 
 
 HORSES = (
@@ -233,7 +233,7 @@ def deer(rng: Rng) -> Subject:
     yaw = float(rng.choice([rng.uniform(-30, 30), rng.uniform(30, 65)], p=[0.7, 0.3]))
     return Subject(
         (Flesh(tuple(cones), kind, 0.025), *marks), turned(yaw, rng.uniform(2, 8), 0, bool(rng.integers(2))),
-        ("forest", "meadow", "forest", "drygrass", "drygrass", "snow"), rng.uniform(0.66, 0.85), rng.uniform(0.72, 0.88),
+        ("forest", "glade", "forest", "reeds", "meadow", "glade", "snow"), rng.uniform(0.66, 0.85), rng.uniform(0.72, 0.88),
     )
 
 
@@ -244,7 +244,7 @@ def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
     kind = Coat(hair=0.6, cells=30, belly=mix(build.coat, WHITE, 0.45))
     return Subject(
         (Flesh((*neck, *skull), kind, 0.02), *marks), turned(rng.uniform(15, 85), 3, 0, bool(rng.integers(2))),
-        ("forest", "meadow", "drygrass"), 0.8, 1.0, (0.5, 0.58), "cut",
+        ("forest", "glade", "reeds"), 0.8, 1.0, (0.5, 0.58), "cut",
     )
 
 
@@ -252,9 +252,9 @@ def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
 
 
 CATS = (
-    ("8b7d6b", "40372f", "d9cfc0", True), ("c58240", "8f5223", "f0dfc6", True), ("26221f", "26221f", "26221f", False),
-    ("e8e2d8", "e8e2d8", "f4f0ea", False), ("7d7f83", "5a5c61", "9fa1a5", False), ("6f5f4c", "2e2721", "c7b9a4", True),
-    ("d8c7ad", "4a372a", "e8dcc8", False), ("9c8f80", "4d443b", "efe9df", True),
+    ("968d80", "3d3833", "e9e3da", True), ("c98f55", "9a6232", "f4e9d8", True), ("252322", "252322", "f4f0ea", False), ("252322", "1b1a19", "2e2b29", False),
+    ("e8e2d8", "e8e2d8", "f4f0ea", False), ("85878c", "5a5c61", "f0eeea", False), ("7d756a", "2c2825", "d3c9bb", True), ("ddd0bb", "43352b", "ece2d2", False),
+    ("a39a8e", "45403b", "f4f0ea", True), ("8f9196", "44464a", "d8d8d8", True),
 )
 
 
@@ -281,7 +281,7 @@ def _cat_eye(s: float, iris: Colour) -> Flesh:
     x, y, z = 0.172, 0.032, 0.086
     cones = (
         Cone((x - 0.012, y, s * (z - 0.014)), (x - 0.012, y + 0.006, s * (z + 0.014)), 0.043, 0.043, BLACK), ball((x, y, s * z), 0.0385, iris),
-        Cone((x + 0.03, y + 0.014, s * (z + 0.003)), (x + 0.03, y - 0.014, s * (z + 0.003)), 0.0155, 0.0155, rgb("080706")), ball((x + 0.04, y + 0.015, s * z + 0.008), 0.008, (1, 1, 1)),
+        Cone((x + 0.03, y + 0.014, s * (z + 0.003)), (x + 0.03, y - 0.014, s * (z + 0.003)), 0.0155, 0.0155, rgb("080706")), ball((x + 0.036, y + 0.018, s * z + 0.016), 0.0075, (1, 1, 1)),
     )
     return Flesh(cones, Coat(hair=0, gloss=0.35), melt=0.002)
 
@@ -292,19 +292,19 @@ def cat(rng: Rng) -> Subject:
     iris = pick(rng, "b5a642", "8fa65a", "c98b2b", "7fb0b8")
     head = _cat_head(fur, dark, pale, iris)
     coat = Coat(
-        hair=0.9, cells=42, belly=pale, stripe=dark if striped else None, stripes=rng.uniform(7, 11), slant=rng.uniform(-0.3, 0.3),
+        hair=0.9, cells=42, mottle=0.14, belly=pale, stripe=dark if striped else None, stripes=rng.uniform(7, 11), slant=rng.uniform(-0.3, 0.3),
         patch=WHITE if rng.random() < 0.25 else None, patch_share=0.3, patch_cells=3,
     )
     pose = rng.choice(["portrait", "sit", "loaf", "stand"], p=[0.5, 0.22, 0.18, 0.1])
     return {"portrait": _cat_portrait, "sit": _cat_sitting, "loaf": _cat_loaf, "stand": _cat_standing}[pose](rng, head, coat, fur, pale)
 
 
-INDOORS = ("room", "sofa", "blanket", "room", "floor", "lawn")
+INDOORS = ("room", "sofa", "blanket", "room", "blanket", "floor")
 
 
 def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
     skull, marks = _placed(head, (0, 0, 0), rng.uniform(-8, 8), rng.uniform(-25, 25))
-    body = [Cone((-0.2, -0.2, 0), (-0.22, -0.62, 0), 0.17, 0.27, mix(fur, BLACK, 0.12)), ball((-0.06, -0.42, 0), 0.15, mix(fur, pale, 0.6)), *both(lambda s: [ball((-0.2, -0.5, s * 0.17), 0.2, fur)])]
+    body = [Cone((-0.2, -0.2, 0), (-0.22, -0.62, 0), 0.17, 0.27, mix(fur, BLACK, 0.12)), ball((-0.06, -0.42, 0), 0.15, mix(fur, pale, 0.6)), Cone((-0.22, -0.42, -0.12), (-0.22, -0.42, 0.12), 0.2, 0.2, fur), Cone((-0.2, -0.66, -0.14), (-0.2, -0.66, 0.14), 0.24, 0.24, fur)]
     return Subject(
         (Flesh((*body, *skull), coat, 0.025), *marks), turned(90, rng.uniform(-5, 12), rng.uniform(-10, 10), bool(rng.integers(2))),
         INDOORS, rng.uniform(0.95, 1.3), 1.7, (rng.uniform(0.42, 0.58), rng.uniform(0.62, 0.78)), "cut",
@@ -312,7 +312,7 @@ def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -
 
 
 def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
-    skull, marks = _placed(head, (0.14, 0.36, 0), rng.uniform(-8, 8), rng.uniform(-40, 40))
+    skull, marks = _placed(head, (0.15, 0.36, 0), rng.uniform(-8, 8), rng.uniform(-30, 30), 1.2)
     body = [
         Cone((0.08, 0.2, 0), (-0.06, -0.15, 0), 0.15, 0.24, fur), ball((-0.10, -0.22, 0), 0.24, fur), ball((0.15, 0.1, 0), 0.12, pale),
         *both(lambda s: chain([(0.14, 0.02, s * 0.09), (0.17, -0.25, s * 0.085), (0.2, -0.43, s * 0.08)], (0.085, 0.06, 0.05), fur, fur)),
@@ -320,13 +320,13 @@ def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) ->
         *chain([(-0.3, -0.38, 0), (-0.3, -0.43, 0.22), (-0.05, -0.45, 0.33), (0.15, -0.46, 0.3)], (0.05, 0.05, 0.045, 0.03), fur),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(35, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
+        (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(50, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
         INDOORS, rng.uniform(0.7, 0.9), rng.uniform(0.95, 1.15), (rng.uniform(0.44, 0.56), 0.56),
     )
 
 
 def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
-    skull, marks = _placed(head, (0.36, 0.16, 0.02), rng.uniform(-8, 8), rng.uniform(10, 60))
+    skull, marks = _placed(head, (0.36, 0.18, 0.02), rng.uniform(-8, 8), rng.uniform(20, 60), 1.25)
     body = [
         Cone((-0.3, -0.03, 0), (0.2, 0.0, 0), 0.23, 0.19, fur), ball((-0.34, -0.07, 0.06), 0.21, fur),
         *both(lambda s: chain([(0.2, -0.1, s * 0.12), (0.32, -0.2, s * 0.12), (0.5, -0.21, s * 0.09)], (0.1, 0.065, 0.05), fur, pale)),
@@ -339,7 +339,7 @@ def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Su
 
 
 def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
-    skull, marks = _placed(head, (0.48, 0.26, 0.0), rng.uniform(-8, 8), rng.uniform(0, 70))
+    skull, marks = _placed(head, (0.48, 0.27, 0.0), rng.uniform(-8, 8), rng.uniform(20, 70), 1.15)
     step = rng.uniform(-0.08, 0.08)
     body = [
         Cone((-0.3, 0.02, 0), (0.28, 0.04, 0), 0.17, 0.16, fur), Cone((0.28, 0.08, 0), (0.42, 0.2, 0), 0.13, 0.11, fur),
@@ -367,7 +367,7 @@ class Breed:
 
 
 BREEDS = (
-    Breed("d9b57c", "c99c5f", "e3c698", True, 1.0, 0.7), Breed("2a2422", "211c1a", "2a2422", True, 1.0, 0.5), Breed("6b4128", "55311d", "6b4128", True, 1.0, 0.6),
+    Breed("d9b57c", "c99c5f", "e3c698", True, 1.0, 0.7), Breed("2a2422", "211c1a", "8a5a34", True, 1.0, 0.5), Breed("6b4128", "55311d", "6b4128", True, 1.0, 0.6),
     Breed("f1ece3", "e4ddd0", "f4f0e8", True, 0.8, 1.3), Breed("c9a070", "2b211c", "2a201b", True, 0.5, 0.5), Breed("e8e0d2", "8a5228", "efe9dd", True, 0.9, 0.6, "9a5e31"),
     Breed("7d5d3c", "2b2320", "2c2421", False, 1.1, 0.8, "2a2320"), Breed("6f6e70", "5a595b", "d8d5d0", False, 1.0, 1.0), Breed("b8763f", "a2632f", "efe3d2", False, 0.8, 0.9),
     Breed("efe9e0", "1f1a18", "efe9e0", True, 1.0, 0.7, "1f1a18"),
@@ -405,17 +405,17 @@ def dog(rng: Rng) -> Subject:
     if rng.random() < 0.35:
         head[1].append(_tongue(0.17 + 0.2 * breed.snout))
     patch = None if breed.patch is None else rgb(breed.patch)
-    coat = Coat(hair=breed.hair, cells=36, belly=mix(fur, WHITE, 0.2), patch=patch, patch_share=0.38, patch_cells=3)
-    pose = rng.choice(["portrait", "sit", "stand"], p=[0.5, 0.24, 0.26])
+    coat = Coat(hair=breed.hair, cells=36, mottle=0.13, belly=mix(fur, WHITE, 0.2), patch=patch, patch_share=0.38, patch_cells=3)
+    pose = rng.choice(["portrait", "sit", "stand"], p=[0.56, 0.26, 0.18])
     return {"portrait": _dog_portrait, "sit": _dog_sitting, "stand": _dog_standing}[pose](rng, head, coat, fur)
 
 
-OUTDOORS = ("lawn", "lawn", "room", "floor", "sofa", "sand", "meadow")
+OUTDOORS = ("lawn", "room", "room", "floor", "sofa", "blanket", "glade", "sand")
 
 
 def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
     skull, marks = _placed(head, (0, 0, 0), rng.uniform(-12, 8), rng.uniform(-40, 40))
-    body = [Cone((-0.2, -0.18, 0), (-0.22, -0.6, 0), 0.15, 0.24, mix(fur, BLACK, 0.1)), ball((-0.02, -0.48, 0), 0.16, mix(fur, WHITE, 0.2)), *both(lambda s: [ball((-0.2, -0.55, s * 0.17), 0.2, fur)])]
+    body = [Cone((-0.2, -0.18, 0), (-0.22, -0.6, 0), 0.15, 0.24, mix(fur, BLACK, 0.1)), ball((-0.02, -0.48, 0), 0.16, mix(fur, WHITE, 0.2)), Cone((-0.22, -0.42, -0.1), (-0.22, -0.42, 0.1), 0.2, 0.2, fur), Cone((-0.2, -0.66, -0.14), (-0.2, -0.66, 0.14), 0.24, 0.24, fur)]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(90, rng.uniform(-2, 14), rng.uniform(-8, 8), bool(rng.integers(2))),
         OUTDOORS, rng.uniform(0.95, 1.25), 1.6, (rng.uniform(0.42, 0.58), rng.uniform(0.6, 0.75)), "cut",
@@ -423,7 +423,7 @@ def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
 
 
 def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
-    skull, marks = _placed(head, (0.16, 0.40, 0), rng.uniform(-10, 6), rng.uniform(-40, 40))
+    skull, marks = _placed(head, (0.17, 0.40, 0), rng.uniform(-10, 6), rng.uniform(-30, 30), 1.2)
     pale = mix(fur, WHITE, 0.25)
     body = [
         Cone((0.08, 0.2, 0), (-0.08, -0.15, 0), 0.16, 0.22, fur), ball((-0.14, -0.22, 0), 0.23, fur), ball((0.13, 0.08, 0), 0.14, pale),
@@ -438,17 +438,17 @@ def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
 
 
 def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
-    skull, marks = _placed(moved(head[0], (0, 0, 0)) and head, (0.52, 0.34, 0.0), rng.uniform(-10, 8), rng.uniform(0, 60))
+    skull, marks = _placed(head, (0.5, 0.33, 0.0), rng.uniform(-10, 8), rng.uniform(15, 70), 1.25)
     step, pale = rng.uniform(-0.1, 0.1), mix(fur, WHITE, 0.2)
     body = [
         Cone((-0.32, 0.02, 0), (0.26, 0.03, 0), 0.17, 0.2, fur), Cone((0.28, 0.1, 0), (0.44, 0.26, 0), 0.16, 0.13, fur),
-        *both(lambda s: chain([(0.28, -0.02, s * 0.1), (0.3 + s * step, -0.25, s * 0.1), (0.29 + s * step, -0.47, s * 0.1), (0.35 + s * step, -0.49, s * 0.1)], (0.13, 0.068, 0.05, 0.05), fur, fur, pale)),
-        *both(lambda s: chain([(-0.34, 0.0, s * 0.09), (-0.3 - s * step, -0.2, s * 0.1), (-0.42 - s * step, -0.32, s * 0.1), (-0.38 - s * step, -0.47, s * 0.1), (-0.33 - s * step, -0.49, s * 0.1)], (0.16, 0.095, 0.05, 0.048, 0.048), fur, fur, fur, pale)),
+        *both(lambda s: chain([(0.28, -0.02, s * 0.1), (0.3 + s * step, -0.22, s * 0.1), (0.29 + s * step, -0.38, s * 0.1), (0.35 + s * step, -0.4, s * 0.1)], (0.14, 0.08, 0.062, 0.06), fur, fur, pale)),
+        *both(lambda s: chain([(-0.34, 0.0, s * 0.09), (-0.3 - s * step, -0.18, s * 0.1), (-0.4 - s * step, -0.27, s * 0.1), (-0.37 - s * step, -0.38, s * 0.1), (-0.32 - s * step, -0.4, s * 0.1)], (0.17, 0.105, 0.064, 0.06, 0.06), fur, fur, fur, pale)),
         *chain([(-0.47, 0.1, 0), (-0.62, 0.2, 0), (-0.72, 0.38, 0)], (0.055, 0.05, 0.03), fur),
     ]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(-5, 55), rng.uniform(2, 8), 0, bool(rng.integers(2))),
-        OUTDOORS, rng.uniform(0.88, 1.0), 0.94,
+        OUTDOORS, rng.uniform(0.95, 1.08), 1.0,
     )
 
 
@@ -487,7 +487,7 @@ BIRDS = (
 
 
 def bird(rng: Rng) -> Subject:
-    pose = rng.choice(["perch", "ground", "ratite", "swim", "fly"], p=[0.34, 0.26, 0.14, 0.12, 0.14])
+    pose = rng.choice(["perch", "ground", "ratite", "swim", "fly"], p=[0.42, 0.28, 0.13, 0.1, 0.07])
     back_code, wing_code, breast_code = BIRDS[rng.integers(len(BIRDS))]
     back, wing, breast = tinted(rgb(back_code), rng), rgb(wing_code), rgb(breast_code)
     return {"perch": _songbird, "ground": _songbird_walking, "ratite": _ratite, "swim": _duck, "fly": _flying}[pose](rng, back, wing, breast)
@@ -524,7 +524,7 @@ def _songbird_walking(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> S
     legs = both(lambda s: chain([(0.0, -0.18, s * 0.07), (-0.03, -0.3, s * 0.07), (0.02, -0.42, s * 0.07), (0.1, -0.43, s * 0.08)], (0.03, 0.016, 0.013, 0.01), leg))
     return Subject(
         (Flesh((*body, *legs), Coat(hair=0.5, cells=38), 0.025), *marks), turned(rng.uniform(-30, 45), rng.uniform(2, 12), rng.uniform(-6, 12), bool(rng.integers(2))),
-        ("lawn", "drygrass", "sand", "leaves"), rng.uniform(0.68, 0.86), rng.uniform(0.66, 0.8),
+        ("lawn", "reeds", "sand", "glade"), rng.uniform(0.68, 0.86), rng.uniform(0.66, 0.8),
     )
 
 
@@ -539,7 +539,7 @@ def _ratite(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
     marks = [eye((0.46, 0.67, s * 0.052), 0.017, rgb("3a2312"), 0.7, (0.3, 0.1, s)) for s in (1.0, -1.0)]
     return Subject(
         (Flesh(tuple(body), Coat(hair=1.3, cells=30), 0.025), *marks), turned(rng.uniform(-30, 50), rng.uniform(2, 8), 0, bool(rng.integers(2))),
-        ("meadow", "drygrass", "sand", "paddock"), 0.85, rng.uniform(0.84, 0.96),
+        ("glade", "reeds", "drygrass", "meadow"), 0.85, rng.uniform(0.84, 0.96),
     )
 
 
@@ -572,5 +572,5 @@ def _flying(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
 
     return Subject(
         (Flesh((*body, *both(feathers)), Coat(hair=0.4, cells=34), 0.015),), turned(rng.uniform(-30, 60), rng.uniform(-30, 40), rng.uniform(-15, 20), bool(rng.integers(2))),
-        ("sky", "overcast", "sea"), rng.uniform(0.76, 0.94), 0.72, (0.5, 0.5), "flies",
+        ("branch", "lake", "sky"), rng.uniform(0.76, 0.94), 0.72, (0.5, 0.5), "flies",
     )

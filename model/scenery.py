@@ -27,7 +27,7 @@ class Place:
 
 SUNNY = Light()
 DULL = Light((-0.2, 0.9, 0.5), (0.95, 0.97, 1.0), (0.66, 0.69, 0.74), (0.34, 0.33, 0.32), 0.55)
-LAMP = Light((-0.6, 0.55, 0.6), (1.0, 0.93, 0.82), (0.5, 0.48, 0.46), (0.25, 0.22, 0.2), 0.9)
+LAMP = Light((-0.4, 0.5, 0.9), (1.0, 0.93, 0.82), (0.5, 0.48, 0.46), (0.25, 0.22, 0.2), 0.9)
 SHADE = Light((-0.35, 0.75, 0.5), (0.98, 1.0, 0.88), (0.5, 0.55, 0.48), (0.24, 0.25, 0.18), 0.8)
 
 
@@ -232,6 +232,26 @@ def forest(rng: Rng, wide: int, foot: float) -> Place:
     return Place(pixels, SHADE, rng.uniform(0.005, 0.014), tufts(rng, wide, foot + 0.01, rng.uniform(0.02, 0.07)))
 
 
+def glade(rng: Rng, wide: int, foot: float) -> Place:
+    """Grass before a dark wood; no sky."""
+    tones = [("1f2d1a", "3b5228", "6f8a44"), ("2d3320", "4f5a30", "85904f"), ("28361f", "55703a", "93a862")][rng.integers(3)]
+    near, horizon = pick(rng, *GREENS), foot - rng.uniform(0.1, 0.4)
+    ground = soil(rng, wide, horizon, near, mix(near, rgb(tones[1]), 0.4), mix(near, rgb("b9a85a"), 0.4), 0.8)
+    pixels = below(foliage(rng, wide, *(rgb(t) for t in tones)), ground, ridge(rng, wide, horizon, 0.03, 6), 0.02)
+    return Place(pixels, SHADE if rng.random() < 0.5 else daylight(rng), rng.uniform(0.004, 0.012), tufts(rng, wide, foot + 0.01, rng.uniform(0.02, 0.06)))
+
+
+def reeds(rng: Rng, wide: int, foot: float) -> Place:
+    """Dry stalks and brush, brown and olive; no sky."""
+    tones = [("4a4230", "857850", "b8a878"), ("5a4a38", "94805c", "c2ad85"), ("3f4230", "6f7048", "a39c6c")][rng.integers(3)]
+    near, horizon = pick(rng, "b39a5f", "a08a58", "8f7f52", "9a8a66"), foot - rng.uniform(0.1, 0.35)
+    stalks = noise(rng, wide, 22, 3, 0.7, 0.1)
+    pixels = foliage(rng, wide, *(rgb(t) for t in tones)) * (1 + 0.13 * stalks)[..., None]
+    ground = soil(rng, wide, horizon, near, mix(near, rgb(tones[1]), 0.5), pick(rng, "7d7444", "8a6f45"), 0.9)
+    pixels = below(pixels, ground, ridge(rng, wide, horizon, 0.05, 9), 0.03)
+    return Place(pixels, daylight(rng), rng.uniform(0.004, 0.012), tufts(rng, wide, foot + 0.01, rng.uniform(0.02, 0.07)))
+
+
 def paddock(rng: Rng, wide: int, foot: float) -> Place:
     horizon = foot - rng.uniform(0.25, 0.4)
     trees, top = wood(rng, wide, horizon + 0.02, rng.uniform(0.15, 0.45), pick(rng, "4a6b33", "3f5a2c"))
@@ -268,7 +288,7 @@ def lawn(rng: Rng, wide: int, foot: float) -> Place:
 
 def room(rng: Rng, wide: int, foot: float) -> Place:
     x, y = grid(wide)
-    wall = pick(rng, "c9bda6", "a99a86", "d8d2c6", "8f9aa3", "b08f76", "6e6259", "4f5a63")
+    wall = pick(rng, "d3cabb", "b9aea0", "e0dbd2", "a3adb5", "c2a891", "7a7068", "5f6a73", "cfd3d6")
     pixels = blend(wall, mix(wall, (0, 0, 0), 0.35), np.clip(0.5 * x + 0.3 * y, 0, 1))
     left = rng.uniform(-0.1, 0.8)
     things = [[(left, 0.0), (left + 0.3, 0.0), (left + 0.3, 0.3), (left, 0.3)]]
@@ -283,7 +303,7 @@ def room(rng: Rng, wide: int, foot: float) -> Place:
 
 def sofa(rng: Rng, wide: int, foot: float) -> Place:
     x, y = grid(wide)
-    cloth = pick(rng, "7a4a3a", "4a5a6e", "8a7a66", "b8a78f", "5a3f52", "3f4a3a", "c9b89c")
+    cloth = pick(rng, "7a4a3a", "4a5a6e", "94897c", "c4b8a6", "5a4a58", "a8adb3", "d3c8b6", "8a94a0")
     folds = noise(rng, wide, 4, 3, 0.5, 0.5)
     weave = noise(rng, wide, 90, 2, 0.8)
     pixels = blend(mix(cloth, (1, 1, 1), 0.12), mix(cloth, (0, 0, 0), 0.4), np.clip(0.4 + 0.22 * folds + 0.3 * (y - 0.4), 0, 1))
@@ -512,7 +532,7 @@ def runway(rng: Rng, wide: int, foot: float) -> Place:
 
 
 PLACES: dict[str, Callable[[Rng, int, float], Place]] = {
-    "meadow": meadow, "drygrass": drygrass, "snow": snow, "hills": hills, "forest": forest, "paddock": paddock, "sand": sand, "lawn": lawn,
+    "meadow": meadow, "drygrass": drygrass, "snow": snow, "hills": hills, "forest": forest, "glade": glade, "reeds": reeds, "paddock": paddock, "sand": sand, "lawn": lawn,
     "room": room, "sofa": sofa, "blanket": blanket, "floor": floor, "leaves": leaves, "leaf": leaf, "mud": mud, "moss": moss,
     "pond": pond, "lake": lake, "branch": branch, "post": post, "foliage": bush, "sky": sky, "overcast": overcast, "sea": sea,
     "harbour": harbour, "road": road, "street": street, "parking": parking, "studio": studio, "runway": runway,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from model import drawn_animals, drawn_vehicles
 from model.brushes import Array, Layer, View, blob, extent, fitted, grid, noise, out_of_focus, paint
@@ -124,11 +125,12 @@ def _grading(rng: np.random.Generator, wide: int) -> Array:
 
 
 def _reduced(plane: Array, size: int) -> Array:
-    return plane.reshape(size, 2, size, 2, *plane.shape[2:]).mean((1, 3))
+    return np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _finished(picture: Array, size: int) -> NDArray[np.uint8]:
-    return (np.clip(_reduced(np.clip(picture, 0, 1), size), 0, 1) * 255 + 0.5).astype(np.uint8)
+    exact = Image.fromarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
+    return np.asarray(exact.resize((size, size), Image.Resampling.BILINEAR))
 
 
 __all__ = ["CLASSES", "DEFAULT_SEEDS", "Scene", "View", "backdrop", "dataset", "draw", "samples"]
