@@ -139,12 +139,16 @@ def _reduced(image: Image.Image) -> Image.Image:
 # Built-in scenes
 
 
+def scene(label: int, size: int = 256) -> Sample:
+    """Return the built-in drawn image of CIFAR-10 class `label`, with the object's exact mask."""
+    name = drawn.CLASSES[label]
+    drawing = drawn.draw(label, drawn.DEFAULT_SEEDS[name], size)
+    return Sample(f"{name} (drawn)", drawing.pixels, label, drawing.mask)
+
+
 def scenes() -> tuple[Sample, ...]:
-    """Return the ten built-in drawn images, one of each CIFAR-10 class, with the object's exact mask."""
-    return tuple(
-        Sample(f"{drawn.CLASSES[scene.label]} (drawn)", scene.pixels, scene.label, scene.mask)
-        for scene in drawn.samples()
-    )
+    """Return the ten built-in drawn images, one of each CIFAR-10 class."""
+    return tuple(scene(label) for label in range(len(drawn.CLASSES)))
 
 
 # Test sets

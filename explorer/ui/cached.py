@@ -79,9 +79,9 @@ def ablations(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> Abla
     return ablation.ablations(_net, _x, layer)
 
 
-@st.cache_data(show_spinner="Drawing the samples …")
-def scenes() -> tuple[Sample, ...]:
-    return samples.scenes()
+@st.cache_data(max_entries=64, show_spinner="Drawing …")
+def scene(label: int, size: int = 256) -> Sample:
+    return samples.scene(label, size)
 
 
 @st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …")
@@ -97,5 +97,3 @@ def decoded(digest: str, name: str, _data: bytes) -> Sample:
 def decoded_upload(name: str, data: bytes) -> Sample:
     """An uploaded file's picture; the same bytes are decoded once. Raises SampleError."""
     return decoded(hashlib.sha256(data).hexdigest(), name, data)
-
-

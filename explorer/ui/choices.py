@@ -7,9 +7,9 @@ from explorer.ui.selection import Selection
 
 STAGE_NAMES = {
     "conv": "Convolution",
-    "norm": "After BatchNorm",
-    "act": "After ReLU",
-    "pool": "After pooling",
+    "norm": "BatchNorm",
+    "act": "ReLU",
+    "pool": "Pooling",
 }
 EVIDENCE_NAMES = {"positive": "Speaking for it", "signed": "For and against"}
 SCALE_NAMES = {"shared": "One scale", "own": "Each its own"}

@@ -33,6 +33,17 @@ def show(selection: Selection) -> None:
     )
 
 
+def beside(selection: Selection) -> str:
+    """Input and probabilities alone, for a page with two sides, as html."""
+    name = selection.sample.name
+    return markup.element(
+        "div",
+        markup.image(selection.framed, f"What the network gets of {name}"),
+        markup.bars(_rows(selection)[:4]),
+        cls="fx-side",
+    )
+
+
 def _rows(selection: Selection) -> list[tuple[str, float, bool]]:
     """The most probable classes, the one to explain always among them."""
     probabilities = selection.seen.probabilities

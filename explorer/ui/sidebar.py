@@ -80,24 +80,21 @@ def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None
 
 
 def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
-    drawn = {CIFAR10_CLASSES[scene.label or 0]: scene for scene in cached.scenes()}
     with st.container(key=f"{prefix}gallery"):
         name = st.pills(
             "Built-in samples, drawn",
-            list(drawn),
+            CIFAR10_CLASSES,
             default="cat",
             required=True,
             format_func=lambda name: f"![{name}]({_thumbnail(name)})",
             key=f"{prefix}sample",
             bind="query-params",
         )
-    return in_classes(drawn[name], CIFAR10_CLASSES, card.classes)
+    return in_classes(cached.scene(CIFAR10_CLASSES.index(name)), CIFAR10_CLASSES, card.classes)
 
 
-@st.cache_data(show_spinner=False)
 def _thumbnail(name: str) -> str:
-    scene = next(scene for scene in cached.scenes() if CIFAR10_CLASSES[scene.label or 0] == name)
-    return data_uri(scene.pixels[::4, ::4])
+    return data_uri(cached.scene(CIFAR10_CLASSES.index(name), 64).pixels)
 
 
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:

@@ -24,7 +24,7 @@ def page() -> None:
     with st.container(horizontal=True):
         stage = choices.choice("Stage", choices.STAGE_NAMES, "cam_stage", "act")
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
-        scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale", "own")
+        scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale")
     layers = layers_at(selection, stage)
     found = selection.evidence(layers)
     heat_maps(selection, found, evidence == "signed", scale == "shared")
@@ -35,14 +35,10 @@ def page() -> None:
 
 def layers_at(selection: Selection, stage: str) -> tuple[str, ...]:
     """Each block's layer at this stage, or its last one before where it has none."""
-    return tuple(
-        stages(block, selection.seen).get(stage, block.conv) for block in selection.blocks
-    )
+    return tuple(stages(block, selection.seen).get(stage, block.conv) for block in selection.blocks)
 
 
-def heat_maps(
-    selection: Selection, found: dict[str, ChannelEvidence], signed: bool, shared: bool
-) -> None:
+def heat_maps(selection: Selection, found: dict[str, ChannelEvidence], signed: bool, shared: bool) -> None:
     heats = {layer: evidence.values for layer, evidence in found.items()}
     choose = ranges.symmetric if signed else ranges.positive
     common = choose(*heats.values())
@@ -76,8 +72,11 @@ def finding(heat: np.ndarray, range: Range) -> str:
     height, width = heat.shape
     negative = float((heat < 0).mean())
     if not heat.max() > 0:
-        return f"Nothing here speaks for the class: {negative:.0%} of the {height} × {width} cells are negative."
-    return f"{height} × {width} cells, {ranges.text(range)}; {negative:.0%} of them negative."
+        return (
+            f"Nothing here speaks for the class: {negative:.0%} of the {height} × {width} cells are negative."
+        )
+    faint = "; faint on this scale" if heat.max() < range.high / 5 else ""
+    return f"{height} × {width} cells, up to {number(heat.max())}{faint}; {negative:.0%} of them negative."
 
 
 def how_to_read() -> None:
