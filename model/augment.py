@@ -31,8 +31,8 @@ class AugmentationError(ValueError):
 class Augmentation:
     """A transform of a batch: `apply(images, *draw((N, H, W), strength, generator))`, float32 (N,3,H,W).
 
-    Strength 0 changes nothing. `says` states what it does and what the strength measures; `mix`, where labels
-    must follow, is `mix(labels, *drawn)` on float32 (N,K).
+    Those of the group «geometric» move uint8 as well. Strength 0 changes nothing. `says` states what it does
+    and what the strength measures; `mix`, where labels must follow, is `mix(labels, *drawn)`, float32 (N,K).
     """
 
     group: str
@@ -96,12 +96,12 @@ def parse(texts: Iterable[str]) -> dict[str, float]:
     strengths = {}
     for text in texts:
         name, given, value = text.partition("=")
+        default = find(name).strength
         try:
-            strengths[name] = float(value) if given else find(name).strength
-        except ValueError as error:
-            if isinstance(error, AugmentationError):
-                raise
-            raise AugmentationError(f"«{value}» in «{text}» is not a number; write «{name}=0.5».") from None
+            strengths[name] = float(value) if given else default
+        except ValueError:
+            message = f"«{value}» in «{text}» is not a number; write for example «{name}={default:g}»."
+            raise AugmentationError(message) from None
     check(strengths)
     return strengths
 
@@ -128,10 +128,12 @@ def draw(strengths: Mapping[str, float], shape: Shape, generator: Generator) -> 
 
 def apply(images: Tensor, draws: Draws) -> Tensor:
     """Apply drawn parameters, in order, to uint8 (N,H,W,3): float32 (N,3,H,W) from 0 to 1."""
-    augmented = to_float(images)
+    augmented = images.permute(0, 3, 1, 2).contiguous()
     for name, drawn in draws.items():
+        if AUGMENTATIONS[name].group != "geometric":  # moving bytes costs less than moving floats
+            augmented = to_float(augmented)
         augmented = AUGMENTATIONS[name].apply(augmented, *(each.to(images.device) for each in drawn))
-    return augmented
+    return to_float(augmented)
 
 
 def mix_labels(labels: Tensor, draws: Draws) -> Tensor:
@@ -154,8 +156,8 @@ def mixes(strengths: Mapping[str, float]) -> bool:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Turn uint8 (N,H,W,3) into float32 (N,3,H,W) from 0 to 1."""
-    return images.permute(0, 3, 1, 2).contiguous().float().mul_(1 / 255)
+    """Turn uint8 of any shape into float32 from 0 to 1; what is float32 already stays as it is."""
+    return images if images.is_floating_point() else images.float().mul_(1 / 255)
 
 
 def standardise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -166,8 +168,8 @@ def standardise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Scale uint8 (N,H,W,3) to 0..1, subtract mean, divide by std: float32 (N,3,H,W), channels last."""
     count, height, width, channels = images.shape
-    scale = (1 / torch.tensor(std, device=images.device)).repeat(width)
-    shift = torch.tensor(mean, device=images.device).repeat(width).mul_(scale)
+    scale = (1 / torch.tensor(std, dtype=torch.float32, device=images.device)).repeat(width)
+    shift = torch.tensor(mean, dtype=torch.float32, device=images.device).repeat(width).mul_(scale)
     # Whole rows of interleaved colours: a broadcast over an innermost dimension of three is slow.
     rows = images.reshape(count, height, width * channels).float().mul_(scale / 255).sub_(shift)
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)

@@ -36,7 +36,7 @@ def stored(count: int = COUNT, height: int = 32, width: int = 32) -> Tensor:
 
 
 def floats(count: int = COUNT, height: int = 32, width: int = 32) -> Tensor:
-    return augment.to_float(stored(count, height, width))
+    return augment.to_float(stored(count, height, width).permute(0, 3, 1, 2)).contiguous()
 
 
 def drawn(name: str, images: Tensor, strength: float | None = None, seed: int = 0) -> tuple[Tensor, ...]:
@@ -139,6 +139,15 @@ def test_batch_equals_each_image_by_itself(name: str, height: int, width: int) -
             assert_equal(ours, theirs, atol=2e-5 if name == "jitter" else 5e-6)
 
 
+@pytest.mark.parametrize("name", GEOMETRIC)
+def test_bytes_move_as_floats_do(name: str) -> None:
+    images = stored().permute(0, 3, 1, 2).contiguous()
+    parameters = drawn(name, images)
+    moved = AUGMENTATIONS[name].apply(images, *parameters)
+    assert moved.dtype == torch.uint8
+    assert torch.equal(augment.to_float(moved), AUGMENTATIONS[name].apply(floats(), *parameters))
+
+
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_strength_zero_changes_nothing(name: str) -> None:
     images, labels = floats(), torch.eye(COUNT)
@@ -236,7 +245,7 @@ def test_normalise_equals_torchvision() -> None:
     images = stored(COUNT, 20, 27)
     theirs = torchvision.normalize(images.permute(0, 3, 1, 2) / 255, list(MEAN), list(STD))
     assert_equal(augment.normalise(images, MEAN, STD), theirs)
-    assert_equal(augment.standardise(augment.to_float(images), MEAN, STD), theirs)
+    assert_equal(augment.standardise(floats(COUNT, 20, 27), MEAN, STD), theirs)
 
 
 # Colours beyond the registry's ranges, and the pieces the references above lean on.
@@ -309,7 +318,7 @@ def test_augment_mixes_images_and_labels_in_order(monkeypatch: pytest.MonkeyPatc
     x, soft = augment.augment(images, labels, strengths, generator(5), MEAN, STD)
     drawing = generator(5)
     for rows in (slice(0, 25), slice(25, COUNT)):
-        part, part_labels = augment.to_float(images[rows]), labels[rows]
+        part, part_labels = floats()[rows], labels[rows]
         for name, strength in strengths.items():
             parameters = AUGMENTATIONS[name].draw((len(part), 32, 32), strength, drawing)
             part = AUGMENTATIONS[name].apply(part, *parameters)
