@@ -20,6 +20,8 @@ from explorer.engine.tracing import (
 )
 from explorer.engine.values import Value
 
+MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+
 
 @dataclass(frozen=True, eq=False)
 class NormStatistics(Value):
@@ -104,7 +106,7 @@ def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, N
     for layer in layers:
         if not is_batchnorm(net, layer):
             kind = type(layer_module(net, layer)).__name__
-            raise ValueError(f"Layer {layer!r} is {kind}, no BatchNorm: choose a layer with BatchNorm.")
+            raise ValueError(f"Layer {layer!r} is {kind}, no BatchNorm2d: choose a layer that is one.")
     met: dict[str, tuple[Tensor, Tensor]] = {}
 
     def keep(name: str, received: Tensor, output: Tensor) -> None:
@@ -121,7 +123,7 @@ def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, N
 
 def is_batchnorm(net: nn.Module, layer: str | None) -> bool:
     """Whether the layer is a BatchNorm of feature maps; False for None, for a block without norm."""
-    return layer is not None and isinstance(layer_module(net, layer), _BatchNorm)
+    return layer is not None and isinstance(layer_module(net, layer), MAP_NORMS)
 
 
 def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:

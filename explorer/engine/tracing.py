@@ -95,7 +95,7 @@ def trace(net: nn.Module, x: Tensor) -> Trace:
     """
     check_images(x, one=True)
     view = private_view(net)
-    maps: dict[str, Tensor] = {}
+    maps: dict[str, Floats] = {}
     inputs: dict[str, LayerInput] = {}
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
@@ -107,17 +107,12 @@ def trace(net: nn.Module, x: Tensor) -> Trace:
                 source, _, version = handed_on.get(id(received), (None, None, None))
                 unchanged = version == received._version
                 inputs[name] = LayerInput(source if unchanged else None, tuple(received.shape[1:]))
-                maps[name] = output.clone()
+                maps[name] = to_numpy(output[0])
                 handed_on[id(output)] = (name, output, output._version)
 
         visit_layers(view, leaf_paths(view), record)
         logits = check_logits(view(x))[0]
-    return Trace(
-        to_numpy(logits),
-        to_numpy(logits.softmax(0)),
-        {name: to_numpy(kept[0]) for name, kept in maps.items()},
-        inputs,
-    )
+    return Trace(to_numpy(logits), to_numpy(logits.softmax(0)), maps, inputs)
 
 
 def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:

@@ -123,7 +123,7 @@ def test_statistics_leave_the_network_alone(tricky: nn.Module, x: Tensor, untouc
     tricky.train()
     with untouched(tricky):
         statistics(tricky, x, "bn1")
-        with pytest.raises(ValueError, match="'conv1' is Conv2d, no BatchNorm"):
+        with pytest.raises(ValueError, match="'conv1' is Conv2d, no BatchNorm2d"):
             statistics(tricky, x, "conv1")
         with pytest.raises(ValueError, match="no layer 'bn9'"):
             statistics(tricky, x, "bn9")
@@ -131,6 +131,7 @@ def test_statistics_leave_the_network_alone(tricky: nn.Module, x: Tensor, untouc
             statistics(tricky, x, "bn1#2")
         with pytest.raises(ValueError, match=r"\(N, 3, h, w\)"):
             statistics(tricky, x[0], "bn1")
+    assert not is_batchnorm(nn.Sequential(nn.BatchNorm1d(3)), "0")
     assert is_batchnorm(tricky, "bn1")
     assert not is_batchnorm(tricky, "relu#2")
     assert not is_batchnorm(tricky, None)
