@@ -40,14 +40,19 @@ def inside(box: Tensor, images: Tensor) -> Tensor:
 
 
 def draw_mixup(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Draw partner and share, the share from Beta(strength, strength)."""
+    """Draw partner and share, the larger part of Beta(strength, strength): an image stays mostly itself.
+
+    Every image is also a partner, so that this mixes the same pairs as the plain share and renames them.
+    """
     count = shape[0]
-    return torch.randperm(count, generator=generator), beta(count, strength, generator)
+    partner, share = torch.randperm(count, generator=generator), beta(count, strength, generator)
+    return partner, torch.maximum(share, 1 - share)
 
 
 def draw_cutmix(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Draw partner, share and box: 1 - Beta(strength, strength) of the area, less what leaves the image."""
-    partner, share = draw_mixup(shape, strength, generator)
+    count = shape[0]
+    partner, share = torch.randperm(count, generator=generator), beta(count, strength, generator)
     box = draw_boxes(shape, (1 - share).sqrt(), generator)
     top, bottom, left, right = box.unbind(1)
     return partner, 1 - (bottom - top) * (right - left) / (shape[1] * shape[2]), box
