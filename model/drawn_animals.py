@@ -252,7 +252,7 @@ def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
 
 
 CATS = (
-    ("968d80", "3d3833", "e9e3da", True), ("c98f55", "9a6232", "f4e9d8", True), ("252322", "252322", "f4f0ea", False), ("252322", "1b1a19", "2e2b29", False),
+    ("94908a", "33302d", "ebe7e0", True), ("c98f55", "9a6232", "f4e9d8", True), ("252322", "252322", "f4f0ea", False), ("252322", "1b1a19", "2e2b29", False),
     ("e8e2d8", "e8e2d8", "f4f0ea", False), ("85878c", "5a5c61", "f0eeea", False), ("7d756a", "2c2825", "d3c9bb", True), ("ddd0bb", "43352b", "ece2d2", False),
     ("a39a8e", "45403b", "f4f0ea", True), ("8f9196", "44464a", "d8d8d8", True),
 )
@@ -292,7 +292,7 @@ def cat(rng: Rng) -> Subject:
     iris = pick(rng, "b5a642", "8fa65a", "c98b2b", "7fb0b8")
     head = _cat_head(fur, dark, pale, iris)
     coat = Coat(
-        hair=0.9, cells=42, mottle=0.14, belly=pale, stripe=dark if striped else None, stripes=rng.uniform(7, 11), slant=rng.uniform(-0.3, 0.3),
+        hair=0.9, cells=42, mottle=0.22, belly=pale, stripe=dark if striped else None, stripes=rng.uniform(7, 11), slant=rng.uniform(-0.3, 0.3),
         patch=WHITE if rng.random() < 0.25 else None, patch_share=0.3, patch_cells=3,
     )
     pose = rng.choice(["portrait", "sit", "loaf", "stand"], p=[0.5, 0.22, 0.18, 0.1])
@@ -321,7 +321,7 @@ def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) ->
     ]
     return Subject(
         (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(50, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
-        INDOORS, rng.uniform(0.7, 0.9), rng.uniform(0.95, 1.15), (rng.uniform(0.44, 0.56), 0.56),
+        INDOORS, rng.uniform(0.85, 1.05), rng.uniform(1.1, 1.5), (rng.uniform(0.44, 0.56), rng.uniform(0.6, 0.75)),
     )
 
 
@@ -348,8 +348,8 @@ def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -
         *chain([(-0.45, 0.08, 0), (-0.6, 0.15, 0), (-0.68, 0.34, 0), (-0.64, 0.52, 0)], (0.05, 0.042, 0.04, 0.03), fur),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.025), *marks), turned(rng.uniform(-5, 50), rng.uniform(3, 10), 0, bool(rng.integers(2))),
-        INDOORS, rng.uniform(0.88, 1.0), 0.9,
+        (Flesh((*body, *skull), coat, 0.025), *marks), turned(rng.uniform(15, 65), rng.uniform(3, 14), 0, bool(rng.integers(2))),
+        INDOORS, rng.uniform(0.92, 1.1), 1.0,
     )
 
 
@@ -405,7 +405,7 @@ def dog(rng: Rng) -> Subject:
     if rng.random() < 0.35:
         head[1].append(_tongue(0.17 + 0.2 * breed.snout))
     patch = None if breed.patch is None else rgb(breed.patch)
-    coat = Coat(hair=breed.hair, cells=36, mottle=0.13, belly=mix(fur, WHITE, 0.2), patch=patch, patch_share=0.38, patch_cells=3)
+    coat = Coat(hair=breed.hair, cells=36, mottle=0.2, belly=mix(fur, WHITE, 0.2), patch=patch, patch_share=0.38, patch_cells=3)
     pose = rng.choice(["portrait", "sit", "stand"], p=[0.56, 0.26, 0.18])
     return {"portrait": _dog_portrait, "sit": _dog_sitting, "stand": _dog_standing}[pose](rng, head, coat, fur)
 
@@ -447,7 +447,7 @@ def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
         *chain([(-0.47, 0.1, 0), (-0.62, 0.2, 0), (-0.72, 0.38, 0)], (0.055, 0.05, 0.03), fur),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(-5, 55), rng.uniform(2, 8), 0, bool(rng.integers(2))),
+        (Flesh((*body, *skull), coat, 0.03), *marks), turned(rng.uniform(20, 70), rng.uniform(2, 12), 0, bool(rng.integers(2))),
         OUTDOORS, rng.uniform(0.95, 1.08), 1.0,
     )
 
