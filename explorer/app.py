@@ -9,7 +9,7 @@ if ROOT not in sys.path:  # Streamlit puts only this file's folder there
 
 import streamlit as st  # noqa: E402
 
-from explorer.ui import header, sidebar, style  # noqa: E402
+from explorer.ui import header, link, sidebar, style  # noqa: E402
 
 PAGES = [
     st.Page("views/explain.py", title="Explain", icon=":material/target:", url_path="explain", default=True),
@@ -19,8 +19,10 @@ PAGES = [
 ]
 
 style.set_up_page()
+link.read()
 page = st.navigation(PAGES, position="top")
 selection = sidebar.choose()
 if selection is not None:
     header.show(selection)
     page.run()
+    link.write()

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.engine.tracing import Block, stages
+from explorer.ui import link
 from explorer.ui.selection import Selection
 
 STAGE_NAMES = {
@@ -17,16 +18,12 @@ SCALE_NAMES = {"shared": "One scale", "own": "Each its own"}
 
 def choice(label: str, names: dict[str, str], key: str, default: str | None = None) -> str:
     """One of a few, as a row of buttons; the answer is a key of `names`."""
-    chosen: str = st.segmented_control(
-        label,
-        list(names),
-        default=default if default in names else next(iter(names)),
-        required=True,
-        format_func=names.get,
-        key=key,
-        bind="query-params",
+    first = default if default in names else next(iter(names))
+    return str(
+        link.choose(
+            st.segmented_control, label, list(names), key, first, required=True, format_func=names.get
+        )
     )
-    return chosen
 
 
 def block_names(found: tuple[Block, ...]) -> dict[str, str]:
@@ -39,7 +36,7 @@ def choose_block(selection: Selection, key: str = "block") -> Block:
     names = block_names(selection.blocks)
     if len(names) <= 4:
         return selection.blocks[int(choice("Block", names, key)) - 1]
-    number = st.selectbox("Block", list(names), format_func=names.get, key=key, bind="query-params")
+    number = link.choose(st.selectbox, "Block", list(names), key, "1", format_func=names.get)
     return selection.blocks[int(number) - 1]
 
 

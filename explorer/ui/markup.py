@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from explorer.drawing import colorbar, ranges
 from explorer.drawing.pictures import data_uri
+from explorer.drawing.ranges import Range
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -47,4 +49,20 @@ def _bar(name: str, share: float, chosen: bool) -> str:
         text(name, mark)
         + f'<div class="track"><div class="value" style="width:{share:.1%}"></div></div>'
         + text(f"{share:.1%}", mark)
+    )
+
+
+def scale(range: Range, said: str) -> str:
+    """The colour bar of a range with its numbers, and how far it is shared."""
+    label = f"Colour scale from {ranges.text(range, said)}"
+    places = "".join(
+        f'<span style="left:{share:.1%};transform:translateX(-{share:.0%})">{ranges.number(value)}</span>'
+        for share, value in colorbar.ticks(range)
+    )
+    return element(
+        "div",
+        f'<img alt="{escape(label, quote=True)}" src="{data_uri(colorbar.bar(range, 256, 1))}">',
+        element("div", places, cls="ticks"),
+        text(said, "muted"),
+        cls="fx-scale",
     )

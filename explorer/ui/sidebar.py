@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.drawing.pictures import data_uri
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
-from explorer.ui import cached
+from explorer.ui import cached, link
 from explorer.ui.cached import Opened
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
@@ -49,7 +49,7 @@ def _checkpoint(given: Options) -> Opened:
     found = given.checkpoints
     if not found:
         raise CheckpointError("There is no checkpoint yet: train one with `python -m model.train`.")
-    name = st.selectbox("Checkpoint", list(found), key="checkpoint", bind="query-params")
+    name = link.choose(st.selectbox, "Checkpoint", list(found), "checkpoint", next(iter(found)))
     opened = cached.opened(name, found[name])
     st.caption(_merit(opened.card))
     return opened
@@ -66,14 +66,14 @@ def _merit(card: Card) -> str:
 
 def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None:
     """Pick an image; its label is an index into the card's classes, or None. Raises SampleError."""
-    source = st.segmented_control(
+    source = link.choose(
+        st.segmented_control,
         "Image",
         list(SOURCES),
-        default="samples",
+        f"{prefix}source",
+        "samples",
         required=True,
         format_func=SOURCE_NAMES.get,
-        key=f"{prefix}source",
-        bind="query-params",
         width="stretch",
     )
     return SOURCES[source](card, given, prefix)
@@ -81,14 +81,14 @@ def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None
 
 def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
     with st.container(key=f"{prefix}gallery"):
-        name = st.pills(
+        name = link.choose(
+            st.pills,
             "Built-in samples, drawn",
             CIFAR10_CLASSES,
-            default="cat",
+            f"{prefix}sample",
+            "cat",
             required=True,
             format_func=lambda name: f"![{name}]({_thumbnail(name)})",
-            key=f"{prefix}sample",
-            bind="query-params",
         )
     return in_classes(cached.scene(CIFAR10_CLASSES.index(name)), CIFAR10_CLASSES, card.classes)
 
@@ -101,7 +101,7 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     found = cached.test_set(str(given.data_dir))
     if found is None:
         return _offer_download(given.data_dir)
-    chosen = st.selectbox("Class", ["all", *found.classes], key=f"{prefix}only", bind="query-params")
+    chosen = link.choose(st.selectbox, "Class", ["all", *found.classes], f"{prefix}only", "all")
     indices = range(len(found)) if chosen == "all" else found.where(found.classes.index(chosen))
     place = _number(found, indices, prefix)
     sample = found.sample(int(indices[place]))
@@ -109,15 +109,13 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
 
 
 def _number(found: TestSet, indices: Sequence[int], prefix: str) -> int:
-    place = st.number_input(
+    return link.number(
         f"Number, 0 to {len(indices) - 1:,}",
         0,
         len(indices) - 1,
-        key=f"{prefix}index",
-        bind="query-params",
+        f"{prefix}index",
         help=f"{found.name}: {len(found):,} images.",
     )
-    return int(place)
 
 
 def _offer_download(data_dir: Path) -> None:
@@ -159,27 +157,29 @@ def _fit(sample: Sample, card: Card) -> str:
     height, width = sample.pixels.shape[:2]
     if height == width:
         return "crop"
-    fit: str = st.segmented_control(
-        "The picture is not square",
-        list(FITS),
-        default="crop",
-        required=True,
-        format_func=FITS.get,
-        key="fit",
-        bind="query-params",
-        width="stretch",
+    return str(
+        link.choose(
+            st.segmented_control,
+            "The picture is not square",
+            list(FITS),
+            "fit",
+            "crop",
+            required=True,
+            format_func=FITS.get,
+            width="stretch",
+        )
     )
-    return fit
 
 
 def _class(selection: Selection) -> int | None:
     classes = selection.card.classes
     found = classes[selection.predicted]
-    name = st.selectbox(
+    name = link.choose(
+        st.selectbox,
         "Class to explain",
         [PREDICTED, *classes],
+        "class",
+        PREDICTED,
         format_func=lambda name: f"{found} (predicted)" if name == PREDICTED else name,
-        key="class",
-        bind="query-params",
     )
     return None if name == PREDICTED else classes.index(name)

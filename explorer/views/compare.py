@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from explorer.drawing import colorbar, ranges
+from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
 from explorer.drawing.sheets import sheet
-from explorer.ui import cached, choices, header, markup, sidebar
+from explorer.ui import cached, choices, header, link, markup, sidebar
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 
@@ -53,7 +53,7 @@ def feature_maps(selection: Selection) -> None:
         show_side("A", selection, layer, mine, common)
     with right:
         show_side("B", other, other_layer, theirs, common)
-    markup.show(colorbar.svg(common, "shared by A and B"))
+    markup.show(markup.scale(common, "shared by A and B"))
     difference(mine, theirs, layer, other_layer)
 
 
@@ -64,7 +64,7 @@ def other_side(selection: Selection) -> Selection | None:
     own = choices.choice("B looks at", SIDES, "b_own")
     if own in ("checkpoint", "both"):
         names = list(given.checkpoints)
-        name = st.selectbox("Checkpoint of B", names, key="b_checkpoint", bind="query-params")
+        name = link.choose(st.selectbox, "Checkpoint of B", names, "b_checkpoint", names[0])
         opened = cached.opened(name, given.checkpoints[name])
     if own in ("image", "both"):
         chosen = sidebar.choose_sample(opened.card, given, "b_")
@@ -99,7 +99,7 @@ def difference(mine: np.ndarray, theirs: np.ndarray, layer: str, other: str) -> 
     own = ranges.symmetric(gap)
     markup.show(
         markup.figure(sheet(gap, own), f"{layer} of A minus {other} of B, channel by channel", fill=True),
-        colorbar.svg(own, "A − B, shared by all channels"),
+        markup.scale(own, "A − B, shared by all channels"),
     )
 
 
@@ -108,14 +108,13 @@ def difference(mine: np.ndarray, theirs: np.ndarray, layer: str, other: str) -> 
 
 def classes(selection: Selection) -> None:
     names = selection.card.classes
-    order = np.argsort(-selection.seen.logits)
-    rival = next(int(k) for k in order if k != selection.target)
-    chosen = st.selectbox(
+    others = [int(k) for k in np.argsort(-selection.seen.logits) if k != selection.target]
+    chosen = link.choose(
+        st.selectbox,
         f"Why {names[selection.target]} rather than",
-        [name for k, name in enumerate(names) if k != selection.target],
-        index=[name for k, name in enumerate(names) if k != selection.target].index(names[rival]),
-        key="against",
-        bind="query-params",
+        [names[k] for k in others],
+        "against",
+        names[others[0]],
     )
     other = names.index(chosen)
     layers = tuple(block.act or block.norm or block.conv for block in selection.blocks)
@@ -150,7 +149,7 @@ def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> 
         for title, heat in heats.items()
     ]
     st.subheader(layer, anchor=False)
-    markup.show(markup.element("div", *panels, cls="fx-panels"), colorbar.svg(common, f"shared at {layer}"))
+    markup.show(markup.element("div", *panels, cls="fx-panels"), markup.scale(common, f"shared at {layer}"))
 
 
 page()

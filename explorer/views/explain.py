@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer.drawing import colorbar, ranges
+from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
@@ -46,7 +46,7 @@ def heat_maps(selection: Selection, found: dict[str, ChannelEvidence], signed: b
         panel(selection, place, layer, heat, common if shared else choose(heat))
         for place, (layer, heat) in enumerate(heats.items(), start=1)
     ]
-    bar = colorbar.svg(common, "shared by all blocks") if shared else ""
+    bar = markup.scale(common, "shared by all blocks") if shared else ""
     markup.show(markup.element("div", *panels, cls="fx-panels"), bar)
 
 

@@ -1,0 +1,1 @@
+"""Components of our own: Python wrappers over html, css and js read at import."""

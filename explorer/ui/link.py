@@ -1,0 +1,71 @@
+"""The link: what the visitor chose stands in the address, and stays when pages change.
+
+Streamlit's own `bind="query-params"` puts the text shown on the page into the address; here it is the
+plain option, so that a link stays short and holds when words change.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+_KEPT, _SHOWN, _WRITTEN = "_link_kept", "_link_shown", "_link_written"
+
+
+def read() -> None:
+    """Take over what stands in the address, unless this run wrote it itself. First thing in a run."""
+    kept = st.session_state.setdefault(_KEPT, {})
+    st.session_state[_SHOWN] = {}
+    given = st.query_params.to_dict()
+    if given != st.session_state.get(_WRITTEN):
+        for key in given:
+            st.session_state.pop(key, None)
+        kept.update(given)
+
+
+def choose(
+    widget: Callable[..., Any], label: str, options: Sequence[str], key: str, default: str, **details: Any
+) -> Any:
+    """One of `options` by a widget such as `st.selectbox`; starts from the link, else at the default."""
+    if st.session_state.get(key) not in options:
+        wanted = st.session_state[_KEPT].get(key)
+        st.session_state[key] = wanted if wanted in options else default
+    value = widget(label, options, key=key, **details)
+    _keep(key, str(value), default)
+    return value
+
+
+def number(label: str, low: int, high: int, key: str, **details: Any) -> int:
+    """A whole number from `low` to `high`; starts from the link, then at `low`."""
+    held = st.session_state.get(key)
+    if held is None or not low <= held <= high:
+        wanted = str(st.session_state[_KEPT].get(key, low))
+        st.session_state[key] = min(max(int(wanted), low), high) if wanted.isdecimal() else low
+    value = int(st.number_input(label, low, high, key=key, **details))
+    _keep(key, str(value), str(low))
+    return value
+
+
+def held(key: str, default: str) -> str:
+    """What is kept under a key that no Streamlit widget has, such as the chosen channel."""
+    value: str = st.session_state[_KEPT].get(key, default)
+    return value
+
+
+def hold(key: str, value: str, default: str) -> None:
+    """Keep a value under a key that no Streamlit widget has."""
+    _keep(key, value, default)
+
+
+def write() -> None:
+    """Put this run's choices into the address; what is at its default is left out. Last thing in a run."""
+    shown = st.session_state[_SHOWN]
+    st.session_state[_WRITTEN] = shown
+    if st.query_params.to_dict() != shown:
+        st.query_params.from_dict(shown)
+
+
+def _keep(key: str, value: str, default: str) -> None:
+    st.session_state[_KEPT][key] = value
+    if value != default:
+        st.session_state[_SHOWN][key] = value
