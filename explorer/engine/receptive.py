@@ -143,7 +143,7 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.image = Fields((_pixels(image.shape[2]), _pixels(image.shape[3])))
         # Tensors are kept so that no id is given away twice.
         self.known: dict[int, tuple[Tensor, Fields]] = {id(image): (image, self.image)}
-        self.parent: dict[int, Tensor] = {}
+        self.parent: dict[int, tuple[Tensor, Tensor]] = {}
 
     def of(self, tensor: Tensor) -> Fields:
         """The Fields of a tensor; the whole image, not exact, if it is not known to descend from it."""
@@ -160,7 +160,7 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.known[id(tensor)] = (tensor, fields)
                 self._written(func, tensor, fields)
         if func.is_view and args and isinstance(args[0], Tensor):
-            self.parent.update({id(leaf): args[0] for leaf in tree_leaves(out)})
+            self.parent.update({id(leaf): (leaf, args[0]) for leaf in tree_leaves(out)})
         return out
 
     def _through(self, func: Any, args: tuple[Any, ...], out: Any, read: list[Fields]) -> Fields:
@@ -181,7 +181,7 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _written(self, func: Any, tensor: Tensor, fields: Fields) -> None:
         """What is written into a part of a tensor can be anywhere in it."""
         while func._schema.is_mutable and id(tensor) in self.parent:
-            tensor = self.parent[id(tensor)]
+            _, tensor = self.parent[id(tensor)]
             old = [self.known[id(tensor)][1]] if id(tensor) in self.known else []
             self.known[id(tensor)] = (tensor, _union([f.whole(False) for f in (*old, fields)]))
 
@@ -263,8 +263,8 @@ def _slice(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
     axis = dim - tensor.ndim + 2
     if axis < 0:
         return read
-    taken = torch.arange(tensor.shape[dim], device="cpu").numpy()[slice(*_bounds(args))]
-    step = _argument(args, 4, 1)
+    start, stop, step = _argument(args, 2, None), _argument(args, 3, None), _argument(args, 4, 1)
+    taken = np.arange(tensor.shape[dim])[start:stop:step]
     moved = read.axes[axis].at(taken[:, None], jump=read.axes[axis].jump * step)
     return Fields((moved, read.axes[1]) if axis == 0 else (read.axes[0], moved), read.exact)
 
@@ -327,10 +327,6 @@ def _hull(spans: Integers, axis: int) -> Integers:
 def _pixels(size: int) -> Spans:
     spans = np.stack([np.arange(size), np.arange(size) + 1], -1)
     return Spans(spans, spans, 1)
-
-
-def _bounds(args: tuple[Any, ...]) -> tuple[int | None, int | None, int]:
-    return _argument(args, 2, None), _argument(args, 3, None), _argument(args, 4, 1)
 
 
 def _argument(args: tuple[Any, ...], index: int, default: Any) -> Any:
