@@ -524,7 +524,7 @@ def _songbird_walking(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> S
     legs = both(lambda s: chain([(0.0, -0.18, s * 0.07), (-0.03, -0.3, s * 0.07), (0.02, -0.42, s * 0.07), (0.1, -0.43, s * 0.08)], (0.03, 0.016, 0.013, 0.01), leg))
     return Subject(
         (Flesh((*body, *legs), Coat(hair=0.5, cells=38), 0.025), *marks), turned(rng.uniform(-30, 45), rng.uniform(2, 12), rng.uniform(-6, 12), bool(rng.integers(2))),
-        ("lawn", "reeds", "sand", "glade"), rng.uniform(0.68, 0.86), rng.uniform(0.66, 0.8),
+        ("lawn", "reeds", "moss", "glade"), rng.uniform(0.68, 0.86), rng.uniform(0.66, 0.8),
     )
 
 
@@ -539,7 +539,7 @@ def _ratite(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
     marks = [eye((0.46, 0.67, s * 0.052), 0.017, rgb("3a2312"), 0.7, (0.3, 0.1, s)) for s in (1.0, -1.0)]
     return Subject(
         (Flesh(tuple(body), Coat(hair=1.3, cells=30), 0.025), *marks), turned(rng.uniform(-30, 50), rng.uniform(2, 8), 0, bool(rng.integers(2))),
-        ("glade", "reeds", "drygrass", "meadow"), 0.85, rng.uniform(0.84, 0.96),
+        ("glade", "lawn", "drygrass", "lawn"), 0.85, rng.uniform(0.84, 0.96),
     )
 
 
@@ -554,7 +554,7 @@ def _duck(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
     marks.append(Flesh((Cone((0.41, 0.32, 0), (0.53, 0.285, 0), 0.038, 0.026, beak),), Coat(hair=0, gloss=0.2), 0.01))
     return Subject(
         (Flesh(tuple(body), Coat(hair=0.5, cells=34), 0.025), *marks), turned(rng.uniform(-35, 45), rng.uniform(3, 12), 0, bool(rng.integers(2))),
-        ("pond", "lake"), rng.uniform(0.72, 0.88), 0.72, (0.5, 0.52), "floats",
+        ("pond",), rng.uniform(0.78, 0.95), 0.72, (0.5, 0.52), "floats",
     )
 
 
@@ -572,5 +572,5 @@ def _flying(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
 
     return Subject(
         (Flesh((*body, *both(feathers)), Coat(hair=0.4, cells=34), 0.015),), turned(rng.uniform(-30, 60), rng.uniform(-30, 40), rng.uniform(-15, 20), bool(rng.integers(2))),
-        ("branch", "lake", "sky"), rng.uniform(0.76, 0.94), 0.72, (0.5, 0.5), "flies",
+        ("thicket", "lake", "sky"), rng.uniform(0.76, 0.94), 0.72, (0.5, 0.5), "flies",
     )

@@ -231,7 +231,7 @@ def automobile(rng: Rng) -> Subject:
     )
     yaw = float(rng.choice([rng.uniform(15, 55), rng.uniform(-50, -15), rng.uniform(-10, 10), rng.uniform(55, 80)], p=[0.5, 0.22, 0.16, 0.12]))
     return Subject(
-        parts, turned(yaw, rng.uniform(6, 18), 0, bool(rng.integers(2))), ("road", "street", "parking", "studio", "parking"),
+        parts, turned(yaw, rng.uniform(6, 18), 0, bool(rng.integers(2))), ("avenue", "avenue", "street", "parking", "studio", "road"),
         rng.uniform(0.9, 1.04), 0.84, (0.5, rng.uniform(0.5, 0.58)), "stands", 0.12,
     )
 

@@ -425,6 +425,12 @@ def branch(rng: Rng, wide: int, foot: float) -> Place:
     return Place(blend(pixels, tinted(rgb(tones[1]), rng, 0.2), polygons(wide, twigs)), SHADE if rng.random() < 0.5 else SUNNY, 0.002, None, 0.0)
 
 
+def thicket(rng: Rng, wide: int, foot: float) -> Place:
+    """Nothing but leaves, far out of focus."""
+    tones = [("3f5a2c", "6f8f45", "b5c97a"), ("5d6b4a", "8f9a70", "c9cfa8"), ("4a4a3a", "7d7a5f", "b5b08f")][rng.integers(3)]
+    return Place(foliage(rng, wide, *(rgb(t) for t in tones)), daylight(rng), 0.025, None, 0.0)
+
+
 def post(rng: Rng, wide: int, foot: float) -> Place:
     scene = branch(rng, wide, 3.0)
     bark = pick(rng, "7d7062", "94877a", "5b4f45")
@@ -490,13 +496,23 @@ def road(rng: Rng, wide: int, foot: float) -> Place:
 
 def _asphalt(rng: Rng, wide: int, top: float) -> Array:
     tone = pick(rng, "6e6f72", "87888a", "9a9896", "5a5b5e", "a8a49c")
-    pixels = soil(rng, wide, top, tone, mix(tone, (1, 1, 1), 0.12), mix(tone, (0, 0, 0), 0.15), 0.3)
+    pixels = soil(rng, wide, top, tone, mix(tone, (1, 1, 1), 0.12), mix(tone, (0, 0, 0), 0.12), 0.2, 90)
     line = [[(-0.1, top + 0.34), (1.1, top + 0.31), (1.1, top + 0.325), (-0.1, top + 0.358)]]
     return blend(pixels, rgb("e3ddc9"), polygons(wide, line) * float(rng.choice([0, 0.8])))
 
 
+def avenue(rng: Rng, wide: int, foot: float) -> Place:
+    """A road along trees; no sky."""
+    tones = [("2d3f24", "4f6b35", "93a862"), ("3a3f30", "6b7050", "a8ab84"), ("44403a", "7a7468", "b5ad9c")][rng.integers(3)]
+    pixels = foliage(rng, wide, *(rgb(t) for t in tones))
+    pixels = blend(pixels, pick(rng, "4a3b2e", "5b4a3a", "6e6456"), trunks(rng, wide, foot - 0.16, int(rng.integers(0, 6))) * 0.8)
+    verge, edge = pick(rng, *GREENS, "b5b0a6"), foot - rng.uniform(0.1, 0.2)
+    pixels = below(pixels, soil(rng, wide, edge - 0.07, verge, verge, mix(verge, (0, 0, 0), 0.3), 0.5), edge - 0.07, 0.015)
+    return Place(below(pixels, _asphalt(rng, wide, edge), edge, 0.006), daylight(rng), rng.uniform(0.005, 0.014))
+
+
 def street(rng: Rng, wide: int, foot: float) -> Place:
-    pixels = houses(heaven(rng, wide), rng, foot - 0.14, 6, rng.uniform(0.3, 0.75))
+    pixels = houses(heaven(rng, wide), rng, foot - 0.14, 7, rng.uniform(0.4, 1.0))
     if rng.random() < 0.5:
         pixels = bushes(pixels, rng, foot - 0.14, 3, pick(rng, "4a6b33", "5d7a3d"))
     kerb = foot - 0.15
@@ -534,6 +550,6 @@ def runway(rng: Rng, wide: int, foot: float) -> Place:
 PLACES: dict[str, Callable[[Rng, int, float], Place]] = {
     "meadow": meadow, "drygrass": drygrass, "snow": snow, "hills": hills, "forest": forest, "glade": glade, "reeds": reeds, "paddock": paddock, "sand": sand, "lawn": lawn,
     "room": room, "sofa": sofa, "blanket": blanket, "floor": floor, "leaves": leaves, "leaf": leaf, "mud": mud, "moss": moss,
-    "pond": pond, "lake": lake, "branch": branch, "post": post, "foliage": bush, "sky": sky, "overcast": overcast, "sea": sea,
-    "harbour": harbour, "road": road, "street": street, "parking": parking, "studio": studio, "runway": runway,
+    "pond": pond, "lake": lake, "branch": branch, "thicket": thicket, "post": post, "foliage": bush, "sky": sky, "overcast": overcast, "sea": sea,
+    "harbour": harbour, "road": road, "avenue": avenue, "street": street, "parking": parking, "studio": studio, "runway": runway,
 }
