@@ -34,12 +34,11 @@ def page() -> None:
 
 
 def orders(selection: Selection, layer: str) -> dict[str, list[int]]:
-    """Channels from first to last: by number, by mean activation, by contribution to the class."""
+    """Channels from first to last, besides by number: by mean activation, by contribution to the class."""
     maps = selection.seen.maps[layer]
     share = selection.evidence((layer,))[layer].contributions
     name = selection.card.classes[selection.target]
     return {
-        "Index": list(range(len(maps))),
         "Mean activation": np.argsort(-maps.mean((1, 2)), kind="stable").tolist(),
         f"Contribution to {name}": np.argsort(-share, kind="stable").tolist(),
     }
