@@ -82,7 +82,7 @@ def _drawn(label: int, seed: int, size: int, with_object: bool) -> tuple[NDArray
     if size < 16:
         raise ValueError(f"A scene of {size} pixels is too small to draw: ask for 16 or more.")
     rng = np.random.default_rng([seed, label])
-    wide = size * 2
+    wide = size * 2 if size > 48 else size * 3 // 2
     subject = SUBJECTS[CLASSES[label]](rng)
     view = fitted(subject.parts, subject.turn, subject.width, subject.height, subject.centre, subject.near)
     bounds = extent(subject.parts, view)
