@@ -51,12 +51,14 @@ def number(value: float) -> str:
     """A number as it stands in a caption: about three significant digits, a true minus sign.
 
     >>> number(-1.8432), number(0), number(12345.6), number(0.00004)
-    ('−1.84', '0', '12346', '4e−05')
+    ('−1.84', '0', '12346', '4e−5')
     """
     if not np.isfinite(value):
         return str(value).replace("-", MINUS)
     plain = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-    return "0" if float(plain) == 0 else plain.replace("-", MINUS)
+    mantissa, _, exponent = plain.partition("e")
+    short = f"{mantissa}e{int(exponent)}" if exponent else mantissa
+    return "0" if float(plain) == 0 else short.replace("-", MINUS)
 
 
 def text(range: Range, scale: str = "") -> str:

@@ -65,65 +65,61 @@ def channel_grid(
         key=key, cells=cells, turn=wish.turn, channel=wish.sent.channel, cell=wish.sent.cell,
     )  # fmt: skip
 
-    def changed() -> None:
-        if on_change is not None:
-            on_change(_valid(st.session_state.get(key), shape))
+    def current() -> Choice:
+        return _within(shape, _visitors(key, wish.turn) or wish.sent)
 
-    result = _GRID(
-        key=key, data=data, default=_state(wish.sent), on_channel_change=changed, on_cell_change=changed
-    )
-    return _valid(result, shape)
+    _GRID(key=key, data=data, on_choice_change=lambda: on_change(current()) if on_change else None)
+    return current()
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """What the page last asked for, and what of it the browser was told in which turn."""
+    """What the page last asked for, what of it the browser was told in which turn, and if it was answered.
+
+    The browser obeys a wish once per turn. As long as the turn stays, the bytes stay, and Streamlit does
+    not send them a second time.
+    """
 
     asked: Choice
     sent: Choice
     turn: str
+    answered: bool = False
 
 
 def _wish(key: str, asked: Choice) -> _Wish:
-    """Decide whether the page's wish overrides the visitor's choice: at first, and when it has changed.
-
-    The browser obeys a wish once per turn. As long as the turn stays, the message's bytes stay, and
-    Streamlit does not send them a second time.
-    """
+    """Decide whether the page's wish overrides what the visitor chose, and remember it for the session."""
     memory = f"{key}: wish"
-    state = st.session_state.get(key)
     last: _Wish | None = st.session_state.get(memory)
-    if state is None:
-        wish = _Wish(asked, asked, secrets.token_hex(4))
-    elif last is not None and (last.asked == asked or _current(state) == asked):
-        wish = _Wish(asked, last.sent, last.turn)
+    visitors = _visitors(key, last.turn) if last else None
+    if last and _still_holds(last, asked, visitors):
+        wish = _Wish(asked, last.sent, last.turn, answered=visitors is not None)
     else:
-        wish = _Wish(asked, asked if last else _current(state), secrets.token_hex(4))
-        state.update(_state(wish.sent))
+        wish = _Wish(asked, asked, secrets.token_hex(4))
     st.session_state[memory] = wish
     return wish
 
 
-def _state(choice: Choice) -> dict[str, object]:
-    """A choice as the component's state, whose cell names its channel too, so that it cannot go stale."""
-    place = None if choice.cell is None or choice.channel is None else [choice.channel, *choice.cell]
-    return {"channel": choice.channel, "cell": place}
+def _still_holds(last: _Wish, asked: Choice, visitors: Choice | None) -> bool:
+    forgotten = last.answered and visitors is None  # the page was left and came back
+    return not forgotten and asked in (last.asked, visitors or last.sent)
 
 
-def _current(state: Mapping[str, object]) -> Choice:
-    return _valid(state, (2**31, 2**31, 2**31))
+def _visitors(key: str, turn: str) -> Choice | None:
+    """What the visitor chose in this turn, or None; a state without a turn (from a test) always counts."""
+    state = (st.session_state.get(key) or {}).get("choice")
+    if not isinstance(state, dict) or state.get("turn", turn) != turn:
+        return None
+    cell = state.get("cell")
+    return Choice(state.get("channel"), tuple(cell) if isinstance(cell, list) else None)
 
 
-def _valid(state: Mapping[str, object] | None, shape: Sequence[int]) -> Choice:
-    """Read a choice from the browser's state, dropping whatever does not exist in maps of `shape`."""
-    state = state or {}
-    channel = state.get("channel")
-    if not _inside([channel], shape[:1]):
+def _within(shape: Sequence[int], choice: Choice) -> Choice:
+    """The choice without whatever does not exist in maps of `shape` (C,h,w): the browser may send anything."""
+    if not _inside([choice.channel], shape[:1]):
         return Choice(None, None)
-    place = state.get("cell")
-    if not isinstance(place, list) or not _inside(place, shape) or place[0] != channel:
-        return Choice(channel, None)  # type: ignore[arg-type]
-    return Choice(place[0], (place[1], place[2]))
+    if choice.cell is None or not _inside(choice.cell, shape[1:]):
+        return Choice(choice.channel, None)
+    return choice
 
 
 def _inside(place: Sequence[object], shape: Sequence[int]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from explorer.drawing.colormaps import table
+from explorer.drawing.colormaps import NOT_A_NUMBER, table
 from explorer.drawing.ranges import Range, per_channel, shared
 
 SCALES = ("shared", "channel")
@@ -33,12 +33,14 @@ def payload(
 ) -> bytes:
     """Pack float maps (C,h,w) with their colours and orders; see the module's layout.
 
-    `orders` names permutations of the channels; `limits` replaces the shared range by one chosen for
+    `orders` names permutations of the channels, beside "index", which is always there; `limits` replaces the shared range by one chosen for
     several grids. `settings` are JSON values that go into the header as they are. ValueError for another
     shape, a scale or order that does not exist, or an order that is no permutation.
     """
     values = _checked(maps)
     orders = {name: [int(channel) for channel in places] for name, places in (orders or {}).items()}
+    orders = {name: places for name, places in orders.items() if name.lower() != INDEX}
+    order = INDEX if order.lower() == INDEX else order
     _check_choices(len(values), orders, scale, order)
     whole = limits or shared(values, signed=signed)
     unit = unit_for(values)
@@ -51,6 +53,7 @@ def payload(
         "order": order,
         "high": whole.high,
         "unit": unit,
+        "missing": NOT_A_NUMBER,
         **settings,
     }
     highs = np.array([own.high for own in per_channel(values, signed)]) / unit

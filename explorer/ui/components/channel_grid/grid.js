@@ -1,0 +1,585 @@
+// Draws the maps of one layer and reports what the visitor chooses. The layout of the bytes is
+// described in payload.py. Everything on the canvas is drawn when data, scale, order, size or theme
+// change; hovering and choosing only move elements that lie over it.
+
+const LABEL = 15; // room for a channel's number above its tile, in CSS pixels
+const GAP = 6;
+const TALL = 620; // a grid grows smaller tiles rather than taller than this, down to the smallest tile
+const SMALLEST = 44;
+const SMALLEST_OF_MANY = 28; // for more than 512 channels
+const LARGEST = 256;
+const LARGEST_ALONE = 512;
+const KEY_PAUSE = 160; // ms without a key before Python is told
+const DIGIT_PAUSE = 700;
+
+const choices = new Map(); // turn → what the visitor chose in it
+const views = new Map(); // key → the order and scale in use
+const grids = new WeakMap(); // root → its Grid
+
+export default function ({ data, parentElement, setStateValue }) {
+  let grid = grids.get(parentElement);
+  if (!grid) grids.set(parentElement, (grid = new Grid(parentElement)));
+  const run = ++grid.run;
+  grid.setStateValue = setStateValue;
+  grid.show(data);
+  return () => {
+    if (grid.run !== run) return; // a later run has taken over
+    grid.close();
+    grids.delete(parentElement);
+  };
+}
+
+class Grid {
+  constructor(root) {
+    this.run = 0;
+    this.ending = new AbortController();
+    const find = (selector) => root.querySelector(selector);
+    this.parts = {
+      grid: find(".grid"), order: find('[data-choice="order"]'), scale: find('[data-choice="scale"]'),
+      jump: find(".jump"), number: find(".jump input"), colours: find(".colours"), ramp: find(".ramp"),
+      low: find(".low"), zero: find(".zero"), high: find(".high"), stage: find(".stage"),
+      canvas: find("canvas"), hovered: find(".hovered"), chosen: find(".chosen"), chosenNumber: find(".chosen span"),
+      hoveredCell: find(".hovered-cell"), chosenCell: find(".chosen-cell"), status: find(".status"),
+      summary: find(".summary"), tip: find(".tip"), swatch: find(".swatch"), value: find(".tip strong"),
+      where: find(".where"),
+    };
+    this.listen();
+  }
+
+  listen() {
+    const { stage, number, order, scale } = this.parts;
+    const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.ending.signal });
+    on(stage, "pointermove", (event) => this.hover(event));
+    on(stage, "pointerleave", (event) => this.leave(event));
+    on(stage, "click", (event) => this.click(event));
+    on(stage, "keydown", (event) => this.press(event));
+    on(number, "input", () => this.jump());
+    on(number, "keydown", (event) => event.stopPropagation());
+    on(order, "change", (event) => this.change("order", event.target.value));
+    on(scale, "change", (event) => this.change("scale", event.target.value));
+    on(window, "scroll", () => this.point(null));
+    on(window, "resize", () => this.resize());
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(stage);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.observer.disconnect();
+    this.ending.abort();
+  }
+
+  // ── Data ──────────────────────────────────────────────────────────────────────────────────────
+
+  show(data) {
+    if (!this.bytes || !same(this.bytes, data)) {
+      this.bytes = new Uint8Array(data); // a copy: `data` is a view into the whole message, at any offset
+      this.maps = decode(this.bytes);
+      this.adopt(this.maps.header);
+      this.label();
+    }
+    this.atlas = null;
+    this.layout = null;
+    this.resize();
+  }
+
+  adopt({ turn, channel, cell, key, order, scale }) {
+    if (!choices.has(turn)) choices.set(turn, { channel, cell });
+    this.turn = turn;
+    const view = views.get(key) ?? {};
+    if (view.asked !== `${order} ${scale}`) Object.assign(view, { asked: `${order} ${scale}`, order, scale });
+    views.set(key, view);
+    this.view = view;
+  }
+
+  // Channel and cell as far as they exist in these maps; an impossible choice is kept for maps that have it.
+  get choice() {
+    const { channels, height, width, header } = this.maps;
+    const { channel, cell } = choices.get(this.turn);
+    if (channel === null || channel >= channels) return { channel: null, cell: null };
+    const exists = cell !== null && cell[0] < height && cell[1] < width && header.cells;
+    return { channel, cell: exists ? cell : null };
+  }
+
+  get order() {
+    const { orders } = this.maps.header;
+    return orders[this.view.order] ?? this.maps.identity;
+  }
+
+  get alone() {
+    return this.maps.channels === 1;
+  }
+
+  highOf(channel) {
+    const { header, highs } = this.maps;
+    return this.view.scale === "channel" ? highs[channel] : header.high;
+  }
+
+  // ── Words ─────────────────────────────────────────────────────────────────────────────────────
+
+  label() {
+    const { header, channels, height, width } = this.maps;
+    const { grid, order, scale, jump, stage } = this.parts;
+    grid.classList.toggle("alone", this.alone);
+    segments(order, ["index", ...Object.keys(header.orders)], this.maps.header.key);
+    segments(scale, ["shared", "channel"], this.maps.header.key, { shared: "Shared scale", channel: "Per channel" });
+    order.hidden = this.alone || !Object.keys(header.orders).length;
+    scale.hidden = jump.hidden = this.alone;
+    stage.setAttribute("aria-label", header.label);
+    stage.setAttribute("aria-valuemin", 0);
+    stage.setAttribute("aria-valuemax", (this.alone ? height * width : channels) - 1);
+  }
+
+  describe() {
+    const { parts, choice, maps } = this;
+    const { channels, height, width, header } = maps;
+    const size = `${height} × ${width}`;
+    const hint = this.alone
+      ? header.cells ? "Hover to read a cell, click to choose it." : "Hover to read a cell."
+      : "Hover to read a cell; click, use the arrow keys or type a number to choose a channel.";
+    const scale = this.view.scale === "channel" ? "a scale for each channel" : `one scale, ${this.ends(header.high)}`;
+    parts.summary.textContent = this.alone
+      ? `One map of ${size} cells on a scale of ${this.ends(header.high)}. Arrow keys move from cell to cell.`
+      : `${channels} maps of ${size} cells, ordered by ${this.view.order}, ${scale}. Arrow keys, Home and End move; digits choose a channel.`;
+    const said = this.alone ? this.sayCell() : this.sayChannel();
+    parts.status.replaceChildren(...(said ?? [`${this.alone ? "One map" : `${channels} maps`} of ${size} cells. ${hint}`]));
+    const now = this.alone ? (choice.cell ? choice.cell[0] * width + choice.cell[1] : 0) : choice.channel ?? 0;
+    parts.stage.setAttribute("aria-valuenow", now);
+    parts.stage.setAttribute("aria-valuetext", said ? parts.status.textContent : this.alone ? "No cell chosen" : "No channel chosen");
+  }
+
+  sayChannel() {
+    const { channel, cell } = this.choice;
+    if (channel === null) return null;
+    const { mean, least, most, zeros } = statistics(this.maps, channel);
+    const said = [bold(`Channel ${channel}`), ` · mean ${number(mean)} · from ${number(least)} to ${number(most)}`];
+    if (zeros) said.push(` · ${percent(zeros)} of its cells are zero`);
+    return cell ? [...said, " · ", ...this.sayCell()] : said;
+  }
+
+  sayCell() {
+    const { channel, cell } = this.choice;
+    if (!cell) return null;
+    return [bold(`Row ${cell[0]}, column ${cell[1]}`), `: ${number(this.maps.at(channel, ...cell))}`];
+  }
+
+  ends(high) {
+    return high === 0 ? "all 0" : `${this.maps.header.signed ? number(-high) : "0"} … ${number(high)}`;
+  }
+
+  legend(channel) {
+    const { header, table } = this.maps;
+    const { colours, ramp, low, zero, high } = this.parts;
+    const each = this.view.scale === "channel" && !this.alone;
+    const top = !each ? header.high : channel === null ? null : this.highOf(channel);
+    ramp.style.background = top === 0 ? css(table[header.signed ? 128 : 0]) : gradient(table);
+    low.textContent = top === null ? (header.signed ? "−max" : "0") : header.signed || top === 0 ? number(-top) : "0";
+    zero.textContent = top === 0 ? "" : header.signed ? "0" : each ? (channel === null ? "each channel" : `channel ${channel}`) : "";
+    high.textContent = top === null ? "max" : top === 0 ? "" : number(top);
+    const said = top === null ? "each channel's own range" : this.ends(top);
+    colours.setAttribute("aria-label", `Colour scale: ${said}`);
+  }
+
+  // ── Drawing ───────────────────────────────────────────────────────────────────────────────────
+
+  resize() {
+    const room = this.parts.stage.clientWidth;
+    const ratio = window.devicePixelRatio || 1;
+    if (!this.maps || !room) return;
+    if (this.layout?.room === room && this.layout.ratio === ratio) return;
+    this.layout = arrange(this.maps, room, ratio);
+    this.draw();
+  }
+
+  change(what, value) {
+    this.view[what] = value;
+    if (what === "scale") this.atlas = null;
+    this.draw();
+  }
+
+  draw() {
+    this.atlas ??= paint(this.maps, (channel) => this.highOf(channel));
+    const { layout, atlas, maps, order } = this;
+    this.places = new Int32Array(maps.channels); // channel → place
+    order.forEach((channel, place) => (this.places[channel] = place));
+    blit(this.parts.canvas, layout, maps, atlas, order, getComputedStyle(this.parts.grid));
+    this.point(null);
+    this.mark();
+  }
+
+  mark() {
+    const { chosen, chosenNumber, chosenCell, number: input, order, scale } = this.parts;
+    const { channel, cell } = this.choice;
+    check(order, this.maps.header.orders[this.view.order] ? this.view.order : "index");
+    check(scale, this.view.scale);
+    chosen.hidden = channel === null || this.alone;
+    if (!chosen.hidden) move(chosen, this.layout.tile(this.places[channel]));
+    chosenNumber.textContent = channel ?? "";
+    chosenCell.hidden = cell === null;
+    if (cell) move(chosenCell, this.layout.cell(this.places[channel], ...cell));
+    if (!input.matches(":focus")) input.value = channel ?? "";
+    input.setAttribute("aria-invalid", "false");
+    this.legend(channel);
+    this.describe();
+  }
+
+  // ── Looking ───────────────────────────────────────────────────────────────────────────────────
+
+  hover(event) {
+    const at = { x: event.clientX, y: event.clientY };
+    if (this.pending) return void (this.pending = at);
+    this.pending = at;
+    requestAnimationFrame(() => {
+      const last = this.pending;
+      this.pending = null;
+      if (last) this.point(last);
+    });
+  }
+
+  leave(event) {
+    this.pending = null;
+    clearTimeout(this.lingering);
+    // A finger has no way to hover: let what it touched be read.
+    if (event.pointerType === "touch") this.lingering = setTimeout(() => this.point(null), 2500);
+    else this.point(null);
+  }
+
+  // Where a point of the window lies: {channel, row, column} or null.
+  find({ x, y }) {
+    const box = this.parts.canvas.getBoundingClientRect();
+    const found = this.layout.find(x - box.left, y - box.top);
+    return found && found.place < this.maps.channels ? { ...found, channel: this.order[found.place] } : null;
+  }
+
+  point(at) {
+    const { hovered, hoveredCell, tip, stage } = this.parts;
+    const found = at && this.find(at);
+    stage.classList.toggle("over", Boolean(found) && (!this.alone || this.maps.header.cells));
+    hovered.hidden = !found || this.alone;
+    hoveredCell.hidden = !found;
+    if (!found) return this.hideTip();
+    move(hovered, this.layout.tile(found.place));
+    move(hoveredCell, this.layout.cell(found.place, found.row, found.column));
+    this.tell(found);
+    if (this.view.scale === "channel" && !this.alone) this.legend(found.channel);
+    if (!tip.matches(":popover-open")) tip.showPopover();
+    beside(tip, at);
+  }
+
+  hideTip() {
+    const { tip } = this.parts;
+    if (!tip.matches(":popover-open")) return;
+    tip.hidePopover();
+    this.legend(this.choice.channel);
+  }
+
+  tell({ channel, row, column }) {
+    const { value, where, swatch } = this.parts;
+    const shown = this.maps.at(channel, row, column);
+    value.textContent = number(shown);
+    where.textContent = `${this.alone ? "row" : `channel ${channel} · row`} ${row}, column ${column}`;
+    swatch.style.background = css(colourOf(this.maps, shown, this.highOf(channel)));
+  }
+
+  // ── Choosing ──────────────────────────────────────────────────────────────────────────────────
+
+  click(event) {
+    const found = this.find({ x: event.clientX, y: event.clientY });
+    if (!found) return;
+    this.point({ x: event.clientX, y: event.clientY });
+    const cells = this.maps.header.cells;
+    if (this.alone && !cells) return;
+    const cell = cells && (this.alone || found.channel === this.choice.channel) ? [found.row, found.column] : null;
+    this.choose(found.channel, cell, 0);
+  }
+
+  choose(channel, cell, pause) {
+    choices.set(this.turn, { channel, cell });
+    this.mark();
+    clearTimeout(this.timer);
+    const { turn } = this;
+    this.timer = setTimeout(() => this.setStateValue("choice", { channel, cell, turn }), pause);
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") return this.point(null);
+    const acted = /^\d$/.test(event.key) && !this.alone ? this.type(event.key) : this.step(event.key);
+    if (!acted) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const shown = this.alone ? this.parts.chosenCell : this.parts.chosen;
+    if (!shown.hidden) shown.scrollIntoView({ block: "nearest" });
+  }
+
+  step(key) {
+    if (this.alone) return this.maps.header.cells && this.stepCell(key);
+    const last = this.maps.channels - 1;
+    const { channel } = this.choice;
+    const place = channel === null ? -1 : this.places[channel];
+    const { columns } = this.layout;
+    const aims = {
+      ArrowRight: place + 1, ArrowLeft: place - 1, ArrowDown: place < 0 ? 0 : place + columns,
+      ArrowUp: place - columns, Home: 0, End: last,
+    };
+    if (!(key in aims)) return false;
+    const aim = aims[key];
+    // Up or down beyond the edge stays; there is nothing above the first row.
+    if (aim >= 0 && aim <= last) this.choose(this.order[aim], null, KEY_PAUSE);
+    else if (place < 0) this.choose(this.order[0], null, KEY_PAUSE);
+    return true;
+  }
+
+  stepCell(key) {
+    const { height, width } = this.maps;
+    const [row, column] = this.choice.cell ?? [0, -1];
+    const aims = {
+      ArrowRight: [row, column + 1], ArrowLeft: [row, column - 1], ArrowDown: [row + 1, column],
+      ArrowUp: [row - 1, column], Home: [row, 0], End: [row, width - 1],
+    };
+    if (!(key in aims)) return false;
+    const clamp = (at, size) => Math.min(size - 1, Math.max(0, at));
+    this.choose(0, [clamp(aims[key][0], height), clamp(aims[key][1], width)], KEY_PAUSE);
+    return true;
+  }
+
+  type(digit) {
+    const now = performance.now();
+    const typed = now - (this.typedAt ?? -Infinity) < DIGIT_PAUSE ? this.typed + digit : digit;
+    this.typed = Number(typed) < this.maps.channels ? typed : digit;
+    this.typedAt = now;
+    if (Number(this.typed) < this.maps.channels) this.choose(Number(this.typed), null, DIGIT_PAUSE);
+    return true;
+  }
+
+  jump() {
+    const { number: input } = this.parts;
+    const wanted = input.value.trim();
+    const valid = /^\d+$/.test(wanted) && Number(wanted) < this.maps.channels;
+    if (valid) this.choose(Number(wanted), null, DIGIT_PAUSE);
+    input.setAttribute("aria-invalid", String(!valid && wanted !== ""));
+  }
+}
+
+// ── Bytes to values ─────────────────────────────────────────────────────────────────────────────
+
+let halves; // float16 pattern → number
+
+function halfTable() {
+  const table = new Float32Array(65536);
+  for (let bits = 0; bits < 65536; bits++) {
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    const size =
+      exponent === 31 ? (fraction ? NaN : Infinity)
+      : exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024)
+      : 2 ** -24 * fraction;
+    table[bits] = bits & 32768 ? -size : size;
+  }
+  return table;
+}
+
+function decode(bytes) {
+  halves ??= halfTable();
+  const length = new DataView(bytes.buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const [channels, height, width] = header.shape;
+  let at = 4 + length;
+  const colours = bytes.subarray(at, (at += 768));
+  const table = Array.from({ length: 256 }, (_, entry) => rgba(...colours.subarray(3 * entry, 3 * entry + 3)));
+  const highs = new Float32Array(bytes.buffer, at, channels).map((high) => high * header.unit);
+  const values = new Uint16Array(bytes.buffer, at + 4 * channels, channels * height * width);
+  return {
+    header, channels, height, width, highs, values,
+    table: Uint32Array.from(table),
+    missing: rgba(...header.missing),
+    identity: Array.from({ length: channels }, (_, channel) => channel),
+    statistics: new Map(),
+    at: (channel, row, column) => halves[values[(channel * height + row) * width + column]] * header.unit,
+  };
+}
+
+function same(ours, theirs) {
+  if (ours.length !== theirs.length) return false;
+  for (let at = 0; at < ours.length; at++) if (ours[at] !== theirs[at]) return false;
+  return true;
+}
+
+function statistics(maps, channel) {
+  if (!maps.statistics.has(channel)) maps.statistics.set(channel, summarise(maps, channel));
+  return maps.statistics.get(channel);
+}
+
+function summarise({ values, height, width, header }, channel) {
+  const size = height * width;
+  let [sum, zeros, least, most] = [0, 0, Infinity, -Infinity];
+  for (let at = channel * size; at < (channel + 1) * size; at++) {
+    const value = halves[values[at]] * header.unit;
+    sum += value;
+    if (value === 0) zeros++;
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  return { mean: sum / size, zeros: zeros / size, least, most };
+}
+
+// ── Values to pixels ────────────────────────────────────────────────────────────────────────────
+
+const rgba = (red, green, blue) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+const css = (pixel) => `rgb(${pixel & 255} ${(pixel >> 8) & 255} ${(pixel >> 16) & 255})`;
+
+function gradient(table) {
+  const stops = Array.from({ length: 33 }, (_, stop) => css(table[Math.min(255, stop * 8)]));
+  return `linear-gradient(to right, ${stops.join(", ")})`;
+}
+
+// The same rule as drawing/colormaps.py.
+function colourOf({ table, missing, header }, value, high) {
+  if (Number.isNaN(value)) return missing;
+  if (high === 0) return table[header.signed ? 128 : 0];
+  const share = header.signed ? (value / high + 1) / 2 : value / high;
+  return table[Math.floor(Math.min(1, Math.max(0, share)) * 255 + 0.5)];
+}
+
+// All maps at one pixel per cell on one small canvas, in rows of `across` maps.
+function paint(maps, highOf) {
+  const { channels, height, width, values, header } = maps;
+  const across = Math.ceil(Math.sqrt(channels));
+  const canvas = new OffscreenCanvas(across * width, Math.ceil(channels / across) * height);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let channel = 0, from = 0; channel < channels; channel++) {
+    const high = highOf(channel);
+    const top = Math.floor(channel / across) * height;
+    const left = (channel % across) * width;
+    for (let row = 0; row < height; row++)
+      for (let column = 0, to = (top + row) * canvas.width + left; column < width; column++)
+        pixels[to++] = colourOf(maps, halves[values[from++]] * header.unit, high);
+  }
+  context.putImageData(image, 0, 0);
+  return { canvas, across };
+}
+
+// Where tiles lie: whole device pixels per cell, as large as leaves the grid no taller than TALL.
+function arrange({ channels, height, width }, room, ratio) {
+  const alone = channels === 1;
+  const limit = Math.min(room, alone ? LARGEST_ALONE : LARGEST) * ratio;
+  const least = (channels > 512 ? SMALLEST_OF_MANY : SMALLEST) * ratio;
+  const gap = alone ? 0 : Math.round(GAP * ratio);
+  const label = alone ? 0 : Math.round(LABEL * ratio);
+  const wide = Math.floor(room * ratio);
+  const rule = Math.max(1, Math.round(ratio));
+  const fit = (scale) => {
+    const columns = Math.max(1, Math.min(channels, Math.floor((wide - 2 * rule + gap) / (scale * width + gap))));
+    const rows = Math.ceil(channels / columns);
+    return { scale, columns, rows, tall: rows * (scale * height + label + gap) };
+  };
+  let best = fit(Math.max(1, Math.floor(limit / Math.max(width, height))));
+  if (width > wide) best = fit((wide - 2 * rule) / width);
+  while (!alone && best.tall > TALL * ratio && (best.scale - 1) * width >= least) best = fit(best.scale - 1);
+  const { scale, columns, rows } = best;
+  const [tileWide, tileTall] = [Math.round(scale * width), Math.round(scale * height)];
+  const spare = columns > 1 && rows > 1 ? Math.floor((wide - 2 * rule - columns * tileWide) / (columns - 1)) : gap;
+  const across = tileWide + Math.min(Math.max(spare, gap), Math.round(gap * 2.5));
+  const down = tileTall + label + gap;
+  const box = (left, top, w, h) => ({ left: left / ratio, top: top / ratio, width: w / ratio, height: h / ratio });
+  const corner = (place) => [rule + (place % columns) * across, label + rule + Math.floor(place / columns) * down];
+  return {
+    room, ratio, columns, rule, label, tileWide, tileTall, corner,
+    wide: 2 * rule + (columns - 1) * across + tileWide,
+    tall: 2 * rule + (rows - 1) * down + label + tileTall,
+    tile: (place) => box(...corner(place), tileWide, tileTall),
+    cell: (place, row, column) => {
+      const [left, top] = corner(place);
+      return box(left + column * scale, top + row * scale, scale, scale);
+    },
+    find: (x, y) => {
+      const column = Math.floor((x * ratio - rule) / across);
+      const row = Math.floor((y * ratio - rule) / down);
+      const inX = x * ratio - rule - column * across;
+      const inY = y * ratio - rule - label - row * down;
+      if (column < 0 || column >= columns || row < 0 || inX < 0 || inX >= tileWide || inY < 0 || inY >= tileTall) return null;
+      return { place: row * columns + column, row: Math.floor(inY / scale), column: Math.floor(inX / scale) };
+    },
+  };
+}
+
+function blit(canvas, layout, maps, atlas, order, style) {
+  const { ratio, rule, label, tileWide, tileTall } = layout;
+  const { width, height } = maps;
+  canvas.width = layout.wide;
+  canvas.height = layout.tall;
+  canvas.style.width = `${layout.wide / ratio}px`;
+  canvas.style.height = `${layout.tall / ratio}px`;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.strokeStyle = context.fillStyle = style.color;
+  context.font = `500 ${Math.round(11 * ratio)}px ${style.fontFamily}`;
+  context.textBaseline = "alphabetic";
+  context.lineWidth = rule;
+  order.forEach((channel, place) => {
+    const [left, top] = layout.corner(place);
+    const [x, y] = [(channel % atlas.across) * width, Math.floor(channel / atlas.across) * height];
+    context.drawImage(atlas.canvas, x, y, width, height, left, top, tileWide, tileTall);
+    context.globalAlpha = 0.22;
+    context.strokeRect(left - rule / 2, top - rule / 2, tileWide + rule, tileTall + rule);
+    context.globalAlpha = 0.72;
+    if (label) context.fillText(channel, left, top - Math.round(4 * ratio));
+    context.globalAlpha = 1;
+  });
+}
+
+// ── Page ────────────────────────────────────────────────────────────────────────────────────────
+
+function move(element, { left, top, width, height }) {
+  element.style.transform = `translate(${left}px, ${top}px)`;
+  element.style.width = `${width}px`;
+  element.style.height = `${height}px`;
+}
+
+// Right below the pointer, or on its other side where the window ends.
+function beside(tip, { x, y }) {
+  const { width, height } = tip.getBoundingClientRect();
+  const place = (at, size, end) => Math.max(4, at + 14 + size + 4 > end ? at - 10 - size : at + 14);
+  const left = Math.min(place(x, width, window.innerWidth), window.innerWidth - width - 4);
+  const top = Math.min(place(y, height, window.innerHeight), window.innerHeight - height - 4);
+  tip.style.transform = `translate(${Math.round(Math.max(4, left))}px, ${Math.round(Math.max(4, top))}px)`;
+}
+
+function segments(group, names, key, words = {}) {
+  const made = names.join("\n");
+  if (group.dataset.made === made) return;
+  group.dataset.made = made;
+  group.querySelectorAll("label").forEach((label) => label.remove());
+  for (const name of names) {
+    const input = Object.assign(document.createElement("input"), { type: "radio", value: name });
+    input.name = `${group.dataset.choice} ${key}`;
+    const label = document.createElement("label");
+    label.append(input, words[name] ?? name[0].toUpperCase() + name.slice(1));
+    group.append(label);
+  }
+}
+
+function check(group, name) {
+  for (const input of group.querySelectorAll("input")) input.checked = input.value === name;
+}
+
+function bold(text) {
+  return Object.assign(document.createElement("b"), { textContent: text });
+}
+
+const percent = (share) => `${share > 0 && share < 0.01 ? "under 1" : Math.floor(share * 100)} %`;
+
+// As drawing/ranges.py writes numbers: three significant digits, a true minus sign.
+function number(value) {
+  if (Number.isNaN(value)) return "nan";
+  const size = Math.abs(value);
+  let text;
+  if (size === Infinity) text = "inf";
+  else if (size === 0) return "0";
+  else if (size >= 1000 && size < 1e6) text = size.toFixed(0);
+  else if (size < 1e-4 || size >= 1e6) text = size.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e").replace("e-", "e−");
+  else text = String(Number(size.toPrecision(3)));
+  return value < 0 ? `−${text}` : text;
+}

@@ -1,0 +1,127 @@
+"""A started server and a real browser for the tests in this folder.
+
+They skip without Chromium, unless REQUIRE_BROWSER=1: then they fail.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+Serve = Callable[..., str]
+
+
+def chromium() -> str | None:
+    """Where Chromium is: CHROMIUM in the environment, or the system's own."""
+    named = os.environ.get("CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if path is None:
+        reason = "Chromium is not installed (Debian: apt-get install chromium; or set CHROMIUM to its path)."
+        (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh browser page, 1280 × 900; its test fails if the page throws or asks another machine for anything."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    problems: list[str] = []
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: problems.append(f"script error: {error}"))
+    opened.on("request", lambda request: problems.extend(_outside(request.url)))
+    yield opened
+    context.close()
+    assert not problems, problems
+
+
+def _outside(url: str) -> list[str]:
+    parts = urlsplit(url)
+    away = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1"
+    return [f"request to {parts.hostname}"] if away else []
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """`serve(script, *args)` runs a Streamlit script of the project and returns its address.
+
+    The same script with the same arguments is started once and shared.
+    """
+    running: dict[tuple[str, ...], tuple[subprocess.Popen[bytes], str]] = {}
+
+    def started(script: str | Path, *args: str) -> str:
+        name = (str(script), *args)
+        if name not in running:
+            log = tmp_path_factory.mktemp("server") / "log.txt"
+            running[name] = _start(script, args, log)
+        return running[name][1]
+
+    yield started
+    for process, _ in running.values():
+        process.terminate()
+    for process, _ in running.values():
+        process.wait(timeout=10)
+
+
+def _start(script: str | Path, args: tuple[str, ...], log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--", *args],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+    url = f"http://127.0.0.1:{port}"
+    _wait_for(url, process, log)
+    return process, url
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    process.kill()
+    pytest.fail(f"The server did not start:\n{log.read_text(errors='replace')}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,42 @@
+"""Mounts the channel grid on made-up maps, for its browser test. Arguments: channels and side of a map."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+import streamlit as st
+
+from explorer.ui.components.channel_grid import channel_grid
+
+channels, side = (int(argument) for argument in sys.argv[1:3])
+
+
+def maps(signed: bool) -> np.ndarray:
+    """Smooth blobs, each channel stronger than the last; cell (0, 0) of channel k is k."""
+    rows, columns = np.mgrid[:side, :side] / side
+    angles = np.arange(channels)[:, None, None]
+    waves = np.cos(7 * rows * np.cos(angles) + 9 * columns * np.sin(angles) + angles)
+    values = (waves if signed else np.maximum(waves, 0)) * (1 + angles / 8)
+    values[:, 0, 0] = np.arange(channels)
+    return values.astype(np.float32)
+
+
+st.set_page_config("Grid", layout="wide")
+signed = st.toggle("signed", value=True)
+wished = st.number_input("wished", value=None, min_value=0, step=1)
+narrow = st.toggle("half the channels")
+shown = maps(signed)[: channels // 2 if narrow else channels]
+choice = channel_grid(
+    shown,
+    key="grid",
+    signed=signed,
+    label="Block 2 after ReLU",
+    selected=int(wished) if wished is not None else None,
+    orders={"mean activation": np.argsort(-shown.mean((1, 2)), kind="stable").tolist()},
+    cells=True,
+)
+st.text(f"channel {choice.channel} cell {choice.cell}")
+st.text(f"run {st.session_state.setdefault('runs', 0)}")
+st.session_state["runs"] += 1
