@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+import torch
 from torch import Tensor, nn
 
 from explorer.engine import ablation, attribution, batchnorm, samples, tracing
 from explorer.engine.ablation import Ablations
-from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.batchnorm import NormStatistics
 from explorer.engine.samples import Sample, TestSet
 from explorer.engine.tracing import Trace
 from model.checkpoint import Card, Checkpoint, load_checkpoint
+
+# Every visitor has a thread already; more threads inside each small operation only wait for one another.
+torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,23 @@ def input_digest(x: Tensor) -> str:
 @st.cache_data(max_size="300MB", show_spinner=False)
 def traced(net: str, x: str, _net: nn.Module, _x: Tensor) -> Trace:
     return tracing.trace(_net, _x)
+
+
+@st.cache_data(max_size="50MB", show_spinner=False)
+def heat_maps(
+    net: str,
+    x: str,
+    method: str,
+    layers: tuple[str, ...],
+    target: int,
+    against: int | None,
+    _net: nn.Module,
+    _x: Tensor,
+) -> dict[str, Heatmap]:
+    def at(layer: str) -> Heatmap:
+        return attribution.attribute(_net, _x, method, layer=layer, target=target, against=against)
+
+    return {layer: at(layer) for layer in layers}
 
 
 @st.cache_data(max_size="200MB", show_spinner=False)

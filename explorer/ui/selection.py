@@ -7,7 +7,7 @@ import streamlit as st
 from torch import Tensor, nn
 
 from explorer.engine import tracing
-from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.batchnorm import NormStatistics
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Trace
@@ -64,6 +64,13 @@ class Selection:
     def target(self) -> int:
         """The class to explain: the chosen one, or the predicted."""
         return self.predicted if self.chosen is None else self.chosen
+
+    def heat_maps(
+        self, method: str, layers: tuple[str, ...], target: int | None = None, against: int | None = None
+    ) -> dict[str, Heatmap]:
+        """A method's heat map at each of these layers for the class to explain, or another."""
+        target = self.target if target is None else target
+        return cached.heat_maps(*self.keys, method, layers, target, against, self.net, self.x)
 
     def evidence(
         self, layers: tuple[str, ...], target: int | None = None, against: int | None = None
