@@ -328,7 +328,7 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
     rest = [p for p in parts if not (isinstance(p, Flesh) and p.coat.hair == 0)]
     if not bare:
         return rest
-    return [*rest, Flesh(tuple(c for p in bare for c in p.cones), Coat(hair=0, gloss=0.3), 0.003)]
+    return [*rest, Flesh(tuple(c for p in bare for c in p.cones), Coat(hair=0, gloss=0.16), 0.003)]
 
 
 def _window(wide: int, bounds: tuple[float, float, float, float], margin: float) -> tuple[slice, slice]:
@@ -350,7 +350,7 @@ def _paint_flesh(
         normals = _normals(height, wide * view.scale)
     else:
         bump = _fur(part.coat, own, wide)[window]
-        away = away + bump * np.float32(0.0022 * part.coat.hair) * np.float32(part.melt > 0.012)
+        away = away + bump * np.float32(0.0013 * part.coat.hair) * np.float32(part.melt > 0.012)
         normals = _normals(height + bump * np.float32(part.coat.hair * 0.0016), wide * view.scale)
         colours = _coated(part.coat, colours, normals, bump, own, wide, window)
     shade = light.on(normals) * _hollows(height, wide)[..., None]
@@ -379,7 +379,8 @@ def _melted(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Array, 
     total = weights.sum(0)
     colours = np.tensordot((weights / total).transpose(1, 2, 0), np.array([c.colour for c in part.cones], np.float32), 1)
     nearest = away.min(0)
-    thick = np.take_along_axis(radius, away.argmin(0)[None], 0)[0]
+    share = np.exp(np.maximum((nearest - away) / (part.melt * view.scale), -60))
+    thick = (share * radius).sum(0) / share.sum(0)
     melt = np.float32(part.melt) * np.clip(thick / 0.14, 0.12, 1)
     reach = melt * np.float32(view.scale * 0.6)
     outline = nearest - reach * np.log(np.exp(np.maximum((nearest - away) / reach, -60)).sum(0))
@@ -423,7 +424,7 @@ def _coated(
     if coat.belly is not None:
         colours = blend(colours, coat.belly, smoothstep(0.25, 0.8, -normals[..., 1]) * 0.8)
     if coat.mottle > 0:
-        colours = colours * (1 + np.float32(coat.mottle) * noise(rng, wide, 9, 3, 0.8)[window])[..., None]
+        colours = colours * (1 + np.float32(coat.mottle) * np.clip(noise(rng, wide, 9, 3, 0.8)[window], -1.6, 1.6))[..., None]
     return colours * (1 + bump * np.float32(0.13 * coat.hair))[..., None]
 
 

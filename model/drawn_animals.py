@@ -165,7 +165,7 @@ def horse(rng: Rng) -> Subject:
     coat_kind = Coat(hair=0.35, cells=26, gloss=0.10, patch=patch, belly=mix(coat, BLACK, 0.25))
     yaw = float(rng.choice([rng.uniform(-25, 30), rng.uniform(30, 58)], p=[0.7, 0.3]))
     return Subject(
-        (Flesh(tuple(cones), coat_kind, 0.03), *marks), turned(yaw, rng.uniform(2, 8), 0, bool(rng.integers(2))),
+        (Flesh(tuple(cones), coat_kind, 0.045), *marks), turned(yaw, rng.uniform(2, 8), 0, bool(rng.integers(2))),
         ("meadow", "meadow", "paddock", "forest", "sand", "hills"), rng.uniform(0.75, 0.9), rng.uniform(0.72, 0.86),
     )
 
@@ -186,7 +186,7 @@ def _horse_tail(rng: Rng, mane: Colour) -> list[Cone]:
 def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Colour) -> Subject:
     skull, marks = _placed(head, (0.0, 0.0, 0.0), rng.uniform(-8, 12), 0)
     neck = chain([(0.02, -0.03, 0), (-0.12, -0.25, 0), (-0.30, -0.62, 0)], (0.09, 0.145, 0.23), build.coat)
-    hair = [c for d in (0.0, 0.05) for c in chain([(-0.02, 0.09, 0.02), (-0.13, -0.03, 0.03 + d), (-0.26, -0.26, 0.05 + d), (-0.46, -0.52, 0.08 + d)], (0.03, 0.045, 0.055, 0.06), mane)]
+    hair = [c for d in (0.0, 0.05) for c in chain([(-0.02, 0.09, 0.01 + d * 0.3), (-0.115 + d * 0.3, -0.01, 0.02 + d), (-0.225 + d * 0.5, -0.19, 0.03 + 1.4 * d), (-0.40 + d, -0.47, 0.04 + 2 * d)], (0.03, 0.042, 0.048, 0.05), mane)]
     yaw = rng.uniform(-15, 60)
     return Subject(
         (Flesh((*neck, *hair, *skull), Coat(hair=0.35, cells=22, gloss=0.1), 0.03), *marks),
@@ -227,12 +227,12 @@ def deer(rng: Rng) -> Subject:
     x, y, _ = poll
     neck = chain([(0.30, 0.05, 0), (0.44, 0.05 + (y - 0.05) * 0.5, 0), (x, y, 0)], (0.135, 0.085, 0.062), coat)
     tail = [Cone((-0.50, 0.12, 0), (-0.56, 0.0, 0), 0.035, 0.025, WHITE), ball((-0.47, 0.02, 0), 0.07, mix(coat, WHITE, 0.6))]
-    spots = mix(coat, WHITE, 0.7) if rng.random() < 0.25 else None
-    kind = Coat(hair=0.5, cells=34, belly=mix(coat, WHITE, 0.5), patch=spots, patch_share=0.2, patch_cells=22)
+    spots = mix(coat, WHITE, 0.7) if rng.random() < 0.12 else None
+    kind = Coat(hair=0.5, cells=34, belly=mix(coat, WHITE, 0.5), patch=spots, patch_share=0.16, patch_cells=36)
     cones = _trunk(build) + _legs(build, rng) + neck + skull + tail
     yaw = float(rng.choice([rng.uniform(-30, 30), rng.uniform(30, 65)], p=[0.7, 0.3]))
     return Subject(
-        (Flesh(tuple(cones), kind, 0.025), *marks), turned(yaw, rng.uniform(2, 8), 0, bool(rng.integers(2))),
+        (Flesh(tuple(cones), kind, 0.04), *marks), turned(yaw, rng.uniform(2, 8), 0, bool(rng.integers(2))),
         ("forest", "glade", "forest", "reeds", "meadow", "glade", "snow"), rng.uniform(0.66, 0.85), rng.uniform(0.72, 0.88),
     )
 
@@ -240,7 +240,7 @@ def deer(rng: Rng) -> Subject:
 def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
     skull, marks = _placed(head, (0.0, 0.0, 0.0), rng.uniform(-8, 6), 0)
     neck = chain([(0.0, -0.02, 0), (-0.07, -0.2, 0), (-0.14, -0.46, 0), (-0.3, -0.56, 0)], (0.062, 0.07, 0.12, 0.2), build.coat)
-    neck.append(ball((0.06, -0.13, 0), 0.035, mix(build.coat, WHITE, 0.6)))
+    neck.append(Cone((0.0, -0.09, 0), (-0.02, -0.2, 0), 0.05, 0.058, mix(build.coat, WHITE, 0.5)))
     kind = Coat(hair=0.6, cells=30, belly=mix(build.coat, WHITE, 0.45))
     return Subject(
         (Flesh((*neck, *skull), kind, 0.02), *marks), turned(rng.uniform(15, 85), 3, 0, bool(rng.integers(2))),
@@ -280,7 +280,7 @@ def _cat_head(fur: Colour, dark: Colour, pale: Colour, iris: Colour) -> Head:
 def _cat_eye(s: float, iris: Colour) -> Flesh:
     x, y, z = 0.172, 0.032, 0.086
     cones = (
-        Cone((x - 0.012, y, s * (z - 0.014)), (x - 0.012, y + 0.006, s * (z + 0.014)), 0.043, 0.043, BLACK), ball((x, y, s * z), 0.0385, iris),
+        Cone((x - 0.014, y, s * (z - 0.012)), (x - 0.014, y + 0.004, s * (z + 0.014)), 0.042, 0.042, BLACK), ball((x, y, s * z), 0.0385, iris),
         Cone((x + 0.03, y + 0.014, s * (z + 0.003)), (x + 0.03, y - 0.014, s * (z + 0.003)), 0.0155, 0.0155, rgb("080706")), ball((x + 0.036, y + 0.018, s * z + 0.016), 0.0075, (1, 1, 1)),
     )
     return Flesh(cones, Coat(hair=0, gloss=0.35), melt=0.002)
@@ -292,7 +292,7 @@ def cat(rng: Rng) -> Subject:
     iris = pick(rng, "b5a642", "8fa65a", "c98b2b", "7fb0b8")
     head = _cat_head(fur, dark, pale, iris)
     coat = Coat(
-        hair=0.9, cells=42, mottle=0.22, belly=pale, stripe=dark if striped else None, stripes=rng.uniform(7, 11), slant=rng.uniform(-0.3, 0.3),
+        hair=0.9, cells=42, mottle=0.17, belly=pale, stripe=dark if striped else None, stripes=rng.uniform(7, 11), slant=rng.uniform(-0.3, 0.3),
         patch=WHITE if rng.random() < 0.25 else None, patch_share=0.3, patch_cells=3,
     )
     pose = rng.choice(["portrait", "sit", "loaf", "stand"], p=[0.5, 0.22, 0.18, 0.1])
@@ -389,7 +389,7 @@ def _dog_head(breed: Breed, fur: Colour) -> Head:
         head += both(lambda s: [Cone((-0.03, 0.15, s * 0.11), (-0.02, 0.33, s * 0.14), 0.07, 0.015, ear)])
     marks = [eye((0.168, 0.055, s * 0.078), 0.03, rgb("3a2312"), 0.6, (1, 0.05, s * 0.5)) for s in (1.0, -1.0)]
     marks.append(Flesh((Cone((tip + 0.045, -0.05, 0.02), (tip + 0.045, -0.05, -0.02), 0.034, 0.034, BLACK), ball((tip + 0.045, -0.075, 0), 0.022, BLACK)), Coat(hair=0, gloss=0.45), 0.01))
-    mouth = chain([(tip + 0.05, -0.115, 0), (tip + 0.02, -0.15, 0.045), (tip - 0.1, -0.15, 0.09)], (0.009, 0.009, 0.007), mix(muzzle, BLACK, 0.75))
+    mouth = chain([(tip + 0.035, -0.118, 0), (tip - 0.01, -0.138, 0.04), (tip - 0.1, -0.138, 0.068)], (0.008, 0.009, 0.006), mix(muzzle, BLACK, 0.75))
     marks.append(Flesh(tuple(mouth + moved(mouth, (0, 0, 0), np.diag([1.0, 1, -1]))), Coat(hair=0), 0.003))
     return head, marks
 
@@ -405,7 +405,7 @@ def dog(rng: Rng) -> Subject:
     if rng.random() < 0.35:
         head[1].append(_tongue(0.17 + 0.2 * breed.snout))
     patch = None if breed.patch is None else rgb(breed.patch)
-    coat = Coat(hair=breed.hair, cells=36, mottle=0.2, belly=mix(fur, WHITE, 0.2), patch=patch, patch_share=0.38, patch_cells=3)
+    coat = Coat(hair=breed.hair, cells=36, mottle=0.13, belly=mix(fur, WHITE, 0.2), patch=patch, patch_share=0.38, patch_cells=3)
     pose = rng.choice(["portrait", "sit", "stand"], p=[0.56, 0.26, 0.18])
     return {"portrait": _dog_portrait, "sit": _dog_sitting, "stand": _dog_standing}[pose](rng, head, coat, fur)
 
@@ -473,7 +473,7 @@ def frog(rng: Rng) -> Subject:
     marks = [eye((0.225, 0.235, s * 0.15), 0.058, iris, 0.62, (0.6, 0.1, s)) for s in (1.0, -1.0)]
     lips = chain([(0.42, 0.075, 0), (0.36, 0.055, 0.1), (0.2, 0.045, 0.19)], (0.008, 0.009, 0.006), dark)
     marks.append(Flesh(tuple(lips + moved(lips, (0, 0, 0), np.diag([1.0, 1, -1]))), Coat(hair=0), 0.003))
-    coat = Coat(hair=0.55, cells=24, belly=pale, patch=dark if rng.random() < 0.7 else None, patch_share=rng.uniform(0.15, 0.4), patch_cells=rng.uniform(7, 13), gloss=0.3)
+    coat = Coat(hair=0.22, cells=50, mottle=0.1, belly=pale, patch=dark if rng.random() < 0.7 else None, patch_share=rng.uniform(0.15, 0.4), patch_cells=rng.uniform(7, 13), gloss=0.3)
     return Subject(
         (Flesh(tuple(body), coat, 0.03), *marks), turned(rng.uniform(0, 80), rng.uniform(8, 32), rng.uniform(-6, 6), bool(rng.integers(2))),
         ("leaves", "mud", "pond", "leaf", "moss", "leaves"), rng.uniform(0.74, 0.95), rng.uniform(0.66, 0.85), (rng.uniform(0.45, 0.55), rng.uniform(0.48, 0.58)),
@@ -504,8 +504,7 @@ def _songbird_body(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Head
     ]
     marks = [eye((0.27, 0.26, s * 0.095), 0.022, rgb("2a1d12"), 0.7, (0.4, 0.1, s)) for s in (1.0, -1.0)]
     marks.append(Flesh((Cone((0.31, 0.235, 0), (0.44, 0.215, 0), 0.035, 0.006, beak),), Coat(hair=0, gloss=0.2), 0.01))
-    bar = mix(wing, WHITE, 0.5)
-    marks.append(Flesh(tuple(both(lambda s: [Cone((-0.08, 0.03, s * 0.215), (-0.1, -0.09, s * 0.2), 0.013, 0.01, bar)])), Coat(hair=0.3), 0.01))
+    marks.append(Flesh(tuple(both(lambda s: [Cone((-0.12 - 0.05 * i, -0.005 - 0.03 * i, s * 0.2), (-0.44 - 0.03 * i, -0.13 - 0.02 * i, s * 0.085), 0.024, 0.008, mix(wing, BLACK, 0.25)) for i in range(3)])), Coat(hair=0.4), 0.008))
     return body, marks
 
 

@@ -369,9 +369,17 @@ def airplane(rng: Rng) -> Subject:
     grounded = rng.random() < (0.3 if kind in ("liner", "jumbo") else 0.1)
     if grounded:
         turn = turned(float(rng.choice([rng.uniform(-20, 25), rng.uniform(25, 50)])), rng.uniform(3, 10), 0, bool(rng.integers(2)))
+        if kind != "prop":
+            parts = (Faces(tuple(_gear())), *parts)
         return Subject(parts, turn, ("runway",), rng.uniform(0.88, 1.0), 0.7, (0.5, 0.5), "stands", 0.1)
     turn = turned(float(rng.choice([rng.uniform(-25, 25), rng.uniform(20, 55), rng.uniform(-55, -20)])), rng.uniform(-32, 22), rng.uniform(-6, 22), bool(rng.integers(2)))
     return Subject(parts, turn, ("sky", "sky", "overcast"), rng.uniform(0.82, 0.98), 0.76, (0.5, 0.5), "flies", 0.12)
+
+
+def _gear() -> list[Face]:
+    """Wheels down: a nose leg and two main legs."""
+    legs = [f for x, z in ((0.68, 0.0), (-0.1, 0.13), (-0.1, -0.13)) for f in box((x - 0.012, x + 0.012), (-0.2, -0.05), (z - 0.012, z + 0.012), rgb("8a8f94"))]
+    return legs + [f for x in (0.66, 0.7, -0.13, -0.07) for z in (0.03, 0.15) for f in mirrored([disc(x, -0.2, z, 0.034, TYRE, 10)])]
 
 
 def _airliner(rng: Rng) -> tuple[Part, ...]:

@@ -120,7 +120,7 @@ def _grading(rng: np.random.Generator, wide: int) -> Array:
     x, y = grid(wide)
     tint = rng.uniform(0.9, 1.08) * (1 + rng.normal(0, 0.02, 3))
     rim = 1 - 0.22 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
-    grain = 1 + 0.014 * noise(rng, wide, 256, 1)
+    grain = 1 + 0.01 * noise(rng, wide, 256, 1)
     return (rim * grain)[..., None] * tint.astype(np.float32)
 
 
