@@ -9,6 +9,8 @@ const SMALLEST = 44;
 const SMALLEST_OF_MANY = 28; // for more than 512 channels
 const LARGEST = 256;
 const LARGEST_ALONE = 512;
+const SMALLEST_SHRUNK = 96; // maps with more cells than pixels are shrunk no further
+const MOST_PIXELS = 16e6; // what every browser's canvas can hold
 const KEY_PAUSE = 160; // ms without a key before Python is told
 const DIGIT_PAUSE = 700;
 
@@ -48,7 +50,8 @@ class Grid {
 
   listen() {
     const { stage, number, order, scale } = this.parts;
-    const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.ending.signal });
+    const { signal } = this.ending;
+    const on = (target, kind, act, capture = false) => target.addEventListener(kind, act, { signal, capture });
     on(stage, "pointermove", (event) => this.hover(event));
     on(stage, "pointerleave", (event) => this.leave(event));
     on(stage, "click", (event) => this.click(event));
@@ -57,7 +60,7 @@ class Grid {
     on(number, "keydown", (event) => event.stopPropagation());
     on(order, "change", (event) => this.change("order", event.target.value));
     on(scale, "change", (event) => this.change("scale", event.target.value));
-    on(window, "scroll", () => this.point(null));
+    on(window, "scroll", () => this.point(null), true);
     on(window, "resize", () => this.resize());
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(stage);
@@ -72,15 +75,21 @@ class Grid {
   // ── Data ──────────────────────────────────────────────────────────────────────────────────────
 
   show(data) {
-    if (!this.bytes || !same(this.bytes, data)) {
-      this.bytes = new Uint8Array(data); // a copy: `data` is a view into the whole message, at any offset
-      this.maps = decode(this.bytes);
-      this.adopt(this.maps.header);
-      this.label();
-    }
-    this.atlas = null;
+    const ink = getComputedStyle(this.parts.grid).color;
+    const known = this.bytes && same(this.bytes, data);
+    if (known && this.ink === ink) return; // the page ran again, but nothing changed here
+    this.ink = ink;
     this.layout = null;
+    if (!known) this.take(data);
     this.resize();
+  }
+
+  take(data) {
+    this.bytes = new Uint8Array(data); // a copy: `data` is a view into the whole message, at any offset
+    this.maps = decode(this.bytes);
+    this.atlas = null;
+    this.adopt(this.maps.header);
+    this.label();
   }
 
   adopt({ turn, channel, cell, key, order, scale }) {
@@ -110,6 +119,10 @@ class Grid {
     return this.maps.channels === 1;
   }
 
+  get choosable() {
+    return !this.alone || this.maps.header.cells;
+  }
+
   highOf(channel) {
     const { header, highs } = this.maps;
     return this.view.scale === "channel" ? highs[channel] : header.high;
@@ -125,27 +138,41 @@ class Grid {
     segments(scale, ["shared", "channel"], this.maps.header.key, { shared: "Shared scale", channel: "Per channel" });
     order.hidden = this.alone || !Object.keys(header.orders).length;
     scale.hidden = jump.hidden = this.alone;
-    stage.setAttribute("aria-label", header.label);
-    stage.setAttribute("aria-valuemin", 0);
-    stage.setAttribute("aria-valuemax", (this.alone ? height * width : channels) - 1);
+    attributes(stage, { "aria-label": header.label, role: "img", tabindex: null, "aria-valuemin": null, "aria-valuemax": null });
+    if (!this.choosable) return;
+    const last = (this.alone ? height * width : channels) - 1;
+    attributes(stage, { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": last });
   }
 
   describe() {
     const { parts, choice, maps } = this;
-    const { channels, height, width, header } = maps;
-    const size = `${height} × ${width}`;
-    const hint = this.alone
-      ? header.cells ? "Hover to read a cell, click to choose it." : "Hover to read a cell."
-      : "Hover to read a cell; click, use the arrow keys or type a number to choose a channel.";
-    const scale = this.view.scale === "channel" ? "a scale for each channel" : `one scale, ${this.ends(header.high)}`;
-    parts.summary.textContent = this.alone
-      ? `One map of ${size} cells on a scale of ${this.ends(header.high)}. Arrow keys move from cell to cell.`
-      : `${channels} maps of ${size} cells, ordered by ${this.view.order}, ${scale}. Arrow keys, Home and End move; digits choose a channel.`;
     const said = this.alone ? this.sayCell() : this.sayChannel();
-    parts.status.replaceChildren(...(said ?? [`${this.alone ? "One map" : `${channels} maps`} of ${size} cells. ${hint}`]));
-    const now = this.alone ? (choice.cell ? choice.cell[0] * width + choice.cell[1] : 0) : choice.channel ?? 0;
-    parts.stage.setAttribute("aria-valuenow", now);
-    parts.stage.setAttribute("aria-valuetext", said ? parts.status.textContent : this.alone ? "No cell chosen" : "No channel chosen");
+    parts.summary.textContent = this.summary();
+    parts.status.replaceChildren(...(said ?? [this.hint()]));
+    const now = this.alone ? (choice.cell ?? [0, 0])[0] * maps.width + (choice.cell ?? [0, 0])[1] : choice.channel ?? 0;
+    const text = said ? parts.status.textContent : `No ${this.alone ? "cell" : "channel"} chosen`;
+    const values = this.choosable ? { "aria-valuenow": now, "aria-valuetext": text } : { "aria-valuenow": null, "aria-valuetext": null };
+    attributes(parts.stage, values);
+  }
+
+  size() {
+    const { channels, height, width } = this.maps;
+    return `${this.alone ? "One map" : `${channels} maps`} of ${height} × ${width} cells`;
+  }
+
+  hint() {
+    const reading = this.layout.scale < 1 ? "Drawn smaller than they are: hover to read every cell" : "Hover to read a cell";
+    const choosing = this.alone ? ", click to choose it" : "; click, use the arrow keys or type a number to choose a channel";
+    return `${this.size()}. ${reading}${this.choosable ? choosing : ""}.`;
+  }
+
+  summary() {
+    const { header } = this.maps;
+    const each = this.view.scale === "channel" && !this.alone;
+    const scale = each ? "each on a scale of its own" : `on one scale, ${this.ends(header.high)}`;
+    if (!this.choosable) return `${this.size()}, ${scale}.`;
+    if (this.alone) return `${this.size()}, ${scale}. Arrow keys move from cell to cell.`;
+    return `${this.size()}, ordered by ${this.view.order}, ${scale}. Arrow keys, Home and End move from channel to channel; digits choose one.`;
   }
 
   sayChannel() {
@@ -186,8 +213,10 @@ class Grid {
     const room = this.parts.stage.clientWidth;
     const ratio = window.devicePixelRatio || 1;
     if (!this.maps || !room) return;
-    if (this.layout?.room === room && this.layout.ratio === ratio) return;
+    if (this.layout?.asked === `${room} ${ratio}`) return;
     this.layout = arrange(this.maps, room, ratio);
+    if (this.layout.wide * this.layout.tall > MOST_PIXELS) this.layout = arrange(this.maps, room, 1);
+    this.layout.asked = `${room} ${ratio}`;
     this.draw();
   }
 
@@ -203,6 +232,7 @@ class Grid {
     this.places = new Int32Array(maps.channels); // channel → place
     order.forEach((channel, place) => (this.places[channel] = place));
     blit(this.parts.canvas, layout, maps, atlas, order, getComputedStyle(this.parts.grid));
+    this.parts.grid.style.setProperty("--drawn", this.parts.canvas.style.width);
     this.point(null);
     this.mark();
   }
@@ -244,7 +274,7 @@ class Grid {
     else this.point(null);
   }
 
-  // Where a point of the window lies: {channel, row, column} or null.
+  // Where a point of the window lies: {channel, row, column, inside}, or null. A tile's number is not inside.
   find({ x, y }) {
     const box = this.parts.canvas.getBoundingClientRect();
     const found = this.layout.find(x - box.left, y - box.top);
@@ -253,8 +283,9 @@ class Grid {
 
   point(at) {
     const { hovered, hoveredCell, tip, stage } = this.parts;
-    const found = at && this.find(at);
-    stage.classList.toggle("over", Boolean(found) && (!this.alone || this.maps.header.cells));
+    const near = at && this.find(at);
+    const found = near?.inside ? near : null;
+    stage.classList.toggle("over", Boolean(near) && this.choosable);
     hovered.hidden = !found || this.alone;
     hoveredCell.hidden = !found;
     if (!found) return this.hideTip();
@@ -287,10 +318,9 @@ class Grid {
     const found = this.find({ x: event.clientX, y: event.clientY });
     if (!found) return;
     this.point({ x: event.clientX, y: event.clientY });
-    const cells = this.maps.header.cells;
-    if (this.alone && !cells) return;
-    const cell = cells && (this.alone || found.channel === this.choice.channel) ? [found.row, found.column] : null;
-    this.choose(found.channel, cell, 0);
+    if (!this.choosable) return;
+    const cellwise = this.maps.header.cells && (this.alone || found.channel === this.choice.channel);
+    this.choose(found.channel, cellwise && found.inside ? [found.row, found.column] : null, 0);
   }
 
   choose(channel, cell, pause) {
@@ -464,31 +494,49 @@ function paint(maps, highOf) {
 // Where tiles lie: whole device pixels per cell, as large as leaves the grid no taller than TALL.
 function arrange({ channels, height, width }, room, ratio) {
   const alone = channels === 1;
-  const limit = Math.min(room, alone ? LARGEST_ALONE : LARGEST) * ratio;
-  const least = (channels > 512 ? SMALLEST_OF_MANY : SMALLEST) * ratio;
-  const gap = alone ? 0 : Math.round(GAP * ratio);
-  const label = alone ? 0 : Math.round(LABEL * ratio);
-  const wide = Math.floor(room * ratio);
   const rule = Math.max(1, Math.round(ratio));
+  const wide = Math.floor(room * ratio) - 2 * rule;
+  const gap = Math.round(GAP * ratio);
+  const label = alone ? 0 : Math.round(LABEL * ratio);
   const fit = (scale) => {
-    const columns = Math.max(1, Math.min(channels, Math.floor((wide - 2 * rule + gap) / (scale * width + gap))));
+    const columns = Math.max(1, Math.min(channels, Math.floor((wide + gap) / (scale * width + gap))));
     const rows = Math.ceil(channels / columns);
     return { scale, columns, rows, tall: rows * (scale * height + label + gap) };
   };
-  let best = fit(Math.max(1, Math.floor(limit / Math.max(width, height))));
-  if (width > wide) best = fit((wide - 2 * rule) / width);
-  while (!alone && best.tall > TALL * ratio && (best.scale - 1) * width >= least) best = fit(best.scale - 1);
-  const { scale, columns, rows } = best;
+  const sizes = scales(channels, width, height, wide, ratio).map(fit);
+  const { scale, columns, rows } = sizes.find(({ tall }) => alone || tall <= TALL * ratio) ?? sizes.at(-1);
   const [tileWide, tileTall] = [Math.round(scale * width), Math.round(scale * height)];
-  const spare = columns > 1 && rows > 1 ? Math.floor((wide - 2 * rule - columns * tileWide) / (columns - 1)) : gap;
+  const spare = columns > 1 && rows > 1 ? Math.floor((wide - columns * tileWide) / (columns - 1)) : gap;
   const across = tileWide + Math.min(Math.max(spare, gap), Math.round(gap * 2.5));
   const down = tileTall + label + gap;
+  return {
+    ratio, scale, columns, rule, label, tileWide, tileTall, across, down,
+    wide: 2 * rule + (columns - 1) * across + tileWide,
+    tall: 2 * rule + (rows - 1) * down + label + tileTall,
+    ...places({ ratio, scale, columns, rule, label, tileWide, tileTall, across, down }),
+  };
+}
+
+// The scales that could do, largest first: pixels per cell, or less than one for maps finer than the screen.
+function scales(channels, width, height, wide, ratio) {
+  const alone = channels === 1;
+  const smallest = alone ? Infinity : channels > 512 ? SMALLEST_OF_MANY : SMALLEST;
+  const limit = Math.min(wide, (alone ? LARGEST_ALONE : LARGEST) * ratio);
+  const largest = Math.floor(limit / Math.max(width, height));
+  const whole = Array.from({ length: Math.max(0, largest) }, (_, less) => largest - less);
+  const parts = [1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
+  const fine = parts.filter((part) => part * width <= wide && part * width >= SMALLEST_SHRUNK * ratio);
+  const fitting = whole.filter((scale, at) => at === 0 || scale * width >= smallest * ratio);
+  const all = [...fitting, ...(alone && whole.length ? [] : fine)];
+  return all.length ? all : [Math.min(1, wide / width)];
+}
+
+// From a channel's place to its tile and cells in CSS pixels, and back from a point.
+function places({ ratio, scale, columns, rule, label, tileWide, tileTall, across, down }) {
   const box = (left, top, w, h) => ({ left: left / ratio, top: top / ratio, width: w / ratio, height: h / ratio });
   const corner = (place) => [rule + (place % columns) * across, label + rule + Math.floor(place / columns) * down];
   return {
-    room, ratio, columns, rule, label, tileWide, tileTall, corner,
-    wide: 2 * rule + (columns - 1) * across + tileWide,
-    tall: 2 * rule + (rows - 1) * down + label + tileTall,
+    corner,
     tile: (place) => box(...corner(place), tileWide, tileTall),
     cell: (place, row, column) => {
       const [left, top] = corner(place);
@@ -496,11 +544,13 @@ function arrange({ channels, height, width }, room, ratio) {
     },
     find: (x, y) => {
       const column = Math.floor((x * ratio - rule) / across);
-      const row = Math.floor((y * ratio - rule) / down);
-      const inX = x * ratio - rule - column * across;
-      const inY = y * ratio - rule - label - row * down;
-      if (column < 0 || column >= columns || row < 0 || inX < 0 || inX >= tileWide || inY < 0 || inY >= tileTall) return null;
-      return { place: row * columns + column, row: Math.floor(inY / scale), column: Math.floor(inX / scale) };
+      const line = Math.floor((y * ratio - rule) / down);
+      if (column < 0 || column >= columns || line < 0) return null;
+      const place = line * columns + column;
+      const [left, top] = corner(place);
+      const [right, below] = [x * ratio - left, y * ratio - top];
+      const inside = right >= 0 && right < tileWide && below >= 0 && below < tileTall;
+      return { place, row: Math.floor(below / scale), column: Math.floor(right / scale), inside };
     },
   };
 }
@@ -513,7 +563,8 @@ function blit(canvas, layout, maps, atlas, order, style) {
   canvas.style.width = `${layout.wide / ratio}px`;
   canvas.style.height = `${layout.tall / ratio}px`;
   const context = canvas.getContext("2d");
-  context.imageSmoothingEnabled = false;
+  context.imageSmoothingEnabled = layout.scale < 1;
+  context.imageSmoothingQuality = "high";
   context.strokeStyle = context.fillStyle = style.color;
   context.font = `500 ${Math.round(11 * ratio)}px ${style.fontFamily}`;
   context.textBaseline = "alphabetic";
@@ -559,6 +610,12 @@ function segments(group, names, key, words = {}) {
     label.append(input, words[name] ?? name[0].toUpperCase() + name.slice(1));
     group.append(label);
   }
+}
+
+function attributes(element, values) {
+  for (const [name, value] of Object.entries(values))
+    if (value === null) element.removeAttribute(name);
+    else element.setAttribute(name, value);
 }
 
 function check(group, name) {
