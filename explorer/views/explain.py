@@ -12,6 +12,18 @@ from explorer.engine.tracing import stages
 from explorer.ui import choices, markup
 from explorer.ui.selection import Selection, current
 
+METHODS = {
+    "grad_cam": "Grad-CAM",
+    "hires_cam": "HiResCAM",
+    "layer_cam": "LayerCAM",
+    "grad_cam_pp": "Grad-CAM++",
+}
+SAID = {
+    "grad_cam": "weights every feature map with the mean gradient of the class's logit on it and adds them up",
+    "hires_cam": "weights every cell of every feature map with its own gradient and adds the maps up",
+    "layer_cam": "does as HiResCAM, but leaves out every cell whose gradient is negative",
+    "grad_cam_pp": "is Grad-CAM with weights that favour maps in which few cells carry the gradient",
+}
 FOR, AGAINST = 8, 4  # how many maps are shown on either side
 
 
@@ -22,36 +34,40 @@ def page() -> None:
         st.info("This network has no convolution, so there are no feature maps to explain.")
         return
     with st.container(horizontal=True):
+        method = choices.choice("Method", METHODS, "method")
         stage = choices.choice("Stage", choices.STAGE_NAMES, "cam_stage", "act")
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
         scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale")
     layers = layers_at(selection, stage)
-    found = selection.evidence(layers)
-    heat_maps(selection, found, evidence == "signed", scale == "shared")
-    how_to_read()
+    try:
+        heat_maps(selection, method, layers, evidence == "signed", scale == "shared")
+    except ValueError as error:
+        st.info(str(error))
+    how_to_read(method)
     st.header("The feature maps that carry it", anchor=False)
-    carriers(selection, found)
+    carriers(selection, layers)
 
 
 def layers_at(selection: Selection, stage: str) -> tuple[str, ...]:
-    """Each block's layer at this stage, or its last one before where it has none."""
+    """Each block's layer at this stage, or its convolution where it has none."""
     return tuple(stages(block, selection.seen).get(stage, block.conv) for block in selection.blocks)
 
 
-def heat_maps(selection: Selection, found: dict[str, ChannelEvidence], signed: bool, shared: bool) -> None:
-    heats = {layer: evidence.values for layer, evidence in found.items()}
+def heat_maps(selection: Selection, method: str, layers: tuple[str, ...], signed: bool, shared: bool) -> None:
+    found = selection.heat_maps(method, layers)
+    heats = {layer: heat.values for layer, heat in found.items()}
     choose = ranges.symmetric if signed else ranges.positive
     common = choose(*heats.values())
     panels = [
-        panel(selection, place, layer, heat, common if shared else choose(heat))
+        panel(selection, f"{METHODS[method]} of {selection.card.classes[selection.target]}", place, layer, heat,
+              common if shared else choose(heat))
         for place, (layer, heat) in enumerate(heats.items(), start=1)
-    ]
-    bar = markup.scale(common, "shared by all blocks") if shared else ""
+    ]  # fmt: skip
+    bar = markup.scale(common, "one scale for all blocks") if shared else ""
     markup.show(markup.element("div", *panels, cls="fx-panels"), bar)
 
 
-def panel(selection: Selection, place: int, layer: str, heat: np.ndarray, range: Range) -> str:
-    name = selection.card.classes[selection.target]
+def panel(selection: Selection, what: str, place: int, layer: str, heat: np.ndarray, range: Range) -> str:
     over = overlay(selection.sample.pixels, heat, range)
     height, width = heat.shape
     return markup.element(
@@ -59,7 +75,7 @@ def panel(selection: Selection, place: int, layer: str, heat: np.ndarray, range:
         markup.element("h4", markup.text(f"Block {place} · {layer}", tag="span")),
         markup.element(
             "div",
-            markup.figure(over, f"Grad-CAM of {name} at {layer} over the image", fill=True),
+            markup.figure(over, f"{what} at {layer}, over the image", fill=True),
             markup.figure(colour(heat, range), f"The raw map, {height} by {width} cells", fill=True),
             cls="fx-pair",
         ),
@@ -75,25 +91,26 @@ def finding(heat: np.ndarray, range: Range) -> str:
         return (
             f"Nothing here speaks for the class: {negative:.0%} of the {height} × {width} cells are negative."
         )
-    faint = "; faint on this scale" if heat.max() < range.high / 5 else ""
-    return f"{height} × {width} cells, up to {number(heat.max())}{faint}; {negative:.0%} of them negative."
+    faint = ", faint on this scale" if heat.max() < range.high / 5 else ""
+    return (
+        f"{height} × {width} cells, {number(heat.min())} … {number(heat.max())}{faint}; "
+        f"{negative:.0%} of them negative."
+    )
 
 
-def how_to_read() -> None:
+def how_to_read(method: str) -> None:
     with st.expander("How to read this"):
         st.markdown(
-            "Grad-CAM weights every feature map of a layer with the mean gradient of the class's logit "
-            "on it and adds them up. Large is the sum over the image, small is the raw map with its "
-            "true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
-            "but say less about the class. Values are not probabilities, and the maps of different "
-            "layers have different units: compare places within one map."
+            f"{METHODS[method]} {SAID[method]}. Large is the sum over the image, small is the raw map with "
+            "its true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
+            "but say less about the class. Values are shares of the logit, not probabilities."
         )
 
 
-def carriers(selection: Selection, found: dict[str, ChannelEvidence]) -> None:
-    names = {layer: f"Block {place} · {layer}" for place, layer in enumerate(found, start=1)}
-    layer = choices.choice("At", names, "carrier", list(found)[-1])
-    evidence = found[layer]
+def carriers(selection: Selection, layers: tuple[str, ...]) -> None:
+    names = {layer: f"Block {place} · {layer}" for place, layer in enumerate(layers, start=1)}
+    layer = choices.choice("At", names, "carrier", layers[-1])
+    evidence = selection.evidence(layers)[layer]
     total = evidence.contributions
     order = np.argsort(-total)
     helping = [c for c in order[:FOR] if total[c] > 0]
@@ -105,8 +122,8 @@ def carriers(selection: Selection, found: dict[str, ChannelEvidence]) -> None:
             cards = [card(evidence, int(c), total[c] / reach) for c in channels]
             markup.show(markup.element("div", *cards, cls="fx-cards"))
     st.caption(
-        "Contribution = weight × mean of the map; the bar shows it against the largest of this layer. "
-        "Each map on its own colour scale."
+        "Grad-CAM's weight × the map's mean = its contribution; all contributions add up to the mean of the "
+        "heat map. Bars are drawn against the largest of this layer, each map on its own colour scale."
     )
 
 
