@@ -374,17 +374,17 @@ def _melted(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Array, 
     away = far - radius * size
     rise = radius * np.sqrt(np.clip(1 - (far / (radius * size)) ** 2, 0, 1))
     heights = a[:, 2] + along * (b[:, 2] - a[:, 2]) + rise - np.maximum(away, 0) * (4 / view.scale)
-    top = heights.max(0)
-    weights = np.exp(np.maximum((heights - top) / part.melt, -60))
-    total = weights.sum(0)
-    colours = np.tensordot((weights / total).transpose(1, 2, 0), np.array([c.colour for c in part.cones], np.float32), 1)
     nearest = away.min(0)
     share = np.exp(np.maximum((nearest - away) / (part.melt * view.scale), -60))
     thick = (share * radius).sum(0) / share.sum(0)
     melt = np.float32(part.melt) * np.clip(thick / 0.14, 0.12, 1)
     reach = melt * np.float32(view.scale * 0.6)
     outline = nearest - reach * np.log(np.exp(np.maximum((nearest - away) / reach, -60)).sum(0))
-    return top + melt * np.log(total), outline, colours
+    top = heights.max(0)
+    weights = np.exp(np.maximum((heights - top) / melt, -60))
+    total = weights.sum(0)
+    hues = np.array([c.colour for c in part.cones], np.float32)
+    return top + melt * np.log(total), outline, np.tensordot((weights / total).transpose(1, 2, 0), hues, 1)
 
 
 def _fur(coat: Coat, rng: np.random.Generator, wide: int) -> Array:

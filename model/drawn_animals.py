@@ -558,7 +558,7 @@ def _duck(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
 
 
 def _flying(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
-    lift = rng.uniform(-0.3, 1.0)
+    lift = rng.uniform(0.5, 1.3)
     body = [
         *chain([(-0.3, 0, 0), (0.0, 0, 0), (0.2, 0.02, 0), (0.3, 0.05, 0)], (0.04, 0.1, 0.085, 0.07), breast), ball((0.33, 0.06, 0), 0.07, back), Cone((0.38, 0.055, 0), (0.5, 0.04, 0), 0.03, 0.008, rgb("c9932b")),
         *[Cone((-0.28, 0, 0), (-0.5, 0.01, d), 0.04, 0.02, wing) for d in (-0.09, -0.03, 0.03, 0.09)],
@@ -570,6 +570,6 @@ def _flying(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
         return arm + [Cone(tuple(p), (p[0] - 0.24 + 0.08 * i / len(line), p[1] - 0.02, p[2] + s * 0.07), 0.045, 0.022, wing) for i, p in enumerate(line)]  # type: ignore[arg-type]
 
     return Subject(
-        (Flesh((*body, *both(feathers)), Coat(hair=0.4, cells=34), 0.015),), turned(rng.uniform(-30, 60), rng.uniform(-30, 40), rng.uniform(-15, 20), bool(rng.integers(2))),
+        (Flesh((*body, *both(feathers)), Coat(hair=0.4, cells=34), 0.015),), turned(rng.uniform(-30, 40), float(rng.choice([rng.uniform(20, 45), rng.uniform(-45, -20)])), rng.uniform(-15, 20), bool(rng.integers(2))),
         ("thicket", "lake", "sky"), rng.uniform(0.76, 0.94), 0.72, (0.5, 0.5), "flies",
     )
