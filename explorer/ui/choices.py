@@ -26,6 +26,12 @@ def choice(label: str, names: dict[str, str], key: str, default: str | None = No
     )
 
 
+def pick(label: str, names: dict[str, str], key: str, default: str | None = None, **details: object) -> str:
+    """One of a few, as a list that folds away; the answer is a key of `names`."""
+    first = default if default in names else next(iter(names))
+    return str(link.choose(st.selectbox, label, list(names), key, first, format_func=names.get, **details))
+
+
 def block_names(found: tuple[Block, ...]) -> dict[str, str]:
     """Number → what a block is called: by its convolution's path."""
     return {str(number): f"Block {number} · {block.conv}" for number, block in enumerate(found, start=1)}

@@ -9,8 +9,8 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
-from explorer.drawing.sheets import sheet
 from explorer.ui import cached, choices, header, link, markup, sidebar
+from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 
@@ -49,12 +49,27 @@ def feature_maps(selection: Selection) -> None:
         other_layer = choices.choose_layer(other, "b_")[2]
     mine, theirs = selection.seen.maps[layer], other.seen.maps[other_layer]
     common = ranges.shared(mine, theirs, signed=bool(min(mine.min(), theirs.min()) < 0))
+    channel = chosen_channel(min(len(mine), len(theirs)))
     with left:
-        show_side("A", selection, layer, mine, common)
+        show_side("A", selection, layer, mine, common, channel)
     with right:
-        show_side("B", other, other_layer, theirs, common)
-    markup.show(markup.scale(common, "shared by A and B"))
-    difference(mine, theirs, layer, other_layer)
+        show_side("B", other, other_layer, theirs, common, channel)
+    closely(mine, theirs, common, channel)
+    how_to_read()
+
+
+def chosen_channel(channels: int) -> int:
+    """The channel that both sides show, from the link or from the last click on either grid."""
+    held = link.held("channel", "0")
+    channel = int(held) if held.isdecimal() and int(held) < channels else 0
+    link.hold("channel", str(channel), "0")
+    return channel
+
+
+def follow(choice: Choice) -> None:
+    """A click on one grid chooses the channel for both."""
+    if choice.channel is not None:
+        link.hold("channel", str(choice.channel), "0")
 
 
 def other_side(selection: Selection) -> Selection | None:
@@ -74,33 +89,62 @@ def other_side(selection: Selection) -> Selection | None:
     return replace(selection, opened=opened, sample=sample, chosen=None)
 
 
-def show_side(side: str, one: Selection, layer: str, maps: np.ndarray, common: Range) -> None:
-    channels, height, width = maps.shape
-    markup.show(
-        header.beside(one),
-        markup.figure(
-            sheet(maps, common),
-            f"{side}: the {channels} feature maps of {layer}",
-            markup.text(f"{layer}: {channels} channels of {height} × {width} cells"),
-            fill=True,
-        ),
+def show_side(side: str, one: Selection, layer: str, maps: np.ndarray, common: Range, channel: int) -> None:
+    markup.show(header.beside(one))
+    channel_grid(
+        maps,
+        key=f"grid_{side}",
+        signed=common.signed,
+        limits=common,
+        selected=channel,
+        on_change=follow,
+        label=f"{side}: the feature maps of {layer}",
     )
 
 
-def difference(mine: np.ndarray, theirs: np.ndarray, layer: str, other: str) -> None:
-    st.subheader("A − B", anchor=False)
+def closely(mine: np.ndarray, theirs: np.ndarray, common: Range, channel: int) -> None:
+    """The chosen channel of both sides, large, and their difference where the shapes agree."""
+    st.subheader(f"Channel {channel}, closely", anchor=False)
+    pictures = [
+        titled(side, maps[channel], common, f"{side}: channel {channel}")
+        for side, maps in (("A", mine), ("B", theirs))
+    ]
+    if mine.shape == theirs.shape:
+        gap = mine - theirs
+        own = ranges.symmetric(gap)
+        pictures.append(titled("A − B", gap[channel], own, f"A minus B: channel {channel}"))
+    markup.show(markup.element("div", *pictures, cls="fx-panels"))
     if mine.shape != theirs.shape:
-        st.caption(f"{layer} and {other} have different shapes, so there is no difference cell by cell.")
-        return
-    gap = mine - theirs
-    if not gap.any():
-        st.caption("Both sides are the same in every cell.")
-        return
-    own = ranges.symmetric(gap)
-    markup.show(
-        markup.figure(sheet(gap, own), f"{layer} of A minus {other} of B, channel by channel", fill=True),
-        markup.scale(own, "A − B, shared by all channels"),
+        st.caption("The two layers have different shapes, so there is no difference cell by cell.")
+    elif not gap.any():
+        st.caption("Both sides are the same in every cell of every channel.")
+    else:
+        most = np.abs(gap).mean((1, 2))
+        st.caption(
+            f"Over all channels, A and B differ most in channel {most.argmax()} "
+            f"(on average by {ranges.number(most.max())} a cell)."
+        )
+
+
+def titled(title: str, values: np.ndarray, range: Range, alt: str) -> str:
+    height, width = values.shape
+    said = "the same scale for A and B" if title in ("A", "B") else "the largest difference of any channel"
+    return markup.element(
+        "section",
+        markup.element("h4", markup.text(title, tag="span")),
+        markup.figure(colour(values, range), alt, markup.text(f"{height} × {width} cells"), fill=True),
+        markup.scale(range, said),
     )
+
+
+def how_to_read() -> None:
+    with st.expander("How to read this"):
+        st.markdown(
+            "Both sides share one colour scale, so equal colours are equal values. Choose a channel on "
+            "either side and both follow. Compare stages to see what each step does, images to see what "
+            "a channel answers to, checkpoints to see what training changed: channel 5 of one network has "
+            "nothing to do with channel 5 of another that was trained from other random weights."
+        )
 
 
 # Two classes

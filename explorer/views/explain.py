@@ -19,7 +19,7 @@ METHODS = {
     "grad_cam_pp": "Grad-CAM++",
 }
 SAID = {
-    "grad_cam": "weights every feature map with the mean gradient of the class's logit on it and adds them up",
+    "grad_cam": "weights each feature map with the mean gradient of the class's logit on it and adds all up",
     "hires_cam": "weights every cell of every feature map with its own gradient and adds the maps up",
     "layer_cam": "does as HiResCAM, but leaves out every cell whose gradient is negative",
     "grad_cam_pp": "is Grad-CAM with weights that favour maps in which few cells carry the gradient",
@@ -34,8 +34,8 @@ def page() -> None:
         st.info("This network has no convolution, so there are no feature maps to explain.")
         return
     with st.container(horizontal=True):
-        method = choices.choice("Method", METHODS, "method")
-        stage = choices.choice("Stage", choices.STAGE_NAMES, "cam_stage", "act")
+        method = choices.pick("Method", METHODS, "method", width=150)
+        stage = choices.pick("Stage", choices.STAGE_NAMES, "cam_stage", "act", width=150)
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
         scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale")
     layers = layers_at(selection, stage)
@@ -57,12 +57,13 @@ def heat_maps(selection: Selection, method: str, layers: tuple[str, ...], signed
     found = selection.heat_maps(method, layers)
     heats = {layer: heat.values for layer, heat in found.items()}
     choose = ranges.symmetric if signed else ranges.positive
-    common = choose(*heats.values())
+    common, name = choose(*heats.values()), selection.card.classes[selection.target]
     panels = [
-        panel(selection, f"{METHODS[method]} of {selection.card.classes[selection.target]}", place, layer, heat,
-              common if shared else choose(heat))
+        panel(
+            selection, f"{METHODS[method]} of {name}", place, layer, heat, common if shared else choose(heat)
+        )
         for place, (layer, heat) in enumerate(heats.items(), start=1)
-    ]  # fmt: skip
+    ]
     bar = markup.scale(common, "one scale for all blocks") if shared else ""
     markup.show(markup.element("div", *panels, cls="fx-panels"), bar)
 
