@@ -9,25 +9,44 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model import drawn_animals, drawn_vehicles
-from model.brushes import Array, Layer, View, blob, extent, fitted, grid, noise, out_of_focus, paint
-from model.drawn_animals import Subject
-from model.scenery import PLACES, Place
+from model.drawn import aircraft, cars, cats, dogs, hoofed, ships, small_animals, trucks
+from model.drawn.bodies import Subject
+from model.drawn.brushes import Array, blob, grid, noise, out_of_focus
+from model.drawn.landscape import Place
+from model.drawn.painting import paint
+from model.drawn.places import PLACES
+from model.drawn.solids import Layer, extent, fitted
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DEFAULT_SEEDS = {
-    "airplane": 0, "automobile": 0, "bird": 0, "cat": 0, "deer": 0, "dog": 0, "frog": 0, "horse": 0, "ship": 0, "truck": 0,
+    "airplane": 0,
+    "automobile": 0,
+    "bird": 0,
+    "cat": 0,
+    "deer": 0,
+    "dog": 0,
+    "frog": 0,
+    "horse": 0,
+    "ship": 0,
+    "truck": 0,
 }
 SUBJECTS: dict[str, Callable[[np.random.Generator], Subject]] = {
-    "airplane": drawn_vehicles.airplane, "automobile": drawn_vehicles.automobile, "bird": drawn_animals.bird,
-    "cat": drawn_animals.cat, "deer": drawn_animals.deer, "dog": drawn_animals.dog, "frog": drawn_animals.frog,
-    "horse": drawn_animals.horse, "ship": drawn_vehicles.ship, "truck": drawn_vehicles.truck,
+    "airplane": aircraft.airplane,
+    "automobile": cars.automobile,
+    "bird": small_animals.bird,
+    "cat": cats.cat,
+    "deer": hoofed.deer,
+    "dog": dogs.dog,
+    "frog": small_animals.frog,
+    "horse": hoofed.horse,
+    "ship": ships.ship,
+    "truck": trucks.truck,
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A drawn picture: `pixels` uint8 (size,size,3), `mask` bool (size,size) True on the object, its class and name."""
+    """A picture: `pixels` uint8 (size,size,3), `mask` bool (size,size) True on the object, class and name."""
 
     pixels: NDArray[np.uint8]
     mask: NDArray[np.bool_]
@@ -38,14 +57,15 @@ class Scene:
 def draw(label: int, seed: int, size: int = 256) -> Scene:
     """The scene of class `label` (0–9) that belongs to `seed`, `size` pixels wide and high (16 or more).
 
-    The mask is True wherever the object shows, be it on part of a pixel. ValueError for another label or size.
+    The mask is True wherever the object shows, be it on part of a pixel.
+    ValueError for another label or size.
     """
     pixels, cover = _drawn(label, seed, size, True)
     return Scene(pixels, cover > 0, label, CLASSES[label])
 
 
 def backdrop(label: int, seed: int, size: int = 256) -> NDArray[np.uint8]:
-    """The same scene without its object (its shadow stays): uint8 (size,size,3), equal to it outside the mask."""
+    """The scene without its object (its shadow stays): uint8 (size,size,3), equal to it outside the mask."""
     return _drawn(label, seed, size, False)[0]
 
 
@@ -89,7 +109,11 @@ def _drawn(label: int, seed: int, size: int, with_object: bool) -> tuple[NDArray
     place = PLACES[subject.places[rng.integers(len(subject.places))]](rng, wide, bounds[3])
     behind = out_of_focus(_shadowed(place, subject.ground, bounds), place.blur)
     grade = _grading(rng, wide)
-    layer = _clipped(paint(subject.parts, view, place.light, wide, rng), place) if with_object else Layer.empty(wide)
+    layer = (
+        _clipped(paint(subject.parts, view, place.light, wide, rng), place)
+        if with_object
+        else Layer.empty(wide)
+    )
     picture = layer.pixels + behind * (1 - layer.cover[..., None])
     return _finished(picture * grade, size), _reduced(layer.cover, size)
 
@@ -104,7 +128,7 @@ def _clipped(layer: Layer, place: Place) -> Layer:
 
 def _shadowed(place: Place, ground: str, bounds: tuple[float, float, float, float]) -> Array:
     """The background under the object's shadow."""
-    left, top, right, bottom = bounds
+    left, _, right, bottom = bounds
     pixels = place.pixels
     wide = pixels.shape[0]
     if ground in ("flies", "cut") or place.shadow == 0:
@@ -112,7 +136,7 @@ def _shadowed(place: Place, ground: str, bounds: tuple[float, float, float, floa
     middle, half = (left + right) / 2, (right - left) / 2
     dark = blob(wide, middle, bottom - 0.02, half * 1.04, 0.07, 0.8) * np.float32(place.shadow)
     core = blob(wide, middle, bottom - 0.03, half * 0.92, 0.035, 0.7) * np.float32(0.9 * place.shadow)
-    return pixels * ((1 - dark) * (1 - core))[..., None]
+    return np.asarray(pixels * ((1 - dark) * (1 - core))[..., None])
 
 
 def _grading(rng: np.random.Generator, wide: int) -> Array:
@@ -131,6 +155,3 @@ def _reduced(plane: Array, size: int) -> Array:
 def _finished(picture: Array, size: int) -> NDArray[np.uint8]:
     exact = Image.fromarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
     return np.asarray(exact.resize((size, size), Image.Resampling.BILINEAR))
-
-
-__all__ = ["CLASSES", "DEFAULT_SEEDS", "Scene", "View", "backdrop", "dataset", "draw", "samples"]

@@ -1,0 +1,1 @@
+"""The brushes, solids, animals, vehicles and places that `model.scenes` composes."""
