@@ -1,0 +1,159 @@
+"""How fast the explorer is: `python -m benchmarks.explorer` (`--write` puts the table into README.md).
+
+Everything is measured in one run on one thread, ours and the usual way in turn; medians.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer.engine.attribution import attribute_many
+from explorer.engine.tracing import trace
+from explorer.ui.components.channel_grid.payload import payload
+from model.checkpoint import load_checkpoint
+from model.nets import CourseCNN
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- benchmarks/explorer.py -->", "<!-- end -->"
+LAYERS = ("relu1", "relu2", "relu3")
+Row = tuple[str, str, str]
+
+
+def medians(rounds: int, *works: Callable[[], object]) -> list[float]:
+    """Milliseconds of each work, measured in turn so that noise hits all alike."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, kept in zip(works, times, strict=True):
+            started = time.perf_counter()
+            work()
+            kept.append((time.perf_counter() - started) * 1e3)
+    return [median(kept[1:]) for kept in times]  # the first round warms up
+
+
+def engine_rows(rounds: int) -> list[Row]:
+    net = load_checkpoint(ROOT / "checkpoints" / "cifar10-course.safetensors").build()
+    x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    forward, traced = medians(rounds, lambda: net(x), lambda: trace(net, x))
+    ours, theirs = medians(rounds, lambda: attribute_many(net, x, LAYERS, 3), torchcam_of(x))
+    maps = trace(net, x).maps["relu2"]
+    grid, subplots = medians(
+        max(3, rounds // 5), lambda: payload(maps, signed=False, label=""), plots_of(maps)
+    )
+    return [
+        ("a trace of every layer", f"{traced:.1f} ms", f"a bare forward pass: {forward:.1f} ms"),
+        ("Grad-CAM at all three blocks", f"{ours:.1f} ms", f"torchcam, once a block: {theirs:.1f} ms"),
+        ("64 feature maps, ready to show", f"{grid:.1f} ms", f"matplotlib subplots: {subplots:.0f} ms"),
+        ("payload of 128 maps of 8 × 8", f"{payload_size() / 1e3:.1f} kB", "")
+    ]  # fmt: skip
+
+
+def torchcam_of(x: torch.Tensor) -> Callable[[], object]:
+    from torchcam.methods import GradCAM
+
+    net = CourseCNN().eval()
+
+    def work() -> None:
+        for layer in LAYERS:
+            with GradCAM(net, layer) as extractor:
+                extractor(3, net(x), normalized=False)
+
+    return work
+
+
+def plots_of(maps: np.ndarray) -> Callable[[], object]:
+    from matplotlib.figure import Figure
+
+    def work() -> None:
+        figure = Figure(figsize=(12, 12))
+        for axes, values in zip(figure.subplots(8, 8).ravel(), maps, strict=True):
+            axes.imshow(values, cmap="viridis", interpolation="nearest")
+            axes.set_axis_off()
+        figure.savefig(BytesIO(), format="png")
+
+    return work
+
+
+def payload_size() -> int:
+    maps = np.random.default_rng(0).standard_normal((128, 8, 8)).astype(np.float32)
+    orders = {"mean activation": list(range(128)), "contribution": list(range(128))}
+    return len(payload(maps, signed=True, label="128 maps", orders=orders))
+
+
+def page_rows(rounds: int, folder: Path) -> list[Row]:
+    """A whole script run of each page: with an image never seen, and with the same one again."""
+    write_images(folder, rounds * 10)
+    sys.argv = ["app.py", "--data-dir", str(folder)]
+    rows, index = [], 0
+    for name in sorted(path.name for path in (ROOT / "explorer" / "views").glob("[a-z]*.py")):
+        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
+        at.query_params["source"] = "test"
+        at.run()
+        at.switch_page(f"views/{name}").run()
+        new, again = [], []
+        for _ in range(rounds):
+            index += 1
+            at.number_input(key="index").set_value(index)
+            new.append(timed(at))
+            again.append(timed(at))
+        assert not at.exception, at.exception
+        rows.append(
+            (f"page `{name[:-3]}`, new image", f"{median(new):.0f} ms", f"cached: {median(again):.0f} ms")
+        )
+    return rows
+
+
+def timed(at: AppTest) -> float:
+    started = time.perf_counter()
+    at.run()
+    return (time.perf_counter() - started) * 1e3
+
+
+def write_images(folder: Path, count: int) -> None:
+    place = folder / "test" / "cat"
+    place.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(place / f"{number:04}.png")
+
+
+def table(rows: list[Row]) -> str:
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, one thread"
+    lines = [
+        "| what | time | beside it |\n|---|---|---|\n"
+        + "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    ]
+    return "\n".join([*lines, "", f"Medians of one run of `python -m benchmarks.explorer` on {machine}."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.explorer", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        text = table([*engine_rows(given.rounds * 5), *page_rows(given.rounds, Path(folder))])
+    print(text)
+    if given.write:
+        readme = ROOT / "README.md"
+        head, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+        tail = rest.partition(END)[2]
+        readme.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
