@@ -35,7 +35,9 @@ Serve = Callable[..., str]
 def chromium() -> str | None:
     """Where Chromium is: CHROMIUM in the environment, or the system's own."""
     named = os.environ.get("CHROMIUM")
-    return named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return (
+        named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,8 @@ import streamlit as st
 
 from explorer.ui.components.channel_grid import channel_grid
 
-channels, side = (int(argument) for argument in sys.argv[1:3])
 
-
-def maps(signed: bool) -> np.ndarray:
+def maps(channels: int, side: int, signed: bool) -> np.ndarray:
     """Smooth blobs, each channel stronger than the last; cell (0, 0) of channel k is k."""
     rows, columns = np.mgrid[:side, :side] / side
     angles = np.arange(channels)[:, None, None]
@@ -23,20 +21,29 @@ def maps(signed: bool) -> np.ndarray:
     return values.astype(np.float32)
 
 
-st.set_page_config("Grid", layout="wide")
-signed = st.toggle("signed", value=True)
-wished = st.number_input("wished", value=None, min_value=0, step=1)
-narrow = st.toggle("half the channels")
-shown = maps(signed)[: channels // 2 if narrow else channels]
-choice = channel_grid(
-    shown,
-    key="grid",
-    signed=signed,
-    label="Block 2 after ReLU",
-    selected=int(wished) if wished is not None else None,
-    orders={"mean activation": np.argsort(-shown.mean((1, 2)), kind="stable").tolist()},
-    cells=True,
-)
-st.text(f"channel {choice.channel} cell {choice.cell}")
-st.text(f"run {st.session_state.setdefault('runs', 0)}")
-st.session_state["runs"] += 1
+def show() -> None:
+    channels, side = (int(argument) for argument in sys.argv[1:3])
+    st.set_page_config("Grid", layout="wide")
+    if st.toggle("away"):
+        return
+    signed = st.toggle("signed", value=True)
+    wished = st.number_input("wished", value=None, min_value=0, step=1)
+    narrow = st.toggle("half the channels")
+    shown = maps(channels, side, signed)[: channels // 2 if narrow else channels]
+    told = st.session_state.setdefault("told", [])
+    choice = channel_grid(
+        shown,
+        key="grid",
+        signed=signed,
+        label="Block 2 after ReLU",
+        selected=int(wished) if wished is not None else None,
+        orders={"mean activation": np.argsort(-shown.mean((1, 2)), kind="stable").tolist()},
+        cells=True,
+        on_change=told.append,
+    )
+    st.text(f"channel {choice.channel} cell {choice.cell}")
+    st.text(f"told {len(told)} times, last {told[-1].channel if told else None}")
+
+
+if __name__ == "__main__":
+    show()

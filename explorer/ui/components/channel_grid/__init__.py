@@ -114,7 +114,7 @@ def _visitors(key: str, turn: str) -> Choice | None:
 
 
 def _within(shape: Sequence[int], choice: Choice) -> Choice:
-    """The choice without whatever does not exist in maps of `shape` (C,h,w): the browser may send anything."""
+    """The choice without what does not exist in maps of `shape` (C,h,w): the browser may send anything."""
     if not _inside([choice.channel], shape[:1]):
         return Choice(None, None)
     if choice.cell is None or not _inside(choice.cell, shape[1:]):

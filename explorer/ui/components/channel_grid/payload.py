@@ -33,9 +33,10 @@ def payload(
 ) -> bytes:
     """Pack float maps (C,h,w) with their colours and orders; see the module's layout.
 
-    `orders` names permutations of the channels, beside "index", which is always there; `limits` replaces the shared range by one chosen for
-    several grids. `settings` are JSON values that go into the header as they are. ValueError for another
-    shape, a scale or order that does not exist, or an order that is no permutation.
+    `orders` names permutations of the channels, beside "index", which is always there; `limits` replaces
+    the shared range by one chosen for several grids. `settings` are JSON values that go into the header as
+    they are. ValueError for another shape, a scale or order that does not exist, or an order that is no
+    permutation.
     """
     values = _checked(maps)
     orders = {name: [int(channel) for channel in places] for name, places in (orders or {}).items()}
