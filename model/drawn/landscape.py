@@ -59,7 +59,9 @@ def heaven(rng: Rng, wide: int, deep: Colour | None = None, clouds: float | None
     amount = rng.uniform(-0.5, 1.2) if clouds is None else clouds
     puffs = noise(rng, wide, 2.5, 6, 0.55, 2.2) + np.float32(amount) - 0.6
     body = smoothstep(0, 1.3, puffs)
-    shade = blend(rgb("ffffff"), rgb("b7c0cc"), smoothstep(0.3, 2.2, puffs))
+    step = max(1, wide // 22)
+    above = np.concatenate([puffs[:step], puffs[:-step]])
+    shade = blend(rgb("ffffff"), rgb("b3bdca"), np.clip(0.3 + 0.45 * (above - puffs * 0.7), 0, 1))
     return blend(pixels, shade, body * 0.92)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from model.drawn.bodies import Subject
@@ -22,7 +24,6 @@ from model.drawn.meshes import (
     disc,
     extruded,
     face,
-    lofted,
     mirrored,
     panel,
     rect,
@@ -61,20 +62,32 @@ def _hull(
     ]
 
 
-def _house(
-    x: tuple[float, float], y: tuple[float, float], z: float, colour: Colour, rows: int = 1
-) -> list[Face]:
-    """A deckhouse with rows of windows, one a deck."""
-    walls = box(x, y, (-z, z), colour)
-    high = (y[1] - y[0]) / rows
-    panes = []
-    for row in range(rows):
-        low = y[0] + high * (row + 0.4)
-        panes += [
-            panel(rect((a, a + 0.026), (low, low + high * 0.34)), z + 0.002, rgb("2f3f50"))
-            for a in np.arange(x[0] + 0.03, x[1] - 0.04, 0.05)
-        ]
-    return walls + mirrored(panes)
+@dataclass(frozen=True)
+class Deckhouse:
+    """A block on deck with rows of windows, one a deck."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    z: float
+    colour: Colour
+    rows: int = 1
+
+    def walls(self) -> list[Face]:
+        return box(self.x, self.y, (-self.z, self.z), self.colour)
+
+    def windows(self) -> list[Face]:
+        high = (self.y[1] - self.y[0]) / self.rows
+        lows = [self.y[0] + high * (row + 0.4) for row in range(self.rows)]
+        lefts = np.arange(self.x[0] + 0.03, self.x[1] - 0.04, 0.05).tolist()
+        tone, z = rgb("2f3f50"), self.z + 0.002
+        return mirrored(
+            [panel(rect((a, a + 0.026), (low, low + high * 0.34)), z, tone) for low in lows for a in lefts]
+        )
+
+
+def _built(*houses: Deckhouse) -> tuple[list[Face], list[Face]]:
+    """The walls of deckhouses, and their windows, which are painted after."""
+    return [f for h in houses for f in h.walls()], [f for h in houses for f in h.windows()]
 
 
 def _mast(
@@ -114,11 +127,8 @@ def ship(rng: Rng) -> Subject:
 def _cargo(rng: Rng) -> tuple[Part, ...]:
     paint, boot = pick(rng, "1f3f6e", "26272a", "8a2a22", "2f5f4a", "5a6068"), pick(rng, "8a2a22", "6a2420")
     hull = _hull(1.0, 0.17, 0.2, 0.1, paint, boot, mix(paint, (1, 1, 1), 0.4))
-    house = (
-        _house((-0.86, -0.62), (0.2, 0.52), 0.14, rgb("eeeee9"), 4)
-        + box((-0.88, -0.76), (0.52, 0.62), (-0.05, 0.05), paint)
-        + _mast(-0.66, (0.52, 0.68))
-    )
+    house, panes = _built(Deckhouse((-0.86, -0.62), (0.2, 0.52), 0.14, rgb("eeeee9"), 4))
+    house += box((-0.88, -0.76), (0.52, 0.62), (-0.05, 0.05), paint) + _mast(-0.66, (0.52, 0.68))
     load: list[Face] = []
     if rng.random() < 0.7:
         for x in np.arange(-0.52, 0.62, 0.17):
@@ -134,7 +144,7 @@ def _cargo(rng: Rng) -> tuple[Part, ...]:
             load += box((x - 0.12, x + 0.12), (0.2, 0.25), (-0.11, 0.11), rgb("8a6a52")) + _mast(
                 x + 0.16, (0.2, 0.5), 0.016, rgb("d9c68a")
             )
-    return (Faces(tuple(hull + house + load + _mast(0.86, (0.28, 0.46)))),)
+    return (Faces(tuple(hull + house + load + _mast(0.86, (0.28, 0.46)))), Faces(tuple(panes)))
 
 
 def _cruise(rng: Rng) -> tuple[Part, ...]:
@@ -144,29 +154,31 @@ def _cruise(rng: Rng) -> tuple[Part, ...]:
     )
     hull = _hull(1.0, 0.17, 0.17, 0.08, paint, pick(rng, "8a2a22", "2f4f6e"), rgb("f2f2ee"))
     decks = int(rng.integers(2, 5))
-    house = _house((-0.86, 0.58), (0.17, 0.17 + 0.08 * decks), 0.14, rgb("f4f3ee"), decks) + _house(
-        (-0.7, 0.42), (0.17 + 0.08 * decks, 0.25 + 0.08 * decks), 0.11, rgb("f4f3ee")
-    )
     top = 0.25 + 0.08 * decks
-    stack = lofted([(0, 0, 0.06, 0.05), (0.01, 0, 0.06, 0.05)], 4, funnel, funnel)[:0] + box(
-        (-0.46, -0.28), (top, top + 0.14), (-0.05, 0.05), funnel
+    house, panes = _built(
+        Deckhouse((-0.86, 0.58), (0.17, top - 0.08), 0.14, rgb("f4f3ee"), decks),
+        Deckhouse((-0.7, 0.42), (top - 0.08, top), 0.11, rgb("f4f3ee")),
     )
+    stack = box((-0.46, -0.28), (top, top + 0.14), (-0.05, 0.05), funnel)
     ports = mirrored([disc(x, 0.115, 0.166, 0.011, rgb("2f3f50"), 8) for x in np.arange(-0.8, 0.45, 0.08)])
     boats = mirrored(
         [panel(rect((x, x + 0.12), (0.2, 0.24)), 0.15, rgb("e0842f")) for x in np.arange(-0.6, 0.4, 0.22)]
     )
-    return (Faces(tuple(hull + house + stack + _mast(0.3, (top, top + 0.16)))), Faces(tuple(ports + boats)))
+    return (
+        Faces(tuple(hull + house + stack + _mast(0.3, (top, top + 0.16)))),
+        Faces(tuple(panes + ports + boats), sort=False),
+    )
 
 
 def _warship(rng: Rng) -> tuple[Part, ...]:
     grey = pick(rng, "7d868e", "6a737b", "8f979d")
     light = mix(grey, (1, 1, 1), 0.15)
     hull = _hull(1.0, 0.12, 0.14, 0.1, grey, DARK, light)
-    house = (
-        _house((-0.5, 0.3), (0.14, 0.26), 0.095, light)
-        + _house((-0.05, 0.28), (0.26, 0.38), 0.08, light)
-        + box((-0.4, -0.2), (0.26, 0.4), (-0.06, 0.06), light)
+    house, panes = _built(
+        Deckhouse((-0.5, 0.3), (0.14, 0.26), 0.095, light),
+        Deckhouse((-0.05, 0.28), (0.26, 0.38), 0.08, light),
     )
+    house += box((-0.4, -0.2), (0.26, 0.4), (-0.06, 0.06), light)
     guns = [
         f
         for x in (0.46, -0.66)
@@ -180,7 +192,7 @@ def _warship(rng: Rng) -> tuple[Part, ...]:
         + box((0.0, 0.16), (0.56, 0.58), (-0.09, 0.09), grey)
         + _mast(-0.3, (0.4, 0.62), 0.014, grey)
     )
-    return (Faces(tuple(hull + house + guns + masts)),)
+    return (Faces(tuple(hull + house + guns + masts)), Faces(tuple(panes)))
 
 
 def _sailboat(rng: Rng) -> tuple[Part, ...]:
@@ -189,7 +201,7 @@ def _sailboat(rng: Rng) -> tuple[Part, ...]:
         pick(rng, "f4f2ea", "f4f2ea", "e9dcc0", "c94a3a"),
     )
     hull = _hull(0.62, 0.12, 0.11, 0.05, paint, mix(paint, DARK, 0.4), rgb("f2f2ee"))
-    cabin = _house((-0.25, 0.15), (0.11, 0.17), 0.07, rgb("f2f0e8"))
+    cabin, panes = _built(Deckhouse((-0.25, 0.15), (0.11, 0.17), 0.07, rgb("f2f0e8")))
     bulge = spline([(0.02, 1.5, 0), (-0.3, 0.8, 0.05), (-0.58, 0.26, 0.06)], 4)
     main = np.concatenate([bulge, [(0.02, 0.26, 0.0)]])
     jib = np.concatenate(
@@ -209,6 +221,7 @@ def _sailboat(rng: Rng) -> tuple[Part, ...]:
     ]
     return (
         Faces(tuple(hull + cabin)),
+        Faces(tuple(panes)),
         Faces(((jib, mix(sail, (0.8, 0.85, 0.95), 0.25)), (main, sail), *seams), one_sided=False, sort=False),
         Faces(tuple(_mast(0.04, (0.12, 1.54), 0.012, rgb("8a7a66")))),
     )

@@ -152,4 +152,6 @@ def runway(rng: Rng, wide: int, foot: float) -> Place:
     pixels = below(pixels, trees, top)
     grass = pick(rng, "7d8a4a", "8f9a5a", "a39a62")
     pixels = below(pixels, soil(rng, wide, horizon, grass, grass, rgb("b0a56a"), 0.5), horizon)
-    return Place(below(pixels, asphalt(rng, wide, foot - 0.08), foot - 0.08, 0.006), daylight(rng), 0.004)
+    tone = pick(rng, "b5b2aa", "c4c1b8", "a3a29e")
+    slab = soil(rng, wide, foot - 0.08, tone, mix(tone, (1, 1, 1), 0.15), mix(tone, (0, 0, 0), 0.1), 0.15, 90)
+    return Place(below(pixels, slab, foot - 0.08, 0.006), daylight(rng), 0.004)
