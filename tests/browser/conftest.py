@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh browser page, 1280 × 900; its test fails if the page throws or asks another machine for anything."""
+    """A fresh browser page, 1280 × 900; its test fails if the page throws or turns to another machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     problems: list[str] = []
     opened = context.new_page()

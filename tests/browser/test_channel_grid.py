@@ -14,7 +14,10 @@ SCRIPT = Path(__file__).with_name("grid_app.py")
 COUNT_DRAWINGS = """
 window.drawings = 0;
 const draw = CanvasRenderingContext2D.prototype.drawImage;
-CanvasRenderingContext2D.prototype.drawImage = function (...all) { window.drawings++; draw.apply(this, all); };
+CanvasRenderingContext2D.prototype.drawImage = function (...all) {
+  window.drawings++;
+  draw.apply(this, all);
+};
 """
 PIXEL = """(canvas, [x, y]) => {
   const scale = canvas.width / canvas.getBoundingClientRect().width;
@@ -58,7 +61,8 @@ def places(page, step=37):
 
 def hover(page, place):
     """Move there; the cell (channel, row, column) and value in the tooltip, or None beside the tiles."""
-    page.locator(".stage canvas").hover(position={"x": place[0], "y": place[1]})
+    box = page.locator(".stage canvas").bounding_box()
+    page.mouse.move(box["x"] + place[0], box["y"] + place[1])
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     if not page.locator(".tip").is_visible():
         return None
@@ -88,10 +92,10 @@ def test_hovering_reads_the_cell_whose_colour_is_drawn(grid, signed):
         expect(page.locator(".low")).to_have_text("0")
     range = shared(values, signed=signed)
     table = COLORMAPS["blue_red" if signed else "viridis"].astype(int)
-    seen = [(place, hover(page, place)) for place in places(page)]
+    seen = [(place, hover(page, place)) for place in places(page)[::3]]
     read = [(place, *found) for place, found in seen if found]
-    assert len(read) > 20
-    assert len(read) < len(seen)
+    assert len(read) > 12
+    assert hover(page, (9, 6)) is None  # a tile's number has no value
     for place, cell, value in read:
         assert float(value.replace("−", "-")) == pytest.approx(values[cell], rel=6e-3, abs=1e-4)
         pixel = page.locator(".stage canvas").evaluate(PIXEL, place)[:3]
@@ -227,7 +231,7 @@ def test_256_maps_are_sent_once_and_hovering_draws_nothing(grid, page):
     assert max(received) > size > 512_000
     drawn = page.evaluate("window.drawings")
     assert drawn >= 256
-    for place in places(page)[:30]:
+    for place in places(page)[:10]:
         hover(page, place)
     received.clear()
     page.locator(".jump input").fill("200")
@@ -235,7 +239,8 @@ def test_256_maps_are_sent_once_and_hovering_draws_nothing(grid, page):
     assert page.evaluate("window.drawings") == drawn
     assert sum(received) < 20_000
     spent = page.evaluate("""() => {
-        const radio = document.querySelector('.stBidiComponent [data-testid]').shadowRoot.querySelector('[value=channel]');
+        const { shadowRoot } = document.querySelector('.stBidiComponent [data-testid]');
+        const radio = shadowRoot.querySelector('[value=channel]');
         const start = performance.now();
         radio.click();
         return performance.now() - start;
