@@ -37,6 +37,7 @@ class Subject:
     centre: tuple[float, float] = (0.5, 0.52)
     ground: str = "stands"
     near: float = 0.0
+    feet: Point | None = None
 
 
 # ---------------------------------------------------------------- building
@@ -73,7 +74,9 @@ def moved(
     return [Cone(place(c.a), place(c.b), c.ra * grow, c.rb * grow, c.colour) for c in cones]
 
 
-def eye(at: Point, radius: float, iris: Colour, pupil: float = 0.7, out: Point = (1, 0, 0)) -> Flesh:
+def eye(
+    at: Point, radius: float, iris: Colour, pupil: float = 0.7, out: Point = (1, 0, 0), rim: Colour = BLACK
+) -> Flesh:
     """An eye that looks along `out`: rim, iris, pupil and a spark of light."""
     ahead = np.asarray(out, float) / np.linalg.norm(out)
 
@@ -84,7 +87,7 @@ def eye(at: Point, radius: float, iris: Colour, pupil: float = 0.7, out: Point =
     x, y, z = forward(1.24)
     spark = (x, y + radius * 0.32, z)
     cones = (
-        ball(at, radius * 1.15, BLACK),
+        ball(at, radius * 1.15, rim),
         ball(forward(0.35), radius * 0.95, iris),
         ball(forward(0.35 + 0.95 - 0.9 * pupil), radius * pupil, rgb("080706")),
         ball(spark, radius * 0.19, (1, 1, 1)),

@@ -202,10 +202,7 @@ def sides_of_car(belt: float, z: float, paint: Colour, nose: float, tail: float)
         for x in (-0.06, -0.4)
     ]
     side.append(panel(rect((-0.42, 0.42), (0.1, low)), z + 0.002, mix(paint, DARK, 0.75)))
-    mirror = [
-        panel([(0.3, belt + 0.01), (0.36, belt), (0.37, belt + 0.06), (0.31, belt + 0.07)], z + 0.03, dark)
-    ]
-    return mirrored(side + mirror)
+    return mirrored(side)
 
 
 def automobile(rng: Rng) -> Subject:

@@ -94,8 +94,8 @@ def _cat_head(fur: Colour, dark: Colour, pale: Colour, iris: Colour) -> Head:
 def _cat_eye(s: float, iris: Colour) -> Flesh:
     x, y, z = 0.172, 0.032, 0.086
     cones = (
-        Cone((x - 0.014, y, s * (z - 0.012)), (x - 0.014, y + 0.004, s * (z + 0.014)), 0.042, 0.042, BLACK),
-        ball((x, y, s * z), 0.0385, iris),
+        Cone((x - 0.014, y, s * (z - 0.012)), (x - 0.014, y + 0.004, s * (z + 0.014)), 0.041, 0.041, BLACK),
+        ball((x, y, s * z), 0.04, iris),
         Cone(
             (x + 0.03, y + 0.014, s * (z + 0.003)),
             (x + 0.03, y - 0.014, s * (z + 0.003)),

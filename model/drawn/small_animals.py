@@ -69,7 +69,8 @@ def frog(rng: Rng) -> Subject:
         ),
     ]
     iris = pick(rng, "c9a13a", "b5701f", "a8331f", "8a7a2c")
-    marks = [eye((0.225, 0.235, s * 0.15), 0.058, iris, 0.62, (0.6, 0.1, s)) for s in (1.0, -1.0)]
+    lid = mix(skin, BLACK, 0.25)
+    marks = [eye((0.225, 0.235, s * 0.15), 0.058, iris, 0.62, (0.6, 0.1, s), lid) for s in (1.0, -1.0)]
     lips = chain([(0.42, 0.075, 0), (0.36, 0.055, 0.1), (0.2, 0.045, 0.19)], (0.008, 0.009, 0.006), dark)
     marks.append(Flesh(tuple(lips + moved(lips, (0, 0, 0), np.diag([1.0, 1, -1]))), Coat(hair=0), 0.003))
     coat = Coat(
@@ -178,6 +179,7 @@ def _songbird(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
         rng.uniform(0.62, 0.8),
         (rng.uniform(0.45, 0.55), 0.48),
         "perches",
+        feet=(0.03, -0.3, 0.0),
     )
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from model import scenes
+from model.checkpoint import load_checkpoint
 from model.drawn.places import PLACES
 from model.scenes import CLASSES, DEFAULT_SEEDS, SUBJECTS, backdrop, dataset, draw, samples
 
@@ -150,6 +152,18 @@ def test_the_samples_are_one_of_each_class_at_256() -> None:
     drawn = samples()
     assert [scene.label for scene in drawn] == list(range(10))
     assert all(scene.pixels.shape == (256, 256, 3) for scene in drawn)
+
+
+SHIPPED = ROOT / "checkpoints" / "cifar10-course.safetensors"
+
+
+@pytest.mark.skipif(not SHIPPED.exists(), reason="the shipped checkpoint is not there")
+def test_the_shipped_checkpoint_names_eight_of_the_samples() -> None:
+    checkpoint = load_checkpoint(SHIPPED)
+    net = checkpoint.build()
+    with torch.no_grad():
+        named = [int(net(checkpoint.card.to_input(scene.pixels)).argmax()) for scene in samples()]
+    assert sum(label == guess for label, guess in enumerate(named)) >= 8
 
 
 @pytest.mark.parametrize("count", [0, 7, 40])
