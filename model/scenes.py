@@ -121,7 +121,7 @@ def _drawn(label: int, seed: int, size: int, with_object: bool) -> tuple[NDArray
 
 
 def _foot(subject: Subject, view: View, bottom: float) -> float:
-    """The height in the picture at which the object touches its place: its lowest point unless it says where."""
+    """The height at which the object touches its place: its lowest point unless it says where."""
     return bottom if subject.feet is None else float(view.project(np.array(subject.feet))[1])
 
 

@@ -78,7 +78,32 @@ def _paint_flesh(
 
 
 def _melted(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Height towards the viewer (solid units), distance outside the outline (picture units), colours."""
+    """Height towards the viewer (solid units), distance outside the outline (picture units), colours.
+
+    Worked out in bands of rows, each with the cones that reach it, so that large pictures stay in the cache.
+    """
+    rows = max(8, 12_000 // x.shape[1])
+    bands = [slice(top, top + rows) for top in range(0, len(y), rows)]
+    found = [_melted_band(_reaching(part, view, y[band]), view, x[band], y[band]) for band in bands]
+    heights, outlines, colours = zip(*found, strict=True)
+    return np.concatenate(heights), np.concatenate(outlines), np.concatenate(colours)
+
+
+def _reaching(part: Flesh, view: View, y: Array) -> Flesh:
+    """The part with only the cones that reach the rows `y`, or all of them if none does."""
+    if len(y) > 48 or len(part.cones) < 4:
+        return part
+    ends = view.project(np.array([(c.a, c.b) for c in part.cones]))
+    reach = (np.array([(c.ra, c.rb) for c in part.cones]) + 6 * part.melt) * ends[..., 3]
+    near = ((ends[..., 1] - reach).min(1) < y[-1, 0]) & ((ends[..., 1] + reach).max(1) > y[0, 0])
+    if not near.any():
+        return part
+    return Flesh(
+        tuple(c for c, is_near in zip(part.cones, near, strict=True) if is_near), part.coat, part.melt
+    )
+
+
+def _melted_band(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Array, Array]:
     a = view.project(np.array([c.a for c in part.cones])).astype(np.float32)[:, :, None, None]
     b = view.project(np.array([c.b for c in part.cones])).astype(np.float32)[:, :, None, None]
     ra, rb = (np.array([getattr(c, k) for c in part.cones], np.float32)[:, None, None] for k in ("ra", "rb"))

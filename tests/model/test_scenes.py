@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,11 @@ from model.drawn.places import PLACES
 from model.scenes import CLASSES, DEFAULT_SEEDS, SUBJECTS, backdrop, dataset, draw, samples
 
 ROOT = Path(__file__).parents[2]
+
+
+@cache
+def the_samples() -> tuple[scenes.Scene, ...]:
+    return samples()
 
 
 def digest(array: np.ndarray) -> str:
@@ -149,7 +155,7 @@ def test_many_seeds_draw_without_a_hitch() -> None:
 
 
 def test_the_samples_are_one_of_each_class_at_256() -> None:
-    drawn = samples()
+    drawn = the_samples()
     assert [scene.label for scene in drawn] == list(range(10))
     assert all(scene.pixels.shape == (256, 256, 3) for scene in drawn)
 
@@ -162,7 +168,7 @@ def test_the_shipped_checkpoint_names_eight_of_the_samples() -> None:
     checkpoint = load_checkpoint(SHIPPED)
     net = checkpoint.build()
     with torch.no_grad():
-        named = [int(net(checkpoint.card.to_input(scene.pixels)).argmax()) for scene in samples()]
+        named = [int(net(checkpoint.card.to_input(scene.pixels)).argmax()) for scene in the_samples()]
     assert sum(label == guess for label, guess in enumerate(named)) >= 8
 
 
