@@ -13,12 +13,14 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from explorer.engine import ablation, attribution, batchnorm, samples, tracing
+from explorer.engine import ablation, attribution, batchnorm, probe, receptive, samples, tracing
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.probe import CellProbe
+from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.samples import Sample, TestSet
-from explorer.engine.tracing import Trace
+from explorer.engine.tracing import Block, Trace
 from model.checkpoint import Card, Checkpoint, load_checkpoint
 
 # Every visitor has a thread already; more threads inside each small operation only wait for one another.
@@ -98,6 +100,33 @@ def norm_statistics(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -
 @st.cache_data(max_size="50MB", show_spinner="Switching every channel off in turn …")
 def ablations(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> Ablations:
     return ablation.ablations(_net, _x, layer)
+
+
+@st.cache_data(max_size="20MB", show_spinner=False)
+def ablation_of(net: str, x: str, layer: str, channel: int, _net: nn.Module, _x: Tensor) -> Ablations:
+    return ablation.ablation(_net, _x, layer, channel)
+
+
+@st.cache_data(max_size="50MB", show_spinner=False)
+def cell_probe(
+    net: str,
+    x: str,
+    conv: str,
+    channel: int,
+    row: int,
+    column: int,
+    _net: nn.Module,
+    _x: Tensor,
+    _block: Block,
+) -> CellProbe:
+    return probe.probe(_net, _x, _block, channel, row, column)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def receptive_fields(
+    net: str, shape: tuple[int, ...], _net: nn.Module, _x: Tensor
+) -> dict[str, ReceptiveFields]:
+    return receptive.receptive_fields(_net, _x)
 
 
 @st.cache_data(max_entries=64, show_spinner="Drawing …")

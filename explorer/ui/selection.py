@@ -7,8 +7,11 @@ import streamlit as st
 from torch import Tensor, nn
 
 from explorer.engine import tracing
+from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.probe import CellProbe
+from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Trace
 from explorer.ui import cached
@@ -81,6 +84,18 @@ class Selection:
 
     def norm_statistics(self, layer: str) -> NormStatistics:
         return cached.norm_statistics(*self.keys, layer, self.net, self.x)
+
+    def ablation(self, layer: str, channel: int) -> Ablations:
+        """The logits with one channel of a layer switched off."""
+        return cached.ablation_of(*self.keys, layer, channel, self.net, self.x)
+
+    def probe(self, block: Block, channel: int, row: int, column: int) -> CellProbe:
+        """How one cell of a block's convolution comes about. ValueError as the engine's."""
+        return cached.cell_probe(*self.keys, block.conv, channel, row, column, self.net, self.x, block)
+
+    def receptive_fields(self) -> dict[str, ReceptiveFields]:
+        """What every layer's cells look at, by layer."""
+        return cached.receptive_fields(self.keys[0], tuple(self.x.shape), self.net, self.x)
 
 
 def remember(selection: Selection) -> None:

@@ -1,11 +1,11 @@
-"""Feature maps: every channel of a layer in one sheet."""
+"""Feature maps: every channel of a layer in one sheet, then one channel, then one cell of it."""
 
 import numpy as np
 import streamlit as st
 
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
-from explorer.ui import choices
+from explorer.ui import cellprobe, choices, inspector, link
 from explorer.ui.components.channel_grid import channel_grid
 from explorer.ui.selection import Selection, current
 
@@ -18,19 +18,54 @@ def page() -> None:
         return
     with st.container(horizontal=True):
         block, _, layer = choices.choose_layer(selection)
+    channel = choose_channel(selection, layer)
+    about_the_grid(selection, block)
+    st.header(f"Channel {channel} of {layer}", anchor=False)
+    if link.held("channel", "") != str(channel):
+        name = selection.card.classes[selection.target]
+        st.caption(f"The channel that speaks most for {name}. Choose another one in the grid.")
+    cell = inspector.show(selection, block, layer, channel)
+    st.subheader(f"Where the number in row {cell[0]}, column {cell[1]} comes from", anchor=False)
+    cellprobe.show(selection, block, layer, channel, cell)
+    inspector.show_more(selection, block, layer, channel)
+    about_the_channel()
+
+
+def choose_channel(selection: Selection, layer: str) -> int:
+    """All channels of a layer, one of them chosen: the link's, or the one that speaks most for the class."""
     maps = selection.seen.maps[layer]
-    channels, height, width = maps.shape
-    st.markdown(f"**{layer}** has {channels} channels of {height} × {width} cells.")
-    channel_grid(
+    count, height, width = maps.shape
+    wanted = held_channel(count)
+    st.markdown(f"**{layer}** has {count} channels of {height} × {width} cells.")
+    found = orders(selection, layer)
+    strongest = list(found.values())[-1][0]
+    shown = strongest if wanted is None else wanted
+    choice = channel_grid(
         maps,
         key="grid",
         signed=bool(maps.min() < 0),
-        selected=0,
-        orders=orders(selection, layer),
-        label=f"The {channels} feature maps of {layer}",
+        selected=shown,
+        orders=found,
+        label=f"The {count} feature maps of {layer}",
     )
-    arithmetic(selection, block)
-    how_to_read()
+    channel = shown if choice.channel is None else choice.channel
+    keep(channel, shown, wanted)
+    return channel
+
+
+def held_channel(count: int) -> int | None:
+    """The channel in the link, if the layer has it."""
+    said = link.held("channel", "")
+    held = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else count
+    return held if held < count else None
+
+
+def keep(channel: int, shown: int, wanted: int | None) -> None:
+    """Keep a channel that a visitor chose in the link; another one starts at its own largest cell."""
+    if channel != shown:
+        link.hold("cell", "", "")
+    if channel != shown or wanted is not None:
+        link.hold("channel", str(channel), "")
 
 
 def orders(selection: Selection, layer: str) -> dict[str, list[int]]:
@@ -44,14 +79,17 @@ def orders(selection: Selection, layer: str) -> dict[str, list[int]]:
     }
 
 
-def arithmetic(selection: Selection, block: Block) -> None:
-    """How each layer of the block comes by its size, in numbers."""
-    st.subheader("How big it comes out", anchor=False)
+def about_the_grid(selection: Selection, block: Block) -> None:
+    """How to read the grid, and how each layer of the block comes by its size, in numbers."""
     rows = [size_row(selection, name) for name in stages(block, selection.seen).values()]
-    st.markdown(
-        "| layer | kind | channels | cells: (input + padding − kernel) / stride + 1 |\n|---|---|---|---|\n"
-        + "\n".join(rows)
-    )
+    with st.expander("How to read this, and how big it comes out"):
+        st.markdown(
+            "Each tile is one channel: what one learned filter makes of the whole image. Bright (or red) "
+            "cells are where it finds what it looks for. With one scale for all channels you see which "
+            "are strong; with a scale for each you see the pattern even of faint ones.\n\n"
+            "| layer | kind | channels | cells: (input + padding − kernel) / stride + 1 |\n"
+            "|---|---|---|---|\n" + "\n".join(rows)
+        )
 
 
 def size_row(selection: Selection, layer: str) -> str:
@@ -62,12 +100,15 @@ def size_row(selection: Selection, layer: str) -> str:
     return f"| `{layer}` | {size.kind} | {size.channels[0]} → {size.channels[1]} | {size.formula} |"
 
 
-def how_to_read() -> None:
+def about_the_channel() -> None:
     with st.expander("How to read this"):
         st.markdown(
-            "Each tile is one channel: what one learned filter makes of the whole image. Bright (or red) "
-            "cells are where it finds what it looks for. With one scale for all channels you see which "
-            "are strong; with a scale for each you see the pattern even of faint ones."
+            "The kernel is what was learned: a small pattern for each input channel, red where the channel "
+            "likes a large input, blue where it does not. BatchNorm then moves and stretches every cell of "
+            "the channel in the same way. *Grad-CAM weight* says how much the class's logit would rise if "
+            "the whole map rose a little; times the map's mean it is the channel's *contribution* to the "
+            "heat map. *Without it* does not estimate: the network runs again with this one map at zero, or "
+            "flat at its mean, which keeps its level and removes its pattern."
         )
 
 

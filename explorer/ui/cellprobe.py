@@ -1,0 +1,360 @@
+"""The cell probe: one cell of a feature map, walked from the pixels it sees to what is handed on."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from explorer.drawing import ranges
+from explorer.drawing.ranges import Range, number
+from explorer.engine.geometry import layer_size
+from explorer.engine.probe import ActStep, CellProbe, ConvStep, NormStep, PoolStep, Step
+from explorer.engine.receptive import ReceptiveField
+from explorer.engine.tracing import Block, stages
+from explorer.ui import markup
+from explorer.ui.inspector import Cell, input_names
+from explorer.ui.matrix import fixed, matrix
+from explorer.ui.selection import Selection
+
+SHOWN = 3  # input channels spelled out; the others are summed up
+MARGIN = 0.35  # of the image's size: how much padding is drawn around it at most
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A part of the image plane in pixels; below 0 and beyond the image lies padding."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+
+def show(selection: Selection, block: Block, layer: str, channel: int, cell: Cell) -> None:
+    """The walk for a cell of the chosen channel of a layer of the block."""
+    try:
+        walked = walk(selection, block, layer, channel, cell)
+    except ValueError as error:
+        st.info(str(error))
+        return
+    conv, *later = walked.steps
+    assert isinstance(conv, ConvStep)
+    steps = [looks_at(selection, block, layer, cell, walked), products(selection, conv)]
+    before = conv.value
+    for step in later:
+        if abs(step.before - before) > 1e-5 * max(1.0, abs(before)):
+            steps.append(between(before, step.before))
+        steps.append(spelled_out(step, walked))
+        before = step.value
+    markup.show(markup.element("ol", *steps, cls="fx-walk"), agreement(selection, walked, block, layer))
+
+
+# Which cell is followed
+
+
+def walk(selection: Selection, block: Block, layer: str, channel: int, cell: Cell) -> CellProbe:
+    """The probe of a cell of any stage; a pooled cell is followed back to the one that won its window.
+
+    Raises ValueError where the walk cannot be spelled out.
+    """
+    order = list(stages(block, selection.seen).values())
+    if block.pool is None or order.index(block.pool) > order.index(layer):
+        return selection.probe(block, channel, *cell)
+    window = pooling_window(selection, block, channel, cell)
+    walked = selection.probe(block, channel, *(window.winner or largest(window)))
+    before = next(step.before for step in walked.steps if isinstance(step, PoolStep))
+    mine = replace(window, before=before)
+    return replace(walked, steps=tuple(mine if isinstance(step, PoolStep) else step for step in walked.steps))
+
+
+def pooling_window(selection: Selection, block: Block, channel: int, place: Cell) -> PoolStep:
+    """The pooling step whose window makes the cell at `place`.
+
+    A probe reports the first window over a cell: only the window's own last cell lies in no earlier one.
+    """
+    assert block.pool is not None
+    size = layer_size(selection.net, selection.seen, block.pool)
+    if size is None:
+        raise ValueError(f"How {block.pool} pools is not spelled out here: choose another stage.")
+    last = [
+        int(taps[(taps >= 0) & (taps < axis.input)].max())
+        for axis in (size.rows, size.columns)
+        for taps in (axis.taps(place[axis is size.columns]),)
+    ]
+    found = next((s for s in selection.probe(block, channel, *last).steps if isinstance(s, PoolStep)), None)
+    if found is None or found.place != place:
+        raise ValueError("This cell's pooling window lies within its neighbours': choose another cell.")
+    return found
+
+
+def largest(window: PoolStep) -> Cell:
+    row, column = np.unravel_index(np.nanargmax(window.window), window.window.shape)
+    return int(window.rows[row]), int(window.columns[column])
+
+
+# What it looks at
+
+
+def looks_at(selection: Selection, block: Block, layer: str, cell: Cell, walked: CellProbe) -> str:
+    """The input image with the receptive field framed, and the field by itself."""
+    fields = selection.receptive_fields()
+    field = fields[layer].cell(*cell)
+    inner = fields[block.conv].cell(walked.row, walked.column)
+    pixels = selection.framed
+    boxes = [box(field)] + ([box(inner)] if box(inner) != box(field) else [])
+    around = surroundings(pixels, fields[layer].rows, fields[layer].columns)
+    seen = in_words(field, pixels)
+    pictures = [placed(pixels, around, f"The input with the receptive field framed: {seen}", boxes)]
+    if not covers(field, pixels):
+        pictures.append(placed(pixels, box(field), "What the cell sees of the image", boxes[1:]))
+    words = [markup.text(seen)]
+    if len(boxes) > 1:
+        words.append(markup.text("Inner frame: the cell that is followed from here.", "muted"))
+    title = f"What cell ({cell[0]}, {cell[1]}) looks at"
+    return step_html(title, markup.element("div", *pictures, cls="fx-sights"), *words)
+
+
+def box(field: ReceptiveField) -> Frame:
+    return Frame(field.top, field.bottom, field.left, field.right)
+
+
+def covers(field: ReceptiveField, pixels: Pixels) -> bool:
+    height, width = pixels.shape[:2]
+    return field.top <= 0 and field.left <= 0 and field.bottom >= height and field.right >= width
+
+
+def surroundings(pixels: Pixels, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Frame:
+    """The image with as much padding around it as the cells of a layer reach into, within bounds."""
+    height, width = pixels.shape[:2]
+    most = int(MARGIN * max(height, width))
+    top, bottom = max(int(rows.min()), -most), min(int(rows.max()), height + most)
+    left, right = max(int(columns.min()), -most), min(int(columns.max()), width + most)
+    return Frame(min(top, 0), max(bottom, height), min(left, 0), max(right, width))
+
+
+def in_words(field: ReceptiveField, pixels: Pixels) -> str:
+    """The receptive field's size and place in a sentence."""
+    height, width = field.bottom - field.top, field.right - field.left
+    most = "" if field.exact else "at most "
+    if covers(field, pixels):
+        return f"{most}the whole image: {height} × {width} pixels, with padding"
+    beyond = field.top < 0 or field.left < 0 or field.bottom > len(pixels) or field.right > pixels.shape[1]
+    top, bottom, left, right = field.reach
+    padding = "; what is hatched is padding" if beyond else ""
+    return (
+        f"{most}{height} × {width} pixels: rows {top} to {bottom - 1}, columns {left} to {right - 1}{padding}"
+    )
+
+
+def placed(pixels: Pixels, frame: Frame, said: str, boxes: list[Frame]) -> str:
+    """A part of the image plane as html: the image's pixels, hatching for padding, frames on top."""
+    top, bottom = max(frame.top, 0), min(frame.bottom, len(pixels))
+    left, right = max(frame.left, 0), min(frame.right, pixels.shape[1])
+    inner = []
+    if top < bottom and left < right:
+        part = Frame(top, bottom, left, right)
+        picture = markup.image(pixels[top:bottom, left:right], said, fill=True)
+        inner.append(f'<div style="{_style(part, frame)}">{picture}</div>')
+    else:
+        inner.append(markup.text("padding only", "muted"))
+    inner += [f'<i style="{_style(one, frame)}"></i>' for one in boxes]
+    ratio = f"aspect-ratio:{frame.width}/{frame.height}"
+    return f'<div class="fx-sight" style="{ratio}">{"".join(inner)}</div>'
+
+
+def _style(part: Frame, whole: Frame) -> str:
+    return (
+        f"left:{(part.left - whole.left) / whole.width:.3%};top:{(part.top - whole.top) / whole.height:.3%};"
+        f"width:{part.width / whole.width:.3%};height:{part.height / whole.height:.3%}"
+    )
+
+
+# The convolution
+
+
+def products(selection: Selection, conv: ConvStep) -> str:
+    """Patch × kernel for the strongest input channels, the others summed up, and the sum."""
+    each = conv.products.sum((1, 2))
+    names = input_names(selection, conv.layer, conv.channels)
+    order = np.argsort(-np.abs(each), kind="stable").tolist()
+    shown = order[:SHOWN] if len(order) > SHOWN + 1 else sorted(order)
+    scales = (
+        ranges.shared(conv.patch[shown], signed=bool(conv.patch.min() < 0)),
+        ranges.symmetric(conv.kernel),
+        ranges.symmetric(conv.products[shown]),
+    )
+    source = selection.seen.inputs[conv.layer].source
+    read = {"": "the image", None: "what comes in"}.get(source, source)
+    of = f" of {source}" if source else ""
+    rows = [product(conv, k, names[k] + of, scales, k == shown[0]) for k in shown]
+    rest = [k for k in order if k not in shown]
+    if rest:
+        total = fixed(float(each[rest].sum()))
+        rows.append(_sum_row(f"the {len(rest)} other input channels together", total))
+    rows.append(_sum_row("sum of all products", fixed(conv.sum), "total"))
+    rows.append(_sum_row("bias", _plus(conv.bias) if conv.bias else "none"))
+    rows.append(result(conv.value))
+    size = " × ".join(map(str, conv.padding.shape))
+    padded = " Hatched: padding, which counts as 0." if conv.padding.any() else ""
+    if padded and conv.patch[:, conv.padding].any():
+        padded = " Hatched: padding, filled from the map itself."
+    size = " × ".join(map(str, conv.padding.shape))
+    whose = f"the {len(shown)} input channels that weigh most here" if rest else "each input channel"
+    colours = (
+        f"{words} {ranges.text(scale)}"
+        for words, scale in zip(("input", "kernel", "products"), scales, strict=True)
+    )
+    said = (
+        f"Each row: {size} cells of {read} times their slice of the kernel, for {whose}. "
+        f"Colours: {', '.join(colours)}.{padded}"
+    )
+    return step_html(f"Convolution · {conv.layer}", *rows, markup.text(said, "muted"), cls="wide")
+
+
+def _sum_row(words: str, value: str, cls: str = "") -> str:
+    return markup.element("div", markup.text(words), markup.text(value, "sum"), cls=f"fx-sum {cls}")
+
+
+def product(conv: ConvStep, k: int, name: str, scales: tuple[Range, Range, Range], first: bool) -> str:
+    """One input channel: patch × kernel = products, and their sum; the first says which is which."""
+    parts = [
+        matrix(conv.patch[k], scales[0], f"Input patch of {name}", padding=conv.padding),
+        matrix(conv.kernel[k], scales[1], f"Kernel slice for {name}"),
+        matrix(conv.products[k], scales[2], f"Products for {name}", padding=conv.padding),
+    ]
+    if first:
+        said = ("input", "kernel", "products")
+        parts = [markup.text(words, "muted") + part for words, part in zip(said, parts, strict=True)]
+    patch, kernel, made = (markup.element("div", part) for part in parts)
+    line = (patch, markup.text("×", "sign"), kernel, markup.text("=", "sign"), made)
+    return markup.element(
+        "div",
+        _sum_row(name, fixed(float(conv.products[k].sum()))),
+        markup.element("div", *line, cls="fx-line"),
+        cls="fx-product",
+    )
+
+
+# What follows
+
+
+def between(before: float, after: float) -> str:
+    """What the network does between two layers without a module, such as a skip's addition."""
+    return step_html(
+        "In between",
+        markup.text("The network itself changes it here, for example by adding a skip connection."),
+        formula(f"{fixed(before)} {_plus(after - before)}"),
+        result(after),
+    )
+
+
+def spelled_out(step: Step, walked: CellProbe) -> str:
+    if isinstance(step, NormStep):
+        return normed(step)
+    if isinstance(step, PoolStep):
+        return pooled(step, walked)
+    assert isinstance(step, ActStep)
+    return activated(step)
+
+
+def normed(step: NormStep) -> str:
+    name = "BatchNorm" if "BatchNorm" in step.kind else step.kind
+    mean = f"({fixed(step.mean)})" if step.mean < 0 else fixed(step.mean)
+    spread = f"√({fixed(step.var)} + {number(step.eps)})"
+    return step_html(
+        f"{name} · {step.layer}",
+        markup.text("z = (x − μ) / √(σ² + ε)", "muted"),
+        formula(f"({fixed(step.before)} − {mean}) / {spread}"),
+        formula(f"z = {fixed(step.normalised)}"),
+        markup.text("z · γ + β", "muted"),
+        formula(f"{fixed(step.normalised)} · {fixed(step.weight)} {_plus(step.bias)}"),
+        result(step.value),
+    )
+
+
+def activated(step: ActStep) -> str:
+    if step.kind == "ReLU":
+        words = "Positive: it passes." if step.before > 0 else "Not positive: it is cut to zero."
+        return step_html(
+            f"ReLU · {step.layer}",
+            markup.text(words),
+            formula(f"max(0, {fixed(step.before)})"),
+            result(step.value),
+        )
+    return step_html(
+        f"{step.kind} · {step.layer}", formula(f"{step.kind}({fixed(step.before)})"), result(step.value)
+    )
+
+
+def pooled(step: PoolStep, walked: CellProbe) -> str:
+    """The window with the followed cell or the winner framed, and what becomes of it."""
+    range = ranges.shared(step.window, signed=bool(np.nanmin(step.window) < 0))
+    here = (walked.row, walked.column)
+    framed = step.winner or here
+    marked = [
+        (i, j)
+        for i, row in enumerate(step.rows.tolist())
+        for j, column in enumerate(step.columns.tolist())
+        if (row, column) == framed
+    ]
+    picture = matrix(step.window, range, f"The window of {step.layer}", padding=step.padding, marked=marked)
+    return step_html(
+        f"{'Max' if step.winner else 'Average'} pooling · {step.layer}",
+        picture,
+        markup.text(outcome(step, here)),
+        result(step.value),
+    )
+
+
+def outcome(step: PoolStep, here: Cell) -> str:
+    """Who won the pooling window, in words."""
+    height, width = step.window.shape
+    place = f"It becomes cell ({step.place[0]}, {step.place[1]}) of {step.layer}."
+    if step.winner is None:
+        return f"The mean of {height} × {width} cells. {place}"
+    if step.winner == here:
+        return f"The largest of {height} × {width} is this one. {place}"
+    return (
+        f"Cell ({step.winner[0]}, {step.winner[1]}) is the largest of {height} × {width}: "
+        f"it goes on, this one ends here."
+    )
+
+
+# Pieces
+
+
+def step_html(title: str, *inner: str, cls: str = "") -> str:
+    return markup.element("li", markup.text(title, tag="h4"), *inner, cls=cls)
+
+
+def formula(said: str) -> str:
+    return markup.text(said, "fx-formula")
+
+
+def result(value: float) -> str:
+    return markup.text(f"= {fixed(value)}", "fx-result")
+
+
+def _plus(value: float) -> str:
+    return f"− {fixed(-value)}" if value < 0 else f"+ {fixed(value)}"
+
+
+def agreement(selection: Selection, walked: CellProbe, block: Block, layer: str) -> str:
+    """How far the walk's numbers lie from what the network computed."""
+    apart = max(abs(step.value - step.traced) for step in walked.steps)
+    ended = ""
+    if block.pool and not any(isinstance(step, PoolStep) for step in walked.steps):
+        ended = f" No window of {block.pool} covers this cell, so it ends here."
+    same = "exactly the same" if not apart else f"the same to within {number(apart)}"
+    return markup.text(f"The network computed {same} at every step.{ended}", "muted")
