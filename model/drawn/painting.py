@@ -233,7 +233,7 @@ def _reflections(shape: tuple[int, int], gloss: float) -> Array:
 def _shaded_faces(part: Faces, view: View, light: Light) -> list[tuple[NDArray[np.float64], tuple[int, ...]]]:
     counts = np.array([len(points) for points, _ in part.shapes])
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    points = np.concatenate([points for points, _ in part.shapes])
+    points = part.corners
     after = np.arange(1, len(points) + 1)
     after[starts + counts - 1] = starts
     seen, solid = view.project(points), points @ view.turn.T

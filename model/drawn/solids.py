@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,11 @@ class Faces:
     sort: bool = True
     flat: bool = False
     smooth: float = 0.0
+
+    @cached_property
+    def corners(self) -> Points:
+        """All corners of all polygons (n,3), one after the other."""
+        return np.concatenate([points for points, _ in self.shapes])
 
 
 Part = Flesh | Faces
@@ -163,7 +169,7 @@ def extent(parts: Sequence[Part], view: View) -> tuple[float, float, float, floa
             reach = np.array([r for c in part.cones for r in (c.ra, c.rb)])[:, None] * ends[:, 3:]
         else:
             ends, reach = (
-                view.project(np.concatenate([points for points, _ in part.shapes])),
+                view.project(part.corners),
                 np.zeros((1, 1)),
             )
         low = np.minimum(low, (ends[:, :2] - reach).min(0))
