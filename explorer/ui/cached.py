@@ -17,11 +17,12 @@ from explorer.engine import ablation, attribution, batchnorm, probe, receptive, 
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.opening import Source, open_checkpoint
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.samples import Sample, TestSet
 from explorer.engine.tracing import Block, Trace
-from model.checkpoint import Card, Checkpoint, load_checkpoint
+from model.checkpoint import Card, Checkpoint
 
 # Every visitor has a thread already; more threads inside each small operation only wait for one another.
 torch.set_num_threads(1)
@@ -32,6 +33,7 @@ class Opened:
     """A checkpoint with its one network, which all visitors share and nobody hooks."""
 
     name: str
+    source: Source
     checkpoint: Checkpoint
     net: nn.Module
 
@@ -39,17 +41,23 @@ class Opened:
     def card(self) -> Card:
         return self.checkpoint.card
 
+    @property
+    def key(self) -> str:
+        """What results depend on: the weights' digest, and the network that they are for."""
+        return f"{self.card.net} {self.checkpoint.digest}"
 
-def opened(name: str, path: Path) -> Opened:
-    """The checkpoint at `path` as it is now on disk. Raises CheckpointError."""
-    stamp = path.stat() if path.exists() else os.stat_result([0] * 10)
-    return _opened(name, str(path), stamp.st_mtime_ns, stamp.st_size)
+
+def opened(name: str, source: Source) -> Opened:
+    """The network of a source, its file as it is now on disk. Raises CheckpointError."""
+    there = source.path is not None and source.path.exists()
+    stamp = source.path.stat() if source.path and there else os.stat_result([0] * 10)
+    return _opened(name, repr(source), stamp.st_mtime_ns, stamp.st_size, source)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Loading the checkpoint …")
-def _opened(name: str, path: str, modified: int, size: int) -> Opened:
-    checkpoint = load_checkpoint(path)
-    return Opened(name, checkpoint, checkpoint.build())
+def _opened(name: str, source: str, modified: int, size: int, _source: Source) -> Opened:
+    checkpoint = open_checkpoint(_source)
+    return Opened(name, _source, checkpoint, checkpoint.build())
 
 
 def input_digest(x: Tensor) -> str:

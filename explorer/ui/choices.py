@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.engine.tracing import Block, stages
+from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
 from explorer.ui import link
 from explorer.ui.selection import Selection
 
@@ -12,12 +12,15 @@ STAGE_NAMES = {
     "act": "ReLU",
     "pool": "Pooling",
 }
+ROW = 4  # choices that stand side by side; more become a list
 EVIDENCE_NAMES = {"positive": "Speaking for it", "signed": "For and against"}
 SCALE_NAMES = {"shared": "One scale", "own": "Each its own"}
 
 
 def choice(label: str, names: dict[str, str], key: str, default: str | None = None) -> str:
-    """One of a few, as a row of buttons; the answer is a key of `names`."""
+    """One of `names`, as a row of buttons, or as a list once they are too many for a row; a key of it."""
+    if len(names) > ROW:
+        return pick(label, names, key, default)
     first = default if default in names else next(iter(names))
     return str(
         link.choose(
@@ -37,13 +40,50 @@ def block_names(found: tuple[Block, ...]) -> dict[str, str]:
     return {str(number): f"Block {number} · {block.conv}" for number, block in enumerate(found, start=1)}
 
 
+def blocks_found(selection: Selection) -> str:
+    """How many conv blocks the network has, and which of its layers belong to none."""
+    count = len(selection.blocks)
+    found = f"{count} conv block{'s' if count != 1 else ''}"
+    within = {name for block in selection.blocks for name in stages(block, selection.seen).values()}
+    inside = {layer_path(selection.net, name) for name in within}
+    kinds: dict[str, list[str]] = {}
+    for path in leaf_paths(selection.net):
+        if path not in inside:
+            kinds.setdefault(type(layer_module(selection.net, path)).__name__, []).append(path)
+    named = [f"{_few(paths)} ({kind})" for kind, paths in kinds.items()]
+    return f"{found}. Left out: {', '.join(named)}." if named else f"{found}."
+
+
+def _few(paths: list[str]) -> str:
+    more = f" and {len(paths) - 2} more" if len(paths) > 3 else ""
+    return ", ".join(f"`{path}`" for path in paths[: 2 if more else 3]) + more
+
+
 def choose_block(selection: Selection, key: str = "block") -> Block:
-    """One conv block, in the words of the network; a list once they are too many for a row."""
+    """One conv block, in the words of the network."""
+    return selection.blocks[int(choice("Block", block_names(selection.blocks), key)) - 1]
+
+
+def choose_blocks(selection: Selection, most: int = 4, key: str = "blocks") -> dict[int, Block]:
+    """Number → block, for a page that shows several: all, or `most` spread evenly where there are more.
+
+    Then a list lets others be chosen; the last block is among those spread.
+    """
     names = block_names(selection.blocks)
-    if len(names) <= 4:
-        return selection.blocks[int(choice("Block", names, key)) - 1]
-    number = link.choose(st.selectbox, "Block", list(names), key, "1", format_func=names.get)
-    return selection.blocks[int(number) - 1]
+    chosen = list(names)
+    if len(names) > most:
+        spread = [chosen[place] for place in spread_evenly(len(names), most)]
+        chosen = link.several(st.multiselect, "Blocks", chosen, key, spread, format_func=names.get)
+    return {int(number): selection.blocks[int(number) - 1] for number in sorted(chosen, key=int)}
+
+
+def spread_evenly(count: int, most: int) -> list[int]:
+    """`most` of the places 0 … count − 1, evenly spread and ending with the last.
+
+    >>> spread_evenly(20, 4), spread_evenly(5, 4)
+    ([4, 9, 14, 19], [1, 2, 3, 4])
+    """
+    return [-(-count * (place + 1) // most) - 1 for place in range(most)]
 
 
 def choose_layer(selection: Selection, prefix: str = "") -> tuple[Block, str, str]:

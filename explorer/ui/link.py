@@ -35,6 +35,24 @@ def choose(
     return value
 
 
+def several(
+    widget: Callable[..., Any],
+    label: str,
+    options: Sequence[str],
+    key: str,
+    default: Sequence[str],
+    **details: Any,
+) -> list[str]:
+    """Some of `options`, at least one, by a widget such as `st.multiselect`; joined by commas in the link."""
+    wanted = str(st.session_state[_KEPT].get(key, "")).split(",")
+    held = [option for option in st.session_state.get(key, wanted) if option in options]
+    if held != st.session_state.get(key) or not held:
+        st.session_state[key] = held or list(default)
+    value = widget(label, options, key=key, **details) or list(default)
+    _keep(key, ",".join(value), ",".join(default))
+    return list(value)
+
+
 def number(label: str, low: int, high: int, key: str, **details: Any) -> int:
     """A whole number from `low` to `high`; starts from the link, then at `low`."""
     held = st.session_state.get(key)

@@ -1,10 +1,13 @@
 """What was given at start: `streamlit run explorer/app.py -- --data-dir DIR`."""
 
 import argparse
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+from explorer.engine.opening import Source
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -15,17 +18,22 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """Where the explorer finds its images and checkpoints."""
+    """Where the explorer finds its images and networks; `own` is the network given at start."""
 
     data_dir: Path = ROOT / "data"
-    checkpoint: Path | None = None
+    own: Source | None = None
 
     @property
-    def checkpoints(self) -> dict[str, Path]:
-        """Name → path of every checkpoint to choose from: the one given first, then the shipped."""
-        given = {self.checkpoint.name: self.checkpoint} if self.checkpoint else {}
+    def checkpoints(self) -> dict[str, Source]:
+        """Name → source of every network to choose from: the one given first, then the shipped."""
         found = sorted((ROOT / "checkpoints").glob("*.safetensors"))
-        return given | {path.stem: path for path in found}
+        return self._given | {path.stem: Source(path) for path in found}
+
+    @property
+    def _given(self) -> dict[str, Source]:
+        if self.own is None:
+            return {}
+        return {self.own.path.name if self.own.path else str(self.own.net): self.own}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,14 +43,48 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     parser = _Parser("streamlit run explorer/app.py --", exit_on_error=False)
-    parser.add_argument("--data-dir", type=Path, default=Options.data_dir, help="CIFAR-10, or test/<class>/*")
-    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that lies elsewhere")
+    add = parser.add_argument
+    add("--data-dir", type=Path, default=Options.data_dir, help="CIFAR-10, or test/<class>/*")
+    add("--checkpoint", type=Path, help="a checkpoint or state_dict that lies elsewhere")
+    add("--net", metavar="MODULE:BUILDER", help="what makes a network of your own; the module is imported")
+    add("--classes", help="its classes: a,b,c, a file with one a line, or how many")
+    add("--input-size", type=_size, metavar="PIXELS", help="the side of the square that it takes")
+    add("--mean", type=_three, metavar="R,G,B", help="the mean that it was trained with, as shares of 1")
+    add("--std", type=_deviations, metavar="R,G,B", help="the standard deviation, likewise")
     return parser
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels from 1 to 4096")
+    return int(text)
+
+
+def _three(text: str) -> tuple[float, ...]:
+    """Three numbers with commas, or one for all three colours."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers such as 0.49,0.48,0.45")
+    return numbers * 3 if len(numbers) == 1 else numbers
+
+
+def _deviations(text: str) -> tuple[float, ...]:
+    numbers = _three(text)
+    if min(numbers) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} has a standard deviation that is not above zero")
+    return numbers
 
 
 def options() -> Options:
     """The options of this process. Raises OptionError."""
     try:
-        return Options(**vars(parser().parse_args(sys.argv[1:])))
+        given = parser().parse_args(sys.argv[1:])
     except argparse.ArgumentError as error:
         raise OptionError(f"The options after `--` do not fit: {error}.") from error
+    own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)
+    if own != Source() and not (own.path or own.net):
+        raise OptionError("What the options say of a network needs one: add --checkpoint PATH or --net.")
+    return Options(given.data_dir, own if own != Source() else None)

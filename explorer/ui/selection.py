@@ -48,8 +48,8 @@ class Selection:
 
     @cached_property
     def keys(self) -> tuple[str, str]:
-        """What results depend on: the digests of weights and input."""
-        return self.opened.checkpoint.digest, cached.input_digest(self.x)
+        """What results depend on: the network with its weights, and the input's digest."""
+        return self.opened.key, cached.input_digest(self.x)
 
     @cached_property
     def seen(self) -> Trace:

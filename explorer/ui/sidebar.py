@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.drawing.pictures import data_uri
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
-from explorer.ui import cached, link
+from explorer.ui import cached, choices, link
 from explorer.ui.cached import Opened
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
@@ -25,6 +25,7 @@ def choose() -> Selection | None:
         try:
             given = options()
             opened = _checkpoint(given)
+            about = st.empty()
             sample = choose_sample(opened.card, given)
         except (OptionError, CheckpointError, SampleError, DatasetError) as error:
             st.session_state.pop("_selection", None)
@@ -33,6 +34,7 @@ def choose() -> Selection | None:
             return None
         selection = Selection(opened, sample, _fit(sample, opened.card))
         selection = replace(selection, chosen=_class(selection))
+        about.caption(f"{_merit(opened.card)} {choices.blocks_found(selection)}")
     remember(selection)
     return selection
 
@@ -50,9 +52,7 @@ def _checkpoint(given: Options) -> Opened:
     if not found:
         raise CheckpointError("There is no checkpoint yet: train one with `python -m model.train`.")
     name = link.choose(st.selectbox, "Checkpoint", list(found), "checkpoint", next(iter(found)))
-    opened = cached.opened(name, found[name])
-    st.caption(_merit(opened.card))
-    return opened
+    return cached.opened(name, found[name])
 
 
 def _merit(card: Card) -> str:

@@ -1,0 +1,190 @@
+"""Any network of one's own: what opens, and what is said of what does not."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from explorer.engine.opening import (
+    IMAGENET_MEAN,
+    Source,
+    class_names,
+    load_builder,
+    open_checkpoint,
+)
+from explorer.engine.tracing import trace
+from model.checkpoint import Card, CheckpointError, save_checkpoint
+from model.nets import NETS
+
+NETWORKS = """
+import sys
+import torch
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes=3):
+        super().__init__(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(4, num_classes))
+
+def lazy():
+    return nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(3)).half()
+
+def pair():
+    class Two(Net):
+        def forward(self, x):
+            return super().forward(x), None
+    return Two()
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 6 * 6, 3))
+
+def fails():
+    raise RuntimeError("no weights here.\\nmore")
+
+nothing = lambda: None
+made = Net()
+"""
+
+
+@pytest.fixture
+def networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which a module `own_networks` lies: where the person stands, not on Python's path."""
+    (tmp_path / "own_networks.py").write_text(NETWORKS)
+    (tmp_path / "own_broken.py").write_text("import own_missing")
+    (tmp_path / "own_exits.py").write_text("raise SystemExit(3)")
+    (tmp_path / "own_marker.py").write_text("import own_networks; raise RuntimeError('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("own_networks", "own_broken", "own_exits", "own_marker"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("networks")
+def test_a_builder_alone_opens_with_the_same_random_weights_every_time() -> None:
+    load_builder("own_networks:Net")  # importing is the module's own business
+    torch.manual_seed(5)
+    undisturbed = torch.rand(1)
+    torch.manual_seed(5)
+    source = Source(net="own_networks:Net", input_size=20)
+    one, two = open_checkpoint(source), open_checkpoint(source)
+    assert one.digest == two.digest
+    assert one.card.classes == ("class 0", "class 1", "class 2")
+    assert (one.card.net, one.card.input_size, one.card.mean) == ("own_networks:Net", 20, IMAGENET_MEAN)
+    net = one.build()
+    assert not net.training
+    x = torch.ones(1, 3, 20, 20)
+    assert trace(net, x) == trace(two.build(), x)
+    assert torch.equal(torch.rand(1), undisturbed)
+
+
+@pytest.mark.usefixtures("networks")
+def test_keyword_arguments_reach_the_builder() -> None:
+    opened = open_checkpoint(
+        Source(net="own_networks:Net(num_classes=5)", classes="a,b, c,d,e", input_size=9)
+    )
+    assert opened.card.classes == ("a", "b", "c", "d", "e")
+
+
+@pytest.mark.usefixtures("networks")
+def test_a_lazy_network_in_half_precision_opens_in_float32() -> None:
+    net = open_checkpoint(Source(net="own_networks:lazy", input_size=8)).build()
+    assert {value.dtype for value in net.state_dict().values()} == {torch.float32}
+
+
+def test_a_state_dict_is_loaded_into_what_the_builder_makes(networks: Path) -> None:
+    sys.path.append(str(networks))
+    net = load_builder("own_networks:Net")()
+    assert isinstance(net, nn.Module)
+    torch.save(net.state_dict(), networks / "own.pt")
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.5, 0.5)
+    source = Source(networks / "own.pt", "own_networks:Net", "x,y,z", 16, mean, std)
+    opened = open_checkpoint(source)
+    assert (opened.card.classes, opened.card.mean, opened.card.std) == (("x", "y", "z"), mean, std)
+    built = opened.build().state_dict()
+    assert all(torch.equal(value, built[name]) for name, value in net.state_dict().items())
+
+
+def test_a_files_card_stays_unless_options_say_otherwise(networks: Path) -> None:
+    net = load_builder("own_networks:Net")()
+    assert isinstance(net, nn.Module)
+    card = Card(net="own_marker:Net", classes=("u", "v", "w"), input_size=12, mean=(0.4, 0.4, 0.4))
+    save_checkpoint(networks / "own.safetensors", card, net.state_dict())
+    source = Source(networks / "own.safetensors", "own_networks:Net", std=(0.3, 0.3, 0.3))
+    opened = open_checkpoint(source)
+    assert (opened.card.classes, opened.card.input_size) == (("u", "v", "w"), 12)
+    assert (opened.card.mean, opened.card.std) == ((0.4, 0.4, 0.4), (0.3, 0.3, 0.3))
+    assert opened.card.net == "own_networks:Net"
+
+
+def test_a_card_that_names_a_module_imports_nothing(networks: Path) -> None:
+    card = Card(net="own_marker:Net", classes=("u", "v", "w"))
+    save_checkpoint(networks / "own.safetensors", card, NETS["course"](classes=3).state_dict())
+    with pytest.raises(CheckpointError, match="own_marker:Net"):
+        open_checkpoint(Source(networks / "own.safetensors"))
+    assert "own_marker" not in sys.modules
+
+
+def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -> None:
+    torch.save(NETS["course"](classes=3).state_dict(), tmp_path / "course.pt")
+    opened = open_checkpoint(Source(tmp_path / "course.pt", classes="red,green,blue"))
+    assert opened.card.classes == ("red", "green", "blue")
+
+
+@pytest.mark.usefixtures("networks")
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (Source(), "nothing|no network to open"),
+        (Source(net="resnet18"), "package.module:builder"),
+        (Source(net="os:system('true')"), "not plain values by keyword"),
+        (Source(net="own_networks:Net(num_classes=made)"), "not plain values by keyword"),
+        (Source(net="own_nowhere:Net"), "no module 'own_nowhere'"),
+        (Source(net="own_networks.deeper:Net"), "no module 'own_networks.deeper'|cannot be imported"),
+        (Source(net="own_broken:Net"), "own_broken cannot be imported .*own_missing"),
+        (Source(net="own_exits:Net"), "own_exits cannot be imported"),
+        (Source(net="own_networks:Nit"), "has no 'Nit'"),
+        (Source(net="own_networks:made"), "is a Net"),
+        (Source(net="own_networks:sys"), "is a module"),
+        (Source(net="own_networks:nothing"), "makes a NoneType"),
+        (Source(net="own_networks:fails"), "RuntimeError: no weights here[^.]"),
+        (Source(net="own_networks:Net(depth=3)"), "TypeError"),
+        (Source(net="own_networks:pair"), "logits"),
+        (Source(net="own_networks:small"), "cannot take an image of 224 × 224"),
+        (Source(net="own_networks:Net", classes="4"), "tells 3 classes apart, but 4 are named"),
+        (Source(net="own_networks:Net", classes="a,b,a"), "'a' stands twice"),
+        (Source(net="own_networks:Net", classes="names.txt"), "no list of classes"),
+        (Source(Path("none.pt"), "own_networks:Net"), "no checkpoint at none.pt"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_opened_is_one_sentence(source: Source, said: str) -> None:
+    with pytest.raises(CheckpointError, match=said) as caught:
+        open_checkpoint(source)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_weights_of_another_network_are_one_sentence(networks: Path) -> None:
+    torch.save(nn.Conv2d(3, 4, 3).state_dict(), networks / "other.pt")
+    with pytest.raises(CheckpointError, match="does not fit"):
+        open_checkpoint(Source(networks / "other.pt", "own_networks:Net", input_size=16))
+
+
+def test_another_input_size_than_the_weights_fit_is_one_sentence(tmp_path: Path) -> None:
+    torch.save(NETS["course"]().state_dict(), tmp_path / "course.pt")
+    with pytest.raises(CheckpointError, match="fc1"):
+        open_checkpoint(Source(tmp_path / "course.pt", input_size=64))
+
+
+def test_class_names_come_from_a_list_a_number_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("tench\n\nSt. Bernard, dog\n", encoding="utf-8")
+    assert class_names(str(file)) == ("tench", "St. Bernard, dog")
+    assert class_names("2") == ("class 0", "class 1")
+    assert class_names("a, b") == ("a", "b")
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CheckpointError, match="UTF-8"):
+        class_names(str(file))
