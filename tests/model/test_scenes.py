@@ -62,16 +62,10 @@ def test_any_size_from_16(size: int) -> None:
 
 
 @pytest.mark.parametrize("label", range(10), ids=CLASSES)
-@pytest.mark.parametrize("seed", range(4))
-def test_outside_the_mask_there_is_only_background(label: int, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_the_mask_is_exactly_what_the_object_changes(label: int, seed: int) -> None:
     scene, without = draw(label, seed, 64), backdrop(label, seed, 64)
     np.testing.assert_array_equal(scene.pixels[~scene.mask], without[~scene.mask])
-
-
-@pytest.mark.parametrize("label", range(10), ids=CLASSES)
-@pytest.mark.parametrize("seed", range(4))
-def test_inside_the_mask_the_object_shows(label: int, seed: int) -> None:
-    scene, without = draw(label, seed, 64), backdrop(label, seed, 64)
     changed = (scene.pixels != without).any(-1)
     assert changed[scene.mask].mean() > 0.93
 
@@ -84,7 +78,7 @@ def test_a_default_sample_has_an_exact_mask_at_full_size() -> None:
 
 @pytest.mark.parametrize("label", range(10), ids=CLASSES)
 def test_the_object_takes_a_fair_share_of_the_picture(label: int) -> None:
-    shares = [draw(label, seed, 32).mask.mean() for seed in range(20)]
+    shares = [draw(label, seed, 24).mask.mean() for seed in range(12)]
     assert min(shares) > 0.02
     assert 0.1 < np.mean(shares) < 0.85
     assert max(shares) < 0.95
@@ -92,7 +86,7 @@ def test_the_object_takes_a_fair_share_of_the_picture(label: int) -> None:
 
 @pytest.mark.parametrize("label", range(10), ids=CLASSES)
 def test_the_object_spans_much_of_the_width(label: int) -> None:
-    spans = [np.flatnonzero(draw(label, seed, 32).mask.any(0)) for seed in range(12)]
+    spans = [np.flatnonzero(draw(label, seed, 32).mask.any(0)) for seed in range(8)]
     assert np.mean([(span[-1] - span[0] + 1) / 32 for span in spans]) > 0.55
 
 
@@ -130,9 +124,9 @@ def test_drawing_other_scenes_before_changes_nothing() -> None:
 
 @pytest.mark.parametrize("label", range(10), ids=CLASSES)
 def test_different_seeds_give_different_scenes(label: int) -> None:
-    pictures = [draw(label, seed, 32) for seed in range(12)]
-    assert len({digest(p.pixels) for p in pictures}) == 12
-    assert len({digest(p.mask) for p in pictures}) == 12
+    pictures = [draw(label, seed, 24) for seed in range(10)]
+    assert len({digest(p.pixels) for p in pictures}) == 10
+    assert len({digest(p.mask) for p in pictures}) == 10
     colours = np.array([p.pixels[p.mask].mean(0) for p in pictures])
     assert colours.std(0).mean() > 8
 
@@ -142,7 +136,7 @@ def test_every_place_a_subject_is_seen_in_exists_and_can_be_drawn() -> None:
     named = {place for make in SUBJECTS.values() for _ in range(40) for place in make(rng).places}
     assert named <= set(PLACES)
     for name, place in PLACES.items():
-        for foot in (0.6, 0.9, 1.3):
+        for foot in (0.6, 1.3):
             pixels = place(rng, 48, foot).pixels
             assert pixels.shape == (48, 48, 3), name
             assert np.isfinite(pixels).all(), name
@@ -150,7 +144,7 @@ def test_every_place_a_subject_is_seen_in_exists_and_can_be_drawn() -> None:
 
 def test_many_seeds_draw_without_a_hitch() -> None:
     for label in range(10):
-        for seed in range(100, 125):
+        for seed in range(100, 112):
             assert draw(label, seed, 16).mask.any()
 
 
