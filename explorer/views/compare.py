@@ -161,11 +161,12 @@ def classes(selection: Selection) -> None:
         names[others[0]],
     )
     other = names.index(chosen)
-    layers = tuple(block.act or block.norm or block.conv for block in selection.blocks)
+    blocks = choices.choose_blocks(selection).values()
+    layers = tuple(block.act or block.norm or block.conv for block in blocks)
     rows = {
-        names[selection.target]: selection.evidence(layers),
-        names[other]: selection.evidence(layers, other),
-        f"{names[selection.target]} − {names[other]}": selection.evidence(layers, None, other),
+        names[selection.target]: selection.heat_maps("grad_cam", layers),
+        names[other]: selection.heat_maps("grad_cam", layers, other),
+        f"{names[selection.target]} − {names[other]}": selection.heat_maps("grad_cam", layers, None, other),
     }
     for layer in layers:
         heats = {title: found[layer].values for title, found in rows.items()}

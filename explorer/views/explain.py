@@ -8,7 +8,7 @@ from explorer.drawing.colormaps import colour
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import ChannelEvidence
-from explorer.engine.tracing import stages
+from explorer.engine.tracing import Block, stages
 from explorer.ui import choices, markup
 from explorer.ui.selection import Selection, current
 
@@ -38,42 +38,44 @@ def page() -> None:
         stage = choices.pick("Stage", choices.STAGE_NAMES, "cam_stage", "act", width=150)
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
         scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale")
-    layers = layers_at(selection, stage)
+    titles = layers_at(selection, choices.choose_blocks(selection), stage)
+    if not titles:
+        st.info("Choose at least one block above.")
+        return
     try:
-        heat_maps(selection, method, layers, evidence == "signed", scale == "shared")
+        heat_maps(selection, method, titles, evidence == "signed", scale == "shared")
     except ValueError as error:
         st.info(str(error))
     how_to_read(method)
     st.header("The feature maps that carry it", anchor=False)
-    carriers(selection, layers)
+    carriers(selection, titles)
 
 
-def layers_at(selection: Selection, stage: str) -> tuple[str, ...]:
-    """Each block's layer at this stage, or its convolution where it has none."""
-    return tuple(stages(block, selection.seen).get(stage, block.conv) for block in selection.blocks)
+def layers_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dict[str, str]:
+    """Layer → title of each block at this stage, or of its convolution where it has no such stage."""
+    layers = {place: stages(block, selection.seen).get(stage, block.conv) for place, block in blocks.items()}
+    return {layer: f"Block {place} · {layer}" for place, layer in layers.items()}
 
 
-def heat_maps(selection: Selection, method: str, layers: tuple[str, ...], signed: bool, shared: bool) -> None:
-    found = selection.heat_maps(method, layers)
-    heats = {layer: heat.values for layer, heat in found.items()}
+def heat_maps(selection: Selection, method: str, titles: dict[str, str], signed: bool, shared: bool) -> None:
+    heats = {layer: heat.values for layer, heat in selection.heat_maps(method, tuple(titles)).items()}
     choose = ranges.symmetric if signed else ranges.positive
-    common, name = choose(*heats.values()), selection.card.classes[selection.target]
+    common = choose(*heats.values())
+    what = f"{METHODS[method]} of {selection.card.classes[selection.target]}"
     panels = [
-        panel(
-            selection, f"{METHODS[method]} of {name}", place, layer, heat, common if shared else choose(heat)
-        )
-        for place, (layer, heat) in enumerate(heats.items(), start=1)
+        panel(selection, what, titles[layer], layer, heat, common if shared else choose(heat))
+        for layer, heat in heats.items()
     ]
     bar = markup.scale(common, "one scale for all blocks") if shared else ""
     markup.show(markup.element("div", *panels, cls="fx-panels"), bar)
 
 
-def panel(selection: Selection, what: str, place: int, layer: str, heat: np.ndarray, range: Range) -> str:
+def panel(selection: Selection, what: str, title: str, layer: str, heat: np.ndarray, range: Range) -> str:
     over = overlay(selection.sample.pixels, heat, range)
     height, width = heat.shape
     return markup.element(
         "section",
-        markup.element("h4", markup.text(f"Block {place} · {layer}", tag="span")),
+        markup.element("h4", markup.text(title, tag="span")),
         markup.element(
             "div",
             markup.figure(over, f"{what} at {layer}, over the image", fill=True),
@@ -108,10 +110,9 @@ def how_to_read(method: str) -> None:
         )
 
 
-def carriers(selection: Selection, layers: tuple[str, ...]) -> None:
-    names = {layer: f"Block {place} · {layer}" for place, layer in enumerate(layers, start=1)}
-    layer = choices.choice("At", names, "carrier", layers[-1])
-    evidence = selection.evidence(layers)[layer]
+def carriers(selection: Selection, titles: dict[str, str]) -> None:
+    layer = choices.choice("At", titles, "carrier", list(titles)[-1])
+    evidence = selection.evidence(tuple(titles))[layer]
     total = evidence.contributions
     order = np.argsort(-total)
     helping = [c for c in order[:FOR] if total[c] > 0]
