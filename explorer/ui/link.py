@@ -75,6 +75,11 @@ def hold(key: str, value: str, default: str) -> None:
     _keep(key, value, default)
 
 
+def leave_out(key: str) -> None:
+    """Keep a choice for this visitor, but not in the address: it means nothing to others."""
+    st.session_state[_SHOWN].pop(key, None)
+
+
 def write() -> None:
     """Put this run's choices into the address; what is at its default is left out. Last thing in a run."""
     shown = st.session_state[_SHOWN]

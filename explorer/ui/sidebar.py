@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.drawing.pictures import data_uri
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
@@ -12,6 +13,7 @@ from explorer.ui import cached, choices, link
 from explorer.ui.cached import Opened
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
+from explorer.ui.stepping import steps
 from model.checkpoint import CIFAR10_CLASSES, Card, CheckpointError
 from model.datasets import DatasetError, download_cifar10
 
@@ -25,16 +27,19 @@ def choose() -> Selection | None:
         try:
             given = options()
             opened = _checkpoint(given)
-            about = st.empty()
+            about = st.container()
             sample = choose_sample(opened.card, given)
         except (OptionError, CheckpointError, SampleError, DatasetError) as error:
             st.session_state.pop("_selection", None)
-            return _refused(str(error))
+            _refused(str(error))
+            return None
         if sample is None:
+            _invited()
             return None
         selection = Selection(opened, sample, _fit(sample, opened.card))
         selection = replace(selection, chosen=_class(selection))
-        about.caption(f"{_merit(opened.card)} {choices.blocks_found(selection)}")
+        with about:
+            _about(selection)
     remember(selection)
     return selection
 
@@ -42,6 +47,12 @@ def choose() -> Selection | None:
 def _refused(sentence: str) -> None:
     with st._main:
         st.error(sentence, icon=":material/error:")
+
+
+def _invited() -> None:
+    with st._main:
+        st.header("No picture yet", anchor=False)
+        st.markdown("Give one in the sidebar, or look at a sample there.")
 
 
 # Checkpoint
@@ -55,10 +66,16 @@ def _checkpoint(given: Options) -> Opened:
     return cached.opened(name, found[name])
 
 
-def _merit(card: Card) -> str:
+def _about(selection: Selection) -> None:
+    """What the network is, folded away: what it can do stands on top."""
+    card, digest = selection.card, selection.opened.checkpoint.digest
     accuracy = card.metrics.get("test_accuracy")
-    measured = f"{accuracy:.2%} of its test images right. " if accuracy is not None else ""
-    return f"{measured}Data: {card.data}."
+    merit = f"{accuracy:.2%} of its test images right" if accuracy is not None else "About this network"
+    with st.expander(merit):
+        st.caption(f"{choices.blocks_found(selection)}")
+        st.caption(f"{card.input_size} × {card.input_size} pixels, {len(card.classes)} classes.")
+        st.caption(f"Data: {card.data}.")
+        st.caption(f"Weights: {digest[:12]}.")
 
 
 # Image
@@ -66,16 +83,17 @@ def _merit(card: Card) -> str:
 
 def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None:
     """Pick an image; its label is an index into the card's classes, or None. Raises SampleError."""
-    source = link.choose(
-        st.segmented_control,
-        "Image",
-        list(SOURCES),
-        f"{prefix}source",
-        "samples",
-        required=True,
-        format_func=SOURCE_NAMES.get,
-        width="stretch",
-    )
+    with st.container(key=f"{prefix}sources"):
+        source = link.choose(
+            st.segmented_control,
+            "Image",
+            list(SOURCES),
+            f"{prefix}source",
+            "samples",
+            required=True,
+            format_func=SOURCE_NAMES.get,
+            width="stretch",
+        )
     return SOURCES[source](card, given, prefix)
 
 
@@ -90,6 +108,7 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
             required=True,
             format_func=lambda name: f"![{name}]({_thumbnail(name)})",
         )
+    steps(f"{prefix}sample", CIFAR10_CLASSES, prefix)
     return in_classes(cached.scene(CIFAR10_CLASSES.index(name)), CIFAR10_CLASSES, card.classes)
 
 
@@ -104,6 +123,7 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     chosen = link.choose(st.selectbox, "Class", ["all", *found.classes], f"{prefix}only", "all")
     indices = range(len(found)) if chosen == "all" else found.where(found.classes.index(chosen))
     place = _number(found, indices, prefix)
+    steps(f"{prefix}index", range(len(indices)), prefix)
     sample = found.sample(int(indices[place]))
     return in_classes(sample, found.classes, card.classes)
 
@@ -131,23 +151,56 @@ def _offer_download(data_dir: Path) -> None:
 
 
 def _from_upload(card: Card, _: Options, prefix: str) -> Sample | None:
-    file = st.file_uploader(
-        "PNG, JPEG, WebP, GIF, BMP or TIFF, up to 10 MB",
+    files = st.file_uploader(
+        "Pictures of your own",
         type=["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],
         key=f"{prefix}upload",
+        accept_multiple_files=True,
     )
-    if file is None:
-        st.caption("Nothing is stored; the picture is forgotten when the page is closed.")
+    _not_in_the_link(prefix)
+    if not files:
         return None
+    file = _which(files, prefix)
     return cached.decoded_upload(file.name, file.getvalue())
+
+
+def _which(files: list[UploadedFile], prefix: str) -> UploadedFile:
+    """One of the uploaded files; a new one is shown at once."""
+    key, known = f"{prefix}which", st.session_state.get(f"{prefix}uploaded", [])
+    places = range(len(files))
+    new = [place for place in places if files[place].file_id not in known]
+    st.session_state[f"{prefix}uploaded"] = [file.file_id for file in files]
+    if new or st.session_state.get(key) not in places:
+        st.session_state[key] = new[0] if new else 0
+    if len(files) == 1:
+        return files[0]
+    names = [f"{place + 1} of {len(files)}: {file.name}" for place, file in enumerate(files)]
+    place = st.selectbox("Picture", places, key=key, format_func=names.__getitem__)
+    steps(key, places, prefix)
+    return files[place]
+
+
+def _from_camera(card: Card, _: Options, prefix: str) -> Sample | None:
+    photo = st.camera_input("Take a picture", key=f"{prefix}photo")
+    _not_in_the_link(prefix)
+    return None if photo is None else cached.decoded_upload("your photo", photo.getvalue())
+
+
+def _not_in_the_link(prefix: str) -> None:
+    link.leave_out(f"{prefix}source")
+    st.caption(
+        "It stays with you: nothing is stored, and no link can carry it. "
+        "Whoever opens yours will see the built-in sample."
+    )
 
 
 SOURCES: dict[str, Callable[[Card, Options, str], Sample | None]] = {
     "samples": _from_samples,
     "test": _from_test_set,
     "upload": _from_upload,
+    "camera": _from_camera,
 }
-SOURCE_NAMES = {"samples": "Samples", "test": "Test set", "upload": "Upload"}
+SOURCE_NAMES = {"samples": "Samples", "test": "Test set", "upload": "Upload", "camera": "Camera"}
 
 
 # How it is fed, and what is asked

@@ -1,0 +1,138 @@
+"""Stepping through images, pictures of one's own, and what of it stands in the link."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+Open = Callable[..., AppTest]
+File = tuple[str, bytes, str]
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+    """Open the explorer with a link, and a test set of three pictures."""
+    for number, name in enumerate(("cat", "cat", "dog")):
+        place = tmp_path / "test" / name / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(png(80 * number))
+    monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path)])
+
+    def opened(**link: str) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
+        for key, value in link.items():
+            at.query_params[key] = value
+        return at.run()
+
+    return opened
+
+
+def png(shade: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((40, 40, 3), shade, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def files(*names: str) -> list[File]:
+    return [(name, png(40 * place), "image/png") for place, name in enumerate(names)]
+
+
+def shown(at: AppTest) -> str:
+    """The name of the picture on top of the page."""
+    assert not at.exception, at.exception[0].value
+    html = " ".join(piece.proto.body for piece in at.get("html"))
+    return html.partition('alt="The image: ')[2].partition('"')[0]
+
+
+def press(at: AppTest, key: str) -> AppTest:
+    return at.button(key=key).click().run()
+
+
+def test_samples_go_round(app: Open) -> None:
+    at = app(sample="ship")
+    assert shown(press(at, "next")) == "truck (drawn)"
+    assert at.query_params["sample"] == "truck"
+    assert shown(press(at, "next")) == "airplane (drawn)"
+    assert shown(press(at, "previous")) == "truck (drawn)"
+
+
+def test_test_images_step_within_their_class(app: Open) -> None:
+    at = app(source="test")
+    assert shown(press(at, "next")) == "cat/1.png"
+    assert shown(press(at, "next")) == "dog/2.png"
+    assert shown(press(at, "next")) == "cat/0.png"
+    at = app(source="test", only="cat")
+    assert shown(press(at, "previous")) == "cat/1.png"
+    assert at.query_params["index"] == "1"
+
+
+def test_a_single_image_has_no_neighbours(app: Open) -> None:
+    at = app(source="test", only="dog")
+    assert shown(at) == "dog/2.png"
+    assert "next" not in [button.key for button in at.button]
+
+
+def test_several_uploads_are_stepped_through(app: Open) -> None:
+    at = app(source="upload")
+    at.file_uploader[0].set_value(files("a.png", "b.png", "c.png")).run()
+    assert shown(at) == "a.png"
+    assert shown(press(at, "next")) == "b.png"
+    assert shown(press(at, "previous")) == "a.png"
+    assert shown(press(at, "previous")) == "c.png"
+    at.selectbox(key="which").select_index(1).run()
+    assert shown(at) == "b.png"
+
+
+def test_a_picture_added_is_shown_at_once(app: Open) -> None:
+    at = app(source="upload")
+    at.file_uploader[0].set_value(files("a.png")).run()
+    assert shown(at) == "a.png"
+    at.file_uploader[0].set_value(files("b.png", "a.png", "c.png")).run()
+    assert shown(at) == "b.png"
+    at.file_uploader[0].set_value(files("c.png")).run()
+    assert shown(at) == "c.png"
+
+
+def test_one_bad_upload_does_not_stop_the_others(app: Open) -> None:
+    at = app(source="upload")
+    at.file_uploader[0].set_value([("bad.png", b"no picture", "image/png"), *files("good.png")]).run()
+    assert "bad.png" in at.error[0].value
+    assert shown(press(at, "next")) == "good.png"
+    assert not at.error
+
+
+def test_the_camera_is_a_source(app: Open) -> None:
+    at = app(source="camera")
+    assert at.header[0].value == "No picture yet"
+    at.camera_input[0].set_value(("photo.jpg", png(120), "image/jpeg")).run()
+    assert shown(at) == "your photo"
+
+
+@pytest.mark.parametrize("source", ["upload", "camera"])
+def test_a_picture_of_ones_own_is_not_in_the_link(app: Open, source: str) -> None:
+    at = app(source=source)
+    if source == "upload":
+        at.file_uploader[0].set_value(files("mine.png")).run()
+    else:
+        at.camera_input[0].set_value(("photo.jpg", png(120), "image/jpeg")).run()
+    assert "source" not in at.query_params
+    assert any("will see the built-in sample" in caption.value for caption in at.sidebar.caption)
+    at.selectbox(key="class").select("dog").run()
+    assert shown(at) == ("mine.png" if source == "upload" else "your photo")
+    assert at.query_params["class"] == "dog"
+
+
+def test_the_other_side_steps_without_the_keyboard(app: Open) -> None:
+    at = app(b_own="image", b_sample="dog")
+    at.switch_page("views/compare.py").run()
+    assert not at.exception
+    press(at, "b_next")
+    assert at.query_params["b_sample"] == "frog"
+    assert at.query_params.get("sample", ["cat"]) == ["cat"]
+    shortcuts = {button.key: button.proto.shortcut for button in at.button if "ne" in str(button.key)}
+    assert shortcuts == {"next": "n", "b_next": ""}
