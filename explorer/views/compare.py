@@ -7,9 +7,8 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
-from explorer.ui import cached, choices, header, link, markup, sidebar
+from explorer.ui import cached, choices, header, link, markup, panels, sidebar
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
@@ -113,7 +112,7 @@ def closely(mine: np.ndarray, theirs: np.ndarray, common: Range, channel: int) -
         gap = mine - theirs
         own = ranges.symmetric(gap)
         pictures.append(titled("A − B", gap[channel], own, f"A minus B: channel {channel}"))
-    markup.show(markup.element("div", *pictures, cls="fx-panels"))
+    panels.side_by_side(pictures)
     if mine.shape != theirs.shape:
         st.caption("The two layers have different shapes, so there is no difference cell by cell.")
     elif not gap.any():
@@ -131,7 +130,7 @@ def titled(title: str, values: np.ndarray, range: Range, alt: str) -> str:
     said = "the same scale for A and B" if title in ("A", "B") else "the largest difference of any channel"
     return markup.element(
         "section",
-        markup.element("h4", markup.text(title, tag="span")),
+        markup.text(title, tag="h4"),
         markup.figure(colour(values, range), alt, markup.text(f"{height} × {width} cells"), fill=True),
         markup.scale(range, said),
     )
@@ -152,6 +151,9 @@ def how_to_read() -> None:
 
 def classes(selection: Selection) -> None:
     names = selection.card.classes
+    if len(names) < 2:
+        st.info("This network has one class only, so there is no other to compare it with.")
+        return
     others = [int(k) for k in np.argsort(-selection.seen.logits) if k != selection.target]
     chosen = link.choose(
         st.selectbox,
@@ -178,23 +180,15 @@ def classes(selection: Selection) -> None:
 
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:
     common = ranges.symmetric(*heats.values())
-    panels = [
-        markup.element(
-            "section",
-            markup.element("h4", markup.text(title, tag="span")),
-            markup.element(
-                "div",
-                markup.figure(
-                    overlay(selection.sample.pixels, heat, common), f"{title} at {layer}", fill=True
-                ),
-                markup.figure(colour(heat, common), f"{title} at {layer}, the raw map", fill=True),
-                cls="fx-pair",
-            ),
-        )
-        for title, heat in heats.items()
-    ]
+    pixels = selection.sample.pixels
     st.subheader(layer, anchor=False)
-    markup.show(markup.element("div", *panels, cls="fx-panels"), markup.scale(common, f"shared at {layer}"))
+    panels.side_by_side(
+        [
+            panels.heat_panel(pixels, heat, common, title, f"Grad-CAM of {title} at {layer}")
+            for title, heat in heats.items()
+        ],
+        markup.scale(common, f"one scale for all three at {layer}"),
+    )
 
 
 page()

@@ -5,11 +5,10 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.tracing import Block, stages
-from explorer.ui import choices, markup
+from explorer.ui import choices, markup, panels
 from explorer.ui.selection import Selection, current
 
 METHODS = {
@@ -61,28 +60,21 @@ def heat_maps(selection: Selection, method: str, titles: dict[str, str], signed:
     heats = {layer: heat.values for layer, heat in selection.heat_maps(method, tuple(titles)).items()}
     choose = ranges.symmetric if signed else ranges.positive
     common = choose(*heats.values())
-    what = f"{METHODS[method]} of {selection.card.classes[selection.target]}"
-    panels = [
-        panel(selection, what, titles[layer], layer, heat, common if shared else choose(heat))
-        for layer, heat in heats.items()
-    ]
-    bar = markup.scale(common, "one scale for all blocks") if shared else ""
-    markup.show(markup.element("div", *panels, cls="fx-panels"), bar)
-
-
-def panel(selection: Selection, what: str, title: str, layer: str, heat: np.ndarray, range: Range) -> str:
-    over = overlay(selection.sample.pixels, heat, range)
-    height, width = heat.shape
-    return markup.element(
-        "section",
-        markup.element("h4", markup.text(title, tag="span")),
-        markup.element(
-            "div",
-            markup.figure(over, f"{what} at {layer}, over the image", fill=True),
-            markup.figure(colour(heat, range), f"The raw map, {height} by {width} cells", fill=True),
-            cls="fx-pair",
-        ),
-        markup.text(finding(heat, range), "muted"),
+    pixels, name = selection.sample.pixels, selection.card.classes[selection.target]
+    scales = {layer: common if shared else choose(heat) for layer, heat in heats.items()}
+    panels.side_by_side(
+        [
+            panels.heat_panel(
+                pixels,
+                heat,
+                scales[layer],
+                titles[layer],
+                f"{METHODS[method]} of {name} at {layer}",
+                finding(heat, scales[layer]),
+            )
+            for layer, heat in heats.items()
+        ],
+        markup.scale(common, "one scale for all blocks") if shared else "",
     )
 
 
