@@ -58,7 +58,7 @@ class Grid {
     on(stage, "keydown", (event) => this.press(event));
     on(number, "input", () => this.jump());
     on(number, "keydown", (event) => event.stopPropagation());
-    on(order, "change", (event) => this.change("order", event.target.value));
+    on(order, "change", (event) => this.change("order", Number(event.target.value)));
     on(scale, "change", (event) => this.change("scale", event.target.value));
     on(window, "scroll", () => this.point(null), true);
     on(window, "resize", () => this.resize());
@@ -96,7 +96,10 @@ class Grid {
     if (!choices.has(turn)) choices.set(turn, { channel, cell });
     this.turn = turn;
     const view = views.get(key) ?? {};
-    if (view.asked !== `${order} ${scale}`) Object.assign(view, { asked: `${order} ${scale}`, order, scale });
+    const asked = `${order} ${scale}`;
+    if (view.asked !== asked) Object.assign(view, { asked, scale, order: this.maps.orders.indexOf(order) });
+    // An order is kept by its position, since its name may change with what is shown.
+    if (view.order >= this.maps.orders.length) view.order = 0;
     views.set(key, view);
     this.view = view;
   }
@@ -111,8 +114,8 @@ class Grid {
   }
 
   get order() {
-    const { orders } = this.maps.header;
-    return orders[this.view.order] ?? this.maps.identity;
+    const { header, orders, identity } = this.maps;
+    return this.view.order ? header.orders[orders[this.view.order]] : identity;
   }
 
   get alone() {
@@ -134,9 +137,10 @@ class Grid {
     const { header, channels, height, width } = this.maps;
     const { grid, order, scale, jump, stage } = this.parts;
     grid.classList.toggle("alone", this.alone);
-    segments(order, ["index", ...Object.keys(header.orders)], this.maps.header.key);
-    segments(scale, ["shared", "channel"], this.maps.header.key, { shared: "Shared scale", channel: "Per channel" });
-    order.hidden = this.alone || !Object.keys(header.orders).length;
+    const capital = (name) => name[0].toUpperCase() + name.slice(1);
+    segments(order, this.maps.orders.map((name, position) => [position, capital(name)]));
+    segments(scale, [["shared", "Shared scale"], ["channel", "Per channel"]]);
+    order.hidden = this.alone || this.maps.orders.length < 2;
     scale.hidden = jump.hidden = this.alone;
     attributes(stage, { "aria-label": header.label, role: "img", tabindex: null, "aria-valuemin": null, "aria-valuemax": null });
     if (!this.choosable) return;
@@ -172,7 +176,7 @@ class Grid {
     const scale = each ? "each on a scale of its own" : `on one scale, ${this.ends(header.high)}`;
     if (!this.choosable) return `${this.size()}, ${scale}.`;
     if (this.alone) return `${this.size()}, ${scale}. Arrow keys move from cell to cell.`;
-    return `${this.size()}, ordered by ${this.view.order}, ${scale}. Arrow keys, Home and End move from channel to channel; digits choose one.`;
+    return `${this.size()}, ordered by ${this.maps.orders[this.view.order]}, ${scale}. Arrow keys, Home and End move from channel to channel; digits choose one.`;
   }
 
   sayChannel() {
@@ -240,7 +244,7 @@ class Grid {
   mark() {
     const { chosen, chosenNumber, chosenCell, number: input, order, scale } = this.parts;
     const { channel, cell } = this.choice;
-    check(order, this.maps.header.orders[this.view.order] ? this.view.order : "index");
+    check(order, String(this.view.order));
     check(scale, this.view.scale);
     chosen.hidden = channel === null || this.alone;
     if (!chosen.hidden) move(chosen, this.layout.tile(this.places[channel]));
@@ -423,6 +427,7 @@ function decode(bytes) {
     header, channels, height, width, highs, values,
     table: Uint32Array.from(table),
     missing: rgba(...header.missing),
+    orders: ["index", ...Object.keys(header.orders)],
     identity: Array.from({ length: channels }, (_, channel) => channel),
     statistics: new Map(),
     at: (channel, row, column) => halves[values[(channel * height + row) * width + column]] * header.unit,
@@ -598,16 +603,15 @@ function beside(tip, { x, y }) {
   tip.style.transform = `translate(${Math.round(Math.max(4, left))}px, ${Math.round(Math.max(4, top))}px)`;
 }
 
-function segments(group, names, key, words = {}) {
-  const made = names.join("\n");
+function segments(group, entries) {
+  const made = JSON.stringify(entries);
   if (group.dataset.made === made) return;
   group.dataset.made = made;
   group.querySelectorAll("label").forEach((label) => label.remove());
-  for (const name of names) {
-    const input = Object.assign(document.createElement("input"), { type: "radio", value: name });
-    input.name = `${group.dataset.choice} ${key}`;
+  for (const [value, text] of entries) {
+    const input = Object.assign(document.createElement("input"), { type: "radio", value, name: group.dataset.choice });
     const label = document.createElement("label");
-    label.append(input, words[name] ?? name[0].toUpperCase() + name.slice(1));
+    label.append(input, text);
     group.append(label);
   }
 }
