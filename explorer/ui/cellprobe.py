@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import Range, number
-from explorer.engine.geometry import layer_size
+from explorer.engine.geometry import Axis, layer_size
 from explorer.engine.probe import ActStep, CellProbe, ConvStep, NormStep, PoolStep, Step
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.tracing import Block, stages
@@ -48,16 +48,21 @@ def show(selection: Selection, block: Block, layer: str, channel: int, cell: Cel
     except ValueError as error:
         st.info(str(error))
         return
+    steps = [looks_at(selection, block, layer, cell, walked), *arithmetic(selection, walked)]
+    markup.show(markup.element("ol", *steps, cls="fx-walk"), agreement(walked, block))
+
+
+def arithmetic(selection: Selection, walked: CellProbe) -> list[str]:
+    """Every step of the probe as html, and what the network adds between two of them."""
     conv, *later = walked.steps
     assert isinstance(conv, ConvStep)
-    steps = [looks_at(selection, block, layer, cell, walked), products(selection, conv)]
-    before = conv.value
+    steps, before = [products(selection, conv)], conv.value
     for step in later:
         if abs(step.before - before) > 1e-5 * max(1.0, abs(before)):
             steps.append(between(before, step.before))
         steps.append(spelled_out(step, walked))
         before = step.value
-    markup.show(markup.element("ol", *steps, cls="fx-walk"), agreement(selection, walked, block, layer))
+    return steps
 
 
 # Which cell is followed
@@ -87,15 +92,17 @@ def pooling_window(selection: Selection, block: Block, channel: int, place: Cell
     size = layer_size(selection.net, selection.seen, block.pool)
     if size is None:
         raise ValueError(f"How {block.pool} pools is not spelled out here: choose another stage.")
-    last = [
-        int(taps[(taps >= 0) & (taps < axis.input)].max())
-        for axis in (size.rows, size.columns)
-        for taps in (axis.taps(place[axis is size.columns]),)
-    ]
+    axes = (size.rows, size.columns)
+    last = [_last_inside(axis, at) for axis, at in zip(axes, place, strict=True)]
     found = next((s for s in selection.probe(block, channel, *last).steps if isinstance(s, PoolStep)), None)
     if found is None or found.place != place:
         raise ValueError("This cell's pooling window lies within its neighbours': choose another cell.")
     return found
+
+
+def _last_inside(axis: Axis, place: int) -> int:
+    taps = axis.taps(place)
+    return int(taps[(taps >= 0) & (taps < axis.input)].max())
 
 
 def largest(window: PoolStep) -> Cell:
@@ -350,7 +357,7 @@ def _plus(value: float) -> str:
     return f"− {fixed(-value)}" if value < 0 else f"+ {fixed(value)}"
 
 
-def agreement(selection: Selection, walked: CellProbe, block: Block, layer: str) -> str:
+def agreement(walked: CellProbe, block: Block) -> str:
     """How far the walk's numbers lie from what the network computed."""
     apart = max(abs(step.value - step.traced) for step in walked.steps)
     ended = ""

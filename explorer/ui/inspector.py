@@ -1,6 +1,6 @@
 """The channel inspector: one feature map large, what made it, and what it does for the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
@@ -15,7 +15,7 @@ from explorer.engine.ablation import Ablations
 from explorer.engine.batchnorm import is_batchnorm
 from explorer.engine.tracing import Block, Floats, layer_module
 from explorer.ui import link, markup
-from explorer.ui.components.channel_grid import channel_grid
+from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.matrix import fixed, matrix
 from explorer.ui.selection import Selection
 
@@ -57,23 +57,44 @@ def show_more(selection: Selection, block: Block, layer: str, channel: int) -> N
 def large_map(selection: Selection, layer: str, channel: int) -> Cell:
     """The map on a scale of its own; its chosen cell is kept in the link, at first it is the largest."""
     values = selection.seen.maps[layer][channel]
-    largest = largest_cell(values)
-    wanted = held_cell(values.shape) or largest
+    if (chosen := just_chosen("map")) and chosen.cell:
+        keep_cell(chosen.cell)
+    held = held_cell(values.shape)
+    shown = held or largest_cell(values)
     choice = channel_grid(
         values[None],
         key="map",
         signed=bool(selection.seen.maps[layer].min() < 0),
         label=f"Feature map {channel} of {layer}",
         selected=0,
-        cell=wanted,
+        cell=shown,
         cells=True,
+        on_change=note("map"),
     )
-    cell = choice.cell or wanted
-    if cell != wanted:
-        link.hold("cell", "-".join(map(str, cell)), "")
-    elif held_cell(values.shape):
-        link.hold("cell", link.held("cell", ""), "")
+    cell = choice.cell or shown
+    if cell != shown or held:
+        keep_cell(cell)
     return cell
+
+
+def keep_cell(cell: Cell) -> None:
+    """Keep a chosen cell in the link."""
+    link.hold("cell", "-".join(map(str, cell)), "")
+
+
+def note(grid: str) -> Callable[[Choice], None]:
+    """What a grid is to call with a choice, so that `just_chosen` tells the run that follows."""
+
+    def noted(choice: Choice) -> None:
+        st.session_state[f"{grid}: just chosen"] = choice
+
+    return noted
+
+
+def just_chosen(grid: str) -> Choice | None:
+    """What was chosen in a grid right before this run: the link has to know before the grid is drawn."""
+    choice: Choice | None = st.session_state.pop(f"{grid}: just chosen", None)
+    return choice
 
 
 def largest_cell(values: Floats) -> Cell:

@@ -7,6 +7,7 @@ from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
 from explorer.ui import cellprobe, choices, inspector, link
 from explorer.ui.components.channel_grid import channel_grid
+from explorer.ui.inspector import just_chosen, note
 from explorer.ui.selection import Selection, current
 
 
@@ -35,11 +36,13 @@ def choose_channel(selection: Selection, layer: str) -> int:
     """All channels of a layer, one of them chosen: the link's, or the one that speaks most for the class."""
     maps = selection.seen.maps[layer]
     count, height, width = maps.shape
-    wanted = held_channel(count)
     st.markdown(f"**{layer}** has {count} channels of {height} × {width} cells.")
     found = orders(selection, layer)
     strongest = list(found.values())[-1][0]
-    shown = strongest if wanted is None else wanted
+    before = held_channel(count, strongest)
+    if chosen := just_chosen("grid"):
+        keep(chosen.channel, before)
+    shown = held_channel(count, strongest)
     choice = channel_grid(
         maps,
         key="grid",
@@ -47,25 +50,26 @@ def choose_channel(selection: Selection, layer: str) -> int:
         selected=shown,
         orders=found,
         label=f"The {count} feature maps of {layer}",
+        on_change=note("grid"),
     )
     channel = shown if choice.channel is None else choice.channel
-    keep(channel, shown, wanted)
+    if channel != shown or link.held("channel", "") == str(channel):
+        keep(channel, shown)
     return channel
 
 
-def held_channel(count: int) -> int | None:
+def held_channel(count: int, otherwise: int) -> int:
     """The channel in the link, if the layer has it."""
     said = link.held("channel", "")
     held = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else count
-    return held if held < count else None
+    return held if held < count else otherwise
 
 
-def keep(channel: int, shown: int, wanted: int | None) -> None:
-    """Keep a channel that a visitor chose in the link; another one starts at its own largest cell."""
-    if channel != shown:
+def keep(channel: int | None, before: int) -> None:
+    """Keep a chosen channel in the link; another one than before starts at its own largest cell."""
+    if channel != before:
         link.hold("cell", "", "")
-    if channel != shown or wanted is not None:
-        link.hold("channel", str(channel), "")
+    link.hold("channel", "" if channel is None else str(channel), "")
 
 
 def orders(selection: Selection, layer: str) -> dict[str, list[int]]:

@@ -1,0 +1,87 @@
+"""From the grid to a channel to a cell, as a visitor goes: with the mouse, by keyboard, by link."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+
+@pytest.fixture
+def maps(page: Page, serve: Callable[..., str]) -> Page:
+    page.goto(f"{serve('explorer/app.py')}/maps?sample=horse&block=3&channel=20")
+    shows(page, "Channel 20 of relu3")
+    return page
+
+
+def shows(page: Page, heading: str | re.Pattern[str]) -> None:
+    expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The network computed")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+
+
+def settled(page: Page, **link: object) -> None:
+    """Wait until the address says so."""
+    wanted = {key: [str(value)] for key, value in link.items()}
+    page.wait_for_url(lambda url: wanted.items() <= parse_qs(urlsplit(url).query).items(), timeout=60_000)
+
+
+def grid(page: Page) -> Locator:
+    return page.get_by_role("slider", name="The 128 feature maps of relu3")
+
+
+def large_map(page: Page) -> Locator:
+    return page.get_by_role("slider", name=re.compile("Feature map .* of relu3"))
+
+
+def click_cell(page: Page, row: int, column: int) -> None:
+    box = large_map(page).locator("canvas").bounding_box()
+    assert box is not None
+    side = box["width"] / 8
+    large_map(page).click(position={"x": (column + 0.5) * side, "y": (row + 0.5) * side})
+
+
+def test_a_clicked_cell_is_walked_and_its_link_opens_elsewhere(maps: Page) -> None:
+    click_cell(maps, 2, 5)
+    shows(maps, "Where the number in row 2, column 5 comes from")
+    settled(maps, channel=20, cell="2-5")
+    other = maps.context.browser.new_context().new_page()  # type: ignore[union-attr]
+    other.goto(maps.url)
+    shows(other, "Channel 20 of relu3")
+    shows(other, "Where the number in row 2, column 5 comes from")
+    assert other.locator(".fx-walk").inner_text() == maps.locator(".fx-walk").inner_text()
+    other.context.close()
+
+
+def test_keys_move_from_cell_to_cell_and_channel_to_channel(maps: Page) -> None:
+    click_cell(maps, 2, 5)
+    settled(maps, channel=20, cell="2-5")
+    for row in (3, 4):
+        large_map(maps).press("ArrowDown")
+        settled(maps, channel=20, cell=f"{row}-5")
+        shows(maps, f"Where the number in row {row}, column 5 comes from")
+    for channel in (21, 22):
+        grid(maps).press("ArrowRight")
+        settled(maps, channel=channel)
+        shows(maps, f"Channel {channel} of relu3")
+
+
+def test_the_walk_ends_in_the_value_on_the_map(maps: Page) -> None:
+    click_cell(maps, 4, 4)
+    shows(maps, "Where the number in row 4, column 4 comes from")
+    shown = large_map(maps).get_attribute("aria-valuetext") or ""
+    relu = maps.locator(".fx-walk li", has_text="ReLU").locator(".fx-result").inner_text()
+    assert float(shown.split(": ")[1]) == pytest.approx(float(relu.removeprefix("= ")), rel=0.01, abs=1e-3)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_page(maps: Page, width: int) -> None:
+    maps.set_viewport_size({"width": width, "height": 900})
+    shows(maps, "Channel 20 of relu3")
+    wide = maps.evaluate(
+        """() => [...document.querySelectorAll(".fx *, .fx")]
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+    )
+    assert not wide
+    assert maps.evaluate("document.documentElement.scrollWidth <= innerWidth")
