@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from model import cifar10
+from model.files import replacing
 from model.nets import NETS
+from model.pixels import square
 
 Pixels = npt.NDArray[np.uint8]
 State = dict[str, Tensor]
-
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
-CIFAR10_STD = (0.2470, 0.2435, 0.2616)
 
 
 class CheckpointError(ValueError):
@@ -38,9 +35,9 @@ class Card:
 
     net: str = "course"
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    classes: tuple[str, ...] = CIFAR10_CLASSES
-    mean: tuple[float, ...] = CIFAR10_MEAN
-    std: tuple[float, ...] = CIFAR10_STD
+    classes: tuple[str, ...] = cifar10.CLASSES
+    mean: tuple[float, ...] = cifar10.MEAN
+    std: tuple[float, ...] = cifar10.STD
     input_size: int = 32
     recipe: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -62,21 +59,16 @@ class Card:
         size = self.input_size
         if pixels.shape[:2] == (size, size):
             return pixels
-        square = _centre_square(pixels) if fit == "crop" else pixels
-        return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
+        image = Image.fromarray(pixels)
+        if fit == "crop":
+            return np.asarray(square(image, size))
+        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
     def to_input(self, pixels: Pixels, fit: str = "crop") -> Tensor:
         """The network's input for a picture: uint8 (H, W, 3) → float32 (1, 3, s, s), normalised."""
         framed = torch.from_numpy(self.framed(pixels, fit).copy())
         mean, std = torch.tensor(self.mean), torch.tensor(self.std)
         return ((framed.float() / 255 - mean) / std).permute(2, 0, 1)[None].contiguous()
-
-
-def _centre_square(pixels: Pixels) -> Pixels:
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 
 @dataclass(frozen=True)
@@ -123,47 +115,6 @@ def save_checkpoint(path: str | Path, card: Card, state: Mapping[str, Tensor]) -
     return Checkpoint(card, plain, digest_of(plain))
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path` that takes its place once written, flushed and synced.
-
-    On any error `path` keeps its former content and the temporary file is removed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, _mode_for(path))
-        os.replace(name, path)
-        _sync_folder(path.parent)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-
-
-def _mode_for(path: Path) -> int:
-    """mkstemp gives 0600; a saved file keeps the mode it had, or gets what the umask allows."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there, and its rename is durable by itself
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 # Loading
 
 
@@ -173,23 +124,28 @@ def load_checkpoint(
     """Read a checkpoint of this project, or a plain `state_dict` (.pt, .pth) of the course CNN.
 
     `builder`, called without arguments, makes the network of a `state_dict` of one's own; `card` then
-    says its classes, input size, mean and std. Keys, shapes and finiteness are
-    checked. Nothing in the file is executed. Raises CheckpointError.
+    says its classes, input size, mean and std. Keys, shapes and finiteness are checked, and nothing in
+    the file is executed. Raises CheckpointError.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(
-            f"There is no checkpoint at {path}; train one with `python -m model.train` or give another path."
-        )
-    read = _read_safetensors if _is_safetensors(path) else _read_state_dict
+    _check_file(path)
+    read = _read_state_dict if path.suffix in (".pt", ".pth", ".bin") else _read_safetensors
     state, found = read(path)
     card = card or found or _course_card(state, path)
-    _check(card, state, path, builder)
+    _check_card(card, path, builder)
+    _check_state(_expected(card, path, builder), state, path)
     return Checkpoint(card, state, digest_of(state), builder)
 
 
-def _is_safetensors(path: Path) -> bool:
-    return path.suffix not in (".pt", ".pth", ".bin")
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_file():
+            path.open("rb").close()
+            return
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); change its permissions.") from error
+    what = f"{path} is a folder, not a checkpoint" if path.is_dir() else f"There is no checkpoint at {path}"
+    raise CheckpointError(f"{what}; train one with `python -m model.train` or give another path.")
 
 
 def _read_safetensors(path: Path) -> tuple[State, Card | None]:
@@ -208,18 +164,28 @@ def _parse_card(text: str, path: Path) -> Card:
     try:
         values = json.loads(text)
         known = {f.name for f in fields(Card)}
-        card = Card(**{name: value for name, value in values.items() if name in known})
-        card = replace(
-            card,
-            classes=tuple(str(name) for name in card.classes),
-            mean=tuple(float(v) for v in card.mean),
-            std=tuple(float(v) for v in card.std),
-            input_size=int(card.input_size),
-            arguments=dict(card.arguments),
-        )
-    except (ValueError, TypeError, AttributeError) as error:
+        return _typed(Card(**{name: value for name, value in values.items() if name in known}))
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CheckpointError(f"The card in {path} cannot be read; train the checkpoint anew.") from error
-    return card
+
+
+def _typed(card: Card) -> Card:
+    """The card with every field of the type it is declared as, whatever a file held."""
+    return replace(
+        card,
+        net=str(card.net),
+        arguments=dict(card.arguments),
+        classes=tuple(str(name) for name in card.classes),
+        mean=tuple(float(value) for value in card.mean),
+        std=tuple(float(value) for value in card.std),
+        input_size=int(card.input_size),
+        recipe=str(card.recipe),
+        config=dict(card.config),
+        epoch=int(card.epoch),
+        metrics={name: float(value) for name, value in card.metrics.items()},
+        data=str(card.data),
+        versions={name: str(value) for name, value in card.versions.items()},
+    )
 
 
 def _read_state_dict(path: Path) -> tuple[State, None]:
@@ -232,25 +198,34 @@ def _read_state_dict(path: Path) -> tuple[State, None]:
         ) from error
     if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
         loaded = loaded["state_dict"]
-    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
+    if not isinstance(loaded, Mapping) or not loaded or not all(map(_is_plain, loaded.values())):
         raise CheckpointError(
             f"{path} holds no state_dict; save one with torch.save(net.state_dict(), path)."
         )
     return {str(name): value.detach().contiguous() for name, value in loaded.items()}, None
 
 
+def _is_plain(value: object) -> bool:
+    """Whether a value is a dense tensor that stores all its elements: a few bytes can claim terabytes."""
+    if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_quantized:
+        return False
+    stored = value.untyped_storage().nbytes() if value.device.type == "cpu" else -1
+    return value.numel() * value.element_size() <= stored
+
+
 def _course_card(state: State, path: Path) -> Card:
     """Read widths, classes and input size off a course CNN's shapes."""
-    convs = sorted(name for name in state if name.startswith("conv") and name.endswith(".weight"))
-    if not convs or "fc1.weight" not in state or "fc2.weight" not in state:
+    widths: list[int] = []
+    while f"conv{len(widths) + 1}.weight" in state:
+        widths.append(_shape(state, f"conv{len(widths) + 1}.weight", 4)[0])
+    hidden, flat = _shape(state, "fc1.weight", 2)
+    classes, _ = _shape(state, "fc2.weight", 2)
+    if not widths or not all(widths) or not hidden:
         raise CheckpointError(
-            f"The weights in {path} are not the course CNN's; name theirs with --net package.module:builder."
+            f"The weights in {path} are not the course CNN's; give the builder of their network."
         )
-    widths = [state[name].shape[0] for name in convs]
-    hidden, flat = state["fc1.weight"].shape
-    classes = state["fc2.weight"].shape[0]
     side = round((flat / widths[-1]) ** 0.5)
-    names = CIFAR10_CLASSES if classes == 10 else tuple(f"class {k}" for k in range(classes))
+    names = cifar10.CLASSES if classes == 10 else tuple(f"class {k}" for k in range(classes))
     return Card(
         arguments={"widths": widths, "hidden": hidden},
         classes=names,
@@ -259,40 +234,54 @@ def _course_card(state: State, path: Path) -> Card:
     )
 
 
-def _check(card: Card, state: State, path: Path, builder: Callable[..., nn.Module] | None) -> None:
+def _shape(state: State, name: str, dimensions: int) -> tuple[int, ...]:
+    """The shape of a tensor, or zeros where there is none of that many dimensions."""
+    found = tuple(state[name].shape) if name in state else ()
+    return found if len(found) == dimensions else (0,) * dimensions
+
+
+def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> None:
     if builder is None and card.net not in NETS:
         raise CheckpointError(
             f"{path} was made with the network {card.net!r}, which is not one of {', '.join(NETS)}; "
-            "give its builder with --net package.module:builder."
+            "give its builder."
         )
-    _check_numbers(card, path)
-    try:
-        with torch.device("meta"):
-            expected = _build(card, builder).state_dict()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"The network that {path} describes cannot be built: {error}") from error
-    _check_shapes({k: tuple(v.shape) for k, v in expected.items()}, state, path)
-    for name, tensor in state.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(
-                f"{name} in {path} has values that are no numbers (NaN or infinity); use an earlier one."
-            )
-
-
-def _check_numbers(card: Card, path: Path) -> None:
-    channels_right = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
-    if not channels_right or not 1 <= card.input_size <= 4096 or not card.classes:
+    finite = all(map(math.isfinite, (*card.mean, *card.std)))
+    three = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
+    if not finite or not three or not 1 <= card.input_size <= 4096 or not card.classes:
         raise CheckpointError(
             f"The card in {path} has an impossible mean, std, input size or class list; train it anew."
         )
 
 
-def _check_shapes(expected: dict[str, tuple[int, ...]], state: State, path: Path) -> None:
+def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> State:
+    """The state of the card's network without its memory: a card may claim any size."""
+    try:
+        with torch.device("meta"):
+            return _build(card, builder).state_dict()
+    except Exception as error:  # whatever a builder makes of arguments it was never meant for
+        reason = (str(error).splitlines() or ["for no stated reason"])[0].rstrip(".")
+        raise CheckpointError(
+            f"The network that {path} describes cannot be built ({reason}); train it anew."
+        ) from error
+
+
+def _check_state(expected: State, state: State, path: Path) -> None:
     for name in sorted(expected.keys() | state.keys()):
-        found = tuple(state[name].shape) if name in state else "nothing"
-        wanted = expected.get(name, "nothing")
+        found, wanted = _said(state.get(name)), _said(expected.get(name))
         if found != wanted:
             raise CheckpointError(
                 f"{path} does not fit its network: {name} is {found} where {wanted} is expected; "
                 "give the network it was trained with."
             )
+        if not bool(torch.isfinite(state[name].float()).all()):
+            raise CheckpointError(
+                f"{name} in {path} has values that are no numbers (NaN or infinity); use an earlier one."
+            )
+
+
+def _said(tensor: Tensor | None) -> str:
+    if tensor is None:
+        return "nothing"
+    kind = "real" if tensor.is_floating_point() else "complex" if tensor.is_complex() else "whole"
+    return f"{tuple(tensor.shape)} of {kind} numbers"

@@ -9,7 +9,6 @@ import shutil
 import tarfile
 import tempfile
 import threading
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from model import cifar10 as constants
 from model import scenes as drawn
-from model.checkpoint import CIFAR10_CLASSES, CIFAR10_MEAN, CIFAR10_STD, replacing
+from model.files import replacing, sweep
 from model.pixels import square, to_rgb
 
 Split = Literal["train", "test"]
@@ -241,7 +241,6 @@ def _tell(progress: Progress | None, share: float) -> None:
 
 CACHE_VERSION = 1
 CACHE_FOLDER = ".decoded"
-STALE_SECONDS = 3600.0
 
 
 def _cached(data_dir: Path, name: str, key: str, make: Callable[[], Decoded]) -> Decoded:
@@ -277,19 +276,12 @@ def _read_cache(path: Path, key: str) -> Decoded | None:
 def _write_cache(path: Path, key: str, decoded: Decoded) -> bool:
     corrupt = np.array(decoded.corrupt, dtype=np.str_)
     try:
-        _sweep(path)
+        sweep(path)
         with replacing(path) as file:
             np.savez(file, key=np.array(key), images=decoded.images, labels=decoded.labels, corrupt=corrupt)
     except OSError:  # read-only or full: the images are good without a cache
         return False
     return True
-
-
-def _sweep(path: Path) -> None:
-    """Remove the temporary files that killed runs left beside `path`."""
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):
-        if time.time() - stale.stat().st_mtime > STALE_SECONDS:
-            stale.unlink(missing_ok=True)
 
 
 # CIFAR-10
@@ -328,7 +320,7 @@ def read_cifar10(data_dir: Path, split: Split, size: int = 32) -> Dataset:
     images = _resized(np.ascontiguousarray(batches.data), size)
     labels = np.array(batches.targets, dtype=np.int64)
     provenance = f"CIFAR-10, {split} split, {len(labels):,} images ({source.url})"
-    return Dataset("cifar10", images, labels, CIFAR10_CLASSES, CIFAR10_MEAN, CIFAR10_STD, provenance)
+    return Dataset("cifar10", images, labels, constants.CLASSES, constants.MEAN, constants.STD, provenance)
 
 
 def cifar10_present(data_dir: Path) -> bool:
@@ -384,7 +376,7 @@ def _fetch_and_unpack(data_dir: Path, progress: Progress | None) -> None:
 
 
 def _fetch(url: str, path: Path, md5: str, progress: Progress | None) -> None:
-    _sweep(path)
+    sweep(path)
     seen, received = hashlib.md5(usedforsecurity=False), 0
     with urlopen(url, timeout=30) as response, replacing(path) as file:
         total = int(response.headers.get("Content-Length") or 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.checkpoint import replacing
+from model.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def load_history(path: Path) -> History:
     try:
         values = json.loads(path.read_text())
         return History([float(v) for v in values["losses"]], [Epoch(**row) for row in values["epochs"]])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a training history; train again to write one.") from error
 
 

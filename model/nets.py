@@ -23,6 +23,8 @@ class CourseCNN(nn.Module):
     ) -> None:
         super().__init__()
         side = input_size >> len(widths)
+        if not widths:
+            raise ValueError("The course CNN needs at least one block; give a width for each.")
         if side < 1:
             raise ValueError(f"{len(widths)} blocks halve an input of {input_size} px to nothing; use fewer.")
         self.depth = len(widths)

@@ -43,6 +43,8 @@ def _library_loads(package_path: list[str]) -> bool:
     sys.modules["torchvision"] = package
     try:
         return bool(importlib.import_module("torchvision.extension")._has_ops())
+    except Exception:  # a torchvision of another make: left alone, whoever imports it sees its own error
+        return True
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]

@@ -4,6 +4,7 @@ All randomness derives from the seed, the epoch and the step, never from what ra
 """
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from tqdm import tqdm
 
 from model import augment
 from model.checkpoint import Card, CheckpointError, save_checkpoint
-from model.datasets import SOURCES, Dataset, DatasetError, load
+from model.datasets import SOURCES, Dataset, DatasetError, Split, load
+from model.files import beside, replacing
 from model.history import Epoch, History, epochs_figure, loss_figure, save_figure, save_history
 from model.nets import NETS
 
@@ -119,16 +121,15 @@ def train(config: Config, data: Dataset, test: Dataset) -> Run:
     device = _device(config.device)
     run = start(config, len(data.classes), data.images.shape[1], device)
     print(_HEADER)
-    for epoch in range(1, config.epochs + 1):
-        try:
-            row = _epoch(run, config, data, test, epoch, device)
-        except KeyboardInterrupt:
+    try:
+        for epoch in range(1, config.epochs + 1):
+            run.history.epochs.append(_epoch(run, config, data, test, epoch, device))
             save(run, config, data, test)
-            print(f"Stopped in epoch {epoch}; the weights so far are in {config.path}", file=sys.stderr)
-            raise
-        run.history.epochs.append(row)
+            print(_printed(run.history.epochs[-1], config), flush=True)
+    except KeyboardInterrupt:
         save(run, config, data, test)
-        print(_printed(row, config), flush=True)
+        print(f"Stopped in epoch {epoch}; the weights so far are in {config.path}", file=sys.stderr)
+        raise
     return run
 
 
@@ -143,20 +144,26 @@ def _epoch(run: Run, config: Config, data: Dataset, test: Dataset, epoch: int, d
     for number, (x, y) in enumerate(progress):
         torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
         loss, hits = step(run, x.to(device, memory_format=torch.channels_last), y.to(device))
-        if not np.isfinite(loss):
-            raise TrainingError(
-                f"The loss is {loss} at step {len(run.history.losses) + 1}: lower --lr; "
-                f"the last good weights, if an epoch was finished, are in {config.path}."
-            )
         run.history.losses.append(loss)
+        _check_finite(loss, run, config)
         total, correct = total + loss * len(y), correct + hits
     seconds = time.perf_counter() - started
     test_loss, test_accuracy = evaluate(run.net, test, device)
+    _check_finite(test_loss, run, config)  # the last step of an epoch can be the one that goes wrong
     run.scheduler.step(test_loss)
     count = len(data.labels)
     return Epoch(
         epoch, total / count, correct / count, test_loss, test_accuracy, lr, count / seconds, seconds
     )
+
+
+def _check_finite(loss: float, run: Run, config: Config) -> None:
+    if not np.isfinite(loss):
+        kept = f"the weights of epoch {len(run.history.epochs)} are in {config.path}"
+        raise TrainingError(
+            f"The loss is {loss} at step {len(run.history.losses):,}, so training cannot go on; lower --lr "
+            f"({kept if run.history.epochs else 'nothing was saved'})."
+        )
 
 
 def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
@@ -185,11 +192,6 @@ def save(run: Run, config: Config, data: Dataset, test: Dataset) -> None:
     """Write the checkpoint, and beside it the history."""
     save_checkpoint(config.path, card_of(run, config, data, test), run.net.state_dict())
     save_history(beside(config.path, ".history.json"), run.history)
-
-
-def beside(path: Path, ending: str) -> Path:
-    """A companion of a checkpoint: `a/b.safetensors`, `.history.json` → `a/b.history.json`."""
-    return path.with_name(path.stem + ending)
 
 
 def card_of(run: Run, config: Config, data: Dataset, test: Dataset) -> Card:
@@ -235,7 +237,7 @@ def parser() -> argparse.ArgumentParser:
     add("--data-dir", default=defaults.data_dir, help="CIFAR-10 is kept here; or DIR with train/ and test/")
     add("--epochs", type=_count, default=defaults.epochs, help="passes over the training images")
     add("--batch-size", type=_count, default=defaults.batch_size, help="images a step")
-    add("--lr", type=float, default=defaults.lr, help="Adam's learning rate at the start")
+    add("--lr", type=_positive, default=defaults.lr, help="Adam's learning rate at the start")
     add("--seed", type=_natural, default=defaults.seed, help="of weights, order, augmentation and Dropout")
     add("--limit", type=_natural, default=defaults.limit, help="use that many images of each split; 0: all")
     add("--out", default=defaults.out, help="the checkpoint's path (empty: %s)" % defaults.path)  # noqa: UP031
@@ -254,28 +256,69 @@ def _count(text: str) -> int:
     return _natural(text, least=1)
 
 
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return value
+
+
 def main(arguments: list[str] | None = None) -> int:
     config = Config(**vars(parser().parse_args(arguments)))
     try:
+        check_writable(config.path)
         data, test = _data(config)
         run = train(config, data, test)
         save_figure(beside(config.path, ".loss.png"), loss_figure(run.history))
         save_figure(beside(config.path, ".epochs.png"), epochs_figure(run.history))
     except KeyboardInterrupt:
         return 130
-    except (TrainingError, DatasetError, CheckpointError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        reason = error.strerror or error
+        return _fail(f"{error.filename or config.path} cannot be written or read ({reason}); see to it.")
+    except (TrainingError, DatasetError, CheckpointError) as error:
+        return _fail(str(error))
     print(f"{config.path}, with its history and two pictures beside it")
     print("see it with: streamlit run explorer/app.py")
     return 0
 
 
+def _fail(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return 1
+
+
+def check_writable(path: Path) -> None:
+    """Raise TrainingError before hours of work if the checkpoint could not be written to `path`."""
+    if path.suffix != ".safetensors":
+        raise TrainingError(f"A checkpoint's name ends in .safetensors, and {path} does not; change --out.")
+    if path.is_dir():
+        raise TrainingError(f"{path} is a folder; give the checkpoint another name with --out.")
+    try:
+        with replacing(beside(path, ".probe")):
+            pass
+        beside(path, ".probe").unlink()
+    except OSError as error:
+        raise TrainingError(
+            f"Nothing can be written to {path.parent} ({error.strerror}); choose another place with --out."
+        ) from error
+
+
 def _data(config: Config) -> tuple[Dataset, Dataset]:
-    train = load(config.dataset, Path(config.data_dir), "train")
-    test = load(config.dataset, Path(config.data_dir), "test")
+    train, test = _split(config, "train"), _split(config, "test")
     limit = config.limit or None
     return _first(train, limit, config.seed), _first(test, limit, config.seed)
+
+
+def _split(config: Config, split: Split) -> Dataset:
+    form = "{desc} {percentage:3.0f}%|{bar}| {remaining}"
+    with tqdm(total=1.0, desc=f"{split} images", bar_format=form, leave=False, disable=None, delay=1) as bar:
+        return load(
+            config.dataset, Path(config.data_dir), split, progress=lambda share: bar.update(share - bar.n)
+        )
 
 
 def _first(data: Dataset, limit: int | None, seed: int) -> Dataset:

@@ -9,12 +9,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.drawing.pictures import data_uri
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
-from explorer.ui import cached, choices, link
+from explorer.ui import cached, choices, link, snippets
 from explorer.ui.cached import Opened
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import steps
-from model.checkpoint import CIFAR10_CLASSES, Card, CheckpointError
+from model import cifar10
+from model.checkpoint import Card, CheckpointError
 from model.datasets import DatasetError, download_cifar10
 
 PREDICTED = "predicted"
@@ -102,18 +103,20 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
         name = link.choose(
             st.pills,
             "Built-in samples, drawn",
-            CIFAR10_CLASSES,
+            cifar10.CLASSES,
             f"{prefix}sample",
             "cat",
             required=True,
             format_func=lambda name: f"![{name}]({_thumbnail(name)})",
         )
-    steps(f"{prefix}sample", CIFAR10_CLASSES, prefix)
-    return in_classes(cached.scene(CIFAR10_CLASSES.index(name)), CIFAR10_CLASSES, card.classes)
+    steps(f"{prefix}sample", cifar10.CLASSES, prefix)
+    label = cifar10.CLASSES.index(name)
+    sample = snippets.remember(prefix, cached.scene(label), snippets.drawn(label))
+    return in_classes(sample, cifar10.CLASSES, card.classes)
 
 
 def _thumbnail(name: str) -> str:
-    return data_uri(cached.scene(CIFAR10_CLASSES.index(name), 64).pixels)
+    return data_uri(cached.scene(cifar10.CLASSES.index(name), 64).pixels)
 
 
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
@@ -124,7 +127,8 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     indices = range(len(found)) if chosen == "all" else found.where(found.classes.index(chosen))
     place = _number(found, indices, prefix)
     steps(f"{prefix}index", range(len(indices)), prefix)
-    sample = found.sample(int(indices[place]))
+    index = int(indices[place])
+    sample = snippets.remember(prefix, found.sample(index), snippets.test_image(given.data_dir, index))
     return in_classes(sample, found.classes, card.classes)
 
 

@@ -1,0 +1,5 @@
+"""What CIFAR-10's labels mean, and its training images' mean and standard deviation (shares of 255)."""
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.2470, 0.2435, 0.2616)

@@ -1,0 +1,65 @@
+"""Files written whole or not at all."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+STALE_SECONDS = 3600.0
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path` that takes its place once written, flushed and synced.
+
+    On any error `path` keeps its former content and the temporary file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, _mode_for(path))
+        os.replace(name, path)
+        _sync_folder(path.parent)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def sweep(path: Path, older_than: float = STALE_SECONDS) -> None:
+    """Remove the temporary files that killed runs left beside `path`, if they are that many seconds old."""
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(FileNotFoundError):  # another process may be sweeping too
+            if time.time() - stale.stat().st_mtime > older_than:
+                stale.unlink()
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A companion of a checkpoint: `a/b.safetensors`, `.history.json` → `a/b.history.json`."""
+    return path.with_name(path.stem + ending)
+
+
+def _mode_for(path: Path) -> int:
+    """mkstemp gives 0600; a saved file keeps the mode it had, or gets what the umask allows."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there, and its rename is durable by itself
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
