@@ -13,14 +13,14 @@ _KEPT, _SHOWN, _WRITTEN = "_link_kept", "_link_shown", "_link_written"
 
 
 def read() -> None:
-    """Take over what stands in the address, unless this run wrote it itself. First thing in a run."""
-    kept = st.session_state.setdefault(_KEPT, {})
+    """Take over what stands in the address when a visit begins. First thing in a run.
+
+    Later the address follows the choices: a browser that sends a click before it has put the last
+    choice into its address would otherwise undo that choice.
+    """
+    if _KEPT not in st.session_state:
+        st.session_state[_KEPT] = st.query_params.to_dict()
     st.session_state[_SHOWN] = {}
-    given = st.query_params.to_dict()
-    if given != st.session_state.get(_WRITTEN):
-        for key in given:
-            st.session_state.pop(key, None)
-        kept.update(given)
 
 
 def choose(
@@ -83,9 +83,9 @@ def leave_out(key: str) -> None:
 def write() -> None:
     """Put this run's choices into the address; what is at its default is left out. Last thing in a run."""
     shown = st.session_state[_SHOWN]
-    st.session_state[_WRITTEN] = shown
-    if st.query_params.to_dict() != shown:
+    if not shown == st.query_params.to_dict() == st.session_state.get(_WRITTEN, shown):
         st.query_params.from_dict(shown)
+    st.session_state[_WRITTEN] = shown
 
 
 def _keep(key: str, value: str, default: str) -> None:

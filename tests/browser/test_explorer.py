@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 PAGES = ("Explain", "Feature maps", "BatchNorm", "Compare")
 
 
-@pytest.fixture()
+@pytest.fixture
 def explorer(serve: Callable[..., str]) -> str:
     return serve("explorer/app.py")
 
