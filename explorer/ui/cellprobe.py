@@ -1,5 +1,6 @@
 """The cell probe: one cell of a feature map, walked from the pixels it sees to what is handed on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +15,11 @@ from explorer.engine.receptive import ReceptiveField
 from explorer.engine.tracing import Block, stages
 from explorer.ui import markup
 from explorer.ui.inspector import Cell, input_names
-from explorer.ui.matrix import fixed, matrix
+from explorer.ui.matrix import MOST, fixed, matrix, plain
 from explorer.ui.selection import Selection
 
 SHOWN = 3  # input channels spelled out; the others are summed up
+IN_LINE = 3  # columns of a kernel whose numbers fit side by side with patch and products
 MARGIN = 0.35  # of the image's size: how much padding is drawn around it at most
 
 Pixels = npt.NDArray[np.uint8]
@@ -58,6 +60,7 @@ def arithmetic(selection: Selection, walked: CellProbe) -> list[str]:
     assert isinstance(conv, ConvStep)
     steps, before = [products(selection, conv)], conv.value
     for step in later:
+        assert not isinstance(step, ConvStep)
         if abs(step.before - before) > 1e-5 * max(1.0, abs(before)):
             steps.append(between(before, step.before))
         steps.append(spelled_out(step, walked))
@@ -234,23 +237,38 @@ def _sum_row(words: str, value: str, cls: str = "") -> str:
 
 
 def product(conv: ConvStep, k: int, name: str, scales: tuple[Range, Range, Range], first: bool) -> str:
-    """One input channel: patch × kernel = products, and their sum; the first says which is which."""
+    """One input channel: patch × kernel = products, and their sum; the first says which is which.
+
+    Wide kernels stand there as colours, with their numbers to unfold.
+    """
+    width = conv.kernel.shape[2]
+    shown = line(conv, k, name, scales, matrix if width <= IN_LINE else plain, first)
+    if IN_LINE < width <= MOST:
+        summary = markup.text("the numbers", tag="summary")
+        shown += markup.element("details", summary, line(conv, k, name, scales, matrix, True))
+    total = _sum_row(name, fixed(float(conv.products[k].sum())))
+    return markup.element("div", total, shown, cls="fx-product")
+
+
+def line(
+    conv: ConvStep,
+    k: int,
+    name: str,
+    scales: tuple[Range, Range, Range],
+    draw: Callable[..., str],
+    headed: bool,
+) -> str:
     parts = [
-        matrix(conv.patch[k], scales[0], f"Input patch of {name}", padding=conv.padding),
-        matrix(conv.kernel[k], scales[1], f"Kernel slice for {name}"),
-        matrix(conv.products[k], scales[2], f"Products for {name}", padding=conv.padding),
+        draw(conv.patch[k], scales[0], f"Input patch of {name}", padding=conv.padding),
+        draw(conv.kernel[k], scales[1], f"Kernel slice for {name}"),
+        draw(conv.products[k], scales[2], f"Products for {name}", padding=conv.padding),
     ]
-    if first:
+    if headed:
         said = ("input", "kernel", "products")
         parts = [markup.text(words, "muted") + part for words, part in zip(said, parts, strict=True)]
     patch, kernel, made = (markup.element("div", part) for part in parts)
-    line = (patch, markup.text("×", "sign"), kernel, markup.text("=", "sign"), made)
-    return markup.element(
-        "div",
-        _sum_row(name, fixed(float(conv.products[k].sum()))),
-        markup.element("div", *line, cls="fx-line"),
-        cls="fx-product",
-    )
+    times, equals = markup.text("×", "sign"), markup.text("=", "sign")
+    return markup.element("div", patch, times, kernel, equals, made, cls="fx-line")
 
 
 # What follows
@@ -332,6 +350,8 @@ def outcome(step: PoolStep, here: Cell) -> str:
         return f"The mean of {height} × {width} cells. {place}"
     if step.winner == here:
         return f"The largest of {height} × {width} is this one. {place}"
+    if step.before == step.value:
+        return f"As large as cell ({step.winner[0]}, {step.winner[1]}), which comes first. {place}"
     return (
         f"Cell ({step.winner[0]}, {step.winner[1]}) is the largest of {height} × {width}: "
         f"it goes on, this one ends here."

@@ -16,11 +16,12 @@ from explorer.engine.batchnorm import is_batchnorm
 from explorer.engine.tracing import Block, Floats, layer_module
 from explorer.ui import link, markup
 from explorer.ui.components.channel_grid import Choice, channel_grid
-from explorer.ui.matrix import fixed, matrix
+from explorer.ui.matrix import MOST, fixed, matrix, plain
 from explorer.ui.selection import Selection
 
 STRONGEST = "strongest"
 ALL_WITH_NUMBERS = 4  # so few slices need no choice
+WIDE = 6  # cells across from which a slice is shown without its numbers at first
 LABELLED = 64  # slices shown with their input channel's number
 MOST_CLASSES = 12
 COLOURS = ("red", "green", "blue")
@@ -150,18 +151,12 @@ def for_the_class(selection: Selection, layer: str, channel: int) -> str:
 
 def normalisation(selection: Selection, block: Block, channel: int) -> str:
     """What the block's BatchNorm does to this channel: learned, remembered, and met in this image."""
-    if block.norm is None or not is_batchnorm(selection.net, block.norm):
-        kind = block.norm and type(layer_module(selection.net, block.norm)).__name__
-        return facts(
-            "BatchNorm",
-            (),
-            markup.text(
-                f"{block.norm} is a {kind}, which keeps no running statistics."
-                if kind
-                else "This block has none.",
-                "muted",
-            ),
-        )
+    if block.norm is None:
+        return facts("BatchNorm", (), markup.text("This block has none.", "muted"))
+    if not is_batchnorm(selection.net, block.norm):
+        kind = type(layer_module(selection.net, block.norm)).__name__
+        said = f"{block.norm} is a {kind} instead: its numbers stand in the steps below."
+        return facts("BatchNorm", (), markup.text(said, "muted"))
     found = selection.norm_statistics(block.norm)
     here = np.sqrt(found.var + found.eps)
     table = ["", "running" if found.tracked else "used", "this image"]
@@ -230,12 +225,14 @@ def choose_slice(order: list[int], names: list[str]) -> int:
 
 
 def with_numbers(values: Floats, name: str, scale: Range) -> str:
-    return markup.element(
-        "figure",
-        matrix(values, scale, f"Kernel slice for {name}"),
-        markup.element("figcaption", markup.text(name)),
-        cls="fx-slice",
-    )
+    """A slice with its numbers, which a wide one has to unfold."""
+    said = f"Kernel slice for {name}"
+    numbers = matrix(values, scale, said)
+    if WIDE <= max(values.shape) <= MOST:
+        folded = markup.element("details", markup.text("the numbers", tag="summary"), numbers)
+        numbers = plain(values, scale, said) + folded
+    caption = markup.element("figcaption", markup.text(name))
+    return markup.element("figure", numbers, caption, cls="fx-slice")
 
 
 def as_colours(slices: Floats) -> str:
@@ -249,18 +246,19 @@ def as_colours(slices: Floats) -> str:
 
 def labelled(slices: Floats, order: list[int], names: list[str], scale: Range, chosen: int) -> str:
     """Tiles with the input channel under each, and what is left over as one sheet."""
-    tiles = [_tile(slices[k], names[k], scale, k == chosen) for k in order[:LABELLED]]
+    pixels = colour(slices, scale)
+    tiles = [_tile(pixels[k], names[k], k == chosen) for k in order[:LABELLED]]
     inner = [markup.element("div", *tiles, cls="fx-tiles")]
     if rest := order[LABELLED:]:
-        pixels = sheet(slices[rest], scale, gap=2, width=420, largest=24)
+        others = sheet(slices[rest], scale, gap=2, width=420, largest=24)
         said = f"The other {len(rest)} slices, from stronger to weaker"
-        inner.append(markup.figure(pixels, said, markup.text(said)))
+        inner.append(markup.figure(others, said, markup.text(said)))
     return markup.element("div", *inner)
 
 
-def _tile(values: Floats, name: str, scale: Range, chosen: bool) -> str:
+def _tile(pixels: markup.Pixels, name: str, chosen: bool) -> str:
     short = name.removeprefix("channel ")
-    figure = markup.figure(colour(values, scale), f"Kernel slice for {name}", markup.text(short), fill=True)
+    figure = markup.figure(pixels, f"Kernel slice for {name}", markup.text(short), fill=True)
     return markup.element("div", figure, cls="chosen" if chosen else "")
 
 
@@ -292,7 +290,7 @@ def changes(selection: Selection, found: Ablations) -> str:
     reach = float(largest.max())
     if not reach:
         return markup.text("No logit changes: what comes after does not use this channel here.", "muted")
-    names, shown = selection.card.classes, range(len(zeroed))
+    names, shown = selection.card.classes, list(range(len(zeroed)))
     said = f"Change of each logit, bars to ±{number(reach)}"
     if len(zeroed) > MOST_CLASSES:
         order = np.argsort(-largest, kind="stable")[:MOST_CLASSES].tolist()

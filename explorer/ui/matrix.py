@@ -27,21 +27,43 @@ def matrix(
     `padding` (h, w) cells lie outside what is read and are hatched; `marked` ones (row, column) are framed.
     """
     cells = np.asarray(values)
-    outside = np.zeros(cells.shape, bool) if padding is None else padding
-    label = f"{said}, {cells.shape[0]} by {cells.shape[1]} cells, colours from {text(range)}"
     if max(cells.shape) > MOST:
-        return _picture(np.where(outside, np.nan, cells), range, label)
-    decimals = decimals_for(range)
-    pixels = colour(cells, range)
+        return plain(cells, range, said, padding=padding)
+    return _grid(cells, range, said, padding, marked, "fx-matrix")
+
+
+def plain(values: ArrayLike, range: Range, said: str, *, padding: npt.NDArray[np.bool_] | None = None) -> str:
+    """The same without numbers in the cells: small, and up to MOST cells wide each tells its own on hover."""
+    cells = np.asarray(values)
+    if max(cells.shape) <= MOST:
+        return _grid(cells, range, said, padding, (), "fx-matrix plain")
+    outside = np.zeros(cells.shape, bool) if padding is None else padding
+    picture = colour(np.where(outside, np.nan, cells), range)
+    return f'<div class="fx-many">{markup.image(picture, _label(cells, range, said), fill=True)}</div>'
+
+
+def _label(cells: npt.NDArray[np.floating], range: Range, said: str) -> str:
+    return f"{said}, {cells.shape[0]} by {cells.shape[1]} cells, colours from {text(range)}"
+
+
+def _grid(
+    cells: npt.NDArray[np.floating],
+    range: Range,
+    said: str,
+    padding: npt.NDArray[np.bool_] | None,
+    marked: Collection[tuple[int, int]],
+    cls: str,
+) -> str:
+    decimals, pixels = decimals_for(range), colour(cells, range)
+    outside = np.zeros(cells.shape, bool) if padding is None else padding
     spans = [
         _cell(float(cells[at]), pixels[at], decimals, bool(outside[at]), at in marked)
         for at in np.ndindex(*cells.shape)
     ]
-    spoken = f"{label}: {', '.join(fixed(float(value), decimals) for value in cells.flat)}"
-    return (
-        f'<div class="fx-matrix" role="img" aria-label="{escape(spoken, quote=True)}" '
-        f'style="--columns:{cells.shape[1]}">{"".join(spans)}</div>'
-    )
+    numbers = ", ".join(fixed(float(value), decimals) for value in cells.flat)
+    spoken = escape(f"{_label(cells, range, said)}: {numbers}", quote=True)
+    shape = f'style="--columns:{cells.shape[1]}"'
+    return f'<div class="{cls}" role="img" aria-label="{spoken}" {shape}>{"".join(spans)}</div>'
 
 
 def decimals_for(range: Range) -> int:
@@ -72,7 +94,3 @@ def _cell(value: float, pixel: npt.NDArray[np.uint8], decimals: int, outside: bo
     red, green, blue = pixel.tolist()
     style = f"background:rgb({red},{green},{blue});color:{ink}"
     return f'<span class="{classes}" style="{style}" title="{number(value)}">{fixed(value, decimals)}</span>'
-
-
-def _picture(values: npt.NDArray[np.floating], range: Range, label: str) -> str:
-    return f'<div class="fx-many">{markup.image(colour(values, range), label, fill=True)}</div>'

@@ -240,6 +240,28 @@ def test_a_large_matrix_is_a_picture_without_numbers() -> None:
     assert "<span" not in html
 
 
+def test_wide_kernels_unfold_their_numbers() -> None:
+    scale = Range(-1, 1, signed=True)
+    html = inspector.with_numbers(np.ones((7, 7), np.float32), "red", scale)
+    assert "<details>" in html
+    assert html.count(">1.00<") == 2 * 49
+    assert "<details>" not in inspector.with_numbers(np.ones((3, 3), np.float32), "red", scale)
+
+
+def test_all_slices_are_shown_the_strongest_first_with_their_channels() -> None:
+    slices = np.arange(80, dtype=np.float32)[:, None, None] * np.ones((1, 3, 3), np.float32)
+    names = [f"channel {k}" for k in range(80)]
+    html = inspector.labelled(slices, list(range(79, -1, -1)), names, Range(-79, 79, signed=True), 79)
+    assert html.index("channel 79") < html.index("channel 78")
+    assert html.count('alt="Kernel slice') == inspector.LABELLED
+    assert f"The other {80 - inspector.LABELLED} slices" in html
+
+
+def test_a_first_kernel_as_colours_is_grey_at_zero() -> None:
+    html = inspector.as_colours(np.zeros((3, 2, 2), np.float32))
+    assert "grey is zero" in html
+
+
 @pytest.mark.parametrize("said", ["", "3", "3-", "-1-2", "1-2-3", "9999999-1", "٣-١", "4-0"])
 def test_a_cell_that_is_not_there_is_not_held(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setattr(inspector.link, "held", lambda key, default: said)
