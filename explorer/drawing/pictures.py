@@ -2,6 +2,7 @@
 
 import base64
 import io
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,16 @@ def enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
 def png(pixels: NDArray[np.uint8], scale: int = 1) -> bytes:
     """PNG bytes of uint8 (h,w,3) pixels, each enlarged to a square of `scale` pixels."""
     file = io.BytesIO()
-    Image.fromarray(enlarged(pixels, scale)).save(file, "PNG")
+    Image.fromarray(enlarged(pixels, scale)).save(file, "PNG", compress_level=3)
     return file.getvalue()
 
 
 def data_uri(pixels: NDArray[np.uint8], scale: int = 1) -> str:
-    """The PNG as a `data:` address, for table columns and html."""
+    """The PNG as a `data:` address, for html; made once, since a page asks for most of them again."""
+    return _address(pixels.tobytes(), pixels.shape, scale)
+
+
+@lru_cache(maxsize=512)
+def _address(data: bytes, shape: tuple[int, ...], scale: int) -> str:
+    pixels = np.frombuffer(data, np.uint8).reshape(shape)
     return "data:image/png;base64," + base64.b64encode(png(pixels, scale)).decode("ascii")
