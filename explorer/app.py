@@ -9,20 +9,27 @@ if ROOT not in sys.path:  # Streamlit puts only this file's folder there
 
 import streamlit as st  # noqa: E402
 
-from explorer.ui import header, link, sidebar, style  # noqa: E402
+if __name__ != "__main__":  # `streamlit run` takes its server from here, once; each visit runs the rest
+    from explorer.ui.warm import warming
 
-PAGES = [
-    st.Page("views/explain.py", title="Explain", icon=":material/target:", url_path="explain", default=True),
-    st.Page("views/maps.py", title="Feature maps", icon=":material/grid_view:", url_path="maps"),
-    st.Page("views/batchnorm.py", title="BatchNorm", icon=":material/equalizer:", url_path="batchnorm"),
-    st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
-]
+    app = st.App(__file__, lifespan=warming)
+else:
+    from explorer.ui import header, link, sidebar, style
 
-style.set_up_page()
-link.read()
-page = st.navigation(PAGES, position="top")
-selection = sidebar.choose()
-if selection is not None:
-    header.show(selection)
-    page.run()
-    link.write()
+    PAGES = [
+        st.Page(
+            "views/explain.py", title="Explain", icon=":material/target:", url_path="explain", default=True
+        ),
+        st.Page("views/maps.py", title="Feature maps", icon=":material/grid_view:", url_path="maps"),
+        st.Page("views/batchnorm.py", title="BatchNorm", icon=":material/equalizer:", url_path="batchnorm"),
+        st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+    ]
+
+    style.set_up_page()
+    link.read()
+    page = st.navigation(PAGES, position="top")
+    selection = sidebar.choose()
+    if selection is not None:
+        header.show(selection)
+        page.run()
+        link.write()

@@ -1,0 +1,41 @@
+"""A started server gets ready by itself: what the first visitor needs is loaded and has run once before."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Thread
+from typing import Any
+
+
+@asynccontextmanager
+async def warming(_server: object) -> AsyncIterator[dict[str, Any]]:
+    """While the server lives: it takes visitors at once, and warms up beside them."""
+    Thread(target=warm, daemon=True, name="warm").start()
+    yield {}
+
+
+UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+
+
+def warm() -> None:
+    """Import the libraries, draw the samples, and explain one of them with the network shown first."""
+    from explorer.ui import cached, header, sidebar  # noqa: F401
+    from explorer.ui.options import OptionError, options
+    from explorer.ui.selection import Selection
+    from model.checkpoint import CheckpointError
+
+    UNVISITED.addFilter(_from_a_visit)
+    cached.gallery()
+    try:
+        name, source = next(iter(options().checkpoints.items()))
+        selection = Selection(cached.opened(name, source), cached.scene(3))
+    except (OptionError, CheckpointError, StopIteration):
+        return  # the page says what is wrong to whoever opens it
+    layers = tuple(block.act or block.conv for block in selection.blocks)
+    selection.heat_maps("grad_cam", layers)
+    selection.evidence(layers)
+
+
+def _from_a_visit(record: logging.LogRecord) -> bool:
+    """Caches are filled here on purpose without a visitor; Streamlit would warn of it."""
+    return record.threadName != "warm"
