@@ -6,9 +6,13 @@ Everything is measured in one run on one thread, ours and the usual way in turn;
 import argparse
 import os
 import platform
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from PIL import Image
+from playwright.sync_api import sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.attribution import attribute_many
@@ -30,6 +35,7 @@ from model.nets import CourseCNN
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- benchmarks/explorer.py -->", "<!-- end -->"
 LAYERS = ("relu1", "relu2", "relu3")
+WARM = 6  # seconds that a server has been up: after that its own warming up is over
 Row = tuple[str, str, str]
 
 
@@ -116,6 +122,63 @@ def page_rows(rounds: int, folder: Path) -> list[Row]:
     return rows
 
 
+def browser_rows() -> list[Row]:
+    """From the address typed to a visible Grad-CAM, in Chromium, on servers just started."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        return []
+    at_once, _ = served(chromium, wait=0)
+    later, second = served(chromium, wait=WARM)
+    return [
+        (
+            f"first load of a server up for {WARM} s, to a visible Grad-CAM",
+            f"{later:.1f} s",
+            f"as soon as it answers: {at_once:.1f} s; next visitor: {second:.1f} s",
+        )
+    ]
+
+
+def served(chromium: str, wait: float) -> list[float]:
+    """Seconds of two visits to a server of its own, `wait` seconds after it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py"]
+    command += ["--server.headless=true", f"--server.port={port}"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        time.sleep(wait)
+        return loads(chromium, f"http://127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def loads(chromium: str, url: str) -> list[float]:
+    times = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for _ in range(2):
+            page = browser.new_context().new_page()
+            started = time.perf_counter()
+            page.goto(url, wait_until="commit")
+            page.get_by_alt_text("Grad-CAM of").first.wait_for()
+            times.append(time.perf_counter() - started)
+        browser.close()
+    return times
+
+
+def wait_for(url: str) -> None:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("The server did not start within 30 s.")
+
+
 def timed(at: AppTest) -> float:
     started = time.perf_counter()
     at.run()
@@ -146,7 +209,9 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        text = table([*engine_rows(given.rounds * 5), *page_rows(given.rounds, Path(folder))])
+        text = table(
+            [*engine_rows(given.rounds * 5), *page_rows(given.rounds, Path(folder)), *browser_rows()]
+        )
     print(text)
     if given.write:
         readme = ROOT / "README.md"
