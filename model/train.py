@@ -25,6 +25,7 @@ from model.datasets import SOURCES, Dataset, DatasetError, Split, load
 from model.files import beside, replacing
 from model.history import Epoch, History, epochs_figure, loss_figure, save_figure, save_history
 from model.nets import NETS
+from model.snapshots import SnapshotError, clear, keep_snapshot
 
 EVALUATION_BATCH = 1000
 BATCHES_PER_CHUNK = 8  # augmented at once: enough to amortise the calls, little enough to stay in the cache
@@ -43,11 +44,22 @@ class Config:
     limit: int = 0
     out: str = ""
     device: str = "auto"
+    snapshot_every: int = 0
+    snapshot_limit: float = 200.0
     note: str = ""
 
     @property
     def path(self) -> Path:
         return Path(self.out or f"checkpoints/my-{self.dataset}-course.safetensors")
+
+
+NOT_IN_CARD = (
+    "out",
+    "data_dir",
+    "snapshot_every",
+    "snapshot_limit",
+    "note",
+)  # they say nothing of the weights
 
 
 class TrainingError(ValueError):
@@ -120,10 +132,13 @@ def train(config: Config, data: Dataset, test: Dataset) -> Run:
     """Train for `config.epochs`, writing checkpoint and history after each; Ctrl-C keeps what there is."""
     device = _device(config.device)
     run = start(config, len(data.classes), data.images.shape[1], device)
+    clear(config.path)
+    snapshot(run, config, data, test)
     print(_HEADER)
     try:
         for epoch in range(1, config.epochs + 1):
             run.history.epochs.append(_epoch(run, config, data, test, epoch, device))
+            snapshot(run, config, data, test)
             save(run, config, data, test)
             print(_printed(run.history.epochs[-1], config), flush=True)
     except KeyboardInterrupt:
@@ -194,13 +209,19 @@ def save(run: Run, config: Config, data: Dataset, test: Dataset) -> None:
     save_history(beside(config.path, ".history.json"), run.history)
 
 
+def snapshot(run: Run, config: Config, data: Dataset, test: Dataset) -> None:
+    """Keep a snapshot of this epoch if one is due."""
+    card, limit = card_of(run, config, data, test), round(config.snapshot_limit * 1e6)
+    said = keep_snapshot(config.path, card, run.net.state_dict(), config.snapshot_every, limit)
+    if said:
+        print(said, flush=True)
+
+
 def card_of(run: Run, config: Config, data: Dataset, test: Dataset) -> Card:
     rows = run.history.epochs
     counts = f"trained on {len(data.labels):,} images, measured on {len(test.labels):,}"
     measured = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-    settings = {
-        name: value for name, value in asdict(config).items() if name not in ("out", "data_dir", "note")
-    }
+    settings = {name: value for name, value in asdict(config).items() if name not in NOT_IN_CARD}
     return Card(
         net="course",
         classes=data.classes,
@@ -242,6 +263,10 @@ def parser() -> argparse.ArgumentParser:
     add("--limit", type=_natural, default=defaults.limit, help="use that many images of each split; 0: all")
     add("--out", default=defaults.out, help="the checkpoint's path (empty: %s)" % defaults.path)  # noqa: UP031
     add("--device", default=defaults.device, help="cpu, cuda, … (auto: cuda if there is one)")
+    add("--snapshot-every", type=_natural, default=0, help="keep the weights every so many epochs; 0: never")
+    add(
+        "--snapshot-limit", type=_positive, default=200.0, help="MB of snapshots; at it every second one goes"
+    )
     add("--note", default=defaults.note, help="what the images are, for the checkpoint's card")
     return parser
 
@@ -279,7 +304,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or error
         return _fail(f"{error.filename or config.path} cannot be written or read ({reason}); see to it.")
-    except (TrainingError, DatasetError, CheckpointError) as error:
+    except (TrainingError, DatasetError, CheckpointError, SnapshotError) as error:
         return _fail(str(error))
     print(f"{config.path}, with its history and two pictures beside it")
     print("see it with: streamlit run explorer/app.py")

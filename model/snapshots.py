@@ -1,0 +1,127 @@
+"""Snapshots of a run: one compact checkpoint every few epochs, in a folder beside the run's checkpoint.
+
+A snapshot is an ordinary checkpoint, opened with `load_checkpoint`; its card says the epoch. Epoch 0 is the
+untrained network. Matrices and filters are stored in float16, which halves the size.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.checkpoint import Card, State, save_checkpoint
+from model.files import beside, sweep
+
+NAME = re.compile(r"epoch-(\d{4,})\.safetensors")
+
+
+class SnapshotError(ValueError):
+    """A snapshot that cannot be kept; the message says why and what to do, in one sentence."""
+
+
+def folder_of(checkpoint_path: str | Path) -> Path:
+    """Where the snapshots of a checkpoint are: `a/b.safetensors` → `a/b.snapshots`."""
+    return beside(Path(checkpoint_path), ".snapshots")
+
+
+def list_snapshots(checkpoint_path: str | Path) -> tuple[tuple[int, Path], ...]:
+    """The snapshots beside a checkpoint as (epoch, path), by epoch; none where there is no folder."""
+    found = ((NAME.fullmatch(path.name), path) for path in folder_of(checkpoint_path).glob("*.safetensors"))
+    return tuple(sorted((int(match[1]), path) for match, path in found if match))
+
+
+def save_snapshot(checkpoint_path: str | Path, card: Card, state: Mapping[str, Tensor]) -> Path:
+    """Write `state` as the snapshot of `card.epoch`, whole or not at all; return its path."""
+    path = folder_of(checkpoint_path) / f"epoch-{card.epoch:04}.safetensors"
+    sweep(path)
+    save_checkpoint(path, card, compact(state))
+    return path
+
+
+def compact(state: Mapping[str, Tensor]) -> State:
+    """The state with float16 for every float32 tensor that has two dimensions or more and fits its range.
+
+    Vectors stay as they are: biases and normalisation take next to no room, and a running variance may
+    leave float16's range.
+    """
+    return {name: _halved(tensor) for name, tensor in state.items()}
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    if tensor.dtype != torch.float32 or tensor.ndim < 2:
+        return tensor
+    half = tensor.half()
+    return half if bool(half.isfinite().all()) else tensor
+
+
+def keep_snapshot(
+    checkpoint_path: str | Path, card: Card, state: Mapping[str, Tensor], every: int, limit: int
+) -> str:
+    """Save a snapshot if `card.epoch` is due: every `every` epochs (0: never), or as rarely as thinning left.
+
+    Before all snapshots together exceed `limit` bytes, every second one goes. Returns a sentence to print if
+    that happened, otherwise nothing. SnapshotError if the limit does not hold two.
+    """
+    if not is_due(checkpoint_path, card.epoch, every):
+        return ""
+    size = sum(tensor.nbytes for tensor in compact(state).values())
+    if 2 * size > limit:
+        raise _too_little(size, limit)
+    thinned = thin(checkpoint_path, size, limit)
+    if is_due(checkpoint_path, card.epoch, every):
+        save_snapshot(checkpoint_path, card, state)
+    if not thinned:
+        return ""
+    return (
+        f"The snapshots reached --snapshot-limit ({limit / 1e6:g} MB), so that every second one was removed; "
+        f"one is kept every {thinned} epochs from here on."
+    )
+
+
+def is_due(checkpoint_path: str | Path, epoch: int, every: int) -> bool:
+    """Whether the snapshot of `epoch` is to be kept: a multiple of `every` and of what thinning left."""
+    return every > 0 and epoch % max(every, _step(checkpoint_path)) == 0
+
+
+def thin(checkpoint_path: str | Path, needed: int, limit: int) -> int:
+    """Remove every second snapshot until `needed` more bytes stay within `limit`.
+
+    Returns how many epochs apart they are from here on, 0 if none had to go. Epoch 0 always stays.
+    """
+    step = 0
+    while used(checkpoint_path) + needed > limit:
+        kept = list_snapshots(checkpoint_path)
+        step = 2 * _step(checkpoint_path)
+        if not step:
+            raise _too_little(needed, limit)
+        for epoch, path in kept:
+            if epoch % step:
+                path.unlink(missing_ok=True)
+    return step
+
+
+def _too_little(size: int, limit: int) -> SnapshotError:
+    return SnapshotError(
+        f"A snapshot takes {size / 1e6:.1f} MB, and --snapshot-limit is {limit / 1e6:g} MB; "
+        "raise it so that it holds two."
+    )
+
+
+def used(checkpoint_path: str | Path) -> int:
+    """Bytes that the snapshots of a checkpoint take."""
+    return sum(path.stat().st_size for _, path in list_snapshots(checkpoint_path))
+
+
+def clear(checkpoint_path: str | Path) -> None:
+    """Remove a former run's snapshots: those of two runs side by side would tell a story that never was."""
+    for _, path in list_snapshots(checkpoint_path):
+        path.unlink(missing_ok=True)
+
+
+def _step(checkpoint_path: str | Path) -> int:
+    """The smallest distance between two snapshots, in epochs; 0 with fewer than two."""
+    epochs = [epoch for epoch, _ in list_snapshots(checkpoint_path)]
+    return min((after - before for before, after in pairwise(epochs)), default=0)
