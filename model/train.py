@@ -53,13 +53,8 @@ class Config:
         return Path(self.out or f"checkpoints/my-{self.dataset}-course.safetensors")
 
 
-NOT_IN_CARD = (
-    "out",
-    "data_dir",
-    "snapshot_every",
-    "snapshot_limit",
-    "note",
-)  # they say nothing of the weights
+# They say nothing of the weights.
+NOT_IN_CARD = ("out", "data_dir", "snapshot_every", "snapshot_limit", "note")
 
 
 class TrainingError(ValueError):
@@ -241,7 +236,9 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return torch.empty(0, device=name).device
+        place = torch.zeros(1, device=name)
+        place.item()  # a device whose values cannot be read, such as meta, trains nothing
+        return place.device
     except (RuntimeError, AssertionError) as error:
         raise TrainingError(f"There is no device {name!r} on this machine; leave --device out.") from error
 
@@ -263,9 +260,9 @@ def parser() -> argparse.ArgumentParser:
     add("--limit", type=_natural, default=defaults.limit, help="use that many images of each split; 0: all")
     add("--out", default=defaults.out, help="the checkpoint's path (empty: %s)" % defaults.path)  # noqa: UP031
     add("--device", default=defaults.device, help="cpu, cuda, … (auto: cuda if there is one)")
-    add("--snapshot-every", type=_natural, default=0, help="keep the weights every so many epochs; 0: never")
+    add("--snapshot-every", type=_natural, default=0, help="keep weights every so many epochs; 0: never")
     add(
-        "--snapshot-limit", type=_positive, default=200.0, help="MB of snapshots; at it every second one goes"
+        "--snapshot-limit", type=_positive, default=200.0, help="MB of snapshots; there every second one goes"
     )
     add("--note", default=defaults.note, help="what the images are, for the checkpoint's card")
     return parser
@@ -306,9 +303,19 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{error.filename or config.path} cannot be written or read ({reason}); see to it.")
     except (TrainingError, DatasetError, CheckpointError, SnapshotError) as error:
         return _fail(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return _fail("There is not enough memory for this run; lower --batch-size or --limit.")
     print(f"{config.path}, with its history and two pictures beside it")
     print("see it with: streamlit run explorer/app.py")
     return 0
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: on the CPU torch says so in a RuntimeError like any other."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
 
 
 def _fail(sentence: str) -> int:
