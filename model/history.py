@@ -2,9 +2,9 @@
 
 import io
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 class Epoch:
     """What one epoch came to. Losses are mean cross-entropies in nats, accuracies shares from 0 to 1.
 
-    Training figures are those of the augmented batches, with Dropout, while the weights changed.
+    Training figures are those of the augmented batches, with Dropout and label smoothing, while the weights
+    changed. Where the augmentation mixes images, the train accuracy counts the label with the largest part.
+    `lr` is the learning rate of the epoch's first step; `flip_accuracy` the test accuracy when an image and
+    its mirror image are averaged, None where that was not asked for.
     """
 
     epoch: int
@@ -29,14 +32,37 @@ class Epoch:
     lr: float
     images_per_second: float
     seconds: float
+    flip_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """What run a history is of: enough to show it while it goes on, and to run it again.
+
+    `epochs` in all and `steps` of each, the checkpoint's file name, the command that reproduces the run,
+    when it started (ISO 8601, UTC), and `state`: «running» (also of a run that was killed; then the file no
+    longer changes: it is written every few seconds), «stopped» or «finished».
+    """
+
+    epochs: int = 0
+    steps: int = 0
+    recipe: str = ""
+    checkpoint: str = ""
+    command: str = ""
+    started: str = ""
+    state: str = "running"
 
 
 @dataclass
 class History:
-    """`losses` of all steps so far in order, and the finished epochs' rows; grows while a run goes on."""
+    """`losses` of all steps so far in order, and the finished epochs' rows; grows while a run goes on.
+
+    `about` is None in histories that were written before it was known.
+    """
 
     losses: list[float] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
+    about: About | None = None
 
     @property
     def best_accuracy(self) -> float:
@@ -46,18 +72,36 @@ class History:
 def save_history(path: Path, history: History) -> None:
     """Write `history` as JSON, whole or not at all; losses keep five significant digits."""
     losses = [float(f"{loss:.5g}") for loss in history.losses]
-    text = json.dumps({"epochs": [asdict(row) for row in history.epochs], "losses": losses})
+    values: dict[str, Any] = {"epochs": [row_of(epoch) for epoch in history.epochs], "losses": losses}
+    if history.about is not None:
+        values = {"about": asdict(history.about)} | values
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(json.dumps(values).encode())
+
+
+def row_of(epoch: Epoch) -> dict[str, float]:
+    """An epoch's figures by name, without those that were not measured."""
+    return {name: value for name, value in asdict(epoch).items() if value is not None}
 
 
 def load_history(path: Path) -> History:
     """Read what `save_history` wrote. Raises ValueError if the file is something else."""
     try:
         values = json.loads(path.read_text())
-        return History([float(v) for v in values["losses"]], [Epoch(**row) for row in values["epochs"]])
+        rows = [Epoch(**row) for row in values["epochs"]]
+        return History([float(value) for value in values["losses"]], rows, _about(values.get("about")))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a training history; train again to write one.") from error
+
+
+def _about(values: Any) -> About | None:
+    if values is None:
+        return None
+    known = {each.name for each in fields(About)}
+    given = {name: value for name, value in dict(values).items() if name in known}
+    if not all(type(value) is type(getattr(About(), name)) for name, value in given.items()):
+        raise TypeError("a run's facts are whole numbers and texts")
+    return About(**given)
 
 
 def smoothed(losses: list[float], window: int = 100) -> np.ndarray:

@@ -1,175 +1,118 @@
-"""Trains the course CNN: `python -m model.train`.
+"""Trains a network: `python -m model.train`; by default the course's CNN as the course does.
 
-All randomness derives from the seed, the epoch and the step, never from what ran before.
+All randomness derives from the seed, the epoch and the step, never from what ran before; so a run that was
+stopped goes on from its last whole epoch (`--resume`) as if nothing had happened.
 """
 
-import argparse
 import math
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm import tqdm
 
-from model import augment
-from model.checkpoint import Card, CheckpointError, save_checkpoint
-from model.datasets import SOURCES, Dataset, DatasetError, Split, load
+from model.augment import AugmentationError
+from model.batches import DROPOUT, batches, images_of, seed_for, steps_of
+from model.board import open_board, show
+from model.checkpoint import CheckpointError
+from model.command import given
+from model.datasets import Dataset, DatasetError
+from model.evaluation import evaluate, flip_averaged
 from model.files import beside, replacing
-from model.history import Epoch, History, epochs_figure, loss_figure, save_figure, save_history
-from model.nets import NETS
-from model.snapshots import SnapshotError, clear, keep_snapshot
+from model.history import About, Epoch, epochs_figure, loss_figure, save_figure, save_history
+from model.optimisers import follow
+from model.recipes import Config, TrainingError, choose, settled
+from model.run import Run, begin, restore, save, snapshot, start, state_of
+from model.schedulers import after_epoch, after_step
+from model.snapshots import SnapshotError
+from model.state import State, continued, load_state, path_of, save_state
 
-EVALUATION_BATCH = 1000
-BATCHES_PER_CHUNK = 8  # augmented at once: enough to amortise the calls, little enough to stay in the cache
-
-
-@dataclass(frozen=True)
-class Config:
-    """One training run; the defaults are the course's recipe."""
-
-    dataset: str = "cifar10"
-    data_dir: str = "data"
-    epochs: int = 20
-    batch_size: int = 64
-    lr: float = 1e-3
-    seed: int = 0
-    limit: int = 0
-    out: str = ""
-    device: str = "auto"
-    snapshot_every: int = 0
-    snapshot_limit: float = 200.0
-    note: str = ""
-
-    @property
-    def path(self) -> Path:
-        return Path(self.out or f"checkpoints/my-{self.dataset}-course.safetensors")
+LIVE_SECONDS = 5.0  # how often the history is written while an epoch goes on
 
 
-# They say nothing of the weights.
-NOT_IN_CARD = ("out", "data_dir", "snapshot_every", "snapshot_limit", "note")
+def train(config: Config, data: Dataset, test: Dataset, state: State | None = None) -> Run:
+    """Train to the end of `config.epochs`, from `state` on if there is one, saving after every epoch.
 
-
-class TrainingError(ValueError):
-    """A run that cannot start or go on; the message says why and what to do, in one sentence."""
-
-
-ORDER, AUGMENTATION, DROPOUT = 1, 2, 3  # what a random stream is for
-
-
-def seed_for(purpose: int, seed: int, epoch: int, step: int = 0) -> int:
-    """The seed of a random stream: the same for the same keys, unrelated for others."""
-    state = np.random.SeedSequence((purpose, seed, epoch, step)).generate_state(2)
-    return int(state[0]) << 31 | int(state[1]) >> 1
-
-
-def generator_for(purpose: int, seed: int, epoch: int, step: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed_for(purpose, seed, epoch, step))
-
-
-def batches(data: Dataset, config: Config, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The shuffled, augmented batches of one epoch: float32 (n, 3, s, s) and int64 (n,)."""
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
-    order = torch.randperm(len(labels), generator=generator_for(ORDER, config.seed, epoch))
-    for number, chosen in enumerate(torch.split(order, config.batch_size * BATCHES_PER_CHUNK)):
-        drawn = generator_for(AUGMENTATION, config.seed, epoch, number)
-        x = augment.course(images[chosen], drawn, data.mean, data.std)
-        pairs = torch.split(x, config.batch_size), torch.split(labels[chosen], config.batch_size)
-        yield from zip(*pairs, strict=True)
-
-
-@torch.no_grad()
-def evaluate(net: nn.Module, data: Dataset, device: torch.device) -> tuple[float, float]:
-    """Mean cross-entropy in nats and accuracy from 0 to 1 over all of `data`, in eval mode."""
-    net.eval()
-    loss = correct = 0.0
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
-    pairs = torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH)
-    for some, y in zip(*pairs, strict=True):
-        x = augment.normalise(some, data.mean, data.std)
-        logits = net(x.to(device, memory_format=torch.channels_last)).cpu()
-        loss += cross_entropy(logits, y, reduction="sum").item()
-        correct += (logits.argmax(1) == y).sum().item()
-    return loss / len(labels), correct / len(labels)
-
-
-@dataclass
-class Run:
-    """Everything that changes while a network trains."""
-
-    net: nn.Module
-    optimizer: torch.optim.Optimizer
-    scheduler: ReduceLROnPlateau
-    history: History
-
-    @property
-    def lr(self) -> float:
-        return float(self.optimizer.param_groups[0]["lr"])
-
-
-def start(config: Config, classes: int, input_size: int, device: torch.device) -> Run:
-    """A freshly initialised run of the course's recipe."""
-    torch.manual_seed(config.seed)
-    net = NETS["course"](classes=classes, input_size=input_size)
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(net.parameters(), lr=config.lr, fused=True)
-    return Run(net, optimizer, ReduceLROnPlateau(optimizer, "min", factor=0.5, patience=3), History())
-
-
-def train(config: Config, data: Dataset, test: Dataset) -> Run:
-    """Train for `config.epochs`, writing checkpoint and history after each; Ctrl-C keeps what there is."""
-    device = _device(config.device)
-    run = start(config, len(data.classes), data.images.shape[1], device)
-    clear(config.path)
-    snapshot(run, config, data, test)
-    print(_HEADER)
+    On Ctrl-C, and on an error, what the last whole epoch left stays, to be resumed.
+    """
+    config = settled(config)
+    board = open_board(config.tensorboard, config.path.stem)
+    run = start(config, data, test)
+    if state is None:
+        begin(run, data)
+    else:
+        restore(run, state, data)
+    print(_HEADER + ("  flip acc" if config.flip_average else ""))
     try:
-        for epoch in range(1, config.epochs + 1):
-            run.history.epochs.append(_epoch(run, config, data, test, epoch, device))
-            snapshot(run, config, data, test)
-            save(run, config, data, test)
-            print(_printed(run.history.epochs[-1], config), flush=True)
+        _epochs(run, data, test, board)
     except KeyboardInterrupt:
-        save(run, config, data, test)
-        print(f"Stopped in epoch {epoch}; the weights so far are in {config.path}", file=sys.stderr)
+        _interrupted(run)
         raise
     return run
 
 
-def _epoch(run: Run, config: Config, data: Dataset, test: Dataset, epoch: int, device: torch.device) -> Epoch:
+def _epochs(run: Run, data: Dataset, test: Dataset, board: Any) -> None:
+    config = run.config
+    last = min(config.epochs, config.stop_after or config.epochs)
+    for epoch in range(len(run.history.epochs) + 1, last + 1):
+        run.history.epochs.append(_epoch(run, data, test, epoch))
+        if epoch == config.epochs:
+            _tell(run, "finished")
+        snapshot(run)
+        save_state(path_of(config.path), state_of(run, data))  # before the checkpoint: it can write that anew
+        save(run)
+        if board is not None:
+            show(board, run.history)
+        print(_printed(run.history.epochs[-1], config), flush=True)
+    if last < config.epochs:
+        _stopped(run)
+
+
+def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
+    config, device = run.config, run.device
     started, lr = time.perf_counter(), run.lr
-    run.net.train()  # every epoch anew: the evaluation below leaves the net in eval mode
-    total = correct = 0.0
-    steps = -(-len(data.labels) // config.batch_size)
-    progress = tqdm(
-        batches(data, config, epoch), f"epoch {epoch}", steps, leave=False, unit="batch", disable=None
-    )
-    for number, (x, y) in enumerate(progress):
-        torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
-        loss, hits = step(run, x.to(device, memory_format=torch.channels_last), y.to(device))
-        run.history.losses.append(loss)
-        _check_finite(loss, run, config)
-        total, correct = total + loss * len(y), correct + hits
+    total, correct = _pass(run, data, epoch)
     seconds = time.perf_counter() - started
-    test_loss, test_accuracy = evaluate(run.net, test, device)
-    _check_finite(test_loss, run, config)  # the last step of an epoch can be the one that goes wrong
-    run.scheduler.step(test_loss)
+    test_loss, test_accuracy = evaluate(run.result, test, device)
+    _check_finite(test_loss, run)  # the last step of an epoch can be the one that goes wrong
+    after_epoch(config.scheduler, run.scheduler, test_loss)
+    flipped = flip_averaged(run.result, test, device) if config.flip_average else None
     count = len(data.labels)
-    return Epoch(
-        epoch, total / count, correct / count, test_loss, test_accuracy, lr, count / seconds, seconds
-    )
+    train_loss, train_accuracy, speed = total / count, correct / count, count / seconds
+    return Epoch(epoch, train_loss, train_accuracy, test_loss, test_accuracy, lr, speed, seconds, flipped)
 
 
-def _check_finite(loss: float, run: Run, config: Config) -> None:
-    if not np.isfinite(loss):
-        kept = f"the weights of epoch {len(run.history.epochs)} are in {config.path}"
+def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
+    """Train on every image once; the sum of their losses, and how many were right."""
+    config, losses = run.config, run.history.losses
+    run.net.train()  # every epoch anew: the evaluation after it leaves the net in eval mode
+    total, correct, steps, told = 0.0, 0, steps_of(data, config), time.monotonic()
+    source = batches(data, config, epoch, run.device)
+    for number, (x, y) in enumerate(
+        tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=None)
+    ):
+        torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
+        loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
+        losses.append(loss)
+        _check_finite(loss, run)
+        after_step(config.scheduler, run.scheduler, len(losses), steps * config.epochs)
+        if run.average is not None:
+            follow(run.average, run.net, config.ema, len(losses))
+        total, correct = total + loss * len(y), correct + hits
+        if time.monotonic() - told > LIVE_SECONDS:
+            save_history(beside(config.path, ".history.json"), run.history)
+            told = time.monotonic()
+    return total, correct
+
+
+def _check_finite(loss: float, run: Run) -> None:
+    if not math.isfinite(loss):
+        kept = f"the weights of epoch {len(run.history.epochs)} are in {run.config.path}"
         raise TrainingError(
             f"The loss is {loss} at step {len(run.history.losses):,}, so training cannot go on; lower --lr "
             f"({kept if run.history.epochs else 'nothing was saved'})."
@@ -177,13 +120,21 @@ def _check_finite(loss: float, run: Run, config: Config) -> None:
 
 
 def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
-    """One update of the weights; the batch's mean loss and how many of it were right before."""
-    logits = run.net(x)
-    loss = cross_entropy(logits, y)
+    """One update of the weights; the batch's mean loss and how many of it were right before.
+
+    `y` is int64 (n,), or float32 (n, classes) of mixed labels: then the largest part is what is right.
+    """
+    with run.precision():
+        logits = run.forward(x).float()
+    loss = cross_entropy(logits, y, label_smoothing=run.config.label_smoothing)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     run.optimizer.step()
-    return loss.item(), int((logits.argmax(1) == y).sum())
+    right = y if y.ndim == 1 else y.argmax(1)
+    return loss.item(), int((logits.argmax(1) == right).sum())
+
+
+# What is said
 
 
 _HEADER = "epoch  train loss  train acc  test loss  test acc       lr  images/s  time left"
@@ -191,109 +142,48 @@ _HEADER = "epoch  train loss  train acc  test loss  test acc       lr  images/s 
 
 def _printed(row: Epoch, config: Config) -> str:
     left = round(row.seconds * (config.epochs - row.epoch))
+    flipped = "" if row.flip_accuracy is None else f"  {row.flip_accuracy:8.2%}"
     return (
         f"{row.epoch:5}  {row.train_loss:10.4f}  {row.train_accuracy:9.2%}  {row.test_loss:9.4f}  "
         f"{row.test_accuracy:8.2%}  {row.lr:7.1e}  {row.images_per_second:8.0f}  "
-        f"{left // 60:6}:{left % 60:02}"
+        f"{left // 60:6}:{left % 60:02}{flipped}"
     )
 
 
-def save(run: Run, config: Config, data: Dataset, test: Dataset) -> None:
-    """Write the checkpoint, and beside it the history."""
-    save_checkpoint(config.path, card_of(run, config, data, test), run.net.state_dict())
-    save_history(beside(config.path, ".history.json"), run.history)
-
-
-def snapshot(run: Run, config: Config, data: Dataset, test: Dataset) -> None:
-    """Keep a snapshot of this epoch if one is due."""
-    card, limit = card_of(run, config, data, test), round(config.snapshot_limit * 1e6)
-    said = keep_snapshot(config.path, card, run.net.state_dict(), config.snapshot_every, limit)
-    if said:
-        print(said, flush=True)
-
-
-def card_of(run: Run, config: Config, data: Dataset, test: Dataset) -> Card:
-    rows = run.history.epochs
-    counts = f"trained on {len(data.labels):,} images, measured on {len(test.labels):,}"
-    measured = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-    settings = {name: value for name, value in asdict(config).items() if name not in NOT_IN_CARD}
-    return Card(
-        net="course",
-        classes=data.classes,
-        mean=tuple(data.mean),
-        std=tuple(data.std),
-        input_size=data.images.shape[1],
-        recipe="course",
-        config=settings,
-        epoch=len(rows),
-        metrics={name: round(getattr(rows[-1], name), 6) for name in measured} if rows else {},
-        data=f"{config.note or data.provenance}; {counts}",
-        versions={name: version(name) for name in ("torch", "numpy")},
+def _interrupted(run: Run) -> None:
+    done = len(run.history.epochs)
+    if not done:
+        save(run)  # there is none of a whole epoch
+    _tell(run, "stopped")
+    kept = f"the weights of epoch {done} are" if done else "the weights so far are"
+    print(
+        f"Stopped in epoch {done + 1}; {kept} in {run.config.path}, "
+        f"and --resume goes on from the end of epoch {done}.",
+        file=sys.stderr,
     )
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        place = torch.zeros(1, device=name)
-        place.item()  # a device whose values cannot be read, such as meta, trains nothing
-        return place.device
-    except (RuntimeError, AssertionError) as error:
-        raise TrainingError(f"There is no device {name!r} on this machine; leave --device out.") from error
+def _stopped(run: Run) -> None:
+    _tell(run, "stopped")
+    print(f"Stopped after epoch {len(run.history.epochs)}, as asked; --resume goes on.")
 
 
-def parser() -> argparse.ArgumentParser:
-    defaults = Config()
-    parser = argparse.ArgumentParser(
-        "python -m model.train",
-        description="Train the course CNN as the course does: Adam, augmentation, ReduceLROnPlateau.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--dataset", choices=SOURCES, default=defaults.dataset, help="where the images come from")
-    add("--data-dir", default=defaults.data_dir, help="CIFAR-10 is kept here; or DIR with train/ and test/")
-    add("--epochs", type=_count, default=defaults.epochs, help="passes over the training images")
-    add("--batch-size", type=_count, default=defaults.batch_size, help="images a step")
-    add("--lr", type=_positive, default=defaults.lr, help="Adam's learning rate at the start")
-    add("--seed", type=_natural, default=defaults.seed, help="of weights, order, augmentation and Dropout")
-    add("--limit", type=_natural, default=defaults.limit, help="use that many images of each split; 0: all")
-    add("--out", default=defaults.out, help="the checkpoint's path (empty: %s)" % defaults.path)  # noqa: UP031
-    add("--device", default=defaults.device, help="cpu, cuda, … (auto: cuda if there is one)")
-    add("--snapshot-every", type=_natural, default=0, help="keep weights every so many epochs; 0: never")
-    add(
-        "--snapshot-limit", type=_positive, default=200.0, help="MB of snapshots; there every second one goes"
-    )
-    add("--note", default=defaults.note, help="what the images are, for the checkpoint's card")
-    return parser
+def _tell(run: Run, state: str) -> None:
+    """Say in the history what became of the run."""
+    run.history.about = replace(run.history.about or About(), state=state)
+    save_history(beside(run.config.path, ".history.json"), run.history)
 
 
-def _natural(text: str, least: int = 0) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, not {text}")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    return _natural(text, least=1)
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
-    return value
+# The command
 
 
 def main(arguments: list[str] | None = None) -> int:
-    config = Config(**vars(parser().parse_args(arguments)))
+    flags = given(arguments)
     try:
+        config, state = settle(flags)
         check_writable(config.path)
-        data, test = _data(config)
-        run = train(config, data, test)
+        data, test = images_of(config)
+        run = train(config, data, test, state)
         save_figure(beside(config.path, ".loss.png"), loss_figure(run.history))
         save_figure(beside(config.path, ".epochs.png"), epochs_figure(run.history))
     except KeyboardInterrupt:
@@ -301,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or error
         return _fail(f"{error.filename or config.path} cannot be written or read ({reason}); see to it.")
-    except (TrainingError, DatasetError, CheckpointError, SnapshotError) as error:
+    except (TrainingError, DatasetError, CheckpointError, SnapshotError, AugmentationError) as error:
         return _fail(str(error))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -310,6 +200,15 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{config.path}, with its history and two pictures beside it")
     print("see it with: streamlit run explorer/app.py")
     return 0
+
+
+def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
+    """The config that the flags ask for, and the state it goes on from, if any."""
+    config = choose(flags)
+    if not config.resume:
+        return config, None
+    state = load_state(path_of(config.path))
+    return replace(continued(flags, state), out=str(config.path)), state
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -337,28 +236,6 @@ def check_writable(path: Path) -> None:
         raise TrainingError(
             f"Nothing can be written to {path.parent} ({error.strerror}); choose another place with --out."
         ) from error
-
-
-def _data(config: Config) -> tuple[Dataset, Dataset]:
-    train, test = _split(config, "train"), _split(config, "test")
-    limit = config.limit or None
-    return _first(train, limit, config.seed), _first(test, limit, config.seed)
-
-
-def _split(config: Config, split: Split) -> Dataset:
-    form = "{desc} {percentage:3.0f}%|{bar}| {remaining}"
-    with tqdm(total=1.0, desc=f"{split} images", bar_format=form, leave=False, disable=None, delay=1) as bar:
-        return load(
-            config.dataset, Path(config.data_dir), split, progress=lambda share: bar.update(share - bar.n)
-        )
-
-
-def _first(data: Dataset, limit: int | None, seed: int) -> Dataset:
-    """`limit` images drawn at random: a folder's order goes class by class."""
-    if limit is None or limit >= len(data.labels):
-        return data
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(data.labels))[:limit])
-    return replace(data, images=data.images[chosen], labels=data.labels[chosen])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from model.history import (
+    About,
     Epoch,
     History,
     epochs_figure,
@@ -94,3 +96,31 @@ def test_pictures_are_pngs_of_any_history(tmp_path, history, draw, empty):
 def test_the_file_is_plain_json(tmp_path, history):
     save_history(tmp_path / "h.json", history)
     assert set(json.loads((tmp_path / "h.json").read_text())) == {"epochs", "losses"}
+
+
+def test_what_run_it_is_of_comes_back_too(tmp_path, history):
+    history.about = About(20, 782, "fast", "x.safetensors", "python -m model.train", "2026-01-02T03:04:05Z")
+    save_history(tmp_path / "h.json", history)
+    assert load_history(tmp_path / "h.json").about == history.about
+    assert list(json.loads((tmp_path / "h.json").read_text())) == ["about", "epochs", "losses"]
+
+
+def test_facts_unknown_to_this_version_are_passed_over(tmp_path):
+    text = '{"about": {"recipe": "fast", "mood": "good"}, "epochs": [], "losses": []}'
+    (tmp_path / "h.json").write_text(text)
+    assert load_history(tmp_path / "h.json").about == About(recipe="fast")
+
+
+def test_the_flip_averaged_accuracy_is_there_where_it_was_measured(tmp_path, history):
+    history.epochs[1] = replace(history.epochs[1], flip_accuracy=0.6)
+    save_history(tmp_path / "h.json", history)
+    rows = json.loads((tmp_path / "h.json").read_text())["epochs"]
+    assert ["flip_accuracy" in row for row in rows] == [False, True]
+    assert load_history(tmp_path / "h.json").epochs == history.epochs
+
+
+@pytest.mark.parametrize("about", ["3", "[1]", '{"epochs": "two"}', '{"recipe": 3}'])
+def test_facts_of_another_kind_are_refused(tmp_path, about):
+    (tmp_path / "h.json").write_text(f'{{"about": {about}, "epochs": [], "losses": []}}')
+    with pytest.raises(ValueError, match="is not a training history"):
+        load_history(tmp_path / "h.json")

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from model import evaluation
 from model import train as training
 from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
@@ -94,7 +95,7 @@ def test_evaluation_counts_every_image_once(monkeypatch):
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 2))
     device = torch.device("cpu")
     whole = evaluate(net, TEST, device)
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 7)
     assert evaluate(net, TEST, device) == pytest.approx(whole)
     x = (torch.from_numpy(TEST.images).permute(0, 3, 1, 2) / 255 - 0.45) / 0.25
     logits, labels = net(x), torch.from_numpy(TEST.labels)
@@ -216,7 +217,7 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(
     pictures, tmp_path, capsys, where, monkeypatch
 ):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(training, "load", None)  # must not be reached
+    monkeypatch.setattr(training, "images_of", None)  # must not be reached
     said = failed(capsys, command(pictures, tmp_path / where))
     assert "--out" in said
 

@@ -1,0 +1,42 @@
+"""How good a network is: loss and accuracy over all images of a data set, in eval mode."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from model import augment
+from model.datasets import Dataset
+
+EVALUATION_BATCH = 1000
+
+
+@torch.no_grad()
+def evaluate(net: nn.Module, data: Dataset, device: torch.device) -> tuple[float, float]:
+    """Mean cross-entropy in nats and accuracy from 0 to 1 over all of `data`, in eval mode."""
+    loss = correct = 0.0
+    for x, y in _inputs(net, data, device):
+        logits = net(x).cpu()
+        loss += cross_entropy(logits, y, reduction="sum").item()
+        correct += (logits.argmax(1) == y).sum().item()
+    return loss / len(data.labels), correct / len(data.labels)
+
+
+@torch.no_grad()
+def flip_averaged(net: nn.Module, data: Dataset, device: torch.device) -> float:
+    """Accuracy from 0 to 1 when the probabilities of each image and its mirror image are averaged."""
+    correct = 0.0
+    for x, y in _inputs(net, data, device):
+        probabilities = net(x).softmax(1) + net(x.flip(3)).softmax(1)
+        correct += (probabilities.argmax(1).cpu() == y).sum().item()
+    return correct / len(data.labels)
+
+
+def _inputs(net: nn.Module, data: Dataset, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    net.eval()
+    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+    pairs = torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH)
+    for some, y in zip(*pairs, strict=True):
+        x = augment.normalise(some, data.mean, data.std)
+        yield x.to(device, memory_format=torch.channels_last), y

@@ -1,0 +1,228 @@
+"""Recipes: every setting of a training run, by name. To change one, edit its entry in RECIPES."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from model import augment
+from model.nets import NETS
+from model.optimisers import OPTIMISERS
+from model.schedulers import SCHEDULERS
+
+
+class TrainingError(ValueError):
+    """A run that cannot start or go on; the message says why and what to do, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run; the defaults are the course's recipe. None: what the net, optimiser or scheduler
+    takes by itself. `python -m model.train --help` says what each is."""
+
+    recipe: str = "course"
+
+    dataset: str = "cifar10"
+    data_dir: str = "data"
+    size: int = 32
+    limit: int = 0
+    on_corrupt: str = "fail"
+
+    net: str = "course"
+    width: int | None = None
+    norm: str | None = None
+    dropout: float | None = None
+
+    epochs: int = 20
+    batch_size: int = 64
+    optimiser: str = "adam"
+    lr: float = 1e-3
+    momentum: float | None = None
+    nesterov: bool | None = None
+    weight_decay: float | None = None
+    decay_vectors: bool = True
+
+    scheduler: str = "plateau"
+    patience: int | None = None
+    factor: float | None = None
+    step_size: int | None = None
+    gamma: float | None = None
+    warmup: float | None = None
+    anneal: str | None = None
+    cycle_momentum: bool | None = None
+
+    augment: str = "crop,flip,jitter,rotate"
+    alternating_flip: bool = False
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    flip_average: bool = False
+
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    compile: bool = False
+
+    out: str = ""
+    note: str = ""
+    snapshot_every: int = 0
+    snapshot_limit: float = 200.0
+    tensorboard: str = ""
+    resume: bool = False
+    stop_after: int = 0
+
+    @property
+    def path(self) -> Path:
+        name = self.recipe if self.net == "course" else f"{self.net.replace(':', '-')}-{self.recipe}"
+        return Path(self.out or f"checkpoints/my-{self.dataset}-{name}.safetensors")
+
+
+RECIPES: dict[str, Config] = {
+    "course": Config(),
+    "fast": Config(
+        recipe="fast",
+        dropout=0.25,
+        epochs=30,
+        batch_size=256,
+        optimiser="sgd",
+        lr=0.1,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+        decay_vectors=False,
+        scheduler="onecycle",
+        warmup=0.2,
+        anneal="linear",
+        augment="crop,flip",
+        alternating_flip=True,
+        label_smoothing=0.1,
+    ),
+}
+
+LEAVES = ("out", "note", "snapshot_every", "snapshot_limit", "tensorboard", "resume", "stop_after")
+"""Settings of what a run leaves and when it stops: the card does not hold them, nor where the images are."""
+
+FREE = (*LEAVES, "data_dir", "epochs", "flip_average", "device", "compile")
+"""Settings that may change when a run is resumed; all others change its arithmetic."""
+
+
+def choose(given: Mapping[str, Any], base: Config | None = None) -> Config:
+    """The recipe with the settings that were given, complete. TrainingError if they do not go together."""
+    config = replace(base or RECIPES[given.get("recipe", "course")], **given)
+    _check_used(config, given)
+    _check_network(config, given)
+    config = settled(config)
+    _check_together(config)
+    return config
+
+
+def settled(config: Config) -> Config:
+    """The config with every setting of its optimiser and scheduler, and none of any other's."""
+    usual = {**OPTIMISERS[config.optimiser].settings, **SCHEDULERS[config.scheduler].settings}
+    values: dict[str, Any] = {name: usual.get(name) for name in owners()}
+    chosen = {name: getattr(config, name) for name in usual if getattr(config, name) is not None}
+    return replace(config, **values | chosen)
+
+
+def owners() -> dict[str, list[str]]:
+    """Which optimisers or schedulers each of their settings belongs to."""
+    found: dict[str, list[str]] = {}
+    for registry in (OPTIMISERS, SCHEDULERS):
+        for name, entry in registry.items():
+            for setting in entry.settings:
+                found.setdefault(setting, []).append(name)
+    return found
+
+
+NETWORK = ("width", "norm", "dropout")
+"""Settings of the network, where it has them."""
+
+
+def settings_of(config: Config, names: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in names}
+
+
+def strengths_of(config: Config) -> dict[str, float]:
+    """The augmentation by name, in order; empty for none. AugmentationError if it is not to be had."""
+    return augment.parse(
+        text.strip() for text in config.augment.split(",") if text.strip() not in ("", "none")
+    )
+
+
+def arguments_of(config: Config) -> dict[str, Any]:
+    """What the builder of the net is told beside classes and input size, as far as it takes it."""
+    takes = signature(NETS[config.net]).parameters
+    arguments = {name: getattr(config, name) for name in NETWORK if name in takes}
+    if "widths" in takes and config.width is not None:
+        arguments["widths"] = [config.width, 2 * config.width, 4 * config.width]
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def recorded(config: Config) -> dict[str, Any]:
+    """The settings that a card records: those that are set, without machine paths."""
+    values = asdict(config)
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in (*LEAVES, "data_dir") and value is not None
+    }
+
+
+def command_of(config: Config) -> str:
+    """The command that reproduces a run, for a shell; a path that only this machine has becomes DIR."""
+    recipe = settled(RECIPES[config.recipe])
+    words = ["python", "-m", "model.train"]
+    for field in fields(Config):
+        value, usual = getattr(config, field.name), getattr(recipe, field.name)
+        if field.name in ("resume", "stop_after", "tensorboard") or value is None:
+            continue
+        if field.name == "recipe":
+            usual = "course"
+        if value != usual:
+            words += _words(field.name, value)
+    return shlex.join(words)
+
+
+def _words(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [flag(name) if value else flag(f"no_{name}")]
+    if name in ("data_dir", "out") and Path(value).is_absolute():
+        return [] if name == "out" else [flag(name), "DIR"]
+    return [
+        flag(name),
+        f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value),
+    ]
+
+
+def flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _check_used(config: Config, given: Mapping[str, Any]) -> None:
+    usual = {**OPTIMISERS[config.optimiser].settings, **SCHEDULERS[config.scheduler].settings}
+    for name, of in owners().items():
+        if name in given and name not in usual:
+            kind = "optimiser" if of[0] in OPTIMISERS else "scheduler"
+            raise TrainingError(
+                f"{flag(name)} is a setting of the {kind} {' and '.join(of)}, "
+                f"not of {getattr(config, kind)}; leave it out."
+            )
+
+
+def _check_network(config: Config, given: Mapping[str, Any]) -> None:
+    if config.net not in NETS:
+        raise TrainingError(f"There is no network {config.net!r}; choose from {', '.join(NETS)}.")
+    takes = signature(NETS[config.net]).parameters
+    for name in NETWORK:
+        if name in given and name not in takes and not (name == "width" and "widths" in takes):
+            raise TrainingError(f"The network {config.net} has no {name}; leave {flag(name)} out.")
+
+
+def _check_together(config: Config) -> None:
+    if config.nesterov and not config.momentum:
+        raise TrainingError("Nesterov's step needs a momentum; give --momentum 0.9 or --no-nesterov.")
+    if "flip" not in strengths_of(config) and config.alternating_flip:
+        raise TrainingError(
+            "There is no flip to alternate in --augment; add it or give --no-alternating-flip."
+        )

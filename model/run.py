@@ -1,0 +1,170 @@
+"""A run: everything that changes while a network trains, how it starts, and what it leaves on disk."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
+
+from model.batches import steps_of
+from model.checkpoint import Card, save_checkpoint
+from model.datasets import Dataset
+from model.files import beside, sweep
+from model.history import About, History, save_history
+from model.nets import NETS
+from model.optimisers import OPTIMISERS, averaged, build_optimiser
+from model.recipes import Config, TrainingError, arguments_of, command_of, recorded, settings_of
+from model.schedulers import SCHEDULERS
+from model.snapshots import clear, keep_snapshot
+from model.state import State, check_data, digest_of_data, path_of, save_state
+
+
+@dataclass
+class Run:
+    """Everything that changes while a network trains. `card` is the checkpoint's before the first epoch.
+
+    `forward` is `net` as the training steps call it: compiled, or shared among processes.
+    """
+
+    config: Config
+    card: Card
+    device: torch.device
+    net: nn.Module
+    forward: Callable[..., Any]
+    optimizer: torch.optim.Optimizer
+    scheduler: LRScheduler
+    average: nn.Module | None
+    history: History
+
+    @property
+    def lr(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """What a training step's forward runs in."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is measured and saved: the average of the weights, where one is kept."""
+        return self.net if self.average is None else self.average
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Whatever has a state, by name."""
+        named = {"net": self.net, "optimizer": self.optimizer, "scheduler": self.scheduler}
+        return named | ({"average": self.average} if self.average is not None else {})
+
+
+def start(config: Config, data: Dataset, test: Dataset) -> Run:
+    """A freshly initialised run."""
+    device = find_device(config.device)
+    card = card_of(config, data, test)
+    set_precision(config.precision)
+    torch.manual_seed(config.seed)
+    net = NETS[config.net](classes=len(card.classes), input_size=card.input_size, **card.arguments)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    forward = torch.compile(net) if config.compile else net
+    settings = settings_of(config, OPTIMISERS[config.optimiser].settings)
+    optimizer = build_optimiser(config.optimiser, net, config.lr, config.decay_vectors, settings)
+    schedule = SCHEDULERS[config.scheduler]
+    steps = steps_of(data, config)
+    scheduler = schedule.build(optimizer, steps * config.epochs, **settings_of(config, schedule.settings))
+    average = averaged(net) if config.ema else None
+    history = History(about=about(config, steps))
+    return Run(config, card, device, net, forward, optimizer, scheduler, average, history)
+
+
+def about(config: Config, steps: int) -> About:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return About(config.epochs, steps, config.recipe, config.path.name, command_of(config), started)
+
+
+def set_precision(name: str) -> None:
+    """Let CUDA's float32 products round to 19 bits for «tf32», and for nothing else."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name == "tf32"
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; TrainingError if this machine has none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        place = torch.zeros(1, device=name)
+        place.item()  # a device whose values cannot be read, such as meta, trains nothing
+        return place.device
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(f"There is no device {name!r} on this machine; leave --device out.") from error
+
+
+def begin(run: Run, data: Dataset) -> None:
+    """Take the place of a former run: its snapshots and its state go."""
+    for ending in (".safetensors", ".history.json", ".state.pt"):
+        sweep(beside(run.config.path, ending))
+    clear(run.config.path)
+    snapshot(run)
+    save_state(path_of(run.config.path), state_of(run, data))
+
+
+def restore(run: Run, state: State, data: Dataset) -> None:
+    """Bring a run to where `state` was; what was not yet written then is written now."""
+    check_data(state, data)
+    began = state.history.about.started if state.history.about else ""
+    run.history = replace(state.history, about=replace(run.history.about or About(), started=began))
+    for name, part in run.parts.items():
+        part.load_state_dict(state.parts[name])
+    if run.history.epochs:
+        save(run)
+
+
+def save(run: Run) -> None:
+    """Write the checkpoint, and beside it the history."""
+    save_checkpoint(run.config.path, measured(run), run.result.state_dict())
+    save_history(beside(run.config.path, ".history.json"), run.history)
+
+
+def state_of(run: Run, data: Dataset) -> State:
+    parts = {name: part.state_dict() for name, part in run.parts.items()}
+    return State(run.config, digest_of_data(data), run.history, parts)
+
+
+def snapshot(run: Run) -> None:
+    """Keep a snapshot of this epoch if one is due."""
+    config, limit = run.config, round(run.config.snapshot_limit * 1e6)
+    state = run.result.state_dict()
+    said = keep_snapshot(config.path, measured(run), state, config.snapshot_every, limit)
+    if said:
+        print(said, flush=True)
+
+
+def card_of(config: Config, data: Dataset, test: Dataset) -> Card:
+    """The card of a run that has not begun."""
+    counts = f"trained on {len(data.labels):,} images, measured on {len(test.labels):,}"
+    return Card(
+        net=config.net,
+        arguments=arguments_of(config),
+        classes=data.classes,
+        mean=tuple(data.mean),
+        std=tuple(data.std),
+        input_size=data.images.shape[1],
+        recipe=config.recipe,
+        config=recorded(config),
+        data=f"{config.note or data.provenance}; {counts}",
+        versions={name: version(name) for name in ("torch", "numpy")},
+    )
+
+
+def measured(run: Run) -> Card:
+    """The card with the last epoch's figures."""
+    rows = run.history.epochs
+    if not rows:
+        return run.card
+    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "flip_accuracy")
+    values = {name: getattr(rows[-1], name) for name in names}
+    figures = {name: round(value, 6) for name, value in values.items() if value is not None}
+    return replace(run.card, epoch=len(rows), metrics=figures)

@@ -1,0 +1,117 @@
+"""The state of a run between two epochs: all that is needed to go on as if it had never stopped."""
+
+import hashlib
+import pickle
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.datasets import Dataset
+from model.files import beside, replacing, sweep
+from model.history import About, Epoch, History, row_of
+from model.recipes import FREE, Config, TrainingError, choose, flag
+from model.schedulers import SCHEDULERS
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class State:
+    """`parts` are the state_dicts of net, optimizer, scheduler and average, by name."""
+
+    config: Config
+    data: str
+    history: History
+    parts: dict[str, Any]
+
+
+def path_of(checkpoint_path: Path) -> Path:
+    """Where a run's state is: `a/b.safetensors` → `a/b.state.pt`."""
+    return beside(checkpoint_path, ".state.pt")
+
+
+def save_state(path: Path, state: State) -> None:
+    """Write `state`, whole or not at all."""
+    about = state.history.about
+    values = {
+        "version": VERSION,
+        "config": asdict(state.config),
+        "data": state.data,
+        "losses": torch.tensor(state.history.losses, dtype=torch.float64),
+        "epochs": [row_of(epoch) for epoch in state.history.epochs],
+        "about": asdict(about) if about else None,
+        "parts": state.parts,
+    }
+    sweep(path)
+    with replacing(path) as file:
+        torch.save(values, file)
+
+
+def load_state(path: Path) -> State:
+    """Read what `save_state` wrote, executing nothing in it. TrainingError says what is wrong."""
+    if not path.is_file():
+        raise TrainingError(f"There is no run to resume at {path}; leave --resume out, or give its --out.")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        about = About(**values["about"]) if values["about"] else None
+        history = History(values["losses"].tolist(), [Epoch(**row) for row in values["epochs"]], about)
+        known = {field.name for field in fields(Config)}
+        config = Config(**{name: value for name, value in values["config"].items() if name in known})
+        return State(config, str(values["data"]), history, dict(values["parts"]))
+    except (
+        OSError,
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise TrainingError(f"{path} is not the state of a run; leave --resume out to start anew.") from error
+
+
+def continued(given: dict[str, Any], state: State) -> Config:
+    """The config that goes on from `state` with the flags that were given.
+
+    TrainingError if one of them would change the arithmetic of the run.
+    """
+    config = choose(given, state.config)
+    for name in given:
+        then, now = getattr(state.config, name), getattr(config, name)
+        if name not in FREE and then != now:
+            raise TrainingError(
+                f"This run began with {flag(name)} {then} and cannot go on with {now}; "
+                f"leave {flag(name)} out, or leave --resume out to start anew."
+            )
+    _check_epochs(state, config)
+    return config
+
+
+def _check_epochs(state: State, config: Config) -> None:
+    done = len(state.history.epochs)
+    if config.epochs < done:
+        raise TrainingError(f"This run has {done} epochs already; give --epochs {done} or more.")
+    if config.epochs != state.config.epochs and SCHEDULERS[config.scheduler].needs_end:
+        raise TrainingError(
+            f"The schedule {config.scheduler} was planned for {state.config.epochs} epochs and cannot end at "
+            f"{config.epochs}; leave --epochs out."
+        )
+
+
+def check_data(state: State, data: Dataset) -> None:
+    """TrainingError unless these are the images that the run began with."""
+    if state.data != digest_of_data(data):
+        raise TrainingError(
+            f"These {len(data.labels):,} images are not those this run began with; "
+            "give the same data, or leave --resume out to start anew."
+        )
+
+
+def digest_of_data(data: Dataset) -> str:
+    """SHA-256 of images, labels, classes, mean and std."""
+    sha = hashlib.sha256(data.images.tobytes())
+    sha.update(data.labels.tobytes())
+    sha.update(repr((data.classes, tuple(data.mean), tuple(data.std))).encode())
+    return sha.hexdigest()
