@@ -1,6 +1,8 @@
 """What each BatchNorm learned, against what it met in this input."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +23,18 @@ from explorer.engine.tracing import (
 from explorer.engine.values import Value
 
 MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+BINS = 32
+FAINT = 0.01  # a γ below this is near zero
+
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class NormStatistics(Value):
+class NormChannels(Value):
     """One BatchNorm on N images. Per channel, float32 (C,): `weight` γ and `bias` β (1 and 0 where the layer
     has none), `running_mean` and `running_var`, and this input's `mean` and `var` (biased, over N, h and w).
 
-    `before` and `after` are the layer's input and output, float32 (N, C, h, w). A layer that tracks no
-    statistics normalises by this input's own: then `tracked` is False and the running ones repeat them.
+    A layer that tracks no statistics normalises by this input's own: then the running ones repeat them.
     """
 
     layer: str
@@ -40,9 +45,6 @@ class NormStatistics(Value):
     eps: float
     mean: Floats
     var: Floats
-    before: Floats
-    after: Floats
-    tracked: bool = True
 
     @property
     def running_std(self) -> Floats:
@@ -69,6 +71,22 @@ class NormStatistics(Value):
         """What it then adds, β − slope · running_mean, (C,): after = slope · before + offset."""
         return self.bias - self.slope * self.running_mean
 
+    def faint(self, threshold: float = FAINT) -> npt.NDArray[np.bool_]:
+        """Channels (C,) with |γ| below the threshold: whatever comes in, β goes out."""
+        return np.asarray(np.abs(self.weight) < threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class NormStatistics(NormChannels):
+    """The channels of one BatchNorm with its input and output: `before` and `after`, float32 (N, C, h, w).
+
+    `tracked` is False for a layer that keeps no running statistics.
+    """
+
+    before: Floats
+    after: Floats
+    tracked: bool = True
+
     @property
     def normalised(self) -> Floats:
         """The maps between: normalised, not yet scaled by γ and shifted by β, (N, C, h, w)."""
@@ -79,9 +97,30 @@ class NormStatistics(Value):
         """Channels (C,) that are nowhere positive on this input: a ReLU after them gives only zeros."""
         return np.asarray(self.after.max((0, 2, 3)) <= 0)
 
-    def faint(self, threshold: float = 0.01) -> npt.NDArray[np.bool_]:
-        """Channels (C,) with |γ| below the threshold: whatever comes in, β goes out."""
-        return np.asarray(np.abs(self.weight) < threshold)
+
+@dataclass(frozen=True, eq=False)
+class NormSummary(NormChannels):
+    """The channels of one BatchNorm without its maps, so that its size does not grow with N.
+
+    `counts` int64 (C, BINS) are the cells of its input in equal bins from `low` to `high`, float32 (C,);
+    `passing` float32 (C,) is the share of its output above zero.
+    """
+
+    images: int
+    low: Floats
+    high: Floats
+    counts: npt.NDArray[np.int64]
+    passing: Floats
+    tracked: bool = True
+
+    @property
+    def dead(self) -> npt.NDArray[np.bool_]:
+        """Channels (C,) that are nowhere positive on this input: a ReLU after them gives only zeros."""
+        return np.asarray(self.passing == 0)
+
+    def edges(self, channel: int) -> Doubles:
+        """The borders of one channel's bins before the layer, float64 (BINS + 1,), ascending."""
+        return np.linspace(self.low[channel], self.high[channel], BINS + 1, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +129,17 @@ class TwoPredictions(Value):
 
     running: Floats
     batch: Floats
+
+    @property
+    def changed(self) -> npt.NDArray[np.bool_]:
+        """Images (N,) whose most probable class is not the same."""
+        return np.asarray(self.running.argmax(1) != self.batch.argmax(1))
+
+    @property
+    def moved(self) -> Floats:
+        """By how much the probability of the answer with running statistics changes, (N,), signed."""
+        rows, said = np.arange(len(self.running)), self.running.argmax(1)
+        return np.asarray(self.batch[rows, said] - self.running[rows, said])
 
 
 def statistics(net: nn.Module, x: Tensor, layer: str) -> NormStatistics:
@@ -102,23 +152,49 @@ def statistics(net: nn.Module, x: Tensor, layer: str) -> NormStatistics:
 
 def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, NormStatistics]:
     """`statistics` of many layers from one forward pass."""
-    check_images(x)
-    for layer in layers:
-        if not is_batchnorm(net, layer):
-            kind = type(layer_module(net, layer)).__name__
-            raise ValueError(f"Layer {layer!r} is {kind}, no BatchNorm2d: choose a layer that is one.")
     met: dict[str, tuple[Tensor, Tensor]] = {}
 
     def keep(name: str, received: Tensor, output: Tensor) -> None:
         met[name] = (received.clone(), output.clone())
 
+    view = _visit(net, x, layers, keep)
+    return {layer: _with_maps(layer, layer_module(view, layer), *met[layer]) for layer in layers}
+
+
+def summary(net: nn.Module, x: Tensor, layer: str) -> NormSummary:
+    """The NormSummary of one BatchNorm layer for images x, float (N, 3, h, w). Raises as `statistics`."""
+    met: list[NormSummary] = []
+
+    def summarise(name: str, received: Tensor, output: Tensor) -> None:
+        if name == layer:
+            met.append(_summarised(layer, layer_module(net, layer), received, output))
+
+    _visit(net, x, [layer], summarise)
+    return met[0]
+
+
+def _visit(
+    net: nn.Module, x: Tensor, layers: list[str], visit: Callable[[str, Tensor, Tensor], None]
+) -> nn.Module:
+    """One forward pass that shows what BatchNorm layers read and gave; the private view it ran on."""
+    check_images(x)
+    for layer in layers:
+        if not is_batchnorm(net, layer):
+            kind = type(layer_module(net, layer)).__name__
+            raise ValueError(f"Layer {layer!r} is {kind}, no BatchNorm2d: choose a layer that is one.")
+    seen: set[str] = set()
+
+    def visited(name: str, received: Tensor, output: Tensor) -> None:
+        seen.add(name)
+        visit(name, received, output)
+
     view = private_view(net)
-    visit_layers(view, {layer_path(net, layer) for layer in layers}, keep)
+    visit_layers(view, {layer_path(net, layer) for layer in layers}, visited)
     with torch.inference_mode(False), torch.no_grad():
         view(x.detach().clone())
-    if missed := set(layers) - set(met):
+    if missed := set(layers) - seen:
         raise ValueError(f"Layer {min(missed)!r} did not run on this input: choose another layer.")
-    return {layer: _summarise(layer, layer_module(view, layer), *met[layer]) for layer in layers}
+    return view
 
 
 def is_batchnorm(net: nn.Module, layer: str | None) -> bool:
@@ -149,18 +225,46 @@ def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
     return TwoPredictions(to_numpy(running), to_numpy(batch))
 
 
-def _summarise(layer: str, norm: nn.Module, before: Tensor, after: Tensor) -> NormStatistics:
+def _with_maps(layer: str, norm: nn.Module, before: Tensor, after: Tensor) -> NormStatistics:
+    learned, tracked = _channels(layer, norm, before)
+    return NormStatistics(**learned, before=to_numpy(before), after=to_numpy(after), tracked=tracked)
+
+
+def _summarised(layer: str, norm: nn.Module, before: Tensor, after: Tensor) -> NormSummary:
+    learned, tracked = _channels(layer, norm, before)
+    low, high, counts = _counted(before)
+    passing = to_numpy((after > 0).float().mean((0, 2, 3)))
+    return NormSummary(**learned, images=len(before), low=low, high=high, counts=counts, passing=passing,
+                       tracked=tracked)  # fmt: skip
+
+
+def _channels(layer: str, norm: nn.Module, before: Tensor) -> tuple[dict[str, Any], bool]:
+    """The fields of NormChannels, and whether the layer tracks statistics."""
     assert isinstance(norm, _BatchNorm)
     mean, var = before.mean((0, 2, 3)), before.var((0, 2, 3), correction=0)
+    tensors = {
+        "weight": torch.ones_like(mean) if norm.weight is None else norm.weight,
+        "bias": torch.zeros_like(mean) if norm.bias is None else norm.bias,
+        "running_mean": mean if norm.running_mean is None else norm.running_mean,
+        "running_var": var if norm.running_var is None else norm.running_var,
+        "mean": mean,
+        "var": var,
+    }
     tracked = norm.running_mean is not None and norm.running_var is not None
-    kept = [
-        torch.ones_like(mean) if norm.weight is None else norm.weight,
-        torch.zeros_like(mean) if norm.bias is None else norm.bias,
-        norm.running_mean if norm.running_mean is not None else mean,
-        norm.running_var if norm.running_var is not None else var,
-    ]
-    weight, bias, running_mean, running_var = (to_numpy(tensor) for tensor in kept)
-    return NormStatistics(
-        layer, weight, bias, running_mean, running_var, norm.eps,
-        to_numpy(mean), to_numpy(var), to_numpy(before), to_numpy(after), tracked,
-    )  # fmt: skip
+    arrays = {name: to_numpy(tensor) for name, tensor in tensors.items()}
+    return {"layer": layer, "eps": norm.eps, **arrays}, tracked
+
+
+def _counted(before: Tensor) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+    """The range of each channel's finite cells, a constant one widened, and its cells in BINS equal bins."""
+    counts = np.zeros((before.shape[1], BINS), np.int64)
+    low, high = np.zeros(len(counts), np.float32), np.ones(len(counts), np.float32)
+    for channel in range(len(counts)):
+        cells = before[:, channel].flatten().float()
+        cells = cells[cells.isfinite()]
+        if len(cells):
+            least, most = (float(end) for end in cells.aminmax())
+            margin = max(abs(least), 1.0) * 1e-3 if least == most else 0.0
+            low[channel], high[channel] = least - margin, most + margin
+            counts[channel] = cells.histc(BINS, low[channel].item(), high[channel].item()).long().numpy()
+    return low, high, counts

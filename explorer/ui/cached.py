@@ -13,15 +13,19 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from explorer.engine import ablation, attribution, batchnorm, probe, receptive, samples, tracing
+from explorer.drawing import thumbnails
+from explorer.drawing.pictures import data_uri
+from explorer.engine import ablation, attribution, batches, batchnorm, probe, receptive, samples, tracing
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, Heatmap
-from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.batches import Batch
+from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.opening import Source, open_checkpoint
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.samples import Sample, TestSet
-from explorer.engine.tracing import Block, Trace
+from explorer.engine.tracing import Block, Floats, Trace
+from model import cifar10
 from model.checkpoint import Card, Checkpoint
 
 # Every visitor has a thread already; more threads inside each small operation only wait for one another.
@@ -105,6 +109,46 @@ def norm_statistics(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -
     return batchnorm.statistics(_net, _x, layer)
 
 
+@st.cache_data(max_size="50MB", show_spinner=False)
+def norm_summary(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> NormSummary:
+    return batchnorm.summary(_net, _x, layer)
+
+
+@st.cache_data(max_size="20MB", show_spinner=False)
+def two_predictions(net: str, x: str, _net: nn.Module, _x: Tensor) -> TwoPredictions:
+    return batchnorm.with_batch_statistics(_net, _x)
+
+
+@st.cache_data(max_size="20MB", show_spinner=False)
+def map_thumbnails(net: str, x: str, layer: str, _maps: Floats) -> list[str]:
+    return thumbnails.thumbnails(_maps)
+
+
+@st.cache_resource(max_entries=8, ttl=600, show_spinner="Opening the test images …")
+def _test_batch(data_dir: str, available: int, wanted: int, card: str, _found: TestSet, _card: Card) -> Batch:
+    return batches.from_test_set(_found, wanted, _card)
+
+
+def test_batch(data_dir: str, found: TestSet, wanted: int, card: Card) -> Batch:
+    """An even spread over the test set; looked at again after ten minutes. Raises SampleError."""
+    return _test_batch(data_dir, len(found), wanted, _fed(card), found, card)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Drawing the scenes …")
+def _scene_batch(wanted: int, card: str, _card: Card) -> Batch:
+    return batches.from_scenes(wanted, _card)
+
+
+def scene_batch(wanted: int, card: Card) -> Batch:
+    """Drawn scenes, always the same for a count and a kind of network."""
+    return _scene_batch(wanted, _fed(card), card)
+
+
+def _fed(card: Card) -> str:
+    """What a network's input and its labels depend on."""
+    return repr((card.input_size, card.mean, card.std, card.classes))
+
+
 @st.cache_data(max_size="50MB", show_spinner="Switching every channel off in turn …")
 def ablations(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> Ablations:
     return ablation.ablations(_net, _x, layer)
@@ -140,6 +184,12 @@ def receptive_fields(
 @st.cache_data(max_entries=64, show_spinner="Drawing …")
 def scene(label: int, size: int = 256) -> Sample:
     return samples.scene(label, size)
+
+
+@st.cache_data(show_spinner="Drawing …")
+def gallery() -> dict[str, str]:
+    """Class → thumbnail of its built-in sample, as a data address."""
+    return {name: data_uri(samples.scene(label, 64).pixels) for label, name in enumerate(cifar10.CLASSES)}
 
 
 @st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …")

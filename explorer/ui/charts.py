@@ -1,40 +1,212 @@
-"""The charts that pages draw, as Altair values; Streamlit gives them the theme's colours."""
+"""The charts that pages draw, as plain Vega-Lite; Streamlit gives them the theme's type and grid.
 
-import altair as alt
+Written as dictionaries and not through Altair, which checks each chart for tens of milliseconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-ACCENT, OTHER, QUIET = "#1f9089", "#c2571a", "#8b877f"  # legible on the light and on the dark page
+ACCENT, OTHER, QUIET = "#1f9089", "#d0601f", "#8b877f"  # legible on the light and on the dark page
+BAND = 0.13  # how opaque what training met is drawn
+
+Chart = dict[str, Any]
+Doubles = npt.NDArray[np.float64]
 
 
-def distances(channels: npt.NDArray[np.int64], distance: npt.NDArray[np.float32], chosen: int) -> alt.Chart:
-    """A stem for each channel, in the order given: signed distance in running standard deviations."""
-    rows = pd.DataFrame({"channel": channels, "distance": distance[channels], "place": range(len(channels))})
-    place = alt.X("place:O", axis=alt.Axis(title="channels, furthest first", labels=False, ticks=False))
-    tone = alt.condition(alt.datum.channel == chosen, alt.value(OTHER), alt.value(ACCENT))
-    tooltip = ["channel", alt.Tooltip("distance", format="+.2f")]
-    stems = alt.Chart(rows).mark_bar(width={"band": 0.72})
-    return stems.encode(
-        place, alt.Y("distance:Q", title="mean, in running σ"), color=tone, tooltip=tooltip
-    ).properties(height=190)
+@dataclass(frozen=True)
+class Channel:
+    """One channel as the chart of all shows it, in running standard deviations from the running mean."""
+
+    number: int
+    distance: float
+    spread: float
+    note: str = ""
+
+
+def expectations(channels: Sequence[Channel], chosen: int, label: str) -> Chart:
+    """Each channel's mean ± standard deviation in the order given, on the band that training met (0 ± 1).
+
+    A click anywhere in a channel's column selects it, as `channel` of the selection `chosen`.
+    """
+    order = [channel.number for channel in channels]
+    place = {"field": "channel", "type": "ordinal", "sort": order, "axis": _channel_axis(len(order))}
+    x: Chart = {"x": place | {"scale": {"paddingInner": 0.3, "paddingOuter": 0.4}}}
+    rows = [_row(channel, chosen) for channel in channels]
+    layers = [*_met_in_training(), _spans(x), *_means(x), *_highlight(x, chosen), _columns(x)]
+    return {
+        "description": label,
+        "height": 270,
+        "data": {"values": rows},
+        "layer": layers,
+        "config": {"view": {"stroke": None}},
+        "usermeta": {"embedOptions": {"actions": False}},
+    }
+
+
+def _row(channel: Channel, chosen: int) -> Chart:
+    distance, spread = round(channel.distance, 4), round(channel.spread, 4)
+    return {
+        "channel": channel.number,
+        "distance": distance,
+        "from": round(distance - spread, 4),
+        "to": round(distance + spread, 4),
+        "spread": spread,
+        "note": channel.note,
+        "chosen": channel.number == chosen,
+    }
+
+
+def _channel_axis(count: int) -> Chart:
+    return {
+        "title": "channel, furthest below its running mean first",
+        "labelAngle": 0,
+        "labelOverlap": "greedy" if count > 1 else False,
+        "labelSeparation": 6,
+        "ticks": False,
+        "domain": False,
+        "labelPadding": 6,
+    }
+
+
+def _met_in_training() -> list[Chart]:
+    band = {"type": "rect", "color": QUIET, "opacity": BAND, "tooltip": None}
+    rule = {"type": "rule", "color": QUIET, "strokeWidth": 1.5, "tooltip": None}
+    return [
+        {"data": {"values": [{}]}, "mark": band, "encoding": {"y": {"datum": -1}, "y2": {"datum": 1}}},
+        {"data": {"values": [{}]}, "mark": rule, "encoding": {"y": {"datum": 0}}},
+    ]
+
+
+def _tone() -> Chart:
+    return {"condition": {"test": "datum.chosen", "value": OTHER}, "value": ACCENT}
+
+
+def _spans(x: Chart) -> Chart:
+    y = {"field": "from", "type": "quantitative", "scale": {"zero": False, "nice": True}}
+    y["axis"] = {"title": "running standard deviations (σ)", "tickCount": 6, "domain": False, "ticks": False}
+    mark = {"type": "bar", "opacity": 0.42, "cornerRadius": 1}
+    return {"mark": mark, "encoding": x | {"y": y, "y2": {"field": "to"}, "color": _tone()}}
+
+
+def _means(x: Chart) -> list[Chart]:
+    """A tick at the mean; a cross where the ReLU passes nothing, a diamond where γ is near zero."""
+    y = {"field": "distance", "type": "quantitative"}
+    tick = {"type": "tick", "thickness": 3, "width": {"band": 1}, "opacity": 1}
+    marks: list[Chart] = [{"mark": tick, "encoding": x | {"y": y, "color": _tone()}}]
+    for note, shape in (("dead", "cross"), ("faint", "diamond")):
+        mark = {"type": "point", "shape": shape, "size": 70, "filled": note == "dead", "opacity": 1}
+        if note == "dead":
+            mark |= {"angle": 45}
+        chosen = [{"filter": f"indexof(datum.note, '{note}') >= 0"}]
+        marks.append({"transform": chosen, "mark": mark, "encoding": x | {"y": y, "color": _tone()}})
+    return marks
+
+
+def _highlight(x: Chart, chosen: int) -> list[Chart]:
+    """The chosen channel's number above its span."""
+    text = {"type": "text", "dy": -9, "fontWeight": 650, "fontSize": 13, "color": OTHER, "clip": False}
+    number = {"field": "channel", "type": "nominal"}
+    return [
+        {
+            "transform": [{"filter": f"datum.channel == {chosen}"}],
+            "mark": text,
+            "encoding": x | {"y": {"field": "to", "type": "quantitative"}, "text": number},
+        }
+    ]
+
+
+def _columns(x: Chart) -> Chart:
+    """What is clicked and hovered: the whole column of each channel, unseen until the pointer is there."""
+    seen = {"condition": {"param": "hovered", "empty": False, "value": 0.12}, "value": 0}
+    return {
+        "params": [
+            {"name": "chosen", "select": {"type": "point", "fields": ["channel"], "toggle": False}},
+            {"name": "hovered", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}},
+        ],
+        "mark": {"type": "bar", "color": QUIET, "cursor": "pointer", "width": {"band": 1}},
+        "encoding": x
+        | {
+            "y": {"value": 0},
+            "y2": {"value": "height"},
+            "opacity": seen,
+            "tooltip": [
+                {"field": "channel", "type": "nominal", "title": "channel"},
+                _figure("distance", "mean lies", "+.2f"),
+                _figure("spread", "spread", ".2f"),
+                {"field": "note", "type": "nominal", "title": "note"},
+            ],
+        },
+    }
+
+
+def _figure(field: str, title: str, format: str) -> Chart:
+    return {"field": field, "type": "quantitative", "title": title, "format": format}
 
 
 def histogram(
-    values: npt.NDArray[np.float32], marks: dict[str, float], title: str, bins: int = 40
-) -> alt.LayerChart:
-    """Cells by value, with labelled lines at `marks`."""
-    counts, edges = np.histogram(values, bins=bins)
-    rows = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "cells": counts})
-    area = alt.Chart(rows).mark_bar(color=QUIET, opacity=0.65)
-    area = area.encode(
-        alt.X("from:Q", title=title), alt.X2("to:Q"), alt.Y("cells:Q", title="cells"),
-        tooltip=[alt.Tooltip("from", format=".3g"), alt.Tooltip("to", format=".3g"), "cells"],
-    )  # fmt: skip
-    lines = pd.DataFrame({"at": marks.values(), "line": marks.keys()})
-    colours = alt.Scale(domain=list(marks), range=[OTHER, ACCENT, QUIET][: len(marks)])
-    rules = alt.Chart(lines).mark_rule(strokeWidth=2).encode(
-        alt.X("at:Q"), alt.Color("line:N", scale=colours, legend=alt.Legend(title=None, orient="bottom")),
-        tooltip=["line", alt.Tooltip("at", format=".3g")],
-    )  # fmt: skip
-    return (area + rules).properties(height=190)
+    edges: Doubles,
+    counts: npt.NDArray[np.int64],
+    *,
+    lines: Mapping[str, float],
+    band: tuple[float, float],
+    reach: tuple[float, float],
+    label: str,
+    cut: float | None = None,
+) -> Chart:
+    """Cells by value from `reach[0]` to `reach[1]`, over the band that training met.
+
+    `lines` stand at values by colour; bars below `cut` are drawn pale: what the ReLU makes zero.
+    """
+    rows = _bars(edges, counts, cut)
+    ends = {"domain": list(reach), "nice": False}
+    values = {"title": None, "tickCount": 5, "grid": False, "labelOverlap": True, "labelFlush": True}
+    cells = {"title": None, "tickCount": 3, "domain": False, "ticks": False, "format": "~s"}
+    x = {"field": "from", "type": "quantitative", "scale": ends, "axis": values}
+    y = {"field": "cells", "type": "quantitative", "axis": cells}
+    bars = {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "color": ACCENT, "clip": True, "binSpacing": 0},
+        "encoding": {
+            "x": x, "x2": {"field": "to"}, "y": y, "y2": {"datum": 0},
+            "opacity": {"condition": {"test": "datum.cut", "value": 0.28}, "value": 0.8},
+            "tooltip": [_figure("low", "from", ".3g"), _figure("high", "to", ".3g"),
+                        _figure("cells", "cells", ",d")],
+        },
+    }  # fmt: skip
+    expected = {
+        "data": {"values": [{"from": band[0], "to": band[1]}]},
+        "mark": {"type": "rect", "color": QUIET, "opacity": BAND, "clip": True, "tooltip": None},
+        "encoding": {"x": {"field": "from", "type": "quantitative"}, "x2": {"field": "to"}},
+    }
+    return {
+        "description": label,
+        "height": 150,
+        "layer": [expected, bars, *(_line(colour, at) for colour, at in lines.items())],
+        "config": {"view": {"stroke": None}},
+        "usermeta": {"embedOptions": {"actions": False}},
+    }
+
+
+def _bars(edges: Doubles, counts: npt.NDArray[np.int64], cut: float | None) -> list[Chart]:
+    """One bar a bin; the bin that the cut runs through is drawn as two."""
+    rows = []
+    for low, high, cells in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True):
+        low, high = min(low, high), max(low, high)
+        parts = [low, cut, high] if cut is not None and low < cut < high else [low, high]
+        for start, end in pairwise(parts):
+            below = cut is not None and end <= cut
+            rows.append({"from": start, "to": end, "low": low, "high": high, "cells": cells, "cut": below})
+    return rows
+
+
+def _line(colour: str, at: float) -> Chart:
+    return {
+        "data": {"values": [{"at": at}]},
+        "mark": {"type": "rule", "color": colour, "strokeWidth": 2, "clip": True, "tooltip": None},
+        "encoding": {"x": {"field": "at", "type": "quantitative"}},
+    }

@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from explorer.drawing.pictures import data_uri
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
 from explorer.ui import cached, choices, link, snippets
 from explorer.ui.cached import Opened
@@ -99,6 +98,7 @@ def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None
 
 
 def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
+    pictures = cached.gallery()
     with st.container(key=f"{prefix}gallery"):
         name = link.choose(
             st.pills,
@@ -107,16 +107,12 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
             f"{prefix}sample",
             "cat",
             required=True,
-            format_func=lambda name: f"![{name}]({_thumbnail(name)})",
+            format_func=lambda name: f"![{name}]({pictures[name]})",
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
     sample = snippets.remember(prefix, cached.scene(label), snippets.drawn(label))
     return in_classes(sample, cifar10.CLASSES, card.classes)
-
-
-def _thumbnail(name: str) -> str:
-    return data_uri(cached.scene(cifar10.CLASSES.index(name), 64).pixels)
 
 
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range
-from explorer.ui import cached, choices, header, link, markup, panels, sidebar
+from explorer.ui import cached, choices, header, link, markup, offers, panels, sidebar
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
@@ -55,6 +55,7 @@ def feature_maps(selection: Selection) -> None:
         show_side("B", other, other_layer, theirs, common, channel)
     closely(mine, theirs, common, channel)
     how_to_read()
+    offers.side_by_side(selection, layer, other, other_layer, common, channel)
 
 
 def chosen_channel(channels: int) -> int:
@@ -176,6 +177,7 @@ def classes(selection: Selection) -> None:
     st.caption(
         "The difference is Grad-CAM of the difference of the two logits: red speaks for the first class."
     )
+    offers.two_classes(selection, layers, other)
 
 
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:

@@ -8,7 +8,7 @@ from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.tracing import Block, stages
-from explorer.ui import choices, markup, panels
+from explorer.ui import choices, markup, offers, panels
 from explorer.ui.selection import Selection, current
 
 METHODS = {
@@ -48,6 +48,7 @@ def page() -> None:
     how_to_read(method)
     st.header("The feature maps that carry it", anchor=False)
     carriers(selection, titles)
+    offers.heat_maps(selection, method, METHODS[method], titles, evidence == "signed", scale == "shared")
 
 
 def layers_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dict[str, str]:

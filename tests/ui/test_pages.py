@@ -14,7 +14,7 @@ PAGES = sorted(path.name for path in (ROOT / "explorer" / "views").glob("[a-z]*.
 Open = Callable[..., AppTest]
 
 
-@pytest.fixture()
+@pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
     """Open the explorer on a page, with its options and its link."""
 
@@ -31,7 +31,7 @@ def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
     return opened
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A test set of two classes with two pictures each."""
     for number, name in enumerate(("cat", "zebra")):

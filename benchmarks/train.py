@@ -1,0 +1,179 @@
+"""How fast training is: `python -m benchmarks.train --data-dir DIR` (`--write` puts it into README.md).
+
+The course's listing (`benchmarks/listing.py`), our `course` recipe and our `fast` recipe train the same
+network in turn in one process, a few steps each, so that noise hits all alike: images a second are medians
+over the rounds. Peak memory is that of a process of its own for each. The time to an accuracy is the number
+of epochs that a whole run needed, which its log in `benchmarks/logs/` tells, times the images, over the
+images a second.
+"""
+
+import argparse
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks import listing
+from model.batches import batches, images_of
+from model.recipes import RECIPES, Config, choose
+from model.run import start
+from model.train import step
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "benchmarks" / "logs"
+BEGIN, END = "<!-- benchmarks/train.py -->", "<!-- end -->"
+IMAGES = 50_000
+NAMES = ("listing", *RECIPES)
+Steps = Iterator[int]
+
+
+def steps_of_listing(data_dir: Path) -> Steps:
+    """Train by the listing for ever; how many images each step had."""
+    torch.manual_seed(0)
+    net, (train, _) = listing.Listing().train(), listing.images(data_dir)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    while True:
+        for count, _, _ in listing.steps(net, train, optimizer):
+            yield count
+
+
+def steps_of_recipe(name: str, data_dir: Path) -> Steps:
+    """Train by a recipe of ours for ever; how many images each step had."""
+    config = configured(name, data_dir)
+    train, test = images_of(config)
+    run, epoch = start(config, train, test), 0
+    run.net.train()
+    while True:
+        epoch += 1
+        for x, y in batches(train, config, epoch, run.device):
+            step(run, x.to(memory_format=torch.channels_last), y)
+            yield len(y)
+
+
+def configured(name: str, data_dir: Path) -> Config:
+    return choose({"recipe": name, "dataset": "folder", "data_dir": str(data_dir)})
+
+
+def contestant(name: str, data_dir: Path) -> Steps:
+    return steps_of_listing(data_dir) if name == "listing" else steps_of_recipe(name, data_dir)
+
+
+def advance(steps: Steps, images: int) -> float:
+    """Images a second over the next `images` or a few more."""
+    started, done = time.perf_counter(), 0
+    while done < images:
+        done += next(steps)
+    return done / (time.perf_counter() - started)
+
+
+def speeds(data_dir: Path, rounds: int, images: int) -> dict[str, list[float]]:
+    """Images a second of each contestant in each round, in turn; the first round only warms up."""
+    running = {name: contestant(name, data_dir) for name in NAMES}
+    found: dict[str, list[float]] = {name: [] for name in NAMES}
+    for _ in range(rounds + 1):
+        for name, steps in running.items():
+            found[name].append(advance(steps, images))
+    return {name: values[1:] for name, values in found.items()}
+
+
+def peak_memory(name: str, data_dir: Path) -> float:
+    """MB that a process holds at most while it trains 2,000 images."""
+    command = [sys.executable, "-m", "benchmarks.train", "--data-dir", str(data_dir), "--alone", name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def alone(name: str, data_dir: Path) -> None:
+    advance(contestant(name, data_dir), 2000)
+    print(highest() / 1e3)
+
+
+def highest() -> float:
+    """The most memory this process has held, in kB; getrusage would tell of the parent before its exec."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    if found is None:
+        raise SystemExit("This system does not tell a process's peak memory in /proc.")
+    return float(found[1])
+
+
+def bound(name: str, data_dir: Path, steps: int = 40, most: int = 8) -> str:
+    """Where a recipe's time goes: the operations that take most of it, from torch's profiler."""
+    running = contestant(name, data_dir)
+    for _ in range(10):
+        next(running)
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        for _ in range(steps):
+            next(running)
+    rows = sorted(watched.key_averages(), key=lambda row: -row.self_cpu_time_total)
+    total = sum(row.self_cpu_time_total for row in rows)
+    return ", ".join(f"`{row.key}` {row.self_cpu_time_total / total:.0%}" for row in rows[:most])
+
+
+def epochs_to(name: str, accuracy: float) -> int | None:
+    """The first epoch whose test accuracy, from 0 to 1, is at least `accuracy` in a whole run's log."""
+    log = LOGS / f"{name}.log"
+    if not log.exists():
+        return None
+    rows = re.findall(r"^ *(\d+) +[\d.]+ +[\d.]+% +[\d.]+ +([\d.]+)%", log.read_text(), re.MULTILINE)
+    return next((int(epoch) for epoch, share in rows if float(share) >= accuracy * 100), None)
+
+
+def table(data_dir: Path, rounds: int, images: int, accuracy: float) -> str:
+    found = speeds(data_dir, rounds, images)
+    usual = median(found["listing"])
+    lines = [
+        f"| what | images a second | of the listing | peak memory | epochs to {accuracy:.2%} | time to it |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in NAMES:
+        speed, epochs = median(found[name]), epochs_to(name, accuracy)
+        spent = f"{epochs * IMAGES / speed:.0f} s" if epochs else "not reached"
+        memory = f"{peak_memory(name, data_dir):.0f} MB"
+        cells = (f"`{name}`", f"{speed:,.0f}", f"{speed / usual:.1f} ×", memory, str(epochs or "–"), spent)
+        lines.append("| " + " | ".join(cells) + " |")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    threads = f"{torch.get_num_threads()} threads"
+    lines += [
+        "",
+        f"Medians of {rounds} rounds of `python -m benchmarks.train --data-dir DIR` on {machine}, {threads}.",
+    ]
+    lines += [f"The `{name}` recipe spends its time in {bound(name, data_dir)}." for name in RECIPES]
+    return "\n".join(lines)
+
+
+def write(text: str) -> None:
+    readme = ROOT / "README.md"
+    head, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    readme.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.train", description=__doc__)
+    parser.add_argument(
+        "--data-dir", type=Path, required=True, help="DIR/train/<class>/* and DIR/test/<class>/*"
+    )
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--images", type=int, default=4096, help="a round's, for each")
+    parser.add_argument("--accuracy", type=float, default=0.7775, help="to reach, from 0 to 1")
+    parser.add_argument("--alone", choices=NAMES, help=argparse.SUPPRESS)
+    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    given = parser.parse_args()
+    if given.alone:
+        return alone(given.alone, given.data_dir)
+    text = table(given.data_dir, given.rounds, given.images, given.accuracy)
+    print(text)
+    if given.write:
+        write(text)
+    return None
+
+
+if __name__ == "__main__":
+    main()

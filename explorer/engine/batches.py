@@ -1,0 +1,90 @@
+"""Many images at once, always the same ones: from a test set or drawn."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
+from explorer.engine.values import Value
+from model import scenes
+from model.checkpoint import Card, Pixels
+
+COUNTS = (16, 32, 64, 128, 256)
+MOST_PIXELS = 16 * 224 * 224  # what all images of a batch may have together, so that memory stays bounded
+SCENES_SEED = 20_000_001  # of scenes that no training has drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(Value):
+    """N images as the network gets them: `pixels` uint8 (N, s, s, 3), `labels` int64 (N,), -1 for none.
+
+    `inputs` float32 (N, 3, s, s) are the same, normalised by the card.
+    """
+
+    pixels: Pixels
+    labels: npt.NDArray[np.int64]
+    inputs: npt.NDArray[np.float32]
+
+    @property
+    def x(self) -> Tensor:
+        """The inputs as a tensor over the same memory; not to be written to."""
+        return torch.from_numpy(self.inputs)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the inputs: what results computed from this batch are cached under."""
+        return hashlib.sha256(self.inputs.tobytes()).hexdigest()
+
+
+def counts(card: Card) -> tuple[int, ...]:
+    """How many images a batch may have for a network: fewer where each is large."""
+    return COUNTS[:1] + tuple(n for n in COUNTS[1:] if n * card.input_size**2 <= MOST_PIXELS)
+
+
+def spread(available: int, wanted: int) -> list[int]:
+    """At most `wanted` different indices below `available`, evenly spread, ascending.
+
+    >>> spread(10, 4), spread(3, 4)
+    ([0, 2, 5, 7], [0, 1, 2])
+    """
+    count = min(available, wanted)
+    return [place * available // count for place in range(count)]
+
+
+def from_test_set(found: TestSet, wanted: int, card: Card) -> Batch:
+    """An even spread of at most `wanted` test images; those that cannot be read are left out.
+
+    Raises SampleError when none can be read.
+    """
+    samples = list(_readable(found, spread(len(found), wanted)))
+    if not samples:
+        raise SampleError("None of the test images can be read: choose drawn scenes, or another folder.")
+    return _batch([in_classes(sample, found.classes, card.classes) for sample in samples], card)
+
+
+def _readable(found: TestSet, indices: list[int]) -> Iterator[Sample]:
+    for index in indices:
+        try:
+            yield found.sample(index)
+        except SampleError:
+            continue
+
+
+def from_scenes(wanted: int, card: Card) -> Batch:
+    """`wanted` drawn scenes of the ten classes, balanced, at the network's size (16 pixels at least)."""
+    images, labels = scenes.dataset(wanted, SCENES_SEED, max(card.input_size, 16))
+    drawn = [Sample("drawn", pixels, int(label)) for pixels, label in zip(images, labels, strict=True)]
+    return _batch([in_classes(sample, scenes.CLASSES, card.classes) for sample in drawn], card)
+
+
+def _batch(samples: list[Sample], card: Card) -> Batch:
+    pixels = np.stack([card.framed(sample.pixels) for sample in samples])
+    labels = np.array([-1 if sample.label is None else sample.label for sample in samples], np.int64)
+    inputs = torch.cat([card.to_input(picture) for picture in pixels]).numpy()
+    return Batch(pixels, labels, inputs)

@@ -1,0 +1,98 @@
+"""Short Python programs that come to a number of the page by the public engine, run as they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.engine.opening import Source
+from explorer.engine.samples import Sample
+from explorer.ui.options import ROOT
+from explorer.ui.selection import Selection
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a sample came from, in Python: what to import, and the expression that gives it again."""
+
+    imports: tuple[str, ...]
+    sample: str
+
+
+def drawn(label: int) -> Origin:
+    return Origin(("from explorer.engine.samples import scene",), f"scene({label})")
+
+
+def test_image(data_dir: Path, index: int) -> Origin:
+    imports = ("from pathlib import Path", "from explorer.engine.samples import find_test_set")
+    return Origin(imports, f"find_test_set(Path({_path(data_dir)})).sample({index})")
+
+
+def own_file(name: str) -> Origin:
+    """A picture of the visitor's own: the file lies where the program is run."""
+    imports = ("from pathlib import Path", "from explorer.engine.samples import decode")
+    return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})")
+
+
+def remember(prefix: str, sample: Sample, origin: Origin) -> Sample:
+    """Keep where this run's sample came from; the sample as it is."""
+    st.session_state[f"_origin_{prefix}"] = (sample.pixels, origin)
+    return sample
+
+
+def origin(sample: Sample) -> Origin:
+    """Where a sample of this run came from; for another, a file of its name."""
+    held: list[tuple[object, Origin]] = [
+        st.session_state[key] for key in ("_origin_", "_origin_b_") if key in st.session_state
+    ]
+    for pixels, found in held:
+        if pixels is sample.pixels:
+            return found
+    return own_file(sample.name)
+
+
+def program(selections: Sequence[Selection], imports: Sequence[str], lines: Sequence[str]) -> str:
+    """A whole program: imports, `net` and `x` of each selection (`_b` on the second's), then lines."""
+    opened, needed = [], list(imports)
+    for selection, suffix in zip(selections, ("", "_b"), strict=False):
+        more, steps = _opening(selection, suffix)
+        needed += more
+        opened += steps
+    return "\n".join([*_sorted(needed), "", *opened, *lines]) + "\n"
+
+
+def _sorted(imports: Sequence[str]) -> list[str]:
+    """Standard library first, one line a module."""
+    return sorted(set(imports), key=lambda line: ("explorer" in line or "model" in line, line))
+
+
+def _opening(selection: Selection, suffix: str) -> tuple[list[str], list[str]]:
+    needed, checkpoint = _checkpoint(selection.opened.source)
+    found = origin(selection.sample)
+    fit = f", {selection.fit!r}" if selection.fit != "crop" else ""
+    steps = [
+        f"checkpoint{suffix} = {checkpoint}",
+        f"net{suffix} = checkpoint{suffix}.build()",
+        f"sample{suffix} = {found.sample}",
+        f"x{suffix} = checkpoint{suffix}.card.to_input(sample{suffix}.pixels{fit})",
+    ]
+    return [*needed, *found.imports], steps
+
+
+def _checkpoint(source: Source) -> tuple[list[str], str]:
+    if source == Source(source.path) and source.path is not None:
+        return ["from model.checkpoint import load_checkpoint"], f"load_checkpoint({_path(source.path)})"
+    given = {name: value for name, value in vars(source).items() if value is not None and name != "path"}
+    said = [f"{name}={value!r}" for name, value in given.items()]
+    path = [] if source.path is None else [f"path=Path({_path(source.path)})"]
+    imports = ["from explorer.engine.opening import Source, open_checkpoint"]
+    if path:
+        imports.append("from pathlib import Path")
+    return imports, f"open_checkpoint(Source({', '.join(path + said)}))"
+
+
+def _path(path: Path) -> str:
+    """A path as Python text, relative to the project where it lies within."""
+    whole = path.resolve()
+    return repr(str(whole.relative_to(ROOT) if whole.is_relative_to(ROOT) else whole))
