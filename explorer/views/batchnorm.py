@@ -13,7 +13,7 @@ from explorer.engine import batches
 from explorer.engine.batchnorm import FAINT, NormSummary, TwoPredictions, is_batchnorm
 from explorer.engine.samples import SampleError
 from explorer.engine.tracing import Block, layer_module
-from explorer.ui import cached, charts, choices, link, markup
+from explorer.ui import cached, charts, choices, link, markup, offers
 from explorer.ui.inspector import facts
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
@@ -51,6 +51,7 @@ def page() -> None:
     st.header("The same answer by other statistics", anchor=False)
     predictions(selection, measured)
     how_to_read()
+    offers.batch_norm(selection, layer, channel)
 
 
 # What is looked at
