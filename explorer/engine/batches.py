@@ -15,7 +15,8 @@ from explorer.engine.values import Value
 from model import scenes
 from model.checkpoint import Card, Pixels
 
-COUNTS = (16, 32, 64, 128, 256)
+COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)
+OFFERED = 5
 MOST_PIXELS = 16 * 224 * 224  # what all images of a batch may have together, so that memory stays bounded
 SCENES_SEED = 20_000_001  # of scenes that no training has drawn
 
@@ -43,8 +44,9 @@ class Batch(Value):
 
 
 def counts(card: Card) -> tuple[int, ...]:
-    """How many images a batch may have for a network: fewer where each is large."""
-    return COUNTS[:1] + tuple(n for n in COUNTS[1:] if n * card.input_size**2 <= MOST_PIXELS)
+    """How many images a batch may have for a network, ascending: fewer where each is large, two at least."""
+    fitting = [count for count in COUNTS if count * card.input_size**2 <= MOST_PIXELS]
+    return tuple(fitting[-OFFERED:]) or COUNTS[:1]
 
 
 def spread(available: int, wanted: int) -> list[int]:
@@ -57,15 +59,15 @@ def spread(available: int, wanted: int) -> list[int]:
     return [place * available // count for place in range(count)]
 
 
-def from_test_set(found: TestSet, wanted: int, card: Card) -> Batch:
-    """An even spread of at most `wanted` test images; those that cannot be read are left out.
+def from_test_set(found: TestSet, wanted: int, card: Card, fit: str = "crop") -> Batch:
+    """An even spread of at most `wanted` test images, fitted as `card.framed` does; unreadable ones left out.
 
     Raises SampleError when none can be read.
     """
     samples = list(_readable(found, spread(len(found), wanted)))
     if not samples:
         raise SampleError("None of the test images can be read: choose drawn scenes, or another folder.")
-    return _batch([in_classes(sample, found.classes, card.classes) for sample in samples], card)
+    return _batch([in_classes(sample, found.classes, card.classes) for sample in samples], card, fit)
 
 
 def _readable(found: TestSet, indices: list[int]) -> Iterator[Sample]:
@@ -83,8 +85,8 @@ def from_scenes(wanted: int, card: Card) -> Batch:
     return _batch([in_classes(sample, scenes.CLASSES, card.classes) for sample in drawn], card)
 
 
-def _batch(samples: list[Sample], card: Card) -> Batch:
-    pixels = np.stack([card.framed(sample.pixels) for sample in samples])
+def _batch(samples: list[Sample], card: Card, fit: str = "crop") -> Batch:
+    pixels = np.stack([card.framed(sample.pixels, fit) for sample in samples])
     labels = np.array([-1 if sample.label is None else sample.label for sample in samples], np.int64)
     inputs = torch.cat([card.to_input(picture) for picture in pixels]).numpy()
     return Batch(pixels, labels, inputs)

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine.tracing import (
     Floats,
+    Trace,
     check_images,
     check_logits,
     layer_module,
@@ -135,6 +136,10 @@ class TwoPredictions(Value):
         """Images (N,) whose most probable class is not the same."""
         return np.asarray(self.running.argmax(1) != self.batch.argmax(1))
 
+    def right(self, labels: npt.NDArray[np.int64]) -> tuple[int, int]:
+        """How many of the images with a label (N,), -1 for none, are answered rightly: running, batch."""
+        return int((self.running.argmax(1) == labels).sum()), int((self.batch.argmax(1) == labels).sum())
+
     @property
     def moved(self) -> Floats:
         """By how much the probability of the answer with running statistics changes, (N,), signed."""
@@ -200,6 +205,24 @@ def _visit(
 def is_batchnorm(net: nn.Module, layer: str | None) -> bool:
     """Whether the layer is a BatchNorm of feature maps; False for None, for a block without norm."""
     return layer is not None and isinstance(layer_module(net, layer), MAP_NORMS)
+
+
+def batchnorms(net: nn.Module, seen: Trace) -> tuple[str, ...]:
+    """Every BatchNorm of feature maps that ran, in execution order."""
+    return tuple(layer for layer in seen.maps if is_batchnorm(net, layer))
+
+
+def relu_behind(net: nn.Module, seen: Trace, layer: str) -> str | None:
+    """The ReLU layer that reads this layer's output, as it is or max-pooled; None where there is none."""
+    for name, read in seen.inputs.items():
+        module = layer_module(net, name)
+        if read.source != layer:
+            continue
+        if isinstance(module, nn.ReLU | nn.ReLU6):
+            return name
+        if isinstance(module, nn.MaxPool2d | nn.AdaptiveMaxPool2d):
+            return relu_behind(net, seen, name)
+    return None
 
 
 def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:

@@ -125,13 +125,15 @@ def map_thumbnails(net: str, x: str, layer: str, _maps: Floats) -> list[str]:
 
 
 @st.cache_resource(max_entries=8, ttl=600, show_spinner="Opening the test images …")
-def _test_batch(data_dir: str, available: int, wanted: int, card: str, _found: TestSet, _card: Card) -> Batch:
-    return batches.from_test_set(_found, wanted, _card)
+def _test_batch(
+    data_dir: str, available: int, wanted: int, card: str, fit: str, _found: TestSet, _card: Card
+) -> Batch:
+    return batches.from_test_set(_found, wanted, _card, fit)
 
 
-def test_batch(data_dir: str, found: TestSet, wanted: int, card: Card) -> Batch:
+def test_batch(data_dir: str, found: TestSet, wanted: int, card: Card, fit: str) -> Batch:
     """An even spread over the test set; looked at again after ten minutes. Raises SampleError."""
-    return _test_batch(data_dir, len(found), wanted, _fed(card), found, card)
+    return _test_batch(data_dir, len(found), wanted, _fed(card), fit, found, card)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Drawing the scenes …")

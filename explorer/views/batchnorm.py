@@ -1,34 +1,28 @@
 """BatchNorm: what each channel learned to expect, against what this image or a batch of images brings."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
-from torch import Tensor, nn
+from streamlit.elements.lib.column_types import ColumnConfig
+from torch import nn
 
-from explorer.drawing.ranges import number
-from explorer.engine import batches
-from explorer.engine.batchnorm import FAINT, NormSummary, TwoPredictions, is_batchnorm
-from explorer.engine.samples import SampleError
-from explorer.engine.tracing import Block, layer_module
-from explorer.ui import cached, charts, choices, link, markup, offers
+from explorer.drawing.ranges import MINUS, number
+from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
+from explorer.engine.tracing import layer_module
+from explorer.ui import cached, charts, choices, link, markup, offers, two_answers
 from explorer.ui.inspector import facts
-from explorer.ui.options import options
+from explorer.ui.measured import Measured, choose_measured
 from explorer.ui.selection import Selection, current
 
-MEASURED = {"image": "This image", "test": "Test images", "scenes": "Drawn scenes"}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the statistics are taken of: images as the network gets them, and their digest."""
-
-    x: Tensor
-    digest: str
-    said: str
-    one: bool
+FURTHEST = 4  # channels that the first sentence names
+EACH_BY_ITSELF = {
+    nn.GroupNorm: "GroupNorm, by the mean and variance of groups of channels",
+    nn.LayerNorm: "LayerNorm, by the mean and variance of all that the layer gives",
+    nn.modules.instancenorm._InstanceNorm: "InstanceNorm, by each channel's own mean and variance",
+    nn.LocalResponseNorm: "LocalResponseNorm, by the sum of squares of neighbouring channels",
+}
 
 
 def page() -> None:
@@ -41,126 +35,148 @@ def page() -> None:
     where, what, how_many = st.columns([2, 2, 1], vertical_alignment="bottom")
     with where:
         layer = choices.pick("Layer", layers, "norm")
+    left_out(selection)
     measured = choose_measured(selection, what, how_many)
     found = cached.norm_summary(selection.opened.key, measured.digest, layer, selection.net, measured.x)
-    st.markdown(summary(found, measured))
-    channel = all_channels(found, measured)
-    one_channel(found, channel, measured)
-    with st.expander("Every channel in numbers"):
+    relu = relu_behind(selection.net, selection.seen, layer)
+    st.markdown(summary(found, measured, relu))
+    channel = all_channels(found, measured, relu)
+    one_channel(found, channel, measured, relu)
+    with st.expander("Every channel in numbers, furthest from what was learned first"):
         table(selection, found, measured)
     st.header("The same answer by other statistics", anchor=False)
-    predictions(selection, measured)
+    two_answers.show(selection, measured)
     how_to_read()
     offers.batch_norm(selection, layer, channel)
 
 
-# What is looked at
+# Where there is a BatchNorm
 
 
 def norm_layers(selection: Selection) -> dict[str, str]:
-    """Layer → its name on the page, for every block that has a BatchNorm; the others are named."""
-    named = dict(zip(selection.blocks, choices.block_names(selection.blocks).values(), strict=True))
-    others = [
-        f"{name} ({kind_of(selection.net, block)})"
-        for block, name in named.items()
-        if not is_batchnorm(selection.net, block.norm)
-    ]
-    if others and len(others) < len(named):
-        st.caption("Without BatchNorm: " + ", ".join(others) + ".")
+    """Layer → its name on the page, for every BatchNorm that ran."""
+    names = choices.block_names(selection.blocks).values()
+    owners = {block.norm: name for block, name in zip(selection.blocks, names, strict=True) if block.norm}
+    found = batchnorms(selection.net, selection.seen)
     return {
-        block.norm: f"{name} → {block.norm}"
-        for block, name in named.items()
-        if block.norm and is_batchnorm(selection.net, block.norm)
+        layer: f"{owners[layer]} → {layer}" if layer in owners else f"{layer}, in no block" for layer in found
     }
 
 
-def kind_of(net: nn.Module, block: Block) -> str:
-    """What normalises a block: the layer's kind, or nothing."""
-    return "no normalisation" if block.norm is None else type(layer_module(net, block.norm)).__name__
+def left_out(selection: Selection) -> None:
+    """Says which blocks have no BatchNorm."""
+    have = set(batchnorms(selection.net, selection.seen))
+    names = choices.block_names(selection.blocks).values()
+    others = [
+        f"{name} ({kind(selection.net, block.norm)})"
+        for block, name in zip(selection.blocks, names, strict=True)
+        if block.norm not in have
+    ]
+    if others:
+        st.caption(f"Without BatchNorm: {', '.join(others[:FURTHEST])}{_more(others, FURTHEST)}.")
+
+
+def kind(net: nn.Module, norm: str | None) -> str:
+    return "no normalisation" if norm is None else type(layer_module(net, norm)).__name__
 
 
 def without(selection: Selection) -> str:
-    kinds = {kind_of(selection.net, block) for block in selection.blocks} - {"no normalisation"}
-    if not kinds:
+    """Why there is nothing to compare in a network without BatchNorm."""
+    norms = [layer_module(selection.net, block.norm) for block in selection.blocks if block.norm]
+    if not norms:
         return "This network has no BatchNorm: nothing is normalised, so there is nothing to show here."
+    kinds = dict.fromkeys(by_itself(norm) for norm in norms)
     return (
-        f"This network has no BatchNorm: its blocks normalise by {' and '.join(sorted(kinds))}, which takes "
-        "the statistics of each image by itself and remembers none, so there is nothing to compare."
+        f"This network has no BatchNorm. It normalises each image by itself: {'; '.join(kinds)}. Nothing is "
+        "remembered from training, and training and use do the same, so there is nothing to compare here."
     )
 
 
-def choose_measured(selection: Selection, what: DeltaGenerator, how_many: DeltaGenerator) -> Measured:
-    """This image, or a batch of test images or drawn scenes."""
-    found = cached.test_set(str(options().data_dir))
-    names = {name: said for name, said in MEASURED.items() if name != "test" or found is not None}
-    with what:
-        chosen = choices.choice("Statistics of", names, "of")
-    if chosen == "image":
-        return Measured(selection.x, selection.keys[1], "this image", True)
-    with how_many:
-        counts = {str(count): str(count) for count in batches.counts(selection.card)}
-        wanted = int(choices.pick("Images", counts, "images", "64"))
-    try:
-        if chosen == "test" and found is not None:
-            batch = cached.test_batch(str(options().data_dir), found, wanted, selection.card)
-        else:
-            batch = cached.scene_batch(wanted, selection.card)
-    except SampleError as error:
-        st.warning(str(error))
-        return Measured(selection.x, selection.keys[1], "this image", True)
-    kind = "test images" if chosen == "test" else "drawn scenes"
-    return Measured(batch.x, batch.digest, f"these {len(batch.labels)} {kind}", False)
+def by_itself(norm: nn.Module) -> str:
+    if isinstance(norm, nn.GroupNorm) and norm.num_groups == 1:
+        return (
+            "GroupNorm with one group, that is by the mean and variance of the whole layer, as LayerNorm does"
+        )
+    return next(
+        (said for kind, said in EACH_BY_ITSELF.items() if isinstance(norm, kind)), type(norm).__name__
+    )
 
 
 # All channels
 
 
-def summary(found: NormSummary, measured: Measured) -> str:
-    far = int((np.abs(found.distance) > 1).sum())
-    worst = int(np.abs(found.distance).argmax())
+def summary(found: NormSummary, measured: Measured, relu: str | None) -> str:
+    """What stands out, in words: the channels furthest from what was learned, dead ones, faint ones."""
+    if not found.tracked:
+        return (
+            f"**{found.layer}** keeps no running statistics: in use too it normalises by what it gets, so "
+            "no channel lies off."
+        )
+    far, count = int((np.abs(found.distance) > 1).sum()), len(found.mean)
+    much = f"**{far}** of {count} channels" if far else f"none of {count} channels"
     said = (
-        f"In **{far}** of {len(found.mean)} channels the mean of {measured.said} lies more than one running "
-        f"standard deviation σ from what was learned; furthest is channel **{worst}** at "
-        f"{found.distance[worst]:+.2f} σ."
+        f"On {measured.said} the mean of {much} lies more than one running standard deviation (σ) from the "
+        f"running mean. Furthest: {furthest(found)}."
     )
-    if found.dead.any():
-        said += f" Nowhere above zero, so that a ReLU behind passes nothing: {_listed(found.dead)}."
+    if relu and found.dead.any():
+        said += f" Dead, {relu} passes nothing of it: {listed(found.dead)}."
     if found.faint().any():
-        said += f" |γ| below {FAINT:g}, so that whatever comes in, β goes out: {_listed(found.faint())}."
+        said += (
+            f" γ near zero (below {FAINT:g}), so that β comes out whatever goes in: {listed(found.faint())}."
+        )
     return said
 
 
-def _listed(which: np.ndarray, most: int = 12) -> str:
+def furthest(found: NormSummary) -> str:
+    order = np.argsort(-np.abs(found.distance), kind="stable")[:FURTHEST]
+    return ", ".join(f"channel {c} ({sigmas(found.distance[c])})" for c in order)
+
+
+def sigmas(distance: float) -> str:
+    return f"{distance:+.2f} σ".replace("-", MINUS)
+
+
+def listed(which: np.ndarray, most: int = 12) -> str:
     numbers = [str(channel) for channel in np.flatnonzero(which)]
-    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
-    return f"channel{'s' if len(numbers) > 1 else ''} {', '.join(numbers[:most])}{more}"
+    return f"channel{'s' if len(numbers) > 1 else ''} {', '.join(numbers[:most])}{_more(numbers, most)}"
 
 
-def all_channels(found: NormSummary, measured: Measured) -> int:
+def _more(named: list[str], most: int) -> str:
+    return f" and {len(named) - most} more" if len(named) > most else ""
+
+
+def all_channels(found: NormSummary, measured: Measured, relu: str | None) -> int:
     """The chart of all channels, from furthest below to furthest above; the channel chosen in it."""
     chosen = held_channel(found)
-    order = np.argsort(found.distance, kind="stable")
-    drawn = [
-        charts.Channel(int(c), float(found.distance[c]), float(found.spread[c]), note(found, int(c)))
-        for c in order
-    ]
-    label = f"Mean and spread of every channel of {found.layer} on {measured.said}, in running σ"
-    event = st.vega_lite_chart(
-        charts.expectations(drawn, chosen, label),
+    key = f"expected_{found.layer}_{measured.digest[:8]}_{chosen}"
+    st.vega_lite_chart(
+        charts.expectations(
+            [drawn(found, int(channel), relu) for channel in np.argsort(found.distance, kind="stable")],
+            chosen,
+            f"Mean and spread of every channel of {found.layer} on {measured.said}, in running σ",
+        ),
         width="stretch",
-        on_select="rerun",
+        on_select=partial(clicked, key),
         selection_mode="chosen",
-        key=f"expected_{found.layer}_{measured.digest[:8]}_{chosen}",
+        key=key,
     )
-    if picked := event.selection.get("chosen"):
-        link.hold("channel", str(int(picked[0]["channel"])), "")
-        st.rerun()
+    marks = " ✕ dead." * bool(relu and found.dead.any()) + " ◇ γ near zero." * bool(found.faint().any())
     st.caption(
         f"Each channel's mean ± standard deviation on {measured.said}, in running standard deviations σ from "
-        "its running mean; the grey band is what training met (0 ± 1 σ). "
-        "✕ never above zero, ◇ γ near zero. Click a channel to look at it below."
+        f"its running mean; the grey band is what training met (0 ± 1 σ).{marks} "
+        "Click a channel to look at it below."
     )
     return chosen
+
+
+def drawn(found: NormSummary, channel: int, relu: str | None) -> charts.Channel:
+    """A channel as the chart shows it, with what is remarkable about it in words that the chart marks."""
+    words = [
+        (f"dead: {relu} passes nothing", relu and found.dead[channel]),
+        ("faint: γ near zero", found.faint()[channel]),
+    ]
+    note = ", ".join(said for said, true in words if true)
+    return charts.Channel(channel, float(found.distance[channel]), float(found.spread[channel]), note)
 
 
 def held_channel(found: NormSummary) -> int:
@@ -172,18 +188,31 @@ def held_channel(found: NormSummary) -> int:
     return int(np.abs(found.distance).argmax())
 
 
-def note(found: NormSummary, channel: int) -> str:
-    """What is remarkable about a channel, in words that the chart marks."""
-    words = [("dead: never above zero", found.dead[channel]), ("faint: γ near zero", found.faint()[channel])]
-    return ", ".join(said for said, true in words if true)
+def clicked(key: str) -> None:
+    """Keep the channel whose column was clicked; a click beside all columns keeps what there is."""
+    if picked := st.session_state[key].selection.get("chosen"):
+        keep(int(picked[0]["channel"]))
+
+
+def typed() -> None:
+    keep(int(st.session_state["norm_channel"]))
+
+
+def keep(channel: int) -> None:
+    """Put a chosen channel into the link; the cell chosen on the maps page was another channel's."""
+    link.hold("channel", str(channel), "")
+    link.hold("cell", "", "")
 
 
 # One channel
 
 
-def one_channel(found: NormSummary, channel: int, measured: Measured) -> None:
+def one_channel(found: NormSummary, channel: int, measured: Measured, relu: str | None) -> None:
     """One channel's cells before, normalised, and after γ and β, each on the band that training met."""
-    st.subheader(f"Channel {channel}, cell by cell", anchor=False)
+    heading, which = st.columns([4, 1], vertical_alignment="bottom")
+    heading.subheader(f"Channel {channel}, cell by cell", anchor=False)
+    st.session_state["norm_channel"] = channel
+    which.number_input("Channel", 0, len(found.mean) - 1, key="norm_channel", on_change=typed)
     mean, std = float(found.running_mean[channel]), float(found.running_std[channel])
     gamma, beta = float(found.weight[channel]), float(found.bias[channel])
     slope, offset = float(found.slope[channel]), float(found.offset[channel])
@@ -192,7 +221,7 @@ def one_channel(found: NormSummary, channel: int, measured: Measured) -> None:
         ("Before", before, (mean - std, mean + std), float(found.mean[channel]), None),
         ("Normalised", (before - mean) / std, (-1.0, 1.0), float(found.distance[channel]), None),
         ("After γ and β", before * slope + offset, (beta - abs(gamma), beta + abs(gamma)),
-         float(found.mean[channel]) * slope + offset, 0.0),
+         float(found.mean[channel]) * slope + offset, 0.0 if relu else None),
     ]  # fmt: skip
     for column, (title, edges, band, at, cut) in zip(st.columns(3, gap="medium"), steps, strict=True):
         with column:
@@ -207,9 +236,15 @@ def one_channel(found: NormSummary, channel: int, measured: Measured) -> None:
             )  # fmt: skip
     st.caption(
         f"Cells of {measured.said} by value; the orange line is their mean, the grey band what training met "
-        "(running mean ± running σ). Pale bars are below zero: a ReLU behind makes them zero."
+        f"(running mean ± running σ, and what becomes of it). {what_is_cut(relu)}"
     )
     markup.show(figures(found, channel))
+
+
+def what_is_cut(relu: str | None) -> str:
+    if relu is None:
+        return "No ReLU reads this layer's output as it is, so nothing is cut here."
+    return f"Pale bars are below zero: {relu} cuts them off."
 
 
 def reach(edges: np.ndarray, band: tuple[float, float]) -> tuple[float, float]:
@@ -256,18 +291,18 @@ def table(selection: Selection, found: NormSummary, measured: Measured) -> None:
         "offset": found.offset[order],
         "passing": found.passing[order],
     }
-    if measured.one:
+    if measured.batch is None:
         maps = selection.seen.maps[found.layer]
         pictures = cached.map_thumbnails(*selection.keys, found.layer, maps)
         columns = {"channel": order, "map": [pictures[channel] for channel in order]} | columns
     st.dataframe(pd.DataFrame(columns), hide_index=True, height=320, column_config=COLUMNS)
 
 
-def _figures(label: str, help: str, format: str = "%.3f") -> dict:
+def _figures(label: str, help: str, format: str = "%.3f") -> ColumnConfig:
     return st.column_config.NumberColumn(label, help=help, format=format)
 
 
-COLUMNS = {
+COLUMNS: dict[str, ColumnConfig] = {
     "channel": st.column_config.NumberColumn("channel", width="small"),
     "map": st.column_config.ImageColumn("after", width="small", help="The map behind BatchNorm, own scale"),
     "distance": _figures("distance", "(mean − running mean) / running σ", "%+.2f σ"),
@@ -282,59 +317,6 @@ COLUMNS = {
     "offset": _figures("offset", "β − slope · running mean"),
     "passing": _figures("above zero", "share of cells that a ReLU behind passes", "percent"),
 }
-
-
-# Two predictions
-
-
-def predictions(selection: Selection, measured: Measured) -> None:
-    """The prediction with running statistics beside the one with the batch's own."""
-    key = selection.opened.key
-    try:
-        both = cached.two_predictions(key, measured.digest, selection.net, measured.x)
-    except ValueError as error:
-        st.info(str(error))
-        return
-    if measured.one:
-        one_answer(selection, both)
-    else:
-        many_answers(both, measured)
-
-
-def one_answer(selection: Selection, both: TwoPredictions) -> None:
-    running, batch = st.columns(2, gap="large")
-    for column, title, shares in (
-        (running, "Running statistics (as in use)", both.running[0]),
-        (batch, "This image's own statistics (as in training)", both.batch[0]),
-    ):
-        with column:
-            order = np.argsort(-shares)[:5]
-            st.markdown(f"**{title}**")
-            markup.show(
-                markup.bars([(selection.card.classes[k], float(shares[k]), k == order[0]) for k in order])
-            )
-    first, second = (selection.card.classes[int(p.argmax())] for p in (both.running[0], both.batch[0]))
-    st.markdown(
-        f"Normalised by its own statistics the image becomes **{second}**: what the network says of one "
-        "image would depend on what else is in the batch, which is why running statistics are used."
-        if first != second
-        else f"Both say **{first}**: this image's statistics are near enough to those of training."
-    )
-
-
-def many_answers(both: TwoPredictions, measured: Measured) -> None:
-    changed, moved = int(both.changed.sum()), float(np.abs(both.moved).mean())
-    share = changed / len(both.changed)
-    st.markdown(
-        f"Of {measured.said}, **{changed}** ({share:.0%}) get another class when each BatchNorm takes the "
-        f"batch's own statistics instead of the running ones; the probability of the answer moves by "
-        f"{moved:.1%} on average. "
-        + (
-            "So this batch is much like what training met."
-            if share <= 0.1
-            else "So this batch is unlike what training met: the running statistics do not fit it."
-        )
-    )
 
 
 def how_to_read() -> None:
