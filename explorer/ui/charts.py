@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 ACCENT, OTHER, QUIET = "#1f9089", "#d0601f", "#8b877f"  # legible on the light and on the dark page
+GAP = 0.3  # between two channels, as a share of their distance
 BAND = 0.13  # how opaque what training met is drawn
 
 Chart = dict[str, Any]
@@ -35,7 +36,7 @@ def expectations(channels: Sequence[Channel], chosen: int, label: str) -> Chart:
     """
     order = [channel.number for channel in channels]
     place = {"field": "channel", "type": "ordinal", "sort": order, "axis": _channel_axis(len(order))}
-    x: Chart = {"x": place | {"scale": {"paddingInner": 0.3, "paddingOuter": 0.4}}}
+    x: Chart = {"x": place | {"scale": {"paddingInner": GAP, "paddingOuter": 0.4}}}
     rows = [_row(channel, chosen) for channel in channels]
     layers = [*_met_in_training(), _spans(x), *_means(x), *_highlight(x, chosen), _columns(x)]
     return {
@@ -52,6 +53,7 @@ def _row(channel: Channel, chosen: int) -> Chart:
     distance, spread = round(channel.distance, 4), round(channel.spread, 4)
     return {
         "channel": channel.number,
+        "said": f"{channel.number}, {channel.note}" if channel.note else str(channel.number),
         "distance": distance,
         "from": round(distance - spread, 4),
         "to": round(distance + spread, 4),
@@ -128,17 +130,16 @@ def _columns(x: Chart) -> Chart:
             {"name": "chosen", "select": {"type": "point", "fields": ["channel"], "toggle": False}},
             {"name": "hovered", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}},
         ],
-        "mark": {"type": "bar", "color": QUIET, "cursor": "pointer", "width": {"band": 1}},
+        "mark": {"type": "bar", "color": QUIET, "cursor": "pointer", "width": {"band": 1 / (1 - GAP)}},
         "encoding": x
         | {
             "y": {"value": 0},
             "y2": {"value": "height"},
             "opacity": seen,
             "tooltip": [
-                {"field": "channel", "type": "nominal", "title": "channel"},
-                _figure("distance", "mean lies", "+.2f"),
-                _figure("spread", "spread", ".2f"),
-                {"field": "note", "type": "nominal", "title": "note"},
+                {"field": "said", "type": "nominal", "title": "channel"},
+                _figure("distance", "mean, in σ", "+.2f"),
+                _figure("spread", "spread, in σ", ".2f"),
             ],
         },
     }
@@ -165,7 +166,7 @@ def histogram(
     rows = _bars(edges, counts, cut)
     ends = {"domain": list(reach), "nice": False}
     values = {"title": None, "tickCount": 5, "grid": False, "labelOverlap": True, "labelFlush": True}
-    cells = {"title": None, "tickCount": 3, "domain": False, "ticks": False, "format": "~s"}
+    cells = {"title": None, "tickCount": 3, "domain": False, "ticks": False, "format": ",d"}
     x = {"field": "from", "type": "quantitative", "scale": ends, "axis": values}
     y = {"field": "cells", "type": "quantitative", "axis": cells}
     bars = {

@@ -119,7 +119,8 @@ def changed(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> None:
     cards = [_card(names, both, batch, int(row)) for row in rows[:PICTURES]]
     more = f", the {PICTURES} surest of {len(rows)}" if len(rows) > PICTURES else ""
     said = f"Images whose class changes{more}: by running statistics → by the batch's own."
-    markup.show(markup.element("div", *cards, cls="fx-cards"), markup.text(said, "muted"))
+    st.caption(said)
+    markup.show(markup.element("div", *cards, cls="fx-cards"))
 
 
 def _card(names: tuple[str, ...], both: TwoPredictions, batch: Batch, row: int) -> str:

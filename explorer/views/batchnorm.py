@@ -113,10 +113,10 @@ def summary(found: NormSummary, measured: Measured, relu: str | None) -> str:
             "no channel lies off."
         )
     far, count = int((np.abs(found.distance) > 1).sum()), len(found.mean)
-    much = f"**{far}** of {count} channels" if far else f"none of {count} channels"
+    where = f"in **{far}** of {count} channels" if far else f"in none of {count} channels"
     said = (
-        f"On {measured.said} the mean of {much} lies more than one running standard deviation (σ) from the "
-        f"running mean. Furthest: {furthest(found)}."
+        f"On {measured.said} the mean lies more than one running standard deviation (σ) from the running "
+        f"mean {where}. Furthest: {furthest(found)}."
     )
     if relu and found.dead.any():
         said += f" Dead, {relu} passes nothing of it: {listed(found.dead)}."
@@ -256,22 +256,23 @@ def reach(edges: np.ndarray, band: tuple[float, float]) -> tuple[float, float]:
 
 def figures(found: NormSummary, channel: int) -> str:
     """The channel's numbers, met and learned, and the straight line that the layer is."""
-    offset = float(found.offset[channel])
-    sign = "−" if offset < 0 else "+"
-    line = f"{number(found.slope[channel])} × before {sign} {number(abs(offset))}"
     met = [
         ("mean", number(found.mean[channel])),
         ("variance", number(found.var[channel])),
-        ("above zero after γ and β", f"{found.passing[channel]:.1%}"),
+        ("mean from the running mean", sigmas(found.distance[channel])),
     ]
     learned = [
-        ("running mean", number(found.running_mean[channel])),
+        ("running mean μ", number(found.running_mean[channel])),
         ("running variance σ²", number(found.running_var[channel])),
         ("scale γ, shift β", f"{number(found.weight[channel])}, {number(found.bias[channel])}"),
-        ("after = slope × before + offset", line),
     ]
-    both = facts("What came", met), facts("What was learned", learned)
-    return markup.element("div", *both, cls="fx-panels")
+    done = [
+        ("slope γ / √(σ² + ε)", number(found.slope[channel])),
+        ("offset β − slope · μ", number(found.offset[channel])),
+        ("above zero afterwards", f"{found.passing[channel]:.1%}"),
+    ]
+    sides = facts("What came", met), facts("What was learned", learned), facts("What the layer does", done)
+    return markup.element("div", *sides, cls="fx-panels")
 
 
 def table(selection: Selection, found: NormSummary, measured: Measured) -> None:
