@@ -1,3 +1,4 @@
+import copy
 import pickle
 from collections.abc import Callable
 
@@ -6,7 +7,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.batchnorm import is_batchnorm, statistics, statistics_many, with_batch_statistics
+from explorer.engine.batchnorm import (
+    BINS,
+    TwoPredictions,
+    batchnorms,
+    is_batchnorm,
+    relu_behind,
+    statistics,
+    statistics_many,
+    summary,
+    with_batch_statistics,
+)
 from explorer.engine.tracing import trace
 
 
@@ -94,6 +105,47 @@ def test_faint_and_dead_channels(course: nn.Module, x: Tensor) -> None:
     assert trace(course, x).maps["relu2"][~met.dead].any((1, 2)).all()
 
 
+@pytest.mark.parametrize("layer", ["bn1", "bn2", "bn3"])
+def test_a_summary_is_the_statistics_without_their_maps(
+    course: nn.Module, x: Tensor, untouched: Callable, layer: str
+) -> None:
+    batch = torch.cat([x, 2 * x, x.flip(3) - 1])
+    with untouched(course):
+        short = summary(course, batch, layer)
+    whole = statistics(course, batch, layer)
+    for name in ("weight", "bias", "running_mean", "running_var", "mean", "var", "slope", "offset", "spread"):
+        np.testing.assert_array_equal(getattr(short, name), getattr(whole, name))
+    assert (short.images, short.tracked) == (3, True)
+    np.testing.assert_array_equal(short.dead, whole.dead)
+    np.testing.assert_allclose(short.passing, (whole.after > 0).mean((0, 2, 3)), atol=1e-6)
+    for channel in range(len(short.mean)):
+        cells = whole.before[:, channel]
+        np.testing.assert_allclose(short.edges(channel)[[0, -1]], [cells.min(), cells.max()], rtol=1e-6)
+        counted, _ = np.histogram(cells, BINS, (cells.min(), cells.max()))
+        # A cell within rounding of a border may be counted on either side of it.
+        assert np.abs(np.cumsum(short.counts[channel]) - np.cumsum(counted)).max() <= 2
+        assert short.counts[channel].sum() == cells.size
+    assert pickle.loads(pickle.dumps(short)) == short
+
+
+def test_a_summary_does_not_grow_with_the_images(course: nn.Module, x: Tensor) -> None:
+    one, many = (len(pickle.dumps(summary(course, x.repeat(n, 1, 1, 1), "bn1"))) for n in (1, 16))
+    assert many == one
+
+
+def test_histograms_of_constant_and_broken_channels() -> None:
+    norm = nn.BatchNorm2d(3)
+    norm.running_mean.data[:] = 1
+    net = nn.Sequential(norm, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    x = torch.randn(2, 3, 4, 4)
+    x[:, 0], x[:, 1], x[0, 2, 0, 0] = 5, float("nan"), float("inf")
+    met = summary(net, x, "0")
+    assert met.counts.sum(1).tolist() == [32, 0, 31]
+    assert met.edges(0)[0] < 5 < met.edges(0)[-1]
+    assert np.isfinite([met.edges(channel) for channel in range(3)]).all()
+    assert (np.diff([met.edges(channel) for channel in range(3)]) > 0).all()
+
+
 def test_prediction_with_batch_statistics_equals_train_mode(
     course: nn.Module, x: Tensor, untouched: Callable
 ) -> None:
@@ -105,10 +157,38 @@ def test_prediction_with_batch_statistics_equals_train_mode(
     np.testing.assert_allclose(one.running[0], both.running[0], atol=1e-6)
     assert np.abs(one.batch[0] - both.batch[0]).max() > 1e-3
     assert pickle.loads(pickle.dumps(both)) == both
-    for module in course.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.train()
-    np.testing.assert_allclose(both.batch, course(batch).softmax(1).detach(), atol=1e-6)
+    training = copy.deepcopy(course).train()
+    for module in training.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    np.testing.assert_allclose(both.batch, training(batch).softmax(1).detach(), atol=1e-6)
+    assert not torch.equal(training.bn1.running_mean, course.bn1.running_mean)
+
+
+def test_what_two_predictions_say() -> None:
+    running = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], np.float32)
+    batch = np.array([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6]], np.float32)
+    both = TwoPredictions(running, batch)
+    assert both.changed.tolist() == [False, True, False]
+    np.testing.assert_allclose(both.moved, [-0.1, -0.4, 0.2], atol=1e-6)
+    assert both.right(np.array([0, 1, -1])) == (2, 1)
+
+
+def test_every_batchnorm_is_found_also_outside_blocks(tricky: nn.Module, x: Tensor) -> None:
+    assert batchnorms(tricky, trace(tricky, x)) == ("bn1", "bn2", "down.1")
+    first = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    assert batchnorms(first, trace(first, x)) == ("0",)
+
+
+def test_a_relu_is_found_only_where_it_reads_the_layer_itself(tricky: nn.Module, x: Tensor) -> None:
+    seen = trace(tricky, x)
+    assert relu_behind(tricky, seen, "bn1") == "relu"
+    assert relu_behind(tricky, seen, "bn2") is None  # a skip is added first
+    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.ReLU(), nn.BatchNorm2d(4), nn.SiLU()]
+    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    seen = trace(net, x)
+    assert relu_behind(net, seen, "1") == "3"  # the largest of a window is cut as its cells would be
+    assert relu_behind(net, seen, "4") is None
 
 
 def test_batch_statistics_of_one_value(x: Tensor) -> None:
