@@ -19,13 +19,17 @@ USUAL = 64
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Images as the network gets them, their digest, and what they are called; `batch` is None for one."""
+    """Images as the network gets them, their digest, and what they are called.
+
+    `batch` is None for one image; `wanted` is how many were asked for.
+    """
 
     x: Tensor
     digest: str
     said: str
     kind: str = "image"
     batch: Batch | None = None
+    wanted: int = 1
 
 
 def choose_measured(selection: Selection, what: DeltaGenerator, how_many: DeltaGenerator) -> Measured:
@@ -48,7 +52,7 @@ def choose_measured(selection: Selection, what: DeltaGenerator, how_many: DeltaG
         st.warning(str(error))
         return this
     said = f"these {len(batch.labels)} {NAMES[kind].lower()}"
-    return Measured(batch.x, batch.digest, said, kind, batch)
+    return Measured(batch.x, batch.digest, said, kind, batch, wanted)
 
 
 def _how_many(selection: Selection) -> int:

@@ -35,6 +35,22 @@ def own_file(name: str) -> Origin:
     return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})")
 
 
+def drawn_batch(count: int) -> Origin:
+    """Many scenes, as `batch` of a program."""
+    return Origin(
+        ("from explorer.engine.batches import from_scenes",), f"from_scenes({count}, checkpoint.card)"
+    )
+
+
+def test_batch(data_dir: Path, count: int, fit: str) -> Origin:
+    """Many test images, as `batch` of a program."""
+    opened = test_image(data_dir, 0)
+    found = opened.sample.removesuffix(".sample(0)")
+    fitted = f", {fit!r}" if fit != "crop" else ""
+    imports = (*opened.imports, "from explorer.engine.batches import from_test_set")
+    return Origin(imports, f"from_test_set({found}, {count}, checkpoint.card{fitted})")
+
+
 def remember(prefix: str, sample: Sample, origin: Origin) -> Sample:
     """Keep where this run's sample came from; the sample as it is."""
     st.session_state[f"_origin_{prefix}"] = (sample.pixels, origin)
@@ -60,6 +76,13 @@ def program(selections: Sequence[Selection], imports: Sequence[str], lines: Sequ
         needed += more
         opened += steps
     return "\n".join([*_sorted(needed), "", *opened, *lines]) + "\n"
+
+
+def program_of(source: Source, batch: Origin, imports: Sequence[str], lines: Sequence[str]) -> str:
+    """A whole program of many images: imports, `net`, `batch`, then lines."""
+    needed, checkpoint = _checkpoint(source)
+    opened = [f"checkpoint = {checkpoint}", "net = checkpoint.build()", f"batch = {batch.sample}"]
+    return "\n".join([*_sorted([*needed, *batch.imports, *imports]), "", *opened, *lines]) + "\n"
 
 
 def _sorted(imports: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from torch import nn
 from explorer.drawing.ranges import MINUS, number
 from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
-from explorer.ui import cached, charts, choices, link, markup, offers, two_answers
+from explorer.ui import batch_offer, cached, charts, choices, link, markup, offers, two_answers
 from explorer.ui.inspector import facts
 from explorer.ui.measured import Measured, choose_measured
 from explorer.ui.selection import Selection, current
@@ -47,7 +47,10 @@ def page() -> None:
     st.header("The same answer by other statistics", anchor=False)
     two_answers.show(selection, measured)
     how_to_read()
-    offers.batch_norm(selection, layer, channel)
+    if measured.batch is None:
+        offers.batch_norm(selection, layer, channel)
+    else:
+        batch_offer.show(selection, measured, found, channel)
 
 
 # Where there is a BatchNorm

@@ -1,0 +1,59 @@
+"""The chart of all channels of a BatchNorm, drawn for print: what came, on the band that training met."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ACCENT, OTHER, QUIET = "#1f9089", "#d0601f", "#8b877f"
+SIZE, DPI = (4.4, 2.0), 360  # inches, as a figure for print shows it, and pixels an inch
+LABELS = 16  # channel numbers below the chart at most
+
+Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int64]
+
+
+def expectations(distance: Floats, spread: Floats, chosen: int, unit: str) -> npt.NDArray[np.uint8]:
+    """Each channel's mean ± standard deviation, both (C,) in `unit`, furthest below first; the chosen named.
+
+    Gives uint8 (h, w, 3).
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
+    canvas = FigureCanvasAgg(drawn)
+    order = np.argsort(distance, kind="stable")
+    _draw(drawn.subplots(), order, distance, spread, chosen)
+    _name(drawn.axes[0], order, unit)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
+
+
+def _draw(axes: "Axes", order: Places, distance: Floats, spread: Floats, chosen: int) -> None:
+    """The band that training met, and on it each channel's span with a tick at its mean."""
+    places = np.arange(len(order))
+    tones = [OTHER if channel == chosen else ACCENT for channel in order]
+    axes.axhspan(-1, 1, color=QUIET, alpha=0.15, linewidth=0)
+    axes.axhline(0, color=QUIET, linewidth=0.6)
+    axes.bar(places, 2 * spread[order], 0.7, (distance - spread)[order], color=tones, alpha=0.42, linewidth=0)
+    axes.hlines(distance[order], places - 0.35, places + 0.35, colors=tones, linewidth=1)
+    top = float(distance[chosen] + spread[chosen])
+    place = int(np.flatnonzero(order == chosen)[0])
+    axes.annotate(
+        str(chosen), (place, top), (0, 2), textcoords="offset points", color=OTHER, fontsize=7, ha="center"
+    )
+
+
+def _name(axes: "Axes", order: Places, unit: str) -> None:
+    """The channels' numbers, as many as fit, and what the axes are."""
+    every = -(-len(order) // LABELS)
+    axes.set_xticks(range(0, len(order), every), [str(channel) for channel in order[::every]])
+    axes.set_xlim(-0.8, len(order) - 0.2)
+    axes.tick_params(length=0, labelsize=6)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("channel, furthest below its running mean first", fontsize=7)
+    axes.set_ylabel(unit, fontsize=7)

@@ -1,0 +1,110 @@
+"""What the BatchNorm page gives away of a batch: its statistics and both predictions, also in Python."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from explorer.drawing import figures
+from explorer.drawing.channel_chart import expectations
+from explorer.drawing.figures import Panel
+from explorer.drawing.ranges import number
+from explorer.drawing.sheets import columns_for, tiled
+from explorer.engine.batches import Batch
+from explorer.engine.batchnorm import NormSummary, TwoPredictions
+from explorer.ui import cached, snippets, takeaway
+from explorer.ui.measured import Measured
+from explorer.ui.options import options
+from explorer.ui.selection import Selection
+from explorer.ui.snippets import Origin
+from explorer.ui.takeaway import Array, Offer
+
+UNIT = "running standard deviations (σ)"
+
+
+def show(selection: Selection, measured: Measured, found: NormSummary, channel: int) -> None:
+    """The fold at the end of the page, for a batch."""
+    takeaway.show(partial(offer, selection, measured, found, channel))
+
+
+def offer(selection: Selection, measured: Measured, found: NormSummary, channel: int) -> Offer:
+    """Raises ValueError where the batch has no statistics of its own."""
+    batch = measured.batch
+    assert batch is not None
+    both = cached.two_predictions(selection.opened.key, measured.digest, selection.net, measured.x)
+    chart = partial(expectations, found.distance, found.spread, channel, UNIT)
+    said = caption(selection, measured, found)
+    return Offer(
+        name=f"batchnorm {len(batch.labels)} {measured.kind} {found.layer}",
+        caption=said,
+        pictures={
+            "every channel": chart,
+            "the images": lambda: tiled(batch.pixels, columns_for(len(batch.pixels))),
+        },
+        tables={
+            "Statistics": lambda: statistics(found),
+            "Predictions": lambda: predictions(selection.card.classes, both, batch),
+        },
+        arrays=lambda: arrays(found, both, batch),
+        figure=lambda: [Panel(chart(), f"{found.layer} on {measured.said}")],
+        snippet=snippets.program_of(
+            selection.opened.source,
+            origin(selection, measured),
+            ["from explorer.engine.batchnorm import summary"],
+            [f"found = summary(net, batch.x, {found.layer!r})", f"print(found.distance[{channel}])"],
+        ),
+        printed=f"the distance of channel {channel}, {number(found.distance[channel])} σ",
+    )
+
+
+def caption(selection: Selection, measured: Measured, found: NormSummary) -> str:
+    return figures.caption(
+        checkpoint=selection.opened.name,
+        digest=selection.opened.checkpoint.digest,
+        image=measured.said.removeprefix("these "),
+        layer=found.layer,
+    )
+
+
+def origin(selection: Selection, measured: Measured) -> Origin:
+    """Where the batch came from, in Python."""
+    if measured.kind == "scenes":
+        return snippets.drawn_batch(measured.wanted)
+    return snippets.test_batch(options().data_dir, measured.wanted, selection.fit)
+
+
+def statistics(found: NormSummary) -> pd.DataFrame:
+    """One row a channel: what was learned, what the batch brings, what the layer does with it."""
+    names = ["mean", "running_mean", "var", "running_var", "weight", "bias", "slope", "offset", "distance"]
+    columns = {name: getattr(found, name) for name in [*names, "spread", "passing", "dead"]}
+    return pd.DataFrame({"channel": np.arange(len(found.mean)), **columns})
+
+
+def predictions(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> pd.DataFrame:
+    """One row an image: its label, and its class and probability by running and by batch statistics."""
+    columns: dict[str, list[str] | Array] = {
+        "label": [names[label] if label >= 0 else "" for label in batch.labels]
+    }
+    for kind, shares in (("running", both.running), ("batch", both.batch)):
+        columns[kind] = [names[answer] for answer in shares.argmax(1)]
+        columns[f"{kind}_probability"] = shares.max(1)
+    return pd.DataFrame(columns)
+
+
+def arrays(found: NormSummary, both: TwoPredictions, batch: Batch) -> dict[str, tuple[Array, str]]:
+    edges = np.stack([found.edges(channel) for channel in range(len(found.mean))])
+    return {
+        "images": (batch.pixels, "what the network gets (N, s, s, 3), RGB, 0 to 255"),
+        "labels": (batch.labels, "the class of each image (N,), -1 for none"),
+        "running_probabilities": (both.running, "in eval mode, by running statistics (N, K)"),
+        "batch_probabilities": (both.batch, "in train mode without Dropout, by the batch's own (N, K)"),
+        "weight": (found.weight, "γ of each channel (C,)"),
+        "bias": (found.bias, "β of each channel (C,)"),
+        "running_mean": (found.running_mean, "learned (C,), in units of the input"),
+        "running_var": (found.running_var, "learned (C,), in units of the input squared"),
+        "mean": (found.mean, "of the batch (C,)"),
+        "var": (found.var, "of the batch (C,), biased"),
+        "eps": (np.array(found.eps), "added to the variance"),
+        "counts": (found.counts, "cells of the layer's input in each bin (C, bins)"),
+        "edges": (edges, "the borders of the bins (C, bins + 1)"),
+    }
