@@ -23,13 +23,18 @@ else:
         st.Page("views/maps.py", title="Feature maps", icon=":material/grid_view:", url_path="maps"),
         st.Page("views/batchnorm.py", title="BatchNorm", icon=":material/equalizer:", url_path="batchnorm"),
         st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+        st.Page("views/training.py", title="Training", icon=":material/show_chart:", url_path="training"),
     ]
+
+    WITHOUT_IMAGE = ("training",)
 
     style.set_up_page()
     link.read()
     page = st.navigation(PAGES, position="top")
-    selection = sidebar.choose()
-    if selection is not None:
+    about_image = page.url_path not in WITHOUT_IMAGE
+    selection = sidebar.choose(needed=about_image)
+    if selection is not None and about_image:
         header.show(selection)
+    if selection is not None or not about_image:
         page.run()
         link.write()

@@ -23,6 +23,7 @@ from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPrediction
 from explorer.engine.opening import Source, open_checkpoint
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
+from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
 from explorer.engine.samples import Sample, TestSet
 from explorer.engine.tracing import Block, Floats, Trace
 from model import cifar10
@@ -207,3 +208,29 @@ def decoded(digest: str, name: str, _data: bytes) -> Sample:
 def decoded_upload(name: str, data: bytes) -> Sample:
     """An uploaded file's picture; the same bytes are decoded once. Raises SampleError."""
     return decoded(hashlib.sha256(data).hexdigest(), name, data)
+
+
+# Training runs
+
+
+def run(file: RunFile) -> Run:
+    """A run's history, read again only once its file has changed. Raises RunError."""
+    return _run(str(file.path), file.modified, file.size)
+
+
+@st.cache_data(max_size="60MB", show_spinner=False)
+def _run(path: str, modified: int, size: int) -> Run:
+    return read_run(Path(path))
+
+
+def written(checkpoint: Path) -> Written | None:
+    """What a run's checkpoint says of itself, None before there is one. Raises CheckpointError."""
+    if not checkpoint.is_file():
+        return None
+    stamp = checkpoint.stat()
+    return _written(str(checkpoint), stamp.st_mtime_ns, stamp.st_size)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _written(path: str, modified: int, size: int) -> Written:
+    return read_card(Path(path))

@@ -18,16 +18,24 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """Where the explorer finds its images and networks; `own` is the network given at start."""
+    """Where the explorer finds its images, networks and runs; `own` is the network given at start."""
 
     data_dir: Path = ROOT / "data"
     own: Source | None = None
+    runs: Path | None = None
 
     @property
     def checkpoints(self) -> dict[str, Source]:
         """Name → source of every network to choose from: the one given first, then the shipped."""
         found = sorted((ROOT / "checkpoints").glob("*.safetensors"))
         return self._given | {path.stem: Source(path) for path in found}
+
+    @property
+    def run_folders(self) -> tuple[Path, ...]:
+        """Where runs may lie: beside the network given, beside the shipped ones, in the folder given."""
+        given = self.own.path.parent if self.own and self.own.path else None
+        below = sorted(path for path in self.runs.glob("*") if path.is_dir()) if self.runs else []
+        return tuple(folder for folder in (given, ROOT / "checkpoints", self.runs, *below) if folder)
 
     @property
     def _given(self) -> dict[str, Source]:
@@ -45,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     parser = _Parser("streamlit run explorer/app.py --", exit_on_error=False)
     add = parser.add_argument
     add("--data-dir", type=Path, default=Options.data_dir, help="CIFAR-10, or test/<class>/*")
+    add("--runs", type=Path, help="a folder with further training runs, or with folders of them")
     add("--checkpoint", type=Path, help="a checkpoint or state_dict that lies elsewhere")
     add("--net", metavar="MODULE:BUILDER", help="what makes a network of your own; the module is imported")
     add("--classes", help="its classes: a,b,c, a file with one a line, or how many")
@@ -87,4 +96,4 @@ def options() -> Options:
     own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)
     if own != Source() and not (own.path or own.net):
         raise OptionError("What the options say of a network needs one: add --checkpoint PATH or --net.")
-    return Options(given.data_dir, own if own != Source() else None)
+    return Options(given.data_dir, own if own != Source() else None, given.runs)

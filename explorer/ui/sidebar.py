@@ -21,8 +21,11 @@ PREDICTED = "predicted"
 FITS = {"crop": "Crop the centre", "squash": "Squash to a square"}
 
 
-def choose() -> Selection | None:
-    """Draw the sidebar; the selection, or None after saying in one sentence what is missing."""
+def choose(needed: bool = True) -> Selection | None:
+    """Draw the sidebar; the selection, or None after saying in one sentence what is missing.
+
+    For a page that does without, `needed` is False: then only the sidebar says it.
+    """
     with st.sidebar:
         try:
             given = options()
@@ -31,10 +34,11 @@ def choose() -> Selection | None:
             sample = choose_sample(opened.card, given)
         except (OptionError, CheckpointError, SampleError, DatasetError) as error:
             st.session_state.pop("_selection", None)
-            _refused(str(error))
+            _refused(str(error), needed)
             return None
         if sample is None:
-            _invited()
+            if needed:
+                _invited()
             return None
         selection = Selection(opened, sample, _fit(sample, opened.card))
         selection = replace(selection, chosen=_class(selection))
@@ -44,8 +48,8 @@ def choose() -> Selection | None:
     return selection
 
 
-def _refused(sentence: str) -> None:
-    with st._main:
+def _refused(sentence: str, needed: bool) -> None:
+    with st._main if needed else st.sidebar:
         st.error(sentence, icon=":material/error:")
 
 

@@ -1,0 +1,252 @@
+"""Training runs as they lie on disk: their histories, which may still grow, and their checkpoints' cards."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.engine.values import Value
+from model.checkpoint import Card, load_checkpoint
+from model.files import beside
+from model.history import About, Epoch
+from model.recipes import Config, command_of, settled
+from model.snapshots import list_snapshots
+
+ENDING = ".history.json"
+LARGEST = 64_000_000  # bytes of a history; a run of ten million steps has fewer
+QUIET_SECONDS = 120.0  # a run writes its history every few seconds; after so long without it has ended
+
+Doubles = npt.NDArray[np.float64]
+
+
+class RunError(ValueError):
+    """A history that cannot be shown; the message says why and what to do, in one sentence."""
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A history on disk as it was when looked at: `modified` in ns since 1970, `size` in bytes."""
+
+    path: Path
+    modified: int
+    size: int
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run's checkpoint is, once there is one."""
+        return self.path.with_name(self.path.name.removesuffix(ENDING) + ".safetensors")
+
+
+@dataclass(frozen=True, eq=False)
+class Run(Value):
+    """A run as far as it has come: `losses` float64 (steps,) in nats, the finished epochs' figures.
+
+    `about` says what the run is of, with what the history does not say left at its default.
+    """
+
+    losses: Doubles
+    epochs: tuple[Epoch, ...]
+    about: About
+
+    @property
+    def steps(self) -> int:
+        """Steps of one epoch; 0 while nobody knows."""
+        known = self.about.steps
+        return known or (len(self.losses) // len(self.epochs) if self.epochs else 0)
+
+    @property
+    def minutes(self) -> Doubles:
+        """How long was trained up to the end of each epoch, without measuring, float64 (epochs,)."""
+        return np.cumsum([row.seconds / 60 for row in self.epochs], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a run's checkpoint says of itself: its card, and the digest of its weights."""
+
+    card: Card
+    digest: str
+
+
+# Finding
+
+
+def find_runs(folders: Iterable[Path]) -> dict[str, Path]:
+    """Name → history of every run in these folders, in their order and by name; a folder comes once.
+
+    A name that two folders have is told apart by its folder's.
+    """
+    places = list(dict.fromkeys(folder.resolve() for folder in folders))
+    found = [path for place in places for path in sorted(place.glob(f"*{ENDING}"))]
+    names = [_name(path) for path in found]
+    return {
+        name if names.count(name) == 1 else f"{path.parent.name}/{name}": path
+        for name, path in zip(names, found, strict=True)
+    }
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(ENDING)
+
+
+def history_of(checkpoint: Path) -> Path:
+    """Where the history of a checkpoint's run is, if there is one."""
+    return beside(checkpoint, ENDING).resolve()
+
+
+def look_at(path: Path) -> RunFile:
+    """A history as it is on disk now. RunError if it is not there any more."""
+    try:
+        stamp = path.stat()
+    except OSError as error:
+        raise RunError(f"{path} cannot be opened ({error.strerror}): choose another run.") from error
+    return RunFile(path, stamp.st_mtime_ns, stamp.st_size)
+
+
+# Reading
+
+
+def read_run(path: Path) -> Run:
+    """The run in a history. What is not known here is passed over; RunError if it holds something else."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise RunError(f"{path} is too large for a training history: choose another run.")
+        values = json.loads(path.read_text(encoding="utf-8"))
+        losses = np.array([_real(value) for value in values["losses"]], np.float64)
+        rows = tuple(_epoch(row) for row in values["epochs"])
+        return Run(losses, rows, _about(values.get("about") or {}))
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}): change its permissions.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(
+            f"{path} is half-written or no training history: train again to write one, or remove it."
+        ) from error
+
+
+def _real(value: Any) -> float:
+    """A finite number; what JSON calls true is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no finite number")
+    return float(value)
+
+
+def _epoch(row: Mapping[str, Any]) -> Epoch:
+    known = {each.name: row[each.name] for each in fields(Epoch) if row.get(each.name) is not None}
+    numbers = {name: _real(value) for name, value in known.items()}
+    return Epoch(**numbers | {"epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
+
+
+def _about(values: Mapping[str, Any]) -> About:
+    usual = About()
+    known = {each.name: values[each.name] for each in fields(About) if each.name in values}
+    fitting = {name: value for name, value in known.items() if type(value) is type(getattr(usual, name))}
+    return replace(usual, **fitting)
+
+
+def read_card(checkpoint: Path) -> Written:
+    """A checkpoint's card and digest. Raises CheckpointError."""
+    loaded = load_checkpoint(checkpoint)
+    return Written(loaded.card, loaded.digest)
+
+
+# What has become of it
+
+
+def total_epochs(run: Run, written: Written | None = None) -> int:
+    """How many epochs the run is to have, by its history or its checkpoint's card; 0 where neither says."""
+    said = written.card.config.get("epochs", 0) if written else 0
+    return run.about.epochs or (said if type(said) is int else 0)
+
+
+def standing(run: Run, quiet: float, total: int = 0) -> str:
+    """What has become of a run whose history last changed `quiet` seconds ago, of `total` epochs if known.
+
+    «finished», «stopped», «running», or «silent»: it says that it runs, but has not written for too long.
+    """
+    if run.about.state in ("finished", "stopped"):
+        return run.about.state
+    if total and len(run.epochs) >= total:
+        return "finished"
+    # Older trainers write once an epoch: three times the longest of the last is long enough to wait.
+    patience = max([QUIET_SECONDS, *(3 * row.seconds for row in run.epochs[-3:])])
+    return "running" if quiet < patience else "silent"
+
+
+def command(run: Run, written: Written | None) -> tuple[str, bool]:
+    """The command that reproduces a run, and whether the run itself said so; else it is read off the card.
+
+    "" where neither tells.
+    """
+    if run.about.command or written is None:
+        return run.about.command, True
+    return command_from(written.card), False
+
+
+def command_from(card: Card) -> str:
+    """The command by a card's recorded settings; "" where they are not this trainer's."""
+    known = {each.name for each in fields(Config)}
+    settings = {name: value for name, value in card.config.items() if name in known}
+    try:
+        return command_of(settled(Config(**settings | {"recipe": card.recipe or "course", "net": card.net})))
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def has_snapshots(checkpoint: Path) -> bool:
+    """Whether snapshots of the run lie beside its checkpoint."""
+    return bool(list_snapshots(checkpoint))
+
+
+# Curves
+
+
+def places(run: Run, along: str) -> Doubles:
+    """Where each step lies, float64 (steps,): its number from 1, in «epochs», or in «minutes» of training.
+
+    The minutes of an epoch that is not over go by the last one's speed. ValueError for another `along`.
+    """
+    steps = np.arange(1, len(run.losses) + 1, dtype=np.float64)
+    if along == "steps":
+        return steps
+    if along not in ("epochs", "minutes"):
+        raise ValueError(f"Steps lie along steps, epochs or minutes, not {along!r}.")
+    epochs = steps / max(run.steps, 1)
+    if along == "epochs":
+        return epochs
+    ends = np.concatenate([[0.0], run.minutes])
+    beyond = np.maximum(epochs - len(run.epochs), 0) * (run.epochs[-1].seconds / 60 if run.epochs else 0)
+    return np.asarray(np.interp(epochs, np.arange(len(ends)), ends) + beyond)
+
+
+def epoch_places(run: Run, along: str) -> Doubles:
+    """Where the end of each epoch lies, float64 (epochs,): in minutes, or else by its number."""
+    return run.minutes if along == "minutes" else np.array([row.epoch for row in run.epochs], np.float64)
+
+
+def columns(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Where each of at most `most` columns of `count` values begins, int64, ascending, none empty.
+
+    >>> columns(7, 3)
+    array([0, 2, 4])
+    """
+    width = min(count, most)
+    return np.arange(width, dtype=np.int64) * count // max(width, 1)
+
+
+def extremes(values: Doubles, starts: npt.NDArray[np.int64]) -> tuple[Doubles, Doubles]:
+    """The least and the largest value of each column, float64 (columns,) both."""
+    if not len(starts):
+        return np.zeros(0), np.zeros(0)
+    return np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+
+
+def last_of(starts: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """The index of each column's last value, int64 (columns,)."""
+    return np.append(starts[1:], count) - 1 if count else starts

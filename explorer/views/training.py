@@ -1,0 +1,356 @@
+"""Training: how runs went, or are going, from their histories; what made them, and how to do it again."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.engine import runs
+from explorer.engine.runs import Run, RunError, RunFile, Written
+from explorer.ui import cached, choices, link, markup, run_charts
+from explorer.ui.inspector import facts
+from explorer.ui.options import OptionError, options
+from model.checkpoint import CheckpointError
+
+EVERY = 2.0  # seconds between two looks at a run that goes on
+WINDOWS = ("1", "10", "25", "50", "100", "250", "500", "1000")
+ALONG = {"steps": "Steps", "epochs": "Epochs", "minutes": "Minutes"}
+STATES = {
+    "running": "training now",
+    "finished": "finished",
+    "stopped": "stopped; `--resume` goes on",
+    "silent": "broke off: it has not written for a while",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A run on the page: its file as it was when read, what it holds, and what its checkpoint says."""
+
+    file: RunFile
+    run: Run
+    written: Written | None
+    state: str
+
+    @property
+    def total(self) -> int:
+        return runs.total_epochs(self.run, self.written)
+
+
+def page() -> None:
+    st.header("How training went", anchor=False)
+    try:
+        given = options()
+    except OptionError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    found = runs.find_runs(given.run_folders)
+    if not found:
+        st.info(
+            "There is no training run yet: start one with `python -m model.train`, and look here while it "
+            "goes on. Runs that lie elsewhere are found with `-- --runs DIR`."
+        )
+        st.button("Look again", icon=":material/refresh:")
+        return
+    chosen = choose_runs(found)
+    shown = read(chosen)
+    going_on(found, chosen)
+    if shown:
+        follow(shown)
+        pictures(shown)
+        cards(shown)
+
+
+# Which runs
+
+
+def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
+    """The runs to show over one another; at first that of the checkpoint chosen in the sidebar."""
+    own = opened_run(found)
+    names = [own, *(name for name in found if name != own)]
+    if st.session_state.get("_runs_of", own) != own:  # another checkpoint was chosen: its run is shown
+        st.session_state["runs"] = [own]
+    st.session_state["_runs_of"] = own
+    held = link.several(
+        st.multiselect,
+        f"Runs, up to {run_charts.MOST_RUNS} over one another",
+        names,
+        "runs",
+        [own],
+        max_selections=run_charts.MOST_RUNS,
+    )
+    return {name: found[name] for name in held[: run_charts.MOST_RUNS]}
+
+
+def opened_run(found: dict[str, Path]) -> str:
+    """The run of the checkpoint in the sidebar; the one that changed last, where that has none."""
+    sources = options().checkpoints
+    source = sources.get(link.held("checkpoint", next(iter(sources), "")))
+    if source is not None and source.path is not None:
+        wanted = runs.history_of(source.path)
+        for name, path in found.items():
+            if path == wanted:
+                return name
+    return max(found, key=lambda name: modified(found[name]))
+
+
+def modified(path: Path) -> int:
+    try:
+        return runs.look_at(path).modified
+    except RunError:
+        return 0
+
+
+def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
+    """Names runs that are not shown and are being written right now."""
+    fresh = [name for name, path in found.items() if name not in chosen and age(modified(path)) < 30]
+    if fresh:
+        st.caption(f"Being written right now: {', '.join(f'**{name}**' for name in fresh)}. Choose it above.")
+
+
+def age(modified: int) -> float:
+    """Seconds since a time in ns since 1970."""
+    return max(0.0, time.time() - modified / 1e9)
+
+
+def read(chosen: Mapping[str, Path]) -> dict[str, Shown]:
+    """The chosen runs; one that cannot be read is a sentence."""
+    shown = {}
+    for name, path in chosen.items():
+        try:
+            file = runs.look_at(path)
+            run = cached.run(file)
+        except RunError as error:
+            st.warning(str(error))
+            continue
+        written = card_of(file, run)
+        state = runs.standing(run, age(file.modified), runs.total_epochs(run, written))
+        shown[name] = Shown(file, run, written, state)
+    return shown
+
+
+def card_of(file: RunFile, run: Run) -> Written | None:
+    """What the run's checkpoint says; before its first epoch is over, another run's may lie there."""
+    try:
+        return cached.written(file.checkpoint) if run.epochs else None
+    except CheckpointError as error:
+        st.warning(str(error))
+        return None
+
+
+# How it stands
+
+
+def follow(shown: dict[str, Shown]) -> None:
+    """The table of runs; while one goes on it looks at its file again and again, and draws what is new."""
+    live = any(each.state == "running" for each in shown.values())
+    st.fragment(look, run_every=EVERY if live else None)(shown, live)
+
+
+def look(shown: dict[str, Shown], live: bool) -> None:
+    """What has come of the runs; the whole page anew as soon as a file or a state has changed."""
+    if live and any(changed(each) for each in shown.values()):
+        st.rerun()
+    markup.show(table(shown))
+    if live:
+        newest = min(age(each.file.modified) for each in shown.values() if each.state == "running")
+        st.caption(f"Looks again every {EVERY:g} seconds; last written {newest:.0f} s ago.")
+    elif any(each.state != "finished" for each in shown.values()):
+        st.button("Look again", icon=":material/refresh:", on_click=None, key="look_again", type="tertiary")
+
+
+def changed(each: Shown) -> bool:
+    try:
+        file = runs.look_at(each.file.path)
+    except RunError:
+        return True
+    return file != each.file or runs.standing(each.run, age(file.modified), each.total) != each.state
+
+
+def table(shown: dict[str, Shown]) -> str:
+    """A row for every run: its colour in the charts, how far it is, what it came to."""
+    heads = "".join(
+        f'<th scope="col">{head}</th>' for head in ("run", "", "epochs", "test accuracy", "best", "training")
+    )
+    rows = "".join(
+        row(name, each, colour)
+        for (name, each), colour in zip(shown.items(), run_charts.COLOURS, strict=False)
+    )
+    return f'<div class="fx-runs"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def row(name: str, each: Shown, colour: str) -> str:
+    run, total = each.run, each.total
+    last, best = accuracies(run)
+    of = f"{len(run.epochs)} of {total}" if total else str(len(run.epochs))
+    state = STATES[each.state].replace("`", "")
+    minutes = f"{run.minutes[-1]:.1f} min" if run.epochs else "–"
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (state, of, last, best, minutes))
+    return f'<tr><th scope="row"><i style="background:{colour}"></i>{escape(name)}</th>{cells}</tr>'
+
+
+def accuracies(run: Run) -> tuple[str, str]:
+    """The last epoch's share of test images right, and the best one's with its number."""
+    if not run.epochs:
+        return "–", "–"
+    best = max(run.epochs, key=lambda row: row.test_accuracy)
+    return f"{run.epochs[-1].test_accuracy:.2%}", f"{best.test_accuracy:.2%} (epoch {best.epoch})"
+
+
+# The two pictures
+
+
+def pictures(shown: dict[str, Shown]) -> None:
+    found = {name: each.run for name, each in shown.items()}
+    if not any(len(run.losses) for run in found.values()):
+        st.info("No step has been made yet.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        along = choices.choice("Along", ALONG, "along")
+        window = int(
+            link.choose(
+                st.select_slider,
+                "Smoothing: mean of the last … steps",
+                list(WINDOWS),
+                "window",
+                "100",
+                width=320,
+            )
+        )
+    named = ", ".join(found)
+    draw(run_charts.losses(found, window, along, f"Training loss of every step of {named}"))
+    st.caption(loss_said(found, window))
+    if any(run.epochs for run in found.values()):
+        epochs(found, along, named)
+    how_to_read()
+
+
+def draw(chart: run_charts.Chart) -> None:
+    st.vega_lite_chart(chart, width="stretch")
+
+
+def loss_said(found: dict[str, Run], window: int) -> str:
+    """What the loss picture shows, with its window and how it was thinned."""
+    most = run_charts.columns_each(len(found))
+    longest = max(len(run.losses) for run in found.values())
+    thinned = (
+        f", drawn through the least and the largest of about {longest / most:.0f} steps at a time"
+        if longest > most
+        else ""
+    )
+    mean = "" if window == 1 else f" Strong: the mean of the last {window} steps (fewer at the start)."
+    return f"Cross-entropy of the augmented batches. Faint: every step{thinned}.{mean}"
+
+
+def epochs(found: dict[str, Run], along: str, named: str) -> None:
+    accuracy, loss, rate = st.columns(3, gap="medium")
+    with accuracy:
+        st.markdown("**Accuracy**")
+        draw(run_charts.by_epoch(found, run_charts.ACCURACY, along, f"Accuracy by epoch of {named}"))
+    with loss:
+        st.markdown("**Loss**")
+        draw(run_charts.by_epoch(found, run_charts.LOSS, along, f"Loss by epoch of {named}"))
+    with rate:
+        st.markdown("**Learning rate**")
+        draw(
+            run_charts.by_epoch(
+                found, run_charts.RATE, along, f"Learning rate by epoch of {named}", steps=True
+            )
+        )
+    st.caption(
+        "Drawn through: the test images. Dashed: training. The rate is that of each epoch's first step. "
+        "Each picture has a scale of its own, the same for all runs in it."
+    )
+
+
+def how_to_read() -> None:
+    with st.expander("How to read this"):
+        st.markdown(
+            "The loss of single steps jumps, since every batch holds other images; the mean shows where it "
+            "is going. Training figures are taken of augmented images with Dropout on while the weights still "
+            "change, so they may lie below those of the test images, which are shown as they are. If the "
+            "test loss rises while the training loss falls, the network learns its training images by heart. A "
+            "scheduler that waits (ReduceLROnPlateau) lowers the rate once the test loss has not fallen for "
+            "some epochs."
+        )
+
+
+# The card
+
+
+def cards(shown: dict[str, Shown]) -> None:
+    """What made one run, and the command that does it again."""
+    st.header("What made it", anchor=False)
+    names = list(shown)
+    name = names[0]
+    if len(names) > 1:
+        name = choices.pick("Run", {each: each for each in names}, "card_of", names[0], width=320)
+    each = shown[name]
+    said, own = runs.command(each.run, each.written)
+    if said:
+        st.code(said, language="bash")
+        st.caption(
+            "Run in the project's folder, this makes the same run again."
+            if own
+            else "Read off the card, which does not hold where the images were: add `--data-dir`."
+        )
+    if each.written is None:
+        st.caption("Its card is there once the first epoch is over and the checkpoint is written.")
+        return
+    the_card(each, each.written)
+
+
+def the_card(each: Shown, written: Written) -> None:
+    card = written.card
+    about = [
+        ("checkpoint", each.file.checkpoint.name),
+        ("digest", written.digest[:12]),
+        ("network", card.net),
+        ("recipe", card.recipe or "unknown"),
+        ("epoch", str(card.epoch)),
+        ("started", started(each.run)),
+        *((name, version) for name, version in card.versions.items()),
+    ]
+    figures = [(name.replace("_", " "), figure(name, value)) for name, value in card.metrics.items()]
+    data = [
+        ("classes", str(len(card.classes))),
+        ("input", f"{card.input_size} × {card.input_size} pixels"),
+        ("mean", colours(card.mean)),
+        ("standard deviation", colours(card.std)),
+    ]
+    left, middle, right = st.columns(3, gap="large")
+    with left:
+        markup.show(facts("The checkpoint", about))
+    with middle:
+        markup.show(facts("What it came to", figures), facts("What it takes", data))
+    with right:
+        markup.show(markup.element("section", markup.text("Data", tag="h4"), markup.text(card.data, "muted")))
+        if runs.has_snapshots(each.file.checkpoint):
+            st.caption("It kept snapshots: the Time machine shows an image through all of them.")
+    settings = [(name.replace("_", " "), str(value)) for name, value in card.config.items()]
+    if settings:
+        with st.expander(f"All {len(settings)} settings"):
+            third = -(-len(settings) // 3)
+            for place, column in enumerate(st.columns(3, gap="large")):
+                with column:
+                    markup.show(facts("", settings[place * third : (place + 1) * third]))
+
+
+def started(run: Run) -> str:
+    """When the run began, to the minute."""
+    day, _, clock = run.about.started.partition("T")
+    return f"{day} {clock[:5]} UTC" if clock else "unknown"
+
+
+def figure(name: str, value: float) -> str:
+    return f"{value:.2%}" if "accuracy" in name else f"{value:.4f}"
+
+
+def colours(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)
+
+
+page()

@@ -1,0 +1,237 @@
+"""The Training page in each of its states, run without a browser."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from explorer.engine.runs import read_run
+from explorer.ui import run_charts
+from model.checkpoint import Card, save_checkpoint
+from model.history import About, Epoch, History, save_history, smoothed
+from model.nets import NETS
+from model.recipes import Config, recorded
+
+ROOT = Path(__file__).parents[2]
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+    """Open the Training page with the runs of a folder beside the shipped ones."""
+
+    def opened(*options: str, **link: str) -> AppTest:
+        monkeypatch.setattr(
+            "sys.argv", ["app.py", "--data-dir", str(tmp_path), "--runs", str(tmp_path), *options]
+        )
+        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
+        for key, value in link.items():
+            at.query_params[key] = value
+        at.run()
+        return at.switch_page("views/training.py").run()
+
+    return opened
+
+
+def history(epochs: int = 3, steps: int = 4, state: str = "running", **about: Any) -> History:
+    rows = [
+        Epoch(epoch, 2 / epoch, 0.2 + 0.1 * epoch, 1.8 / epoch, 0.25 + 0.1 * epoch, 1e-3, 500.0, 30.0)
+        for epoch in range(1, epochs + 1)
+    ]
+    losses = [2.5 / (step + 1) for step in range(epochs * steps)]
+    return History(losses, rows, About(epochs=5, steps=steps, state=state, **about))
+
+
+def checkpoint(path: Path, epoch: int = 3) -> None:
+    torch.manual_seed(0)
+    arguments = {"widths": [4, 4, 4], "hidden": 8}
+    card = Card(arguments=arguments, recipe="course", config=recorded(Config(epochs=5)), epoch=epoch,
+                metrics={"test_accuracy": 0.55}, data="drawn for a test")  # fmt: skip
+    save_checkpoint(path, card, NETS["course"](**arguments).state_dict())
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in at.main.get("vega_lite_chart")]
+
+
+def check(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    assert at.header[0].value == "How training went"
+    return at
+
+
+def captions(at: AppTest) -> str:
+    return " ".join(caption.value for caption in at.caption)
+
+
+def test_the_opened_checkpoints_run_comes_first(app: Open) -> None:
+    at = check(app())
+    assert at.multiselect(key="runs").value == ["cifar10-course"]
+    assert len(charts(at)) == 4
+    assert "finished" in html(at)
+    assert at.code[0].value.startswith("python -m model.train")
+
+
+def test_another_checkpoint_brings_its_own_run(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "mine.history.json", history())
+    checkpoint(tmp_path / "mine.safetensors")
+    at = check(app("--checkpoint", str(tmp_path / "mine.safetensors")))
+    assert at.multiselect(key="runs").value == ["mine"]
+    at.selectbox(key="checkpoint").select("cifar10-course").run()
+    assert check(at).multiselect(key="runs").value == ["cifar10-course"]
+
+
+def test_it_has_no_image_header_and_needs_no_image(app: Open) -> None:
+    at = check(app(source="upload"))
+    assert "The network says" not in html(at)
+    assert len(charts(at)) == 4
+
+
+def test_a_missing_checkpoint_is_said_in_the_sidebar_and_runs_are_shown(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "mine.history.json", history())
+    at = app("--checkpoint", str(tmp_path / "mine.safetensors"))
+    assert not at.exception
+    assert "There is no checkpoint at" in at.sidebar.error[0].value
+    assert not at.main.error
+    assert at.multiselect(key="runs").value == ["mine"]
+    assert "training now" in html(at)
+    assert "once the first epoch is over" in captions(at)
+
+
+def test_several_runs_lie_over_one_another_each_in_its_colour(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(2, state="stopped"))
+    save_history(tmp_path / "b.history.json", history(3, state="finished"))
+    at = check(app(runs="a,b"))
+    scales = [layer["encoding"]["color"]["scale"] for chart in charts(at) for layer in chart["layer"]]
+    assert all(scale["domain"] == ["a", "b"] for scale in scales)
+    assert all(scale["range"] == list(run_charts.COLOURS[:2]) for scale in scales)
+    assert all(f"background:{colour}" in html(at) for colour in run_charts.COLOURS[:2])
+    assert at.query_params["runs"] == "a,b"
+    assert at.selectbox(key="card_of").options == ["a", "b"]
+
+
+def test_the_strong_line_is_the_mean_of_the_window(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(3))
+    at = check(app(runs="a", window="10"))
+    raw, mean = (layer["data"]["values"] for layer in charts(at)[0]["layer"])
+    losses = read_run(tmp_path / "a.history.json").losses.tolist()
+    assert [row["loss"] for row in raw] == pytest.approx(losses, rel=1e-4)
+    assert [row["loss"] for row in mean] == pytest.approx(smoothed(losses, 10).tolist(), rel=1e-4)
+    assert "mean of the last 10 steps" in captions(at)
+
+
+def test_a_long_run_is_thinned_and_the_page_says_so(app: Open, tmp_path: Path) -> None:
+    long = history(10, 500)
+    save_history(tmp_path / "a.history.json", long)
+    at = check(app(runs="a"))
+    raw = [row["loss"] for row in charts(at)[0]["layer"][0]["data"]["values"]]
+    assert len(raw) <= 2 * run_charts.COLUMNS
+    assert max(raw) == pytest.approx(max(long.losses))
+    assert min(raw) == pytest.approx(min(long.losses), rel=1e-4)
+    assert "the least and the largest of about 10 steps at a time" in captions(at)
+
+
+@pytest.mark.parametrize(("along", "last"), [("steps", 12), ("epochs", 3), ("minutes", 1.5)])
+def test_losses_lie_along_what_is_chosen(app: Open, tmp_path: Path, along: str, last: float) -> None:
+    save_history(tmp_path / "a.history.json", history(3))
+    drawn = charts(check(app(runs="a", along=along)))
+    assert drawn[0]["layer"][1]["data"]["values"][-1]["x"] == pytest.approx(last)
+    assert drawn[1]["layer"][0]["data"]["values"][-1]["x"] == pytest.approx(1.5 if along == "minutes" else 3)
+
+
+def test_a_going_run_is_drawn_anew_once_its_file_has_changed(app: Open, tmp_path: Path) -> None:
+    path = tmp_path / "a.history.json"
+    save_history(path, history(1))
+    at = check(app(runs="a"))
+    assert "1 of 5" in html(at)
+    assert "Looks again every 2 seconds" in captions(at)
+    save_history(path, history(2))
+    assert "2 of 5" in html(check(at.run()))
+    save_history(path, history(5, state="finished"))
+    assert "5 of 5" in html(check(at.run()))
+    assert "Looks again" not in captions(at)
+
+
+def test_a_run_that_broke_off_is_no_longer_looked_at(app: Open, tmp_path: Path) -> None:
+    path = tmp_path / "a.history.json"
+    save_history(path, history(1))
+    long_ago = time.time() - 10_000
+    os.utime(path, (long_ago, long_ago))
+    at = check(app(runs="a"))
+    assert "broke off" in html(at)
+    assert "Looks again" not in captions(at)
+    assert at.button(key="look_again")
+
+
+def test_a_run_being_written_is_named_where_it_is_not_chosen(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "new.history.json", history(1))
+    assert "Being written right now: **new**" in captions(check(app(runs="cifar10-course")))
+
+
+def test_the_first_step_is_waited_for(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(0))
+    at = check(app(runs="a"))
+    assert "No step has been made yet" in at.info[0].value
+    assert "0 of 5" in html(at)
+
+
+def test_the_first_epoch_has_a_loss_picture_only(app: Open, tmp_path: Path) -> None:
+    begun = replace(history(0), losses=[2.0, 1.9])
+    save_history(tmp_path / "a.history.json", begun)
+    assert len(charts(check(app(runs="a")))) == 1
+
+
+@pytest.mark.parametrize("text", ["", '{"losses": [1.0', "[1, 2]", '{"losses": [NaN], "epochs": []}'])
+def test_a_broken_history_is_a_sentence_and_the_others_are_shown(
+    app: Open, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "bad.history.json").write_text(text)
+    at = check(app(runs="bad,cifar10-course"))
+    assert len(at.warning) == 1
+    assert "half-written" in at.warning[0].value
+    assert len(charts(at)) == 4
+    alone = check(app(runs="bad"))
+    assert not charts(alone)
+
+
+def test_a_broken_checkpoint_beside_a_good_history_is_a_sentence(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history())
+    (tmp_path / "a.safetensors").write_bytes(b"broken")
+    at = check(app(runs="a"))
+    assert "damaged" in at.warning[0].value
+    assert len(charts(at)) == 4
+
+
+def test_the_card_and_the_exact_command_are_there(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(3, command="python -m model.train --seed 7"))
+    checkpoint(tmp_path / "a.safetensors")
+    at = check(app(runs="a"))
+    assert at.code[0].value == "python -m model.train --seed 7"
+    said = html(at)
+    for words in ("a.safetensors", "course", "55.00%", "drawn for a test", "batch size"):
+        assert words in said
+    (tmp_path / "a.snapshots").mkdir()
+    (tmp_path / "a.snapshots" / "epoch-0001.safetensors").touch()
+    assert "kept snapshots" in captions(check(at.run()))
+
+
+def test_a_name_with_markup_is_shown_as_text(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "<b>x<.history.json", history())
+    assert "<b>x<" not in html(check(app(runs="<b>x<")))
+
+
+def test_a_link_with_nonsense_shows_the_default(app: Open) -> None:
+    at = check(app(runs="nowhere", along="light-years", window="-3"))
+    assert at.multiselect(key="runs").value == ["cifar10-course"]
