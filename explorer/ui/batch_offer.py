@@ -58,12 +58,13 @@ def offer(selection: Selection, measured: Measured, found: NormSummary, channel:
 
 
 def caption(selection: Selection, measured: Measured, found: NormSummary) -> str:
-    return figures.caption(
+    traced = figures.caption(
         checkpoint=selection.opened.name,
         digest=selection.opened.checkpoint.digest,
-        image=measured.said.removeprefix("these "),
         layer=found.layer,
     )
+    band = "grey band 0 ± 1 σ, what training met"
+    return f"Mean ± standard deviation on {measured.said}, in running σ; {band} · {traced}"
 
 
 def origin(selection: Selection, measured: Measured) -> Origin:

@@ -110,12 +110,12 @@ def norm_statistics(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -
     return batchnorm.statistics(_net, _x, layer)
 
 
-@st.cache_data(max_size="50MB", show_spinner=False)
+@st.cache_data(max_size="50MB", show_spinner="Taking the statistics …")
 def norm_summary(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> NormSummary:
     return batchnorm.summary(_net, _x, layer)
 
 
-@st.cache_data(max_size="20MB", show_spinner=False)
+@st.cache_data(max_size="20MB", show_spinner="Answering by both statistics …")
 def two_predictions(net: str, x: str, _net: nn.Module, _x: Tensor) -> TwoPredictions:
     return batchnorm.with_batch_statistics(_net, _x)
 

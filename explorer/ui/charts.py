@@ -96,16 +96,14 @@ def _spans(x: Chart) -> Chart:
 
 
 def _means(x: Chart) -> list[Chart]:
-    """A tick at the mean; a cross where the ReLU passes nothing, a diamond where γ is near zero."""
+    """A tick at the mean; on top a cross where the ReLU passes nothing, a diamond where γ is near zero."""
     y = {"field": "distance", "type": "quantitative"}
     tick = {"type": "tick", "thickness": 3, "width": {"band": 1}, "opacity": 1}
     marks: list[Chart] = [{"mark": tick, "encoding": x | {"y": y, "color": _tone()}}]
-    for note, shape in (("dead", "cross"), ("faint", "diamond")):
-        mark = {"type": "point", "shape": shape, "size": 70, "filled": note == "dead", "opacity": 1}
-        if note == "dead":
-            mark |= {"angle": 45}
-        chosen = [{"filter": f"indexof(datum.note, '{note}') >= 0"}]
-        marks.append({"transform": chosen, "mark": mark, "encoding": x | {"y": y, "color": _tone()}})
+    for word, sign, place in (("dead", "✕", 8), ("faint", "◇", 22)):
+        mark = {"type": "text", "text": sign, "fontSize": 13, "color": QUIET, "tooltip": None}
+        filtered = [{"filter": f"indexof(datum.note, '{word}') >= 0"}]
+        marks.append({"transform": filtered, "mark": mark, "encoding": x | {"y": {"value": place}}})
     return marks
 
 

@@ -58,11 +58,11 @@ def page() -> None:
 
 def norm_layers(selection: Selection) -> dict[str, str]:
     """Layer → its name on the page, for every BatchNorm that ran."""
-    names = choices.block_names(selection.blocks).values()
-    owners = {block.norm: name for block, name in zip(selection.blocks, names, strict=True) if block.norm}
+    numbers = {block.norm: number for number, block in enumerate(selection.blocks, start=1) if block.norm}
     found = batchnorms(selection.net, selection.seen)
     return {
-        layer: f"{owners[layer]} → {layer}" if layer in owners else f"{layer}, in no block" for layer in found
+        layer: f"Block {numbers[layer]} · {layer}" if layer in numbers else f"{layer}, in no block"
+        for layer in found
     }
 
 
@@ -122,7 +122,7 @@ def summary(found: NormSummary, measured: Measured, relu: str | None) -> str:
         f"mean {where}. Furthest: {furthest(found)}."
     )
     if relu and found.dead.any():
-        said += f" Dead, {relu} passes nothing of it: {listed(found.dead)}."
+        said += f" Dead, nothing of it gets through the ReLU ({relu}): {listed(found.dead)}."
     if found.faint().any():
         said += (
             f" γ near zero (below {FAINT:g}), so that β comes out whatever goes in: {listed(found.faint())}."
@@ -175,7 +175,7 @@ def all_channels(found: NormSummary, measured: Measured, relu: str | None) -> in
 def drawn(found: NormSummary, channel: int, relu: str | None) -> charts.Channel:
     """A channel as the chart shows it, with what is remarkable about it in words that the chart marks."""
     words = [
-        (f"dead: {relu} passes nothing", relu and found.dead[channel]),
+        ("dead: nothing gets through the ReLU", relu and found.dead[channel]),
         ("faint: γ near zero", found.faint()[channel]),
     ]
     note = ", ".join(said for said, true in words if true)
@@ -247,7 +247,7 @@ def one_channel(found: NormSummary, channel: int, measured: Measured, relu: str 
 def what_is_cut(relu: str | None) -> str:
     if relu is None:
         return "No ReLU reads this layer's output as it is, so nothing is cut here."
-    return f"Pale bars are below zero: {relu} cuts them off."
+    return f"Pale bars are below zero: the ReLU ({relu}) cuts them off."
 
 
 def reach(edges: np.ndarray, band: tuple[float, float]) -> tuple[float, float]:

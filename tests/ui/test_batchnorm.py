@@ -192,11 +192,11 @@ def test_dead_and_faint_channels_are_named(page: Open, network: Callable[..., No
     norm.bias.data[5] = -1e3
     network(of(norm))
     at = page(*OWN)
-    assert "Dead, 2 passes nothing of it: channels 2, 5." in said(at)
+    assert "Dead, nothing of it gets through the ReLU (2): channels 2, 5." in said(at)
     assert "γ near zero (below 0.01), so that β comes out whatever goes in: channel 2." in said(at)
     notes = {row["channel"]: row["note"] for row in rows(at)}
-    assert notes[2] == "dead: 2 passes nothing, faint: γ near zero"
-    assert notes[5] == "dead: 2 passes nothing"
+    assert notes[2] == "dead: nothing gets through the ReLU, faint: γ near zero"
+    assert notes[5] == "dead: nothing gets through the ReLU"
     assert notes[0] == ""
 
 
