@@ -97,6 +97,8 @@ def meaning_of_many(both: TwoPredictions, measured: Measured, batch: Batch) -> s
     some = (
         f"**{count}** of {measured.said} ({count / total:.0%}) get{'s' if count == 1 else ''} another class"
     )
+    if (batch.labels < 0).all():
+        return f"{some}: so much hangs on which statistics are taken."
     running, own = both.right(batch.labels)
     # More than two standard deviations of a fair coin thrown once for every image that changed.
     decided = abs(own - running) > 2 * math.sqrt(count)
@@ -124,10 +126,13 @@ def changed(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> None:
 
 
 def _card(names: tuple[str, ...], both: TwoPredictions, batch: Batch, row: int) -> str:
-    first, second = (
-        f"{names[shares.argmax()]} {shares.max():.0%}" for shares in (both.running[row], both.batch[row])
-    )
+    first, second = _answer(names, both.running[row]), _answer(names, both.batch[row])
     label = int(batch.labels[row])
-    said = f"an image labelled {names[label]}" if label >= 0 else "an image without a label"
-    words = markup.text(first), markup.text(f"→ {second}", "strong")
-    return markup.figure(batch.pixels[row], f"{said}: {first}, then {second}", *words, fill=True)
+    said = f"labelled {names[label]}" if label >= 0 else "without a label"
+    words = markup.text(first), markup.text(f"→ {second}", "strong"), markup.text(said, "muted")
+    return markup.figure(batch.pixels[row], f"An image {said}: {first}, then {second}", *words, fill=True)
+
+
+def _answer(names: tuple[str, ...], shares: Floats) -> str:
+    sure = float(shares.max())
+    return f"{names[shares.argmax()]} {sure:.0%}" if sure >= 0.1 else f"{names[shares.argmax()]} {sure:.1%}"

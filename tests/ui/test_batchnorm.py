@@ -265,6 +265,19 @@ def test_a_sentence_says_what_the_two_answers_mean(
     assert words in two_answers.meaning_of_many(both, measured, batch)
 
 
+def test_without_labels_nothing_is_said_of_right_and_wrong() -> None:
+    batch = from_scenes(4, load_checkpoint(COURSE).card)
+    batch.labels[:] = -1
+    both = TwoPredictions(shares(0, 1, 2, 0), shares(1, 1, 2, 0))
+    words = two_answers.meaning_of_many(both, Measured(batch.x, "", "these 4 images", "scenes", batch), batch)
+    assert words == (
+        "**1** of these 4 images (25%) gets another class: so much hangs on which statistics are taken."
+    )
+    assert [name for name, _, _ in two_answers.overall(both.running, batch)] == [
+        "sure of its answer, on average"
+    ]
+
+
 def test_one_image_answered_twice() -> None:
     names = ("cat", "dog", "horse")
     same = two_answers.meaning_of_one(names, TwoPredictions(shares(1), shares(1)))
