@@ -26,7 +26,7 @@ class Figure:
     format: str
 
 
-ACCURACY = Figure({"test": "test_accuracy", "train": "train_accuracy"}, "accuracy", ".0%")
+ACCURACY = Figure({"test": "test_accuracy", "train": "train_accuracy"}, "accuracy", ".1~%")
 LOSS = Figure({"test": "test_loss", "train": "train_loss"}, "loss (nats)", "~r")
 RATE = Figure({"rate": "lr"}, "learning rate", "~g")
 
@@ -118,7 +118,7 @@ def _rows(name: str, run: Run, figure: Figure, along: str) -> list[Chart]:
 
 
 def _exact(format: str) -> str:
-    return {".0%": ".2%", "~r": ".4f"}.get(format, ".3~g")
+    return {".1~%": ".2%", "~r": ".4f"}.get(format, ".3~g")
 
 
 def _x(title: str, whole: bool = False) -> Chart:

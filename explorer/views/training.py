@@ -53,15 +53,22 @@ def page() -> None:
             "There is no training run yet: start one with `python -m model.train`, and look here while it "
             "goes on. Runs that lie elsewhere are found with `-- --runs DIR`."
         )
-        st.button("Look again", icon=":material/refresh:")
+        look_again()
         return
     chosen = choose_runs(found)
     shown = read(chosen)
     going_on(found, chosen)
+    if len(shown) < len(chosen):
+        look_again()
     if shown:
         follow(shown)
         pictures(shown)
         cards(shown)
+
+
+def look_again(key: str = "look_again") -> None:
+    """A button for what the page does not look at by itself."""
+    st.button("Look again", icon=":material/refresh:", key=key, type="tertiary")
 
 
 # Which runs
@@ -159,7 +166,7 @@ def look(shown: dict[str, Shown], live: bool) -> None:
         newest = min(age(each.file.modified) for each in shown.values() if each.state == "running")
         st.caption(f"Looks again every {EVERY:g} seconds; last written {newest:.0f} s ago.")
     elif any(each.state != "finished" for each in shown.values()):
-        st.button("Look again", icon=":material/refresh:", on_click=None, key="look_again", type="tertiary")
+        look_again("look_again_at_it")
 
 
 def changed(each: Shown) -> bool:
@@ -270,11 +277,11 @@ def how_to_read() -> None:
     with st.expander("How to read this"):
         st.markdown(
             "The loss of single steps jumps, since every batch holds other images; the mean shows where it "
-            "is going. Training figures are taken of augmented images with Dropout on while the weights still "
-            "change, so they may lie below those of the test images, which are shown as they are. If the "
-            "test loss rises while the training loss falls, the network learns its training images by heart. A "
-            "scheduler that waits (ReduceLROnPlateau) lowers the rate once the test loss has not fallen for "
-            "some epochs."
+            "is going. Training figures are taken of augmented images with Dropout on while the weights "
+            "still change, so they may lie below those of the test images, which are shown as they are. If "
+            "the test loss rises while the training loss falls, the network learns its training images by "
+            "heart. A scheduler that waits (ReduceLROnPlateau) lowers the rate once the test loss has not "
+            "fallen for some epochs."
         )
 
 

@@ -172,7 +172,7 @@ def test_a_run_that_broke_off_is_no_longer_looked_at(app: Open, tmp_path: Path) 
     at = check(app(runs="a"))
     assert "broke off" in html(at)
     assert "Looks again" not in captions(at)
-    assert at.button(key="look_again")
+    assert at.button(key="look_again_at_it")
 
 
 def test_a_run_being_written_is_named_where_it_is_not_chosen(app: Open, tmp_path: Path) -> None:

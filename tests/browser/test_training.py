@@ -1,0 +1,104 @@
+"""The Training page while a run goes on: the browser is left alone, and shows what the trainer writes."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from model.history import About, Epoch, History, save_history
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs of this module lie."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of noise, dark and bright, 32 training and 8 test images each."""
+    root, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for split, count in (("train", 32), ("test", 8)):
+        for label, name in enumerate(("dark", "bright")):
+            place = root / split / name
+            place.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 90, (16, 16, 3)) + 120 * label
+                Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def url(serve: Callable[..., str], folder: Path) -> str:
+    return f"{serve('explorer/app.py', '--runs', str(folder))}/training"
+
+
+def written(folder: Path, epochs: int, state: str = "running") -> None:
+    """A run of four epochs as the trainer has written it after so many of them."""
+    rows = [Epoch(n, 2 / n, 0.1 * n, 1.9 / n, 0.125 * n, 1e-3, 400.0, 20.0) for n in range(1, epochs + 1)]
+    about = About(epochs=4, steps=50, state=state, checkpoint="grown.safetensors")
+    losses = [2.3 - 0.01 * step for step in range(50 * epochs)]
+    save_history(folder / "grown.history.json", History(losses, rows, about))
+
+
+def test_a_new_epoch_appears_without_a_click(page: Page, url: str, folder: Path) -> None:
+    written(folder, 1)
+    page.goto(f"{url}?runs=grown")
+    row = page.get_by_role("row", name="grown")
+    expect(row).to_contain_text("1 of 4", timeout=60_000)
+    expect(page.get_by_text("Looks again every 2 seconds")).to_be_visible()
+    expect(page.get_by_text("The network says")).to_have_count(0)  # no image is looked at here
+    before = loss_picture(page)
+    written(folder, 2)
+    expect(row).to_contain_text("2 of 4", timeout=8_000)
+    expect(row).to_contain_text("25.00%")
+    page.wait_for_function(
+        "before => document.querySelector('[data-testid=stVegaLiteChart] svg')?.innerHTML !== before",
+        arg=before,
+    )
+    written(folder, 4, "finished")
+    expect(row).to_contain_text("finished", timeout=8_000)
+    expect(page.get_by_text("Looks again")).to_have_count(0)  # and is not looked at any more
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def loss_picture(page: Page) -> str:
+    """The first chart, as it is drawn."""
+    drawn = page.locator("[data-testid=stVegaLiteChart] svg").first
+    expect(drawn).to_be_visible(timeout=30_000)
+    return drawn.inner_html()
+
+
+@pytest.fixture
+def run_going_on(folder: Path, images: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The trainer itself, on images small enough that an epoch takes a part of a second."""
+    command = [sys.executable, "-m", "model.train", "--dataset", "folder", "--data-dir", str(images)]
+    command += ["--size", "16", "--width", "4", "--epochs", "400", "--batch-size", "4", "--device", "cpu"]
+    command += ["--out", str(folder / "live.safetensors")]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    yield process
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def test_a_real_run_is_followed(
+    page: Page, url: str, folder: Path, run_going_on: subprocess.Popen[bytes]
+) -> None:
+    for _ in range(60):
+        if (folder / "live.history.json").exists() or run_going_on.poll() is not None:
+            break
+        page.wait_for_timeout(250)
+    page.goto(f"{url}?runs=live")
+    row = page.get_by_role("row", name="live")
+    expect(row).to_contain_text("of 400", timeout=30_000)
+    first = row.inner_text()
+    expect(row).not_to_have_text(first, use_inner_text=True, timeout=15_000)
+    expect(row).to_contain_text("training now")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
