@@ -41,7 +41,7 @@ def caption(
     layer: str = "",
     method: str = "",
     target: str = "",
-    range: Range | None = None,
+    range: Range | str | None = None,
     scale: str = "",
 ) -> str:
     """What a figure must say to be traced back: what is given, parted by middle dots; the digest shortened.
@@ -54,7 +54,7 @@ def caption(
         ("Method", method),
         ("Layer", layer),
         ("Class", target),
-        ("Range", text(range, scale) if range else ""),
+        ("Range", text(range, scale) if isinstance(range, Range) else range),
         ("Checkpoint", f"{checkpoint} ({digest[:12]})"),
     )
     return " · ".join(f"{name} {value}" for name, value in said if value)

@@ -47,6 +47,14 @@ def per_channel(maps: ArrayLike, signed: bool) -> tuple[Range, ...]:
     return tuple(_chooser(signed)(channel) for channel in np.asarray(maps))
 
 
+def each_shared(*sides: ArrayLike, signed: bool) -> tuple[Range, ...]:
+    """One range for each channel that any of the `sides` (C,h,w) has, the same for that channel on all."""
+    maps = [np.asarray(side) for side in sides]
+    count = max(len(side) for side in maps)
+    choose = _chooser(signed)
+    return tuple(choose(*(side[channel] for side in maps if channel < len(side))) for channel in range(count))
+
+
 def number(value: float) -> str:
     """A number as it stands in a caption: about three significant digits, a true minus sign.
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
 from explorer.ui import link
+from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.selection import Selection
 
 STAGE_NAMES = {
@@ -92,3 +93,9 @@ def choose_layer(selection: Selection, prefix: str = "") -> tuple[Block, str, st
     found = stages(block, selection.seen)
     stage = choice("Stage", {stage: STAGE_NAMES[stage] for stage in found}, f"{prefix}stage", "act")
     return block, stage, found[stage]
+
+
+def grid_scale() -> str:
+    """On what scale the link wants grids of channels: one for all, or one for each channel."""
+    said = link.held("scale", SCALES[0])
+    return said if said in SCALES else SCALES[0]

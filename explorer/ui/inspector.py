@@ -1,6 +1,6 @@
 """The channel inspector: one feature map large, what made it, and what it does for the answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -15,7 +15,7 @@ from explorer.engine.ablation import Ablations
 from explorer.engine.batchnorm import is_batchnorm
 from explorer.engine.tracing import Block, Floats, layer_module
 from explorer.ui import link, markup
-from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.components.channel_grid import channel_grid
 from explorer.ui.matrix import MOST, fixed, matrix, plain
 from explorer.ui.selection import Selection
 
@@ -58,8 +58,6 @@ def show_more(selection: Selection, block: Block, layer: str, channel: int) -> N
 def large_map(selection: Selection, layer: str, channel: int) -> Cell:
     """The map on a scale of its own; its chosen cell is kept in the link, at first it is the largest."""
     values = selection.seen.maps[layer][channel]
-    if (chosen := just_chosen("map")) and chosen.cell:
-        keep_cell(chosen.cell)
     held = held_cell(values.shape)
     shown = held or largest_cell(values)
     choice = channel_grid(
@@ -70,7 +68,6 @@ def large_map(selection: Selection, layer: str, channel: int) -> Cell:
         selected=0,
         cell=shown,
         cells=True,
-        on_change=note("map"),
     )
     cell = choice.cell or shown
     if cell != shown or held:
@@ -81,21 +78,6 @@ def large_map(selection: Selection, layer: str, channel: int) -> Cell:
 def keep_cell(cell: Cell) -> None:
     """Keep a chosen cell in the link."""
     link.hold("cell", "-".join(map(str, cell)), "")
-
-
-def note(grid: str) -> Callable[[Choice], None]:
-    """What a grid is to call with a choice, so that `just_chosen` tells the run that follows."""
-
-    def noted(choice: Choice) -> None:
-        st.session_state[f"{grid}: just chosen"] = choice
-
-    return noted
-
-
-def just_chosen(grid: str) -> Choice | None:
-    """What was chosen in a grid right before this run: the link has to know before the grid is drawn."""
-    choice: Choice | None = st.session_state.pop(f"{grid}: just chosen", None)
-    return choice
 
 
 def largest_cell(values: Floats) -> Cell:
@@ -180,15 +162,14 @@ def _plus(value: float) -> str:
 def kernel(selection: Selection, block: Block, channel: int) -> None:
     """The slices of the channel's kernel: all as tiles, the strongest first, and the numbers of one."""
     st.subheader("The kernel that makes it", anchor=False)
-    conv = layer_module(selection.net, block.conv)
-    if not isinstance(conv, nn.Conv2d):
+    conv, slices = layer_module(selection.net, block.conv), slices_of(selection, block, channel)
+    if slices is None or not isinstance(conv, nn.Conv2d):
         st.info(f"{block.conv} is a {type(conv).__name__}, whose kernels are not taken apart here.")
         return
-    slices = conv.weight[channel].detach().numpy().astype(np.float32)
     first = channel // (conv.out_channels // conv.groups) * len(slices)
     names = input_names(selection, block.conv, range(first, first + len(slices)))
     scale = ranges.symmetric(slices)
-    order = np.argsort(-np.abs(slices).sum((1, 2)), kind="stable").tolist()
+    order = strongest_first(slices)
     if len(slices) <= ALL_WITH_NUMBERS:
         shown = [with_numbers(slices[k], names[k], scale) for k in range(len(slices))]
         picture = [as_colours(slices)] if names == list(COLOURS) else []
@@ -201,6 +182,22 @@ def kernel(selection: Selection, block: Block, channel: int) -> None:
     size = " × ".join(map(str, slices.shape[1:]))
     many = "one slice" if len(slices) == 1 else f"one scale for all {len(slices)} slices"
     markup.show(markup.scale(scale, f"{many} of {size}, one for each input channel"))
+
+
+def slices_of(selection: Selection, block: Block, channel: int) -> Floats | None:
+    """The channel's kernel, float32 (I, kh, kw) for the I input channels of its group; None for a layer
+    that is no plain convolution.
+    """
+    conv = layer_module(selection.net, block.conv)
+    if not isinstance(conv, nn.Conv2d):
+        return None
+    return conv.weight[channel].detach().numpy().astype(np.float32)
+
+
+def strongest_first(slices: Floats) -> list[int]:
+    """The slices' places by the sum of their magnitudes, the largest first."""
+    order: list[int] = np.argsort(-np.abs(slices).sum((1, 2)), kind="stable").tolist()
+    return order
 
 
 def input_names(selection: Selection, conv: str, channels: range) -> list[str]:

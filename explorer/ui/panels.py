@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from explorer.drawing.colormaps import colour
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range
+from explorer.drawing.ranges import Range, number
 from explorer.ui import markup
 from model.checkpoint import Pixels
 
@@ -26,6 +26,12 @@ def heat_panel(
         ),
         markup.text(note, "muted") if note else "",
     )
+
+
+def extent(values: npt.NDArray[np.float32]) -> str:
+    """How many cells a map (h, w) has, and from where to where their values reach."""
+    height, width = values.shape
+    return f"{height} × {width} cells, {number(values.min())} … {number(values.max())}"
 
 
 def side_by_side(panels: list[str], *below: str) -> None:

@@ -26,37 +26,33 @@ def choose(needed: bool = True) -> Selection | None:
 
     For a page that does without, `needed` is False: then only the sidebar says it.
     """
-    with st.sidebar:
-        try:
-            given = options()
-            opened = _checkpoint(given)
-            about = st.container()
-            sample = choose_sample(opened.card, given)
-        except (OptionError, CheckpointError, SampleError, DatasetError) as error:
-            st.session_state.pop("_selection", None)
-            _refused(str(error), needed)
-            return None
-        if sample is None:
-            if needed:
-                _invited()
-            return None
-        selection = Selection(opened, sample, _fit(sample, opened.card))
-        selection = replace(selection, chosen=_class(selection))
-        with about:
-            _about(selection)
-    remember(selection)
+    try:
+        with st.sidebar:
+            selection = _selection(options())
+    except (OptionError, CheckpointError, SampleError, DatasetError) as error:
+        st.session_state.pop("_selection", None)
+        (st if needed else st.sidebar).error(str(error), icon=":material/error:")
+        return None
+    if selection is not None:
+        remember(selection)
+    elif needed:
+        st.header("No picture yet", anchor=False)
+        st.markdown("Give one in the sidebar, or look at a sample there.")
     return selection
 
 
-def _refused(sentence: str, needed: bool) -> None:
-    with st._main if needed else st.sidebar:
-        st.error(sentence, icon=":material/error:")
-
-
-def _invited() -> None:
-    with st._main:
-        st.header("No picture yet", anchor=False)
-        st.markdown("Give one in the sidebar, or look at a sample there.")
+def _selection(given: Options) -> Selection | None:
+    """What is chosen in the sidebar; None until there is a picture. Raises what `choose` says."""
+    opened = _checkpoint(given)
+    about = st.container()
+    sample = choose_sample(opened.card, given)
+    if sample is None:
+        return None
+    selection = Selection(opened, sample, _fit(sample, opened.card))
+    selection = replace(selection, chosen=_class(selection))
+    with about:
+        _about(selection)
+    return selection
 
 
 # Checkpoint

@@ -22,6 +22,8 @@ from model.checkpoint import Pixels
 
 Array = npt.NDArray[Any]
 Bytes = Callable[[], bytes]
+Pictures = dict[str, Callable[[], Pixels]]
+Tables = dict[str, Callable[[], pd.DataFrame]]
 LEAST = 256  # small maps are enlarged to about this many pixels
 
 

@@ -1,5 +1,6 @@
 """Compare: two sides, each with its own checkpoint, image and layer, on one locked scale; or two classes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range
 from explorer.ui import cached, choices, header, link, markup, offers, panels, sidebar
 from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.offers import compare as offered
+from explorer.ui.offers.compare import Side
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 
@@ -47,15 +50,16 @@ def feature_maps(selection: Selection) -> None:
         st.subheader("B", anchor=False)
         other_layer = choices.choose_layer(other, "b_")[2]
     mine, theirs = selection.seen.maps[layer], other.seen.maps[other_layer]
-    common = ranges.shared(mine, theirs, signed=bool(min(mine.min(), theirs.min()) < 0))
+    common, each, scale = offered.common(mine, theirs), offered.each(mine, theirs), choices.grid_scale()
     channel = chosen_channel(min(len(mine), len(theirs)))
     with left:
-        show_side("A", selection, layer, mine, common, channel)
+        show_side("A", selection, layer, mine, common, each, channel)
     with right:
-        show_side("B", other, other_layer, theirs, common, channel)
-    closely(mine, theirs, common, channel)
+        show_side("B", other, other_layer, theirs, common, each, channel)
+    link.hold("scale", scale, "shared")
+    closely(mine, theirs, channel, scale)
     how_to_read()
-    offers.side_by_side(selection, layer, other, other_layer, common, channel)
+    offers.side_by_side(Side(selection, layer), Side(other, other_layer), channel, scale)
 
 
 def chosen_channel(channels: int) -> int:
@@ -67,9 +71,10 @@ def chosen_channel(channels: int) -> int:
 
 
 def follow(choice: Choice) -> None:
-    """A click on one grid chooses the channel for both."""
+    """A click on one grid chooses the channel, or the kind of scale, for both."""
     if choice.channel is not None:
         link.hold("channel", str(choice.channel), "0")
+    link.hold("scale", choice.scale, "shared")
 
 
 def other_side(selection: Selection) -> Selection | None:
@@ -89,37 +94,44 @@ def other_side(selection: Selection) -> Selection | None:
     return replace(selection, opened=opened, sample=sample, chosen=None)
 
 
-def show_side(side: str, one: Selection, layer: str, maps: np.ndarray, common: Range, channel: int) -> None:
+def show_side(
+    side: str,
+    one: Selection,
+    layer: str,
+    maps: np.ndarray,
+    common: Range,
+    each: Sequence[Range],
+    channel: int,
+) -> None:
     markup.show(header.beside(one))
     channel_grid(
         maps,
         key=f"grid_{side}",
         signed=common.signed,
         limits=common,
+        each=each[: len(maps)],
+        scale=choices.grid_scale(),
         selected=channel,
         on_change=follow,
         label=f"{side}: the feature maps of {layer}",
     )
 
 
-def closely(mine: np.ndarray, theirs: np.ndarray, common: Range, channel: int) -> None:
+def closely(mine: np.ndarray, theirs: np.ndarray, channel: int, scale: str) -> None:
     """The chosen channel of both sides, large, and their difference where the shapes agree."""
     st.subheader(f"Channel {channel}, closely", anchor=False)
-    pictures = [
-        titled(side, maps[channel], common, f"{side}: channel {channel}")
-        for side, maps in (("A", mine), ("B", theirs))
-    ]
-    if mine.shape == theirs.shape:
-        gap = mine - theirs
-        own = ranges.symmetric(gap)
-        pictures.append(titled("A − B", gap[channel], own, f"A minus B: channel {channel}"))
-    panels.side_by_side(pictures)
+    panels.side_by_side(
+        [
+            titled(side, values, range, f"{side.replace('−', 'minus')}: channel {channel}")
+            for side, (values, range) in offered.closely(mine, theirs, channel, scale).items()
+        ]
+    )
     if mine.shape != theirs.shape:
         st.caption("The two layers have different shapes, so there is no difference cell by cell.")
-    elif not gap.any():
+    elif np.array_equal(mine, theirs):
         st.caption("Both sides are the same in every cell of every channel.")
     else:
-        most = np.abs(gap).mean((1, 2))
+        most = np.abs(mine - theirs).mean((1, 2))
         st.caption(
             f"Over all channels, A and B differ most in channel {most.argmax()} "
             f"(on average by {ranges.number(most.max())} a cell)."
@@ -186,7 +198,9 @@ def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> 
     st.subheader(layer, anchor=False)
     panels.side_by_side(
         [
-            panels.heat_panel(pixels, heat, common, title, f"Grad-CAM of {title} at {layer}")
+            panels.heat_panel(
+                pixels, heat, common, title, f"Grad-CAM of {title} at {layer}", panels.extent(heat)
+            )
             for title, heat in heats.items()
         ],
         markup.scale(common, f"one scale for all three at {layer}"),

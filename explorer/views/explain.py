@@ -9,6 +9,7 @@ from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.tracing import Block, stages
 from explorer.ui import choices, markup, offers, panels
+from explorer.ui.offers.explain import Shown
 from explorer.ui.selection import Selection, current
 
 METHODS = {
@@ -47,8 +48,11 @@ def page() -> None:
         st.info(str(error))
     how_to_read(method)
     st.header("The feature maps that carry it", anchor=False)
-    carriers(selection, titles)
-    offers.heat_maps(selection, method, METHODS[method], titles, evidence == "signed", scale == "shared")
+    layer, shown = carriers(selection, titles)
+    offers.heat_maps(
+        selection,
+        Shown(method, METHODS[method], titles, evidence == "signed", scale == "shared", layer, shown),
+    )
 
 
 def layers_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dict[str, str]:
@@ -88,10 +92,7 @@ def finding(heat: np.ndarray, range: Range) -> str:
             f"Nothing here speaks for the class: {negative:.0%} of the {height} × {width} cells are negative."
         )
     faint = ", faint on this scale" if heat.max() < range.high / 5 else ""
-    return (
-        f"{height} × {width} cells, {number(heat.min())} … {number(heat.max())}{faint}; "
-        f"{negative:.0%} of them negative."
-    )
+    return f"{panels.extent(heat)}{faint}; {negative:.0%} of them negative."
 
 
 def how_to_read(method: str) -> None:
@@ -103,23 +104,25 @@ def how_to_read(method: str) -> None:
         )
 
 
-def carriers(selection: Selection, titles: dict[str, str]) -> None:
+def carriers(selection: Selection, titles: dict[str, str]) -> tuple[str, list[int]]:
+    """The feature maps that speak most for and against the class at a chosen layer, and which they are."""
     layer = choices.choice("At", titles, "carrier", list(titles)[-1])
     evidence = selection.evidence(tuple(titles))[layer]
     total = evidence.contributions
     order = np.argsort(-total)
-    helping = [c for c in order[:FOR] if total[c] > 0]
-    opposing = [c for c in order[::-1][:AGAINST] if total[c] < 0]
+    helping = [int(c) for c in order[:FOR] if total[c] > 0]
+    opposing = [int(c) for c in order[::-1][:AGAINST] if total[c] < 0]
     reach = float(np.abs(total).max()) or 1.0
     for title, channels in (("Speaking for it", helping), ("Speaking against it", opposing)):
         if channels:
             st.markdown(f"**{title}**")
-            cards = [card(evidence, int(c), total[c] / reach) for c in channels]
+            cards = [card(evidence, c, total[c] / reach) for c in channels]
             markup.show(markup.element("div", *cards, cls="fx-cards"))
     st.caption(
         "Grad-CAM's weight × the map's mean = its contribution; all contributions add up to the mean of the "
         "heat map. Bars are drawn against the largest of this layer, each map on its own colour scale."
     )
+    return layer, helping + opposing
 
 
 def card(evidence: ChannelEvidence, channel: int, share: float) -> str:

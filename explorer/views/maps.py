@@ -5,10 +5,12 @@ import streamlit as st
 
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
-from explorer.ui import cellprobe, choices, inspector, link
-from explorer.ui.components.channel_grid import channel_grid
-from explorer.ui.inspector import just_chosen, note
+from explorer.ui import cellprobe, choices, inspector, link, offers
+from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.offers.maps import Shown
 from explorer.ui.selection import Selection, current
+
+ORDERS = ("index", "mean", "contribution")  # as the link calls them
 
 
 def page() -> None:
@@ -19,7 +21,8 @@ def page() -> None:
         return
     with st.container(horizontal=True):
         block, _, layer = choices.choose_layer(selection)
-    channel = choose_channel(selection, layer)
+    found = orders(selection, layer)
+    channel, choice = choose_channel(selection, layer, found)
     about_the_grid(selection, block)
     st.header(f"Channel {channel} of {layer}", anchor=False)
     if link.held("channel", "") != str(channel):
@@ -30,32 +33,41 @@ def page() -> None:
     cellprobe.show(selection, block, layer, channel, cell)
     inspector.show_more(selection, block, layer, channel)
     about_the_channel()
+    order = [range(len(selection.seen.maps[layer])), *found.values()][choice.order]
+    offers.feature_maps(selection, Shown(block, layer, choice.scale, order, channel, cell))
 
 
-def choose_channel(selection: Selection, layer: str) -> int:
-    """All channels of a layer, one of them chosen: the link's, or the one that speaks most for the class."""
+def choose_channel(selection: Selection, layer: str, found: dict[str, list[int]]) -> tuple[int, Choice]:
+    """All channels of a layer, one of them chosen: the link's, or the one that speaks most for the class.
+
+    The choice says besides on what scale and in which order the grid shows them.
+    """
     maps = selection.seen.maps[layer]
     count, height, width = maps.shape
     st.markdown(f"**{layer}** has {count} channels of {height} × {width} cells.")
-    found = orders(selection, layer)
-    strongest = list(found.values())[-1][0]
-    before = held_channel(count, strongest)
-    if chosen := just_chosen("grid"):
-        keep(chosen.channel, before)
-    shown = held_channel(count, strongest)
+    shown = held_channel(count, list(found.values())[-1][0])
     choice = channel_grid(
         maps,
         key="grid",
         signed=bool(maps.min() < 0),
         selected=shown,
         orders=found,
+        scale=choices.grid_scale(),
+        order=held_order(),
         label=f"The {count} feature maps of {layer}",
-        on_change=note("grid"),
     )
     channel = shown if choice.channel is None else choice.channel
     if channel != shown or link.held("channel", "") == str(channel):
         keep(channel, shown)
-    return channel
+    link.hold("scale", choice.scale, "shared")
+    link.hold("order", ORDERS[choice.order], ORDERS[0])
+    return channel, choice
+
+
+def held_order() -> int:
+    """The place among ORDERS of the order in the link."""
+    said = link.held("order", ORDERS[0])
+    return ORDERS.index(said) if said in ORDERS else 0
 
 
 def held_channel(count: int, otherwise: int) -> int:

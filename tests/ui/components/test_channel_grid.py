@@ -108,7 +108,7 @@ def script():
         np.zeros(shape, np.float32), key="grid", signed=True, label="", selected=selected, cells=True,
         on_change=told.append,
     )  # fmt: skip
-    st.session_state["wish"] = st.session_state["grid: wish"]
+    st.session_state["wish"] = st.session_state["grid: wish for choice"]
     st.text(f"{choice.channel} {choice.cell}")
 
 

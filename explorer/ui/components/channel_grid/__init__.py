@@ -6,7 +6,7 @@ back as state of the component, and choosing does not send the maps again.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,9 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.drawing.ranges import Range
-from explorer.ui.components.channel_grid.payload import INDEX, payload
+from explorer.ui.components.channel_grid.payload import INDEX, SCALES, payload
 
-__all__ = ["Choice", "channel_grid"]
+__all__ = ["SCALES", "Choice", "channel_grid"]
 
 
 def _asset(name: str) -> str:
@@ -30,10 +30,14 @@ _GRID = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen channel, and the chosen cell (row, column) of that channel; None where there is none."""
+    """The chosen channel and the chosen cell (row, column) of it, None where there is none, and the view:
+    the scale, "shared" or "channel", and the order by its place: 0 is by index, 1 the first of `orders`.
+    """
 
     channel: int | None
     cell: tuple[int, int] | None
+    scale: str = "shared"
+    order: int = 0
 
 
 def channel_grid(
@@ -47,34 +51,48 @@ def channel_grid(
     cells: bool = False,
     orders: Mapping[str, Sequence[int]] | None = None,
     scale: str = "shared",
-    order: str = INDEX,
+    order: int = 0,
     limits: Range | None = None,
+    each: Sequence[Range] | None = None,
     on_change: Callable[[Choice], None] | None = None,
 ) -> Choice:
     """Draw float maps (C,h,w) and return what the visitor chose; a single map is drawn large.
 
-    `selected` and `cell` are what the page asks for: they count at first and whenever they change, in
-    between the visitor's choice does. `cells` lets single cells of the chosen channel be chosen. `orders`
-    maps a name to the channels in that order, `scale` is "shared" or "channel", `limits` fixes the shared
-    range. `on_change` is called with a new choice before the page runs again. ValueError as for `payload`.
+    `selected`, `cell`, `scale` and `order` are what the page asks for: they count at first and whenever
+    they change, in between the visitor's choice does. `cells` lets single cells of the chosen channel be
+    chosen. `orders` maps a name to the channels in that order; `limits` fixes the shared range, `each` the
+    range of every channel. `on_change` is called with a new choice before the page runs again. ValueError
+    as for `payload`.
     """
-    shape = np.shape(maps)
-    wish = _wish(key, Choice(selected, cell))
+    shape, orders = np.shape(maps), orders or {}
+    asked = Choice(selected, cell, scale, order if order <= len(orders) else 0)
+    wish, view = _wish(key, "choice", asked), _wish(key, "view", asked)
     data = payload(
-        maps, signed=signed, label=label, orders=orders, scale=scale, order=order, limits=limits,
-        key=key, cells=cells, turn=wish.turn, channel=wish.sent.channel, cell=wish.sent.cell,
+        maps, signed=signed, label=label, orders=orders, scale=view.sent.scale,
+        order=[INDEX, *orders][view.sent.order], limits=limits, each=each, cells=cells, turn=wish.turn,
+        channel=wish.sent.channel, cell=wish.sent.cell, view_turn=view.turn,
     )  # fmt: skip
 
     def current() -> Choice:
-        return _within(shape, _visitors(key, wish.turn) or wish.sent)
+        found = _within(shape, _visitors(key, "choice", wish) or wish.sent)
+        seen = _visitors(key, "view", view) or view.sent
+        return replace(found, scale=seen.scale, order=seen.order if seen.order <= len(orders) else 0)
 
-    _GRID(key=key, data=data, on_choice_change=lambda: on_change(current()) if on_change else None)
-    return current()
+    def told() -> None:
+        if on_change:
+            on_change(current())
+
+    _GRID(key=key, data=data, on_choice_change=told, on_view_change=told)
+    choice = current()
+    _remember(key, "choice", replace(wish, told=_PARTS["choice"](choice)))
+    _remember(key, "view", replace(view, told=_PARTS["view"](choice)))
+    return choice
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """What the page last asked for, what of it the browser was told in which turn, and if it was answered.
+    """What the page last asked for, what of it the browser was sent in which turn, if it was answered, and
+    what the page was told then: a page that asks for that follows the visitor.
 
     The browser obeys a wish once per turn. As long as the turn stays, the bytes stay, and Streamlit does
     not send them a second time.
@@ -84,31 +102,50 @@ class _Wish:
     sent: Choice
     turn: str
     answered: bool = False
+    told: Choice | None = None
 
 
-def _wish(key: str, asked: Choice) -> _Wish:
-    """Decide whether the page's wish overrides what the visitor chose, and remember it for the session."""
-    memory = f"{key}: wish"
-    last: _Wish | None = st.session_state.get(memory)
-    visitors = _visitors(key, last.turn) if last else None
+_PARTS: dict[str, Callable[[Choice], Choice]] = {
+    "choice": lambda whole: Choice(whole.channel, whole.cell),
+    "view": lambda whole: Choice(None, None, whole.scale, whole.order),
+}
+
+
+def _wish(key: str, part: str, whole: Choice) -> _Wish:
+    """Decide whether the page's wish overrides what the visitor chose.
+
+    `part` is "choice", for channel and cell, or "view", for scale and order: each has turns of its own.
+    """
+    asked = _PARTS[part](whole)
+    last: _Wish | None = st.session_state.get(_memory(key, part))
+    visitors = _visitors(key, part, last) if last else None
     if last and _still_holds(last, asked, visitors):
-        wish = _Wish(asked, last.sent, last.turn, answered=visitors is not None)
-    else:
-        wish = _Wish(asked, asked, secrets.token_hex(4))
-    st.session_state[memory] = wish
-    return wish
+        return _Wish(asked, last.sent, last.turn, answered=visitors is not None)
+    return _Wish(asked, asked, secrets.token_hex(4))
+
+
+def _remember(key: str, part: str, wish: _Wish) -> None:
+    st.session_state[_memory(key, part)] = wish
+
+
+def _memory(key: str, part: str) -> str:
+    return f"{key}: wish for {part}"
 
 
 def _still_holds(last: _Wish, asked: Choice, visitors: Choice | None) -> bool:
     forgotten = last.answered and visitors is None  # the page was left and came back
-    return not forgotten and asked in (last.asked, visitors or last.sent)
+    return not forgotten and asked in (last.asked, last.told, visitors or last.sent)
 
 
-def _visitors(key: str, turn: str) -> Choice | None:
+def _visitors(key: str, part: str, wish: _Wish) -> Choice | None:
     """What the visitor chose in this turn, or None; a state without a turn (from a test) always counts."""
-    state = (st.session_state.get(key) or {}).get("choice")
-    if not isinstance(state, dict) or state.get("turn", turn) != turn:
+    state = (st.session_state.get(key) or {}).get(part)
+    if not isinstance(state, dict) or state.get("turn", wish.turn) != wish.turn:
         return None
+    if part == "view":
+        scale, order = state.get("scale"), state.get("order")
+        known = scale in SCALES and type(order) is int and order >= 0
+        return Choice(None, None, scale, order) if known else None
     cell = state.get("cell")
     return Choice(state.get("channel"), tuple(cell) if isinstance(cell, list) else None)
 

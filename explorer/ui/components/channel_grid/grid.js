@@ -15,7 +15,7 @@ const KEY_PAUSE = 160; // ms without a key before Python is told
 const DIGIT_PAUSE = 700;
 
 const choices = new Map(); // turn → what the visitor chose in it
-const views = new Map(); // key → the order and scale in use
+const views = new Map(); // view_turn → the order and scale chosen in it
 const grids = new WeakMap(); // root → its Grid
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -92,16 +92,14 @@ class Grid {
     this.label();
   }
 
-  adopt({ turn, channel, cell, key, order, scale }) {
+  adopt({ turn, channel, cell, view_turn, order, scale }) {
     if (!choices.has(turn)) choices.set(turn, { channel, cell });
     this.turn = turn;
-    const view = views.get(key) ?? {};
-    const asked = `${order} ${scale}`;
-    if (view.asked !== asked) Object.assign(view, { asked, scale, order: this.maps.orders.indexOf(order) });
-    // An order is kept by its position, since its name may change with what is shown.
-    if (view.order >= this.maps.orders.length) view.order = 0;
-    views.set(key, view);
-    this.view = view;
+    // An order is kept by its place, since its name may change with what is shown.
+    if (!views.has(view_turn)) views.set(view_turn, { scale, order: this.maps.orders.indexOf(order) });
+    this.viewTurn = view_turn;
+    this.view = { ...views.get(view_turn) };
+    if (this.view.order >= this.maps.orders.length) this.view.order = 0;
   }
 
   // Channel and cell as far as they exist in these maps; an impossible choice is kept for maps that have it.
@@ -224,10 +222,14 @@ class Grid {
     this.draw();
   }
 
+  // Drawn at once and here; Python is told afterwards, for the link, and sends nothing back.
   change(what, value) {
     this.view[what] = value;
     if (what === "scale") this.atlas = null;
     this.draw();
+    const { scale, order } = this.view;
+    views.set(this.viewTurn, { scale, order });
+    this.setStateValue("view", { scale, order, turn: this.viewTurn });
   }
 
   draw() {

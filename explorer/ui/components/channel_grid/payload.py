@@ -29,14 +29,15 @@ def payload(
     scale: str = "shared",
     order: str = INDEX,
     limits: Range | None = None,
+    each: Sequence[Range] | None = None,
     **settings: object,
 ) -> bytes:
     """Pack float maps (C,h,w) with their colours and orders; see the module's layout.
 
     `orders` names permutations of the channels, beside "index", which is always there; `limits` replaces
-    the shared range by one chosen for several grids. `settings` are JSON values that go into the header as
-    they are. ValueError for another shape, a scale or order that does not exist, or an order that is no
-    permutation.
+    the shared range by one chosen for several grids, `each` every channel's own likewise. `settings` are
+    JSON values that go into the header as they are. ValueError for another shape, a scale or order that
+    does not exist, an order that is no permutation, or another number of ranges than channels.
     """
     values = _checked(maps)
     orders = {name: [int(channel) for channel in places] for name, places in (orders or {}).items()}
@@ -57,7 +58,10 @@ def payload(
         "missing": NOT_A_NUMBER,
         **settings,
     }
-    highs = np.array([own.high for own in per_channel(values, signed)]) / unit
+    own = per_channel(values, signed) if each is None else each
+    if len(own) != len(values):
+        raise ValueError(f"{len(values)} channels need as many ranges, not {len(own)}.")
+    highs = np.array([one.high for one in own]) / unit
     parts = (table(whole).tobytes(), highs.astype("<f4").tobytes(), _halves(values, unit))
     return _with_length(header) + b"".join(parts)
 

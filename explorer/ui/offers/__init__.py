@@ -1,0 +1,11 @@
+"""What each page gives away: the pictures and numbers that it shows, and how to come to them in Python.
+
+One module a page; each ends in a fold that puts its offer together once it is open.
+"""
+
+from explorer.ui.offers.batchnorm import batch_norm
+from explorer.ui.offers.compare import side_by_side, two_classes
+from explorer.ui.offers.explain import heat_maps
+from explorer.ui.offers.maps import feature_maps
+
+__all__ = ["batch_norm", "feature_maps", "heat_maps", "side_by_side", "two_classes"]

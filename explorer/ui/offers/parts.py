@@ -1,0 +1,131 @@
+"""What the offers of several pages have in common: captions, the image and its answer, tables, programs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from explorer.drawing import figures, ranges
+from explorer.drawing.ranges import Range
+from explorer.drawing.sheets import sheet
+from explorer.engine.attribution import ChannelEvidence
+from explorer.ui.selection import Selection
+from explorer.ui.snippets import program
+from explorer.ui.takeaway import Array, Pictures
+from model.checkpoint import Pixels
+
+Arrays = dict[str, tuple[Array, str]]
+Evidence = dict[str, ChannelEvidence]
+Floats = npt.NDArray[np.float32]
+
+ATTRIBUTE = "from explorer.engine.attribution import attribute"
+TRACE = "from explorer.engine.tracing import trace"
+SIGNED = "raw and signed, positive speaks for the class, in units of the logit"
+
+
+def caption(
+    selection: Selection,
+    *,
+    layer: str = "",
+    method: str = "",
+    target: str | None = None,
+    range: str = "",
+) -> str:
+    """What a figure says of itself: image, method, layer, class, range, checkpoint and its digest."""
+    return figures.caption(
+        checkpoint=selection.opened.name,
+        digest=selection.opened.checkpoint.digest,
+        image=selection.sample.name,
+        layer=layer,
+        method=method,
+        target=selection.card.classes[selection.target] if target is None else target,
+        range=range,
+    )
+
+
+def each_own(scales: Mapping[str, Range]) -> str:
+    """Several ranges in words, each with what it belongs to."""
+    return ", ".join(f"{name} {ranges.text(range)}" for name, range in scales.items()) + ", each its own"
+
+
+def given(selection: Selection) -> Arrays:
+    """The image, what the network gets of it and what it answers."""
+    return {
+        "image": (selection.sample.pixels, "the picture (H, W, 3), RGB, 0 to 255"),
+        "input": (selection.x.numpy(), "what the network gets (1, 3, s, s), normalised by the card"),
+        "logits": (selection.seen.logits, f"of {len(selection.card.classes)} classes (K,)"),
+        "probabilities": (selection.seen.probabilities, "softmax of the logits (K,)"),
+        "classes": (np.array(selection.card.classes), "the classes' names (K,)"),
+    }
+
+
+def classes(selection: Selection) -> pd.DataFrame:
+    """One row a class, the most probable first."""
+    seen = selection.seen
+    rows = {"class": selection.card.classes, "logit": seen.logits, "probability": seen.probabilities}
+    return pd.DataFrame(rows).sort_values("probability", ascending=False, kind="stable")
+
+
+def channels(evidence: Evidence) -> pd.DataFrame:
+    """One row a channel of each layer: its map in figures, and its part in Grad-CAM of the class."""
+    return pd.concat([_channels(layer, one) for layer, one in evidence.items()])
+
+
+def _channels(layer: str, one: ChannelEvidence) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "layer": layer,
+            "channel": np.arange(len(one.maps)),
+            "mean": one.maps.mean((1, 2)),
+            "min": one.maps.min((1, 2)),
+            "max": one.maps.max((1, 2)),
+            "zero_share": (one.maps == 0).mean((1, 2)),
+            "weight": one.weights,
+            "contribution": one.contributions,
+        }
+    )
+
+
+def evidence_arrays(selection: Selection, evidence: Evidence) -> Arrays:
+    name = selection.card.classes[selection.target]
+    found: Arrays = {}
+    for layer, one in evidence.items():
+        found[f"weights_{layer}"] = (one.weights, f"Grad-CAM's weight of each channel (C,) for {name}")
+        found[f"contributions_{layer}"] = (one.contributions, f"weight × mean of the map (C,) for {name}")
+    return found
+
+
+def map_arrays(layer: str, maps: Floats, name: str = "maps") -> Arrays:
+    return {name: (maps, f"the feature maps (C, h, w) that {layer} gives, in its own units")}
+
+
+def heat_arrays(method: str, heats: dict[str, Floats]) -> Arrays:
+    return {f"heat_{layer}": (heat, f"{method} (h, w): {SIGNED}") for layer, heat in heats.items()}
+
+
+def heat_program(
+    selection: Selection, method: str, layer: str, target: int, against: int | None = None
+) -> str:
+    names = selection.card.classes
+    said = repr(names[target]) if against is None else f"{names[target]!r} rather than {names[against]!r}"
+    more = "" if against is None else f", against={against}"
+    lines = [
+        f"heat = attribute(net, x, {method!r}, layer={layer!r}, target={target}{more})  # {said}",
+        "print(heat.values.max())",
+    ]
+    return program([selection], [ATTRIBUTE], lines)
+
+
+def the_image(selection: Selection) -> Pictures:
+    """The pictures on top of every page."""
+    return {
+        "the image": lambda: selection.sample.pixels,
+        "what the network gets": lambda: selection.framed,
+    }
+
+
+def grid(maps: Floats, scale: str, common: Range, each: Sequence[Range], order: Sequence[int]) -> Pixels:
+    """A sheet of maps (C, h, w) as the channel grid shows them: on its scale, in its order."""
+    shown = list(order)
+    return sheet(maps[shown], common if scale == "shared" else [each[channel] for channel in shown])
