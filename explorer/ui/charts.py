@@ -76,8 +76,8 @@ def _channel_axis(count: int) -> Chart:
 
 
 def _met_in_training() -> list[Chart]:
-    band = {"type": "rect", "color": QUIET, "opacity": BAND, "tooltip": None}
-    rule = {"type": "rule", "color": QUIET, "strokeWidth": 1.5, "tooltip": None}
+    band = {"type": "rect", "color": QUIET, "opacity": BAND, "tooltip": None, "aria": False}
+    rule = {"type": "rule", "color": QUIET, "strokeWidth": 1.5, "tooltip": None, "aria": False}
     return [
         {"data": {"values": [{}]}, "mark": band, "encoding": {"y": {"datum": -1}, "y2": {"datum": 1}}},
         {"data": {"values": [{}]}, "mark": rule, "encoding": {"y": {"datum": 0}}},
@@ -179,7 +179,14 @@ def histogram(
     }  # fmt: skip
     expected = {
         "data": {"values": [{"from": band[0], "to": band[1]}]},
-        "mark": {"type": "rect", "color": QUIET, "opacity": BAND, "clip": True, "tooltip": None},
+        "mark": {
+            "type": "rect",
+            "color": QUIET,
+            "opacity": BAND,
+            "clip": True,
+            "tooltip": None,
+            "aria": False,
+        },
         "encoding": {"x": {"field": "from", "type": "quantitative"}, "x2": {"field": "to"}},
     }
     return {
@@ -206,6 +213,13 @@ def _bars(edges: Doubles, counts: npt.NDArray[np.int64], cut: float | None) -> l
 def _line(colour: str, at: float) -> Chart:
     return {
         "data": {"values": [{"at": at}]},
-        "mark": {"type": "rule", "color": colour, "strokeWidth": 2, "clip": True, "tooltip": None},
+        "mark": {
+            "type": "rule",
+            "color": colour,
+            "strokeWidth": 2,
+            "clip": True,
+            "tooltip": None,
+            "aria": False,
+        },
         "encoding": {"x": {"field": "at", "type": "quantitative"}},
     }
