@@ -52,11 +52,12 @@ def files(offer: Offer) -> dict[str, Bytes]:
     """File name → what makes its bytes, for everything in the offer."""
     pictures = {f"{stem(offer, name)}.png": _picture(draw) for name, draw in offer.pictures.items()}
     tables = {f"{stem(offer, name)}.csv": _table(make) for name, make in offer.tables.items()}
+    said: dict[str, Bytes] = {"caption.txt": lambda: f"{offer.caption}\n".encode()}
     return (
         pictures
         | tables
         | {
-            f"{stem(offer, 'pictures')}.zip": lambda: zipped(pictures),
+            f"{stem(offer, 'pictures')}.zip": lambda: zipped(pictures | said),
             f"{stem(offer, 'arrays')}.npz": lambda: npz(offer.arrays(), offer.caption),
             f"{stem(offer, 'figure')}.png": lambda: figures.figure(offer.figure(), offer.caption, "png"),
             f"{stem(offer, 'figure')}.pdf": lambda: figures.figure(offer.figure(), offer.caption, "pdf"),
@@ -125,7 +126,7 @@ def _opened(make: Callable[[], Offer]) -> None:
             "Picture", list(offer.pictures), key="take_picture", label_visibility="collapsed"
         )
         with st.container(horizontal=True):
-            _button(f"{stem(offer, chosen)}.png", "PNG", made, "image/png")
+            _button(f"{stem(offer, chosen)}.png", "This one, PNG", made, "image/png")
             _button(f"{stem(offer, 'pictures')}.zip", "All, ZIP", made, "application/zip")
     with numbers:
         st.markdown("**Numbers**, unrounded")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import ranges
+from explorer.drawing.channel_chart import expectations
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
@@ -16,6 +17,8 @@ from explorer.ui.offers.parts import Arrays
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.ui.takeaway import Offer
+
+UNIT = "running standard deviations (σ)"
 
 
 def batch_norm(selection: Selection, layer: str, channel: int) -> None:
@@ -36,8 +39,8 @@ def offer(selection: Selection, layer: str, channel: int) -> Offer:
         name=f"batchnorm {selection.sample.name} {found.layer}",
         caption=parts.caption(selection, layer=f"{found.layer}, channel {channel}", target=""),
         pictures={
-            f"channel {channel} {name}": partial(colour, values, scales[name])
-            for name, values in stages.items()
+            "every channel": partial(expectations, found.distance, found.spread, channel, UNIT),
+            **{f"channel {channel} {name}": partial(colour, stages[name], scales[name]) for name in stages},
         },
         tables={"Statistics": lambda: statistics(found), "Classes": lambda: parts.classes(selection)},
         arrays=lambda: parts.given(selection) | norm_arrays(found),

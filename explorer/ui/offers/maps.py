@@ -14,7 +14,7 @@ from explorer.drawing.overlay import outline
 from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number
 from explorer.drawing.sheets import sheet
-from explorer.engine.probe import ConvStep
+from explorer.engine.probe import CellProbe, ConvStep
 from explorer.engine.tracing import Block
 from explorer.ui import cellprobe, inspector, takeaway
 from explorer.ui.inspector import Cell
@@ -68,10 +68,8 @@ def offer(selection: Selection, shown: Shown) -> Offer:
 
 
 def pictures(selection: Selection, shown: Shown) -> Pictures:
-    maps, slices = (
-        selection.seen.maps[shown.layer],
-        inspector.slices_of(selection, shown.block, shown.channel),
-    )
+    maps = selection.seen.maps[shown.layer]
+    slices = inspector.slices_of(selection, shown.block, shown.channel)
     own = ranges.shared(maps[shown.channel], signed=bool(maps.min() < 0))
     found: Pictures = {
         "all channels": lambda: all_channels(selection, shown),
@@ -125,12 +123,16 @@ def figure(selection: Selection, shown: Shown) -> list[Panel]:
 
 def tables(selection: Selection, shown: Shown) -> Tables:
     evidence = selection.evidence((shown.layer,))
-    return {
+    found: Tables = {
         "Channels": lambda: parts.channels(evidence).iloc[list(shown.order)],
         "Without it": lambda: without(selection, shown),
-        "Cell": lambda: steps(selection, shown),
         "Classes": lambda: parts.classes(selection),
     }
+    try:
+        walked = cellprobe.walk(selection, shown.block, shown.layer, shown.channel, shown.cell)
+    except ValueError:  # the page says why it cannot be spelled out
+        return found
+    return found | {"Cell": lambda: steps(walked)}
 
 
 def without(selection: Selection, shown: Shown) -> pd.DataFrame:
@@ -146,24 +148,20 @@ def without(selection: Selection, shown: Shown) -> pd.DataFrame:
     )
 
 
-def steps(selection: Selection, shown: Shown) -> pd.DataFrame:
-    """One row a step of the walk to the cell: what comes out, and what the network computed. ValueError
-    where the walk cannot be spelled out.
-    """
-    walked = cellprobe.walk(selection, shown.block, shown.layer, shown.channel, shown.cell)
-    return pd.DataFrame(
-        [
-            {
-                "layer": step.layer,
-                "step": "Convolution" if isinstance(step, ConvStep) else step.kind,
-                "row": walked.row,
-                "column": walked.column,
-                "value": step.value,
-                "traced": step.traced,
-            }
-            for step in walked.steps
-        ]
-    )
+def steps(walked: CellProbe) -> pd.DataFrame:
+    """One row a step of the walk to the cell: what comes out, and what the network computed."""
+    rows = [
+        {
+            "layer": step.layer,
+            "step": "Convolution" if isinstance(step, ConvStep) else step.kind,
+            "row": walked.row,
+            "column": walked.column,
+            "value": step.value,
+            "traced": step.traced,
+        }
+        for step in walked.steps
+    ]
+    return pd.DataFrame(rows)
 
 
 def arrays(selection: Selection, shown: Shown) -> Arrays:
