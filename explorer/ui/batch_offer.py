@@ -14,12 +14,11 @@ from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormSummary, TwoPredictions
 from explorer.ui import cached, snippets, takeaway
 from explorer.ui.measured import Measured
+from explorer.ui.offers.batchnorm import UNIT
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import Origin
 from explorer.ui.takeaway import Array, Offer
-
-UNIT = "running standard deviations (σ)"
 
 
 def show(selection: Selection, measured: Measured, found: NormSummary, channel: int) -> None:
