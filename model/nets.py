@@ -1,8 +1,21 @@
 """The networks: `NETS` maps a name to a builder of `classes`, `input_size` and its own arguments."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "layer": lambda channels: nn.GroupNorm(1, channels),
+    "group": lambda channels: nn.GroupNorm(math.gcd(8, channels), channels),
+}
+"""What may follow a convolution of C channels, by what shares its statistics: each channel over the batch, a
+whole image (layer), or groups of its channels (8, or as many of 4, 2, 1 as divide C). γ and β a channel."""
+
+BEFORE_POOL, TRAINED = ("relu", "pool"), ("pool", "relu")
+"""ReLU and max commute; pooling first leaves ReLU a quarter of the work. Only while training: in eval mode
+the course's order is what the explorer shows."""
 
 
 class CourseCNN(nn.Module):
@@ -10,7 +23,8 @@ class CourseCNN(nn.Module):
 
     Takes float32 (N, 3, s, s), normalised; gives logits (N, classes). With the defaults 1,147,914
     parameters, named as in the course's script (`conv1 bn1 … fc1 fc2`), so that its `state_dict` loads.
-    Every activation is a module of its own, none in place: hooks see each one's output, unaltered.
+    Every activation is a module of its own, none in place: hooks see each one's output, unaltered. With
+    `norm` «layer» or «group» the blocks have `norm1 …` instead of `bn1 …`, with «none» neither.
     """
 
     def __init__(
@@ -20,6 +34,7 @@ class CourseCNN(nn.Module):
         input_size: int = 32,
         hidden: int = 512,
         dropout: float = 0.5,
+        norm: str = "batch",
     ) -> None:
         super().__init__()
         side = input_size >> len(widths)
@@ -27,10 +42,14 @@ class CourseCNN(nn.Module):
             raise ValueError("The course CNN needs at least one block; give a width for each.")
         if side < 1:
             raise ValueError(f"{len(widths)} blocks halve an input of {input_size} px to nothing; use fewer.")
+        if norm not in (*NORMS, "none"):
+            raise ValueError(f"There is no norm {norm!r}; choose from {', '.join(NORMS)}, none.")
         self.depth = len(widths)
+        self.linear_stages = {"batch": ("conv", "bn"), "none": ("conv",)}.get(norm, ("conv", "norm"))
         for block, (narrow, wide) in enumerate(zip((3, *widths), widths, strict=False), start=1):
             self.add_module(f"conv{block}", nn.Conv2d(narrow, wide, kernel_size=3, padding=1))
-            self.add_module(f"bn{block}", nn.BatchNorm2d(wide))
+            if norm != "none":
+                self.add_module(f"{self.linear_stages[1]}{block}", NORMS[norm](wide))
             self.add_module(f"relu{block}", nn.ReLU())
             self.add_module(f"pool{block}", nn.MaxPool2d(2))
         self.fc1 = nn.Linear(widths[-1] * side * side, hidden)
@@ -39,9 +58,7 @@ class CourseCNN(nn.Module):
         self.fc2 = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        # ReLU and max commute; pooling first leaves ReLU a quarter of the work. Only while training:
-        # in eval mode the course's order is what the explorer shows.
-        stages = ("conv", "bn", "pool", "relu") if self.training else ("conv", "bn", "relu", "pool")
+        stages = (*self.linear_stages, *(TRAINED if self.training else BEFORE_POOL))
         for block in range(1, self.depth + 1):
             for stage in stages:
                 x = self.get_submodule(f"{stage}{block}")(x)
@@ -50,6 +67,70 @@ class CourseCNN(nn.Module):
         return logits
 
 
+class ConvBlock(nn.Module):
+    """Conv3×3 → BatchNorm → ReLU, and MaxPool2 if the block halves the map."""
+
+    def __init__(self, narrow: int, wide: int, pool: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(narrow, wide, kernel_size=3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(wide)
+        self.relu = nn.ReLU()
+        if pool:
+            self.pool = nn.MaxPool2d(2)
+        self.pooled = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.bn(self.conv(x))
+        if not self.pooled:
+            return self.relu(x)  # type: ignore[no-any-return]
+        for stage in TRAINED if self.training else BEFORE_POOL:
+            x = self.get_submodule(stage)(x)
+        return x
+
+
+class Residual(nn.Module):
+    """Two ConvBlocks whose result is added to what went in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.block1 = ConvBlock(width, width)
+        self.block2 = ConvBlock(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.block2(self.block1(x))  # type: ignore[no-any-return]
+
+
+class ResNet9(nn.Module):
+    """A residual network of the ResNet-9 kind (David Page, github.com/davidcpage/cifar10-fast).
+
+    Takes float32 (N, 3, s, s), s ≥ 8, normalised; gives logits (N, classes). Eight 3×3 convolutions of
+    w, 2w, 4w and 8w channels with `width` w, 3,700,000 parameters at 48, global max pooling, and one linear
+    layer whose output is divided by 8, as there, so that training starts with even probabilities.
+    """
+
+    def __init__(self, classes: int = 10, input_size: int = 32, width: int = 48) -> None:
+        super().__init__()
+        if input_size < 8:
+            raise ValueError(
+                f"ResNet-9 halves its input three times; {input_size} px is too small, 8 the least."
+            )
+        self.prepare = ConvBlock(3, width)
+        self.layer1 = ConvBlock(width, 2 * width, pool=True)
+        self.residual1 = Residual(2 * width)
+        self.layer2 = ConvBlock(2 * width, 4 * width, pool=True)
+        self.layer3 = ConvBlock(4 * width, 8 * width, pool=True)
+        self.residual3 = Residual(8 * width)
+        self.pool = nn.AdaptiveMaxPool2d(1)
+        self.fc = nn.Linear(8 * width, classes, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.residual1(self.layer1(self.prepare(x)))
+        x = self.residual3(self.layer3(self.layer2(x)))
+        logits: Tensor = self.fc(self.pool(x).flatten(1)) / 8
+        return logits
+
+
 NETS: dict[str, Callable[..., nn.Module]] = {
     "course": CourseCNN,
+    "resnet9": ResNet9,
 }

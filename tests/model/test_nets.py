@@ -75,3 +75,46 @@ def test_widths_may_be_any_number_of_blocks():
 def test_widths_that_cannot_be_are_refused(widths, size):
     with pytest.raises(ValueError, match=r"\w\.$"):
         CourseCNN(widths=widths, input_size=size)
+
+
+@pytest.mark.parametrize("width", [8, 6, 5])
+def test_layer_and_group_normalisation_are_what_their_names_say(width, x):
+    shared = {"layer": width, "group": {8: 1, 6: 3, 5: 5}[width]}  # channels that share their statistics
+    for name, together in shared.items():
+        net = CourseCNN(widths=(width, 4), norm=name).eval()
+        before = net.conv1(x)
+        parts = before.reshape(len(x), width // together, -1)
+        mean, var = parts.mean(2, keepdim=True), parts.var(2, keepdim=True, correction=0)
+        by_hand = ((parts - mean) / (var + 1e-5).sqrt()).reshape(before.shape)
+        torch.testing.assert_close(net.norm1(before), by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_without_normalisation_there_is_no_such_layer(x):
+    net = CourseCNN(norm="none").eval()
+    assert not [module for module in net.modules() if "Norm" in type(module).__name__]
+    first = torch.nn.functional.max_pool2d(net.conv1(x).relu(), 2)
+    second = torch.nn.functional.max_pool2d(net.conv2(first).relu(), 2)
+    third = torch.nn.functional.max_pool2d(net.conv3(second).relu(), 2)
+    torch.testing.assert_close(net(x), net.fc2(net.fc1(third.flatten(1)).relu()))
+    with pytest.raises(ValueError, match=r"«?instance|'instance'"):
+        CourseCNN(norm="instance")
+
+
+def test_resnet9_is_the_published_one():
+    layers = [each for each in NETS["resnet9"](width=64).modules() if isinstance(each, torch.nn.Conv2d)]
+    assert [(each.in_channels, each.out_channels) for each in layers] == [
+        (3, 64), (64, 128), (128, 128), (128, 128), (128, 256), (256, 512), (512, 512), (512, 512),
+    ]  # fmt: skip
+    # github.com/davidcpage/cifar10-fast: 6,573,120 in convolutions, BatchNorms and the last layer of width 64
+    assert sum(p.numel() for p in NETS["resnet9"](width=64).parameters()) == 6_573_120
+    with pytest.raises(ValueError, match="8 the least"):
+        NETS["resnet9"](input_size=7)
+
+
+def test_resnet9_adds_what_went_in(x):
+    net = NETS["resnet9"](width=4).eval()
+    inside = net.layer1(net.prepare(x))
+    torch.testing.assert_close(
+        net.residual1(inside) - net.residual1.block2(net.residual1.block1(inside)), inside
+    )
+    assert not any(getattr(module, "inplace", False) for module in net.modules())
