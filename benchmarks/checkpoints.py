@@ -1,0 +1,97 @@
+"""Shipped checkpoints in figures: `python -m benchmarks.checkpoints` (`--write` puts it into README.md).
+
+Accuracies and times come from the cards and histories beside the weights, other seeds from the logs of their
+runs in `benchmarks/logs/<checkpoint>-seed<N>.log`, as `python -m model.train` printed them.
+"""
+
+import argparse
+import re
+from math import sqrt
+from pathlib import Path
+
+from model.checkpoint import Checkpoint, load_checkpoint
+from model.files import beside
+from model.history import load_history
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "benchmarks" / "logs"
+BEGIN, END = "<!-- checkpoints -->", "<!-- end -->"
+HEAD = (
+    "| checkpoint | network | recipe | test accuracy (95 % interval) | other seeds | training |\n"
+    "|---|---|---|---|---|---|"
+)
+
+
+def shipped() -> list[Path]:
+    """The checkpoints that come with the project; what a user trains is named `my-…`."""
+    return sorted(
+        path for path in (ROOT / "checkpoints").glob("*.safetensors") if not path.name.startswith("my-")
+    )
+
+
+def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a share observed in `count` trials (95 % for z = 1.96)."""
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return centre - half, centre + half
+
+
+def measured_on(checkpoint: Checkpoint) -> int:
+    """How many test images the card's accuracy was measured on."""
+    found = re.search(r"measured on ([\d,]+)", checkpoint.card.data)
+    if found is None:
+        raise ValueError(f"The card does not say how many images it was measured on: {checkpoint.card.data}")
+    return int(found[1].replace(",", ""))
+
+
+def other_seeds(path: Path, seed: int) -> dict[int, float]:
+    """Seed → test accuracy after the last epoch of each other run of the same recipe."""
+    logs = {int(log.stem.rpartition("seed")[2]): log for log in LOGS.glob(f"{path.stem}-seed*.log")}
+    return {number: last_accuracy(log) for number, log in sorted(logs.items()) if number != seed}
+
+
+def last_accuracy(log: Path) -> float:
+    """The test accuracy in the last row of a training log, as a share."""
+    rows = re.findall(r"^ *\d+ +[\d.]+ +[\d.]+% +[\d.]+ +([\d.]+)%", log.read_text(), re.MULTILINE)
+    return float(rows[-1]) / 100
+
+
+def row(path: Path) -> str:
+    checkpoint, history = load_checkpoint(path), load_history(beside(path, ".history.json"))
+    card, accuracy = checkpoint.card, checkpoint.card.metrics["test_accuracy"]
+    low, high = interval(accuracy, measured_on(checkpoint))
+    seeds = other_seeds(path, int(card.config["seed"]))
+    minutes = sum(epoch.seconds for epoch in history.epochs) / 60
+    parameters = sum(p.numel() for p in checkpoint.build().parameters())
+    cells = (
+        f"`{path.stem}`",
+        f"{card.net}, {parameters:,} parameters",
+        f"{card.recipe}, {card.epoch} epochs, seed {card.config['seed']}",
+        f"**{percent(accuracy)}** ({percent(low)} to {percent(high)})",
+        ", ".join(map(percent, seeds.values())) or "none run",
+        f"{minutes:.0f} min",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.2f} %"
+
+
+def table() -> str:
+    return "\n".join([HEAD, *map(row, shipped())])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.checkpoints", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    given = parser.parse_args()
+    print(table())
+    if given.write:
+        readme = ROOT / "README.md"
+        head, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+        readme.write_text(f"{head}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
