@@ -24,6 +24,7 @@ else:
         st.Page("views/batchnorm.py", title="BatchNorm", icon=":material/equalizer:", url_path="batchnorm"),
         st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page("views/training.py", title="Training", icon=":material/show_chart:", url_path="training"),
+        st.Page("views/time_machine.py", title="Time machine", icon=":material/history:", url_path="time"),
     ]
 
     WITHOUT_IMAGE = ("training",)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from explorer.drawing import thumbnails
 from explorer.drawing.pictures import data_uri
 from explorer.engine import ablation, attribution, batches, batchnorm, probe, receptive, samples, tracing
+from explorer.engine import timeline as timelines
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.batches import Batch
@@ -25,6 +26,7 @@ from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
 from explorer.engine.samples import Sample, TestSet
+from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
 from model import cifar10
 from model.checkpoint import Card, Checkpoint
@@ -234,3 +236,50 @@ def written(checkpoint: Path) -> Written | None:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _written(path: str, modified: int, size: int) -> Written:
     return read_card(Path(path))
+
+
+# A run's snapshots
+
+
+def timeline(opened: Opened) -> Timeline | None:
+    """The networks of the snapshots beside a checkpoint, as they are now on disk; None without any.
+
+    Raises TimelineError.
+    """
+    path = opened.source.path
+    files = timelines.chosen(timelines.snapshots_of(path)) if path is not None else ()
+    return _timeline(opened.key, repr(files), files, opened.checkpoint) if files else None
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the snapshots …")
+def _timeline(
+    net: str, files: str, _files: tuple[timelines.SnapshotFile, ...], _last: Checkpoint
+) -> Timeline:
+    return timelines.open_timeline(_files, _last)
+
+
+@st.cache_data(max_size="10MB", show_spinner=False)
+def course(timeline: str, x: str, _timeline: Timeline, _x: Tensor) -> Course:
+    return timelines.course_of(_timeline, _x)
+
+
+@st.cache_data(max_size="100MB", show_spinner=False)
+def maps_over_time(timeline: str, x: str, layer: str, _timeline: Timeline, _x: Tensor) -> Floats:
+    return timelines.maps_over_time(_timeline, _x, layer)
+
+
+@st.cache_data(max_size="20MB", show_spinner=False)
+def heat_over_time(timeline: str, x: str, layer: str, target: int, _timeline: Timeline, _x: Tensor) -> Floats:
+    return timelines.heat_over_time(_timeline, _x, layer, target)
+
+
+@st.cache_data(max_size="30MB", show_spinner=False)
+def norms_over_time(
+    timeline: str, x: str, layer: str, _timeline: Timeline, _x: Tensor
+) -> tuple[NormSummary, ...]:
+    return timelines.norms_over_time(_timeline, _x, layer)
+
+
+@st.cache_data(max_size="20MB", show_spinner=False)
+def filters_over_time(timeline: str, _timeline: Timeline) -> tuple[str, Floats]:
+    return timelines.filters_over_time(_timeline)

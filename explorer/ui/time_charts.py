@@ -1,0 +1,121 @@
+"""The charts of a run's snapshots, as plain Vega-Lite: probabilities and BatchNorm over the epochs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.ui.charts import ACCENT, BAND, OTHER, QUIET, Chart
+from explorer.ui.run_charts import COLOURS
+
+MOST_CLASSES = len(COLOURS)
+Floats = npt.NDArray[np.float32]
+
+
+def likeliest(shares: Floats, always: Sequence[int], most: int = MOST_CLASSES) -> list[int]:
+    """Which classes of probabilities (epochs, K) are drawn: `always`, then those that were ever likeliest."""
+    order = np.argsort(-shares.max(0), kind="stable").tolist()
+    return list(dict.fromkeys([*always, *order]))[:most]
+
+
+def probabilities(
+    epochs: Sequence[int], lines: Mapping[str, Sequence[float]], epoch: int, label: str
+) -> Chart:
+    """Each class's probability over the epochs, from 0 to 1 in every picture; `epoch` is marked."""
+    rows = [
+        {"epoch": at, "class": name, "share": round(float(share), 5)}
+        for name, shares in lines.items()
+        for at, share in zip(epochs, shares, strict=True)
+    ]
+    axis = {"title": "probability", "format": ".0%", "tickCount": 5, "domain": False, "ticks": False}
+    names = list(lines)
+    colours = {"domain": names, "range": list(COLOURS[: len(names)])}
+    legend = {"title": None, "orient": "top", "columns": 3, "symbolType": "stroke", "symbolStrokeWidth": 3}
+    encoding = {
+        "x": _x(epochs),
+        "y": {"field": "share", "type": "quantitative", "axis": axis, "scale": {"domain": [0, 1]}},
+        "color": {"field": "class", "type": "nominal", "scale": colours, "legend": legend},
+        "tooltip": [
+            {"field": "class", "type": "nominal"},
+            {"field": "epoch", "type": "quantitative"},
+            {"field": "share", "type": "quantitative", "format": ".1%", "title": "probability"},
+        ],
+    }
+    wide = {"condition": {"test": f"datum.class == {_quoted(names[0])}", "value": 3}, "value": 1.6}
+    line = {"mark": {"type": "line", "point": {"size": 18}}, "encoding": encoding | {"strokeWidth": wide}}
+    return _chart(label, 300, [_marked(epoch), {"data": {"values": rows}} | line])
+
+
+def fan(epochs: Sequence[int], values: Floats, channel: int, epoch: int, label: str,
+        met: Floats | None = None) -> Chart:  # fmt: skip
+    """How a statistic of all channels, (epochs, C), moves: range, middle half and median, one channel on top.
+
+    `met` (epochs,) is the same of that channel on the image, dashed. `epoch` is marked.
+    """
+    cuts = np.quantile(values.astype(np.float64), (0, 0.25, 0.5, 0.75, 1), axis=1).T
+    names = ("least", "low", "median", "high", "most")
+    rows = [
+        {"epoch": at, "channel": _short(values[place, channel])}
+        | dict(zip(names, map(_short, cuts[place]), strict=True))
+        | ({} if met is None else {"met": _short(met[place])})
+        for place, at in enumerate(epochs)
+    ]
+    x = {"x": _x(epochs)}
+    axis = {"title": None, "tickCount": 4, "domain": False, "ticks": False}
+    lines = [("median", QUIET, [1, 0], 1.5), ("channel", OTHER, [1, 0], 2.5)]
+    lines += [("met", OTHER, [4, 3], 1.5)] if met is not None else []
+    layers = [
+        _area(x, axis, "least", "most", BAND),
+        _area(x, axis, "low", "high", 2 * BAND),
+        *(_line(x, field, tone, dash, width) for field, tone, dash, width in lines),
+    ]
+    return _chart(label, 160, [_marked(epoch), {"data": {"values": rows}, "layer": layers}])
+
+
+def _area(x: Chart, axis: Chart, low: str, high: str, opacity: float) -> Chart:
+    y = {"field": low, "type": "quantitative", "axis": axis, "scale": {"zero": False}}
+    mark = {"type": "area", "color": QUIET, "opacity": opacity, "tooltip": None}
+    return {"mark": mark, "encoding": x | {"y": y, "y2": {"field": high}}}
+
+
+def _line(x: Chart, field: str, tone: str, dash: list[int], width: float) -> Chart:
+    mark = {"type": "line", "color": tone, "strokeDash": dash, "strokeWidth": width}
+    tooltip = [
+        {"field": "epoch", "type": "quantitative"},
+        {"field": field, "type": "quantitative", "format": ".3~g"},
+    ]
+    return {"mark": mark, "encoding": x | {"y": {"field": field, "type": "quantitative"}, "tooltip": tooltip}}
+
+
+def _marked(epoch: int) -> Chart:
+    return {
+        "data": {"values": [{"epoch": epoch}]},
+        "mark": {"type": "rule", "color": ACCENT, "strokeWidth": 1.5, "strokeDash": [2, 2], "tooltip": None},
+        "encoding": {"x": {"field": "epoch", "type": "quantitative"}},
+    }
+
+
+def _x(epochs: Sequence[int]) -> Chart:
+    axis = {"title": "epoch", "grid": False, "tickMinStep": 1, "format": ",d", "labelOverlap": True}
+    ends = {"domain": [min(epochs), max(epochs)], "nice": False}
+    return {"field": "epoch", "type": "quantitative", "axis": axis, "scale": ends}
+
+
+def _quoted(text: str) -> str:
+    """A text as Vega's expressions have it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.5g}") if np.isfinite(value) else None
+
+
+def _chart(label: str, height: int, layers: list[Chart]) -> Chart:
+    return {
+        "description": label,
+        "height": height,
+        "layer": layers,
+        "config": {"view": {"stroke": None}},
+        "usermeta": {"embedOptions": {"actions": False}},
+    }

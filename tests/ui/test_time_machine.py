@@ -1,0 +1,192 @@
+"""The time machine in each of its states, run without a browser."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from explorer.engine import samples
+from explorer.engine.tracing import trace
+from explorer.ui import films
+from explorer.ui.films import STATISTICS
+from model.checkpoint import Card, load_checkpoint, save_checkpoint
+from model.nets import NETS
+from model.snapshots import folder_of, list_snapshots, save_snapshot
+
+ROOT = Path(__file__).parents[2]
+Open = Callable[..., AppTest]
+ARGUMENTS = {"widths": [4, 6, 8], "hidden": 8}
+KINDS = ("cam", "maps", "filters", "norm")
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+    def opened(*options: str, **link: str) -> AppTest:
+        monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])
+        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
+        for key, value in link.items():
+            at.query_params[key] = value
+        at.run()
+        return at.switch_page("views/time_machine.py").run()
+
+    return opened
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A small course CNN's checkpoint of epoch 3 with snapshots of 0 to 3 beside it."""
+    path = tmp_path / "mine.safetensors"
+    for epoch in range(4):
+        torch.manual_seed(epoch)
+        net = NETS["course"](**ARGUMENTS)
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                module.running_mean.normal_(0, 0.1 * epoch)
+        card = Card(arguments=ARGUMENTS, epoch=epoch)
+        save_snapshot(path, card, net.state_dict())
+        save_checkpoint(path, card, net.state_dict())
+    return path
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in at.main.get("vega_lite_chart")]
+
+
+def check(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    assert at.header[0].value == "How it came to see this"
+    return at
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_shown_at_every_epoch(app: Open, checkpoint: Path, kind: str) -> None:
+    at = check(app("--checkpoint", str(checkpoint), over_time=kind))
+    said = html(at)
+    for epoch in range(4):
+        assert f"epoch {epoch}</div>" in said
+    assert "one scale for all epochs" in said
+    assert at.select_slider(key="epoch").options == ["0", "1", "2", "3"]
+    assert at.select_slider(key="epoch").value == "3"
+    at.select_slider(key="epoch").set_value("1").run()
+    check(at)
+    assert at.query_params["epoch"] == "1"
+    assert '<div class="chosen"><figure>' in html(at)
+
+
+def test_probabilities_are_each_snapshots_own(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), sample="horse", epoch="2"))
+    marked, lines = charts(at)[0]["layer"]
+    assert marked["data"]["values"] == [{"epoch": 2}]
+    rows = lines["data"]["values"]
+    assert {row["epoch"] for row in rows} == {0, 1, 2, 3}
+    assert "horse" in {row["class"] for row in rows}
+    for epoch, path in list_snapshots(checkpoint):
+        opened = load_checkpoint(path)
+        shares = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
+        for row in rows:
+            if row["epoch"] == epoch:
+                assert row["share"] == pytest.approx(
+                    shares[opened.card.classes.index(row["class"])], abs=1e-5
+                )
+    assert lines["encoding"]["y"]["scale"]["domain"] == [0, 1]
+
+
+def test_the_scale_stays_when_the_slider_moves(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), over_time="maps", stage="conv"))
+    before = scale(at)
+    at.select_slider(key="epoch").set_value("0").run()
+    assert scale(at) == before
+
+
+def scale(at: AppTest) -> str:
+    return html(at).partition('<div class="fx-scale">')[2].partition("</div></div>")[0]
+
+
+def test_a_layers_statistics_are_drawn_over_the_epochs(app: Open, checkpoint: Path) -> None:
+    at = check(
+        app("--checkpoint", str(checkpoint), over_time="norm", norm="bn2", channel="4", statistic="beta")
+    )
+    fans = charts(at)[1:]
+    assert len(fans) == len(STATISTICS)
+    rows = fans[0]["layer"][1]["data"]["values"]
+    for row, (_, path) in zip(rows, list_snapshots(checkpoint), strict=True):
+        mean = load_checkpoint(path).state["bn2.running_mean"].numpy()
+        assert row["channel"] == pytest.approx(float(mean[4]), rel=1e-4, abs=1e-9)
+        assert row["least"] == pytest.approx(float(mean.min()), rel=1e-4, abs=1e-9)
+        assert row["median"] == pytest.approx(float(np.median(mean)), rel=1e-4, abs=1e-9)
+    at.number_input(key="time_channel").set_value(2).run()
+    assert check(at).query_params["channel"] == "2"
+
+
+def test_without_snapshots_it_says_how_to_make_them(app: Open, checkpoint: Path) -> None:
+    for path in folder_of(checkpoint).iterdir():
+        path.unlink()
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "--snapshot-every 1" in at.info[0].value
+    assert "mine.snapshots" in at.info[0].value
+
+
+def test_one_snapshot_has_no_slider(app: Open, checkpoint: Path) -> None:
+    for epoch in range(3):
+        (folder_of(checkpoint) / f"epoch-{epoch:04}.safetensors").unlink()
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "one snapshot only" in " ".join(caption.value for caption in at.caption)
+    assert not at.select_slider
+
+
+def test_a_broken_snapshot_is_a_sentence_and_the_others_are_shown(app: Open, checkpoint: Path) -> None:
+    (folder_of(checkpoint) / "epoch-0001.safetensors").write_bytes(b"broken")
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "epoch-0001.safetensors is damaged" in at.warning[0].value
+    assert at.select_slider(key="epoch").options == ["0", "2", "3"]
+    for path in folder_of(checkpoint).iterdir():
+        path.write_bytes(b"broken")
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "None of the snapshots can be used" in at.warning[0].value
+
+
+def test_new_snapshots_are_taken_up(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint)))
+    opened = load_checkpoint(checkpoint)
+    save_snapshot(checkpoint, Card(arguments=ARGUMENTS, epoch=4), opened.state)
+    assert check(at.run()).select_slider(key="epoch").options == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("link", [{"over_time": "soul"}, {"epoch": "99"}, {"channel": "-4"}, {"norm": "<b>"}])
+def test_a_link_with_nonsense_shows_the_default(app: Open, checkpoint: Path, link: dict[str, str]) -> None:
+    check(app("--checkpoint", str(checkpoint), **link))
+
+
+# The film itself
+
+
+def test_a_film_is_drawn_on_one_range_whatever_the_epoch() -> None:
+    values = np.stack([np.full((2, 4, 4), level, np.float32) for level in (0.0, 0.5, 1.0, 0.5)])
+    film = films.maps(values, "relu1", 1)
+    assert (film.range.low, film.range.high) == (0.0, 1.0)
+    np.testing.assert_array_equal(film.large(1), film.large(3))
+    np.testing.assert_array_equal(film.small(1), film.small(3))
+    assert (film.small(1) != film.small(2)).any()
+
+
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_the_animation_has_every_epoch(kind: str) -> None:
+    values = np.random.default_rng(0).normal(size=(5, 4, 3, 3, 3)).astype(np.float32)
+    film = films.filters(values, "conv1")
+    image = Image.open(io.BytesIO(films.animated(film, [f"epoch {n}" for n in range(5)], kind)))
+    assert image.n_frames == 5  # type: ignore[attr-defined]
+    assert image.format == kind.upper()
