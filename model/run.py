@@ -28,7 +28,8 @@ from model.state import State, check_data, digest_of_data, path_of, save_state
 class Run:
     """Everything that changes while a network trains. `card` is the checkpoint's before the first epoch.
 
-    `forward` is `net` as the training steps call it: compiled, or shared among processes.
+    `forward` is `net` as the training steps call it: compiled, or shared among processes. `data` is the
+    digest of the training images.
     """
 
     config: Config
@@ -40,6 +41,7 @@ class Run:
     scheduler: LRScheduler
     average: nn.Module | None
     history: History
+    data: str
 
     @property
     def lr(self) -> float:
@@ -77,7 +79,9 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     scheduler = schedule.build(optimizer, steps * config.epochs, **settings_of(config, schedule.settings))
     average = averaged(net) if config.ema else None
     history = History(about=about(config, steps))
-    return Run(config, card, device, net, forward, optimizer, scheduler, average, history)
+    return Run(
+        config, card, device, net, forward, optimizer, scheduler, average, history, digest_of_data(data)
+    )
 
 
 def about(config: Config, steps: int) -> About:
@@ -102,18 +106,19 @@ def find_device(name: str) -> torch.device:
         raise TrainingError(f"There is no device {name!r} on this machine; leave --device out.") from error
 
 
-def begin(run: Run, data: Dataset) -> None:
+def begin(run: Run) -> None:
     """Take the place of a former run: its snapshots and its state go."""
     for ending in (".safetensors", ".history.json", ".state.pt"):
         sweep(beside(run.config.path, ending))
     clear(run.config.path)
     snapshot(run)
-    save_state(path_of(run.config.path), state_of(run, data))
+    save_state(path_of(run.config.path), state_of(run))
+    tell(run, "running")
 
 
-def restore(run: Run, state: State, data: Dataset) -> None:
+def restore(run: Run, state: State) -> None:
     """Bring a run to where `state` was; what was not yet written then is written now."""
-    check_data(state, data)
+    check_data(state.data, run.data)
     began = state.history.about.started if state.history.about else ""
     run.history = replace(state.history, about=replace(run.history.about or About(), started=began))
     for name, part in run.parts.items():
@@ -128,9 +133,15 @@ def save(run: Run) -> None:
     save_history(beside(run.config.path, ".history.json"), run.history)
 
 
-def state_of(run: Run, data: Dataset) -> State:
+def tell(run: Run, state: str) -> None:
+    """Say in the history what has become of the run: «running», «stopped» or «finished»."""
+    run.history.about = replace(run.history.about or About(), state=state)
+    save_history(beside(run.config.path, ".history.json"), run.history)
+
+
+def state_of(run: Run) -> State:
     parts = {name: part.state_dict() for name, part in run.parts.items()}
-    return State(run.config, digest_of_data(data), run.history, parts)
+    return State(run.config, run.data, run.history, parts)
 
 
 def snapshot(run: Run) -> None:

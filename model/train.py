@@ -7,6 +7,7 @@ stopped goes on from its last whole epoch (`--resume`) as if nothing had happene
 import math
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ from model.command import given
 from model.datasets import Dataset, DatasetError
 from model.evaluation import evaluate, flip_averaged
 from model.files import beside, replacing
-from model.history import About, Epoch, epochs_figure, loss_figure, save_figure, save_history
+from model.history import Epoch, epochs_figure, loss_figure, save_figure, save_history
 from model.optimisers import follow
 from model.recipes import Config, TrainingError, choose, settled
-from model.run import Run, begin, restore, save, snapshot, start, state_of
+from model.run import Run, begin, restore, save, snapshot, start, state_of, tell
 from model.schedulers import after_epoch, after_step
 from model.snapshots import SnapshotError
 from model.state import State, continued, load_state, path_of, save_state
@@ -44,14 +45,18 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
     board = open_board(config.tensorboard, config.path.stem)
     run = start(config, data, test)
     if state is None:
-        begin(run, data)
+        begin(run)
     else:
-        restore(run, state, data)
+        restore(run, state)
     print(_HEADER + ("  flip acc" if config.flip_average else ""))
     try:
         _epochs(run, data, test, board)
     except KeyboardInterrupt:
         _interrupted(run)
+        raise
+    except Exception:
+        with suppress(OSError):  # the disk may be what is wrong
+            tell(run, "stopped")
         raise
     return run
 
@@ -61,16 +66,15 @@ def _epochs(run: Run, data: Dataset, test: Dataset, board: Any) -> None:
     last = min(config.epochs, config.stop_after or config.epochs)
     for epoch in range(len(run.history.epochs) + 1, last + 1):
         run.history.epochs.append(_epoch(run, data, test, epoch))
-        if epoch == config.epochs:
-            _tell(run, "finished")
         snapshot(run)
-        save_state(path_of(config.path), state_of(run, data))  # before the checkpoint: it can write that anew
+        save_state(path_of(config.path), state_of(run))  # before the checkpoint: it can write that anew
         save(run)
         if board is not None:
             show(board, run.history)
         print(_printed(run.history.epochs[-1], config), flush=True)
+    tell(run, "finished" if last == config.epochs else "stopped")
     if last < config.epochs:
-        _stopped(run)
+        print(f"Stopped after epoch {last}, as asked; --resume goes on.")
 
 
 def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
@@ -79,7 +83,7 @@ def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
     total, correct = _pass(run, data, epoch)
     seconds = time.perf_counter() - started
     test_loss, test_accuracy = evaluate(run.result, test, device)
-    _check_finite(test_loss, run)  # the last step of an epoch can be the one that goes wrong
+    _check_finite(test_loss, run, len(run.history.losses))  # an epoch's last step can be what went wrong
     after_epoch(config.scheduler, run.scheduler, test_loss)
     flipped = flip_averaged(run.result, test, device) if config.flip_average else None
     count = len(data.labels)
@@ -98,8 +102,8 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     ):
         torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
         loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
+        _check_finite(loss, run, len(losses) + 1)
         losses.append(loss)
-        _check_finite(loss, run)
         after_step(config.scheduler, run.scheduler, len(losses), steps * config.epochs)
         if run.average is not None:
             follow(run.average, run.net, config.ema, len(losses))
@@ -110,11 +114,11 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     return total, correct
 
 
-def _check_finite(loss: float, run: Run) -> None:
+def _check_finite(loss: float, run: Run, step: int) -> None:
     if not math.isfinite(loss):
         kept = f"the weights of epoch {len(run.history.epochs)} are in {run.config.path}"
         raise TrainingError(
-            f"The loss is {loss} at step {len(run.history.losses):,}, so training cannot go on; lower --lr "
+            f"The loss is {loss} at step {step:,}, so training cannot go on; lower --lr "
             f"({kept if run.history.epochs else 'nothing was saved'})."
         )
 
@@ -151,27 +155,20 @@ def _printed(row: Epoch, config: Config) -> str:
 
 
 def _interrupted(run: Run) -> None:
-    done = len(run.history.epochs)
-    if not done:
-        save(run)  # there is none of a whole epoch
-    _tell(run, "stopped")
-    kept = f"the weights of epoch {done} are" if done else "the weights so far are"
+    """Leave everything on disk as of the last whole epoch; in the first, the weights so far."""
+    saved = load_state(path_of(run.config.path))
+    if saved.history.epochs:
+        restore(run, saved)
+    else:
+        save(run)
+    tell(run, "stopped")
+    done = len(saved.history.epochs)
+    what = f"the weights of epoch {done}" if done else "the weights so far"
     print(
-        f"Stopped in epoch {done + 1}; {kept} in {run.config.path}, "
-        f"and --resume goes on from the end of epoch {done}.",
+        f"Stopped in epoch {done + 1}; {what} are in {run.config.path}, "
+        f"and --resume begins epoch {done + 1} anew.",
         file=sys.stderr,
     )
-
-
-def _stopped(run: Run) -> None:
-    _tell(run, "stopped")
-    print(f"Stopped after epoch {len(run.history.epochs)}, as asked; --resume goes on.")
-
-
-def _tell(run: Run, state: str) -> None:
-    """Say in the history what became of the run."""
-    run.history.about = replace(run.history.about or About(), state=state)
-    save_history(beside(run.config.path, ".history.json"), run.history)
 
 
 # The command
