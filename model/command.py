@@ -8,7 +8,7 @@ from typing import Any
 
 from model.augment import AUGMENTATIONS
 from model.datasets import SOURCES
-from model.nets import NETS
+from model.nets import NETS, NORMS
 from model.optimisers import OPTIMISERS
 from model.recipes import RECIPES, Config, flag, owners, settled
 from model.schedulers import SCHEDULERS
@@ -81,9 +81,9 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "on_corrupt": (one_of("fail", "skip"), "what to do about images that cannot be read"),
     },
     "the network": {
-        "net": ({"metavar": "NAME"}, f"{', '.join(NETS)}, or module:builder for one's own"),
+        "net": ({"metavar": "NAME"}, f"{', '.join(NETS)}"),
         "width": (COUNT, "channels of its first block"),
-        "norm": ({"metavar": "NAME"}, "batch, layer, group or none"),
+        "norm": (one_of(*NORMS, "none"), "what normalises after each convolution; else batch"),
         "dropout": (SHARE, "share of the hidden values that Dropout sets to 0"),
     },
     "the steps": {

@@ -69,7 +69,7 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     card = card_of(config, data, test)
     set_precision(config.precision)
     torch.manual_seed(config.seed)
-    net = NETS[config.net](classes=len(card.classes), input_size=card.input_size, **card.arguments)
+    net = build(card)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     forward = torch.compile(net) if config.compile else net
     settings = settings_of(config, OPTIMISERS[config.optimiser].settings)
@@ -82,6 +82,14 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     return Run(
         config, card, device, net, forward, optimizer, scheduler, average, history, digest_of_data(data)
     )
+
+
+def build(card: Card) -> nn.Module:
+    """The card's network; TrainingError where its settings make none."""
+    try:
+        return NETS[card.net](classes=len(card.classes), input_size=card.input_size, **card.arguments)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
 
 
 def about(config: Config, steps: int) -> About:

@@ -13,9 +13,9 @@ from model.checkpoint import load_checkpoint
 from model.command import FLAGS, given, parser
 from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
-from model.nets import NETS, CourseCNN
+from model.nets import NETS, NORMS, CourseCNN
 from model.optimisers import OPTIMISERS, averaged, build_optimiser, follow
-from model.recipes import RECIPES, Config, choose, command_of, settled
+from model.recipes import RECIPES, Config, TrainingError, choose, command_of, settled
 from model.run import start
 from model.scenes import dataset as drawn_scenes
 from model.schedulers import SCHEDULERS, after_epoch, after_step
@@ -43,11 +43,15 @@ def out(tmp_path):
 # Every choice trains
 
 
-@pytest.mark.parametrize(("optimiser", "scheduler"), product(OPTIMISERS, SCHEDULERS))
-def test_every_optimiser_with_every_scheduler_trains(out, scenes, optimiser, scheduler):
-    run = train(choose({"optimiser": optimiser, "scheduler": scheduler, "out": out, **SMALL}), *scenes)
-    assert load_checkpoint(out).card.config["optimiser"] == optimiser
-    assert load_checkpoint(out).card.config["scheduler"] == scheduler
+@pytest.mark.parametrize(
+    ("optimiser", "scheduler", "norm"), product(OPTIMISERS, SCHEDULERS, (*NORMS, "none"))
+)
+def test_every_optimiser_with_every_scheduler_and_norm_trains(out, scenes, optimiser, scheduler, norm):
+    chosen = {"optimiser": optimiser, "scheduler": scheduler, "norm": norm}
+    run = train(choose({**chosen, "out": out, **SMALL}), *scenes)
+    assert chosen.items() <= load_checkpoint(out).card.config.items()
+    assert load_checkpoint(out).card.arguments["norm"] == norm
+    assert np.isfinite(run.history.losses).all()
     start_of = start(run.config, *scenes).net.state_dict()
     weights = [(name, each) for name, each in run.net.named_parameters() if each.ndim > 1]
     assert not any(torch.equal(start_of[name], each) for name, each in weights)
@@ -304,6 +308,24 @@ def test_the_command_of_a_run_reproduces_its_settings(flags):
 def test_the_command_of_a_run_names_no_folder_of_this_machine():
     config = choose({"data_dir": "/home/me/pictures", "out": "/home/me/x.safetensors", "dataset": "folder"})
     assert command_of(config) == "python -m model.train --dataset folder --data-dir DIR"
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_every_network_trains(out, scenes, net):
+    train(choose({"net": net, "recipe": "fast", "out": out, **SMALL}), *scenes)
+    assert load_checkpoint(out).card.net == net
+
+
+def test_a_setting_that_a_network_does_not_have_is_refused_only_if_asked_for():
+    assert choose({"net": "resnet9", "recipe": "fast"}).net == "resnet9"
+    with pytest.raises(TrainingError, match=r"^The network resnet9 has no dropout; leave --dropout out\.$"):
+        choose({"net": "resnet9", "dropout": 0.1})
+
+
+def test_a_network_that_cannot_be_built_is_one_sentence(scenes):
+    small = [replace(each, images=each.images[:, :4, :4]) for each in scenes]
+    with pytest.raises(TrainingError, match=r"^3 blocks halve an input of 4 px to nothing"):
+        start(settled(Config()), *small)
 
 
 @pytest.mark.parametrize("net", NETS)
