@@ -1,0 +1,46 @@
+"""What README.md says is so: its figures are those of the files, its commands and flags exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import checkpoints
+from explorer.ui import options
+from model import command
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_checkpoints_is_the_files() -> None:
+    told = README.partition(checkpoints.BEGIN)[2].partition(checkpoints.END)[0]
+    assert told.strip() == checkpoints.table()
+
+
+@pytest.mark.parametrize("path", checkpoints.shipped(), ids=lambda path: path.stem)
+def test_a_shipped_checkpoint_has_a_history_that_agrees(path: Path) -> None:
+    card = checkpoints.load_checkpoint(path).card
+    history = checkpoints.load_history(checkpoints.beside(path, ".history.json"))
+    last = history.epochs[-1]
+    assert last.epoch == card.epoch == card.config["epochs"]
+    assert card.metrics["test_accuracy"] == pytest.approx(last.test_accuracy, abs=1e-6)
+    assert "measured on" in card.data
+
+
+def test_the_interval_is_wilsons() -> None:
+    low, high = checkpoints.interval(0.5, 100)  # Agresti and Coull 1998 give 0.404 to 0.596
+    assert (low, high) == (pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
+
+
+def test_every_flag_that_is_named_exists() -> None:
+    known = {flag for each in (command.parser(), options.parser()) for flag in each._option_string_actions}
+    named = set(re.findall(r"(?<=[ `(])--[a-z][a-z-]+", README))
+    elsewhere = {"--nproc-per-node", "--write"}
+    assert named - elsewhere <= known
+
+
+def test_every_file_that_is_named_exists() -> None:
+    targets = re.findall(r"\]\(([\w./-]+)\)", README)
+    assert targets
+    assert not [target for target in targets if not (ROOT / target).exists()]
