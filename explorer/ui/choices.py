@@ -87,11 +87,11 @@ def spread_evenly(count: int, most: int) -> list[int]:
     return [-(-count * (place + 1) // most) - 1 for place in range(most)]
 
 
-def choose_layer(selection: Selection, prefix: str = "") -> tuple[Block, str, str]:
-    """A block, a stage it has, and the layer they name."""
+def choose_layer(selection: Selection, prefix: str = "", first: str = "act") -> tuple[Block, str, str]:
+    """A block, a stage it has (at first `first`), and the layer they name."""
     block = choose_block(selection, f"{prefix}block")
     found = stages(block, selection.seen)
-    stage = choice("Stage", {stage: STAGE_NAMES[stage] for stage in found}, f"{prefix}stage", "act")
+    stage = choice("Stage", {stage: STAGE_NAMES[stage] for stage in found}, f"{prefix}stage", first)
     return block, stage, found[stage]
 
 

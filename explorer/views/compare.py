@@ -48,7 +48,9 @@ def feature_maps(selection: Selection) -> None:
         layer = choices.choose_layer(selection, "a_")[2]
     with right:
         st.subheader("B", anchor=False)
-        other_layer = choices.choose_layer(other, "b_")[2]
+        # The same place of the same image would show no difference at first.
+        first = "norm" if other is selection else "act"
+        other_layer = choices.choose_layer(other, "b_", first)[2]
     mine, theirs = selection.seen.maps[layer], other.seen.maps[other_layer]
     common, each, scale = offered.common(mine, theirs), offered.each(mine, theirs), choices.grid_scale()
     channel = chosen_channel(min(len(mine), len(theirs)))
@@ -84,13 +86,16 @@ def other_side(selection: Selection) -> Selection | None:
     own = choices.choice("B looks at", SIDES, "b_own")
     if own in ("checkpoint", "both"):
         names = list(given.checkpoints)
-        name = link.choose(st.selectbox, "Checkpoint of B", names, "b_checkpoint", names[0])
+        first = next((name for name in names if name != opened.name), names[0])
+        name = link.choose(st.selectbox, "Checkpoint of B", names, "b_checkpoint", first)
         opened = cached.opened(name, given.checkpoints[name])
     if own in ("image", "both"):
         chosen = sidebar.choose_sample(opened.card, given, "b_")
         if chosen is None:
             return None
         sample = chosen
+    if own == "same":
+        return selection
     return replace(selection, opened=opened, sample=sample, chosen=None)
 
 
