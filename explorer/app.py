@@ -25,6 +25,12 @@ else:
         st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page("views/training.py", title="Training", icon=":material/show_chart:", url_path="training"),
         st.Page("views/time_machine.py", title="Time machine", icon=":material/history:", url_path="time"),
+        st.Page(
+            "views/augmentation.py",
+            title="Augmentation",
+            icon=":material/auto_awesome_motion:",
+            url_path="augmentation",
+        ),
     ]
 
     WITHOUT_IMAGE = ("training",)

@@ -15,10 +15,21 @@ from torch import Tensor, nn
 
 from explorer.drawing import thumbnails
 from explorer.drawing.pictures import data_uri
-from explorer.engine import ablation, attribution, batches, batchnorm, probe, receptive, samples, tracing
+from explorer.engine import (
+    ablation,
+    attribution,
+    augmented,
+    batches,
+    batchnorm,
+    probe,
+    receptive,
+    samples,
+    tracing,
+)
 from explorer.engine import timeline as timelines
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, Heatmap
+from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.opening import Source, open_checkpoint
@@ -29,7 +40,8 @@ from explorer.engine.samples import Sample, TestSet
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
 from model import cifar10
-from model.checkpoint import Card, Checkpoint
+from model.checkpoint import Card, Checkpoint, Pixels
+from model.recipes import Config
 
 # Every visitor has a thread already; more threads inside each small operation only wait for one another.
 torch.set_num_threads(1)
@@ -283,3 +295,46 @@ def norms_over_time(
 @st.cache_data(max_size="20MB", show_spinner=False)
 def filters_over_time(timeline: str, _timeline: Timeline) -> tuple[str, Floats]:
     return timelines.filters_over_time(_timeline)
+
+
+# Augmentation
+
+
+def pixels_digest(pixels: Pixels) -> str:
+    """SHA-256 of a picture's shape and values."""
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+
+@st.cache_data(max_size="40MB", show_spinner=False)
+def draws(
+    image: str,
+    name: str,
+    strength: float,
+    seed: int,
+    count: int,
+    _pixels: Pixels,
+    _partners: tuple[Pixels, ...],
+) -> Draws:
+    return augmented.draws(_pixels, name, strength, seed, count, _partners)
+
+
+@st.cache_resource(max_entries=4, ttl=600, show_spinner="Opening training images …")
+def _training_images(data_dir: str, card: str, _card: Card) -> TrainingImages:
+    return augmented.training_images(Path(data_dir), _card)
+
+
+def training_images(data_dir: str, card: Card) -> TrainingImages:
+    """A few training images; looked for again after ten minutes. Raises DatasetError."""
+    return _training_images(data_dir, _fed(card), card)
+
+
+def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingBatch:
+    """The first batch of an epoch by a config. Raises AugmentationError."""
+    return _first_batch(images.digest, repr(config), epoch, images, config)
+
+
+@st.cache_data(max_size="30MB", show_spinner=False)
+def _first_batch(
+    images: str, config: str, epoch: int, _images: TrainingImages, _config: Config
+) -> TrainingBatch:
+    return augmented.first_batch(_images, _config, epoch)

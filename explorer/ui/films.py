@@ -24,7 +24,7 @@ STRIP = 96  # pixels across of a picture in the strip
 
 STATISTICS: dict[str, tuple[str, Callable[[NormSummary], Floats], bool]] = {
     "mean": ("Running mean", lambda norm: norm.running_mean, True),
-    "std": ("Running standard deviation", lambda norm: norm.running_std, False),
+    "std": ("Running σ", lambda norm: norm.running_std, False),
     "gamma": ("γ", lambda norm: norm.weight, True),
     "beta": ("β", lambda norm: norm.bias, True),
 }

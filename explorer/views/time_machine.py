@@ -16,7 +16,7 @@ from explorer.ui.films import STATISTICS, Film
 from explorer.ui.selection import Selection, current
 from model.snapshots import folder_of
 
-SHOWN = {"cam": "Grad-CAM", "maps": "Feature maps", "filters": "Filters", "norm": "BatchNorm"}
+SHOWN = {"cam": "Grad-CAM", "maps": "Maps", "filters": "Filters", "norm": "BatchNorm"}
 KINDS = {"gif": ("Animation, GIF", "gif", "image/gif"), "png": ("Animation, APNG", "png", "image/apng")}
 
 

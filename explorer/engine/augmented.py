@@ -1,0 +1,223 @@
+"""What training makes of images, by its own functions: one under each transform, and whole batches."""
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.engine.tracing import Floats, to_numpy
+from explorer.engine.values import Value
+from model import augment, scenes
+from model.augment import AUGMENTATIONS
+from model.batches import batches
+from model.checkpoint import Card, Pixels
+from model.datasets import (
+    Dataset,
+    DatasetError,
+    cifar10_present,
+    class_folders,
+    decode_all,
+    list_images,
+    read_cifar10,
+)
+from model.recipes import RECIPES, Config
+
+SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
+FEW, MANY, LARGE = 16, 64, 64  # images of a batch that are shown, of large ones and of small ones
+
+
+@dataclass(frozen=True, eq=False)
+class Draws(Value):
+    """One image transformed several times: `pixels` uint8 (n, h, w, 3), and what was drawn for each in words.
+
+    `shares` float32 (n, 1 + partners) says how much of the label is the image's own and each partner's.
+    """
+
+    pixels: Pixels
+    said: tuple[str, ...]
+    shares: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatch(Value):
+    """What goes into a training step: `pixels` uint8 (n, h, w, 3), `labels` float32 (n, K) that sum to 1."""
+
+    pixels: Pixels
+    labels: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingImages:
+    """Some training images, what they are in words, and the digest that results are kept under."""
+
+    data: Dataset
+    said: str
+    digest: str
+
+
+# One image
+
+
+def draws(
+    pixels: Pixels, name: str, strength: float, seed: int, count: int, partners: Sequence[Pixels] = ()
+) -> Draws:
+    """`pixels` uint8 (h, w, 3) under one augmentation, `count` times, drawn from `seed`.
+
+    What mixes images is drawn for a batch of the image and its partners, uint8 of the same shape, once for
+    each picture. AugmentationError for an unknown name or a strength out of range.
+    """
+    augment.check({name: strength})
+    if AUGMENTATIONS[name].mix is None:
+        return _alone(pixels, name, strength, seed, count)
+    return _mixed([pixels, *partners], name, strength, seed, count)
+
+
+def _alone(pixels: Pixels, name: str, strength: float, seed: int, count: int) -> Draws:
+    images = torch.from_numpy(np.repeat(pixels[None], count, axis=0))
+    drawn = augment.draw({name: strength}, _shape(images), _generator(seed))
+    said = tuple(_words(name, drawn[name], row) for row in range(count))
+    return Draws(_pixels(augment.apply(images, drawn)), said, np.ones((count, 1), np.float32))
+
+
+def _mixed(images: Sequence[Pixels], name: str, strength: float, seed: int, count: int) -> Draws:
+    batch, own = torch.from_numpy(np.stack(images)), augment.one_hot(torch.arange(len(images)), len(images))
+    rows, said, shares = [], [], []
+    for turn in range(count):
+        drawn = augment.draw({name: strength}, _shape(batch), _generator(seed * count + turn))
+        rows.append(_pixels(augment.apply(batch, drawn)[:1])[0])
+        shares.append(to_numpy(augment.mix_labels(own, drawn)[0]))
+        said.append(_words(name, drawn[name], 0))
+    return Draws(np.stack(rows), tuple(said), np.stack(shares))
+
+
+def _shape(images: Tensor) -> tuple[int, int, int]:
+    count, height, width, _ = images.shape
+    return count, height, width
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _pixels(images: Tensor) -> Pixels:
+    """float32 (n, 3, h, w) from 0 to 1 as uint8 (n, h, w, 3)."""
+    return images.mul(255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _words(name: str, drawn: tuple[Tensor, ...], row: int) -> str:
+    """What was drawn for one image, by the names that the transform has for it; what is long is left out."""
+    named = list(inspect.signature(AUGMENTATIONS[name].apply).parameters)[1:]
+    told = zip(named, drawn, strict=False)
+    return ", ".join(f"{what} {_told(values[row])}" for what, values in told if _short(what, values))
+
+
+def _short(what: str, values: Tensor) -> bool:
+    """Whether a drawn value can be told in a few words: one number for each image, or up to four."""
+    small = values.ndim == 1 or (values.ndim == 2 and values.shape[1] <= 4 and values.is_floating_point())
+    return small and what != "partner"
+
+
+def _told(value: Tensor) -> str:
+    if value.dtype == torch.bool:
+        return "yes" if value else "no"
+    numbers = value.reshape(-1).tolist()
+    return " ".join(f"{each:.3g}".replace("-", "−") for each in numbers)
+
+
+# A batch
+
+
+def recipes_of(card: Card) -> dict[str, Config]:
+    """Name → config of the recipes; the checkpoint's first, by the name "own", where the card tells it."""
+    own = config_of(card)
+    known = {name: config for name, config in RECIPES.items() if own is None or not _alike(config, own)}
+    return known if own is None else {"own": own} | known
+
+
+def _alike(one: Config, other: Config) -> bool:
+    names = ("augment", "alternating_flip", "batch_size", "recipe")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def config_of(card: Card) -> Config | None:
+    """The settings that a card records; None without an augmentation that is known here."""
+    known = {each.name for each in fields(Config)}
+    values = {name: value for name, value in card.config.items() if name in known}
+    try:
+        config = Config(**values | {"recipe": card.recipe or "course"})
+        names = [text.strip() for text in str(values["augment"]).split(",")]
+        augment.parse(name for name in names if name not in ("", "none"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return config
+
+
+def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingBatch:
+    """The first batch of an epoch, from 1, as the trainer makes it, with normalising undone to be seen."""
+    data = images.data
+    x, y = next(batches(data, replace(config, batch_size=len(data)), epoch))
+    labels = augment.one_hot(y, len(data.classes)) if y.ndim == 1 else y
+    mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (data.mean, data.std))
+    return TrainingBatch(_pixels(x * std + mean), to_numpy(labels))
+
+
+def training_images(data_dir: Path, card: Card) -> TrainingImages:
+    """A few images drawn from the training split below `data_dir`, at the card's size; scenes without one.
+
+    DatasetError when what is there cannot be read.
+    """
+    wanted = FEW if card.input_size > LARGE else MANY
+    if cifar10_present(data_dir):
+        data = _some(read_cifar10(data_dir, "train", card.input_size), wanted)
+        said = f"{len(data)} of CIFAR-10's training images"
+    elif class_folders(data_dir / "train"):
+        data = _from_folder(data_dir, wanted, card)
+        said = f"{len(data)} images of {data.name}/train"
+    else:
+        data = _drawn(wanted, card)
+        said = f"{len(data)} drawn scenes, since there are no training images in the data folder"
+    return TrainingImages(replace(data, mean=_three(card.mean), std=_three(card.std)), said, _digest(data))
+
+
+def _chosen(count: int, wanted: int) -> list[int]:
+    """Up to `wanted` indices below `count`, drawn at random, always the same."""
+    drawn = np.random.default_rng(0).permutation(count)[:wanted]
+    return sorted(int(index) for index in drawn)
+
+
+def _some(data: Dataset, wanted: int) -> Dataset:
+    rows = _chosen(len(data), wanted)
+    return replace(data, images=data.images[rows], labels=data.labels[rows])
+
+
+def _from_folder(data_dir: Path, wanted: int, card: Card) -> Dataset:
+    listing = list_images(data_dir, "train")
+    files = tuple(listing.files[row] for row in _chosen(len(listing.files), wanted))
+    decoded = decode_all(replace(listing, files=files), card.input_size)
+    if not len(decoded.labels):
+        raise DatasetError(
+            f"None of the training images in {listing.root} can be read: replace them, or remove the folder."
+        )
+    name = data_dir.resolve().name
+    return Dataset(name, decoded.images, decoded.labels, listing.classes, (0, 0, 0), (1, 1, 1), "")
+
+
+def _drawn(wanted: int, card: Card) -> Dataset:
+    images, labels = scenes.dataset(wanted, SCENES_SEED, max(card.input_size, 16))
+    if images.shape[1] != card.input_size:
+        images = np.stack([card.framed(pixels) for pixels in images])
+    return Dataset("scenes", images, labels, scenes.CLASSES, (0, 0, 0), (1, 1, 1), "")
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue
+
+
+def _digest(data: Dataset) -> str:
+    return hashlib.sha256(data.images.tobytes() + data.labels.tobytes()).hexdigest()

@@ -1,0 +1,199 @@
+"""Pictures of augmentation, against what the trainer itself feeds the network."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from explorer.engine import augmented
+from explorer.engine.augmented import TrainingImages
+from model import augment
+from model.augment import AUGMENTATIONS, AugmentationError
+from model.batches import batches
+from model.checkpoint import Card, Pixels
+from model.datasets import Dataset, DatasetError
+from model.recipes import RECIPES, Config, choose, recorded
+
+MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
+ALONE = [name for name, transform in AUGMENTATIONS.items() if transform.mix is None]
+MIXING = [name for name, transform in AUGMENTATIONS.items() if transform.mix is not None]
+
+
+def pictures(count: int = 1, side: int = 32, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def images() -> TrainingImages:
+    labels = np.random.default_rng(1).integers(0, 10, 40)
+    data = Dataset("noise", pictures(40), labels, tuple("abcdefghij"), MEAN, STD, "")
+    return TrainingImages(data, "40 images", "digest")
+
+
+# One image
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_draws_are_what_training_would_make_of_the_image(name: str) -> None:
+    (pixels,) = pictures()
+    strength = AUGMENTATIONS[name].strength
+    drawn = augmented.draws(pixels, name, strength, seed=5, count=4)
+    batch = torch.from_numpy(np.stack([pixels] * 4))
+    made, _ = augment.augment(
+        batch, torch.ones(4, 1), {name: strength}, torch.Generator().manual_seed(5), (0, 0, 0), (1, 1, 1)
+    )
+    np.testing.assert_allclose(drawn.pixels, made.permute(0, 2, 3, 1).numpy() * 255, atol=0.501)
+    np.testing.assert_array_equal(drawn.shares, np.ones((4, 1)))
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_strength_zero_changes_nothing_and_a_seed_repeats(name: str) -> None:
+    pixels, *partners = pictures(4)
+    low = AUGMENTATIONS[name].range[0]
+    assert low == 0
+    still = augmented.draws(pixels, name, 0, 3, 2, partners)
+    np.testing.assert_array_equal(still.pixels, np.stack([pixels] * 2))
+    strength = AUGMENTATIONS[name].strength
+    assert augmented.draws(pixels, name, strength, 3, 5, partners) == augmented.draws(
+        pixels, name, strength, 3, 5, partners
+    )
+    assert augmented.draws(
+        pixels, name, 0.9 * AUGMENTATIONS[name].range[1], 3, 9, partners
+    ) != augmented.draws(pixels, name, 0.9 * AUGMENTATIONS[name].range[1], 4, 9, partners)
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_labels_mix_as_the_pictures_do(name: str) -> None:
+    pixels = np.full((16, 16, 3), 250, np.uint8)
+    partners = [np.full((16, 16, 3), level, np.uint8) for level in (0, 50, 100)]
+    drawn = augmented.draws(pixels, name, 1.0, 0, 12, partners)
+    np.testing.assert_allclose(drawn.shares.sum(1), 1, rtol=1e-6)
+    levels = np.array([250, 0, 50, 100])
+    np.testing.assert_allclose(drawn.pixels.mean((1, 2, 3)), drawn.shares @ levels, atol=0.6)
+    assert (drawn.shares[:, 0] < 0.999).any()
+
+
+def test_what_was_drawn_is_said_by_its_names() -> None:
+    (pixels,) = pictures()
+    assert augmented.draws(pixels, "flip", 1.0, 0, 1).said == ("flipped yes",)
+    assert augmented.draws(pixels, "flip", 0.0, 0, 1).said == ("flipped no",)
+    assert augmented.draws(pixels, "crop", 0.0, 0, 1).said == ("down 0, right 0",)
+    (said,) = augmented.draws(pixels, "rotate", 90, 0, 1).said
+    drawn = augment.draw({"rotate": 90.0}, (1, 32, 32), torch.Generator().manual_seed(0))["rotate"][0]
+    assert said == f"degrees {float(drawn[0]):.3g}".replace("-", "−")
+    assert len(augmented.draws(pixels, "jitter", 0.2, 0, 1).said[0].split()) == 5
+    assert augmented.draws(pixels, "blur", 0.1, 0, 1).said == ("",)
+
+
+def test_an_unknown_transform_or_strength_is_refused() -> None:
+    (pixels,) = pictures()
+    with pytest.raises(AugmentationError, match="no augmentation"):
+        augmented.draws(pixels, "sparkle", 1, 0, 1)
+    with pytest.raises(AugmentationError, match="cannot have the strength"):
+        augmented.draws(pixels, "flip", 1.5, 0, 1)
+
+
+# A batch
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("also", ["", ",mixup", ",cutmix"])
+def test_a_batch_is_the_trainers_first(images: TrainingImages, recipe: str, also: str) -> None:
+    config = replace(RECIPES[recipe], augment=RECIPES[recipe].augment + also, seed=3)
+    made = augmented.first_batch(images, config, 2)
+    x, y = next(batches(images.data, replace(config, batch_size=40), 2))
+    shown = (made.pixels / 255 - MEAN) / STD
+    np.testing.assert_allclose(shown, x.permute(0, 2, 3, 1).numpy(), atol=0.51 / 255 / min(STD))
+    if also:
+        np.testing.assert_allclose(made.labels, y.numpy(), atol=1e-6)
+        assert ((made.labels > 0.01).sum(1) > 1).any()
+    else:
+        np.testing.assert_array_equal(made.labels.argmax(1), y.numpy())
+    np.testing.assert_allclose(made.labels.sum(1), 1, rtol=1e-5)
+
+
+def test_without_augmentation_a_batch_is_the_images_themselves(images: TrainingImages) -> None:
+    made = augmented.first_batch(images, Config(augment="none"), 1)
+    order = [row.tobytes() for row in images.data.images]
+    for picture, label in zip(made.pixels, made.labels.argmax(1), strict=True):
+        assert images.data.labels[order.index(picture.tobytes())] == label
+
+
+def test_another_epoch_is_another_batch(images: TrainingImages) -> None:
+    assert augmented.first_batch(images, Config(), 1) == augmented.first_batch(images, Config(), 1)
+    assert augmented.first_batch(images, Config(), 1) != augmented.first_batch(images, Config(), 2)
+
+
+# Recipes
+
+
+def test_a_checkpoints_own_recipe_comes_first_where_it_is_another() -> None:
+    own = choose({"recipe": "course", "augment": "flip,cutout=0.25"})
+    found = augmented.recipes_of(Card(recipe="course", config=recorded(own)))
+    assert list(found) == ["own", *RECIPES]
+    assert found["own"].augment == "flip,cutout=0.25"
+    plain = augmented.recipes_of(Card(recipe="course", config=recorded(choose({}))))
+    assert list(plain) == ["own", "fast"]
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"epochs": 20}, {"augment": "sparkle"}, {"augment": "flip=9"}, {"augment": None}]
+)
+def test_a_card_that_tells_no_known_augmentation_has_none(config: dict[str, object]) -> None:
+    assert augmented.config_of(Card(config=config)) is None
+    assert list(augmented.recipes_of(Card(config=config))) == list(RECIPES)
+
+
+# Training images
+
+
+def folder(root: Path, each: int = 40) -> Path:
+    for label, name in enumerate(("dark", "bright")):
+        place = root / "train" / name
+        place.mkdir(parents=True)
+        for number, pixels in enumerate(pictures(each, 20, label)):
+            Image.fromarray(pixels // 2 + 120 * label).save(place / f"{number}.png")
+    return root
+
+
+def test_images_come_from_the_training_folder_always_the_same(tmp_path: Path) -> None:
+    card = Card(mean=MEAN, std=STD, input_size=16)
+    found = augmented.training_images(folder(tmp_path), card)
+    assert found.data.images.shape == (64, 16, 16, 3)
+    assert found.data.classes == ("bright", "dark")
+    bright = found.data.images.mean((1, 2, 3)) > 120
+    np.testing.assert_array_equal(found.data.labels == 0, bright)
+    assert (found.data.mean, found.data.std) == (MEAN, STD)
+    assert found.said == f"64 images of {tmp_path.name}/train"
+    assert augmented.training_images(tmp_path, card).digest == found.digest
+
+
+def test_large_images_are_fewer(tmp_path: Path) -> None:
+    assert len(augmented.training_images(folder(tmp_path), Card(input_size=96)).data) == 16
+
+
+def test_without_training_images_scenes_are_drawn(tmp_path: Path) -> None:
+    found = augmented.training_images(tmp_path, Card())
+    assert found.data.images.shape == (64, 32, 32, 3)
+    assert "drawn scenes" in found.said
+    assert set(np.bincount(found.data.labels, minlength=10)) <= {6, 7}
+
+
+def test_an_empty_class_folder_is_a_sentence(tmp_path: Path) -> None:
+    folder(tmp_path)
+    (tmp_path / "train" / "empty").mkdir()
+    with pytest.raises(DatasetError, match="has no images"):
+        augmented.training_images(tmp_path, Card())
+
+
+def test_unreadable_images_are_left_out_and_none_at_all_is_a_sentence(tmp_path: Path) -> None:
+    folder(tmp_path, each=3)
+    (tmp_path / "train" / "dark" / "0.png").write_bytes(b"broken")
+    assert len(augmented.training_images(tmp_path, Card()).data) == 5
+    for path in tmp_path.glob("train/*/*.png"):
+        path.write_bytes(b"broken")
+    with pytest.raises(DatasetError, match="None of the training images"):
+        augmented.training_images(tmp_path, Card())
