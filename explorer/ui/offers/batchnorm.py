@@ -37,7 +37,12 @@ def offer(selection: Selection, layer: str, channel: int) -> Offer:
     lines = [f"found = statistics(net, x, {found.layer!r})", f"print(found.distance[{channel}])"]
     return Offer(
         name=f"batchnorm {selection.sample.name} {found.layer}",
-        caption=parts.caption(selection, layer=f"{found.layer}, channel {channel}", target=""),
+        caption=parts.caption(
+            selection,
+            method="BatchNorm",
+            layer=f"{found.layer}, channel {channel}",
+            range=parts.each_own(scales),
+        ),
         pictures={
             "every channel": partial(expectations, found.distance, found.spread, channel, UNIT),
             **{f"channel {channel} {name}": partial(colour, stages[name], scales[name]) for name in stages},

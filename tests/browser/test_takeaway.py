@@ -1,0 +1,208 @@
+"""Taking things away by clicking, links opened elsewhere, and stepping by keyboard, in a real browser."""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+Check = Callable[[bytes], object]
+VIEW = "maps?sample=horse&class=ship&block=2&stage=norm&channel=20&cell=3-4&scale=channel&order=mean"
+
+
+@pytest.fixture
+def explorer(serve: Callable[..., str]) -> str:
+    return serve("explorer/app.py")
+
+
+@pytest.fixture
+def elsewhere(browser: Browser) -> Iterator[Page]:
+    """A second browser context, as on another machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def settle(page: Page) -> None:
+    expect(page.get_by_text("The network says")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def unfold(page: Page) -> Locator:
+    fold = page.get_by_test_id("stExpander").filter(has_text="Take it away")
+    fold.get_by_text("Take it away").click()
+    expect(fold.get_by_text("In Python")).to_be_visible(timeout=20_000)
+    fold.get_by_text("In Python").scroll_into_view_if_needed()
+    return fold
+
+
+def taken(page: Page, fold: Locator, label: str) -> tuple[str, bytes]:
+    """The name and the bytes of what a button gives."""
+    with page.expect_download(timeout=20_000) as waiting:
+        fold.get_by_role("button", name=label, exact=True).click()
+    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+
+
+def address(page: Page) -> dict[str, str]:
+    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def says(page: Page, **link: str) -> None:
+    """Wait until the address holds these choices."""
+    for key, value in link.items():
+        expect(page).to_have_url(re.compile(rf"[?&]{key}={value}(&|$)"), timeout=20_000)
+
+
+# Files
+
+
+def test_each_kind_of_file_is_downloaded_and_opens(page: Page, explorer: str) -> None:
+    page.goto(f"{explorer}/{VIEW}")
+    settle(page)
+    fold = unfold(page)
+    name, data = taken(page, fold, "This one, PNG")
+    assert name == "maps-horse-drawn-bn2-channel-20-all-channels.png"
+    assert Image.open(io.BytesIO(data)).width > 1000
+    name, data = taken(page, fold, "Channels, CSV")
+    assert len(pd.read_csv(io.BytesIO(data))) == 64
+    name, data = taken(page, fold, "Without it, CSV")
+    assert len(pd.read_csv(io.BytesIO(data))) == 10
+    name, data = taken(page, fold, "Arrays, NPZ")
+    assert np.load(io.BytesIO(data), allow_pickle=False)["maps"].shape == (64, 16, 16)
+    name, data = taken(page, fold, "All, ZIP")
+    assert len(zipfile.ZipFile(io.BytesIO(data)).namelist()) == 7
+    name, data = taken(page, fold, "PNG")
+    assert Image.open(io.BytesIO(data)).format == "PNG"
+    name, data = taken(page, fold, "PDF")
+    assert name.endswith("figure.pdf")
+    assert data.startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("path", ["", "batchnorm", "compare", "compare?compare=classes"])
+def test_a_picture_and_a_figure_from_every_other_page(page: Page, explorer: str, path: str) -> None:
+    page.goto(f"{explorer}/{path}")
+    settle(page)
+    fold = unfold(page)
+    assert Image.open(io.BytesIO(taken(page, fold, "This one, PNG")[1])).format == "PNG"
+    assert taken(page, fold, "PDF")[1].startswith(b"%PDF-")
+
+
+def test_another_picture_is_chosen_in_the_fold(page: Page, explorer: str) -> None:
+    page.goto(explorer)
+    settle(page)
+    fold = unfold(page)
+    fold.get_by_role("combobox").click()
+    page.get_by_role("option", name="relu3, raw map").click()
+    expect(fold.get_by_role("combobox")).to_have_value("relu3, raw map")
+    settle(page)
+    name, data = taken(page, fold, "This one, PNG")
+    assert name == "grad_cam-cat-drawn-cat-relu3-raw-map.png"
+    assert Image.open(io.BytesIO(data)).size == (256, 256)
+
+
+# Links
+
+
+def grid_shows(page: Page, order: str, scale: str) -> None:
+    grid = page.get_by_role("slider", name="The 64 feature maps of bn2")
+    expect(grid).to_have_attribute("aria-valuetext", re.compile("Channel 20 "))
+    for name in (order, scale):
+        expect(page.get_by_role("radio", name=name, exact=True).first).to_be_checked()
+
+
+def view_of(page: Page) -> list[str]:
+    """What a visitor sees of a view on «Feature maps», in words and pictures."""
+    expect(page.get_by_role("heading", name="Channel 20 of bn2")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The network computed")).to_be_visible(timeout=20_000)
+    canvas = page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+    words = [page.locator(place).first.inner_text() for place in (".fx-walk", ".fx-facts", ".fx-says")]
+    return [canvas, *words]
+
+
+def test_a_link_shows_the_same_view_elsewhere(page: Page, elsewhere: Page, explorer: str) -> None:
+    page.goto(f"{explorer}/maps?sample=horse&class=ship&block=2&stage=norm&channel=20&cell=3-4")
+    settle(page)
+    grid_shows(page, "Index", "Shared scale")
+    page.get_by_text("Per channel").first.click()
+    says(page, scale="channel")
+    page.get_by_text("Mean activation").click()
+    says(page, order="mean")
+    assert address(page) == {
+        "sample": "horse", "class": "ship", "block": "2", "stage": "norm", "channel": "20", "cell": "3-4",
+        "scale": "channel", "order": "mean",
+    }  # fmt: skip
+    elsewhere.goto(page.url)
+    settle(elsewhere)
+    grid_shows(elsewhere, "Mean activation", "Per channel")
+    settle(page)
+    assert view_of(elsewhere) == view_of(page)
+
+
+def test_a_view_of_heat_maps_is_the_same_elsewhere(page: Page, elsewhere: Page, explorer: str) -> None:
+    page.goto(f"{explorer}/?sample=dog&class=truck")
+    settle(page)
+    page.get_by_text("For and against").click()
+    says(page, evidence="signed")
+    page.get_by_text("Each its own").click()
+    says(page, cam_scale="own")
+    page.get_by_test_id("stSelectbox").filter(has_text="Method").get_by_role("combobox").click()
+    page.get_by_role("option", name="LayerCAM").click()
+    says(page, method="layer_cam")
+    settle(page)
+    elsewhere.goto(page.url)
+    settle(elsewhere)
+    pictures = "() => [...document.querySelectorAll('.fx-panels img')].map(image => image.src)"
+    seen = page.evaluate(pictures)
+    assert len(seen) == 6
+    assert elsewhere.evaluate(pictures) == seen
+
+
+def test_both_sides_of_a_comparison_take_the_scale(page: Page, elsewhere: Page, explorer: str) -> None:
+    page.goto(f"{explorer}/compare?b_own=image&b_sample=dog")
+    settle(page)
+    for scale in ("Per channel", "Shared scale", "Per channel"):
+        page.get_by_text(scale).nth(1).click()
+        for side in (0, 1):
+            expect(page.get_by_role("radio", name=scale).nth(side)).to_be_checked()
+    says(page, scale="channel")
+    elsewhere.goto(page.url)
+    settle(elsewhere)
+    for side in (0, 1):
+        expect(elsewhere.get_by_role("radio", name="Per channel").nth(side)).to_be_checked()
+
+
+def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> None:
+    page.goto(explorer)
+    settle(page)
+    page.get_by_role("radio", name="Upload").click()
+    expect(page.get_by_text("no link can carry it")).to_be_visible(timeout=20_000)
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 40), "teal").save(picture, "PNG")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "mine.png", "mimeType": "image/png", "buffer": picture.getvalue()}
+    )
+    expect(page.get_by_alt_text("The image: mine.png")).to_be_visible(timeout=20_000)
+    page.get_by_text("For and against").click()
+    says(page, evidence="signed")
+    assert address(page) == {"evidence": "signed"}
+
+
+# Keyboard
+
+
+def test_samples_are_stepped_through_by_keyboard(page: Page, explorer: str) -> None:
+    page.goto(f"{explorer}/maps?sample=horse")
+    settle(page)
+    for key, name in (("n", "ship"), ("n", "truck"), ("p", "ship")):
+        page.keyboard.press(key)
+        expect(page.get_by_alt_text(f"The image: {name} (drawn)")).to_be_visible(timeout=20_000)
+        says(page, sample=name)
+        settle(page)
