@@ -28,9 +28,11 @@ SIDES = {
 def page() -> None:
     selection = current()
     st.header("Side by side, on one scale", anchor=False)
-    mode = choices.choice("Compare", MODES, "compare")
+    with st.container(horizontal=True):
+        mode = choices.choice("Compare", MODES, "compare")
+        own = choices.choice("B looks at", SIDES, "b_own") if mode == "maps" else ""
     if mode == "maps":
-        feature_maps(selection)
+        feature_maps(selection, own)
     else:
         classes(selection)
 
@@ -38,8 +40,8 @@ def page() -> None:
 # Feature maps
 
 
-def feature_maps(selection: Selection) -> None:
-    other = other_side(selection)
+def feature_maps(selection: Selection, own: str) -> None:
+    other = other_side(selection, own)
     if other is None:
         return
     left, right = st.columns(2, gap="large")
@@ -79,11 +81,10 @@ def follow(choice: Choice) -> None:
     link.hold("scale", choice.scale, "shared")
 
 
-def other_side(selection: Selection) -> Selection | None:
-    """What B looks at: another image, another checkpoint, or the same as A; None until it is chosen."""
+def other_side(selection: Selection, own: str) -> Selection | None:
+    """What B looks at, of SIDES: another image, another checkpoint, or the same as A; None until chosen."""
     given = options()
     opened, sample = selection.opened, selection.sample
-    own = choices.choice("B looks at", SIDES, "b_own")
     if own in ("checkpoint", "both"):
         names = list(given.checkpoints)
         first = next((name for name in names if name != opened.name), names[0])
