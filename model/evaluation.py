@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from model import augment
 from model.datasets import Dataset
+from model.processes import all_reduce_sum, shard, world_size
 
 EVALUATION_BATCH = 1000
 
@@ -20,6 +21,7 @@ def evaluate(net: nn.Module, data: Dataset, device: torch.device) -> tuple[float
         logits = net(x).cpu()
         loss += cross_entropy(logits, y, reduction="sum").item()
         correct += (logits.argmax(1) == y).sum().item()
+    loss, correct = _over_all(device, loss, correct)
     return loss / len(data.labels), correct / len(data.labels)
 
 
@@ -30,12 +32,19 @@ def flip_averaged(net: nn.Module, data: Dataset, device: torch.device) -> float:
     for x, y in _inputs(net, data, device):
         probabilities = net(x).softmax(1) + net(x.flip(3)).softmax(1)
         correct += (probabilities.argmax(1).cpu() == y).sum().item()
-    return correct / len(data.labels)
+    return _over_all(device, correct)[0] / len(data.labels)
+
+
+def _over_all(device: torch.device, *sums: float) -> list[float]:
+    """The sums over all processes, each of which measured its own share."""
+    if world_size() == 1:
+        return list(sums)
+    return all_reduce_sum(torch.tensor(sums, dtype=torch.float64, device=device)).tolist()
 
 
 def _inputs(net: nn.Module, data: Dataset, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     net.eval()
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+    images, labels = shard(torch.from_numpy(data.images)), shard(torch.from_numpy(data.labels))
     pairs = torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH)
     for some, y in zip(*pairs, strict=True):
         x = augment.normalise(some, data.mean, data.std)

@@ -1,5 +1,6 @@
 """A run: everything that changes while a network trains, how it starts, and what it leaves on disk."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from model.files import beside, sweep
 from model.history import About, History, save_history
 from model.nets import NETS
 from model.optimisers import OPTIMISERS, averaged, build_optimiser
+from model.processes import parallel, rank
 from model.recipes import Config, TrainingError, arguments_of, command_of, recorded, settings_of
 from model.schedulers import SCHEDULERS
 from model.snapshots import clear, keep_snapshot
@@ -71,7 +73,8 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     torch.manual_seed(config.seed)
     net = build(card)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    forward = torch.compile(net) if config.compile else net
+    shared = parallel(net)
+    forward = torch.compile(shared) if config.compile else shared
     settings = settings_of(config, OPTIMISERS[config.optimiser].settings)
     optimizer = build_optimiser(config.optimiser, net, config.lr, config.decay_vectors, settings)
     schedule = SCHEDULERS[config.scheduler]
@@ -106,6 +109,8 @@ def find_device(name: str) -> torch.device:
     """The device of that name; TrainingError if this machine has none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # torchrun: a GPU for each process
     try:
         place = torch.zeros(1, device=name)
         place.item()  # a device whose values cannot be read, such as meta, trains nothing
@@ -116,11 +121,13 @@ def find_device(name: str) -> torch.device:
 
 def begin(run: Run) -> None:
     """Take the place of a former run: its snapshots and its state go."""
+    if rank():
+        return
     for ending in (".safetensors", ".history.json", ".state.pt"):
         sweep(beside(run.config.path, ending))
     clear(run.config.path)
     snapshot(run)
-    save_state(path_of(run.config.path), state_of(run))
+    keep_state(run)
     tell(run, "running")
 
 
@@ -137,6 +144,8 @@ def restore(run: Run, state: State) -> None:
 
 def save(run: Run) -> None:
     """Write the checkpoint, and beside it the history."""
+    if rank():
+        return
     save_checkpoint(run.config.path, measured(run), run.result.state_dict())
     save_history(beside(run.config.path, ".history.json"), run.history)
 
@@ -144,21 +153,33 @@ def save(run: Run) -> None:
 def tell(run: Run, state: str) -> None:
     """Say in the history what has become of the run: «running», «stopped» or «finished»."""
     run.history.about = replace(run.history.about or About(), state=state)
-    save_history(beside(run.config.path, ".history.json"), run.history)
+    if not rank():
+        save_history(beside(run.config.path, ".history.json"), run.history)
 
 
-def state_of(run: Run) -> State:
+def say(text: str) -> None:
+    """Print a line, once however many processes there are."""
+    if not rank():
+        print(text, flush=True)
+
+
+def keep_state(run: Run) -> None:
+    """Write what the run goes on from after this epoch."""
+    if rank():
+        return
     parts = {name: part.state_dict() for name, part in run.parts.items()}
-    return State(run.config, run.data, run.history, parts)
+    save_state(path_of(run.config.path), State(run.config, run.data, run.history, parts))
 
 
 def snapshot(run: Run) -> None:
     """Keep a snapshot of this epoch if one is due."""
+    if rank():
+        return
     config, limit = run.config, round(run.config.snapshot_limit * 1e6)
     state = run.result.state_dict()
     said = keep_snapshot(config.path, measured(run), state, config.snapshot_every, limit)
     if said:
-        print(said, flush=True)
+        say(said)
 
 
 def card_of(config: Config, data: Dataset, test: Dataset) -> Card:

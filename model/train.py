@@ -25,13 +25,14 @@ from model.command import given
 from model.datasets import Dataset, DatasetError
 from model.evaluation import evaluate, flip_averaged
 from model.files import beside, replacing
-from model.history import Epoch, epochs_figure, loss_figure, save_figure, save_history
+from model.history import Epoch, epochs_figure, loss_figure, save_figure
 from model.optimisers import follow
+from model.processes import all_reduce_sum, first_before_others, joined, rank, shard, world_size
 from model.recipes import Config, TrainingError, choose, settled
-from model.run import Run, begin, restore, save, snapshot, start, state_of, tell
+from model.run import Run, begin, find_device, keep_state, restore, save, say, snapshot, start, tell
 from model.schedulers import after_epoch, after_step
 from model.snapshots import SnapshotError
-from model.state import State, continued, load_state, path_of, save_state
+from model.state import State, continued, load_state, path_of
 
 LIVE_SECONDS = 5.0  # how often the history is written while an epoch goes on
 
@@ -42,13 +43,13 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
     On Ctrl-C, and on an error, what the last whole epoch left stays, to be resumed.
     """
     config = settled(config)
-    board = open_board(config.tensorboard, config.path.stem)
+    board = open_board("" if rank() else config.tensorboard, config.path.stem)
     run = start(config, data, test)
     if state is None:
         begin(run)
     else:
         restore(run, state)
-    print(_HEADER + ("  flip acc" if config.flip_average else ""))
+    say(_HEADER + ("  flip acc" if config.flip_average else ""))
     try:
         _epochs(run, data, test, board)
     except KeyboardInterrupt:
@@ -67,14 +68,14 @@ def _epochs(run: Run, data: Dataset, test: Dataset, board: Any) -> None:
     for epoch in range(len(run.history.epochs) + 1, last + 1):
         run.history.epochs.append(_epoch(run, data, test, epoch))
         snapshot(run)
-        save_state(path_of(config.path), state_of(run))  # before the checkpoint: it can write that anew
+        keep_state(run)  # before the checkpoint: it can write that anew
         save(run)
         if board is not None:
             show(board, run.history)
-        print(_printed(run.history.epochs[-1], config), flush=True)
+        say(_printed(run.history.epochs[-1], config))
     tell(run, "finished" if last == config.epochs else "stopped")
     if last < config.epochs:
-        print(f"Stopped after epoch {last}, as asked; --resume goes on.")
+        say(f"Stopped after epoch {last}, as asked; --resume goes on.")
 
 
 def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
@@ -98,9 +99,9 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     total, correct, steps, told = 0.0, 0, steps_of(data, config), time.monotonic()
     source = batches(data, config, epoch, run.device)
     for number, (x, y) in enumerate(
-        tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=None)
+        tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=rank() > 0 or None)
     ):
-        torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
+        torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number) + rank())
         loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
         _check_finite(loss, run, len(losses) + 1)
         losses.append(loss)
@@ -109,7 +110,7 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
             follow(run.average, run.net, config.ema, len(losses))
         total, correct = total + loss * len(y), correct + hits
         if time.monotonic() - told > LIVE_SECONDS:
-            save_history(beside(config.path, ".history.json"), run.history)
+            tell(run, "running")
             told = time.monotonic()
     return total, correct
 
@@ -126,16 +127,26 @@ def _check_finite(loss: float, run: Run, step: int) -> None:
 def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
     """One update of the weights; the batch's mean loss and how many of it were right before.
 
+    Of several processes each works on its rows of the batch; what is returned is the whole batch's.
+
     `y` is int64 (n,), or float32 (n, classes) of mixed labels: then the largest part is what is right.
     """
+    several, whole = world_size() > 1, len(y)
+    x, y = shard(x), shard(y)
     with run.precision():
         logits = run.forward(x).float()
-    loss = cross_entropy(logits, y, label_smoothing=run.config.label_smoothing)
+    smoothing, reduction = run.config.label_smoothing, "sum" if several else "mean"
+    loss = cross_entropy(logits, y, label_smoothing=smoothing, reduction=reduction)
+    if several:
+        loss = loss * (world_size() / whole)  # the processes' gradients are averaged, not added
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     run.optimizer.step()
     right = y if y.ndim == 1 else y.argmax(1)
-    return loss.item(), int((logits.argmax(1) == right).sum())
+    hits = (logits.argmax(1) == right).sum()
+    if several:
+        loss, hits = all_reduce_sum(torch.stack([loss.detach() / world_size(), hits.float()]))
+    return loss.item(), int(hits)
 
 
 # What is said
@@ -156,6 +167,8 @@ def _printed(row: Epoch, config: Config) -> str:
 
 def _interrupted(run: Run) -> None:
     """Leave everything on disk as of the last whole epoch; in the first, the weights so far."""
+    if rank():
+        return
     saved = load_state(path_of(run.config.path))
     if saved.history.epochs:
         restore(run, saved)
@@ -178,11 +191,13 @@ def main(arguments: list[str] | None = None) -> int:
     flags = given(arguments)
     try:
         config, state = settle(flags)
-        check_writable(config.path)
-        data, test = images_of(config)
-        run = train(config, data, test, state)
-        save_figure(beside(config.path, ".loss.png"), loss_figure(run.history))
-        save_figure(beside(config.path, ".epochs.png"), epochs_figure(run.history))
+        with joined(find_device(config.device)):
+            if not rank():
+                check_writable(config.path)
+            with first_before_others():  # the first may have to download or draw them
+                data, test = images_of(config)
+            run = train(config, data, test, state)
+            _draw(run)
     except KeyboardInterrupt:
         return 130
     except OSError as error:
@@ -194,9 +209,17 @@ def main(arguments: list[str] | None = None) -> int:
         if not is_out_of_memory(error):
             raise
         return _fail("There is not enough memory for this run; lower --batch-size or --limit.")
-    print(f"{config.path}, with its history and two pictures beside it")
-    print("see it with: streamlit run explorer/app.py")
     return 0
+
+
+def _draw(run: Run) -> None:
+    """Write the two pictures of a finished run, and say where everything is."""
+    if rank():
+        return
+    save_figure(beside(run.config.path, ".loss.png"), loss_figure(run.history))
+    save_figure(beside(run.config.path, ".epochs.png"), epochs_figure(run.history))
+    say(f"{run.config.path}, with its history and two pictures beside it")
+    say("see it with: streamlit run explorer/app.py")
 
 
 def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:

@@ -1,0 +1,86 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from model.checkpoint import load_checkpoint
+from model.history import load_history
+from model.processes import WholeBatchNorm, all_reduce_sum, rank, shard, world_size
+from model.train import main
+
+ROOT = Path(__file__).parents[2]
+# SGD: Adam divides by a gradient's size, and so makes much of the rounding in those that are 0 but for it.
+SGD = {"--optimiser": "sgd", "--lr": "0.01", "--dropout": "0"}
+SMALL = {"--epochs": "17", "--batch-size": "10", "--size": "16", "--width": "4"}
+FLAGS = [word for pair in (SGD | SMALL).items() for word in pair]
+
+
+@pytest.fixture
+def alone():
+    """A process group of this process only."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_two_processes_come_to_what_one_does(pictures, tmp_path):
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    flags = [*FLAGS, "--dataset", "folder", "--data-dir", str(pictures)]
+    assert main([*flags, "--out", str(one)]) == 0
+    together = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command = [*together, "-m", "model.train", *flags, "--out", str(two)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:18]] == [str(n) for n in range(1, 18)]
+    first, second = (load_history(path.with_name(f"{path.stem}.history.json")) for path in (one, two))
+    assert len(first.losses) == len(second.losses) == 51  # batches of 10, 10, 4
+    np.testing.assert_allclose(second.losses, first.losses, atol=1e-4, rtol=0)
+    for name in ("train_accuracy", "test_accuracy"):
+        values = [[getattr(row, name) for row in each.epochs] for each in (first, second)]
+        np.testing.assert_allclose(*values)
+    losses = [[row.test_loss for row in each.epochs] for each in (first, second)]
+    np.testing.assert_allclose(*losses, atol=1e-4)
+    states = [load_checkpoint(path).state for path in (one, two)]
+    assert states[0].keys() == states[1].keys()
+    torch.testing.assert_close(states[1], states[0], atol=1e-4, rtol=1e-3)
+
+
+def test_statistics_over_the_whole_batch_are_batchnorms_own(alone):
+    torch.manual_seed(0)
+    plain, whole = nn.BatchNorm2d(5), WholeBatchNorm(5)
+    x = torch.randn(6, 5, 4, 4) * 2 + 3
+    inputs = [x.clone().requires_grad_(), x.clone().requires_grad_()]
+    outputs = [norm(each) for norm, each in zip((plain, whole), inputs, strict=True)]
+    torch.testing.assert_close(outputs[1], outputs[0], atol=1e-5, rtol=1e-5)
+    weights = torch.randn(6, 5, 4, 4)
+    for output in outputs:
+        (output * weights).sum().backward()
+    torch.testing.assert_close(inputs[1].grad, inputs[0].grad, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(whole.weight.grad, plain.weight.grad, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(whole.state_dict(), plain.state_dict())
+    torch.testing.assert_close(whole.eval()(x), plain.eval()(x))
+
+
+@pytest.mark.parametrize(("count", "world"), [(10, 2), (7, 3), (1, 4), (0, 2)])
+def test_shares_make_up_the_batch(monkeypatch, count, world):
+    monkeypatch.setattr("model.processes.world_size", lambda: world)
+    parts = []
+    for number in range(world):
+        monkeypatch.setattr("model.processes.rank", lambda number=number: number)
+        parts.append(shard(torch.arange(count)))
+    assert torch.cat(parts).tolist() == list(range(count))
+    sizes = [len(part) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_process_by_itself_keeps_what_it_has():
+    assert (rank(), world_size()) == (0, 1)
+    assert shard(torch.arange(3)).tolist() == [0, 1, 2]
+    assert all_reduce_sum(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
