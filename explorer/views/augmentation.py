@@ -32,7 +32,7 @@ def page() -> None:
         seed = choose_seed()
     st.caption(
         f"Each row is one transform of the {selection.card.input_size} × {selection.card.input_size} pixels "
-        f"that the network gets, drawn {COUNT} times. One seed gives the same draws at every strength."
+        f"that the network gets, drawn {COUNT} times. The seed stays when a slider moves."
     )
     for name, transform in AUGMENTATIONS.items():
         if transform.group == group:

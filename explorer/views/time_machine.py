@@ -9,10 +9,12 @@ import streamlit as st
 
 from explorer.drawing.ranges import text
 from explorer.engine.batchnorm import NormSummary, batchnorms
+from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline, TimelineError
 from explorer.engine.tracing import stages
 from explorer.ui import cached, choices, films, link, markup, time_charts
 from explorer.ui.films import STATISTICS, Film
+from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 from model.snapshots import folder_of
 
@@ -29,7 +31,7 @@ def page() -> None:
         st.warning(str(error))
         return
     if timeline is None:
-        st.info(without(selection))
+        without(selection)
         return
     for sentence in timeline.left_out:
         st.warning(sentence)
@@ -38,14 +40,22 @@ def page() -> None:
     how_to_read()
 
 
-def without(selection: Selection) -> str:
-    """What to do where there are no snapshots."""
+def without(selection: Selection) -> None:
+    """What to do where there are no snapshots, and which networks have some."""
     path = selection.opened.source.path
-    where = f" They would lie in {folder_of(path).name} beside it." if path is not None else ""
-    return (
-        "There are no snapshots of this network's training, so there is nothing to go back to. Keep one of "
-        f"every epoch while you train: `python -m model.train --snapshot-every 1`.{where}"
+    where = f", into {folder_of(path).name} beside it" if path is not None else ""
+    st.info(
+        "There are no snapshots of this network's training, so there is nothing to go back to. The trainer "
+        f"keeps one of every epoch{where}, when it is told to:"
     )
+    st.code(f"{command_from(selection.card) or 'python -m model.train'} --snapshot-every 1", language="bash")
+    others = [
+        name
+        for name, source in options().checkpoints.items()
+        if source.path is not None and source.path != path and has_snapshots(source.path)
+    ]
+    if others:
+        st.markdown(f"**{', '.join(others)}** has some: choose it in the sidebar.")
 
 
 def show(selection: Selection, timeline: Timeline, course: Course) -> None:

@@ -77,6 +77,9 @@ def look_again(key: str = "look_again") -> None:
 def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
     """The runs to show over one another; at first that of the checkpoint chosen in the sidebar."""
     own = opened_run(found)
+    if own is None:
+        own = max(found, key=lambda name: modified(found[name]))
+        st.caption(f"The checkpoint chosen has no history beside it; {own} is the run that was written last.")
     names = [own, *(name for name in found if name != own)]
     if st.session_state.get("_runs_of", own) != own:  # another checkpoint was chosen: its run is shown
         st.session_state["runs"] = [own]
@@ -92,8 +95,8 @@ def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
     return {name: found[name] for name in held[: run_charts.MOST_RUNS]}
 
 
-def opened_run(found: dict[str, Path]) -> str:
-    """The run of the checkpoint in the sidebar; the one that changed last, where that has none."""
+def opened_run(found: dict[str, Path]) -> str | None:
+    """The run of the checkpoint in the sidebar; None where it has none."""
     sources = options().checkpoints
     source = sources.get(link.held("checkpoint", next(iter(sources), "")))
     if source is not None and source.path is not None:
@@ -101,7 +104,7 @@ def opened_run(found: dict[str, Path]) -> str:
         for name, path in found.items():
             if path == wanted:
                 return name
-    return max(found, key=lambda name: modified(found[name]))
+    return None
 
 
 def modified(path: Path) -> int:
@@ -155,6 +158,8 @@ def follow(shown: dict[str, Shown]) -> None:
     """The table of runs; while one goes on it looks at its file again and again, and draws what is new."""
     live = any(each.state == "running" for each in shown.values())
     st.fragment(look, run_every=EVERY if live else None)(shown, live)
+    if not live and any(each.state != "finished" for each in shown.values()):
+        look_again("look_again_at_it")
 
 
 def look(shown: dict[str, Shown], live: bool) -> None:
@@ -165,8 +170,6 @@ def look(shown: dict[str, Shown], live: bool) -> None:
     if live:
         newest = min(age(each.file.modified) for each in shown.values() if each.state == "running")
         st.caption(f"Looks again every {EVERY:g} seconds; last written {newest:.0f} s ago.")
-    elif any(each.state != "finished" for each in shown.values()):
-        look_again("look_again_at_it")
 
 
 def changed(each: Shown) -> bool:

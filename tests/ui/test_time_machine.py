@@ -136,8 +136,13 @@ def test_without_snapshots_it_says_how_to_make_them(app: Open, checkpoint: Path)
     for path in folder_of(checkpoint).iterdir():
         path.unlink()
     at = check(app("--checkpoint", str(checkpoint)))
-    assert "--snapshot-every 1" in at.info[0].value
     assert "mine.snapshots" in at.info[0].value
+    assert at.code[0].value.endswith("--snapshot-every 1")
+
+
+def test_a_network_with_snapshots_is_named_where_one_has_none(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), checkpoint="cifar10-course"))
+    assert any("mine.safetensors** has some" in text.value for text in at.markdown)
 
 
 def test_one_snapshot_has_no_slider(app: Open, checkpoint: Path) -> None:

@@ -93,6 +93,14 @@ def test_another_checkpoint_brings_its_own_run(app: Open, tmp_path: Path) -> Non
     assert check(at).multiselect(key="runs").value == ["cifar10-course"]
 
 
+def test_a_checkpoint_without_a_run_is_said_so(app: Open, tmp_path: Path) -> None:
+    checkpoint(tmp_path / "mine.safetensors")
+    save_history(tmp_path / "newest.history.json", history())
+    at = check(app("--checkpoint", str(tmp_path / "mine.safetensors")))
+    assert at.multiselect(key="runs").value == ["newest"]
+    assert "has no history beside it" in captions(at)
+
+
 def test_it_has_no_image_header_and_needs_no_image(app: Open) -> None:
     at = check(app(source="upload"))
     assert "The network says" not in html(at)
