@@ -13,7 +13,7 @@ from model.optimisers import OPTIMISERS
 from model.recipes import RECIPES, Config, flag, owners, settled
 from model.schedulers import SCHEDULERS
 
-PRECISIONS = ("float32", "tf32", "bf16")
+PRECISIONS = ("float32", "tf32", "bf16", "auto")
 
 
 def natural(text: str, least: int = 0) -> int:
@@ -115,7 +115,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     "the machine": {
         "seed": (NATURAL, "of weights, order, augmentation and Dropout"),
         "device": ({"metavar": "NAME"}, "cpu, cuda, …; auto: cuda if there is one"),
-        "precision": (one_of(*PRECISIONS), "of the training steps; tf32 and bf16 pay on GPUs that have them"),
+        "precision": (one_of(*PRECISIONS), "of the steps; auto: bf16 where the hardware is made for it"),
         "compile": (SWITCH, "let torch.compile make the network faster; the first steps take long"),
     },
     "what it leaves": {

@@ -84,7 +84,7 @@ RECIPES: dict[str, Config] = {
         recipe="fast",
         dropout=0.25,
         epochs=30,
-        batch_size=256,
+        batch_size=128,
         optimiser="sgd",
         lr=0.1,
         momentum=0.9,
@@ -97,6 +97,7 @@ RECIPES: dict[str, Config] = {
         augment="crop,flip",
         alternating_flip=True,
         label_smoothing=0.1,
+        precision="auto",
     ),
 }
 

@@ -51,7 +51,8 @@ class Run:
 
     def precision(self) -> AbstractContextManager[Any]:
         """What a training step's forward runs in."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+        wanted = {"bf16": True, "auto": bf16_pays(self.device)}.get(self.config.precision, False)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
 
     @property
     def result(self) -> nn.Module:
@@ -98,6 +99,13 @@ def build(card: Card) -> nn.Module:
 def about(config: Config, steps: int) -> About:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     return About(config.epochs, steps, config.recipe, config.path.name, command_of(config), started)
+
+
+def bf16_pays(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 in hardware made for it, such as a CPU's AMX."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def set_precision(name: str) -> None:

@@ -333,3 +333,14 @@ def test_width_and_dropout_reach_the_network(net, scenes):
     run = start(choose({"net": net, "width": 5, "recipe": "fast"}), *scenes)
     assert next(run.net.parameters()).shape[0] == 5
     assert NETS[net](classes=10, input_size=16, **run.card.arguments)
+
+
+@pytest.mark.parametrize(("made_for_it", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_precision_auto_takes_bf16_where_the_processor_is_made_for_it(
+    made_for_it, dtype, scenes, out, monkeypatch
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": made_for_it})
+    run = start(settled(Config(out=out, precision="auto", device="cpu")), *scenes)
+    with run.precision():
+        assert run.net.conv1(torch.zeros(1, 3, 16, 16)).dtype == dtype
+    assert run.net.conv1.weight.dtype == torch.float32
