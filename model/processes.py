@@ -14,6 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from model.recipes import TrainingError
+
 
 def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
@@ -42,7 +44,10 @@ def joined(device: torch.device) -> Iterator[None]:
 def first_before_others() -> Iterator[None]:
     """Let the first process through, then the others: what it writes they find."""
     if rank():
-        dist.barrier()
+        try:
+            dist.barrier()
+        except RuntimeError as error:
+            raise TrainingError("The first process could not begin; its own message says why.") from error
     yield
     if world_size() > 1 and not rank():
         dist.barrier()

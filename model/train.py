@@ -5,6 +5,7 @@ stopped goes on from its last whole epoch (`--resume`) as if nothing had happene
 """
 
 import math
+import os
 import sys
 import time
 from contextlib import suppress
@@ -191,9 +192,8 @@ def main(arguments: list[str] | None = None) -> int:
     flags = given(arguments)
     try:
         config, state = settle(flags)
+        check_writable(config.path)
         with joined(find_device(config.device)):
-            if not rank():
-                check_writable(config.path)
             with first_before_others():  # the first may have to download or draw them
                 data, test = images_of(config)
             run = train(config, data, test, state)
@@ -249,9 +249,10 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise TrainingError(f"{path} is a folder; give the checkpoint another name with --out.")
     try:
-        with replacing(beside(path, ".probe")):
+        probe = beside(path, f".probe-{os.getpid()}")  # several processes may look at once
+        with replacing(probe):
             pass
-        beside(path, ".probe").unlink()
+        probe.unlink()
     except OSError as error:
         raise TrainingError(
             f"Nothing can be written to {path.parent} ({error.strerror}); choose another place with --out."
