@@ -15,17 +15,19 @@ LEAST = 256  # narrower pictures are enlarged by whole pixels to about this widt
 EACH, LAST = 450, 1600  # milliseconds that a picture stays, and the last one
 
 
-def labelled(pixels: Pixels, words: str, share: float = 0.0) -> Pixels:
-    """A picture uint8 (h,w,3), enlarged where it is small, over a bar `share` long and a line of words."""
+def labelled(pixels: Pixels, lines: Sequence[str], share: float = 0.0) -> Pixels:
+    """A picture uint8 (h,w,3), enlarged where it is small, over a bar `share` long and lines of words."""
     scale = max(1, round(LEAST / pixels.shape[1]))
     large = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
     height, width = large.shape[:2]
     size = max(12, min(18, width // 20))
-    image = Image.new("RGB", (width, height + 2 * size + 3), PAPER)
+    image = Image.new("RGB", (width, height + round((1.4 * len(lines) + 0.6) * size) + 4), PAPER)
     image.paste(Image.fromarray(large), (0, 0))
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, height, round(share * width), height + 3), fill=BAR)
-    draw.text((size // 2, height + size // 2 + 3), words, fill=INK, font=ImageFont.load_default(size))
+    for place, words in enumerate(lines):
+        top = height + 4 + round((0.4 + 1.4 * place) * size)
+        draw.text((size // 2, top), words, fill=INK, font=ImageFont.load_default(size))
     return np.array(image)
 
 
@@ -52,5 +54,6 @@ def _with_one_palette(images: list[Image.Image]) -> list[Image.Image]:
     together = Image.new("RGB", (width, height * len(images)))
     for place, image in enumerate(images):
         together.paste(image, (0, place * height))
-    palette = together.quantize(256)
+    # Maximum coverage: the colours that are few, such as the brightest spot of a heat map, are kept too.
+    palette = together.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     return [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]

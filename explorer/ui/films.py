@@ -146,7 +146,10 @@ def _tile(film: Film, place: int, said: str, chosen: bool) -> str:
 
 
 def animated(film: Film, words: Sequence[str], kind: str) -> bytes:
-    """All epochs as one animation, each with its words below it."""
+    """All epochs as one animation, each with its words and its range below it."""
     last = max(len(words) - 1, 1)
-    frames = [animation.labelled(film.large(place), said, place / last) for place, said in enumerate(words)]
+    scale = f"{film.title}: {ranges.text(film.range)}"
+    frames = [
+        animation.labelled(film.large(place), (said, scale), place / last) for place, said in enumerate(words)
+    ]
     return animation.animation(frames, "gif" if kind == "gif" else "png")

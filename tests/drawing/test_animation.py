@@ -51,6 +51,13 @@ def test_a_gif_gives_one_colour_the_same_in_every_frame():
     assert len(np.unique(np.concatenate(patches), axis=0)) == 1
 
 
+def test_a_gif_keeps_a_colour_that_is_rare():
+    ramp = np.linspace(0, 120, 64 * 64).reshape(64, 64, 1).repeat(3, axis=2).astype(np.uint8)
+    ramp[5:7, 5:7] = (253, 231, 37)
+    (back,) = read_back(animation([ramp], "gif"))[1]
+    np.testing.assert_allclose(back[5, 5].astype(int), (253, 231, 37), atol=8)
+
+
 @pytest.mark.parametrize("kind", ["gif", "png"])
 def test_one_frame_is_enough_and_none_is_refused(kind):
     assert animation(frames(1), kind)
@@ -60,13 +67,13 @@ def test_one_frame_is_enough_and_none_is_refused(kind):
 
 def test_words_stand_below_an_unchanged_picture():
     (picture,) = frames(1)
-    drawn = labelled(picture, "epoch 3: cat 45%", 0.5)
+    drawn = labelled(picture, ["epoch 3: cat 45%"], 0.5)
     scale = drawn.shape[1] // 30
     height = 20 * scale
     np.testing.assert_array_equal(drawn[:height:scale, ::scale][:20, :30], picture)
     below = drawn[height + 4 :]
     assert 10 < (below.mean(2) < 128).sum() < below.size / 3 / 4
-    blank = labelled(picture, "", 0.5)[height + 4 :]
+    blank = labelled(picture, [""], 0.5)[height + 4 :]
     assert (blank == blank[0, 0]).all()
     bar = drawn[height + 1]
     assert (bar[: drawn.shape[1] // 2] == bar[0]).all()
@@ -74,4 +81,10 @@ def test_words_stand_below_an_unchanged_picture():
 
 
 def test_large_pictures_keep_their_size():
-    assert labelled(np.zeros((300, 720, 3), np.uint8), "x").shape[1] == 720
+    assert labelled(np.zeros((300, 720, 3), np.uint8), ["x"]).shape[1] == 720
+
+
+def test_every_line_has_its_room():
+    (picture,) = frames(1)
+    one, two = (labelled(picture, ["a"] * count).shape[0] for count in (1, 2))
+    assert two - one >= 12
