@@ -37,13 +37,15 @@ class SnapshotFile:
 class Timeline:
     """The networks of a run by epoch, ascending, shared by all and hooked by none; `digest` names them all.
 
-    `left_out` names snapshots that could not be used, each with its reason in one sentence.
+    `listed` is how many snapshots there are, `left_out` the reason, in one sentence, for each of those chosen
+    that could not be used.
     """
 
     epochs: tuple[int, ...]
     nets: tuple[nn.Module, ...]
     digest: str
     left_out: tuple[str, ...] = ()
+    listed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ def chosen(
 
 
 def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
-    """The networks of these snapshots, and that of the run's checkpoint `last` if they end before it.
+    """The networks of a few of these snapshots, and that of the checkpoint `last` if they end before it.
 
     One that cannot be read, or is of another network than `last`, is left out and named. TimelineError
     where none is left.
@@ -93,7 +95,7 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
     epochs: list[int] = []
     kept: list[Checkpoint] = []
     left_out: list[str] = []
-    for file in files:
+    for file in chosen(files):
         try:
             kept.append(_opened(file.path, last))
             epochs.append(file.epoch)
@@ -108,7 +110,7 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
         epochs.append(last.card.epoch)
     digest = hashlib.sha256("\n".join(f"{e} {c.digest}" for e, c in zip(epochs, kept, strict=True)).encode())
     nets = tuple(checkpoint.build() for checkpoint in kept)
-    return Timeline(tuple(epochs), nets, digest.hexdigest(), tuple(left_out))
+    return Timeline(tuple(epochs), nets, digest.hexdigest(), tuple(left_out), len(files))
 
 
 def _opened(path: Path, last: Checkpoint) -> Checkpoint:

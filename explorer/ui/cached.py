@@ -259,7 +259,7 @@ def timeline(opened: Opened) -> Timeline | None:
     Raises TimelineError.
     """
     path = opened.source.path
-    files = timelines.chosen(timelines.snapshots_of(path)) if path is not None else ()
+    files = timelines.snapshots_of(path) if path is not None else ()
     return _timeline(opened.key, repr(files), files, opened.checkpoint) if files else None
 
 

@@ -48,7 +48,7 @@ def without(selection: Selection) -> None:
         "There are no snapshots of this network's training, so there is nothing to go back to. The trainer "
         f"keeps one of every epoch{where}, when it is told to:"
     )
-    st.code(f"{command_from(selection.card) or 'python -m model.train'} --snapshot-every 1", language="bash")
+    st.code(f"{command_from(selection.card) or 'python -m model.train'} --snapshot-every 1", language=None)
     others = [
         name
         for name, source in options().checkpoints.items()
@@ -98,6 +98,8 @@ def choose_epoch(timeline: Timeline) -> int:
         names[-1],
         label_visibility="visible",
     )
+    if timeline.listed > len(names):
+        st.caption(f"{len(names)} of the {timeline.listed} snapshots, evenly spread.")
     return names.index(chosen)
 
 

@@ -21,7 +21,7 @@ ALONG = {"steps": "Steps", "epochs": "Epochs", "minutes": "Minutes"}
 STATES = {
     "running": "training now",
     "finished": "finished",
-    "stopped": "stopped; `--resume` goes on",
+    "stopped": "stopped; --resume goes on",
     "silent": "broke off: it has not written for a while",
 }
 
@@ -196,9 +196,8 @@ def row(name: str, each: Shown, colour: str) -> str:
     run, total = each.run, each.total
     last, best = accuracies(run)
     of = f"{len(run.epochs)} of {total}" if total else str(len(run.epochs))
-    state = STATES[each.state].replace("`", "")
     minutes = f"{run.minutes[-1]:.1f} min" if run.epochs else "–"
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (state, of, last, best, minutes))
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (STATES[each.state], of, last, best, minutes))
     return f'<tr><th scope="row"><i style="background:{colour}"></i>{escape(name)}</th>{cells}</tr>'
 
 
@@ -301,7 +300,7 @@ def cards(shown: dict[str, Shown]) -> None:
     each = shown[name]
     said, own = runs.command(each.run, each.written)
     if said:
-        st.code(said, language="bash")
+        st.code(said, language=None)  # the highlighter's colours are too pale on the light page
         st.caption(
             "Run in the project's folder, this makes the same run again."
             if own

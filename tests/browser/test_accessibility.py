@@ -6,7 +6,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-PAGES = ("explain", "maps", "batchnorm", "compare", "compare?compare=classes")
+PAGES = (
+    "explain",
+    "maps",
+    "batchnorm",
+    "compare",
+    "compare?compare=classes",
+    "training",
+    "time",
+    "augmentation",
+)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -14,7 +23,7 @@ PAGES = ("explain", "maps", "batchnorm", "compare", "compare?compare=classes")
 def test_axe_finds_nothing_serious(page: Page, serve: Callable[..., str], path: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"{serve('explorer/app.py')}/{path}")
-    expect(page.get_by_text("The network says")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     page.wait_for_timeout(1000)  # charts and components draw after the script has run
     found = Axe().run(page).response["violations"]

@@ -63,6 +63,7 @@ def alone(checkpoint: Path) -> list[nn.Module]:
 def test_the_checkpoint_is_the_last_where_snapshots_end_before_it(timeline: Timeline) -> None:
     assert timeline.epochs == (*EPOCHS, 6)
     assert timeline.left_out == ()
+    assert timeline.listed == len(EPOCHS)
 
 
 def test_it_is_not_shown_twice_where_they_reach_it(checkpoint: Path) -> None:

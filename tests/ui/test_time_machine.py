@@ -153,6 +153,15 @@ def test_one_snapshot_has_no_slider(app: Open, checkpoint: Path) -> None:
     assert not at.select_slider
 
 
+def test_of_many_snapshots_some_are_shown_and_it_says_so(app: Open, checkpoint: Path) -> None:
+    opened = load_checkpoint(checkpoint)
+    for epoch in range(4, 40):
+        save_snapshot(checkpoint, Card(arguments=ARGUMENTS, epoch=epoch), opened.state)
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert len(at.select_slider(key="epoch").options) == 24
+    assert any("24 of the 40 snapshots" in caption.value for caption in at.caption)
+
+
 def test_a_broken_snapshot_is_a_sentence_and_the_others_are_shown(app: Open, checkpoint: Path) -> None:
     (folder_of(checkpoint) / "epoch-0001.safetensors").write_bytes(b"broken")
     at = check(app("--checkpoint", str(checkpoint)))
