@@ -20,6 +20,7 @@ from model.checkpoint import Pixels
 Floats = npt.NDArray[np.float32]
 SHEET_WIDTH = 720  # of a sheet of all channels, on the page and in the animation
 DARK = (24, 28, 33)  # between filters: their zero is grey
+LARGEST = 512  # pixels across of a photograph under a heat map
 STRIP = 96  # pixels across of a picture in the strip
 
 STATISTICS: dict[str, tuple[str, Callable[[NormSummary], Floats], bool]] = {
@@ -51,7 +52,7 @@ class Film:
 def heat(pixels: Pixels, values: Floats, title: str, signed: bool) -> Film:
     """Grad-CAM (epochs, h, w) over the picture."""
     range = ranges.symmetric(values) if signed else ranges.positive(values)
-    little = reduced(pixels)
+    pixels, little = reduced(pixels, LARGEST), reduced(pixels, STRIP)
 
     def note(place: int) -> str:
         at = values[place]
@@ -115,7 +116,7 @@ def norm(found: Sequence[NormSummary], statistic: str) -> Film:
     range = ranges.shared(values, signed=signed)
 
     def cells(place: int) -> Floats:
-        return values[place][:, None, None]
+        return np.asarray(values[place][:, None, None])
 
     return Film(
         f"{name} of the {values.shape[1]} channels of {found[0].layer}",
@@ -127,7 +128,7 @@ def norm(found: Sequence[NormSummary], statistic: str) -> Film:
     )
 
 
-def reduced(pixels: Pixels, side: int = STRIP) -> Pixels:
+def reduced(pixels: Pixels, side: int) -> Pixels:
     """The picture, no larger than `side` either way."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.BILINEAR)

@@ -175,7 +175,8 @@ Make = Callable[[], Film] | None
 
 def cam(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        return nothing("This network has no convolution, so there are no feature maps to explain.")
+        st.info("This network has no convolution, so there are no feature maps to explain.")
+        return None
     layer = cam_layer(selection)
     signed = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence") == "signed"
 
@@ -199,7 +200,8 @@ def cam_layer(selection: Selection) -> str:
 
 def maps(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        return nothing("This network has no convolution, so it has no feature maps.")
+        st.info("This network has no convolution, so it has no feature maps.")
+        return None
     _, _, layer = choices.choose_layer(selection)
     count = len(selection.seen.maps[layer])
     channel = choose_channel(count, strongest(selection, layer), "Channel in the strip")
@@ -222,7 +224,8 @@ def filters(_: Selection, timeline: Timeline) -> Make:
 def norm(selection: Selection, timeline: Timeline) -> Make:
     layers = batchnorms(selection.net, selection.seen)
     if not layers:
-        return nothing("This network has no BatchNorm, so there are no running statistics to follow.")
+        st.info("This network has no BatchNorm, so there are no running statistics to follow.")
+        return None
     choices.pick("Layer", {layer: layer for layer in layers}, "norm", width=180)
     statistic = choices.choice("Statistic", {name: said[0] for name, said in STATISTICS.items()}, "statistic")
     return lambda: films.norm(norms(selection, timeline), statistic)
@@ -234,10 +237,6 @@ CHOICES: dict[str, Callable[[Selection, Timeline], Make]] = {
     "filters": filters,
     "norm": norm,
 }
-
-
-def nothing(sentence: str) -> None:
-    st.info(sentence)
 
 
 def choose_channel(count: int, usual: int, label: str) -> int:
@@ -308,7 +307,8 @@ def how_to_read() -> None:
             "in every one of them, so that what looks stronger is stronger; an early epoch that looks empty "
             "has small values, and that is the finding. The class that is explained stays the same "
             "throughout: the one that the finished network predicts, or the one chosen in the sidebar. "
-            "Snapshots keep filters in 16 bits, which moves probabilities by less than a thousandth."
+            "Snapshots keep filters in 16 bits, which hardly moves the answers: those of the course's "
+            "network by less than 0.001."
         )
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, RunFile, Written
 from explorer.ui import cached, choices, link, markup, run_charts
+from explorer.ui.charts import Chart
 from explorer.ui.inspector import facts
 from explorer.ui.options import OptionError, options
 from model.checkpoint import CheckpointError
@@ -237,7 +238,7 @@ def pictures(shown: dict[str, Shown]) -> None:
     how_to_read()
 
 
-def draw(chart: run_charts.Chart) -> None:
+def draw(chart: Chart) -> None:
     st.vega_lite_chart(chart, width="stretch")
 
 
