@@ -81,10 +81,10 @@ def positions(values: ArrayLike, range: Range) -> NDArray[np.float64]:
     In a range without extent everything lies in the middle if it is signed, at the low end otherwise.
     """
     values = np.asarray(values, dtype=np.float64)
-    if range.constant:
-        return np.where(np.isnan(values), np.nan, 0.5 if range.signed else 0.0)
-    # Halved so that no difference of two finite float64 overflows.
+    # Halved so that no difference of two finite float64 overflows; half of the smallest number is zero.
     extent = range.high / 2 - range.low / 2
+    if not extent:
+        return np.where(np.isnan(values), np.nan, 0.5 if range.signed else 0.0)
     place: NDArray[np.float64] = (np.clip(values, range.low, range.high) / 2 - range.low / 2) / extent
     return place.clip(0, 1)
 

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -57,6 +57,7 @@ def test_any_values_are_drawn_in_colours_of_the_map(values):
 
 
 @given(st.floats(-1e30, 1e30), st.floats(-1e30, 1e30))
+@example(0.0, 5e-324)  # the smallest number there is: half of it is zero
 def test_larger_values_never_come_lower(first, second):
     low, high = positions([min(first, second), max(first, second)], symmetric([first, second]))
     assert 0 <= low <= high <= 1

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine import samples
 from model.augment import AUGMENTATIONS
 from model.checkpoint import Card
+from model.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
@@ -113,7 +114,7 @@ def test_another_recipe_makes_another_batch(app: Open) -> None:
     at = check(app(recipe="fast"))
     said = " ".join(caption.value for caption in at.caption)
     assert "`crop,flip`" in said
-    assert "takes 256 a step" in said
+    assert f"takes {RECIPES['fast'].batch_size} a step" in said
     assert "Flips alternate" in said
 
 
