@@ -135,15 +135,15 @@ def _opened(make: Callable[[], Offer]) -> None:
                 _button(f"{stem(offer, name)}.csv", f"{name}, CSV", made, "text/csv")
             _button(f"{stem(offer, 'arrays')}.npz", "Arrays, NPZ", made, "application/octet-stream")
     with printed:
-        st.markdown("**Figure** for print, with its caption")
+        st.markdown("**For print**, with its caption")
         with st.container(horizontal=True):
             for kind, mime in (("png", "image/png"), ("pdf", "application/pdf")):
-                _button(f"{stem(offer, 'figure')}.{kind}", kind.upper(), made, mime, "figure")
+                _button(f"{stem(offer, 'figure')}.{kind}", f"Figure, {kind.upper()}", made, mime)
     st.caption(offer.caption)
     said = f" It prints {offer.printed}." if offer.printed else ""
     st.markdown(f"**In Python**, from the project's folder.{said}")
     st.code(offer.snippet, language="python")
 
 
-def _button(file: str, label: str, made: Mapping[str, Bytes], mime: str, kind: str = "page") -> None:
-    st.download_button(label, made[file], file, mime, key=f"take_{kind}_{label}", on_click="ignore")
+def _button(file: str, label: str, made: Mapping[str, Bytes], mime: str) -> None:
+    st.download_button(label, made[file], file, mime, key=f"take_{label}", on_click="ignore")

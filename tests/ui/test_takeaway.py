@@ -293,6 +293,6 @@ def test_the_fold_offers_every_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     at.run()
     assert not at.exception, at.exception[0].value
     labels = [button.proto.label for button in at.get("download_button")]
-    assert {"This one, PNG", "All, ZIP", "Arrays, NPZ", "PNG", "PDF"} <= set(labels)
+    assert {"This one, PNG", "All, ZIP", "Arrays, NPZ", "Figure, PNG", "Figure, PDF"} <= set(labels)
     assert any(label.endswith("CSV") for label in labels)
     assert "print(" in at.code[0].value
