@@ -1,17 +1,20 @@
 """One run in several processes (torchrun): each works on its share of every batch, and the first one writes.
 
 The batch is the same however many processes there are. BatchNorm takes its statistics over the whole batch,
-gradients are those of the whole batch's mean loss; Dropout draws other masks in every process.
+Dropout draws its mask for the whole batch, and gradients are those of the whole batch's mean loss. So any
+number of processes comes to what one does, but for the rounding of sums that are added in another order.
+Other layers that are random draw for their own rows alone.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from model.recipes import TrainingError
@@ -65,13 +68,25 @@ def all_reduce_sum(values: Tensor) -> Tensor:
     return values
 
 
+def all_lengths(rows: Tensor) -> list[int]:
+    """How many rows each process has, in order of rank."""
+    if world_size() < 2:
+        return [len(rows)]
+    found = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
+    found[rank()] = len(rows)
+    return [int(length) for length in all_reduce_sum(found)]
+
+
 def parallel(net: nn.Module) -> nn.Module:
-    """The net as every process's training steps call it; by itself where there is one process."""
+    """The net as every process's training steps call it; by itself where there is one process.
+
+    Its layers that look at a whole batch, and no subclass of them, are from then on those of `WHOLE`;
+    parameters, buffers and their names stay as they are.
+    """
     if world_size() < 2:
         return net
     for module in net.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = WholeBatchNorm
+        module.__class__ = WHOLE.get(type(module), type(module))
     return DistributedDataParallel(net, broadcast_buffers=False)
 
 
@@ -87,27 +102,78 @@ class Sum(torch.autograd.Function):
         return all_reduce_sum(gradients[0].clone())
 
 
-RUNNING = ("num_batches_tracked", "running_mean", "running_var")
+class WholeBatchNorm(_BatchNorm):
+    """BatchNorm of any number of dimensions whose training statistics are the whole batch's.
 
+    Torch's SyncBatchNorm does so on GPUs only. x (N, C, …) of any float type; statistics in float32.
+    """
 
-class WholeBatchNorm(nn.BatchNorm2d):
-    """BatchNorm whose training statistics are those of the whole batch, whatever part of it is here."""
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any shape will do."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        here = torch.stack([x.sum((0, 2, 3)), x.square().sum((0, 2, 3))])
+        channels = (1, -1, *(1 for _ in x.shape[2:]))
         count = all_reduce_sum(torch.tensor(x.numel() / x.shape[1], device=x.device))
-        mean, square = Sum.apply(here) / count  # type: ignore[no-untyped-call]
-        var = square - mean.square()
-        self._remember(mean.detach(), var.detach() * count / (count - 1))
-        scale = self.weight * (var + self.eps).rsqrt()
-        normalised: Tensor = x * scale.view(-1, 1, 1) + (self.bias - mean * scale).view(-1, 1, 1)
-        return normalised
+        mean = _sums(x.float()) / count
+        centred = x.float() - mean.view(channels)  # in two passes: Σx² − mean² would lose the digits
+        var = _sums(centred.square()) / count
+        if self.track_running_stats:
+            self._remember(mean.detach(), var.detach() * count / (count - 1))
+        scale = (var + self.eps).rsqrt() * (1 if self.weight is None else self.weight)
+        scaled = centred * scale.view(channels)
+        shifted = scaled if self.bias is None else scaled + self.bias.view(channels)
+        return shifted.to(x.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, var: Tensor) -> None:
-        counts, means, variances = (getattr(self, name) for name in RUNNING)
-        counts.add_(1)
-        means.lerp_(mean, self.momentum)
-        variances.lerp_(var, self.momentum)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share = self.momentum if self.momentum is not None else 1 / self.num_batches_tracked.item()
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(var, share)
+
+
+def _sums(x: Tensor) -> Tensor:
+    """Each channel's sum over all processes: (N, C, …) → (C,)."""
+    here = x.sum([dimension for dimension in range(x.ndim) if dimension != 1])
+    return Sum.apply(here)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class WholeDropout(nn.Dropout):
+    """Dropout whose mask is drawn for the whole batch, alike in every process, and cut to the rows here.
+
+    For this every process begins a step with the same seed.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * whole_mask(super().forward, x) if self.training else x
+
+
+class WholeDropout2d(nn.Dropout2d):
+    """The same for whole channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * whole_mask(super().forward, x) if self.training else x
+
+
+def whole_mask(drop: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """This process's rows of what `drop` makes of ones in the shape of the whole batch."""
+    lengths = all_lengths(x)
+    ones = x.new_ones((sum(lengths), *x.shape[1:]))
+    if x.ndim == 4 and not x.is_contiguous():  # random values are drawn in the order of the memory
+        ones = ones.contiguous(memory_format=torch.channels_last)
+    return torch.split(drop(ones), lengths)[rank()]
+
+
+WHOLE: dict[type[nn.Module], type[nn.Module]] = {
+    nn.BatchNorm1d: WholeBatchNorm,
+    nn.BatchNorm2d: WholeBatchNorm,
+    nn.BatchNorm3d: WholeBatchNorm,
+    nn.Dropout: WholeDropout,
+    nn.Dropout2d: WholeDropout2d,
+}
+"""Which layer takes the place of one that looks at a whole batch."""

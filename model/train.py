@@ -102,7 +102,7 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     for number, (x, y) in enumerate(
         tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=rank() > 0 or None)
     ):
-        torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number) + rank())
+        torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
         loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
         _check_finite(loss, run, len(losses) + 1)
         losses.append(loss)

@@ -1,3 +1,4 @@
+import copy
 import os
 import subprocess
 import sys
@@ -11,13 +12,13 @@ from torch import nn
 
 from model.checkpoint import load_checkpoint
 from model.history import load_history
-from model.processes import WholeBatchNorm, all_reduce_sum, rank, shard, world_size
+from model.processes import WHOLE, WholeBatchNorm, all_reduce_sum, rank, shard, world_size
 from model.train import main
 
 ROOT = Path(__file__).parents[2]
 # SGD: Adam divides by a gradient's size, and so makes much of the rounding in those that are 0 but for it.
-SGD = {"--optimiser": "sgd", "--lr": "0.01", "--dropout": "0"}
-SMALL = {"--epochs": "17", "--batch-size": "10", "--size": "16", "--width": "4"}
+SGD = {"--optimiser": "sgd", "--lr": "0.01", "--dropout": "0.5", "--snapshot-every": "10"}
+SMALL = {"--epochs": "13", "--batch-size": "7", "--size": "16", "--width": "4"}
 FLAGS = [word for pair in (SGD | SMALL).items() for word in pair]
 
 
@@ -38,9 +39,9 @@ def test_two_processes_come_to_what_one_does(pictures, tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:18]] == [str(n) for n in range(1, 18)]
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:14]] == [str(n) for n in range(1, 14)]
     first, second = (load_history(path.with_name(f"{path.stem}.history.json")) for path in (one, two))
-    assert len(first.losses) == len(second.losses) == 51  # batches of 10, 10, 4
+    assert len(first.losses) == len(second.losses) == 52  # batches of 7, 7, 7, 3: no two shares alike
     np.testing.assert_allclose(second.losses, first.losses, atol=1e-4, rtol=0)
     for name in ("train_accuracy", "test_accuracy"):
         values = [[getattr(row, name) for row in each.epochs] for each in (first, second)]
@@ -49,23 +50,56 @@ def test_two_processes_come_to_what_one_does(pictures, tmp_path):
     np.testing.assert_allclose(*losses, atol=1e-4)
     states = [load_checkpoint(path).state for path in (one, two)]
     assert states[0].keys() == states[1].keys()
-    torch.testing.assert_close(states[1], states[0], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(states[1], states[0], atol=1e-4, rtol=1e-4)
+    assert [name for name in states[0] if "running" in name]
+    left = [
+        {path.name.removeprefix(each.stem) for path in tmp_path.rglob(f"{each.stem}*")} for each in (one, two)
+    ]
+    assert left[0] == left[1]
 
 
-def test_statistics_over_the_whole_batch_are_batchnorms_own(alone):
+KINDS = {"plain": {}, "own momentum": {"momentum": None}, "bare": {"affine": False}}
+
+
+@pytest.mark.parametrize("settings", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 7), (6, 5, 4, 4)], ids=str)
+def test_statistics_over_the_whole_batch_are_batchnorms_own(alone, shape, settings):
     torch.manual_seed(0)
-    plain, whole = nn.BatchNorm2d(5), WholeBatchNorm(5)
-    x = torch.randn(6, 5, 4, 4) * 2 + 3
+    plain = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(shape)](5, **settings)
+    whole = copy.deepcopy(plain)
+    whole.__class__ = WHOLE[type(whole)]
+    x = torch.randn(shape) * 2 + 3
     inputs = [x.clone().requires_grad_(), x.clone().requires_grad_()]
-    outputs = [norm(each) for norm, each in zip((plain, whole), inputs, strict=True)]
-    torch.testing.assert_close(outputs[1], outputs[0], atol=1e-5, rtol=1e-5)
-    weights = torch.randn(6, 5, 4, 4)
-    for output in outputs:
-        (output * weights).sum().backward()
+    weights = torch.randn(shape)
+    for norm, values in zip((plain, whole), inputs, strict=True):
+        (norm(values) * weights).sum().backward()
     torch.testing.assert_close(inputs[1].grad, inputs[0].grad, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(whole.weight.grad, plain.weight.grad, atol=1e-4, rtol=1e-4)
+    gradients = [[each.grad for each in norm.parameters()] for norm in (plain, whole)]
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(whole(x), plain(x), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(whole.state_dict(), plain.state_dict())
     torch.testing.assert_close(whole.eval()(x), plain.eval()(x))
+
+
+def test_statistics_keep_their_digits_far_from_zero(alone):
+    x = torch.randn(8, 1, 9, 9, generator=torch.Generator().manual_seed(0)) * 0.01 + 1000
+    exact = (x.double() - x.double().mean()) / (x.double().var(correction=0) + 1e-5).sqrt()
+    torch.testing.assert_close(WholeBatchNorm(1)(x).double(), exact, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("lengths", [[3, 2], [1, 0], [2, 2, 1]], ids=str)
+@pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout2d])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_dropout_of_the_shares_is_dropout_of_the_batch(monkeypatch, lengths, kind, layout):
+    x = torch.randn(sum(lengths), 6, 3, 3).contiguous(memory_format=layout)
+    torch.manual_seed(4)
+    expected = kind(0.3)(x)
+    monkeypatch.setattr("model.processes.all_lengths", lambda rows: lengths)
+    for number, (share, rows) in enumerate(zip(x.split(lengths), expected.split(lengths), strict=True)):
+        monkeypatch.setattr("model.processes.rank", lambda number=number: number)
+        torch.manual_seed(4)
+        torch.testing.assert_close(WHOLE[kind](0.3)(share), rows)
+    assert WHOLE[kind](0.3).eval()(x) is x
 
 
 @pytest.mark.parametrize(("count", "world"), [(10, 2), (7, 3), (1, 4), (0, 2)])
