@@ -137,6 +137,20 @@ def load_checkpoint(
     return Checkpoint(card, state, digest_of(state), builder)
 
 
+def card_in(path: Path) -> Card | None:
+    """The card in a safetensors file, None where there is none; CheckpointError if it is no card."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("card")
+    except (SafetensorError, OSError, ValueError):  # a state_dict, or what loading will complain of
+        return None
+    if text is None:
+        return None
+    card = _parse_card(text, path)
+    _check_values(card, path)
+    return card
+
+
 def _check_file(path: Path) -> None:
     try:
         if path.is_file():
@@ -246,6 +260,10 @@ def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None
             f"{path} was made with the network {card.net!r}, which is not one of {', '.join(NETS)}; "
             "give its builder."
         )
+    _check_values(card, path)
+
+
+def _check_values(card: Card, path: Path) -> None:
     finite = all(map(math.isfinite, (*card.mean, *card.std)))
     three = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
     if not finite or not three or not 1 <= card.input_size <= 4096 or not card.classes:

@@ -81,7 +81,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "on_corrupt": (one_of("fail", "skip"), "what to do about images that cannot be read"),
     },
     "the network": {
-        "net": ({"metavar": "NAME"}, f"{', '.join(NETS)}"),
+        "net": ({"metavar": "NAME"}, f"{', '.join(NETS)}, or your own: package.module:builder"),
         "width": (COUNT, "channels of its first block"),
         "norm": (one_of(*NORMS, "none"), "what normalises after each convolution; else batch"),
         "dropout": (SHARE, "share of the hidden values that Dropout sets to 0"),

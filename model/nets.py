@@ -134,3 +134,11 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "course": CourseCNN,
     "resnet9": ResNet9,
 }
+
+
+def check_logits(logits: object) -> Tensor:
+    """The logits as they are; ValueError unless they are a tensor (N, K)."""
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"The network must return logits (N, K), not {got}.")
+    return logits

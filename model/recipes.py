@@ -1,5 +1,6 @@
 """Recipes: every setting of a training run, by name. To change one, edit its entry in RECIPES."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model import augment
+from model.builders import is_own
 from model.nets import NETS
 from model.optimisers import OPTIMISERS
 from model.schedulers import SCHEDULERS
@@ -74,8 +76,13 @@ class Config:
 
     @property
     def path(self) -> Path:
-        name = self.recipe if self.net == "course" else f"{self.net.replace(':', '-')}-{self.recipe}"
+        name = self.recipe if self.net == "course" else f"{_in_a_name(self.net)}-{self.recipe}"
         return Path(self.out or f"checkpoints/my-{self.dataset}-{name}.safetensors")
+
+
+def _in_a_name(net: str) -> str:
+    """`package.module:Net(width=8)` → `package.module-Net-width-8`."""
+    return re.sub(r"[^\w.]+", "-", net).strip("-")
 
 
 RECIPES: dict[str, Config] = {
@@ -152,7 +159,12 @@ def strengths_of(config: Config) -> dict[str, float]:
 
 
 def arguments_of(config: Config) -> dict[str, Any]:
-    """What the builder of the net is told beside classes and input size, as far as it takes it."""
+    """What the builder of the net is told beside classes and input size, as far as it takes it.
+
+    One's own has its arguments in the name.
+    """
+    if is_own(config.net):
+        return {}
     takes = signature(NETS[config.net]).parameters
     arguments = {name: getattr(config, name) for name in NETWORK if name in takes}
     if "widths" in takes and config.width is not None:
@@ -212,12 +224,26 @@ def _check_used(config: Config, given: Mapping[str, Any]) -> None:
 
 
 def _check_network(config: Config, given: Mapping[str, Any]) -> None:
+    if is_own(config.net):
+        return _check_own(config, given)
     if config.net not in NETS:
-        raise TrainingError(f"There is no network {config.net!r}; choose from {', '.join(NETS)}.")
+        known = ", ".join(NETS)
+        raise TrainingError(
+            f"There is no network {config.net!r}; choose from {known}, or package.module:builder of your own."
+        )
     takes = signature(NETS[config.net]).parameters
     for name in NETWORK:
         if name in given and name not in takes and not (name == "width" and "widths" in takes):
             raise TrainingError(f"The network {config.net} has no {name}; leave {flag(name)} out.")
+
+
+def _check_own(config: Config, given: Mapping[str, Any]) -> None:
+    for name in NETWORK:
+        if name in given:
+            raise TrainingError(
+                f"{flag(name)} is for {' and '.join(NETS)}; say it to a network of your own "
+                f"in --net, as in 'package.module:builder({name}={given[name]!r})'."
+            )
 
 
 def _check_together(config: Config) -> None:

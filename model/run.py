@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from model.batches import steps_of
+from model.builders import count_logits, is_own, make, offer
 from model.checkpoint import Card, save_checkpoint
 from model.datasets import Dataset
 from model.files import beside, sweep
@@ -89,11 +90,31 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
 
 
 def build(card: Card) -> nn.Module:
-    """The card's network; TrainingError where its settings make none."""
+    """The card's network, on the CPU; TrainingError where its settings make none."""
+    if is_own(card.net):
+        return build_own(card)
     try:
         return NETS[card.net](classes=len(card.classes), input_size=card.input_size, **card.arguments)
     except ValueError as error:
         raise TrainingError(str(error)) from error
+
+
+def build_own(card: Card) -> nn.Module:
+    """The network of the person's own builder, tried on an empty image; it is told the class count and size.
+
+    TrainingError where it does not fit the images, CheckpointError where there is none.
+    """
+    classes = len(card.classes)
+    net = make(card.net, offer(classes, card.input_size))
+    logits = count_logits(net.eval(), card.input_size)
+    if logits != classes:
+        raise TrainingError(
+            f"The network {card.net} tells {logits} classes apart, and the images have {classes}; "
+            f"let its builder have a parameter num_classes, or write it as in (num_classes={classes})."
+        )
+    if not any(each.requires_grad for each in net.parameters()):
+        raise TrainingError(f"The network {card.net} has no weights to train; name another.")
+    return net
 
 
 def about(config: Config, steps: int) -> About:

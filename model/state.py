@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from model.builders import is_own
 from model.datasets import Dataset
 from model.files import beside, replacing, sweep
 from model.history import About, Epoch, History, row_of
@@ -68,6 +69,10 @@ def continued(given: dict[str, Any], state: State) -> Config:
 
     TrainingError if one of them would change the arithmetic of the run.
     """
+    if is_own(state.config.net) and "net" not in given:  # a file's word is not enough to import a module
+        raise TrainingError(
+            f"This run trains a network of your own; to go on, say so again: --net '{state.config.net}'."
+        )
     config = choose(given, replace(state.config, stop_after=0))
     for name in given:
         then, now = getattr(state.config, name), getattr(config, name)

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from model.augment import AugmentationError
 from model.batches import DROPOUT, batches, images_of, seed_for, steps_of
 from model.board import open_board, show
+from model.builders import is_own, load_builder
 from model.checkpoint import CheckpointError
 from model.command import given
 from model.datasets import Dataset, DatasetError
@@ -225,6 +226,8 @@ def _draw(run: Run) -> None:
 def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
     """The config that the flags ask for, and the state it goes on from, if any."""
     config = choose(flags)
+    if "net" in flags and is_own(config.net):
+        load_builder(config.net)  # what is wrong with it is said before the images are read
     if not config.resume:
         return config, None
     state = load_state(path_of(config.path))

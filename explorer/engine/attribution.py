@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.tracing import Floats, check_images, check_logits, tapped, to_numpy
+from explorer.engine.tracing import Floats, check_images, tapped, to_numpy
 from explorer.engine.values import Value
+from model.nets import check_logits
 
 Score = Callable[[Tensor], Tensor]
 

@@ -14,7 +14,6 @@ from explorer.engine.tracing import (
     Floats,
     Trace,
     check_images,
-    check_logits,
     layer_module,
     layer_path,
     private_view,
@@ -22,6 +21,7 @@ from explorer.engine.tracing import (
     visit_layers,
 )
 from explorer.engine.values import Value
+from model.nets import check_logits
 
 MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 BINS = 32

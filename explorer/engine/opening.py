@@ -3,27 +3,20 @@
 The only module imported is the one a `Source` names; what stands in a checkpoint's card is never imported.
 """
 
-import ast
 import copy
-import importlib
-import os
-import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from explorer.engine.tracing import check_logits
-from model.checkpoint import Card, Checkpoint, CheckpointError, digest_of, load_checkpoint
+from model.builders import count_logits, make, offer
+from model.checkpoint import Card, Checkpoint, CheckpointError, card_in, digest_of, load_checkpoint
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_SPEC = re.compile(r"([\w.]+):(\w+)(\(.*\))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -56,14 +49,15 @@ def open_checkpoint(source: Source) -> Checkpoint:
     card = _described(checkpoint.card, source)
     if card != checkpoint.card:
         checkpoint = load_checkpoint(source.path, card=card)
-    _check_classes(card, count_logits(checkpoint.build(), card.input_size))
+    _check_classes(card, logits_of(checkpoint.build(), card.input_size))
     return checkpoint
 
 
 def _from_builder(source: Source, spec: str) -> Checkpoint:
-    net = build(spec)
-    card = _described(replace(_card_of(source.path, net) or _blank(spec), net=spec), source)
-    logits = count_logits(net, card.input_size)
+    written = card_in(source.path) if source.path else None
+    net = build(spec, written)
+    card = _described(replace(written or _blank(spec), net=spec), source)
+    logits = logits_of(net, card.input_size)
     card = card if card.classes else replace(card, classes=numbered(logits))
     _check_classes(card, logits)
     if source.path is not None:
@@ -77,16 +71,6 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
 
 def _blank(spec: str) -> Card:
     return Card(net=spec, classes=(), mean=IMAGENET_MEAN, std=IMAGENET_STD, input_size=224)
-
-
-def _card_of(path: Path | None, net: nn.Module) -> Card | None:
-    """The card in a file of this network's weights, None where there is none."""
-    try:
-        with safe_open(path or "", framework="pt") as file:
-            written = "card" in (file.metadata() or {})
-    except (SafetensorError, OSError, ValueError):  # a state_dict, or what loading will complain of
-        return None
-    return load_checkpoint(path, lambda: copy.deepcopy(net)).card if path and written else None
 
 
 def _described(card: Card, source: Source) -> Card:
@@ -134,70 +118,20 @@ def _check_classes(card: Card, logits: int) -> None:
 # The network
 
 
-def build(spec: str) -> nn.Module:
-    """The network that `package.module:builder` makes, float32 in eval mode. Raises CheckpointError."""
-    builder = load_builder(spec)
-    try:
-        with _seeded():
-            net = builder()
-    except Exception as error:
-        raise CheckpointError(f"The builder {spec} failed ({_reason(error)}); try it in Python.") from error
-    if not isinstance(net, nn.Module):
-        kind = type(net).__name__
-        raise CheckpointError(
-            f"{spec} makes a {kind}; name a function or class that makes a torch.nn.Module."
-        )
-    return net.cpu().float().eval()
+def build(spec: str, written: Card | None = None) -> nn.Module:
+    """The network that `package.module:builder` makes, float32 in eval mode. Raises CheckpointError.
+
+    It is offered the class count and input size of the card that its weights have, as in training.
+    """
+    offered = offer(len(written.classes), written.input_size) if written else {}
+    with _seeded():
+        return make(spec, offered).eval()
 
 
-def load_builder(spec: str) -> Callable[[], object]:
-    """What `package.module:builder` names, arguments filled in; imports that module. CheckpointError."""
-    parts = _SPEC.fullmatch(spec.strip())
-    if parts is None:
-        raise CheckpointError(
-            f"--net wants package.module:builder, such as torchvision.models:resnet18, not {spec!r}."
-        )
-    module, name, call = parts.groups()
-    arguments = _arguments(call, spec) if call else {}
-    builder = getattr(_imported(module), name, None)
-    if builder is None:
-        raise CheckpointError(f"The module {module} has no {name!r}; name a function or class that it has.")
-    if not callable(builder) or isinstance(builder, nn.Module):
-        kind = type(builder).__name__
-        raise CheckpointError(f"{module}:{name} is a {kind}; name a function or class that makes a network.")
-    return lambda: builder(**arguments)
-
-
-def _arguments(call: str, spec: str) -> dict[str, Any]:
-    """Plain values by keyword, such as `(num_classes=5)`; nothing in them is run."""
-    try:
-        node = ast.parse(f"_{call}", mode="eval").body
-        if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name):
-            raise ValueError("not keywords only")
-        return {str(each.arg): ast.literal_eval(each.value) for each in node.keywords}
-    except (ValueError, SyntaxError, RecursionError) as error:
-        raise CheckpointError(
-            f"The arguments in {spec} are not plain values by keyword; write them as in (num_classes=5)."
-        ) from error
-
-
-def _imported(module: str) -> Any:
-    if os.getcwd() not in sys.path:  # Streamlit's script does not stand where the person does
-        sys.path.append(os.getcwd())
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
-            raise CheckpointError(
-                f"There is no module {error.name!r}; install it, or start in the folder that holds it."
-            ) from error
-        raise _import_failed(module, error) from error
-    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
-        raise _import_failed(module, error) from error
-
-
-def _import_failed(module: str, error: BaseException) -> CheckpointError:
-    return CheckpointError(f"The module {module} cannot be imported ({_reason(error)}); try it in Python.")
+def logits_of(net: nn.Module, size: int) -> int:
+    """How many logits the network gives for an empty image."""
+    with _seeded():  # a lazy layer draws its weights here
+        return count_logits(net, size)
 
 
 @contextmanager
@@ -206,20 +140,3 @@ def _seeded() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
-
-
-def count_logits(net: nn.Module, size: int) -> int:
-    """How many logits the network gives for an empty image; CheckpointError if it takes none of that size."""
-    try:
-        with _seeded(), torch.no_grad():  # a lazy layer draws its weights here
-            return check_logits(net(torch.zeros(1, 3, size, size))).shape[1]
-    except Exception as error:  # whatever a network makes of a size it was not meant for
-        raise CheckpointError(
-            f"The network cannot take an image of {size} × {size} pixels ({_reason(error)}); "
-            "give another --input-size or network."
-        ) from error
-
-
-def _reason(error: BaseException) -> str:
-    said = (str(error).strip().splitlines() or [""])[0].rstrip(".;:")
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__

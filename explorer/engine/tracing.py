@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.values import Value
+from model.nets import check_logits
 
 Floats = npt.NDArray[np.float32]
 Visit = Callable[[str, Tensor, Tensor], Tensor | None]
@@ -231,14 +232,6 @@ def check_images(x: Tensor, one: bool = False) -> None:
     if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point() or (one and len(x) != 1):
         wanted = "(1, 3, h, w)" if one else "(N, 3, h, w)"
         raise ValueError(f"The input must be float {wanted}, not {x.dtype} {tuple(x.shape)}.")
-
-
-def check_logits(logits: object) -> Tensor:
-    """The logits as they are; ValueError unless they are a tensor (N, K)."""
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"The network must return logits (N, K), not {got}.")
-    return logits
 
 
 def to_numpy(tensor: Tensor) -> Floats:

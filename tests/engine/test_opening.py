@@ -11,10 +11,10 @@ from explorer.engine.opening import (
     IMAGENET_MEAN,
     Source,
     class_names,
-    load_builder,
     open_checkpoint,
 )
 from explorer.engine.tracing import trace
+from model.builders import load_builder
 from model.checkpoint import Card, CheckpointError, save_checkpoint
 from model.nets import NETS
 

@@ -1,0 +1,132 @@
+"""Networks of one's own, named by their builder: `package.module:builder`, with plain keyword arguments.
+
+A module is imported because a person names it, with --net, and for no other reason: what stands in a file is
+never imported.
+"""
+
+import ast
+import importlib
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from model.checkpoint import CheckpointError
+from model.nets import check_logits
+
+_SPEC = re.compile(r"([\w.]+):(\w+)(\(.*\))?", re.DOTALL)
+
+
+def is_own(net: str) -> bool:
+    """Whether a network's name is that of a builder, not a key of NETS."""
+    return ":" in net
+
+
+def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
+    """The network that `package.module:builder` makes, float32, on the CPU. Raises CheckpointError."""
+    builder = load_builder(spec, offered)
+    try:
+        net = builder()
+    except Exception as error:  # whatever happens in code of other people's
+        raise CheckpointError(f"The builder {spec} failed ({reason_of(error)}); try it in Python.") from error
+    if not isinstance(net, nn.Module):
+        kind = type(net).__name__
+        raise CheckpointError(
+            f"{spec} makes a {kind}; name a function or class that makes a torch.nn.Module."
+        )
+    return net.cpu().float()
+
+
+def offer(classes: int, input_size: int) -> dict[str, int]:
+    """What a builder is told of the data if it has a parameter of that name."""
+    return {"classes": classes, "num_classes": classes, "input_size": input_size}
+
+
+def load_builder(spec: str, offered: Mapping[str, Any] | None = None) -> Callable[[], object]:
+    """What `package.module:builder` names, arguments filled in; imports that module. CheckpointError.
+
+    Of `offered` it gets what it has a parameter for, as in `offer`; what stands in the spec goes before.
+    """
+    parts = _SPEC.fullmatch(spec.strip())
+    if parts is None:
+        raise CheckpointError(
+            f"--net wants package.module:builder, such as torchvision.models:resnet18, not {spec!r}."
+        )
+    module, name, call = parts.groups()
+    arguments = _arguments(call, spec) if call else {}
+    builder = getattr(_imported(module), name, None)
+    if builder is None:
+        raise CheckpointError(f"The module {module} has no {name!r}; name a function or class that it has.")
+    if not callable(builder) or isinstance(builder, nn.Module):
+        kind = type(builder).__name__
+        raise CheckpointError(f"{module}:{name} is a {kind}; name a function or class that makes a network.")
+    taken = {each: value for each, value in (offered or {}).items() if each in _parameters(builder)}
+    return lambda: builder(**taken | arguments)
+
+
+def _arguments(call: str, spec: str) -> dict[str, Any]:
+    """Plain values by keyword, such as `(num_classes=5)`; nothing in them is run."""
+    try:
+        node = ast.parse(f"_{call}", mode="eval").body
+        if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name):
+            raise ValueError("not keywords only")
+        return {str(each.arg): ast.literal_eval(each.value) for each in node.keywords}
+    except (ValueError, SyntaxError, RecursionError) as error:
+        raise CheckpointError(
+            f"The arguments in {spec} are not plain values by keyword; write them as in (num_classes=5)."
+        ) from error
+
+
+def _parameters(builder: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(builder).parameters
+    except (TypeError, ValueError):  # some of those written in C tell nothing
+        return {}
+
+
+def _imported(module: str) -> Any:
+    if os.getcwd() not in sys.path:  # Streamlit's script does not stand where the person does
+        sys.path.append(os.getcwd())
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+            raise CheckpointError(
+                f"There is no module {error.name!r}; install it, or start in the folder that holds it."
+            ) from error
+        raise _import_failed(module, error) from error
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        raise _import_failed(module, error) from error
+
+
+def _import_failed(module: str, error: BaseException) -> CheckpointError:
+    return CheckpointError(f"The module {module} cannot be imported ({reason_of(error)}); try it in Python.")
+
+
+# What it gives
+
+
+def count_logits(net: nn.Module, size: int) -> int:
+    """How many logits the network gives for an empty image; CheckpointError if it takes none of that size.
+
+    A lazy layer draws its weights here.
+    """
+    try:
+        with torch.no_grad():
+            return check_logits(net(torch.zeros(1, 3, size, size))).shape[1]
+    except Exception as error:  # whatever a network makes of a size it was not meant for
+        raise CheckpointError(
+            f"The network cannot take an image of {size} × {size} pixels ({reason_of(error)}); "
+            "give another size or network."
+        ) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """The kind and the first line of an error, to stand within a sentence."""
+    said = (str(error).strip().splitlines() or [""])[0].rstrip(".;:")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
