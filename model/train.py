@@ -28,6 +28,7 @@ from model.datasets import Dataset, DatasetError
 from model.evaluation import evaluate, flip_averaged
 from model.files import beside, replacing
 from model.history import Epoch, epochs_figure, loss_figure, save_figure
+from model.images import few
 from model.optimisers import follow
 from model.processes import all_reduce_sum, first_before_others, joined, rank, shard, world_size
 from model.recipes import Config, TrainingError, choose, settled
@@ -197,6 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
         with joined(find_device(config.device)):
             with first_before_others():  # the first may have to download or draw them
                 data, test = images_of(config)
+            tell_left_out(data, test)
             run = train(config, data, test, state)
             _draw(run)
     except KeyboardInterrupt:
@@ -211,6 +213,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _fail("There is not enough memory for this run; lower --batch-size or --limit.")
     return 0
+
+
+def tell_left_out(*splits: Dataset) -> None:
+    """Count and name the images that the run does without because they cannot be read."""
+    for each in splits:
+        if each.left_out:
+            say(
+                f"Left out since they cannot be read: {len(each.left_out):,} of the images ({few(each.left_out)})."
+            )
 
 
 def _draw(run: Run) -> None:

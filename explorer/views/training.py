@@ -158,14 +158,19 @@ def card_of(file: RunFile, run: Run) -> Written | None:
 def follow(shown: dict[str, Shown]) -> None:
     """The table of runs; while one goes on it looks at its file again and again, and draws what is new."""
     live = any(each.state == "running" for each in shown.values())
-    st.fragment(look, run_every=EVERY if live else None)(shown, live)
+    st.fragment(look, run_every=EVERY if live else None)(shown, live, time.monotonic())
     if not live and any(each.state != "finished" for each in shown.values()):
         look_again("look_again_at_it")
 
 
-def look(shown: dict[str, Shown], live: bool) -> None:
-    """What has come of the runs; the whole page anew as soon as a file or a state has changed."""
-    if live and any(changed(each) for each in shown.values()):
+def look(shown: dict[str, Shown], live: bool, drawn: float) -> None:
+    """What has become of the runs; the whole page anew as soon as a file or a state has changed.
+
+    But not while the page itself is being drawn, at `drawn` of the monotonic clock: a run that writes faster
+    would break it off again and again, and Streamlit forgets the choices below where a page breaks off.
+    """
+    due = live and time.monotonic() - drawn > EVERY / 2
+    if due and any(changed(each) for each in shown.values()):
         st.rerun()
     markup.show(table(shown))
     if live:

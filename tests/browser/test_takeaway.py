@@ -207,6 +207,8 @@ def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> N
 def test_samples_are_stepped_through_by_keyboard(page: Page, explorer: str) -> None:
     page.goto(f"{explorer}/maps?sample=horse")
     settle(page)
+    expect(page.get_by_role("button", name="Next")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Take it away")).to_be_visible(timeout=20_000)  # the end: keys are listened to
     for key, name in (("n", "ship"), ("n", "truck"), ("p", "ship")):
         page.keyboard.press(key)
         expect(page.get_by_alt_text(f"The image: {name} (drawn)")).to_be_visible(timeout=20_000)

@@ -80,7 +80,7 @@ def loss_picture(page: Page) -> str:
 def run_going_on(folder: Path, images: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The trainer itself, on images small enough that an epoch takes a part of a second."""
     command = [sys.executable, "-m", "model.train", "--dataset", "folder", "--data-dir", str(images)]
-    command += ["--size", "16", "--width", "4", "--epochs", "400", "--batch-size", "4", "--device", "cpu"]
+    command += ["--size", "16", "--width", "4", "--epochs", "5000", "--batch-size", "4", "--device", "cpu"]
     command += ["--out", str(folder / "live.safetensors")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     yield process
@@ -97,7 +97,7 @@ def test_a_real_run_is_followed(
         page.wait_for_timeout(250)
     page.goto(f"{url}?runs=live")
     row = page.get_by_role("row", name="live")
-    expect(row).to_contain_text("of 400", timeout=30_000)
+    expect(row).to_contain_text("of 5000", timeout=30_000)
     first = row.inner_text()
     expect(row).not_to_have_text(first, use_inner_text=True, timeout=15_000)
     expect(row).to_contain_text("training now")

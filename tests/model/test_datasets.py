@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import datasets, scenes
+from model import cifar10_files, datasets, image_folder, scene_set, scenes
 from model.datasets import SOURCES, DatasetError, load, mean_and_std
 
 
@@ -178,13 +178,13 @@ def test_nothing_but_corrupt_images_cannot_be_skipped(tmp_path):
 @pytest.fixture
 def decodings(monkeypatch):
     """How many images each decoding had, in order."""
-    counts, decode_all = [], datasets.decode_all
+    counts, decode_all = [], image_folder.decode_all
 
     def counting(listing, *args):
         counts.append(len(listing.files))
         return decode_all(listing, *args)
 
-    monkeypatch.setattr(datasets, "decode_all", counting)
+    monkeypatch.setattr(image_folder, "decode_all", counting)
     return counts
 
 
@@ -401,13 +401,13 @@ def test_folder_that_cannot_be_written_is_one_sentence(published, tmp_path):
 
 
 def test_two_visitors_download_once(published, tmp_path, monkeypatch):
-    fetched, fetch = [], datasets._fetch
+    fetched, fetch = [], cifar10_files._fetch
 
     def counting(*args):
         fetched.append(1)
         fetch(*args)
 
-    monkeypatch.setattr(datasets, "_fetch", counting)
+    monkeypatch.setattr(cifar10_files, "_fetch", counting)
     threads = [threading.Thread(target=datasets.download_cifar10, args=(tmp_path,)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -423,8 +423,8 @@ def test_two_visitors_download_once(published, tmp_path, monkeypatch):
 @pytest.fixture
 def few(monkeypatch):
     """A handful of scenes instead of thousands."""
-    monkeypatch.setattr(datasets, "SCENES_COUNT", {"train": 20, "test": 10})
-    monkeypatch.setattr(datasets, "SCENES_CHUNK", 10)
+    monkeypatch.setattr(scene_set, "SCENES_COUNT", {"train": 20, "test": 10})
+    monkeypatch.setattr(scene_set, "SCENES_CHUNK", 10)
 
 
 @pytest.fixture
@@ -458,7 +458,7 @@ def test_scenes_are_balanced_and_the_splits_differ(tmp_path):
 def test_scenes_are_drawn_once_and_always_the_same(quick, tmp_path, tmp_path_factory, monkeypatch):
     first = load("scenes", tmp_path, "train")
     elsewhere = load("scenes", tmp_path_factory.mktemp("elsewhere"), "train")
-    monkeypatch.setattr(datasets, "_draw_all", None)
+    monkeypatch.setattr(scene_set, "_draw_all", None)
     cached = load("scenes", tmp_path, "train")
     np.testing.assert_array_equal(first.images, elsewhere.images)
     np.testing.assert_array_equal(first.images, cached.images)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from explorer.engine import runs
 from explorer.engine.runs import read_run
 from explorer.ui import run_charts
 from model.checkpoint import Card, save_checkpoint
@@ -172,6 +173,21 @@ def test_a_going_run_is_drawn_anew_once_its_file_has_changed(app: Open, tmp_path
     assert "Looks again" not in captions(at)
 
 
+def test_a_run_that_writes_faster_than_the_page_draws_does_not_break_it_off(
+    app: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.history.json"
+    save_history(path, history(1))
+    looked = runs.look_at
+
+    def written_meanwhile(path: Path) -> runs.RunFile:
+        save_history(path, history(1))
+        return looked(path)
+
+    monkeypatch.setattr(runs, "look_at", written_meanwhile)
+    assert len(charts(check(app(runs="a", window="10")))) == 4
+
+
 def test_a_run_that_broke_off_is_no_longer_looked_at(app: Open, tmp_path: Path) -> None:
     path = tmp_path / "a.history.json"
     save_history(path, history(1))
@@ -238,6 +254,25 @@ def test_the_card_and_the_exact_command_are_there(app: Open, tmp_path: Path) -> 
 def test_a_name_with_markup_is_shown_as_text(app: Open, tmp_path: Path) -> None:
     save_history(tmp_path / "<b>x<.history.json", history())
     assert "<b>x<" not in html(check(app(runs="<b>x<")))
+
+
+def test_without_a_run_and_a_checkpoint_it_says_how_to_start(
+    app: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.ui.options.ROOT", tmp_path)
+    at = app()
+    assert not at.exception
+    assert not at.main.error
+    assert "python -m model.train" in at.info[0].value
+    save_history(tmp_path / "first.history.json", history(1))
+    at.button(key="look_again").click().run()
+    assert at.multiselect(key="runs").value == ["first"]
+
+
+def test_an_unknown_option_is_one_sentence(app: Open) -> None:
+    at = app("--colour", "red")
+    assert not at.exception
+    assert "options after" in at.main.error[0].value
 
 
 def test_a_link_with_nonsense_shows_the_default(app: Open) -> None:
