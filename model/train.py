@@ -219,9 +219,8 @@ def tell_left_out(*splits: Dataset) -> None:
     """Count and name the images that the run does without because they cannot be read."""
     for each in splits:
         if each.left_out:
-            say(
-                f"Left out since they cannot be read: {len(each.left_out):,} of the images ({few(each.left_out)})."
-            )
+            count = f"{len(each.left_out):,} of the images"
+            say(f"Left out since they cannot be read: {count} ({few(each.left_out)}).")
 
 
 def _draw(run: Run) -> None:
