@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from model.checkpoint import Card, State, save_checkpoint
+from model.checkpoint import Card, compact, save_checkpoint
 from model.files import beside, sweep
 
 NAME = re.compile(r"epoch-(\d{4,})\.safetensors")
@@ -37,24 +36,8 @@ def save_snapshot(checkpoint_path: str | Path, card: Card, state: Mapping[str, T
     """Write `state` as the snapshot of `card.epoch`, whole or not at all; return its path."""
     path = folder_of(checkpoint_path) / f"epoch-{card.epoch:04}.safetensors"
     sweep(path)
-    save_checkpoint(path, card, compact(state))
+    save_checkpoint(path, card, state, half=True)
     return path
-
-
-def compact(state: Mapping[str, Tensor]) -> State:
-    """The state with float16 for every float32 tensor that has two dimensions or more and fits its range.
-
-    Vectors stay as they are: biases and normalisation take next to no room, and a running variance may
-    leave float16's range.
-    """
-    return {name: _halved(tensor) for name, tensor in state.items()}
-
-
-def _halved(tensor: Tensor) -> Tensor:
-    if tensor.dtype != torch.float32 or tensor.ndim < 2:
-        return tensor
-    half = tensor.half()
-    return half if bool(half.isfinite().all()) else tensor
 
 
 def keep_snapshot(

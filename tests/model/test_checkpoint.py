@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from model import cifar10, files
 from model.checkpoint import Card, CheckpointError, digest_of, load_checkpoint, save_checkpoint
-from model.nets import CourseCNN
+from model.nets import CourseCNN, ResNet9
 
 SMALL = {"widths": [4, 6], "hidden": 8}
 
@@ -172,6 +172,41 @@ def test_weights_of_ones_own_network_load_with_its_builder(tmp_path):
 
 
 # Saving
+
+
+def test_half_the_room_for_weights_and_float32_when_built(tmp_path):
+    torch.manual_seed(0)
+    net = ResNet9(width=64)
+    for name, statistic in net.named_buffers():
+        if name.endswith("running_var"):
+            statistic.uniform_(0.5, 2)
+    net.prepare.bn.running_var[0] = 1e6  # more than float16 holds
+    card = Card(net="resnet9", arguments={"width": 64})
+    whole = save_checkpoint(tmp_path / "whole.safetensors", card, net.state_dict())
+    half = save_checkpoint(tmp_path / "half.safetensors", card, net.state_dict(), half=True)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 15_000_000 < sizes[0]
+    loaded = load_checkpoint(tmp_path / "half.safetensors")
+    assert loaded.digest == half.digest != whole.digest
+    built = loaded.build()
+    assert {value.dtype for value in built.state_dict().values()} == {torch.float32, torch.int64}
+    assert built.prepare.bn.running_var[0] == 1e6
+    for name, value in net.state_dict().items():
+        expected = value.half().float() if value.ndim > 1 else value
+        assert torch.equal(built.state_dict()[name], expected)
+    x = torch.rand(4, 3, 32, 32)
+    torch.testing.assert_close(built(x), net.eval()(x), atol=5e-3, rtol=0)
+
+
+def test_half_of_a_network_of_ones_own_builds_in_float32(tmp_path):
+    def built():
+        return torch.nn.Sequential(torch.nn.Conv2d(3, 2, 8), torch.nn.Flatten())
+
+    card = Card(net="mine:built", classes=("a", "b"), input_size=8)
+    save_checkpoint(tmp_path / "own.safetensors", card, built().state_dict(), half=True)
+    loaded = load_checkpoint(tmp_path / "own.safetensors", built)
+    assert loaded.state["0.weight"].dtype == torch.float16
+    assert loaded.build()[0].weight.dtype == torch.float32
 
 
 def test_a_failure_in_the_middle_leaves_the_old_file_and_no_temporary(tmp_path, card, state, monkeypatch):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import Card, load_checkpoint
+from model.checkpoint import Card, compact, load_checkpoint
 from model.nets import CourseCNN
-from model.snapshots import clear, compact, folder_of, keep_snapshot, list_snapshots, save_snapshot
+from model.snapshots import clear, folder_of, keep_snapshot, list_snapshots, save_snapshot
 
 SMALL = {"widths": [4, 6], "hidden": 8}
 
