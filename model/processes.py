@@ -87,7 +87,7 @@ def parallel(net: nn.Module) -> nn.Module:
         return net
     for module in net.modules():
         module.__class__ = WHOLE.get(type(module), type(module))
-    return DistributedDataParallel(net, broadcast_buffers=False)
+    return DistributedDataParallel(net, forward_sync_buffers=False)
 
 
 class Sum(torch.autograd.Function):

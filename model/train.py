@@ -6,6 +6,7 @@ stopped goes on from its last whole epoch (`--resume`) as if nothing had happene
 
 import math
 import os
+import shlex
 import sys
 import time
 from contextlib import suppress
@@ -230,7 +231,9 @@ def _draw(run: Run) -> None:
     save_figure(beside(run.config.path, ".loss.png"), loss_figure(run.history))
     save_figure(beside(run.config.path, ".epochs.png"), epochs_figure(run.history))
     say(f"{run.config.path}, with its history and two pictures beside it")
-    say("see it with: streamlit run explorer/app.py")
+    own = ["--", "--checkpoint", str(run.config.path), "--net", run.config.net]
+    words = ["streamlit", "run", "explorer/app.py", *(own if is_own(run.config.net) else [])]
+    say(f"see it with: {shlex.join(words)}")
 
 
 def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
