@@ -159,6 +159,18 @@ def load_checkpoint(
     return Checkpoint(card, state, digest_of(state), builder)
 
 
+def look_into(path: Path) -> tuple[Card, str]:
+    """The card in a safetensors file and the digest of its weights; their network need not be at hand.
+
+    Raises CheckpointError.
+    """
+    _check_file(path)
+    state, found = _read_safetensors(path)
+    card = found or _course_card(state, path)
+    _check_values(card, path)
+    return card, digest_of(state)
+
+
 def card_in(path: Path) -> Card | None:
     """The card in a safetensors file, None where there is none; CheckpointError if it is no card."""
     try:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.engine.values import Value
-from model.checkpoint import Card, load_checkpoint
+from model.checkpoint import Card, look_into
 from model.files import beside
 from model.history import About, Epoch
 from model.recipes import Config, command_of, settled
@@ -151,9 +151,8 @@ def _about(values: Mapping[str, Any]) -> About:
 
 
 def read_card(checkpoint: Path) -> Written:
-    """A checkpoint's card and digest. Raises CheckpointError."""
-    loaded = load_checkpoint(checkpoint)
-    return Written(loaded.card, loaded.digest)
+    """A checkpoint's card and digest, of a network of one's own as well. Raises CheckpointError."""
+    return Written(*look_into(checkpoint))
 
 
 # What has become of it

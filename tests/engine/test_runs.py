@@ -1,7 +1,7 @@
 """Histories as a page finds and reads them: whole, growing, old, of another trainer's, or broken."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from explorer.engine import runs
-from explorer.engine.runs import Run, RunError
+from explorer.engine.runs import Run, RunError, Written
 from model.checkpoint import Card, save_checkpoint
 from model.history import About, Epoch, History, save_history
 from model.nets import NETS
@@ -178,6 +178,10 @@ def test_the_card_says_how_many_epochs_where_the_history_does_not(tmp_path: Path
     saved = save_checkpoint(tmp_path / "x.safetensors", card, net.state_dict())
     written = runs.read_card(tmp_path / "x.safetensors")
     assert (written.card, written.digest) == (card, saved.digest)
+    own = replace(card, net="nowhere:Net", config={"net": "nowhere:Net"})
+    save_checkpoint(tmp_path / "own.safetensors", own, net.state_dict())
+    assert runs.read_card(tmp_path / "own.safetensors") == Written(own, saved.digest)
+    assert runs.command_from(own) == "python -m model.train --net nowhere:Net"
     old = Run(np.zeros(2), (row(1),), About())
     assert runs.total_epochs(old, written) == 6
     assert runs.total_epochs(old) == 0
