@@ -70,16 +70,21 @@ def download_cifar10(data_dir: Path, progress: Progress | None = None) -> None:
     DatasetError says what was tried and names the two ways that need no network.
     """
     with _DOWNLOADING:  # a second visitor waits and finds it there
-        if not _intact(data_dir):
-            try:
+        try:
+            if not _intact(data_dir):
                 _fetch_and_unpack(data_dir, progress)
-            except (OSError, HTTPException, tarfile.TarError, EOFError, zlib.error) as error:
-                url = _torchvision_cifar10().url
-                raise DatasetError(
-                    f"CIFAR-10 could not be downloaded from {url} into {data_dir} ({error}): "
-                    "try again later, or work without a network on your own images with "
-                    "--dataset folder --data-dir DIR, or on drawn ones with --dataset scenes."
-                ) from error
+        except PermissionError as error:
+            raise DatasetError(
+                f"CIFAR-10 in {data_dir} may not be read or written ({error.strerror}: {error.filename}): "
+                "change its permissions, or choose another folder with --data-dir."
+            ) from error
+        except (OSError, HTTPException, tarfile.TarError, EOFError, zlib.error) as error:
+            url = _torchvision_cifar10().url
+            raise DatasetError(
+                f"CIFAR-10 could not be downloaded from {url} into {data_dir} ({error}): "
+                "try again later, or work without a network on your own images with "
+                "--dataset folder --data-dir DIR, or on drawn ones with --dataset scenes."
+            ) from error
     tell(progress, 1.0)
 
 

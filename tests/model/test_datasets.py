@@ -400,6 +400,17 @@ def test_folder_that_cannot_be_written_is_one_sentence(published, tmp_path):
     assert "could not be downloaded" in failure("cifar10", tmp_path / "data", "train")
 
 
+@pytest.mark.parametrize("what", ["_md5_is", "_fetch"])  # reading what is there, writing what is not
+def test_cifar10_without_permission_is_one_sentence(published, tmp_path, monkeypatch, what):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied", "data_batch_1")
+
+    monkeypatch.setattr(cifar10_files, what, denied)
+    message = failure("cifar10", tmp_path, "train")
+    assert "may not be read or written (Permission denied: data_batch_1)" in message
+    assert "--data-dir" in message
+
+
 def test_two_visitors_download_once(published, tmp_path, monkeypatch):
     fetched, fetch = [], cifar10_files._fetch
 
