@@ -180,9 +180,9 @@ def test_a_run_that_writes_faster_than_the_page_draws_does_not_break_it_off(
     save_history(path, history(1))
     looked = runs.look_at
 
-    def written_meanwhile(path: Path) -> runs.RunFile:
+    def written_meanwhile(found: Path) -> runs.RunFile:
         save_history(path, history(1))
-        return looked(path)
+        return looked(found)
 
     monkeypatch.setattr(runs, "look_at", written_meanwhile)
     assert len(charts(check(app(runs="a", window="10")))) == 4
