@@ -1,10 +1,10 @@
 """How fast training is: `python -m benchmarks.train --data-dir DIR` (`--write` puts it into README.md).
 
-The course's listing (`benchmarks/listing.py`), our `course` recipe and our `fast` recipe train the same
-network in turn in one process, a few steps each, so that noise hits all alike: images a second are medians
-over the rounds. Peak memory is that of a process of its own for each. The time to an accuracy is the number
-of epochs that a whole run needed, which its log in `benchmarks/logs/` tells, times the images, over the
-images a second.
+The course's listing (`benchmarks/listing.py`), our `course` and `fast` recipes and a short run (`--recipe
+fast --epochs 5 --augment flip`) train the same network in turn in one process, a few steps each, so that
+noise hits all alike: images a second are medians over the rounds. Peak memory is that of a process of its own
+for each. The time to an accuracy is the number of epochs that a whole run needed, which its log in
+`benchmarks/logs/` tells, times the images, over the images a second.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import listing
 from model.batches import batches, images_of
-from model.recipes import RECIPES, Config, choose
+from model.recipes import Config, choose
 from model.run import start
 from model.train import step
 
@@ -31,7 +31,18 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "benchmarks" / "logs"
 BEGIN, END = "<!-- benchmarks/train.py -->", "<!-- end -->"
 IMAGES = 50_000
-NAMES = ("listing", *RECIPES)
+RECIPE_FLAGS: dict[str, dict[str, object]] = {
+    "course": {},
+    "fast": {"recipe": "fast"},
+    "fast, short": {"recipe": "fast", "epochs": 5, "augment": "flip"},
+}
+LOG_OF = {
+    "listing": "listing-seed0.log",
+    "course": "cifar10-course-seed1.log",
+    "fast": "cifar10-fast-seed0.log",
+    "fast, short": "fast-short-seed0.log",
+}
+NAMES = tuple(LOG_OF)
 Steps = Iterator[int]
 
 
@@ -59,7 +70,7 @@ def steps_of_recipe(name: str, data_dir: Path) -> Steps:
 
 
 def configured(name: str, data_dir: Path) -> Config:
-    return choose({"recipe": name, "dataset": "folder", "data_dir": str(data_dir)})
+    return choose({**RECIPE_FLAGS[name], "dataset": "folder", "data_dir": str(data_dir)})
 
 
 def contestant(name: str, data_dir: Path) -> Steps:
@@ -119,7 +130,7 @@ def bound(name: str, data_dir: Path, steps: int = 40, most: int = 8) -> str:
 
 def epochs_to(name: str, accuracy: float) -> int | None:
     """The first epoch whose test accuracy, from 0 to 1, is at least `accuracy` in a whole run's log."""
-    log = LOGS / f"{name}.log"
+    log = LOGS / LOG_OF[name]
     if not log.exists():
         return None
     rows = re.findall(r"^ *(\d+) +[\d.]+ +[\d.]+% +[\d.]+ +([\d.]+)%", log.read_text(), re.MULTILINE)
@@ -137,7 +148,7 @@ def table(data_dir: Path, rounds: int, images: int, accuracy: float) -> str:
         speed, epochs = median(found[name]), epochs_to(name, accuracy)
         spent = f"{epochs * IMAGES / speed:.0f} s" if epochs else "not reached"
         memory = f"{peak_memory(name, data_dir):.0f} MB"
-        cells = (f"`{name}`", f"{speed:,.0f}", f"{speed / usual:.1f} ×", memory, str(epochs or "–"), spent)
+        cells = (name, f"{speed:,.0f}", f"{speed / usual:.1f} ×", memory, str(epochs or "–"), spent)
         lines.append("| " + " | ".join(cells) + " |")
     machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
     threads = f"{torch.get_num_threads()} threads"
@@ -145,7 +156,7 @@ def table(data_dir: Path, rounds: int, images: int, accuracy: float) -> str:
         "",
         f"Medians of {rounds} rounds of `python -m benchmarks.train --data-dir DIR` on {machine}, {threads}.",
     ]
-    lines += [f"The `{name}` recipe spends its time in {bound(name, data_dir)}." for name in RECIPES]
+    lines += [f"«{name}» spends its time in {bound(name, data_dir)}." for name in RECIPE_FLAGS]
     return "\n".join(lines)
 
 
