@@ -19,6 +19,23 @@ Chart = dict[str, Any]
 Doubles = npt.NDArray[np.float64]
 
 
+def layered(label: str, height: int, layers: list[Chart], **more: Any) -> Chart:
+    """A chart of layers, `height` pixels high, without frame or menu; `label` says in words what it shows."""
+    return {
+        "description": label,
+        "height": height,
+        **more,
+        "layer": layers,
+        "config": {"view": {"stroke": None}},
+        "usermeta": {"embedOptions": {"actions": False}},
+    }
+
+
+def short(value: float) -> float | None:
+    """A number with as many digits as a chart can show; None, which Vega leaves out, for what is none."""
+    return float(f"{value:.5g}") if np.isfinite(value) else None
+
+
 @dataclass(frozen=True)
 class Channel:
     """One channel as the chart of all shows it, in running standard deviations from the running mean."""
@@ -39,14 +56,7 @@ def expectations(channels: Sequence[Channel], chosen: int, label: str) -> Chart:
     x: Chart = {"x": place | {"scale": {"paddingInner": GAP, "paddingOuter": 0.4}}}
     rows = [_row(channel, chosen) for channel in channels]
     layers = [*_met_in_training(), _spans(x), *_means(x), *_highlight(x, chosen), _columns(x)]
-    return {
-        "description": label,
-        "height": 270,
-        "data": {"values": rows},
-        "layer": layers,
-        "config": {"view": {"stroke": None}},
-        "usermeta": {"embedOptions": {"actions": False}},
-    }
+    return layered(label, 270, layers, data={"values": rows})
 
 
 def _row(channel: Channel, chosen: int) -> Chart:
@@ -189,13 +199,7 @@ def histogram(
         },
         "encoding": {"x": {"field": "from", "type": "quantitative"}, "x2": {"field": "to"}},
     }
-    return {
-        "description": label,
-        "height": 150,
-        "layer": [expected, bars, *(_line(colour, at) for colour, at in lines.items())],
-        "config": {"view": {"stroke": None}},
-        "usermeta": {"embedOptions": {"actions": False}},
-    }
+    return layered(label, 150, [expected, bars, *(_line(colour, at) for colour, at in lines.items())])
 
 
 def _bars(edges: Doubles, counts: npt.NDArray[np.int64], cut: float | None) -> list[Chart]:

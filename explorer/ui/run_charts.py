@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from explorer.engine.runs import Run, columns, epoch_places, extremes, last_of, places
-from explorer.ui.charts import ACCENT, OTHER, QUIET, Chart
+from explorer.ui.charts import ACCENT, OTHER, QUIET, Chart, layered, short
 from model.history import smoothed
 
 COLOURS = (ACCENT, OTHER, "#7d77d8", "#a9852b", "#c25a86", QUIET)  # legible on the light and the dark page
@@ -60,7 +58,7 @@ def losses(runs: Mapping[str, Run], window: int, along: str, label: str) -> Char
         {"data": {"values": raw}, "mark": faint, "encoding": common | order},
         {"data": {"values": mean}, "mark": line, "encoding": common | order | {"tooltip": tooltip}},
     ]
-    return _chart(label, 300, layers)
+    return layered(label, 300, layers)
 
 
 def _raw(name: str, run: Run, along: str, most: int) -> list[Chart]:
@@ -70,7 +68,7 @@ def _raw(name: str, run: Run, along: str, most: int) -> list[Chart]:
     rows: list[Chart] = []
     for x, least, largest in zip(at[starts].tolist(), low.tolist(), high.tolist(), strict=True):
         for value in (least, largest) if least != largest else (least,):
-            rows.append({"run": name, "x": _short(x), "loss": _short(value), "n": len(rows)})
+            rows.append({"run": name, "x": short(x), "loss": short(value), "n": len(rows)})
     return rows
 
 
@@ -79,7 +77,7 @@ def _mean(name: str, run: Run, window: int, along: str, most: int) -> list[Chart
     ends = last_of(starts, len(run.losses))
     mean = smoothed(run.losses.tolist(), window)
     return [
-        {"run": name, "x": _short(x), "loss": _short(value), "n": place}
+        {"run": name, "x": short(x), "loss": short(value), "n": place}
         for place, (x, value) in enumerate(zip(at[ends].tolist(), mean[ends].tolist(), strict=True))
     ]
 
@@ -106,12 +104,12 @@ def by_epoch(
     encoding = {"x": x, "y": y, "color": _colours(list(runs)), "tooltip": tooltip}
     if several:
         encoding["strokeDash"] = {"field": "of", "type": "nominal", "scale": scale, "legend": None}
-    return _chart(label, height, [{"data": {"values": rows}, "mark": mark, "encoding": encoding}])
+    return layered(label, height, [{"data": {"values": rows}, "mark": mark, "encoding": encoding}])
 
 
 def _rows(name: str, run: Run, figure: Figure, along: str) -> list[Chart]:
     return [
-        {"run": name, "of": of, "epoch": row.epoch, "x": _short(x), "value": _short(getattr(row, field))}
+        {"run": name, "of": of, "epoch": row.epoch, "x": short(x), "value": short(getattr(row, field))}
         for of, field in figure.fields.items()
         for row, x in zip(run.epochs, epoch_places(run, along).tolist(), strict=True)
     ]
@@ -135,18 +133,3 @@ def _colours(names: Sequence[str]) -> Chart:
     """One colour a run, in the order chosen; the page names them, so that no chart needs a legend."""
     scale = {"domain": list(names), "range": list(COLOURS[: len(names)])}
     return {"field": "run", "type": "nominal", "scale": scale, "legend": None}
-
-
-def _short(value: float) -> float | None:
-    """A number with as many digits as a chart can show; what is none is left out."""
-    return float(f"{value:.5g}") if np.isfinite(value) else None
-
-
-def _chart(label: str, height: int, layers: list[Chart]) -> Chart:
-    return {
-        "description": label,
-        "height": height,
-        "layer": layers,
-        "config": {"view": {"stroke": None}},
-        "usermeta": {"embedOptions": {"actions": False}},
-    }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from explorer.ui.charts import ACCENT, BAND, OTHER, QUIET, Chart
+from explorer.ui.charts import ACCENT, BAND, OTHER, QUIET, Chart, layered, short
 from explorer.ui.run_charts import COLOURS
 
 MOST_CLASSES = len(COLOURS)
@@ -43,7 +43,7 @@ def probabilities(
     }
     wide = {"condition": {"test": f"datum.class == {_quoted(names[0])}", "value": 3}, "value": 1.6}
     line = {"mark": {"type": "line", "point": {"size": 18}}, "encoding": encoding | {"strokeWidth": wide}}
-    return _chart(label, 300, [_marked(epoch), {"data": {"values": rows}} | line])
+    return layered(label, 300, [_marked(epoch), {"data": {"values": rows}} | line])
 
 
 def fan(epochs: Sequence[int], values: Floats, channel: int, epoch: int, label: str,
@@ -55,9 +55,9 @@ def fan(epochs: Sequence[int], values: Floats, channel: int, epoch: int, label: 
     cuts = np.quantile(values.astype(np.float64), (0, 0.25, 0.5, 0.75, 1), axis=1).T
     names = ("least", "low", "median", "high", "most")
     rows = [
-        {"epoch": at, "channel": _short(values[place, channel])}
-        | dict(zip(names, map(_short, cuts[place]), strict=True))
-        | ({} if met is None else {"met": _short(met[place])})
+        {"epoch": at, "channel": short(values[place, channel])}
+        | dict(zip(names, map(short, cuts[place]), strict=True))
+        | ({} if met is None else {"met": short(met[place])})
         for place, at in enumerate(epochs)
     ]
     x = {"x": _x(epochs)}
@@ -69,7 +69,7 @@ def fan(epochs: Sequence[int], values: Floats, channel: int, epoch: int, label: 
         _area(x, axis, "low", "high", 2 * BAND),
         *(_line(x, field, tone, dash, width) for field, tone, dash, width in lines),
     ]
-    return _chart(label, 160, [_marked(epoch), {"data": {"values": rows}, "layer": layers}])
+    return layered(label, 160, [_marked(epoch), {"data": {"values": rows}, "layer": layers}])
 
 
 def _area(x: Chart, axis: Chart, low: str, high: str, opacity: float) -> Chart:
@@ -105,17 +105,3 @@ def _quoted(text: str) -> str:
     """A text as Vega's expressions have it."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.5g}") if np.isfinite(value) else None
-
-
-def _chart(label: str, height: int, layers: list[Chart]) -> Chart:
-    return {
-        "description": label,
-        "height": height,
-        "layer": layers,
-        "config": {"view": {"stroke": None}},
-        "usermeta": {"embedOptions": {"actions": False}},
-    }

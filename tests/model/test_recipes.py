@@ -306,7 +306,7 @@ def test_the_command_of_a_run_reproduces_its_settings(flags):
 
 
 def test_the_command_of_a_run_names_no_folder_of_this_machine():
-    config = choose({"data_dir": "/home/me/pictures", "out": "/home/me/x.safetensors", "dataset": "folder"})
+    config = choose({"data_dir": "/some/pictures", "out": "/some/x.safetensors", "dataset": "folder"})
     assert command_of(config) == "python -m model.train --dataset folder --data-dir DIR"
 
 
