@@ -1,12 +1,16 @@
-"""The chart of all channels of a BatchNorm, drawn for print: what came, on the band that training met."""
+"""A BatchNorm's charts for print, on the band that training met: all channels, and one channel's cells."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from explorer.engine.batchnorm import Step
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ACCENT, OTHER, QUIET = "#1f9089", "#d0601f", "#8b877f"
 SIZE, DPI = (4.4, 2.0), 360  # inches, as a figure for print shows it, and pixels an inch
@@ -21,14 +25,44 @@ def expectations(distance: Floats, spread: Floats, chosen: int, unit: str) -> np
 
     Gives uint8 (h, w, 3).
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
-    canvas = FigureCanvasAgg(drawn)
+    drawn = _figure()
     order = np.argsort(distance, kind="stable")
     _draw(drawn.subplots(), order, distance, spread, chosen)
     _name(drawn.axes[0], order, unit)
+    return _pixels(drawn)
+
+
+def histograms(steps: Sequence[Step], counts: Places, cut: bool) -> npt.NDArray[np.uint8]:
+    """One channel's `counts` (BINS,) of cells by value at each of `steps`, side by side, with their mean.
+
+    With `cut` the cells that a ReLU behind the last step makes zero are pale. Gives uint8 (h, w, 3).
+    """
+    drawn = _figure()
+    for axes, step in zip(np.ravel(drawn.subplots(1, len(steps), sharey=True)), steps, strict=True):
+        pale = (step.edges[:-1] + step.edges[1:] < 0) & cut & (step is steps[-1])
+        axes.axvspan(*step.band, color=QUIET, alpha=0.15, linewidth=0)
+        bars = axes.bar(step.edges[:-1], counts, np.diff(step.edges), align="edge", color=ACCENT, alpha=0.8)
+        for bar, faint in zip(bars, pale, strict=True):
+            bar.set_alpha(0.28 if faint else 0.8)
+        axes.axvline(step.mean, color=OTHER, linewidth=1)
+        axes.set_xlim(*step.reach)
+        axes.set_title(step.name, fontsize=7, loc="left")
+        axes.tick_params(length=0, labelsize=6)
+        axes.spines[:].set_visible(False)
+    drawn.axes[0].set_ylabel("cells", fontsize=7)
+    return _pixels(drawn)
+
+
+def _figure() -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
+
+
+def _pixels(drawn: "Figure") -> npt.NDArray[np.uint8]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
 

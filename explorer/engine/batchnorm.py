@@ -100,6 +100,25 @@ class NormStatistics(NormChannels):
 
 
 @dataclass(frozen=True, eq=False)
+class Step(Value):
+    """One channel's cells at a step of the layer: bins by their `edges`, float64 (BINS + 1,), in the order of
+    the counts; `band`, from the running mean less to that plus a running σ; and where the cells' `mean` is.
+    """
+
+    name: str
+    edges: Doubles
+    band: tuple[float, float]
+    mean: float
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """From where to where a histogram shows it: all cells and the whole band, with a little air."""
+        low, high = min(self.edges.min(), self.band[0]), max(self.edges.max(), self.band[1])
+        air = 0.03 * (high - low or 1.0)
+        return float(low - air), float(high + air)
+
+
+@dataclass(frozen=True, eq=False)
 class NormSummary(NormChannels):
     """The channels of one BatchNorm without its maps, so that its size does not grow with N.
 
@@ -122,6 +141,20 @@ class NormSummary(NormChannels):
     def edges(self, channel: int) -> Doubles:
         """The borders of one channel's bins before the layer, float64 (BINS + 1,), ascending."""
         return np.linspace(self.low[channel], self.high[channel], BINS + 1, dtype=np.float64)
+
+    def steps(self, channel: int) -> tuple[Step, Step, Step]:
+        """One channel's cells before the layer, normalised, after γ and β: the same counts, other bins."""
+        before, met = self.edges(channel), float(self.mean[channel])
+        mean, std = float(self.running_mean[channel]), float(self.running_std[channel])
+        slope, offset = float(self.slope[channel]), float(self.offset[channel])
+        gamma, beta = abs(float(self.weight[channel])), float(self.bias[channel])
+        return (
+            Step("Before", before, (mean - std, mean + std), met),
+            Step("Normalised", (before - mean) / std, (-1.0, 1.0), float(self.distance[channel])),
+            Step(
+                "After γ and β", before * slope + offset, (beta - gamma, beta + gamma), met * slope + offset
+            ),
+        )
 
 
 @dataclass(frozen=True, eq=False)

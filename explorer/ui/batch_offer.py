@@ -14,7 +14,7 @@ from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormSummary, TwoPredictions
 from explorer.ui import cached, snippets, takeaway
 from explorer.ui.measured import Measured
-from explorer.ui.offers.batchnorm import UNIT
+from explorer.ui.offers.batchnorm import UNIT, cells
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import Origin
@@ -38,6 +38,7 @@ def offer(selection: Selection, measured: Measured, found: NormSummary, channel:
         caption=said,
         pictures={
             "every channel": chart,
+            f"channel {channel}, cells by value": partial(cells, selection, found, channel),
             "the images": lambda: tiled(batch.pixels, columns_for(len(batch.pixels))),
         },
         tables={

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from explorer.engine import tracing
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, Heatmap
-from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.batchnorm import NormStatistics, NormSummary
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.samples import Sample
@@ -84,6 +84,9 @@ class Selection:
 
     def norm_statistics(self, layer: str) -> NormStatistics:
         return cached.norm_statistics(*self.keys, layer, self.net, self.x)
+
+    def norm_summary(self, layer: str) -> NormSummary:
+        return cached.norm_summary(*self.keys, layer, self.net, self.x)
 
     def ablation(self, layer: str, channel: int) -> Ablations:
         """The logits with one channel of a layer switched off."""

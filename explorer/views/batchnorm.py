@@ -216,24 +216,14 @@ def one_channel(found: NormSummary, channel: int, measured: Measured, relu: str 
     heading.subheader(f"Channel {channel}, cell by cell", anchor=False)
     st.session_state["norm_channel"] = channel
     which.number_input("Channel", 0, len(found.mean) - 1, key="norm_channel", on_change=typed)
-    mean, std = float(found.running_mean[channel]), float(found.running_std[channel])
-    gamma, beta = float(found.weight[channel]), float(found.bias[channel])
-    slope, offset = float(found.slope[channel]), float(found.offset[channel])
-    before = found.edges(channel)
-    steps = [
-        ("Before", before, (mean - std, mean + std), float(found.mean[channel]), None),
-        ("Normalised", (before - mean) / std, (-1.0, 1.0), float(found.distance[channel]), None),
-        ("After γ and β", before * slope + offset, (beta - abs(gamma), beta + abs(gamma)),
-         float(found.mean[channel]) * slope + offset, 0.0 if relu else None),
-    ]  # fmt: skip
-    for column, (title, edges, band, at, cut) in zip(st.columns(3, gap="medium"), steps, strict=True):
+    for column, step in zip(st.columns(3, gap="medium"), found.steps(channel), strict=True):
         with column:
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{step.name}**")
             st.vega_lite_chart(
                 charts.histogram(
-                    edges, found.counts[channel], lines={charts.OTHER: at}, band=band,
-                    reach=reach(edges, band), cut=cut,
-                    label=f"Channel {channel} of {found.layer} {title.lower()}: cells by value",
+                    step.edges, found.counts[channel], lines={charts.OTHER: step.mean}, band=step.band,
+                    reach=step.reach, cut=0.0 if relu and step.name.startswith("After") else None,
+                    label=f"Channel {channel} of {found.layer} {step.name.lower()}: cells by value",
                 ),
                 width="stretch",
             )  # fmt: skip
@@ -248,13 +238,6 @@ def what_is_cut(relu: str | None) -> str:
     if relu is None:
         return "No ReLU reads this layer's output as it is, so nothing is cut here."
     return f"Pale bars are below zero: the ReLU ({relu}) cuts them off."
-
-
-def reach(edges: np.ndarray, band: tuple[float, float]) -> tuple[float, float]:
-    """From where to where a histogram shows: all cells and the whole band, with a little air."""
-    low, high = min(edges.min(), band[0]), max(edges.max(), band[1])
-    air = 0.03 * (high - low or 1.0)
-    return float(low - air), float(high + air)
 
 
 def figures(found: NormSummary, channel: int) -> str:

@@ -215,3 +215,27 @@ def test_statistics_leave_the_network_alone(tricky: nn.Module, x: Tensor, untouc
     assert is_batchnorm(tricky, "bn1")
     assert not is_batchnorm(tricky, "relu#2")
     assert not is_batchnorm(tricky, None)
+
+
+def test_the_steps_of_a_channel_are_its_cells_where_they_lie_at_each():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.LazyLinear(2)).eval()
+    x = torch.randn(5, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    net(x)
+    with torch.no_grad():
+        net[1].weight.copy_(torch.tensor([1.5, -0.5, 2.0, 0.3]))  # γ < 0 turns the bins round
+        net[1].running_mean.copy_(torch.tensor([0.1, -0.2, 0.3, 0.0]))
+        net[1].running_var.copy_(torch.tensor([0.5, 2.0, 1.0, 0.1]))
+        before, after = net[0](x), net[1](net[0](x))
+    found = summary(net, x, "1")
+    for channel in range(4):
+        first, _, last = found.steps(channel)
+        for step, maps in ((first, before), (last, after)):
+            edges, counts = step.edges, found.counts[channel]
+            if edges[0] > edges[-1]:
+                edges, counts = edges[::-1], counts[::-1]
+            cells = maps[:, channel].flatten().numpy().astype(np.float64)
+            theirs, _ = np.histogram(cells, edges)
+            assert np.abs(theirs - counts).sum() <= 4  # a cell on a border may fall to either side
+            assert step.mean == pytest.approx(cells.mean(), abs=1e-5)
+            low, high = step.reach
+            assert low < cells.min() <= cells.max() < high

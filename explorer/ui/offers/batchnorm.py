@@ -6,17 +6,18 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import ranges
-from explorer.drawing.channel_chart import expectations
+from explorer.drawing.channel_chart import expectations, histograms
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
-from explorer.engine.batchnorm import NormStatistics
+from explorer.engine.batchnorm import NormStatistics, NormSummary, relu_behind
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
 from explorer.ui.offers.parts import Arrays
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.ui.takeaway import Offer
+from model.checkpoint import Pixels
 
 UNIT = "running standard deviations (σ)"
 
@@ -45,6 +46,9 @@ def offer(selection: Selection, layer: str, channel: int) -> Offer:
         ),
         pictures={
             "every channel": partial(expectations, found.distance, found.spread, channel, UNIT),
+            f"channel {channel}, cells by value": lambda: cells(
+                selection, selection.norm_summary(layer), channel
+            ),
             **{f"channel {channel} {name}": partial(colour, stages[name], scales[name]) for name in stages},
         },
         tables={"Statistics": lambda: statistics(found), "Classes": lambda: parts.classes(selection)},
@@ -53,6 +57,12 @@ def offer(selection: Selection, layer: str, channel: int) -> Offer:
         snippet=program([selection], ["from explorer.engine.batchnorm import statistics"], lines),
         printed=f"the distance of channel {channel}, {number(found.distance[channel])} σ",
     )
+
+
+def cells(selection: Selection, found: NormSummary, channel: int) -> Pixels:
+    """One channel's histograms at each step of the layer, as the page shows them."""
+    cut = relu_behind(selection.net, selection.seen, found.layer) is not None
+    return histograms(found.steps(channel), found.counts[channel], cut)
 
 
 def statistics(found: NormStatistics) -> pd.DataFrame:
