@@ -64,10 +64,6 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     about: About | None = None
 
-    @property
-    def best_accuracy(self) -> float:
-        return max((row.test_accuracy for row in self.epochs), default=0.0)
-
 
 def save_history(path: Path, history: History) -> None:
     """Write `history` as JSON, whole or not at all; losses keep five significant digits."""

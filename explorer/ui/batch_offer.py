@@ -14,7 +14,7 @@ from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormSummary, TwoPredictions
 from explorer.ui import cached, snippets, takeaway
 from explorer.ui.measured import Measured
-from explorer.ui.offers.batchnorm import UNIT, cells
+from explorer.ui.offers.batchnorm import UNIT, cells, channel_arrays
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import Origin
@@ -99,13 +99,7 @@ def arrays(found: NormSummary, both: TwoPredictions, batch: Batch) -> dict[str, 
         "labels": (batch.labels, "the class of each image (N,), -1 for none"),
         "running_probabilities": (both.running, "in eval mode, by running statistics (N, K)"),
         "batch_probabilities": (both.batch, "in train mode without Dropout, by the batch's own (N, K)"),
-        "weight": (found.weight, "γ of each channel (C,)"),
-        "bias": (found.bias, "β of each channel (C,)"),
-        "running_mean": (found.running_mean, "learned (C,), in units of the input"),
-        "running_var": (found.running_var, "learned (C,), in units of the input squared"),
-        "mean": (found.mean, "of the batch (C,)"),
-        "var": (found.var, "of the batch (C,), biased"),
-        "eps": (np.array(found.eps), "added to the variance"),
+        **channel_arrays(found, "the batch"),
         "counts": (found.counts, "cells of the layer's input in each bin (C, bins)"),
         "edges": (edges, "the borders of the bins (C, bins + 1)"),
     }

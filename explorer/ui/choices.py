@@ -13,6 +13,7 @@ STAGE_NAMES = {
     "act": "ReLU",
     "pool": "Pooling",
 }
+MOST_BLOCKS = 4  # shown side by side at first
 ROW = 4  # choices that stand side by side; more become a list
 EVIDENCE_NAMES = {"positive": "Speaking for it", "signed": "For and against"}
 SCALE_NAMES = {"shared": "One scale", "own": "Each its own"}
@@ -65,7 +66,7 @@ def choose_block(selection: Selection, key: str = "block") -> Block:
     return selection.blocks[int(choice("Block", block_names(selection.blocks), key)) - 1]
 
 
-def choose_blocks(selection: Selection, most: int = 4, key: str = "blocks") -> dict[int, Block]:
+def choose_blocks(selection: Selection, most: int = MOST_BLOCKS, key: str = "blocks") -> dict[int, Block]:
     """Number → block, for a page that shows several: all, or `most` spread evenly where there are more.
 
     Then a list lets others be chosen; the last block is among those spread.
@@ -73,9 +74,14 @@ def choose_blocks(selection: Selection, most: int = 4, key: str = "blocks") -> d
     names = block_names(selection.blocks)
     chosen = list(names)
     if len(names) > most:
-        spread = [chosen[place] for place in spread_evenly(len(names), most)]
+        spread = [chosen[place] for place in at_first(len(names), most)]
         chosen = link.several(st.multiselect, "Blocks", chosen, key, spread, format_func=names.get)
     return {int(number): selection.blocks[int(number) - 1] for number in sorted(chosen, key=int)}
+
+
+def at_first(count: int, most: int = MOST_BLOCKS) -> list[int]:
+    """The places 0 … count − 1, or `most` of them evenly spread where there are more."""
+    return list(range(count)) if count <= most else spread_evenly(count, most)
 
 
 def spread_evenly(count: int, most: int) -> list[int]:

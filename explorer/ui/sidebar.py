@@ -17,6 +17,7 @@ from model import cifar10
 from model.checkpoint import Card, CheckpointError
 from model.datasets import DatasetError, download_cifar10
 
+FIRST = "cat"  # the sample that a visit begins with
 PREDICTED = "predicted"
 FITS = {"crop": "Crop the centre", "squash": "Squash to a square"}
 
@@ -105,7 +106,7 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
             "Built-in samples, drawn",
             cifar10.CLASSES,
             f"{prefix}sample",
-            "cat",
+            FIRST,
             required=True,
             format_func=lambda name: f"![{name}]({pictures[name]})",
         )

@@ -19,21 +19,23 @@ UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_c
 
 def warm() -> None:
     """Import the libraries, draw the samples, and explain one of them with the network shown first."""
-    from explorer.ui import cached, header, sidebar  # noqa: F401
-    from explorer.ui.options import OptionError, options
+    from explorer.ui import cached, choices, header, sidebar  # noqa: F401
+    from explorer.ui.options import options
     from explorer.ui.selection import Selection
-    from model.checkpoint import CheckpointError
+    from model import cifar10
 
     UNVISITED.addFilter(_from_a_visit)
     cached.gallery()
     try:
         name, source = next(iter(options().checkpoints.items()))
-        selection = Selection(cached.opened(name, source), cached.scene(3))
-    except (OptionError, CheckpointError, StopIteration):
+        sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
+        selection = Selection(cached.opened(name, source), sample)
+        shown = [selection.blocks[place] for place in choices.at_first(len(selection.blocks))]
+        layers = tuple(block.act or block.conv for block in shown)
+        selection.heat_maps("grad_cam", layers)
+        selection.evidence(layers)
+    except (ValueError, StopIteration):
         return  # the page says what is wrong to whoever opens it
-    layers = tuple(block.act or block.conv for block in selection.blocks)
-    selection.heat_maps("grad_cam", layers)
-    selection.evidence(layers)
 
 
 def _from_a_visit(record: logging.LogRecord) -> bool:

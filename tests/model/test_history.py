@@ -30,13 +30,11 @@ def test_it_comes_back_with_five_digits_of_each_loss(tmp_path, history):
     loaded = load_history(tmp_path / "h.json")
     assert loaded.epochs == history.epochs
     assert loaded.losses == [2.5, 2.0, 1.5123, 1.25]
-    assert loaded.best_accuracy == 0.5
 
 
 def test_an_empty_one_comes_back_too(tmp_path):
     save_history(tmp_path / "h.json", History())
     assert load_history(tmp_path / "h.json") == History()
-    assert History().best_accuracy == 0
 
 
 GARBAGE = ["", "{", "[]", "3", "{}", '{"epochs": 3, "losses": []}', '{"epochs": [{}], "losses": []}']

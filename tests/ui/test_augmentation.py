@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,8 @@ GROUPS = list(dict.fromkeys(transform.group for transform in AUGMENTATIONS.value
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
-    def opened(**link: str) -> AppTest:
-        monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path)])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-        for key, value in link.items():
-            at.query_params[key] = value
-        at.run()
-        return at.switch_page("views/augmentation.py").run()
-
-    return opened
+def app(visit: Open) -> Open:
+    return partial(visit, "augmentation.py")
 
 
 def check(at: AppTest) -> AppTest:

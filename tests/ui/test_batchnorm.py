@@ -30,17 +30,9 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+def page(visit: Open) -> Open:
     """Open the page with options and a link."""
-
-    def opened(*options: str, **link: str) -> AppTest:
-        monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-        for key, value in link.items():
-            at.query_params[key] = value
-        return checked(at.run().switch_page("views/batchnorm.py").run())
-
-    return opened
+    return lambda *options, **link: checked(visit("batchnorm.py", *options, **link))
 
 
 @pytest.fixture

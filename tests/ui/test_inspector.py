@@ -272,14 +272,9 @@ def test_a_cell_that_is_not_there_is_not_held(monkeypatch: pytest.MonkeyPatch, s
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppTest]:
+def app(visit: Callable[..., AppTest]) -> Callable[..., AppTest]:
     def opened(**link: str) -> AppTest:
-        monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path)])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-        for key, value in link.items():
-            at.query_params[key] = value
-        at.run()
-        at.switch_page("views/maps.py").run()
+        at = visit("maps.py", **link)
         assert not at.exception
         return at
 

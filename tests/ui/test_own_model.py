@@ -27,18 +27,9 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+def app(visit: Open) -> Open:
     """Open the explorer with options on a page."""
-
-    def opened(options: tuple[str, ...], page: str = "explain.py", **link: str) -> AppTest:
-        monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=120)
-        for key, value in link.items():
-            at.query_params[key] = value
-        at.run()
-        return at if page == "explain.py" else at.switch_page(f"views/{page}").run()
-
-    return opened
+    return lambda options, page="explain.py", **link: visit(page, *options, **link)
 
 
 def check(at: AppTest) -> None:

@@ -17,20 +17,9 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+def app(visit: Open) -> Open:
     """Open the explorer on a page, with its options and its link."""
-
-    def opened(page: str = "explain.py", *options: str, **link: str) -> AppTest:
-        monkeypatch.setattr("sys.argv", ["app.py", *(options or ("--data-dir", str(tmp_path)))])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-        for key, value in link.items():
-            at.query_params[key] = value
-        at.run()
-        if page != "explain.py":
-            at.switch_page(f"views/{page}").run()
-        return at
-
-    return opened
+    return visit
 
 
 @pytest.fixture

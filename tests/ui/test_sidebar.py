@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +16,13 @@ File = tuple[str, bytes, str]
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+def app(visit: Open, tmp_path: Path) -> Open:
     """Open the explorer with a link, and a test set of three pictures."""
     for number, name in enumerate(("cat", "cat", "dog")):
         place = tmp_path / "test" / name / f"{number}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(png(80 * number))
-    monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path)])
-
-    def opened(**link: str) -> AppTest:
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-        for key, value in link.items():
-            at.query_params[key] = value
-        return at.run()
-
-    return opened
+    return partial(visit, "explain.py")
 
 
 def png(shade: int) -> bytes:

@@ -42,32 +42,22 @@ CASES = {
     "compare, two classes": ("compare.py", {"compare": "classes", "against": "truck"}),
 }  # fmt: skip
 Open = Callable[..., tuple[AppTest, Offer]]
+Visit = Callable[..., AppTest]
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+def opened(monkeypatch: pytest.MonkeyPatch, visit: Visit) -> Open:
     """Open a page with a link, and put together what it offers."""
     monkeypatch.chdir(ROOT)
 
     def at_page(page: str, *options: str, **link: str) -> tuple[AppTest, Offer]:
         offers: list[Offer] = []
         monkeypatch.setattr(takeaway, "show", lambda make: offers.append(make()))
-        at = visit(monkeypatch, page, *(options or ("--data-dir", str(tmp_path))), **link)
+        at = visit(page, *options, **link)
+        assert not at.exception, at.exception[0].value
         return at, offers[-1]
 
     return at_page
-
-
-def visit(monkeypatch: pytest.MonkeyPatch, page: str, *options: str, **link: str) -> AppTest:
-    monkeypatch.setattr("sys.argv", ["app.py", *options])
-    at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-    for key, value in link.items():
-        at.query_params[key] = value
-    at.run()
-    if page != "explain.py":
-        at.switch_page(f"views/{page}").run()
-    assert not at.exception, at.exception[0].value
-    return at
 
 
 def output(program: str) -> str:
@@ -255,11 +245,11 @@ def test_a_test_image_is_found_again(opened: Open, tmp_path: Path) -> None:
 
 
 def test_an_upload_is_read_from_a_file_of_its_name(
-    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offers: list[Offer] = []
     monkeypatch.setattr(takeaway, "show", lambda make: offers.append(make()))
-    at = visit(monkeypatch, "explain.py", "--data-dir", str(tmp_path), source="upload")
+    at = visit("explain.py", source="upload")
     data = png(np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8))
     at.file_uploader[0].set_value([("mine.png", data, "image/png")]).run()
     (tmp_path / "mine.png").write_bytes(data)
@@ -279,15 +269,9 @@ def test_a_network_of_ones_own_is_built_again(opened: Open, page: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_fold_offers_every_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: str) -> None:
+def test_the_fold_offers_every_kind(visit: Visit, case: str) -> None:
     page, link = CASES[case]
-    monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path)])
-    at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-    for key, value in link.items():
-        at.query_params[key] = value
-    at.run()
-    if page != "explain.py":
-        at.switch_page(f"views/{page}").run()
+    at = visit(page, **link)
     assert not at.get("download_button")
     at.session_state["take_away"] = True
     at.run()

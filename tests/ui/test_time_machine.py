@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,8 @@ KINDS = ("cam", "maps", "filters", "norm")
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
-    def opened(*options: str, **link: str) -> AppTest:
-        monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-        for key, value in link.items():
-            at.query_params[key] = value
-        at.run()
-        return at.switch_page("views/time_machine.py").run()
-
-    return opened
+def app(visit: Open) -> Open:
+    return partial(visit, "time_machine.py")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,9 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+def app(visit: Open, tmp_path: Path) -> Open:
     """Open the Training page with the runs of a folder beside the shipped ones."""
-
-    def opened(*options: str, **link: str) -> AppTest:
-        monkeypatch.setattr(
-            "sys.argv", ["app.py", "--data-dir", str(tmp_path), "--runs", str(tmp_path), *options]
-        )
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
-        for key, value in link.items():
-            at.query_params[key] = value
-        at.run()
-        return at.switch_page("views/training.py").run()
-
-    return opened
+    return partial(visit, "training.py", "--runs", str(tmp_path))
 
 
 def history(epochs: int = 3, steps: int = 4, state: str = "running", **about: Any) -> History:

@@ -10,7 +10,7 @@ from explorer.drawing.channel_chart import expectations, histograms
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
-from explorer.engine.batchnorm import NormStatistics, NormSummary, relu_behind
+from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary, relu_behind
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
 from explorer.ui.offers.parts import Arrays
@@ -76,11 +76,18 @@ def norm_arrays(found: NormStatistics) -> Arrays:
     return {
         "before": (found.before, "the layer's input (N, C, h, w)"),
         "after": (found.after, "the layer's output (N, C, h, w)"),
+        **channel_arrays(found, "this input"),
+    }
+
+
+def channel_arrays(found: NormChannels, said: str) -> Arrays:
+    """What each channel of a BatchNorm learned, and met in what is `said`."""
+    return {
         "weight": (found.weight, "γ of each channel (C,)"),
         "bias": (found.bias, "β of each channel (C,)"),
         "running_mean": (found.running_mean, "learned (C,), in units of the input"),
         "running_var": (found.running_var, "learned (C,), in units of the input squared"),
-        "mean": (found.mean, "of this input (C,)"),
-        "var": (found.var, "of this input (C,), biased"),
+        "mean": (found.mean, f"of {said} (C,)"),
+        "var": (found.var, f"of {said} (C,), biased"),
         "eps": (np.array(found.eps), "added to the variance"),
     }
