@@ -85,7 +85,7 @@ def write() -> None:
     shown = st.session_state[_SHOWN]
     if not shown == st.query_params.to_dict() == st.session_state.get(_WRITTEN, shown):
         st.query_params.from_dict(shown)
-    st.session_state[_WRITTEN] = shown
+    st.session_state[_WRITTEN] = dict(shown)  # a callback of the next run still adds to what this one showed
 
 
 def _keep(key: str, value: str, default: str) -> None:

@@ -185,6 +185,19 @@ def test_both_sides_of_a_comparison_take_the_scale(page: Page, elsewhere: Page, 
         expect(elsewhere.get_by_role("radio", name="Per channel").nth(side)).to_be_checked()
 
 
+def test_the_last_of_quick_choices_stays_in_the_address(page: Page, explorer: str) -> None:
+    """Each choice is sent before the browser's address has followed the one before it."""
+    for _ in range(3):
+        page.goto(f"{explorer}/compare?b_own=image&b_sample=dog")
+        settle(page)
+        expect(page.get_by_text("Take it away")).to_be_visible(timeout=20_000)
+        for scale in ("Per channel", "Shared scale", "Per channel"):
+            page.get_by_text(scale).first.click()
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(1000)  # an address that is right at first may still be undone
+        says(page, scale="channel")
+
+
 def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> None:
     page.goto(explorer)
     settle(page)
