@@ -21,7 +21,7 @@ class Epoch:
     Training figures are those of the augmented batches, with Dropout and label smoothing, while the weights
     changed. Where the augmentation mixes images, the train accuracy counts the label with the largest part.
     `lr` is the learning rate of the epoch's first step; `flip_accuracy` the test accuracy when an image and
-    its mirror image are averaged, None where that was not asked for.
+    its mirror image are averaged: of the last epoch, where that was asked for, else None.
     """
 
     epoch: int

@@ -53,7 +53,7 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
         begin(run)
     else:
         restore(run, state)
-    say(_HEADER + ("  flip acc" if config.flip_average else ""))
+    say(_HEADER)
     try:
         _epochs(run, data, test, board)
     except KeyboardInterrupt:
@@ -77,6 +77,8 @@ def _epochs(run: Run, data: Dataset, test: Dataset, board: Any) -> None:
         if board is not None:
             show(board, run.history)
         say(_printed(run.history.epochs[-1], config))
+    if (flipped := run.history.epochs[-1].flip_accuracy) is not None:
+        say(f"With the probabilities of an image and its mirror image averaged: {flipped:.2%}")
     tell(run, "finished" if last == config.epochs else "stopped")
     if last < config.epochs:
         say(f"Stopped after epoch {last}, as asked; --resume goes on.")
@@ -90,7 +92,8 @@ def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
     test_loss, test_accuracy = evaluate(run.result, test, device)
     _check_finite(test_loss, run, len(run.history.losses))  # an epoch's last step can be what went wrong
     after_epoch(config.scheduler, run.scheduler, test_loss)
-    flipped = flip_averaged(run.result, test, device) if config.flip_average else None
+    asked = config.flip_average and epoch == config.epochs
+    flipped = flip_averaged(run.result, test, device) if asked else None
     count = len(data.labels)
     train_loss, train_accuracy, speed = total / count, correct / count, count / seconds
     return Epoch(epoch, train_loss, train_accuracy, test_loss, test_accuracy, lr, speed, seconds, flipped)
@@ -161,11 +164,10 @@ _HEADER = "epoch  train loss  train acc  test loss  test acc       lr  images/s 
 
 def _printed(row: Epoch, config: Config) -> str:
     left = round(row.seconds * (config.epochs - row.epoch))
-    flipped = "" if row.flip_accuracy is None else f"  {row.flip_accuracy:8.2%}"
     return (
         f"{row.epoch:5}  {row.train_loss:10.4f}  {row.train_accuracy:9.2%}  {row.test_loss:9.4f}  "
         f"{row.test_accuracy:8.2%}  {row.lr:7.1e}  {row.images_per_second:8.0f}  "
-        f"{left // 60:6}:{left % 60:02}{flipped}"
+        f"{left // 60:6}:{left % 60:02}"
     )
 
 
