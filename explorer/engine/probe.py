@@ -1,6 +1,7 @@
 """The arithmetic of one cell: from an input patch through kernel, norm and activation to its pooling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -103,24 +104,56 @@ class ActStep:
 
 
 @dataclass(frozen=True, eq=False)
-class PoolStep(Value):
-    """The pooling window (kh, kw) a cell falls into; it makes cell `place` (row, column) of the pooled map.
+class PoolWindow(Value):
+    """A pooling window over a map; it makes cell `place` (row, column) of the pooled map.
 
-    `rows` and `columns` are the map's cells under the window, `padding` which lie outside the map (those hold
-    NaN in `window`). `winner` is the cell (row, column) that a max pooling hands on, None for an average.
+    `rows` (kh,) and `columns` (kw,) are the map's cells under it, `padding` (kh, kw) which lie outside the
+    map (those hold NaN in `cells`, float32 (kh, kw)). `winner` is the cell (row, column) that a max pooling
+    hands on, None for an average. `value` is this window's own arithmetic, `traced` the network's.
+    """
+
+    place: tuple[int, int]
+    rows: Integers
+    columns: Integers
+    cells: Floats
+    padding: Booleans
+    winner: tuple[int, int] | None
+    value: float
+    traced: float
+
+
+@dataclass(frozen=True, eq=False)
+class PoolStep(Value):
+    """A cell in its pooling window or, where windows overlap, in all of its `windows`, by rows.
+
+    The one that is `followed`: the first of a max pooling that the cell wins, else the first.
     """
 
     layer: str
     kind: str
-    place: tuple[int, int]
-    rows: Integers
-    columns: Integers
-    window: Floats
-    padding: Booleans
     before: float
-    winner: tuple[int, int] | None
-    value: float
-    traced: float
+    windows: tuple[PoolWindow, ...]
+    followed: PoolWindow
+
+    @property
+    def value(self) -> float:
+        """What the followed window holds."""
+        return self.followed.value
+
+    @property
+    def traced(self) -> float:
+        """What the network computed for it."""
+        return self.followed.traced
+
+    def into(self, place: tuple[int, int]) -> "PoolStep":
+        """The step with the window followed that makes the cell at `place` of the pooled map.
+
+        Raises ValueError where none of the windows does.
+        """
+        for window in self.windows:
+            if window.place == place:
+                return replace(self, followed=window)
+        raise ValueError(f"The cell is in no window for {place} of {self.layer}: choose another cell.")
 
 
 Step = ConvStep | NormStep | ActStep | PoolStep
@@ -132,7 +165,8 @@ class CellProbe(Value):
 
     `steps` begin with the ConvStep and follow the block in execution order. Each step's `value` is its own
     arithmetic, `traced` the network's; they agree. A `before` other than the last step's value means that
-    something else, such as a skip's addition, came between. A cell that no pooling window covers ends there.
+    something else, such as a skip's addition, came between. A cell that no pooling window covers ends there;
+    where several do, the steps after follow one of them.
     """
 
     block: Block
@@ -163,7 +197,7 @@ def probe(net: nn.Module, x: Tensor, block: Block, channel: int, row: int, colum
         if step is None:
             break
         steps.append(step)
-        cell = (channel, *step.place) if isinstance(step, PoolStep) else cell
+        cell = (channel, *step.followed.place) if isinstance(step, PoolStep) else cell
     return CellProbe(block, channel, row, column, tuple(steps))
 
 
@@ -252,26 +286,30 @@ def _pool(
 ) -> PoolStep | None:
     channel, row, column = cell
     both = axes(pool, *read.shape[1:])
-    places = both and (_window_over(both[0], row), _window_over(both[1], column))
-    if not both or not places or places[0] is None or places[1] is None:
+    places = list(product(_windows_over(both[0], row), _windows_over(both[1], column))) if both else []
+    if not both or not places:
         return None
-    rows, columns = both[0].taps(places[0]), both[1].taps(places[1])
+    windows = tuple(_window(pool, both, read[channel], made[channel], place) for place in places)
+    followed = next((window for window in windows if window.winner == (row, column)), windows[0])
+    return PoolStep(layer, type(pool).__name__, float(read[cell]), windows, followed)
+
+
+def _window(
+    pool: nn.Module, both: tuple[Axis, Axis], read: Tensor, made: Tensor, place: tuple[int, int]
+) -> PoolWindow:
+    """The window that makes the cell at `place` of a channel; it read (h, w) and made (h', w')."""
+    rows, columns = (axis.taps(at) for axis, at in zip(both, place, strict=True))
     outside = _outside(both, rows, columns)
-    inside_rows, inside_columns = (
-        np.clip(t, 0, a.input - 1) for t, a in zip((rows, columns), both, strict=True)
-    )
-    window = np.where(
-        outside, np.float32(np.nan), to_numpy(read[channel])[np.ix_(inside_rows, inside_columns)]
-    )
-    traced, winner = float(made[channel, places[0], places[1]]), None
+    inside = [np.clip(taps, 0, axis.input - 1) for taps, axis in zip((rows, columns), both, strict=True)]
+    cells = np.where(outside, np.float32(np.nan), to_numpy(read)[np.ix_(*inside)])
+    traced, winner = float(made[place]), None
     if isinstance(pool, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
-        i, j = np.unravel_index(np.nanargmax(window), window.shape)
+        i, j = np.unravel_index(np.nanargmax(cells), cells.shape)
         winner = (int(rows[i]), int(columns[j]))
-    value = _pooled(pool, window, rows, columns, both)
-    return PoolStep(
-        layer, type(pool).__name__, (places[0], places[1]), rows, columns, window, outside,
-        float(read[cell]), winner, traced if value is None else value, traced,
-    )  # fmt: skip
+    value = _pooled(pool, cells, rows, columns, both)
+    return PoolWindow(
+        place, rows, columns, cells, outside, winner, traced if value is None else value, traced
+    )
 
 
 def _pooled(
@@ -294,9 +332,9 @@ def _pooled(
     return None
 
 
-def _window_over(axis: Axis, cell: int) -> int | None:
-    """The first window in which the cell lies, None if it lies in none."""
-    return next((place for place in range(axis.output) if cell in axis.taps(place)), None)
+def _windows_over(axis: Axis, cell: int) -> list[int]:
+    """The windows in which the cell lies."""
+    return [place for place in range(axis.output) if cell in axis.taps(place)]
 
 
 def _outside(both: tuple[Axis, Axis], rows: Integers, columns: Integers) -> Booleans:

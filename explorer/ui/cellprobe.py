@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.ranges import Range, number
 from explorer.engine.geometry import Axis, layer_size
-from explorer.engine.probe import ActStep, CellProbe, ConvStep, NormStep, PoolStep, Step
+from explorer.engine.probe import ActStep, CellProbe, ConvStep, NormStep, PoolStep, PoolWindow, Step
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.tracing import Block, stages
 from explorer.ui import markup
@@ -20,6 +20,7 @@ from explorer.ui.selection import Selection
 
 SHOWN = 3  # input channels spelled out; the others are summed up
 IN_LINE = 3  # columns of a kernel whose numbers fit side by side with patch and products
+MORE = 9  # windows that are not followed, spelled out
 MARGIN = 0.35  # of the image's size: how much padding is drawn around it at most
 
 Pixels = npt.NDArray[np.uint8]
@@ -79,28 +80,19 @@ def walk(selection: Selection, block: Block, layer: str, channel: int, cell: Cel
     order = list(stages(block, selection.seen).values())
     if block.pool is None or order.index(block.pool) > order.index(layer):
         return selection.probe(block, channel, *cell)
-    window = pooling_window(selection, block, channel, cell)
+    inside = inside_window(selection, block.pool, cell)
+    window = pooling(selection.probe(block, channel, *inside)).into(cell).followed
     walked = selection.probe(block, channel, *(window.winner or largest(window)))
-    before = next(step.before for step in walked.steps if isinstance(step, PoolStep))
-    mine = replace(window, before=before)
+    mine = pooling(walked).into(cell)
     return replace(walked, steps=tuple(mine if isinstance(step, PoolStep) else step for step in walked.steps))
 
 
-def pooling_window(selection: Selection, block: Block, channel: int, place: Cell) -> PoolStep:
-    """The pooling step whose window makes the cell at `place`.
-
-    A probe reports the first window over a cell: only the window's own last cell lies in no earlier one.
-    """
-    assert block.pool is not None
-    size = layer_size(selection.net, selection.seen, block.pool)
+def inside_window(selection: Selection, pool: str, place: Cell) -> Cell:
+    """A cell of the map that the pooling's window for `place` covers."""
+    size = layer_size(selection.net, selection.seen, pool)
     if size is None:
-        raise ValueError(f"How {block.pool} pools is not spelled out here: choose another stage.")
-    axes = (size.rows, size.columns)
-    last = [_last_inside(axis, at) for axis, at in zip(axes, place, strict=True)]
-    found = next((s for s in selection.probe(block, channel, *last).steps if isinstance(s, PoolStep)), None)
-    if found is None or found.place != place:
-        raise ValueError("This cell's pooling window lies within its neighbours': choose another cell.")
-    return found
+        raise ValueError(f"How {pool} pools is not spelled out here: choose another stage.")
+    return _last_inside(size.rows, place[0]), _last_inside(size.columns, place[1])
 
 
 def _last_inside(axis: Axis, place: int) -> int:
@@ -108,8 +100,16 @@ def _last_inside(axis: Axis, place: int) -> int:
     return int(taps[(taps >= 0) & (taps < axis.input)].max())
 
 
-def largest(window: PoolStep) -> Cell:
-    row, column = np.unravel_index(np.nanargmax(window.window), window.window.shape)
+def pooling(walked: CellProbe) -> PoolStep:
+    """The walk's pooling step. Raises ValueError where it has none."""
+    for step in walked.steps:
+        if isinstance(step, PoolStep):
+            return step
+    raise ValueError(f"The walk does not come to {walked.block.pool}: choose another stage.")
+
+
+def largest(window: PoolWindow) -> Cell:
+    row, column = np.unravel_index(np.nanargmax(window.cells), window.cells.shape)
     return int(window.rows[row]), int(window.columns[column])
 
 
@@ -323,39 +323,66 @@ def activated(step: ActStep) -> str:
 
 
 def pooled(step: PoolStep, walked: CellProbe) -> str:
-    """The window with the followed cell or the winner framed, and what becomes of it."""
-    range = ranges.shared(step.window, signed=bool(np.nanmin(step.window) < 0))
-    here = (walked.row, walked.column)
-    framed = step.winner or here
+    """The followed window with the cell or the winner framed, what becomes of it, and the other windows."""
+    window, here = step.followed, (walked.row, walked.column)
+    range = ranges.shared(window.cells, signed=bool(np.nanmin(window.cells) < 0))
+    framed = window.winner or here
     marked = [
         (i, j)
-        for i, row in enumerate(step.rows.tolist())
-        for j, column in enumerate(step.columns.tolist())
+        for i, row in enumerate(window.rows.tolist())
+        for j, column in enumerate(window.columns.tolist())
         if (row, column) == framed
     ]
-    picture = matrix(step.window, range, f"The window of {step.layer}", padding=step.padding, marked=marked)
+    picture = matrix(
+        window.cells, range, f"The window of {step.layer}", padding=window.padding, marked=marked
+    )
     return step_html(
-        f"{'Max' if step.winner else 'Average'} pooling · {step.layer}",
+        f"{'Max' if window.winner else 'Average'} pooling · {step.layer}",
         picture,
-        markup.text(outcome(step, here)),
+        markup.text(outcome(window, step, here)),
         result(step.value),
+        others(step, here),
     )
 
 
-def outcome(step: PoolStep, here: Cell) -> str:
+def outcome(window: PoolWindow, step: PoolStep, here: Cell) -> str:
     """Who won the pooling window, in words."""
-    height, width = step.window.shape
-    place = f"It becomes cell ({step.place[0]}, {step.place[1]}) of {step.layer}."
-    if step.winner is None:
+    height, width = window.cells.shape
+    place = f"It becomes cell {window.place} of {step.layer}."
+    if window.winner is None:
         return f"The mean of {height} × {width} cells. {place}"
-    if step.winner == here:
+    if window.winner == here:
         return f"The largest of {height} × {width} is this one. {place}"
-    if step.before == step.value:
-        return f"As large as cell ({step.winner[0]}, {step.winner[1]}), which comes first. {place}"
-    return (
-        f"Cell ({step.winner[0]}, {step.winner[1]}) is the largest of {height} × {width}: "
-        f"it goes on, this one ends here."
-    )
+    if step.before == window.value:
+        return f"As large as cell {window.winner}, which comes first. {place}"
+    return f"Cell {window.winner} is the largest of {height} × {width}: it goes on, this one ends here."
+
+
+def others(step: PoolStep, here: Cell) -> str:
+    """What comes of the cell in the windows that overlap the followed one, to unfold; nothing without."""
+    rest = [window for window in step.windows if window is not step.followed]
+    if not rest:
+        return ""
+    won = sum(window.winner == here for window in rest)
+    how = f", {won} of which it wins" if rest[0].winner else ""
+    many = "1 more window" if len(rest) == 1 else f"{len(rest)} more windows"
+    lines = [markup.text(in_another(window, here)) for window in rest[:MORE]]
+    if len(rest) > MORE:
+        lines.append(markup.text(f"… and {len(rest) - MORE} more.", "muted"))
+    summary = markup.text(f"It lies in {many}{how}", tag="summary")
+    return markup.element("details", summary, *lines)
+
+
+def in_another(window: PoolWindow, here: Cell) -> str:
+    """What a window that is not followed comes to, in a line."""
+    made = f"Cell {window.place} = {fixed(window.value)}"
+    if window.winner is None:
+        return f"{made}: the mean of rows {span(window.rows)}, columns {span(window.columns)}."
+    return f"{made}: {'this one' if window.winner == here else f'cell {window.winner}'} is the largest."
+
+
+def span(taps: npt.NDArray[np.int64]) -> str:
+    return f"{taps[0]} to {taps[-1]}"
 
 
 # Pieces
@@ -379,7 +406,10 @@ def _plus(value: float) -> str:
 
 def agreement(walked: CellProbe, block: Block) -> str:
     """How far the walk's numbers lie from what the network computed."""
-    apart = max(abs(step.value - step.traced) for step in walked.steps)
+    made = [
+        made for step in walked.steps for made in (step.windows if isinstance(step, PoolStep) else (step,))
+    ]
+    apart = max(abs(each.value - each.traced) for each in made)
     ended = ""
     if block.pool and not any(isinstance(step, PoolStep) for step in walked.steps):
         ended = f" No window of {block.pool} covers this cell, so it ends here."

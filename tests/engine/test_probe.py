@@ -28,7 +28,7 @@ def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: C
         conv, norm, act, pool = found.steps
         assert (type(conv), type(norm), type(act), type(pool)) == (ConvStep, NormStep, ActStep, PoolStep)
         for step in found.steps:
-            place = pool.place if step is pool else (row, column)
+            place = pool.followed.place if step is pool else (row, column)
             assert step.traced == seen.maps[step.layer][5, *place]
             assert near(step.value, step.traced)
         assert (norm.before, act.before, pool.before) == (conv.traced, norm.traced, act.traced)
@@ -38,8 +38,9 @@ def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: C
         assert not conv.patch[:, conv.padding].any()
         assert norm.weight == getattr(course, f"bn{n}").weight[5].item()
         assert act.value == max(0.0, act.before)
-        assert pool.place == (row // 2, column // 2)
-        assert pool.traced == seen.maps[act.layer][5, pool.winner[0], pool.winner[1]] == pool.window.max()
+        (window,) = pool.windows
+        assert window.place == (row // 2, column // 2)
+        assert pool.traced == seen.maps[act.layer][5, *window.winner] == window.cells.max()
         assert pickle.loads(pickle.dumps(found)) == found
 
 
@@ -124,15 +125,36 @@ def test_any_pooling(pool: nn.Module, data: st.DataObject) -> None:
         assert not isinstance(pool, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d))
         return
     step = steps[1]
-    assert step.traced == seen.maps["1"][cell[0], *step.place]
-    assert near(step.value, step.traced)
-    assert cell[1] in step.rows
-    assert cell[2] in step.columns
-    assert np.isnan(step.window[step.padding]).all()
-    if "Max" in step.kind:
-        assert seen.maps["0"][cell[0], *step.winner] == step.traced
-    else:
-        assert step.winner is None
+    assert step.followed in step.windows
+    for window in step.windows:
+        assert window.traced == seen.maps["1"][cell[0], *window.place]
+        assert near(window.value, window.traced)
+        assert cell[1] in window.rows
+        assert cell[2] in window.columns
+        assert np.isnan(window.cells[window.padding]).all()
+        assert step.into(window.place).value == window.value
+        if "Max" in step.kind:
+            assert seen.maps["0"][cell[0], *window.winner] == window.traced
+        else:
+            assert window.winner is None
+
+
+@quick
+@given(pools, st.data())
+def test_a_cell_is_in_every_window_that_changes_with_it(pool: nn.Module, data: st.DataObject) -> None:
+    """Raised above all others, the cell changes exactly the pooled cells whose windows it lies in."""
+    net = nn.Sequential(nn.Conv2d(3, 2, 2), pool, nn.Flatten())
+    x = torch.randn(1, 3, 10, 8)
+    maps = torch.from_numpy(trace(net, x).maps["0"])[None]
+    cell = [data.draw(st.integers(0, size - 1)) for size in maps.shape[1:]]
+    raised = maps.clone()
+    raised[0, *cell] += 100
+    changed = (pool(raised) != pool(maps))[0, cell[0]].nonzero().tolist()
+    steps = probe(net, x, Block("0", pool="1"), *cell).steps
+    assert [list(window.place) for step in steps[1:] for window in step.windows] == changed
+    if changed:
+        with pytest.raises(ValueError, match="choose another cell"):
+            steps[1].into((99, 99))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +180,7 @@ def test_stages_follow_in_the_order_they_ran(x: Tensor) -> None:
     seen = trace(net, x)
     found = probe(net, x, blocks(net, seen)[0], 1, 9, 4)
     assert [step.layer for step in found.steps] == ["0", "1", "2", "3"]
-    assert found.steps[1].place == (4, 2)
+    assert found.steps[1].followed.place == (4, 2)
     assert found.steps[3].traced == seen.maps["3"][1, 4, 2]
     assert (found.row, found.column) == (9, 4)
 

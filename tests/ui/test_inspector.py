@@ -154,8 +154,22 @@ def test_a_pooled_cell_is_followed_from_its_winner() -> None:
     walked = cellprobe.walk(selection, block, str(block.pool), 2, (3, 5))
     pool = walked.steps[-1]
     assert isinstance(pool, PoolStep)
-    assert pool.place == (3, 5)
-    assert pool.winner == (walked.row, walked.column)
+    assert pool.followed.place == (3, 5)
+    assert pool.followed.winner == (walked.row, walked.column)
+    assert len(pool.windows) in (1, 2, 4)
+
+
+def test_a_cell_in_overlapping_windows_is_followed_through_all() -> None:
+    selection = select(BUILDERS["overlapping windows"]())
+    block = selection.blocks[0]
+    walked = cellprobe.walk(selection, block, str(block.act), 2, (5, 5))  # odd: between two windows each way
+    html = cellprobe.arithmetic(selection, walked)[-1]
+    assert len(cellprobe.pooling(walked).windows) == 4
+    assert "It lies in 3 more windows" in html
+    maps = selection.seen.maps[str(block.pool)][2]
+    for place in ((2, 2), (2, 3), (3, 2), (3, 3)):
+        assert f"ell {place}" in html or place == cellprobe.pooling(walked).followed.place
+        assert cellprobe.fixed(float(maps[place])) in html
 
 
 def test_a_loser_of_the_window_ends_there() -> None:
