@@ -4,10 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import checkpoints
 from explorer.ui import options
 from model import command
+from model.checkpoint import compact
+from model.snapshots import list_snapshots
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,6 +29,25 @@ def test_a_shipped_checkpoint_has_a_history_that_agrees(path: Path) -> None:
     assert last.epoch == card.epoch == card.config["epochs"]
     assert card.metrics["test_accuracy"] == pytest.approx(last.test_accuracy, abs=1e-6)
     assert "measured on" in card.data
+
+
+def test_shipped_snapshots_are_of_the_shipped_run_and_end_in_its_weights() -> None:
+    shipped = {path: list_snapshots(path) for path in checkpoints.shipped()}
+    assert any(shipped.values())
+    for path, snapshots in shipped.items():
+        whole = checkpoints.load_checkpoint(path)
+        history = checkpoints.load_history(checkpoints.beside(path, ".history.json"))
+        for epoch, snapshot in snapshots:
+            card = checkpoints.load_checkpoint(snapshot).card
+            assert card.epoch == epoch
+            if epoch:
+                measured = history.epochs[epoch - 1].test_accuracy
+                assert card.metrics["test_accuracy"] == pytest.approx(measured, abs=1e-6)
+        if snapshots:
+            assert snapshots[-1][0] == whole.card.epoch
+            kept = checkpoints.load_checkpoint(snapshots[-1][1]).state
+            for name, tensor in compact(whole.state).items():
+                assert torch.equal(kept[name], tensor.float() if tensor.is_floating_point() else tensor)
 
 
 def test_the_interval_is_wilsons() -> None:
