@@ -115,7 +115,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     "the machine": {
         "seed": (NATURAL, "of weights, order, augmentation and Dropout"),
         "device": ({"metavar": "NAME"}, "cpu, cuda, …; auto: cuda if there is one"),
-        "precision": (one_of(*PRECISIONS), "of the steps; auto: bf16 where the hardware is made for it"),
+        "precision": (one_of(*PRECISIONS), "of the steps; auto: bf16 if it begins on hardware made for it"),
         "compile": (SWITCH, "let torch.compile make the network faster; the first steps take long"),
     },
     "what it leaves": {

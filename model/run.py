@@ -52,8 +52,7 @@ class Run:
 
     def precision(self) -> AbstractContextManager[Any]:
         """What a training step's forward runs in."""
-        wanted = {"bf16": True, "auto": bf16_pays(self.device)}.get(self.config.precision, False)
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
     @property
     def result(self) -> nn.Module:
@@ -68,8 +67,9 @@ class Run:
 
 
 def start(config: Config, data: Dataset, test: Dataset) -> Run:
-    """A freshly initialised run."""
+    """A freshly initialised run; its config says which precision «auto» came to here."""
     device = find_device(config.device)
+    config = replace(config, precision=find_precision(config.precision, device))
     card = card_of(config, data, test)
     set_precision(config.precision)
     torch.manual_seed(config.seed)
@@ -122,6 +122,13 @@ def about(config: Config, steps: int) -> About:
     return About(config.epochs, steps, config.recipe, config.path.name, command_of(config), started)
 
 
+def find_precision(name: str, device: torch.device) -> str:
+    """What «auto» is on this device, «bf16» or «float32»; any other name as it is."""
+    if name != "auto":
+        return name
+    return "bf16" if bf16_pays(device) else "float32"
+
+
 def bf16_pays(device: torch.device) -> bool:
     """Whether a device multiplies bf16 in hardware made for it, such as a CPU's AMX."""
     if device.type == "cuda":
@@ -163,6 +170,9 @@ def begin(run: Run) -> None:
 def restore(run: Run, state: State) -> None:
     """Bring a run to where `state` was; what was not yet written then is written now."""
     check_data(state.data, run.data)
+    if state.config.precision == "auto":
+        used = run.config.precision
+        say(f"It was not recorded which precision this run began with; it goes on with {used}.")
     began = state.history.about.started if state.history.about else ""
     run.history = replace(state.history, about=replace(run.history.about or About(), started=began))
     for name, part in run.parts.items():

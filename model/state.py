@@ -67,16 +67,18 @@ def load_state(path: Path) -> State:
 def continued(given: dict[str, Any], state: State) -> Config:
     """The config that goes on from `state` with the flags that were given.
 
-    TrainingError if one of them would change the arithmetic of the run.
+    The precision «auto» is what it came to when the run began, whatever the hardware is now. TrainingError if
+    a flag would change the arithmetic of the run.
     """
     if is_own(state.config.net) and "net" not in given:  # a file's word is not enough to import a module
         raise TrainingError(
             f"This run trains a network of your own; to go on, say so again: --net '{state.config.net}'."
         )
+    given = {name: value for name, value in given.items() if (name, value) != ("precision", "auto")}
     config = choose(given, replace(state.config, stop_after=0))
     for name in given:
         then, now = getattr(state.config, name), getattr(config, name)
-        if name not in FREE and then != now:
+        if name not in FREE and then not in (now, "auto"):  # an old state may not say what «auto» came to
             raise TrainingError(
                 f"This run began with {flag(name)} {then} and cannot go on with {now}; "
                 f"leave {flag(name)} out, or leave --resume out to start anew."

@@ -345,3 +345,5 @@ def test_precision_auto_takes_bf16_where_the_processor_is_made_for_it(
     with run.precision():
         assert run.net.conv1(torch.zeros(1, 3, 16, 16)).dtype == dtype
     assert run.net.conv1.weight.dtype == torch.float32
+    assert run.card.config["precision"] == run.config.precision == ("bf16" if made_for_it else "float32")
+    assert ("--precision bf16" in run.history.about.command) == made_for_it

@@ -16,7 +16,7 @@ from model.history import load_history
 from model.optimisers import OPTIMISERS
 from model.recipes import RECIPES, TrainingError, choose
 from model.schedulers import SCHEDULERS
-from model.state import continued, load_state, path_of
+from model.state import continued, load_state, path_of, save_state
 from model.train import main, settle, train
 
 HERE = Path(__file__)
@@ -147,14 +147,60 @@ def test_a_loss_that_is_no_number_leaves_a_state_to_resume(out, monkeypatch):
     assert len(load_state(path_of(out)).history.epochs) == load_checkpoint(out).card.epoch == 1
 
 
-def test_history_says_what_run_it_is_of(out):
+def test_history_says_what_run_it_is_of(out, hardware):
+    hardware(amx_bf16=False)
     run(out, epochs=2, recipe="fast")
     about = load_history(out.with_name("run.history.json")).about
     assert (about.epochs, about.steps, about.recipe, about.checkpoint) == (2, 3, "fast", "run.safetensors")
-    assert about.command == "python -m model.train --recipe fast --width 4 --epochs 2 --batch-size 16"
+    command = "python -m model.train --recipe fast --width 4 --epochs 2 --batch-size 16 --precision float32"
+    assert about.command == command
     assert about.state == "finished"
     goes_on(out)
     assert load_history(out.with_name("run.history.json")).about == about
+
+
+# Precision
+
+
+@pytest.fixture
+def hardware(monkeypatch):
+    """Says whether the processor is made for bf16."""
+    return lambda **has: monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+
+
+@pytest.mark.parametrize("began", ["bf16", "float32"])
+@pytest.mark.parametrize("flags", [{}, {"precision": "auto"}], ids=str)
+def test_a_run_goes_on_in_the_precision_it_began_with_on_any_hardware(tmp_path, hardware, began, flags):
+    hardware(amx_bf16=began == "bf16")
+    two = run(tmp_path / "a.safetensors", epochs=2, precision="auto")
+    run(tmp_path / "b.safetensors", epochs=2, precision="auto", stop_after=1)
+    assert load_state(path_of(tmp_path / "b.safetensors")).config.precision == began
+    hardware(amx_bf16=began != "bf16")
+    resumed = goes_on(tmp_path / "b.safetensors", **flags)
+    assert same(resumed, two)
+    assert load_checkpoint(tmp_path / "b.safetensors").card.config["precision"] == began
+    assert resumed.history.about.command == two.history.about.command
+    other = run(tmp_path / "c.safetensors", epochs=2, precision="auto")
+    assert not same(other, two)
+
+
+def test_another_precision_is_refused(out, hardware):
+    hardware(amx_bf16=False)
+    run(out, epochs=2, stop_after=1, recipe="fast")
+    with pytest.raises(TrainingError, match="began with --precision float32 and cannot go on with bf16"):
+        settle({"resume": True, "out": str(out), "precision": "bf16"})
+    assert settle({"resume": True, "out": str(out), "precision": "float32"})[1]
+
+
+@pytest.mark.parametrize(("flags", "used"), [({}, "bf16"), ({"precision": "float32"}, "float32")], ids=str)
+def test_a_state_that_does_not_say_which_precision_it_was_goes_on(out, hardware, capsys, flags, used):
+    hardware(amx_bf16=True)
+    run(out, epochs=2, stop_after=1)
+    state = load_state(path_of(out))
+    save_state(path_of(out), replace(state, config=replace(state.config, precision="auto")))
+    goes_on(out, **flags)
+    assert f"this run began with; it goes on with {used}." in capsys.readouterr().out
+    assert load_state(path_of(out)).config.precision == used
 
 
 # What cannot be resumed
