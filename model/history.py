@@ -20,8 +20,9 @@ class Epoch:
 
     Training figures are those of the augmented batches, with Dropout and label smoothing, while the weights
     changed. Where the augmentation mixes images, the train accuracy counts the label with the largest part.
-    `lr` is the learning rate of the epoch's first step; `flip_accuracy` the test accuracy when an image and
-    its mirror image are averaged: of the last epoch, where that was asked for, else None.
+    `lr` is the learning rate of the epoch's first step. `seconds` are those of its steps with augmentation,
+    `images_per_second` is their speed: measuring and saving come on top. `flip_accuracy` is the test accuracy
+    when an image and its mirror image are averaged: of the last epoch, where that was asked for, else None.
     """
 
     epoch: int

@@ -3,7 +3,10 @@
 The batch is the same however many processes there are. BatchNorm takes its statistics over the whole batch,
 Dropout draws its mask for the whole batch, and gradients are those of the whole batch's mean loss. So any
 number of processes comes to what one does, but for the rounding of sums that are added in another order.
-Other layers that are random draw for their own rows alone.
+
+What else a network of one's own has keeps to its own rows: a random layer draws for them alone, and a layer
+that gathers something from the batch into a buffer sees the first process's rows, which all processes then
+share. Weights may be tied, used twice, or left out by a step.
 """
 
 import os
@@ -77,17 +80,41 @@ def all_lengths(rows: Tensor) -> list[int]:
     return [int(length) for length in all_reduce_sum(found)]
 
 
-def parallel(net: nn.Module) -> nn.Module:
+def parallel(net: nn.Module, own: bool = False) -> nn.Module:
     """The net as every process's training steps call it; by itself where there is one process.
 
     Its layers that look at a whole batch, and no subclass of them, are from then on those of `WHOLE`;
-    parameters, buffers and their names stay as they are.
+    parameters, buffers and their names stay as they are. Of a person's `own` net any step may leave weights
+    unused and any layer may write into a buffer: each step then looks for the former and shares the latter.
     """
     if world_size() < 2:
         return net
     for module in net.modules():
         module.__class__ = WHOLE.get(type(module), type(module))
-    return DistributedDataParallel(net, forward_sync_buffers=False)
+    if not own:
+        return DistributedDataParallel(net, forward_sync_buffers=False)
+    return DistributedDataParallel(Spared(net), forward_sync_buffers=True, find_unused_parameters=True)
+
+
+class Spared(nn.Module):
+    """A net and one weight that no step uses: where there is none, torch warns that it looks in vain."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.spare = nn.Parameter(next(net.parameters()).new_zeros(1))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.net(x)
+
+
+@torch.no_grad()
+def share_buffers(net: nn.Module) -> None:
+    """Give every process the buffers of the first, whose network is the one that is saved."""
+    for buffer in net.buffers() if world_size() > 1 else ():
+        dense = buffer.contiguous()
+        dist.broadcast(dense, 0)
+        buffer.copy_(dense)
 
 
 class Sum(torch.autograd.Function):

@@ -75,7 +75,7 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     torch.manual_seed(config.seed)
     net = build(card)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    shared = parallel(net)
+    shared = parallel(net, is_own(config.net))
     forward = torch.compile(shared) if config.compile else shared
     settings = settings_of(config, OPTIMISERS[config.optimiser].settings)
     optimizer = build_optimiser(config.optimiser, net, config.lr, config.decay_vectors, settings)

@@ -9,7 +9,8 @@ import os
 import shlex
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
+from model.allocator import keep_freed_memory
 from model.augment import AugmentationError
 from model.batches import DROPOUT, batches, images_of, seed_for, steps_of
-from model.board import open_board, show
+from model.board import open_board, pictures, show
 from model.builders import is_own, load_builder
 from model.checkpoint import CheckpointError
 from model.command import given
@@ -31,7 +33,15 @@ from model.files import beside, replacing
 from model.history import Epoch, epochs_figure, loss_figure, save_figure
 from model.images import few
 from model.optimisers import follow
-from model.processes import all_reduce_sum, first_before_others, joined, rank, shard, world_size
+from model.processes import (
+    all_reduce_sum,
+    first_before_others,
+    joined,
+    rank,
+    shard,
+    share_buffers,
+    world_size,
+)
 from model.recipes import Config, TrainingError, choose, settled
 from model.run import Run, begin, find_device, keep_state, restore, save, say, snapshot, start, tell
 from model.schedulers import after_epoch, after_step
@@ -47,15 +57,16 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
     On Ctrl-C, and on an error, what the last whole epoch left stays, to be resumed.
     """
     config = settled(config)
-    board = open_board("" if rank() else config.tensorboard, config.path.stem)
+    board = open_board("" if rank() else config.tensorboard, config.path.stem, new=state is None)
     run = start(config, data, test)
     if state is None:
         begin(run)
     else:
         restore(run, state)
-    say(_HEADER)
     try:
-        _epochs(run, data, test, board)
+        with board or nullcontext():
+            for _ in epochs(run, data, test, board):
+                pass
     except KeyboardInterrupt:
         _interrupted(run)
         raise
@@ -66,17 +77,22 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
     return run
 
 
-def _epochs(run: Run, data: Dataset, test: Dataset, board: Any) -> None:
+def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterator[Epoch]:
+    """Train on to the end, or to `stop_after`; each epoch's figures, once all that it leaves is on disk."""
     config = run.config
     last = min(config.epochs, config.stop_after or config.epochs)
+    say(_HEADER)
     for epoch in range(len(run.history.epochs) + 1, last + 1):
+        began = time.perf_counter()
         run.history.epochs.append(_epoch(run, data, test, epoch))
         snapshot(run)
+        if board is not None:
+            show(board, run.history, pictures(run.net, data, config, epoch))
         keep_state(run)  # before the checkpoint: it can write that anew
         save(run)
-        if board is not None:
-            show(board, run.history)
-        say(_printed(run.history.epochs[-1], config))
+        left = (time.perf_counter() - began) * (last - epoch)
+        say(_printed(run.history.epochs[-1], left))
+        yield run.history.epochs[-1]
     if (flipped := run.history.epochs[-1].flip_accuracy) is not None:
         say(f"With the probabilities of an image and its mirror image averaged: {flipped:.2%}")
     tell(run, "finished" if last == config.epochs else "stopped")
@@ -89,6 +105,8 @@ def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
     started, lr = time.perf_counter(), run.lr
     total, correct = _pass(run, data, epoch)
     seconds = time.perf_counter() - started
+    for each in (run.net, run.result):
+        share_buffers(each)
     test_loss, test_accuracy = evaluate(run.result, test, device)
     _check_finite(test_loss, run, len(run.history.losses))  # an epoch's last step can be what went wrong
     after_epoch(config.scheduler, run.scheduler, test_loss)
@@ -162,12 +180,13 @@ def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
 _HEADER = "epoch  train loss  train acc  test loss  test acc       lr  images/s  time left"
 
 
-def _printed(row: Epoch, config: Config) -> str:
-    left = round(row.seconds * (config.epochs - row.epoch))
+def _printed(row: Epoch, left: float) -> str:
+    """An epoch's line, with the `left` seconds that the rest will take: measuring and saving included."""
+    minutes, seconds = divmod(round(left), 60)
     return (
         f"{row.epoch:5}  {row.train_loss:10.4f}  {row.train_accuracy:9.2%}  {row.test_loss:9.4f}  "
         f"{row.test_accuracy:8.2%}  {row.lr:7.1e}  {row.images_per_second:8.0f}  "
-        f"{left // 60:6}:{left % 60:02}"
+        f"{minutes:6}:{seconds:02}"
     )
 
 
@@ -195,6 +214,7 @@ def _interrupted(run: Run) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     flags = given(arguments)
+    keep_freed_memory()
     try:
         config, state = settle(flags)
         check_writable(config.path)

@@ -10,7 +10,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from model.builders import load_builder
 from model.checkpoint import load_checkpoint
+from model.datasets import load
+from model.evaluation import evaluate
 from model.history import load_history
 from model.processes import WHOLE, WholeBatchNorm, all_reduce_sum, rank, shard, world_size
 from model.train import main
@@ -30,14 +33,19 @@ def alone():
     dist.destroy_process_group()
 
 
+def by_two(*flags, cwd=ROOT):
+    """The command in two processes."""
+    together = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command = [*together, "-m", "model.train", *flags]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=cwd, env=environment)
+
+
 def test_two_processes_come_to_what_one_does(pictures, tmp_path):
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     flags = [*FLAGS, "--dataset", "folder", "--data-dir", str(pictures)]
     assert main([*flags, "--out", str(one)]) == 0
-    together = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    command = [*together, "-m", "model.train", *flags, "--out", str(two)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT, env=environment)
+    done = by_two(*flags, "--out", str(two))
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()[1:14]] == [str(n) for n in range(1, 14)]
     first, second = (load_history(path.with_name(f"{path.stem}.history.json")) for path in (one, two))
@@ -56,6 +64,51 @@ def test_two_processes_come_to_what_one_does(pictures, tmp_path):
         {path.name.removeprefix(each.stem) for path in tmp_path.rglob(f"{each.stem}*")} for each in (one, two)
     ]
     assert left[0] == left[1]
+
+
+ODD = """
+import torch
+from torch import nn
+
+class Odd(nn.Module):
+    '''Tied weights, a layer that runs twice, one that every other step uses and one that none does, and
+    a buffer that is gathered from the batch and used when measuring.'''
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.conv, self.same, self.norm = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)
+        self.same.weight = self.conv.weight
+        self.fc, self.rare, self.never = (nn.Linear(3, num_classes) for _ in range(3))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("seen", torch.zeros(1, 3, 1, 1))
+
+    def forward(self, x):
+        x = self.norm(self.norm(self.same(self.conv(x)).relu()))
+        if self.training:
+            self.steps += 1
+            self.seen.lerp_(x.detach().mean((0, 2, 3), keepdim=True), 0.1)
+        means = (x if self.training else x - self.seen).relu().mean((2, 3))
+        return self.fc(means) + (self.rare(means) if self.steps % 2 else 0)
+"""
+
+
+def test_a_network_of_ones_own_may_leave_weights_unused_and_gather_buffers(pictures, tmp_path, monkeypatch):
+    (tmp_path / "odd_network.py").write_text(ODD)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    flags = ["--net", "odd_network:Odd", "--dataset", "folder", "--data-dir", str(pictures), "--size", "16"]
+    flags += ["--epochs", "3", "--batch-size", "7", "--optimiser", "sgd", "--ema", "0.5", "--augment", "none"]
+    assert main([*flags, "--out", "one.safetensors"]) == 0
+    done = by_two(*flags, "--out", "two.safetensors", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "arning" not in done.stderr
+    one, two = (load_history(tmp_path / f"{name}.history.json") for name in ("one", "two"))
+    np.testing.assert_allclose(two.losses, one.losses, atol=1e-4, rtol=0)
+    left = load_checkpoint(tmp_path / "two.safetensors", load_builder("odd_network:Odd", {"num_classes": 3}))
+    test = load("folder", pictures, "test", 16)
+    said = two.epochs[-1]
+    measured = evaluate(left.build(), test, torch.device("cpu"))
+    assert (said.test_loss, said.test_accuracy) == pytest.approx(measured, abs=1e-5)
 
 
 KINDS = {"plain": {}, "own momentum": {"momentum": None}, "bare": {"affine": False}}

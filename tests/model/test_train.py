@@ -1,5 +1,6 @@
 import errno
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -116,6 +117,26 @@ def test_every_epoch_shows_each_image_once_in_an_order_of_its_own():
     orders = [torch.cat([y for _, y in training.batches(data, config, epoch)]).tolist() for epoch in (1, 2)]
     assert [sorted(order) for order in orders] == 2 * [list(range(40))]
     assert orders[0] != orders[1] != list(range(40))
+
+
+def test_time_left_counts_measuring_too_up_to_where_the_run_stops(out, capsys, monkeypatch):
+    now = [0.0]
+
+    def taking(seconds, result):
+        def spend(*_):
+            now[0] += seconds
+            return result
+
+        return spend
+
+    clock = SimpleNamespace(perf_counter=lambda: now[0], monotonic=lambda: now[0])
+    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(training, "step", taking(1, (0.5, 8)))
+    monkeypatch.setattr(training, "evaluate", taking(60, (0.5, 0.5)))
+    finished = run(out, epochs=9, stop_after=3)
+    told = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[1:4]]
+    assert told == ["2:06", "1:03", "0:00"]
+    assert [(row.seconds, row.images_per_second) for row in finished.history.epochs] == 3 * [(3, 40 / 3)]
 
 
 # What it leaves
