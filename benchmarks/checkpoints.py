@@ -9,13 +9,13 @@ import re
 from math import sqrt
 from pathlib import Path
 
+from benchmarks import readme
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.files import beside
 from model.history import load_history
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "benchmarks" / "logs"
-BEGIN, END = "<!-- checkpoints -->", "<!-- end -->"
 HEAD = (
     "| checkpoint | network | recipe | test accuracy (95 % interval) | other seeds | training |\n"
     "|---|---|---|---|---|---|"
@@ -88,9 +88,7 @@ def main() -> None:
     given = parser.parse_args()
     print(table())
     if given.write:
-        readme = ROOT / "README.md"
-        head, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-        readme.write_text(f"{head}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        readme.put("benchmarks/checkpoints.py", table())
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from streamlit.testing.v1 import AppTest
 
+from benchmarks import readme
 from explorer.engine.attribution import attribute_many
 from explorer.engine.tracing import trace
 from explorer.ui.components.channel_grid.payload import payload
@@ -33,7 +34,6 @@ from model.checkpoint import load_checkpoint
 from model.nets import CourseCNN
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- benchmarks/explorer.py -->", "<!-- end -->"
 LAYERS = ("relu1", "relu2", "relu3")
 WARM = 6  # seconds that a server has been up: after that its own warming up is over
 Row = tuple[str, str, str]
@@ -214,10 +214,7 @@ def main() -> None:
         )
     print(text)
     if given.write:
-        readme = ROOT / "README.md"
-        head, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-        tail = rest.partition(END)[2]
-        readme.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+        readme.put("benchmarks/explorer.py", text)
 
 
 if __name__ == "__main__":

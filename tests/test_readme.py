@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import checkpoints
+from benchmarks import checkpoints, readme
 from explorer.ui import options
 from model import command
 from model.checkpoint import compact
@@ -17,8 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_checkpoints_is_the_files() -> None:
-    told = README.partition(checkpoints.BEGIN)[2].partition(checkpoints.END)[0]
-    assert told.strip() == checkpoints.table()
+    assert readme.told("benchmarks/checkpoints.py") == checkpoints.table()
 
 
 @pytest.mark.parametrize("path", checkpoints.shipped(), ids=lambda path: path.stem)
