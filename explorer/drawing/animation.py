@@ -24,7 +24,8 @@ def labelled(pixels: Pixels, lines: Sequence[str], share: float = 0.0) -> Pixels
     image = Image.new("RGB", (width, height + round((1.4 * len(lines) + 0.6) * size) + 4), PAPER)
     image.paste(Image.fromarray(large), (0, 0))
     draw = ImageDraw.Draw(image)
-    draw.rectangle((0, height, round(share * width), height + 3), fill=BAR)
+    if share > 0:
+        draw.rectangle((0, height, round(share * width), height + 3), fill=BAR)
     for place, words in enumerate(lines):
         top = height + 4 + round((0.4 + 1.4 * place) * size)
         draw.text((size // 2, top), words, fill=INK, font=ImageFont.load_default(size))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from explorer.drawing.figures import DPI, SIZE, pixels
 from explorer.engine.batchnorm import Step
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACCENT, OTHER, QUIET = "#1f9089", "#d0601f", "#8b877f"
-SIZE, DPI = (4.4, 2.0), 360  # inches, as a figure for print shows it, and pixels an inch
 LABELS = 16  # channel numbers below the chart at most
 
 Floats = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ def expectations(distance: Floats, spread: Floats, chosen: int, unit: str) -> np
     order = np.argsort(distance, kind="stable")
     _draw(drawn.subplots(), order, distance, spread, chosen)
     _name(drawn.axes[0], order, unit)
-    return _pixels(drawn)
+    return pixels(drawn)
 
 
 def histograms(steps: Sequence[Step], counts: Places, cut: bool) -> npt.NDArray[np.uint8]:
@@ -50,21 +50,13 @@ def histograms(steps: Sequence[Step], counts: Places, cut: bool) -> npt.NDArray[
         axes.tick_params(length=0, labelsize=6)
         axes.spines[:].set_visible(False)
     drawn.axes[0].set_ylabel("cells", fontsize=7)
-    return _pixels(drawn)
+    return pixels(drawn)
 
 
 def _figure() -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
-
-
-def _pixels(drawn: "Figure") -> npt.NDArray[np.uint8]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(drawn)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
 
 
 def _draw(axes: "Axes", order: Places, distance: Floats, spread: Floats, chosen: int) -> None:

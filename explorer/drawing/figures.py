@@ -1,8 +1,8 @@
-"""Figures for print: pictures side by side with their colour bars and a caption that can be traced back."""
+"""Figures for print: pictures and charts side by side, with a caption that can be traced back."""
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MOST_IN_ROW = 4
+PAGE, COLUMN = 7.2, (2.4, 3.6)  # inches: how wide a figure is to be, and a panel at least and at most
+BAR, WORDS, TICKS = 0.1, 0.35, 0.5  # how high a colour bar is, the words around a panel, and those of a bar
+SIZE, DPI = (4.4, 2.0), 360  # of one chart by itself: inches, as a figure shows it, and pixels an inch
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -26,6 +31,15 @@ class Panel:
     title: str
     range: Range | None = None
     scale: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What draws itself on axes, `aspect` times as high as wide, in a figure or by itself."""
+
+    draw: "Callable[[Axes], None]"
+    title: str = ""
+    aspect: float = 0.75
 
 
 def mapped(values: ArrayLike, range: Range, title: str, scale: str = "") -> Panel:
@@ -61,11 +75,12 @@ def caption(
 
 
 def figure(
-    panels: Sequence[Panel], caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200
+    panels: Sequence[Panel | Chart], caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200
 ) -> bytes:
     """Panels side by side with colour bars and a caption, as PNG or PDF bytes; cells stay crisp.
 
-    The files carry no date, so that the same figure gives the same bytes. ValueError without a panel.
+    More than MOST_IN_ROW stand in several rows. The files carry no date, so that the same figure gives the
+    same bytes. ValueError without a panel.
     """
     if not panels:
         raise ValueError("A figure needs at least one picture.")
@@ -79,44 +94,94 @@ def figure(
     return file.getvalue()
 
 
-def _laid_out(panels: Sequence[Panel], caption: str) -> "Figure":
+def in_a_row(count: int) -> int:
+    """How many of `count` panels stand in each row of a figure.
+
+    >>> [in_a_row(count) for count in (1, 4, 5, 6, 7, 9)]
+    [1, 4, 3, 3, 4, 3]
+    """
+    return -(-count // -(-count // MOST_IN_ROW))
+
+
+def picture(*charts: Chart) -> NDArray[np.uint8]:
+    """One chart by itself, or a few side by side, as uint8 (h,w,3)."""
     from matplotlib.figure import Figure
 
-    column = 2.4
-    width = max(4.0, column * len(panels))
-    tallest = max(panel.pixels.shape[0] / panel.pixels.shape[1] for panel in panels)
-    drawn = Figure(figsize=(width, column * tallest + 0.9), layout="constrained", facecolor="white")
-    rows = {"height_ratios": [column * tallest, 0.1]}
-    pictures, bars = drawn.subplots(2, len(panels), squeeze=False, gridspec_kw=rows)
-    for panel, upper, lower in zip(panels, pictures, bars, strict=True):
-        _draw_picture(upper, panel)
-        _draw_bar(lower, panel)
+    width, height = SIZE
+    size = (width * (1 + len(charts)) / 2, height)
+    drawn = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    for chart, axes in zip(charts, np.ravel(drawn.subplots(1, len(charts))), strict=True):
+        chart.draw(axes)
+    return pixels(drawn)
+
+
+def pixels(drawn: "Figure") -> NDArray[np.uint8]:
+    """What a figure looks like, uint8 (h,w,3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
+
+
+def _laid_out(panels: Sequence[Panel | Chart], caption: str) -> "Figure":
+    from matplotlib.figure import Figure
+
+    columns = in_a_row(len(panels))
+    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    column = float(np.clip(PAGE / columns, *COLUMN))
+    heights = [height for row in rows for height in (column * _aspect(row), BAR if _barred(row) else 0.01)]
+    width = max(4.0, column * columns)
+    height = sum(heights) + sum(WORDS + TICKS * _barred(row) for row in rows)
+    drawn = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    places = drawn.subplots(len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for axes in places.flat:
+        axes.set_axis_off()
+    for row, above, below in zip(rows, places[::2], places[1::2], strict=True):
+        for panel, upper, lower in zip(row, above, below, strict=False):
+            _draw(panel, upper, lower)
     lines = "\n".join(textwrap.wrap(caption, int(width * 18)))
-    drawn.text(0.01, -0.01, _plain(lines), fontsize=7, color="0.35", ha="left", va="top")
+    drawn.text(0.01, -0.01, plain(lines), fontsize=7, color="0.35", ha="left", va="top")
     return drawn
 
 
-def _draw_picture(axes: "Axes", panel: Panel) -> None:
-    axes.imshow(panel.pixels, interpolation="nearest")
-    axes.set_title(_plain(panel.title), fontsize=8)
-    axes.set_axis_off()
+def _aspect(row: Sequence[Panel | Chart]) -> float:
+    """How many times as high as wide the tallest of some panels is."""
+    return max(
+        panel.aspect if isinstance(panel, Chart) else panel.pixels.shape[0] / panel.pixels.shape[1]
+        for panel in row
+    )
 
 
-def _draw_bar(axes: "Axes", panel: Panel) -> None:
-    if panel.range is None:
-        axes.set_axis_off()
+def _barred(row: Sequence[Panel | Chart]) -> bool:
+    """Whether one of them has a colour bar."""
+    return any(isinstance(panel, Panel) and panel.range is not None for panel in row)
+
+
+def _draw(panel: Panel | Chart, upper: "Axes", lower: "Axes") -> None:
+    upper.set_title(plain(panel.title), fontsize=8)
+    if isinstance(panel, Chart):
+        upper.set_axis_on()
+        panel.draw(upper)
         return
+    upper.imshow(panel.pixels, interpolation="nearest")
+    if panel.range is not None:
+        _draw_bar(lower, panel.range, panel.scale)
+
+
+def _draw_bar(axes: "Axes", range: Range, scale: str) -> None:
     from matplotlib.ticker import NullLocator
 
-    axes.imshow(bar(panel.range, 256, 1), aspect="auto", interpolation="nearest", extent=(0, 1, 0, 1))
+    axes.set_axis_on()
+    axes.imshow(bar(range, 256, 1), aspect="auto", interpolation="nearest", extent=(0, 1, 0, 1))
     axes.spines[:].set_visible(False)
     axes.yaxis.set_major_locator(NullLocator())
-    places = ticks(panel.range)
+    places = ticks(range)
     axes.set_xticks([share for share, _ in places], [number(value) for _, value in places], fontsize=7)
     axes.tick_params(length=2, width=0.5)
-    axes.set_xlabel(panel.scale, fontsize=7)
+    axes.set_xlabel(scale, fontsize=7)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text whose dollar signs matplotlib does not read as mathematics."""
     return text.replace("$", r"\$")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.drawing.figures import Panel, caption, figure, mapped
+from explorer.drawing.figures import Chart, Panel, caption, figure, in_a_row, mapped
 from explorer.drawing.ranges import Range, positive, symmetric
 
 HEAT = np.array([[-1.0, 0.5, 2.0], [0.0, 1.0, -0.25]])
@@ -36,6 +36,17 @@ def test_png_and_pdf_are_made_the_same_twice():
 def test_one_tall_panel():
     picture = Image.open(io.BytesIO(figure([Panel(np.zeros((9, 3, 3), np.uint8), "tall")], "", dpi=50)))
     assert picture.height > picture.width
+
+
+def test_many_panels_stand_in_rows_and_charts_beside_pictures():
+    few, many = (Image.open(io.BytesIO(figure(PANELS[:1] * count, "", dpi=50))) for count in (3, 6))
+    assert abs(few.width - many.width) < 10
+    assert many.height > 1.6 * few.height
+    assert [in_a_row(count) for count in (1, 4, 5, 6, 7, 9)] == [1, 4, 3, 3, 4, 3]
+    drawn: list[str] = []
+    chart = Chart(lambda axes: drawn.append(axes.get_title()), "its title")
+    assert figure([PANELS[0], chart], CAPTION, "pdf").startswith(b"%PDF")
+    assert drawn == ["its title"]
 
 
 def test_a_figure_without_pictures_is_refused():

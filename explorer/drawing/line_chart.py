@@ -1,0 +1,121 @@
+"""Line charts for print: what the page draws over steps or epochs, by the same colours and dashes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from explorer.drawing.figures import Chart, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARK = "#8b877f"
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """`y` over `x`, both (n,), in a colour; with a `name` it stands in the legend.
+
+    `points` marks every value; `steps` holds each until the next.
+    """
+
+    x: ArrayLike
+    y: ArrayLike
+    tone: str
+    name: str = ""
+    width: float = 1.2
+    opacity: float = 1.0
+    dashed: bool = False
+    points: bool = False
+    steps: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """What lies between `low` and `high` over `x`, all (n,)."""
+
+    x: ArrayLike
+    low: ArrayLike
+    high: ArrayLike
+    tone: str
+    opacity: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What an axis is, and how: shares as percent, whole numbers only, where it begins and ends if fixed."""
+
+    title: str
+    percent: bool = False
+    whole: bool = False
+    low: float | None = None
+    high: float | None = None
+
+
+def chart(
+    parts: Sequence[Line | Band],
+    x: Scale,
+    y: Scale,
+    title: str = "",
+    *,
+    marked: float | None = None,
+    legend: str = "best",
+) -> Chart:
+    """Lines over bands, in the order given; a dotted line where `x` is `marked`.
+
+    Where there are names, the `legend` stands where matplotlib calls it so; «best» is slow with many points.
+    """
+
+    def draw(axes: "Axes") -> None:
+        for part in parts:
+            _draw(axes, part)
+        if marked is not None:
+            axes.axvline(marked, color=MARK, linewidth=0.8, linestyle=":")
+        _scale(axes, x, y)
+        _name(axes, [part.name if isinstance(part, Line) else "" for part in parts], legend)
+
+    return Chart(draw, title)
+
+
+def _draw(axes: "Axes", part: Line | Band) -> None:
+    if isinstance(part, Band):
+        axes.fill_between(part.x, part.low, part.high, color=part.tone, alpha=part.opacity, linewidth=0)
+        return
+    axes.plot(
+        part.x,
+        part.y,
+        color=part.tone,
+        alpha=part.opacity,
+        linewidth=part.width,
+        linestyle=(0, (4, 2)) if part.dashed else "-",
+        marker="." if part.points else "",
+        markersize=3,
+        drawstyle="steps-post" if part.steps else "default",
+        label="named" if part.name else "_",  # matplotlib leaves such a label out of the legend
+    )
+
+
+def _name(axes: "Axes", names: Sequence[str], place: str) -> None:
+    """The legend; its words come last, since a label that begins with _ would be left out."""
+    named = [name for name in names if name]
+    if named:
+        legend = axes.legend(loc=place, frameon=False, fontsize=6, labelspacing=0.3, handlelength=1.6)
+        for text, name in zip(legend.get_texts(), named, strict=True):
+            text.set_text(plain(name))
+
+
+def _scale(axes: "Axes", x: Scale, y: Scale) -> None:
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    for scale, axis, limit in ((x, axes.xaxis, axes.set_xlim), (y, axes.yaxis, axes.set_ylim)):
+        axis.set_major_locator(MaxNLocator(6, integer=scale.whole))
+        axis.set_label_text(scale.title, fontsize=7)
+        if scale.percent:
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        limit(scale.low, scale.high)
+    axes.tick_params(length=0, labelsize=6)
+    axes.spines[:].set_visible(False)
+    axes.grid(axis="y", color=MARK, alpha=0.25, linewidth=0.5)
+    axes.set_axisbelow(True)
