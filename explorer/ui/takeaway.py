@@ -16,7 +16,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.drawing import figures
-from explorer.drawing.figures import Panel
+from explorer.drawing.figures import Chart, Panel
 from explorer.drawing.pictures import png
 from model.checkpoint import Pixels
 
@@ -31,8 +31,9 @@ LEAST = 256  # small maps are enlarged to about this many pixels
 class Offer:
     """What a page gives away; `name` begins every file's name, `caption` says how it came about.
 
-    `pictures` are uint8 (h, w, 3); `arrays` come with what they are in words; `figure` gives its panels;
-    `snippet` is a Python program that prints a number of the page, `printed` is that number.
+    `pictures` are uint8 (h, w, 3); `arrays` come with what they are in words; `figure` gives its panels,
+    pictures or charts; `snippet` is a Python program that prints a number of the page, `printed` is that
+    number.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Offer:
     pictures: Mapping[str, Callable[[], Pixels]]
     tables: Mapping[str, Callable[[], pd.DataFrame]]
     arrays: Callable[[], Mapping[str, tuple[Array, str]]]
-    figure: Callable[[], Sequence[Panel]]
+    figure: Callable[[], Sequence[Panel | Chart]]
     snippet: str
     printed: str = ""
 
