@@ -2,19 +2,19 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 
 from explorer.engine import runs
-from explorer.engine.runs import Run, RunError, RunFile, Written
-from explorer.ui import cached, choices, link, markup, run_charts
+from explorer.engine.runs import Run, RunError, Written
+from explorer.ui import choices, link, markup, offers, run_charts
 from explorer.ui.charts import Chart
 from explorer.ui.inspector import facts
+from explorer.ui.offers.training import Drawn
 from explorer.ui.options import OptionError, options
-from model.checkpoint import CheckpointError
+from explorer.ui.shown_runs import Shown, age, changed, read
 
 EVERY = 2.0  # seconds between two looks at a run that goes on
 WINDOWS = ("1", "10", "25", "50", "100", "250", "500", "1000")
@@ -25,20 +25,6 @@ STATES = {
     "stopped": "stopped; --resume goes on",
     "silent": "broke off: it has not written for a while",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A run on the page: its file as it was when read, what it holds, and what its checkpoint says."""
-
-    file: RunFile
-    run: Run
-    written: Written | None
-    state: str
-
-    @property
-    def total(self) -> int:
-        return runs.total_epochs(self.run, self.written)
 
 
 def page() -> None:
@@ -63,8 +49,10 @@ def page() -> None:
         look_again()
     if shown:
         follow(shown)
-        pictures(shown)
+        drawn = pictures(shown)
         cards(shown)
+        if drawn is not None:
+            offers.runs(shown, drawn)
 
 
 def look_again(key: str = "look_again") -> None:
@@ -122,36 +110,6 @@ def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
         st.caption(f"Being written right now: {', '.join(f'**{name}**' for name in fresh)}. Choose it above.")
 
 
-def age(modified: int) -> float:
-    """Seconds since a time in ns since 1970."""
-    return max(0.0, time.time() - modified / 1e9)
-
-
-def read(chosen: Mapping[str, Path]) -> dict[str, Shown]:
-    """The chosen runs; one that cannot be read is a sentence."""
-    shown = {}
-    for name, path in chosen.items():
-        try:
-            file = runs.look_at(path)
-            run = cached.run(file)
-        except RunError as error:
-            st.warning(str(error))
-            continue
-        written = card_of(file, run)
-        state = runs.standing(run, age(file.modified), runs.total_epochs(run, written))
-        shown[name] = Shown(file, run, written, state)
-    return shown
-
-
-def card_of(file: RunFile, run: Run) -> Written | None:
-    """What the run's checkpoint says; before its first epoch is over, another run's may lie there."""
-    try:
-        return cached.written(file.checkpoint) if run.epochs else None
-    except CheckpointError as error:
-        st.warning(str(error))
-        return None
-
-
 # How it stands
 
 
@@ -178,14 +136,6 @@ def look(shown: dict[str, Shown], live: bool, drawn: float) -> None:
         st.caption(f"Looks again every {EVERY:g} seconds; last written {newest:.0f} s ago.")
 
 
-def changed(each: Shown) -> bool:
-    try:
-        file = runs.look_at(each.file.path)
-    except RunError:
-        return True
-    return file != each.file or runs.standing(each.run, age(file.modified), each.total) != each.state
-
-
 def table(shown: dict[str, Shown]) -> str:
     """A row for every run: its colour in the charts, how far it is, what it came to."""
     heads = "".join(
@@ -200,29 +150,30 @@ def table(shown: dict[str, Shown]) -> str:
 
 def row(name: str, each: Shown, colour: str) -> str:
     run, total = each.run, each.total
-    last, best = accuracies(run)
+    last, best = accuracies(each)
     of = f"{len(run.epochs)} of {total}" if total else str(len(run.epochs))
     minutes = f"{run.minutes[-1]:.1f} min" if run.epochs else "–"
     cells = "".join(f"<td>{escape(cell)}</td>" for cell in (STATES[each.state], of, last, best, minutes))
     return f'<tr><th scope="row"><i style="background:{colour}"></i>{escape(name)}</th>{cells}</tr>'
 
 
-def accuracies(run: Run) -> tuple[str, str]:
+def accuracies(each: Shown) -> tuple[str, str]:
     """The last epoch's share of test images right, and the best one's with its number."""
-    if not run.epochs:
+    if each.best is None:
         return "–", "–"
-    best = max(run.epochs, key=lambda row: row.test_accuracy)
-    return f"{run.epochs[-1].test_accuracy:.2%}", f"{best.test_accuracy:.2%} (epoch {best.epoch})"
+    best = f"{each.best.test_accuracy:.2%} (epoch {each.best.epoch})"
+    return f"{each.run.epochs[-1].test_accuracy:.2%}", best
 
 
 # The two pictures
 
 
-def pictures(shown: dict[str, Shown]) -> None:
+def pictures(shown: dict[str, Shown]) -> Drawn | None:
+    """The runs over one another, and how they are drawn; None before the first step."""
     found = {name: each.run for name, each in shown.items()}
     if not any(len(run.losses) for run in found.values()):
         st.info("No step has been made yet.")
-        return
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         along = choices.choice("Along", ALONG, "along")
         window = int(
@@ -241,6 +192,7 @@ def pictures(shown: dict[str, Shown]) -> None:
     if any(run.epochs for run in found.values()):
         epochs(found, along, named)
     how_to_read()
+    return Drawn(window, along)
 
 
 def draw(chart: Chart) -> None:

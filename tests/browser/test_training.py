@@ -69,6 +69,25 @@ def test_a_new_epoch_appears_without_a_click(page: Page, url: str, folder: Path)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+def test_the_fold_stays_open_and_gives_what_is_there_while_a_run_goes_on(
+    page: Page, url: str, folder: Path
+) -> None:
+    written(folder, 1)
+    page.goto(f"{url}?runs=grown")
+    fold = page.get_by_test_id("stExpander").filter(has_text="Take it away")
+    fold.get_by_text("Take it away").click(timeout=60_000)
+    expect(fold.get_by_text("It prints the last test accuracy so far, 12.50%")).to_be_visible(timeout=20_000)
+    for epochs in (2, 3):
+        written(folder, epochs)
+        said = f"It prints the last test accuracy so far, {12.5 * epochs:.2f}%"
+        expect(fold.get_by_text(said)).to_be_visible(timeout=10_000)
+    page.wait_for_timeout(1000)
+    with page.expect_download(timeout=20_000) as waiting:
+        fold.get_by_role("button", name="Epochs, CSV").click()
+    assert len(Path(waiting.value.path()).read_text().splitlines()) == 1 + 3
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
 def loss_picture(page: Page) -> str:
     """The first chart, as it is drawn."""
     drawn = page.locator("[data-testid=stVegaLiteChart] svg").first

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-APP = Path(__file__).parents[2] / "explorer" / "app.py"
+from explorer.ui import takeaway
+from explorer.ui.takeaway import Offer
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "explorer" / "app.py"
 
 
 @pytest.fixture
@@ -25,3 +29,20 @@ def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppT
         return at if page == "explain.py" else at.switch_page(f"views/{page}").run()
 
     return opened
+
+
+@pytest.fixture
+def opened(
+    monkeypatch: pytest.MonkeyPatch, visit: Callable[..., AppTest]
+) -> Callable[..., tuple[AppTest, Offer]]:
+    """`opened(page, *options, **link)` opens a page, and puts together what it offers to take away."""
+    monkeypatch.chdir(ROOT)
+
+    def at_page(page: str, *options: str, **link: str) -> tuple[AppTest, Offer]:
+        offers: list[Offer] = []
+        monkeypatch.setattr(takeaway, "show", lambda make: offers.append(make()))
+        at = visit(page, *options, **link)
+        assert not at.exception, at.exception[0].value
+        return at, offers[-1]
+
+    return at_page

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,13 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine import runs
 from explorer.engine.runs import read_run
 from explorer.ui import run_charts
+from explorer.ui.takeaway import Offer
 from model.checkpoint import Card, save_checkpoint
 from model.history import About, Epoch, History, save_history, smoothed
 from model.nets import NETS
@@ -23,6 +27,7 @@ from model.recipes import Config, recorded
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
+Take = Callable[..., tuple[AppTest, Offer]]
 
 
 @pytest.fixture
@@ -268,3 +273,110 @@ def test_an_unknown_option_is_one_sentence(app: Open) -> None:
 def test_a_link_with_nonsense_shows_the_default(app: Open) -> None:
     at = check(app(runs="nowhere", along="light-years", window="-3"))
     assert at.multiselect(key="runs").value == ["cifar10-course"]
+
+
+# Take it away
+
+
+@pytest.fixture
+def take(opened: Take, tmp_path: Path) -> Take:
+    """Open the Training page with the runs of a folder, and put together what it offers."""
+    return partial(opened, "training.py", "--runs", str(tmp_path))
+
+
+def run(program: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines that a program prints."""
+    capsys.readouterr()
+    exec(compile(program, "snippet", "exec"), {"__name__": "__main__"})
+    return capsys.readouterr().out.splitlines()
+
+
+def count(pixels: np.ndarray, tone: str) -> int:
+    """How many pixels have a colour."""
+    wanted = np.round(np.array(to_rgb(tone)) * 255)
+    return int((np.abs(pixels.astype(int) - wanted) <= 2).all(-1).sum())
+
+
+def test_the_program_prints_the_accuracy_that_the_table_shows(
+    take: Take, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, offer = take(runs="cifar10-course,cifar10-fast")
+    printed = run(offer.snippet, capsys)
+    assert printed == offer.printed.partition(", ")[2].split(", ")
+    assert len(printed) == 2
+    for share in printed:
+        assert f"<td>{share}</td>" in html(at)
+
+
+def test_runs_are_taken_away_as_they_were_written(take: Take, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(2, state="stopped", command="python -m model.train"))
+    save_history(tmp_path / "b.history.json", history(3, state="finished"))
+    checkpoint(tmp_path / "b.safetensors")
+    _, offer = take(runs="a,b", window="10")
+    read = {name: read_run(tmp_path / f"{name}.history.json") for name in "ab"}
+    rows = offer.tables["Epochs"]()
+    assert rows[["run", "epoch"]].to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1], ["b", 2], ["b", 3]]
+    assert rows["test_accuracy"].tolist() == [row.test_accuracy for each in "ab" for row in read[each].epochs]
+    losses, held = offer.tables["Losses"](), offer.arrays()
+    for name, each in read.items():
+        own = losses[losses["run"] == name]
+        assert own["loss"].tolist() == each.losses.tolist()
+        assert own["mean_of_last_10"].tolist() == pytest.approx(smoothed(each.losses.tolist(), 10).tolist())
+        np.testing.assert_array_equal(held[f"losses_{name}"][0], each.losses)
+        assert held[f"epochs_{name}"][0].shape == (len(each.epochs), 8)
+        assert held[f"epochs_{name}"][0][-1, 4] == each.epochs[-1].test_accuracy
+    assert offer.tables["Runs"]()["state"].tolist() == ["stopped", "finished"]
+    assert "Run a · 2 of 5 epochs, stopped · Command python -m model.train · Run b" in offer.caption
+    assert re.search(r"Checkpoint b \([0-9a-f]{12}\)", offer.caption)
+
+
+def test_pictures_show_every_run_by_the_pages_choices(take: Take, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(2, 40))
+    save_history(tmp_path / "b.history.json", history(3, 40))
+    _, one = take(runs="a", window="10")
+    _, both = take(runs="a,b", window="10")
+    _, smoother = take(runs="a,b", window="100")
+    _, minutes = take(runs="a,b", window="10", along="minutes")
+    assert list(both.pictures) == [
+        "loss of every step",
+        "accuracy and loss by epoch",
+        "learning rate by epoch",
+    ]
+    for name, draw in both.pictures.items():
+        drawn = draw()
+        assert count(drawn, run_charts.COLOURS[1]) > 100 > count(one.pictures[name](), run_charts.COLOURS[1])
+        assert not np.array_equal(drawn, minutes.pictures[name]())
+    assert not np.array_equal(
+        both.pictures["loss of every step"](), smoother.pictures["loss of every step"]()
+    )
+    assert [chart.title for chart in both.figure()] == ["Training loss", "Accuracy", "Loss (nats)"]
+
+
+def test_a_run_is_taken_away_before_its_first_epoch_is_over(
+    take: Take, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.history.json"
+    save_history(path, replace(history(0), losses=[2.0, 1.9]))
+    _, offer = take(runs="a")
+    assert list(offer.pictures) == ["loss of every step"]
+    assert set(offer.tables) == {"Runs", "Losses"}
+    assert run(offer.snippet, capsys) == ["0"]
+    save_history(path, history(2))
+    _, offer = take(runs="a")
+    assert offer.printed == "the last test accuracy so far, 45.00%"
+    assert run(offer.snippet, capsys) == ["45.00%"]
+
+
+def test_nothing_is_offered_before_the_first_step(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(0))
+    assert not any(fold.label == "Take it away" for fold in check(app(runs="a")).expander)
+
+
+def test_the_fold_stays_open_while_a_run_goes_on(app: Open, tmp_path: Path) -> None:
+    path = tmp_path / "a.history.json"
+    save_history(path, history(1))
+    at = check(app(runs="a"))
+    at.session_state["take_away"] = True
+    assert "35.00%" in check(at.run()).main.markdown[-1].value
+    save_history(path, history(2))
+    assert "45.00%" in check(at.run()).main.markdown[-1].value
