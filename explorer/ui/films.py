@@ -22,6 +22,7 @@ SHEET_WIDTH = 720  # of a sheet of all channels, on the page and in the animatio
 DARK = (24, 28, 33)  # between filters: their zero is grey
 LARGEST = 512  # pixels across of a photograph under a heat map
 STRIP = 96  # pixels across of a picture in the strip
+IN_A_ROW = 6  # of them, where the strip is one picture
 
 STATISTICS: dict[str, tuple[str, Callable[[NormSummary], Floats], bool]] = {
     "mean": ("Running mean", lambda norm: norm.running_mean, True),
@@ -33,6 +34,16 @@ STATISTICS: dict[str, tuple[str, Callable[[NormSummary], Floats], bool]] = {
 
 
 @dataclass(frozen=True, eq=False)
+class Subject:
+    """What a film follows: a method's `values` (epochs, …) at a layer, and what they are in words."""
+
+    method: str
+    layer: str
+    values: Floats
+    said: str
+
+
+@dataclass(frozen=True, eq=False)
 class Film:
     """One thing over the epochs: `large` and `small` draw it at a place among them, `note` says what is seen.
 
@@ -40,6 +51,7 @@ class Film:
     picture has its own colours, so that no colour bar fits it.
     """
 
+    of: Subject
     title: str
     large: Callable[[int], Pixels]
     small: Callable[[int], Pixels]
@@ -49,8 +61,8 @@ class Film:
     bar: bool = True
 
 
-def heat(pixels: Pixels, values: Floats, title: str, signed: bool) -> Film:
-    """Grad-CAM (epochs, h, w) over the picture."""
+def heat(pixels: Pixels, values: Floats, layer: str, target: str, signed: bool) -> Film:
+    """Grad-CAM (epochs, h, w) of a class over the picture."""
     range = ranges.symmetric(values) if signed else ranges.positive(values)
     pixels, little = reduced(pixels, LARGEST), reduced(pixels, STRIP)
 
@@ -60,8 +72,15 @@ def heat(pixels: Pixels, values: Floats, title: str, signed: bool) -> Film:
             return f"Nothing speaks for the class: {float((at < 0).mean()):.0%} of the cells are negative."
         return f"{number(at.min())} … {number(at.max())}; {float((at < 0).mean()):.0%} of the cells negative."
 
+    subject = Subject(
+        "Grad-CAM",
+        layer,
+        values,
+        f"Grad-CAM of {target} (epochs, h, w): raw and signed, in units of the logit",
+    )
     return Film(
-        title,
+        subject,
+        f"Grad-CAM of {target} at {layer}",
         lambda place: overlay(pixels, values[place], range),
         lambda place: overlay(little, values[place], range),
         note,
@@ -73,7 +92,11 @@ def heat(pixels: Pixels, values: Floats, title: str, signed: bool) -> Film:
 def maps(values: Floats, layer: str, channel: int) -> Film:
     """All feature maps (epochs, C, h, w) of a layer; in the strip one channel."""
     range = ranges.shared(values, signed=bool(values.min() < 0))
+    subject = Subject(
+        "Feature maps", layer, values, f"what {layer} gives (epochs, C, h, w), in its own units"
+    )
     return Film(
+        subject,
         f"{layer}, all {values.shape[1]} channels",
         lambda place: sheet(values[place], range, width=SHEET_WIDTH),
         lambda place: colour(values[place, channel], range),
@@ -98,7 +121,9 @@ def filters(values: Floats, layer: str) -> Film:
 
     colours = values.shape[2] == 3
     said = "grey is 0, a cell's colour is what it likes" if colours else "the mean over what each reads"
+    subject = Subject("Filters", layer, values, f"the kernels of {layer} (epochs, C, in, k, k)")
     return Film(
+        subject,
         f"The {values.shape[1]} filters of {layer}, {values.shape[3]} × {values.shape[4]} cells each",
         large,
         lambda place: tiled(tiles(place), columns_for(values.shape[1]), 1, DARK),
@@ -118,7 +143,9 @@ def norm(found: Sequence[NormSummary], statistic: str) -> Film:
     def cells(place: int) -> Floats:
         return np.asarray(values[place][:, None, None])
 
+    subject = Subject(f"BatchNorm, {name}", found[0].layer, values, f"{name} of each channel (epochs, C)")
     return Film(
+        subject,
         f"{name} of the {values.shape[1]} channels of {found[0].layer}",
         lambda place: sheet(cells(place), range, width=SHEET_WIDTH, largest=80),
         lambda place: tiled(coloured(cells(place), range), columns_for(values.shape[1]), gap=0),
@@ -144,6 +171,12 @@ def strip(film: Film, epochs: Sequence[int], place: int) -> str:
 def _tile(film: Film, place: int, said: str, chosen: bool) -> str:
     picture = markup.figure(film.small(place), f"{film.title}, {said}", markup.text(said), fill=True)
     return markup.element("div", picture, cls="chosen" if chosen else "")
+
+
+def contact(film: Film, epochs: Sequence[int]) -> Pixels:
+    """The strip as one picture: every epoch small, in rows, with its number below it."""
+    tiles = [animation.labelled(film.small(place), [f"epoch {epoch}"]) for place, epoch in enumerate(epochs)]
+    return tiled(np.stack(tiles), min(len(tiles), IN_A_ROW), 8, animation.PAPER)
 
 
 def animated(film: Film, words: Sequence[str], kind: str) -> bytes:

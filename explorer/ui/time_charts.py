@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from explorer.engine.batchnorm import NormSummary
 from explorer.ui.charts import ACCENT, BAND, OTHER, QUIET, Chart, layered, short
 from explorer.ui.run_charts import COLOURS
 
@@ -16,6 +17,11 @@ def likeliest(shares: Floats, always: Sequence[int], most: int = MOST_CLASSES) -
     """Which classes of probabilities (epochs, K) are drawn: `always`, then those that were ever likeliest."""
     order = np.argsort(-shares.max(0), kind="stable").tolist()
     return list(dict.fromkeys([*always, *order]))[:most]
+
+
+def answers(shares: Floats, names: Sequence[str], always: Sequence[int]) -> dict[str, list[float]]:
+    """Class → its probability at every epoch, for the classes that are drawn, those of `always` first."""
+    return {names[k]: shares[:, k].tolist() for k in likeliest(shares, always)}
 
 
 def probabilities(
@@ -52,11 +58,11 @@ def fan(epochs: Sequence[int], values: Floats, channel: int, epoch: int, label: 
 
     `met` (epochs,) is the same of that channel on the image, dashed. `epoch` is marked.
     """
-    cuts = np.quantile(values.astype(np.float64), (0, 0.25, 0.5, 0.75, 1), axis=1).T
+    at_epochs = cuts(values).T
     names = ("least", "low", "median", "high", "most")
     rows = [
         {"epoch": at, "channel": short(values[place, channel])}
-        | dict(zip(names, map(short, cuts[place]), strict=True))
+        | dict(zip(names, map(short, at_epochs[place]), strict=True))
         | ({} if met is None else {"met": short(met[place])})
         for place, at in enumerate(epochs)
     ]
@@ -70,6 +76,19 @@ def fan(epochs: Sequence[int], values: Floats, channel: int, epoch: int, label: 
         *(_line(x, field, tone, dash, width) for field, tone, dash, width in lines),
     ]
     return layered(label, 160, [_marked(epoch), {"data": {"values": rows}, "layer": layers}])
+
+
+def cuts(values: Floats) -> npt.NDArray[np.float64]:
+    """Least, lower quartile, median, upper quartile, largest of all channels: (epochs, C) → (5, epochs)."""
+    return np.asarray(np.quantile(values.astype(np.float64), (0, 0.25, 0.5, 0.75, 1), axis=1))
+
+
+def met(found: Sequence[NormSummary], channel: int) -> dict[str, Floats]:
+    """What the image brings in a channel at every epoch (epochs,), by the statistic that it compares with."""
+    return {
+        "mean": np.array([each.mean[channel] for each in found]),
+        "std": np.array([np.sqrt(each.var[channel] + each.eps) for each in found]),
+    }
 
 
 def _area(x: Chart, axis: Chart, low: str, high: str, opacity: float) -> Chart:

@@ -1,20 +1,19 @@
 """Time machine: one image through all snapshots of the run, every epoch on one locked scale."""
 
 import re
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import text
-from explorer.engine.batchnorm import NormSummary, batchnorms
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline, TimelineError
-from explorer.engine.tracing import stages
-from explorer.ui import cached, choices, films, link, markup, time_charts
+from explorer.ui import cached, choices, films, link, markup, offers, time_charts
 from explorer.ui.films import STATISTICS, Film
+from explorer.ui.offers.time_machine import Fans, Shown
 from explorer.ui.options import options
+from explorer.ui.over_time import CHOICES, choose_channel, norms
 from explorer.ui.selection import Selection, current
 from model.snapshots import folder_of
 
@@ -36,8 +35,10 @@ def page() -> None:
     for sentence in timeline.left_out:
         st.warning(sentence)
     course = cached.course(timeline.digest, selection.keys[1], timeline, selection.x)
-    show(selection, timeline, course)
+    shown = show(selection, timeline, course)
     how_to_read()
+    if shown is not None:
+        offers.over_time(selection, shown)
 
 
 def without(selection: Selection) -> None:
@@ -55,33 +56,45 @@ def without(selection: Selection) -> None:
         if source.path is not None and source.path != path and has_snapshots(source.path)
     ]
     if others:
-        st.markdown(f"**{', '.join(others)}** has some: choose it in the sidebar.")
+        st.markdown("Another network has some:" if len(others) == 1 else "Other networks have some:")
+        with st.container(horizontal=True):
+            for name in others:
+                st.button(f"Open {name}", on_click=open_checkpoint, args=(name,), key=f"open_{name}")
 
 
-def show(selection: Selection, timeline: Timeline, course: Course) -> None:
-    """What is looked at, the slider, the picture beside the probabilities, and all epochs as a strip."""
+def open_checkpoint(name: str) -> None:
+    """Choose another checkpoint, as the sidebar does."""
+    st.session_state["checkpoint"] = name
+
+
+def show(selection: Selection, timeline: Timeline, course: Course) -> Shown | None:
+    """What is looked at, the slider, the picture beside the probabilities, and all epochs as a strip.
+
+    None where there is nothing to see, after a sentence that says why.
+    """
     with st.container(horizontal=True):
         kind = choices.choice("Show", SHOWN, "over_time")
         make = CHOICES[kind](selection, timeline)
     if make is None:
-        return
+        return None
     place = choose_epoch(timeline)
     try:
         film = make()
     except ValueError as error:
         st.info(str(error))
-        return
+        return None
     words = [said(selection, course, at) for at in range(len(timeline.epochs))]
+    answers = time_charts.answers(course.probabilities, selection.card.classes, asked(selection))
     left, right = st.columns([11, 9], gap="large")
     with left:
         large(film, place, words[place])
     with right:
-        probabilities(selection, course, timeline.epochs[place])
+        probabilities(selection, answers, timeline, place)
     st.subheader("Every epoch", anchor=False)
     markup.show(films.strip(film, timeline.epochs, place))
-    downloads(selection, film, words)
-    if kind == "norm":
-        fans(selection, timeline, timeline.epochs[place])
+    animations(selection, film, words)
+    fans = over_the_epochs(selection, timeline, place) if kind == "norm" else None
+    return Shown(film, timeline, course, place, words, answers, fans)
 
 
 def choose_epoch(timeline: Timeline) -> int:
@@ -127,24 +140,27 @@ def range_said(film: Film) -> str:
     return f"From {text(film.range)}: {film.scale}."
 
 
-def probabilities(selection: Selection, course: Course, epoch: int) -> None:
-    names, label = selection.card.classes, selection.sample.label
-    always = [selection.target] + ([label] if label is not None else [])
-    drawn = time_charts.likeliest(course.probabilities, always)
-    lines = {names[k]: course.probabilities[:, k].tolist() for k in drawn}
+def asked(selection: Selection) -> list[int]:
+    """The classes that are always drawn: the explained one, and what the image is."""
+    label = selection.sample.label
+    return [selection.target] + ([label] if label is not None else [])
+
+
+def probabilities(
+    selection: Selection, answers: dict[str, list[float]], timeline: Timeline, place: int
+) -> None:
     st.markdown("**What it answered**")
+    label = f"Probabilities of {', '.join(answers)} over the epochs"
     st.vega_lite_chart(
-        time_charts.probabilities(
-            course.epochs, lines, epoch, f"Probabilities of {', '.join(lines)} over the epochs"
-        ),
-        width="stretch",
+        time_charts.probabilities(timeline.epochs, answers, timeline.epochs[place], label), width="stretch"
     )
-    left_out = len(names) - len(drawn)
+    count = len(selection.card.classes)
+    left_out = count - len(answers)
     more = f" The {left_out} classes that were never among these are left out." if left_out > 0 else ""
-    st.caption(f"Softmax over all {len(names)} classes. The dotted line is the slider's epoch.{more}")
+    st.caption(f"Softmax over all {count} classes. The dotted line is the slider's epoch.{more}")
 
 
-def downloads(selection: Selection, film: Film, words: list[str]) -> None:
+def animations(selection: Selection, film: Film, words: list[str]) -> None:
     name = stem_of(selection, film)
     with st.container(horizontal=True):
         for kind, (label, ending, mime) in KINDS.items():
@@ -167,124 +183,20 @@ def stem_of(selection: Selection, film: Film) -> str:
     return re.sub(r"[^\w.]+", "-", f"{film.title} {selection.sample.name}").strip("-.").lower()
 
 
-# What is looked at: each asks its own questions, and gives what makes the film
-
-
-Make = Callable[[], Film] | None
-
-
-def cam(selection: Selection, timeline: Timeline) -> Make:
-    if not selection.blocks:
-        st.info("This network has no convolution, so there are no feature maps to explain.")
-        return None
-    layer = cam_layer(selection)
-    signed = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence") == "signed"
-
-    def made() -> Film:
-        heat = cached.heat_over_time(
-            timeline.digest, selection.keys[1], layer, selection.target, timeline, selection.x
-        )
-        title = f"Grad-CAM of {selection.card.classes[selection.target]} at {layer}"
-        return films.heat(selection.sample.pixels, heat, title, signed)
-
-    return made
-
-
-def cam_layer(selection: Selection) -> str:
-    """A block, at first the last one, and its stage, as on the page Explain."""
-    names = choices.block_names(selection.blocks)
-    block = selection.blocks[int(choices.pick("Block", names, "cam_block", list(names)[-1], width=170)) - 1]
-    stage = choices.pick("Stage", choices.STAGE_NAMES, "cam_stage", "act", width=150)
-    return stages(block, selection.seen).get(stage, block.conv)
-
-
-def maps(selection: Selection, timeline: Timeline) -> Make:
-    if not selection.blocks:
-        st.info("This network has no convolution, so it has no feature maps.")
-        return None
-    _, _, layer = choices.choose_layer(selection)
-    count = len(selection.seen.maps[layer])
-    channel = choose_channel(count, strongest(selection, layer), "Channel in the strip")
-
-    def made() -> Film:
-        found = cached.maps_over_time(timeline.digest, selection.keys[1], layer, timeline, selection.x)
-        return films.maps(found, layer, channel)
-
-    return made
-
-
-def filters(_: Selection, timeline: Timeline) -> Make:
-    def made() -> Film:
-        layer, weights = cached.filters_over_time(timeline.digest, timeline)
-        return films.filters(weights, layer)
-
-    return made
-
-
-def norm(selection: Selection, timeline: Timeline) -> Make:
-    layers = batchnorms(selection.net, selection.seen)
-    if not layers:
-        st.info("This network has no BatchNorm, so there are no running statistics to follow.")
-        return None
-    choices.pick("Layer", {layer: layer for layer in layers}, "norm", width=180)
-    statistic = choices.choice("Statistic", {name: said[0] for name, said in STATISTICS.items()}, "statistic")
-    return lambda: films.norm(norms(selection, timeline), statistic)
-
-
-CHOICES: dict[str, Callable[[Selection, Timeline], Make]] = {
-    "cam": cam,
-    "maps": maps,
-    "filters": filters,
-    "norm": norm,
-}
-
-
-def choose_channel(count: int, usual: int, label: str) -> int:
-    """A channel, kept in the link; at first the usual one."""
-    held = link.held("channel", "")
-    channel = (
-        int(held) if held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < count else usual
-    )
-    if channel != usual:
-        link.hold("channel", str(channel), "")
-    st.session_state["time_channel"] = channel
-    st.number_input(label, 0, count - 1, key="time_channel", on_change=keep_channel, width=160)
-    return channel
-
-
-def keep_channel() -> None:
-    """Put a chosen channel into the link; the cell chosen on the maps page was another channel's."""
-    link.hold("channel", str(st.session_state["time_channel"]), "")
-    link.hold("cell", "", "")
-
-
-def strongest(selection: Selection, layer: str) -> int:
-    """The channel that speaks most for the class in the trained network."""
-    return int(selection.evidence((layer,))[layer].contributions.argmax())
-
-
 # BatchNorm
 
 
-def norms(selection: Selection, timeline: Timeline) -> tuple[NormSummary, ...]:
-    layer = link.held("norm", batchnorms(selection.net, selection.seen)[0])
-    return cached.norms_over_time(timeline.digest, selection.keys[1], layer, timeline, selection.x)
-
-
-def fans(selection: Selection, timeline: Timeline, epoch: int) -> None:
+def over_the_epochs(selection: Selection, timeline: Timeline, place: int) -> Fans:
     """The four statistics over the epochs, each with what this image brings where that is of its kind."""
     found = norms(selection, timeline)
     st.subheader("Over the epochs", anchor=False)
     furthest = int(np.abs(found[-1].distance).argmax())
     channel = choose_channel(len(found[0].mean), furthest, "Channel drawn strong")
-    met = {
-        "mean": np.array([each.mean[channel] for each in found]),
-        "std": np.array([np.sqrt(each.var[channel] + each.eps) for each in found]),
-    }
+    met = time_charts.met(found, channel)
     for pair in (("mean", "std"), ("gamma", "beta")):
         for column, statistic in zip(st.columns(2, gap="medium"), pair, strict=True):
             name, of, _ = STATISTICS[statistic]
-            values = np.stack([of(each) for each in found])
+            values, epoch = np.stack([of(each) for each in found]), timeline.epochs[place]
             label = f"{name} of {found[0].layer} over the epochs, channel {channel} drawn strong"
             with column:
                 st.markdown(f"**{name}**")
@@ -298,6 +210,7 @@ def fans(selection: Selection, timeline: Timeline, epoch: int) -> None:
         "Each picture has a scale of its own. The running statistics follow what training met; a fresh "
         "network starts at mean 0, variance 1, γ 1 and β 0."
     )
+    return Fans(found, channel)
 
 
 def how_to_read() -> None:

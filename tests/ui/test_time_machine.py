@@ -14,16 +14,21 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
+from explorer.drawing.pictures import data_uri
+from explorer.drawing.ranges import number, text
 from explorer.engine import samples
 from explorer.engine.tracing import trace
 from explorer.ui import films
 from explorer.ui.films import STATISTICS
+from explorer.ui.offers.time_machine import few
+from explorer.ui.takeaway import Offer
 from model.checkpoint import Card, load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.snapshots import folder_of, list_snapshots, save_snapshot
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
+Take = Callable[..., tuple[AppTest, Offer]]
 ARGUMENTS = {"widths": [4, 6, 8], "hidden": 8}
 KINDS = ("cam", "maps", "filters", "norm")
 
@@ -133,9 +138,12 @@ def test_without_snapshots_it_says_how_to_make_them(app: Open, checkpoint: Path)
     assert at.code[0].value.endswith("--snapshot-every 1")
 
 
-def test_a_network_with_snapshots_is_named_where_one_has_none(app: Open, checkpoint: Path) -> None:
+def test_a_network_with_snapshots_is_opened_where_one_has_none(app: Open, checkpoint: Path) -> None:
     at = check(app("--checkpoint", str(checkpoint), checkpoint="cifar10-course"))
-    assert any("mine.safetensors** has some" in text.value for text in at.markdown)
+    at.button(key="open_mine.safetensors").click().run()
+    assert at.selectbox(key="checkpoint").value == "mine.safetensors"
+    assert check(at).select_slider(key="epoch").options == ["0", "1", "2", "3"]
+    assert "checkpoint" not in at.query_params  # the network given at start is the first
 
 
 def test_one_snapshot_has_no_slider(app: Open, checkpoint: Path) -> None:
@@ -197,3 +205,88 @@ def test_the_animation_has_every_epoch(kind: str) -> None:
     image = Image.open(io.BytesIO(films.animated(film, [f"epoch {n}" for n in range(5)], kind)))
     assert image.n_frames == 5  # type: ignore[attr-defined]
     assert image.format == kind.upper()
+
+
+# Take it away
+
+
+@pytest.fixture
+def take(opened: Take, checkpoint: Path) -> Take:
+    """Open the time machine of a small network, and put together what it offers."""
+    return partial(opened, "time_machine.py", "--checkpoint", str(checkpoint))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_program_prints_the_share_at_the_sliders_epoch(
+    take: Take, checkpoint: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    at, offer = take(over_time=kind, epoch="2", sample="horse", **{"class": "frog"})
+    capsys.readouterr()
+    exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    printed = float(capsys.readouterr().out)
+    opened = load_checkpoint(list_snapshots(checkpoint)[2][1])
+    shares = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
+    frog = opened.card.classes.index("frog")
+    assert printed == pytest.approx(shares[frog], abs=1e-6)
+    assert f"frog {printed:.0%}" in html(at)
+    assert offer.printed == f"the probability of frog at epoch 2, {number(printed)}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_are_every_epochs_and_the_sliders_is_on_the_page(take: Take, kind: str) -> None:
+    at, offer = take(over_time=kind, epoch="1")
+    assert list(offer.pictures)[:5] == ["epoch 1", "epoch 0", "epoch 2", "epoch 3", "every epoch"]
+    assert data_uri(offer.pictures["epoch 1"]()) in html(at)
+    large = [offer.pictures[f"epoch {epoch}"]() for epoch in range(4)]
+    assert all((large[0] != other).any() for other in large[1:])
+    strip = offer.pictures["every epoch"]()
+    assert strip.shape[1] >= 4 * large[0].shape[1] // 3  # four side by side
+
+
+def test_tables_and_arrays_are_those_of_each_snapshot(take: Take, checkpoint: Path) -> None:
+    _, offer = take(over_time="norm", norm="bn2", statistic="beta", channel="4")
+    held, rows, norms = offer.arrays(), offer.tables["Probabilities"](), offer.tables["BatchNorm"]()
+    assert held["epochs"][0].tolist() == [0, 1, 2, 3]
+    assert held["values"][0].shape == (4, 6)
+    for epoch, path in list_snapshots(checkpoint):
+        opened = load_checkpoint(path)
+        seen = trace(opened.build(), opened.card.to_input(samples.scene(3).pixels))
+        own = rows[rows["epoch"] == epoch]
+        np.testing.assert_allclose(own["probability"], seen.probabilities, atol=1e-6)
+        np.testing.assert_allclose(held["logits"][0][epoch], seen.logits, atol=1e-5)
+        of = norms[norms["epoch"] == epoch]
+        np.testing.assert_allclose(of["running_mean"], opened.state["bn2.running_mean"], atol=1e-7)
+        np.testing.assert_allclose(held["values"][0][epoch], opened.state["bn2.bias"], atol=1e-7)
+        np.testing.assert_allclose(of["mean"], seen.maps["conv2"].mean((1, 2)), atol=1e-5)
+    assert {f"{said[0]} over the epochs" for said in STATISTICS.values()} < set(offer.pictures)
+
+
+def test_each_kinds_arrays_are_what_its_film_draws(take: Take, checkpoint: Path) -> None:
+    opened = load_checkpoint(list_snapshots(checkpoint)[1][1])
+    seen = trace(opened.build(), opened.card.to_input(samples.scene(3).pixels))
+    _, offer = take(over_time="maps", block="2")
+    np.testing.assert_allclose(offer.arrays()["values"][0][1], seen.maps["relu2"], atol=1e-6)
+    _, offer = take(over_time="filters")
+    np.testing.assert_allclose(offer.arrays()["values"][0][1], opened.state["conv1.weight"], atol=1e-7)
+    _, offer = take()
+    assert offer.arrays()["values"][0].shape == (4, 8, 8)
+    rows = offer.tables["Epochs"]()
+    np.testing.assert_allclose(rows["largest"], offer.arrays()["values"][0].max((1, 2)))
+
+
+def test_the_figure_has_one_scale_for_a_few_epochs(take: Take) -> None:
+    _, offer = take(over_time="maps", epoch="2")
+    panels = offer.figure()
+    assert [panel.title.partition(":")[0] for panel in panels] == [f"epoch {n}" for n in range(4)]
+    barred = [panel for panel in panels if panel.range is not None]
+    assert [panel.scale for panel in barred] == ["one scale for all epochs and channels"]
+    assert f"Range {text(barred[0].range, barred[0].scale)}" in offer.caption
+    assert "Snapshots of epochs 0, 1, 2, 3 (" in offer.caption
+
+
+@pytest.mark.parametrize(("count", "place"), [(1, 0), (6, 2), (7, 3), (24, 1), (24, 23)])
+def test_a_figures_epochs_have_the_ends_and_the_sliders(count: int, place: int) -> None:
+    chosen = few(count, place)
+    assert {0, place, count - 1} <= set(chosen)
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) <= 6
