@@ -7,8 +7,10 @@ import numpy as np
 import streamlit as st
 
 from explorer.engine import augmented
-from explorer.engine.augmented import Draws, TrainingImages
-from explorer.ui import cached, choices, films, link, markup
+from explorer.engine.augmented import TrainingImages
+from explorer.ui import cached, choices, films, link, markup, offers
+from explorer.ui.draws import Batch, Row
+from explorer.ui.offers.augmentation import Shown
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 from model.augment import AUGMENTATIONS, Augmentation
@@ -34,12 +36,15 @@ def page() -> None:
         f"Each row is one transform of the {selection.card.input_size} × {selection.card.input_size} pixels "
         f"that the network gets, drawn {COUNT} times. The seed stays when a slider moves."
     )
-    for name, transform in AUGMENTATIONS.items():
-        if transform.group == group:
-            row(selection, name, transform, seed)
+    rows = [
+        row(selection, name, transform, seed)
+        for name, transform in AUGMENTATIONS.items()
+        if transform.group == group
+    ]
     st.header("What a training batch looks like", anchor=False)
-    batch(selection, seed)
+    made = batch(selection, seed)
     how_to_read()
+    offers.augmented(selection, Shown(group, seed, rows, made))
 
 
 def groups() -> dict[str, str]:
@@ -62,7 +67,7 @@ def next_seed() -> None:
 # One image
 
 
-def row(selection: Selection, name: str, transform: Augmentation, seed: int) -> None:
+def row(selection: Selection, name: str, transform: Augmentation, seed: int) -> Row:
     """One transform: what it does, its strength, and the image under it."""
     left, right = st.columns([3, 8], gap="medium")
     with left:
@@ -71,10 +76,16 @@ def row(selection: Selection, name: str, transform: Augmentation, seed: int) -> 
     partners = others(selection) if transform.mix is not None else {}
     pixels, among = selection.framed, tuple(partners.values())
     drawn = cached.draws(cached.pixels_digest(pixels), name, strength, seed, COUNT, pixels, among)
+    shown = Row(name, strength, drawn, (own_name(selection), *partners))
     with right:
-        whose = (own_name(selection), *partners)
-        tiles = [tile(name, drawn, place, whose) for place in range(COUNT)]
+        tiles = [captioned(*each) for each in zip(drawn.pixels, alts(shown), shown.words, strict=True)]
         markup.show(markup.element("div", *tiles, cls="fx-draws"))
+    return shown
+
+
+def alts(shown: Row) -> list[str]:
+    """What each draw of a row is, in words."""
+    return [f"{shown.name}, draw {place}: {', '.join(words)}" for place, words in enumerate(shown.words, 1)]
 
 
 def choose_strength(name: str, transform: Augmentation) -> float:
@@ -88,30 +99,9 @@ def choose_strength(name: str, transform: Augmentation) -> float:
     return float(link.choose(st.select_slider, label, options, key, usual))
 
 
-def tile(name: str, drawn: Draws, place: int, whose: Sequence[str]) -> str:
-    """One draw with what was drawn, and whose label it has where labels mix."""
-    mixes = drawn.shares.shape[1] > 1
-    words = parts(drawn.shares[place], whose) if mixes else [drawn.said[place]]
-    said = f"{name}, draw {place + 1}: {', '.join(words)}"
-    return captioned(drawn.pixels[place], said, words)
-
-
 def captioned(pixels: Pixels, alt: str, words: Sequence[str]) -> str:
     lines = [markup.text(line) for line in words if line]
     return markup.figure(films.reduced(pixels, 128), alt, *lines, fill=True)
-
-
-def parts(shares: np.ndarray, names: Sequence[str]) -> list[str]:
-    """A label in words, the largest part first: one name, or shares; what rounds to 0 % is left out.
-
-    >>> parts(np.array([0.25, 0.75, 0.0]), ("cat", "dog", "frog"))
-    ['75% dog', '25% cat']
-    """
-    total: dict[str, float] = {}
-    for name, share in zip(names, shares.tolist(), strict=True):
-        total[name] = total.get(name, 0.0) + share
-    there = sorted((name for name in total if total[name] >= 0.005), key=lambda name: -total[name])
-    return there if len(there) == 1 else [f"{total[name]:.0%} {name}" for name in there]
 
 
 def own_name(selection: Selection) -> str:
@@ -129,37 +119,37 @@ def others(selection: Selection) -> dict[str, Pixels]:
 # A batch
 
 
-def batch(selection: Selection, seed: int) -> None:
-    """A batch by a recipe, its labels under the pictures."""
+def batch(selection: Selection, seed: int) -> Batch | None:
+    """A batch by a recipe, its labels under the pictures; None, after a sentence, without training images."""
     with st.container(horizontal=True):
-        config = choose_recipe(selection)
+        recipe, config = choose_recipe(selection)
     try:
         images = cached.training_images(str(options().data_dir), selection.card)
     except DatasetError as error:
         st.warning(str(error))
-        return
-    made = cached.first_batch(images, config, seed + 1)
-    names = images.data.classes
-    labels = [parts(label, names) for label in made.labels]
+        return None
+    made = Batch(recipe, config, images, cached.first_batch(images, config, seed + 1))
     tiles = [
         captioned(picture, f"A training image: {', '.join(words)}", words)
-        for picture, words in zip(made.pixels, labels, strict=True)
+        for picture, words in zip(made.made.pixels, made.words, strict=True)
     ]
     markup.show(markup.element("div", *tiles, cls="fx-batch"))
     st.caption(batch_said(images, config, seed))
+    return made
 
 
-def choose_recipe(selection: Selection) -> Config:
-    """A recipe, and what mixes labels on top of it."""
+def choose_recipe(selection: Selection) -> tuple[str, Config]:
+    """A recipe by its name, and what mixes labels on top of it."""
     found = augmented.recipes_of(selection.card)
     named = {name: f"{called(name)} ({config.augment or 'nothing'})" for name, config in found.items()}
-    config = found[choices.pick("Recipe", named, "recipe", width=340)]
+    name = choices.pick("Recipe", named, "recipe", width=340)
     mixing = {name: name for name, transform in AUGMENTATIONS.items() if transform.mix is not None}
     also = choices.choice("Mixed as well", {NO_MIXING: "No"} | mixing, "mixing")
+    config = found[name]
     if also == NO_MIXING:
-        return config
+        return name, config
     before = config.augment if config.augment not in ("", "none") else ""
-    return replace(config, augment=",".join(filter(None, (before, also))))
+    return name, replace(config, augment=",".join(filter(None, (before, also))))
 
 
 def called(name: str) -> str:

@@ -12,13 +12,17 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing.pictures import data_uri
+from explorer.drawing.ranges import number
 from explorer.engine import samples
+from explorer.ui.takeaway import Offer
 from model.augment import AUGMENTATIONS
 from model.checkpoint import Card
 from model.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
+Take = Callable[..., tuple[AppTest, Offer]]
 GROUPS = list(dict.fromkeys(transform.group for transform in AUGMENTATIONS.values()))
 
 
@@ -115,8 +119,8 @@ def test_training_images_come_from_the_data_folder(app: Open, tmp_path: Path) ->
     for name in ("owl", "zebra"):
         place = tmp_path / "train" / name
         place.mkdir(parents=True)
-        for number in range(3):
-            Image.fromarray(np.full((40, 40, 3), 40 * number, np.uint8)).save(place / f"{number}.png")
+        for level in range(3):
+            Image.fromarray(np.full((40, 40, 3), 40 * level, np.uint8)).save(place / f"{level}.png")
     at = check(app())
     assert sorted(labels(at)) == ["owl"] * 3 + ["zebra"] * 3
     assert any(f"6 images of {tmp_path.name}/train" in caption.value for caption in at.caption)
@@ -135,3 +139,68 @@ def test_training_images_that_cannot_be_read_are_a_sentence(app: Open, tmp_path:
 )
 def test_a_link_with_nonsense_shows_the_default(app: Open, link: dict[str, str]) -> None:
     check(app(**link))
+
+
+# Take it away
+
+
+@pytest.fixture
+def take(opened: Take) -> Take:
+    return partial(opened, "augmentation.py")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("mixing", ["none", "cutmix"])
+def test_the_program_makes_the_same_draw_and_batch(
+    take: Take, capsys: pytest.CaptureFixture[str], group: str, mixing: str
+) -> None:
+    at, offer = take(transforms=group, mixing=mixing, seed="5", sample="ship", recipe="fast")
+    capsys.readouterr()
+    exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    draw, mean = capsys.readouterr().out.splitlines()
+    name, place = re.search(r"draw (\d) of (\w+)", offer.printed).group(2, 1)  # type: ignore[union-attr]
+    under = re.search(rf'alt="{name}, draw {place}: ([^"]*)"', html(at)).group(1)  # type: ignore[union-attr]
+    assert draw in under
+    assert re.search(r"\d", draw)
+    assert f", {draw} and" in offer.printed
+    assert float(mean) == pytest.approx(offer.arrays()["batch"][0].mean())
+    assert f"{number(float(mean))} of 255" in offer.printed
+
+
+def test_pictures_and_arrays_are_the_tiles_of_the_page(take: Take) -> None:
+    at, offer = take(seed="2")
+    held = offer.arrays()
+    batch, rotate = held["batch"][0], held["draws_rotate"][0]
+    assert batch.shape == (64, 32, 32, 3)
+    assert rotate.shape == (6, 32, 32, 3)
+    for picture in (*batch, *rotate):
+        assert data_uri(picture) in html(at)
+    sheet = offer.pictures["the batch"]()[::4, ::4]  # every pixel is a square of four
+    strip = offer.pictures["rotate, draws"]()
+    np.testing.assert_array_equal(sheet[:32, :32], batch[0])
+    np.testing.assert_array_equal(strip[:128:4, 130:258:4], rotate[1])
+
+
+def test_labels_are_taken_away_with_their_shares(take: Take) -> None:
+    at, plain = take()
+    rows = plain.tables["Labels"]()
+    assert (rows["share"] == 1).all()
+    assert rows["class"].tolist() == labels(at)
+    _, mixed = take(mixing="mixup", transforms="semantic")
+    rows = mixed.tables["Labels"]()
+    assert (rows["share"] < 1).any()
+    np.testing.assert_allclose(rows.groupby("image")["share"].sum(), np.ones(64), rtol=1e-5)
+    draws = mixed.tables["Draws"]()
+    assert len(draws) == 18
+    own = mixed.arrays()["shares_mixup"][0][:, 0]
+    np.testing.assert_array_equal(draws[draws["transform"] == "mixup"]["own_share"], own)
+
+
+def test_without_training_images_the_draws_are_offered(take: Take, tmp_path: Path) -> None:
+    (tmp_path / "train" / "owl").mkdir(parents=True)
+    _, offer = take()
+    assert "the batch" not in offer.pictures
+    assert "rotate, draws" in offer.pictures
+    assert set(offer.tables) == {"Draws"}
+    assert "batch" not in offer.snippet
+    assert len(offer.figure()) == 1
