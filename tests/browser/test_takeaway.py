@@ -95,6 +95,34 @@ def test_a_picture_and_a_figure_from_every_other_page(page: Page, explorer: str,
     assert taken(page, fold, "Figure, PDF")[1].startswith(b"%PDF-")
 
 
+@pytest.mark.parametrize(
+    ("path", "table", "rows", "array", "shape"),
+    [
+        ("training?runs=cifar10-course", "Epochs", 20, "epochs_cifar10-course", (20, 8)),
+        ("time?checkpoint=cifar10-fast&epoch=6", "Epochs", 6, "probabilities", (6, 10)),
+        ("augmentation", "Labels", 64, "draws_rotate", (6, 32, 32, 3)),
+    ],
+)
+def test_each_kind_of_file_from_the_pages_of_a_run(
+    page: Page, explorer: str, path: str, table: str, rows: int, array: str, shape: tuple[int, ...]
+) -> None:
+    page.goto(f"{explorer}/{path}")
+    expect(page.get_by_text("Take it away")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    fold = unfold(page)
+    assert Image.open(io.BytesIO(taken(page, fold, "This one, PNG")[1])).format == "PNG"
+    pictures = zipfile.ZipFile(io.BytesIO(taken(page, fold, "All, ZIP")[1]))
+    for name in pictures.namelist():
+        assert name == "caption.txt" or Image.open(io.BytesIO(pictures.read(name))).format == "PNG"
+    assert "Checkpoint cifar10-" in pictures.read("caption.txt").decode()
+    assert len(pd.read_csv(io.BytesIO(taken(page, fold, f"{table}, CSV")[1]))) == rows
+    held = np.load(io.BytesIO(taken(page, fold, "Arrays, NPZ")[1]), allow_pickle=False)
+    assert held[array].shape == shape
+    assert Image.open(io.BytesIO(taken(page, fold, "Figure, PNG")[1])).width > 800
+    assert taken(page, fold, "Figure, PDF")[1].startswith(b"%PDF-")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
 def test_another_picture_is_chosen_in_the_fold(page: Page, explorer: str) -> None:
     page.goto(explorer)
     settle(page)
