@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 TILE = 128  # pixels across, about, of each draw, as the page shows it
 GAP = 2
 PAPER = (255, 255, 255)
-ENGINE = "from explorer.engine.augmented import"
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,52 +184,77 @@ def program(selection: Selection, shown: Shown) -> tuple[str, str]:
     """A program that makes a draw and the batch again, and what it prints: what stands under the draw, and
     the mean of the batch.
     """
-    steps = [_draw_again(shown), _batch_again(shown)]
-    imports = [line for needed, _, _ in steps for line in needed]
-    lines = [line for _, lines, _ in steps for line in lines]
-    printed = " and ".join(said for _, _, said in steps if said)
-    return program_of_pixels(selection, imports, lines), printed
+    steps = [step for step in (_draw_again(shown), _batch_again(shown)) if step is not None]
+    called = sorted(name for step in steps for name in step.called)
+    imports = [line for step in steps for line in step.imports]
+    if called:
+        imports.append(f"from explorer.engine.augmented import {', '.join(called)}")
+    lines = [line for step in steps for line in step.lines]
+    return program_of_pixels(selection, imports, lines), "; then ".join(step.printed for step in steps)
 
 
-Step = tuple[list[str], list[str], str]  # imports, lines, what it prints
+@dataclass(frozen=True)
+class Step:
+    """A part of the program: what it calls of the engine, further imports, its lines, what it prints."""
+
+    called: tuple[str, ...]
+    imports: tuple[str, ...]
+    lines: tuple[str, ...]
+    printed: str
 
 
-def _draw_again(shown: Shown) -> Step:
+def _draw_again(shown: Shown) -> Step | None:
     """Of the first draw that has a number under it."""
-    found = ((row, place) for row in shown.rows for place in range(len(row.words)) if _told(row, place))
-    row, place = next(found, (None, 0))
-    if row is None:
-        return [], [], ""
-    count, given = len(row.words), f"pixels, {row.name!r}, {row.strength!r}, {shown.seed}"
-    if not row.mixes:
-        made = f"made = draws({given}, {count})"
-        said = f"what stands under draw {place + 1} of {row.name}, {row.drawn.said[place]}"
-        return [f"{ENGINE} draws"], [made, f"print(made.said[{place}])"], said
-    imports = [f"{ENGINE} draws", "from explorer.engine.samples import scene", "import numpy as np"]
-    lines = [
-        "scenes = [checkpoint.card.framed(scene(label).pixels) for label in range(10)]",
-        "others = [each for each in scenes if not np.array_equal(each, pixels)]",
-        f"made = draws({given}, {count}, others)",
-        f'print(f"{{made.shares[{place}, 0]:.0%}}")',
-    ]
-    share = row.drawn.shares[place, 0]
-    return imports, lines, f"the image's own share in draw {place + 1} of {row.name}, {share:.0%}"
+    for row in shown.rows:
+        for place, words in enumerate(row.words):
+            if any(letter.isdecimal() for word in words for letter in word):
+                return (
+                    _mixed_again(row, place, shown.seed) if row.mixes else _one_again(row, place, shown.seed)
+                )
+    return None
 
 
-def _told(row: Row, place: int) -> bool:
-    return any(letter.isdecimal() for words in row.words[place] for letter in words)
+def _one_again(row: Row, place: int, seed: int) -> Step:
+    count = len(row.drawn.said)
+    return Step(
+        ("draws",),
+        (),
+        (
+            f"made = draws(pixels, {row.name!r}, {row.strength!r}, seed={seed}, count={count})",
+            f"print(made.said[{place}])",
+        ),
+        f"what stands under draw {place + 1} of {row.name}: {row.drawn.said[place]}",
+    )
 
 
-def _batch_again(shown: Shown) -> Step:
+def _mixed_again(row: Row, place: int, seed: int) -> Step:
+    count, share = len(row.drawn.said), row.drawn.shares[place, 0]
+    return Step(
+        ("draws",),
+        ("from explorer.engine.samples import scene", "import numpy as np"),
+        (
+            "scenes = [checkpoint.card.framed(scene(label).pixels) for label in range(10)]",
+            "others = [each for each in scenes if not np.array_equal(each, pixels)]",
+            f"made = draws(pixels, {row.name!r}, {row.strength!r}, {seed}, {count}, others)",
+            f'print(f"{{made.shares[{place}, 0]:.0%}}")',
+        ),
+        f"the image's own share in draw {place + 1} of {row.name}: {share:.0%}",
+    )
+
+
+def _batch_again(shown: Shown) -> Step | None:
     batch = shown.batch
     if batch is None:
-        return [], [], ""
-    imports = ["from dataclasses import replace", "from pathlib import Path"]
-    imports.append(f"{ENGINE} first_batch, recipes_of, training_images")
-    lines = [
-        f"images = training_images(Path({path_text(options().data_dir)}), checkpoint.card)",
-        f"config = replace(recipes_of(checkpoint.card)[{batch.recipe!r}], augment={batch.config.augment!r})",
-        f"batch = first_batch(images, config, epoch={shown.seed + 1})",
-        "print(batch.pixels.mean())",
-    ]
-    return imports, lines, f"the mean of the batch's values, {number(batch.made.pixels.mean())} of 255"
+        return None
+    return Step(
+        ("first_batch", "recipes_of", "training_images"),
+        ("from dataclasses import replace", "from pathlib import Path"),
+        (
+            f"images = training_images(Path({path_text(options().data_dir)}), checkpoint.card)",
+            f"config = recipes_of(checkpoint.card)[{batch.recipe!r}]",
+            f"config = replace(config, augment={batch.config.augment!r})",
+            f"batch = first_batch(images, config, epoch={shown.seed + 1})",
+            "print(batch.pixels.mean())",
+        ),
+        f"the mean of the batch's values, {number(batch.made.pixels.mean())} of 255",
+    )
