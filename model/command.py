@@ -122,6 +122,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "out": (PATH, "the checkpoint; empty: checkpoints/my-DATASET-RECIPE.safetensors"),
         "note": (TEXT, "what the images are, for the checkpoint's card"),
         "flip_average": (SWITCH, "at the end also measure with each image and its mirror image averaged"),
+        "half": (SWITCH, "store the weights in 16 bits, in half the room; what is measured are those of 32"),
         "snapshot_every": (NATURAL, "keep the weights of every Nth epoch; 0: never"),
         "snapshot_limit": (POSITIVE, "MB that snapshots may take; there every second one goes"),
         "tensorboard": (PATH, "also write what TensorBoard shows into this folder"),

@@ -68,6 +68,7 @@ class Config:
 
     out: str = ""
     note: str = ""
+    half: bool = False
     snapshot_every: int = 0
     snapshot_limit: float = 200.0
     tensorboard: str = ""
@@ -108,11 +109,15 @@ RECIPES: dict[str, Config] = {
     ),
 }
 
-LEAVES = ("out", "note", "snapshot_every", "snapshot_limit", "tensorboard", "resume", "stop_after")
+LEAVES = ("out", "note", "half", "snapshot_every", "snapshot_limit", "tensorboard", "resume", "stop_after")
 """Settings of what a run leaves and when it stops: the card does not hold them, nor where the images are."""
 
 FREE = (*LEAVES, "data_dir", "epochs", "flip_average", "device", "compile")
 """Settings that may change when a run is resumed; all others change its arithmetic."""
+
+
+NETWORK = ("width", "norm", "dropout")
+"""Settings of the network, where it has them."""
 
 
 def choose(given: Mapping[str, Any], base: Config | None = None) -> Config:
@@ -126,11 +131,12 @@ def choose(given: Mapping[str, Any], base: Config | None = None) -> Config:
 
 
 def settled(config: Config) -> Config:
-    """The config with every setting of its optimiser and scheduler, and none of any other's."""
+    """The config with every setting of its network, optimiser and scheduler, and none of any other's."""
     usual = {**OPTIMISERS[config.optimiser].settings, **SCHEDULERS[config.scheduler].settings}
     values: dict[str, Any] = {name: usual.get(name) for name in owners()}
     chosen = {name: getattr(config, name) for name in usual if getattr(config, name) is not None}
-    return replace(config, **values | chosen)
+    without = {name: None for name in NETWORK if not _has(config.net, name)}
+    return replace(config, **values | chosen | without)
 
 
 def owners() -> dict[str, list[str]]:
@@ -143,8 +149,9 @@ def owners() -> dict[str, list[str]]:
     return found
 
 
-NETWORK = ("width", "norm", "dropout")
-"""Settings of the network, where it has them."""
+def _has(net: str, setting: str) -> bool:
+    takes = () if is_own(net) else signature(NETS[net]).parameters
+    return setting in takes or (setting == "width" and "widths" in takes)
 
 
 def settings_of(config: Config, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,9 +238,8 @@ def _check_network(config: Config, given: Mapping[str, Any]) -> None:
         raise TrainingError(
             f"There is no network {config.net!r}; choose from {known}, or package.module:builder of your own."
         )
-    takes = signature(NETS[config.net]).parameters
     for name in NETWORK:
-        if name in given and name not in takes and not (name == "width" and "widths" in takes):
+        if name in given and not _has(config.net, name):
             raise TrainingError(f"The network {config.net} has no {name}; leave {flag(name)} out.")
 
 

@@ -185,7 +185,7 @@ def save(run: Run) -> None:
     """Write the checkpoint, and beside it the history."""
     if rank():
         return
-    save_checkpoint(run.config.path, measured(run), run.result.state_dict())
+    save_checkpoint(run.config.path, measured(run), run.result.state_dict(), half=run.config.half)
     save_history(beside(run.config.path, ".history.json"), run.history)
 
 

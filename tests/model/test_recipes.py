@@ -1,6 +1,7 @@
 import shlex
 from dataclasses import asdict, fields, replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
 from model.nets import NETS, NORMS, CourseCNN
 from model.optimisers import OPTIMISERS, averaged, build_optimiser, follow
-from model.recipes import RECIPES, Config, TrainingError, choose, command_of, settled
+from model.recipes import RECIPES, Config, TrainingError, choose, command_of, recorded, settled
 from model.run import start
 from model.scenes import dataset as drawn_scenes
 from model.schedulers import SCHEDULERS, after_epoch, after_step
@@ -64,7 +65,7 @@ def test_every_recipe_trains_and_its_card_says_all_its_settings(out, scenes, rec
     assert card.recipe == recipe
     wanted = {name: value for name, value in asdict(run.config).items() if value is not None}
     assert card.config.items() <= wanted.items()
-    missing = {"out", "note", "data_dir", "snapshot_every", "snapshot_limit", "tensorboard"}
+    missing = {"out", "note", "half", "data_dir", "snapshot_every", "snapshot_limit", "tensorboard"}
     assert wanted.keys() - card.config.keys() <= missing | {"resume", "stop_after"}
 
 
@@ -238,6 +239,16 @@ def test_flip_averaging_is_reported_beside_the_plain_figure(scenes, out, capsys)
     assert "test_accuracy" in metrics
 
 
+def test_half_the_room_for_nearly_the_same_weights(scenes, out):
+    run = train(choose({"half": True, "out": out, **SMALL}), *scenes)
+    assert "--half" in run.history.about.command
+    whole, kept = run.net.state_dict(), load_checkpoint(out).state
+    weights = {name for name, tensor in whole.items() if tensor.ndim > 1}
+    for name, tensor in whole.items():
+        assert torch.equal(kept[name].float(), tensor.half().float() if name in weights else tensor.float())
+    assert Path(out).stat().st_size < sum(tensor.nbytes for tensor in whole.values()) * 0.8
+
+
 # Flags
 
 
@@ -318,7 +329,9 @@ def test_every_network_trains(out, scenes, net):
 
 
 def test_a_setting_that_a_network_does_not_have_is_refused_only_if_asked_for():
-    assert choose({"net": "resnet9", "recipe": "fast"}).net == "resnet9"
+    config = choose({"net": "resnet9", "recipe": "fast"})
+    assert config.net == "resnet9"
+    assert "dropout" not in recorded(config)
     with pytest.raises(TrainingError, match=r"^The network resnet9 has no dropout; leave --dropout out\.$"):
         choose({"net": "resnet9", "dropout": 0.1})
 
