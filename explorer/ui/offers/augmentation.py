@@ -208,9 +208,8 @@ def _draw_again(shown: Shown) -> Step | None:
     for row in shown.rows:
         for place, words in enumerate(row.words):
             if any(letter.isdecimal() for word in words for letter in word):
-                return (
-                    _mixed_again(row, place, shown.seed) if row.mixes else _one_again(row, place, shown.seed)
-                )
+                again = _mixed_again if row.mixes else _one_again
+                return again(row, place, shown.seed)
     return None
 
 
