@@ -8,6 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 STALE_SECONDS = 3600.0
 
 
@@ -31,6 +36,31 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with suppress(FileNotFoundError):
             os.unlink(name)
         raise
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether this process alone has `path`, an empty file that is there for as long as it has it.
+
+    A process that is killed leaves the file, but no claim to it. True where the system knows no such claims.
+    """
+    if fcntl is None:
+        yield True
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = os.fstat(file.fileno()).st_nlink > 0  # else its owner is just ending
+        except BlockingIOError:
+            mine = False
+        except OSError:  # some network drives have no locks
+            mine = True
+        try:
+            yield mine
+        finally:
+            if mine:
+                path.unlink(missing_ok=True)
 
 
 def sweep(path: Path, older_than: float = STALE_SECONDS) -> None:

@@ -1,6 +1,7 @@
 """The state of a run between two epochs: all that is needed to go on as if it had never stopped."""
 
 import hashlib
+import io
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,11 @@ def save_state(path: Path, state: State) -> None:
         "about": asdict(about) if about else None,
         "parts": state.parts,
     }
+    written = io.BytesIO()  # torch turns a full disk into an error of its own, which says nothing of it
+    torch.save(values, written)
     sweep(path)
     with replacing(path) as file:
-        torch.save(values, file)
+        file.write(written.getbuffer())
 
 
 def load_state(path: Path) -> State:

@@ -10,7 +10,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,17 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from model.allocator import keep_freed_memory
-from model.augment import AugmentationError
 from model.batches import DROPOUT, batches, images_of, seed_for, steps_of
 from model.board import open_board, pictures, show
-from model.builders import is_own, load_builder
-from model.checkpoint import CheckpointError
+from model.builders import is_own, load_builder, reason_of
 from model.command import given
-from model.datasets import Dataset, DatasetError
+from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
-from model.files import beside, replacing
+from model.failures import Terminated, sentence_of, stopped_once
+from model.files import beside, claimed, replacing
 from model.history import Epoch, epochs_figure, loss_figure, save_figure
 from model.images import few
+from model.nets import check_logits
 from model.optimisers import follow
 from model.processes import (
     all_reduce_sum,
@@ -45,7 +45,6 @@ from model.processes import (
 from model.recipes import Config, TrainingError, choose, settled
 from model.run import Run, begin, find_device, keep_state, restore, save, say, snapshot, start, tell
 from model.schedulers import after_epoch, after_step
-from model.snapshots import SnapshotError
 from model.state import State, continued, load_state, path_of
 
 LIVE_SECONDS = 5.0  # how often the history is written while an epoch goes on
@@ -158,8 +157,7 @@ def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
     """
     several, whole = world_size() > 1, len(y)
     x, y = shard(x), shard(y)
-    with run.precision():
-        logits = run.forward(x).float()
+    logits = _logits(run, x)
     smoothing, reduction = run.config.label_smoothing, "sum" if several else "mean"
     loss = cross_entropy(logits, y, label_smoothing=smoothing, reduction=reduction)
     if several:
@@ -172,6 +170,25 @@ def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
     if several:
         loss, hits = all_reduce_sum(torch.stack([loss.detach() / world_size(), hits.float()]))
     return loss.item(), int(hits)
+
+
+def _logits(run: Run, x: Tensor) -> Tensor:
+    """A step's logits, float32 (n, classes). TrainingError if a network of one's own fails at it."""
+    try:
+        with run.precision():
+            return check_logits(run.forward(x)).float()
+    except Exception as error:
+        if sentence_of(error) or not is_own(run.config.net):
+            raise
+        if not len(x):
+            raise TrainingError(
+                f"The last batch has fewer images than there are processes, and {run.config.net} cannot do "
+                "with none; change --batch-size, or start fewer processes."
+            ) from error
+        raise TrainingError(
+            f"The network {run.config.net} failed in a training step ({reason_of(error)}); "
+            f"try it in Python, after net.train(), on {len(x)} images."
+        ) from error
 
 
 # What is said
@@ -216,26 +233,46 @@ def main(arguments: list[str] | None = None) -> int:
     flags = given(arguments)
     keep_freed_memory()
     try:
-        config, state = settle(flags)
-        check_writable(config.path)
-        with joined(find_device(config.device)):
+        with stopped_once():
+            _command(flags)
+    except KeyboardInterrupt as stopped:
+        return 143 if isinstance(stopped, Terminated) else 130
+    except Exception as error:
+        sentence = sentence_of(error)
+        if not sentence:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _command(flags: dict[str, Any]) -> None:
+    config, state = settle(flags)
+    check_writable(config.path)
+    try:
+        with joined(find_device(config.device)), _undisturbed(config):
             with first_before_others():  # the first may have to download or draw them
                 data, test = images_of(config)
             tell_left_out(data, test)
             run = train(config, data, test, state)
             _draw(run)
-    except KeyboardInterrupt:
-        return 130
     except OSError as error:
-        reason = error.strerror or error
-        return _fail(f"{error.filename or config.path} cannot be written or read ({reason}); see to it.")
-    except (TrainingError, DatasetError, CheckpointError, SnapshotError, AugmentationError) as error:
-        return _fail(str(error))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return _fail("There is not enough memory for this run; lower --batch-size or --limit.")
-    return 0
+        error.filename = error.filename or str(config.path)
+        raise
+
+
+@contextmanager
+def _undisturbed(config: Config) -> Iterator[None]:
+    """TrainingError if another run writes to the same place, or where the settings need a process alone."""
+    if config.compile and world_size() > 1:
+        raise TrainingError("torch.compile works in one process alone; leave --compile out, or torchrun.")
+    claim = nullcontext(True) if rank() else claimed(beside(config.path, ".lock"))
+    with claim as mine:
+        if not mine:
+            raise TrainingError(
+                f"Another run is writing to {config.path}; wait until it is over, or give another --out."
+            )
+        yield
 
 
 def tell_left_out(*splits: Dataset) -> None:
@@ -267,17 +304,6 @@ def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
         return config, None
     state = load_state(path_of(config.path))
     return replace(continued(flags, state), out=str(config.path)), state
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: on the CPU torch says so in a RuntimeError like any other."""
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)
-
-
-def _fail(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
-    return 1
 
 
 def check_writable(path: Path) -> None:

@@ -29,6 +29,10 @@ def four():
 def dead():
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
+class Untrainable(Net):
+    def forward(self, x):
+        return super().forward(x)[None] if self.training else super().forward(x)
+
 def any_way(**settings):
     return settings
 """
@@ -103,6 +107,10 @@ def test_a_run_goes_on_when_its_builder_is_named_again(networks, run, capsys):
         (["--net", "my_networks:Net(input_size=99)"], "cannot take an image of 12 × 12 pixels"),
         (["--net", "my_networks:dead"], "has no weights to train"),
         (["--net", "my_networks:any_way"], "makes a dict"),
+        (
+            ["--net", "my_networks:Untrainable"],
+            "failed in a training step (ValueError: The",
+        ),
         (["--net", "my_networks:Net", "--width", "5"], "'package.module:builder(width=5)'"),
         (["--net", "nothing"], "or package.module:builder of your own"),
     ],
@@ -115,7 +123,7 @@ def test_what_cannot_be_trained_is_one_sentence(networks, run, capsys, flags, sa
     assert error.startswith("error: ")
     assert error.endswith(".\n")
     assert error.count("\n") == 1
-    assert not list(networks.glob("own*"))
+    assert not (networks / "own.safetensors").exists()
 
 
 def test_a_builder_gets_what_it_has_a_parameter_for_and_the_text_goes_before():

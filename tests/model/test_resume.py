@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import os
 import subprocess
@@ -201,6 +203,21 @@ def test_a_state_that_does_not_say_which_precision_it_was_goes_on(out, hardware,
     goes_on(out, **flags)
     assert f"this run began with; it goes on with {used}." in capsys.readouterr().out
     assert load_state(path_of(out)).config.precision == used
+
+
+def test_a_full_disk_is_told_by_its_own_error_and_the_old_state_stays(out, monkeypatch):
+    run(out, epochs=1)
+    kept = path_of(out).read_bytes()
+
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("model.files.os.fdopen", lambda handle, mode: (os.close(handle), Full())[1])
+    with pytest.raises(OSError, match="No space left on device"):
+        save_state(path_of(out), load_state(path_of(out)))
+    assert path_of(out).read_bytes() == kept
+    assert not list(out.parent.glob(".*.tmp"))
 
 
 # What cannot be resumed

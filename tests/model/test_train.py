@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.distributed import DistError
 
 from model import evaluation
 from model import train as training
 from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
+from model.files import claimed
 from model.history import load_history
 from model.train import Config, TrainingError, evaluate, main, train
 
@@ -275,6 +278,71 @@ def test_too_little_memory_is_one_sentence(pictures, out, capsys, monkeypatch, e
     said = failed(capsys, command(pictures, out))
     assert "memory" in said
     assert "--batch-size" in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs flock")
+def test_two_runs_do_not_write_to_one_place(pictures, out, capsys):
+    with claimed(out.with_name("run.lock")) as mine:
+        assert mine
+        said = failed(capsys, command(pictures, out))
+        assert f"Another run is writing to {out}" in said
+        assert sorted(path.name for path in out.parent.iterdir()) == ["run.lock"]
+    assert command(pictures, out) == 0
+    assert not out.with_name("run.lock").exists()
+
+
+def test_without_a_compiler_it_is_one_sentence(pictures, out, capsys, monkeypatch):
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    def uncompiled(*_):
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr(training, "step", uncompiled)
+    said = failed(capsys, command(pictures, out))
+    assert said.startswith(
+        "error: torch.compile cannot make this network faster (InvalidCxxCompiler: No working"
+    )
+    assert "leave --compile out" in said
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("[/gloo/pair.cc:547] Connection closed by peer"), DistError()]
+)
+def test_a_lost_process_is_one_sentence(pictures, out, capsys, monkeypatch, error):
+    def alone(*_):
+        raise error
+
+    monkeypatch.setattr(training, "step", alone)
+    said = failed(capsys, command(pictures, out))
+    assert "Another process of this run is gone" in said
+    assert "--resume" in said
+
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals")
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_second_signal_does_not_cut_short_what_is_saved(pictures, out, capsys, monkeypatch, number, code):
+    real_step, real_save, calls, before = training.step, training.restore, [], signal.getsignal(number)
+
+    def signalled(*given):
+        calls.append(1)
+        if len(calls) == 3:
+            os.kill(os.getpid(), number)
+        return real_step(*given)
+
+    def again(*given):
+        os.kill(os.getpid(), number)
+        return real_save(*given)
+
+    monkeypatch.setattr(training, "step", signalled)
+    monkeypatch.setattr(training, "restore", again)
+    assert command(pictures, out, "--epochs", "9") == code
+    assert "Stopped in epoch 3; the weights of epoch 2" in capsys.readouterr().err
+    assert load_checkpoint(out).card.epoch == 2
+    assert load_history(out.with_name("run.history.json")).about.state == "stopped"
+    assert signal.getsignal(number) is before
 
 
 def test_other_errors_of_the_program_itself_are_not_hidden(pictures, out, monkeypatch):

@@ -1,0 +1,83 @@
+"""What can end a run, beside its last epoch: errors, in one sentence each, and signals."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+
+from model.augment import AugmentationError
+from model.builders import reason_of
+from model.checkpoint import CheckpointError
+from model.datasets import DatasetError
+from model.recipes import TrainingError
+from model.snapshots import SnapshotError
+
+SENTENCES = (TrainingError, DatasetError, CheckpointError, SnapshotError, AugmentationError)
+"""Errors whose message is a sentence for the person."""
+
+
+def sentence_of(error: Exception) -> str:
+    """What was wrong and what to do; "" for an error of the program itself, which deserves its traceback."""
+    if isinstance(error, SENTENCES):
+        return str(error)
+    if is_out_of_memory(error):
+        return "There is not enough memory for this run; lower --batch-size or --limit."
+    if isinstance(error, OSError):
+        return f"{error.filename} cannot be written or read ({error.strerror or error}); see to it."
+    if is_from_compiling(error):
+        return f"torch.compile cannot make this network faster ({reason_of(error)}); leave --compile out."
+    if is_of_lost_process(error):
+        return "Another process of this run is gone; see what it said last, and go on with --resume."
+    return ""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: on the CPU torch says so in a RuntimeError like any other."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
+def is_from_compiling(error: Exception) -> bool:
+    """Whether torch.compile failed, as without a C++ compiler; told by name: importing it takes long."""
+    return any(kind.__module__.startswith(("torch._dynamo", "torch._inductor")) for kind in type(error).mro())
+
+
+def is_of_lost_process(error: Exception) -> bool:
+    """Whether one process of several no longer answers: gloo says so in a RuntimeError like any other."""
+    gone = ("Connection closed by peer", "Connection reset by peer", "gloo")
+    return isinstance(error, torch.distributed.DistError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in gone)
+    )
+
+
+class Terminated(KeyboardInterrupt):
+    """The system asks the process to end (SIGTERM), which is answered as Ctrl-C is."""
+
+
+@contextmanager
+def stopped_once() -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end what is done here, and none after it cut short what is then saved.
+
+    A signal that is ignored stays so, as Ctrl-C is in the background of a script.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = {number: before for number, before in found.items() if before is not signal.SIG_IGN}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in heard:
+            signal.signal(each, signal.SIG_IGN)
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, before in heard.items():
+            signal.signal(number, before)
