@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from numpy.typing import ArrayLike
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARK = "#8b877f"
+Place = Literal["best", "upper right"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def chart(
     title: str = "",
     *,
     marked: float | None = None,
-    legend: str = "best",
+    legend: Place = "best",
 ) -> Chart:
     """Lines over bands, in the order given; a dotted line where `x` is `marked`.
 
@@ -97,7 +98,7 @@ def _draw(axes: "Axes", part: Line | Band) -> None:
     )
 
 
-def _name(axes: "Axes", names: Sequence[str], place: str) -> None:
+def _name(axes: "Axes", names: Sequence[str], place: Place) -> None:
     """The legend; its words come last, since a label that begins with _ would be left out."""
     named = [name for name in names if name]
     if named:

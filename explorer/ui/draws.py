@@ -22,7 +22,7 @@ class Row:
     @property
     def mixes(self) -> bool:
         """Whether labels are mixed."""
-        return self.drawn.shares.shape[1] > 1
+        return bool(self.drawn.shares.shape[1] > 1)
 
     @property
     def words(self) -> list[list[str]]:

@@ -42,7 +42,6 @@ CASES = {
     "compare, other shapes": ("compare.py", {"b_block": "3"}),
     "compare, two classes": ("compare.py", {"compare": "classes", "against": "truck"}),
     "training": ("training.py", {}),
-    "training, along minutes": ("training.py", {"along": "minutes", "window": "1"}),
     "time machine": ("time_machine.py", {**FAST, "sample": "horse", "epoch": "6", "evidence": "signed"}),
     "time machine, maps": ("time_machine.py", {**FAST, "over_time": "maps", "channel": "3"}),
     "time machine, filters": ("time_machine.py", {**FAST, "over_time": "filters", "class": "dog"}),
