@@ -47,8 +47,8 @@ class Subject:
 class Film:
     """One thing over the epochs: `large` and `small` draw it at a place among them, `note` says what is seen.
 
-    Every picture is drawn on `range`; `scale` says how far that is shared. `bar` is False where the
-    picture has its own colours, so that no colour bar fits it.
+    A picture is drawn on the range of its place, which is one range for all unless `own`; `scale` says how
+    far it is shared. `bar` is False where the picture has its own colours, so that no colour bar fits it.
     """
 
     of: Subject
@@ -56,14 +56,16 @@ class Film:
     large: Callable[[int], Pixels]
     small: Callable[[int], Pixels]
     note: Callable[[int], str]
-    range: Range
+    ranges: Sequence[Range]
     scale: str
     bar: bool = True
+    own: bool = False
 
 
-def heat(pixels: Pixels, values: Floats, layer: str, target: str, signed: bool) -> Film:
-    """Grad-CAM (epochs, h, w) of a class over the picture."""
-    range = ranges.symmetric(values) if signed else ranges.positive(values)
+def heat(pixels: Pixels, values: Floats, layer: str, target: str, signed: bool, own: bool = False) -> Film:
+    """Grad-CAM (epochs, h, w) of a class over the picture, each epoch on its `own` scale if so wanted."""
+    ranged = ranges.symmetric if signed else ranges.positive
+    drawn = [ranged(each) for each in values] if own else [ranged(values)] * len(values)
     pixels, little = reduced(pixels, LARGEST), reduced(pixels, STRIP)
 
     def note(place: int) -> str:
@@ -81,11 +83,12 @@ def heat(pixels: Pixels, values: Floats, layer: str, target: str, signed: bool) 
     return Film(
         subject,
         f"Grad-CAM of {target} at {layer}",
-        lambda place: overlay(pixels, values[place], range),
-        lambda place: overlay(little, values[place], range),
+        lambda place: overlay(pixels, values[place], drawn[place]),
+        lambda place: overlay(little, values[place], drawn[place]),
         note,
-        range,
-        "one scale for all epochs",
+        drawn,
+        "this epoch's own scale" if own else "one scale for all epochs",
+        own=own,
     )
 
 
@@ -101,7 +104,7 @@ def maps(values: Floats, layer: str, channel: int) -> Film:
         lambda place: sheet(values[place], range, width=SHEET_WIDTH),
         lambda place: colour(values[place, channel], range),
         lambda place: f"{number(values[place].min())} … {number(values[place].max())} in this epoch.",
-        range,
+        [range] * len(values),
         "one scale for all epochs and channels",
     )
 
@@ -128,7 +131,7 @@ def filters(values: Floats, layer: str) -> Film:
         large,
         lambda place: tiled(tiles(place), columns_for(values.shape[1]), 1, DARK),
         lambda place: f"{number(values[place].min())} … {number(values[place].max())} in this epoch; {said}.",
-        range,
+        [range] * len(values),
         "one scale for all epochs and filters",
         bar=not colours,
     )
@@ -150,7 +153,7 @@ def norm(found: Sequence[NormSummary], statistic: str) -> Film:
         lambda place: sheet(cells(place), range, width=SHEET_WIDTH, largest=80),
         lambda place: tiled(coloured(cells(place), range), columns_for(values.shape[1]), gap=0),
         lambda place: f"{number(values[place].min())} … {number(values[place].max())} in this epoch.",
-        range,
+        [range] * len(values),
         "one scale for all epochs and channels",
     )
 
@@ -182,8 +185,10 @@ def contact(film: Film, epochs: Sequence[int]) -> Pixels:
 def animated(film: Film, words: Sequence[str], kind: str) -> bytes:
     """All epochs as one animation, each with its words and its range below it."""
     last = max(len(words) - 1, 1)
-    scale = f"{film.title}: {ranges.text(film.range)}"
     frames = [
-        animation.labelled(film.large(place), (said, scale), place / last) for place, said in enumerate(words)
+        animation.labelled(
+            film.large(place), (said, f"{film.title}: {ranges.text(film.ranges[place])}"), place / last
+        )
+        for place, said in enumerate(words)
     ]
     return animation.animation(frames, "gif" if kind == "gif" else "png")

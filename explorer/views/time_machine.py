@@ -1,4 +1,4 @@
-"""Time machine: one image through all snapshots of the run, every epoch on one locked scale."""
+"""Time machine: one image through all snapshots of the run, every epoch on one locked scale unless asked."""
 
 import re
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer.drawing.ranges import text
+from explorer.drawing.ranges import Range, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline, TimelineError
 from explorer.ui import cached, choices, films, link, markup, offers, time_charts
@@ -126,18 +126,19 @@ def said(selection: Selection, course: Course, place: int) -> str:
 
 def large(film: Film, place: int, words: str) -> None:
     """The picture of the slider's epoch, with its scale."""
+    range = film.ranges[place]
     markup.show(
         markup.text(film.title, tag="h4"),
         markup.figure(
             film.large(place), f"{film.title}, {words}", markup.text(words, "strong"),
             markup.text(film.note(place)), fill=True,
         ),
-        markup.scale(film.range, film.scale) if film.bar else markup.text(range_said(film), "muted"),
+        markup.scale(range, film.scale) if film.bar else markup.text(range_said(range, film), "muted"),
     )  # fmt: skip
 
 
-def range_said(film: Film) -> str:
-    return f"From {text(film.range)}: {film.scale}."
+def range_said(range: Range, film: Film) -> str:
+    return f"From {text(range)}: {film.scale}."
 
 
 def asked(selection: Selection) -> list[int]:
@@ -173,9 +174,7 @@ def animations(selection: Selection, film: Film, words: list[str]) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-    st.caption(
-        "Both hold every epoch with its words, on the scale above; a GIF keeps 256 colours, an APNG all."
-    )
+    st.caption("Both hold every epoch with its words and its scale; a GIF keeps 256 colours, an APNG all.")
 
 
 def stem_of(selection: Selection, film: Film) -> str:
@@ -217,11 +216,11 @@ def how_to_read() -> None:
     with st.expander("How to read this"):
         st.markdown(
             "Each picture shows the same image in the same network at another age. The colours mean the same "
-            "in every one of them, so that what looks stronger is stronger; an early epoch that looks empty "
-            "has small values, and that is the finding. The class that is explained stays the same "
-            "throughout: the one that the finished network predicts, or the one chosen in the sidebar. "
-            "Snapshots keep filters in 16 bits, which hardly moves the answers: those of the course's "
-            "network by less than 0.001."
+            "in every one of them, so that what looks stronger is stronger; an epoch that looks empty has "
+            "small values, and that is the finding. To see where each of them looks, however faintly, give "
+            "every Grad-CAM its own scale. The class that is explained stays the same throughout: the one "
+            "that the finished network predicts, or the one chosen in the sidebar. Snapshots keep filters in "
+            "16 bits, which hardly moves the answers: those of the course's network by less than 0.001."
         )
 
 

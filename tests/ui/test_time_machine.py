@@ -192,10 +192,22 @@ def test_a_link_with_nonsense_shows_the_default(app: Open, checkpoint: Path, lin
 def test_a_film_is_drawn_on_one_range_whatever_the_epoch() -> None:
     values = np.stack([np.full((2, 4, 4), level, np.float32) for level in (0.0, 0.5, 1.0, 0.5)])
     film = films.maps(values, "relu1", 1)
-    assert (film.range.low, film.range.high) == (0.0, 1.0)
+    assert {(range.low, range.high) for range in film.ranges} == {(0.0, 1.0)}
     np.testing.assert_array_equal(film.large(1), film.large(3))
     np.testing.assert_array_equal(film.small(1), film.small(3))
     assert (film.small(1) != film.small(2)).any()
+
+
+def test_a_heat_map_may_have_the_scale_of_its_epoch(app: Open, checkpoint: Path) -> None:
+    pixels = np.full((8, 8, 3), 90, np.uint8)
+    values = np.stack([np.linspace(0, level, 16, dtype=np.float32).reshape(4, 4) for level in (0.1, 0.5)])
+    locked, own = (films.heat(pixels, values, "relu1", "cat", False, each) for each in (False, True))
+    assert [range.high for range in locked.ranges] == [0.5, 0.5]
+    assert [range.high for range in own.ranges] == [pytest.approx(0.1), 0.5]
+    np.testing.assert_array_equal(own.large(0), own.large(1))
+    assert (locked.large(0) != locked.large(1)).any()
+    at = check(app("--checkpoint", str(checkpoint), over_time="cam", time_scale="own"))
+    assert "this epoch&#x27;s own scale" in html(at) or "this epoch's own scale" in html(at)
 
 
 @pytest.mark.parametrize("kind", ["gif", "png"])

@@ -80,7 +80,7 @@ def caption(selection: Selection, shown: Shown) -> str:
         selection,
         method=of.method,
         layer=of.layer,
-        range=ranges.text(shown.film.range, shown.film.scale),
+        range=ranges.text(shown.film.ranges[shown.place], shown.film.scale),
     )
     epochs = ", ".join(str(epoch) for epoch in shown.epochs)
     return f"{said} · Snapshots of epochs {epochs} ({shown.timeline.digest[:12]})"
@@ -148,17 +148,17 @@ def _epochs() -> Scale:
 
 
 def figure(shown: Shown) -> list[Panel]:
-    """The film at a few epochs, the slider's among them; their one colour bar stands below."""
+    """The film at a few epochs, the slider's among them; where they share a colour bar, it stands below."""
     film, places = shown.film, few(len(shown.epochs), shown.place)
     row = figures.in_a_row(len(places))
     below = row * ((len(places) - 1) // row) + row // 2  # the middle of the last row, if that reaches so far
-    barred = places[min(below, len(places) - 1)] if film.bar else None
+    barred = places if film.own else [places[min(below, len(places) - 1)]] if film.bar else []
     return [
         Panel(
             film.large(place),
             shown.words[place],
-            film.range if place == barred else None,
-            film.scale if place == barred else "",
+            film.ranges[place] if place in barred else None,
+            film.scale if place in barred else "",
         )
         for place in places
     ]
