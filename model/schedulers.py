@@ -62,6 +62,8 @@ def onecycle(
 ) -> LRScheduler:
     """From a 25th up over the share `warmup` of the run, then down to nearly 0 (arXiv:1708.07120)."""
     highest = [group["lr"] for group in optimizer.param_groups]
+    if warmup * steps == 1:  # torch would divide by the rise's length, which is one step less
+        warmup *= 1 + 1e-9
     return OneCycleLR(
         optimizer,
         highest,

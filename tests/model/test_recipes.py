@@ -163,9 +163,9 @@ def test_rates_that_change_every_step():
     assert linear[-1] < 1e-4
 
 
-@pytest.mark.parametrize("warmup", [0.0, 0.5, 0.99])
+@pytest.mark.parametrize("warmup", [0.0, 0.2, 0.5, 0.99])
 @pytest.mark.parametrize("scheduler", ["cosine", "onecycle"])
-@pytest.mark.parametrize("epochs", [1, 7])
+@pytest.mark.parametrize("epochs", [1, 2, 5, 7])
 def test_no_warmup_or_length_breaks_a_schedule(scheduler, warmup, epochs):
     seen = rates(scheduler, epochs=epochs, steps=1, warmup=warmup)
     assert ((seen >= 0) & (seen <= 1.000001)).all()
