@@ -220,10 +220,10 @@ def _compared(ours: Sequence[Passing], name: str, goal: float, when: float, whol
     if math.isinf(usual):
         return f"«{name}» did not reach {goal:.2%}."
     each = ", ".join(f"{one.seconds:.0f}" if one.seconds < math.inf else "never" for one in ours)
-    said = f"«{name}» passed {goal:.2%} after {usual:.0f} s (median of {len(ours)} runs: {each}), "
+    said = f"«{name}» passed {goal:.2%} after {usual:.0f} s (median of {len(ours)}: {each}), "
     if math.isinf(when):
-        return said + f"«{LISTING}» not in its {whole:,.0f} s: at least {whole / usual:.1f} times less time."
-    return said + f"«{LISTING}» after {when:,.0f} s: {when / usual:.1f} times less time."
+        return said + f"«{LISTING}» not in its {whole:,.0f} s: at least {whole / usual:.1f} times as long."
+    return said + f"«{LISTING}» after {when:,.0f} s: {when / usual:.1f} times as long."
 
 
 def machine() -> str:
