@@ -20,8 +20,23 @@ STALE_SECONDS = 3600.0
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` that takes its place once written, flushed and synced.
 
-    On any error `path` keeps its former content and the temporary file is removed.
+    On any error `path` keeps its former content and the temporary file is removed; an OSError has a name.
     """
+    with naming(path):
+        yield from _replacing(path)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError that says nothing of what could not be written, as that of a full disk, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:

@@ -28,7 +28,7 @@ from model.command import given
 from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
 from model.failures import Terminated, sentence_of, stopped_once
-from model.files import beside, claimed, replacing
+from model.files import beside, claimed, naming, replacing
 from model.history import Epoch, epochs_figure, loss_figure, save_figure
 from model.images import few
 from model.nets import check_logits
@@ -63,7 +63,7 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
     else:
         restore(run, state)
     try:
-        with board or nullcontext():
+        with _written(config, board):
             for _ in epochs(run, data, test, board):
                 pass
     except KeyboardInterrupt:
@@ -74,6 +74,16 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
             tell(run, "stopped")
         raise
     return run
+
+
+@contextmanager
+def _written(config: Config, board: Any) -> Iterator[None]:
+    """Close what TensorBoard reads at the end; where it cannot be written, that is what is named."""
+    if board is None:
+        yield
+        return
+    with naming(Path(config.tensorboard)), board:
+        yield
 
 
 def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterator[Epoch]:
@@ -173,22 +183,34 @@ def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
 
 
 def _logits(run: Run, x: Tensor) -> Tensor:
-    """A step's logits, float32 (n, classes). TrainingError if a network of one's own fails at it."""
+    """A step's logits, float32 (n, classes). TrainingError where it cannot do the step."""
     try:
         with run.precision():
             return check_logits(run.forward(x)).float()
     except Exception as error:
-        if sentence_of(error) or not is_own(run.config.net):
+        if sentence_of(error) or not (said := _cannot(run.config.net, len(x), error)):
             raise
-        if not len(x):
-            raise TrainingError(
-                f"The last batch has fewer images than there are processes, and {run.config.net} cannot do "
-                "with none; change --batch-size, or start fewer processes."
-            ) from error
-        raise TrainingError(
-            f"The network {run.config.net} failed in a training step ({reason_of(error)}); "
-            f"try it in Python, after net.train(), on {len(x)} images."
-        ) from error
+        raise TrainingError(said) from error
+
+
+def _cannot(net: str, count: int, error: Exception) -> str:
+    """Why a network does not train on `count` images; "" where that is no fault of the person's."""
+    if "Expected more than 1 value per channel" in str(error):
+        return (
+            f"BatchNorm needs more than one value of a channel, and a batch of {count} gives it one; "
+            "change --batch-size so that the last batch is larger."
+        )
+    if not is_own(net):
+        return ""
+    if not count:
+        return (
+            f"The last batch has fewer images than there are processes, and {net} cannot do with none; "
+            "change --batch-size, or start fewer processes."
+        )
+    return (
+        f"The network {net} failed in a training step ({reason_of(error)}); "
+        f"try it in Python, after net.train(), on {count} images."
+    )
 
 
 # What is said

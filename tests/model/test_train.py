@@ -258,7 +258,7 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(pictures, out
     monkeypatch.setattr(training, "check_writable", lambda _: None)  # there was room at the start
     said = failed(capsys, command(pictures, out, "--seed", "5"))
     assert "No space left on device" in said
-    assert str(out) in said
+    assert str(out.with_name("run.state.pt")) in said
     assert out.read_bytes() == before
 
 
@@ -277,6 +277,13 @@ def test_too_little_memory_is_one_sentence(pictures, out, capsys, monkeypatch, e
     monkeypatch.setattr(training, "step", exhausted)
     said = failed(capsys, command(pictures, out))
     assert "memory" in said
+    assert "--batch-size" in said
+
+
+def test_a_last_batch_too_small_for_batchnorm_is_one_sentence(pictures, out, capsys):
+    flags = ("--net", "resnet9", "--width", "4", "--size", "8", "--limit", "15", "--batch-size", "7")
+    said = failed(capsys, command(pictures, out, *flags))
+    assert said.startswith("error: BatchNorm needs more than one value of a channel, and a batch of 1 gives")
     assert "--batch-size" in said
 
 
