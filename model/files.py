@@ -32,7 +32,8 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.errno is not None:  # the system's own; another one's words are its message
+            error.filename = error.filename or str(path)
         raise
 
 

@@ -1,12 +1,20 @@
 """The race of the trainer against the course's listing, on a few drawn scenes."""
 
 import math
+import sys
+from types import ModuleType
 
 import pytest
 from PIL import Image
 
 from benchmarks import race, train
 from model.scenes import dataset
+
+
+@pytest.fixture(autouse=True)
+def plain_main(monkeypatch):
+    """Processes that are spawned run the main module anew; other tests may have left a page in its place."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
 @pytest.fixture(scope="module")

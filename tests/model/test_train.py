@@ -328,7 +328,18 @@ def test_a_lost_process_is_one_sentence(pictures, out, capsys, monkeypatch, erro
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 
+@pytest.fixture
+def signals():
+    """Signals as at a terminal: to what runs in the background of a shell, Ctrl-C says nothing."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    kept = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs signals")
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_second_signal_does_not_cut_short_what_is_saved(pictures, out, capsys, monkeypatch, number, code):
     real_step, real_save, calls, before = training.step, training.restore, [], signal.getsignal(number)
