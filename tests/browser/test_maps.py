@@ -21,6 +21,13 @@ def shows(page: Page, heading: str | re.Pattern[str]) -> None:
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
 
 
+def walked(page: Page, cell: str) -> Locator:
+    """The walk to a cell, once it is that cell's: the heading above it is drawn first."""
+    walk = page.locator(".fx-walk")
+    expect(walk).to_contain_text(f"What cell {cell} looks at", timeout=60_000)
+    return walk
+
+
 def settled(page: Page, **link: object) -> None:
     """Wait until the address says so."""
     wanted = {key: [str(value)] for key, value in link.items()}
@@ -50,8 +57,8 @@ def test_a_clicked_cell_is_walked_and_its_link_opens_elsewhere(maps: Page) -> No
     other.goto(maps.url)
     shows(other, "Channel 20 of relu3")
     shows(other, "Where the number in row 2, column 5 comes from")
-    walk = maps.locator(".fx-walk").text_content()  # not inner_text: that depends on how the page is laid out
-    expect(other.locator(".fx-walk")).to_have_text(walk or "none")
+    walk = walked(maps, "(2, 5)").text_content()  # not inner_text: that depends on how the page is laid out
+    expect(walked(other, "(2, 5)")).to_have_text(walk or "none")
     other.context.close()
 
 
@@ -71,8 +78,11 @@ def test_keys_move_from_cell_to_cell_and_channel_to_channel(maps: Page) -> None:
 def test_the_walk_ends_in_the_value_on_the_map(maps: Page) -> None:
     click_cell(maps, 4, 4)
     shows(maps, "Where the number in row 4, column 4 comes from")
+    settled(maps, cell="4-4")
+    here = re.compile(r"[Rr]ow 4, column 4: ")
+    expect(large_map(maps)).to_have_attribute("aria-valuetext", here, timeout=60_000)
     shown = large_map(maps).get_attribute("aria-valuetext") or ""
-    relu = maps.locator(".fx-walk li", has_text="ReLU").locator(".fx-result").inner_text()
+    relu = walked(maps, "(4, 4)").locator("li", has_text="ReLU").locator(".fx-result").inner_text()
     assert float(shown.split(": ")[1]) == pytest.approx(float(relu.removeprefix("= ")), rel=0.01, abs=1e-3)
 
 
