@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks import readme
 from model.batches import images_of
@@ -48,10 +49,12 @@ def halves(data: Dataset, held_out: float = 0.1) -> tuple[Dataset, Dataset]:
     """The images to train on, and those held out, drawn once and for all."""
     order = np.random.default_rng(SPLIT_SEED).permutation(len(data.labels))
     cut = round(held_out * len(order))
-    return tuple(
-        replace(data, images=data.images[part], labels=data.labels[part])
-        for part in (np.sort(order[cut:]), np.sort(order[:cut]))
-    )  # type: ignore[return-value]
+    rest, held = np.sort(order[cut:]), np.sort(order[:cut])
+    return _only(data, rest), _only(data, held)
+
+
+def _only(data: Dataset, part: npt.NDArray[np.int64]) -> Dataset:
+    return replace(data, images=data.images[part], labels=data.labels[part])
 
 
 def measure(name: str, seed: int, epochs: int, data: Dataset, held_out: Dataset) -> float:

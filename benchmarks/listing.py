@@ -9,6 +9,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -87,31 +88,49 @@ def evaluate(net: nn.Module, data: Images) -> tuple[float, float]:
     return loss / count, correct / count
 
 
+class Epoch(NamedTuple):
+    """Losses in nats, accuracies from 0 to 1, the learning rate, and the seconds that training took."""
+
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    lr: float
+    seconds: float
+
+
+def epochs(train: Images, test: Images, length: int, seed: int) -> Iterator[Epoch]:
+    """The whole run: `length` epochs with Adam and ReduceLROnPlateau, each as soon as it is over."""
+    torch.manual_seed(seed)
+    net = Listing()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    scheduler = ReduceLROnPlateau(optimizer, "min", patience=3, factor=0.5)
+    for _ in range(length):
+        net.train()
+        started, lr = time.perf_counter(), optimizer.param_groups[0]["lr"]
+        rows = list(steps(net, train, optimizer))
+        seconds = time.perf_counter() - started
+        count = sum(n for n, _, _ in rows)
+        loss, hits = sum(n * value for n, value, _ in rows) / count, sum(right for _, _, right in rows)
+        test_loss, accuracy = evaluate(net, test)
+        scheduler.step(test_loss)
+        yield Epoch(loss, hits / count, test_loss, accuracy, lr, seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.listing", description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    torch.manual_seed(given.seed)
-    net, (train, test) = Listing(), images(given.data_dir)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    scheduler = ReduceLROnPlateau(optimizer, "min", patience=3, factor=0.5)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, seed {given.seed}")
     print("epoch  train loss  train acc  test loss  test acc       lr  seconds of training")
     seconds = 0.0
-    for epoch in range(1, given.epochs + 1):
-        net.train()
-        started, lr = time.perf_counter(), optimizer.param_groups[0]["lr"]
-        rows = list(steps(net, train, optimizer))
-        seconds += time.perf_counter() - started
-        count = sum(n for n, _, _ in rows)
-        loss, hits = sum(n * value for n, value, _ in rows) / count, sum(right for _, _, right in rows)
-        test_loss, accuracy = evaluate(net, test)
-        scheduler.step(test_loss)
+    for number, each in enumerate(epochs(*images(given.data_dir), given.epochs, given.seed), start=1):
+        seconds += each.seconds
         print(
-            f"{epoch:5}  {loss:10.4f}  {hits / count:9.2%}  {test_loss:9.4f}  {accuracy:8.2%}  {lr:7.1e}  "
-            f"{seconds:19.0f}",
+            f"{number:5}  {each.train_loss:10.4f}  {each.train_accuracy:9.2%}  {each.test_loss:9.4f}  "
+            f"{each.test_accuracy:8.2%}  {each.lr:7.1e}  {seconds:19.0f}",
             flush=True,
         )
 

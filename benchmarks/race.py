@@ -72,19 +72,9 @@ def read(log: str) -> list[Row]:
 
 def by_listing(data_dir: Path, length: int, limit: int, seed: int) -> Iterator[Figures]:
     """The listing's run of `length` epochs, on at most `limit` images of each split (0: all of them)."""
-    torch.manual_seed(seed)
-    net, (train, test) = listing.Listing(), listing.images(data_dir)
-    train, test = first(train, limit), first(test, limit)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", patience=3, factor=0.5)
-    for _ in range(length):
-        net.train()
-        rows = list(listing.steps(net, train, optimizer))
-        count = sum(n for n, _, _ in rows)
-        loss, hits = sum(n * value for n, value, _ in rows) / count, sum(right for _, _, right in rows)
-        test_loss, accuracy = listing.evaluate(net, test)
-        scheduler.step(test_loss)
-        yield loss, hits / count, test_loss, accuracy
+    train, test = (first(each, limit) for each in listing.images(data_dir))
+    for row in listing.epochs(train, test, length, seed):
+        yield row[:4]
 
 
 def first(data: listing.Images, limit: int) -> listing.Images:

@@ -262,6 +262,20 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(pictures, out
     assert out.read_bytes() == before
 
 
+@pytest.fixture
+def broken(pictures, out, capsys, monkeypatch):
+    """What the command says when its first step fails with an error."""
+
+    def said(error):
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr(training, "step", fail)
+        return failed(capsys, command(pictures, out))
+
+    return said
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -270,12 +284,8 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(pictures, out
         RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
     ],
 )
-def test_too_little_memory_is_one_sentence(pictures, out, capsys, monkeypatch, error):
-    def exhausted(*_):
-        raise error
-
-    monkeypatch.setattr(training, "step", exhausted)
-    said = failed(capsys, command(pictures, out))
+def test_too_little_memory_is_one_sentence(broken, error):
+    said = broken(error)
     assert "memory" in said
     assert "--batch-size" in said
 
@@ -298,14 +308,10 @@ def test_two_runs_do_not_write_to_one_place(pictures, out, capsys):
     assert not out.with_name("run.lock").exists()
 
 
-def test_without_a_compiler_it_is_one_sentence(pictures, out, capsys, monkeypatch):
+def test_without_a_compiler_it_is_one_sentence(broken):
     from torch._inductor.exc import InvalidCxxCompiler
 
-    def uncompiled(*_):
-        raise InvalidCxxCompiler
-
-    monkeypatch.setattr(training, "step", uncompiled)
-    said = failed(capsys, command(pictures, out))
+    said = broken(InvalidCxxCompiler())
     assert said.startswith(
         "error: torch.compile cannot make this network faster (InvalidCxxCompiler: No working"
     )
@@ -315,12 +321,8 @@ def test_without_a_compiler_it_is_one_sentence(pictures, out, capsys, monkeypatc
 @pytest.mark.parametrize(
     "error", [RuntimeError("[/gloo/pair.cc:547] Connection closed by peer"), DistError()]
 )
-def test_a_lost_process_is_one_sentence(pictures, out, capsys, monkeypatch, error):
-    def alone(*_):
-        raise error
-
-    monkeypatch.setattr(training, "step", alone)
-    said = failed(capsys, command(pictures, out))
+def test_a_lost_process_is_one_sentence(broken, error):
+    said = broken(error)
     assert "Another process of this run is gone" in said
     assert "--resume" in said
 
