@@ -15,10 +15,13 @@ EVALUATION_BATCH = 250  # more would not be faster, and take a residual network'
 
 @torch.no_grad()
 def evaluate(net: nn.Module, data: Dataset, device: torch.device) -> tuple[float, float]:
-    """Mean cross-entropy in nats and accuracy from 0 to 1 over all of `data`, in eval mode."""
+    """Mean cross-entropy in nats and accuracy from 0 to 1 over all of `data`, in eval mode.
+
+    Within `torch.autocast` the logits are as exact as that makes them; they are summed up in float32.
+    """
     loss = correct = 0.0
     for x, y in _inputs(net, data, device):
-        logits = net(x).cpu()
+        logits = net(x).cpu().float()
         loss += cross_entropy(logits, y, reduction="sum").item()
         correct += (logits.argmax(1) == y).sum().item()
     loss, correct = _over_all(device, loss, correct)

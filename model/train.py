@@ -110,20 +110,32 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
 
 
 def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
-    config, device = run.config, run.device
     started, lr = time.perf_counter(), run.lr
     total, correct = _pass(run, data, epoch)
     seconds = time.perf_counter() - started
     for each in (run.net, run.result):
         share_buffers(each)
-    test_loss, test_accuracy = evaluate(run.result, test, device)
-    _check_finite(test_loss, run, len(run.history.losses))  # an epoch's last step can be what went wrong
-    after_epoch(config.scheduler, run.scheduler, test_loss)
-    asked = config.flip_average and epoch == config.epochs
-    flipped = flip_averaged(run.result, test, device) if asked else None
+    test_loss, test_accuracy, flipped = _measure(run, test, epoch)
     count = len(data.labels)
     train_loss, train_accuracy, speed = total / count, correct / count, count / seconds
     return Epoch(epoch, train_loss, train_accuracy, test_loss, test_accuracy, lr, speed, seconds, flipped)
+
+
+def _measure(run: Run, test: Dataset, epoch: int) -> tuple[float, float, float | None]:
+    """Test loss and accuracy; after the last epoch also the accuracy with flips averaged, if asked for.
+
+    An epoch is measured in the precision that it was trained in, which is what the scheduler hears; the last
+    one once more in float32, as whoever loads it will.
+    """
+    with run.precision():
+        loss, accuracy = evaluate(run.result, test, run.device)
+    _check_finite(loss, run, len(run.history.losses))  # an epoch's last step can be what went wrong
+    after_epoch(run.config.scheduler, run.scheduler, loss)
+    if epoch < run.config.epochs:
+        return loss, accuracy, None
+    if run.config.precision == "bf16":
+        loss, accuracy = evaluate(run.result, test, run.device)
+    return loss, accuracy, flip_averaged(run.result, test, run.device) if run.config.flip_average else None
 
 
 def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:

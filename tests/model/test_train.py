@@ -73,6 +73,25 @@ def test_every_epoch_trains_in_train_mode_and_measures_in_eval_mode(out, monkeyp
     assert modes == 3 * [True, True, True, False]
 
 
+def test_an_epoch_is_measured_as_it_was_trained_and_the_last_as_others_will(out, monkeypatch):
+    rounded = []
+    real = nn.Conv2d.forward
+
+    def seen(self, x):
+        y = real(self, x)
+        if not self.training:
+            rounded.append(y.dtype == torch.bfloat16)
+        return y
+
+    monkeypatch.setattr(nn.Conv2d, "forward", seen)
+    finished = run(out, epochs=3, precision="bf16")
+    each = 3  # convolutions
+    assert rounded == (3 * each) * [True] + each * [False]
+    monkeypatch.undo()
+    last = finished.history.epochs[-1]
+    assert evaluate(finished.net, TEST, torch.device("cpu")) == (last.test_loss, last.test_accuracy)
+
+
 def test_the_rate_falls_when_the_test_loss_stops_falling(out, monkeypatch):
     losses = iter([1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9])
     monkeypatch.setattr(training, "evaluate", lambda *_, **__: (next(losses), 0.5))
