@@ -82,7 +82,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     },
     "the network": {
         "net": ({"metavar": "NAME"}, f"{', '.join(NETS)}, or your own: package.module:builder"),
-        "width": (COUNT, "channels of its first block"),
+        "width": (COUNT, "channels of its first block with pooling"),
         "norm": (one_of(*NORMS, "none"), "what normalises after each convolution; else batch"),
         "dropout": (SHARE, "share of the hidden values that Dropout sets to 0"),
     },

@@ -68,24 +68,24 @@ class CourseCNN(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Conv3×3 → BatchNorm → ReLU, and MaxPool2 if the block halves the map."""
+    """Conv3×3 → BatchNorm → ReLU; where it halves the map, MaxPool2 stands after the convolution.
+
+    Pooled before it is normalised, a map leaves the other two a quarter of the work (after
+    github.com/KellerJordan/cifar10-airbench).
+    """
 
     def __init__(self, narrow: int, wide: int, pool: bool = False) -> None:
         super().__init__()
         self.conv = nn.Conv2d(narrow, wide, kernel_size=3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(wide)
-        self.relu = nn.ReLU()
         if pool:
             self.pool = nn.MaxPool2d(2)
+        self.bn = nn.BatchNorm2d(wide)
+        self.relu = nn.ReLU()
         self.pooled = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.bn(self.conv(x))
-        if not self.pooled:
-            return self.relu(x)  # type: ignore[no-any-return]
-        for stage in TRAINED if self.training else BEFORE_POOL:
-            x = self.get_submodule(stage)(x)
-        return x
+        x = self.conv(x)
+        return self.relu(self.bn(self.pool(x) if self.pooled else x))  # type: ignore[no-any-return]
 
 
 class Residual(nn.Module):
@@ -103,25 +103,28 @@ class Residual(nn.Module):
 class ResNet9(nn.Module):
     """A residual network of the ResNet-9 kind (David Page, github.com/davidcpage/cifar10-fast).
 
-    Takes float32 (N, 3, s, s), s ≥ 8, normalised; gives logits (N, classes). Eight 3×3 convolutions of
-    w, 2w, 4w and 8w channels with `width` w, 3,700,000 parameters at 48, global max pooling, and one linear
-    layer whose output is divided by 8, as there, so that training starts with even probabilities.
+    Takes float32 (N, 3, s, s), s ≥ 8, normalised; gives logits (N, classes). Eight 3×3 convolutions as
+    there, then global max pooling and one linear layer whose output is divided by 8, so that training
+    starts with even probabilities. Fewer channels where maps are large and cost most: w/2, w, 4w and 6w
+    with `width` w, not w, 2w, 4w and 8w; 3,786,528 parameters at 64.
     """
 
-    def __init__(self, classes: int = 10, input_size: int = 32, width: int = 48) -> None:
+    def __init__(self, classes: int = 10, input_size: int = 32, width: int = 64) -> None:
         super().__init__()
         if input_size < 8:
             raise ValueError(
                 f"ResNet-9 halves its input three times; {input_size} px is too small, 8 the least."
             )
-        self.prepare = ConvBlock(3, width)
-        self.layer1 = ConvBlock(width, 2 * width, pool=True)
-        self.residual1 = Residual(2 * width)
-        self.layer2 = ConvBlock(2 * width, 4 * width, pool=True)
-        self.layer3 = ConvBlock(4 * width, 8 * width, pool=True)
-        self.residual3 = Residual(8 * width)
+        if width < 2:
+            raise ValueError(f"ResNet-9 begins with half its width; {width} is too little, 2 the least.")
+        self.prepare = ConvBlock(3, width // 2)
+        self.layer1 = ConvBlock(width // 2, width, pool=True)
+        self.residual1 = Residual(width)
+        self.layer2 = ConvBlock(width, 4 * width, pool=True)
+        self.layer3 = ConvBlock(4 * width, 6 * width, pool=True)
+        self.residual3 = Residual(6 * width)
         self.pool = nn.AdaptiveMaxPool2d(1)
-        self.fc = nn.Linear(8 * width, classes, bias=False)
+        self.fc = nn.Linear(6 * width, classes, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.residual1(self.layer1(self.prepare(x)))

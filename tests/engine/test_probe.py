@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from explorer.engine.probe import ActStep, ConvStep, NormStep, PoolStep, probe
 from explorer.engine.tracing import Block, blocks, trace
+from model.nets import ResNet9
 
 quick = settings(max_examples=60, deadline=None)
 
@@ -42,6 +43,24 @@ def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: C
         assert window.place == (row // 2, column // 2)
         assert pool.traced == seen.maps[act.layer][5, *window.winner] == window.cells.max()
         assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_a_block_that_pools_before_it_normalises_is_followed_by_its_winner(x: Tensor) -> None:
+    torch.manual_seed(0)
+    net = ResNet9(width=4).eval()
+    seen = trace(net, x)
+    block = next(block for block in blocks(net, seen) if block.conv == "layer1.conv")
+    for row, column in ((0, 0), (3, 6), (7, 7)):
+        conv, pool, norm, act = probe(net, x, block, 2, row, column).steps
+        assert (type(pool), type(norm), type(act)) == (PoolStep, NormStep, ActStep)
+        place = pool.followed.place
+        assert place == (row // 2, column // 2)
+        assert conv.traced == seen.maps["layer1.conv"][2, row, column]
+        assert pool.value == seen.maps["layer1.conv"][2, *pool.followed.winner] >= conv.traced
+        for before, step in zip((pool, norm), (norm, act), strict=True):
+            assert step.before == before.traced
+            assert step.traced == seen.maps[step.layer][2, *place]
+            assert near(step.value, step.traced)
 
 
 modes = st.sampled_from(["zeros", "reflect", "replicate", "circular"])

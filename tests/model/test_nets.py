@@ -100,21 +100,33 @@ def test_without_normalisation_there_is_no_such_layer(x):
         CourseCNN(norm="instance")
 
 
-def test_resnet9_is_the_published_one():
-    layers = [each for each in NETS["resnet9"](width=64).modules() if isinstance(each, torch.nn.Conv2d)]
-    assert [(each.in_channels, each.out_channels) for each in layers] == [
-        (3, 64), (64, 128), (128, 128), (128, 128), (128, 256), (256, 512), (512, 512), (512, 512),
-    ]  # fmt: skip
-    # github.com/davidcpage/cifar10-fast: 6,573,120 in convolutions, BatchNorms and the last layer of width 64
-    assert sum(p.numel() for p in NETS["resnet9"](width=64).parameters()) == 6_573_120
+def test_resnet9_has_the_layers_of_the_published_one_and_widths_of_its_own():
+    net = NETS["resnet9"](width=64)
+    layers = [each for each in net.modules() if isinstance(each, torch.nn.Conv2d)]
+    widths = [(3, 32), (32, 64), (64, 64), (64, 64), (64, 256), (256, 384), (384, 384), (384, 384)]
+    assert [(each.in_channels, each.out_channels) for each in layers] == widths
+    by_hand = sum(9 * narrow * wide + 2 * wide for narrow, wide in widths) + 384 * 10
+    assert sum(p.numel() for p in net.parameters()) == by_hand == 3_786_528
     with pytest.raises(ValueError, match="8 the least"):
         NETS["resnet9"](input_size=7)
+    with pytest.raises(ValueError, match="1 is too little, 2 the least"):
+        NETS["resnet9"](width=1)
 
 
-def test_resnet9_adds_what_went_in(x):
+def test_resnet9_is_what_its_parts_say(x):
     net = NETS["resnet9"](width=4).eval()
-    inside = net.layer1(net.prepare(x))
-    torch.testing.assert_close(
-        net.residual1(inside) - net.residual1.block2(net.residual1.block1(inside)), inside
-    )
+    relu, pool = torch.relu, torch.nn.functional.max_pool2d
+
+    def plain(block, x):
+        return relu(block.bn(block.conv(x)))
+
+    def halved(block, x):
+        return relu(block.bn(pool(block.conv(x), 2)))
+
+    def added(residual, x):
+        return x + plain(residual.block2, plain(residual.block1, x))
+
+    first = added(net.residual1, halved(net.layer1, plain(net.prepare, x)))
+    last = added(net.residual3, halved(net.layer3, halved(net.layer2, first)))
+    torch.testing.assert_close(net(x), last.amax((2, 3)) @ net.fc.weight.T / 8)
     assert not any(getattr(module, "inplace", False) for module in net.modules())
