@@ -18,7 +18,7 @@ else:
 
     PAGES = [
         st.Page(
-            "views/explain.py", title="Explain", icon=":material/target:", url_path="explain", default=True
+            "views/explain.py", title="Explain", icon=":material/target:", url_path="start", default=True
         ),
         st.Page("views/maps.py", title="Feature maps", icon=":material/grid_view:", url_path="maps"),
         st.Page("views/batchnorm.py", title="BatchNorm", icon=":material/equalizer:", url_path="batchnorm"),
@@ -31,6 +31,7 @@ else:
             icon=":material/auto_awesome_motion:",
             url_path="augmentation",
         ),
+        st.Page("views/explain.py", title="Explain", url_path="explain", visibility="hidden"),
     ]
 
     WITHOUT_IMAGE = ("training",)
@@ -38,6 +39,8 @@ else:
     style.set_up_page()
     link.read()
     page = st.navigation(PAGES, position="top")
+    if page.url_path == "explain":  # the first page stands at the root, but people try its name
+        st.switch_page(PAGES[0])
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(needed=about_image)
     if selection is not None and about_image:

@@ -65,6 +65,13 @@ def test_an_uploaded_picture_stays_through_every_page(page: Page, explorer: str)
         open_page(page, name)
 
 
+def test_the_first_page_is_found_under_its_name_too(page: Page, explorer: str) -> None:
+    page.goto(f"{explorer}/explain?sample=ship")
+    settle(page)
+    expect(page.get_by_alt_text("The image: ship (drawn)")).to_be_visible()
+    expect(page).to_have_url(f"{explorer}/?sample=ship")
+
+
 def test_two_visitors_see_their_own_images(page: Page, explorer: str) -> None:
     other = page.context.browser.new_context().new_page()  # type: ignore[union-attr]
     page.goto(f"{explorer}/?sample=horse")
