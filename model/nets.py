@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from model.small_maps import convolved
+
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "layer": lambda channels: nn.GroupNorm(1, channels),
@@ -84,7 +86,7 @@ class ConvBlock(nn.Module):
         self.pooled = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
+        x = convolved(self.conv, x) if self.training else self.conv(x)
         return self.relu(self.bn(self.pool(x) if self.pooled else x))  # type: ignore[no-any-return]
 
 

@@ -115,27 +115,33 @@ def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
     seconds = time.perf_counter() - started
     for each in (run.net, run.result):
         share_buffers(each)
-    test_loss, test_accuracy, flipped = _measure(run, test, epoch)
+    measured = _measure(run, test)
+    after_epoch(run.config.scheduler, run.scheduler, measured[0])
+    last = (*measured, None) if epoch < run.config.epochs else _measure_last(run, test, measured)
+    test_loss, test_accuracy, flipped = last
     count = len(data.labels)
     train_loss, train_accuracy, speed = total / count, correct / count, count / seconds
     return Epoch(epoch, train_loss, train_accuracy, test_loss, test_accuracy, lr, speed, seconds, flipped)
 
 
-def _measure(run: Run, test: Dataset, epoch: int) -> tuple[float, float, float | None]:
-    """Test loss and accuracy; after the last epoch also the accuracy with flips averaged, if asked for.
-
-    An epoch is measured in the precision that it was trained in, which is what the scheduler hears; the last
-    one once more in float32, as whoever loads it will.
-    """
+def _measure(run: Run, test: Dataset) -> tuple[float, float]:
+    """Test loss and accuracy, in the precision that was trained in: what the scheduler hears."""
     with run.precision():
         loss, accuracy = evaluate(run.result, test, run.device)
     _check_finite(loss, run, len(run.history.losses))  # an epoch's last step can be what went wrong
-    after_epoch(run.config.scheduler, run.scheduler, loss)
-    if epoch < run.config.epochs:
-        return loss, accuracy, None
+    return loss, accuracy
+
+
+def _measure_last(
+    run: Run, test: Dataset, measured: tuple[float, float]
+) -> tuple[float, float, float | None]:
+    """Loss and accuracy after the last epoch, in float32, as whoever loads it will measure them.
+
+    And the accuracy with flips averaged, if asked for. `measured` stands where it was float32 already.
+    """
     if run.config.precision == "bf16":
-        loss, accuracy = evaluate(run.result, test, run.device)
-    return loss, accuracy, flip_averaged(run.result, test, run.device) if run.config.flip_average else None
+        measured = evaluate(run.result, test, run.device)
+    return *measured, flip_averaged(run.result, test, run.device) if run.config.flip_average else None
 
 
 def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:

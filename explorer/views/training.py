@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, Written
-from explorer.ui import choices, link, markup, offers, run_charts
+from explorer.ui import cached, choices, link, markup, offers, run_charts
 from explorer.ui.charts import Chart
 from explorer.ui.inspector import facts
 from explorer.ui.offers.training import Drawn
@@ -17,6 +17,7 @@ from explorer.ui.options import OptionError, options
 from explorer.ui.shown_runs import Shown, age, changed, read
 
 EVERY = 2.0  # seconds between two looks at a run that goes on
+FRESH = 30.0  # seconds within which a run that goes on has written, measuring included
 WINDOWS = ("1", "10", "25", "50", "100", "250", "500", "1000")
 ALONG = {"steps": "Steps", "epochs": "Epochs", "minutes": "Minutes"}
 STATES = {
@@ -105,9 +106,18 @@ def modified(path: Path) -> int:
 
 def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
     """Names runs that are not shown and are being written right now."""
-    fresh = [name for name, path in found.items() if name not in chosen and age(modified(path)) < 30]
+    fresh = [name for name, path in found.items() if name not in chosen and goes_on(path)]
     if fresh:
         st.caption(f"Being written right now: {', '.join(f'**{name}**' for name in fresh)}. Choose it above.")
+
+
+def goes_on(path: Path) -> bool:
+    """Whether a run is being written: its file is fresh, and does not say that it has ended."""
+    try:
+        file = runs.look_at(path)
+        return age(file.modified) < FRESH and cached.run(file).about.state == "running"
+    except RunError:
+        return False
 
 
 # How it stands

@@ -196,7 +196,10 @@ def test_a_run_that_broke_off_is_no_longer_looked_at(app: Open, tmp_path: Path) 
 
 def test_a_run_being_written_is_named_where_it_is_not_chosen(app: Open, tmp_path: Path) -> None:
     save_history(tmp_path / "new.history.json", history(1))
-    assert "Being written right now: **new**" in captions(check(app(runs="cifar10-course")))
+    save_history(tmp_path / "over.history.json", history(5, state="finished"))
+    save_history(tmp_path / "left.history.json", history(2, state="stopped"))
+    (tmp_path / "broken.history.json").write_text("{")
+    assert "Being written right now: **new**." in captions(check(app(runs="cifar10-course")))
 
 
 def test_the_first_step_is_waited_for(app: Open, tmp_path: Path) -> None:
