@@ -70,7 +70,7 @@ class CourseCNN(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Conv3×3 → BatchNorm → ReLU; where it halves the map, MaxPool2 stands after the convolution.
+    """Conv3×3 → BatchNorm → SiLU; where it halves the map, MaxPool2 stands after the convolution.
 
     Pooled before it is normalised, a map leaves the other two a quarter of the work (after
     github.com/KellerJordan/cifar10-airbench).
@@ -82,24 +82,42 @@ class ConvBlock(nn.Module):
         if pool:
             self.pool = nn.MaxPool2d(2)
         self.bn = nn.BatchNorm2d(wide)
-        self.relu = nn.ReLU()
+        self.act = nn.SiLU()
         self.pooled = pool
 
     def forward(self, x: Tensor) -> Tensor:
         x = convolved(self.conv, x) if self.training else self.conv(x)
-        return self.relu(self.bn(self.pool(x) if self.pooled else x))  # type: ignore[no-any-return]
+        return self.act(self.bn(self.pool(x) if self.pooled else x))  # type: ignore[no-any-return]
+
+
+class Gate(nn.Module):
+    """Each map times a number from 0 to 1 that the means of all maps decide (squeeze-and-excitation,
+    arXiv:1709.01507)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        few = max(1, width // 8)
+        self.squeeze = nn.Linear(width, few)
+        self.relu = nn.ReLU()
+        self.excite = nn.Linear(few, width)
+        self.sigmoid = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        few = self.relu(self.squeeze(x.mean((2, 3))))
+        return x * self.sigmoid(self.excite(few))[:, :, None, None]  # type: ignore[no-any-return]
 
 
 class Residual(nn.Module):
-    """Two ConvBlocks whose result is added to what went in."""
+    """Two ConvBlocks whose result, gated, is added to what went in."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.block1 = ConvBlock(width, width)
         self.block2 = ConvBlock(width, width)
+        self.gate = Gate(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.block2(self.block1(x))  # type: ignore[no-any-return]
+        return x + self.gate(self.block2(self.block1(x)))  # type: ignore[no-any-return]
 
 
 class ResNet9(nn.Module):
@@ -108,7 +126,8 @@ class ResNet9(nn.Module):
     Takes float32 (N, 3, s, s), s ≥ 8, normalised; gives logits (N, classes). Eight 3×3 convolutions as
     there, then global max pooling and one linear layer whose output is divided by 8, so that training
     starts with even probabilities. Fewer channels where maps are large and cost most: w/2, w, 4w and 6w
-    with `width` w, not w, 2w, 4w and 8w; 3,786,528 parameters at 64.
+    with `width` w, not w, 2w, 4w and 8w; SiLU for ReLU, and a gate in each residual: 3,824,920 parameters
+    at 64.
     """
 
     def __init__(self, classes: int = 10, input_size: int = 32, width: int = 64) -> None:

@@ -1,7 +1,8 @@
 """Optimisers by name: what moves the weights, and the settings each of them has."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -63,3 +64,27 @@ def follow(average: nn.Module, net: nn.Module, decay: float, steps: int) -> None
             mean.lerp_(now[name], share)
         else:
             mean.copy_(now[name])
+
+
+# Flat minima
+
+
+@contextmanager
+def climbed(net: nn.Module, radius: float) -> Iterator[None]:
+    """The weights moved uphill along their gradients by `radius` in all; then they and all buffers as before.
+
+    A step with the gradients found there prefers minima whose surroundings are low as well
+    (sharpness-aware minimisation, arXiv:2010.01412).
+    """
+    weights = [each for each in net.parameters() if each.grad is not None]
+    kept = [(each, each.detach().clone()) for each in (*weights, *net.buffers())]
+    with torch.no_grad():
+        gradients = [each.grad for each in weights]
+        length = torch.stack(torch._foreach_norm(gradients)).norm()
+        torch._foreach_add_(weights, torch._foreach_mul(gradients, radius / (length + 1e-12)))
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for each, before in kept:
+                each.copy_(before)

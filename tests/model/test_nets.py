@@ -105,8 +105,9 @@ def test_resnet9_has_the_layers_of_the_published_one_and_widths_of_its_own():
     layers = [each for each in net.modules() if isinstance(each, torch.nn.Conv2d)]
     widths = [(3, 32), (32, 64), (64, 64), (64, 64), (64, 256), (256, 384), (384, 384), (384, 384)]
     assert [(each.in_channels, each.out_channels) for each in layers] == widths
-    by_hand = sum(9 * narrow * wide + 2 * wide for narrow, wide in widths) + 384 * 10
-    assert sum(p.numel() for p in net.parameters()) == by_hand == 3_786_528
+    gates = sum(2 * wide * few + few + wide for wide, few in [(64, 8), (384, 48)])
+    by_hand = sum(9 * narrow * wide + 2 * wide for narrow, wide in widths) + gates + 384 * 10
+    assert sum(p.numel() for p in net.parameters()) == by_hand == 3_824_920
     with pytest.raises(ValueError, match="8 the least"):
         NETS["resnet9"](input_size=7)
     with pytest.raises(ValueError, match="1 is too little, 2 the least"):
@@ -115,16 +116,24 @@ def test_resnet9_has_the_layers_of_the_published_one_and_widths_of_its_own():
 
 def test_resnet9_is_what_its_parts_say(x):
     net = NETS["resnet9"](width=4).eval()
-    relu, pool = torch.relu, torch.nn.functional.max_pool2d
+    pool = torch.nn.functional.max_pool2d
+
+    def silu(x):
+        return x / (1 + (-x).exp())
 
     def plain(block, x):
-        return relu(block.bn(block.conv(x)))
+        return silu(block.bn(block.conv(x)))
 
     def halved(block, x):
-        return relu(block.bn(pool(block.conv(x), 2)))
+        return silu(block.bn(pool(block.conv(x), 2)))
+
+    def gated(gate, x):
+        few = (x.mean((2, 3)) @ gate.squeeze.weight.T + gate.squeeze.bias).relu()
+        factors = 1 / (1 + (-few @ gate.excite.weight.T - gate.excite.bias).exp())
+        return x * factors[:, :, None, None]
 
     def added(residual, x):
-        return x + plain(residual.block2, plain(residual.block1, x))
+        return x + gated(residual.gate, plain(residual.block2, plain(residual.block1, x)))
 
     first = added(net.residual1, halved(net.layer1, plain(net.prepare, x)))
     last = added(net.residual3, halved(net.layer3, halved(net.layer2, first)))
