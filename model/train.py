@@ -200,7 +200,7 @@ def step(run: Run, x: Tensor, y: Tensor, radius: float = 0.0) -> tuple[float, in
 
 
 def _gradients(run: Run, x: Tensor, y: Tensor, whole: int) -> tuple[Tensor, Tensor]:
-    """The loss of this process's rows of a batch of `whole`, and their logits; the weights' gradients anew."""
+    """Take the gradients anew: loss and logits of this process's rows of a batch of `whole`."""
     logits = _logits(run, x)
     several = world_size() > 1
     smoothing, reduction = run.config.label_smoothing, "sum" if several else "mean"

