@@ -76,12 +76,12 @@ def climbed(net: nn.Module, radius: float) -> Iterator[None]:
     A step with the gradients found there prefers minima whose surroundings are low as well
     (sharpness-aware minimisation, arXiv:2010.01412).
     """
-    weights = [each for each in net.parameters() if each.grad is not None]
-    kept = [(each, each.detach().clone()) for each in (*weights, *net.buffers())]
+    uphill = [(each, each.grad) for each in net.parameters() if each.grad is not None]
+    kept = [(each, each.detach().clone()) for each in (*(each for each, _ in uphill), *net.buffers())]
+    length = torch.stack([gradient.norm() for _, gradient in uphill]).norm()
     with torch.no_grad():
-        gradients = [each.grad for each in weights]
-        length = torch.stack(torch._foreach_norm(gradients)).norm()
-        torch._foreach_add_(weights, torch._foreach_mul(gradients, radius / (length + 1e-12)))
+        for weight, gradient in uphill:
+            weight.add_(gradient * (radius / (length + 1e-12)))
     try:
         yield
     finally:

@@ -43,7 +43,7 @@ class _Product(torch.autograd.Function):
         return _maps(seen @ weight.permute(2, 3, 1, 0).reshape(seen.shape[1], -1), x)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, Tensor]:
         seen, weight = ctx.saved_tensors
         wide, narrow = weight.shape[:2]
