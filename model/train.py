@@ -99,7 +99,8 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
             show(board, run.history, pictures(run.net, data, config, epoch))
         keep_state(run)  # before the checkpoint: it can write that anew
         save(run)
-        left = (time.perf_counter() - began) * (last - epoch)
+        pace = (time.perf_counter() - began) / _passes(config, epoch)
+        left = pace * sum(_passes(config, later) for later in range(epoch + 1, last + 1))
         say(_printed(run.history.epochs[-1], left))
         yield run.history.epochs[-1]
     if (flipped := run.history.epochs[-1].flip_accuracy) is not None:
@@ -149,7 +150,7 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     config, losses = run.config, run.history.losses
     run.net.train()  # every epoch anew: the evaluation after it leaves the net in eval mode
     total, correct, steps, told = 0.0, 0, steps_of(data, config), time.monotonic()
-    radius = config.sam if epoch > config.sam_from * config.epochs else 0.0
+    radius = config.sam if _passes(config, epoch) == 2 else 0.0
     source = batches(data, config, epoch, run.device)
     for number, (x, y) in enumerate(
         tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=rank() > 0 or None)
@@ -166,6 +167,11 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
             tell(run, "running")
             told = time.monotonic()
     return total, correct
+
+
+def _passes(config: Config, epoch: int) -> int:
+    """How often a step of this epoch goes through the network: twice once SAM has begun."""
+    return 2 if config.sam and epoch > config.sam_from * config.epochs else 1
 
 
 def _check_finite(loss: float, run: Run, step: int) -> None:
