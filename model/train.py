@@ -99,10 +99,11 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
             show(board, run.history, pictures(run.net, data, config, epoch))
         keep_state(run)  # before the checkpoint: it can write that anew
         save(run)
-        pace = (time.perf_counter() - began) / _passes(config, epoch)
-        left = pace * sum(_passes(config, later) for later in range(epoch + 1, last + 1))
-        say(_printed(run.history.epochs[-1], left))
-        yield run.history.epochs[-1]
+        row = run.history.epochs[-1]
+        passes = sum(_passes(config, later) for later in range(epoch + 1, last + 1)) / _passes(config, epoch)
+        rest = time.perf_counter() - began - row.seconds
+        say(_printed(row, row.seconds * passes + rest * (last - epoch)))
+        yield row
     if (flipped := run.history.epochs[-1].flip_accuracy) is not None:
         say(f"With the probabilities of an image and its mirror image averaged: {flipped:.2%}")
     tell(run, "finished" if last == config.epochs else "stopped")
