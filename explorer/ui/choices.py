@@ -1,5 +1,7 @@
 """Questions that several pages ask in the same words, kept in the link and across pages."""
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
@@ -7,12 +9,7 @@ from explorer.ui import link
 from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.selection import Selection
 
-STAGE_NAMES = {
-    "conv": "Convolution",
-    "norm": "BatchNorm",
-    "act": "ReLU",
-    "pool": "Pooling",
-}
+STAGE_NAMES = {"conv": "Convolution", "norm": "Normalisation", "act": "Activation", "pool": "Pooling"}
 MOST_BLOCKS = 4  # shown side by side at first
 ROW = 4  # choices that stand side by side; more become a list
 EVIDENCE_NAMES = {"positive": "Speaking for it", "signed": "For and against"}
@@ -93,11 +90,23 @@ def spread_evenly(count: int, most: int) -> list[int]:
     return [-(-count * (place + 1) // most) - 1 for place in range(most)]
 
 
+def stage_names(selection: Selection, blocks: Collection[Block]) -> dict[str, str]:
+    """Stage → what it is called: by its kind of layer, such as BatchNorm or SiLU, if the blocks have one."""
+    names = dict(STAGE_NAMES)
+    for stage in ("norm", "act"):
+        layers = [layer for block in blocks if (layer := stages(block, selection.seen).get(stage))]
+        kinds = {type(layer_module(selection.net, layer)).__name__ for layer in layers}
+        if len(kinds) == 1:
+            names[stage] = kinds.pop().removesuffix("2d")
+    return names
+
+
 def choose_layer(selection: Selection, prefix: str = "", first: str = "act") -> tuple[Block, str, str]:
     """A block, a stage it has (at first `first`), and the layer they name."""
     block = choose_block(selection, f"{prefix}block")
     found = stages(block, selection.seen)
-    stage = choice("Stage", {stage: STAGE_NAMES[stage] for stage in found}, f"{prefix}stage", first)
+    names = stage_names(selection, [block])
+    stage = choice("Stage", {stage: names[stage] for stage in found}, f"{prefix}stage", first)
     return block, stage, found[stage]
 
 

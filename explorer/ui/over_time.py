@@ -36,7 +36,8 @@ def cam_layer(selection: Selection) -> str:
     """A block, at first the last one, and its stage, as on the page Explain."""
     names = choices.block_names(selection.blocks)
     block = selection.blocks[int(choices.pick("Block", names, "cam_block", list(names)[-1], width=170)) - 1]
-    stage = choices.pick("Stage", choices.STAGE_NAMES, "cam_stage", "act", width=150)
+    named = choices.stage_names(selection, selection.blocks)
+    stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
     return stages(block, selection.seen).get(stage, block.conv)
 
 

@@ -33,9 +33,10 @@ def page() -> None:
     if not selection.blocks:
         st.info("This network has no convolution, so there are no feature maps to explain.")
         return
+    named = choices.stage_names(selection, selection.blocks)
     with st.container(horizontal=True):
         method = choices.pick("Method", METHODS, "method", width=150)
-        stage = choices.pick("Stage", choices.STAGE_NAMES, "cam_stage", "act", width=150)
+        stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
         scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale")
     titles = layers_at(selection, choices.choose_blocks(selection), stage)

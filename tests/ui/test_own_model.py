@@ -159,6 +159,26 @@ def test_reused_activations_are_explained_each_by_itself(reused: Selection) -> N
     assert not np.allclose(found["relu"].values, found["relu#2"].values)
 
 
+class Kinds(nn.Sequential):
+    def __init__(self) -> None:
+        first = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.SiLU(), nn.MaxPool2d(2)
+        second = nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.GELU()
+        super().__init__(*first, *second, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+
+def test_a_stage_is_called_by_its_kind_of_layer(app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("own_kinds")
+    module.Kinds = Kinds  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "own_kinds", module)
+    options = ("--net", "own_kinds:Kinds", "--input-size", "16", "--classes", "3")
+    at = app(options)
+    assert at.selectbox(key="cam_stage").options == ["Convolution", "BatchNorm", "Activation", "Pooling"]
+    for block, kind in ("1", "SiLU"), ("2", "GELU"):
+        at = app(options, "maps.py", block=block)
+        check(at)
+        assert at.segmented_control(key="stage").options[2] == kind
+
+
 def test_networks_with_the_same_weights_keep_their_own_results(
     reused: Selection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
