@@ -13,6 +13,7 @@ from explorer.ui.measured import Measured
 from explorer.ui.selection import Selection
 
 CLASSES, PICTURES = 5, 8
+NEAR = 0.1  # two probabilities that differ by less are as good as the same
 EVAL = "Running statistics: eval mode, as in use"
 
 
@@ -58,10 +59,9 @@ def meaning_of_one(names: tuple[str, ...], both: TwoPredictions) -> str:
     first, second = int(both.running[0].argmax()), int(both.batch[0].argmax())
     sure, then = f"{both.running[0, first]:.1%}", f"{both.batch[0, second]:.1%}"
     if first == second:
-        return (
-            f"Both say **{names[first]}**, at {sure} and at {then}: this answer does not hang on which "
-            "statistics are taken."
-        )
+        near = abs(both.running[0, first] - both.batch[0, second]) < NEAR
+        what = "this answer does not hang" if near else "the answer is the same, but how sure it is hangs"
+        return f"Both say **{names[first]}**, at {sure} and at {then}: {what} on which statistics are taken."
     return (
         f"By its own statistics the same image is no longer **{names[first]}** ({sure}) but "
         f"**{names[second]}** ({then}): in train mode an answer hangs on what else is in the batch, which is "

@@ -273,6 +273,8 @@ def test_without_labels_nothing_is_said_of_right_and_wrong() -> None:
 def test_one_image_answered_twice() -> None:
     names = ("cat", "dog", "horse")
     same = two_answers.meaning_of_one(names, TwoPredictions(shares(1), shares(1)))
-    assert "Both say **dog**, at 80.0% and at 80.0%" in same
+    assert "Both say **dog**, at 80.0% and at 80.0%: this answer does not hang on" in same
+    less = two_answers.meaning_of_one(names, TwoPredictions(shares(1), shares(1) / 2))
+    assert "at 80.0% and at 40.0%: the answer is the same, but how sure it is hangs on which" in less
     other = two_answers.meaning_of_one(names, TwoPredictions(shares(1), shares(2)))
     assert "no longer **dog** (80.0%) but **horse** (80.0%)" in other
