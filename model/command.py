@@ -96,8 +96,6 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "weight_decay": (NOT_NEGATIVE, "how strongly weights are drawn to 0"),
         "decay_vectors": (SWITCH, "weight decay also for biases and normalisation"),
         "label_smoothing": (SHARE, "share of each label that is spread over all classes"),
-        "sam": (NOT_NEGATIVE, "seek flat minima within this radius, by steps twice as long (SAM); 0: do not"),
-        "sam_from": (SHARE, "share of the epochs that SAM waits for"),
         "ema": (SHARE, "keep an average of the weights with this decay a step, such as 0.999; 0: none"),
     },
     "the learning rate": {

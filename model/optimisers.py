@@ -1,8 +1,7 @@
 """Optimisers by name: what moves the weights, and the settings each of them has."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -64,27 +63,3 @@ def follow(average: nn.Module, net: nn.Module, decay: float, steps: int) -> None
             mean.lerp_(now[name], share)
         else:
             mean.copy_(now[name])
-
-
-# Flat minima
-
-
-@contextmanager
-def climbed(net: nn.Module, radius: float) -> Iterator[None]:
-    """The weights moved uphill along their gradients by `radius` in all; then they and all buffers as before.
-
-    A step with the gradients found there prefers minima whose surroundings are low as well
-    (sharpness-aware minimisation, arXiv:2010.01412).
-    """
-    uphill = [(each, each.grad) for each in net.parameters() if each.grad is not None]
-    kept = [(each, each.detach().clone()) for each in (*(each for each, _ in uphill), *net.buffers())]
-    length = torch.stack([gradient.norm() for _, gradient in uphill]).norm()
-    with torch.no_grad():
-        for weight, gradient in uphill:
-            weight.add_(gradient * (radius / (length + 1e-12)))
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for each, before in kept:
-                each.copy_(before)

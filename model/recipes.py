@@ -59,8 +59,6 @@ class Config:
     alternating_flip: bool = False
     label_smoothing: float = 0.0
     ema: float = 0.0
-    sam: float = 0.0
-    sam_from: float = 0.75
     flip_average: bool = False
 
     seed: int = 0

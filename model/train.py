@@ -32,7 +32,7 @@ from model.files import beside, claimed, naming, replacing
 from model.history import Epoch, epochs_figure, loss_figure, save_figure
 from model.images import few
 from model.nets import check_logits
-from model.optimisers import climbed, follow
+from model.optimisers import follow
 from model.processes import (
     all_reduce_sum,
     first_before_others,
@@ -99,11 +99,9 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
             show(board, run.history, pictures(run.net, data, config, epoch))
         keep_state(run)  # before the checkpoint: it can write that anew
         save(run)
-        row = run.history.epochs[-1]
-        passes = sum(_passes(config, later) for later in range(epoch + 1, last + 1)) / _passes(config, epoch)
-        rest = time.perf_counter() - began - row.seconds
-        say(_printed(row, row.seconds * passes + rest * (last - epoch)))
-        yield row
+        left = (time.perf_counter() - began) * (last - epoch)
+        say(_printed(run.history.epochs[-1], left))
+        yield run.history.epochs[-1]
     if (flipped := run.history.epochs[-1].flip_accuracy) is not None:
         say(f"With the probabilities of an image and its mirror image averaged: {flipped:.2%}")
     tell(run, "finished" if last == config.epochs else "stopped")
@@ -151,13 +149,12 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     config, losses = run.config, run.history.losses
     run.net.train()  # every epoch anew: the evaluation after it leaves the net in eval mode
     total, correct, steps, told = 0.0, 0, steps_of(data, config), time.monotonic()
-    radius = config.sam if _passes(config, epoch) == 2 else 0.0
     source = batches(data, config, epoch, run.device)
     for number, (x, y) in enumerate(
         tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=rank() > 0 or None)
     ):
         torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
-        loss, hits = step(run, x.to(memory_format=torch.channels_last), y, radius)
+        loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
         _check_finite(loss, run, len(losses) + 1)
         losses.append(loss)
         after_step(config.scheduler, run.scheduler, len(losses), steps * config.epochs)
@@ -170,11 +167,6 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     return total, correct
 
 
-def _passes(config: Config, epoch: int) -> int:
-    """How often a step of this epoch goes through the network: twice once SAM has begun."""
-    return 2 if config.sam and epoch > config.sam_from * config.epochs else 1
-
-
 def _check_finite(loss: float, run: Run, step: int) -> None:
     if not math.isfinite(loss):
         kept = f"the weights of epoch {len(run.history.epochs)} are in {run.config.path}"
@@ -184,39 +176,28 @@ def _check_finite(loss: float, run: Run, step: int) -> None:
         )
 
 
-def step(run: Run, x: Tensor, y: Tensor, radius: float = 0.0) -> tuple[float, int]:
+def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
     """One update of the weights; the batch's mean loss and how many of it were right before.
 
-    Of several processes each works on its rows of the batch; what is returned is the whole batch's. With a
-    `radius` the gradients are those of weights that far uphill (`climbed`).
+    Of several processes each works on its rows of the batch; what is returned is the whole batch's.
 
     `y` is int64 (n,), or float32 (n, classes) of mixed labels: then the largest part is what is right.
     """
-    whole = len(y)
+    several, whole = world_size() > 1, len(y)
     x, y = shard(x), shard(y)
-    loss, logits = _gradients(run, x, y, whole)
-    if radius:
-        with climbed(run.net, radius):
-            _gradients(run, x, y, whole)
-    run.optimizer.step()
-    right = y if y.ndim == 1 else y.argmax(1)
-    hits = (logits.argmax(1) == right).sum()
-    if world_size() > 1:
-        loss, hits = all_reduce_sum(torch.stack([loss / world_size(), hits.float()]))
-    return loss.item(), int(hits)
-
-
-def _gradients(run: Run, x: Tensor, y: Tensor, whole: int) -> tuple[Tensor, Tensor]:
-    """Take the gradients anew: loss and logits of this process's rows of a batch of `whole`."""
     logits = _logits(run, x)
-    several = world_size() > 1
     smoothing, reduction = run.config.label_smoothing, "sum" if several else "mean"
     loss = cross_entropy(logits, y, label_smoothing=smoothing, reduction=reduction)
     if several:
         loss = loss * (world_size() / whole)  # the processes' gradients are averaged, not added
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    return loss.detach(), logits.detach()
+    run.optimizer.step()
+    right = y if y.ndim == 1 else y.argmax(1)
+    hits = (logits.argmax(1) == right).sum()
+    if several:
+        loss, hits = all_reduce_sum(torch.stack([loss.detach() / world_size(), hits.float()]))
+    return loss.item(), int(hits)
 
 
 def _logits(run: Run, x: Tensor) -> Tensor:

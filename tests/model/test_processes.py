@@ -20,7 +20,7 @@ from model.train import main
 
 ROOT = Path(__file__).parents[2]
 # SGD: Adam divides by a gradient's size, and so makes much of the rounding in those that are 0 but for it.
-SGD = {"--optimiser": "sgd", "--lr": "0.01", "--dropout": "0.5", "--snapshot-every": "10", "--sam": "0.05"}
+SGD = {"--optimiser": "sgd", "--lr": "0.01", "--dropout": "0.5", "--snapshot-every": "10"}
 SMALL = {"--epochs": "13", "--batch-size": "7", "--size": "16", "--width": "4"}
 FLAGS = [word for pair in (SGD | SMALL).items() for word in pair]
 

@@ -1,4 +1,3 @@
-import copy
 import shlex
 from dataclasses import asdict, fields, replace
 from itertools import product
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from model import augment, batches
 from model import train as training
@@ -17,7 +15,7 @@ from model.command import FLAGS, given, parser
 from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
 from model.nets import NETS, NORMS, CourseCNN
-from model.optimisers import OPTIMISERS, averaged, build_optimiser, climbed, follow
+from model.optimisers import OPTIMISERS, averaged, build_optimiser, follow
 from model.recipes import RECIPES, Config, TrainingError, choose, command_of, recorded, settled
 from model.run import start
 from model.scenes import dataset as drawn_scenes
@@ -122,58 +120,6 @@ def test_what_is_measured_and_saved_is_the_average(out, scenes):
     assert not torch.equal(saved.state["conv1.weight"], run.net.state_dict()["conv1.weight"])
     measured = evaluate(saved.build(), scenes[1], torch.device("cpu"))
     assert saved.card.metrics["test_loss"] == pytest.approx(measured[0], abs=1e-5)
-
-
-# Flat minima
-
-
-def test_a_step_takes_the_gradients_from_uphill(scenes, out):
-    """Against the paper's own rule, w - lr·∇L(w + ρ·g/|g|), on weights as one plain vector."""
-    config = choose({"optimiser": "sgd", "momentum": 0.0, "lr": 0.1, "dropout": 0.0, "out": out, **SMALL})
-    run = start(config, *scenes)
-    x, y = next(batches.batches(scenes[0], config, 1))
-    plain = copy.deepcopy(run.net).to(memory_format=torch.contiguous_format).train()
-    vector = parameters_to_vector(plain.parameters()).detach()
-
-    def gradient(at):
-        vector_to_parameters(at, plain.parameters())
-        loss = torch.nn.functional.cross_entropy(plain(x), y)
-        gradients = torch.autograd.grad(loss, list(plain.parameters()))
-        return torch.cat([each.flatten() for each in gradients]), loss.item()
-
-    first, loss = gradient(vector)
-    means = plain.bn1.running_mean.clone()
-    second, higher = gradient(vector + 0.5 * first / first.norm())
-    run.net.train()
-    assert training.step(run, x, y, radius=0.5)[0] == pytest.approx(loss, rel=1e-5)
-    assert higher > loss
-    moved = torch.cat([each.detach().flatten() for each in run.net.parameters()])
-    torch.testing.assert_close(moved, vector - 0.1 * second, rtol=1e-4, atol=1e-6)
-    assert not torch.allclose(moved, vector - 0.1 * first, rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(run.net.bn1.running_mean, means)
-    assert run.net.bn1.num_batches_tracked == 1
-
-
-def test_weights_come_back_from_uphill_to_the_bit_and_unused_ones_stay():
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(9, 9))
-    net[1](net[0](torch.rand(2, 3, 8, 8))).square().sum().backward()
-    before = copy.deepcopy(net.state_dict())
-    with climbed(net, 0.3):
-        length = torch.cat([(now - before[name]).flatten() for name, now in net.named_parameters()]).norm()
-        assert length.item() == pytest.approx(0.3, rel=1e-4)
-        assert torch.equal(net[2].weight, before["2.weight"])
-        net[1](net[0](torch.rand(2, 3, 8, 8)))
-    assert all(torch.equal(now, before[name]) for name, now in net.state_dict().items())
-
-
-def test_it_waits_for_its_share_of_the_run(scenes, out, monkeypatch):
-    radii, real = [], training.step
-    monkeypatch.setattr(training, "step", lambda *given: (radii.append(given[3]), real(*given))[1])
-    train(choose({"sam": 0.1, "sam_from": 0.5, "out": out, **SMALL, "epochs": 4}), *scenes)
-    assert radii == [0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1]
-    radii.clear()
-    train(choose({"out": out, **SMALL, "epochs": 4}), *scenes)
-    assert set(radii) == {0.0}
 
 
 # Schedulers

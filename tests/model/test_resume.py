@@ -93,7 +93,6 @@ def test_two_and_two_epochs_are_four(tmp_path, recipe):
 CHOICES = [{"optimiser": name} for name in OPTIMISERS] + [{"scheduler": name} for name in SCHEDULERS]
 MORE = [
     {"ema": 0.9},
-    {"sam": 0.05, "sam_from": 0.5},
     {"augment": "mixup,cutmix"},
     {"optimiser": "sgd", "scheduler": "onecycle", "cycle_momentum": True},
 ]
