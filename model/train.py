@@ -115,10 +115,11 @@ def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
     seconds = time.perf_counter() - started
     for each in (run.net, run.result):
         share_buffers(each)
-    measured = _measure(run, test)
-    after_epoch(run.config.scheduler, run.scheduler, measured[0])
-    last = (*measured, None) if epoch < run.config.epochs else _measure_last(run, test, measured)
-    test_loss, test_accuracy, flipped = last
+    test_loss, test_accuracy = _measure(run, test)
+    after_epoch(run.config.scheduler, run.scheduler, test_loss)
+    flipped = None
+    if epoch == run.config.epochs:
+        (test_loss, test_accuracy), flipped = _measure_last(run, test, (test_loss, test_accuracy))
     count = len(data.labels)
     train_loss, train_accuracy, speed = total / count, correct / count, count / seconds
     return Epoch(epoch, train_loss, train_accuracy, test_loss, test_accuracy, lr, speed, seconds, flipped)
@@ -134,14 +135,14 @@ def _measure(run: Run, test: Dataset) -> tuple[float, float]:
 
 def _measure_last(
     run: Run, test: Dataset, measured: tuple[float, float]
-) -> tuple[float, float, float | None]:
+) -> tuple[tuple[float, float], float | None]:
     """Loss and accuracy after the last epoch, in float32, as whoever loads it will measure them.
 
     And the accuracy with flips averaged, if asked for. `measured` stands where it was float32 already.
     """
     if run.config.precision == "bf16":
         measured = evaluate(run.result, test, run.device)
-    return *measured, flip_averaged(run.result, test, run.device) if run.config.flip_average else None
+    return measured, flip_averaged(run.result, test, run.device) if run.config.flip_average else None
 
 
 def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
