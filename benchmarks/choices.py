@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import io
 import re
+import shlex
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,7 @@ VARIANTS: dict[str, dict[str, object]] = {
 }
 """What is changed in the recipe, by the name in the table."""
 
-Rows = dict[str, dict[int, tuple[int, float]]]  # variant → seed → epochs, accuracy
+Rows = dict[tuple[str, int], dict[int, float]]  # variant, epochs → seed → accuracy
 
 
 def halves(data: Dataset, held_out: float = 0.1) -> tuple[Dataset, Dataset]:
@@ -70,33 +71,53 @@ def rows() -> Rows:
     found: Rows = {}
     said = LOG.read_text(encoding="utf-8") if LOG.exists() else ""
     for seed, epochs, accuracy, name in re.findall(r"^ *(\d+) +(\d+) +([\d.]+)% +(.+)$", said, re.MULTILINE):
-        found.setdefault(name, {})[int(seed)] = (int(epochs), float(accuracy) / 100)
+        found.setdefault((name, int(epochs)), {})[int(seed)] = float(accuracy) / 100
     return found
 
 
-def keep(found: Rows) -> None:
+def keep(name: str, epochs: int, seed: int, accuracy: float) -> None:
+    found = rows()  # anew: another process may be at other seeds
+    found.setdefault((name, epochs), {})[seed] = accuracy
     lines = [
         f"{seed:4}  {epochs:6}  {accuracy:8.2%}  {name}"
-        for name, runs in found.items()
-        for seed, (epochs, accuracy) in sorted(runs.items())
+        for (name, epochs), runs in found.items()
+        for seed, accuracy in sorted(runs.items())
     ]
     with replacing(LOG) as file:
         file.write("\n".join(["seed  epochs  held out  variant", *lines, ""]).encode())
 
 
 def table() -> str:
-    """Each variant's mean over the seeds, their standard deviation, and how far it lies from the recipe."""
+    """For each length of run, each variant's mean over the seeds, their standard deviation, and how far it
+    lies from the recipe."""
     found = rows()
-    base = mean(accuracy for _, accuracy in found["fast"].values())
-    lines = ["| variant | held-out accuracy | seeds | against `fast` |", "|---|---|---|---|"]
-    for name, runs in sorted(found.items(), key=lambda each: list(VARIANTS).index(each[0])):
-        each = [accuracy for _, accuracy in runs.values()]
-        spread = f" ± {100 * stdev(each):.2f}" if len(each) > 1 else ""
-        apart = "" if name == "fast" else f"{100 * (mean(each) - base):+.2f}".replace("-", "−")
-        lines.append(f"| {name} | {100 * mean(each):.2f} %{spread} | {len(each)} | {apart} |")
-    (epochs,) = {epochs for runs in found.values() for epochs, _ in runs.values()}
-    command = f"python -m benchmarks.choices --data-dir DIR --epochs {epochs}"
-    return "\n".join([*lines, "", f"Mean ± standard deviation over the seeds, by `{command}`."])
+    lengths = sorted({epochs for _, epochs in found})
+    heads = [f"{epochs} epochs | against `fast`" for epochs in lengths]
+    lines = [f"| variant | {' | '.join(heads)} |", "|---" * (1 + 2 * len(lengths)) + "|"]
+    for name in VARIANTS:
+        cells = [cell for epochs in lengths for cell in _cells(found, name, epochs)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    seeds = " or ".join(map(str, sorted({len(runs) for runs in found.values()})))
+    commands = " and ".join(f"`{_flags(found, epochs)}`" for epochs in lengths)
+    said = f"Mean ± standard deviation over {seeds} seeds, by `python -m benchmarks.choices --data-dir DIR`"
+    return "\n".join([*lines, "", f"{said} with {commands}."])
+
+
+def _flags(found: Rows, epochs: int) -> str:
+    """The flags that made the runs of a length."""
+    names = [name for name in VARIANTS if (name, epochs) in found]
+    chosen = [] if len(names) == len(VARIANTS) else ["--variants", *names]
+    return shlex.join(["--epochs", str(epochs), *chosen])
+
+
+def _cells(found: Rows, name: str, epochs: int) -> list[str]:
+    runs = list(found.get((name, epochs), {}).values())
+    if not runs:
+        return ["–", "–"]
+    spread = f" ± {100 * stdev(runs):.2f}" if len(runs) > 1 else ""
+    apart = 100 * (mean(runs) - mean(found["fast", epochs].values()))
+    against = "" if name == "fast" else f"{apart:+.2f}".replace("-", "−")
+    return [f"{100 * mean(runs):.2f} %{spread}", against]
 
 
 def main() -> None:
@@ -104,17 +125,16 @@ def main() -> None:
     parser.add_argument("--data-dir", required=True, help="a folder with train/ and test/")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     given = parser.parse_args()
     train_images, _ = images_of(choose({"dataset": "folder", "data_dir": given.data_dir}))
     data, held_out = halves(train_images)
     for seed in given.seeds:
-        for name in VARIANTS:
-            if seed not in rows().get(name, {}):
+        for name in given.variants:
+            if seed not in rows().get((name, given.epochs), {}):
                 accuracy = measure(name, seed, given.epochs, data, held_out)
-                found = rows()  # anew: another process may be at other seeds
-                found.setdefault(name, {})[seed] = (given.epochs, accuracy)
-                keep(found)
+                keep(name, given.epochs, seed, accuracy)
                 print(f"{seed} {name}: {accuracy:.2%}", flush=True)
     print(table())
     if given.write:

@@ -1,6 +1,9 @@
 """How `fast` was chosen: on images that no variant was trained on, and README.md says what the log says."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from benchmarks import choices, readme
 from model.datasets import Dataset
@@ -8,7 +11,25 @@ from model.datasets import Dataset
 
 def test_the_table_of_choices_is_the_log() -> None:
     assert readme.told("benchmarks/choices.py") == choices.table()
-    assert len(choices.rows()["fast"]) >= 3
+    assert all(len(runs) >= 3 for runs in choices.rows().values())
+
+
+def test_runs_of_another_length_stand_in_columns_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choices, "LOG", tmp_path / "choices.log")
+    for name, epochs, accuracies in (
+        ("fast", 6, (0.7, 0.8)),
+        ("fast", 30, (0.9,)),
+        ("no Dropout", 30, (0.88,)),
+    ):
+        for seed, accuracy in enumerate(accuracies):
+            choices.keep(name, epochs, seed, accuracy)
+    lines = choices.table().splitlines()
+    assert lines[0] == "| variant | 6 epochs | against `fast` | 30 epochs | against `fast` |"
+    assert "| fast | 75.00 % ± 7.07 |  | 90.00 % |  |" in lines
+    assert "| no Dropout | – | – | 88.00 % | −2.00 |" in lines
+    assert "`--epochs 30 --variants fast 'no Dropout'`" in lines[-1]
 
 
 def test_choices_are_judged_on_images_that_were_not_trained_on() -> None:

@@ -27,7 +27,10 @@ def choose(
     widget: Callable[..., Any], label: str, options: Sequence[str], key: str, default: str, **details: Any
 ) -> Any:
     """One of `options` by a widget such as `st.selectbox`; starts from the link, else at the default."""
-    if st.session_state.get(key) not in options:
+    held = st.session_state.get(key)
+    if held in options:
+        details |= _starting_at(widget, options, held)
+    else:
         wanted = st.session_state[_KEPT].get(key)
         st.session_state[key] = wanted if wanted in options else default
     value = widget(label, options, key=key, **details)
@@ -46,7 +49,9 @@ def several(
     """Some of `options`, at least one, by a widget such as `st.multiselect`; joined by commas in the link."""
     wanted = str(st.session_state[_KEPT].get(key, "")).split(",")
     held = [option for option in st.session_state.get(key, wanted) if option in options]
-    if held != st.session_state.get(key) or not held:
+    if held and held == st.session_state.get(key):
+        details |= _starting_at(widget, options, held)
+    else:
         st.session_state[key] = held or list(default)
     value = widget(label, options, key=key, **details) or list(default)
     _keep(key, ",".join(value), ",".join(default))
@@ -56,12 +61,24 @@ def several(
 def number(label: str, low: int, high: int, key: str, **details: Any) -> int:
     """A whole number from `low` to `high`; starts from the link, then at `low`."""
     held = st.session_state.get(key)
-    if held is None or not low <= held <= high:
+    if held is not None and low <= held <= high:
+        details |= {"value": held}
+    else:
         wanted = str(st.session_state[_KEPT].get(key, low))
         st.session_state[key] = min(max(int(wanted), low), high) if wanted.isdecimal() else low
     value = int(st.number_input(label, low, high, key=key, **details))
     _keep(key, str(value), str(low))
     return value
+
+
+def _starting_at(widget: Callable[..., Any], options: Sequence[str], held: Any) -> dict[str, Any]:
+    """What makes a widget begin where the choice stands, in a browser that has not drawn it yet.
+
+    Streamlit tells a value set through its state only once. Where a run breaks off before the browser has
+    drawn it, the next one's widgets would begin at their first option, and send that back as a choice.
+    """
+    name = {"selectbox": "index", "select_slider": "value"}.get(widget.__name__, "default")
+    return {name: list(options).index(held) if name == "index" else held}
 
 
 def held(key: str, default: str) -> str:

@@ -105,10 +105,20 @@ def modified(path: Path) -> int:
 
 
 def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
-    """Names runs that are not shown and are being written right now."""
-    fresh = [name for name, path in found.items() if name not in chosen and goes_on(path)]
-    if fresh:
-        st.caption(f"Being written right now: {', '.join(f'**{name}**' for name in fresh)}. Choose it above.")
+    """A button for each run that is not shown and is being written right now."""
+    for name, path in found.items():
+        if name not in chosen and goes_on(path):
+            st.button(
+                f"{name} is being written right now: follow it",
+                icon=":material/play_circle:",
+                key=f"follow_{name}",
+                on_click=show_alone,
+                args=(name,),
+            )
+
+
+def show_alone(name: str) -> None:
+    st.session_state["runs"] = [name]
 
 
 def goes_on(path: Path) -> bool:
@@ -184,7 +194,7 @@ def pictures(shown: dict[str, Shown]) -> Drawn | None:
     if not any(len(run.losses) for run in found.values()):
         st.info("No step has been made yet.")
         return None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         along = choices.choice("Along", ALONG, "along")
         window = int(
             link.choose(

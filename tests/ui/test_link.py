@@ -47,3 +47,35 @@ def test_what_stands_in_the_address_is_not_written_again(written: list[dict[str,
     at.query_params["scale"] = "channel"
     at.run().run().run()
     assert written == []
+
+
+def asked() -> None:
+    import streamlit as st
+
+    from explorer.ui import link
+
+    link.read()
+    link.choose(st.selectbox, "list", list("abc"), "list", "a")
+    link.choose(st.select_slider, "slider", list("abc"), "slider", "a")
+    link.choose(st.segmented_control, "row", list("abc"), "row", "a")
+    link.several(st.multiselect, "some", list("abc"), "some", ["a"])
+    link.number("number", 0, 9, "number")
+    link.write()
+
+
+def test_a_browser_that_draws_only_the_second_run_starts_at_what_the_link_says() -> None:
+    at = AppTest.from_function(asked)
+    wanted = {"list": "b", "slider": "c", "row": "b", "some": "b,c", "number": "7"}
+    for key, value in wanted.items():
+        at.query_params[key] = value
+    for _ in range(2):
+        at.run()
+        assert not at.exception
+        assert (at.selectbox[0].value, at.select_slider[0].value) == ("b", "c")
+        assert at.multiselect[0].value == ["b", "c"]
+    assert at.selectbox[0].proto.default == 1
+    assert list(at.select_slider[0].proto.default) == [2]
+    assert list(at.get("button_group")[0].proto.default) == [1]
+    assert list(at.multiselect[0].proto.default) == [1, 2]
+    assert at.number_input[0].proto.default == 7
+    assert at.query_params == wanted

@@ -194,12 +194,18 @@ def test_a_run_that_broke_off_is_no_longer_looked_at(app: Open, tmp_path: Path) 
     assert at.button(key="look_again_at_it")
 
 
-def test_a_run_being_written_is_named_where_it_is_not_chosen(app: Open, tmp_path: Path) -> None:
+def test_a_run_being_written_is_one_click_away(app: Open, tmp_path: Path) -> None:
     save_history(tmp_path / "new.history.json", history(1))
     save_history(tmp_path / "over.history.json", history(5, state="finished"))
     save_history(tmp_path / "left.history.json", history(2, state="stopped"))
     (tmp_path / "broken.history.json").write_text("{")
-    assert "Being written right now: **new**." in captions(check(app(runs="cifar10-course")))
+    at = check(app(runs="cifar10-course"))
+    assert [each.key for each in at.button if str(each.key).startswith("follow_")] == ["follow_new"]
+    at.button(key="follow_new").click()
+    at = check(at.run())
+    assert "training now" in html(at)
+    assert "cifar10-course" not in html(at)
+    assert at.query_params["runs"] == "new"
 
 
 def test_the_first_step_is_waited_for(app: Open, tmp_path: Path) -> None:
