@@ -90,7 +90,7 @@ RECIPES: dict[str, Config] = {
     "course": Config(),
     "fast": Config(
         recipe="fast",
-        dropout=0.25,
+        dropout=0.0,
         epochs=30,
         batch_size=128,
         optimiser="sgd",

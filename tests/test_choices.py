@@ -19,17 +19,17 @@ def test_runs_of_another_length_stand_in_columns_of_their_own(
 ) -> None:
     monkeypatch.setattr(choices, "LOG", tmp_path / "choices.log")
     for name, epochs, accuracies in (
-        ("fast", 6, (0.7, 0.8)),
-        ("fast", 30, (0.9,)),
+        ("Dropout 0.25", 6, (0.7, 0.8)),
+        ("Dropout 0.25", 30, (0.9,)),
         ("no Dropout", 30, (0.88,)),
     ):
         for seed, accuracy in enumerate(accuracies):
             choices.keep(name, epochs, seed, accuracy)
     lines = choices.table().splitlines()
-    assert lines[0] == "| variant | 6 epochs | against `fast` | 30 epochs | against `fast` |"
-    assert "| fast | 75.00 % ± 7.07 |  | 90.00 % |  |" in lines
+    assert lines[0] == "| variant | 6 epochs | against the first | 30 epochs | against the first |"
+    assert "| Dropout 0.25 | 75.00 % ± 7.07 |  | 90.00 % |  |" in lines
     assert "| no Dropout | – | – | 88.00 % | −2.00 |" in lines
-    assert "`--epochs 30 --variants fast 'no Dropout'`" in lines[-1]
+    assert "`--epochs 30 --variants 'Dropout 0.25' 'no Dropout'`" in lines[-1]
 
 
 def test_choices_are_judged_on_images_that_were_not_trained_on() -> None:
