@@ -3,10 +3,11 @@
 The course's listing (`benchmarks/listing.py`), our `course` and `fast` recipes and a short run (`--recipe
 fast --epochs 5 --augment flip --dropout 0.25`) train the same network in turn in one process, a few steps
 each, so that noise hits all alike: images a second are medians over the rounds. Peak memory is that of a
-process of its own for each. The time to an accuracy is measured: the short run is trained until it passes it.
-`--race` trains the listing in full beside it, epoch by epoch in turn (`benchmarks/race.py`; half an hour), and
-with `--write` keeps that as `benchmarks/logs/race.log`, which the table and what is said below it come from.
-Of the other recipes it is the epochs that a whole run's log tells times the images, over the images a second: ≈.
+process of its own for each. The time to an accuracy is measured: the short run is trained until it passes
+it. `--race` trains the listing in full beside it, epoch by epoch in turn (`benchmarks/race.py`; half an
+hour), and with `--write` keeps that as `benchmarks/logs/race.log`, which the table and what is said below it
+come from. Of the other recipes it is the epochs that a whole run's log tells times the images, over the
+images a second: ≈.
 """
 
 import argparse
