@@ -195,8 +195,8 @@ def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, N
     def keep(name: str, received: Tensor, output: Tensor) -> None:
         met[name] = (received.clone(), output.clone())
 
-    view = _visit(net, x, layers, keep)
-    return {layer: _with_maps(layer, layer_module(view, layer), *met[layer]) for layer in layers}
+    _visit(net, x, layers, keep)
+    return {layer: _with_maps(layer, layer_module(net, layer), *met[layer]) for layer in layers}
 
 
 def summary(net: nn.Module, x: Tensor, layer: str) -> NormSummary:
@@ -213,8 +213,8 @@ def summary(net: nn.Module, x: Tensor, layer: str) -> NormSummary:
 
 def _visit(
     net: nn.Module, x: Tensor, layers: list[str], visit: Callable[[str, Tensor, Tensor], None]
-) -> nn.Module:
-    """One forward pass that shows what BatchNorm layers read and gave; the private view it ran on."""
+) -> None:
+    """One forward pass that shows what BatchNorm layers read and gave."""
     check_images(x)
     for layer in layers:
         if not is_batchnorm(net, layer):
@@ -232,7 +232,6 @@ def _visit(
         view(x.detach().clone())
     if missed := set(layers) - seen:
         raise ValueError(f"Layer {min(missed)!r} did not run on this input: choose another layer.")
-    return view
 
 
 def is_batchnorm(net: nn.Module, layer: str | None) -> bool:

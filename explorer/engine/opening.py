@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
+from explorer.engine.tracing import private_view
 from model.builders import count_logits, make, offer
 from model.checkpoint import Card, Checkpoint, CheckpointError, card_in, digest_of, load_checkpoint
 
@@ -129,9 +131,11 @@ def build(spec: str, written: Card | None = None) -> nn.Module:
 
 
 def logits_of(net: nn.Module, size: int) -> int:
-    """How many logits the network gives for an empty image."""
-    with _seeded():  # a lazy layer draws its weights here
-        return count_logits(net, size)
+    """How many logits the network gives for an empty image; of the network it writes only lazy weights."""
+    with _seeded():
+        if any(map(is_lazy, (*net.parameters(), *net.buffers()))):
+            count_logits(net, size)
+        return count_logits(private_view(net), size)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Every feature map of one forward pass, seen without touching the network that is shared.
 
 Hooks sit on modules and Streamlit runs each visitor in a thread of its own, so nothing here ever hooks
-the network it is given. Each call hooks a private view of it: new module objects over the same weights.
+the network it is given. Each call hooks a private view of it: new module objects with tensors of their own.
 """
 
 import copy
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
+from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -70,23 +72,71 @@ class Block:
 
 
 def private_view(net: nn.Module) -> nn.Module:
-    """New module objects over the same parameters and buffers, in eval mode, with nothing in place.
+    """New module objects with tensors of their own, in eval mode, with nothing in place.
 
-    Hook it, switch it, throw it away: `net` keeps its hooks, its mode and its weights. Assigning to a
-    buffer of the view is private too; only writing into its values would reach `net`.
+    Hook it, switch it, run it, throw it away: `net` keeps its hooks, its mode and every value. Buffers
+    and other tensors are copies. Parameters share memory with `net` once a forward pass of a view has
+    left all of them as they were; until then, and for a network that writes them, they are copies too.
+    Tensors that share memory in `net` share it in the view.
     """
-    tensors = [
-        value
+    calm = net in _CALM
+    with torch.inference_mode(False), torch.no_grad():
+        view = copy.deepcopy(net, _copies(net, shared=calm))
+    for module in view.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
+    if not calm:
+        view.register_forward_hook(lambda view, *_: _note_calm(net, view))
+    return view.eval()
+
+
+# Networks whose parameters a forward pass left as they were.
+_CALM: "WeakSet[nn.Module]" = WeakSet()
+
+
+def _note_calm(net: nn.Module, view: nn.Module) -> None:
+    before, after = list(net.parameters()), list(view.parameters())
+    if len(before) == len(after) and all(map(_equal, before, after)):
+        _CALM.add(net)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
+
+
+def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
+    """A memo for deepcopy: by id, every tensor's copy, a parameter's over the same memory if `shared`."""
+    tensors = {
+        id(value): value
         for module in net.modules()
         for held in (module._parameters, module._buffers, vars(module))
         for value in held.values()
         if isinstance(value, Tensor)
-    ]
-    view = copy.deepcopy(net, {id(tensor): tensor for tensor in tensors})
-    for module in view.modules():
-        if getattr(module, "inplace", False):
-            module.inplace = False  # type: ignore[assignment]
-    return view.eval()
+    }
+    parameters = [t for t in tensors.values() if isinstance(t, nn.Parameter) and _is_dense(t)]
+    storages = {t.untyped_storage()._cdata: t.untyped_storage() for t in parameters if shared}
+    return {key: _copy(tensor, storages) for key, tensor in tensors.items()}
+
+
+def _copy(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
+    """The tensor over the storage that stands for its own, by default a copy of it."""
+    if not _is_dense(tensor):
+        return copy.deepcopy(tensor) if tensor.is_leaf else tensor.detach().clone()
+    storage = tensor.untyped_storage()
+    if storage._cdata not in storages:
+        storages[storage._cdata] = copy.deepcopy(storage)
+    own = storages[storage._cdata]
+    made = tensor.new_empty(0).set_(own, tensor.storage_offset(), tensor.size(), tensor.stride())
+    if isinstance(tensor, nn.Parameter):
+        made = nn.Parameter(made, tensor.requires_grad)
+    made.__dict__.update(vars(tensor))
+    return made
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether the tensor is no more than a window on a storage of plain numbers."""
+    plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
+    return plain and not (tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or tensor.is_meta)
 
 
 def trace(net: nn.Module, x: Tensor) -> Trace:

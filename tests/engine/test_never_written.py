@@ -1,0 +1,225 @@
+"""Whatever a network's forward writes, the network that is shared keeps every value."""
+
+import importlib
+import inspect
+import pkgutil
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer import engine
+from explorer.engine import ablation, attribution, batchnorm, opening, probe, receptive, timeline, tracing
+from explorer.engine.timeline import Timeline
+from explorer.engine.tracing import private_view, trace
+
+X = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+MANY = torch.cat([X, X.flip(3)])
+
+
+class Plain(nn.Module):
+    """One block, and what the networks below do before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.bn = nn.BatchNorm2d(4)
+        self.relu = nn.ReLU()
+        self.fc = nn.Linear(4, 3)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+        self.register_buffer("mask", torch.ones(8, 8), persistent=False)
+        self.seen = torch.zeros(2)
+
+    def write(self, x: Tensor) -> None:
+        pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.write(x)
+        logits: Tensor = self.fc(self.relu(self.bn(self.conv(x * self.mask))).mean((2, 3)))
+        return logits
+
+
+class TrainsBatchNorm(Plain):
+    def write(self, x: Tensor) -> None:
+        self.bn.train()
+
+
+class Counts(Plain):
+    def write(self, x: Tensor) -> None:
+        self.calls += 1
+        self.mask.mul_(0.5)
+        self.seen[0] += 1
+        self.seen.data[1] = 7.0
+
+
+class WritesRunningStatistics(Plain):
+    def write(self, x: Tensor) -> None:
+        if self.bn.running_mean is not None:
+            self.bn.running_mean.lerp_(x.detach().mean().expand(4), 0.1)
+
+
+class LimitsItsWeights(Plain):
+    """As EEGNet does: a weight of limited norm is put in the parameter's place."""
+
+    def write(self, x: Tensor) -> None:
+        self.fc.weight.data = torch.renorm(self.fc.weight.data, 2, 0, 0.1)
+
+
+class ScalesItsWeights(Plain):
+    def write(self, x: Tensor) -> None:
+        self.conv.weight.data.mul_(0.9)
+        self.fc.bias.detach().add_(1.0)
+
+
+class WritesThroughAnAlias(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("alias", self.conv.weight.detach()[0])
+
+    def write(self, x: Tensor) -> None:
+        self.alias.add_(0.5)
+
+
+NETS = (TrainsBatchNorm, Counts, WritesRunningStatistics, LimitsItsWeights, ScalesItsWeights,
+        WritesThroughAnAlias)  # fmt: skip
+
+
+def _over_time(function: Callable[..., Any], *details: Any) -> Callable[[nn.Module], Any]:
+    return lambda net: function(Timeline((1, 2), (net, net), "digest"), *details)
+
+
+def _probe(net: nn.Module) -> object:
+    return probe.probe(net, X, tracing.Block("conv", "bn", "relu"), 1, 2, 3)
+
+
+def _tapped(net: nn.Module) -> object:
+    return tracing.tapped(net, ["relu"])[0](X.clone())
+
+
+TAKES: dict[str, Callable[[nn.Module], Any]] = {
+    "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
+    "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
+    "attribution.attribute_many": lambda net: attribution.attribute_many(net, X, ["conv", "relu"], 1),
+    "attribution.channel_evidence": lambda net: attribution.channel_evidence(net, X, "relu", 1, 0),
+    "attribution.evidence_many": lambda net: attribution.evidence_many(net, X, ["conv", "relu"], 1),
+    "attribution.maps_and_gradients": lambda net: attribution.maps_and_gradients(net, X, ["bn"], 1),
+    "batchnorm.statistics": lambda net: batchnorm.statistics(net, MANY, "bn"),
+    "batchnorm.statistics_many": lambda net: batchnorm.statistics_many(net, MANY, ["bn"]),
+    "batchnorm.summary": lambda net: batchnorm.summary(net, MANY, "bn"),
+    "batchnorm.with_batch_statistics": lambda net: batchnorm.with_batch_statistics(net, MANY),
+    "opening.logits_of": lambda net: opening.logits_of(net, 8),
+    "probe.probe": _probe,
+    "receptive.receptive_fields": lambda net: receptive.receptive_fields(net, X),
+    "timeline.course_of": _over_time(timeline.course_of, X),
+    "timeline.filters_over_time": _over_time(timeline.filters_over_time),
+    "timeline.heat_over_time": _over_time(timeline.heat_over_time, X, "relu", 1),
+    "timeline.maps_over_time": _over_time(timeline.maps_over_time, X, "relu"),
+    "timeline.norms_over_time": _over_time(timeline.norms_over_time, MANY, "bn"),
+    "tracing.private_view": lambda net: private_view(net)(X.clone()),
+    "tracing.tapped": _tapped,
+    "tracing.trace": lambda net: trace(net, X),
+}
+METHODS = {
+    f"attribution.attribute, {method}": partial(
+        attribution.attribute, x=X, method=method, layer="relu", target=1
+    )
+    for method in attribution.METHODS
+}
+# They only look at modules.
+LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
+LOOK |= {"timeline.first_conv"} | {
+    f"tracing.{name}" for name in ("blocks", "layer_module", "layer_path", "leaf_paths")
+}
+
+
+def _values(net: nn.Module) -> dict[str, Tensor]:
+    """A copy of every tensor that a module of the network holds, by its path."""
+    return {
+        f"{path}.{name}": value.detach().clone()
+        for path, module in net.named_modules()
+        for held in (module._parameters, module._buffers, vars(module))
+        for name, value in held.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _functions() -> Iterator[str]:
+    for found in pkgutil.iter_modules(engine.__path__):
+        module = importlib.import_module(f"explorer.engine.{found.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            takes = {"net", "timeline"} & inspect.signature(function).parameters.keys()
+            if takes and function.__module__ == module.__name__ and not name.startswith("_"):
+                yield f"{found.name}.{name}"
+
+
+def test_every_function_of_the_engine_that_takes_a_network_is_tried() -> None:
+    methods = {name.partition(",")[0] for name in METHODS}
+    assert set(_functions()) == TAKES.keys() | methods | LOOK
+
+
+@pytest.mark.parametrize("name", [*TAKES, *METHODS])
+@pytest.mark.parametrize("kind", NETS)
+def test_the_shared_network_is_never_written(kind: type[Plain], name: str) -> None:
+    torch.manual_seed(0)
+    net = kind().eval()
+    before = _values(net)
+    for _ in range(2):
+        (TAKES | METHODS)[name](net)
+        after = _values(net)
+        assert before.keys() == after.keys()
+        assert not [key for key in before if not torch.equal(before[key], after[key])]
+    assert not any(module.training for module in net.modules())
+    assert not any(parameter.grad is not None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_a_view_computes_what_the_network_would(kind: type[Plain]) -> None:
+    torch.manual_seed(0)
+    net = kind().eval()
+    with torch.no_grad():
+        torch.manual_seed(0)
+        wanted = kind().eval()(X)[0].numpy()
+    for _ in range(3):
+        assert abs(trace(net, X).logits - wanted).max() < 1e-6
+
+
+def test_parameters_are_shared_once_a_forward_left_them_alone() -> None:
+    for kind, shared in ((Counts, True), (ScalesItsWeights, False), (LimitsItsWeights, False)):
+        net = kind().eval()
+        assert private_view(net).conv.weight.data_ptr() != net.conv.weight.data_ptr()
+        trace(net, X)
+        view = private_view(net)
+        assert (view.conv.weight.data_ptr() == net.conv.weight.data_ptr()) is shared
+        assert view.mask.data_ptr() != net.mask.data_ptr()
+        assert view.conv.weight is not net.conv.weight
+
+
+def test_a_view_is_freed_without_the_garbage_collector() -> None:
+    view = private_view(Plain())
+    view(X)
+    alive = weakref.ref(view)
+    del view
+    assert alive() is None
+
+
+@pytest.mark.parametrize("forwards", [0, 1])
+def test_tied_tensors_stay_tied(forwards: int) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    net[1].weight = net[0].weight
+    net.register_buffer("whole", torch.arange(6.0))
+    net.register_buffer("part", net.get_buffer("whole")[2:4])
+    net.register_buffer("flat", net[0].weight.detach().reshape(-1))
+    for _ in range(forwards):
+        trace(net, X)
+    view = private_view(net)
+    assert view[0].weight is view[1].weight
+    with torch.no_grad():
+        view.whole.zero_()
+        assert not view.part.any()
+        assert net.part.tolist() == [2.0, 3.0]
+        assert view.flat.data_ptr() == view[0].weight.data_ptr()
+        assert view.part.storage_offset() == 2
