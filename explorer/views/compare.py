@@ -11,6 +11,7 @@ from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range
 from explorer.ui import cached, choices, header, link, markup, offers, panels, sidebar
 from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.markdown import literal
 from explorer.ui.offers import compare as offered
 from explorer.ui.offers.compare import Side
 from explorer.ui.options import options
@@ -176,7 +177,7 @@ def classes(selection: Selection) -> None:
     others = [int(k) for k in np.argsort(-selection.seen.logits) if k != selection.target]
     chosen = link.choose(
         st.selectbox,
-        f"Why {names[selection.target]} rather than",
+        f"Why {literal(names[selection.target])} rather than",
         [names[k] for k in others],
         "against",
         names[others[0]],
@@ -201,7 +202,7 @@ def classes(selection: Selection) -> None:
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:
     common = ranges.symmetric(*heats.values())
     pixels = selection.sample.pixels
-    st.subheader(layer, anchor=False)
+    st.subheader(literal(layer), anchor=False)
     panels.side_by_side(
         [
             panels.heat_panel(
