@@ -8,9 +8,10 @@ import streamlit as st
 
 from explorer.engine import augmented
 from explorer.engine.augmented import TrainingImages
-from explorer.ui import cached, choices, films, link, markup, offers
+from explorer.ui import cached, choices, films, link, markup
 from explorer.ui.draws import Batch, Row
 from explorer.ui.markdown import code, literal, sentence
+from explorer.ui.offers import augmentation as offers
 from explorer.ui.offers.augmentation import Shown
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current

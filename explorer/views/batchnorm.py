@@ -11,10 +11,11 @@ from torch import nn
 from explorer.drawing.ranges import MINUS, number
 from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
-from explorer.ui import batch_offer, cached, charts, choices, link, markup, offers, two_answers
+from explorer.ui import batch_offer, cached, charts, choices, link, markup, two_answers
 from explorer.ui.inspector import facts
 from explorer.ui.markdown import literal
 from explorer.ui.measured import Measured, choose_measured
+from explorer.ui.offers import batchnorm as offers
 from explorer.ui.selection import Selection, current
 
 FURTHEST = 4  # channels that the first sentence names

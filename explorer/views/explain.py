@@ -8,8 +8,9 @@ from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.tracing import Block, stages
-from explorer.ui import choices, markup, offers, panels
+from explorer.ui import choices, markup, panels
 from explorer.ui.markdown import literal, sentence
+from explorer.ui.offers import explain as offers
 from explorer.ui.offers.explain import Shown
 from explorer.ui.selection import Selection, current
 

@@ -5,9 +5,10 @@ import streamlit as st
 
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
-from explorer.ui import cellprobe, choices, inspector, link, offers
+from explorer.ui import cellprobe, choices, inspector, link
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
+from explorer.ui.offers import maps as offers
 from explorer.ui.offers.maps import Shown
 from explorer.ui.selection import Selection, current
 

@@ -9,9 +9,10 @@ import streamlit as st
 from explorer.drawing.ranges import Range, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline, TimelineError
-from explorer.ui import cached, choices, films, link, markup, offers, time_charts
+from explorer.ui import cached, choices, films, link, markup, time_charts
 from explorer.ui.films import STATISTICS, Film
 from explorer.ui.markdown import literal, sentence
+from explorer.ui.offers import time_machine as offers
 from explorer.ui.offers.time_machine import Fans, Shown
 from explorer.ui.options import options
 from explorer.ui.over_time import CHOICES, choose_channel, norms

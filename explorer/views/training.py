@@ -9,10 +9,11 @@ import streamlit as st
 
 from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, Written
-from explorer.ui import cached, choices, link, markup, offers, run_charts
+from explorer.ui import cached, choices, link, markup, run_charts
 from explorer.ui.charts import Chart
 from explorer.ui.inspector import facts
 from explorer.ui.markdown import literal, sentence
+from explorer.ui.offers import training as offers
 from explorer.ui.offers.training import Drawn
 from explorer.ui.options import OptionError, options
 from explorer.ui.shown_runs import Shown, age, changed, read
