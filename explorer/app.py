@@ -10,9 +10,12 @@ if ROOT not in sys.path:  # Streamlit puts only this file's folder there
 import streamlit as st  # noqa: E402
 
 if __name__ != "__main__":  # `streamlit run` takes its server from here, once; each visit runs the rest
+    from starlette.middleware import Middleware
+
+    from explorer.ui.content_policy import ContentPolicy
     from explorer.ui.warm import warming
 
-    app = st.App(__file__, lifespan=warming)
+    app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
     from explorer.ui import header, link, sidebar, style
 

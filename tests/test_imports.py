@@ -79,3 +79,71 @@ def test_computing_loads_no_page_and_no_plot(modules):
 
 def test_the_walk_sees_imports():
     assert {"model.nets.NETS", "torch", "model.files"} <= set(imported(ROOT / "model" / "checkpoint.py"))
+
+
+def at_import(tree):
+    """The import statements that run when a module is imported: those in no function."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        yield from at_import(node)
+
+
+def needs(path, modules):
+    """The modules of ours that must be imported before this one; `import a.b` runs the package `a` too."""
+    own = dotted(path)
+    for node in at_import(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module, *(f"{node.module}.{name}" for name in names)]
+        for name in names:
+            parts = name.split(".")
+            wholes = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+            yield from (each for each in wholes & modules if each != own and not own.startswith(f"{each}."))
+            yield from (name for name in {name} & modules if name != own)
+
+
+def cycle(graph):
+    """Modules that import one another in a ring; nothing where there is no ring."""
+    done, path = set(), []
+
+    def walk(name):
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        path.append(name)
+        ring = next((ring for after in sorted(graph[name]) if (ring := walk(after))), [])
+        path.pop()
+        done.add(name)
+        return ring
+
+    return next((ring for name in sorted(graph) if (ring := walk(name))), [])
+
+
+def test_no_module_waits_for_one_that_waits_for_it():
+    modules = {dotted(path) for path in SOURCES}
+    graph = {dotted(path): set(needs(path, modules)) for path in SOURCES}
+    assert cycle(graph) == []
+
+
+def test_a_ring_is_found():
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_the_warm_up_imports_whatever_a_page_asks_for():
+    views = [path for path in SOURCES if dotted(path).startswith("explorer.views.")]
+    wanted = sorted({
+        node.module if isinstance(node, ast.ImportFrom) else alias.name
+        for path in views for node in at_import(ast.parse(path.read_text())) for alias in node.names
+    })  # fmt: skip
+    script = f"import sys; from explorer.ui import warm; warm.load(); print(set({wanted}) - set(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split("\n")[-2] == "set()"

@@ -15,6 +15,7 @@ from explorer.engine.receptive import ReceptiveField
 from explorer.engine.tracing import Block, stages
 from explorer.ui import markup
 from explorer.ui.inspector import Cell, input_names
+from explorer.ui.markdown import sentence
 from explorer.ui.matrix import MOST, fixed, matrix, plain
 from explorer.ui.selection import Selection
 
@@ -49,7 +50,7 @@ def show(selection: Selection, block: Block, layer: str, channel: int, cell: Cel
     try:
         walked = walk(selection, block, layer, channel, cell)
     except ValueError as error:
-        st.info(str(error))
+        st.info(sentence(error))
         return
     steps = [looks_at(selection, block, layer, cell, walked), *arithmetic(selection, walked)]
     markup.show(markup.element("ol", *steps, cls="fx-walk"), agreement(walked, block))

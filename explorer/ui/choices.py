@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
 from explorer.ui import link
 from explorer.ui.components.channel_grid import SCALES
+from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
 
 STAGE_NAMES = {"conv": "Convolution", "norm": "Normalisation", "act": "Activation", "pool": "Pooling"}
@@ -21,9 +22,10 @@ def choice(label: str, names: dict[str, str], key: str, default: str | None = No
     if len(names) > ROW:
         return pick(label, names, key, default)
     first = default if default in names else next(iter(names))
+    shown = {option: literal(name) for option, name in names.items()}
     return str(
         link.choose(
-            st.segmented_control, label, list(names), key, first, required=True, format_func=names.get
+            st.segmented_control, label, list(names), key, first, required=True, format_func=shown.get
         )
     )
 
@@ -40,7 +42,7 @@ def block_names(found: tuple[Block, ...]) -> dict[str, str]:
 
 
 def blocks_found(selection: Selection) -> str:
-    """How many conv blocks the network has, and which of its layers belong to none."""
+    """How many conv blocks the network has, and which of its layers belong to none, as Markdown."""
     count = len(selection.blocks)
     found = f"{count} conv block{'s' if count != 1 else ''}"
     within = {name for block in selection.blocks for name in stages(block, selection.seen).values()}
@@ -49,13 +51,13 @@ def blocks_found(selection: Selection) -> str:
     for path in leaf_paths(selection.net):
         if path not in inside:
             kinds.setdefault(type(layer_module(selection.net, path)).__name__, []).append(path)
-    named = [f"{_few(paths)} ({kind})" for kind, paths in kinds.items()]
+    named = [f"{_few(paths)} ({literal(kind)})" for kind, paths in kinds.items()]
     return f"{found}. Left out: {', '.join(named)}." if named else f"{found}."
 
 
 def _few(paths: list[str]) -> str:
     more = f" and {len(paths) - 2} more" if len(paths) > 3 else ""
-    return ", ".join(f"`{path}`" for path in paths[: 2 if more else 3]) + more
+    return ", ".join(code(path) for path in paths[: 2 if more else 3]) + more
 
 
 def choose_block(selection: Selection, key: str = "block") -> Block:

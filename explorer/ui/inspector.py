@@ -16,6 +16,7 @@ from explorer.engine.batchnorm import is_batchnorm
 from explorer.engine.tracing import Block, Floats, layer_module
 from explorer.ui import link, markup
 from explorer.ui.components.channel_grid import channel_grid
+from explorer.ui.markdown import literal
 from explorer.ui.matrix import MOST, fixed, matrix, plain
 from explorer.ui.selection import Selection
 
@@ -164,7 +165,7 @@ def kernel(selection: Selection, block: Block, channel: int) -> None:
     st.subheader("The kernel that makes it", anchor=False)
     conv, slices = layer_module(selection.net, block.conv), slices_of(selection, block, channel)
     if slices is None or not isinstance(conv, nn.Conv2d):
-        st.info(f"{block.conv} is a {type(conv).__name__}, whose kernels are not taken apart here.")
+        st.info(f"{literal(block.conv)} is a {type(conv).__name__}, whose kernels are not taken apart here.")
         return
     first = channel // (conv.out_channels // conv.groups) * len(slices)
     names = input_names(selection, block.conv, range(first, first + len(slices)))

@@ -10,6 +10,7 @@ from explorer.engine import batches
 from explorer.engine.batches import Batch
 from explorer.engine.samples import SampleError
 from explorer.ui import cached, choices
+from explorer.ui.markdown import sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 
@@ -49,7 +50,7 @@ def choose_measured(selection: Selection, what: DeltaGenerator, how_many: DeltaG
         else:
             batch = cached.scene_batch(wanted, selection.card)
     except SampleError as error:
-        st.warning(str(error))
+        st.warning(sentence(error))
         return this
     said = f"these {len(batch.labels)} {NAMES[kind].lower()}"
     return Measured(batch.x, batch.digest, said, kind, batch, wanted)

@@ -10,6 +10,7 @@ import streamlit as st
 from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, RunFile, Written
 from explorer.ui import cached
+from explorer.ui.markdown import sentence
 from model.checkpoint import CheckpointError
 from model.history import Epoch
 
@@ -42,7 +43,7 @@ def read(chosen: Mapping[str, Path]) -> dict[str, Shown]:
             file = runs.look_at(path)
             run = cached.run(file)
         except RunError as error:
-            st.warning(str(error))
+            st.warning(sentence(error))
             continue
         written = card_of(file, run)
         state = runs.standing(run, age(file.modified), runs.total_epochs(run, written))
@@ -55,7 +56,7 @@ def card_of(file: RunFile, run: Run) -> Written | None:
     try:
         return cached.written(file.checkpoint) if run.epochs else None
     except CheckpointError as error:
-        st.warning(str(error))
+        st.warning(sentence(error))
         return None
 
 

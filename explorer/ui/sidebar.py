@@ -10,6 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
 from explorer.ui import cached, choices, link, snippets
 from explorer.ui.cached import Opened
+from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import steps
@@ -32,7 +33,7 @@ def choose(needed: bool = True) -> Selection | None:
             selection = _selection(options())
     except (OptionError, CheckpointError, SampleError, DatasetError) as error:
         st.session_state.pop("_selection", None)
-        (st if needed else st.sidebar).error(str(error), icon=":material/error:")
+        (st if needed else st.sidebar).error(sentence(error), icon=":material/error:")
         return None
     if selection is not None:
         remember(selection)
@@ -75,7 +76,7 @@ def _about(selection: Selection) -> None:
     with st.expander(merit):
         st.caption(f"{choices.blocks_found(selection)}")
         st.caption(f"{card.input_size} × {card.input_size} pixels, {len(card.classes)} classes.")
-        st.caption(f"Data: {card.data}.")
+        st.caption(f"Data: {literal(card.data)}.")
         st.caption(f"Weights: {digest[:12]}.")
 
 

@@ -18,6 +18,7 @@ import streamlit as st
 from explorer.drawing import figures
 from explorer.drawing.figures import Chart, Panel
 from explorer.drawing.pictures import png
+from explorer.ui.markdown import literal, sentence
 from model.checkpoint import Pixels
 
 Array = npt.NDArray[Any]
@@ -117,7 +118,7 @@ def _opened(make: Callable[[], Offer]) -> None:
     try:
         offer = make()
     except ValueError as error:  # what the page cannot show it cannot give away
-        st.info(str(error))
+        st.info(sentence(error))
         return
     made = files(offer)
     pictures, numbers, printed = st.columns(3, gap="medium")
@@ -140,11 +141,11 @@ def _opened(make: Callable[[], Offer]) -> None:
         with st.container(horizontal=True):
             for kind, mime in (("png", "image/png"), ("pdf", "application/pdf")):
                 _button(f"{stem(offer, 'figure')}.{kind}", f"Figure, {kind.upper()}", made, mime)
-    st.caption(offer.caption)
-    said = f" It prints {offer.printed}." if offer.printed else ""
+    st.caption(literal(offer.caption))
+    said = f" It prints {literal(offer.printed)}." if offer.printed else ""
     st.markdown(f"**In Python**, from the project's folder.{said}")
     st.code(offer.snippet, language="python")
 
 
 def _button(file: str, label: str, made: Mapping[str, Bytes], mime: str) -> None:
-    st.download_button(label, made[file], file, mime, key=f"take_{label}", on_click="ignore")
+    st.download_button(literal(label), made[file], file, mime, key=f"take_{label}", on_click="ignore")

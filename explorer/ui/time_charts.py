@@ -1,5 +1,6 @@
 """The charts of a run's snapshots, as plain Vega-Lite: probabilities and BatchNorm over the epochs."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -122,5 +123,4 @@ def _x(epochs: Sequence[int]) -> Chart:
 
 def _quoted(text: str) -> str:
     """A text as Vega's expressions have it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return json.dumps(text)

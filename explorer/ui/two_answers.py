@@ -9,6 +9,7 @@ from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import TwoPredictions
 from explorer.engine.tracing import Floats
 from explorer.ui import cached, markup
+from explorer.ui.markdown import literal, sentence
 from explorer.ui.measured import Measured
 from explorer.ui.selection import Selection
 
@@ -23,7 +24,7 @@ def show(selection: Selection, measured: Measured) -> None:
     try:
         both = cached.two_predictions(key, measured.digest, selection.net, measured.x)
     except ValueError as error:
-        st.info(str(error))
+        st.info(sentence(error))
         return
     if measured.batch is None:
         one_answer(selection, both)
@@ -40,7 +41,7 @@ def one_answer(selection: Selection, both: TwoPredictions) -> None:
         (EVAL, likeliest(names, both.running[0])),
         ("Its own statistics: train mode, Dropout off", likeliest(names, both.batch[0])),
     )
-    st.markdown(meaning_of_one(names, both))
+    st.markdown(meaning_of_one(tuple(map(literal, names)), both))
 
 
 def side_by_side(*sides: tuple[str, list[tuple[str, float, bool]]]) -> None:

@@ -1,6 +1,9 @@
 """A started server gets ready by itself: what the first visitor needs is loaded and has run once before."""
 
+import gc
+import importlib
 import logging
+import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Thread
@@ -14,12 +17,35 @@ async def warming(_server: object) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
+SCRIPTS = ("explorer.views", "explorer.app")
 UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
 
 
 def warm() -> None:
-    """Import the libraries, draw the samples, and explain one of them with the network shown first."""
-    from explorer.ui import cached, choices, header, sidebar  # noqa: F401
+    """Import what the pages need, draw the samples, and explain one of them with the network shown first.
+
+    All of that stays, so it is taken out of the garbage collection that Streamlit runs after every visit.
+    """
+    load()
+    try:
+        explain()
+    finally:
+        gc.collect()
+        gc.freeze()
+
+
+def load() -> None:
+    """Import every module that a page may ask for; the pages themselves are scripts that only visits run."""
+    import explorer
+
+    for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
+        if not module.name.startswith(SCRIPTS):
+            importlib.import_module(module.name)
+
+
+def explain() -> None:
+    """Draw the samples, and explain one of them with the network shown first."""
+    from explorer.ui import cached, choices, sidebar
     from explorer.ui.options import options
     from explorer.ui.selection import Selection
     from model import cifar10

@@ -8,8 +8,10 @@ import streamlit as st
 
 from explorer.engine import augmented
 from explorer.engine.augmented import TrainingImages
-from explorer.ui import cached, choices, films, link, markup, offers
+from explorer.ui import cached, choices, films, link, markup
 from explorer.ui.draws import Batch, Row
+from explorer.ui.markdown import code, literal, sentence
+from explorer.ui.offers import augmentation as offers
 from explorer.ui.offers.augmentation import Shown
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
@@ -126,7 +128,7 @@ def batch(selection: Selection, seed: int) -> Batch | None:
     try:
         images = cached.training_images(str(options().data_dir), selection.card)
     except DatasetError as error:
-        st.warning(str(error))
+        st.warning(sentence(error))
         return None
     made = Batch(recipe, config, images, cached.first_batch(images, config, seed + 1))
     tiles = [
@@ -158,9 +160,10 @@ def called(name: str) -> str:
 
 def batch_said(images: TrainingImages, config: Config, seed: int) -> str:
     many = f", of which it takes {config.batch_size} a step" if config.batch_size != len(images.data) else ""
+    named, by = literal(images.said), code(config.augment)
     flips = " Flips alternate from epoch to epoch." if config.alternating_flip else ""
     return (
-        f"{images.said}{many}, by `{config.augment}`, as in epoch {seed + 1} with seed {config.seed}. "
+        f"{named}{many}, by {by}, as in epoch {seed + 1} with seed {config.seed}. "
         f"The colours are those before normalising; black is what lay outside the picture.{flips}"
     )
 

@@ -11,9 +11,11 @@ from torch import nn
 from explorer.drawing.ranges import MINUS, number
 from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
-from explorer.ui import batch_offer, cached, charts, choices, link, markup, offers, two_answers
+from explorer.ui import batch_offer, cached, charts, choices, link, markup, two_answers
 from explorer.ui.inspector import facts
+from explorer.ui.markdown import literal
 from explorer.ui.measured import Measured, choose_measured
+from explorer.ui.offers import batchnorm as offers
 from explorer.ui.selection import Selection, current
 
 FURTHEST = 4  # channels that the first sentence names
@@ -30,7 +32,7 @@ def page() -> None:
     st.header("What BatchNorm expected, and what came", anchor=False)
     layers = norm_layers(selection)
     if not layers:
-        st.info(without(selection))
+        st.info(literal(without(selection)))
         return
     where, what, how_many = st.columns([2, 2, 1], vertical_alignment="bottom")
     with where:
@@ -76,7 +78,7 @@ def left_out(selection: Selection) -> None:
         if block.norm not in have
     ]
     if others:
-        st.caption(f"Without BatchNorm: {', '.join(others[:FURTHEST])}{_more(others, FURTHEST)}.")
+        st.caption(f"Without BatchNorm: {literal(', '.join(others[:FURTHEST]))}{_more(others, FURTHEST)}.")
 
 
 def kind(net: nn.Module, norm: str | None) -> str:
@@ -112,8 +114,8 @@ def summary(found: NormSummary, measured: Measured, relu: str | None) -> str:
     """What stands out, in words: the channels furthest from what was learned, dead ones, faint ones."""
     if not found.tracked:
         return (
-            f"**{found.layer}** keeps no running statistics: in use too it normalises by what it gets, so "
-            "no channel lies off."
+            f"**{literal(found.layer)}** keeps no running statistics: in use too it normalises by what it "
+            "gets, so no channel lies off."
         )
     far, count = int((np.abs(found.distance) > 1).sum()), len(found.mean)
     where = f"in **{far}** of {count} channels" if far else f"in none of {count} channels"
@@ -122,7 +124,7 @@ def summary(found: NormSummary, measured: Measured, relu: str | None) -> str:
         f"mean {where}. Furthest: {furthest(found)}."
     )
     if relu and found.dead.any():
-        said += f" Dead, nothing of it gets through the ReLU ({relu}): {listed(found.dead)}."
+        said += f" Dead, nothing of it gets through the ReLU ({literal(relu)}): {listed(found.dead)}."
     if found.faint().any():
         said += (
             f" γ near zero (below {FAINT:g}), so that β comes out whatever goes in: {listed(found.faint())}."
@@ -237,7 +239,7 @@ def one_channel(found: NormSummary, channel: int, measured: Measured, relu: str 
 def what_is_cut(relu: str | None) -> str:
     if relu is None:
         return "No ReLU reads this layer's output as it is, so nothing is cut here."
-    return f"Pale bars are below zero: the ReLU ({relu}) cuts them off."
+    return f"Pale bars are below zero: the ReLU ({literal(relu)}) cuts them off."
 
 
 def figures(found: NormSummary, channel: int) -> str:

@@ -9,8 +9,9 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range
-from explorer.ui import cached, choices, header, link, markup, offers, panels, sidebar
+from explorer.ui import cached, choices, header, link, markup, panels, sidebar
 from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.markdown import literal
 from explorer.ui.offers import compare as offered
 from explorer.ui.offers.compare import Side
 from explorer.ui.options import options
@@ -63,7 +64,7 @@ def feature_maps(selection: Selection, own: str) -> None:
     link.hold("scale", scale, "shared")
     closely(mine, theirs, channel, scale)
     how_to_read()
-    offers.side_by_side(Side(selection, layer), Side(other, other_layer), channel, scale)
+    offered.side_by_side(Side(selection, layer), Side(other, other_layer), channel, scale)
 
 
 def chosen_channel(channels: int) -> int:
@@ -176,7 +177,7 @@ def classes(selection: Selection) -> None:
     others = [int(k) for k in np.argsort(-selection.seen.logits) if k != selection.target]
     chosen = link.choose(
         st.selectbox,
-        f"Why {names[selection.target]} rather than",
+        f"Why {literal(names[selection.target])} rather than",
         [names[k] for k in others],
         "against",
         names[others[0]],
@@ -195,13 +196,13 @@ def classes(selection: Selection) -> None:
     st.caption(
         "The difference is Grad-CAM of the difference of the two logits: red speaks for the first class."
     )
-    offers.two_classes(selection, layers, other)
+    offered.two_classes(selection, layers, other)
 
 
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:
     common = ranges.symmetric(*heats.values())
     pixels = selection.sample.pixels
-    st.subheader(layer, anchor=False)
+    st.subheader(literal(layer), anchor=False)
     panels.side_by_side(
         [
             panels.heat_panel(

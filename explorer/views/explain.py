@@ -8,7 +8,9 @@ from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.tracing import Block, stages
-from explorer.ui import choices, markup, offers, panels
+from explorer.ui import choices, markup, panels
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.offers import explain as offers
 from explorer.ui.offers.explain import Shown
 from explorer.ui.selection import Selection, current
 
@@ -29,7 +31,8 @@ FOR, AGAINST = 8, 4  # how many maps are shown on either side
 
 def page() -> None:
     selection = current()
-    st.header(f"Where does {selection.card.classes[selection.target]} come from?", anchor=False)
+    name = literal(selection.card.classes[selection.target])
+    st.header(f"Where does {name} come from?", anchor=False)
     if not selection.blocks:
         st.info("This network has no convolution, so there are no feature maps to explain.")
         return
@@ -46,7 +49,7 @@ def page() -> None:
     try:
         heat_maps(selection, method, titles, evidence == "signed", scale == "shared")
     except ValueError as error:
-        st.info(str(error))
+        st.info(sentence(error))
     how_to_read(method)
     st.header("The feature maps that carry it", anchor=False)
     layer, shown = carriers(selection, titles)

@@ -5,8 +5,10 @@ import streamlit as st
 
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
-from explorer.ui import cellprobe, choices, inspector, link, offers
+from explorer.ui import cellprobe, choices, inspector, link
 from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.markdown import code, literal
+from explorer.ui.offers import maps as offers
 from explorer.ui.offers.maps import Shown
 from explorer.ui.selection import Selection, current
 
@@ -24,9 +26,9 @@ def page() -> None:
     found = orders(selection, layer)
     channel, choice = choose_channel(selection, layer, found)
     about_the_grid(selection, block)
-    st.header(f"Channel {channel} of {layer}", anchor=False)
+    st.header(f"Channel {channel} of {literal(layer)}", anchor=False)
     if link.held("channel", "") != str(channel):
-        name = selection.card.classes[selection.target]
+        name = literal(selection.card.classes[selection.target])
         st.caption(f"The channel that speaks most for {name}. Choose another one in the grid.")
     cell = inspector.show(selection, block, layer, channel)
     st.subheader(f"Where the number in row {cell[0]}, column {cell[1]} comes from", anchor=False)
@@ -44,7 +46,7 @@ def choose_channel(selection: Selection, layer: str, found: dict[str, list[int]]
     """
     maps = selection.seen.maps[layer]
     count, height, width = maps.shape
-    st.markdown(f"**{layer}** has {count} channels of {height} × {width} cells.")
+    st.markdown(f"**{literal(layer)}** has {count} channels of {height} × {width} cells.")
     shown = held_channel(count, list(found.values())[-1][0])
     choice = channel_grid(
         maps,
@@ -109,11 +111,11 @@ def about_the_grid(selection: Selection, block: Block) -> None:
 
 
 def size_row(selection: Selection, layer: str) -> str:
-    size = layer_size(selection.net, selection.seen, layer)
+    name, size = code(layer).replace("|", "\\|"), layer_size(selection.net, selection.seen, layer)
     if size is None:
         kind = type(layer_module(selection.net, layer)).__name__
-        return f"| `{layer}` | {kind} | unchanged | unchanged |"
-    return f"| `{layer}` | {size.kind} | {size.channels[0]} → {size.channels[1]} | {size.formula} |"
+        return f"| {name} | {literal(kind)} | unchanged | unchanged |"
+    return f"| {name} | {literal(size.kind)} | {size.channels[0]} → {size.channels[1]} | {size.formula} |"
 
 
 def about_the_channel() -> None:

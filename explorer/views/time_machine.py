@@ -9,8 +9,10 @@ import streamlit as st
 from explorer.drawing.ranges import Range, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline, TimelineError
-from explorer.ui import cached, choices, films, link, markup, offers, time_charts
+from explorer.ui import cached, choices, films, link, markup, time_charts
 from explorer.ui.films import STATISTICS, Film
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.offers import time_machine as offers
 from explorer.ui.offers.time_machine import Fans, Shown
 from explorer.ui.options import options
 from explorer.ui.over_time import CHOICES, choose_channel, norms
@@ -27,13 +29,13 @@ def page() -> None:
     try:
         timeline = cached.timeline(selection.opened)
     except TimelineError as error:
-        st.warning(str(error))
+        st.warning(sentence(error))
         return
     if timeline is None:
         without(selection)
         return
-    for sentence in timeline.left_out:
-        st.warning(sentence)
+    for fault in timeline.left_out:
+        st.warning(sentence(fault))
     course = cached.course(timeline.digest, selection.keys[1], timeline, selection.x)
     shown = show(selection, timeline, course)
     how_to_read()
@@ -44,7 +46,7 @@ def page() -> None:
 def without(selection: Selection) -> None:
     """What to do where there are no snapshots, and which networks have some."""
     path = selection.opened.source.path
-    where = f", into {folder_of(path).name} beside it" if path is not None else ""
+    where = f", into {literal(folder_of(path).name)} beside it" if path is not None else ""
     st.info(
         "There are no snapshots of this network's training, so there is nothing to go back to. The trainer "
         f"keeps one of every epoch{where}, when it is told to:"
@@ -59,7 +61,7 @@ def without(selection: Selection) -> None:
         st.markdown("Another network has some:" if len(others) == 1 else "Other networks have some:")
         with st.container(horizontal=True):
             for name in others:
-                st.button(f"Open {name}", on_click=open_checkpoint, args=(name,), key=f"open_{name}")
+                st.button(f"Open {literal(name)}", on_click=open_checkpoint, args=(name,), key=f"open_{name}")
 
 
 def open_checkpoint(name: str) -> None:
@@ -81,7 +83,7 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> Shown | No
     try:
         film = make()
     except ValueError as error:
-        st.info(str(error))
+        st.info(sentence(error))
         return None
     words = [said(selection, course, at) for at in range(len(timeline.epochs))]
     answers = time_charts.answers(course.probabilities, selection.card.classes, asked(selection))

@@ -9,9 +9,11 @@ import streamlit as st
 
 from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, Written
-from explorer.ui import cached, choices, link, markup, offers, run_charts
+from explorer.ui import cached, choices, link, markup, run_charts
 from explorer.ui.charts import Chart
 from explorer.ui.inspector import facts
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.offers import training as offers
 from explorer.ui.offers.training import Drawn
 from explorer.ui.options import OptionError, options
 from explorer.ui.shown_runs import Shown, age, changed, read
@@ -33,7 +35,7 @@ def page() -> None:
     try:
         given = options()
     except OptionError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence(error), icon=":material/error:")
         return
     found = runs.find_runs(given.run_folders)
     if not found:
@@ -69,7 +71,10 @@ def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
     own = opened_run(found)
     if own is None:
         own = max(found, key=lambda name: modified(found[name]))
-        st.caption(f"The checkpoint chosen has no history beside it; {own} is the run that was written last.")
+        named = literal(own)
+        st.caption(
+            f"The checkpoint chosen has no history beside it; {named} is the run that was written last."
+        )
     names = [own, *(name for name in found if name != own)]
     if st.session_state.get("_runs_of", own) != own:  # another checkpoint was chosen: its run is shown
         st.session_state["runs"] = [own]
@@ -109,7 +114,7 @@ def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
     for name, path in found.items():
         if name not in chosen and goes_on(path):
             st.button(
-                f"{name} is being written right now: follow it",
+                f"{literal(name)} is being written right now: follow it",
                 icon=":material/play_circle:",
                 key=f"follow_{name}",
                 on_click=show_alone,

@@ -54,15 +54,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh browser page, 1280 × 900; its test fails if the page throws or turns to another machine."""
+    """A fresh browser page, 1280 × 900; its test fails if the page throws, loads what the
+    server does not allow, or turns to another machine.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     problems: list[str] = []
     opened = context.new_page()
     opened.on("pageerror", lambda error: problems.append(f"script error: {error}"))
+    opened.on("console", lambda message: problems.extend(_refused(message.text)))
     opened.on("request", lambda request: problems.extend(_outside(request.url)))
     yield opened
     context.close()
     assert not problems, problems
+
+
+def _refused(message: str) -> list[str]:
+    return [message] if "Content Security Policy" in message else []
 
 
 def _outside(url: str) -> list[str]:
