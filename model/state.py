@@ -64,7 +64,9 @@ def load_state(path: Path) -> State:
         config = Config(**{name: value for name, value in values["config"].items() if name in known})
         return State(config, str(values["data"]), history, dict(values["parts"]))
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
-        raise TrainingError(f"{path} is not the state of a run; leave --resume out to start anew.") from error
+        raise TrainingError(
+            f"{path} is not the state of a run; give --overwrite instead of --resume to start anew."
+        ) from error
 
 
 def continued(given: dict[str, Any], state: State) -> Config:
@@ -84,7 +86,7 @@ def continued(given: dict[str, Any], state: State) -> Config:
         if name not in FREE and then not in (now, "auto"):  # an old state may not say what «auto» came to
             raise TrainingError(
                 f"This run began with {flag(name)} {then} and cannot go on with {now}; "
-                f"leave {flag(name)} out, or leave --resume out to start anew."
+                f"leave {flag(name)} out, or give --overwrite instead of --resume to start anew."
             )
     _check_epochs(state, config)
     return config
@@ -106,7 +108,7 @@ def check_data(began: str, now: str) -> None:
     if began != now:
         raise TrainingError(
             "These training images are not those this run began with; "
-            "give the same data, or leave --resume out to start anew."
+            "give the same data, or give --overwrite instead of --resume to start anew."
         )
 
 
