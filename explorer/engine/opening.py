@@ -14,7 +14,15 @@ import torch
 from torch import nn
 
 from model.builders import count_logits, make, offer
-from model.checkpoint import Card, Checkpoint, CheckpointError, card_in, digest_of, load_checkpoint
+from model.checkpoint import (
+    WITHOUT_CARD,
+    Card,
+    Checkpoint,
+    CheckpointError,
+    card_in,
+    digest_of,
+    load_checkpoint,
+)
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -70,7 +78,15 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
 
 
 def _blank(spec: str) -> Card:
-    return Card(net=spec, classes=(), mean=IMAGENET_MEAN, std=IMAGENET_STD, input_size=224)
+    return Card(net=spec, classes=(), mean=IMAGENET_MEAN, std=IMAGENET_STD, input_size=224, data=WITHOUT_CARD)
+
+
+def assumed(card: Card, source: Source) -> dict[str, tuple[float, ...]]:
+    """The mean and std of a card that neither its file nor the source gives, by name; empty where both do."""
+    if card.data != WITHOUT_CARD or source.path is None:
+        return {}
+    given = {"mean": (source.mean, card.mean), "std": (source.std, card.std)}
+    return {name: value for name, (said, value) in given.items() if said is None}
 
 
 def _described(card: Card, source: Source) -> Card:
