@@ -2,8 +2,8 @@
 
 Per-image PIL transforms through a DataLoader at its default settings, one module for every ReLU, Adam,
 ReduceLROnPlateau. It is what our trainer is measured against; train mode is set at every epoch, which the
-course's own listing forgets. The logs in `benchmarks/logs/` are older than its mean and std, which are now the
-course's own: they had the standard deviation 0.2470 0.2435 0.2616. `DIR/train/<class>/*` and `DIR/test/<class>/*` hold the images.
+course's own listing forgets. Mean and std are the course's; the runs in `benchmarks/logs/` are older and had
+the standard deviation 0.2470 0.2435 0.2616. `DIR/train/<class>/*` and `DIR/test/<class>/*` hold the images.
 """
 
 import argparse
