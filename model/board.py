@@ -19,6 +19,7 @@ from model.images import Images
 from model.recipes import Config, TrainingError
 
 PICTURES = 64  # of a batch that are shown
+WITHOUT_EPOCHS = 1000  # bytes: a file of events that has no epoch yet is smaller
 ZOOM = 8  # pixels that each weight of a filter takes
 
 
@@ -36,6 +37,12 @@ def open_board(folder: str, name: str, new: bool = True) -> Any:
             "TensorBoard is not installed; run `pip install tensorboard`, or leave --tensorboard out."
         ) from error
     return SummaryWriter(str(Path(folder) / name), purge_step=0 if new else None)
+
+
+def events_of(folder: str, name: str) -> list[Path]:
+    """The files in `folder` that hold epochs of a run `name`; a new one of that name would hide them."""
+    found = (Path(folder) / name).glob("events.out.tfevents.*") if folder else ()
+    return sorted(path for path in found if path.stat().st_size > WITHOUT_EPOCHS)
 
 
 def show(board: Any, history: History, seen: Mapping[str, Images]) -> None:

@@ -33,6 +33,9 @@ MOST_EPOCHS = 1_000_000_000
 Pixels = npt.NDArray[np.uint8]
 State = dict[str, Tensor]
 
+WITHOUT_CARD = "unknown (a plain state_dict)"
+"""What a card says of the data when the file has none: class names, mean and std are then assumed."""
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message says why and what to do, in one sentence."""
@@ -311,7 +314,7 @@ def _is_named(item: tuple[object, object]) -> bool:
 
 
 def _course_card(state: State, path: Path) -> Card:
-    """Read widths, classes and input size off a course CNN's shapes."""
+    """Widths, classes and input size off a course CNN's shapes; mean and std of the course's script."""
     widths: list[int] = []
     while f"conv{len(widths) + 1}.weight" in state:
         widths.append(_shape(state, f"conv{len(widths) + 1}.weight", 4)[0])
@@ -326,8 +329,10 @@ def _course_card(state: State, path: Path) -> Card:
     return Card(
         arguments={"widths": widths, "hidden": hidden},
         classes=names,
+        mean=cifar10.COURSE_MEAN,
+        std=cifar10.COURSE_STD,
         input_size=side << len(widths),
-        data="unknown (a plain state_dict); CIFAR-10's class names, mean and std are assumed",
+        data=WITHOUT_CARD,
     )
 
 

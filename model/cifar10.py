@@ -3,3 +3,6 @@
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
+
+COURSE_MEAN, COURSE_STD = MEAN, (0.2023, 0.1994, 0.2010)
+"""What the course's own script normalizes with; this standard deviation is not that of all pixels."""

@@ -89,7 +89,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     "the steps": {
         "epochs": (COUNT, "passes over the training images"),
         "batch_size": (COUNT, "images a step"),
-        "optimiser": (one_of(*OPTIMISERS), "what moves the weights"),
+        "optimiser": (one_of(*OPTIMISERS), "the optimizer"),
         "lr": (POSITIVE, "the learning rate: the first, or the highest where it rises first"),
         "momentum": (SHARE, "how much of the last step is kept"),
         "nesterov": (SWITCH, "look ahead along the momentum"),
@@ -100,10 +100,10 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     },
     "the learning rate": {
         "scheduler": (one_of(*SCHEDULERS), "how it changes"),
-        "patience": (NATURAL, "epochs without a lower test loss that are borne"),
-        "factor": (SHARE, "what the rate is multiplied with then"),
-        "step_size": (COUNT, "epochs from one fall to the next"),
-        "gamma": (POSITIVE, "what the rate is multiplied with"),
+        "patience": (NATURAL, "epochs without improvement of the test loss before the rate is reduced"),
+        "factor": (SHARE, "what the rate is then multiplied by"),
+        "step_size": (COUNT, "epochs between two reductions"),
+        "gamma": (POSITIVE, "what the rate is multiplied by"),
         "warmup": (SHARE, "share of the run in which the rate rises"),
         "anneal": (one_of("cos", "linear"), "the shape of rise and fall"),
         "cycle_momentum": (SWITCH, "momentum falls while the rate rises, and back"),
@@ -127,8 +127,9 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "snapshot_limit": (POSITIVE, "MB that snapshots may take; there every second one goes"),
         "tensorboard": (PATH, "also write what TensorBoard shows into this folder"),
     },
-    "stopping and going on": {
-        "resume": (ON, "go on with the run at --out from its last whole epoch, with its settings"),
+    "stopping and continuing": {
+        "resume": (ON, "continue the run at --out from its last whole epoch, with its settings"),
+        "overwrite": (ON, "replace the run at --out; without this a new run replaces none"),
         "stop_after": (NATURAL, "stop after epoch N, to be resumed; 0: at the end"),
     },
 }
@@ -158,7 +159,8 @@ def _help(name: str, says: str) -> str:
     """What a flag does, and its value in each recipe."""
     whose = f" [{', '.join(owners()[name])}]" if name in owners() else ""
     values = {recipe: getattr(settled(config), name) for recipe, config in RECIPES.items()}
-    if name in ("out", "note", "tensorboard", "resume", "stop_after") or set(values.values()) == {None}:
+    plain = name in ("out", "note", "tensorboard", "resume", "overwrite", "stop_after")
+    if plain or set(values.values()) == {None}:
         return f"{says}{whose}"
     if len(set(values.values())) == 1:
         return f"{says}{whose} (default {_said(values['course'])})"

@@ -73,6 +73,7 @@ class Config:
     snapshot_limit: float = 200.0
     tensorboard: str = ""
     resume: bool = False
+    overwrite: bool = False
     stop_after: int = 0
 
     @property
@@ -109,7 +110,10 @@ RECIPES: dict[str, Config] = {
     ),
 }
 
-LEAVES = ("out", "note", "half", "snapshot_every", "snapshot_limit", "tensorboard", "resume", "stop_after")
+LEAVES = (
+    *("out", "note", "half", "snapshot_every", "snapshot_limit", "tensorboard"),
+    *("resume", "overwrite", "stop_after"),
+)
 """Settings of what a run leaves and when it stops: the card does not hold them, nor where the images are."""
 
 FREE = (*LEAVES, "data_dir", "epochs", "flip_average", "device", "compile")
@@ -195,7 +199,7 @@ def command_of(config: Config) -> str:
     words = ["python", "-m", "model.train"]
     for field in fields(Config):
         value, usual = getattr(config, field.name), getattr(recipe, field.name)
-        if field.name in ("resume", "stop_after", "tensorboard") or value is None:
+        if field.name in ("resume", "overwrite", "stop_after", "tensorboard") or value is None:
             continue
         if field.name == "recipe":
             usual = "course"

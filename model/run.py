@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,18 +14,19 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from model.batches import steps_of
+from model.board import events_of
 from model.builders import count_logits, is_own, make, offer
 from model.checkpoint import Card, save_checkpoint
 from model.datasets import Dataset
 from model.files import beside, sweep
-from model.history import About, History, save_history
+from model.history import About, History, load_history, save_history
 from model.nets import NETS
 from model.optimisers import OPTIMISERS, averaged, build_optimiser
 from model.processes import parallel, rank
 from model.recipes import Config, TrainingError, arguments_of, command_of, recorded, settings_of
 from model.schedulers import SCHEDULERS
-from model.snapshots import clear, keep_snapshot
-from model.state import State, check_data, digest_of_data, path_of, save_state
+from model.snapshots import clear, folder_of, keep_snapshot, list_snapshots
+from model.state import State, check_data, digest_of_data, load_state, path_of, save_state
 
 
 @dataclass
@@ -153,6 +155,42 @@ def find_device(name: str) -> torch.device:
         return place.device
     except (RuntimeError, AssertionError) as error:
         raise TrainingError(f"There is no device {name!r} on this machine; leave --device out.") from error
+
+
+def check_free(config: Config) -> None:
+    """TrainingError if a new run would replace what another one has left; an epoch must be over for that."""
+    found = left_at(config)
+    if not found:
+        return
+    names = ", ".join(path.name for path in found)
+    kept = path_of(config.path)
+    resume = "add --resume to continue it" if kept.exists() else f"--resume would need {kept.name}"
+    raise TrainingError(
+        f"There is already a run at {config.path} ({names}); "
+        f"{resume}, add --overwrite to replace it, or give another --out."
+    )
+
+
+def left_at(config: Config) -> list[Path]:
+    """What an earlier run has left where this one writes; of one that ended in its first epoch, nothing."""
+    path = config.path
+    history, state = beside(path, ".history.json"), path_of(path)
+    trained = any(epoch for epoch, _ in list_snapshots(path))
+    return [
+        *([path] if path.exists() else []),
+        *([history] if _holds_epochs(history, load_history) else []),
+        *([state] if _holds_epochs(state, lambda file: load_state(file).history) else []),
+        *([folder_of(path)] if trained else []),
+        *events_of(config.tensorboard, path.stem),
+    ]
+
+
+def _holds_epochs(path: Path, read: Callable[[Path], History]) -> bool:
+    """Whether a file holds finished epochs, or something that is not this trainer's."""
+    try:
+        return path.exists() and bool(read(path).epochs)
+    except (OSError, ValueError):
+        return True
 
 
 def begin(run: Run) -> None:

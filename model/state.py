@@ -73,7 +73,8 @@ def load_state(path: Path) -> State:
         return State(config, str(values["data"]), history, dict(values["parts"]))
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
         raise TrainingError(
-            f"{readable(str(path))} is not the state of a run; leave --resume out to start anew."
+            f"{readable(str(path))} is not the state of a run; "
+            "give --overwrite instead of --resume to start anew."
         ) from error
 
 
@@ -94,7 +95,7 @@ def continued(given: dict[str, Any], state: State) -> Config:
         if name not in FREE and then not in (now, "auto"):  # an old state may not say what «auto» came to
             raise TrainingError(
                 f"This run began with {flag(name)} {then} and cannot go on with {now}; "
-                f"leave {flag(name)} out, or leave --resume out to start anew."
+                f"leave {flag(name)} out, or give --overwrite instead of --resume to start anew."
             )
     _check_epochs(state, config)
     return config
@@ -116,7 +117,7 @@ def check_data(began: str, now: str) -> None:
     if began != now:
         raise TrainingError(
             "These training images are not those this run began with; "
-            "give the same data, or leave --resume out to start anew."
+            "give the same data, or give --overwrite instead of --resume to start anew."
         )
 
 

@@ -43,10 +43,23 @@ from model.processes import (
     world_size,
 )
 from model.recipes import Config, TrainingError, choose, settled
-from model.run import Run, begin, find_device, keep_state, restore, save, say, snapshot, start, tell
-from model.schedulers import after_epoch, after_step
+from model.run import (
+    Run,
+    begin,
+    check_free,
+    find_device,
+    keep_state,
+    restore,
+    save,
+    say,
+    snapshot,
+    start,
+    tell,
+)
+from model.schedulers import SCHEDULERS, after_epoch, after_step
 from model.state import State, continued, load_state, path_of
 
+ROOT = Path(__file__).resolve().parent.parent  # the project's folder
 LIVE_SECONDS = 5.0  # how often the history is written while an epoch goes on
 
 
@@ -62,6 +75,7 @@ def train(config: Config, data: Dataset, test: Dataset, state: State | None = No
         begin(run)
     else:
         restore(run, state)
+    say(_about_run(run))
     try:
         with _written(config, board):
             for _ in epochs(run, data, test, board):
@@ -101,12 +115,14 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
         save(run)
         left = (time.perf_counter() - began) * (last - epoch)
         say(_printed(run.history.epochs[-1], left))
+        if reduced := _reduced(run):
+            say(reduced)
         yield run.history.epochs[-1]
     if (flipped := run.history.epochs[-1].flip_accuracy) is not None:
         say(f"With the probabilities of an image and its mirror image averaged: {flipped:.2%}")
     tell(run, "finished" if last == config.epochs else "stopped")
     if last < config.epochs:
-        say(f"Stopped after epoch {last}, as asked; --resume goes on.")
+        say(f"Stopped after epoch {last}, as asked; --resume continues.")
 
 
 def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
@@ -149,11 +165,10 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     """Train on every image once; the sum of their losses, and how many were right."""
     config, losses = run.config, run.history.losses
     run.net.train()  # every epoch anew: the evaluation after it leaves the net in eval mode
-    total, correct, steps, told = 0.0, 0, steps_of(data, config), time.monotonic()
+    total, correct, count, steps, told = 0.0, 0, 0, steps_of(data, config), time.monotonic()
     source = batches(data, config, epoch, run.device)
-    for number, (x, y) in enumerate(
-        tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=rank() > 0 or None)
-    ):
+    bar = tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=rank() > 0 or None)
+    for number, (x, y) in enumerate(bar):
         torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
         loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
         _check_finite(loss, run, len(losses) + 1)
@@ -161,7 +176,8 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
         after_step(config.scheduler, run.scheduler, len(losses), steps * config.epochs)
         if run.average is not None:
             follow(run.average, run.net, config.ema, len(losses))
-        total, correct = total + loss * len(y), correct + hits
+        total, correct, count = total + loss * len(y), correct + hits, count + len(y)
+        bar.set_postfix_str(f"loss {total / count:.4f}", refresh=False)
         if time.monotonic() - told > LIVE_SECONDS:
             tell(run, "running")
             told = time.monotonic()
@@ -235,6 +251,43 @@ def _cannot(net: str, count: int, error: Exception) -> str:
 # What is said
 
 
+def _about_images(data: Dataset, test: Dataset) -> str:
+    """How many images there are, of what, and how they are normalized."""
+    mean, std = (" ".join(f"{value:.4f}" for value in values) for values in (data.mean, data.std))
+    side = data.images.shape[1]
+    return (
+        f"Images: {len(data.labels):,} for training, {len(test.labels):,} for testing, "
+        f"{len(data.classes)} classes, {side} × {side} pixels\n"
+        f"Normalization: mean {mean}, std {std}"
+    )
+
+
+def _about_run(run: Run) -> str:
+    """What is trained, on what device, and how."""
+    config, done = run.config, len(run.history.epochs)
+    steps = run.history.about.steps if run.history.about else 0
+    count = sum(each.numel() for each in run.net.parameters())
+    processes = f", {world_size()} processes" if world_size() > 1 else ""
+    resumed = f"; continuing after epoch {done}" if done else ""
+    return (
+        f"Network: {config.net}, {count:,} parameters, on {run.device} in {config.precision}{processes}\n"
+        f"Training: {config.optimiser}, learning rate {config.lr:g} ({config.scheduler}); "
+        f"epochs: {config.epochs}, steps per epoch: {steps:,}{resumed}"
+    )
+
+
+def _reduced(run: Run) -> str:
+    """That the learning rate was reduced at the end of the last epoch; "" where it was not.
+
+    A schedule that sets the rate at every step says nothing: the table has the rate of each epoch.
+    """
+    row, config = run.history.epochs[-1], run.config
+    over = row.epoch == config.epochs
+    if over or SCHEDULERS[config.scheduler].after == "step" or run.lr >= row.lr:
+        return ""
+    return f"Learning rate reduced from {row.lr:g} to {run.lr:g} ({config.scheduler})"
+
+
 _HEADER = "epoch  train loss  train acc  test loss  test acc       lr  images/s  time left"
 
 
@@ -292,8 +345,12 @@ def _command(flags: dict[str, Any]) -> None:
     check_writable(config.path)
     try:
         with joined(find_device(config.device)), _undisturbed(config):
+            if state is None and not config.overwrite and not rank():
+                check_free(config)
+            say(f"Loading the images ({config.dataset}) …")
             with first_before_others():  # the first may have to download or draw them
                 data, test = images_of(config)
+            say(_about_images(data, test))
             tell_left_out(data, test)
             run = train(config, data, test, state)
             _draw(run)
@@ -330,10 +387,22 @@ def _draw(run: Run) -> None:
         return
     save_figure(beside(run.config.path, ".loss.png"), loss_figure(run.history))
     save_figure(beside(run.config.path, ".epochs.png"), epochs_figure(run.history))
-    say(f"{run.config.path}, with its history and two pictures beside it")
-    own = ["--", "--checkpoint", str(run.config.path), "--net", run.config.net]
-    words = ["streamlit", "run", "explorer/app.py", *(own if is_own(run.config.net) else [])]
-    say(f"see it with: {shlex.join(words)}")
+    say(f"Saved {run.config.path}, with its history and two pictures beside it")
+    say(f"See it with: {shlex.join(_explorer(run.config))}")
+
+
+def _explorer(config: Config) -> list[str]:
+    """The words of the command that shows a checkpoint; the app lists what is in the project's checkpoints/.
+
+    A path in it is as good as --out was: for the folder in which the run was started.
+    """
+    listed = config.path.resolve().parent == (ROOT / "checkpoints").resolve()
+    given = [] if listed and not is_own(config.net) else ["--checkpoint", str(config.path)]
+    if is_own(config.net):
+        given += ["--net", config.net]
+    app = ROOT / "explorer" / "app.py"
+    here = app.relative_to(Path.cwd()) if app.is_relative_to(Path.cwd()) else app
+    return ["streamlit", "run", str(here), *(["--", *given] if given else [])]
 
 
 def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
@@ -343,6 +412,8 @@ def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
         load_builder(config.net)  # what is wrong with it is said before the images are read
     if not config.resume:
         return config, None
+    if config.overwrite:
+        raise TrainingError("--resume continues a run and --overwrite replaces it; give one of them.")
     state = load_state(path_of(config.path))
     return replace(continued(flags, state), out=str(config.path)), state
 

@@ -1,6 +1,8 @@
 """What README.md says is so: its figures are those of the files, its commands and flags exist."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,20 @@ def test_every_file_that_is_named_exists() -> None:
     targets = re.findall(r"\]\(([\w./-]+)\)", README)
     assert targets
     assert not [target for target in targets if not (ROOT / target).exists()]
+
+
+def test_the_program_runs_by_its_path_and_says_where_it_looks_for_the_project(tmp_path: Path) -> None:
+    program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+    check = "\nassert abs((proof.weights[:, None, None] * proof.maps).sum(0) - heat.values).max() < 1e-4\n"
+    path = tmp_path / "program.py"
+    path.write_text(program + check, encoding="utf-8")
+    beside, away = (
+        subprocess.run([sys.executable, str(path)], cwd=cwd, capture_output=True, text=True, check=False)
+        for cwd in (ROOT, tmp_path)
+    )
+    assert beside.returncode == 0, beside.stderr
+    assert away.returncode == 1
+    assert away.stderr.startswith("The project is not found: set PROJECT")
+    assert away.stderr.count("\n") == 1
+    path.write_text(program.replace("Path.cwd()", f"Path({str(ROOT)!r})") + check, encoding="utf-8")
+    subprocess.run([sys.executable, str(path)], cwd=tmp_path, check=True)

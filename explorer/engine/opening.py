@@ -20,6 +20,7 @@ from explorer.engine.tracing import leaf_paths, private_view, visit_layers
 from model.builders import count_logits, make, offer
 from model.checkpoint import (
     MOST_CLASSES,
+    WITHOUT_CARD,
     Card,
     Checkpoint,
     CheckpointError,
@@ -89,7 +90,15 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
 
 
 def _blank(spec: str) -> Card:
-    return Card(net=spec, classes=(), mean=IMAGENET_MEAN, std=IMAGENET_STD, input_size=224)
+    return Card(net=spec, classes=(), mean=IMAGENET_MEAN, std=IMAGENET_STD, input_size=224, data=WITHOUT_CARD)
+
+
+def assumed(card: Card, source: Source) -> dict[str, tuple[float, ...]]:
+    """The mean and std of a card that neither its file nor the source gives, by name; empty where both do."""
+    if card.data != WITHOUT_CARD or source.path is None:
+        return {}
+    given = {"mean": (source.mean, card.mean), "std": (source.std, card.std)}
+    return {name: value for name, (said, value) in given.items() if said is None}
 
 
 def _described(card: Card, source: Source) -> Card:

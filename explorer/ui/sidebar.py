@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from explorer.engine.opening import assumed
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
 from explorer.ui import cached, choices, link, snippets
 from explorer.ui.cached import Opened
@@ -65,7 +66,24 @@ def _checkpoint(given: Options) -> Opened:
     if not found:
         raise CheckpointError("There is no checkpoint yet: train one with `python -m model.train`.")
     name = link.choose(st.selectbox, "Checkpoint", list(found), "checkpoint", next(iter(found)))
-    return cached.opened(name, found[name])
+    opened = cached.opened(name, found[name])
+    if sentence := normalization(opened):
+        st.caption(sentence)
+    return opened
+
+
+def normalization(opened: Opened) -> str:
+    """Which numbers of the normalization are assumed, and how to give others; "" where none are."""
+    numbers = assumed(opened.checkpoint.card, opened.source)
+    if not numbers:
+        return ""
+    whose = "the course's" if opened.source.net is None else "ImageNet's"
+    values = " and ".join(f"{name} {', '.join(f'{one:g}' for one in each)}" for name, each in numbers.items())
+    flags = " ".join(f"--{name} R,G,B" for name in numbers)
+    return (
+        f"The file does not say how its images were normalized: {whose} {values} are assumed. "
+        f"If it was trained with others, add `{flags}` to the start command."
+    )
 
 
 def _about(selection: Selection) -> None:

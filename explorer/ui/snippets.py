@@ -1,8 +1,12 @@
-"""Short Python programs that come to a number of the page by the public engine, run as they are."""
+"""Short Python programs that come to a number of the page by the public engine, run as they are.
+
+From any folder: a program says where the project is, and its paths within the project begin there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -10,6 +14,8 @@ from explorer.engine.opening import Source
 from explorer.engine.samples import Sample
 from explorer.ui.options import ROOT
 from explorer.ui.selection import Selection
+
+NOT_FOUND = "The project is not found: add its folder, with explorer/ and model/ in it, to FOLDERS above."
 
 
 @dataclass(frozen=True)
@@ -25,14 +31,14 @@ def drawn(label: int) -> Origin:
 
 
 def test_image(data_dir: Path, index: int) -> Origin:
-    imports = ("from pathlib import Path", "from explorer.engine.samples import find_test_set")
-    return Origin(imports, f"find_test_set(Path({path_text(data_dir)})).sample({index})")
+    imports = ("from explorer.engine.samples import find_test_set",)
+    return Origin(imports, f"find_test_set({path_text(data_dir)}).sample({index})")
 
 
 def own_file(name: str) -> Origin:
     """A picture of the visitor's own: the file lies where the program is run."""
-    imports = ("from pathlib import Path", "from explorer.engine.samples import decode")
-    return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})")
+    imports = ("from explorer.engine.samples import decode",)
+    return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})  # your file, in this folder")
 
 
 def drawn_batch(count: int) -> Origin:
@@ -94,9 +100,30 @@ def program_of_pixels(selection: Selection, imports: Sequence[str], lines: Seque
 
 
 def joined(imports: Sequence[str], lines: Sequence[str]) -> str:
-    """A program's text: each import once, the standard library's first, then lines."""
-    first = sorted(set(imports), key=lambda line: ("explorer" in line or "model" in line, line))
-    return "\n".join([*first, "", *lines]) + "\n"
+    """A program's text: others' imports, where the project is, its imports, then lines; each import once."""
+    needed = {"import sys", "from pathlib import Path", *imports}
+    own = {line for line in needed if line.startswith(("from explorer", "from model"))}
+    found = {line for line in needed if line.startswith("sys.path")}
+    others = sorted(needed - own - found, key=lambda line: (line.startswith("from"), line))
+    return "\n".join([*others, "", *project(), *sorted(found), "", *sorted(own), "", *lines]) + "\n"
+
+
+def project() -> list[str]:
+    """The lines of a program that let Python find the project's modules, or end it in a sentence."""
+    folders = ["Path.cwd()"] if is_elsewhere() else [f"Path({str(ROOT)!r})", "Path.cwd()"]
+    return [
+        f"FOLDERS = [{', '.join(folders)}]  # where the project may be",
+        'PROJECT = next((each for each in FOLDERS if (each / "explorer" / "engine").is_dir()), None)',
+        "if PROJECT is None:",
+        f"    sys.exit({NOT_FOUND!r})",
+        "sys.path.insert(0, str(PROJECT))",
+    ]
+
+
+def is_elsewhere() -> bool:
+    """Whether the visitor's browser is on another machine, for which this one's folders mean nothing."""
+    host = urlsplit(st.context.url or "").hostname
+    return host not in (None, "localhost", "127.0.0.1", "::1")
 
 
 def _opening(selection: Selection, suffix: str) -> tuple[list[str], list[str]]:
@@ -114,15 +141,28 @@ def _checkpoint(source: Source) -> tuple[list[str], str]:
     if source == Source(source.path) and source.path is not None:
         return ["from model.checkpoint import load_checkpoint"], f"load_checkpoint({path_text(source.path)})"
     given = {name: value for name, value in vars(source).items() if value is not None and name != "path"}
-    said = [f"{name}={value!r}" for name, value in given.items()]
-    path = [] if source.path is None else [f"path=Path({path_text(source.path)})"]
-    imports = ["from explorer.engine.opening import Source, open_checkpoint"]
-    if path:
-        imports.append("from pathlib import Path")
+    said = [f"{name}={_value(name, value)}" for name, value in given.items()]
+    path = [] if source.path is None else [f"path={path_text(source.path)}"]
+    imports = ["from explorer.engine.opening import Source, open_checkpoint", *_beside(source.net)]
     return imports, f"open_checkpoint(Source({', '.join(path + said)}))"
 
 
+def _beside(net: str | None) -> list[str]:
+    """What lets a program find the module of a network that lies in the folder where the app was started."""
+    if net is None or is_elsewhere() or not list(Path.cwd().glob(f"{net.partition(':')[0].split('.')[0]}*")):
+        return []
+    return [] if Path.cwd() == ROOT else [f"sys.path.append({str(Path.cwd())!r})  # {net.partition(':')[0]}"]
+
+
+def _value(name: str, value: object) -> str:
+    """A field of a Source as Python text; a file of class names by its whole path."""
+    names = Path(str(value)) if name == "classes" else None
+    return f"str({path_text(names)})" if names is not None and names.is_file() else repr(value)
+
+
 def path_text(path: Path) -> str:
-    """A path as Python text, relative to the project where it lies within."""
+    """A path as Python text, beginning at the project where it lies within."""
     whole = path.resolve()
-    return repr(str(whole.relative_to(ROOT) if whole.is_relative_to(ROOT) else whole))
+    if whole.is_relative_to(ROOT):
+        return f"PROJECT / {whole.relative_to(ROOT).as_posix()!r}"
+    return f"Path({str(whole)!r})"

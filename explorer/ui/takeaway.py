@@ -143,7 +143,7 @@ def _opened(make: Callable[[], Offer]) -> None:
                 _button(f"{stem(offer, 'figure')}.{kind}", f"Figure, {kind.upper()}", made, mime)
     st.caption(literal(offer.caption))
     said = f" It prints {literal(offer.printed)}." if offer.printed else ""
-    st.markdown(f"**In Python**, from the project's folder.{said}")
+    st.markdown(f"**In Python**, run from any folder.{said}")
     st.code(offer.snippet, language="python")
 
 

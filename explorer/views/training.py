@@ -15,18 +15,19 @@ from explorer.ui.inspector import facts
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.offers import training as offers
 from explorer.ui.offers.training import Drawn
-from explorer.ui.options import OptionError, options
+from explorer.ui.options import OptionError, Options, options
 from explorer.ui.shown_runs import Shown, age, changed, read
 
-EVERY = 2.0  # seconds between two looks at a run that goes on
-FRESH = 30.0  # seconds within which a run that goes on has written, measuring included
+LIVE = 2.0  # seconds between two looks at the files while a run that is shown trains
+IDLE = 5.0  # and while none does: a new run is noticed within that time
+FRESH = 30.0  # seconds within which a run that trains has written, measuring included
 WINDOWS = ("1", "10", "25", "50", "100", "250", "500", "1000")
 ALONG = {"steps": "Steps", "epochs": "Epochs", "minutes": "Minutes"}
 STATES = {
     "running": "training now",
     "finished": "finished",
-    "stopped": "stopped; --resume goes on",
-    "silent": "broke off: it has not written for a while",
+    "stopped": "stopped; --resume continues it",
+    "silent": "interrupted: nothing written for a while",
 }
 
 
@@ -40,27 +41,24 @@ def page() -> None:
     found = runs.find_runs(given.run_folders)
     if not found:
         st.info(
-            "There is no training run yet: start one with `python -m model.train`, and look here while it "
-            "goes on. Runs that lie elsewhere are found with `-- --runs DIR`."
+            "There is no training run yet: start one with `python -m model.train`, and it appears here. "
+            "Runs in another folder are found with `-- --runs DIR`."
         )
-        look_again()
-        return
-    chosen = choose_runs(found)
+    chosen = choose_runs(found) if found else {}
     shown = read(chosen)
-    going_on(found, chosen)
     if len(shown) < len(chosen):
         look_again()
+    follow(given, found, chosen, shown)
     if shown:
-        follow(shown)
         drawn = pictures(shown)
         cards(shown)
         if drawn is not None:
             offers.runs(shown, drawn)
 
 
-def look_again(key: str = "look_again") -> None:
-    """A button for what the page does not look at by itself."""
-    st.button("Look again", icon=":material/refresh:", key=key, type="tertiary")
+def look_again() -> None:
+    """A button for a history that cannot be read, which the page does not look at by itself."""
+    st.button("Read again", icon=":material/refresh:", key="look_again", type="tertiary")
 
 
 # Which runs
@@ -70,11 +68,8 @@ def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
     """The runs to show over one another; at first that of the checkpoint chosen in the sidebar."""
     own = opened_run(found)
     if own is None:
-        own = max(found, key=lambda name: modified(found[name]))
-        named = literal(own)
-        st.caption(
-            f"The checkpoint chosen has no history beside it; {named} is the run that was written last."
-        )
+        own = latest(found)
+        st.caption(f"The chosen checkpoint has no history beside it; {literal(own)} was the run written last.")
     names = [own, *(name for name in found if name != own)]
     if st.session_state.get("_runs_of", own) != own:  # another checkpoint was chosen: its run is shown
         st.session_state["runs"] = [own]
@@ -102,6 +97,15 @@ def opened_run(found: dict[str, Path]) -> str | None:
     return None
 
 
+def latest(found: dict[str, Path]) -> str:
+    """The run that was written last when this visit began: one that starts later changes no choice."""
+    held = st.session_state.get("_runs_latest")
+    if held not in found:
+        held = max(found, key=lambda name: modified(found[name]))
+    st.session_state["_runs_latest"] = held
+    return str(held)
+
+
 def modified(path: Path) -> int:
     try:
         return runs.look_at(path).modified
@@ -110,16 +114,13 @@ def modified(path: Path) -> int:
 
 
 def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
-    """A button for each run that is not shown and is being written right now."""
+    """A button for each run that is training and not shown."""
     for name, path in found.items():
         if name not in chosen and goes_on(path):
-            st.button(
-                f"{literal(name)} is being written right now: follow it",
-                icon=":material/play_circle:",
-                key=f"follow_{name}",
-                on_click=show_alone,
-                args=(name,),
-            )
+            label = f"{literal(name)} is training now: show it"
+            icon, key = ":material/play_circle:", f"follow_{name}"
+            if st.button(label, icon=icon, key=key, on_click=show_alone, args=(name,)):
+                st.rerun()  # the button is in a fragment, and the choice is not
 
 
 def show_alone(name: str) -> None:
@@ -127,7 +128,7 @@ def show_alone(name: str) -> None:
 
 
 def goes_on(path: Path) -> bool:
-    """Whether a run is being written: its file is fresh, and does not say that it has ended."""
+    """Whether a run is training: its file is fresh, and does not say that it has ended."""
     try:
         file = runs.look_at(path)
         return age(file.modified) < FRESH and cached.run(file).about.state == "running"
@@ -138,27 +139,35 @@ def goes_on(path: Path) -> bool:
 # How it stands
 
 
-def follow(shown: dict[str, Shown]) -> None:
-    """The table of runs; while one goes on it looks at its file again and again, and draws what is new."""
+def follow(given: Options, found: dict[str, Path], chosen: dict[str, Path], shown: dict[str, Shown]) -> None:
+    """Runs that train and are not shown, and the table of those shown, kept up to date by themselves."""
     live = any(each.state == "running" for each in shown.values())
-    st.fragment(look, run_every=EVERY if live else None)(shown, live, time.monotonic())
-    if not live and any(each.state != "finished" for each in shown.values()):
-        look_again("look_again_at_it")
+    look_every = st.fragment(look, run_every=LIVE if live else IDLE)
+    look_every(given, found, chosen, shown, live, time.monotonic())
 
 
-def look(shown: dict[str, Shown], live: bool, drawn: float) -> None:
-    """What has become of the runs; the whole page anew as soon as a file or a state has changed.
+def look(
+    given: Options,
+    found: dict[str, Path],
+    chosen: dict[str, Path],
+    shown: dict[str, Shown],
+    live: bool,
+    drawn: float,
+) -> None:
+    """The whole page anew as soon as there is another run, or a file or a state has changed.
 
     But not while the page itself is being drawn, at `drawn` of the monotonic clock: a run that writes faster
-    would break it off again and again, and Streamlit forgets the choices below where a page breaks off.
+    would interrupt it again and again, and Streamlit forgets the choices below where a page is interrupted.
     """
-    due = live and time.monotonic() - drawn > EVERY / 2
-    if due and any(changed(each) for each in shown.values()):
+    due = time.monotonic() - drawn > LIVE / 2
+    if due and (runs.find_runs(given.run_folders) != found or any(map(changed, shown.values()))):
         st.rerun()
-    markup.show(table(shown))
+    going_on(found, chosen)
+    if shown:
+        markup.show(table(shown))
     if live:
         newest = min(age(each.file.modified) for each in shown.values() if each.state == "running")
-        st.caption(f"Looks again every {EVERY:g} seconds; last written {newest:.0f} s ago.")
+        st.caption(f"Updated every {LIVE:g} seconds; last written {newest:.0f} s ago.")
 
 
 def table(shown: dict[str, Shown]) -> str:
@@ -200,7 +209,7 @@ def pictures(shown: dict[str, Shown]) -> Drawn | None:
         st.info("No step has been made yet.")
         return None
     with st.container(horizontal=True):
-        along = choices.choice("Along", ALONG, "along")
+        along = choices.choice("x-axis", ALONG, "along")
         window = int(
             link.choose(
                 st.select_slider,
@@ -229,7 +238,7 @@ def loss_said(found: dict[str, Run], window: int) -> str:
     most = run_charts.columns_each(len(found))
     longest = max(len(run.losses) for run in found.values())
     thinned = (
-        f", drawn through the least and the largest of about {longest / most:.0f} steps at a time"
+        f", drawn as the least and the largest of about {longest / most:.0f} steps at a time"
         if longest > most
         else ""
     )
@@ -253,7 +262,7 @@ def epochs(found: dict[str, Run], along: str, named: str) -> None:
             )
         )
     st.caption(
-        "Drawn through: the test images. Dashed: training. The rate is that of each epoch's first step. "
+        "Solid: the test images. Dashed: training. The rate is that of each epoch's first step. "
         "Each picture has a scale of its own, the same for all runs in it."
     )
 

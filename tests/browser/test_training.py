@@ -53,7 +53,7 @@ def test_a_new_epoch_appears_without_a_click(page: Page, url: str, folder: Path)
     page.goto(f"{url}?runs=grown")
     row = page.get_by_role("row", name="grown")
     expect(row).to_contain_text("1 of 4", timeout=60_000)
-    expect(page.get_by_text("Looks again every 2 seconds")).to_be_visible()
+    expect(page.get_by_text("Updated every 2 seconds")).to_be_visible()
     expect(page.get_by_text("The network says")).to_have_count(0)  # no image is looked at here
     before = loss_picture(page)
     written(folder, 2)
@@ -65,7 +65,7 @@ def test_a_new_epoch_appears_without_a_click(page: Page, url: str, folder: Path)
     )
     written(folder, 4, "finished")
     expect(row).to_contain_text("finished", timeout=8_000)
-    expect(page.get_by_text("Looks again")).to_have_count(0)  # and is not looked at any more
+    expect(page.get_by_text("Updated every")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -121,3 +121,42 @@ def test_a_real_run_is_followed(
     expect(row).not_to_have_text(first, use_inner_text=True, timeout=15_000)
     expect(row).to_contain_text("training now")
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_run_that_starts_is_announced_and_shown_by_a_click(
+    page: Page, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    page.goto(f"{serve('explorer/app.py', '--runs', str(tmp_path))}/training")
+    expect(page.get_by_role("row", name="cifar10-course")).to_contain_text("finished", timeout=60_000)
+    page.wait_for_timeout(2000)
+    written(tmp_path, 1)
+    announced = page.get_by_role("button", name="grown is training now: show it")
+    expect(announced).to_be_visible(timeout=15_000)
+    announced.click()
+    expect(page.get_by_role("row", name="grown")).to_contain_text("1 of 4", timeout=15_000)
+    written(tmp_path, 4, "finished")
+    expect(page.get_by_role("row", name="grown")).to_contain_text("finished", timeout=15_000)
+    written(tmp_path, 2)  # the same file trains again
+    expect(page.get_by_role("row", name="grown")).to_contain_text("2 of 4", timeout=15_000)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_the_page_is_not_drawn_anew_while_nothing_changes(
+    page: Page, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    written(tmp_path, 4, "finished")
+    page.goto(f"{serve('explorer/app.py', '--runs', str(tmp_path))}/training?runs=grown")
+    expect(page.get_by_role("row", name="grown")).to_contain_text("finished", timeout=60_000)
+    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible(timeout=30_000)
+    page.evaluate(WATCH)
+    page.wait_for_timeout(11_000)  # two looks at the folder
+    assert page.evaluate("window.runs") == []
+
+
+WATCH = """() => {
+  window.runs = []
+  const app = document.querySelector('[data-testid=stApp]')
+  new MutationObserver(() => window.runs.push(app.dataset.testScriptState))
+    .observe(app, {attributes: true, attributeFilter: ['data-test-script-state']})
+}"""
+"""Notes every state of the app's script from now on: a fragment that runs by itself is none."""

@@ -88,7 +88,7 @@ def test_tensorboard_itself_shows_the_run_once_though_it_was_stopped_and_began_a
     flags = ["--dataset", "folder", "--data-dir", str(pictures), "--batch-size", "7", "--width", "4"]
     flags += ["--epochs", "3", "--tensorboard", str(board), "--out", str(out)]
     assert main([*flags, "--seed", "9"]) == 0
-    assert main([*flags, "--stop-after", "2"]) == 0
+    assert main([*flags, "--overwrite", "--stop-after", "2"]) == 0
     assert main(["--resume", "--out", str(out)]) == 0
     shown = EventAccumulator(str(board / "run"), size_guidance={"scalars": 0, "images": 0}).Reload()
     history = load_history(out.with_name("run.history.json"))

@@ -62,7 +62,7 @@ def run(pictures):
 @pytest.mark.parametrize("net", ["my_networks:Net", "my_networks:Net(width=6)", "my_networks:lazy"])
 def test_a_network_of_ones_own_trains_and_opens_in_the_explorer(networks, run, net, capsys):
     assert run("--net", net, "--recipe", "fast") == 0
-    said = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("see it with: "))
+    said = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("See it with: "))
     assert said[3:] == ["--", "--checkpoint", "own.safetensors", "--net", net]
     path = networks / "own.safetensors"
     opened = open_checkpoint(Source(path, net))
@@ -86,7 +86,8 @@ def test_a_checkpoint_that_names_a_builder_imports_nothing(networks, run):
 def test_a_run_goes_on_when_its_builder_is_named_again(networks, run, capsys):
     assert run("--net", "my_networks:Net", "--epochs", "2", "--scheduler", "none") == 0
     whole = (networks / "own.safetensors").read_bytes()
-    assert run("--net", "my_networks:Net", "--epochs", "2", "--scheduler", "none", "--stop-after", "1") == 0
+    again = ("--overwrite", "--stop-after", "1")
+    assert run("--net", "my_networks:Net", "--epochs", "2", "--scheduler", "none", *again) == 0
     del sys.modules["my_networks"]
     assert main(["--resume", "--out", "own.safetensors"]) == 1
     assert "--net 'my_networks:Net'." in capsys.readouterr().err

@@ -41,13 +41,18 @@ def by_two(*flags, cwd=ROOT):
     return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=cwd, env=environment)
 
 
+def rows(printed):
+    """The lines below the head of the table, one for each epoch."""
+    return [line for line in printed.splitlines() if line[:5].strip().isdigit()]
+
+
 def test_two_processes_come_to_what_one_does(pictures, tmp_path):
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     flags = [*FLAGS, "--dataset", "folder", "--data-dir", str(pictures)]
     assert main([*flags, "--out", str(one)]) == 0
     done = by_two(*flags, "--out", str(two))
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:14]] == [str(n) for n in range(1, 14)]
+    assert [line.split()[0] for line in rows(done.stdout)] == [str(n) for n in range(1, 14)]
     first, second = (load_history(path.with_name(f"{path.stem}.history.json")) for path in (one, two))
     assert len(first.losses) == len(second.losses) == 52  # batches of 7, 7, 7, 3: no two shares alike
     np.testing.assert_allclose(second.losses, first.losses, atol=1e-4, rtol=0)
@@ -171,3 +176,15 @@ def test_a_process_by_itself_keeps_what_it_has():
     assert (rank(), world_size()) == (0, 1)
     assert shard(torch.arange(3)).tolist() == [0, 1, 2]
     assert all_reduce_sum(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+
+
+def test_several_processes_replace_no_other_run(pictures, tmp_path):
+    out = tmp_path / "run.safetensors"
+    flags = ["--dataset", "folder", "--data-dir", str(pictures), "--epochs", "1", "--width", "4"]
+    assert main([*flags, "--out", str(out)]) == 0
+    before = out.read_bytes()
+    done = by_two(*flags, "--seed", "1", "--out", str(out))
+    assert done.returncode != 0
+    assert done.stderr.count("error: There is already a run at ") == 1
+    assert "--overwrite" in done.stderr
+    assert out.read_bytes() == before

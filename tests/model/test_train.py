@@ -156,7 +156,7 @@ def test_time_left_counts_measuring_too_up_to_where_the_run_stops(out, capsys, m
     monkeypatch.setattr(training, "step", taking(1, (0.5, 8)))
     monkeypatch.setattr(training, "evaluate", taking(60, (0.5, 0.5)))
     finished = run(out, epochs=9, stop_after=3)
-    told = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[1:4]]
+    told = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[3:6]]
     assert told == ["2:06", "1:03", "0:00"]
     assert [(row.seconds, row.images_per_second) for row in finished.history.epochs] == 3 * [(3, 40 / 3)]
 
@@ -177,9 +177,9 @@ def test_a_command_leaves_checkpoint_history_and_pictures(pictures, out, capsys)
     for kind in ("loss", "epochs"):
         assert Image.open(out.with_name(f"run.{kind}.png")).format == "PNG"
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0].split()[:3] == ["epoch", "train", "loss"]
-    assert [line.split()[0] for line in printed[1:3]] == ["1", "2"]
-    assert str(out) in printed[3]
+    assert printed[5].split()[:3] == ["epoch", "train", "loss"]
+    assert [line.split()[0] for line in printed[6:8]] == ["1", "2"]
+    assert str(out) in printed[8]
 
 
 def test_the_checkpoint_gives_the_accuracy_its_card_says(out):
@@ -275,7 +275,7 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(pictures, out
 
     monkeypatch.setattr("model.files.os.fsync", full)
     monkeypatch.setattr(training, "check_writable", lambda _: None)  # there was room at the start
-    said = failed(capsys, command(pictures, out, "--seed", "5"))
+    said = failed(capsys, command(pictures, out, "--seed", "5", "--overwrite"))
     assert "No space left on device" in said
     assert str(out.with_name("run.state.pt")) in said
     assert out.read_bytes() == before

@@ -160,12 +160,12 @@ def test_a_going_run_is_drawn_anew_once_its_file_has_changed(app: Open, tmp_path
     save_history(path, history(1))
     at = check(app(runs="a"))
     assert "1 of 5" in html(at)
-    assert "Looks again every 2 seconds" in captions(at)
+    assert "Updated every 2 seconds" in captions(at)
     save_history(path, history(2))
     assert "2 of 5" in html(check(at.run()))
     save_history(path, history(5, state="finished"))
     assert "5 of 5" in html(check(at.run()))
-    assert "Looks again" not in captions(at)
+    assert "Updated every" not in captions(at)
 
 
 def test_a_run_that_writes_faster_than_the_page_draws_does_not_break_it_off(
@@ -183,15 +183,14 @@ def test_a_run_that_writes_faster_than_the_page_draws_does_not_break_it_off(
     assert len(charts(check(app(runs="a", window="10")))) == 4
 
 
-def test_a_run_that_broke_off_is_no_longer_looked_at(app: Open, tmp_path: Path) -> None:
+def test_a_run_that_was_interrupted_is_said_so(app: Open, tmp_path: Path) -> None:
     path = tmp_path / "a.history.json"
     save_history(path, history(1))
     long_ago = time.time() - 10_000
     os.utime(path, (long_ago, long_ago))
     at = check(app(runs="a"))
-    assert "broke off" in html(at)
-    assert "Looks again" not in captions(at)
-    assert at.button(key="look_again_at_it")
+    assert "interrupted" in html(at)
+    assert "Updated every" not in captions(at)
 
 
 def test_a_run_being_written_is_one_click_away(app: Open, tmp_path: Path) -> None:
@@ -269,7 +268,7 @@ def test_without_a_run_and_a_checkpoint_it_says_how_to_start(
     assert not at.main.error
     assert "python -m model.train" in at.info[0].value
     save_history(tmp_path / "first.history.json", history(1))
-    at.button(key="look_again").click().run()
+    at.run()
     assert at.multiselect(key="runs").value == ["first"]
 
 
@@ -389,3 +388,16 @@ def test_the_fold_stays_open_while_a_run_goes_on(app: Open, tmp_path: Path) -> N
     assert "35.00%" in check(at.run()).main.markdown[-1].value
     save_history(path, history(2))
     assert "45.00%" in check(at.run()).main.markdown[-1].value
+
+
+def test_a_run_that_starts_later_changes_no_choice(app: Open, tmp_path: Path) -> None:
+    checkpoint(tmp_path / "mine.safetensors")
+    save_history(tmp_path / "first.history.json", history(state="finished"))
+    at = check(app("--checkpoint", str(tmp_path / "mine.safetensors")))
+    assert at.multiselect(key="runs").value == ["first"]
+    save_history(tmp_path / "second.history.json", history(1))
+    check(at.run())
+    assert at.multiselect(key="runs").value == ["first"]
+    assert at.button(key="follow_second").label == "second is training now: show it"
+    at.button(key="follow_second").click().run()
+    assert check(at).multiselect(key="runs").value == ["second"]

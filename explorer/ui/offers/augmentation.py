@@ -249,7 +249,7 @@ def _batch_again(shown: Shown) -> Step | None:
         ("first_batch", "recipes_of", "training_images"),
         ("from dataclasses import replace", "from pathlib import Path"),
         (
-            f"images = training_images(Path({path_text(options().data_dir)}), checkpoint.card)",
+            f"images = training_images({path_text(options().data_dir)}, checkpoint.card)",
             f"config = recipes_of(checkpoint.card)[{batch.recipe!r}]",
             f"config = replace(config, augment={batch.config.augment!r})",
             f"batch = first_batch(images, config, epoch={shown.seed + 1})",

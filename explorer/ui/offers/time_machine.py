@@ -91,12 +91,12 @@ def answer_program(selection: Selection, epoch: int) -> str:
     assert path is not None  # snapshots lie beside a file
     target = selection.target
     lines = [
-        f"timeline = open_timeline(snapshots_of(Path({path_text(path)})), checkpoint)",
+        f"timeline = open_timeline(snapshots_of({path_text(path)}), checkpoint)",
         "course = course_of(timeline, x)",
         f"print(course.probabilities[course.epochs.index({epoch}), {target}])"
         f"  # {selection.card.classes[target]!r}",
     ]
-    return program([selection], ["from pathlib import Path", ENGINE], lines)
+    return program([selection], [ENGINE], lines)
 
 
 # Pictures

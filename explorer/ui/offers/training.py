@@ -193,7 +193,7 @@ def arrays(found: Mapping[str, Run]) -> Arrays:
 
 def last_accuracy(shown: Mapping[str, Shown]) -> tuple[str, str]:
     """A program that prints the last test accuracy of each run as the page shows it, and what it prints."""
-    imports = ["from pathlib import Path", "from explorer.engine.runs import read_run"]
+    imports = ["from explorer.engine.runs import read_run"]
     done = {name: each for name, each in shown.items() if each.run.epochs}
     lines = [line for name, each in (done or shown).items() for line in _reading(name, each)]
     if not done:
@@ -205,4 +205,4 @@ def last_accuracy(shown: Mapping[str, Shown]) -> tuple[str, str]:
 
 def _reading(name: str, each: Shown) -> Sequence[str]:
     number = 'f"{run.epochs[-1].test_accuracy:.2%}"' if each.run.epochs else "len(run.epochs)"
-    return [f"run = read_run(Path({path_text(each.file.path)}))", f"print({number})  # {name!r}"]
+    return [f"run = read_run({path_text(each.file.path)})", f"print({number})  # {name!r}"]

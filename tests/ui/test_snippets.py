@@ -1,0 +1,115 @@
+"""Every page's program is run by its path, from a folder that has nothing to do with the project."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from explorer.engine.opening import Source
+from explorer.ui import snippets
+from explorer.ui.takeaway import Offer
+from model.nets import NETS
+
+ROOT = Path(__file__).parents[2]
+PAGES: dict[str, dict[str, str]] = {
+    "explain.py": {},
+    "maps.py": {"block": "2", "channel": "5"},
+    "batchnorm.py": {"channel": "7"},
+    "compare.py": {"b_own": "image", "b_sample": "dog"},
+    "training.py": {},
+    "time_machine.py": {"checkpoint": "cifar10-fast", "epoch": "6"},
+    "augmentation.py": {},
+}
+# Runs programs, each in a process that has torch and nothing of the project.
+RUNNER = """
+import os, runpy, sys
+import torch
+for path in sys.argv[1:]:
+    print(f"[{os.path.basename(path)}]", flush=True)
+    if not os.fork():
+        runpy.run_path(path, run_name="__main__")
+        sys.stdout.flush()
+        os._exit(0)
+    assert os.wait()[1] == 0, path
+"""
+Open = Callable[..., tuple[AppTest, Offer]]
+
+
+def python(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """A Python that knows nothing of where the project is."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["OMP_NUM_THREADS"] = "1"
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    folder = tmp_path / "else where"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_every_pages_program_runs_by_its_path_from_another_folder(
+    opened: Open, tmp_path: Path, elsewhere: Path
+) -> None:
+    assert set(PAGES) == {path.name for path in (ROOT / "explorer" / "views").glob("[a-z]*.py")}
+    texts = {page: opened(page, **link)[1].snippet for page, link in PAGES.items()}
+    for page, text in texts.items():
+        (tmp_path / page).write_text(text, encoding="utf-8")
+    here, there = (
+        python("-c", RUNNER, *(str(tmp_path / page) for page in texts), cwd=cwd) for cwd in (ROOT, elsewhere)
+    )
+    assert there.returncode == 0, there.stderr
+    assert there.stdout == here.stdout
+    assert all(f"[{page}]\n" in there.stdout for page in texts)
+    assert "]\n[" not in there.stdout  # each of them prints its number
+
+
+def test_a_copy_whose_project_is_not_there_is_one_sentence(
+    opened: Open, tmp_path: Path, elsewhere: Path
+) -> None:
+    text = opened("explain.py")[1].snippet.replace(str(ROOT), str(tmp_path / "gone"))
+    (tmp_path / "number.py").write_text(text, encoding="utf-8")
+    ran = python(str(tmp_path / "number.py"), cwd=elsewhere)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", f"{snippets.NOT_FOUND}\n")
+    assert python(str(tmp_path / "number.py"), cwd=ROOT).returncode == 0  # there it is
+
+
+def test_a_network_beside_the_app_and_its_classes_are_found_again(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    shutil.copy(ROOT / "model" / "nets.py", work / "my_nets.py")
+    (work / "names.txt").write_text("cat\ndog\n", encoding="utf-8")
+    torch.save(NETS["course"](classes=2).state_dict(), work / "my.pt")
+    monkeypatch.chdir(work)
+    source = Source(Path("my.pt"), "my_nets:CourseCNN(classes=2)", "names.txt", 32)
+    text = snippets.program_of(source, snippets.drawn_batch(2), [], ["print(checkpoint.card.classes)"])
+    (tmp_path / "own.py").write_text(text, encoding="utf-8")
+    ran = python(str(tmp_path / "own.py"), cwd=elsewhere)
+    assert ran.stdout == "('cat', 'dog')\n", ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [("http://127.0.0.1:8501/", True), ("http://localhost", True), ("http://a.org/", False)],
+)
+def test_only_a_visitor_of_this_machine_gets_its_folders(
+    monkeypatch: pytest.MonkeyPatch, url: str, own: bool
+) -> None:
+    monkeypatch.setattr(snippets.st, "context", SimpleNamespace(url=url))
+    source = Source(ROOT / "checkpoints" / "cifar10-fast.safetensors")
+    text = snippets.program_of(source, snippets.drawn_batch(2), [], ["print(1)"])
+    assert (str(ROOT) in text) == own
+    assert "PROJECT / 'checkpoints/cifar10-fast.safetensors'" in text
