@@ -16,6 +16,7 @@ from explorer.drawing.sheets import coloured, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
 from explorer.ui import markup
 from model.checkpoint import Pixels
+from model.pixels import Rectangle
 
 Floats = npt.NDArray[np.float32]
 SHEET_WIDTH = 720  # of a sheet of all channels, on the page and in the animation
@@ -62,11 +63,26 @@ class Film:
     own: bool = False
 
 
-def heat(pixels: Pixels, values: Floats, layer: str, target: str, signed: bool, own: bool = False) -> Film:
-    """Grad-CAM (epochs, h, w) of a class over the picture, each epoch on its `own` scale if so wanted."""
+def heat(
+    pixels: Pixels,
+    received: Rectangle,
+    values: Floats,
+    layer: str,
+    target: str,
+    signed: bool,
+    own: bool = False,
+) -> Film:
+    """Grad-CAM (epochs, h, w) of a class over the part of the picture that the network `received`.
+
+    Each epoch is drawn on its `own` scale if so wanted.
+    """
     ranged = ranges.symmetric if signed else ranges.positive
     drawn = [ranged(each) for each in values] if own else [ranged(values)] * len(values)
-    pixels, little = reduced(pixels, LARGEST), reduced(pixels, STRIP)
+
+    def drawer(side: int) -> Callable[[int], Pixels]:
+        picture = reduced(pixels, side)
+        part = received.scaled(pixels.shape[:2], picture.shape[:2])
+        return lambda place: overlay(picture, values[place], drawn[place], part)
 
     def note(place: int) -> str:
         at = values[place]
@@ -83,8 +99,8 @@ def heat(pixels: Pixels, values: Floats, layer: str, target: str, signed: bool, 
     return Film(
         subject,
         f"Grad-CAM of {target} at {layer}",
-        lambda place: overlay(pixels, values[place], drawn[place]),
-        lambda place: overlay(little, values[place], drawn[place]),
+        drawer(LARGEST),
+        drawer(STRIP),
         note,
         drawn,
         "this epoch's own scale" if own else "one scale for all epochs",

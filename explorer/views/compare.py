@@ -200,16 +200,16 @@ def classes(selection: Selection) -> None:
 
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:
     common = ranges.symmetric(*heats.values())
-    pixels = selection.sample.pixels
     st.subheader(layer, anchor=False)
     panels.side_by_side(
         [
             panels.heat_panel(
-                pixels, heat, common, title, f"Grad-CAM of {title} at {layer}", panels.extent(heat)
+                selection, heat, common, title, f"Grad-CAM of {title} at {layer}", panels.extent(heat)
             )
             for title, heat in heats.items()
         ],
         markup.scale(common, f"one scale for all three at {layer}"),
+        panels.left_out(selection),
     )
 
 

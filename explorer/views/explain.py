@@ -38,7 +38,7 @@ def page() -> None:
         method = choices.pick("Method", METHODS, "method", width=150)
         stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
-        scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale")
+        scale = choices.choice("Color scale", choices.SCALE_NAMES, "cam_scale", "own")
     titles = layers_at(selection, choices.choose_blocks(selection), stage)
     if not titles:
         st.info("Choose at least one block above.")
@@ -66,21 +66,23 @@ def heat_maps(selection: Selection, method: str, titles: dict[str, str], signed:
     heats = {layer: heat.values for layer, heat in selection.heat_maps(method, tuple(titles)).items()}
     choose = ranges.symmetric if signed else ranges.positive
     common = choose(*heats.values())
-    pixels, name = selection.sample.pixels, selection.card.classes[selection.target]
+    name = selection.card.classes[selection.target]
     scales = {layer: common if shared else choose(heat) for layer, heat in heats.items()}
     panels.side_by_side(
         [
             panels.heat_panel(
-                pixels,
+                selection,
                 heat,
                 scales[layer],
                 titles[layer],
                 f"{METHODS[method]} of {name} at {layer}",
                 finding(heat, scales[layer]),
+                "" if shared else "its own scale",
             )
             for layer, heat in heats.items()
         ],
         markup.scale(common, "one scale for all blocks") if shared else "",
+        panels.left_out(selection),
     )
 
 

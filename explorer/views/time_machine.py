@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.drawing.ranges import Range, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline, TimelineError
-from explorer.ui import cached, choices, films, link, markup, offers, time_charts
+from explorer.ui import cached, choices, films, link, markup, offers, panels, time_charts
 from explorer.ui.films import STATISTICS, Film
 from explorer.ui.offers.time_machine import Fans, Shown
 from explorer.ui.options import options
@@ -88,6 +88,8 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> Shown | No
     left, right = st.columns([11, 9], gap="large")
     with left:
         large(film, place, words[place])
+        if kind == "cam" and (said_of_rest := panels.left_out(selection)):
+            markup.show(said_of_rest)
     with right:
         probabilities(selection, answers, timeline, place)
     st.subheader("Every epoch", anchor=False)

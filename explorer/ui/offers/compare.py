@@ -10,7 +10,6 @@ import pandas as pd
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import Panel, mapped
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
@@ -138,10 +137,10 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
     titles = {"target": first, "other": second, "difference": f"{first} − {second}"}
     heats = heats_of(selection, layers, other)
     scales = {layer: ranges.symmetric(*(heats[layer, name] for name in titles)) for layer in layers}
-    last, pixels = layers[-1], selection.sample.pixels
+    last, over = layers[-1], partial(parts.over_image, selection)
     found: Pictures = {}
     for layer, name in heats:
-        found[f"{layer}, {titles[name]}"] = partial(overlay, pixels, heats[layer, name], scales[layer])
+        found[f"{layer}, {titles[name]}"] = partial(over, heats[layer, name], scales[layer])
         found[f"{layer}, {titles[name]}, raw map"] = partial(colour, heats[layer, name], scales[layer])
     return Offer(
         name=f"{first} rather than {second} {selection.sample.name}",
@@ -162,7 +161,7 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
             }
         ),
         figure=lambda: [
-            Panel(overlay(pixels, heats[last, name], scales[last]), title, scales[last], "one scale for all")
+            Panel(over(heats[last, name], scales[last]), title, scales[last], "one scale for all")
             for name, title in titles.items()
         ],
         snippet=parts.heat_program(selection, "grad_cam", last, selection.target, other),

@@ -7,7 +7,6 @@ from functools import partial
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import Panel
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
@@ -83,7 +82,7 @@ def pictures(
 ) -> Pictures:
     found: Pictures = {}
     for layer, heat in heats.items():
-        found[f"{layer}, over the image"] = partial(overlay, selection.sample.pixels, heat, scales[layer])
+        found[f"{layer}, over the image"] = partial(parts.over_image, selection, heat, scales[layer])
         found[f"{layer}, raw map"] = partial(colour, heat, scales[layer])
     maps = evidence[shown.carrier].maps
     for channel in shown.carriers:
@@ -95,9 +94,9 @@ def pictures(
 def figure(
     selection: Selection, shown: Shown, heats: dict[str, Floats], scales: dict[str, Range]
 ) -> list[Panel]:
-    pixels, said = selection.sample.pixels, "one scale for all" if shown.shared else "its own scale"
+    said = "one scale for all" if shown.shared else "its own scale"
     drawn = [
-        Panel(overlay(pixels, heat, scales[layer]), shown.titles[layer], scales[layer], said)
+        Panel(parts.over_image(selection, heat, scales[layer]), shown.titles[layer], scales[layer], said)
         for layer, heat in heats.items()
     ]
-    return [Panel(pixels, selection.sample.name), *drawn]
+    return [Panel(selection.sample.pixels, selection.sample.name), *drawn]
