@@ -54,8 +54,9 @@ class Card:
         """
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
-        part, size = self.received(*pixels.shape[:2], fit=fit), self.input_size
-        if pixels.shape[:2] == (size, size):
+        (height, width), size = pixels.shape[:2], self.input_size
+        part = self.received(height, width, fit)
+        if (height, width) == (size, size):
             return pixels
         image = Image.fromarray(pixels[part.inside])  # cropped first: resize(box=…) looks past the edge
         return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))

@@ -81,7 +81,10 @@ def _blended(
     evidence = strength(values, range)[..., None]
     # Steeper than a straight line, so that middling evidence is seen, but without an edge at zero.
     alpha = opacity * evidence * (2 - evidence)
-    return np.rint(pixels * (1 - alpha) + colour(values, range, name) * alpha).astype(np.uint8)
+    blended: NDArray[np.uint8] = np.rint(pixels * (1 - alpha) + colour(values, range, name) * alpha).astype(
+        np.uint8
+    )
+    return blended
 
 
 def outline(

@@ -11,7 +11,7 @@ from explorer.drawing import animation, ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.kernels import kernels
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import coloured, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
 from explorer.ui import markup
@@ -86,15 +86,17 @@ def heat(
 
     def note(place: int) -> str:
         at = values[place]
+        negative = percent(float((at < 0).mean()), 0)
         if not at.max() > 0:
-            return f"Nothing speaks for the class: {float((at < 0).mean()):.0%} of the cells are negative."
-        return f"{number(at.min())} … {number(at.max())}; {float((at < 0).mean()):.0%} of the cells negative."
+            return f"Nothing speaks for the class: {negative} of the cells are negative."
+        return f"{number(at.min())} … {number(at.max())}; {negative} of the cells negative."
 
     subject = Subject(
         "Grad-CAM",
         layer,
         values,
-        f"Grad-CAM of {target} (epochs, h, w): raw and signed, in units of the logit",
+        f"Grad-CAM of {target} (epochs, h, w): raw and signed, in units of the logit, "
+        "whose value is not their sum",
     )
     return Film(
         subject,

@@ -43,11 +43,11 @@ def heat_panel(
     )
 
 
-def left_out(selection: Selection) -> str:
-    """What the dimmed part of a heat map's picture is, as html; nothing where the network gets all of it."""
-    if selection.received == whole(*selection.sample.pixels.shape[:2]):
-        return ""
-    return markup.text("Dimmed: outside the center square, which is all that the network gets.", "muted")
+def explain_dimmed(selection: Selection) -> None:
+    """Say what the dimmed part of the picture is; nothing where the network gets all of it."""
+    if selection.received != whole(*selection.sample.pixels.shape[:2]):
+        said = "Dimmed: outside the center square, which is all that the network gets."
+        markup.show(markup.text(said, "muted"))
 
 
 def extent(values: npt.NDArray[np.float32]) -> str:

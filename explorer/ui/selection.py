@@ -45,7 +45,8 @@ class Selection:
     @cached_property
     def received(self) -> Rectangle:
         """The part of the picture that the network gets."""
-        return self.card.received(*self.sample.pixels.shape[:2], fit=self.fit)
+        height, width = self.sample.pixels.shape[:2]
+        return self.card.received(height, width, self.fit)
 
     @cached_property
     def x(self) -> Tensor:

@@ -192,6 +192,7 @@ def classes(selection: Selection) -> None:
     for layer in layers:
         heats = {title: found[layer].values for title, found in rows.items()}
         compared(selection, layer, heats)
+    panels.explain_dimmed(selection)
     st.caption(
         "The difference is Grad-CAM of the difference of the two logits: red speaks for the first class."
     )
@@ -209,7 +210,6 @@ def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> 
             for title, heat in heats.items()
         ],
         markup.scale(common, f"one scale for all three at {layer}"),
-        panels.left_out(selection),
     )
 
 

@@ -103,7 +103,13 @@ def figure(a: Side, b: Side, shown: dict[str, tuple[Floats, Range]]) -> list[Pan
     said = {"A": f"{a.layer}, {a.selection.sample.name}", "B": f"{b.layer}, {b.selection.sample.name}"}
     scale = {"A − B": "largest difference of any channel"}
     return [
-        mapped(values, range, f"{side} {said.get(side, '')}".strip(), scale.get(side, "the same for A and B"))
+        mapped(
+            values,
+            range,
+            f"{side} {said.get(side, '')}".strip(),
+            scale.get(side, "the same for A and B"),
+            side != "A − B",
+        )
         for side, (values, range) in shown.items()
     ]
 
@@ -161,7 +167,7 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
             }
         ),
         figure=lambda: [
-            Panel(over(heats[last, name], scales[last]), title, scales[last], "one scale for all")
+            Panel(over(heats[last, name], scales[last]), title, scales[last], "one scale for all", True)
             for name, title in titles.items()
         ],
         snippet=parts.heat_program(selection, "grad_cam", last, selection.target, other),

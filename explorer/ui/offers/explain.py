@@ -8,6 +8,7 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import Range, number
+from explorer.engine.attribution import ChannelEvidence
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
 from explorer.ui.offers.parts import Evidence, Floats
@@ -84,11 +85,16 @@ def pictures(
     for layer, heat in heats.items():
         found[f"{layer}, over the image"] = partial(parts.over_image, selection, heat, scales[layer])
         found[f"{layer}, raw map"] = partial(colour, heat, scales[layer])
-    maps = evidence[shown.carrier].maps
+    carrier = evidence[shown.carrier]
     for channel in shown.carriers:
-        own = ranges.shared(maps[channel], signed=bool(maps[channel].min() < 0))
-        found[f"{shown.carrier}, channel {channel}"] = partial(colour, maps[channel], own)
+        drawn = partial(colour, carrier.maps[channel], range_of(carrier, channel))
+        found[f"{shown.carrier}, channel {channel}"] = drawn
     return found | parts.the_image(selection)
+
+
+def range_of(evidence: ChannelEvidence, channel: int) -> Range:
+    """A channel's own range; one color map for all channels of the layer: signed where any of them is."""
+    return ranges.shared(evidence.maps[channel], signed=bool(evidence.maps.min() < 0))
 
 
 def figure(
@@ -96,7 +102,13 @@ def figure(
 ) -> list[Panel]:
     said = "one scale for all" if shown.shared else "its own scale"
     drawn = [
-        Panel(parts.over_image(selection, heat, scales[layer]), shown.titles[layer], scales[layer], said)
+        Panel(
+            parts.over_image(selection, heat, scales[layer]),
+            shown.titles[layer],
+            scales[layer],
+            said,
+            shown.shared,
+        )
         for layer, heat in heats.items()
     ]
     return [Panel(selection.sample.pixels, selection.sample.name), *drawn]

@@ -22,7 +22,8 @@ Floats = npt.NDArray[np.float32]
 
 ATTRIBUTE = "from explorer.engine.attribution import attribute"
 TRACE = "from explorer.engine.tracing import trace"
-SIGNED = "raw and signed, positive speaks for the class, in units of the logit"
+SIGNED = "raw and signed, positive supports the class; in units of the logit, whose value is not their sum"
+UNSCALED = "raw and signed, positive supports the class; compares positions, not in units of the logit"
 
 
 def caption(
@@ -116,7 +117,8 @@ def map_arrays(layer: str, maps: Floats, name: str = "maps") -> Arrays:
 
 
 def heat_arrays(method: str, heats: dict[str, Floats]) -> Arrays:
-    return {f"heat_{layer}": (heat, f"{method} (h, w): {SIGNED}") for layer, heat in heats.items()}
+    said = UNSCALED if method == "grad_cam_pp" else SIGNED
+    return {f"heat_{layer}": (heat, f"{method} (h, w): {said}") for layer, heat in heats.items()}
 
 
 def heat_program(
