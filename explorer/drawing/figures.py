@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+from unicodedata import east_asian_width
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from explorer.drawing.colorbar import bar as colors
 from explorer.drawing.colorbar import ticks
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number, text
+from explorer.drawing.typefaces import make_legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,6 +127,7 @@ def figure(
     undated = {"CreationDate": None} if kind == "pdf" else {"Software": None}
     with rc_context({"font.size": 8, "pdf.fonttype": 42}):
         drawn = _laid_out(panels, caption)
+        make_legible(drawn)
         drawn.savefig(file, format=kind, dpi=dpi, metadata=undated, bbox_inches="tight", pad_inches=0.08)
     return file.getvalue()
 
@@ -154,6 +157,7 @@ def pixels(drawn: "Figure") -> NDArray[np.uint8]:
     """What a figure looks like, uint8 (h,w,3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    make_legible(drawn)
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
@@ -180,9 +184,19 @@ def _laid_out(panels: Sequence[Panel | Chart], caption: str) -> "Figure":
             _draw(panel, drawn.add_subplot(grid[2 * place, at]))
         for bar in barred:
             _draw_bar(drawn.add_subplot(grid[2 * place + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
-    lines = "\n".join(textwrap.wrap(caption, int(width * 18)))
-    drawn.text(0.01, -0.01, plain(lines), fontsize=7, color="0.35", ha="left", va="top")
+    lines = plain("\n".join(wrapped(caption, int(width * 18))))
+    drawn.text(0.01, -0.01, lines, fontsize=7, color="0.35", ha="left", va="top")
     return drawn
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` Latin letters, of which a Chinese one takes the place of two.
+
+    >>> wrapped("Image 小猫.png · Class cat", 14)
+    ['Image 小猫.png', '· Class cat']
+    """
+    filled = "".join(f"{letter}\0" if east_asian_width(letter) in "WF" else letter for letter in text)
+    return [line.replace("\0", "") for line in textwrap.wrap(filled, width)]
 
 
 def _aspect(row: Sequence[Panel | Chart]) -> float:

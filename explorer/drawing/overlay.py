@@ -1,11 +1,15 @@
 """A heat map over the picture it explains."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.drawing.colormaps import colour, positions
 from explorer.drawing.ranges import Range
-from model.pixels import Rectangle
+
+if TYPE_CHECKING:
+    from model.pixels import Rectangle  # which would load torch
 
 DIMMED, GRAY = 0.7, 96  # how far what the network never received is faded, and toward which gray
 
@@ -51,7 +55,7 @@ def overlay(
     pixels: NDArray[np.uint8],
     heat: ArrayLike,
     range: Range,
-    received: Rectangle,
+    received: "Rectangle",
     *,
     smooth: bool = True,
     opacity: float = 0.85,
@@ -67,7 +71,7 @@ def overlay(
     return drawn
 
 
-def dimmed(pixels: NDArray[np.uint8], received: Rectangle) -> NDArray[np.uint8]:
+def dimmed(pixels: NDArray[np.uint8], received: "Rectangle") -> NDArray[np.uint8]:
     """A copy of `pixels` uint8 (H,W,3), faded to gray outside the part that the network `received`."""
     drawn = np.rint(pixels * (1 - DIMMED) + GRAY * DIMMED).astype(np.uint8)
     drawn[received.inside] = pixels[received.inside]

@@ -3,7 +3,9 @@
 import base64
 import io
 import re
+import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from explorer.drawing import colormaps, figures
 from explorer.drawing.ranges import percent, probability
 from explorer.engine.runs import read_run
 from explorer.engine.samples import find_test_set
-from explorer.ui import markup, run_charts, time_charts
+from explorer.ui import markup, run_charts, takeaway, time_charts
 from explorer.ui.charts import whole_ticks
 from explorer.ui.offers import training
 from explorer.ui.offers.training import Drawn
@@ -77,11 +79,14 @@ def test_no_page_says_0_or_100_percent_of_a_probability(opened: Open) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """The history of a run of three epochs and a bit, 40 steps each."""
-    rows = [
-        Epoch(epoch=at, train_loss=2 / at, train_accuracy=0.3, test_loss=2 / at, test_accuracy=0.99999, lr=0.1,
-              seconds=60, images_per_second=100)
-        for at in (1, 2, 3)
-    ]  # fmt: skip
+    each = {
+        "train_accuracy": 0.3,
+        "test_accuracy": 0.99999,
+        "lr": 0.1,
+        "seconds": 60,
+        "images_per_second": 100,
+    }
+    rows = [Epoch(epoch=at, train_loss=2 / at, test_loss=2 / at, **each) for at in (1, 2, 3)]
     save_history(tmp_path / "mine.history.json", History(np.linspace(2, 1, 130).tolist(), rows))
     return tmp_path / "mine.history.json"
 
@@ -90,7 +95,7 @@ def run(tmp_path: Path) -> Path:
 def test_whole_ticks_are_few_even_and_within(low: float, extent: float) -> None:
     ticks = whole_ticks(low, low + extent)
     assert all(low <= tick <= low + extent for tick in ticks)
-    assert len({b - a for a, b in zip(ticks, ticks[1:], strict=False)}) <= 1
+    assert len({b - a for a, b in pairwise(ticks)}) <= 1
     assert len(ticks) <= 10
     whole = np.floor(low + extent) - np.ceil(low) + 1
     assert len(ticks) >= min(whole, 3)
@@ -206,3 +211,18 @@ def test_predictions_name_their_images(opened: Open, tmp_path: Path) -> None:
 
 def html(at: AppTest) -> str:
     return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def test_chinese_classes_and_names_are_drawn_in_every_file(opened: Open, tmp_path: Path) -> None:
+    path = tmp_path / "test" / "小猫" / "照片.png"
+    path.parent.mkdir(parents=True)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(path)
+    own = ("--net", "torchvision.models:vgg11_bn(num_classes=2, init_weights=False)", "--input-size", "32")
+    link = {"source": "test", "index": "0"}
+    _, offer = opened("explain.py", *own, "--classes", "小猫,小狗", "--data-dir", str(tmp_path), **link)
+    assert "照片.png" in offer.caption
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for name, make in takeaway.files(offer).items():
+            if name.endswith(("figure.png", "figure.pdf")):
+                assert make()
