@@ -73,7 +73,7 @@ def overlay(
 
 def dimmed(pixels: NDArray[np.uint8], received: "Rectangle") -> NDArray[np.uint8]:
     """A copy of `pixels` uint8 (H,W,3), faded to gray outside the part that the network `received`."""
-    drawn = np.rint(pixels * (1 - DIMMED) + GRAY * DIMMED).astype(np.uint8)
+    drawn: NDArray[np.uint8] = np.rint(pixels * (1 - DIMMED) + GRAY * DIMMED).astype(np.uint8)
     drawn[received.inside] = pixels[received.inside]
     return drawn
 

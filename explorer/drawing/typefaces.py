@@ -39,7 +39,7 @@ def make_legible(drawn: "Figure") -> None:
     from matplotlib.text import Text
 
     for text in drawn.findobj(Text):
-        text.set_family(list(families()))
+        text.set_fontfamily(list(families()))
 
 
 def write(

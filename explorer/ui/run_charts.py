@@ -43,7 +43,7 @@ def losses(runs: Mapping[str, Run], window: int, along: str, label: str) -> Char
     most = columns_each(len(runs))
     raw = [row for name, run in runs.items() for row in _raw(name, run, along, most)]
     mean = [row for name, run in runs.items() for row in _mean(name, run, window, along, most)]
-    x = _x(AXES[along], _ends(raw) if along != "minutes" else None)
+    x = _x(AXES[along], (0, _ends(mean)[1]) if along != "minutes" else None)
     x["scale"] = {"nice": False, "zero": True}
     y = {"field": "loss", "type": "quantitative", "axis": _axis("loss of a step (nats)", "~r")}
     tone = _colours(list(runs))
