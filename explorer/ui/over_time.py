@@ -20,14 +20,14 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
         return None
     layer = cam_layer(selection)
     signed = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence") == "signed"
-    own = choices.choice("Colour scale", choices.SCALE_NAMES, "time_scale") == "own"
+    own = choices.choice("Color scale", choices.SCALE_NAMES, "time_scale") == "own"
 
     def made() -> Film:
         heat = cached.heat_over_time(
             timeline.digest, selection.keys[1], layer, selection.target, timeline, selection.x
         )
         name = selection.card.classes[selection.target]
-        return films.heat(selection.sample.pixels, heat, layer, name, signed, own)
+        return films.heat(selection.sample.pixels, selection.received, heat, layer, name, signed, own)
 
     return made
 

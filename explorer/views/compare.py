@@ -193,6 +193,7 @@ def classes(selection: Selection) -> None:
     for layer in layers:
         heats = {title: found[layer].values for title, found in rows.items()}
         compared(selection, layer, heats)
+    panels.explain_dimmed(selection)
     st.caption(
         "The difference is Grad-CAM of the difference of the two logits: red speaks for the first class."
     )
@@ -201,12 +202,11 @@ def classes(selection: Selection) -> None:
 
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:
     common = ranges.symmetric(*heats.values())
-    pixels = selection.sample.pixels
     st.subheader(literal(layer), anchor=False)
     panels.side_by_side(
         [
             panels.heat_panel(
-                pixels, heat, common, title, f"Grad-CAM of {title} at {layer}", panels.extent(heat)
+                selection, heat, common, title, f"Grad-CAM of {title} at {layer}", panels.extent(heat)
             )
             for title, heat in heats.items()
         ],

@@ -10,7 +10,6 @@ import pandas as pd
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import Panel, mapped
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
@@ -104,7 +103,13 @@ def figure(a: Side, b: Side, shown: dict[str, tuple[Floats, Range]]) -> list[Pan
     said = {"A": f"{a.layer}, {a.selection.sample.name}", "B": f"{b.layer}, {b.selection.sample.name}"}
     scale = {"A − B": "largest difference of any channel"}
     return [
-        mapped(values, range, f"{side} {said.get(side, '')}".strip(), scale.get(side, "the same for A and B"))
+        mapped(
+            values,
+            range,
+            f"{side} {said.get(side, '')}".strip(),
+            scale.get(side, "the same for A and B"),
+            side != "A − B",
+        )
         for side, (values, range) in shown.items()
     ]
 
@@ -138,10 +143,10 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
     titles = {"target": first, "other": second, "difference": f"{first} − {second}"}
     heats = heats_of(selection, layers, other)
     scales = {layer: ranges.symmetric(*(heats[layer, name] for name in titles)) for layer in layers}
-    last, pixels = layers[-1], selection.sample.pixels
+    last, over = layers[-1], partial(parts.over_image, selection)
     found: Pictures = {}
     for layer, name in heats:
-        found[f"{layer}, {titles[name]}"] = partial(overlay, pixels, heats[layer, name], scales[layer])
+        found[f"{layer}, {titles[name]}"] = partial(over, heats[layer, name], scales[layer])
         found[f"{layer}, {titles[name]}, raw map"] = partial(colour, heats[layer, name], scales[layer])
     return Offer(
         name=f"{first} rather than {second} {selection.sample.name}",
@@ -162,7 +167,7 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
             }
         ),
         figure=lambda: [
-            Panel(overlay(pixels, heats[last, name], scales[last]), title, scales[last], "one scale for all")
+            Panel(over(heats[last, name], scales[last]), title, scales[last], "one scale for all", True)
             for name, title in titles.items()
         ],
         snippet=parts.heat_program(selection, "grad_cam", last, selection.target, other),
