@@ -4,12 +4,13 @@ Streamlit's own `bind="query-params"` puts the text shown on the page into the a
 plain option, so that a link stays short and holds when words change.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 _KEPT, _SHOWN, _WRITTEN = "_link_kept", "_link_shown", "_link_written"
+_DEFAULTS = "_link_defaults"
 
 
 def read() -> None:
@@ -58,16 +59,17 @@ def several(
     return list(value)
 
 
-def number(label: str, low: int, high: int, key: str, **details: Any) -> int:
-    """A whole number from `low` to `high`; starts from the link, then at `low`."""
+def number(label: str, low: int, high: int, key: str, default: int | None = None, **details: Any) -> int:
+    """A whole number from `low` to `high`; starts from the link, else at the default, or at `low`."""
+    first = low if default is None else default
     held = st.session_state.get(key)
     if held is not None and low <= held <= high:
         details |= {"value": held}
     else:
-        wanted = str(st.session_state[_KEPT].get(key, low))
-        st.session_state[key] = min(max(int(wanted), low), high) if wanted.isdecimal() else low
+        wanted = str(st.session_state[_KEPT].get(key, first))
+        st.session_state[key] = min(max(int(wanted), low), high) if wanted.isdecimal() else first
     value = int(st.number_input(label, low, high, key=key, **details))
-    _keep(key, str(value), str(low))
+    _keep(key, str(value), str(first))
     return value
 
 
@@ -90,6 +92,30 @@ def held(key: str, default: str) -> str:
 def hold(key: str, value: str, default: str) -> None:
     """Keep a value under a key that no Streamlit widget has."""
     _keep(key, value, default)
+
+
+def chosen(key: str, default: str = "") -> str:
+    """What is chosen under a widget's key, also before it is drawn, or where it stands on another page."""
+    return str(st.session_state.get(key, held(key, default)))
+
+
+def put(choices: Mapping[str, str]) -> None:
+    """Choose by other means than the widgets of these keys, before they are drawn or on another page."""
+    for key, value in choices.items():
+        st.session_state[key] = st.session_state[_KEPT][key] = value
+
+
+def follow(key: str, default: str | int) -> None:
+    """Let a choice that stands at its default go along when that changes. Before the widget is drawn."""
+    defaults = st.session_state.setdefault(_DEFAULTS, {})
+    former = defaults.get(key, default)
+    defaults[key] = default
+    if former == default:
+        return
+    if st.session_state.get(key) == former:
+        st.session_state[key] = default
+    if st.session_state[_KEPT].get(key) == str(former):
+        st.session_state[_KEPT][key] = str(default)
 
 
 def leave_out(key: str) -> None:

@@ -18,31 +18,40 @@ from model.checkpoint import Card, CheckpointError
 from model.datasets import DatasetError, download_cifar10
 
 FIRST = "cat"  # the sample that a visit begins with
+OTHER = "dog"  # what it is compared with at first
 PREDICTED = "predicted"
 FITS = {"crop": "Crop the centre", "squash": "Squash to a square"}
 
 
-def choose(needed: bool = True) -> Selection | None:
+def choose(image: bool = True, explained: bool = True) -> Selection | None:
     """Draw the sidebar; the selection, or None after saying in one sentence what is missing.
 
-    For a page that does without, `needed` is False: then only the sidebar says it.
+    A page that is not about an image gets the checkpoint alone, one that explains no class does not ask for
+    it; what is chosen elsewhere stays chosen. Without an image only the sidebar says what is missing.
     """
     try:
         with st.sidebar:
-            selection = _selection(options())
+            selection = _selection(options(), explained) if image else _without_image(options())
     except (OptionError, CheckpointError, SampleError, DatasetError) as error:
         st.session_state.pop("_selection", None)
-        (st if needed else st.sidebar).error(str(error), icon=":material/error:")
+        (st if image else st.sidebar).error(str(error), icon=":material/error:")
         return None
     if selection is not None:
         remember(selection)
-    elif needed:
+    elif image:
         st.header("No picture yet", anchor=False)
         st.markdown("Give one in the sidebar, or look at a sample there.")
     return selection
 
 
-def _selection(given: Options) -> Selection | None:
+def _without_image(given: Options) -> Selection:
+    """A checkpoint with the sample that a visit begins with, for a page that shows no image."""
+    selection = Selection(_checkpoint(given), cached.scene(cifar10.CLASSES.index(FIRST)))
+    _about(selection)
+    return selection
+
+
+def _selection(given: Options, explained: bool) -> Selection | None:
     """What is chosen in the sidebar; None until there is a picture. Raises what `choose` says."""
     opened = _checkpoint(given)
     about = st.container()
@@ -50,7 +59,8 @@ def _selection(given: Options) -> Selection | None:
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
-    selection = replace(selection, chosen=_class(selection))
+    if explained:
+        selection = replace(selection, chosen=_class(selection))
     with about:
         _about(selection)
     return selection
@@ -106,7 +116,7 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
             "Built-in samples, drawn",
             cifar10.CLASSES,
             f"{prefix}sample",
-            FIRST,
+            _first_sample(prefix),
             required=True,
             format_func=lambda name: f"![{name}]({pictures[name]})",
         )
@@ -116,17 +126,45 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
     return in_classes(sample, cifar10.CLASSES, card.classes)
 
 
+def _first_sample(prefix: str) -> str:
+    """What a side begins with: the other one of two with another sample than the first shows."""
+    if not prefix:
+        return FIRST
+    taken = link.chosen("source", "samples") == "samples" and link.chosen("sample", FIRST) == FIRST
+    first = OTHER if taken else FIRST
+    link.follow(f"{prefix}sample", first)
+    return first
+
+
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     found = cached.test_set(str(given.data_dir))
     if found is None:
         return _offer_download(given.data_dir)
     chosen = link.choose(st.selectbox, "Class", ["all", *found.classes], f"{prefix}only", "all")
-    indices = range(len(found)) if chosen == "all" else found.where(found.classes.index(chosen))
+    indices = _indices(found, chosen)
     place = _number(found, indices, prefix)
     steps(f"{prefix}index", range(len(indices)), prefix)
     index = int(indices[place])
     sample = snippets.remember(prefix, found.sample(index), snippets.test_image(given.data_dir, index))
     return in_classes(sample, found.classes, card.classes)
+
+
+def _indices(found: TestSet, only: str) -> Sequence[int]:
+    """The images of a class, or all of them."""
+    whole = only == "all" or only not in found.classes
+    return range(len(found)) if whole else found.where(found.classes.index(only)).tolist()
+
+
+def _first_index(found: TestSet, indices: Sequence[int], prefix: str) -> int:
+    """Where a side begins among `indices`: the other one of two beside the image that the first shows."""
+    if not prefix:
+        return 0
+    shown = _indices(found, link.chosen("only", "all"))
+    place = link.chosen("index", "0")
+    taken = link.chosen("source") == "test" and place.isdecimal() and int(place) < len(shown)
+    first = int(len(indices) > 1 and taken and shown[int(place)] == indices[0])
+    link.follow(f"{prefix}index", first)
+    return first
 
 
 def _number(found: TestSet, indices: Sequence[int], prefix: str) -> int:
@@ -135,6 +173,7 @@ def _number(found: TestSet, indices: Sequence[int], prefix: str) -> int:
         0,
         len(indices) - 1,
         f"{prefix}index",
+        _first_index(found, indices, prefix),
         help=f"{found.name}: {len(found):,} images.",
     )
 

@@ -31,7 +31,7 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
 
 
 def settle(page: Page) -> None:
-    expect(page.get_by_text("The network says")).to_be_visible(timeout=60_000)
+    expect(page.locator(".fx-says")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 

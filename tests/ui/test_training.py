@@ -99,7 +99,7 @@ def test_a_checkpoint_without_a_run_is_said_so(app: Open, tmp_path: Path) -> Non
 
 def test_it_has_no_image_header_and_needs_no_image(app: Open) -> None:
     at = check(app(source="upload"))
-    assert "The network says" not in html(at)
+    assert 'fx-strip"' not in html(at)
     assert len(charts(at)) == 4
 
 

@@ -5,7 +5,7 @@ One module a page; each ends in a fold that puts its offer together once it is o
 
 from explorer.ui.offers.augmentation import augmented
 from explorer.ui.offers.batchnorm import batch_norm
-from explorer.ui.offers.compare import side_by_side, two_classes
+from explorer.ui.offers.compare import side_by_side, two_classes, two_networks
 from explorer.ui.offers.explain import heat_maps
 from explorer.ui.offers.maps import feature_maps
 from explorer.ui.offers.time_machine import over_time
@@ -20,4 +20,5 @@ __all__ = [
     "runs",
     "side_by_side",
     "two_classes",
+    "two_networks",
 ]
