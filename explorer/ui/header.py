@@ -86,7 +86,9 @@ def _rows(selection: Selection) -> list[tuple[str, float, bool]]:
 
 
 def _prediction(selection: Selection) -> str:
-    lines = [markup.text("Prediction", "muted"), markup.text(predicted(selection), "answer")]
+    name = markup.text(selection.card.classes[selection.predicted], "answer", tag="span")
+    verdict = markup.text(_verdict(selection), tag="span")
+    lines = [markup.text("Prediction", "muted"), markup.element("div", name, " ", verdict)]
     if selection.target != selection.predicted:
         lines.append(markup.text(f"Explained below: {selection.card.classes[selection.target]}", "strong"))
     return markup.element("div", *lines, cls="fx-says")
@@ -94,8 +96,14 @@ def _prediction(selection: Selection) -> str:
 
 def predicted(selection: Selection) -> str:
     """The predicted class, and how it compares with the image's label: `cat (correct)`."""
-    names, label = selection.card.classes, selection.sample.label
-    name = names[selection.predicted]
+    return f"{selection.card.classes[selection.predicted]} {_verdict(selection)}".strip()
+
+
+def _verdict(selection: Selection) -> str:
+    """How the prediction compares with the image's label; nothing without one."""
+    label = selection.sample.label
     if label is None:
-        return name
-    return f"{name} (correct)" if label == selection.predicted else f"{name} (wrong: labeled {names[label]})"
+        return ""
+    return (
+        "(correct)" if label == selection.predicted else f"(wrong: labeled {selection.card.classes[label]})"
+    )

@@ -20,7 +20,8 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
         return None
     layer = cam_layer(selection)
     signed = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence") == "signed"
-    own = choices.choice("Colour scale", choices.SCALE_NAMES, "time_scale") == "own"
+    several = len(timeline.epochs) > 1
+    own = several and choices.choice("Color scale", choices.SCALE_NAMES, "time_scale") == "own"
 
     def made() -> Film:
         heat = cached.heat_over_time(

@@ -121,13 +121,13 @@ def others(selection: Selection) -> dict[str, Pixels]:
 
 def batch(selection: Selection, seed: int) -> Batch | None:
     """A batch by a recipe, its labels under the pictures; None, after a sentence, without training images."""
-    with st.container(horizontal=True):
-        recipe, config = choose_recipe(selection)
     try:
         images = cached.training_images(str(options().data_dir), selection.card)
     except DatasetError as error:
         st.warning(str(error))
         return None
+    with st.container(horizontal=True):
+        recipe, config = choose_recipe(selection)
     made = Batch(recipe, config, images, cached.first_batch(images, config, seed + 1))
     tiles = [
         captioned(picture, f"A training image: {', '.join(words)}", words)

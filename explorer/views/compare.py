@@ -268,6 +268,7 @@ def networks(selection: Selection, other: Selection) -> None:
         other_block, _, other_layer = choose_like(selection, other, "b_cam_", block, stage)
         markup.show(header.beside(other))
     a, b = Side(selection, layer, block.conv), Side(other, other_layer, other_block.conv)
+    st.subheader("Grad-CAM", anchor=False)
     shared = choices.choice("Color scale", choices.SCALE_NAMES, "ab_scale", "own") == "shared"
     try:
         heat_maps(a, b, shared)
@@ -295,7 +296,6 @@ def heat_maps(a: Side, b: Side, shared: bool) -> None:
         panel = panels.heat_panel(pixels, heat, scales[name], title, alt, panels.extent(heat))
         bar = "" if shared else markup.scale(scales[name], f"the scale of {name} alone")
         shown.append(markup.element("div", panel, bar))
-    st.subheader("Grad-CAM", anchor=False)
     panels.side_by_side(shown, markup.scale(scales["A"], "the same scale for A and B") if shared else "")
     if offered.explained(a) != offered.explained(b):
         markup.show(

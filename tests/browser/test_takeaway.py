@@ -86,7 +86,9 @@ def test_each_kind_of_file_is_downloaded_and_opens(page: Page, explorer: str) ->
     assert data.startswith(b"%PDF-")
 
 
-@pytest.mark.parametrize("path", ["", "batchnorm", "compare", "compare?compare=classes"])
+@pytest.mark.parametrize(
+    "path", ["", "batchnorm", "compare", "compare?b_own=checkpoint", "compare?compare=classes"]
+)
 def test_a_picture_and_a_figure_from_every_other_page(page: Page, explorer: str, path: str) -> None:
     page.goto(f"{explorer}/{path}")
     settle(page)
