@@ -165,12 +165,11 @@ def leave_out(key: str) -> None:
 def write() -> None:
     """Put this run's choices into the address; what is at its default is left out. Last thing in a run.
 
-    Choices of other pages stay there: a page that is opened then changes nothing in the address, and the
-    browser's history has one entry for it, not two.
+    Choices of other pages stay there, so that going back to an address restores every one of them.
     """
     link = _link()
-    others = {key: value for key, value in link.address.items() if key not in link.asked}
-    link.address = others | link.shown
+    now = {key: value for key, value in link.address.items() if key not in link.asked} | link.shown
+    link.address = {key: now[key] for key in [*link.address, *now] if key in now}
     written = link.address if link.written is None else link.written
     if not link.address == st.query_params.to_dict() == written:
         st.query_params.from_dict(link.address)
