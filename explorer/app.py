@@ -15,6 +15,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
     app = st.App(__file__, lifespan=warming)
 else:
     from explorer.ui import header, link, sidebar, style
+    from explorer.ui.components.history import one_entry_a_page
 
     PAGES = [
         st.Page(
@@ -45,6 +46,7 @@ else:
         return path not in WITHOUT_CLASS
 
     style.set_up_page()
+    one_entry_a_page()
     link.read()
     page = st.navigation(PAGES, position="top")
     if page.url_path == "explain":  # the first page stands at the root, but people try its name

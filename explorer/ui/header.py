@@ -31,8 +31,13 @@ def way(label: str, asked: dict[str, str], target: str, page: str) -> None:
     """A button that makes these choices and opens a page; none where that is what the visitor looks at."""
     if page == target and all(link.chosen(key) == value for key, value in asked.items()):
         return
-    if st.button(label, key=label, on_click=link.put, args=(asked,)):
+    if st.button(label, key=label, on_click=choose, args=(asked,)):
         st.switch_page(PAGES[target])
+
+
+def choose(asked: dict[str, str]) -> None:
+    for key, value in asked.items():
+        link.change(key, value)
 
 
 def strip(selection: Selection) -> None:

@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
-from explorer.ui import cached, choices, link, snippets
+from explorer.ui import cached, choices, link, markup, pictures, snippets
 from explorer.ui.cached import Opened
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
-from explorer.ui.stepping import steps
+from explorer.ui.stepping import follow, steps
 from model import cifar10
 from model.checkpoint import Card, CheckpointError
 from model.datasets import DatasetError, download_cifar10
@@ -109,16 +108,18 @@ def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None
 
 
 def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
-    pictures = cached.gallery()
+    thumbnails = cached.gallery()
+    first = _first_sample(prefix)
+    follow(f"{prefix}sample", cifar10.CLASSES, first)
     with st.container(key=f"{prefix}gallery"):
         name = link.choose(
             st.pills,
             "Built-in samples, drawn",
             cifar10.CLASSES,
             f"{prefix}sample",
-            _first_sample(prefix),
+            first,
             required=True,
-            format_func=lambda name: f"![{name}]({pictures[name]})",
+            format_func=lambda name: f"![{name}]({thumbnails[name]})",
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
@@ -132,7 +133,7 @@ def _first_sample(prefix: str) -> str:
         return FIRST
     taken = link.chosen("source", "samples") == "samples" and link.chosen("sample", FIRST) == FIRST
     first = OTHER if taken else FIRST
-    link.follow(f"{prefix}sample", first)
+    link.follow_default(f"{prefix}sample", first)
     return first
 
 
@@ -142,7 +143,9 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
         return _offer_download(given.data_dir)
     chosen = link.choose(st.selectbox, "Class", ["all", *found.classes], f"{prefix}only", "all")
     indices = _indices(found, chosen)
-    place = _number(found, indices, prefix)
+    first = _first_index(found, indices, prefix)
+    follow(f"{prefix}index", range(len(indices)), first)
+    place = _number(found, indices, prefix, first)
     steps(f"{prefix}index", range(len(indices)), prefix)
     index = int(indices[place])
     sample = snippets.remember(prefix, found.sample(index), snippets.test_image(given.data_dir, index))
@@ -163,17 +166,17 @@ def _first_index(found: TestSet, indices: Sequence[int], prefix: str) -> int:
     place = link.chosen("index", "0")
     taken = link.chosen("source") == "test" and place.isdecimal() and int(place) < len(shown)
     first = int(len(indices) > 1 and taken and shown[int(place)] == indices[0])
-    link.follow(f"{prefix}index", first)
+    link.follow_default(f"{prefix}index", str(first))
     return first
 
 
-def _number(found: TestSet, indices: Sequence[int], prefix: str) -> int:
+def _number(found: TestSet, indices: Sequence[int], prefix: str, first: int) -> int:
     return link.number(
         f"Number, 0 to {len(indices) - 1:,}",
         0,
         len(indices) - 1,
         f"{prefix}index",
-        _first_index(found, indices, prefix),
+        first,
         help=f"{found.name}: {len(found):,} images.",
     )
 
@@ -191,45 +194,21 @@ def _offer_download(data_dir: Path) -> None:
 
 
 def _from_upload(card: Card, _: Options, prefix: str) -> Sample | None:
-    files = st.file_uploader(
-        "Pictures of your own",
-        type=["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],
-        key=f"{prefix}upload",
-        accept_multiple_files=True,
-    )
+    picture = pictures.upload(prefix)
     _not_in_the_link(prefix)
-    if not files:
-        return None
-    file = _which(files, prefix)
-    return cached.decoded_upload(file.name, file.getvalue())
-
-
-def _which(files: list[UploadedFile], prefix: str) -> UploadedFile:
-    """One of the uploaded files; a new one is shown at once."""
-    key, known = f"{prefix}which", st.session_state.get(f"{prefix}uploaded", [])
-    places = range(len(files))
-    new = [place for place in places if files[place].file_id not in known]
-    st.session_state[f"{prefix}uploaded"] = [file.file_id for file in files]
-    if new or st.session_state.get(key) not in places:
-        st.session_state[key] = new[0] if new else 0
-    if len(files) == 1:
-        return files[0]
-    names = [f"{place + 1} of {len(files)}: {file.name}" for place, file in enumerate(files)]
-    place = st.selectbox("Picture", places, key=key, format_func=names.__getitem__)
-    steps(key, places, prefix)
-    return files[place]
+    return None if picture is None else cached.decoded_upload(picture.name, picture.data)
 
 
 def _from_camera(card: Card, _: Options, prefix: str) -> Sample | None:
-    photo = st.camera_input("Take a picture", key=f"{prefix}photo")
+    photo = pictures.photo(prefix)
     _not_in_the_link(prefix)
-    return None if photo is None else cached.decoded_upload("your photo", photo.getvalue())
+    return None if photo is None else cached.decoded_upload(photo.name, photo.data)
 
 
 def _not_in_the_link(prefix: str) -> None:
     link.leave_out(f"{prefix}source")
     st.caption(
-        "It stays with you: nothing is stored, and no link can carry it. "
+        "It is kept for this visit only: nothing is stored, and no link can carry it. "
         "Whoever opens yours will see the built-in sample."
     )
 
@@ -265,14 +244,15 @@ def _fit(sample: Sample, card: Card) -> str:
 
 
 def _class(selection: Selection) -> int | None:
+    """The class to explain; None for the predicted one, which is named below: an option's text stays."""
     classes = selection.card.classes
-    found = classes[selection.predicted]
     name = link.choose(
         st.selectbox,
         "Class to explain",
         [PREDICTED, *classes],
         "class",
         PREDICTED,
-        format_func=lambda name: f"{found} (predicted)" if name == PREDICTED else name,
+        format_func=lambda name: "Predicted class" if name == PREDICTED else name,
     )
+    markup.show(markup.text(f"Predicted: {classes[selection.predicted]}", "muted"))
     return None if name == PREDICTED else classes.index(name)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.engine import augmented
 from explorer.engine.augmented import TrainingImages
-from explorer.ui import cached, choices, films, link, markup, offers
+from explorer.ui import cached, choices, films, link, markup, offers, stepping
 from explorer.ui.draws import Batch, Row
 from explorer.ui.offers.augmentation import Shown
 from explorer.ui.options import options
@@ -55,13 +55,11 @@ def groups() -> dict[str, str]:
 
 def choose_seed() -> int:
     """What everything on the page is drawn from; the button takes the next."""
+    seeds = range(SEEDS + 1)
+    stepping.follow("seed", seeds)
     seed = link.number("Seed", 0, SEEDS, "seed", width=140)
-    st.button("Draw again", icon=":material/casino:", on_click=next_seed, key="draw_again")
+    stepping.buttons("seed", [stepping.Button("Draw again", 1)])
     return seed
-
-
-def next_seed() -> None:
-    st.session_state["seed"] = (int(st.session_state.get("seed", 0)) + 1) % (SEEDS + 1)
 
 
 # One image

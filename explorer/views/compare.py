@@ -113,7 +113,7 @@ def other_network(opened: Opened, own: str) -> Opened:
         return opened
     found = options().checkpoints
     first = next((name for name in found if name != opened.name), opened.name)
-    link.follow("b_checkpoint", first)
+    link.follow_default("b_checkpoint", first)
     name = link.choose(st.selectbox, "Checkpoint of B", list(found), "b_checkpoint", first)
     return cached.opened(name, found[name])
 
@@ -159,8 +159,8 @@ def choose_like(
     """
     alike = len(selection.blocks) == len(other.blocks)
     number = str(selection.blocks.index(block) + 1 if alike else len(other.blocks))
-    link.follow(f"{prefix}block", number)
-    link.follow(f"{prefix}stage", stage)
+    link.follow_default(f"{prefix}block", number)
+    link.follow_default(f"{prefix}stage", stage)
     return choices.choose_layer(other, prefix, stage, number)
 
 

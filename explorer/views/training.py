@@ -71,8 +71,9 @@ def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
         own = max(found, key=lambda name: modified(found[name]))
         st.caption(f"The checkpoint chosen has no history beside it; {own} is the run that was written last.")
     names = [own, *(name for name in found if name != own)]
-    if st.session_state.get("_runs_of", own) != own:  # another checkpoint was chosen: its run is shown
-        st.session_state["runs"] = [own]
+    another = st.session_state.get("_runs_of", own) != own
+    if another and not link.came_back():  # another checkpoint was chosen: its run is shown
+        link.change("runs", own)
     st.session_state["_runs_of"] = own
     held = link.several(
         st.multiselect,
@@ -118,7 +119,7 @@ def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
 
 
 def show_alone(name: str) -> None:
-    st.session_state["runs"] = [name]
+    link.change("runs", name)
 
 
 def goes_on(path: Path) -> bool:
