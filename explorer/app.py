@@ -18,6 +18,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
     from explorer.ui import header, link, sidebar, style
+    from explorer.ui.components.history import one_entry_a_page
 
     PAGES = [
         st.Page(
@@ -38,16 +39,25 @@ else:
     ]
 
     WITHOUT_IMAGE = ("training",)
+    WITHOUT_CLASS = ("batchnorm", "augmentation")
+
+    def explains_class(path: str) -> bool:
+        """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""
+        if path == "compare":
+            between = link.chosen("b_own") in ("checkpoint", "both")
+            return between or link.chosen("compare") == "classes"
+        return path not in WITHOUT_CLASS
 
     style.set_up_page()
+    one_entry_a_page()
     link.read()
     page = st.navigation(PAGES, position="top")
     if page.url_path == "explain":  # the first page stands at the root, but people try its name
         st.switch_page(PAGES[0])
     about_image = page.url_path not in WITHOUT_IMAGE
-    selection = sidebar.choose(needed=about_image)
+    selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
     if selection is not None and about_image:
-        header.show(selection)
+        header.show(selection, page.url_path)
     if selection is not None or not about_image:
         page.run()
         link.write()

@@ -32,6 +32,18 @@ def list_snapshots(checkpoint_path: str | Path) -> tuple[tuple[int, Path], ...]:
     return tuple(sorted((int(match[1]), path) for match, path in found if match))
 
 
+def checkpoint_of(path: str | Path) -> Path:
+    """The checkpoint of a file's run: of `a/b.snapshots/epoch-0003.safetensors` it is `a/b.safetensors`.
+
+    A file that is no snapshot is its own.
+    """
+    path = Path(path)
+    run, ending, rest = path.parent.name.rpartition(".snapshots")
+    if NAME.fullmatch(path.name) and run and ending and not rest:
+        return path.parent.with_name(f"{run}.safetensors")
+    return path
+
+
 def save_snapshot(checkpoint_path: str | Path, card: Card, state: Mapping[str, Tensor]) -> Path:
     """Write `state` as the snapshot of `card.epoch`, whole or not at all; return its path."""
     path = folder_of(checkpoint_path) / f"epoch-{card.epoch:04}.safetensors"

@@ -12,8 +12,9 @@ from explorer.engine.attribution import attribute
 from explorer.engine.batchnorm import NormSummary, summary
 from explorer.engine.tracing import Floats, leaf_paths, stage_of, to_numpy, trace
 from explorer.engine.values import Value
-from model.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from model.snapshots import list_snapshots
+from model.checkpoint import Card, Checkpoint, CheckpointError, load_checkpoint
+from model.recipes import FREE
+from model.snapshots import checkpoint_of, list_snapshots
 
 MOST = 24  # snapshots shown of a run
 MOST_BYTES = 256_000_000  # that their networks may take together
@@ -121,6 +122,38 @@ def _opened(path: Path, last: Checkpoint) -> Checkpoint:
             f"{path} is a snapshot of another network than its checkpoint; remove it, or train again."
         )
     return found
+
+
+# Of one run
+
+RECORDED = ("net", "arguments", "classes", "mean", "std", "input_size", "recipe", "data")
+
+
+@dataclass(frozen=True)
+class CardFile:
+    """A checkpoint's or a snapshot's card, and its file if it has one."""
+
+    card: Card
+    path: Path | None
+
+
+def of_one_run(one: CardFile, other: CardFile) -> bool:
+    """Whether two files are states of the same network in the same run, so that their channels correspond.
+
+    They lie where one run keeps its checkpoint and its snapshots, and their cards record the same network,
+    data and settings with the same seed, apart from settings that may change when a run is resumed. Equal
+    cards alone do not show it: images in the data folder may have changed between two runs.
+    """
+    if one.path is None or other.path is None:
+        return False
+    placed = checkpoint_of(one.path.resolve()) == checkpoint_of(other.path.resolve())
+    return placed and _settings(one.card) == _settings(other.card) and "seed" in one.card.config
+
+
+def _settings(card: Card) -> dict[str, object]:
+    """What a card records of its run that stays the same through the run."""
+    fixed = {name: value for name, value in card.config.items() if name not in FREE}
+    return {name: getattr(card, name) for name in RECORDED} | {"config": fixed}
 
 
 # An image through them

@@ -60,9 +60,9 @@ def _few(paths: list[str]) -> str:
     return ", ".join(code(path) for path in paths[: 2 if more else 3]) + more
 
 
-def choose_block(selection: Selection, key: str = "block") -> Block:
-    """One conv block, in the words of the network."""
-    return selection.blocks[int(choice("Block", block_names(selection.blocks), key)) - 1]
+def choose_block(selection: Selection, key: str = "block", first: str = "1") -> Block:
+    """One conv block, in the words of the network; at first that of the number `first`."""
+    return selection.blocks[int(choice("Block", block_names(selection.blocks), key, first)) - 1]
 
 
 def choose_blocks(selection: Selection, most: int = MOST_BLOCKS, key: str = "blocks") -> dict[int, Block]:
@@ -103,9 +103,11 @@ def stage_names(selection: Selection, blocks: Collection[Block]) -> dict[str, st
     return names
 
 
-def choose_layer(selection: Selection, prefix: str = "", first: str = "act") -> tuple[Block, str, str]:
+def choose_layer(
+    selection: Selection, prefix: str = "", first: str = "act", first_block: str = "1"
+) -> tuple[Block, str, str]:
     """A block, a stage it has (at first `first`), and the layer they name."""
-    block = choose_block(selection, f"{prefix}block")
+    block = choose_block(selection, f"{prefix}block", first_block)
     found = stages(block, selection.seen)
     names = stage_names(selection, [block])
     stage = choice("Stage", {stage: names[stage] for stage in found}, f"{prefix}stage", first)

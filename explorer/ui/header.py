@@ -1,14 +1,46 @@
-"""The strip on top of every page: the image, what the network gets of it, and what it answers."""
+"""The strip on top of every page: image, input and prediction; from a wrong one, the ways to its reasons."""
 
 import numpy as np
+import streamlit as st
 
-from explorer.ui import markup
+from explorer.ui import link, markup
 from explorer.ui.selection import Selection
+from explorer.ui.sidebar import PREDICTED
 
 SHOWN = 5
+PAGES = {"": "views/explain.py", "compare": "views/compare.py"}  # as app.py has them
 
 
-def show(selection: Selection) -> None:
+def show(selection: Selection, page: str = "") -> None:
+    """The strip; below a wrong prediction the two ways to its reasons, except the one that `page` shows."""
+    strip(selection)
+    label = selection.sample.label
+    if label is not None and label != selection.predicted:
+        with st.container(horizontal=True, key="mistake"):
+            why_wrong(selection, selection.card.classes[label], page)
+
+
+def why_wrong(selection: Selection, true: str, page: str) -> None:
+    """Buttons that explain the true class, or compare it with the predicted one, each in one click."""
+    way("Explain the true class", {"class": true}, "", page)
+    rather = {"class": PREDICTED, "compare": "classes", "against": true}
+    way("Why this rather than the true class", rather, "compare", page)
+
+
+def way(label: str, asked: dict[str, str], target: str, page: str) -> None:
+    """A button that makes these choices and opens a page; none where that is what the visitor looks at."""
+    if page == target and all(link.chosen(key) == value for key, value in asked.items()):
+        return
+    if st.button(label, key=label, on_click=choose, args=(asked,)):
+        st.switch_page(PAGES[target])
+
+
+def choose(asked: dict[str, str]) -> None:
+    for key, value in asked.items():
+        link.change(key, value)
+
+
+def strip(selection: Selection) -> None:
     size = selection.card.input_size
     height, width = selection.sample.pixels.shape[:2]
     markup.show(
@@ -23,23 +55,27 @@ def show(selection: Selection) -> None:
             markup.figure(
                 selection.framed,
                 f"The same picture at {size} by {size} pixels",
-                markup.text("what the network gets"),
+                markup.text("the network's input"),
                 markup.text(f"{size} × {size} px"),
             ),
             markup.bars(_rows(selection)),
-            _answer(selection),
+            _prediction(selection),
             cls="fx-strip",
         )
     )
 
 
 def beside(selection: Selection) -> str:
-    """Input and probabilities alone, for a page with two sides, as html."""
-    name = selection.sample.name
+    """Checkpoint, input and prediction alone, for a page with two sides, as html."""
     return markup.element(
         "div",
-        markup.image(selection.framed, f"What the network gets of {name}"),
-        markup.bars(_rows(selection)[:4]),
+        markup.image(selection.framed, f"The network's input: {selection.sample.name}"),
+        markup.element(
+            "div",
+            markup.text(selection.opened.name, "muted"),
+            markup.text(f"Prediction: {predicted(selection)}", "strong"),
+            markup.bars(_rows(selection)[:4]),
+        ),
         cls="fx-side",
     )
 
@@ -54,13 +90,25 @@ def _rows(selection: Selection) -> list[tuple[str, float, bool]]:
     return [(names[k], float(probabilities[k]), k == selection.target) for k in order]
 
 
-def _answer(selection: Selection) -> str:
-    names = selection.card.classes
-    said, label = selection.predicted, selection.sample.label
-    lines = [markup.text("The network says", "muted"), markup.text(names[said], "answer")]
-    if label is not None:
-        verdict = "which is right" if label == said else f"but it is labelled {names[label]}"
-        lines.append(markup.text(verdict))
-    if selection.target != said:
-        lines.append(markup.text(f"Explained below: {names[selection.target]}", "strong"))
+def _prediction(selection: Selection) -> str:
+    name = markup.text(selection.card.classes[selection.predicted], "answer", tag="span")
+    verdict = markup.text(_verdict(selection), tag="span")
+    lines = [markup.text("Prediction", "muted"), markup.element("div", name, " ", verdict)]
+    if selection.target != selection.predicted:
+        lines.append(markup.text(f"Explained below: {selection.card.classes[selection.target]}", "strong"))
     return markup.element("div", *lines, cls="fx-says")
+
+
+def predicted(selection: Selection) -> str:
+    """The predicted class, and how it compares with the image's label: `cat (correct)`."""
+    return f"{selection.card.classes[selection.predicted]} {_verdict(selection)}".strip()
+
+
+def _verdict(selection: Selection) -> str:
+    """How the prediction compares with the image's label; nothing without one."""
+    label = selection.sample.label
+    if label is None:
+        return ""
+    return (
+        "(correct)" if label == selection.predicted else f"(wrong: labeled {selection.card.classes[label]})"
+    )

@@ -209,7 +209,7 @@ def input_names(selection: Selection, conv: str, channels: range) -> list[str]:
 
 
 def choose_slice(order: list[int], names: list[str]) -> int:
-    options = {STRONGEST: f"{names[order[0]]} (strongest)", **{str(k): names[k] for k in order}}
+    options = {STRONGEST: "The strongest", **{str(k): names[k] for k in order}}  # a text never changes
     said = link.choose(
         st.selectbox,
         "Numbers of the slice for input",

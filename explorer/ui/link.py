@@ -2,40 +2,88 @@
 
 Streamlit's own `bind="query-params"` puts the text shown on the page into the address; here it is the
 plain option, so that a link stays short and holds when words change.
+
+A choice has one widget, and what the visitor does with it counts. Whatever else changes the choice (a step
+to the next image, the browser's Back button, a button of the page) or its texts gives it a new widget, whose
+key has another turn: what the browser still sends of the old one is late, and is not taken for a choice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-_KEPT, _SHOWN, _WRITTEN = "_link_kept", "_link_shown", "_link_written"
+_LINK = "_link"
+TURNS = 64  # then keys are used again: Streamlit remembers every key of a visit
+
+
+@dataclass
+class _Link:
+    """A visitor's choices: those in effect, and the address, which leaves out what is at its default.
+
+    `asked` are the keys that this run asked for, `shown` those of them that belong in the address, and
+    `private` those that must not. `turns` number the widgets of a key, `texts` are the hashes of what their
+    options show, `defaults` those that change with other choices.
+    """
+
+    kept: dict[str, str]
+    address: dict[str, str]
+    written: dict[str, str] | None = None
+    asked: set[str] = field(default_factory=set)
+    shown: dict[str, str] = field(default_factory=dict)
+    private: set[str] = field(default_factory=set)
+    turns: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, dict[str, int]] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+
+
+def _link() -> _Link:
+    link: _Link = st.session_state[_LINK]
+    return link
 
 
 def read() -> None:
-    """Take over what stands in the address when a visit begins. First thing in a run.
+    """Take over what stands in the address when a visit begins, or when the visitor goes back or forward.
 
-    Later the address follows the choices: a browser that sends a click before it has put the last
-    choice into its address would otherwise undo that choice.
+    Otherwise the address follows the choices: a browser that sends a click before it has put the last
+    choice into its address would undo that choice. First thing in a run.
     """
-    if _KEPT not in st.session_state:
-        st.session_state[_KEPT] = st.query_params.to_dict()
-    st.session_state[_SHOWN] = {}
+    address = st.query_params.to_dict()
+    if _LINK not in st.session_state:
+        st.session_state[_LINK] = _Link(address, dict(address))
+    elif came_back():
+        _go_to(_link(), address)
+    _link().asked, _link().shown = set(), {}
+
+
+def came_back() -> bool:
+    """Whether this run answers the browser's Back or Forward button."""
+    run = get_script_run_ctx()
+    return run is not None and run.is_history_navigation
+
+
+def _go_to(link: _Link, address: dict[str, str]) -> None:
+    """Every choice as the address has it; one that may not stand there stays as it is."""
+    before = {key: value for key, value in link.kept.items() if key in link.private}
+    for key in link.kept.keys() | address.keys() | link.turns.keys():
+        if address.get(key) != link.address.get(key):
+            _turn(link, key)
+    link.kept, link.address, link.written = before | address, dict(address), dict(address)
 
 
 def choose(
     widget: Callable[..., Any], label: str, options: Sequence[str], key: str, default: str, **details: Any
-) -> Any:
+) -> str:
     """One of `options` by a widget such as `st.selectbox`; starts from the link, else at the default."""
-    held = st.session_state.get(key)
-    if held in options:
-        details |= _starting_at(widget, options, held)
-    else:
-        wanted = st.session_state[_KEPT].get(key)
-        st.session_state[key] = wanted if wanted in options else default
-    value = widget(label, options, key=key, **details)
-    _keep(key, str(value), default)
-    return value
+    value = current(key, options, default)
+    named = _named(options, details)
+    at = {"selectbox": "index", "select_slider": "value"}.get(widget.__name__, "default")
+    start = list(options).index(value) if at == "index" else value
+    shown = widget(label, options, key=_showing(key, value, named), **details | {at: start})
+    hold(key, str(shown), default)
+    return str(shown)
 
 
 def several(
@@ -47,65 +95,137 @@ def several(
     **details: Any,
 ) -> list[str]:
     """Some of `options`, at least one, by a widget such as `st.multiselect`; joined by commas in the link."""
-    wanted = str(st.session_state[_KEPT].get(key, "")).split(",")
-    held = [option for option in st.session_state.get(key, wanted) if option in options]
-    if held and held == st.session_state.get(key):
-        details |= _starting_at(widget, options, held)
-    else:
-        st.session_state[key] = held or list(default)
-    value = widget(label, options, key=key, **details) or list(default)
-    _keep(key, ",".join(value), ",".join(default))
-    return list(value)
+    said = _in_browser(key)
+    wanted = said if isinstance(said, list) else _link().kept.get(key, "").split(",")
+    value = [option for option in wanted if option in options] or list(default)
+    named = _named(options, details)
+    chosen = widget(label, options, key=_showing(key, value, named), **details | {"default": value})
+    hold(key, ",".join(chosen or default), ",".join(default))
+    return list(chosen or default)
 
 
-def number(label: str, low: int, high: int, key: str, **details: Any) -> int:
-    """A whole number from `low` to `high`; starts from the link, then at `low`."""
-    held = st.session_state.get(key)
-    if held is not None and low <= held <= high:
-        details |= {"value": held}
-    else:
-        wanted = str(st.session_state[_KEPT].get(key, low))
-        st.session_state[key] = min(max(int(wanted), low), high) if wanted.isdecimal() else low
-    value = int(st.number_input(label, low, high, key=key, **details))
-    _keep(key, str(value), str(low))
-    return value
+def number(label: str, low: int, high: int, key: str, default: int | None = None, **details: Any) -> int:
+    """A whole number from `low` to `high`; starts from the link, else at the default, which is `low`."""
+    first = str(low if default is None else default)
+    value = int(current(key, range(low, high + 1), first))
+    shown = st.number_input(label, low, high, value, key=_showing(key, value, {}), **details)
+    hold(key, str(int(shown)), first)
+    return int(shown)
 
 
-def _starting_at(widget: Callable[..., Any], options: Sequence[str], held: Any) -> dict[str, Any]:
-    """What makes a widget begin where the choice stands, in a browser that has not drawn it yet.
+def current(key: str, options: Sequence[Any], default: str) -> str:
+    """The choice among `options`: what its widget says in the browser, else what is kept, else the default.
 
-    Streamlit tells a value set through its state only once. Where a run breaks off before the browser has
-    drawn it, the next one's widgets would begin at their first option, and send that back as a choice.
+    `options` are texts, or a range of whole numbers.
     """
-    name = {"selectbox": "index", "select_slider": "value"}.get(widget.__name__, "default")
-    return {name: list(options).index(held) if name == "index" else held}
+    said = _in_browser(key)
+    value = _link().kept.get(key, default) if said is None else str(said)
+    if isinstance(options, range):
+        within = value.isascii() and value.isdecimal() and len(value) < 16
+        return str(min(max(int(value), options[0]), options[-1])) if within else default
+    return value if value in options else default
+
+
+def change(key: str, value: str) -> None:
+    """Make a choice in another way than by its own widget, before that is drawn."""
+    link = _link()
+    link.kept[key] = value
+    _turn(link, key)
+
+
+def chosen(key: str, default: str = "") -> str:
+    """What is chosen under the key of a widget that this run draws later, or another page draws."""
+    said = _in_browser(key)
+    return _link().kept.get(key, default) if said is None else str(said)
+
+
+def follow_default(key: str, default: str) -> None:
+    """Let a choice that stands at its default go along when that changes. Before its widget is drawn."""
+    defaults = _link().defaults
+    former = defaults.get(key, default)
+    defaults[key] = default
+    if former != default and chosen(key, former) == former:
+        change(key, default)
+
+
+def showing(key: str, value: int) -> str:
+    """The key of a number field whose choice is kept under another key and is now `value`."""
+    return _showing(key, value, {})
 
 
 def held(key: str, default: str) -> str:
     """What is kept under a key that no Streamlit widget has, such as the chosen channel."""
-    value: str = st.session_state[_KEPT].get(key, default)
-    return value
+    link = _link()
+    link.asked.add(key)
+    return link.kept.get(key, default)
 
 
 def hold(key: str, value: str, default: str) -> None:
-    """Keep a value under a key that no Streamlit widget has."""
-    _keep(key, value, default)
+    """Keep a value under a key."""
+    link = _link()
+    link.asked.add(key)
+    link.private.discard(key)
+    link.kept[key] = value
+    if value != default:
+        link.shown[key] = value
+    else:
+        link.shown.pop(key, None)
 
 
 def leave_out(key: str) -> None:
     """Keep a choice for this visitor, but not in the address: it means nothing to others."""
-    st.session_state[_SHOWN].pop(key, None)
+    link = _link()
+    link.private.add(key)
+    link.shown.pop(key, None)
 
 
 def write() -> None:
-    """Put this run's choices into the address; what is at its default is left out. Last thing in a run."""
-    shown = st.session_state[_SHOWN]
-    if not shown == st.query_params.to_dict() == st.session_state.get(_WRITTEN, shown):
-        st.query_params.from_dict(shown)
-    st.session_state[_WRITTEN] = dict(shown)  # a callback of the next run still adds to what this one showed
+    """Put this run's choices into the address; what is at its default is left out. Last thing in a run.
+
+    Choices of other pages stay there, so that going back to an address restores every one of them.
+    """
+    link = _link()
+    now = {key: value for key, value in link.address.items() if key not in link.asked} | link.shown
+    link.address = {key: now[key] for key in [*link.address, *now] if key in now}
+    written = link.address if link.written is None else link.written
+    if not link.address == st.query_params.to_dict() == written:
+        st.query_params.from_dict(link.address)
+    link.written = dict(link.address)
 
 
-def _keep(key: str, value: str, default: str) -> None:
-    st.session_state[_KEPT][key] = value
-    if value != default:
-        st.session_state[_SHOWN][key] = value
+# A widget and its turn
+
+
+def _key(link: _Link, key: str) -> str:
+    turn = link.turns.get(key, 0)
+    return f"{key}~{turn}" if turn else key
+
+
+def _turn(link: _Link, key: str) -> None:
+    link.turns[key] = (link.turns.get(key, 0) + 1) % TURNS
+    link.texts.pop(key, None)
+
+
+def _in_browser(key: str) -> Any:
+    """What the widget of this turn says; None before the browser has drawn it."""
+    return st.session_state.get(_key(_link(), key))
+
+
+def _showing(key: str, value: Any, named: Mapping[str, int]) -> str:
+    """The key of a widget that shows `value` and these texts: a new one where the last shows others.
+
+    The browser keeps the text of a chosen option though the option has another one now.
+    """
+    link, said = _link(), _in_browser(key)
+    texts = link.texts.get(key, {})
+    renamed = any(texts.get(option, text) != text for option, text in named.items())
+    if renamed or (said is not None and said != value):
+        _turn(link, key)
+    link.texts[key] = link.texts.get(key, {}) | named
+    return _key(link, key)
+
+
+def _named(options: Collection[str], details: Mapping[str, Any]) -> dict[str, int]:
+    """Option → the hash of the text that a widget shows for it."""
+    text = details.get("format_func", str)
+    return {option: hash(str(text(option))) for option in options}

@@ -20,7 +20,8 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
         return None
     layer = cam_layer(selection)
     signed = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence") == "signed"
-    own = choices.choice("Color scale", choices.SCALE_NAMES, "time_scale") == "own"
+    several = len(timeline.epochs) > 1
+    own = several and choices.choice("Color scale", choices.SCALE_NAMES, "time_scale") == "own"
 
     def made() -> Film:
         heat = cached.heat_over_time(
@@ -90,14 +91,14 @@ def choose_channel(count: int, usual: int, label: str) -> int:
     )
     if channel != usual:
         link.hold("channel", str(channel), "")
-    st.session_state["time_channel"] = channel
-    st.number_input(label, 0, count - 1, key="time_channel", on_change=keep_channel, width=160)
+    key = link.showing("time_channel", channel)
+    st.number_input(label, 0, count - 1, channel, key=key, on_change=keep_channel, args=(key,), width=160)
     return channel
 
 
-def keep_channel() -> None:
+def keep_channel(key: str) -> None:
     """Put a chosen channel into the link; the cell chosen on the maps page was another channel's."""
-    link.hold("channel", str(st.session_state["time_channel"]), "")
+    link.hold("channel", str(st.session_state[key]), "")
     link.hold("cell", "", "")
 
 

@@ -5,47 +5,55 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from explorer.engine.opening import assumed
 from explorer.drawing.ranges import percent
+from explorer.engine.opening import assumed
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
-from explorer.ui import cached, choices, link, snippets
+from explorer.ui import cached, choices, link, markup, pictures, snippets
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
-from explorer.ui.stepping import steps
+from explorer.ui.stepping import follow, steps
 from model import cifar10
 from model.checkpoint import Card, CheckpointError
 from model.datasets import DatasetError, download_cifar10
 
 FIRST = "cat"  # the sample that a visit begins with
+OTHER = "dog"  # what it is compared with at first
 PREDICTED = "predicted"
 FITS = {"crop": "Crop the centre", "squash": "Squash to a square"}
 
 
-def choose(needed: bool = True) -> Selection | None:
+def choose(image: bool = True, explained: bool = True) -> Selection | None:
     """Draw the sidebar; the selection, or None after saying in one sentence what is missing.
 
-    For a page that does without, `needed` is False: then only the sidebar says it.
+    A page that is not about an image gets the checkpoint alone, one that explains no class does not ask for
+    it; what is chosen elsewhere stays chosen. Without an image only the sidebar says what is missing.
     """
     try:
         with st.sidebar:
-            selection = _selection(options())
+            selection = _selection(options(), explained) if image else _without_image(options())
     except (OptionError, CheckpointError, SampleError, DatasetError) as error:
         st.session_state.pop("_selection", None)
-        (st if needed else st.sidebar).error(sentence(error), icon=":material/error:")
+        (st if image else st.sidebar).error(sentence(error), icon=":material/error:")
         return None
     if selection is not None:
         remember(selection)
-    elif needed:
+    elif image:
         st.header("No picture yet", anchor=False)
         st.markdown("Give one in the sidebar, or look at a sample there.")
     return selection
 
 
-def _selection(given: Options) -> Selection | None:
+def _without_image(given: Options) -> Selection:
+    """A checkpoint with the sample that a visit begins with, for a page that shows no image."""
+    selection = Selection(_checkpoint(given), cached.scene(cifar10.CLASSES.index(FIRST)))
+    _about(selection)
+    return selection
+
+
+def _selection(given: Options, explained: bool) -> Selection | None:
     """What is chosen in the sidebar; None until there is a picture. Raises what `choose` says."""
     opened = _checkpoint(given)
     about = st.container()
@@ -53,7 +61,8 @@ def _selection(given: Options) -> Selection | None:
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
-    selection = replace(selection, chosen=_class(selection))
+    if explained:
+        selection = replace(selection, chosen=_class(selection))
     with about:
         _about(selection)
     return selection
@@ -121,16 +130,18 @@ def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None
 
 
 def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
-    pictures = cached.gallery()
+    thumbnails = cached.gallery()
+    first = _first_sample(prefix)
+    follow(f"{prefix}sample", cifar10.CLASSES, first)
     with st.container(key=f"{prefix}gallery"):
         name = link.choose(
             st.pills,
             "Built-in samples, drawn",
             cifar10.CLASSES,
             f"{prefix}sample",
-            FIRST,
+            first,
             required=True,
-            format_func=lambda name: f"![{name}]({pictures[name]})",
+            format_func=lambda name: f"![{name}]({thumbnails[name]})",
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
@@ -138,25 +149,56 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
     return in_classes(sample, cifar10.CLASSES, card.classes)
 
 
+def _first_sample(prefix: str) -> str:
+    """What a side begins with: the other one of two with another sample than the first shows."""
+    if not prefix:
+        return FIRST
+    taken = link.chosen("source", "samples") == "samples" and link.chosen("sample", FIRST) == FIRST
+    first = OTHER if taken else FIRST
+    link.follow_default(f"{prefix}sample", first)
+    return first
+
+
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     found = cached.test_set(str(given.data_dir))
     if found is None:
         return _offer_download(given.data_dir)
     chosen = link.choose(st.selectbox, "Class", ["all", *found.classes], f"{prefix}only", "all")
-    indices = range(len(found)) if chosen == "all" else found.where(found.classes.index(chosen))
-    place = _number(found, indices, prefix)
+    indices = _indices(found, chosen)
+    first = _first_index(found, indices, prefix)
+    follow(f"{prefix}index", range(len(indices)), first)
+    place = _number(found, indices, prefix, first)
     steps(f"{prefix}index", range(len(indices)), prefix)
     index = int(indices[place])
     sample = snippets.remember(prefix, found.sample(index), snippets.test_image(given.data_dir, index))
     return in_classes(sample, found.classes, card.classes)
 
 
-def _number(found: TestSet, indices: Sequence[int], prefix: str) -> int:
+def _indices(found: TestSet, only: str) -> Sequence[int]:
+    """The images of a class, or all of them."""
+    whole = only == "all" or only not in found.classes
+    return range(len(found)) if whole else found.where(found.classes.index(only)).tolist()
+
+
+def _first_index(found: TestSet, indices: Sequence[int], prefix: str) -> int:
+    """Where a side begins among `indices`: the other one of two beside the image that the first shows."""
+    if not prefix:
+        return 0
+    shown = _indices(found, link.chosen("only", "all"))
+    place = link.chosen("index", "0")
+    taken = link.chosen("source") == "test" and place.isdecimal() and int(place) < len(shown)
+    first = int(len(indices) > 1 and taken and shown[int(place)] == indices[0])
+    link.follow_default(f"{prefix}index", str(first))
+    return first
+
+
+def _number(found: TestSet, indices: Sequence[int], prefix: str, first: int) -> int:
     return link.number(
         f"Number, 0 to {len(indices) - 1:,}",
         0,
         len(indices) - 1,
         f"{prefix}index",
+        first,
         help=f"{found.name}: {len(found):,} images.",
     )
 
@@ -174,45 +216,21 @@ def _offer_download(data_dir: Path) -> None:
 
 
 def _from_upload(card: Card, _: Options, prefix: str) -> Sample | None:
-    files = st.file_uploader(
-        "Pictures of your own",
-        type=["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],
-        key=f"{prefix}upload",
-        accept_multiple_files=True,
-    )
+    picture = pictures.upload(prefix)
     _not_in_the_link(prefix)
-    if not files:
-        return None
-    file = _which(files, prefix)
-    return cached.decoded_upload(file.name, file.getvalue())
-
-
-def _which(files: list[UploadedFile], prefix: str) -> UploadedFile:
-    """One of the uploaded files; a new one is shown at once."""
-    key, known = f"{prefix}which", st.session_state.get(f"{prefix}uploaded", [])
-    places = range(len(files))
-    new = [place for place in places if files[place].file_id not in known]
-    st.session_state[f"{prefix}uploaded"] = [file.file_id for file in files]
-    if new or st.session_state.get(key) not in places:
-        st.session_state[key] = new[0] if new else 0
-    if len(files) == 1:
-        return files[0]
-    names = [f"{place + 1} of {len(files)}: {file.name}" for place, file in enumerate(files)]
-    place = st.selectbox("Picture", places, key=key, format_func=names.__getitem__)
-    steps(key, places, prefix)
-    return files[place]
+    return None if picture is None else cached.decoded_upload(picture.name, picture.data)
 
 
 def _from_camera(card: Card, _: Options, prefix: str) -> Sample | None:
-    photo = st.camera_input("Take a picture", key=f"{prefix}photo")
+    photo = pictures.photo(prefix)
     _not_in_the_link(prefix)
-    return None if photo is None else cached.decoded_upload("your photo", photo.getvalue())
+    return None if photo is None else cached.decoded_upload(photo.name, photo.data)
 
 
 def _not_in_the_link(prefix: str) -> None:
     link.leave_out(f"{prefix}source")
     st.caption(
-        "It stays with you: nothing is stored, and no link can carry it. "
+        "It is kept for this visit only: nothing is stored, and no link can carry it. "
         "Whoever opens yours will see the built-in sample."
     )
 
@@ -248,14 +266,15 @@ def _fit(sample: Sample, card: Card) -> str:
 
 
 def _class(selection: Selection) -> int | None:
+    """The class to explain; None for the predicted one, which is named below: an option's text stays."""
     classes = selection.card.classes
-    found = classes[selection.predicted]
     name = link.choose(
         st.selectbox,
         "Class to explain",
         [PREDICTED, *classes],
         "class",
         PREDICTED,
-        format_func=lambda name: f"{found} (predicted)" if name == PREDICTED else name,
+        format_func=lambda name: "Predicted class" if name == PREDICTED else name,
     )
+    markup.show(markup.text(f"Predicted: {classes[selection.predicted]}", "muted"))
     return None if name == PREDICTED else classes.index(name)

@@ -1,32 +1,46 @@
-"""Previous and next: two buttons, and the keys P and N, that move whatever widget chooses the image."""
+"""Previous and next: two buttons, and the keys P and N, that move a choice; every click counts."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-KEYS = {"Previous": "P", "Next": "N"}
+from explorer.ui import link
+from explorer.ui.components.counter import Button, count, counter
+
+__all__ = ["Button", "buttons", "follow", "steps"]
+
+BUTTONS = (Button("Previous", -1, "P"), Button("Next", 1, "N"))
 
 
 def steps(key: str, values: Sequence[object], prefix: str = "") -> None:
-    """Buttons that set the widget state `key` to the value before or after it, round and round.
+    """Buttons that move the choice `key` to the value before or after it, round and round.
 
     With a prefix the page has two of them: then only the unprefixed listens to the keyboard.
     """
-    if len(values) < 2:
+    if len(values) > 1:
+        buttons(key, [Button(each.label, each.by) for each in BUTTONS] if prefix else BUTTONS)
+
+
+def buttons(key: str, drawn: Sequence[Button]) -> None:
+    """Buttons that move the choice `key`; `follow` obeys them before its widget is drawn."""
+    counter(drawn, _key(key))
+
+
+def follow(key: str, values: Sequence[object], default: object = "0") -> None:
+    """Move the choice `key` by what was clicked since the last run. Before its widget is drawn."""
+    said = count(_key(key))
+    known = st.session_state.setdefault("_followed", {})
+    if said is None or not values:
         return
-    with st.container(horizontal=True, key=f"{prefix}steps"):
-        for way, (label, shortcut) in zip((-1, 1), KEYS.items(), strict=True):
-            st.button(
-                label,
-                key=f"{prefix}{label.lower()}",
-                shortcut=None if prefix else shortcut,
-                on_click=_step,
-                args=(key, values, way),
-                width="stretch",
-            )
+    before = known.get(key)
+    by = said.sum - (before.sum if before is not None and before.drawn == said.drawn else 0)
+    if by:
+        names = values if isinstance(values, range) else list(map(str, values))
+        at = link.current(key, names, str(default))
+        place = (int(at) if isinstance(values, range) else list(names).index(at)) + by
+        link.change(key, str(values[place % len(values)]))
+    known[key] = said  # nothing between the change and this line can break off
 
 
-def _step(key: str, values: Sequence[object], way: int) -> None:
-    held = st.session_state.get(key)
-    place = values.index(held) if held in values else 0
-    st.session_state[key] = values[(place + way) % len(values)]
+def _key(key: str) -> str:
+    return f"{key}_steps"

@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.engine import augmented
 from explorer.engine.augmented import TrainingImages
-from explorer.ui import cached, choices, films, link, markup
+from explorer.ui import cached, choices, films, link, markup, stepping
 from explorer.ui.draws import Batch, Row
 from explorer.ui.markdown import code, literal, sentence
 from explorer.ui.offers import augmentation as offers
@@ -57,13 +57,11 @@ def groups() -> dict[str, str]:
 
 def choose_seed() -> int:
     """What everything on the page is drawn from; the button takes the next."""
+    seeds = range(SEEDS + 1)
+    stepping.follow("seed", seeds)
     seed = link.number("Seed", 0, SEEDS, "seed", width=140)
-    st.button("Draw again", icon=":material/casino:", on_click=next_seed, key="draw_again")
+    stepping.buttons("seed", [stepping.Button("Draw again", 1)])
     return seed
-
-
-def next_seed() -> None:
-    st.session_state["seed"] = (int(st.session_state.get("seed", 0)) + 1) % (SEEDS + 1)
 
 
 # One image
@@ -123,13 +121,13 @@ def others(selection: Selection) -> dict[str, Pixels]:
 
 def batch(selection: Selection, seed: int) -> Batch | None:
     """A batch by a recipe, its labels under the pictures; None, after a sentence, without training images."""
-    with st.container(horizontal=True):
-        recipe, config = choose_recipe(selection)
     try:
         images = cached.training_images(str(options().data_dir), selection.card)
     except DatasetError as error:
         st.warning(sentence(error))
         return None
+    with st.container(horizontal=True):
+        recipe, config = choose_recipe(selection)
     made = Batch(recipe, config, images, cached.first_batch(images, config, seed + 1))
     tiles = [
         captioned(picture, f"A training image: {', '.join(words)}", words)

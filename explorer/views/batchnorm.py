@@ -199,8 +199,8 @@ def clicked(key: str) -> None:
         keep(int(picked[0]["channel"]))
 
 
-def typed() -> None:
-    keep(int(st.session_state["norm_channel"]))
+def typed(key: str) -> None:
+    keep(int(st.session_state[key]))
 
 
 def keep(channel: int) -> None:
@@ -216,8 +216,8 @@ def one_channel(found: NormSummary, channel: int, measured: Measured, relu: str 
     """One channel's cells before, normalised, and after γ and β, each on the band that training met."""
     heading, which = st.columns([4, 1], vertical_alignment="bottom")
     heading.subheader(f"Channel {channel}, cell by cell", anchor=False)
-    st.session_state["norm_channel"] = channel
-    which.number_input("Channel", 0, len(found.mean) - 1, key="norm_channel", on_change=typed)
+    key = link.showing("norm_channel", channel)
+    which.number_input("Channel", 0, len(found.mean) - 1, channel, key=key, on_change=typed, args=(key,))
     for column, step in zip(st.columns(3, gap="medium"), found.steps(channel), strict=True):
         with column:
             st.markdown(f"**{step.name}**")

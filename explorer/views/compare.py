@@ -1,4 +1,4 @@
-"""Compare: two sides, each with its own checkpoint, image and layer, on one locked scale; or two classes."""
+"""Compare: feature maps of two images, layers or epochs; Grad-CAM of two networks or two classes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,62 +9,167 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range
+from explorer.engine import timeline as timelines
+from explorer.engine.samples import SampleError, in_classes
+from explorer.engine.timeline import CardFile, SnapshotFile
+from explorer.engine.tracing import Block, stages
 from explorer.ui import cached, choices, header, link, markup, panels, sidebar
+from explorer.ui.cached import Opened
 from explorer.ui.components.channel_grid import Choice, channel_grid
-from explorer.ui.markdown import literal
+from explorer.ui.markdown import literal, sentence
 from explorer.ui.offers import compare as offered
 from explorer.ui.offers.compare import Side
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
+from model.checkpoint import CheckpointError
+from model.datasets import DatasetError
+from model.snapshots import checkpoint_of
 
-MODES = {"maps": "Feature maps", "classes": "Two classes"}
+RUNNER_UP = "runner-up"  # as the link calls it
+MODES = {"maps": "Images, layers or networks", "classes": "Two classes"}
 SIDES = {
     "same": "The same image",
     "image": "Another image",
+    "epoch": "Another epoch of this run",
     "checkpoint": "Another checkpoint",
-    "both": "Another of both",
+    "both": "Another image and checkpoint",
 }
 
 
 def page() -> None:
     selection = current()
-    st.header("Side by side, on one scale", anchor=False)
+    st.header("Side by side", anchor=False)
+    if not selection.blocks:
+        st.info("This network has no convolution, so there are no feature maps to compare.")
+        return
     with st.container(horizontal=True):
         mode = choices.choice("Compare", MODES, "compare")
-        own = choices.choice("B looks at", SIDES, "b_own") if mode == "maps" else ""
+        own = choices.pick("B shows", sides(selection.opened), "b_own", width=250) if mode == "maps" else ""
     if mode == "maps":
-        feature_maps(selection, own)
+        two_sides(selection, own)
     else:
         classes(selection)
 
 
-# Feature maps
+# What B shows
 
 
-def feature_maps(selection: Selection, own: str) -> None:
-    other = other_side(selection, own)
+def sides(opened: Opened) -> dict[str, str]:
+    """The entries of SIDES that there is something for."""
+    without: set[str] = set() if other_epochs(opened) else {"epoch"}
+    if len(options().checkpoints) < 2:
+        without |= {"checkpoint", "both"}
+    return {own: name for own, name in SIDES.items() if own not in without}
+
+
+def other_epochs(opened: Opened) -> dict[str, SnapshotFile]:
+    """Epoch → snapshot of the run that a network is from, without the network's own epoch."""
+    path = opened.source.path
+    files = timelines.snapshots_of(checkpoint_of(path)) if path is not None else ()
+    return {str(file.epoch): file for file in files if file.epoch != opened.card.epoch}
+
+
+def two_sides(selection: Selection, own: str) -> None:
+    try:
+        other = other_side(selection, own)
+    except (CheckpointError, SampleError, DatasetError) as error:
+        st.error(sentence(error), icon=":material/error:")
+        return
     if other is None:
         return
+    if not other.blocks:
+        st.info("The network of B has no convolution, so there are no feature maps to compare.")
+    elif of_one_run(selection.opened, other.opened):
+        feature_maps(selection, other, own)
+    else:
+        networks(selection, other)
+
+
+def other_side(selection: Selection, own: str) -> Selection | None:
+    """What B shows, of SIDES; None until its image is chosen. Raises what opening one does."""
+    if own == "same":
+        return selection
+    opened = other_network(selection.opened, own)
+    classes = opened.card.classes
+    sample = in_classes(selection.sample, selection.card.classes, classes)
+    if own in ("image", "both"):
+        chosen = sidebar.choose_sample(opened.card, options(), "b_")
+        if chosen is None:
+            return None
+        sample = chosen
+    explained = in_classes(replace(sample, label=selection.target), selection.card.classes, classes).label
+    return replace(selection, opened=opened, sample=sample, chosen=None if own == "image" else explained)
+
+
+def other_network(opened: Opened, own: str) -> Opened:
+    """The network of B. Raises CheckpointError."""
+    if own == "epoch":
+        files = other_epochs(opened)
+        epoch = link.choose(
+            st.selectbox, "Epoch of B; 0 is the untrained network", list(files), "b_epoch", next(iter(files))
+        )
+        source = replace(opened.source, path=files[epoch].path)
+        return cached.opened(f"{opened.name}, epoch {epoch}", source)
+    if own == "image":
+        return opened
+    found = options().checkpoints
+    first = next((name for name in found if name != opened.name), opened.name)
+    link.follow_default("b_checkpoint", first)
+    name = link.choose(st.selectbox, "Checkpoint of B", list(found), "b_checkpoint", first)
+    return cached.opened(name, found[name])
+
+
+def of_one_run(one: Opened, other: Opened) -> bool:
+    """Whether channel c is the same channel in both: the same weights, or states of one run."""
+    files = (CardFile(each.card, each.source.path) for each in (one, other))
+    return one.key == other.key or timelines.of_one_run(*files)
+
+
+# Feature maps of one network, or of two states of one run
+
+
+def feature_maps(selection: Selection, other: Selection, own: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("A", anchor=False)
-        layer = choices.choose_layer(selection, "a_")[2]
+        block, stage, layer = choices.choose_layer(selection, "a_")
     with right:
         st.subheader("B", anchor=False)
-        # The same place of the same image would show no difference at first.
-        first = "norm" if other is selection else "act"
-        other_layer = choices.choose_layer(other, "b_", first)[2]
-    mine, theirs = selection.seen.maps[layer], other.seen.maps[other_layer]
-    common, each, scale = offered.common(mine, theirs), offered.each(mine, theirs), choices.grid_scale()
-    channel = chosen_channel(min(len(mine), len(theirs)))
+        # The same layer of the same image would show no difference at first.
+        first = another_stage(selection, block, stage) if own == "same" else stage
+        other_block, _, other_layer = choose_like(selection, other, "b_", block, first)
+    a, b = Side(selection, layer, block.conv), Side(other, other_layer, other_block.conv)
+    common, each, scale = offered.common(a.maps, b.maps), offered.each(a.maps, b.maps), choices.grid_scale()
+    channel = chosen_channel(min(len(a.maps), len(b.maps)))
     with left:
-        show_side("A", selection, layer, mine, common, each, channel)
+        show_side("A", a, common, each, channel)
     with right:
-        show_side("B", other, other_layer, theirs, common, each, channel)
+        show_side("B", b, common, each, channel)
     link.hold("scale", scale, "shared")
-    closely(mine, theirs, channel, scale)
+    closely(a, b, channel, scale)
     how_to_read()
-    offered.side_by_side(Side(selection, layer), Side(other, other_layer), channel, scale)
+    offered.side_by_side(a, b, channel, scale)
+
+
+def choose_like(
+    selection: Selection, other: Selection, prefix: str, block: Block, stage: str
+) -> tuple[Block, str, str]:
+    """A layer of B: at first that block of A's and this stage, for as long as the visitor chooses no other.
+
+    Where the two have different numbers of blocks it is B's last one.
+    """
+    alike = len(selection.blocks) == len(other.blocks)
+    number = str(selection.blocks.index(block) + 1 if alike else len(other.blocks))
+    link.follow_default(f"{prefix}block", number)
+    link.follow_default(f"{prefix}stage", stage)
+    return choices.choose_layer(other, prefix, stage, number)
+
+
+def another_stage(selection: Selection, block: Block, stage: str) -> str:
+    """The stage before this one in a block, or after it where it is the first; itself where it is alone."""
+    names = list(stages(block, selection.seen))
+    place = names.index(stage)
+    return names[place - 1 if place else min(1, len(names) - 1)]
 
 
 def chosen_channel(channels: int) -> int:
@@ -82,67 +187,49 @@ def follow(choice: Choice) -> None:
     link.hold("scale", choice.scale, "shared")
 
 
-def other_side(selection: Selection, own: str) -> Selection | None:
-    """What B looks at, of SIDES: another image, another checkpoint, or the same as A; None until chosen."""
-    given = options()
-    opened, sample = selection.opened, selection.sample
-    if own in ("checkpoint", "both"):
-        names = list(given.checkpoints)
-        first = next((name for name in names if name != opened.name), names[0])
-        name = link.choose(st.selectbox, "Checkpoint of B", names, "b_checkpoint", first)
-        opened = cached.opened(name, given.checkpoints[name])
-    if own in ("image", "both"):
-        chosen = sidebar.choose_sample(opened.card, given, "b_")
-        if chosen is None:
-            return None
-        sample = chosen
-    if own == "same":
-        return selection
-    return replace(selection, opened=opened, sample=sample, chosen=None)
-
-
-def show_side(
-    side: str,
-    one: Selection,
-    layer: str,
-    maps: np.ndarray,
-    common: Range,
-    each: Sequence[Range],
-    channel: int,
-) -> None:
-    markup.show(header.beside(one))
+def show_side(name: str, side: Side, common: Range, each: Sequence[Range], channel: int) -> None:
+    markup.show(header.beside(side.selection))
     channel_grid(
-        maps,
-        key=f"grid_{side}",
+        side.maps,
+        key=f"grid_{name}",
         signed=common.signed,
         limits=common,
-        each=each[: len(maps)],
+        each=each[: len(side.maps)],
         scale=choices.grid_scale(),
         selected=channel,
         on_change=follow,
-        label=f"{side}: the feature maps of {layer}",
+        label=f"{name}: the feature maps of {side.layer}",
     )
 
 
-def closely(mine: np.ndarray, theirs: np.ndarray, channel: int, scale: str) -> None:
-    """The chosen channel of both sides, large, and their difference where the shapes agree."""
-    st.subheader(f"Channel {channel}, closely", anchor=False)
+def closely(a: Side, b: Side, channel: int, scale: str) -> None:
+    """The chosen channel of both sides, large, and their difference where it is the same channel."""
+    st.subheader(f"Channel {channel} of both", anchor=False)
     panels.side_by_side(
         [
-            titled(side, values, range, f"{side.replace('−', 'minus')}: channel {channel}")
-            for side, (values, range) in offered.closely(mine, theirs, channel, scale).items()
+            titled(name, values, range, f"{name.replace('−', 'minus')}: channel {channel}")
+            for name, (values, range) in offered.closely(a, b, channel, scale).items()
         ]
     )
-    if mine.shape != theirs.shape:
-        st.caption("The two layers have different shapes, so there is no difference cell by cell.")
-    elif np.array_equal(mine, theirs):
-        st.caption("Both sides are the same in every cell of every channel.")
-    else:
-        most = np.abs(mine - theirs).mean((1, 2))
-        st.caption(
-            f"Over all channels, A and B differ most in channel {most.argmax()} "
-            f"(on average by {ranges.number(most.max())} a cell)."
+    st.caption(difference(a, b))
+
+
+def difference(a: Side, b: Side) -> str:
+    """How far A and B are apart, or why they are not subtracted."""
+    if a.block != b.block:
+        return (
+            "A and B are different blocks. A channel of one has nothing to do with the channel of the same "
+            "number in the other, so no difference is shown."
         )
+    if a.maps.shape != b.maps.shape:
+        return "The maps of A and B have different sizes, so no difference is shown."
+    if np.array_equal(a.maps, b.maps):
+        return "A and B are equal at every position of every channel."
+    most = np.abs(a.maps - b.maps).mean((1, 2))
+    return (
+        f"The channel that differs most is {most.argmax()}: its mean absolute difference is "
+        f"{ranges.number(most.max())}."
+    )
 
 
 def titled(title: str, values: np.ndarray, range: Range, alt: str) -> str:
@@ -151,7 +238,7 @@ def titled(title: str, values: np.ndarray, range: Range, alt: str) -> str:
     return markup.element(
         "section",
         markup.text(title, tag="h4"),
-        markup.figure(colour(values, range), alt, markup.text(f"{height} × {width} cells"), fill=True),
+        markup.figure(colour(values, range), alt, markup.text(f"{height} × {width} positions"), fill=True),
         markup.scale(range, said),
     )
 
@@ -159,11 +246,77 @@ def titled(title: str, values: np.ndarray, range: Range, alt: str) -> str:
 def how_to_read() -> None:
     with st.expander("How to read this"):
         st.markdown(
-            "Both sides share one colour scale, so equal colours are equal values. Choose a channel on "
-            "either side and both follow. Compare stages to see what each step does, images to see what "
-            "a channel answers to, checkpoints to see what training changed: channel 5 of one network has "
-            "nothing to do with channel 5 of another that was trained from other random weights."
+            "A and B share one color scale, so equal colors are equal values. A click on a channel shows it "
+            "on both sides. Compare two stages of a block to see what a step does, two images to see what a "
+            "channel responds to, two epochs of one run to see what training changed. A channel keeps its "
+            "meaning within one block and within one run only; elsewhere no difference is shown."
         )
+
+
+# Two networks
+
+
+def networks(selection: Selection, other: Selection) -> None:
+    """Both predictions, and Grad-CAM of one class at a layer of each."""
+    left, right = st.columns(2, gap="large")
+    last = str(len(selection.blocks))
+    with left:
+        st.subheader("A", anchor=False)
+        block, stage, layer = choices.choose_layer(selection, "a_cam_", first_block=last)
+        markup.show(header.beside(selection))
+    with right:
+        st.subheader("B", anchor=False)
+        other_block, _, other_layer = choose_like(selection, other, "b_cam_", block, stage)
+        markup.show(header.beside(other))
+    a, b = Side(selection, layer, block.conv), Side(other, other_layer, other_block.conv)
+    st.subheader("Grad-CAM", anchor=False)
+    shared = choices.choice("Color scale", choices.SCALE_NAMES, "ab_scale", "own") == "shared"
+    try:
+        heat_maps(a, b, shared)
+    except ValueError as error:
+        st.info(sentence(error))
+        return
+    st.caption(
+        "Red supports the class, blue opposes it. Values are in units of each network's own logit. Channels "
+        "are not compared: channel 5 of one network has nothing to do with channel 5 of another that was "
+        f"trained from other random weights. {where_channels_are_compared(selection.opened)}"
+    )
+    offered.two_networks(a, b, shared)
+
+
+def heat_maps(a: Side, b: Side, shared: bool) -> None:
+    """ValueError as the method's, where it cannot explain one of the layers."""
+    sides = {"A": a, "B": b}
+    heats, scales = offered.cams(sides), offered.cam_scales(sides, shared)
+    shown = []
+    for name, side in sides.items():
+        explained = side.selection.card.classes[side.selection.target]
+        title = f"{name}: {explained} at {side.layer}"
+        alt = f"{name}: Grad-CAM of {explained} at {side.layer}"
+        heat = heats[name]
+        panel = panels.heat_panel(side.selection, heat, scales[name], title, alt, panels.extent(heat))
+        bar = "" if shared else markup.scale(scales[name], f"the scale of {name} alone")
+        shown.append(markup.element("div", panel, bar))
+    panels.side_by_side(shown, markup.scale(scales["A"], "the same scale for A and B") if shared else "")
+    panels.explain_dimmed(a.selection)
+    if offered.explained(a) != offered.explained(b):
+        markup.show(
+            markup.text(
+                f"B has no class “{offered.explained(a)}”: its Grad-CAM is of its own prediction, "
+                f"“{offered.explained(b)}”.",
+                "muted",
+            )
+        )
+
+
+def where_channels_are_compared(opened: Opened) -> str:
+    """How to come to two networks whose channels correspond."""
+    if other_epochs(opened):
+        return "They are compared between snapshots of one run: choose “Another epoch of this run” above."
+    return (
+        "They are compared between snapshots of one run, and there are none of A: train with "
+        "`--snapshot-every 1` to keep them."
+    )
 
 
 # Two classes
@@ -174,30 +327,41 @@ def classes(selection: Selection) -> None:
     if len(names) < 2:
         st.info("This network has one class only, so there is no other to compare it with.")
         return
-    others = [int(k) for k in np.argsort(-selection.seen.logits) if k != selection.target]
-    chosen = link.choose(
-        st.selectbox,
-        f"Why {literal(names[selection.target])} rather than",
-        [names[k] for k in others],
-        "against",
-        names[others[0]],
-    )
-    other = names.index(chosen)
+    other = choose_other_class(selection)
+    titles = offered.class_titles(selection, other)
+    markup.show(markup.text(f"Why “{titles['target']}” rather than “{titles['other']}”?", tag="h3"))
     blocks = choices.choose_blocks(selection).values()
     layers = tuple(block.act or block.norm or block.conv for block in blocks)
-    rows = {
-        names[selection.target]: selection.heat_maps("grad_cam", layers),
-        names[other]: selection.heat_maps("grad_cam", layers, other),
-        f"{names[selection.target]} − {names[other]}": selection.heat_maps("grad_cam", layers, None, other),
-    }
+    heats = offered.heats_of(selection, layers, other)
     for layer in layers:
-        heats = {title: found[layer].values for title, found in rows.items()}
-        compared(selection, layer, heats)
+        compared(selection, layer, {title: heats[layer, name] for name, title in titles.items()})
     panels.explain_dimmed(selection)
     st.caption(
-        "The difference is Grad-CAM of the difference of the two logits: red speaks for the first class."
+        "The third map is Grad-CAM of the difference of the two logits: red supports the first class, blue "
+        "supports the second."
     )
     offered.two_classes(selection, layers, other)
+
+
+def choose_other_class(selection: Selection) -> int:
+    """The class to compare with: the runner-up of whatever image is shown, until another is chosen."""
+    names = selection.card.classes
+    others = [name for k, name in enumerate(names) if k != selection.target]
+    chosen = link.choose(
+        st.selectbox,
+        "Compare with",
+        [RUNNER_UP, *others],
+        "against",
+        RUNNER_UP,
+        format_func=lambda name: "Most probable other class" if name == RUNNER_UP else name,
+    )
+    return runner_up(selection) if chosen == RUNNER_UP else names.index(chosen)
+
+
+def runner_up(selection: Selection) -> int:
+    """The most probable class besides the one to explain."""
+    order = np.argsort(-selection.seen.logits, kind="stable")
+    return int(next(k for k in order if k != selection.target))
 
 
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:
@@ -210,7 +374,7 @@ def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> 
             )
             for title, heat in heats.items()
         ],
-        markup.scale(common, f"one scale for all three at {layer}"),
+        markup.scale(common, f"the same scale for all three at {layer}"),
     )
 
 

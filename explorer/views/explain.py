@@ -2,6 +2,7 @@
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
@@ -49,15 +50,16 @@ def page() -> None:
         st.info("This network has no convolution, so there are no feature maps to explain.")
         return
     named = choices.stage_names(selection, selection.blocks)
-    with st.container(horizontal=True):
+    row = st.container(horizontal=True)
+    with row:
         method = choices.pick("Method", METHODS, "method", width=150)
         stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
-        scale = choices.choice("Color scale", choices.SCALE_NAMES, "cam_scale", "own")
     titles = layers_at(selection, choices.choose_blocks(selection), stage)
     if not titles:
         st.info("Choose at least one block above.")
         return
+    scale = color_scale(row, titles)
     try:
         heat_maps(selection, method, titles, evidence == "signed", scale == "shared")
     except ValueError as error:
@@ -69,6 +71,14 @@ def page() -> None:
         selection,
         Shown(method, METHODS[method], titles, evidence == "signed", scale == "shared", layer, shown),
     )
+
+
+def color_scale(row: DeltaGenerator, titles: dict[str, str]) -> str:
+    """A key of SCALE_NAMES; one map has its own scale, and nobody is asked."""
+    if len(titles) < 2:
+        return "own"
+    with row:
+        return choices.choice("Color scale", choices.SCALE_NAMES, "cam_scale", "own")
 
 
 def layers_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dict[str, str]:

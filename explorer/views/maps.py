@@ -90,10 +90,9 @@ def orders(selection: Selection, layer: str) -> dict[str, list[int]]:
     """Channels from first to last, besides by number: by mean activation, by contribution to the class."""
     maps = selection.seen.maps[layer]
     share = selection.evidence((layer,))[layer].contributions
-    name = selection.card.classes[selection.target]
     return {
         "Mean activation": np.argsort(-maps.mean((1, 2)), kind="stable").tolist(),
-        f"Contribution to {name}": np.argsort(-share, kind="stable").tolist(),
+        "Contribution to the class": np.argsort(-share, kind="stable").tolist(),
     }
 
 

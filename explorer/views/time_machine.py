@@ -66,7 +66,7 @@ def without(selection: Selection) -> None:
 
 def open_checkpoint(name: str) -> None:
     """Choose another checkpoint, as the sidebar does."""
-    st.session_state["checkpoint"] = name
+    link.change("checkpoint", name)
 
 
 def show(selection: Selection, timeline: Timeline, course: Course) -> Shown | None:

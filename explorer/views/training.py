@@ -70,10 +70,13 @@ def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
     own = opened_run(found)
     if own is None:
         own = latest(found)
-        st.caption(f"The chosen checkpoint has no history beside it; {literal(own)} was the run written last.")
+        st.caption(
+            f"The chosen checkpoint has no history beside it; {literal(own)} was the run written last."
+        )
     names = [own, *(name for name in found if name != own)]
-    if st.session_state.get("_runs_of", own) != own:  # another checkpoint was chosen: its run is shown
-        st.session_state["runs"] = [own]
+    another = st.session_state.get("_runs_of", own) != own
+    if another and not link.came_back():  # another checkpoint was chosen: its run is shown
+        link.change("runs", own)
     st.session_state["_runs_of"] = own
     held = link.several(
         st.multiselect,
@@ -125,7 +128,7 @@ def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
 
 
 def show_alone(name: str) -> None:
-    st.session_state["runs"] = [name]
+    link.change("runs", name)
 
 
 def goes_on(path: Path) -> bool:

@@ -11,6 +11,7 @@ PAGES = (
     "maps",
     "batchnorm",
     "compare",
+    "compare?b_own=checkpoint",
     "compare?compare=classes",
     "training",
     "time",

@@ -31,7 +31,7 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
 
 
 def settle(page: Page) -> None:
-    expect(page.get_by_text("The network says")).to_be_visible(timeout=60_000)
+    expect(page.locator(".fx-says")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -86,7 +86,9 @@ def test_each_kind_of_file_is_downloaded_and_opens(page: Page, explorer: str) ->
     assert data.startswith(b"%PDF-")
 
 
-@pytest.mark.parametrize("path", ["", "batchnorm", "compare", "compare?compare=classes"])
+@pytest.mark.parametrize(
+    "path", ["", "batchnorm", "compare", "compare?b_own=checkpoint", "compare?compare=classes"]
+)
 def test_a_picture_and_a_figure_from_every_other_page(page: Page, explorer: str, path: str) -> None:
     page.goto(f"{explorer}/{path}")
     settle(page)

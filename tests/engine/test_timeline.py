@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d
 
 from explorer.engine import timeline as timelines
 from explorer.engine.attribution import attribute
-from explorer.engine.timeline import SnapshotFile, Timeline, TimelineError
+from explorer.engine.timeline import CardFile, SnapshotFile, Timeline, TimelineError
 from explorer.engine.tracing import trace
 from model.checkpoint import Card, Checkpoint, load_checkpoint, save_checkpoint
 from model.nets import NETS
@@ -185,3 +185,53 @@ def test_fewer_are_chosen_where_networks_are_large_but_two() -> None:
     assert len(timelines.chosen(files(20, size=1000), 24, most_bytes=10_000)) == 5
     assert [file.epoch for file in timelines.chosen(files(20, size=10**9))] == [0, 19]
     assert timelines.chosen([]) == ()
+
+
+# Of one run
+
+
+def kept(path: Path, **changed: object) -> CardFile:
+    values = {"config": {"seed": 1, "lr": 0.1, "epochs": 5}, **changed}
+    return CardFile(replace(card(3), **values), path)  # type: ignore[arg-type]
+
+
+def test_snapshots_and_the_checkpoint_beside_them_are_of_one_run(tmp_path: Path) -> None:
+    whole = kept(tmp_path / "run.safetensors")
+    early = kept(folder_of(tmp_path / "run.safetensors") / "epoch-0001.safetensors", epoch=1)
+    late = kept(folder_of(tmp_path / "run.safetensors") / "epoch-0005.safetensors", epoch=5)
+    assert timelines.of_one_run(whole, early)
+    assert timelines.of_one_run(late, early)
+    longer = replace(late, card=replace(late.card, config={**late.card.config, "epochs": 9}))
+    assert timelines.of_one_run(longer, early)  # a run that was resumed for longer
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"config": {"seed": 2, "lr": 0.1, "epochs": 5}},
+        {"config": {"seed": 1, "lr": 0.2, "epochs": 5}},
+        {"config": {"lr": 0.1, "epochs": 5}},
+        {"arguments": {"widths": [4, 8], "hidden": 8}},
+        {"net": "resnet9"},
+        {"data": "other images"},
+        {"recipe": "fast"},
+    ],
+    ids=str,
+)
+def test_another_network_seed_setting_or_data_is_another_run(
+    tmp_path: Path, changed: dict[str, object]
+) -> None:
+    whole = kept(tmp_path / "run.safetensors")
+    other = kept(folder_of(tmp_path / "run.safetensors") / "epoch-0001.safetensors", **changed)
+    assert not timelines.of_one_run(whole, other)
+
+
+def test_equal_cards_in_other_places_do_not_show_one_run(tmp_path: Path) -> None:
+    whole, copied = kept(tmp_path / "run.safetensors"), kept(tmp_path / "copy.safetensors")
+    assert not timelines.of_one_run(whole, copied)
+    assert not timelines.of_one_run(whole, replace(copied, path=None))
+
+
+def test_without_a_recorded_seed_nothing_is_known_of_a_run(tmp_path: Path) -> None:
+    plain = CardFile(card(3), tmp_path / "run.safetensors")
+    assert not timelines.of_one_run(plain, plain)

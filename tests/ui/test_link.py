@@ -79,3 +79,120 @@ def test_a_browser_that_draws_only_the_second_run_starts_at_what_the_link_says()
     assert list(at.multiselect[0].proto.default) == [1, 2]
     assert at.number_input[0].proto.default == 7
     assert at.query_params == wanted
+
+
+def stepped() -> None:
+    import streamlit as st
+
+    from explorer.ui import link, stepping
+
+    link.read()
+    stepping.follow("letter", list("abcd"), "a")
+    link.choose(st.selectbox, "letter", list("abcd"), "letter", "a", format_func=str.upper)
+    stepping.steps("letter", list("abcd"))
+    stepping.follow("number", range(10))
+    link.number("number", 0, 9, "number")
+    link.write()
+
+
+def clicked(at: AppTest, key: str, drawn: object, total: object) -> AppTest:
+    """The page as the browser asks for it when its buttons have been clicked this often in all."""
+    at.session_state[f"{key}_steps"] = {"count": {"drawn": drawn, "sum": total}}
+    at.run()
+    assert not at.exception
+    return at
+
+
+def test_clicks_that_come_together_all_count_and_none_counts_twice() -> None:
+    at = AppTest.from_function(stepped).run()
+    assert clicked(at, "letter", "x", 2).selectbox[0].value == "c"
+    assert at.run().selectbox[0].value == "c"
+    assert clicked(at, "letter", "x", 3).query_params == {"letter": "d"}
+    assert clicked(at, "letter", "x", 4).query_params == {}  # round and round
+    assert clicked(at, "letter", "y", -1).query_params == {"letter": "d"}  # drawn anew: counted from zero
+    assert clicked(at, "number", "x", 8).number_input[0].value == 8
+
+
+@pytest.mark.parametrize(
+    ("drawn", "total"), [("x", 1.5), ("x", "1"), ("x", None), (1, 1), ("x", 10**9), ("x", True)]
+)
+def test_what_is_no_count_of_clicks_is_none(drawn: object, total: object) -> None:
+    at = AppTest.from_function(stepped).run()
+    assert clicked(at, "letter", drawn, total).query_params == {}
+
+
+def test_what_a_browser_sends_of_a_widget_before_a_step_is_late() -> None:
+    at = AppTest.from_function(stepped).run()
+    late = at.selectbox[0]
+    clicked(at, "letter", "x", 1)
+    late.set_value("a")  # what the browser still shows; it is no choice
+    assert clicked(at, "letter", "x", 2).query_params == {"letter": "c"}
+    at.selectbox[0].set_value("b").run()
+    assert at.query_params == {"letter": "b"}
+    assert clicked(at, "letter", "x", 3).query_params == {"letter": "c"}
+
+
+def test_back_and_forward_take_every_choice_from_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = AppTest.from_function(asked)
+    at.query_params["list"], at.query_params["number"] = "b", "7"
+    at.run()
+    at.selectbox[0].set_value("c")
+    at.multiselect[0].set_value(["b"]).run()
+    assert at.query_params == {"list": "c", "number": "7", "some": "b"}
+    monkeypatch.setattr("explorer.ui.link.came_back", lambda: True)
+    for address in ({"list": "b"}, {"number": "3", "some": "a,c"}, {"list": "nonsense"}, {}):
+        at.query_params.clear()
+        at.query_params.update(address)
+        at.run()
+        assert not at.exception
+        assert at.selectbox[0].value == (address.get("list") if address.get("list") == "b" else "a")
+        assert at.number_input[0].value == int(address.get("number", 0))
+        assert at.multiselect[0].value == address.get("some", "a").split(",")
+        assert at.query_params == {key: value for key, value in address.items() if value != "nonsense"}
+
+
+def elsewhere() -> None:
+    import streamlit as st
+
+    from explorer.ui import link
+
+    link.read()
+    if st.toggle("other page"):
+        link.choose(st.selectbox, "mine", list("abc"), "mine", "a")
+    else:
+        link.hold("channel", link.held("channel", ""), "")
+        link.choose(st.selectbox, "list", list("abc"), "list", "a")
+    link.write()
+
+
+def test_another_page_leaves_the_choices_of_this_one_in_the_address() -> None:
+    at = AppTest.from_function(elsewhere)
+    at.query_params["list"], at.query_params["channel"] = "b", "5"
+    at.run()
+    at.toggle[0].set_value(True).run()
+    assert at.query_params == {"list": "b", "channel": "5"}
+    at.selectbox[0].set_value("c").run()
+    assert at.query_params == {"list": "b", "channel": "5", "mine": "c"}
+    at.toggle[0].set_value(False).run()
+    assert at.selectbox[0].value == "b"
+
+
+def renamed() -> None:
+    import streamlit as st
+
+    from explorer.ui import link
+
+    link.read()
+    words = st.text_input("words", "one,two").split(",")
+    link.choose(st.selectbox, "list", ["0", "1"], "list", "0", format_func=lambda at: words[int(at)])
+    link.write()
+
+
+def test_other_texts_for_the_same_options_make_a_new_widget_with_the_same_choice() -> None:
+    at = AppTest.from_function(renamed).run()
+    at.selectbox[0].set_value("1").run()
+    before = at.selectbox[0].proto.id
+    at.text_input[0].set_value("one,three").run()
+    assert at.selectbox[0].proto.id != before
+    assert (at.selectbox[0].value, at.selectbox[0].options) == ("1", ["one", "three"])
+    assert at.run().selectbox[0].value == "1"

@@ -83,7 +83,7 @@ def test_a_grad_cam_is_there_without_a_click(app: Open) -> None:
 
 
 def test_the_first_answer_is_there_without_data_or_network(app: Open) -> None:
-    assert "The network says" in html(app())
+    assert "Prediction</div>" in html(app())
 
 
 def test_a_link_brings_back_the_same_view(app: Open) -> None:
@@ -115,8 +115,8 @@ def test_a_class_filter_counts_within_the_class(app: Open, folder: Path) -> None
 
 def test_a_class_the_network_does_not_know_has_no_verdict(app: Open, folder: Path) -> None:
     at = app("explain.py", "--data-dir", str(folder), source="test", only="zebra")
-    assert "which is right" not in html(at)
-    assert "labelled" not in html(at)
+    assert "(correct)" not in html(at)
+    assert "labeled" not in html(at)
 
 
 def test_without_a_test_set_the_page_says_what_to_do(app: Open) -> None:

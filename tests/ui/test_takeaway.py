@@ -42,6 +42,8 @@ CASES = {
     "compare, two images": ("compare.py", {"b_own": "image", "b_sample": "dog", "scale": "channel"}),
     "compare, other shapes": ("compare.py", {"b_block": "3"}),
     "compare, two classes": ("compare.py", {"compare": "classes", "against": "truck"}),
+    "compare, two networks": ("compare.py", {"b_own": "checkpoint", "class": "dog"}),
+    "compare, two epochs": ("compare.py", {**FAST, "b_own": "epoch", "b_epoch": "6", "a_block": "2"}),
     "training": ("training.py", {}),
     "time machine": ("time_machine.py", {**FAST, "sample": "horse", "epoch": "6", "evidence": "signed"}),
     "time machine, maps": ("time_machine.py", {**FAST, "over_time": "maps", "channel": "3"}),

@@ -86,7 +86,7 @@ def test_another_checkpoint_brings_its_own_run(app: Open, tmp_path: Path) -> Non
     at = check(app("--checkpoint", str(tmp_path / "mine.safetensors")))
     assert at.multiselect(key="runs").value == ["mine"]
     at.selectbox(key="checkpoint").select("cifar10-course").run()
-    assert check(at).multiselect(key="runs").value == ["cifar10-course"]
+    assert check(at).multiselect[0].value == ["cifar10-course"]
 
 
 def test_a_checkpoint_without_a_run_is_said_so(app: Open, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_checkpoint_without_a_run_is_said_so(app: Open, tmp_path: Path) -> Non
 
 def test_it_has_no_image_header_and_needs_no_image(app: Open) -> None:
     at = check(app(source="upload"))
-    assert "The network says" not in html(at)
+    assert 'fx-strip"' not in html(at)
     assert len(charts(at)) == 4
 
 

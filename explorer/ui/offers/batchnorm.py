@@ -42,6 +42,7 @@ def offer(selection: Selection, layer: str, channel: int) -> Offer:
             selection,
             method="BatchNorm",
             layer=f"{found.layer}, channel {channel}",
+            target="",
             range=parts.each_own(scales),
         ),
         pictures={

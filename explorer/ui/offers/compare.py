@@ -1,6 +1,6 @@
-"""What the page «Compare» gives away: two sides on one scale, or two classes."""
+"""What the page “Compare” offers for download: two sides on one scale, two networks, or two classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,22 +13,27 @@ from explorer.drawing.figures import Panel, mapped
 from explorer.drawing.ranges import Range, number
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
-from explorer.ui.offers.parts import SIGNED, TRACE, Arrays, Floats
+from explorer.ui.offers.parts import ATTRIBUTE, SIGNED, TRACE, Arrays, Floats
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.ui.takeaway import Array, Offer, Pictures
+from model.checkpoint import Pixels
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What one side looks at."""
+    """What one side shows: a layer, and the block that it is in by its convolution."""
 
     selection: Selection
     layer: str
+    block: str
 
     @property
     def maps(self) -> Floats:
         return self.selection.seen.maps[self.layer]
+
+
+# Feature maps of one network, or of two states of one run
 
 
 def side_by_side(a: Side, b: Side, channel: int, scale: str) -> None:
@@ -37,7 +42,7 @@ def side_by_side(a: Side, b: Side, channel: int, scale: str) -> None:
 
 
 def offer_of_sides(a: Side, b: Side, channel: int, scale: str) -> Offer:
-    shown = closely(a.maps, b.maps, channel, scale)
+    shown = closely(a, b, channel, scale)
     lines = [
         f"a = trace(net, x).maps[{a.layer!r}][{channel}]",
         f"b = trace(net_b, x_b).maps[{b.layer!r}][{channel}]",
@@ -49,13 +54,13 @@ def offer_of_sides(a: Side, b: Side, channel: int, scale: str) -> Offer:
         caption=" · ".join(
             [f"Channel {channel}", f"Range {ranges.text(shown['A'][1], 'the same for A and B')}"]
             + [
-                f"{name}: {parts.caption(side.selection, method='Feature maps', layer=side.layer)}"
+                f"{name}: {parts.caption(side.selection, method='Feature maps', layer=side.layer, target='')}"
                 for name, side in sides.items()
             ]
         ),
         pictures=pictures(a, b, channel, scale),
         tables={
-            "Channels": lambda: two_sides(a.maps, b.maps),
+            "Channels": lambda: two_sides(a, b),
             "Classes of A": lambda: parts.classes(a.selection),
             "Classes of B": lambda: parts.classes(b.selection),
         },
@@ -67,13 +72,19 @@ def offer_of_sides(a: Side, b: Side, channel: int, scale: str) -> Offer:
     )
 
 
-def closely(a: Floats, b: Floats, channel: int, scale: str) -> dict[str, tuple[Floats, Range]]:
-    """The chosen channel of both sides, and their difference where the shapes agree, each with its range."""
-    range = common(a, b) if scale == "shared" else each(a, b)[channel]
-    shown = {"A": (a[channel], range), "B": (b[channel], range)}
-    if a.shape == b.shape:
-        shown["A − B"] = (a[channel] - b[channel], ranges.symmetric(a - b))
+def closely(a: Side, b: Side, channel: int, scale: str) -> dict[str, tuple[Floats, Range]]:
+    """The chosen channel of both sides, and their difference where it is the same channel, with its range."""
+    range = common(a.maps, b.maps) if scale == "shared" else each(a.maps, b.maps)[channel]
+    shown = {"A": (a.maps[channel], range), "B": (b.maps[channel], range)}
+    if same_channels(a, b):
+        apart = a.maps - b.maps
+        shown["A − B"] = (apart[channel], ranges.symmetric(apart))
     return shown
+
+
+def same_channels(a: Side, b: Side) -> bool:
+    """Whether channel c of A is that of B, position by position: in one block, with maps of one size."""
+    return a.block == b.block and a.maps.shape == b.maps.shape
 
 
 def common(a: Floats, b: Floats) -> Range:
@@ -89,7 +100,7 @@ def each(a: Floats, b: Floats) -> tuple[Range, ...]:
 def pictures(a: Side, b: Side, channel: int, scale: str) -> Pictures:
     found: Pictures = {
         f"{name}, channel {channel}": partial(colour, values, range)
-        for name, (values, range) in closely(a.maps, b.maps, channel, scale).items()
+        for name, (values, range) in closely(a, b, channel, scale).items()
     }
     whole, own = common(a.maps, b.maps), each(a.maps, b.maps)
     for name, side in (("A", a), ("B", b)):
@@ -122,15 +133,102 @@ def arrays(a: Side, b: Side) -> Arrays:
     return found
 
 
-def two_sides(a: Floats, b: Floats) -> pd.DataFrame:
+def two_sides(a: Side, b: Side) -> pd.DataFrame:
     """One row a channel that both sides have: means, largest values, and how far apart they are."""
-    count = min(len(a), len(b))
+    count = min(len(a.maps), len(b.maps))
     rows: dict[str, Array] = {"channel": np.arange(count)}
-    for side, maps in (("a", a[:count]), ("b", b[:count])):
-        rows |= {f"{side}_mean": maps.mean((1, 2)), f"{side}_max": maps.max((1, 2))}
-    if a.shape == b.shape:
-        rows["mean_absolute_difference"] = np.abs(a - b).mean((1, 2))
+    for name, side in (("a", a), ("b", b)):
+        maps = side.maps[:count]
+        rows |= {f"{name}_mean": maps.mean((1, 2)), f"{name}_max": maps.max((1, 2))}
+    if same_channels(a, b):
+        rows["mean_absolute_difference"] = np.abs(a.maps - b.maps).mean((1, 2))
     return pd.DataFrame(rows)
+
+
+# Two networks
+
+
+def two_networks(a: Side, b: Side, shared: bool) -> None:
+    """Grad-CAM of one class by two networks at a layer of each, and both predictions."""
+    takeaway.show(partial(offer_of_networks, a, b, shared))
+
+
+def offer_of_networks(a: Side, b: Side, shared: bool) -> Offer:
+    """ValueError as Grad-CAM's, where it cannot explain one of the layers."""
+    sides = {"A": a, "B": b}
+    heats, scales = cams(sides), cam_scales(sides, shared)
+    said = {name: "the same for A and B" if shared else f"{name} alone" for name in sides}
+    found: Pictures = {}
+    for name, side in sides.items():
+        found[f"{name}, over the image"] = partial(over, side, heats[name], scales[name])
+        found[f"{name}, raw map"] = partial(colour, heats[name], scales[name])
+        found |= {f"{name}, {what}": draw for what, draw in parts.the_image(side.selection).items()}
+    return Offer(
+        name=f"compare {a.selection.opened.name} {b.selection.opened.name} {explained(a)}",
+        caption=" · ".join(cam_caption(name, side, scales[name], said[name]) for name, side in sides.items()),
+        pictures=found,
+        tables={f"Classes of {name}": partial(parts.classes, side.selection) for name, side in sides.items()},
+        arrays=lambda: cam_arrays(sides, heats),
+        figure=lambda: [
+            Panel(over(side, heats[name], scales[name]), cam_title(name, side), scales[name], said[name])
+            for name, side in sides.items()
+        ],
+        snippet=program([a.selection, b.selection], [ATTRIBUTE], cam_lines(a, b)),
+        printed=f"the largest values of A and B, {number(heats['A'].max())} and {number(heats['B'].max())}",
+    )
+
+
+def cams(sides: Mapping[str, Side]) -> dict[str, Floats]:
+    """Grad-CAM (h, w) of each side's class at its layer."""
+    found = {name: side.selection.heat_maps("grad_cam", (side.layer,)) for name, side in sides.items()}
+    return {name: found[name][side.layer].values for name, side in sides.items()}
+
+
+def cam_scales(sides: Mapping[str, Side], shared: bool) -> dict[str, Range]:
+    """The range of each side's Grad-CAM: its own, or the same for all."""
+    heats = cams(sides)
+    common = ranges.symmetric(*heats.values())
+    return {name: common if shared else ranges.symmetric(heat) for name, heat in heats.items()}
+
+
+def explained(side: Side) -> str:
+    """The class that a side explains."""
+    return side.selection.card.classes[side.selection.target]
+
+
+def over(side: Side, heat: Floats, range: Range) -> Pixels:
+    return parts.over_image(side.selection, heat, range)
+
+
+def cam_title(name: str, side: Side) -> str:
+    return f"{name}: {side.selection.opened.name}, {explained(side)} at {side.layer}"
+
+
+def cam_caption(name: str, side: Side, range: Range, scale: str) -> str:
+    said = ranges.text(range, scale)
+    return f"{name}: {parts.caption(side.selection, method='Grad-CAM', layer=side.layer, range=said)}"
+
+
+def cam_arrays(sides: Mapping[str, Side], heats: Mapping[str, Floats]) -> Arrays:
+    found: Arrays = {}
+    for name, side in sides.items():
+        about = f"Grad-CAM (h, w) of {explained(side)} at {side.layer}: {SIGNED}"
+        found[f"{name.lower()}_heat"] = (heats[name], about)
+        found |= {f"{name.lower()}_{what}": held for what, held in parts.given(side.selection).items()}
+    return found
+
+
+def cam_lines(a: Side, b: Side) -> list[str]:
+    """Python that comes to both heat maps and prints the largest value of each."""
+    lines = [
+        f"heat{end} = attribute(net{end}, x{end}, 'grad_cam', layer={side.layer!r}, "
+        f"target={side.selection.target})  # {explained(side)!r}"
+        for end, side in (("", a), ("_b", b))
+    ]
+    return [*lines, "print(heat.values.max(), heat_b.values.max())"]
+
+
+# Two classes
 
 
 def two_classes(selection: Selection, layers: Sequence[str], other: int) -> None:
@@ -139,8 +237,8 @@ def two_classes(selection: Selection, layers: Sequence[str], other: int) -> None
 
 
 def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) -> Offer:
-    first, second = selection.card.classes[selection.target], selection.card.classes[other]
-    titles = {"target": first, "other": second, "difference": f"{first} − {second}"}
+    titles = class_titles(selection, other)
+    first, second = titles["target"], titles["other"]
     heats = heats_of(selection, layers, other)
     scales = {layer: ranges.symmetric(*(heats[layer, name] for name in titles)) for layer in layers}
     last, over = layers[-1], partial(parts.over_image, selection)
@@ -155,7 +253,7 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
             method="Grad-CAM",
             layer=last,
             target=f"{first} rather than {second}",
-            range=ranges.text(scales[last], "one scale for all three"),
+            range=ranges.text(scales[last], "the same scale for all three"),
         ),
         pictures=found | parts.the_image(selection),
         tables={"Classes": lambda: parts.classes(selection)},
@@ -167,12 +265,18 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
             }
         ),
         figure=lambda: [
-            Panel(over(heats[last, name], scales[last]), title, scales[last], "one scale for all", True)
+            Panel(over(heats[last, name], scales[last]), title, scales[last], "the same scale for all", True)
             for name, title in titles.items()
         ],
         snippet=parts.heat_program(selection, "grad_cam", last, selection.target, other),
         printed=f"the largest value of the difference at {last}, {number(heats[last, 'difference'].max())}",
     )
+
+
+def class_titles(selection: Selection, other: int) -> dict[str, str]:
+    """What the heat maps of two classes are called: the class to explain, the other, their difference."""
+    first, second = selection.card.classes[selection.target], selection.card.classes[other]
+    return {"target": first, "other": second, "difference": f"{first} − {second}"}
 
 
 def heats_of(selection: Selection, layers: tuple[str, ...], other: int) -> dict[tuple[str, str], Floats]:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from explorer.drawing.ranges import Range
 from explorer.ui.components.channel_grid.payload import INDEX, SCALES, payload
+from explorer.ui.link import came_back
 
 __all__ = ["SCALES", "Choice", "channel_grid"]
 
@@ -119,7 +120,7 @@ def _wish(key: str, part: str, whole: Choice) -> _Wish:
     asked = _PARTS[part](whole)
     last: _Wish | None = st.session_state.get(_memory(key, part))
     visitors = _visitors(key, part, last) if last else None
-    if last and _still_holds(last, asked, visitors):
+    if last and not came_back() and _still_holds(last, asked, visitors):
         return _Wish(asked, last.sent, last.turn, answered=visitors is not None)
     return _Wish(asked, asked, secrets.token_hex(4))
 

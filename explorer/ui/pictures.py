@@ -1,0 +1,117 @@
+"""Pictures of the visitor's own: kept for the visit, whatever page or source is looked at meanwhile."""
+
+import hashlib
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer.ui import link
+from explorer.ui.stepping import follow, steps
+
+TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+MOST, MOST_BYTES = 50, 40_000_000  # of all pictures of one visitor and side; the oldest are dropped
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file as it came, and the digest of its bytes."""
+
+    name: str
+    data: bytes
+    digest: str
+
+
+def upload(prefix: str) -> Picture | None:
+    """One of the uploaded pictures, a new one at once; None before there is any."""
+    key = _turned(f"{prefix}upload")
+    st.file_uploader(
+        "Pictures of your own",
+        type=TYPES,
+        key=key,
+        accept_multiple_files=True,
+        on_change=_take_uploads,
+        args=(key, prefix),
+    )
+    pictures = _kept(f"{prefix}upload")
+    if not pictures:
+        return None
+    place = _which(pictures, prefix)
+    st.button("Remove this picture", on_click=_remove, args=(prefix, place), key=f"{prefix}remove")
+    return pictures[place]
+
+
+def _which(pictures: list[Picture], prefix: str) -> int:
+    key, places = f"{prefix}which", list(map(str, range(len(pictures))))
+    if len(pictures) == 1:
+        return 0
+    follow(key, places)
+    names = [f"{place} of {len(pictures)}: {picture.name}" for place, picture in enumerate(pictures, 1)]
+    chosen = link.choose(
+        st.selectbox, "Picture", places, key, places[0], format_func=lambda place: names[int(place)]
+    )
+    link.leave_out(key)
+    steps(key, places, prefix)
+    return int(chosen)
+
+
+def photo(prefix: str) -> Picture | None:
+    """What the camera took last; None before that, or once the visitor has cleared it."""
+    key = f"{prefix}photo"
+    st.camera_input("Take a picture", key=key, on_change=_take_photo, args=(key,))
+    return next(iter(_kept(key)), None)
+
+
+# What is kept: plain values of this visit, since Streamlit forgets a widget's files when it is not drawn
+
+
+def _kept(key: str) -> list[Picture]:
+    kept: list[Picture] = st.session_state.setdefault(f"_{key}", [])
+    return kept
+
+
+def _take_uploads(key: str, prefix: str) -> None:
+    """Keep what was uploaded, once each; the uploader begins anew, empty: the list below it is ours."""
+    pictures = _kept(f"{prefix}upload")
+    known = {(picture.name, picture.digest) for picture in pictures}
+    files = [_picture(file.name, file.getvalue()) for file in st.session_state[key] or []]
+    new = [picture for picture in files if (picture.name, picture.digest) not in known]
+    pictures[:] = _bounded([*pictures, *new])
+    if files:
+        shown = new[0] if new else files[0]
+        link.change(f"{prefix}which", str(pictures.index(shown) if shown in pictures else 0))
+        _turn(f"{prefix}upload")
+
+
+def _take_photo(key: str) -> None:
+    photo = st.session_state[key]
+    _kept(key)[:] = [] if photo is None else [_picture("your photo", photo.getvalue())]
+
+
+def _remove(prefix: str, place: int) -> None:
+    pictures = _kept(f"{prefix}upload")
+    if place < len(pictures):
+        del pictures[place]
+        link.change(f"{prefix}which", str(max(0, min(place, len(pictures) - 1))))
+
+
+def _picture(name: str, data: bytes) -> Picture:
+    return Picture(name, data, hashlib.sha256(data).hexdigest())
+
+
+def _bounded(pictures: list[Picture]) -> list[Picture]:
+    """The newest pictures, as many as may be kept, and at least the last."""
+    kept: list[Picture] = []
+    for picture in reversed(pictures[-MOST:]):
+        if kept and sum(len(each.data) for each in kept) + len(picture.data) > MOST_BYTES:
+            break
+        kept.insert(0, picture)
+    return kept
+
+
+def _turned(key: str) -> str:
+    turn = st.session_state.get(f"_{key}_turn", 0)
+    return f"{key}~{turn}" if turn else key
+
+
+def _turn(key: str) -> None:
+    st.session_state[f"_{key}_turn"] = st.session_state.get(f"_{key}_turn", 0) + 1

@@ -1,0 +1,140 @@
+"""Back and Forward: one press undoes one choice, or leaves the page; address and page always agree."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture
+def opened(page: Page, serve: Callable[..., str]) -> Page:
+    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/?sample=horse")
+    settle(page)
+    return page
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing runs; a run that a click asked for has begun by then."""
+    page.wait_for_timeout(300)
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(
+        timeout=60_000
+    )
+    expect(page.get_by_alt_text("The image: ")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def open_page(page: Page, name: str) -> None:
+    page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+    settle(page)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settle(page)
+
+
+def state(page: Page) -> tuple[str, ...]:
+    """The address without its host, and what the page shows: its heading, the image, the class to explain."""
+    image = page.get_by_alt_text("The image: ").get_attribute("alt") or ""
+    chosen = page.get_by_role("combobox", name="Class to explain").input_value()
+    heading = page.locator("[data-testid=stMainBlockContainer] h2").first.inner_text()
+    return page.url.split("/", 3)[3], heading, image, chosen
+
+
+def settled(page: Page, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The state that the page comes to rest in; a slow machine has half a minute for the wanted one."""
+    for _ in range(60):
+        settle(page)
+        if state(page) == wanted:
+            break
+        page.wait_for_timeout(500)
+    settle(page)
+    return state(page)
+
+
+def test_every_press_of_back_undoes_one_thing(opened: Page) -> None:
+    page, seen = opened, []
+    seen.append(state(page))
+    acts: list[Callable[[], None]] = [
+        lambda: choose(page, "Class to explain", "ship"),
+        lambda: open_page(page, "Feature maps"),
+        lambda: page.get_by_role("button", name="Next").click(),
+        lambda: choose(page, "Class to explain", "Predicted class"),
+        lambda: open_page(page, "BatchNorm"),
+    ]
+    for act in acts:
+        act()
+        settle(page)
+        seen.append(state(page))
+    assert len(set(seen)) == len(seen)
+    for before in reversed(seen[:-1]):
+        page.go_back()
+        assert settled(page, before) == before
+    for after in seen[1:]:
+        page.go_forward()
+        assert settled(page, after) == after
+
+
+def test_the_chosen_channel_is_undone_in_the_grid(opened: Page) -> None:
+    page = opened
+    open_page(page, "Feature maps")
+    jump = page.locator(".jump input").first
+    first = channel_heading(page)
+    for channel in ("3", "5"):
+        jump.fill(channel)
+        page.wait_for_timeout(1_000)
+        settle(page)
+        expect(page.get_by_role("heading", name=f"Channel {channel} of")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Channel 3 of")).to_be_visible(timeout=30_000)
+    assert page.url.endswith("channel=3")
+    page.go_back()
+    expect(page.get_by_role("heading", name=first)).to_be_visible(timeout=30_000)
+    assert "channel" not in page.url
+
+
+def channel_heading(page: Page) -> str:
+    return page.locator("h2", has_text=re.compile(r"^Channel \d")).first.inner_text()
+
+
+def test_eight_quick_clicks_all_count(opened: Page) -> None:
+    page = opened
+    for _ in range(8):
+        page.get_by_role("button", name="Next").click(no_wait_after=True)
+        page.wait_for_timeout(100)
+    settle(page)
+    assert state(page)[::2] == ("?sample=dog", "The image: dog (drawn)")  # the eighth after the horse
+    for _ in range(8):
+        page.keyboard.press("p")
+        page.wait_for_timeout(100)
+    settle(page)
+    assert state(page)[::2] == ("?sample=horse", "The image: horse (drawn)")
+
+
+def test_eight_quick_clicks_on_a_number_all_count(opened: Page) -> None:
+    page = opened
+    open_page(page, "BatchNorm")
+    field = page.get_by_role("spinbutton", name="Channel")
+    before = int(field.input_value())
+    way, name = (1, "Increment") if before < 50 else (-1, "Decrement")
+    for _ in range(8):
+        page.locator(".st-key-norm_channel").get_by_role("button", name=name).click(no_wait_after=True)
+        page.wait_for_timeout(100)
+    settle(page)
+    wanted = str(before + 8 * way)
+    expect(field).to_have_value(wanted)
+    expect(page.get_by_role("heading", name=f"Channel {wanted}, cell by cell")).to_be_visible()
+
+
+def test_the_class_shown_is_the_class_explained(opened: Page) -> None:
+    """Step through all images: the box under which a class was predicted before shows no other's name."""
+    page = opened
+    for _ in range(10):
+        page.get_by_role("button", name="Next").click()
+        settle(page)
+        assert page.get_by_role("combobox", name="Class to explain").input_value() == "Predicted class"
+        predicted = page.locator(".fx-says .answer").inner_text()
+        expect(page.get_by_text(f"Predicted: {predicted}", exact=True)).to_be_visible()
+        expect(page.get_by_alt_text(f"Grad-CAM of {predicted} at").first).to_be_visible()
