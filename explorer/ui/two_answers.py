@@ -45,7 +45,7 @@ def one_answer(selection: Selection, both: TwoPredictions) -> None:
 
 def side_by_side(*sides: tuple[str, list[tuple[str, float, bool]]]) -> None:
     panels = [
-        markup.element("section", markup.text(title, tag="h4"), markup.bars(rows)) for title, rows in sides
+        markup.element("section", markup.text(title, tag="h3"), markup.bars(rows)) for title, rows in sides
     ]
     markup.show(markup.element("div", *panels, cls="fx-panels"))
 
