@@ -102,7 +102,9 @@ def test_every_page_is_one_tap_away(phone: Page, explorer: str) -> None:
         link = links.get_by_role("link", name=name)
         expect(link).to_be_in_viewport(ratio=1)
         link.tap()
-        expect(links.locator("[aria-current=page]")).to_have_text(name, timeout=60_000)
+        expect(phone.locator("[aria-current=page]").locator("visible=true")).to_have_text(
+            name, timeout=60_000
+        )
         settle(phone)
         assert phone.url.split("?")[0] == f"{explorer}/{PAGES[name]}"
     expect(phone.get_by_alt_text("The image: frog (drawn)")).to_be_visible()
