@@ -17,7 +17,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
-    from explorer.ui import header, link, sidebar, style
+    from explorer.ui import header, link, phone, sidebar, style
     from explorer.ui.components.history import one_entry_a_page
 
     PAGES = [
@@ -54,8 +54,11 @@ else:
     page = st.navigation(PAGES, position="top")
     if page.url_path == "explain":  # the first page stands at the root, but people try its name
         st.switch_page(PAGES[0])
+    style.name_page(page.title)
+    phone.page_links(PAGES[:-1], page)
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
+    phone.close_sidebar(selection)
     if selection is not None and about_image:
         header.show(selection, page.url_path)
     if selection is not None or not about_image:

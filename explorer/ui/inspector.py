@@ -24,6 +24,7 @@ STRONGEST = "strongest"
 ALL_WITH_NUMBERS = 4  # so few slices need no choice
 WIDE = 6  # cells across from which a slice is shown without its numbers at first
 LABELLED = 64  # slices shown with their input channel's number
+CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
 COLOURS = ("red", "green", "blue")
 
@@ -31,26 +32,24 @@ Cell = tuple[int, int]
 
 
 def show(selection: Selection, block: Block, layer: str, channel: int) -> Cell:
-    """One channel of a layer of the block, large, with its numbers; the cell chosen in the map."""
-    large, facts = st.columns([9, 10], gap="large")
+    """One channel of a layer of the block: its map, its numbers, the logits without it. The cell chosen."""
+    large, numbers = st.columns([9, 11], gap="medium")
     with large:
         cell = large_map(selection, layer, channel)
-    with facts:
-        markup.show(
-            on_this_image(selection, block, layer, channel),
-            for_the_class(selection, layer, channel),
-            normalisation(selection, block, channel),
-        )
+    with numbers:
+        markup.show(on_this_image(selection, block, layer, channel), for_the_class(selection, layer, channel))
+    switched_off(selection, layer, channel)
     return cell
 
 
-def show_more(selection: Selection, block: Block, layer: str, channel: int) -> None:
-    """What made the channel and what the answer would be without it, side by side."""
-    made, without = st.columns(2, gap="large")
+def show_more(selection: Selection, block: Block, channel: int) -> None:
+    """What made the channel: its kernel, and what BatchNorm did to it."""
+    with st.container(key="made"):
+        made, moved = st.columns([3, 2], gap="large")
     with made:
         kernel(selection, block, channel)
-    with without:
-        switched_off(selection, layer, channel)
+    with moved:
+        markup.show(normalisation(selection, block, channel))
 
 
 # The map
@@ -102,9 +101,8 @@ def held_cell(shape: Sequence[int]) -> Cell | None:
 def facts(title: str, rows: Sequence[tuple[str, str]], *before: str) -> str:
     """Names and values under a small title, as html; everything is escaped but `before`."""
     pairs = [markup.text(name, tag="dt") + markup.text(value, tag="dd") for name, value in rows]
-    return markup.element(
-        "section", markup.text(title, tag="h4"), *before, markup.element("dl", *pairs), cls="fx-facts"
-    )
+    heading = markup.text(title, tag="h3") if title else ""
+    return markup.element("section", heading, *before, markup.element("dl", *pairs), cls="fx-facts")
 
 
 def on_this_image(selection: Selection, block: Block, layer: str, channel: int) -> str:
@@ -114,7 +112,7 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
         rows.append(("minimum", number(values.min())))
     if block.act:
         zero = float((selection.seen.maps[block.act][channel] == 0).mean())
-        rows.append((f"zero after {block.act}", f"{percent(zero, 0)} of its cells"))
+        rows.append((f"zero after {block.act}", percent(zero, 0)))
     return facts("On this image", rows)
 
 
@@ -123,10 +121,9 @@ def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     evidence = selection.evidence((layer,))[layer]
     share = evidence.contributions
     rank = int((share > share[channel]).sum()) + 1
-    side = "speaks for it" if share[channel] > 0 else "speaks against it" if share[channel] < 0 else "neutral"
     rows = [
         ("Grad-CAM weight", number(evidence.weights[channel])),
-        ("weight × mean = contribution", f"{number(share[channel])}, {side}"),
+        ("contribution", f"{'+' if share[channel] > 0 else ''}{number(share[channel])}"),
         ("rank among channels", f"{rank} of {len(share)}"),
     ]
     return facts(f"For {selection.card.classes[selection.target]}", rows)
@@ -265,9 +262,16 @@ def _tile(pixels: markup.Pixels, name: str, chosen: bool) -> str:
 
 def switched_off(selection: Selection, layer: str, channel: int) -> None:
     """What every logit does when the channel is set to zero, or to its mean, in a real forward pass."""
-    st.subheader("Without it", anchor=False)
     found = selection.ablation(layer, channel)
-    markup.show(markup.text(consequence(selection, found)), changes(selection, found))
+    markup.show(
+        markup.element(
+            "section",
+            markup.text("Without it", tag="h3"),
+            markup.text(consequence(selection, found)),
+            changes(selection, found),
+            cls="fx-without",
+        )
+    )
 
 
 def consequence(selection: Selection, found: Ablations) -> str:
@@ -282,21 +286,42 @@ def consequence(selection: Selection, found: Ablations) -> str:
 
 
 def changes(selection: Selection, found: Ablations) -> str:
-    """Bars left and right of zero: each class's logit with the channel off, less the logit as it is."""
+    """Bars left and right of zero: each class's logit with the channel off, less the logit as it is.
+
+    The most changed classes come first; all but a few of them are folded away.
+    """
     zeroed, averaged = (off[0] - found.logits for off in (found.zeroed, found.averaged))
     largest = np.maximum(np.abs(zeroed), np.abs(averaged))
     reach = float(largest.max())
     if not reach:
         return markup.text("No logit changes: what comes after does not use this channel here.", "muted")
-    names, shown = selection.card.classes, list(range(len(zeroed)))
-    said = f"Change of each logit, bars to ±{number(reach)}"
-    if len(zeroed) > MOST_CLASSES:
-        order = np.argsort(-largest, kind="stable")[:MOST_CLASSES].tolist()
-        shown = order if selection.target in order else [selection.target, *order[:-1]]
-        said += f"; the {MOST_CLASSES} most changed of {len(zeroed)}"
+    names = selection.card.classes
+    rows = [
+        _change(names[k], zeroed[k], averaged[k], reach, k == selection.target)
+        for k in most_changed(largest, selection.target)
+    ]
     head = ["<div></div><div></div>", _key("at zero", "zeroed"), _key("at its mean", "averaged")]
-    rows = [_change(names[k], zeroed[k], averaged[k], reach, k == selection.target) for k in shown]
-    return markup.element("div", *head, *rows, cls="fx-changes") + markup.text(said, "muted")
+    bars = markup.element("div", *head, *rows[:CLASSES_IN_VIEW], cls="fx-changes")
+    said = f"Change of each logit, the most changed first; bars to ±{number(reach)}"
+    return bars + markup.text(said, "muted") + _folded(rows[CLASSES_IN_VIEW:], len(names) - len(rows))
+
+
+def most_changed(largest: Floats, target: int) -> list[int]:
+    """The classes by how far their logit moves, the furthest first; the target is among those in view."""
+    order: list[int] = np.argsort(-largest, kind="stable").tolist()
+    if target not in order[:CLASSES_IN_VIEW]:
+        order.remove(target)
+        order.insert(CLASSES_IN_VIEW - 1, target)
+    return order[:MOST_CLASSES]
+
+
+def _folded(rows: list[str], left_out: int) -> str:
+    """The classes that are not in view at first, to unfold."""
+    if not rows:
+        return ""
+    more = f", {left_out} others changed less" if left_out else ""
+    summary = markup.text(f"{len(rows)} more classes{more}", tag="summary")
+    return markup.element("details", summary, markup.element("div", *rows, cls="fx-changes"))
 
 
 def _change(name: str, zeroed: float, averaged: float, reach: float, chosen: bool) -> str:

@@ -27,7 +27,7 @@ def heat_panel(
     height, width = heat.shape
     return markup.element(
         "section",
-        markup.text(title, tag="h4"),
+        markup.text(title, tag="h3"),
         markup.element(
             "div",
             markup.figure(

@@ -8,12 +8,23 @@ from PIL import Image
 
 from explorer.drawing.colormaps import viridis
 from explorer.drawing.pictures import enlarged
+from explorer.ui import markup
 
+TITLE = "Feature-map explorer"
 SHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
 def set_up_page() -> None:
     # An icon drawn here: a named one would be fetched from outside.
     cells = viridis()[np.array([[230, 90, 30], [120, 250, 70], [20, 140, 200]])]
-    st.set_page_config("Feature-map explorer", Image.fromarray(enlarged(cells, 16)), layout="wide")
+    st.set_page_config(TITLE, Image.fromarray(enlarged(cells, 16)), layout="wide")
     st.html(f"<style>{SHEET}</style>")
+
+
+def name_page(title: str) -> None:
+    """Put the page's name into the browser's tab, and as the only h1 before all else, for screen readers.
+
+    To the eye the navigation names it already.
+    """
+    st.set_page_config(f"{title} · {TITLE}")
+    markup.show(markup.text(title, "fx-unseen", tag="h1"))

@@ -50,7 +50,7 @@ def side_by_side(
     *sides: tuple[str, list[tuple[str, float, bool]]], said: Callable[[float], str] = probability
 ) -> None:
     panels = [
-        markup.element("section", markup.text(title, tag="h4"), markup.bars(rows, said))
+        markup.element("section", markup.text(title, tag="h3"), markup.bars(rows, said))
         for title, rows in sides
     ]
     markup.show(markup.element("div", *panels, cls="fx-panels"))

@@ -5,38 +5,46 @@ import streamlit as st
 
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
-from explorer.ui import cellprobe, choices, inspector, link
+from explorer.ui import cellprobe, choices, inspector, link, markup
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
 from explorer.ui.offers import maps as offers
 from explorer.ui.offers.maps import Shown
 from explorer.ui.selection import Selection, current
 
+TITLE = "What every channel sees"
 ORDERS = ("index", "mean", "contribution")  # as the link calls them
 
 
 def page() -> None:
     selection = current()
-    st.header("What every channel sees", anchor=False)
     if not selection.blocks:
+        st.header(TITLE, anchor=False)
         st.info("This network has no convolution, so it has no feature maps.")
         return
-    with st.container(horizontal=True):
-        block, _, layer = choices.choose_layer(selection)
-    found = orders(selection, layer)
-    channel, choice = choose_channel(selection, layer, found)
-    about_the_grid(selection, block)
-    st.header(f"Channel {channel} of {literal(layer)}", anchor=False)
-    if link.held("channel", "") != str(channel):
-        name = literal(selection.card.classes[selection.target])
-        st.caption(f"The channel that speaks most for {name}. Choose another one in the grid.")
-    cell = inspector.show(selection, block, layer, channel)
+    all_channels, one_channel = st.columns([4, 3], gap="medium")
+    with all_channels:
+        st.header(TITLE, anchor=False)
+        with st.container(horizontal=True, gap="small", key="layer"):
+            block, _, layer = choices.choose_layer(selection)
+        found = orders(selection, layer)
+        with st.container(key="tiles"):
+            channel, choice = choose_channel(selection, layer, found)
+        about_the_grid(selection, block)
+    with one_channel, st.container(key="channel", gap="xsmall"):
+        cell = the_channel(selection, block, layer, channel)
     st.subheader(f"Where the number in row {cell[0]}, column {cell[1]} comes from", anchor=False)
     cellprobe.show(selection, block, layer, channel, cell)
-    inspector.show_more(selection, block, layer, channel)
+    inspector.show_more(selection, block, channel)
     about_the_channel()
     order = [range(len(selection.seen.maps[layer])), *found.values()][choice.order]
     offers.feature_maps(selection, Shown(block, layer, choice.scale, order, channel, cell))
+
+
+def the_channel(selection: Selection, block: Block, layer: str, channel: int) -> inspector.Cell:
+    """The chosen channel beside the grid; the cell chosen in its map."""
+    st.header(f"Channel {channel} of {literal(layer)}", anchor=False)
+    return inspector.show(selection, block, layer, channel)
 
 
 def choose_channel(selection: Selection, layer: str, found: dict[str, list[int]]) -> tuple[int, Choice]:
@@ -46,8 +54,15 @@ def choose_channel(selection: Selection, layer: str, found: dict[str, list[int]]
     """
     maps = selection.seen.maps[layer]
     count, height, width = maps.shape
-    st.markdown(f"**{literal(layer)}** has {count} channels of {height} × {width} cells.")
-    shown = held_channel(count, list(found.values())[-1][0])
+    first, name = list(found.values())[-1][0], selection.card.classes[selection.target]
+    markup.show(
+        markup.text(
+            f"{layer} has {count} channels of {height} × {width} positions. "
+            f"Channel {first} contributes most to “{name}”. Choose any in the grid.",
+            "muted",
+        )
+    )
+    shown = held_channel(count, first)
     choice = channel_grid(
         maps,
         key="grid",

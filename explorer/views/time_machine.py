@@ -132,7 +132,7 @@ def large(film: Film, place: int, words: str) -> None:
     """The picture of the slider's epoch, with its scale."""
     range = film.ranges[place]
     markup.show(
-        markup.text(film.title, tag="h4"),
+        markup.text(film.title, tag="h3"),
         markup.figure(
             film.large(place), f"{film.title}, {words}", markup.text(words, "strong"),
             markup.text(film.note(place)), fill=True,

@@ -332,7 +332,7 @@ def the_card(each: Shown, written: Written) -> None:
     with middle:
         markup.show(facts("What it came to", figures), facts("What it takes", data))
     with right:
-        markup.show(markup.element("section", markup.text("Data", tag="h4"), markup.text(card.data, "muted")))
+        markup.show(markup.element("section", markup.text("Data", tag="h3"), markup.text(card.data, "muted")))
         if runs.has_snapshots(each.file.checkpoint):
             st.caption("It kept snapshots: the Time machine shows an image through all of them.")
     settings = [(name.replace("_", " "), str(value)) for name, value in card.config.items()]

@@ -1,5 +1,7 @@
-"""Every page against axe-core's rules, light and dark."""
+"""Every page against axe-core's rules, light and dark; headings, and where the navigation says one is."""
 
+import itertools
+import re
 from collections.abc import Callable
 
 import pytest
@@ -35,3 +37,71 @@ def test_axe_finds_nothing_serious(page: Page, serve: Callable[..., str], path: 
     serious = [(rule["id"], [node["html"][:200] for node in rule["nodes"]])
                for rule in found if rule["impact"] in ("serious", "critical")]  # fmt: skip
     assert not serious, serious
+
+
+MODES = (
+    *PAGES,
+    "?method=layer_cam&evidence=signed&cam_scale=own",
+    "?source=upload",
+    "maps?stage=pool",
+    "maps?checkpoint=cifar10-resnet9",
+    "batchnorm?checkpoint=cifar10-resnet9",
+    "compare?b_own=image",
+    "compare?b_own=checkpoint",
+    "time?checkpoint=cifar10-fast",
+    *(f"time?checkpoint=cifar10-fast&over_time={kind}" for kind in ("maps", "filters", "norm")),
+    *(f"augmentation?transforms={group}" for group in ("pixel", "semantic")),
+)
+NAMES = {
+    "": "Explain",
+    "maps": "Feature maps",
+    "batchnorm": "BatchNorm",
+    "compare": "Compare",
+    "training": "Training",
+    "time": "Time machine",
+    "augmentation": "Augmentation",
+}
+
+HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
+    .filter((each) => each.checkVisibility())
+    .map((each) => [Number(each.tagName[1]), each.textContent.trim()])"""
+
+
+def drawn(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
+    page.wait_for_function(DRAWN, timeout=60_000)
+
+
+@pytest.mark.parametrize("path", MODES)
+def test_headings_go_down_one_level_at_a_time(page: Page, serve: Callable[..., str], path: str) -> None:
+    drawn(page, f"{serve('explorer/app.py')}/{path}")
+    headings = page.evaluate(HEADINGS)
+    levels = [level for level, _ in headings]
+    assert all(words for _, words in headings), headings
+    assert [words for level, words in headings if level == 1] == [NAMES[path.split("?")[0]]]
+    assert levels[0] == 1
+    assert all(below <= above + 1 for above, below in itertools.pairwise(levels)), headings
+
+
+def test_the_navigation_says_where_one_is(page: Page, serve: Callable[..., str]) -> None:
+    drawn(page, serve("explorer/app.py"))
+    here = page.locator("[aria-current=page]").locator("visible=true")
+    for name in (*list(NAMES.values())[1:], "Explain"):
+        page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+        expect(here).to_have_count(1)
+        expect(here).to_have_text(re.compile(f"{name}$"), timeout=60_000)
+        expect(page).to_have_title(f"{name} · Feature-map explorer", timeout=60_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_focus_in_the_navigation_is_seen(page: Page, serve: Callable[..., str], scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    drawn(page, serve("explorer/app.py"))
+    link = page.get_by_test_id("stTopNavLink").filter(has_text="BatchNorm")
+    link.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(link).to_be_focused()
+    expect(link).to_have_css("outline-style", "solid")
+    expect(link).to_have_css("outline-width", "2px")

@@ -96,3 +96,66 @@ def test_nothing_is_wider_than_the_page(maps: Page, width: int) -> None:
     )
     assert not wide
     assert maps.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def in_view(part: Locator) -> None:
+    expect(part).to_be_visible(timeout=60_000)
+    box, size = part.bounding_box(), part.page.viewport_size
+    assert box is not None
+    assert size is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= size["width"]
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= size["height"]
+
+
+def shows_the_channel(page: Page, channel: int, layer: str) -> None:
+    """Its map, its numbers and what the logits are without it, all in the window."""
+    expect(page.get_by_role("heading", name=f"Channel {channel} of {layer}")).to_be_visible(timeout=60_000)
+    named = page.get_by_role("slider", name=f"Feature map {channel} of {layer}")
+    in_view(named.locator("canvas"))
+    panel = page.locator(".st-key-channel")
+    for part in panel.locator(".fx-facts, .fx-without > :not(details)").all():
+        in_view(part)
+    expect(panel.get_by_role("heading", name="Without it")).to_be_visible()
+
+
+def click_somewhere(page: Page, layer: str) -> int:
+    """Click a tile of the grid where it stands, without scrolling; the channel that it is."""
+    whole = page.get_by_role("slider", name=re.compile(f"The .* feature maps of {layer}"))
+    box = whole.bounding_box()
+    assert box is not None
+    y = min(max(box["y"], 200) + 120, 700)
+    page.mouse.click(box["x"] + box["width"] / 3, y)
+    said = re.match(r"Channel (\d+)", whole.get_attribute("aria-valuetext") or "")
+    assert said
+    return int(said[1])
+
+
+@pytest.fixture(params=[(1, "relu1"), (2, "relu2"), (3, "relu3")], ids=["32", "64", "128"])
+def small(request: pytest.FixtureRequest, page: Page, serve: Callable[..., str]) -> tuple[Page, str]:
+    """The page at 1280 × 720 on each block, with the sidebar beside it; and the layer's name."""
+    block, layer = request.param
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/maps?block={block}&channel=0")
+    shows(page, f"Channel 0 of {layer}")
+    expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
+    return page, layer
+
+
+def test_a_click_in_the_grid_changes_what_stands_beside_it(small: tuple[Page, str]) -> None:
+    page, layer = small
+    shows_the_channel(page, 0, layer)
+    channel = click_somewhere(page, layer)
+    assert channel
+    shows_the_channel(page, channel, layer)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+
+
+def test_it_stays_in_view_while_the_grid_is_read(small: tuple[Page, str]) -> None:
+    page, layer = small
+    page.locator(".st-key-tiles").evaluate("tiles => { tiles.scrollIntoView(); tiles.scrollTop = 1e6; }")
+    page.wait_for_timeout(300)
+    channel = click_somewhere(page, layer)
+    assert channel
+    shows_the_channel(page, channel, layer)

@@ -1,0 +1,148 @@
+"""The explorer on a phone: pages in sight, a sidebar that gets out of the way, nothing cut off."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+PAGES = {
+    "Explain": "",
+    "Feature maps": "maps",
+    "BatchNorm": "batchnorm",
+    "Compare": "compare",
+    "Training": "training",
+    "Time machine": "time",
+    "Augmentation": "augmentation",
+}
+VIEWS = (
+    *PAGES.values(),
+    "maps?block=3",
+    "maps?checkpoint=cifar10-resnet9",
+    "batchnorm?norm=bn3",
+    "compare?compare=classes",
+    "compare?b_own=both",
+    "time?checkpoint=cifar10-fast",
+    "time?checkpoint=cifar10-fast&over_time=norm",
+)
+
+# The visible controls that reach over the window's edge, or over the edge of a frame that cuts them off.
+CUT_OFF = """() => {
+    const roles = "[role=slider], [role=radio], [role=combobox]";
+    const controls = `button, a, input:not([type=range]), select, summary, ${roles}`;
+    const main = document.querySelector("[data-testid=stMain]");
+    const shown = (each) => each.checkVisibility({visibilityProperty: true}) && each.getClientRects().length;
+    const outside = (each) => {
+        const box = each.getBoundingClientRect();
+        return box.right > innerWidth + 1 || box.left < -1;
+    };
+    const clipped = (each) => {
+        for (let outer = each.parentElement; outer && outer !== main; outer = outer.parentElement) {
+            const style = getComputedStyle(outer);
+            if (style.overflowX === "visible" || style.position === "absolute") continue;
+            const [box, frame] = [each.getBoundingClientRect(), outer.getBoundingClientRect()];
+            if (frame.width && (box.right > frame.right + 2 || box.left < frame.left - 2)) return true;
+        }
+        return false;
+    };
+    return [...main.querySelectorAll(controls)].filter(shown)
+        .filter((each) => !each.closest("[data-testid=stDataFrame], .vega-embed"))
+        .filter((each) => outside(each) || clipped(each))
+        .map((each) => `${each.tagName} ${each.getAttribute("aria-label") ?? each.textContent}`.slice(0, 80));
+}"""
+
+
+@pytest.fixture(params=[390, 360])
+def phone(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": request.param, "height": 844}, has_touch=True, is_mobile=True
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def explorer(serve: Callable[..., str]) -> str:
+    return serve("explorer/app.py")
+
+
+def settle(page: Page) -> None:
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(
+        1, timeout=60_000
+    )
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def sidebar(page: Page) -> Locator:
+    return page.get_by_test_id("stSidebar")
+
+
+def open_sidebar(page: Page) -> None:
+    page.get_by_test_id("stExpandSidebarButton").tap()
+    expect(sidebar(page)).to_have_attribute("data-collapsed", "false")
+
+
+@pytest.mark.parametrize("path", VIEWS)
+def test_no_control_is_cut_off(phone: Page, explorer: str, path: str) -> None:
+    phone.goto(f"{explorer}/{path}")
+    settle(phone)
+    phone.wait_for_timeout(1000)  # charts and components draw after the script has run
+    assert phone.evaluate(CUT_OFF) == []
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert phone.evaluate(
+        "(main => main.scrollWidth <= main.clientWidth)(document.querySelector('[data-testid=stMain]'))"
+    )
+
+
+def test_every_page_is_one_tap_away(phone: Page, explorer: str) -> None:
+    phone.goto(f"{explorer}/?sample=frog")
+    settle(phone)
+    links = phone.locator(".st-key-pages")
+    for name in (*list(PAGES)[1:], "Explain"):
+        link = links.get_by_role("link", name=name)
+        expect(link).to_be_in_viewport(ratio=1)
+        link.tap()
+        expect(phone.locator("[aria-current=page]").locator("visible=true")).to_have_text(
+            name, timeout=60_000
+        )
+        settle(phone)
+        assert phone.url.split("?")[0] == f"{explorer}/{PAGES[name]}"
+    expect(phone.get_by_alt_text("The image: frog (drawn)")).to_be_visible()
+
+
+def test_the_sidebar_closes_once_an_image_is_chosen(phone: Page, explorer: str) -> None:
+    phone.goto(explorer)
+    settle(phone)
+    open_sidebar(phone)
+    sidebar(phone).get_by_role("radio", name="horse").tap()
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true", timeout=60_000)
+    expect(phone.get_by_alt_text("The image: horse (drawn)")).to_be_in_viewport()
+
+
+def test_the_sidebar_closes_once_a_checkpoint_is_chosen(phone: Page, explorer: str) -> None:
+    phone.goto(explorer)
+    settle(phone)
+    open_sidebar(phone)
+    sidebar(phone).get_by_test_id("stSelectbox").first.tap()
+    phone.get_by_role("option", name="scenes-course").tap()
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true", timeout=60_000)
+
+
+def test_the_sidebar_stays_while_the_image_is_still_to_be_chosen(phone: Page, explorer: str) -> None:
+    phone.goto(explorer)
+    settle(phone)
+    open_sidebar(phone)
+    sidebar(phone).get_by_role("radio", name="Upload").tap()
+    expect(sidebar(phone).locator("input[type=file]")).to_have_count(1, timeout=60_000)
+    phone.wait_for_timeout(1000)
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "false")
+
+
+def test_on_a_desktop_the_sidebar_stays(page: Page, explorer: str) -> None:
+    page.goto(explorer)
+    settle(page)
+    expect(page.locator(".st-key-pages")).to_be_hidden()
+    sidebar(page).get_by_role("radio", name="horse").click()
+    expect(page.get_by_alt_text("The image: horse (drawn)")).to_be_visible(timeout=60_000)
+    settle(page)
+    expect(sidebar(page)).to_have_attribute("data-collapsed", "false")
