@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from model import cifar10
 from model.files import replacing
 from model.nets import NETS
-from model.pixels import square
+from model.pixels import Rectangle, center_square, whole
 
 Pixels = npt.NDArray[np.uint8]
 State = dict[str, Tensor]
@@ -54,15 +54,21 @@ class Card:
         """
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
+        (height, width), size = pixels.shape[:2], self.input_size
+        part = self.received(height, width, fit)
+        if (height, width) == (size, size):
+            return pixels
+        image = Image.fromarray(pixels[part.inside])  # cropped first: resize(box=…) looks past the edge
+        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+    def received(self, height: int, width: int, fit: str = "crop") -> Rectangle:
+        """The part of a picture of this size that the network receives by `framed`.
+
+        `fit="crop"`: its center square; `fit="squash"`: all of it. ValueError for another `fit`.
+        """
         if fit not in ("crop", "squash"):
             raise ValueError(f"fit must be 'crop' or 'squash', not {fit!r}")
-        size = self.input_size
-        if pixels.shape[:2] == (size, size):
-            return pixels
-        image = Image.fromarray(pixels)
-        if fit == "crop":
-            return np.asarray(square(image, size))
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+        return center_square(height, width) if fit == "crop" else whole(height, width)
 
     def to_input(self, pixels: Pixels, fit: str = "crop") -> Tensor:
         """The network's input for a picture: uint8 (H, W, 3) → float32 (1, 3, s, s), normalised."""

@@ -112,12 +112,14 @@ def smoothed(losses: list[float], window: int = 100) -> np.ndarray:
 def loss_figure(history: History) -> "Figure":
     """The course's first picture: training loss per iteration, raw and smoothed."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(history.losses, linewidth=0.5, alpha=0.35, label="every step")
     axes.plot(smoothed(history.losses), linewidth=1.8, color="C0", label="mean of the last 100")
     axes.set(xlabel="Iteration", ylabel="Training loss (cross-entropy)", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return figure
 
@@ -125,6 +127,7 @@ def loss_figure(history: History) -> "Figure":
 def epochs_figure(history: History) -> "Figure":
     """The course's second picture: accuracy and loss per epoch, training against test."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
@@ -132,6 +135,7 @@ def epochs_figure(history: History) -> "Figure":
             values = [getattr(row, f"{split}_{name}") for row in history.epochs]
             axes.plot([row.epoch for row in history.epochs], values, marker=".", label=split)
         axes.set(xlabel="Epoch", ylabel=name.capitalize())
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
     return figure
 

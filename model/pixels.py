@@ -2,8 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image, ImageOps
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """A part of a picture: pixel rows `top` to `bottom`, columns `left` to `right`, ends excluded."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """What picks its pixels out of an array (H, W, …)."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def scaled(self, old: tuple[int, int], new: tuple[int, int]) -> Rectangle:
+        """The same part once the picture goes from `old` to `new` (height, width): one pixel at least."""
+        top, bottom = _scaled(self.top, self.bottom, old[0], new[0])
+        left, right = _scaled(self.left, self.right, old[1], new[1])
+        return Rectangle(top, bottom, left, right)
+
+
+def _scaled(start: int, end: int, old: int, new: int) -> tuple[int, int]:
+    first = min(round(start * new / old), new - 1)
+    return first, max(round(end * new / old), first + 1)
+
+
+def whole(height: int, width: int) -> Rectangle:
+    """All of a picture."""
+    return Rectangle(0, height, 0, width)
+
+
+def center_square(height: int, width: int) -> Rectangle:
+    """The largest square in the middle of a picture; where a row or column is over, it is the last one."""
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return Rectangle(top, top + side, left, left + side)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -31,9 +71,8 @@ def square(image: Image.Image, size: int) -> Image.Image:
     """
     if image.size == (size, size):
         return image
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    cropped = image.crop((left, top, left + side, top + side))  # resize(box=…) would look past the edge
+    part = center_square(image.height, image.width)
+    cropped = image.crop((part.left, part.top, part.right, part.bottom))  # resize(box=…) looks past the edge
     return cropped.resize((size, size), Image.Resampling.BILINEAR)
 
 

@@ -6,7 +6,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from explorer.drawing.typefaces import write
 
 Pixels = NDArray[np.uint8]
 
@@ -28,7 +30,7 @@ def labelled(pixels: Pixels, lines: Sequence[str], share: float = 0.0) -> Pixels
         draw.rectangle((0, height, round(share * width), height + 3), fill=BAR)
     for place, words in enumerate(lines):
         top = height + 4 + round((0.4 + 1.4 * place) * size)
-        draw.text((size // 2, top), words, fill=INK, font=ImageFont.load_default(size))
+        write(draw, (size // 2, top), words, size, INK)
     return np.array(image)
 
 

@@ -37,6 +37,8 @@ def histograms(steps: Sequence[Step], counts: Places, cut: bool) -> npt.NDArray[
 
     With `cut` the cells that a ReLU behind the last step makes zero are pale. Gives uint8 (h, w, 3).
     """
+    from matplotlib.ticker import MaxNLocator
+
     drawn = _figure()
     for axes, step in zip(np.ravel(drawn.subplots(1, len(steps), sharey=True)), steps, strict=True):
         pale = (step.edges[:-1] + step.edges[1:] < 0) & cut & (step is steps[-1])
@@ -50,6 +52,7 @@ def histograms(steps: Sequence[Step], counts: Places, cut: bool) -> npt.NDArray[
         axes.tick_params(length=0, labelsize=6)
         axes.spines[:].set_visible(False)
     drawn.axes[0].set_ylabel("cells", fontsize=7)
+    drawn.axes[0].yaxis.set_major_locator(MaxNLocator(5, integer=True))
     return pixels(drawn)
 
 

@@ -3,15 +3,18 @@
 import io
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+from unicodedata import east_asian_width
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from explorer.drawing.colorbar import bar, ticks
+from explorer.drawing.colorbar import bar as colors
+from explorer.drawing.colorbar import ticks
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number, text
+from explorer.drawing.typefaces import make_legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +28,16 @@ SIZE, DPI = (4.4, 2.0), 360  # of one chart by itself: inches, as a figure shows
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a figure: uint8 (h,w,3) pixels, a title, and the range of its colours if it has one."""
+    """One picture of a figure: uint8 (h,w,3) pixels, a title, and the range of its colors if it has one.
+
+    Panels whose range is `shared` have one color bar together.
+    """
 
     pixels: NDArray[np.uint8]
     title: str
     range: Range | None = None
     scale: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,39 @@ class Chart:
     aspect: float = 0.75
 
 
-def mapped(values: ArrayLike, range: Range, title: str, scale: str = "") -> Panel:
+@dataclass(frozen=True)
+class Bar:
+    """A color bar below the columns `first` to `last` of a row."""
+
+    first: int
+    last: int
+    range: Range
+    scale: str
+
+
+def mapped(values: ArrayLike, range: Range, title: str, scale: str = "", shared: bool = False) -> Panel:
     """A panel that shows a map (h,w) on a range."""
-    return Panel(colour(values, range), title, range, scale)
+    return Panel(colour(values, range), title, range, scale, shared)
+
+
+def bars(rows: Sequence[Sequence[Panel | Chart]]) -> list[list[Bar]]:
+    """The color bars below each row: one for every range, below the last row of the panels that share it."""
+    found: list[list[Bar]] = [[] for _ in rows]
+    together: dict[tuple[Range, str], tuple[int, Bar]] = {}
+    for place, row in enumerate(rows):
+        for column, panel in enumerate(row):
+            if isinstance(panel, Chart) or panel.range is None:
+                continue
+            bar, key = Bar(column, column, panel.range, panel.scale), (panel.range, panel.scale)
+            if not panel.shared:
+                found[place].append(bar)
+                continue
+            before = together.get(key)
+            first = before[1].first if before and before[0] == place else column
+            together[key] = place, replace(bar, first=first)
+    for place, bar in together.values():
+        found[place].append(bar)
+    return found
 
 
 def caption(
@@ -90,6 +127,7 @@ def figure(
     undated = {"CreationDate": None} if kind == "pdf" else {"Software": None}
     with rc_context({"font.size": 8, "pdf.fonttype": 42}):
         drawn = _laid_out(panels, caption)
+        make_legible(drawn)
         drawn.savefig(file, format=kind, dpi=dpi, metadata=undated, bbox_inches="tight", pad_inches=0.08)
     return file.getvalue()
 
@@ -119,6 +157,7 @@ def pixels(drawn: "Figure") -> NDArray[np.uint8]:
     """What a figure looks like, uint8 (h,w,3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    make_legible(drawn)
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
@@ -130,19 +169,34 @@ def _laid_out(panels: Sequence[Panel | Chart], caption: str) -> "Figure":
     columns = in_a_row(len(panels))
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     column = float(np.clip(PAGE / columns, *COLUMN))
-    heights = [height for row in rows for height in (column * _aspect(row), BAR if _barred(row) else 0.01)]
+    below = bars(rows)
+    heights = [
+        height
+        for row, barred in zip(rows, below, strict=True)
+        for height in (column * _aspect(row), BAR if barred else 0.01)
+    ]
     width = max(4.0, column * columns)
-    height = sum(heights) + sum(WORDS + TICKS * _barred(row) for row in rows)
+    height = sum(heights) + sum(WORDS + TICKS * bool(barred) for barred in below)
     drawn = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    places = drawn.subplots(len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for axes in places.flat:
-        axes.set_axis_off()
-    for row, above, below in zip(rows, places[::2], places[1::2], strict=True):
-        for panel, upper, lower in zip(row, above, below, strict=False):
-            _draw(panel, upper, lower)
-    lines = "\n".join(textwrap.wrap(caption, int(width * 18)))
-    drawn.text(0.01, -0.01, plain(lines), fontsize=7, color="0.35", ha="left", va="top")
+    grid = drawn.add_gridspec(len(heights), columns, height_ratios=heights)
+    for place, (row, barred) in enumerate(zip(rows, below, strict=True)):
+        for at, panel in enumerate(row):
+            _draw(panel, drawn.add_subplot(grid[2 * place, at]))
+        for bar in barred:
+            _draw_bar(drawn.add_subplot(grid[2 * place + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
+    lines = plain("\n".join(wrapped(caption, int(width * 18))))
+    drawn.text(0.01, -0.01, lines, fontsize=7, color="0.35", ha="left", va="top")
     return drawn
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` Latin letters, of which a Chinese one takes the place of two.
+
+    >>> wrapped("Image 小猫.png · Class cat", 14)
+    ['Image 小猫.png', '· Class cat']
+    """
+    filled = "".join(f"{letter}\0" if east_asian_width(letter) in "WF" else letter for letter in text)
+    return [line.replace("\0", "") for line in textwrap.wrap(filled, width)]
 
 
 def _aspect(row: Sequence[Panel | Chart]) -> float:
@@ -153,27 +207,19 @@ def _aspect(row: Sequence[Panel | Chart]) -> float:
     )
 
 
-def _barred(row: Sequence[Panel | Chart]) -> bool:
-    """Whether one of them has a colour bar."""
-    return any(isinstance(panel, Panel) and panel.range is not None for panel in row)
-
-
-def _draw(panel: Panel | Chart, upper: "Axes", lower: "Axes") -> None:
-    upper.set_title(plain(panel.title), fontsize=8)
+def _draw(panel: Panel | Chart, axes: "Axes") -> None:
+    axes.set_title(plain(panel.title), fontsize=8)
     if isinstance(panel, Chart):
-        upper.set_axis_on()
-        panel.draw(upper)
+        panel.draw(axes)
         return
-    upper.imshow(panel.pixels, interpolation="nearest")
-    if panel.range is not None:
-        _draw_bar(lower, panel.range, panel.scale)
+    axes.set_axis_off()
+    axes.imshow(panel.pixels, interpolation="nearest")
 
 
 def _draw_bar(axes: "Axes", range: Range, scale: str) -> None:
     from matplotlib.ticker import NullLocator
 
-    axes.set_axis_on()
-    axes.imshow(bar(range, 256, 1), aspect="auto", interpolation="nearest", extent=(0, 1, 0, 1))
+    axes.imshow(colors(range, 256, 1), aspect="auto", interpolation="nearest", extent=(0, 1, 0, 1))
     axes.spines[:].set_visible(False)
     axes.yaxis.set_major_locator(NullLocator())
     places = ticks(range)

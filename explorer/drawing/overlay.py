@@ -1,10 +1,17 @@
 """A heat map over the picture it explains."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.drawing.colormaps import colour, positions
 from explorer.drawing.ranges import Range
+
+if TYPE_CHECKING:
+    from model.pixels import Rectangle  # which would load torch
+
+DIMMED, GRAY = 0.7, 96  # how far what the network never received is faded, and toward which gray
 
 
 def upsampled(heat: ArrayLike, size: tuple[int, int], smooth: bool = True) -> NDArray[np.float32]:
@@ -48,6 +55,7 @@ def overlay(
     pixels: NDArray[np.uint8],
     heat: ArrayLike,
     range: Range,
+    received: "Rectangle",
     *,
     smooth: bool = True,
     opacity: float = 0.85,
@@ -55,14 +63,32 @@ def overlay(
 ) -> NDArray[np.uint8]:
     """Blend a raw heat map (h,w) over `pixels` uint8 (H,W,3), the more opaque the stronger the evidence.
 
-    Where the evidence is zero the picture stays as it is, bit for bit. A positive range shows positive
-    evidence only, a signed one both.
+    It lies on the part that the network `received`; the rest is dimmed. Where the evidence is zero that
+    part stays as it is, bit for bit. A positive range shows positive evidence only, a signed one both.
     """
+    drawn = dimmed(pixels, received)
+    drawn[received.inside] = _blended(pixels[received.inside], heat, range, smooth, opacity, name)
+    return drawn
+
+
+def dimmed(pixels: NDArray[np.uint8], received: "Rectangle") -> NDArray[np.uint8]:
+    """A copy of `pixels` uint8 (H,W,3), faded to gray outside the part that the network `received`."""
+    drawn: NDArray[np.uint8] = np.rint(pixels * (1 - DIMMED) + GRAY * DIMMED).astype(np.uint8)
+    drawn[received.inside] = pixels[received.inside]
+    return drawn
+
+
+def _blended(
+    pixels: NDArray[np.uint8], heat: ArrayLike, range: Range, smooth: bool, opacity: float, name: str | None
+) -> NDArray[np.uint8]:
     values = upsampled(heat, pixels.shape[:2], smooth)
     evidence = strength(values, range)[..., None]
     # Steeper than a straight line, so that middling evidence is seen, but without an edge at zero.
     alpha = opacity * evidence * (2 - evidence)
-    return np.rint(pixels * (1 - alpha) + colour(values, range, name) * alpha).astype(np.uint8)
+    blended: NDArray[np.uint8] = np.rint(pixels * (1 - alpha) + colour(values, range, name) * alpha).astype(
+        np.uint8
+    )
+    return blended
 
 
 def outline(

@@ -69,6 +69,35 @@ def number(value: float) -> str:
     return "0" if float(plain) == 0 else short.replace("-", MINUS)
 
 
+def percent(value: float, decimals: int = 1) -> str:
+    """A fraction from 0 to 1 as percent; 0 and 100 stand only for what is exactly that.
+
+    >>> percent(0.8764), percent(1), percent(0.99996), percent(0.0003), percent(0.996, 0)
+    ('87.6%', '100.0%', '> 99.9%', '< 0.1%', '> 99%')
+    """
+    least = 0.1**decimals
+    rounded = f"{value:.{decimals}%}"
+    if value < 1 and float(rounded[:-1]) >= 100:
+        return f"> {100 - least:.{decimals}f}%"
+    if value > 0 and float(rounded[:-1]) == 0:
+        return f"< {least:.{decimals}f}%"
+    return rounded
+
+
+def probability(value: float, decimals: int = 1) -> str:
+    """A softmax's value as percent: never 0 or 100, which only float32 makes of it.
+
+    >>> probability(1), probability(0), probability(0.25, 0)
+    ('> 99.9%', '< 0.1%', '25%')
+    """
+    return percent(inside(value), decimals)
+
+
+def inside(value: float) -> float:
+    """A value from 0 to 1, kept off both ends."""
+    return min(max(float(value), 1e-9), 1 - 1e-9)
+
+
 def text(range: Range, scale: str = "") -> str:
     """The range as a caption states it, with how far it is shared.
 

@@ -1,6 +1,7 @@
 """Which cells of which feature maps speak for a class: heat maps and the channel evidence behind them.
 
-Everything is raw and signed, at the layer's own resolution. ReLU, normalising and upsampling are drawing.
+Everything is raw and signed, at the layer's own resolution; in units of the logit but for Grad-CAM++, and not
+adding up to it in general. ReLU, normalizing and upsampling are drawing.
 """
 
 from collections.abc import Callable, Iterable
@@ -47,7 +48,7 @@ class ChannelEvidence(Value):
 
     @property
     def contributions(self) -> Floats:
-        """Each channel's share (C,) of the heat map's mean: weight times the map's mean. Signed."""
+        """Each channel's part (C,) of the heat map's mean: weight times the map's mean. Signed."""
         return np.asarray(self.weights * self.maps.mean((1, 2)), np.float32)
 
     @property

@@ -25,12 +25,13 @@ SCENES_SEED = 20_000_001  # of scenes that no training has drawn
 class Batch(Value):
     """N images as the network gets them: `pixels` uint8 (N, s, s, 3), `labels` int64 (N,), -1 for none.
 
-    `inputs` float32 (N, 3, s, s) are the same, normalised by the card.
+    `names` say which image each is. `inputs` float32 (N, 3, s, s) are the same, normalised by the card.
     """
 
     pixels: Pixels
     labels: npt.NDArray[np.int64]
     inputs: npt.NDArray[np.float32]
+    names: tuple[str, ...]
 
     @property
     def x(self) -> Tensor:
@@ -81,7 +82,10 @@ def _readable(found: TestSet, indices: list[int]) -> Iterator[Sample]:
 def from_scenes(wanted: int, card: Card) -> Batch:
     """`wanted` drawn scenes of the ten classes, balanced, at the network's size (16 pixels at least)."""
     images, labels = scenes.dataset(wanted, SCENES_SEED, max(card.input_size, 16))
-    drawn = [Sample("drawn", pixels, int(label)) for pixels, label in zip(images, labels, strict=True)]
+    drawn = [
+        Sample(f"scene {place} of seed {SCENES_SEED}", pixels, int(label))
+        for place, (pixels, label) in enumerate(zip(images, labels, strict=True))
+    ]
     return _batch([in_classes(sample, scenes.CLASSES, card.classes) for sample in drawn], card)
 
 
@@ -89,4 +93,4 @@ def _batch(samples: list[Sample], card: Card, fit: str = "crop") -> Batch:
     pixels = np.stack([card.framed(sample.pixels, fit) for sample in samples])
     labels = np.array([-1 if sample.label is None else sample.label for sample in samples], np.int64)
     inputs = torch.cat([card.to_input(picture) for picture in pixels]).numpy()
-    return Batch(pixels, labels, inputs)
+    return Batch(pixels, labels, inputs, tuple(sample.name for sample in samples))

@@ -82,9 +82,10 @@ def statistics(found: NormSummary) -> pd.DataFrame:
 
 
 def predictions(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> pd.DataFrame:
-    """One row an image: its label, and its class and probability by running and by batch statistics."""
+    """One row an image: name, label, and its class and probability by running and by batch statistics."""
     columns: dict[str, list[str] | Array] = {
-        "label": [names[label] if label >= 0 else "" for label in batch.labels]
+        "image": list(batch.names),
+        "label": [names[label] if label >= 0 else "" for label in batch.labels],
     }
     for kind, shares in (("running", both.running), ("batch", both.batch)):
         columns[kind] = [names[answer] for answer in shares.argmax(1)]
@@ -96,6 +97,7 @@ def arrays(found: NormSummary, both: TwoPredictions, batch: Batch) -> dict[str, 
     edges = np.stack([found.edges(channel) for channel in range(len(found.mean))])
     return {
         "images": (batch.pixels, "what the network gets (N, s, s, 3), RGB, 0 to 255"),
+        "names": (np.array(batch.names), "which image each is (N,)"),
         "labels": (batch.labels, "the class of each image (N,), -1 for none"),
         "running_probabilities": (both.running, "in eval mode, by running statistics (N, K)"),
         "batch_probabilities": (both.batch, "in train mode without Dropout, by the batch's own (N, K)"),

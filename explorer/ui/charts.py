@@ -3,6 +3,7 @@
 Written as dictionaries and not through Altair, which checks each chart for tens of milliseconds.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +35,17 @@ def layered(label: str, height: int, layers: list[Chart], **more: Any) -> Chart:
 def short(value: float) -> float | None:
     """A number with as many digits as a chart can show; None, which Vega leaves out, for what is none."""
     return float(f"{value:.5g}") if np.isfinite(value) else None
+
+
+def whole_ticks(low: float, high: float, most: int = 8) -> list[int]:
+    """Whole numbers from `low` to `high`, by 1, 2 or 5 times a power of ten apart: about `most` of them.
+
+    >>> whole_ticks(1, 10), whole_ticks(0, 1.2), whole_ticks(0, 0.4), whole_ticks(0, 15640)
+    ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [0, 1], [0], [0, 2000, 4000, 6000, 8000, 10000, 12000, 14000])
+    """
+    steps = (factor * 10**power for power in range(20) for factor in (1, 2, 5))
+    step = next(step for step in steps if (high - low) / step <= most + 1)
+    return list(range(math.ceil(low / step) * step, math.floor(high) + 1, step))
 
 
 @dataclass(frozen=True)
@@ -174,7 +186,7 @@ def histogram(
     rows = _bars(edges, counts, cut)
     ends = {"domain": list(reach), "nice": False}
     values = {"title": None, "tickCount": 5, "grid": False, "labelOverlap": True, "labelFlush": True}
-    cells = {"title": None, "tickCount": 3, "domain": False, "ticks": False, "format": ",d"}
+    cells = {"title": None, "tickCount": 3, "tickMinStep": 1, "domain": False, "ticks": False, "format": ",d"}
     x = {"field": "from", "type": "quantitative", "scale": ends, "axis": values}
     y = {"field": "cells", "type": "quantitative", "axis": cells}
     bars = {

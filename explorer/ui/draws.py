@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from explorer.drawing.ranges import percent
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from model.recipes import Config
 
@@ -61,4 +62,4 @@ def in_words(shares: npt.NDArray[np.float32], names: Sequence[str]) -> list[str]
     for name, share in zip(names, shares.tolist(), strict=True):
         total[name] = total.get(name, 0.0) + share
     there = sorted((name for name in total if total[name] >= 0.005), key=lambda name: -total[name])
-    return there if len(there) == 1 else [f"{total[name]:.0%} {name}" for name in there]
+    return there if len(there) == 1 else [f"{percent(total[name], 0)} {name}" for name in there]

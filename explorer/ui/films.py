@@ -11,11 +11,12 @@ from explorer.drawing import animation, ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.kernels import kernels
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import coloured, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
 from explorer.ui import markup
 from model.checkpoint import Pixels
+from model.pixels import Rectangle
 
 Floats = npt.NDArray[np.float32]
 SHEET_WIDTH = 720  # of a sheet of all channels, on the page and in the animation
@@ -62,29 +63,46 @@ class Film:
     own: bool = False
 
 
-def heat(pixels: Pixels, values: Floats, layer: str, target: str, signed: bool, own: bool = False) -> Film:
-    """Grad-CAM (epochs, h, w) of a class over the picture, each epoch on its `own` scale if so wanted."""
+def heat(
+    pixels: Pixels,
+    received: Rectangle,
+    values: Floats,
+    layer: str,
+    target: str,
+    signed: bool,
+    own: bool = False,
+) -> Film:
+    """Grad-CAM (epochs, h, w) of a class over the part of the picture that the network `received`.
+
+    Each epoch is drawn on its `own` scale if so wanted.
+    """
     ranged = ranges.symmetric if signed else ranges.positive
     drawn = [ranged(each) for each in values] if own else [ranged(values)] * len(values)
-    pixels, little = reduced(pixels, LARGEST), reduced(pixels, STRIP)
+
+    def drawer(side: int) -> Callable[[int], Pixels]:
+        picture = reduced(pixels, side)
+        part = received.scaled(pixels.shape[:2], picture.shape[:2])
+        return lambda place: overlay(picture, values[place], drawn[place], part)
 
     def note(place: int) -> str:
         at = values[place]
+        negative = percent(float((at < 0).mean()), 0)
         if not at.max() > 0:
-            return f"Nothing speaks for the class: {float((at < 0).mean()):.0%} of the cells are negative."
-        return f"{number(at.min())} … {number(at.max())}; {float((at < 0).mean()):.0%} of the cells negative."
+            return f"Nothing speaks for the class: {negative} of the cells are negative."
+        return f"{number(at.min())} … {number(at.max())}; {negative} of the cells negative."
 
     subject = Subject(
         "Grad-CAM",
         layer,
         values,
-        f"Grad-CAM of {target} (epochs, h, w): raw and signed, in units of the logit",
+        f"Grad-CAM of {target} (epochs, h, w): raw and signed, in units of the logit, "
+        "whose value is not their sum",
     )
     return Film(
         subject,
         f"Grad-CAM of {target} at {layer}",
-        lambda place: overlay(pixels, values[place], drawn[place]),
-        lambda place: overlay(little, values[place], drawn[place]),
+        drawer(LARGEST),
+        drawer(STRIP),
         note,
         drawn,
         "this epoch's own scale" if own else "one scale for all epochs",

@@ -9,7 +9,7 @@ from torch import nn
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import sheet
 from explorer.engine.ablation import Ablations
 from explorer.engine.batchnorm import is_batchnorm
@@ -113,7 +113,7 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
         rows.append(("minimum", number(values.min())))
     if block.act:
         zero = float((selection.seen.maps[block.act][channel] == 0).mean())
-        rows.append((f"zero after {block.act}", f"{zero:.0%} of its cells"))
+        rows.append((f"zero after {block.act}", f"{percent(zero, 0)} of its cells"))
     return facts("On this image", rows)
 
 

@@ -1,5 +1,6 @@
 """Small pieces of html. Every text that comes in is escaped; every picture has an alternative text."""
 
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -38,17 +39,19 @@ def figure(pixels: Pixels, alt: str, *caption: str, fill: bool = False) -> str:
     return element("figure", image(pixels, alt, fill=fill), element("figcaption", *caption))
 
 
-def bars(rows: list[tuple[str, float, bool]]) -> str:
-    """Horizontal bars of (name, share from 0 to 1, chosen) with percentages."""
-    return element("div", *(_bar(*row) for row in rows), cls="fx-bars")
+def bars(rows: list[tuple[str, float, bool]], said: Callable[[float], str] = ranges.probability) -> str:
+    """Horizontal bars of (name, probability, chosen); `said` writes fractions that may be 0 or 1."""
+    return element(
+        "div", *(_bar(name, share, said(share), chosen) for name, share, chosen in rows), cls="fx-bars"
+    )
 
 
-def _bar(name: str, share: float, chosen: bool) -> str:
+def _bar(name: str, share: float, said: str, chosen: bool) -> str:
     mark = "chosen" if chosen else ""
     return (
         text(name, mark)
         + f'<div class="track"><div class="value" style="width:{share:.1%}"></div></div>'
-        + text(f"{share:.1%}", mark)
+        + text(said, mark)
     )
 
 

@@ -28,7 +28,7 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
             timeline.digest, selection.keys[1], layer, selection.target, timeline, selection.x
         )
         name = selection.card.classes[selection.target]
-        return films.heat(selection.sample.pixels, heat, layer, name, signed, own)
+        return films.heat(selection.sample.pixels, selection.received, heat, layer, name, signed, own)
 
     return made
 

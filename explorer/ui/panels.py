@@ -7,25 +7,47 @@ from explorer.drawing.colormaps import colour
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.ui import markup
-from model.checkpoint import Pixels
+from explorer.ui.selection import Selection
+from model.pixels import whole
 
 
 def heat_panel(
-    pixels: Pixels, heat: npt.NDArray[np.float32], range: Range, title: str, alt: str, note: str = ""
+    selection: Selection,
+    heat: npt.NDArray[np.float32],
+    range: Range,
+    title: str,
+    alt: str,
+    note: str = "",
+    scale: str = "",
 ) -> str:
-    """One heat map (h, w) on a range: over `pixels`, and beside it cell by cell; a note below."""
+    """One heat map (h, w) on a range: over the picture, and beside it cell by cell; a note below.
+
+    With a `scale`, which says how far the range is shared, its color bar follows.
+    """
     height, width = heat.shape
     return markup.element(
         "section",
         markup.text(title, tag="h4"),
         markup.element(
             "div",
-            markup.figure(overlay(pixels, heat, range), f"{alt}, over the image", fill=True),
+            markup.figure(
+                overlay(selection.sample.pixels, heat, range, selection.received),
+                f"{alt}, over the image",
+                fill=True,
+            ),
             markup.figure(colour(heat, range), f"{alt}, the raw map of {height} by {width} cells", fill=True),
             cls="fx-pair",
         ),
         markup.text(note, "muted") if note else "",
+        markup.scale(range, scale) if scale else "",
     )
+
+
+def explain_dimmed(selection: Selection) -> None:
+    """Say what the dimmed part of the picture is; nothing where the network gets all of it."""
+    if selection.received != whole(*selection.sample.pixels.shape[:2]):
+        said = "Dimmed: outside the center square, which is all that the network gets."
+        markup.show(markup.text(said, "muted"))
 
 
 def extent(values: npt.NDArray[np.float32]) -> str:

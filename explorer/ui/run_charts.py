@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from explorer.drawing.ranges import percent
 from explorer.engine.runs import Run, columns, epoch_places, extremes, last_of, places
-from explorer.ui.charts import ACCENT, OTHER, QUIET, Chart, layered, short
+from explorer.ui.charts import ACCENT, OTHER, QUIET, Chart, layered, short, whole_ticks
 from model.history import smoothed
 
 COLOURS = (ACCENT, OTHER, "#7d77d8", "#a9852b", "#c25a86", QUIET)  # legible on the light and the dark page
@@ -42,7 +43,8 @@ def losses(runs: Mapping[str, Run], window: int, along: str, label: str) -> Char
     most = columns_each(len(runs))
     raw = [row for name, run in runs.items() for row in _raw(name, run, along, most)]
     mean = [row for name, run in runs.items() for row in _mean(name, run, window, along, most)]
-    x = _x(AXES[along])
+    x = _x(AXES[along], (0, _ends(mean)[1]) if along != "minutes" else None)
+    x["scale"] = {"nice": False, "zero": True}
     y = {"field": "loss", "type": "quantitative", "axis": _axis("loss of a step (nats)", "~r")}
     tone = _colours(list(runs))
     faint = {"type": "line", "strokeWidth": 0.6, "opacity": 0.38, "tooltip": None, "strokeJoin": "round"}
@@ -88,7 +90,7 @@ def by_epoch(
     """A figure at the end of every epoch; of the test images drawn through, of training dashed."""
     along = "epochs" if along == "steps" else along
     rows = [row for name, run in runs.items() for row in _rows(name, run, figure, along)]
-    x, several = _x(AXES[along], whole=along == "epochs"), len(figure.fields) > 1
+    x, several = _x(AXES[along], _ends(rows) if along == "epochs" else None), len(figure.fields) > 1
     y = {"field": "value", "type": "quantitative", "axis": _axis(figure.title, figure.format)}
     y["scale"] = {"zero": not several, "nice": True}
     scale = {"domain": list(SPLITS), "range": list(SPLITS.values())}
@@ -96,7 +98,7 @@ def by_epoch(
         {"field": "run", "type": "nominal"},
         {"field": "epoch", "type": "quantitative"},
         {"field": "of", "type": "nominal", "title": "of"},
-        {"field": "value", "type": "quantitative", "title": figure.title, "format": _exact(figure.format)},
+        _said(figure),
     ]
     mark = {"type": "line", "strokeWidth": 2, "point": {"size": 22}}
     if steps:
@@ -110,19 +112,38 @@ def by_epoch(
 def _rows(name: str, run: Run, figure: Figure, along: str) -> list[Chart]:
     return [
         {"run": name, "of": of, "epoch": row.epoch, "x": short(x), "value": short(getattr(row, field))}
+        | ({"said": percent(getattr(row, field), 2)} if figure is ACCURACY else {})
         for of, field in figure.fields.items()
         for row, x in zip(run.epochs, epoch_places(run, along).tolist(), strict=True)
     ]
 
 
-def _exact(format: str) -> str:
-    return {".1~%": ".2%", "~r": ".4f"}.get(format, ".3~g")
+def _said(figure: Figure) -> Chart:
+    """The value in a tooltip; an accuracy in words, which never rounds to all or none."""
+    if figure is ACCURACY:
+        return {"field": "said", "type": "nominal", "title": figure.title}
+    format = ".4f" if figure.format == "~r" else ".3~g"
+    return {"field": "value", "type": "quantitative", "title": figure.title, "format": format}
 
 
-def _x(title: str, whole: bool = False) -> Chart:
-    axis = {"title": title, "grid": False, "tickCount": 8, "labelOverlap": True, "labelFlush": True}
-    axis |= {"tickMinStep": 1, "format": ",d"} if whole else {"format": ",~r"}
-    return {"field": "x", "type": "quantitative", "axis": axis, "scale": {"nice": False, "zero": not whole}}
+def _ends(rows: Sequence[Chart]) -> tuple[float, float]:
+    places = [row["x"] for row in rows if row["x"] is not None]
+    return min(places, default=0), max(places, default=0)
+
+
+def _x(title: str, counted: tuple[float, float] | None) -> Chart:
+    """The x-axis; of what is counted its ends are given, and only whole numbers get a tick."""
+    axis = {"title": title, "grid": False, "labelOverlap": True, "labelFlush": True}
+    if counted is None:
+        axis |= {"tickCount": 8, "format": ",~r"}
+    else:
+        axis |= {"values": whole_ticks(*counted), "format": ",d"}
+    return {
+        "field": "x",
+        "type": "quantitative",
+        "axis": axis,
+        "scale": {"nice": False, "zero": counted is None},
+    }
 
 
 def _axis(title: str, format: str) -> Chart:

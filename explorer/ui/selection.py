@@ -17,6 +17,7 @@ from explorer.engine.tracing import Block, Trace
 from explorer.ui import cached
 from explorer.ui.cached import Opened
 from model.checkpoint import Card, Pixels
+from model.pixels import Rectangle
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,12 @@ class Selection:
     def framed(self) -> Pixels:
         """The pixels the network gets, uint8 (s, s, 3)."""
         return self.card.framed(self.sample.pixels, self.fit)
+
+    @cached_property
+    def received(self) -> Rectangle:
+        """The part of the picture that the network gets."""
+        height, width = self.sample.pixels.shape[:2]
+        return self.card.received(height, width, self.fit)
 
     @cached_property
     def x(self) -> Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.drawing.ranges import percent
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
 from explorer.ui import cached, choices, link, markup, pictures, snippets
 from explorer.ui.cached import Opened
@@ -80,7 +81,9 @@ def _about(selection: Selection) -> None:
     """What the network is, folded away: what it can do stands on top."""
     card, digest = selection.card, selection.opened.checkpoint.digest
     accuracy = card.metrics.get("test_accuracy")
-    merit = f"{accuracy:.2%} of its test images right" if accuracy is not None else "About this network"
+    merit = (
+        f"{percent(accuracy, 2)} of its test images right" if accuracy is not None else "About this network"
+    )
     with st.expander(merit):
         st.caption(f"{choices.blocks_found(selection)}")
         st.caption(f"{card.input_size} × {card.input_size} pixels, {len(card.classes)} classes.")

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from explorer.drawing.ranges import probability
 from explorer.engine.batchnorm import NormSummary
-from explorer.ui.charts import ACCENT, BAND, OTHER, QUIET, Chart, layered, short
+from explorer.ui.charts import ACCENT, BAND, OTHER, QUIET, Chart, layered, short, whole_ticks
 from explorer.ui.run_charts import COLOURS
 
 MOST_CLASSES = len(COLOURS)
@@ -29,7 +30,7 @@ def probabilities(
 ) -> Chart:
     """Each class's probability over the epochs, from 0 to 1 in every picture; `epoch` is marked."""
     rows = [
-        {"epoch": at, "class": name, "share": round(float(share), 5)}
+        {"epoch": at, "class": name, "share": round(float(share), 5), "said": probability(share)}
         for name, shares in lines.items()
         for at, share in zip(epochs, shares, strict=True)
     ]
@@ -44,7 +45,7 @@ def probabilities(
         "tooltip": [
             {"field": "class", "type": "nominal"},
             {"field": "epoch", "type": "quantitative"},
-            {"field": "share", "type": "quantitative", "format": ".1%", "title": "probability"},
+            {"field": "said", "type": "nominal", "title": "probability"},
         ],
     }
     wide = {"condition": {"test": f"datum.class == {_quoted(names[0])}", "value": 3}, "value": 1.6}
@@ -115,8 +116,10 @@ def _marked(epoch: int) -> Chart:
 
 
 def _x(epochs: Sequence[int]) -> Chart:
-    axis = {"title": "epoch", "grid": False, "tickMinStep": 1, "format": ",d", "labelOverlap": True}
-    ends = {"domain": [min(epochs), max(epochs)], "nice": False}
+    low, high = min(epochs), max(epochs)
+    axis = {"title": "epoch", "grid": False, "values": whole_ticks(low, high), "format": ",d"}
+    axis["labelOverlap"] = True
+    ends = {"domain": [low, high], "nice": False}
     return {"field": "epoch", "type": "quantitative", "axis": axis, "scale": ends}
 
 

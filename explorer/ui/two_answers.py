@@ -1,10 +1,12 @@
 """The same images answered twice: BatchNorm by its running statistics, and by the images' own."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 
+from explorer.drawing.ranges import inside, percent, probability
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import TwoPredictions
 from explorer.engine.tracing import Floats
@@ -43,9 +45,12 @@ def one_answer(selection: Selection, both: TwoPredictions) -> None:
     st.markdown(meaning_of_one(names, both))
 
 
-def side_by_side(*sides: tuple[str, list[tuple[str, float, bool]]]) -> None:
+def side_by_side(
+    *sides: tuple[str, list[tuple[str, float, bool]]], said: Callable[[float], str] = probability
+) -> None:
     panels = [
-        markup.element("section", markup.text(title, tag="h4"), markup.bars(rows)) for title, rows in sides
+        markup.element("section", markup.text(title, tag="h4"), markup.bars(rows, said))
+        for title, rows in sides
     ]
     markup.show(markup.element("div", *panels, cls="fx-panels"))
 
@@ -57,7 +62,7 @@ def likeliest(names: tuple[str, ...], shares: Floats) -> list[tuple[str, float, 
 
 def meaning_of_one(names: tuple[str, ...], both: TwoPredictions) -> str:
     first, second = int(both.running[0].argmax()), int(both.batch[0].argmax())
-    sure, then = f"{both.running[0, first]:.1%}", f"{both.batch[0, second]:.1%}"
+    sure, then = probability(both.running[0, first]), probability(both.batch[0, second])
     if first == second:
         near = abs(both.running[0, first] - both.batch[0, second]) < NEAR
         what = "this answer does not hang" if near else "the answer is the same, but how sure it is hangs"
@@ -76,6 +81,7 @@ def many_answers(selection: Selection, both: TwoPredictions, measured: Measured,
     side_by_side(
         (EVAL, overall(both.running, batch)),
         ("The batch's own statistics: train mode, Dropout off", overall(both.batch, batch)),
+        said=percent,
     )
     st.markdown(meaning_of_many(both, measured, batch))
     if both.changed.any():
@@ -87,16 +93,15 @@ def overall(shares: Floats, batch: Batch) -> list[tuple[str, float, bool]]:
     labelled = batch.labels >= 0
     right = shares.argmax(1)[labelled] == batch.labels[labelled]
     rows = [(f"right, of {labelled.sum()}", float(right.mean()), True)] if labelled.any() else []
-    return [*rows, ("sure of its answer, on average", float(shares.max(1).mean()), False)]
+    return [*rows, ("sure of its answer, on average", inside(float(shares.max(1).mean())), False)]
 
 
 def meaning_of_many(both: TwoPredictions, measured: Measured, batch: Batch) -> str:
     count, total = int(both.changed.sum()), len(both.changed)
     if not count:
         return f"None of {measured.said} gets another class: the running statistics fit them."
-    some = (
-        f"**{count}** of {measured.said} ({count / total:.0%}) get{'s' if count == 1 else ''} another class"
-    )
+    part, get = percent(count / total, 0), "gets" if count == 1 else "get"
+    some = f"**{count}** of {measured.said} ({part}) {get} another class"
     if (batch.labels < 0).all():
         return f"{some}: so much hangs on which statistics are taken."
     running, own = both.right(batch.labels)
@@ -135,4 +140,4 @@ def _card(names: tuple[str, ...], both: TwoPredictions, batch: Batch, row: int) 
 
 def _answer(names: tuple[str, ...], shares: Floats) -> str:
     sure = float(shares.max())
-    return f"{names[shares.argmax()]} {sure:.0%}" if sure >= 0.1 else f"{names[shares.argmax()]} {sure:.1%}"
+    return f"{names[shares.argmax()]} {probability(sure, 0 if sure >= 0.1 else 1)}"

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 from torch import nn
 
-from explorer.drawing.ranges import MINUS, number
+from explorer.drawing.ranges import MINUS, number, percent
 from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
 from explorer.ui import batch_offer, cached, charts, choices, link, markup, offers, two_answers
@@ -255,7 +255,7 @@ def figures(found: NormSummary, channel: int) -> str:
     done = [
         ("slope γ / √(σ² + ε)", number(found.slope[channel])),
         ("offset β − slope · μ", number(found.offset[channel])),
-        ("above zero afterwards", f"{found.passing[channel]:.1%}"),
+        ("above zero afterwards", percent(float(found.passing[channel]))),
     ]
     sides = facts("What came", met), facts("What was learned", learned), facts("What the layer does", done)
     return markup.element("div", *sides, cls="fx-panels")

@@ -292,11 +292,11 @@ def heat_maps(a: Side, b: Side, shared: bool) -> None:
         explained = side.selection.card.classes[side.selection.target]
         title = f"{name}: {explained} at {side.layer}"
         alt = f"{name}: Grad-CAM of {explained} at {side.layer}"
-        pixels, heat = side.selection.sample.pixels, heats[name]
-        panel = panels.heat_panel(pixels, heat, scales[name], title, alt, panels.extent(heat))
-        bar = "" if shared else markup.scale(scales[name], f"the scale of {name} alone")
-        shown.append(markup.element("div", panel, bar))
+        heat, scale = heats[name], "" if shared else f"the scale of {name} alone"
+        note = panels.extent(heat)
+        shown.append(panels.heat_panel(side.selection, heat, scales[name], title, alt, note, scale))
     panels.side_by_side(shown, markup.scale(scales["A"], "the same scale for A and B") if shared else "")
+    panels.explain_dimmed(a.selection)
     if offered.explained(a) != offered.explained(b):
         markup.show(
             markup.text(
@@ -333,6 +333,7 @@ def classes(selection: Selection) -> None:
     heats = offered.heats_of(selection, layers, other)
     for layer in layers:
         compared(selection, layer, {title: heats[layer, name] for name, title in titles.items()})
+    panels.explain_dimmed(selection)
     st.caption(
         "The third map is Grad-CAM of the difference of the two logits: red supports the first class, blue "
         "supports the second."
@@ -363,12 +364,11 @@ def runner_up(selection: Selection) -> int:
 
 def compared(selection: Selection, layer: str, heats: dict[str, np.ndarray]) -> None:
     common = ranges.symmetric(*heats.values())
-    pixels = selection.sample.pixels
     st.subheader(layer, anchor=False)
     panels.side_by_side(
         [
             panels.heat_panel(
-                pixels, heat, common, title, f"Grad-CAM of {title} at {layer}", panels.extent(heat)
+                selection, heat, common, title, f"Grad-CAM of {title} at {layer}", panels.extent(heat)
             )
             for title, heat in heats.items()
         ],

@@ -6,11 +6,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, number, percent
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.tracing import Block, stages
 from explorer.ui import choices, markup, offers, panels
-from explorer.ui.offers.explain import Shown
+from explorer.ui.offers.explain import Shown, range_of
 from explorer.ui.selection import Selection, current
 
 METHODS = {
@@ -24,6 +24,18 @@ SAID = {
     "hires_cam": "weights every cell of every feature map with its own gradient and adds the maps up",
     "layer_cam": "does as HiResCAM, but leaves out every cell whose gradient is negative",
     "grad_cam_pp": "is Grad-CAM with weights that favour maps in which few cells carry the gradient",
+}
+LOGIT = (
+    "Values are in units of the class's logit; they are not probabilities, and in general they do not add up "
+    "to the logit."
+)
+POOLED = "They do, up to its bias, where only global average pooling and one linear layer follow."
+UNITS = {
+    "grad_cam": f"{LOGIT} {POOLED}",
+    "hires_cam": f"{LOGIT} {POOLED}",
+    "layer_cam": LOGIT,
+    "grad_cam_pp": "Values compare positions only: the weights are not linear in the gradient, so they are "
+    "neither probabilities nor in units of the logit.",
 }
 FOR, AGAINST = 8, 4  # how many maps are shown on either side
 
@@ -63,7 +75,7 @@ def color_scale(row: DeltaGenerator, titles: dict[str, str]) -> str:
     if len(titles) < 2:
         return "own"
     with row:
-        return choices.choice("Color scale", choices.SCALE_NAMES, "cam_scale")
+        return choices.choice("Color scale", choices.SCALE_NAMES, "cam_scale", "own")
 
 
 def layers_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dict[str, str]:
@@ -76,22 +88,24 @@ def heat_maps(selection: Selection, method: str, titles: dict[str, str], signed:
     heats = {layer: heat.values for layer, heat in selection.heat_maps(method, tuple(titles)).items()}
     choose = ranges.symmetric if signed else ranges.positive
     common = choose(*heats.values())
-    pixels, name = selection.sample.pixels, selection.card.classes[selection.target]
+    name = selection.card.classes[selection.target]
     scales = {layer: common if shared else choose(heat) for layer, heat in heats.items()}
     panels.side_by_side(
         [
             panels.heat_panel(
-                pixels,
+                selection,
                 heat,
                 scales[layer],
                 titles[layer],
                 f"{METHODS[method]} of {name} at {layer}",
                 finding(heat, scales[layer]),
+                "" if shared else "its own scale",
             )
             for layer, heat in heats.items()
         ],
         markup.scale(common, "one scale for all blocks") if shared else "",
     )
+    panels.explain_dimmed(selection)
 
 
 def finding(heat: np.ndarray, range: Range) -> str:
@@ -100,10 +114,11 @@ def finding(heat: np.ndarray, range: Range) -> str:
     negative = float((heat < 0).mean())
     if not heat.max() > 0:
         return (
-            f"Nothing here speaks for the class: {negative:.0%} of the {height} × {width} cells are negative."
+            f"Nothing here speaks for the class: {percent(negative, 0)} of the {height} × {width} cells are "
+            "negative."
         )
     faint = ", faint on this scale" if heat.max() < range.high / 5 else ""
-    return f"{panels.extent(heat)}{faint}; {negative:.0%} of them negative."
+    return f"{panels.extent(heat)}{faint}; {percent(negative, 0)} of them negative."
 
 
 def how_to_read(method: str) -> None:
@@ -111,7 +126,7 @@ def how_to_read(method: str) -> None:
         st.markdown(
             f"{METHODS[method]} {SAID[method]}. Large is the sum over the image, small is the raw map with "
             "its true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
-            "but say less about the class. Values are shares of the logit, not probabilities."
+            f"but say less about the class. {UNITS[method]}"
         )
 
 
@@ -131,14 +146,13 @@ def carriers(selection: Selection, titles: dict[str, str]) -> tuple[str, list[in
             markup.show(markup.element("div", *cards, cls="fx-cards"))
     st.caption(
         "Grad-CAM's weight × the map's mean = its contribution; all contributions add up to the mean of the "
-        "heat map. Bars are drawn against the largest of this layer, each map on its own colour scale."
+        "heat map. Bars are drawn against the largest of this layer, each map on its own color scale."
     )
     return layer, helping + opposing
 
 
 def card(evidence: ChannelEvidence, channel: int, share: float) -> str:
-    values = evidence.maps[channel]
-    own = ranges.shared(values, signed=bool(values.min() < 0))
+    values, own = evidence.maps[channel], range_of(evidence, channel)
     side = "fx-share" if share >= 0 else "fx-share against"
     return markup.figure(
         colour(values, own),

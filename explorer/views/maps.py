@@ -120,10 +120,10 @@ def about_the_channel() -> None:
         st.markdown(
             "The kernel is what was learned: a small pattern for each input channel, red where the channel "
             "likes a large input, blue where it does not. BatchNorm then moves and stretches every cell of "
-            "the channel in the same way. *Grad-CAM weight* says how much the class's logit would rise if "
-            "the whole map rose a little; times the map's mean it is the channel's *contribution* to the "
-            "heat map. *Without it* does not estimate: the network runs again with this one map at zero, or "
-            "flat at its mean, which keeps its level and removes its pattern."
+            "the channel in the same way. *Grad-CAM weight* is the gradient of the class's logit on the map, "
+            "averaged over all positions; times the map's mean it is the channel's *contribution* to the "
+            "mean of the heat map. *Without it* does not estimate: the network runs again with this one map "
+            "at zero, or flat at its mean, which keeps its level and removes its pattern."
         )
 
 

@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer.drawing.ranges import Range, text
+from explorer.drawing.ranges import Range, probability, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline, TimelineError
-from explorer.ui import cached, choices, films, link, markup, offers, time_charts
+from explorer.ui import cached, choices, films, link, markup, offers, panels, time_charts
 from explorer.ui.films import STATISTICS, Film
 from explorer.ui.offers.time_machine import Fans, Shown
 from explorer.ui.options import options
@@ -88,6 +88,8 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> Shown | No
     left, right = st.columns([11, 9], gap="large")
     with left:
         large(film, place, words[place])
+        if kind == "cam":
+            panels.explain_dimmed(selection)
     with right:
         probabilities(selection, answers, timeline, place)
     st.subheader("Every epoch", anchor=False)
@@ -120,8 +122,8 @@ def said(selection: Selection, course: Course, place: int) -> str:
     """What the network answers at one epoch, in a line."""
     names, shares = selection.card.classes, course.probabilities[place]
     best, target = int(shares.argmax()), selection.target
-    answer = f"epoch {course.epochs[place]}: {names[best]} {shares[best]:.0%}"
-    return answer if best == target else f"{answer}, {names[target]} {shares[target]:.0%}"
+    answer = f"epoch {course.epochs[place]}: {names[best]} {probability(shares[best], 0)}"
+    return answer if best == target else f"{answer}, {names[target]} {probability(shares[target], 0)}"
 
 
 def large(film: Film, place: int, words: str) -> None:

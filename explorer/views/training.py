@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.drawing.ranges import percent
 from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, Written
 from explorer.ui import cached, choices, link, markup, offers, run_charts
@@ -182,8 +183,8 @@ def accuracies(each: Shown) -> tuple[str, str]:
     """The last epoch's share of test images right, and the best one's with its number."""
     if each.best is None:
         return "–", "–"
-    best = f"{each.best.test_accuracy:.2%} (epoch {each.best.epoch})"
-    return f"{each.run.epochs[-1].test_accuracy:.2%}", best
+    best = f"{percent(each.best.test_accuracy, 2)} (epoch {each.best.epoch})"
+    return percent(each.run.epochs[-1].test_accuracy, 2), best
 
 
 # The two pictures
@@ -334,7 +335,7 @@ def started(run: Run) -> str:
 
 
 def figure(name: str, value: float) -> str:
-    return f"{value:.2%}" if "accuracy" in name else f"{value:.4f}"
+    return percent(value, 2) if "accuracy" in name else f"{value:.4f}"
 
 
 def colours(values: tuple[float, ...]) -> str:

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from explorer.drawing.colormaps import blue_red, viridis
 from explorer.drawing.overlay import outline, overlay, strength, upsampled
 from explorer.drawing.ranges import Range, positive, symmetric
+from model.pixels import Rectangle, whole
 
+ALL = whole(12, 20)
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 
@@ -35,22 +37,22 @@ def pixels():
 @pytest.mark.parametrize("range", [Range(0, 1), Range(-1, 1, True), Range(0, 0), Range(0, 0, True)])
 @pytest.mark.parametrize("empty", [0.0, np.nan])
 def test_no_evidence_leaves_the_picture_untouched(pixels, range, empty):
-    assert np.array_equal(overlay(pixels, np.full((3, 5), empty), range), pixels)
+    assert np.array_equal(overlay(pixels, np.full((3, 5), empty), range, ALL), pixels)
 
 
 def test_negative_evidence_shows_only_on_a_signed_range(pixels):
     heat = -np.ones((3, 5))
-    assert np.array_equal(overlay(pixels, heat, positive([1.0])), pixels)
-    assert (overlay(pixels, heat, symmetric(heat), opacity=1) == blue_red()[0]).all()
+    assert np.array_equal(overlay(pixels, heat, positive([1.0]), ALL), pixels)
+    assert (overlay(pixels, heat, symmetric(heat), ALL, opacity=1) == blue_red()[0]).all()
 
 
 def test_full_evidence_at_full_opacity_is_the_end_colour(pixels):
-    assert (overlay(pixels, np.ones((3, 5)), Range(0, 1), opacity=1) == viridis()[255]).all()
+    assert (overlay(pixels, np.ones((3, 5)), Range(0, 1), ALL, opacity=1) == viridis()[255]).all()
 
 
 def test_the_picture_given_is_not_written_to(pixels):
     before = pixels.copy()
-    overlay(pixels, np.ones((3, 5)), Range(0, 1))
+    overlay(pixels, np.ones((3, 5)), Range(0, 1), ALL)
     outline(pixels, np.ones((12, 20), bool))
     assert np.array_equal(pixels, before)
 
@@ -76,3 +78,14 @@ def test_an_empty_or_misfit_mask():
     assert np.array_equal(outline(pixels, np.zeros((4, 4), bool)), pixels)
     with pytest.raises(ValueError, match=r"The mask is \(2, 2\), but the picture is \(4, 4\)"):
         outline(pixels, np.zeros((2, 2), bool))
+
+
+def test_heat_lies_where_the_network_looked_and_the_rest_is_dimmed(pixels):
+    part = Rectangle(0, 12, 4, 16)
+    heat = np.arange(15.0).reshape(3, 5)
+    drawn = overlay(pixels, heat, positive(heat), part)
+    inside = overlay(pixels[:, 4:16], heat, positive(heat), whole(12, 12))
+    np.testing.assert_array_equal(drawn[:, 4:16], inside)
+    for outside in (np.s_[:, :4], np.s_[:, 16:]):
+        apart = np.abs(drawn[outside].astype(float) - 96)
+        np.testing.assert_allclose(apart, 0.3 * np.abs(pixels[outside].astype(float) - 96), atol=0.51)

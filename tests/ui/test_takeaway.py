@@ -32,6 +32,7 @@ GRID = {"block": "2", "stage": "norm", "channel": "5", "scale": "channel", "orde
 CASES = {
     "explain": ("explain.py", {"class": "dog"}),
     "explain, own scales": ("explain.py", OWN_SCALES),
+    "explain, one scale": ("explain.py", {"cam_scale": "shared"}),
     "maps": ("maps.py", {"sample": "horse"}),
     "maps, ordered, each its own scale": ("maps.py", GRID),
     "maps, pooled": ("maps.py", {"block": "3", "stage": "pool"}),

@@ -24,6 +24,7 @@ from explorer.ui.offers.time_machine import few
 from explorer.ui.takeaway import Offer
 from model.checkpoint import Card, load_checkpoint, save_checkpoint
 from model.nets import NETS
+from model.pixels import whole
 from model.snapshots import folder_of, list_snapshots, save_snapshot
 
 ROOT = Path(__file__).parents[2]
@@ -201,7 +202,8 @@ def test_a_film_is_drawn_on_one_range_whatever_the_epoch() -> None:
 def test_a_heat_map_may_have_the_scale_of_its_epoch(app: Open, checkpoint: Path) -> None:
     pixels = np.full((8, 8, 3), 90, np.uint8)
     values = np.stack([np.linspace(0, level, 16, dtype=np.float32).reshape(4, 4) for level in (0.1, 0.5)])
-    locked, own = (films.heat(pixels, values, "relu1", "cat", False, each) for each in (False, True))
+    made = partial(films.heat, pixels, whole(8, 8), values, "relu1", "cat", False)
+    locked, own = made(False), made(True)
     assert [range.high for range in locked.ranges] == [0.5, 0.5]
     assert [range.high for range in own.ranges] == [pytest.approx(0.1), 0.5]
     np.testing.assert_array_equal(own.large(0), own.large(1))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from explorer.drawing.figures import Chart, Panel
 from explorer.drawing.pictures import enlarged
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import number, percent
 from explorer.drawing.sheets import columns_for, tiled
 from explorer.ui import takeaway
 from explorer.ui.draws import Batch, Row
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TILE = 128  # pixels across, about, of each draw, as the page shows it
 GAP = 2
+PERCENT = "from explorer.drawing.ranges import percent"
 PAPER = (255, 255, 255)
 
 
@@ -230,14 +231,14 @@ def _mixed_again(row: Row, place: int, seed: int) -> Step:
     count, share = len(row.drawn.said), row.drawn.shares[place, 0]
     return Step(
         ("draws",),
-        ("from explorer.engine.samples import scene", "import numpy as np"),
+        ("from explorer.engine.samples import scene", "import numpy as np", PERCENT),
         (
             "scenes = [checkpoint.card.framed(scene(label).pixels) for label in range(10)]",
             "others = [each for each in scenes if not np.array_equal(each, pixels)]",
             f"made = draws(pixels, {row.name!r}, {row.strength!r}, {seed}, {count}, others)",
-            f'print(f"{{made.shares[{place}, 0]:.0%}}")',
+            f"print(percent(made.shares[{place}, 0], 0))",
         ),
-        f"the image's own share in draw {place + 1} of {row.name}: {share:.0%}",
+        f"the image's own share in draw {place + 1} of {row.name}: {percent(share, 0)}",
     )
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import Panel, mapped
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
@@ -18,7 +17,6 @@ from explorer.ui.offers.parts import ATTRIBUTE, SIGNED, TRACE, Arrays, Floats
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.ui.takeaway import Array, Offer, Pictures
-from model.checkpoint import Pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +113,13 @@ def figure(a: Side, b: Side, shown: dict[str, tuple[Floats, Range]]) -> list[Pan
     said = {"A": f"{a.layer}, {a.selection.sample.name}", "B": f"{b.layer}, {b.selection.sample.name}"}
     scale = {"A − B": "largest difference of any channel"}
     return [
-        mapped(values, range, f"{side} {said.get(side, '')}".strip(), scale.get(side, "the same for A and B"))
+        mapped(
+            values,
+            range,
+            f"{side} {said.get(side, '')}".strip(),
+            scale.get(side, "the same for A and B"),
+            side != "A − B",
+        )
         for side, (values, range) in shown.items()
     ]
 
@@ -154,8 +158,9 @@ def offer_of_networks(a: Side, b: Side, shared: bool) -> Offer:
     heats, scales = cams(sides), cam_scales(sides, shared)
     said = {name: "the same for A and B" if shared else f"{name} alone" for name in sides}
     found: Pictures = {}
+    draw = parts.over_image
     for name, side in sides.items():
-        found[f"{name}, over the image"] = partial(over, side, heats[name], scales[name])
+        found[f"{name}, over the image"] = partial(draw, side.selection, heats[name], scales[name])
         found[f"{name}, raw map"] = partial(colour, heats[name], scales[name])
         found |= {f"{name}, {what}": draw for what, draw in parts.the_image(side.selection).items()}
     return Offer(
@@ -165,7 +170,13 @@ def offer_of_networks(a: Side, b: Side, shared: bool) -> Offer:
         tables={f"Classes of {name}": partial(parts.classes, side.selection) for name, side in sides.items()},
         arrays=lambda: cam_arrays(sides, heats),
         figure=lambda: [
-            Panel(over(side, heats[name], scales[name]), cam_title(name, side), scales[name], said[name])
+            Panel(
+                draw(side.selection, heats[name], scales[name]),
+                title(name, side),
+                scales[name],
+                said[name],
+                shared,
+            )
             for name, side in sides.items()
         ],
         snippet=program([a.selection, b.selection], [ATTRIBUTE], cam_lines(a, b)),
@@ -191,11 +202,7 @@ def explained(side: Side) -> str:
     return side.selection.card.classes[side.selection.target]
 
 
-def over(side: Side, heat: Floats, range: Range) -> Pixels:
-    return overlay(side.selection.sample.pixels, heat, range)
-
-
-def cam_title(name: str, side: Side) -> str:
+def title(name: str, side: Side) -> str:
     return f"{name}: {side.selection.opened.name}, {explained(side)} at {side.layer}"
 
 
@@ -236,10 +243,10 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
     first, second = titles["target"], titles["other"]
     heats = heats_of(selection, layers, other)
     scales = {layer: ranges.symmetric(*(heats[layer, name] for name in titles)) for layer in layers}
-    last, pixels = layers[-1], selection.sample.pixels
+    last, over = layers[-1], partial(parts.over_image, selection)
     found: Pictures = {}
     for layer, name in heats:
-        found[f"{layer}, {titles[name]}"] = partial(overlay, pixels, heats[layer, name], scales[layer])
+        found[f"{layer}, {titles[name]}"] = partial(over, heats[layer, name], scales[layer])
         found[f"{layer}, {titles[name]}, raw map"] = partial(colour, heats[layer, name], scales[layer])
     return Offer(
         name=f"{first} rather than {second} {selection.sample.name}",
@@ -260,12 +267,7 @@ def offer_of_classes(selection: Selection, layers: tuple[str, ...], other: int) 
             }
         ),
         figure=lambda: [
-            Panel(
-                overlay(pixels, heats[last, name], scales[last]),
-                title,
-                scales[last],
-                "the same scale for all",
-            )
+            Panel(over(heats[last, name], scales[last]), title, scales[last], "the same scale for all", True)
             for name, title in titles.items()
         ],
         snippet=parts.heat_program(selection, "grad_cam", last, selection.target, other),

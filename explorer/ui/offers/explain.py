@@ -7,8 +7,8 @@ from functools import partial
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import Panel
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
+from explorer.engine.attribution import ChannelEvidence
 from explorer.ui import takeaway
 from explorer.ui.offers import parts
 from explorer.ui.offers.parts import Evidence, Floats
@@ -83,21 +83,32 @@ def pictures(
 ) -> Pictures:
     found: Pictures = {}
     for layer, heat in heats.items():
-        found[f"{layer}, over the image"] = partial(overlay, selection.sample.pixels, heat, scales[layer])
+        found[f"{layer}, over the image"] = partial(parts.over_image, selection, heat, scales[layer])
         found[f"{layer}, raw map"] = partial(colour, heat, scales[layer])
-    maps = evidence[shown.carrier].maps
+    carrier = evidence[shown.carrier]
     for channel in shown.carriers:
-        own = ranges.shared(maps[channel], signed=bool(maps[channel].min() < 0))
-        found[f"{shown.carrier}, channel {channel}"] = partial(colour, maps[channel], own)
+        drawn = partial(colour, carrier.maps[channel], range_of(carrier, channel))
+        found[f"{shown.carrier}, channel {channel}"] = drawn
     return found | parts.the_image(selection)
+
+
+def range_of(evidence: ChannelEvidence, channel: int) -> Range:
+    """A channel's own range; one color map for all channels of the layer: signed where any of them is."""
+    return ranges.shared(evidence.maps[channel], signed=bool(evidence.maps.min() < 0))
 
 
 def figure(
     selection: Selection, shown: Shown, heats: dict[str, Floats], scales: dict[str, Range]
 ) -> list[Panel]:
-    pixels, said = selection.sample.pixels, "one scale for all" if shown.shared else "its own scale"
+    said = "one scale for all" if shown.shared else "its own scale"
     drawn = [
-        Panel(overlay(pixels, heat, scales[layer]), shown.titles[layer], scales[layer], said)
+        Panel(
+            parts.over_image(selection, heat, scales[layer]),
+            shown.titles[layer],
+            scales[layer],
+            said,
+            shown.shared,
+        )
         for layer, heat in heats.items()
     ]
-    return [Panel(pixels, selection.sample.name), *drawn]
+    return [Panel(selection.sample.pixels, selection.sample.name), *drawn]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from explorer.drawing import figures, ranges
+from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
 from explorer.drawing.sheets import sheet
 from explorer.engine.attribution import ChannelEvidence
@@ -21,7 +22,8 @@ Floats = npt.NDArray[np.float32]
 
 ATTRIBUTE = "from explorer.engine.attribution import attribute"
 TRACE = "from explorer.engine.tracing import trace"
-SIGNED = "raw and signed, positive speaks for the class, in units of the logit"
+SIGNED = "raw and signed, positive supports the class; in units of the logit, whose value is not their sum"
+UNSCALED = "raw and signed, positive supports the class; compares positions, not in units of the logit"
 
 
 def caption(
@@ -36,12 +38,20 @@ def caption(
     return figures.caption(
         checkpoint=selection.opened.name,
         digest=selection.opened.checkpoint.digest,
-        image=selection.sample.name,
+        image=selection.sample.name + fitted(selection),
         layer=layer,
         method=method,
         target=selection.card.classes[selection.target] if target is None else target,
         range=range,
     )
+
+
+def fitted(selection: Selection) -> str:
+    """How a picture that is not square came to the network, in parentheses; nothing for a square one."""
+    height, width = selection.sample.pixels.shape[:2]
+    if height == width:
+        return ""
+    return " (its center square)" if selection.fit == "crop" else " (squashed to a square)"
 
 
 def each_own(scales: Mapping[str, Range]) -> str:
@@ -51,8 +61,14 @@ def each_own(scales: Mapping[str, Range]) -> str:
 
 def given(selection: Selection) -> Arrays:
     """The image, what the network gets of it and what it answers."""
+    part = selection.received
     return {
         "image": (selection.sample.pixels, "the picture (H, W, 3), RGB, 0 to 255"),
+        "received": (
+            np.array([part.top, part.bottom, part.left, part.right]),
+            "the rows and columns of the picture that the network gets (4,): top, bottom, left, right, "
+            "ends excluded",
+        ),
         "input": (selection.x.numpy(), "what the network gets (1, 3, s, s), normalised by the card"),
         "logits": (selection.seen.logits, f"of {len(selection.card.classes)} classes (K,)"),
         "probabilities": (selection.seen.probabilities, "softmax of the logits (K,)"),
@@ -101,7 +117,8 @@ def map_arrays(layer: str, maps: Floats, name: str = "maps") -> Arrays:
 
 
 def heat_arrays(method: str, heats: dict[str, Floats]) -> Arrays:
-    return {f"heat_{layer}": (heat, f"{method} (h, w): {SIGNED}") for layer, heat in heats.items()}
+    said = UNSCALED if method == "grad_cam_pp" else SIGNED
+    return {f"heat_{layer}": (heat, f"{method} (h, w): {said}") for layer, heat in heats.items()}
 
 
 def heat_program(
@@ -115,6 +132,11 @@ def heat_program(
         "print(heat.values.max())",
     ]
     return program([selection], [ATTRIBUTE], lines)
+
+
+def over_image(selection: Selection, heat: Floats, range: Range) -> Pixels:
+    """A heat map (h, w) over the picture, as pages show it."""
+    return overlay(selection.sample.pixels, heat, range, selection.received)
 
 
 def the_image(selection: Selection) -> Pictures:

@@ -10,7 +10,7 @@ import pandas as pd
 from explorer.drawing import figures, line_chart, ranges
 from explorer.drawing.figures import Chart, Panel
 from explorer.drawing.line_chart import Band, Line, Scale
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import probability
 from explorer.engine.batchnorm import NormSummary
 from explorer.engine.timeline import Course, Timeline
 from explorer.ui import films, takeaway, time_charts
@@ -24,6 +24,7 @@ from explorer.ui.snippets import path_text, program
 from explorer.ui.takeaway import Offer, Pictures, Tables
 
 FEW = 6  # epochs in the figure for print
+DRAWING = "from explorer.drawing.ranges import probability"
 ENGINE = "from explorer.engine.timeline import course_of, open_timeline, snapshots_of"
 
 
@@ -70,7 +71,7 @@ def offer(selection: Selection, shown: Shown) -> Offer:
         arrays=lambda: arrays(selection, shown),
         figure=lambda: figure(shown),
         snippet=answer_program(selection, epoch),
-        printed=f"the probability of {name} at epoch {epoch}, {number(share)}",
+        printed=f"the probability of {name} at epoch {epoch}, {probability(share)}",
     )
 
 
@@ -93,10 +94,10 @@ def answer_program(selection: Selection, epoch: int) -> str:
     lines = [
         f"timeline = open_timeline(snapshots_of(Path({path_text(path)})), checkpoint)",
         "course = course_of(timeline, x)",
-        f"print(course.probabilities[course.epochs.index({epoch}), {target}])"
+        f"print(probability(course.probabilities[course.epochs.index({epoch}), {target}]))"
         f"  # {selection.card.classes[target]!r}",
     ]
-    return program([selection], ["from pathlib import Path", ENGINE], lines)
+    return program([selection], ["from pathlib import Path", ENGINE, DRAWING], lines)
 
 
 # Pictures
@@ -148,19 +149,13 @@ def _epochs() -> Scale:
 
 
 def figure(shown: Shown) -> list[Panel]:
-    """The film at a few epochs, the slider's among them; where they share a colour bar, it stands below."""
-    film, places = shown.film, few(len(shown.epochs), shown.place)
-    row = figures.in_a_row(len(places))
-    below = row * ((len(places) - 1) // row) + row // 2  # the middle of the last row, if that reaches so far
-    barred = places if film.own else [places[min(below, len(places) - 1)]] if film.bar else []
+    """The film at a few epochs, the slider's among them."""
+    film = shown.film
     return [
-        Panel(
-            film.large(place),
-            shown.words[place],
-            film.ranges[place] if place in barred else None,
-            film.scale if place in barred else "",
-        )
-        for place in places
+        Panel(film.large(place), shown.words[place], film.ranges[place], film.scale, not film.own)
+        if film.bar
+        else Panel(film.large(place), shown.words[place])
+        for place in few(len(shown.epochs), shown.place)
     ]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from explorer.drawing import figures, line_chart
 from explorer.drawing.figures import Chart
 from explorer.drawing.line_chart import Line, Scale
+from explorer.drawing.ranges import percent
 from explorer.engine import runs as engine
 from explorer.engine.runs import Run
 from explorer.ui import takeaway
@@ -108,7 +109,7 @@ def loss_of_steps(found: Mapping[str, Run], drawn: Drawn) -> Chart:
         faint.append(Line(at, run.losses, tone, width=0.4, opacity=0.38))
         strong.append(Line(at, smoothed(run.losses.tolist(), drawn.window), tone, f"{name}{mean}"))
     y = Scale("loss of a step (nats)", low=0)
-    x = Scale(AXES[drawn.along], low=0)
+    x = Scale(AXES[drawn.along], whole=drawn.along != "minutes", low=0)
     return line_chart.chart([*faint, *strong], x, y, "Training loss", legend="upper right")
 
 
@@ -195,14 +196,16 @@ def last_accuracy(shown: Mapping[str, Shown]) -> tuple[str, str]:
     """A program that prints the last test accuracy of each run as the page shows it, and what it prints."""
     imports = ["from pathlib import Path", "from explorer.engine.runs import read_run"]
     done = {name: each for name, each in shown.items() if each.run.epochs}
+    if done:
+        imports.append("from explorer.drawing.ranges import percent")
     lines = [line for name, each in (done or shown).items() for line in _reading(name, each)]
     if not done:
         return joined(imports, lines), f"how many epochs are over, {', '.join('0' for _ in shown)}"
-    shares = ", ".join(f"{each.run.epochs[-1].test_accuracy:.2%}" for each in done.values())
+    shares = ", ".join(percent(each.run.epochs[-1].test_accuracy, 2) for each in done.values())
     so_far = " so far" if any(each.state == "running" for each in done.values()) else ""
     return joined(imports, lines), f"the last test accuracy{so_far}, {shares}"
 
 
 def _reading(name: str, each: Shown) -> Sequence[str]:
-    number = 'f"{run.epochs[-1].test_accuracy:.2%}"' if each.run.epochs else "len(run.epochs)"
+    number = "percent(run.epochs[-1].test_accuracy, 2)" if each.run.epochs else "len(run.epochs)"
     return [f"run = read_run(Path({path_text(each.file.path)}))", f"print({number})  # {name!r}"]

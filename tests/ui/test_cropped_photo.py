@@ -1,0 +1,108 @@
+"""A photo that is not square: heat lies where the network looked, on every page and in every file."""
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer.ui.takeaway import Offer
+from model.scenes import draw
+
+Open = Callable[..., tuple[AppTest, Offer]]
+WIDE, TALL = (320, 480), (480, 300)  # height, width; both leave an even number over
+PAGES = {
+    "explain": ("explain.py", {}),
+    "explain, shared": ("explain.py", {"cam_scale": "shared", "evidence": "signed"}),
+    "two classes": ("compare.py", {"compare": "classes"}),
+    "time machine": ("time_machine.py", {"checkpoint": "cifar10-fast"}),
+}
+
+
+@pytest.fixture(params=[WIDE, TALL], ids=["wide", "tall"])
+def photos(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, tuple[slice, slice]]:
+    """A test set of a photo's center square, cut by Pillow, and of the photo; where the square lies in it."""
+    height, width = request.param
+    side, middle = min(height, width), np.asarray(Image.fromarray(draw(label=7, seed=3, size=64).pixels))
+    photo = Image.fromarray(middle).resize((width, height))
+    left, top = (width - side) // 2, (height - side) // 2
+    folder = tmp_path / "test" / "horse"
+    folder.mkdir(parents=True)
+    photo.crop((left, top, left + side, top + side)).save(folder / "0.png")
+    photo.save(folder / "1.png")
+    return tmp_path, np.s_[top : top + side, left : left + side]
+
+
+def pictures(at: AppTest) -> dict[str, np.ndarray]:
+    """Alternative text → pixels of the heat maps over the image, and of the film's large picture."""
+    html = " ".join(piece.proto.body for piece in at.get("html"))
+    found = re.findall(r'<img class="[^"]*" alt="([^"]*)" src="data:image/png;base64,([^"]+)"', html)
+    return {alt: pixels(data) for alt, data in found if "over the image" in alt or "at relu3, epoch" in alt}
+
+
+def pixels(data: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_heat_is_that_of_the_square_and_the_rest_has_none(
+    opened: Open, page: str, photos: tuple[Path, tuple[slice, slice]]
+) -> None:
+    data, inside = photos
+    name, link = PAGES[page]
+    square, of_square = opened(name, "--data-dir", str(data), source="test", index="0", **link)
+    photo, of_photo = opened(name, "--data-dir", str(data), source="test", index="1", **link)
+    wanted, drawn = pictures(square), pictures(photo)
+    full = [alt for alt in drawn if drawn[alt].shape[:2] in (WIDE, TALL)]
+    assert full
+    for alt in full:
+        np.testing.assert_array_equal(drawn[alt][inside], wanted[alt])
+        dimmed(drawn[alt], inside, of_photo)
+    over = [name for name in of_photo.pictures if of_photo.pictures[name]().shape[:2] in (WIDE, TALL)]
+    over.remove("the image")
+    assert over
+    for name in over:
+        made = of_photo.pictures[name]()
+        np.testing.assert_array_equal(made[inside], of_square.pictures[name]())
+        dimmed(made, inside, of_photo)
+    assert "Image horse/1.png (its center square)" in of_photo.caption
+    assert "square" not in of_square.caption
+
+
+def dimmed(made: np.ndarray, inside: tuple[slice, slice], offer: Offer) -> None:
+    """Outside the square there is the photo without color of its own, whatever the heat."""
+    outside = np.ones(made.shape[:2], bool)
+    outside[inside] = False
+    plain = offer.pictures["the image"]()[outside].astype(float)
+    np.testing.assert_allclose(made[outside], 96 + 0.3 * (plain - 96), atol=0.51)
+
+
+@pytest.mark.parametrize("page", ["explain", "two classes", "time machine"])
+def test_a_squashed_photo_has_heat_all_over(
+    opened: Open, page: str, photos: tuple[Path, tuple[slice, slice]]
+) -> None:
+    data, _ = photos
+    name, link = PAGES[page]
+    squashed = {"source": "test", "index": "1", "fit": "squash", "evidence": "signed"}
+    at, offer = opened(name, "--data-dir", str(data), **squashed, **link)
+    text = " ".join(piece.proto.body for piece in at.get("html"))
+    assert "Dimmed" not in text
+    assert "Image horse/1.png (squashed to a square)" in offer.caption
+    image = offer.pictures["the image"]()
+    for made in pictures(at).values():
+        if made.shape == image.shape:
+            assert not np.array_equal(made[0], np.rint(96 + 0.3 * (image[0].astype(float) - 96)))
+    np.testing.assert_array_equal(offer.arrays()["received"][0], [0, image.shape[0], 0, image.shape[1]])
+
+
+def test_the_page_says_what_is_dimmed(opened: Open, photos: tuple[Path, tuple[slice, slice]]) -> None:
+    at, _ = opened("explain.py", "--data-dir", str(photos[0]), source="test", index="1")
+    text = " ".join(piece.proto.body for piece in at.get("html"))
+    assert "Dimmed: outside the center square" in text
+    at, _ = opened("explain.py", "--data-dir", str(photos[0]), source="test", index="0")
+    assert "Dimmed" not in " ".join(piece.proto.body for piece in at.get("html"))

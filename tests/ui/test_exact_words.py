@@ -1,0 +1,228 @@
+"""What pages and files say: no probability of 0 or 100 %, whole ticks, one color map a row, one color bar."""
+
+import base64
+import io
+import re
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer.drawing import colormaps, figures
+from explorer.drawing.ranges import percent, probability
+from explorer.engine.runs import read_run
+from explorer.engine.samples import find_test_set
+from explorer.ui import markup, run_charts, takeaway, time_charts
+from explorer.ui.charts import whole_ticks
+from explorer.ui.offers import training
+from explorer.ui.offers.training import Drawn
+from explorer.ui.takeaway import Offer
+from model.history import Epoch, History, save_history
+
+Open = Callable[..., tuple[AppTest, Offer]]
+ROOT = Path(__file__).parents[2]
+BLUE_RED = {tuple(color) for color in colormaps.blue_red().tolist()}
+
+
+# Fractions
+
+
+@given(st.floats(0, 1), st.integers(0, 2))
+def test_percent_is_exact_at_its_ends_and_rounds_between(value: float, decimals: int) -> None:
+    said = percent(value, decimals)
+    if said[0] in "<>":
+        bound = float(said[2:-1]) / 100
+        assert 0 < value < 1
+        assert value < bound if said[0] == "<" else value > bound - 0.5 * 10 ** -(decimals + 2)
+        return
+    assert abs(float(said[:-1]) / 100 - value) <= 0.500001 * 10 ** -(decimals + 2)
+    assert (float(said[:-1]) == 0) == (value == 0)
+    assert (float(said[:-1]) == 100) == (value == 1)
+
+
+@pytest.mark.parametrize("value", [1.0, 0.9999999, np.float32(1), np.float32(0.99996)])
+def test_a_probability_is_never_certain(value: float) -> None:
+    assert probability(value) == "> 99.9%"
+    assert probability(1 - value) == "< 0.1%"
+    assert "> 99.9%".replace(">", "&gt;") in markup.bars([("cat", float(value), True)])
+
+
+def test_a_tooltip_over_the_epochs_says_the_same() -> None:
+    lines = {"cat": [0.2, 0.99999], "dog": [0.8, 0.00001]}
+    chart = time_charts.probabilities([0, 1], lines, 1, "")
+    rows = chart["layer"][1]["data"]["values"]
+    assert [row["said"] for row in rows] == ["20.0%", "> 99.9%", "80.0%", "< 0.1%"]
+    assert {"field": "said", "type": "nominal", "title": "probability"} in chart["layer"][1]["encoding"][
+        "tooltip"
+    ]
+
+
+def test_no_page_says_0_or_100_percent_of_a_probability(opened: Open) -> None:
+    for page in ("explain.py", "compare.py", "batchnorm.py"):
+        at, _ = opened(page, checkpoint="cifar10-resnet9", sample="automobile")
+        bars = re.findall(r'class="fx-bars">(.*?)</div></div></div>', html(at))
+        assert bars
+        assert not re.search(r">(100\.0|0\.0)%<", html(at))
+
+
+# Ticks
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The history of a run of three epochs and a bit, 40 steps each."""
+    each = {
+        "train_accuracy": 0.3,
+        "test_accuracy": 0.99999,
+        "lr": 0.1,
+        "seconds": 60,
+        "images_per_second": 100,
+    }
+    rows = [Epoch(epoch=at, train_loss=2 / at, test_loss=2 / at, **each) for at in (1, 2, 3)]
+    save_history(tmp_path / "mine.history.json", History(np.linspace(2, 1, 130).tolist(), rows))
+    return tmp_path / "mine.history.json"
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_whole_ticks_are_few_even_and_within(low: float, extent: float) -> None:
+    ticks = whole_ticks(low, low + extent)
+    assert all(low <= tick <= low + extent for tick in ticks)
+    assert len({b - a for a, b in pairwise(ticks)}) <= 1
+    assert len(ticks) <= 10
+    whole = np.floor(low + extent) - np.ceil(low) + 1
+    assert len(ticks) >= min(whole, 3)
+
+
+@pytest.mark.parametrize("along", ["steps", "epochs"])
+def test_steps_and_epochs_have_whole_ticks(run: Path, along: str) -> None:
+    found = {"mine": read_run(run)}
+    drawn = [run_charts.losses(found, 10, along, "")]
+    drawn += [
+        run_charts.by_epoch(found, figure, along, "") for figure in (run_charts.LOSS, run_charts.ACCURACY)
+    ]
+    for chart in drawn:
+        for layer in chart["layer"]:
+            values = layer["encoding"]["x"]["axis"]["values"]
+            assert len(values) > 1
+            assert all(type(tick) is int for tick in values)
+    for chart in training.charts_of(found, Drawn(10, along)).values():
+        axes = Figure().subplots()
+        chart.draw(axes)
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert len(ticks) > 1
+        assert all(tick == round(tick) for tick in ticks)
+
+
+def test_an_accuracy_in_a_tooltip_is_not_rounded_to_all(run: Path) -> None:
+    chart = run_charts.by_epoch({"mine": read_run(run)}, run_charts.ACCURACY, "epochs", "")
+    said = {row["said"] for row in chart["layer"][0]["data"]["values"] if row["of"] == "test"}
+    assert said == {"> 99.99%"}
+
+
+# Color maps and bars
+
+
+def test_maps_in_one_row_have_one_color_map(opened: Open) -> None:
+    """In this layer some of the strongest maps have negative values, and some have none."""
+    link = {"checkpoint": "cifar10-fast", "sample": "truck", "cam_stage": "norm", "carrier": "bn1"}
+    at, offer = opened("explain.py", **link)
+    cards = re.findall(r'alt="Feature map (\d+), from [^"]*" src="data:image/png;base64,([^"]+)"', html(at))
+    assert len(cards) > 8
+    for channel, data in cards:
+        drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+        assert set(map(tuple, drawn.reshape(-1, 3).tolist())) <= BLUE_RED
+        np.testing.assert_array_equal(offer.pictures[f"bn1, channel {channel}"](), drawn)
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "bars"),
+    [
+        ("explain.py", {"cam_scale": "shared"}, 1),
+        ("explain.py", {"cam_scale": "own"}, 3),
+        ("compare.py", {"compare": "classes"}, 1),
+        ("time_machine.py", {"checkpoint": "cifar10-fast"}, 1),
+        ("time_machine.py", {"checkpoint": "cifar10-fast", "time_scale": "own"}, 6),
+    ],
+)
+def test_a_figure_has_one_color_bar_a_range(opened: Open, page: str, link: dict[str, str], bars: int) -> None:
+    _, offer = opened(page, **link)
+    panels = offer.figure()
+    columns = figures.in_a_row(len(panels))
+    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    assert sum(map(len, figures.bars(rows))) == bars
+    assert figures.figure(panels, offer.caption, "pdf").startswith(b"%PDF")
+
+
+def test_explain_opens_with_each_map_on_its_own_stated_scale(opened: Open) -> None:
+    at, offer = opened("explain.py")
+    assert html(at).count('alt="Colour scale from 0 … ') == 3
+    assert html(at).count("its own scale") >= 3
+    assert "each its own" in offer.caption
+    heats = {name: array for name, (array, _) in offer.arrays().items() if name.startswith("heat_")}
+    for name, heat in heats.items():
+        raw = offer.pictures[f"{name.removeprefix('heat_')}, raw map"]()
+        assert (raw == colormaps.viridis()[255]).all(-1)[heat == heat.max()].all()  # each reaches its end
+    at, _ = opened("explain.py", cam_scale="shared")
+    assert html(at).count("one scale for all blocks") == 2
+
+
+# Units and names
+
+
+def test_values_are_in_units_of_the_logit_and_do_not_add_up_to_it(opened: Open) -> None:
+    at, offer = opened("explain.py")
+    said = " ".join(each.value for each in at.markdown)
+    assert "shares of the logit" not in said
+    assert "in general they do not add up" in said
+    held = {name: array for name, (array, _) in offer.arrays().items()}
+    logit = held["logits"].max()
+    assert all(abs(held[f"heat_relu{k}"].sum() - logit) > 1 for k in (1, 2, 3))
+    at, offer = opened("explain.py", method="grad_cam_pp")
+    assert "neither probabilities nor in units of the logit" in " ".join(each.value for each in at.markdown)
+    assert "not in units of the logit" in offer.arrays()["heat_relu3"][1]
+
+
+def test_predictions_name_their_images(opened: Open, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        for place in range(3):
+            path = tmp_path / "test" / name / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(place).integers(0, 256, (32, 32, 3), np.uint8)
+            Image.fromarray(pixels).save(path)
+    _, offer = opened("batchnorm.py", "--data-dir", str(tmp_path), of="test", images="16")
+    table = offer.tables["Predictions"]()
+    found = find_test_set(tmp_path)
+    assert found is not None
+    assert table["image"].tolist() == [found.sample(at).name for at in range(6)]
+    for name, pixels in zip(table["image"], offer.arrays()["images"][0], strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "test" / name)), pixels)
+    _, offer = opened("batchnorm.py", of="scenes", images="16")
+    assert offer.tables["Predictions"]()["image"].is_unique
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def test_chinese_classes_and_names_are_drawn_in_every_file(opened: Open, tmp_path: Path) -> None:
+    path = tmp_path / "test" / "小猫" / "照片.png"
+    path.parent.mkdir(parents=True)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(path)
+    own = ("--net", "torchvision.models:vgg11_bn(num_classes=2, init_weights=False)", "--input-size", "32")
+    link = {"source": "test", "index": "0"}
+    _, offer = opened("explain.py", *own, "--classes", "小猫,小狗", "--data-dir", str(tmp_path), **link)
+    assert "照片.png" in offer.caption
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for name, make in takeaway.files(offer).items():
+            if name.endswith(("figure.png", "figure.pdf")):
+                assert make()
