@@ -297,6 +297,8 @@ def heat_maps(a: Side, b: Side, shared: bool) -> None:
         shown.append(panels.heat_panel(side.selection, heat, scales[name], title, alt, note, scale))
     panels.side_by_side(shown, markup.scale(scales["A"], "the same scale for A and B") if shared else "")
     panels.explain_dimmed(a.selection)
+    if b.selection.sample.pixels.shape != a.selection.sample.pixels.shape:
+        panels.explain_dimmed(b.selection)
     if offered.explained(a) != offered.explained(b):
         markup.show(
             markup.text(

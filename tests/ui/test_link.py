@@ -114,7 +114,7 @@ def test_clicks_that_come_together_all_count_and_none_counts_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "drawn, total", [("x", 1.5), ("x", "1"), ("x", None), (1, 1), ("x", 10**9), ("x", True)]
+    ("drawn", "total"), [("x", 1.5), ("x", "1"), ("x", None), (1, 1), ("x", 10**9), ("x", True)]
 )
 def test_what_is_no_count_of_clicks_is_none(drawn: object, total: object) -> None:
     at = AppTest.from_function(stepped).run()
