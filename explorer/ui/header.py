@@ -7,7 +7,7 @@ from explorer.ui import link, markup
 from explorer.ui.selection import Selection
 from explorer.ui.sidebar import PREDICTED
 
-SHOWN = 5
+SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
 PAGES = {"": "views/explain.py", "compare": "views/compare.py"}  # as app.py has them
 
 
@@ -58,7 +58,7 @@ def strip(selection: Selection) -> None:
                 markup.text("the network's input"),
                 markup.text(f"{size} × {size} px"),
             ),
-            markup.bars(_rows(selection)),
+            markup.bars(_rows(selection, SHOWN)),
             _prediction(selection),
             cls="fx-strip",
         )
@@ -74,16 +74,16 @@ def beside(selection: Selection) -> str:
             "div",
             markup.text(selection.opened.name, "muted"),
             markup.text(f"Prediction: {predicted(selection)}", "strong"),
-            markup.bars(_rows(selection)[:4]),
+            markup.bars(_rows(selection, FEW)),
         ),
         cls="fx-side",
     )
 
 
-def _rows(selection: Selection) -> list[tuple[str, float, bool]]:
+def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
     """The most probable classes, the one to explain always among them."""
     probabilities = selection.seen.probabilities
-    order = np.argsort(-probabilities)[:SHOWN].tolist()
+    order = np.argsort(-probabilities)[:count].tolist()
     if selection.target not in order:
         order[-1] = selection.target
     names = selection.card.classes
@@ -107,8 +107,6 @@ def predicted(selection: Selection) -> str:
 def _verdict(selection: Selection) -> str:
     """How the prediction compares with the image's label; nothing without one."""
     label = selection.sample.label
-    if label is None:
-        return ""
-    return (
-        "(correct)" if label == selection.predicted else f"(wrong: labeled {selection.card.classes[label]})"
-    )
+    if label is None or label == selection.predicted:
+        return "" if label is None else "(correct)"
+    return f"(wrong: labeled {selection.card.classes[label]})"

@@ -293,12 +293,13 @@ def heat_maps(a: Side, b: Side, shared: bool) -> None:
         explained = side.selection.card.classes[side.selection.target]
         title = f"{name}: {explained} at {side.layer}"
         alt = f"{name}: Grad-CAM of {explained} at {side.layer}"
-        heat = heats[name]
-        panel = panels.heat_panel(side.selection, heat, scales[name], title, alt, panels.extent(heat))
-        bar = "" if shared else markup.scale(scales[name], f"the scale of {name} alone")
-        shown.append(markup.element("div", panel, bar))
+        heat, scale = heats[name], "" if shared else f"the scale of {name} alone"
+        note = panels.extent(heat)
+        shown.append(panels.heat_panel(side.selection, heat, scales[name], title, alt, note, scale))
     panels.side_by_side(shown, markup.scale(scales["A"], "the same scale for A and B") if shared else "")
     panels.explain_dimmed(a.selection)
+    if b.selection.sample.pixels.shape != a.selection.sample.pixels.shape:
+        panels.explain_dimmed(b.selection)
     if offered.explained(a) != offered.explained(b):
         markup.show(
             markup.text(

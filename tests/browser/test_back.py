@@ -62,7 +62,7 @@ def test_every_press_of_back_undoes_one_thing(opened: Page) -> None:
         lambda: open_page(page, "Feature maps"),
         lambda: page.get_by_role("button", name="Next").click(),
         lambda: choose(page, "Class to explain", "Predicted class"),
-        lambda: open_page(page, "BatchNorm"),
+        lambda: open_page(page, "Time machine"),
     ]
     for act in acts:
         act()

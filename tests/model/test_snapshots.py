@@ -4,7 +4,7 @@ import torch
 
 from model.checkpoint import Card, compact, load_checkpoint
 from model.nets import CourseCNN
-from model.snapshots import clear, folder_of, keep_snapshot, list_snapshots, save_snapshot
+from model.snapshots import checkpoint_of, clear, folder_of, keep_snapshot, list_snapshots, save_snapshot
 
 SMALL = {"widths": [4, 6], "hidden": 8}
 
@@ -98,3 +98,11 @@ def test_a_limit_that_does_not_hold_two_is_refused(path, state):
     size = sum(tensor.nbytes for tensor in compact(state).values())
     with pytest.raises(ValueError, match=r"^A snapshot takes .* MB; raise it so that it holds two\.$"):
         keep_snapshot(path, card(0), state, 1, size * 3 // 2)
+
+
+def test_a_snapshot_belongs_to_the_checkpoint_beside_its_folder(path, state):
+    assert checkpoint_of(save_snapshot(path, card(3), state)) == path
+    assert checkpoint_of(path) == path
+    copied = path.parent / "epoch-0003.safetensors"
+    assert checkpoint_of(copied) == copied
+    assert checkpoint_of(path.parent / ".snapshots" / copied.name).name == copied.name

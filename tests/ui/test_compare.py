@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.attribution import attribute
 from explorer.engine.samples import scene
 from explorer.engine.tracing import trace
+from explorer.ui.options import Options, options
 from explorer.ui.takeaway import Offer
 from model.checkpoint import Card, load_checkpoint, save_checkpoint
 from model.nets import NETS
@@ -223,6 +224,12 @@ def test_two_networks_are_compared_by_prediction_and_grad_cam(opened: Take, scal
     assert ("the same for A and B" in offer.caption) == (scale == "shared")
 
 
+def test_both_sides_give_the_probability_of_the_class_explained(app: Open) -> None:
+    at = app(b_own="both", b_sample="frog", **{"class": "truck"})
+    for side in html(at).split('class="fx-side"')[1:]:
+        assert '<div class="chosen">truck</div>' in side
+
+
 def test_a_class_that_b_lacks_is_said(app: Open, tmp_path: Path) -> None:
     torch.manual_seed(0)
     path, classes = tmp_path / "other.safetensors", ("apple", "pear", "DOG")
@@ -257,12 +264,14 @@ def test_different_blocks_are_not_subtracted(opened: Take) -> None:
     assert any("different blocks" in caption.value for caption in at.caption)
 
 
-@pytest.mark.parametrize("name", ["epoch", "checkpoint", "both"])
-def test_only_what_there_is_is_offered(app: Open, name: str) -> None:
-    at = app()
-    assert (name in widgets(at)["b_own"].options) is False  # options are shown by their titles
-    assert len(widgets(at)["b_own"].options) == 4
-    assert len(widgets(app(checkpoint="cifar10-fast"))["b_own"].options) == 5
+def test_only_what_there_is_is_offered(app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = widgets(app(checkpoint="cifar10-fast"))["b_own"].options
+    without = widgets(app(checkpoint="cifar10-course"))["b_own"].options
+    assert set(offered) - set(without) == {"Another epoch of this run"}
+    only = options().checkpoints.copy()
+    del only["cifar10-fast"], only["cifar10-resnet9"], only["scenes-course"]
+    monkeypatch.setattr(Options, "checkpoints", only)
+    assert widgets(app())["b_own"].options == ["The same image", "Another image"]
 
 
 # A wrong prediction

@@ -17,7 +17,6 @@ from explorer.ui.offers.parts import ATTRIBUTE, SIGNED, TRACE, Arrays, Floats
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.ui.takeaway import Array, Offer, Pictures
-from model.checkpoint import Pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +158,9 @@ def offer_of_networks(a: Side, b: Side, shared: bool) -> Offer:
     heats, scales = cams(sides), cam_scales(sides, shared)
     said = {name: "the same for A and B" if shared else f"{name} alone" for name in sides}
     found: Pictures = {}
+    draw = parts.over_image
     for name, side in sides.items():
-        found[f"{name}, over the image"] = partial(over, side, heats[name], scales[name])
+        found[f"{name}, over the image"] = partial(draw, side.selection, heats[name], scales[name])
         found[f"{name}, raw map"] = partial(colour, heats[name], scales[name])
         found |= {f"{name}, {what}": draw for what, draw in parts.the_image(side.selection).items()}
     return Offer(
@@ -170,7 +170,13 @@ def offer_of_networks(a: Side, b: Side, shared: bool) -> Offer:
         tables={f"Classes of {name}": partial(parts.classes, side.selection) for name, side in sides.items()},
         arrays=lambda: cam_arrays(sides, heats),
         figure=lambda: [
-            Panel(over(side, heats[name], scales[name]), cam_title(name, side), scales[name], said[name])
+            Panel(
+                draw(side.selection, heats[name], scales[name]),
+                title(name, side),
+                scales[name],
+                said[name],
+                shared,
+            )
             for name, side in sides.items()
         ],
         snippet=program([a.selection, b.selection], [ATTRIBUTE], cam_lines(a, b)),
@@ -196,11 +202,7 @@ def explained(side: Side) -> str:
     return side.selection.card.classes[side.selection.target]
 
 
-def over(side: Side, heat: Floats, range: Range) -> Pixels:
-    return parts.over_image(side.selection, heat, range)
-
-
-def cam_title(name: str, side: Side) -> str:
+def title(name: str, side: Side) -> str:
     return f"{name}: {side.selection.opened.name}, {explained(side)} at {side.layer}"
 
 
