@@ -33,7 +33,7 @@ Cell = tuple[int, int]
 
 def show(selection: Selection, block: Block, layer: str, channel: int) -> Cell:
     """One channel of a layer of the block: its map, its numbers, the logits without it. The cell chosen."""
-    large, numbers = st.columns([9, 11], gap="medium")
+    large, numbers = st.columns([5, 6], gap="small")
     with large:
         cell = large_map(selection, layer, channel)
     with numbers:
