@@ -88,7 +88,9 @@ def normalization(opened: Opened) -> str:
     if not numbers:
         return ""
     whose = "the course's" if opened.source.net is None else "ImageNet's"
-    values = " and ".join(f"{name} {', '.join(f'{one:g}' for one in each)}" for name, each in numbers.items())
+    values = " and ".join(
+        f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items()
+    )
     flags = " ".join(f"--{name} R,G,B" for name in numbers)
     return (
         f"The file does not say how its images were normalized: {whose} {values} are assumed. "

@@ -15,7 +15,7 @@ from explorer.engine.samples import Sample
 from explorer.ui.options import ROOT
 from explorer.ui.selection import Selection
 
-NOT_FOUND = "The project is not found: add its folder, with explorer/ and model/ in it, to FOLDERS above."
+NOT_FOUND = "Project not found: add its folder (with explorer/ and model/) to FOLDERS."
 
 
 @dataclass(frozen=True)

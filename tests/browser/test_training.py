@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from model.history import About, Epoch, History, save_history
 
@@ -110,7 +111,7 @@ def run_going_on(folder: Path, images: Path) -> Iterator[subprocess.Popen[bytes]
 def test_a_real_run_is_followed(
     page: Page, url: str, folder: Path, run_going_on: subprocess.Popen[bytes]
 ) -> None:
-    for _ in range(60):
+    for _ in range(240):
         if (folder / "live.history.json").exists() or run_going_on.poll() is not None:
             break
         page.wait_for_timeout(250)
@@ -145,18 +146,22 @@ def test_the_page_is_not_drawn_anew_while_nothing_changes(
     page: Page, serve: Callable[..., str], tmp_path: Path
 ) -> None:
     written(tmp_path, 4, "finished")
+    runs: list[bool] = []  # of the app's script, each whether it is one of a fragment alone
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: runs.extend(ended(data))))
     page.goto(f"{serve('explorer/app.py', '--runs', str(tmp_path))}/training?runs=grown")
     expect(page.get_by_role("row", name="grown")).to_contain_text("finished", timeout=60_000)
     expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible(timeout=30_000)
-    page.evaluate(WATCH)
-    page.wait_for_timeout(11_000)  # two looks at the folder
-    assert page.evaluate("window.runs") == []
+    page.wait_for_timeout(2_000)
+    before = len(runs)
+    assert runs[0] is False
+    page.wait_for_timeout(14_000)
+    assert len(runs[before:]) >= 2  # it has looked
+    assert all(runs[before:])
 
 
-WATCH = """() => {
-  window.runs = []
-  const app = document.querySelector('[data-testid=stApp]')
-  new MutationObserver(() => window.runs.push(app.dataset.testScriptState))
-    .observe(app, {attributes: true, attributeFilter: ['data-test-script-state']})
-}"""
-"""Notes every state of the app's script from now on: a fragment that runs by itself is none."""
+def ended(data: str | bytes) -> list[bool]:
+    """Whether a run whose end the server tells was one of a fragment alone; nothing for another message."""
+    message = ForwardMsg.FromString(data) if isinstance(data, bytes) else ForwardMsg()
+    if message.WhichOneof("type") != "script_finished":
+        return []
+    return [message.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY]

@@ -59,7 +59,7 @@ def caption(shown: Mapping[str, Shown], drawn: Drawn) -> str:
     """What is drawn and how; of every run how far it is, its command and its checkpoint with its digest."""
     mean = f"; strong: the mean of the last {drawn.window}" if drawn.window > 1 else ""
     loss = f"Training loss of every step (cross-entropy, nats){mean}"
-    split = "By epoch: test images drawn through, training dashed"
+    split = "By epoch: test images solid, training dashed"
     return " · ".join([loss, split, *(said(name, each) for name, each in shown.items())])
 
 
