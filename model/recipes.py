@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from model import augment
 from model.builders import is_own
@@ -263,3 +263,27 @@ def _check_together(config: Config) -> None:
         raise TrainingError(
             "There is no flip to alternate in --augment; add it or give --no-alternating-flip."
         )
+
+
+LARGEST_SETTING = 2**53
+
+
+def typed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among these values that `Config` has; ValueError for one that is not of its type.
+
+    Whole numbers may stand for others, as in JSON; none is beyond LARGEST_SETTING.
+    """
+    types = {each.name: get_type_hints(Config)[each.name] for each in fields(Config)}
+    known = {name: value for name, value in values.items() if name in types}
+    for name, value in known.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = isinstance(value, types[name]) or (number and float in _parts(types[name]))
+        if not fits or (isinstance(value, bool) and bool not in _parts(types[name])):
+            raise ValueError(f"{name} is of another type")
+        if number and not abs(value) <= LARGEST_SETTING:
+            raise ValueError(f"{name} is too large")
+    return known
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) or (hint,)

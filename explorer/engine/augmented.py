@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,8 @@ from model.datasets import (
     list_images,
     read_cifar10,
 )
-from model.recipes import RECIPES, Config
+from model.names import readable, shown
+from model.recipes import RECIPES, Config, typed_settings
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
 FEW, MANY, LARGE = 16, 64, 64  # images of a batch that are shown, of large ones and of small ones
@@ -146,13 +147,12 @@ def _alike(one: Config, other: Config) -> bool:
 
 def config_of(card: Card) -> Config | None:
     """The settings that a card records; None without an augmentation that is known here."""
-    known = {each.name for each in fields(Config)}
-    values = {name: value for name, value in card.config.items() if name in known}
     try:
+        values = typed_settings(card.config)
         config = Config(**values | {"recipe": card.recipe or "course"})
         names = [text.strip() for text in str(values["augment"]).split(",")]
         augment.parse(name for name in names if name not in ("", "none"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     return config
 
@@ -201,10 +201,11 @@ def _from_folder(data_dir: Path, wanted: int, card: Card) -> Dataset:
     decoded = decode_all(replace(listing, files=files), card.input_size)
     if not len(decoded.labels):
         raise DatasetError(
-            f"None of the training images in {listing.root} can be read: replace them, or remove the folder."
+            f"None of the training images in {shown(listing.root, 1)} can be read: replace them, "
+            "or remove the folder."
         )
-    name = data_dir.resolve().name
-    return Dataset(name, decoded.images, decoded.labels, listing.classes, (0, 0, 0), (1, 1, 1), "")
+    name, classes = readable(data_dir.resolve().name), tuple(map(readable, listing.classes))
+    return Dataset(name, decoded.images, decoded.labels, classes, (0, 0, 0), (1, 1, 1), "")
 
 
 def _drawn(wanted: int, card: Card) -> Dataset:

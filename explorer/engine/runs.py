@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.engine.values import Value
-from model.checkpoint import Card, look_into
-from model.files import beside
+from model.checkpoint import MOST_EPOCHS, Card, look_into
+from model.files import beside, contents
 from model.history import About, Epoch
-from model.recipes import Config, command_of, settled
+from model.names import readable, readable_values, shown
+from model.recipes import Config, command_of, settled, typed_settings
 from model.snapshots import list_snapshots
 
 ENDING = ".history.json"
@@ -82,16 +83,23 @@ def find_runs(folders: Iterable[Path]) -> dict[str, Path]:
     A name that two folders have is told apart by its folder's.
     """
     places = list(dict.fromkeys(folder.resolve() for folder in folders))
-    found = [path for place in places for path in sorted(place.glob(f"*{ENDING}"))]
+    found = [path for place in places for path in _histories(place)]
     names = [_name(path) for path in found]
     return {
-        name if names.count(name) == 1 else f"{path.parent.name}/{name}": path
+        name if names.count(name) == 1 else f"{readable(path.parent.name)}/{name}": path
         for name, path in zip(names, found, strict=True)
     }
 
 
 def _name(path: Path) -> str:
-    return path.name.removesuffix(ENDING)
+    return readable(path.name.removesuffix(ENDING))
+
+
+def _histories(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob(f"*{ENDING}"))
+    except OSError:  # a path that is too long, a folder without permission
+        return []
 
 
 def history_of(checkpoint: Path) -> Path:
@@ -104,7 +112,7 @@ def look_at(path: Path) -> RunFile:
     try:
         stamp = path.stat()
     except OSError as error:
-        raise RunError(f"{path} cannot be opened ({error.strerror}): choose another run.") from error
+        raise RunError(f"{shown(path)} cannot be opened ({error.strerror}): choose another run.") from error
     return RunFile(path, stamp.st_mtime_ns, stamp.st_size)
 
 
@@ -114,19 +122,16 @@ def look_at(path: Path) -> RunFile:
 def read_run(path: Path) -> Run:
     """The run in a history. What is not known here is passed over; RunError if it holds something else."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise RunError(f"{path} is too large for a training history: choose another run.")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = readable_values(json.loads(contents(path, LARGEST)))
         losses = np.array([_real(value) for value in values["losses"]], np.float64)
         rows = tuple(_epoch(row) for row in values["epochs"])
         return Run(losses, rows, _about(values.get("about") or {}))
     except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}): change its permissions.") from error
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        if isinstance(error, RunError):
-            raise
+        advice = "change its permissions" if isinstance(error, PermissionError) else "choose another run"
+        raise RunError(f"{shown(path)} cannot be read ({error.strerror}): {advice}.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise RunError(
-            f"{path} is half-written or no training history: train again to write one, or remove it."
+            f"{shown(path)} is half-written or no training history: train again to write one, or remove it."
         ) from error
 
 
@@ -140,6 +145,8 @@ def _real(value: Any) -> float:
 def _epoch(row: Mapping[str, Any]) -> Epoch:
     known = {each.name: row[each.name] for each in fields(Epoch) if row.get(each.name) is not None}
     numbers = {name: _real(value) for name, value in known.items()}
+    if not 0 <= numbers["epoch"] <= MOST_EPOCHS:
+        raise ValueError(f"{numbers['epoch']} is no epoch")
     return Epoch(**numbers | {"epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
 
 
@@ -147,7 +154,12 @@ def _about(values: Mapping[str, Any]) -> About:
     usual = About()
     known = {each.name: values[each.name] for each in fields(About) if each.name in values}
     fitting = {name: value for name, value in known.items() if type(value) is type(getattr(usual, name))}
+    fitting = {name: value for name, value in fitting.items() if type(value) is not int or _is_count(value)}
     return replace(usual, **fitting)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MOST_EPOCHS
 
 
 def read_card(checkpoint: Path) -> Written:
@@ -161,7 +173,7 @@ def read_card(checkpoint: Path) -> Written:
 def total_epochs(run: Run, written: Written | None = None) -> int:
     """How many epochs the run is to have, by its history or its checkpoint's card; 0 where neither says."""
     said = written.card.config.get("epochs", 0) if written else 0
-    return run.about.epochs or (said if type(said) is int else 0)
+    return run.about.epochs or (said if _is_count(said) else 0)
 
 
 def standing(run: Run, quiet: float, total: int = 0) -> str:
@@ -190,11 +202,10 @@ def command(run: Run, written: Written | None) -> tuple[str, bool]:
 
 def command_from(card: Card) -> str:
     """The command by a card's recorded settings; "" where they are not this trainer's."""
-    known = {each.name for each in fields(Config)}
-    settings = {name: value for name, value in card.config.items() if name in known}
     try:
-        return command_of(settled(Config(**settings | {"recipe": card.recipe or "course", "net": card.net})))
-    except (KeyError, TypeError, ValueError):
+        settings = typed_settings(card.config) | {"recipe": card.recipe or "course", "net": card.net}
+        return command_of(settled(Config(**settings)))
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return ""
 
 

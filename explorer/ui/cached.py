@@ -68,8 +68,10 @@ class Opened:
 
 def opened(name: str, source: Source) -> Opened:
     """The network of a source, its file as it is now on disk. Raises CheckpointError."""
-    there = source.path is not None and source.path.exists()
-    stamp = source.path.stat() if source.path and there else os.stat_result([0] * 10)
+    try:
+        stamp = source.path.stat() if source.path else os.stat_result([0] * 10)
+    except (OSError, ValueError):  # opening it says what is wrong
+        stamp = os.stat_result([0] * 10)
     return _opened(name, repr(source), stamp.st_mtime_ns, stamp.st_size, source)
 
 
@@ -239,9 +241,12 @@ def _run(path: str, modified: int, size: int) -> Run:
 
 def written(checkpoint: Path) -> Written | None:
     """What a run's checkpoint says of itself, None before there is one. Raises CheckpointError."""
-    if not checkpoint.is_file():
+    try:
+        stamp = checkpoint.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    stamp = checkpoint.stat()
+    except OSError:  # reading it says what is wrong
+        stamp = os.stat_result([0] * 10)
     return _written(str(checkpoint), stamp.st_mtime_ns, stamp.st_size)
 
 

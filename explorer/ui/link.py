@@ -11,6 +11,7 @@ key has another turn: what the browser still sends of the old one is late, and i
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -96,12 +97,17 @@ def several(
 ) -> list[str]:
     """Some of `options`, at least one, by a widget such as `st.multiselect`; joined by commas in the link."""
     said = _in_browser(key)
-    wanted = said if isinstance(said, list) else _link().kept.get(key, "").split(",")
-    value = [option for option in wanted if option in options] or list(default)
+    wanted = said if isinstance(said, list) else map(unquote, _link().kept.get(key, "").split(","))
+    value = [option for option in dict.fromkeys(wanted) if option in options] or list(default)
     named = _named(options, details)
     chosen = widget(label, options, key=_showing(key, value, named), **details | {"default": value})
-    hold(key, ",".join(chosen or default), ",".join(default))
+    hold(key, _joined(chosen or default), _joined(default))
     return list(chosen or default)
+
+
+def _joined(options: Sequence[str]) -> str:
+    """Names with commas between them; a comma within a name stands as its code."""
+    return ",".join(option.replace("%", "%25").replace(",", "%2C") for option in options)
 
 
 def number(label: str, low: int, high: int, key: str, default: int | None = None, **details: Any) -> int:

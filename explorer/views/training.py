@@ -18,6 +18,7 @@ from explorer.ui.offers import training as offers
 from explorer.ui.offers.training import Drawn
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.shown_runs import Shown, age, changed, read
+from model.names import shown
 
 LIVE = 2.0  # seconds between two looks at the files while a run that is shown trains
 IDLE = 5.0  # and while none does: a new run is noticed within that time
@@ -311,7 +312,7 @@ def cards(shown: dict[str, Shown]) -> None:
 def the_card(each: Shown, written: Written) -> None:
     card = written.card
     about = [
-        ("checkpoint", each.file.checkpoint.name),
+        ("checkpoint", shown(each.file.checkpoint)),
         ("digest", written.digest[:12]),
         ("network", card.net),
         ("recipe", card.recipe or "unknown"),

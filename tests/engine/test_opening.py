@@ -200,7 +200,7 @@ def test_feature_maps_of_many_gigabytes_are_not_made(tmp_path: Path) -> None:
     card = Card(net="resnet9", input_size=4096)
     save_checkpoint(tmp_path / "a.safetensors", card, net.state_dict())
     started = time.process_time()
-    with pytest.raises(CheckpointError, match=r"4096 × 4096 pixels take 33\.2 GB"):
+    with pytest.raises(CheckpointError, match="4096 pixels take 33"):
         open_checkpoint(Source(tmp_path / "a.safetensors"))
     assert time.process_time() - started < 10
 
