@@ -65,6 +65,7 @@ class Visitor:
             subprotocols=[Subprotocol("streamlit")],
             additional_headers={"Cookie": cookie} if cookie else {},
             max_size=None,
+            ping_interval=None,  # a server that starts may take its time
         )
         return await self.run(None)
 
