@@ -1,0 +1,65 @@
+"""Visitors over WebSockets: those who come while the server starts, and what the table counts."""
+
+import asyncio
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks import visitors
+from benchmarks.visitors import Crowd, Visitor
+
+APP = Path(__file__).parents[2] / "explorer" / "app.py"
+ALL_PAGES = ("", "maps", "batchnorm", "compare", "training", "time", "augmentation")
+STARTS = int(os.environ.get("COLD_STARTS", "3"))  # twelve for the whole of it
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("images")
+    visitors.write_images(folder, 60)
+    with visitors.served(APP, folder) as (url, pid):
+        yield url, pid
+
+
+@pytest.mark.parametrize("start", range(STARTS))
+def test_visitors_who_come_while_the_server_starts_see_their_pages(start: int) -> None:
+    async def everybody(url: str) -> list[str]:
+        crowd = [Visitor(url, page) for page in ALL_PAGES]
+        await asyncio.gather(*(visitor.open() for visitor in crowd))
+        await asyncio.gather(*(visitor.close() for visitor in crowd))
+        return [fault for visitor in crowd for fault in visitor.faults]
+
+    with visitors.served(APP) as (url, _):
+        assert asyncio.run(everybody(url)) == []
+
+
+def test_a_crowd_is_measured(server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "THINK", (0.1, 0.2))
+    crowd = asyncio.run(visitors.crowd(server[0], 2, 3.0, itertools.count(1), server[1]))
+    assert crowd.visitors == 2
+    assert crowd.times
+    assert crowd.cpu is None or crowd.cpu > 0
+    assert len(crowd.times) <= crowd.rate * 60
+
+
+def test_an_image_is_new_each_time(server: tuple[str, int]) -> None:
+    async def looked(url: str) -> int:
+        visitor = Visitor(url, "maps", {"source": "test"})
+        await visitor.open()
+        for index in (30, 31):
+            await visitor.look_at(index)
+        await visitor.close()
+        assert not visitor.faults
+        return visitor.runs
+
+    assert asyncio.run(looked(server[0])) == 3
+
+
+def test_the_table_states_median_and_the_slow_end() -> None:
+    text = visitors.table(
+        [Crowd(20, [0.1] * 90 + [2.0] * 10, 6.7, 0.113), Crowd(1, [0.2, 0.2], 0.5, None)], 40
+    )
+    assert "| 20 | 0.10 s | 2.00 s | 6.7 | 113 ms |" in text
+    assert "| 1 | 0.20 s | 0.20 s | 0.5 | – |" in text
