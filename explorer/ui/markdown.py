@@ -6,6 +6,8 @@ parsing, where no backslash helps any more, it looks for `:icon:`, addresses and
 
 import re
 
+from model.names import readable
+
 _SYNTAX = re.compile(r"[\\`*\[\]<>#|~$:!&{}]|(?<![^\W_])_|_(?![^\W_])|^[-+=]|(?<=\d)[.)](?=\s|$)")
 _FOUND_AFTER_PARSING = re.compile(r"(?<=:)(?=\S)|(?<=@)|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
 _CODE_SPAN = re.compile(r"(?<!`)`([^`\n\r]+)`(?!`)")
@@ -18,12 +20,13 @@ def literal(text: str) -> str:
     >>> print(literal("![cat](http://x)"))
     \\!\\[cat\\](http\\:\u2060//x)
     """
-    parted = _FOUND_AFTER_PARSING.sub(_WORD_JOINER, " ".join(text.split()))
+    parted = _FOUND_AFTER_PARSING.sub(_WORD_JOINER, " ".join(readable(text).split()))
     return _SYNTAX.sub(r"\\\g<0>", parted)
 
 
 def code(text: str) -> str:
     """A code span of a text, also inside a table."""
+    text = readable(text)
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     padding = " " if "`" in text else ""
     return f"{fence}{padding}{' '.join(text.split())}{padding}{fence}"
