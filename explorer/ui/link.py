@@ -24,8 +24,8 @@ class _Link:
     """A visitor's choices: those in effect, and the address, which leaves out what is at its default.
 
     `asked` are the keys that this run asked for, `shown` those of them that belong in the address, `left_out`
-    those that must not; `private` are all that must not, as of the last run that came to its end. `turns` number the widgets of a key, `texts` are the hashes of what their
-    options show.
+    those that must not; `private` are all that must not, as of the last run that came to its end. `turns`
+    number the widgets of a key, `texts` are the hashes of what their options show.
     """
 
     kept: dict[str, str]
