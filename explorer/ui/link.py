@@ -24,9 +24,10 @@ TURNS = 64  # then keys are used again: Streamlit remembers every key of a visit
 class _Link:
     """A visitor's choices: those in effect, and the address, which leaves out what is at its default.
 
-    `asked` are the keys that this run asked for, `shown` those of them that belong in the address, and
-    `private` those that must not. `turns` number the widgets of a key, `texts` are the hashes of what their
-    options show, `defaults` those that change with other choices.
+    `asked` are the keys that this run asked for, `shown` those of them that belong in the address, `left_out`
+    those that must not; `private` are all that must not, as of the last run that came to its end. `turns`
+    number the widgets of a key, `texts` are the hashes of what their options show, `defaults` those that
+    change with other choices.
     """
 
     kept: dict[str, str]
@@ -34,6 +35,7 @@ class _Link:
     written: dict[str, str] | None = None
     asked: set[str] = field(default_factory=set)
     shown: dict[str, str] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
     turns: dict[str, int] = field(default_factory=dict)
     texts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -56,7 +58,8 @@ def read() -> None:
         st.session_state[_LINK] = _Link(address, dict(address))
     elif came_back():
         _go_to(_link(), address)
-    _link().asked, _link().shown = set(), {}
+    link = _link()
+    link.asked, link.shown, link.left_out = set(), {}, set()
 
 
 def came_back() -> bool:
@@ -170,7 +173,6 @@ def hold(key: str, value: str, default: str) -> None:
     """Keep a value under a key."""
     link = _link()
     link.asked.add(key)
-    link.private.discard(key)
     link.kept[key] = value
     if value != default:
         link.shown[key] = value
@@ -181,7 +183,7 @@ def hold(key: str, value: str, default: str) -> None:
 def leave_out(key: str) -> None:
     """Keep a choice for this visitor, but not in the address: it means nothing to others."""
     link = _link()
-    link.private.add(key)
+    link.left_out.add(key)
     link.shown.pop(key, None)
 
 
@@ -191,6 +193,7 @@ def write() -> None:
     Choices of other pages stay there, so that going back to an address restores every one of them.
     """
     link = _link()
+    link.private = link.private - link.asked | link.left_out
     now = {key: value for key, value in link.address.items() if key not in link.asked} | link.shown
     link.address = {key: now[key] for key in [*link.address, *now] if key in now}
     written = link.address if link.written is None else link.written

@@ -99,18 +99,24 @@ def channel_heading(page: Page) -> str:
     return page.locator("h2", has_text=re.compile(r"^Channel \d")).first.inner_text()
 
 
+def shows(page: Page, sample: str) -> None:
+    """The page and its address come to rest at a sample."""
+    expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile(rf"\?sample={sample}$"), timeout=30_000)
+    settle(page)
+    assert state(page)[::2] == (f"?sample={sample}", f"The image: {sample} (drawn)")
+
+
 def test_eight_quick_clicks_all_count(opened: Page) -> None:
     page = opened
     for _ in range(8):
         page.get_by_role("button", name="Next").click(no_wait_after=True)
         page.wait_for_timeout(100)
-    settle(page)
-    assert state(page)[::2] == ("?sample=dog", "The image: dog (drawn)")  # the eighth after the horse
+    shows(page, "dog")  # the eighth after the horse
     for _ in range(8):
         page.keyboard.press("p")
         page.wait_for_timeout(100)
-    settle(page)
-    assert state(page)[::2] == ("?sample=horse", "The image: horse (drawn)")
+    shows(page, "horse")
 
 
 def test_eight_quick_clicks_on_a_number_all_count(opened: Page) -> None:

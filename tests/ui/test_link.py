@@ -196,3 +196,30 @@ def test_other_texts_for_the_same_options_make_a_new_widget_with_the_same_choice
     assert at.selectbox[0].proto.id != before
     assert (at.selectbox[0].value, at.selectbox[0].options) == ("1", ["one", "three"])
     assert at.run().selectbox[0].value == "1"
+
+
+def secret() -> None:
+    import streamlit as st
+
+    from explorer.ui import link
+
+    link.read()
+    chosen = link.choose(st.selectbox, "source", ["samples", "upload", "test"], "source", "samples")
+    if st.session_state.get("breaks off"):
+        st.stop()
+    if chosen == "upload":
+        link.leave_out("source")
+    link.write()
+
+
+def test_back_keeps_what_no_address_can_say_though_a_run_broke_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = AppTest.from_function(secret).run()
+    at.selectbox[0].set_value("upload").run()
+    assert at.query_params == {}
+    at.session_state["breaks off"] = True
+    at.run()
+    at.session_state["breaks off"] = False
+    monkeypatch.setattr("explorer.ui.link.came_back", lambda: True)
+    assert at.run().selectbox[0].value == "upload"
+    at.query_params["source"] = "test"
+    assert at.run().selectbox[0].value == "test"
