@@ -14,6 +14,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
+from explorer.drawing.figures import bars
 from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, text
 from explorer.engine import samples
@@ -292,9 +293,9 @@ def test_the_figure_has_one_scale_for_a_few_epochs(take: Take) -> None:
     _, offer = take(over_time="maps", epoch="2")
     panels = offer.figure()
     assert [panel.title.partition(":")[0] for panel in panels] == [f"epoch {n}" for n in range(4)]
-    barred = [panel for panel in panels if panel.range is not None]
-    assert [panel.scale for panel in barred] == ["one scale for all epochs and channels"]
-    assert f"Range {text(barred[0].range, barred[0].scale)}" in offer.caption
+    (bar,) = bars([panels])[0]
+    assert (bar.first, bar.last, bar.scale) == (0, 3, "one scale for all epochs and channels")
+    assert f"Range {text(bar.range, bar.scale)}" in offer.caption
     assert "Snapshots of epochs 0, 1, 2, 3 (" in offer.caption
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from explorer.drawing import figures, line_chart, ranges
 from explorer.drawing.figures import Chart, Panel
 from explorer.drawing.line_chart import Band, Line, Scale
-from explorer.drawing.ranges import probability
+from explorer.drawing.ranges import number
 from explorer.engine.batchnorm import NormSummary
 from explorer.engine.timeline import Course, Timeline
 from explorer.ui import films, takeaway, time_charts
@@ -24,7 +24,6 @@ from explorer.ui.snippets import path_text, program
 from explorer.ui.takeaway import Offer, Pictures, Tables
 
 FEW = 6  # epochs in the figure for print
-DRAWING = "from explorer.drawing.ranges import probability"
 ENGINE = "from explorer.engine.timeline import course_of, open_timeline, snapshots_of"
 
 
@@ -62,6 +61,7 @@ def over_time(selection: Selection, shown: Shown) -> None:
 
 def offer(selection: Selection, shown: Shown) -> Offer:
     share = shown.course.probabilities[shown.place, selection.target]
+    said = number(share) if share < 0.9995 else f"{share:.7g}"  # never rounded to 1
     name, epoch = selection.card.classes[selection.target], shown.epochs[shown.place]
     return Offer(
         name=f"{shown.film.title} {selection.sample.name}",
@@ -71,7 +71,7 @@ def offer(selection: Selection, shown: Shown) -> Offer:
         arrays=lambda: arrays(selection, shown),
         figure=lambda: figure(shown),
         snippet=answer_program(selection, epoch),
-        printed=f"the probability of {name} at epoch {epoch}, {probability(share)}",
+        printed=f"the probability of {name} at epoch {epoch}, {said}",
     )
 
 
@@ -94,10 +94,10 @@ def answer_program(selection: Selection, epoch: int) -> str:
     lines = [
         f"timeline = open_timeline(snapshots_of(Path({path_text(path)})), checkpoint)",
         "course = course_of(timeline, x)",
-        f"print(probability(course.probabilities[course.epochs.index({epoch}), {target}]))"
+        f"print(course.probabilities[course.epochs.index({epoch}), {target}])"
         f"  # {selection.card.classes[target]!r}",
     ]
-    return program([selection], ["from pathlib import Path", ENGINE, DRAWING], lines)
+    return program([selection], ["from pathlib import Path", ENGINE], lines)
 
 
 # Pictures
