@@ -39,8 +39,10 @@ class Count:
 
 
 def counter(buttons: Sequence[Button], key: str) -> None:
-    """Draw the buttons in a row; `count` says what came of them."""
-    _COUNTER(key=key, data={"buttons": [asdict(button) for button in buttons]}, on_count_change=_ignore)
+    """Draw the buttons in a row, a single one no wider than it must be; `count` says what came of them."""
+    data = {"buttons": [asdict(button) for button in buttons]}
+    width = "stretch" if len(buttons) > 1 else "content"
+    _COUNTER(key=key, data=data, width=width, on_count_change=_ignore)
 
 
 def count(key: str) -> Count | None:
