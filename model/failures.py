@@ -26,7 +26,8 @@ def sentence_of(error: Exception) -> str:
     if is_out_of_memory(error):
         return "There is not enough memory for this run; lower --batch-size or --limit."
     if isinstance(error, OSError):
-        return f"{error.filename} cannot be written or read ({error.strerror or error}); check the path and the free space."
+        reason = error.strerror or error
+        return f"{error.filename} cannot be written or read ({reason}); check the path and the free space."
     if is_from_compiling(error):
         return f"torch.compile cannot make this network faster ({reason_of(error)}); leave --compile out."
     if is_of_lost_process(error):
