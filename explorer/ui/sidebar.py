@@ -89,9 +89,8 @@ def normalization(opened: Opened) -> str:
     if not numbers:
         return ""
     whose = "the course's" if opened.source.net is None else "ImageNet's"
-    values = " and ".join(
-        f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items()
-    )
+    texts = {name: ", ".join(f"{one:.4f}" for one in each) for name, each in numbers.items()}
+    values = " and ".join(f"{name} {text}" for name, text in texts.items())
     flags = " ".join(f"--{name} R,G,B" for name in numbers)
     return (
         f"The file does not say how its images were normalized: {whose} {values} are assumed. "
