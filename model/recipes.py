@@ -271,7 +271,7 @@ LARGEST_SETTING = 2**53
 def typed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings among these values that `Config` has; ValueError for one that is not of its type.
 
-    Whole numbers may stand for others, as in JSON; none is beyond LARGEST_SETTING.
+    Whole numbers may stand for others, as in JSON; none is below 0 or beyond LARGEST_SETTING.
     """
     types = {each.name: get_type_hints(Config)[each.name] for each in fields(Config)}
     known = {name: value for name, value in values.items() if name in types}
@@ -280,8 +280,8 @@ def typed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         fits = isinstance(value, types[name]) or (number and float in _parts(types[name]))
         if not fits or (isinstance(value, bool) and bool not in _parts(types[name])):
             raise ValueError(f"{name} is of another type")
-        if number and not abs(value) <= LARGEST_SETTING:
-            raise ValueError(f"{name} is too large")
+        if number and not 0 <= value <= LARGEST_SETTING:
+            raise ValueError(f"{name} is below 0 or too large")
     return known
 
 

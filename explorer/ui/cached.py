@@ -46,6 +46,9 @@ from model.recipes import Config
 # Every visitor has a thread already; more threads inside each small operation only wait for one another.
 torch.set_num_threads(1)
 
+# The name of a folder need not be valid Unicode.
+TEXTS = {str: os.fsencode}
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:
@@ -141,7 +144,7 @@ def map_thumbnails(net: str, x: str, layer: str, _maps: Floats) -> list[str]:
     return thumbnails.thumbnails(_maps)
 
 
-@st.cache_resource(max_entries=8, ttl=600, show_spinner="Opening the test images …")
+@st.cache_resource(max_entries=8, ttl=600, show_spinner="Opening the test images …", hash_funcs=TEXTS)
 def _test_batch(
     data_dir: str, available: int, wanted: int, card: str, fit: str, _found: TestSet, _card: Card
 ) -> Batch:
@@ -211,7 +214,7 @@ def gallery() -> dict[str, str]:
     return {name: data_uri(samples.scene(label, 64).pixels) for label, name in enumerate(cifar10.CLASSES)}
 
 
-@st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …")
+@st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …", hash_funcs=TEXTS)
 def test_set(data_dir: str) -> TestSet | None:
     return samples.find_test_set(Path(data_dir))
 
@@ -231,12 +234,12 @@ def decoded_upload(name: str, data: bytes) -> Sample:
 
 def run(file: RunFile) -> Run:
     """A run's history, read again only once its file has changed. Raises RunError."""
-    return _run(str(file.path), file.modified, file.size)
+    return _run(os.fsencode(file.path), file.modified, file.size)
 
 
 @st.cache_data(max_size="60MB", show_spinner=False)
-def _run(path: str, modified: int, size: int) -> Run:
-    return read_run(Path(path))
+def _run(path: bytes, modified: int, size: int) -> Run:
+    return read_run(Path(os.fsdecode(path)))
 
 
 def written(checkpoint: Path) -> Written | None:
@@ -247,12 +250,12 @@ def written(checkpoint: Path) -> Written | None:
         return None
     except OSError:  # reading it says what is wrong
         stamp = os.stat_result([0] * 10)
-    return _written(str(checkpoint), stamp.st_mtime_ns, stamp.st_size)
+    return _written(os.fsencode(checkpoint), stamp.st_mtime_ns, stamp.st_size)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _written(path: str, modified: int, size: int) -> Written:
-    return read_card(Path(path))
+def _written(path: bytes, modified: int, size: int) -> Written:
+    return read_card(Path(os.fsdecode(path)))
 
 
 # A run's snapshots
@@ -323,7 +326,7 @@ def draws(
     return augmented.draws(_pixels, name, strength, seed, count, _partners)
 
 
-@st.cache_resource(max_entries=4, ttl=600, show_spinner="Opening training images …")
+@st.cache_resource(max_entries=4, ttl=600, show_spinner="Opening training images …", hash_funcs=TEXTS)
 def _training_images(data_dir: str, card: str, _card: Card) -> TrainingImages:
     return augmented.training_images(Path(data_dir), _card)
 

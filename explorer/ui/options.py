@@ -92,14 +92,14 @@ def _three(text: str) -> tuple[float, ...]:
     except ValueError:
         numbers = ()
     if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers such as 0.49,0.48,0.45")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not three numbers such as 0.49,0.48,0.45")
     return numbers * 3 if len(numbers) == 1 else numbers
 
 
 def _deviations(text: str) -> tuple[float, ...]:
     numbers = _three(text)
     if min(numbers) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} has a standard deviation that is not above zero")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} has a standard deviation that is not above zero")
     return numbers
 
 
