@@ -59,7 +59,7 @@ def test_the_interval_is_wilsons() -> None:
 def test_every_flag_that_is_named_exists() -> None:
     known = {flag for each in (command.parser(), options.parser()) for flag in each._option_string_actions}
     named = set(re.findall(r"(?<=[ `(])--[a-z][a-z-]+", README))
-    elsewhere = {"--nproc-per-node", "--write", "--race", "--variants"}
+    elsewhere = {"--nproc-per-node", "--write", "--race", "--variants", "--url", "--server"}
     assert named - elsewhere <= known
 
 

@@ -1,15 +1,17 @@
 """Text from a file, a folder or an error as Markdown that shows it as it is, whatever it holds.
 
 Streamlit renders Markdown in texts, headings, messages, labels, and the options of button groups; and after
-parsing, where no backslash helps any more, it looks for `:icon:`, addresses and arrows in what is left.
+parsing, where no backslash helps any more, it looks for `:icon:` and for addresses in what is left.
 """
 
 import re
 
 from model.names import readable
 
-_SYNTAX = re.compile(r"[\\`*\[\]<>#|~$:!&{}]|(?<![^\W_])_|_(?![^\W_])|^[-+=]|(?<=\d)[.)](?=\s|$)")
-_FOUND_AFTER_PARSING = re.compile(r"(?<=:)(?=\S)|(?<=@)|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
+_SYNTAX = re.compile(
+    r"[\\`*\[\]<|~$]|:(?=[\w:])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|^[-+=>#]|(?<=\d)[.)](?=\s|$)"
+)
+_FOUND_AFTER_PARSING = re.compile(r"(?<=:)(?=[\w+/-]+:)|(?<=http:|ttps:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.I)
 _CODE_SPAN = re.compile(r"(?<!`)`([^`\n\r]+)`(?!`)")
 _WORD_JOINER = "\u2060"  # parts two characters without being seen
 
@@ -18,7 +20,7 @@ def literal(text: str) -> str:
     """Markdown that shows a text as it is, in one line.
 
     >>> print(literal("![cat](http://x)"))
-    \\!\\[cat\\](http\\:\u2060//x)
+    !\\[cat\\](http:\u2060//x)
     """
     parted = _FOUND_AFTER_PARSING.sub(_WORD_JOINER, " ".join(readable(text).split()))
     return _SYNTAX.sub(r"\\\g<0>", parted)
