@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.engine.tracing import Floats, to_numpy
-from explorer.engine.values import Value
+from explorer.engine.passes import to_numpy
+from explorer.engine.values import Floats, Value
 from model import augment, scenes
 from model.augment import AUGMENTATIONS
 from model.batches import batches

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from explorer.engine.tracing import private_view
+from explorer.engine.passes import private_view
 from model.builders import count_logits, make, offer
 from model.checkpoint import Card, Checkpoint, CheckpointError, card_in, digest_of, load_checkpoint
 

@@ -100,10 +100,7 @@ def heat_maps(
     _net: nn.Module,
     _x: Tensor,
 ) -> dict[str, Heatmap]:
-    def at(layer: str) -> Heatmap:
-        return attribution.attribute(_net, _x, method, layer=layer, target=target, against=against)
-
-    return {layer: at(layer) for layer in layers}
+    return attribution.attribute_many(_net, _x, [method], layers, target, against)[method]
 
 
 @st.cache_data(max_size="200MB", show_spinner=False)

@@ -6,24 +6,12 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number
-from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.attribution import METHODS, ChannelEvidence
 from explorer.engine.tracing import Block, stages
 from explorer.ui import choices, markup, offers, panels
 from explorer.ui.offers.explain import Shown
 from explorer.ui.selection import Selection, current
 
-METHODS = {
-    "grad_cam": "Grad-CAM",
-    "hires_cam": "HiResCAM",
-    "layer_cam": "LayerCAM",
-    "grad_cam_pp": "Grad-CAM++",
-}
-SAID = {
-    "grad_cam": "weights each feature map with the mean gradient of the class's logit on it and adds all up",
-    "hires_cam": "weights every cell of every feature map with its own gradient and adds the maps up",
-    "layer_cam": "does as HiResCAM, but leaves out every cell whose gradient is negative",
-    "grad_cam_pp": "is Grad-CAM with weights that favour maps in which few cells carry the gradient",
-}
 FOR, AGAINST = 8, 4  # how many maps are shown on either side
 
 
@@ -35,7 +23,8 @@ def page() -> None:
         return
     named = choices.stage_names(selection, selection.blocks)
     with st.container(horizontal=True):
-        method = choices.pick("Method", METHODS, "method", width=150)
+        names = {name: record.title for name, record in METHODS.items()}
+        method = choices.pick("Method", names, "method", width=150)
         stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
         scale = choices.choice("Colour scale", choices.SCALE_NAMES, "cam_scale")
@@ -52,7 +41,7 @@ def page() -> None:
     layer, shown = carriers(selection, titles)
     offers.heat_maps(
         selection,
-        Shown(method, METHODS[method], titles, evidence == "signed", scale == "shared", layer, shown),
+        Shown(method, METHODS[method].title, titles, evidence == "signed", scale == "shared", layer, shown),
     )
 
 
@@ -75,7 +64,7 @@ def heat_maps(selection: Selection, method: str, titles: dict[str, str], signed:
                 heat,
                 scales[layer],
                 titles[layer],
-                f"{METHODS[method]} of {name} at {layer}",
+                f"{METHODS[method].title} of {name} at {layer}",
                 finding(heat, scales[layer]),
             )
             for layer, heat in heats.items()
@@ -97,9 +86,10 @@ def finding(heat: np.ndarray, range: Range) -> str:
 
 
 def how_to_read(method: str) -> None:
+    record = METHODS[method]
     with st.expander("How to read this"):
         st.markdown(
-            f"{METHODS[method]} {SAID[method]}. Large is the sum over the image, small is the raw map with "
+            f"{record.title} {record.summary}. Large is the sum over the image, small is the raw map with "
             "its true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
             "but say less about the class. Values are shares of the logit, not probabilities."
         )
