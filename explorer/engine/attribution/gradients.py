@@ -64,13 +64,15 @@ def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: 
     for an unknown layer or class, and for a layer that does not run or gives no feature maps.
     """
     check_images(x)
+    if not (layers := tuple(layers)):
+        return
     maps: dict[str, Tensor] = {}
 
     def keep(name: str, _: Tensor, output: Tensor) -> Tensor:
         maps[name] = feature_maps(name, output)
         return output.clone()  # what the network later does in place then happens to the copy
 
-    view = recording(net, layers := tuple(layers), keep)
+    view = recording(net, layers, keep)
     for start in range(0, len(x), CHUNK):
         rows = slice(start, start + CHUNK)
         with torch.inference_mode(False), torch.enable_grad():
