@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
-from explorer.ui import cached, choices, link, snippets
+from explorer.ui import cached, choices, link
 from explorer.ui.cached import Opened
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
@@ -112,8 +112,7 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
-    sample = snippets.remember(prefix, cached.scene(label), snippets.drawn(label))
-    return in_classes(sample, cifar10.CLASSES, card.classes)
+    return in_classes(cached.scene(label), cifar10.CLASSES, card.classes)
 
 
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
@@ -125,8 +124,7 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     place = _number(found, indices, prefix)
     steps(f"{prefix}index", range(len(indices)), prefix)
     index = int(indices[place])
-    sample = snippets.remember(prefix, found.sample(index), snippets.test_image(given.data_dir, index))
-    return in_classes(sample, found.classes, card.classes)
+    return in_classes(found.sample(index), found.classes, card.classes)
 
 
 def _number(found: TestSet, indices: Sequence[int], prefix: str) -> int:

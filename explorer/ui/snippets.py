@@ -4,67 +4,58 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import streamlit as st
-
 from explorer.engine.opening import Source
-from explorer.engine.samples import Sample
-from explorer.ui.options import ROOT
+from explorer.engine.samples import FromScene, FromTestSet, Sample
+from explorer.ui.options import ROOT, options
 from explorer.ui.selection import Selection
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a sample came from, in Python: what to import, and the expression that gives it again."""
+class Expression:
+    """A Python expression that gives an image or many again, and what it needs imported."""
 
     imports: tuple[str, ...]
-    sample: str
+    code: str
 
 
-def drawn(label: int) -> Origin:
-    return Origin(("from explorer.engine.samples import scene",), f"scene({label})")
+def drawn(label: int) -> Expression:
+    return Expression(("from explorer.engine.samples import scene",), f"scene({label})")
 
 
-def test_image(data_dir: Path, index: int) -> Origin:
+def test_image(data_dir: Path, index: int) -> Expression:
     imports = ("from pathlib import Path", "from explorer.engine.samples import find_test_set")
-    return Origin(imports, f"find_test_set(Path({path_text(data_dir)})).sample({index})")
+    return Expression(imports, f"find_test_set(Path({path_text(data_dir)})).sample({index})")
 
 
-def own_file(name: str) -> Origin:
+def own_file(name: str) -> Expression:
     """A picture of the visitor's own: the file lies where the program is run."""
     imports = ("from pathlib import Path", "from explorer.engine.samples import decode")
-    return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})")
+    return Expression(imports, f"decode(Path({name!r}).read_bytes(), {name!r})")
 
 
-def drawn_batch(count: int) -> Origin:
+def drawn_batch(count: int) -> Expression:
     """Many scenes, as `batch` of a program."""
-    return Origin(
+    return Expression(
         ("from explorer.engine.batches import from_scenes",), f"from_scenes({count}, checkpoint.card)"
     )
 
 
-def test_batch(data_dir: Path, count: int, fit: str) -> Origin:
+def test_batch(data_dir: Path, count: int, fit: str) -> Expression:
     """Many test images, as `batch` of a program."""
     opened = test_image(data_dir, 0)
-    found = opened.sample.removesuffix(".sample(0)")
+    found = opened.code.removesuffix(".sample(0)")
     fitted = f", {fit!r}" if fit != "crop" else ""
     imports = (*opened.imports, "from explorer.engine.batches import from_test_set")
-    return Origin(imports, f"from_test_set({found}, {count}, checkpoint.card{fitted})")
+    return Expression(imports, f"from_test_set({found}, {count}, checkpoint.card{fitted})")
 
 
-def remember(prefix: str, sample: Sample, origin: Origin) -> Sample:
-    """Keep where this run's sample came from; the sample as it is."""
-    st.session_state[f"_origin_{prefix}"] = (sample.pixels, origin)
-    return sample
-
-
-def origin(sample: Sample) -> Origin:
-    """Where a sample of this run came from; for another, a file of its name."""
-    held: list[tuple[object, Origin]] = [
-        st.session_state[key] for key in ("_origin_", "_origin_b_") if key in st.session_state
-    ]
-    for pixels, found in held:
-        if pixels is sample.pixels:
-            return found
+def expression(sample: Sample) -> Expression:
+    """What gives a sample again: its scene or test image, or a file of its name."""
+    match sample.origin:
+        case FromScene(label=label):
+            return drawn(label)
+        case FromTestSet(index=index):
+            return test_image(options().data_dir, index)
     return own_file(sample.name)
 
 
@@ -79,10 +70,10 @@ def program(selections: Sequence[Selection], imports: Sequence[str], lines: Sequ
     return joined(needed, [*opened, *lines])
 
 
-def program_of(source: Source, batch: Origin, imports: Sequence[str], lines: Sequence[str]) -> str:
+def program_of(source: Source, batch: Expression, imports: Sequence[str], lines: Sequence[str]) -> str:
     """A whole program of many images: imports, `net`, `batch`, then lines."""
     needed, checkpoint = _checkpoint(source)
-    opened = [f"checkpoint = {checkpoint}", "net = checkpoint.build()", f"batch = {batch.sample}"]
+    opened = [f"checkpoint = {checkpoint}", "net = checkpoint.build()", f"batch = {batch.code}"]
     return joined([*needed, *batch.imports, *imports], [*opened, *lines])
 
 
@@ -101,8 +92,8 @@ def joined(imports: Sequence[str], lines: Sequence[str]) -> str:
 
 def _opening(selection: Selection, suffix: str) -> tuple[list[str], list[str]]:
     needed, checkpoint = _checkpoint(selection.opened.source)
-    found = origin(selection.sample)
-    steps = [f"checkpoint{suffix} = {checkpoint}", f"sample{suffix} = {found.sample}"]
+    found = expression(selection.sample)
+    steps = [f"checkpoint{suffix} = {checkpoint}", f"sample{suffix} = {found.code}"]
     return [*needed, *found.imports], steps
 
 
