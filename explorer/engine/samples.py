@@ -59,7 +59,7 @@ class FromUpload:
     digest: str
 
 
-Origin = FromScene | FromTestSet | FromUpload
+SampleOrigin = FromScene | FromTestSet | FromUpload
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Sample:
     pixels: npt.NDArray[np.uint8]
     label: int | None = None
     mask: npt.NDArray[np.bool_] | None = None
-    origin: Origin | None = None
+    origin: SampleOrigin | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape

@@ -17,7 +17,7 @@ from explorer.ui.measured import Measured
 from explorer.ui.offers.batchnorm import UNIT, cells, channel_arrays
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import Expression
+from explorer.ui.snippets import Origin
 from explorer.ui.takeaway import Array, Offer
 
 
@@ -49,7 +49,7 @@ def offer(selection: Selection, measured: Measured, found: NormSummary, channel:
         figure=lambda: [Panel(chart(), f"{found.layer} on {measured.said}")],
         snippet=snippets.program_of(
             selection.opened.source,
-            expression(selection, measured),
+            origin(selection, measured),
             ["from explorer.engine.batchnorm import summary"],
             [f"found = summary(net, batch.x, {found.layer!r})", f"print(found.distance[{channel}])"],
         ),
@@ -67,8 +67,8 @@ def caption(selection: Selection, measured: Measured, found: NormSummary) -> str
     return f"Mean ± standard deviation on {measured.said}, in running σ; {band} · {traced}"
 
 
-def expression(selection: Selection, measured: Measured) -> Expression:
-    """What gives the batch again."""
+def origin(selection: Selection, measured: Measured) -> Origin:
+    """Where the batch came from, in Python."""
     if measured.kind == "scenes":
         return snippets.drawn_batch(measured.wanted)
     return snippets.test_batch(options().data_dir, measured.wanted, selection.fit)

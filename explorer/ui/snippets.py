@@ -11,46 +11,46 @@ from explorer.ui.selection import Selection
 
 
 @dataclass(frozen=True)
-class Expression:
-    """A Python expression that gives an image or many again, and what it needs imported."""
+class Origin:
+    """Where a sample came from, in Python: what to import, and the expression that gives it again."""
 
     imports: tuple[str, ...]
-    code: str
+    sample: str
 
 
-def drawn(label: int) -> Expression:
-    return Expression(("from explorer.engine.samples import scene",), f"scene({label})")
+def drawn(label: int) -> Origin:
+    return Origin(("from explorer.engine.samples import scene",), f"scene({label})")
 
 
-def test_image(data_dir: Path, index: int) -> Expression:
+def test_image(data_dir: Path, index: int) -> Origin:
     imports = ("from pathlib import Path", "from explorer.engine.samples import find_test_set")
-    return Expression(imports, f"find_test_set(Path({path_text(data_dir)})).sample({index})")
+    return Origin(imports, f"find_test_set(Path({path_text(data_dir)})).sample({index})")
 
 
-def own_file(name: str) -> Expression:
+def own_file(name: str) -> Origin:
     """A picture of the visitor's own: the file lies where the program is run."""
     imports = ("from pathlib import Path", "from explorer.engine.samples import decode")
-    return Expression(imports, f"decode(Path({name!r}).read_bytes(), {name!r})")
+    return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})")
 
 
-def drawn_batch(count: int) -> Expression:
+def drawn_batch(count: int) -> Origin:
     """Many scenes, as `batch` of a program."""
-    return Expression(
+    return Origin(
         ("from explorer.engine.batches import from_scenes",), f"from_scenes({count}, checkpoint.card)"
     )
 
 
-def test_batch(data_dir: Path, count: int, fit: str) -> Expression:
+def test_batch(data_dir: Path, count: int, fit: str) -> Origin:
     """Many test images, as `batch` of a program."""
     opened = test_image(data_dir, 0)
-    found = opened.code.removesuffix(".sample(0)")
+    found = opened.sample.removesuffix(".sample(0)")
     fitted = f", {fit!r}" if fit != "crop" else ""
     imports = (*opened.imports, "from explorer.engine.batches import from_test_set")
-    return Expression(imports, f"from_test_set({found}, {count}, checkpoint.card{fitted})")
+    return Origin(imports, f"from_test_set({found}, {count}, checkpoint.card{fitted})")
 
 
-def expression(sample: Sample) -> Expression:
-    """What gives a sample again: its scene or test image, or a file of its name."""
+def origin(sample: Sample) -> Origin:
+    """Where a sample came from; for one of the visitor's own, a file of its name."""
     match sample.origin:
         case FromScene(label=label):
             return drawn(label)
@@ -70,10 +70,10 @@ def program(selections: Sequence[Selection], imports: Sequence[str], lines: Sequ
     return joined(needed, [*opened, *lines])
 
 
-def program_of(source: Source, batch: Expression, imports: Sequence[str], lines: Sequence[str]) -> str:
+def program_of(source: Source, batch: Origin, imports: Sequence[str], lines: Sequence[str]) -> str:
     """A whole program of many images: imports, `net`, `batch`, then lines."""
     needed, checkpoint = _checkpoint(source)
-    opened = [f"checkpoint = {checkpoint}", "net = checkpoint.build()", f"batch = {batch.code}"]
+    opened = [f"checkpoint = {checkpoint}", "net = checkpoint.build()", f"batch = {batch.sample}"]
     return joined([*needed, *batch.imports, *imports], [*opened, *lines])
 
 
@@ -92,8 +92,8 @@ def joined(imports: Sequence[str], lines: Sequence[str]) -> str:
 
 def _opening(selection: Selection, suffix: str) -> tuple[list[str], list[str]]:
     needed, checkpoint = _checkpoint(selection.opened.source)
-    found = expression(selection.sample)
-    steps = [f"checkpoint{suffix} = {checkpoint}", f"sample{suffix} = {found.code}"]
+    found = origin(selection.sample)
+    steps = [f"checkpoint{suffix} = {checkpoint}", f"sample{suffix} = {found.sample}"]
     return [*needed, *found.imports], steps
 
 

@@ -23,10 +23,10 @@ def test_a_program_opens_what_the_sample_came_from(folder: Path, monkeypatch: py
     """Without the page's state: a copy of the sample is as good as the sample."""
     monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(folder)])
     for sample in (scene(4), folder_test_set(folder).sample(0)):
-        found = snippets.expression(pickle.loads(pickle.dumps(sample)))
+        found = snippets.origin(pickle.loads(pickle.dumps(sample)))
+        program = snippets.joined(["from pathlib import Path", *found.imports], [f"again = {found.sample}"])
         names: dict[str, object] = {}
-        exec("\n".join([*found.imports, f"again = {found.code}"]), names)
+        exec(program, names)
         assert names["again"] == sample
-    assert snippets.expression(Sample("mine.png", np.zeros((8, 8, 3), np.uint8))).code.startswith(
-        "decode(Path('mine.png')"
-    )
+    own = snippets.origin(Sample("mine.png", np.zeros((8, 8, 3), np.uint8)))
+    assert own.sample.startswith("decode(Path('mine.png')")
