@@ -179,6 +179,12 @@ def arguments_of(config: Config) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
+def config_from(settings: Mapping[str, Any]) -> Config:
+    """The Config in a mapping of settings by name, such as a card's; unknown names are passed over."""
+    known = {field.name for field in fields(Config)}
+    return Config(**{name: value for name, value in settings.items() if name in known})
+
+
 def recorded(config: Config) -> dict[str, Any]:
     """The settings that a card records: those that are set, without machine paths."""
     values = asdict(config)

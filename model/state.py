@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import torch
 from model.builders import is_own
 from model.datasets import Dataset
 from model.files import beside, replacing, sweep
-from model.history import About, Epoch, History, row_of
-from model.recipes import FREE, Config, TrainingError, choose, flag
+from model.history import History, history_from, row_of
+from model.recipes import FREE, Config, TrainingError, choose, config_from, flag
 from model.schedulers import SCHEDULERS
 
 VERSION = 1
@@ -58,11 +58,8 @@ def load_state(path: Path) -> State:
         raise TrainingError(f"There is no run to resume at {path}; leave --resume out, or give its --out.")
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
-        about = About(**values["about"]) if values["about"] else None
-        history = History(values["losses"].tolist(), [Epoch(**row) for row in values["epochs"]], about)
-        known = {field.name for field in fields(Config)}
-        config = Config(**{name: value for name, value in values["config"].items() if name in known})
-        return State(config, str(values["data"]), history, dict(values["parts"]))
+        history = history_from(values | {"losses": values["losses"].tolist()})
+        return State(config_from(values["config"]), str(values["data"]), history, dict(values["parts"]))
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
         raise TrainingError(f"{path} is not the state of a run; leave --resume out to start anew.") from error
 

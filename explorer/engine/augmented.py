@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from model.datasets import (
     list_images,
     read_cifar10,
 )
-from model.recipes import RECIPES, Config
+from model.recipes import RECIPES, Config, config_from
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
 FEW, MANY, LARGE = 16, 64, 64  # images of a batch that are shown, of large ones and of small ones
@@ -146,11 +146,9 @@ def _alike(one: Config, other: Config) -> bool:
 
 def config_of(card: Card) -> Config | None:
     """The settings that a card records; None without an augmentation that is known here."""
-    known = {each.name for each in fields(Config)}
-    values = {name: value for name, value in card.config.items() if name in known}
     try:
-        config = Config(**values | {"recipe": card.recipe or "course"})
-        names = [text.strip() for text in str(values["augment"]).split(",")]
+        config = config_from({**card.config, "recipe": card.recipe or "course"})
+        names = [text.strip() for text in str(card.config["augment"]).split(",")]
         augment.parse(name for name in names if name not in ("", "none"))
     except (KeyError, TypeError, ValueError):
         return None

@@ -1,9 +1,8 @@
 """Training runs as they lie on disk: their histories, which may still grow, and their checkpoints' cards."""
 
 import json
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import numpy.typing as npt
 from explorer.engine.values import Value
 from model.checkpoint import Card, look_into
 from model.files import beside
-from model.history import About, Epoch
-from model.recipes import Config, command_of, settled
+from model.history import NOT_A_HISTORY, About, Epoch, history_from
+from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
 
 ENDING = ".history.json"
@@ -117,12 +116,11 @@ def read_run(path: Path) -> Run:
         if path.stat().st_size > LARGEST:
             raise RunError(f"{path} is too large for a training history: choose another run.")
         values = json.loads(path.read_text(encoding="utf-8"))
-        losses = np.array([_real(value) for value in values["losses"]], np.float64)
-        rows = tuple(_epoch(row) for row in values["epochs"])
-        return Run(losses, rows, _about(values.get("about") or {}))
+        read = history_from(values | {"about": _fitting(values.get("about") or {})})
+        return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}): change its permissions.") from error
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (*NOT_A_HISTORY, RecursionError) as error:
         if isinstance(error, RunError):
             raise
         raise RunError(
@@ -130,24 +128,12 @@ def read_run(path: Path) -> Run:
         ) from error
 
 
-def _real(value: Any) -> float:
-    """A finite number; what JSON calls true is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no finite number")
-    return float(value)
-
-
-def _epoch(row: Mapping[str, Any]) -> Epoch:
-    known = {each.name: row[each.name] for each in fields(Epoch) if row.get(each.name) is not None}
-    numbers = {name: _real(value) for name, value in known.items()}
-    return Epoch(**numbers | {"epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
-
-
-def _about(values: Mapping[str, Any]) -> About:
-    usual = About()
-    known = {each.name: values[each.name] for each in fields(About) if each.name in values}
-    fitting = {name: value for name, value in known.items() if type(value) is type(getattr(usual, name))}
-    return replace(usual, **fitting)
+def _fitting(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts about a run that are known here and of their own kind."""
+    usual = asdict(About())
+    return {
+        name: value for name, value in about.items() if name in usual and type(value) is type(usual[name])
+    }
 
 
 def read_card(checkpoint: Path) -> Written:
@@ -190,10 +176,9 @@ def command(run: Run, written: Written | None) -> tuple[str, bool]:
 
 def command_from(card: Card) -> str:
     """The command by a card's recorded settings; "" where they are not this trainer's."""
-    known = {each.name for each in fields(Config)}
-    settings = {name: value for name, value in card.config.items() if name in known}
+    settings = {**card.config, "recipe": card.recipe or "course", "net": card.net}
     try:
-        return command_of(settled(Config(**settings | {"recipe": card.recipe or "course", "net": card.net})))
+        return command_of(settled(config_from(settings)))
     except (KeyError, TypeError, ValueError):
         return ""
 
