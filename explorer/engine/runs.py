@@ -130,10 +130,8 @@ def read_run(path: Path) -> Run:
 
 def _fitting(about: Mapping[str, Any]) -> dict[str, Any]:
     """The facts about a run that are known here and of their own kind."""
-    usual = asdict(About())
-    return {
-        name: value for name, value in about.items() if name in usual and type(value) is type(usual[name])
-    }
+    kinds = {name: type(value) for name, value in asdict(About()).items()}
+    return {name: value for name, value in about.items() if kinds.get(name) is type(value)}
 
 
 def read_card(checkpoint: Path) -> Written:
