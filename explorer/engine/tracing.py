@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.engine import notebook
 from explorer.engine.passes import (
     check_images,
     layer_module,
@@ -72,6 +74,21 @@ class Trace(Rows):
     inputs: dict[str, LayerInput]
 
     ROW: ClassVar[Mapping[str, int]] = {"logits": 1, "probabilities": 1, "maps": 3}
+
+    def _repr_html_(self) -> str:
+        one = self.row(0)
+        best = np.argsort(-one.probabilities, kind="stable")[: notebook.MOST]
+        classes = ", ".join(f"class {k}: {one.probabilities[k]:.1%}" for k in best)
+        title = f"Trace{notebook.of_images(self.images, 1)}: {classes}"
+        return notebook.section(title, *(_layer_html(layer, maps) for layer, maps in one.maps.items()))
+
+
+def _layer_html(layer: str, maps: Floats) -> str:
+    """The first maps of a layer, (C, h, w), on one color scale."""
+    scale, shape = notebook.scale_of(maps), " × ".join(map(str, maps.shape))
+    shown = [notebook.picture(one, f"channel {k}", scale) for k, one in enumerate(maps[: notebook.MOST])]
+    title = f"{layer}, {shape}, shared scale for {notebook.extent(maps)}"
+    return notebook.section(title, notebook.row(shown))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def pictures():
 def test_inputs_are_torchvisions(pictures, fit):
     card = Card(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
     usual = transforms.Compose([transforms.ToTensor(), transforms.Normalize(card.mean, card.std)])
-    wanted = torch.stack([usual(card.framed(pixels, fit)) for pixels in pictures])
+    wanted = torch.stack([usual(card.framed(pixels, fit).copy()) for pixels in pictures])
     x = card.to_inputs(pictures, fit)
     assert (x.dtype, x.is_contiguous()) == (torch.float32, True)
     torch.testing.assert_close(x, wanted, rtol=0, atol=2e-6)

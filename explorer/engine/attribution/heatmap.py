@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from explorer.engine import notebook
 from explorer.engine.values import Floats, Integers, Rows
 
 
@@ -23,6 +24,13 @@ class Heatmap(Rows):
     against: int | Integers | None = None
 
     ROW: ClassVar[Mapping[str, int]] = {"values": 2, "target": 0, "against": 0}
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()[: notebook.MOST]
+        title = f"{self.method} at {self.layer}" + notebook.of_images(self.images, len(rows))
+        return notebook.section(
+            title, notebook.row(notebook.picture(one.values, _asked(one)) for one in rows)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,3 +58,20 @@ class ChannelEvidence(Rows):
     def values(self) -> Floats:
         """The heat map (h, w) that the channels add up to."""
         return np.asarray(np.einsum("...c,...chw->...hw", self.weights, self.maps), np.float32)
+
+    def _repr_html_(self) -> str:
+        one = self.row(0)
+        order = np.argsort(-np.abs(one.contributions), kind="stable")[: notebook.MOST]
+        title = f"Channels of {self.layer} that contribute most, {_asked(one)}"
+        pictures = (notebook.picture(one.maps[channel], _term(one, channel)) for channel in order)
+        return notebook.section(title + notebook.of_images(self.images, 1), notebook.row(pictures))
+
+
+def _asked(one: Heatmap | ChannelEvidence) -> str:
+    """Which class, or which difference of two, was explained."""
+    return f"class {one.target}" if one.against is None else f"class {one.target} minus class {one.against}"
+
+
+def _term(one: ChannelEvidence, channel: int) -> str:
+    weight, mean = one.weights[channel], one.maps[channel].mean()
+    return f"channel {channel}: {weight:.3g} × {mean:.3g} = {one.contributions[channel]:.3g}"
