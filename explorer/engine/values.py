@@ -1,7 +1,8 @@
 """What every value of the engine can do: be compared, whatever arrays it holds, and give one row per image.
 
 The contract for batches, the same for every function of the engine that takes images x, float (N, 3, h, w):
-images do not influence one another, and the value has one row per image. With N > 1 its arrays have a leading
+images do not influence one another (but in a layer that normalizes by its batch, such as a BatchNorm without
+running statistics), and the value has one row per image. With N > 1 its arrays have a leading
 N. With N = 1 it is row 0 without the leading N, so that one image never has to be unpacked. A docstring that
 says (K,) or (C, h, w) means one image's; (N, K) and (N, C, h, w) are then a batch's. `rows()` and `row(i)`
 take a batch apart into values like those of one image. A row equals the value of its image alone except for
