@@ -134,6 +134,17 @@ def test_batchnorm(net: nn.Module, images: Tensor) -> None:
     near(with_batch_statistics(net, images).running, np.stack(twice))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_in_place_and_reused_layers(tricky: nn.Module, images: Tensor, method: str) -> None:
+    layers = fitting(tricky, images, method)
+    assert {"relu", "relu#2"} <= set(layers)
+    batch = attribute_many(tricky, images, [method], layers, [0, 1, 4])[method]
+    for layer in layers:
+        rows = zip(images, [0, 1, 4], strict=True)
+        check_rows(batch[layer], (attribute(tricky, x[None], method, layer=layer, target=t) for x, t in rows))
+    check_rows(ablations(tricky, images, "down.1"), (ablations(tricky, x[None], "down.1") for x in images))
+
+
 def test_more_images_than_are_worked_on_at_once(course: nn.Module) -> None:
     images = torch.randn(CHUNK + 2, 3, 32, 32, generator=torch.Generator().manual_seed(5))
     targets = torch.arange(len(images)) % 10
