@@ -54,7 +54,7 @@ def engine_rows(rounds: int) -> list[Row]:
     net = load_checkpoint(ROOT / "checkpoints" / "cifar10-course.safetensors").build()
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     forward, traced = medians(rounds, lambda: net(x), lambda: trace(net, x))
-    ours, theirs = medians(rounds, lambda: attribute_many(net, x, LAYERS, 3), torchcam_of(x))
+    ours, theirs = medians(rounds, lambda: attribute_many(net, x, ["grad_cam"], LAYERS, 3), torchcam_of(x))
     maps = trace(net, x).maps["relu2"]
     grid, subplots = medians(
         max(3, rounds // 5), lambda: payload(maps, signed=False, label=""), plots_of(maps)

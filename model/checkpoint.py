@@ -6,7 +6,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
-from model import cifar10
+from model import augment, cifar10
 from model.files import contents, replacing
 from model.names import readable, readable_values, shown
 from model.nets import NETS
@@ -83,10 +83,13 @@ class Card:
         return center_square(height, width) if fit == "crop" else whole(height, width)
 
     def to_input(self, pixels: Pixels, fit: str = "crop") -> Tensor:
-        """The network's input for a picture: uint8 (H, W, 3) → float32 (1, 3, s, s), normalised."""
-        framed = torch.from_numpy(self.framed(pixels, fit).copy())
-        mean, std = torch.tensor(self.mean), torch.tensor(self.std)
-        return ((framed.float() / 255 - mean) / std).permute(2, 0, 1)[None].contiguous()
+        """The network's input for a picture: uint8 (H, W, 3) → float32 (1, 3, s, s), normalized."""
+        return self.to_inputs([pixels], fit)
+
+    def to_inputs(self, pictures: Iterable[Pixels], fit: str = "crop") -> Tensor:
+        """The network's input for pictures of any sizes: N of uint8 (H, W, 3) → float32 (N, 3, s, s)."""
+        framed = torch.from_numpy(np.stack([self.framed(pixels, fit) for pixels in pictures]))
+        return augment.normalise(framed, self.mean, self.std).contiguous()
 
 
 @dataclass(frozen=True)

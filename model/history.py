@@ -2,6 +2,8 @@
 
 import io
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,11 +86,34 @@ def row_of(epoch: Epoch) -> dict[str, float]:
 def load_history(path: Path) -> History:
     """Read what `save_history` wrote. Raises ValueError if the file is something else."""
     try:
-        values = json.loads(path.read_text())
-        rows = [Epoch(**row) for row in values["epochs"]]
-        return History([float(value) for value in values["losses"]], rows, _about(values.get("about")))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        return history_from(json.loads(path.read_text()))
+    except (*NOT_A_HISTORY, RecursionError) as error:
         raise ValueError(f"{path} is not a training history; train again to write one.") from error
+
+
+def history_from(values: Any) -> History:
+    """The history in a mapping as `save_history` writes it; unknown names are passed over.
+
+    Raises one of NOT_A_HISTORY for anything else, such as a loss that is not a finite number.
+    """
+    losses = [_finite(loss) for loss in values["losses"]]
+    return History(losses, [_epoch(row) for row in values["epochs"]], _about(values.get("about")))
+
+
+NOT_A_HISTORY = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
+def _finite(value: Any) -> float:
+    """A finite number; JSON's true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a finite number")
+    return float(value)
+
+
+def _epoch(row: Mapping[str, Any]) -> Epoch:
+    known = {each.name: row[each.name] for each in fields(Epoch) if row.get(each.name) is not None}
+    numbers: dict[str, Any] = {name: _finite(value) for name, value in known.items()}
+    return Epoch(**numbers | {"epoch": int(numbers["epoch"])})
 
 
 def _about(values: Any) -> About | None:

@@ -183,6 +183,14 @@ def arguments_of(config: Config) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
+def config_from(settings: Mapping[str, Any]) -> Config:
+    """The Config in a mapping of settings by name, such as a card's; unknown names are passed over.
+
+    ValueError for a setting that is not of its type, below 0 or beyond LARGEST_SETTING.
+    """
+    return Config(**_typed(settings))
+
+
 def recorded(config: Config) -> dict[str, Any]:
     """The settings that a card records: those that are set, without machine paths."""
     values = asdict(config)
@@ -268,7 +276,7 @@ def _check_together(config: Config) -> None:
 LARGEST_SETTING = 2**53
 
 
-def typed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings among these values that `Config` has; ValueError for one that is not of its type.
 
     Whole numbers may stand for others, as in JSON; none is below 0 or beyond LARGEST_SETTING.

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from model.builders import is_own
 from model.checkpoint import check_unpacked
 from model.datasets import Dataset
 from model.files import beside, contents, replacing, sweep
-from model.history import About, Epoch, History, row_of
+from model.history import History, history_from, row_of
 from model.names import readable
-from model.recipes import FREE, Config, TrainingError, choose, flag
+from model.recipes import FREE, Config, TrainingError, choose, config_from, flag
 from model.schedulers import SCHEDULERS
 
 VERSION = 1
@@ -66,11 +66,8 @@ def load_state(path: Path) -> State:
     try:
         check_unpacked(data)
         values = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        about = About(**values["about"]) if values["about"] else None
-        history = History(values["losses"].tolist(), [Epoch(**row) for row in values["epochs"]], about)
-        known = {field.name for field in fields(Config)}
-        config = Config(**{name: value for name, value in values["config"].items() if name in known})
-        return State(config, str(values["data"]), history, dict(values["parts"]))
+        history = history_from(values | {"losses": values["losses"].tolist()})
+        return State(config_from(values["config"]), str(values["data"]), history, dict(values["parts"]))
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
         raise TrainingError(
             f"{readable(str(path))} is not the state of a run; "

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.engine.tracing import Floats, to_numpy
-from explorer.engine.values import Value
+from explorer.engine.passes import to_numpy
+from explorer.engine.values import Floats, Value
 from model import augment, scenes
 from model.augment import AUGMENTATIONS
 from model.batches import batches
@@ -26,7 +26,7 @@ from model.datasets import (
     read_cifar10,
 )
 from model.names import readable, shown
-from model.recipes import RECIPES, Config, typed_settings
+from model.recipes import RECIPES, Config, config_from
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
 FEW, MANY, LARGE = 16, 64, 64  # images of a batch that are shown, of large ones and of small ones
@@ -148,9 +148,8 @@ def _alike(one: Config, other: Config) -> bool:
 def config_of(card: Card) -> Config | None:
     """The settings that a card records; None without an augmentation that is known here."""
     try:
-        values = typed_settings(card.config)
-        config = Config(**values | {"recipe": card.recipe or "course"})
-        names = [text.strip() for text in str(values["augment"]).split(",")]
+        config = config_from({**card.config, "recipe": card.recipe or "course"})
+        names = [text.strip() for text in str(card.config["augment"]).split(",")]
         augment.parse(name for name in names if name not in ("", "none"))
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None

@@ -92,5 +92,5 @@ def from_scenes(wanted: int, card: Card) -> Batch:
 def _batch(samples: list[Sample], card: Card, fit: str = "crop") -> Batch:
     pixels = np.stack([card.framed(sample.pixels, fit) for sample in samples])
     labels = np.array([-1 if sample.label is None else sample.label for sample in samples], np.int64)
-    inputs = torch.cat([card.to_input(picture) for picture in pixels]).numpy()
+    inputs = card.to_inputs(pixels).numpy()
     return Batch(pixels, labels, inputs, tuple(sample.name for sample in samples))

@@ -1,7 +1,7 @@
 """What each BatchNorm learned, against what it met in this input."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from explorer.engine.tracing import (
-    Floats,
-    Trace,
-    check_images,
-    layer_module,
-    layer_path,
-    private_view,
-    to_numpy,
-    visit_layers,
-)
-from explorer.engine.values import Value
+from explorer.engine.passes import check_images, layer_module, private_view, recorded, to_numpy
+from explorer.engine.tracing import Trace
+from explorer.engine.values import Doubles, Floats, Value
 from model.nets import check_logits
 
 MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 BINS = 32
 FAINT = 0.01  # a γ below this is near zero
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +69,8 @@ class NormChannels(Value):
 
 @dataclass(frozen=True, eq=False)
 class NormStatistics(NormChannels):
-    """The channels of one BatchNorm with its input and output: `before` and `after`, float32 (N, C, h, w).
+    """The channels of one BatchNorm with its input and output: `before` and `after`, float32 (N, C, h, w),
+    with the leading N also for one image, since `mean` and `var` are taken over all N.
 
     `tracked` is False for a layer that keeps no running statistics.
     """
@@ -87,6 +78,17 @@ class NormStatistics(NormChannels):
     before: Floats
     after: Floats
     tracked: bool = True
+
+    def row(self, index: int) -> "NormStatistics":
+        """The statistics of one image of a batch, as of a batch of one. Raises IndexError."""
+        before, after = self.before[[index]], self.after[[index]]
+        mean, var = before.mean((0, 2, 3)), before.var((0, 2, 3))
+        own = {} if self.tracked else {"running_mean": mean, "running_var": var}
+        return replace(self, before=before, after=after, mean=mean, var=var, **own)
+
+    def rows(self) -> tuple["NormStatistics", ...]:
+        """The statistics of each image, in order."""
+        return tuple(self.row(index) for index in range(len(self.before)))
 
     @property
     def normalised(self) -> Floats:
@@ -203,11 +205,10 @@ def summary(net: nn.Module, x: Tensor, layer: str) -> NormSummary:
     """The NormSummary of one BatchNorm layer for images x, float (N, 3, h, w). Raises as `statistics`."""
     met: list[NormSummary] = []
 
-    def summarise(name: str, received: Tensor, output: Tensor) -> None:
-        if name == layer:
-            met.append(_summarised(layer, layer_module(net, layer), received, output))
+    def summarize(name: str, received: Tensor, output: Tensor) -> None:
+        met.append(_summarised(name, layer_module(net, name), received, output))
 
-    _visit(net, x, [layer], summarise)
+    _visit(net, x, [layer], summarize)
     return met[0]
 
 
@@ -220,18 +221,7 @@ def _visit(
         if not is_batchnorm(net, layer):
             kind = type(layer_module(net, layer)).__name__
             raise ValueError(f"Layer {layer!r} is {kind}, no BatchNorm2d: choose a layer that is one.")
-    seen: set[str] = set()
-
-    def visited(name: str, received: Tensor, output: Tensor) -> None:
-        seen.add(name)
-        visit(name, received, output)
-
-    view = private_view(net)
-    visit_layers(view, {layer_path(net, layer) for layer in layers}, visited)
-    with torch.inference_mode(False), torch.no_grad():
-        view(x.detach().clone())
-    if missed := set(layers) - seen:
-        raise ValueError(f"Layer {min(missed)!r} did not run on this input: choose another layer.")
+    recorded(net, x, layers, visit)
 
 
 def is_batchnorm(net: nn.Module, layer: str | None) -> bool:

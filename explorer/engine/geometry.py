@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
-from explorer.engine.tracing import Trace, layer_module
-
-Integers = npt.NDArray[np.int64]
+from explorer.engine.passes import layer_module
+from explorer.engine.tracing import Trace
+from explorer.engine.values import Integers
 
 ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
@@ -96,7 +95,7 @@ def layer_size(net: nn.Module, seen: Trace, layer: str) -> LayerSize | None:
     found = axes(module, *incoming[-2:])
     if found is None:
         return None
-    return LayerSize(layer, type(module).__name__, (incoming[0], len(seen.maps[layer])), *found)
+    return LayerSize(layer, type(module).__name__, (incoming[0], len(seen.row(0).maps[layer])), *found)
 
 
 def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None:

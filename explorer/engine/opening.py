@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from explorer.engine.tracing import leaf_paths, private_view, visit_layers
+from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import count_logits, make, offer
 from model.checkpoint import (
     MOST_CLASSES,

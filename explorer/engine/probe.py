@@ -5,27 +5,16 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from explorer.engine.geometry import Axis, Integers, axes
-from explorer.engine.tracing import (
-    Block,
-    Floats,
-    check_images,
-    layer_module,
-    layer_path,
-    private_view,
-    stage_of,
-    to_numpy,
-    visit_layers,
-)
-from explorer.engine.values import Value
+from explorer.engine.geometry import Axis, axes
+from explorer.engine.passes import check_images, layer_module, recorded, to_numpy
+from explorer.engine.tracing import Block, stage_of
+from explorer.engine.values import Doubles, Floats, Integers, Value
 
-Doubles = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Met = dict[str, tuple[Tensor, Tensor]]  # what a layer read and gave, each (C, h, w)
 
@@ -204,17 +193,11 @@ def probe(net: nn.Module, x: Tensor, block: Block, channel: int, row: int, colum
 def _meet(net: nn.Module, x: Tensor, layers: list[str]) -> Met:
     """What the layers read and gave, in execution order."""
     met: Met = {}
-    view = private_view(net)
 
     def keep(name: str, received: Tensor, output: Tensor) -> None:
-        if name in layers:
-            met[name] = (received[0].clone(), output[0].clone())
+        met[name] = (received[0].clone(), output[0].clone())
 
-    visit_layers(view, {layer_path(net, layer) for layer in layers}, keep)
-    with torch.inference_mode(False), torch.no_grad():
-        view(x.detach().clone())
-    if missed := set(layers) - set(met):
-        raise ValueError(f"Layer {min(missed)!r} did not run on this input: choose another block.")
+    recorded(net, x, layers, keep)
     return met
 
 

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from explorer.engine.geometry import Integers
-from explorer.engine.tracing import check_images, leaf_paths, private_view, visit_layers
-from explorer.engine.values import Value
+from explorer.engine.passes import check_images, recording
+from explorer.engine.values import Integers, Value
 
 NOTHING = (2**40, -(2**40))  # an empty span: any minimum or maximum with it is the other's
 
@@ -120,7 +119,6 @@ class Fields:
 def receptive_fields(net: nn.Module, x: Tensor) -> dict[str, ReceptiveFields]:
     """The ReceptiveFields of every layer that gives feature maps, by name, for inputs (N, 3, h, w) like x."""
     check_images(x)
-    view = private_view(net)
     found: dict[str, ReceptiveFields] = {}
     x = x.detach().clone()
     follow = Follow(x)
@@ -129,7 +127,7 @@ def receptive_fields(net: nn.Module, x: Tensor) -> dict[str, ReceptiveFields]:
         if output.ndim == 4:
             found[layer] = _reported(layer, follow.of(output), *output.shape[2:])
 
-    visit_layers(view, leaf_paths(view), record)
+    view = recording(net, None, record)
     with torch.inference_mode(False), torch.no_grad(), follow:
         view(x)
     return found

@@ -1,9 +1,8 @@
 """Training runs as they lie on disk: their histories, which may still grow, and their checkpoints' cards."""
 
 import json
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ import numpy.typing as npt
 from explorer.engine.values import Value
 from model.checkpoint import MOST_EPOCHS, Card, look_into
 from model.files import beside, contents
-from model.history import About, Epoch
+from model.history import NOT_A_HISTORY, About, Epoch, history_from
 from model.names import readable, readable_values, shown
-from model.recipes import Config, command_of, settled, typed_settings
+from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
 
 ENDING = ".history.json"
@@ -123,39 +122,22 @@ def read_run(path: Path) -> Run:
     """The run in a history. What is not known here is passed over; RunError if it holds something else."""
     try:
         values = readable_values(json.loads(contents(path, LARGEST)))
-        losses = np.array([_real(value) for value in values["losses"]], np.float64)
-        rows = tuple(_epoch(row) for row in values["epochs"])
-        return Run(losses, rows, _about(values.get("about") or {}))
+        read = history_from(values | {"about": _fitting(values.get("about") or {})})
+        return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
         advice = "change its permissions" if isinstance(error, PermissionError) else "choose another run"
         raise RunError(f"{shown(path)} cannot be read ({error.strerror}): {advice}.") from error
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (*NOT_A_HISTORY, RecursionError) as error:
         raise RunError(
             f"{shown(path)} is half-written or no training history: train again to write one, or remove it."
         ) from error
 
 
-def _real(value: Any) -> float:
-    """A finite number; what JSON calls true is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no finite number")
-    return float(value)
-
-
-def _epoch(row: Mapping[str, Any]) -> Epoch:
-    known = {each.name: row[each.name] for each in fields(Epoch) if row.get(each.name) is not None}
-    numbers = {name: _real(value) for name, value in known.items()}
-    if not 0 <= numbers["epoch"] <= MOST_EPOCHS:
-        raise ValueError(f"{numbers['epoch']} is no epoch")
-    return Epoch(**numbers | {"epoch": int(numbers["epoch"])})  # type: ignore[arg-type]
-
-
-def _about(values: Mapping[str, Any]) -> About:
-    usual = About()
-    known = {each.name: values[each.name] for each in fields(About) if each.name in values}
-    fitting = {name: value for name, value in known.items() if type(value) is type(getattr(usual, name))}
-    fitting = {name: value for name, value in fitting.items() if type(value) is not int or _is_count(value)}
-    return replace(usual, **fitting)
+def _fitting(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts about a run that are known here and of their own kind."""
+    kinds = {name: type(value) for name, value in asdict(About()).items()}
+    known = {name: value for name, value in about.items() if kinds.get(name) is type(value)}
+    return {name: value for name, value in known.items() if type(value) is not int or _is_count(value)}
 
 
 def _is_count(value: object) -> bool:
@@ -202,9 +184,9 @@ def command(run: Run, written: Written | None) -> tuple[str, bool]:
 
 def command_from(card: Card) -> str:
     """The command by a card's recorded settings; "" where they are not this trainer's."""
+    settings = {**card.config, "recipe": card.recipe or "course", "net": card.net}
     try:
-        settings = typed_settings(card.config) | {"recipe": card.recipe or "course", "net": card.net}
-        return command_of(settled(Config(**settings)))
+        return command_of(settled(config_from(settings)))
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return ""
 

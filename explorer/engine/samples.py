@@ -38,14 +38,44 @@ class SampleError(ValueError):
     """An image that cannot be used; the message says why and what to do, in one sentence."""
 
 
+@dataclass(frozen=True)
+class FromScene:
+    """A drawn scene of CIFAR-10 class `label` by `seed`."""
+
+    label: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class FromTestSet:
+    """Image `index` of the test set with this digest."""
+
+    index: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class FromUpload:
+    """An uploaded file, by the SHA-256 of its bytes."""
+
+    digest: str
+
+
+SampleOrigin = FromScene | FromTestSet | FromUpload
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One image: `pixels` uint8 (H,W,3), `label` a class index, `mask` bool (H,W) True on the object."""
+    """One image: `pixels` uint8 (H,W,3), `label` a class index, `mask` bool (H,W) True on the object.
+
+    `origin` says where it came from, None where that is not known. Samples from two places can be equal.
+    """
 
     name: str
     pixels: npt.NDArray[np.uint8]
     label: int | None = None
     mask: npt.NDArray[np.bool_] | None = None
+    origin: SampleOrigin | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -108,7 +138,7 @@ def decode(data: bytes, name: str) -> Sample:
         raise
     except Exception as error:  # Pillow's readers raise whatever a broken file makes them trip over
         raise SampleError(f"{name} is damaged or cut short: save, copy or download it again.") from error
-    return Sample(name, np.array(rgb))
+    return Sample(name, np.array(rgb), origin=FromUpload(hashlib.sha256(data).hexdigest()))
 
 
 def _opened(data: bytes, name: str) -> Image.Image:
@@ -149,8 +179,9 @@ def _reduced(image: Image.Image) -> Image.Image:
 def scene(label: int, size: int = 256) -> Sample:
     """Return the built-in drawn image of CIFAR-10 class `label`, with the object's exact mask."""
     name = drawn.CLASSES[label]
-    drawing = drawn.draw(label, drawn.DEFAULT_SEEDS[name], size)
-    return Sample(f"{name} (drawn)", drawing.pixels, label, drawing.mask)
+    seed = drawn.DEFAULT_SEEDS[name]
+    drawing = drawn.draw(label, seed, size)
+    return Sample(f"{name} (drawn)", drawing.pixels, label, drawing.mask, FromScene(label, seed))
 
 
 def scenes() -> tuple[Sample, ...]:
@@ -182,10 +213,15 @@ class TestSet(ABC):
         """Return image `index` with its label; SampleError when there is none or it cannot be read."""
         if not 0 <= index < len(self):
             raise SampleError(f"There is no image {index}: choose one from 0 to {len(self) - 1}.")
-        return self._sample(index)
+        return replace(self._sample(index), origin=FromTestSet(index, self.digest))
 
     @abstractmethod
     def _sample(self, index: int) -> Sample: ...
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """SHA-256 that tells this test set from others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +241,12 @@ class FolderTestSet(TestSet):
             ) from error
         return replace(decode(data, file), label=int(self.labels[index]))
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over classes, labels and paths; not over the images, which are opened one by one."""
+        named = repr((self.classes, self.files)).encode()
+        return hashlib.sha256(named + self.labels.tobytes()).hexdigest()
+
 
 @dataclass(frozen=True, eq=False)
 class ArrayTestSet(TestSet):
@@ -215,6 +257,13 @@ class ArrayTestSet(TestSet):
     def _sample(self, index: int) -> Sample:
         label = int(self.labels[index])
         return Sample(f"{self.name} {index} ({self.classes[label]})", self.images[index], label)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over classes, labels and images."""
+        sha = hashlib.sha256(repr((self.classes, self.images.shape)).encode() + self.labels.tobytes())
+        sha.update(self.images.tobytes())
+        return sha.hexdigest()
 
 
 def folder_test_set(data_dir: Path) -> TestSet:

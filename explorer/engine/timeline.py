@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import attribute
 from explorer.engine.batchnorm import NormSummary, summary
-from explorer.engine.tracing import Floats, leaf_paths, stage_of, to_numpy, trace
-from explorer.engine.values import Value
+from explorer.engine.passes import leaf_paths, to_numpy
+from explorer.engine.tracing import stage_of, trace
+from explorer.engine.values import Floats, Value
 from model.checkpoint import Card, Checkpoint, CheckpointError, load_checkpoint
 from model.names import shown
 from model.recipes import FREE

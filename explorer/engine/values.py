@@ -1,8 +1,24 @@
-"""What every value of the engine can do: be compared, whatever arrays it holds."""
+"""What every value of the engine can do: be compared, whatever arrays it holds, and give one row per image.
 
-from dataclasses import dataclass, fields
+The contract for batches, the same for every function of the engine that takes images x, float (N, 3, h, w):
+images do not influence one another (but in a layer that normalizes by its batch, such as a BatchNorm without
+running statistics), and the value has one row per image. With N > 1 its arrays have a leading
+N. With N = 1 it is row 0 without the leading N, so that one image never has to be unpacked. A docstring that
+says (K,) or (C, h, w) means one image's; (N, K) and (N, C, h, w) are then a batch's. `rows()` and `row(i)`
+take a batch apart into values like those of one image. A row equals the value of its image alone except for
+float rounding, since some operations add up in another order when there are more images.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +31,50 @@ class Value:
         return all(_same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Value):
+    """A Value of one image or of a batch, by the contract above.
+
+    `ROW` names the fields that differ between images, with the number of dimensions that one image's has; the
+    first of them is always an array. All other fields are the same for every image.
+    """
+
+    ROW: ClassVar[Mapping[str, int]] = {}
+
+    @property
+    def images(self) -> int | None:
+        """N for a batch, None for one image."""
+        name, dimensions = next(iter(self.ROW.items()))
+        array: np.ndarray[Any, Any] = getattr(self, name)
+        return len(array) if array.ndim > dimensions else None
+
+    def row(self, index: int) -> Self:
+        """The value of one image of a batch; one image has row 0 only. Raises IndexError."""
+        if self.images is None:
+            return (self,)[index]
+        return replace(self, **{name: _row(getattr(self, name), index) for name in self.ROW})
+
+    def rows(self) -> tuple[Self, ...]:
+        """The value of each image, in order; (self,) for one image."""
+        return tuple(self.row(index) for index in range(self.images or 1))
+
+
+R = TypeVar("R", bound=Rows)
+
+
+def one_or_many(batch: R) -> R:
+    """What a function returns of the batch that it computed: row 0 where there is one image only."""
+    return batch.row(0) if batch.images == 1 else batch
+
+
+def _row(held: Any, index: int) -> Any:
+    if isinstance(held, dict):
+        return {name: array[index] for name, array in held.items()}
+    if held is None:
+        return None
+    return held[index].item() if held.ndim == 1 else held[index]
 
 
 def _same(one: object, other: object) -> bool:

@@ -32,6 +32,7 @@ from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
+from explorer.engine.network import Network, network_of
 from explorer.engine.opening import Source, open_checkpoint
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
@@ -57,16 +58,20 @@ class Opened:
     name: str
     source: Source
     checkpoint: Checkpoint
-    net: nn.Module
+    network: Network
+
+    @property
+    def net(self) -> nn.Module:
+        return self.network.net
 
     @property
     def card(self) -> Card:
-        return self.checkpoint.card
+        return self.network.card
 
     @property
     def key(self) -> str:
-        """What results depend on: the weights' digest, and the network that they are for."""
-        return f"{self.card.net} {self.checkpoint.digest}"
+        """What results depend on."""
+        return self.network.key
 
 
 def opened(name: str, source: Source) -> Opened:
@@ -81,7 +86,7 @@ def opened(name: str, source: Source) -> Opened:
 @st.cache_resource(max_entries=6, show_spinner="Loading the checkpoint …")
 def _opened(name: str, source: str, modified: int, size: int, _source: Source) -> Opened:
     checkpoint = open_checkpoint(_source)
-    return Opened(name, _source, checkpoint, checkpoint.build())
+    return Opened(name, _source, checkpoint, network_of(checkpoint))
 
 
 def input_digest(x: Tensor) -> str:
@@ -105,10 +110,7 @@ def heat_maps(
     _net: nn.Module,
     _x: Tensor,
 ) -> dict[str, Heatmap]:
-    def at(layer: str) -> Heatmap:
-        return attribution.attribute(_net, _x, method, layer=layer, target=target, against=against)
-
-    return {layer: at(layer) for layer in layers}
+    return attribution.attribute_many(_net, _x, [method], layers, target, against)[method]
 
 
 @st.cache_data(max_size="200MB", show_spinner=False)

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.drawing.ranges import percent
 from explorer.engine.opening import assumed
 from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
-from explorer.ui import cached, choices, link, markup, pictures, snippets
+from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import OptionError, Options, options
@@ -147,8 +147,7 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
-    sample = snippets.remember(prefix, cached.scene(label), snippets.drawn(label))
-    return in_classes(sample, cifar10.CLASSES, card.classes)
+    return in_classes(cached.scene(label), cifar10.CLASSES, card.classes)
 
 
 def _first_sample(prefix: str) -> str:
@@ -172,8 +171,7 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     place = _number(found, indices, prefix, first)
     steps(f"{prefix}index", range(len(indices)), prefix)
     index = int(indices[place])
-    sample = snippets.remember(prefix, found.sample(index), snippets.test_image(given.data_dir, index))
-    return in_classes(sample, found.classes, card.classes)
+    return in_classes(found.sample(index), found.classes, card.classes)
 
 
 def _indices(found: TestSet, only: str) -> Sequence[int]:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from explorer.engine.opening import Source
-from explorer.engine.samples import Sample
-from explorer.ui.options import ROOT
+from explorer.engine.samples import FromScene, FromTestSet, Sample
+from explorer.ui.options import ROOT, options
 from explorer.ui.selection import Selection
 
 NOT_FOUND = "Project not found: add its folder (with explorer/ and model/) to FOLDERS."
@@ -57,20 +57,13 @@ def test_batch(data_dir: Path, count: int, fit: str) -> Origin:
     return Origin(imports, f"from_test_set({found}, {count}, checkpoint.card{fitted})")
 
 
-def remember(prefix: str, sample: Sample, origin: Origin) -> Sample:
-    """Keep where this run's sample came from; the sample as it is."""
-    st.session_state[f"_origin_{prefix}"] = (sample.pixels, origin)
-    return sample
-
-
 def origin(sample: Sample) -> Origin:
-    """Where a sample of this run came from; for another, a file of its name."""
-    held: list[tuple[object, Origin]] = [
-        st.session_state[key] for key in ("_origin_", "_origin_b_") if key in st.session_state
-    ]
-    for pixels, found in held:
-        if pixels is sample.pixels:
-            return found
+    """Where a sample came from; for one of the visitor's own, a file of its name."""
+    match sample.origin:
+        case FromScene(label=label):
+            return drawn(label)
+        case FromTestSet(index=index):
+            return test_image(options().data_dir, index)
     return own_file(sample.name)
 
 

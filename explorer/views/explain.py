@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number, percent
-from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.attribution import METHODS, ChannelEvidence
 from explorer.engine.tracing import Block, stages
 from explorer.ui import choices, markup, panels
 from explorer.ui.markdown import literal, sentence
@@ -15,30 +15,6 @@ from explorer.ui.offers import explain as offers
 from explorer.ui.offers.explain import Shown, range_of
 from explorer.ui.selection import Selection, current
 
-METHODS = {
-    "grad_cam": "Grad-CAM",
-    "hires_cam": "HiResCAM",
-    "layer_cam": "LayerCAM",
-    "grad_cam_pp": "Grad-CAM++",
-}
-SAID = {
-    "grad_cam": "weights each feature map with the mean gradient of the class's logit on it and adds all up",
-    "hires_cam": "weights every cell of every feature map with its own gradient and adds the maps up",
-    "layer_cam": "does as HiResCAM, but leaves out every cell whose gradient is negative",
-    "grad_cam_pp": "is Grad-CAM with weights that favour maps in which few cells carry the gradient",
-}
-LOGIT = (
-    "Values are in units of the class's logit; they are not probabilities, and in general they do not add up "
-    "to the logit."
-)
-POOLED = "They do, up to its bias, where only global average pooling and one linear layer follow."
-UNITS = {
-    "grad_cam": f"{LOGIT} {POOLED}",
-    "hires_cam": f"{LOGIT} {POOLED}",
-    "layer_cam": LOGIT,
-    "grad_cam_pp": "Values compare positions only: the weights are not linear in the gradient, so they are "
-    "neither probabilities nor in units of the logit.",
-}
 FOR, AGAINST = 8, 4  # how many maps are shown on either side
 
 
@@ -52,7 +28,8 @@ def page() -> None:
     named = choices.stage_names(selection, selection.blocks)
     row = st.container(horizontal=True)
     with row:
-        method = choices.pick("Method", METHODS, "method", width=150)
+        names = {name: record.title for name, record in METHODS.items()}
+        method = choices.pick("Method", names, "method", width=150)
         stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
         evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
     titles = layers_at(selection, choices.choose_blocks(selection), stage)
@@ -69,7 +46,7 @@ def page() -> None:
     layer, shown = carriers(selection, titles)
     offers.heat_maps(
         selection,
-        Shown(method, METHODS[method], titles, evidence == "signed", scale == "shared", layer, shown),
+        Shown(method, METHODS[method].title, titles, evidence == "signed", scale == "shared", layer, shown),
     )
 
 
@@ -100,7 +77,7 @@ def heat_maps(selection: Selection, method: str, titles: dict[str, str], signed:
                 heat,
                 scales[layer],
                 titles[layer],
-                f"{METHODS[method]} of {name} at {layer}",
+                f"{METHODS[method].title} of {name} at {layer}",
                 finding(heat, scales[layer]),
                 "" if shared else "its own scale",
             )
@@ -125,11 +102,12 @@ def finding(heat: np.ndarray, range: Range) -> str:
 
 
 def how_to_read(method: str) -> None:
+    record = METHODS[method]
     with st.expander("How to read this"):
         st.markdown(
-            f"{METHODS[method]} {SAID[method]}. Large is the sum over the image, small is the raw map with "
+            f"{record.title} {record.summary}. Large is the sum over the image, small is the raw map with "
             "its true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
-            f"but say less about the class. {UNITS[method]}"
+            f"but say less about the class. {record.units}"
         )
 
 

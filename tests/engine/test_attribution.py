@@ -15,8 +15,8 @@ from explorer.engine.attribution import (
     attribute_many,
     channel_evidence,
     evidence_many,
-    maps_and_gradients,
 )
+from explorer.engine.attribution.gradients import maps_and_gradients, score_of
 from explorer.engine.batchnorm import statistics
 from explorer.engine.tracing import trace
 
@@ -101,7 +101,7 @@ def test_methods_equal_their_formulas(course: nn.Module, x: Tensor) -> None:
 
 def test_many_layers_equal_captum_one_by_one(course: nn.Module, x: Tensor) -> None:
     layers = list(trace(course, x).maps)
-    many = attribute_many(course, x, layers, target=7)
+    many = attribute_many(course, x, ["grad_cam"], layers, target=7)["grad_cam"]
     assert list(many) == layers
     for layer in layers:
         one = attribute(course, x, layer=layer, target=7)
@@ -128,7 +128,7 @@ def test_in_place_and_reused_layers(tricky: nn.Module, x: Tensor, layer: str) ->
     (gradient,) = torch.autograd.grad(forward(x, tap)[0, 2], tap[layer])
     wanted = (gradient.mean((2, 3), keepdim=True) * tap[layer]).sum(1)[0].detach()
     close(attribute(tricky, x, layer=layer, target=2).values, wanted)
-    close(attribute_many(tricky, x, [layer], 2)[layer].values, wanted)
+    close(attribute_many(tricky, x, ["grad_cam"], [layer], 2)["grad_cam"][layer].values, wanted)
 
 
 def test_channels_add_up_to_the_heat_map(course: nn.Module, x: Tensor) -> None:
@@ -146,7 +146,10 @@ def test_the_difference_of_two_classes(course: nn.Module, x: Tensor) -> None:
     why = attribute(course, x, layer="relu3", target=3, against=5)
     assert (why.target, why.against) == (3, 5)
     close(why.values, cat - dog)
-    close(attribute_many(course, x, ["relu3"], 3, against=5)["relu3"].values, cat - dog)
+    close(
+        attribute_many(course, x, ["grad_cam"], ["relu3"], 3, against=5)["grad_cam"]["relu3"].values,
+        cat - dog,
+    )
     close(channel_evidence(course, x, "relu3", 3, against=5).values, cat - dog)
     assert not attribute(course, x, layer="relu3", target=3, against=3).values.any()
 
@@ -193,7 +196,7 @@ def test_nothing_is_left_on_the_network(
     x.requires_grad_(True)
     with untouched(tricky):
         attribute(tricky, x, method, layer="relu#2", target=0)
-        attribute_many(tricky, x, ["conv1", "relu"], 1)
+        attribute_many(tricky, x, [method], ["relu#2", "relu"], 1)
         for layer, target in (("nope", 0), ("relu#9", 0), ("fc", 0), ("relu", 99)):
             with pytest.raises(ValueError, match=r"layer|Layer|class|values"):
                 attribute(tricky, x, method, layer=layer, target=target)
@@ -219,7 +222,7 @@ def test_four_threads_give_bitwise_what_one_gives(course: nn.Module) -> None:
     def work(job: tuple[int, str, str]) -> tuple[object, ...]:
         i, method, layer = job
         heat = attribute(course, images[i], method, layer=layer, target=i)
-        return heat, attribute_many(course, images[i], RELUS, i), trace(course, images[i])
+        return heat, attribute_many(course, images[i], METHODS, RELUS, i), trace(course, images[i])
 
     alone = [work(job) for job in jobs]
     with ThreadPoolExecutor(4) as pool:
@@ -249,8 +252,13 @@ def test_errors_name_what_came(course: nn.Module, x: Tensor) -> None:
         attribute(course, x, layer="relu1", target=10)
     with pytest.raises(ValueError, match="no class -1"):
         attribute(course, x, layer="relu1", target=0, against=-1)
-    with pytest.raises(ValueError, match=r"\(2, 3, 32, 32\)"):
-        attribute(course, x.repeat(2, 1, 1, 1), layer="relu1", target=0)
+    with pytest.raises(ValueError, match=r"\(3, 32, 32\)"):
+        attribute(course, x[0], layer="relu1", target=0)
+    for target in ([1, 2, 3], torch.ones(2), [[1], [2]]):
+        with pytest.raises(ValueError, match="one for all images or one for each of 2, not"):
+            attribute(course, x.repeat(2, 1, 1, 1), layer="relu1", target=target)
+    with pytest.raises(ValueError, match="no class 10"):
+        attribute(course, x.repeat(2, 1, 1, 1), layer="relu1", target=[1, 10])
     with pytest.raises(ValueError, match="without negative values"):
         attribute(course, x, "grad_cam_pp", layer="conv1", target=0)
 
@@ -259,6 +267,7 @@ def test_values_can_be_pickled(course: nn.Module, x: Tensor) -> None:
     for value in (attribute(course, x, layer="relu3", target=0), channel_evidence(course, x, "relu3", 0)):
         assert pickle.loads(pickle.dumps(value)) == value
     assert isinstance(attribute(course, x, layer="relu3", target=0), Heatmap)
-    maps, gradients = maps_and_gradients(course, x, ["relu3"], 0)["relu3"]
+    (found,) = maps_and_gradients(course, x, ["relu3"], score_of(0, None, 1))
+    maps, gradients = found["relu3"]
     assert not maps.requires_grad
     assert not gradients.requires_grad

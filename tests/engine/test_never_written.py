@@ -13,7 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from explorer import engine
-from explorer.engine import ablation, attribution, batchnorm, opening, probe, receptive, timeline, tracing
+from explorer.engine import (
+    ablation,
+    attribution,
+    batchnorm,
+    opening,
+    passes,
+    probe,
+    receptive,
+    timeline,
+    tracing,
+)
+from explorer.engine.attribution import gradients
 from explorer.engine.timeline import Timeline
 from explorer.engine.tracing import private_view, trace
 
@@ -97,16 +108,20 @@ def _probe(net: nn.Module) -> object:
 
 
 def _tapped(net: nn.Module) -> object:
-    return tracing.tapped(net, ["relu"])[0](X.clone())
+    return passes.tapped(net, ["relu"])[0](X.clone())
 
 
 TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
-    "attribution.attribute_many": lambda net: attribution.attribute_many(net, X, ["conv", "relu"], 1),
+    "attribution.attribute_many": lambda net: attribution.attribute_many(
+        net, X, attribution.METHODS, ["relu"], 1
+    ),
     "attribution.channel_evidence": lambda net: attribution.channel_evidence(net, X, "relu", 1, 0),
     "attribution.evidence_many": lambda net: attribution.evidence_many(net, X, ["conv", "relu"], 1),
-    "attribution.maps_and_gradients": lambda net: attribution.maps_and_gradients(net, X, ["bn"], 1),
+    "attribution.gradients.maps_and_gradients": lambda net: list(
+        gradients.maps_and_gradients(net, MANY, ["bn"], gradients.score_of(1, None, 2))
+    ),
     "batchnorm.statistics": lambda net: batchnorm.statistics(net, MANY, "bn"),
     "batchnorm.statistics_many": lambda net: batchnorm.statistics_many(net, MANY, ["bn"]),
     "batchnorm.summary": lambda net: batchnorm.summary(net, MANY, "bn"),
@@ -119,8 +134,10 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "timeline.heat_over_time": _over_time(timeline.heat_over_time, X, "relu", 1),
     "timeline.maps_over_time": _over_time(timeline.maps_over_time, X, "relu"),
     "timeline.norms_over_time": _over_time(timeline.norms_over_time, MANY, "bn"),
-    "tracing.private_view": lambda net: private_view(net)(X.clone()),
-    "tracing.tapped": _tapped,
+    "passes.private_view": lambda net: private_view(net)(X.clone()),
+    "passes.recorded": lambda net: passes.recorded(net, X, None, lambda *_: None),
+    "passes.recording": lambda net: passes.recording(net, None, lambda *_: None)(X.clone()),
+    "passes.tapped": _tapped,
     "tracing.trace": lambda net: trace(net, X),
 }
 METHODS = {
@@ -131,9 +148,9 @@ METHODS = {
 }
 # They only look at modules.
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
-LOOK |= {"timeline.first_conv"} | {
-    f"tracing.{name}" for name in ("blocks", "layer_module", "layer_path", "leaf_paths")
-}
+LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_layer"}
+LOOK |= {"attribution.cam.no_negative_maps"}
+LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 
 
 def _values(net: nn.Module) -> dict[str, Tensor]:
@@ -148,12 +165,12 @@ def _values(net: nn.Module) -> dict[str, Tensor]:
 
 
 def _functions() -> Iterator[str]:
-    for found in pkgutil.iter_modules(engine.__path__):
-        module = importlib.import_module(f"explorer.engine.{found.name}")
+    for found in pkgutil.walk_packages(engine.__path__, "explorer.engine."):
+        module = importlib.import_module(found.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             takes = {"net", "timeline"} & inspect.signature(function).parameters.keys()
             if takes and function.__module__ == module.__name__ and not name.startswith("_"):
-                yield f"{found.name}.{name}"
+                yield f"{found.name}.{name}".removeprefix("explorer.engine.")
 
 
 def test_every_function_of_the_engine_that_takes_a_network_is_tried() -> None:

@@ -1,0 +1,121 @@
+"""Which positions of which feature maps support a class: heat maps and the channel evidence behind them.
+
+Everything is raw and signed, at the layer's own resolution. ReLU, normalizing and upsampling are drawing.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.attribution import cam
+from explorer.engine.attribution.gradients import Pairs, Score, Target, maps_and_gradients, score_of
+from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap
+from explorer.engine.attribution.method import Method, Parameter
+from explorer.engine.passes import check_images, to_numpy
+from explorer.engine.values import one_or_many
+
+__all__ = [
+    "METHODS",
+    "ChannelEvidence",
+    "Heatmap",
+    "Method",
+    "Parameter",
+    "attribute",
+    "attribute_many",
+    "channel_evidence",
+    "evidence_many",
+]
+
+METHODS: dict[str, Method] = {
+    "grad_cam": cam.GRAD_CAM,
+    "hires_cam": cam.HIRES_CAM,
+    "layer_cam": cam.LAYER_CAM,
+    "grad_cam_pp": cam.GRAD_CAM_PP,
+}
+
+
+def attribute(
+    net: nn.Module,
+    x: Tensor,
+    method: str = "grad_cam",
+    *,
+    layer: str,
+    target: Target,
+    against: Target | None = None,
+) -> Heatmap:
+    """The Heatmap of images x, float (N, 3, h, w), by a method of METHODS; classes are one int or (N,).
+
+    Raises ValueError for an unknown method, layer or class, for another shape of x, and for what the method
+    requires and does not find.
+    """
+    return attribute_many(net, x, [method], [layer], target, against)[method][layer]
+
+
+def attribute_many(
+    net: nn.Module,
+    x: Tensor,
+    methods: Iterable[str],
+    layers: Iterable[str],
+    target: Target,
+    against: Target | None = None,
+) -> dict[str, dict[str, Heatmap]]:
+    """method → layer → Heatmap, for the price of one forward and one backward pass; errors as `attribute`."""
+    methods, layers, score = tuple(methods), tuple(layers), _score(x, target, against)
+    for method in methods:
+        if method not in METHODS:
+            raise ValueError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
+    parts: dict[tuple[str, str], list[Tensor]] = {(m, layer): [] for m in methods for layer in layers}
+    for pairs in maps_and_gradients(net, x, layers, score):
+        for method, layer in parts:
+            parts[method, layer].append(_heat(net, method, layer, pairs))
+    return {
+        method: {layer: _heatmap(method, layer, score, parts[method, layer]) for layer in layers}
+        for method in methods
+    }
+
+
+def channel_evidence(
+    net: nn.Module, x: Tensor, layer: str, target: Target, against: Target | None = None
+) -> ChannelEvidence:
+    """The ChannelEvidence behind Grad-CAM for images x, float (N, 3, h, w); errors as `attribute`."""
+    return evidence_many(net, x, [layer], target, against)[layer]
+
+
+def evidence_many(
+    net: nn.Module, x: Tensor, layers: Iterable[str], target: Target, against: Target | None = None
+) -> dict[str, ChannelEvidence]:
+    """`channel_evidence` at many layers for the price of one forward and one backward pass."""
+    layers, score = tuple(layers), _score(x, target, against)
+    parts: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+    for pairs in maps_and_gradients(net, x, layers, score):
+        for layer, (maps, gradients) in pairs.items():
+            parts[layer].append((maps, cam.grad_cam_weights(gradients)))
+    return {layer: one_or_many(_evidence(layer, score, parts[layer])) for layer in layers}
+
+
+def _heat(net: nn.Module, method: str, layer: str, pairs: Pairs) -> Tensor:
+    maps, gradients = pairs[layer]
+    if reason := METHODS[method].unmet(net, layer, maps):
+        raise ValueError(reason)
+    return METHODS[method].heat(maps, gradients)
+
+
+def _heatmap(method: str, layer: str, score: Score, parts: list[Tensor]) -> Heatmap:
+    return one_or_many(Heatmap(method, layer, values=to_numpy(torch.cat(parts)), **_classes(score)))
+
+
+def _evidence(layer: str, score: Score, parts: list[tuple[Tensor, Tensor]]) -> ChannelEvidence:
+    maps, weights = (to_numpy(torch.cat(tensors)) for tensors in zip(*parts, strict=True))
+    return ChannelEvidence(layer, weights=weights, maps=maps, **_classes(score))
+
+
+def _score(x: Tensor, target: Target, against: Target | None) -> Score:
+    check_images(x)
+    return score_of(target, against, len(x))
+
+
+def _classes(score: Score) -> dict[str, Any]:
+    against = None if score.against is None else score.against.numpy().copy()
+    return {"target": score.target.numpy().copy(), "against": against}

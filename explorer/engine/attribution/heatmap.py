@@ -1,0 +1,77 @@
+"""What an attribution is: a heat map, and behind Grad-CAM's what each feature map contributes to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from explorer.engine import notebook
+from explorer.engine.values import Floats, Integers, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap(Rows):
+    """One attribution, float32 (h, w): raw, signed (positive supports `target`), at the layer's resolution.
+
+    With `against`, what is explained is logit `target` minus logit `against`. Both are (N,) for a batch.
+    """
+
+    method: str
+    layer: str
+    target: int | Integers
+    values: Floats
+    against: int | Integers | None = None
+
+    ROW: ClassVar[Mapping[str, int]] = {"values": 2, "target": 0, "against": 0}
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()[: notebook.MOST]
+        title = f"{self.method} at {self.layer}" + notebook.of_images(self.images, len(rows))
+        return notebook.section(
+            title, notebook.row(notebook.picture(one.values, _asked(one)) for one in rows)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelEvidence(Rows):
+    """What each feature map contributes to Grad-CAM: weights (C,), signed, and maps (C, h, w), both float32.
+
+    A weight is the spatial mean of the score's gradient on that map; (weights · maps).sum(0) is the heat map.
+    The score is logit `target`, minus logit `against` if there is one; both are (N,) for a batch.
+    """
+
+    layer: str
+    target: int | Integers
+    weights: Floats
+    maps: Floats
+    against: int | Integers | None = None
+
+    ROW: ClassVar[Mapping[str, int]] = {"weights": 1, "maps": 3, "target": 0, "against": 0}
+
+    @property
+    def contributions(self) -> Floats:
+        """Each channel's part (C,) of the heat map's mean: weight times the map's mean. Signed."""
+        return np.asarray(self.weights * self.maps.mean((-2, -1)), np.float32)
+
+    @property
+    def values(self) -> Floats:
+        """The heat map (h, w) that the channels add up to."""
+        return np.asarray(np.einsum("...c,...chw->...hw", self.weights, self.maps), np.float32)
+
+    def _repr_html_(self) -> str:
+        one = self.row(0)
+        order = np.argsort(-np.abs(one.contributions), kind="stable")[: notebook.MOST]
+        title = f"Channels of {self.layer} that contribute most, {_asked(one)}"
+        pictures = (notebook.picture(one.maps[channel], _term(one, channel)) for channel in order)
+        return notebook.section(title + notebook.of_images(self.images, 1), notebook.row(pictures))
+
+
+def _asked(one: Heatmap | ChannelEvidence) -> str:
+    """Which class, or which difference of two, was explained."""
+    return f"class {one.target}" if one.against is None else f"class {one.target} minus class {one.against}"
+
+
+def _term(one: ChannelEvidence, channel: int) -> str:
+    weight, mean = one.weights[channel], one.maps[channel].mean()
+    return f"channel {channel}: {weight:.3g} × {mean:.3g} = {one.contributions[channel]:.3g}"

@@ -1,0 +1,42 @@
+"""The benchmark of heat maps compares the same maps, and times what the pages call."""
+
+import pytest
+import torch
+
+from benchmarks import attribution, readme
+from explorer.engine import attribution as engine
+from explorer.ui import cached
+from model.nets import CourseCNN
+
+pytest.importorskip("torchcam")
+
+
+def test_all_give_the_same_heat_maps_and_a_speed() -> None:
+    speeds = attribution.measured(rounds=1, images=3)
+    assert list(speeds) == ["this project", "torchcam", "Captum"]
+    assert min(speeds.values()) > 0
+
+
+def test_other_heat_maps_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        attribution.WORKS, "another", lambda *given: [2 * heat for heat in attribution.ours(*given)]
+    )
+    with pytest.raises(SystemExit, match="another gives other heat maps"):
+        attribution.measured(rounds=1, images=2)
+
+
+def test_the_table_says_how_many_times_as_fast() -> None:
+    text = attribution.table({"this project": 2600.0, "torchcam": 1300.0}, rounds=3)
+    assert "| this project | 2,600 | 1.00 |" in text
+    assert "| torchcam | 1,300 | 2.00 |" in text
+    assert readme.told("benchmarks/attribution.py")
+
+
+def test_the_pages_call_what_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        engine, "attribute_many", lambda *given: calls.append(given[2:]) or {"grad_cam": {"relu1": None}}
+    )
+    net, x = CourseCNN().eval(), torch.zeros(1, 3, 32, 32)
+    cached.heat_maps.__wrapped__("net", "x", "grad_cam", ("relu1",), 3, None, net, x)
+    assert calls == [(["grad_cam"], ("relu1",), 3, None)]

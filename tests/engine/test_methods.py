@@ -1,0 +1,63 @@
+"""Every attribution method's record is complete, and what it says of the method is so."""
+
+import re
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.attribution import METHODS, Method, attribute
+from explorer.engine.tracing import trace
+
+
+@pytest.fixture(params=METHODS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def method(name: str) -> Method:
+    return METHODS[name]
+
+
+def test_the_record_is_complete(method: Method) -> None:
+    assert re.fullmatch(r"[a-z][^.]*", method.summary), "its title and this are one sentence"
+    assert re.fullmatch(r"[A-Z].*\.", method.pitfall)
+    assert re.fullmatch(r"arXiv:\d{4}\.\d{4,5}|doi:10\.\S+", method.paper)
+    assert method.space in ("layer", "input")
+    assert [each.title for each in METHODS.values()].count(method.title) == 1
+    assert all(each.low <= each.default <= each.high for each in method.parameters.values())
+
+
+def test_only_a_signed_method_gives_negative_values(
+    course: nn.Module, x: Tensor, name: str, method: Method
+) -> None:
+    layers = [layer for layer in trace(course, x).maps if layer.startswith(("relu", "pool"))]
+    values = [attribute(course, x, name, layer=at, target=k).values for at in layers for k in range(3)]
+    assert any((each > 0).any() for each in values)
+    if not method.signed:
+        assert not any((each < 0).any() for each in values)
+
+
+def test_what_is_required_is_said_before_and_when_it_is_computed(
+    course: nn.Module, x: Tensor, name: str, method: Method
+) -> None:
+    for layer, maps in trace(course, x).maps.items():
+        reason = method.unmet(course, layer, torch.from_numpy(maps)[None])
+        if reason is None:
+            attribute(course, x, name, layer=layer, target=0)
+        else:
+            assert re.fullmatch(r"[A-Z].*: .*\.", reason)
+            with pytest.raises(ValueError, match=re.escape(reason)):
+                attribute(course, x, name, layer=layer, target=0)
+
+
+def test_what_grad_cam_pp_requires(course: nn.Module, x: Tensor) -> None:
+    unmet = METHODS["grad_cam_pp"].unmet
+    for layer, maps in trace(course, x).maps.items():
+        assert (unmet(course, layer, torch.from_numpy(maps)) is None) is (
+            not layer.startswith(("conv", "bn"))
+        )
+    assert not any(
+        METHODS[name].unmet(course, "conv1", -torch.ones(1, 1, 1, 1)) for name in ("grad_cam", "layer_cam")
+    )
