@@ -102,8 +102,8 @@ class Visitor:
 
     def _is_last(self, message: ForwardMsg) -> bool:
         kind = message.WhichOneof("type")
-        if kind == "new_session":
-            self.script = message.new_session.page_script_hash
+        if kind == "navigation":
+            self.script = message.navigation.page_script_hash
         elif kind == "delta":
             self._note(message)
         return kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN

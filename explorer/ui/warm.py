@@ -41,6 +41,7 @@ def load() -> None:
     for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
         if not module.name.startswith(SCRIPTS):
             importlib.import_module(module.name)
+    importlib.import_module("pyarrow")  # Streamlit's tables ask for it
 
 
 def explain() -> None:
@@ -60,6 +61,7 @@ def explain() -> None:
         layers = tuple(block.act or block.conv for block in shown)
         selection.heat_maps("grad_cam", layers)
         selection.evidence(layers)
+        selection.receptive_fields()  # has torch import its compiler, whose objects are half of all there are
     except (ValueError, StopIteration):
         return  # the page says what is wrong to whoever opens it
 

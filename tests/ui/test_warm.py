@@ -1,5 +1,6 @@
 """The server warms up before anybody comes, quietly, and takes visitors whatever happens there."""
 
+import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
@@ -48,3 +49,24 @@ def test_streamlit_takes_its_server_from_the_app() -> None:
 
     found = discover_asgi_app(APP)
     assert found.import_string == "app:app"
+
+
+def test_after_it_a_page_leaves_little_to_collect() -> None:
+    """Streamlit collects all garbage after every run: what is not frozen then costs every visitor."""
+    script = f"""
+import gc, sys
+sys.argv = ["app.py"]
+from explorer.ui import warm
+warm.warm()
+from streamlit.testing.v1 import AppTest
+at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
+for page in ("maps", "batchnorm", "compare", "training", "time_machine", "augmentation"):
+    at.switch_page(f"views/{{page}}.py").run()
+gc.collect()
+print(gc.get_freeze_count(), len(gc.get_objects()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True
+    )
+    frozen, left = map(int, done.stdout.split("\n")[-2].split())
+    assert left < frozen / 10
