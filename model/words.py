@@ -1,0 +1,77 @@
+"""Every text that a person reads goes through here: whole sentences with named fields, in one language.
+
+`tr("{count} images", count=3)` gives the sentence in the language in use, English where a catalog has none.
+A catalog is a gettext file, `model/locale/LANGUAGE.po`, from `pybabel extract -k tr -k N_` and read by Babel.
+"""
+
+import io
+from contextvars import ContextVar
+from functools import cache
+from gettext import NullTranslations
+from pathlib import Path
+
+ENGLISH = "en"
+PSEUDO = "pseudo"  # a language for tests: every text that came through here stands in ⟦ ⟧
+LOCALES = Path(__file__).parent / "locale"
+
+_language: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+class _Pseudo(NullTranslations):
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"⟦{msgid1 if n == 1 else msgid2}⟧"
+
+
+def languages() -> tuple[str, ...]:
+    """The languages to choose from: English, and every language that has a catalog."""
+    return (ENGLISH, *sorted(path.stem for path in LOCALES.glob("*.po")))
+
+
+def use(language: str) -> None:
+    """Take `language` from now on in this thread; English where there is no catalog for it."""
+    _language.set(language)
+
+
+def language() -> str:
+    """The language in use in this thread."""
+    return _language.get()
+
+
+def tr(template: str, /, **fields: object) -> str:
+    """The template in the language in use, with its fields filled in as `str.format` does."""
+    return _catalog(_language.get()).gettext(template).format(**fields)
+
+
+def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
+    """Whichever template the language in use has for `n`, its fields filled in, `{n}` among them."""
+    return _catalog(_language.get()).ngettext(one, many, n).format(n=n, **fields)
+
+
+def N_(template: str) -> str:
+    """Mark a template for the catalogs where it is written; `tr` translates it where it is shown."""
+    return template
+
+
+@cache
+def _catalog(language: str) -> NullTranslations:
+    if language == PSEUDO:
+        return _Pseudo()
+    path = LOCALES / f"{language}.po"
+    if language not in languages() or not path.is_file():
+        return NullTranslations()
+    return _read(path)
+
+
+def _read(path: Path) -> NullTranslations:
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+    from babel.support import Translations
+
+    compiled = io.BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=path.stem))
+    compiled.seek(0)
+    return Translations(compiled)

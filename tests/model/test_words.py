@@ -1,0 +1,85 @@
+"""Texts: their fields, their plural, their language."""
+
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+
+from model import words
+from model.problems import Problem
+from model.words import ngettext, tr
+
+CATALOG = """\
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\\n"
+"Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n>=2 && n<=4 ? 1 : 2);\\n"
+
+msgid "{name} is empty."
+msgstr "{name} je prázdný."
+
+msgid "{n} image in {name}"
+msgid_plural "{n} images in {name}"
+msgstr[0] "{n} obrázek v {name}"
+msgstr[1] "{n} obrázky v {name}"
+msgstr[2] "{n} obrázků v {name}"
+"""
+
+
+@pytest.fixture
+def czech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs.po").write_text(CATALOG, encoding="utf-8")
+    monkeypatch.setattr(words, "LOCALES", tmp_path)
+    words._catalog.cache_clear()
+    words.use("cs")
+    yield
+    words.use(words.ENGLISH)
+    words._catalog.cache_clear()
+
+
+def test_english_is_the_template_with_its_fields():
+    assert tr("{name} is empty.", name="a{b}") == "a{b} is empty."
+    assert ngettext("{n} image", "{n} images", 1) == "1 image"
+    assert ngettext("{n} image", "{n} images", 0) == "0 images"
+
+
+def test_a_catalog_translates_and_has_plurals_of_its_own(czech):
+    assert tr("{name} is empty.", name="X") == "X je prázdný."
+    forms = [ngettext("{n} image in {name}", "{n} images in {name}", n, name="X") for n in (1, 3, 5)]
+    assert forms == ["1 obrázek v X", "3 obrázky v X", "5 obrázků v X"]
+    assert tr("Not in the catalog.") == "Not in the catalog."
+    assert words.languages() == ("en", "cs")
+
+
+def test_an_unknown_language_or_a_path_is_english():
+    for language in ("xx", "../secret", ""):
+        words.use(language)
+        assert tr("Training") == "Training"
+    words.use(words.ENGLISH)
+
+
+def test_one_thread_does_not_change_the_language_of_another():
+    seen = []
+
+    def other():
+        words.use(words.PSEUDO)
+        seen.append(tr("Training"))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert seen == ["⟦Training⟧"]
+    assert tr("Training") == "Training"
+
+
+def test_a_problem_is_told_in_the_language_in_use(czech):
+    problem = Problem("{name} is empty.", name="cat.jpg")
+    assert str(problem) == "cat.jpg je prázdný."
+    words.use(words.ENGLISH)
+    assert str(problem) == "cat.jpg is empty."
+
+
+def test_a_problem_survives_pickling():
+    problem = pickle.loads(pickle.dumps(Problem("{name} is empty.", name="cat.jpg")))
+    assert (str(problem), problem.fields) == ("cat.jpg is empty.", {"name": "cat.jpg"})
