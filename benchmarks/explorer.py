@@ -104,11 +104,11 @@ def page_rows(rounds: int, folder: Path) -> list[Row]:
     write_images(folder, rounds * 10)
     sys.argv = ["app.py", "--data-dir", str(folder)]
     rows, index = [], 0
-    for name in sorted(path.name for path in (ROOT / "explorer" / "views").glob("[a-z]*.py")):
+    for name in sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py")):
         at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
         at.query_params["source"] = "test"
         at.run()
-        at.switch_page(f"views/{name}").run()
+        at.switch_page(f"views/{name}/page.py").run()
         new, again = [], []
         for _ in range(rounds):
             index += 1
@@ -116,9 +116,7 @@ def page_rows(rounds: int, folder: Path) -> list[Row]:
             new.append(timed(at))
             again.append(timed(at))
         assert not at.exception, at.exception
-        rows.append(
-            (f"page `{name[:-3]}`, new image", f"{median(new):.0f} ms", f"cached: {median(again):.0f} ms")
-        )
+        rows.append((f"page `{name}`, new image", f"{median(new):.0f} ms", f"cached: {median(again):.0f} ms"))
     return rows
 
 

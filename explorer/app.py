@@ -12,31 +12,30 @@ import streamlit as st  # noqa: E402
 if __name__ != "__main__":  # `streamlit run` takes its server from here, once; each visit runs the rest
     from starlette.middleware import Middleware
 
-    from explorer.ui.content_policy import ContentPolicy
-    from explorer.ui.warm import warming
+    from explorer.server.content_policy import ContentPolicy
+    from explorer.server.warm import warming
 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
-    from explorer.ui import header, link, phone, sidebar, style
+    from explorer.ui import header, link, sidebar, style
+    from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
 
     PAGES = [
-        st.Page(
-            "views/explain.py", title="Explain", icon=":material/target:", url_path="start", default=True
-        ),
-        st.Page("views/maps.py", title="Feature maps", icon=":material/grid_view:", url_path="maps"),
-        st.Page("views/batchnorm.py", title="BatchNorm", icon=":material/equalizer:", url_path="batchnorm"),
-        st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
-        st.Page("views/training.py", title="Training", icon=":material/show_chart:", url_path="training"),
-        st.Page("views/time_machine.py", title="Time machine", icon=":material/history:", url_path="time"),
-        st.Page(
-            "views/augmentation.py",
-            title="Augmentation",
-            icon=":material/auto_awesome_motion:",
-            url_path="augmentation",
-        ),
-        st.Page("views/explain.py", title="Explain", url_path="explain", visibility="hidden"),
+        st.Page(f"views/{name}/page.py", title=title, icon=f":material/{icon}:", url_path=path, default=not n)
+        for n, (name, title, icon, path) in enumerate(
+            (
+                ("explain", "Explain", "target", "start"),
+                ("maps", "Feature maps", "grid_view", "maps"),
+                ("batchnorm", "BatchNorm", "equalizer", "batchnorm"),
+                ("compare", "Compare", "compare", "compare"),
+                ("training", "Training", "show_chart", "training"),
+                ("time_machine", "Time machine", "history", "time"),
+                ("augmentation", "Augmentation", "auto_awesome_motion", "augmentation"),
+            )
+        )
     ]
+    PAGES.append(st.Page("views/explain/page.py", title="Explain", url_path="explain", visibility="hidden"))
 
     WITHOUT_IMAGE = ("training",)
     WITHOUT_CLASS = ("batchnorm", "augmentation")

@@ -1,10 +1,62 @@
-"""What holds for all tests: one thread for each process they run in, and patience on a busy machine."""
+"""What holds for all tests: one thread for each process, patience on a busy machine, a visitor of the explorer."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+    from explorer.ui.downloads import Offer
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch, imported later, reads it
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "explorer" / "app.py"
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppTest]:
+    """`visit(page, *options, **link)` opens a page with start options and a link.
+
+    The test set is looked for in `tmp_path`, unless the options say otherwise.
+    """
+    from streamlit.testing.v1 import AppTest
+
+    def opened(page: str = "explain", *options: str, **link: str) -> AppTest:
+        monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])
+        at = AppTest.from_file(str(APP), default_timeout=120)
+        for key, value in link.items():
+            at.query_params[key] = value
+        at.run()
+        return at if page == "explain" else at.switch_page(f"views/{page}/page.py").run()
+
+    return opened
+
+
+@pytest.fixture
+def opened(
+    monkeypatch: pytest.MonkeyPatch, visit: Callable[..., AppTest]
+) -> Callable[..., tuple[AppTest, Offer]]:
+    """`opened(page, *options, **link)` opens a page, and puts together what it offers for download."""
+    from explorer.ui import downloads
+
+    monkeypatch.chdir(ROOT)
+
+    def at_page(page: str, *options: str, **link: str) -> tuple[AppTest, Offer]:
+        offers: list[Offer] = []
+        monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+        at = visit(page, *options, **link)
+        assert not at.exception, at.exception[0].value
+        return at, offers[-1]
+
+    return at_page

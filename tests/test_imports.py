@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ("model", "explorer.engine", "explorer.drawing", "explorer.ui", "explorer.views", "explorer.app")
+LAYERS = (
+    "model",
+    "explorer.engine",
+    "explorer.drawing",
+    "explorer.ui",
+    "explorer.views",
+    "explorer.server",
+    "explorer.app",
+)
 SOURCES = sorted([*ROOT.glob("model/**/*.py"), *ROOT.glob("explorer/**/*.py")])
 
 
@@ -142,7 +150,9 @@ def test_the_warm_up_imports_whatever_a_page_asks_for():
         node.module if isinstance(node, ast.ImportFrom) else alias.name
         for path in views for node in at_import(ast.parse(path.read_text())) for alias in node.names
     })  # fmt: skip
-    script = f"import sys; from explorer.ui import warm; warm.load(); print(set({wanted}) - set(sys.modules))"
+    script = (
+        f"import sys; from explorer.server import warm; warm.load(); print(set({wanted}) - set(sys.modules))"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )

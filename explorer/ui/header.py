@@ -8,7 +8,7 @@ from explorer.ui.selection import Selection
 from explorer.ui.sidebar import PREDICTED
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
-PAGES = {"": "views/explain.py", "compare": "views/compare.py"}  # as app.py has them
+PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 
 
 def show(selection: Selection, page: str = "") -> None:

@@ -1,4 +1,6 @@
-"""A heat map as pages show it: large over the picture, small as the raw map."""
+"""Parts that several pages show: a heat map over the picture and as the raw map, and lists of facts."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,3 +61,10 @@ def extent(values: npt.NDArray[np.float32]) -> str:
 def side_by_side(panels: list[str], *below: str) -> None:
     """Put panels into one row, as many as fit, and html below them."""
     markup.show(markup.element("div", *panels, cls="fx-panels"), *below)
+
+
+def facts(title: str, rows: Sequence[tuple[str, str]], *before: str) -> str:
+    """Names and values under a small title, as html; everything is escaped but `before`."""
+    pairs = [markup.text(name, tag="dt") + markup.text(value, tag="dd") for name, value in rows]
+    heading = markup.text(title, tag="h3") if title else ""
+    return markup.element("section", heading, *before, markup.element("dl", *pairs), cls="fx-facts")

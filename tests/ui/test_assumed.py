@@ -81,7 +81,7 @@ def captions(at: AppTest) -> str:
     return " ".join(each.value for each in at.sidebar.caption)
 
 
-@pytest.mark.parametrize("page", ["explain.py", "training.py"])
+@pytest.mark.parametrize("page", ["explain", "training"])
 def test_the_page_says_what_is_assumed_and_how_to_change_it(visit: Open, path: Path, page: str) -> None:
     said = captions(visit(page, "--checkpoint", str(path)))
     assert "the course's mean 0.4914, 0.4822, 0.4465 and std 0.2023, 0.1994, 0.2010 are assumed" in said
@@ -89,20 +89,20 @@ def test_the_page_says_what_is_assumed_and_how_to_change_it(visit: Open, path: P
 
 
 def test_the_page_says_nothing_of_what_was_given(visit: Open, path: Path) -> None:
-    said = captions(visit("explain.py", "--checkpoint", str(path), "--std", "0.3,0.2,0.1"))
+    said = captions(visit("explain", "--checkpoint", str(path), "--std", "0.3,0.2,0.1"))
     assert "the course's mean 0.4914, 0.4822, 0.4465 are assumed" in said
     assert "`--mean R,G,B` to" in said
-    both = visit("explain.py", "--checkpoint", str(path), "--mean", "0.5,0.4,0.3", "--std", "0.3,0.2,0.1")
+    both = visit("explain", "--checkpoint", str(path), "--mean", "0.5,0.4,0.3", "--std", "0.3,0.2,0.1")
     assert "assumed" not in captions(both)
 
 
 def test_the_page_says_nothing_of_a_file_with_a_card(visit: Open, net: nn.Module, tmp_path: Path) -> None:
-    assert "assumed" not in captions(visit("explain.py"))
+    assert "assumed" not in captions(visit("explain"))
     save_checkpoint(tmp_path / "own.safetensors", Card(), net.state_dict())
-    assert "assumed" not in captions(visit("explain.py", "--checkpoint", str(tmp_path / "own.safetensors")))
+    assert "assumed" not in captions(visit("explain", "--checkpoint", str(tmp_path / "own.safetensors")))
 
 
 def test_weights_of_another_network_without_a_card_say_it_too(visit: Open, path: Path) -> None:
-    said = captions(visit("explain.py", "--checkpoint", str(path), "--net", "model.nets:CourseCNN",
+    said = captions(visit("explain", "--checkpoint", str(path), "--net", "model.nets:CourseCNN",
                           "--input-size", "32"))  # fmt: skip
     assert "ImageNet's mean 0.4850, 0.4560, 0.4060 and std 0.2290, 0.2240, 0.2250 are assumed" in said

@@ -11,16 +11,16 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.takeaway import Offer
+from explorer.ui.downloads import Offer
 from model.scenes import draw
 
 Open = Callable[..., tuple[AppTest, Offer]]
 WIDE, TALL = (320, 480), (480, 300)  # height, width; both leave an even number over
 PAGES = {
-    "explain": ("explain.py", {}),
-    "explain, shared": ("explain.py", {"cam_scale": "shared", "evidence": "signed"}),
-    "two classes": ("compare.py", {"compare": "classes"}),
-    "time machine": ("time_machine.py", {"checkpoint": "cifar10-fast"}),
+    "explain": ("explain", {}),
+    "explain, shared": ("explain", {"cam_scale": "shared", "evidence": "signed"}),
+    "two classes": ("compare", {"compare": "classes"}),
+    "time machine": ("time_machine", {"checkpoint": "cifar10-fast"}),
 }
 
 
@@ -101,8 +101,8 @@ def test_a_squashed_photo_has_heat_all_over(
 
 
 def test_the_page_says_what_is_dimmed(opened: Open, photos: tuple[Path, tuple[slice, slice]]) -> None:
-    at, _ = opened("explain.py", "--data-dir", str(photos[0]), source="test", index="1")
+    at, _ = opened("explain", "--data-dir", str(photos[0]), source="test", index="1")
     text = " ".join(piece.proto.body for piece in at.get("html"))
     assert "Dimmed: outside the center square" in text
-    at, _ = opened("explain.py", "--data-dir", str(photos[0]), source="test", index="0")
+    at, _ = opened("explain", "--data-dir", str(photos[0]), source="test", index="0")
     assert "Dimmed" not in " ".join(piece.proto.body for piece in at.get("html"))

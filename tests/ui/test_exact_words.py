@@ -16,15 +16,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.drawing import colormaps, figures
+from explorer.drawing import colormaps, figures, run_charts
 from explorer.drawing.ranges import percent, probability
+from explorer.drawing.vega import whole_ticks
 from explorer.engine.runs import read_run
 from explorer.engine.samples import find_test_set
-from explorer.ui import markup, run_charts, takeaway, time_charts
-from explorer.ui.charts import whole_ticks
-from explorer.ui.offers import training
-from explorer.ui.offers.training import Drawn
-from explorer.ui.takeaway import Offer
+from explorer.ui import downloads, markup
+from explorer.ui.downloads import Offer
+from explorer.views.time_machine import charts
+from explorer.views.training import exports
+from explorer.views.training.exports import Drawn
 from model.history import Epoch, History, save_history
 
 Open = Callable[..., tuple[AppTest, Offer]]
@@ -57,7 +58,7 @@ def test_a_probability_is_never_certain(value: float) -> None:
 
 def test_a_tooltip_over_the_epochs_says_the_same() -> None:
     lines = {"cat": [0.2, 0.99999], "dog": [0.8, 0.00001]}
-    chart = time_charts.probabilities([0, 1], lines, 1, "")
+    chart = charts.probabilities([0, 1], lines, 1, "")
     rows = chart["layer"][1]["data"]["values"]
     assert [row["said"] for row in rows] == ["20.0%", "> 99.9%", "80.0%", "< 0.1%"]
     assert {"field": "said", "type": "nominal", "title": "probability"} in chart["layer"][1]["encoding"][
@@ -65,7 +66,7 @@ def test_a_tooltip_over_the_epochs_says_the_same() -> None:
     ]
 
 
-@pytest.mark.parametrize("page", ["explain.py", "compare.py", "batchnorm.py"])
+@pytest.mark.parametrize("page", ["explain", "compare", "batchnorm"])
 def test_no_page_says_0_or_100_percent_of_a_probability(opened: Open, page: str) -> None:
     """Of this drawing the network is so certain that float32 makes the probability 1."""
     at, _ = opened(page, checkpoint="scenes-course", sample="truck")
@@ -115,7 +116,7 @@ def test_steps_and_epochs_have_whole_ticks(run: Path, along: str) -> None:
             values = layer["encoding"]["x"]["axis"]["values"]
             assert len(values) > 1
             assert all(type(tick) is int for tick in values)
-    for chart in training.charts_of(found, Drawn(10, along)).values():
+    for chart in exports.charts_of(found, Drawn(10, along)).values():
         axes = Figure().subplots()
         chart.draw(axes)
         low, high = axes.get_xlim()
@@ -136,7 +137,7 @@ def test_an_accuracy_in_a_tooltip_is_not_rounded_to_all(run: Path) -> None:
 def test_maps_in_one_row_have_one_color_map(opened: Open) -> None:
     """In this layer some of the strongest maps have negative values, and some have none."""
     link = {"checkpoint": "cifar10-fast", "sample": "truck", "cam_stage": "norm", "carrier": "bn1"}
-    at, offer = opened("explain.py", **link)
+    at, offer = opened("explain", **link)
     cards = re.findall(r'alt="Feature map (\d+), from [^"]*" src="data:image/png;base64,([^"]+)"', html(at))
     assert len(cards) > 8
     for channel, data in cards:
@@ -148,11 +149,11 @@ def test_maps_in_one_row_have_one_color_map(opened: Open) -> None:
 @pytest.mark.parametrize(
     ("page", "link", "bars"),
     [
-        ("explain.py", {"cam_scale": "shared"}, 1),
-        ("explain.py", {"cam_scale": "own"}, 3),
-        ("compare.py", {"compare": "classes"}, 1),
-        ("time_machine.py", {"checkpoint": "cifar10-fast"}, 1),
-        ("time_machine.py", {"checkpoint": "cifar10-fast", "time_scale": "own"}, 6),
+        ("explain", {"cam_scale": "shared"}, 1),
+        ("explain", {"cam_scale": "own"}, 3),
+        ("compare", {"compare": "classes"}, 1),
+        ("time_machine", {"checkpoint": "cifar10-fast"}, 1),
+        ("time_machine", {"checkpoint": "cifar10-fast", "time_scale": "own"}, 6),
     ],
 )
 def test_a_figure_has_one_color_bar_a_range(opened: Open, page: str, link: dict[str, str], bars: int) -> None:
@@ -165,7 +166,7 @@ def test_a_figure_has_one_color_bar_a_range(opened: Open, page: str, link: dict[
 
 
 def test_explain_opens_with_each_map_on_its_own_stated_scale(opened: Open) -> None:
-    at, offer = opened("explain.py")
+    at, offer = opened("explain")
     assert html(at).count('alt="Colour scale from 0 … ') == 3
     assert html(at).count("its own scale") >= 3
     assert "each its own" in offer.caption
@@ -173,7 +174,7 @@ def test_explain_opens_with_each_map_on_its_own_stated_scale(opened: Open) -> No
     for name, heat in heats.items():
         raw = offer.pictures[f"{name.removeprefix('heat_')}, raw map"]()
         assert (raw == colormaps.viridis()[255]).all(-1)[heat == heat.max()].all()  # each reaches its end
-    at, _ = opened("explain.py", cam_scale="shared")
+    at, _ = opened("explain", cam_scale="shared")
     assert html(at).count("one scale for all blocks") == 2
 
 
@@ -181,14 +182,14 @@ def test_explain_opens_with_each_map_on_its_own_stated_scale(opened: Open) -> No
 
 
 def test_values_are_in_units_of_the_logit_and_do_not_add_up_to_it(opened: Open) -> None:
-    at, offer = opened("explain.py")
+    at, offer = opened("explain")
     said = " ".join(each.value for each in at.markdown)
     assert "shares of the logit" not in said
     assert "in general they do not add up" in said
     held = {name: array for name, (array, _) in offer.arrays().items()}
     logit = held["logits"].max()
     assert all(abs(held[f"heat_relu{k}"].sum() - logit) > 1 for k in (1, 2, 3))
-    at, offer = opened("explain.py", method="grad_cam_pp")
+    at, offer = opened("explain", method="grad_cam_pp")
     assert "neither probabilities nor in units of the logit" in " ".join(each.value for each in at.markdown)
     assert "not in units of the logit" in offer.arrays()["heat_relu3"][1]
 
@@ -200,14 +201,14 @@ def test_predictions_name_their_images(opened: Open, tmp_path: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(place).integers(0, 256, (32, 32, 3), np.uint8)
             Image.fromarray(pixels).save(path)
-    _, offer = opened("batchnorm.py", "--data-dir", str(tmp_path), of="test", images="16")
+    _, offer = opened("batchnorm", "--data-dir", str(tmp_path), of="test", images="16")
     table = offer.tables["Predictions"]()
     found = find_test_set(tmp_path)
     assert found is not None
     assert table["image"].tolist() == [found.sample(at).name for at in range(6)]
     for name, pixels in zip(table["image"], offer.arrays()["images"][0], strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "test" / name)), pixels)
-    _, offer = opened("batchnorm.py", of="scenes", images="16")
+    _, offer = opened("batchnorm", of="scenes", images="16")
     assert offer.tables["Predictions"]()["image"].is_unique
 
 
@@ -221,10 +222,10 @@ def test_chinese_classes_and_names_are_drawn_in_every_file(opened: Open, tmp_pat
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(path)
     own = ("--net", "torchvision.models:vgg11_bn(num_classes=2, init_weights=False)", "--input-size", "32")
     link = {"source": "test", "index": "0"}
-    _, offer = opened("explain.py", *own, "--classes", "小猫,小狗", "--data-dir", str(tmp_path), **link)
+    _, offer = opened("explain", *own, "--classes", "小猫,小狗", "--data-dir", str(tmp_path), **link)
     assert "照片.png" in offer.caption
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        for name, make in takeaway.files(offer).items():
+        for name, make in downloads.files(offer).items():
             if name.endswith(("figure.png", "figure.pdf")):
                 assert make()

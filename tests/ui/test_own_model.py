@@ -19,7 +19,7 @@ from explorer.ui.selection import Selection
 from model.nets import NETS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(path.name for path in (ROOT / "explorer" / "views").glob("[a-z]*.py"))
+PAGES = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
 RESNET = ("--net", "torchvision.models:resnet18", "--input-size", "64", "--classes", "1000")
 VGG = ("--net", "torchvision.models:vgg16_bn(num_classes=3, init_weights=False)", "--input-size", "32",
        "--classes", "cat,dog,horse")  # fmt: skip
@@ -29,7 +29,7 @@ Open = Callable[..., AppTest]
 @pytest.fixture
 def app(visit: Open) -> Open:
     """Open the explorer with options on a page."""
-    return lambda options, page="explain.py", **link: visit(page, *options, **link)
+    return lambda options, page="explain", **link: visit(page, *options, **link)
 
 
 def check(at: AppTest) -> None:
@@ -56,7 +56,7 @@ def test_blocks_are_counted_and_other_layers_named(app: Open) -> None:
 
 
 def test_any_of_twenty_blocks_is_within_reach(app: Open) -> None:
-    at = app(RESNET, "maps.py", block="20")
+    at = app(RESNET, "maps", block="20")
     check(at)
     assert at.selectbox(key="block").value == "20"
     assert len(at.selectbox(key="block").options) == 20
@@ -83,7 +83,7 @@ def test_weights_of_its_own_are_loaded(app: Open, tmp_path: Path) -> None:
 
 
 def test_the_shipped_checkpoint_stays_beside_it(app: Open) -> None:
-    at = app(VGG, "compare.py", compare="maps", b_own="checkpoint", b_checkpoint="cifar10-course")
+    at = app(VGG, "compare", compare="maps", b_own="checkpoint", b_checkpoint="cifar10-course")
     check(at)
 
 
@@ -174,7 +174,7 @@ def test_a_stage_is_called_by_its_kind_of_layer(app: Open, monkeypatch: pytest.M
     at = app(options)
     assert at.selectbox(key="cam_stage").options == ["Convolution", "BatchNorm", "Activation", "Pooling"]
     for block, kind in ("1", "SiLU"), ("2", "GELU"):
-        at = app(options, "maps.py", block=block)
+        at = app(options, "maps", block=block)
         check(at)
         assert at.segmented_control(key="stage").options[2] == kind
 

@@ -23,7 +23,7 @@ def app(visit: Open, tmp_path: Path) -> Open:
         place = tmp_path / "test" / name / f"{number}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(png(80 * number))
-    return partial(visit, "explain.py")
+    return partial(visit, "explain")
 
 
 def png(shade: int) -> bytes:
@@ -140,7 +140,7 @@ def test_a_picture_of_ones_own_is_not_in_the_link(app: Open, source: str) -> Non
 
 def test_the_other_side_steps_without_the_keyboard(app: Open) -> None:
     at = app(b_own="image", b_sample="dog")
-    at.switch_page("views/compare.py").run()
+    at.switch_page("views/compare/page.py").run()
     assert not at.exception
     press(at, "b_next")
     assert at.query_params["b_sample"] == "frog"

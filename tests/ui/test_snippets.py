@@ -14,18 +14,18 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.opening import Source
 from explorer.ui import snippets
-from explorer.ui.takeaway import Offer
+from explorer.ui.downloads import Offer
 from model.nets import NETS
 
 ROOT = Path(__file__).parents[2]
 PAGES: dict[str, dict[str, str]] = {
-    "explain.py": {},
-    "maps.py": {"block": "2", "channel": "5"},
-    "batchnorm.py": {"channel": "7"},
-    "compare.py": {"b_own": "image", "b_sample": "dog"},
-    "training.py": {},
-    "time_machine.py": {"checkpoint": "cifar10-fast", "epoch": "6"},
-    "augmentation.py": {},
+    "explain": {},
+    "maps": {"block": "2", "channel": "5"},
+    "batchnorm": {"channel": "7"},
+    "compare": {"b_own": "image", "b_sample": "dog"},
+    "training": {},
+    "time_machine": {"checkpoint": "cifar10-fast", "epoch": "6"},
+    "augmentation": {},
 }
 # Runs programs, each in a process that has torch and nothing of the project.
 RUNNER = """
@@ -62,7 +62,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_every_pages_program_runs_by_its_path_from_another_folder(
     opened: Open, tmp_path: Path, elsewhere: Path
 ) -> None:
-    assert set(PAGES) == {path.name for path in (ROOT / "explorer" / "views").glob("[a-z]*.py")}
+    assert set(PAGES) == {path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py")}
     texts = {page: opened(page, **link)[1].snippet for page, link in PAGES.items()}
     for page, text in texts.items():
         (tmp_path / page).write_text(text, encoding="utf-8")
@@ -78,7 +78,7 @@ def test_every_pages_program_runs_by_its_path_from_another_folder(
 def test_a_copy_whose_project_is_not_there_is_one_sentence(
     opened: Open, tmp_path: Path, elsewhere: Path
 ) -> None:
-    text = opened("explain.py")[1].snippet.replace(str(ROOT), str(tmp_path / "gone"))
+    text = opened("explain")[1].snippet.replace(str(ROOT), str(tmp_path / "gone"))
     (tmp_path / "number.py").write_text(text, encoding="utf-8")
     ran = python(str(tmp_path / "number.py"), cwd=elsewhere)
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", f"{snippets.NOT_FOUND}\n")

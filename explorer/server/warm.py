@@ -1,0 +1,71 @@
+"""A started server gets ready by itself: what the first visitor needs is loaded and has run once before."""
+
+import gc
+import importlib
+import logging
+import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Thread
+from typing import Any
+
+
+@asynccontextmanager
+async def warming(_server: object) -> AsyncIterator[dict[str, Any]]:
+    """While the server lives: it takes visitors at once, and warms up beside them."""
+    Thread(target=warm, daemon=True, name="warm").start()
+    yield {}
+
+
+SCRIPT = "explorer.app"
+UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+
+
+def warm() -> None:
+    """Import what the pages need, draw the samples, and explain one of them with the network shown first.
+
+    All of that stays, so it is taken out of the garbage collection that Streamlit runs after every visit.
+    """
+    load()
+    try:
+        explain()
+    finally:
+        gc.collect()
+        gc.freeze()
+
+
+def load() -> None:
+    """Import every module that a page may ask for, the pages among them."""
+    import explorer
+
+    for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
+        if module.name != SCRIPT:
+            importlib.import_module(module.name)
+    importlib.import_module("pyarrow")  # Streamlit's tables ask for it
+
+
+def explain() -> None:
+    """Draw the samples, and explain one of them with the network shown first."""
+    from explorer.ui import cached, choices, sidebar
+    from explorer.ui.options import options
+    from explorer.ui.selection import Selection
+    from model import cifar10
+
+    UNVISITED.addFilter(_from_a_visit)
+    cached.gallery()
+    try:
+        name, source = next(iter(options().checkpoints.items()))
+        sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
+        selection = Selection(cached.opened(name, source), sample)
+        shown = [selection.blocks[place] for place in choices.at_first(len(selection.blocks))]
+        layers = tuple(block.act or block.conv for block in shown)
+        selection.heat_maps("grad_cam", layers)
+        selection.evidence(layers)
+        selection.receptive_fields()  # has torch import its compiler, whose objects are half of all there are
+    except (ValueError, StopIteration):
+        return  # the page says what is wrong to whoever opens it
+
+
+def _from_a_visit(record: logging.LogRecord) -> bool:
+    """Caches are filled here on purpose without a visitor; Streamlit would warn of it."""
+    return record.threadName != "warm"

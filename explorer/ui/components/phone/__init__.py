@@ -1,0 +1,41 @@
+"""What a narrow screen needs besides: the pages in sight, and a sidebar that does not stay over them.
+
+Streamlit folds both its navigation and the sidebar away there. What is narrow is decided by the style sheet
+and by `phone.js`, at the width where Streamlit does so.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from explorer.ui import link
+from explorer.ui.selection import Selection
+
+_CLOSING = st.components.v2.component(
+    "closing_sidebar", js=Path(__file__).with_name("phone.js").read_text(encoding="utf-8")
+)
+
+
+def page_links(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
+    """A row of links to all pages, the current one marked; the style sheet hides it on a wide screen."""
+    with st.container(horizontal=True, gap="xxsmall", key="pages"):
+        for page in pages:
+            if page.title == current.title:
+                st.html(f'<b class="fx-here" aria-current="page">{escape(page.title)}</b>', width="content")
+            else:
+                st.page_link(page, label=page.title, width="content")
+
+
+def close_sidebar(selection: Selection | None) -> None:
+    """Close the sidebar of a narrow screen when another checkpoint, image or class is chosen in it.
+
+    Another source of images leaves it open: there the image is still to be chosen.
+    """
+    if selection is None:
+        return
+    shown = " ".join(map(str, (*selection.keys, selection.chosen)))
+    with st.sidebar:
+        _CLOSING(key="closing_sidebar", data={"shown": shown, "source": link.chosen("source")})

@@ -1,0 +1,72 @@
+"""The server warms up before anybody comes, quietly, and takes visitors whatever happens there."""
+
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.engine import attribution
+from explorer.server import warm
+from explorer.ui.options import Options
+
+APP = Path(__file__).parents[2] / "explorer" / "app.py"
+
+
+def test_the_first_visitor_finds_everything_done(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    thread = Thread(target=warm.warm, name="warm")
+    thread.start()
+    thread.join()
+    assert "ScriptRunContext" not in capfd.readouterr().err
+
+    asked: list[str] = []
+    for name in ("attribute_many", "evidence_many"):
+        monkeypatch.setattr(attribution, name, lambda *_, name=name, **__: asked.append(name))
+    at = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not at.exception
+    assert not asked
+
+
+@pytest.mark.parametrize("given", [["--nonsense"], ["--checkpoint", "missing.safetensors"]])
+def test_what_is_wrong_is_left_to_the_page(given: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["app.py", *given])
+    warm.warm()
+
+
+def test_no_checkpoint_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Options, "checkpoints", {})
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    warm.warm()
+
+
+def test_streamlit_takes_its_server_from_the_app() -> None:
+    from streamlit.web.server.app_discovery import discover_asgi_app
+
+    found = discover_asgi_app(APP)
+    assert found.import_string == "app:app"
+
+
+def test_after_it_a_page_leaves_little_to_collect() -> None:
+    """Streamlit collects all garbage after every run: what is not frozen then costs every visitor."""
+    script = f"""
+import gc, sys
+sys.argv = ["app.py"]
+from explorer.server import warm
+warm.warm()
+from streamlit.testing.v1 import AppTest
+at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
+for page in ("maps", "batchnorm", "compare", "training", "time_machine", "augmentation"):
+    at.switch_page(f"views/{{page}}/page.py").run()
+gc.collect()
+print(gc.get_freeze_count(), len(gc.get_objects()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True
+    )
+    frozen, left = map(int, done.stdout.split("\n")[-2].split())
+    assert left < frozen / 10

@@ -1,0 +1,208 @@
+"""The Augmentation page in each of its states, run without a browser."""
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer.drawing.pictures import data_uri
+from explorer.drawing.ranges import number
+from explorer.engine import samples
+from explorer.ui.downloads import Offer
+from model.augment import AUGMENTATIONS
+from model.checkpoint import Card
+from model.recipes import RECIPES
+
+ROOT = Path(__file__).parents[2]
+Open = Callable[..., AppTest]
+Take = Callable[..., tuple[AppTest, Offer]]
+GROUPS = list(dict.fromkeys(transform.group for transform in AUGMENTATIONS.values()))
+
+
+@pytest.fixture
+def app(visit: Open) -> Open:
+    return partial(visit, "augmentation")
+
+
+def check(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    assert at.header[0].value == "What training makes of it"
+    return at
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.main.get("html"))
+
+
+def drawn(at: AppTest, name: str) -> list[np.ndarray]:
+    """The pictures of one transform's row."""
+    found = re.findall(rf'alt="{name}, draw \d:[^"]*" src="data:image/png;base64,([^"]+)"', html(at))
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in found]
+
+
+def labels(at: AppTest) -> list[str]:
+    return re.findall(r'alt="A training image: ([^"]*)"', html(at))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_transform_has_its_slider_and_its_draws(app: Open, group: str) -> None:
+    at = check(app(transforms=group))
+    for name, transform in AUGMENTATIONS.items():
+        if transform.group == group:
+            slider = at.select_slider(key=f"strength_{name}")
+            assert float(slider.value) == transform.strength
+            assert (float(slider.options[0]), float(slider.options[-1])) == transform.range
+            assert len(drawn(at, name)) == 6
+            assert any(transform.says in text.value for text in at.markdown)
+        else:
+            assert not drawn(at, name)
+
+
+def test_strength_zero_shows_the_image_as_the_network_gets_it(app: Open) -> None:
+    at = check(app(sample="horse", strength_rotate="0"))
+    framed = Card().framed(samples.scene(7).pixels)
+    for picture in drawn(at, "rotate"):
+        np.testing.assert_array_equal(picture, framed)
+    at.select_slider(key="strength_rotate").set_value("90").run()
+    assert any((picture != framed).any() for picture in drawn(check(at), "rotate"))
+    assert at.query_params["strength_rotate"] == "90"
+
+
+def test_draw_again_takes_the_next_seed(app: Open) -> None:
+    at = check(app())
+    before, first = drawn(at, "rotate"), labels(at)
+    at.session_state["seed_steps"] = {"count": {"drawn": "once", "sum": 1}}  # a click on Draw again
+    at.run()
+    check(at)
+    assert at.query_params["seed"] == "1"
+    assert any((one != other).any() for one, other in zip(before, drawn(at, "rotate"), strict=True))
+    assert labels(at) != first
+    again = check(app(seed="1"))
+    for one, other in zip(drawn(at, "rotate"), drawn(again, "rotate"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_mixed_picture_has_a_mixed_label(app: Open) -> None:
+    said = re.findall(
+        r'alt="cutmix, draw \d: ([^"]*)"', html(check(app(transforms="semantic", sample="cat")))
+    )
+    assert len(said) == 6
+    assert any(re.search(r"\d+% cat", words) and words.count("%") == 2 for words in said)
+
+
+@pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
+def test_a_batch_shows_its_labels_and_mixes_them_where_asked(app: Open, mixing: str) -> None:
+    plain = labels(check(app()))
+    assert len(plain) == 64
+    assert set(plain) <= set(Card().classes)
+    at = check(app(mixing=mixing))
+    assert any("%" in words for words in labels(at))
+    assert any(mixing in caption.value for caption in at.caption)
+
+
+def test_another_recipe_makes_another_batch(app: Open) -> None:
+    at = check(app(recipe="fast"))
+    said = " ".join(caption.value for caption in at.caption)
+    assert "`crop,flip`" in said
+    assert f"takes {RECIPES['fast'].batch_size} a step" in said
+    assert "Flips alternate" in said
+
+
+def test_training_images_come_from_the_data_folder(app: Open, tmp_path: Path) -> None:
+    for name in ("owl", "zebra"):
+        place = tmp_path / "train" / name
+        place.mkdir(parents=True)
+        for level in range(3):
+            Image.fromarray(np.full((40, 40, 3), 40 * level, np.uint8)).save(place / f"{level}.png")
+    at = check(app())
+    assert sorted(labels(at)) == ["owl"] * 3 + ["zebra"] * 3
+    assert any(f"6 images of {tmp_path.name}/train" in caption.value for caption in at.caption)
+
+
+def test_training_images_that_cannot_be_read_are_a_sentence(app: Open, tmp_path: Path) -> None:
+    (tmp_path / "train" / "owl").mkdir(parents=True)
+    at = check(app())
+    assert "has no images" in at.warning[0].value
+    assert drawn(at, "rotate")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [{"transforms": "magic"}, {"seed": "-1"}, {"strength_crop": "7"}, {"recipe": "<b>"}, {"mixing": "x"}],
+)
+def test_a_link_with_nonsense_shows_the_default(app: Open, link: dict[str, str]) -> None:
+    check(app(**link))
+
+
+# Take it away
+
+
+@pytest.fixture
+def take(opened: Take) -> Take:
+    return partial(opened, "augmentation")
+
+
+@pytest.mark.parametrize(
+    ("group", "mixing"), [("geometric", "none"), ("pixel", "mixup"), ("semantic", "cutmix")]
+)
+def test_the_program_makes_the_same_draw_and_batch(
+    take: Take, capsys: pytest.CaptureFixture[str], group: str, mixing: str
+) -> None:
+    at, offer = take(transforms=group, mixing=mixing, seed="5", sample="ship", recipe="fast")
+    capsys.readouterr()
+    exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    draw, mean = capsys.readouterr().out.splitlines()
+    name, place = re.search(r"draw (\d) of (\w+)", offer.printed).group(2, 1)  # type: ignore[union-attr]
+    under = re.search(rf'alt="{name}, draw {place}: ([^"]*)"', html(at)).group(1)  # type: ignore[union-attr]
+    assert draw in under
+    assert re.search(r"\d", draw)
+    assert f": {draw}; then" in offer.printed
+    assert float(mean) == pytest.approx(offer.arrays()["batch"][0].mean())
+    assert f"{number(float(mean))} of 255" in offer.printed
+
+
+def test_pictures_and_arrays_are_the_tiles_of_the_page(take: Take) -> None:
+    at, offer = take(seed="2")
+    held = offer.arrays()
+    batch, rotate = held["batch"][0], held["draws_rotate"][0]
+    assert batch.shape == (64, 32, 32, 3)
+    assert rotate.shape == (6, 32, 32, 3)
+    for picture in (*batch, *rotate):
+        assert data_uri(picture) in html(at)
+    sheet = offer.pictures["the batch"]()[::4, ::4]  # every pixel is a square of four
+    strip = offer.pictures["rotate, draws"]()
+    np.testing.assert_array_equal(sheet[:32, :32], batch[0])
+    np.testing.assert_array_equal(strip[:128:4, 130:258:4], rotate[1])
+
+
+def test_labels_are_taken_away_with_their_shares(take: Take) -> None:
+    at, plain = take()
+    rows = plain.tables["Labels"]()
+    assert (rows["share"] == 1).all()
+    assert rows["class"].tolist() == labels(at)
+    _, mixed = take(mixing="mixup", transforms="semantic")
+    rows = mixed.tables["Labels"]()
+    assert (rows["share"] < 1).any()
+    np.testing.assert_allclose(rows.groupby("image")["share"].sum(), np.ones(64), rtol=1e-5)
+    draws = mixed.tables["Draws"]()
+    assert len(draws) == 18
+    own = mixed.arrays()["shares_mixup"][0][:, 0]
+    np.testing.assert_array_equal(draws[draws["transform"] == "mixup"]["own_share"], own)
+
+
+def test_without_training_images_the_draws_are_offered(take: Take, tmp_path: Path) -> None:
+    (tmp_path / "train" / "owl").mkdir(parents=True)
+    _, offer = take()
+    assert "the batch" not in offer.pictures
+    assert "rotate, draws" in offer.pictures
+    assert set(offer.tables) == {"Draws"}
+    assert "batch" not in offer.snippet
+    assert len(offer.figure()) == 1

@@ -1,0 +1,283 @@
+"""The BatchNorm page: one image and many, the channel chosen, and networks that normalise otherwise."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from explorer.engine.batches import from_scenes
+from explorer.engine.batchnorm import Floats, TwoPredictions, statistics, summary, with_batch_statistics
+from explorer.engine.samples import scene
+from explorer.ui import cached
+from explorer.views.batchnorm import batch_prediction
+from explorer.views.batchnorm.measured import Measured
+from model.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).parents[2]
+COURSE = ROOT / "checkpoints" / "cifar10-course.safetensors"
+CAT = 3
+OWN = ("--net", "own_norms:build", "--classes", "a,b", "--input-size", "16")
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def page(visit: Open) -> Open:
+    """Open the page with options and a link."""
+    return lambda *options, **link: checked(visit("batchnorm", *options, **link))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> None:
+    """A test set of five noisy cats."""
+    place = tmp_path / "test" / "cat"
+    place.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(5):
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(place / f"{number}.png")
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], nn.Module]], None]:
+    """Make a network importable, as `--net own_norms:build`."""
+
+    def importable(build: Callable[[], nn.Module]) -> None:
+        cached._opened.clear()  # another test's network had the same name
+        module = ModuleType("own_norms")
+        module.build = build  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "own_norms", module)
+
+    return importable
+
+
+def of(norm: nn.Module | None) -> Callable[[], nn.Module]:
+    """A small network of one block with this normalisation."""
+    body = [nn.Conv2d(3, 8, 3), *([] if norm is None else [norm]), nn.ReLU()]
+    return lambda: nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+
+
+def checked(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    return at
+
+
+def said(at: AppTest) -> str:
+    pieces = [*at.main.markdown, *at.main.caption, *at.main.info, *at.main.warning, *at.main.subheader]
+    return " ".join([piece.value for piece in pieces] + [piece.proto.body for piece in at.main.get("html")])
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in at.main.get("vega_lite_chart")]
+
+
+def rows(at: AppTest) -> list[dict[str, Any]]:
+    """The channels of the first chart."""
+    table = convert_arrow_bytes_to_pandas_df(at.main.get("vega_lite_chart")[0].proto.data.data)
+    return table.to_dict("records")
+
+
+def test_an_image_against_what_was_learned(page: Open) -> None:
+    at = page(norm="bn2")
+    checkpoint = load_checkpoint(COURSE)
+    met = statistics(checkpoint.build(), checkpoint.card.to_input(scene(CAT).pixels), "bn2")
+    shown = rows(at)
+    assert [row["channel"] for row in shown] == np.argsort(met.distance, kind="stable").tolist()
+    np.testing.assert_allclose([row["distance"] for row in shown], np.sort(met.distance), atol=1e-3)
+    furthest = int(np.abs(met.distance).argmax())
+    assert [row["channel"] for row in shown if row["chosen"]] == [furthest]
+    assert f"Furthest: channel {furthest} (" in said(at)
+    assert f"Channel {furthest}, cell by cell" in said(at)
+    table = at.main.dataframe[0].value
+    assert table["channel"].tolist() == np.argsort(-np.abs(met.distance), kind="stable").tolist()
+    np.testing.assert_allclose(table["slope"], met.slope[table["channel"]])
+    assert table["map"].str.startswith("data:image/png").all()
+
+
+def test_three_histograms_of_the_same_cells(page: Open) -> None:
+    before, normalised, after = charts(page(norm="bn1", channel="9"))[1:]
+    for chart in (before, normalised, after):
+        cells = {(bar["low"], bar["cells"]) for bar in chart["layer"][1]["data"]["values"]}
+        assert sum(count for _, count in cells) == 32 * 32
+    assert normalised["layer"][0]["data"]["values"] == [{"from": -1, "to": 1}]
+    bars = after["layer"][1]["data"]["values"]
+    assert all(bar["cut"] == (bar["to"] <= 0) for bar in bars)
+    assert {bar["cut"] for bar in bars} == {True, False}
+    assert not any(bar["cut"] for bar in before["layer"][1]["data"]["values"])
+
+
+def test_a_batch_of_scenes(page: Open) -> None:
+    at = page(of="scenes", images="16", norm="bn3")
+    checkpoint = load_checkpoint(COURSE)
+    batch = from_scenes(16, checkpoint.card)
+    met = summary(checkpoint.build(), batch.x, "bn3")
+    np.testing.assert_allclose([row["distance"] for row in rows(at)], np.sort(met.distance), atol=1e-3)
+    assert "On these 16 drawn scenes" in said(at)
+    assert "map" not in at.main.dataframe[0].value
+    both = with_batch_statistics(checkpoint.build(), batch.x)
+    running, own = both.right(batch.labels)
+    assert f"{running / 16:.1%}" in said(at)
+    assert f"{own / 16:.1%}" in said(at)
+    assert f"of these 16 drawn scenes ({both.changed.mean():.0%})" in said(at)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_batch_of_test_images_has_at_most_what_there_is(page: Open) -> None:
+    at = page(of="test", images="16")
+    assert "On these 5 test images" in said(at)
+    assert "right, of 5" in said(at)
+    assert at.selectbox(key="images").value == "16"
+
+
+def test_test_images_need_a_test_set(page: Open) -> None:
+    at = page(of="test")
+    assert "On this image" in said(at)
+    assert "Test images" not in [option for group in at.main.button_group for option in group.options]
+
+
+@pytest.mark.usefixtures("folder")
+def test_test_images_that_cannot_be_read_are_told(page: Open, tmp_path: Path) -> None:
+    for file in tmp_path.glob("test/cat/*.png"):
+        file.write_bytes(b"no picture")
+    at = page(of="test")
+    assert "None of the test images can be read" in said(at)
+    assert "On this image" in said(at)
+
+
+def test_choices_stand_in_the_link(page: Open) -> None:
+    at = page(of="scenes", images="32", norm="bn2", channel="5")
+    kept = {"of": "scenes", "images": "32", "norm": "bn2", "channel": "5"}
+    assert {key: at.query_params[key] for key in kept} == kept
+    assert "On these 32 drawn scenes" in said(at)
+
+
+def test_a_typed_channel_survives_layers_that_do_not_have_it(page: Open) -> None:
+    at = page(norm="bn3")
+    checked(at.number_input(key="norm_channel").set_value(100).run())
+    assert at.query_params["channel"] == "100"
+    assert [row["channel"] for row in rows(at) if row["chosen"]] == [100]
+    checked(at.selectbox(key="norm").select("bn1").run())
+    assert "channel" not in at.query_params
+    assert "Channel 100" not in said(at)
+    checked(at.selectbox(key="norm").select("bn3").run())
+    assert "Channel 100, cell by cell" in said(at)
+
+
+@pytest.mark.parametrize("channel", ["-1", "99999999", "²", "<b>"])
+def test_a_channel_that_is_none_is_the_furthest(page: Open, channel: str) -> None:
+    at = page(channel=channel)
+    assert any(row["chosen"] for row in rows(at))
+    assert "channel" not in at.query_params
+
+
+def test_dead_and_faint_channels_are_named(page: Open, network: Callable[..., None]) -> None:
+    norm = nn.BatchNorm2d(8)
+    norm.weight.data[2], norm.bias.data[2] = 0.001, -1.0
+    norm.bias.data[5] = -1e3
+    network(of(norm))
+    at = page(*OWN)
+    assert "Dead, nothing of it gets through the ReLU (2): channels 2, 5." in said(at)
+    assert "γ near zero (below 0.01), so that β comes out whatever goes in: channel 2." in said(at)
+    notes = {row["channel"]: row["note"] for row in rows(at)}
+    assert notes[2] == "dead: nothing gets through the ReLU, faint: γ near zero"
+    assert notes[5] == "dead: nothing gets through the ReLU"
+    assert notes[0] == ""
+
+
+def test_a_layer_that_keeps_no_statistics_says_so(page: Open, network: Callable[..., None]) -> None:
+    network(of(nn.BatchNorm2d(8, track_running_stats=False)))
+    assert "keeps no running statistics" in said(page(*OWN))
+
+
+@pytest.mark.parametrize(
+    ("norm", "words"),
+    [
+        (None, "nothing is normalised"),
+        (nn.GroupNorm(4, 8), "GroupNorm, by the mean and variance of groups"),
+        (nn.GroupNorm(1, 8), "as LayerNorm does"),
+        (nn.LayerNorm([8, 14, 14]), "LayerNorm, by the mean and variance of all"),
+        (nn.InstanceNorm2d(8), "InstanceNorm, by each channel's own"),
+    ],
+)
+def test_a_network_without_batchnorm_says_what_it_has(
+    page: Open, network: Callable[..., None], norm: nn.Module | None, words: str
+) -> None:
+    network(of(norm))
+    at = page(*OWN)
+    assert "This network has no BatchNorm" in said(at)
+    assert words in said(at)
+    assert not charts(at)
+
+
+def test_blocks_without_batchnorm_are_named(page: Open, network: Callable[..., None]) -> None:
+    def build() -> nn.Module:
+        body = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.GroupNorm(2, 8)]
+        return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+
+    network(build)
+    assert "Without BatchNorm: Block 2 · 3 (GroupNorm)." in said(page(*OWN))
+
+
+def test_one_cell_an_image_has_no_batch_statistics(page: Open, network: Callable[..., None]) -> None:
+    network(lambda: nn.Sequential(nn.Conv2d(3, 4, 16), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2)))
+    assert "give more images" in said(page(*OWN))
+    assert "sure of its answer" in said(page(*OWN, of="scenes"))
+
+
+def shares(*classes: int) -> Floats:
+    """Predictions of three classes that are sure of these."""
+    return np.asarray(torch.eye(3)[list(classes)] * 0.7 + 0.1, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("running", "own", "words"),
+    [
+        ((0, 1, 2, 0), (0, 1, 2, 0), "None of these 12 images gets another class"),
+        ((1, 1, 2, 0), (0, 1, 2, 0), "much like what training met"),
+        ((1, 2, 0, 1), (0, 1, 2, 0), "own statistics answer better"),
+        ((0, 1, 2, 0), (1, 2, 0, 1), "the running statistics answer better"),
+        ((1, 1, 2, 0), (0, 2, 2, 0), "these answers hang on which statistics are taken"),
+    ],
+)
+def test_a_sentence_says_what_the_two_answers_mean(
+    running: tuple[int, ...], own: tuple[int, ...], words: str
+) -> None:
+    batch = from_scenes(12, load_checkpoint(COURSE).card)
+    batch.labels[:] = (0, 1, 2, 0) * 3
+    measured = Measured(batch.x, "", "these 12 images", "scenes", batch)
+    both = TwoPredictions(shares(*running * 3), shares(*own * 3))
+    assert words in batch_prediction.meaning_of_many(both, measured, batch)
+
+
+def test_without_labels_nothing_is_said_of_right_and_wrong() -> None:
+    batch = from_scenes(4, load_checkpoint(COURSE).card)
+    batch.labels[:] = -1
+    both = TwoPredictions(shares(0, 1, 2, 0), shares(1, 1, 2, 0))
+    words = batch_prediction.meaning_of_many(
+        both, Measured(batch.x, "", "these 4 images", "scenes", batch), batch
+    )
+    assert words == (
+        "**1** of these 4 images (25%) gets another class: so much hangs on which statistics are taken."
+    )
+    assert [name for name, _, _ in batch_prediction.overall(both.running, batch)] == [
+        "sure of its answer, on average"
+    ]
+
+
+def test_one_image_answered_twice() -> None:
+    names = ("cat", "dog", "horse")
+    same = batch_prediction.meaning_of_one(names, TwoPredictions(shares(1), shares(1)))
+    assert "Both say **dog**, at 80.0% and at 80.0%: this answer does not hang on" in same
+    less = batch_prediction.meaning_of_one(names, TwoPredictions(shares(1), shares(1) / 2))
+    assert "at 80.0% and at 40.0%: the answer is the same, but how sure it is hangs on which" in less
+    other = batch_prediction.meaning_of_one(names, TwoPredictions(shares(1), shares(2)))
+    assert "no longer **dog** (80.0%) but **horse** (80.0%)" in other

@@ -1,0 +1,307 @@
+"""The time machine in each of its states, run without a browser."""
+
+import io
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from explorer.drawing.figures import bars
+from explorer.drawing.pictures import data_uri
+from explorer.drawing.ranges import number, text
+from explorer.engine import samples
+from explorer.engine.tracing import trace
+from explorer.ui import films
+from explorer.ui.downloads import Offer
+from explorer.ui.films import STATISTICS
+from explorer.views.time_machine.exports import few
+from model.checkpoint import Card, load_checkpoint, save_checkpoint
+from model.nets import NETS
+from model.pixels import whole
+from model.snapshots import folder_of, list_snapshots, save_snapshot
+
+ROOT = Path(__file__).parents[2]
+Open = Callable[..., AppTest]
+Take = Callable[..., tuple[AppTest, Offer]]
+ARGUMENTS = {"widths": [4, 6, 8], "hidden": 8}
+KINDS = ("cam", "maps", "filters", "norm")
+
+
+@pytest.fixture
+def app(visit: Open) -> Open:
+    return partial(visit, "time_machine")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A small course CNN's checkpoint of epoch 3 with snapshots of 0 to 3 beside it."""
+    path = tmp_path / "mine.safetensors"
+    for epoch in range(4):
+        torch.manual_seed(epoch)
+        net = NETS["course"](**ARGUMENTS)
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                module.running_mean.normal_(0, 0.1 * epoch)
+        card = Card(arguments=ARGUMENTS, epoch=epoch)
+        save_snapshot(path, card, net.state_dict())
+        save_checkpoint(path, card, net.state_dict())
+    return path
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in at.main.get("vega_lite_chart")]
+
+
+def check(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    assert at.header[0].value == "How it came to see this"
+    return at
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_shown_at_every_epoch(app: Open, checkpoint: Path, kind: str) -> None:
+    at = check(app("--checkpoint", str(checkpoint), over_time=kind))
+    said = html(at)
+    for epoch in range(4):
+        assert f"epoch {epoch}</div>" in said
+    assert "one scale for all epochs" in said
+    assert at.select_slider(key="epoch").options == ["0", "1", "2", "3"]
+    assert at.select_slider(key="epoch").value == "3"
+    at.select_slider(key="epoch").set_value("1").run()
+    check(at)
+    assert at.query_params["epoch"] == "1"
+    assert '<div class="chosen"><figure>' in html(at)
+
+
+def test_probabilities_are_each_snapshots_own(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), sample="horse", epoch="2"))
+    marked, lines = charts(at)[0]["layer"]
+    assert marked["data"]["values"] == [{"epoch": 2}]
+    rows = lines["data"]["values"]
+    assert {row["epoch"] for row in rows} == {0, 1, 2, 3}
+    assert "horse" in {row["class"] for row in rows}
+    for epoch, path in list_snapshots(checkpoint):
+        opened = load_checkpoint(path)
+        shares = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
+        for row in rows:
+            if row["epoch"] == epoch:
+                assert row["share"] == pytest.approx(
+                    shares[opened.card.classes.index(row["class"])], abs=1e-5
+                )
+    assert lines["encoding"]["y"]["scale"]["domain"] == [0, 1]
+
+
+def test_the_scale_stays_when_the_slider_moves(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), over_time="maps", stage="conv"))
+    before = scale(at)
+    at.select_slider(key="epoch").set_value("0").run()
+    assert scale(at) == before
+
+
+def scale(at: AppTest) -> str:
+    return html(at).partition('<div class="fx-scale">')[2].partition("</div></div>")[0]
+
+
+def test_a_layers_statistics_are_drawn_over_the_epochs(app: Open, checkpoint: Path) -> None:
+    at = check(
+        app("--checkpoint", str(checkpoint), over_time="norm", norm="bn2", channel="4", statistic="beta")
+    )
+    fans = charts(at)[1:]
+    assert len(fans) == len(STATISTICS)
+    rows = fans[0]["layer"][1]["data"]["values"]
+    for row, (_, path) in zip(rows, list_snapshots(checkpoint), strict=True):
+        mean = load_checkpoint(path).state["bn2.running_mean"].numpy()
+        assert row["channel"] == pytest.approx(float(mean[4]), rel=1e-4, abs=1e-9)
+        assert row["least"] == pytest.approx(float(mean.min()), rel=1e-4, abs=1e-9)
+        assert row["median"] == pytest.approx(float(np.median(mean)), rel=1e-4, abs=1e-9)
+    at.number_input(key="time_channel").set_value(2).run()
+    assert check(at).query_params["channel"] == "2"
+
+
+def test_without_snapshots_it_says_how_to_make_them(app: Open, checkpoint: Path) -> None:
+    for path in folder_of(checkpoint).iterdir():
+        path.unlink()
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "mine.snapshots" in at.info[0].value
+    assert at.code[0].value.endswith("--snapshot-every 1")
+
+
+def test_a_network_with_snapshots_is_opened_where_one_has_none(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), checkpoint="cifar10-course"))
+    at.button(key="open_mine.safetensors").click().run()
+    assert next(box for box in at.selectbox if box.label == "Checkpoint").value == "mine.safetensors"
+    assert check(at).select_slider(key="epoch").options == ["0", "1", "2", "3"]
+    assert "checkpoint" not in at.query_params  # the network given at start is the first
+
+
+def test_one_snapshot_has_no_slider(app: Open, checkpoint: Path) -> None:
+    for epoch in range(3):
+        (folder_of(checkpoint) / f"epoch-{epoch:04}.safetensors").unlink()
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "one snapshot only" in " ".join(caption.value for caption in at.caption)
+    assert not at.select_slider
+
+
+def test_of_many_snapshots_some_are_shown_and_it_says_so(app: Open, checkpoint: Path) -> None:
+    opened = load_checkpoint(checkpoint)
+    for epoch in range(4, 40):
+        save_snapshot(checkpoint, Card(arguments=ARGUMENTS, epoch=epoch), opened.state)
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert len(at.select_slider(key="epoch").options) == 24
+    assert any("24 of the 40 snapshots" in caption.value for caption in at.caption)
+
+
+def test_a_broken_snapshot_is_a_sentence_and_the_others_are_shown(app: Open, checkpoint: Path) -> None:
+    (folder_of(checkpoint) / "epoch-0001.safetensors").write_bytes(b"broken")
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "epoch-0001.safetensors is damaged" in at.warning[0].value
+    assert at.select_slider(key="epoch").options == ["0", "2", "3"]
+    for path in folder_of(checkpoint).iterdir():
+        path.write_bytes(b"broken")
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert "None of the snapshots can be used" in at.warning[0].value
+
+
+def test_new_snapshots_are_taken_up(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint)))
+    opened = load_checkpoint(checkpoint)
+    save_snapshot(checkpoint, Card(arguments=ARGUMENTS, epoch=4), opened.state)
+    assert check(at.run()).select_slider(key="epoch").options == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("link", [{"over_time": "soul"}, {"epoch": "99"}, {"channel": "-4"}, {"norm": "<b>"}])
+def test_a_link_with_nonsense_shows_the_default(app: Open, checkpoint: Path, link: dict[str, str]) -> None:
+    check(app("--checkpoint", str(checkpoint), **link))
+
+
+# The film itself
+
+
+def test_a_film_is_drawn_on_one_range_whatever_the_epoch() -> None:
+    values = np.stack([np.full((2, 4, 4), level, np.float32) for level in (0.0, 0.5, 1.0, 0.5)])
+    film = films.maps(values, "relu1", 1)
+    assert {(range.low, range.high) for range in film.ranges} == {(0.0, 1.0)}
+    np.testing.assert_array_equal(film.large(1), film.large(3))
+    np.testing.assert_array_equal(film.small(1), film.small(3))
+    assert (film.small(1) != film.small(2)).any()
+
+
+def test_a_heat_map_may_have_the_scale_of_its_epoch(app: Open, checkpoint: Path) -> None:
+    pixels = np.full((8, 8, 3), 90, np.uint8)
+    values = np.stack([np.linspace(0, level, 16, dtype=np.float32).reshape(4, 4) for level in (0.1, 0.5)])
+    made = partial(films.heat, pixels, whole(8, 8), values, "relu1", "cat", False)
+    locked, own = made(False), made(True)
+    assert [range.high for range in locked.ranges] == [0.5, 0.5]
+    assert [range.high for range in own.ranges] == [pytest.approx(0.1), 0.5]
+    np.testing.assert_array_equal(own.large(0), own.large(1))
+    assert (locked.large(0) != locked.large(1)).any()
+    at = check(app("--checkpoint", str(checkpoint), over_time="cam", time_scale="own"))
+    assert "this epoch&#x27;s own scale" in html(at) or "this epoch's own scale" in html(at)
+
+
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_the_animation_has_every_epoch(kind: str) -> None:
+    values = np.random.default_rng(0).normal(size=(5, 4, 3, 3, 3)).astype(np.float32)
+    film = films.filters(values, "conv1")
+    image = Image.open(io.BytesIO(films.animated(film, [f"epoch {n}" for n in range(5)], kind)))
+    assert image.n_frames == 5  # type: ignore[attr-defined]
+    assert image.format == kind.upper()
+
+
+# Take it away
+
+
+@pytest.fixture
+def take(opened: Take, checkpoint: Path) -> Take:
+    """Open the time machine of a small network, and put together what it offers."""
+    return partial(opened, "time_machine", "--checkpoint", str(checkpoint))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_program_prints_the_share_at_the_sliders_epoch(
+    take: Take, checkpoint: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    at, offer = take(over_time=kind, epoch="2", sample="horse", **{"class": "frog"})
+    capsys.readouterr()
+    exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    printed = float(capsys.readouterr().out)
+    opened = load_checkpoint(list_snapshots(checkpoint)[2][1])
+    shares = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
+    frog = opened.card.classes.index("frog")
+    assert printed == pytest.approx(shares[frog], abs=1e-6)
+    assert f"frog {printed:.0%}" in html(at)
+    assert offer.printed == f"the probability of frog at epoch 2, {number(printed)}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_are_every_epochs_and_the_sliders_is_on_the_page(take: Take, kind: str) -> None:
+    at, offer = take(over_time=kind, epoch="1")
+    assert list(offer.pictures)[:5] == ["epoch 1", "epoch 0", "epoch 2", "epoch 3", "every epoch"]
+    assert data_uri(offer.pictures["epoch 1"]()) in html(at)
+    large = [offer.pictures[f"epoch {epoch}"]() for epoch in range(4)]
+    assert all((large[0] != other).any() for other in large[1:])
+    strip = offer.pictures["every epoch"]()
+    assert strip.shape[1] >= 4 * large[0].shape[1] // 3  # four side by side
+
+
+def test_tables_and_arrays_are_those_of_each_snapshot(take: Take, checkpoint: Path) -> None:
+    _, offer = take(over_time="norm", norm="bn2", statistic="beta", channel="4")
+    held, rows, norms = offer.arrays(), offer.tables["Probabilities"](), offer.tables["BatchNorm"]()
+    assert held["epochs"][0].tolist() == [0, 1, 2, 3]
+    assert held["values"][0].shape == (4, 6)
+    for epoch, path in list_snapshots(checkpoint):
+        opened = load_checkpoint(path)
+        seen = trace(opened.build(), opened.card.to_input(samples.scene(3).pixels))
+        own = rows[rows["epoch"] == epoch]
+        np.testing.assert_allclose(own["probability"], seen.probabilities, atol=1e-6)
+        np.testing.assert_allclose(held["logits"][0][epoch], seen.logits, atol=1e-5)
+        of = norms[norms["epoch"] == epoch]
+        np.testing.assert_allclose(of["running_mean"], opened.state["bn2.running_mean"], atol=1e-7)
+        np.testing.assert_allclose(held["values"][0][epoch], opened.state["bn2.bias"], atol=1e-7)
+        np.testing.assert_allclose(of["mean"], seen.maps["conv2"].mean((1, 2)), atol=1e-5)
+    assert {f"{said[0]} over the epochs" for said in STATISTICS.values()} < set(offer.pictures)
+
+
+def test_each_kinds_arrays_are_what_its_film_draws(take: Take, checkpoint: Path) -> None:
+    opened = load_checkpoint(list_snapshots(checkpoint)[1][1])
+    seen = trace(opened.build(), opened.card.to_input(samples.scene(3).pixels))
+    _, offer = take(over_time="maps", block="2")
+    np.testing.assert_allclose(offer.arrays()["values"][0][1], seen.maps["relu2"], atol=1e-6)
+    _, offer = take(over_time="filters")
+    np.testing.assert_allclose(offer.arrays()["values"][0][1], opened.state["conv1.weight"], atol=1e-7)
+    _, offer = take()
+    assert offer.arrays()["values"][0].shape == (4, 8, 8)
+    rows = offer.tables["Epochs"]()
+    np.testing.assert_allclose(rows["largest"], offer.arrays()["values"][0].max((1, 2)))
+
+
+def test_the_figure_has_one_scale_for_a_few_epochs(take: Take) -> None:
+    _, offer = take(over_time="maps", epoch="2")
+    panels = offer.figure()
+    assert [panel.title.partition(":")[0] for panel in panels] == [f"epoch {n}" for n in range(4)]
+    (bar,) = bars([panels])[0]
+    assert (bar.first, bar.last, bar.scale) == (0, 3, "one scale for all epochs and channels")
+    assert f"Range {text(bar.range, bar.scale)}" in offer.caption
+    assert "Snapshots of epochs 0, 1, 2, 3 (" in offer.caption
+
+
+@pytest.mark.parametrize(("count", "place"), [(1, 0), (6, 2), (7, 3), (24, 1), (24, 23)])
+def test_a_figures_epochs_have_the_ends_and_the_sliders(count: int, place: int) -> None:
+    chosen = few(count, place)
+    assert {0, place, count - 1} <= set(chosen)
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) <= 6
