@@ -20,6 +20,7 @@ else:
     from explorer.ui import header, link, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
+    from model import words
 
     PAGES = [
         st.Page(f"views/{name}/page.py", title=title, icon=f":material/{icon}:", url_path=path, default=not n)
@@ -50,6 +51,7 @@ else:
     style.set_up_page()
     one_entry_a_page()
     link.read()
+    words.use(link.language())
     page = st.navigation(PAGES, position="top")
     if page.url_path == "explain":  # the first page stands at the root, but people try its name
         st.switch_page(PAGES[0])

@@ -1,4 +1,4 @@
-"""What holds for all tests: one thread for each process, patience on a busy machine, a visitor of the explorer."""
+"""What holds for all tests: one thread a process, patience on a busy machine, a visitor of the explorer."""
 
 from __future__ import annotations
 

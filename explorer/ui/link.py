@@ -16,6 +16,8 @@ from urllib.parse import unquote
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from model import words
+
 _LINK = "_link"
 TURNS = 64  # then keys are used again: Streamlit remembers every key of a visit
 
@@ -178,6 +180,13 @@ def hold(key: str, value: str, default: str) -> None:
         link.shown[key] = value
     else:
         link.shown.pop(key, None)
+
+
+def language() -> str:
+    """The language of the page: the link's, else English. A fragment that runs alone takes it from here too."""
+    chosen = held("lang", words.ENGLISH)
+    hold("lang", chosen, words.ENGLISH)
+    return chosen
 
 
 def leave_out(key: str) -> None:
