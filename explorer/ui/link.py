@@ -183,7 +183,7 @@ def hold(key: str, value: str, default: str) -> None:
 
 
 def language() -> str:
-    """The language of the page: the link's, else English. A fragment that runs alone takes it from here too."""
+    """The language of the page: the link's, else English. A fragment that runs alone asks for it too."""
     chosen = held("lang", words.ENGLISH)
     hold("lang", chosen, words.ENGLISH)
     return chosen
