@@ -1,8 +1,11 @@
 """Checkpoints: weights as safetensors with a `Card` as JSON metadata. Loading one executes nothing in it."""
 
+import errno
 import hashlib
+import io
 import json
 import math
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -12,14 +15,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from model import augment, cifar10
-from model.files import replacing
+from model.files import contents, replacing
+from model.names import readable, readable_values, shown
 from model.nets import NETS
 from model.pixels import square
+
+MOST_BYTES = 8_000_000_000  # of a checkpoint; it is read into memory
+MOST_OF_CARD = 8_000_000  # characters
+MOST_CLASSES = 100_000
+MOST_EPOCHS = 1_000_000_000
 
 Pixels = npt.NDArray[np.uint8]
 State = dict[str, Tensor]
@@ -118,7 +127,7 @@ def save_checkpoint(
     """
     stored = compact(state) if half else state
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in stored.items()}
-    data = to_safetensors(plain, metadata={"card": json.dumps(asdict(card))})
+    data = to_safetensors(plain, metadata={"card": json.dumps(readable_values(asdict(card)))})
     with replacing(Path(path)) as file:
         file.write(data)
     return Checkpoint(card, plain, digest_of(plain))
@@ -153,7 +162,6 @@ def load_checkpoint(
     the file is executed. Raises CheckpointError.
     """
     path = Path(path)
-    _check_file(path)
     read = _read_state_dict if path.suffix in (".pt", ".pth", ".bin") else _read_safetensors
     state, found = read(path)
     card = card or found or _course_card(state, path)
@@ -167,7 +175,6 @@ def look_into(path: Path) -> tuple[Card, str]:
 
     Raises CheckpointError.
     """
-    _check_file(path)
     state, found = _read_safetensors(path)
     card = found or _course_card(state, path)
     _check_values(card, path)
@@ -175,11 +182,11 @@ def look_into(path: Path) -> tuple[Card, str]:
 
 
 def card_in(path: Path) -> Card | None:
-    """The card in a safetensors file, None where there is none; CheckpointError if it is no card."""
+    """The card in a safetensors file, None where it has none. Raises CheckpointError."""
+    data = _contents(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("card")
-    except (SafetensorError, OSError, ValueError):  # a state_dict, or what loading will complain of
+        text = _metadata(data).get("card")
+    except ValueError:  # a state_dict, or what loading will complain of
         return None
     if text is None:
         return None
@@ -188,36 +195,57 @@ def card_in(path: Path) -> Card | None:
     return card
 
 
-def _check_file(path: Path) -> None:
+def _contents(path: Path) -> bytes:
+    """The bytes of a checkpoint; CheckpointError says why there are none."""
     try:
-        if path.is_file():
-            path.open("rb").close()
-            return
+        return contents(path, MOST_BYTES)
+    except PermissionError as error:
+        advice = "change its permissions."
+        raise CheckpointError(f"{shown(path)} cannot be read ({error.strerror}); {advice}") from error
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}); change its permissions.") from error
-    what = f"{path} is a folder, not a checkpoint" if path.is_dir() else f"There is no checkpoint at {path}"
-    raise CheckpointError(f"{what}; train one with `python -m model.train` or give another path.")
+        what = {
+            errno.ENOENT: f"There is no checkpoint at {shown(path)}",
+            errno.ENOTDIR: f"There is no checkpoint at {shown(path)}",
+            errno.EISDIR: f"{shown(path)} is a folder, not a checkpoint",
+        }.get(error.errno or 0, f"{shown(path)} cannot be read ({error.strerror})")
+        advice = "train one with `python -m model.train` or give another path."
+        raise CheckpointError(f"{what}; {advice}") from error
 
 
 def _read_safetensors(path: Path) -> tuple[State, Card | None]:
+    data = _contents(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+        state, metadata = from_safetensors(data), _metadata(data)
+    except Exception as error:  # its reader and torch each raise kinds of their own
         raise CheckpointError(
-            f"{path} is damaged or not a safetensors file; copy it again or train a new one."
+            f"{shown(path)} is damaged or not a safetensors file; copy it again or train a new one."
         ) from error
     return state, _parse_card(metadata["card"], path) if "card" in metadata else None
 
 
+def _metadata(data: bytes) -> dict[str, str]:
+    """What a safetensors file says beside its tensors. ValueError for another file."""
+    size = int.from_bytes(data[:8], "little")
+    if not 2 <= size <= len(data) - 8:
+        raise ValueError("no safetensors header")
+    try:
+        found = json.loads(data[8 : 8 + size])["__metadata__"]
+    except (KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _parse_card(text: str, path: Path) -> Card:
     try:
-        values = json.loads(text)
+        if len(text) > MOST_OF_CARD:
+            raise ValueError(f"{len(text):,} characters")
+        values = readable_values(json.loads(text))
         known = {f.name for f in fields(Card)}
         return _typed(Card(**{name: value for name, value in values.items() if name in known}))
     except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise CheckpointError(f"The card in {path} cannot be read; train the checkpoint anew.") from error
+        raise CheckpointError(
+            f"The card in {shown(path)} cannot be read; train the checkpoint anew."
+        ) from error
 
 
 def _typed(card: Card) -> Card:
@@ -240,24 +268,45 @@ def _typed(card: Card) -> Card:
 
 
 def _read_state_dict(path: Path) -> tuple[State, None]:
+    data = _contents(path)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        check_unpacked(data)
+        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
         raise CheckpointError(
-            f"{path} is damaged or holds more than weights, which is never loaded; "
+            f"{shown(path)} is damaged or holds more than weights, which is never loaded; "
             "save it again with torch.save(net.state_dict(), path)."
         ) from error
     if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
         loaded = loaded["state_dict"]
-    if not isinstance(loaded, Mapping) or not loaded or not all(map(_is_plain, loaded.values())):
+    if not isinstance(loaded, Mapping) or not loaded or not all(map(_is_named, loaded.items())):
         raise CheckpointError(
-            f"{path} holds no state_dict; save one with torch.save(net.state_dict(), path)."
+            f"{shown(path)} holds no state_dict; save one with torch.save(net.state_dict(), path)."
         )
-    return {str(name): value.detach().contiguous() for name, value in loaded.items()}, None
+    return {readable(name): value.detach().contiguous() for name, value in loaded.items()}, None
 
 
-def _is_plain(value: object) -> bool:
-    """Whether a value is a dense tensor that stores all its elements: a few bytes can claim terabytes."""
+def check_unpacked(data: bytes) -> None:
+    """ValueError for a file of torch that can take far more memory than its own size.
+
+    A few deflated bytes can claim a thousand each, many entries the same bytes, and a `bytearray` any number.
+    """
+    if b"bytearray" in data:
+        raise ValueError("it holds bytes that are no tensor")
+    if data[:2] != b"PK":  # torch's older form, without an archive
+        return
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+    if packed or sum(entry.file_size for entry in entries) > len(data):
+        raise ValueError("it unpacks to more than its own size")
+
+
+def _is_named(item: tuple[object, object]) -> bool:
+    """Whether a name goes with a dense tensor that stores all its elements: few bytes can claim terabytes."""
+    name, value = item
+    if not isinstance(name, str) or getattr(value, "is_nested", False):
+        return False
     if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_quantized:
         return False
     stored = value.untyped_storage().nbytes() if value.device.type == "cpu" else -1
@@ -273,7 +322,7 @@ def _course_card(state: State, path: Path) -> Card:
     classes, _ = _shape(state, "fc2.weight", 2)
     if not widths or not all(widths) or not hidden:
         raise CheckpointError(
-            f"The weights in {path} are not the course CNN's; give the builder of their network."
+            f"The weights in {shown(path)} are not the course CNN's; give the builder of their network."
         )
     side = round((flat / widths[-1]) ** 0.5)
     names = cifar10.CLASSES if classes == 10 else tuple(f"class {k}" for k in range(classes))
@@ -287,14 +336,14 @@ def _course_card(state: State, path: Path) -> Card:
 
 def _shape(state: State, name: str, dimensions: int) -> tuple[int, ...]:
     """The shape of a tensor, or zeros where there is none of that many dimensions."""
-    found = tuple(state[name].shape) if name in state else ()
+    found = tuple(state[name].shape) if name in state and state[name].numel() else ()
     return found if len(found) == dimensions else (0,) * dimensions
 
 
 def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> None:
     if builder is None and card.net not in NETS:
         raise CheckpointError(
-            f"{path} was made with the network {card.net!r}, which is not one of {', '.join(NETS)}; "
+            f"{shown(path)} was made with the network {card.net!r}, which is not one of {', '.join(NETS)}; "
             "give its builder."
         )
     _check_values(card, path)
@@ -303,9 +352,11 @@ def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None
 def _check_values(card: Card, path: Path) -> None:
     finite = all(map(math.isfinite, (*card.mean, *card.std)))
     three = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
-    if not finite or not three or not 1 <= card.input_size <= 4096 or not card.classes:
+    counted = 1 <= len(card.classes) <= MOST_CLASSES and 0 <= card.epoch <= MOST_EPOCHS
+    if not finite or not three or not counted or not 1 <= card.input_size <= 4096:
         raise CheckpointError(
-            f"The card in {path} has an impossible mean, std, input size or class list; train it anew."
+            f"The card in {shown(path)} has an impossible mean, std, input size, epoch or class list; "
+            "train it anew."
         )
 
 
@@ -317,7 +368,7 @@ def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) 
     except Exception as error:  # whatever a builder makes of arguments it was never meant for
         reason = (str(error).splitlines() or ["for no stated reason"])[0].rstrip(".")
         raise CheckpointError(
-            f"The network that {path} describes cannot be built ({reason}); train it anew."
+            f"The network that {shown(path)} describes cannot be built ({reason}); train it anew."
         ) from error
 
 
@@ -326,12 +377,12 @@ def _check_state(expected: State, state: State, path: Path) -> None:
         found, wanted = _said(state.get(name)), _said(expected.get(name))
         if found != wanted:
             raise CheckpointError(
-                f"{path} does not fit its network: {name} is {found} where {wanted} is expected; "
+                f"{shown(path)} does not fit its network: {name} is {found} where {wanted} is expected; "
                 "give the network it was trained with."
             )
         if not bool(torch.isfinite(state[name].float()).all()):
             raise CheckpointError(
-                f"{name} in {path} has values that are no numbers (NaN or infinity); use an earlier one."
+                f"{name} in {shown(path)} has values that are not numbers (NaN, infinity); use another."
             )
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 from model import cifar10 as constants
 from model.files import replacing, sweep
 from model.images import Dataset, DatasetError, Images, OnCorrupt, Progress, Split, tell
+from model.names import shown
 from model.pixels import square
 
 CIFAR10_FOLDER = "cifar-10-batches-py"
@@ -50,8 +51,8 @@ def read_cifar10(data_dir: Path, split: Split, size: int = 32) -> Dataset:
         batches = source(data_dir, train=split == "train", download=False)
     except (RuntimeError, OSError) as error:
         raise DatasetError(
-            f"CIFAR-10 in {data_dir} is missing or damaged: "
-            f"remove {data_dir / CIFAR10_FOLDER} and download it again."
+            f"CIFAR-10 in {shown(data_dir)} is missing or damaged: "
+            f"remove {shown(data_dir / CIFAR10_FOLDER, 1)} and download it again."
         ) from error
     images = _resized(np.ascontiguousarray(batches.data), size)
     labels = np.array(batches.targets, dtype=np.int64)
@@ -75,13 +76,14 @@ def download_cifar10(data_dir: Path, progress: Progress | None = None) -> None:
                 _fetch_and_unpack(data_dir, progress)
         except PermissionError as error:
             raise DatasetError(
-                f"CIFAR-10 in {data_dir} may not be read or written ({error.strerror}: {error.filename}): "
+                f"CIFAR-10 in {shown(data_dir)} may not be read or written "
+                f"({error.strerror}: {shown(Path(error.filename or ''))}): "
                 "change its permissions, or choose another folder with --data-dir."
             ) from error
         except (OSError, HTTPException, tarfile.TarError, EOFError, zlib.error) as error:
             url = _torchvision_cifar10().url
             raise DatasetError(
-                f"CIFAR-10 could not be downloaded from {url} into {data_dir} ({error}): "
+                f"CIFAR-10 could not be downloaded from {url} into {shown(data_dir)} ({error}): "
                 "try again later, or work without a network on your own images with "
                 "--dataset folder --data-dir DIR, or on drawn ones with --dataset scenes."
             ) from error

@@ -1,6 +1,8 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and read whole."""
 
+import errno
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -90,6 +92,28 @@ def sweep(path: Path, older_than: float = STALE_SECONDS) -> None:
 def beside(path: Path, ending: str) -> Path:
     """A companion of a checkpoint: `a/b.safetensors`, `.history.json` → `a/b.history.json`."""
     return path.with_name(path.stem + ending)
+
+
+def contents(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a regular file, however it is replaced meanwhile; OSError if it has more than `most`.
+
+    A mapped file that is cut short would end the process. A pipe or a device, which would be waited for,
+    is an OSError too, as is a path that no file can have.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, flags)
+    except ValueError as error:  # a zero byte, or what the file system's encoding lacks
+        raise OSError(errno.EINVAL, "not a valid path") from error
+    with open(handle, "rb") as file:
+        kept = os.fstat(file.fileno())
+        if stat.S_ISDIR(kept.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "a folder")
+        if not stat.S_ISREG(kept.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if most is not None and kept.st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most / 1e6:g} MB")
+        return file.read(kept.st_size)
 
 
 def _mode_for(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from model.decoded import CACHE_VERSION, Decoded, cached, digest
+from model.files import contents
+from model.image_file import MOST_BYTES, opened
 from model.images import Dataset, DatasetError, Images, OnCorrupt, Progress, Split, few, mean_and_std, tell
+from model.names import readable, shown
 from model.pixels import square, to_rgb
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+MOST_PIXELS = 89_000_000  # Pillow's own bound, beyond which it warns
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,12 @@ def folder(
     if split == "test":
         listing = list_images(data_dir, "test", listing.classes)
         chosen = _checked(_decoded(listing, size, progress), listing, on_corrupt)
-    name, left_out = data_dir.resolve().name, len(chosen.corrupt)
+    name, left_out = readable(data_dir.resolve().name), len(chosen.corrupt)
     provenance = f"{len(chosen.labels):,} images of the folder {name}/{split}"
     provenance += f", {left_out:,} unreadable left out" if left_out else ""
-    left = tuple(f"{split}/{path}" for path in chosen.corrupt)
-    return Dataset(name, chosen.images, chosen.labels, listing.classes, mean, std, provenance, left)
+    left = tuple(readable(f"{split}/{path}") for path in chosen.corrupt)
+    classes = tuple(map(readable, listing.classes))
+    return Dataset(name, chosen.images, chosen.labels, classes, mean, std, provenance, left)
 
 
 def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = None) -> Listing:
@@ -71,12 +74,14 @@ def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = 
         _check_permission(root)
         state = "holds no class folders" if root.is_dir() else "is missing"
         raise DatasetError(
-            f"The folder {root} {state}: put images into {root}/<class>/, a folder for each class."
+            f"The folder {shown(root, 1)} {state}: put images into {shown(root, 1)}/<class>/, "
+            "a folder for each class."
         )
     for name in found:
         if classes is not None and name not in classes:
             raise DatasetError(
-                f"The class {name} is in {root} but not in {data_dir / 'train'}: add or remove it."
+                f"The class {readable(name)} is in {shown(root, 1)} but not in "
+                f"{shown(data_dir / 'train', 1)}: add or remove it."
             )
     order = classes or found
     files = tuple(row for name in found for row in _rows(root, name, order.index(name)))
@@ -88,7 +93,9 @@ def _rows(root: Path, name: str, label: int) -> Iterator[tuple[str, int, int, in
     if not files:
         _check_permission(root / name)
         kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
-        raise DatasetError(f"The class folder {root / name} has no images ({kinds}): add some, or remove it.")
+        raise DatasetError(
+            f"The class folder {shown(root / name, 2)} has no images ({kinds}): add some, or remove it."
+        )
     for entry in files:
         stat = entry.stat()
         yield f"{name}/{entry.name}", label, stat.st_size, stat.st_mtime_ns
@@ -100,7 +107,7 @@ def _check_permission(folder: Path) -> None:
         os.scandir(folder).close()
     except PermissionError as error:
         raise DatasetError(
-            f"The folder {folder} may not be read ({error.strerror}): change its permissions, "
+            f"The folder {shown(folder, 1)} may not be read ({error.strerror}): change its permissions, "
             "or choose another with --data-dir."
         ) from error
     except OSError:  # missing, or no folder: said elsewhere
@@ -113,10 +120,24 @@ def class_folders(root: Path) -> tuple[str, ...]:
 
 
 def image_files(folder: Path) -> list[os.DirEntry[str]]:
-    """Return the files in `folder` whose suffix is an image's, sorted by name."""
-    return [
-        entry for entry in _entries(folder) if entry.name.lower().endswith(IMAGE_SUFFIXES) and entry.is_file()
-    ]
+    """Return the files in the class `folder` whose suffix is an image's, sorted by name.
+
+    A symbolic link that leads out of the data folder, two above, is none: what comes from elsewhere may
+    lead anywhere.
+    """
+    named = [entry for entry in _entries(folder) if entry.name.lower().endswith(IMAGE_SUFFIXES)]
+    if not any(entry.is_symlink() for entry in named):
+        return [entry for entry in named if entry.is_file()]
+    inside = (folder.parent.parent.resolve(), folder.resolve())
+    return [entry for entry in named if _stays(entry, inside) and entry.is_file()]
+
+
+def _stays(entry: os.DirEntry[str], folders: tuple[Path, ...]) -> bool:
+    try:
+        target = Path(entry.path).resolve(strict=True)
+    except (OSError, RuntimeError):  # it leads nowhere, or in a circle
+        return False
+    return any(target.is_relative_to(folder) for folder in folders)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -132,8 +153,8 @@ def _checked(decoded: Decoded, listing: Listing, on_corrupt: OnCorrupt) -> Decod
     if count and (on_corrupt == "fail" or count == total):
         skip = "" if count == total else ", or leave them out with --on-corrupt skip"
         raise DatasetError(
-            f"{count:,} of the {total:,} images in {listing.root} cannot be read "
-            f"({few(decoded.corrupt)}): replace or remove them{skip}."
+            f"{count:,} of the {total:,} images in {shown(listing.root, 1)} cannot be read "
+            f"({readable(few(decoded.corrupt))}): replace or remove them{skip}."
         )
     return decoded
 
@@ -167,8 +188,7 @@ def decode_all(listing: Listing, size: int, progress: Progress | None = None) ->
 
 def _read_image(path: str, size: int) -> Images | None:
     try:
-        with open(path, "rb", buffering=0) as file:
-            image = Image.open(io.BytesIO(file.read()), formats=IMAGE_FORMATS)  # twice as fast as by its path
+        image = opened(contents(Path(path), MOST_BYTES), IMAGE_FORMATS, MOST_PIXELS)
         image.draft(None, (4 * size, 4 * size))  # a big JPEG is decoded at a fraction of its size
         return np.asarray(square(to_rgb(image), size))
     except Exception:  # Pillow's readers raise whatever a broken file makes them trip over

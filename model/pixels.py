@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+
+from model.image_file import orientation
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -38,14 +50,16 @@ def square(image: Image.Image, size: int) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
-        return image  # most training images: nothing to look for, and looking is slow
     try:
-        return ImageOps.exif_transpose(image)
+        turn = UPRIGHT.get(orientation(image))
     except Exception:  # broken EXIF raises whatever it makes Pillow trip over; the picture itself is good
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")  # 65535 = 257 · 255
+    values = np.asarray(image)
+    scaled = np.empty(values.shape, np.uint8)
+    for row, wide in zip(scaled, values, strict=True):  # row by row takes a quarter of the memory
+        row[:] = (wide.astype(np.uint32) + 128) // 257  # 65535 = 257 · 255
+    return Image.fromarray(scaled).convert("RGB")

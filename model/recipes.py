@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from model import augment
 from model.builders import is_own
@@ -180,9 +180,8 @@ def arguments_of(config: Config) -> dict[str, Any]:
 
 
 def config_from(settings: Mapping[str, Any]) -> Config:
-    """The Config in a mapping of settings by name, such as a card's; unknown names are passed over."""
-    known = {field.name for field in fields(Config)}
-    return Config(**{name: value for name, value in settings.items() if name in known})
+    """The Config in a mapping of settings by name, such as a card's. ValueError as `typed_settings`."""
+    return Config(**typed_settings(settings))
 
 
 def recorded(config: Config) -> dict[str, Any]:
@@ -265,3 +264,27 @@ def _check_together(config: Config) -> None:
         raise TrainingError(
             "There is no flip to alternate in --augment; add it or give --no-alternating-flip."
         )
+
+
+LARGEST_SETTING = 2**53
+
+
+def typed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among these values that `Config` has; ValueError for one that is not of its type.
+
+    Whole numbers may stand for others, as in JSON; none is below 0 or beyond LARGEST_SETTING.
+    """
+    types = {each.name: get_type_hints(Config)[each.name] for each in fields(Config)}
+    known = {name: value for name, value in values.items() if name in types}
+    for name, value in known.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = isinstance(value, types[name]) or (number and float in _parts(types[name]))
+        if not fits or (isinstance(value, bool) and bool not in _parts(types[name])):
+            raise ValueError(f"{name} is of another type")
+        if number and not 0 <= value <= LARGEST_SETTING:
+            raise ValueError(f"{name} is below 0 or too large")
+    return known
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) or (hint,)

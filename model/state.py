@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from model.builders import is_own
+from model.checkpoint import check_unpacked
 from model.datasets import Dataset
-from model.files import beside, replacing, sweep
+from model.files import beside, contents, replacing, sweep
 from model.history import History, history_from, row_of
+from model.names import readable
 from model.recipes import FREE, Config, TrainingError, choose, config_from, flag
 from model.schedulers import SCHEDULERS
 
@@ -54,14 +56,22 @@ def save_state(path: Path, state: State) -> None:
 
 def load_state(path: Path) -> State:
     """Read what `save_state` wrote, executing nothing in it. TrainingError says what is wrong."""
-    if not path.is_file():
-        raise TrainingError(f"There is no run to resume at {path}; leave --resume out, or give its --out.")
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        data = contents(path)
+    except OSError as error:
+        raise TrainingError(
+            f"There is no run to resume at {readable(str(path))} ({error.strerror}); "
+            "leave --resume out, or give its --out."
+        ) from error
+    try:
+        check_unpacked(data)
+        values = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         history = history_from(values | {"losses": values["losses"].tolist()})
         return State(config_from(values["config"]), str(values["data"]), history, dict(values["parts"]))
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
-        raise TrainingError(f"{path} is not the state of a run; leave --resume out to start anew.") from error
+        raise TrainingError(
+            f"{readable(str(path))} is not the state of a run; leave --resume out to start anew."
+        ) from error
 
 
 def continued(given: dict[str, Any], state: State) -> Config:

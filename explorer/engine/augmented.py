@@ -25,6 +25,7 @@ from model.datasets import (
     list_images,
     read_cifar10,
 )
+from model.names import readable, shown
 from model.recipes import RECIPES, Config, config_from
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
@@ -150,7 +151,7 @@ def config_of(card: Card) -> Config | None:
         config = config_from({**card.config, "recipe": card.recipe or "course"})
         names = [text.strip() for text in str(card.config["augment"]).split(",")]
         augment.parse(name for name in names if name not in ("", "none"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     return config
 
@@ -199,10 +200,11 @@ def _from_folder(data_dir: Path, wanted: int, card: Card) -> Dataset:
     decoded = decode_all(replace(listing, files=files), card.input_size)
     if not len(decoded.labels):
         raise DatasetError(
-            f"None of the training images in {listing.root} can be read: replace them, or remove the folder."
+            f"None of the training images in {shown(listing.root, 1)} can be read: replace them, "
+            "or remove the folder."
         )
-    name = data_dir.resolve().name
-    return Dataset(name, decoded.images, decoded.labels, listing.classes, (0, 0, 0), (1, 1, 1), "")
+    name, classes = readable(data_dir.resolve().name), tuple(map(readable, listing.classes))
+    return Dataset(name, decoded.images, decoded.labels, classes, (0, 0, 0), (1, 1, 1), "")
 
 
 def _drawn(wanted: int, card: Card) -> Dataset:

@@ -4,6 +4,8 @@ The only module imported is the one a `Source` names; what stands in a checkpoin
 """
 
 import copy
+import errno
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,10 +16,22 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from explorer.engine.passes import private_view
+from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import count_logits, make, offer
-from model.checkpoint import Card, Checkpoint, CheckpointError, card_in, digest_of, load_checkpoint
+from model.checkpoint import (
+    MOST_CLASSES,
+    Card,
+    Checkpoint,
+    CheckpointError,
+    card_in,
+    digest_of,
+    load_checkpoint,
+)
+from model.files import contents
+from model.names import shown
 
+MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
+MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -51,7 +65,9 @@ def open_checkpoint(source: Source) -> Checkpoint:
     card = _described(checkpoint.card, source)
     if card != checkpoint.card:
         checkpoint = load_checkpoint(source.path, card=card)
-    _check_classes(card, logits_of(checkpoint.build(), card.input_size))
+    net = checkpoint.build()
+    _check_maps(net, card.input_size)
+    _check_classes(card, logits_of(net, card.input_size))
     return checkpoint
 
 
@@ -59,6 +75,7 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
     written = card_in(source.path) if source.path else None
     net = build(spec, written)
     card = _described(replace(written or _blank(spec), net=spec), source)
+    _check_maps(net, card.input_size)
     logits = logits_of(net, card.input_size)
     card = card if card.classes else replace(card, classes=numbered(logits))
     _check_classes(card, logits)
@@ -87,21 +104,38 @@ def _described(card: Card, source: Source) -> Card:
 def class_names(text: str) -> tuple[str, ...]:
     """Class names from `a,b,c`, from a number (class 0, class 1 …) or from a file with one name a line."""
     if text.isdecimal():
-        return numbered(int(text))
-    try:
-        lines = Path(text).read_text(encoding="utf-8").splitlines() if Path(text).is_file() else None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"The class names in {text} cannot be read; save them as UTF-8 text."
-        ) from error
-    names = tuple(name.strip() for name in (lines if lines is not None else text.split(",")) if name.strip())
+        return numbered(_count(text))
+    lines = _lines(text)
+    names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
     if lines is None and (len(names) < 2 or "/" in text):
         raise CheckpointError(
-            f"{text!r} is no list of classes: give names with commas, a number, or a file that exists."
+            f"{shown(Path(text))!r} is no list of classes: give names with commas, a number, "
+            "or a file that exists."
         )
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise CheckpointError(f"The class name {repeated[0]!r} stands twice; give every class its own name.")
     return names
+
+
+def _count(text: str) -> int:
+    if len(text) > len(str(MOST_CLASSES)) or int(text) > MOST_CLASSES:
+        raise CheckpointError(f"A network has at most {MOST_CLASSES:,} classes; give fewer with --classes.")
+    return int(text)
+
+
+def _lines(text: str) -> list[str] | None:
+    """The lines of the file of that name; None where there is none."""
+    try:
+        return contents(Path(text), MOST_OF_NAMES).decode("utf-8").splitlines()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL):
+            return None
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "not UTF-8"
+    raise CheckpointError(
+        f"The class names in {shown(Path(text))} cannot be read ({reason}); save them as UTF-8 text."
+    )
 
 
 def numbered(count: int) -> tuple[str, ...]:
@@ -128,6 +162,27 @@ def build(spec: str, written: Card | None = None) -> nn.Module:
     offered = offer(len(written.classes), written.input_size) if written else {}
     with _seeded():
         return make(spec, offered).eval()
+
+
+def _check_maps(net: nn.Module, size: int) -> None:
+    """CheckpointError if the feature maps of one image take more than MOST_OF_MAPS, found without any memory.
+
+    A network that cannot run without values, as one with lazy layers, is let pass.
+    """
+    sizes: list[int] = []
+    try:
+        tensors = (*net.parameters(), *net.buffers())
+        view = copy.deepcopy(net, {id(tensor): tensor.detach().to("meta") for tensor in tensors})
+        visit_layers(view, leaf_paths(view), lambda _, __, output: sizes.append(output.nbytes))
+        with _seeded(), torch.no_grad():
+            view(torch.zeros(1, 3, size, size, device="meta"))
+    except Exception:  # whatever a network makes of a tensor without values, or of this size
+        pass
+    if sum(sizes) > MOST_OF_MAPS:
+        raise CheckpointError(
+            f"The feature maps of one image of {size} × {size} pixels take {sum(sizes) / 1e9:.1f} GB, "
+            f"and {MOST_OF_MAPS / 1e9:g} GB are allowed; give a smaller --input-size."
+        )
 
 
 def logits_of(net: nn.Module, size: int) -> int:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.engine.values import Value
-from model.checkpoint import Card, look_into
-from model.files import beside
+from model.checkpoint import MOST_EPOCHS, Card, look_into
+from model.files import beside, contents
 from model.history import NOT_A_HISTORY, About, Epoch, history_from
+from model.names import readable, readable_values, shown
 from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
 
@@ -81,16 +82,23 @@ def find_runs(folders: Iterable[Path]) -> dict[str, Path]:
     A name that two folders have is told apart by its folder's.
     """
     places = list(dict.fromkeys(folder.resolve() for folder in folders))
-    found = [path for place in places for path in sorted(place.glob(f"*{ENDING}"))]
+    found = [path for place in places for path in _histories(place)]
     names = [_name(path) for path in found]
     return {
-        name if names.count(name) == 1 else f"{path.parent.name}/{name}": path
+        name if names.count(name) == 1 else f"{readable(path.parent.name)}/{name}": path
         for name, path in zip(names, found, strict=True)
     }
 
 
 def _name(path: Path) -> str:
-    return path.name.removesuffix(ENDING)
+    return readable(path.name.removesuffix(ENDING))
+
+
+def _histories(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob(f"*{ENDING}"))
+    except OSError:  # a path that is too long, a folder without permission
+        return []
 
 
 def history_of(checkpoint: Path) -> Path:
@@ -103,7 +111,7 @@ def look_at(path: Path) -> RunFile:
     try:
         stamp = path.stat()
     except OSError as error:
-        raise RunError(f"{path} cannot be opened ({error.strerror}): choose another run.") from error
+        raise RunError(f"{shown(path)} cannot be opened ({error.strerror}): choose another run.") from error
     return RunFile(path, stamp.st_mtime_ns, stamp.st_size)
 
 
@@ -113,25 +121,29 @@ def look_at(path: Path) -> RunFile:
 def read_run(path: Path) -> Run:
     """The run in a history. What is not known here is passed over; RunError if it holds something else."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise RunError(f"{path} is too large for a training history: choose another run.")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = readable_values(json.loads(contents(path, LARGEST)))
         read = history_from(values | {"about": _fitting(values.get("about") or {})})
+        if not all(0 <= row.epoch <= MOST_EPOCHS for row in read.epochs):
+            raise ValueError("an epoch's number is out of range")
         return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}): change its permissions.") from error
-    except (*NOT_A_HISTORY, RecursionError) as error:
-        if isinstance(error, RunError):
-            raise
+        advice = "change its permissions" if isinstance(error, PermissionError) else "choose another run"
+        raise RunError(f"{shown(path)} cannot be read ({error.strerror}): {advice}.") from error
+    except (*NOT_A_HISTORY, ArithmeticError, RecursionError) as error:
         raise RunError(
-            f"{path} is half-written or no training history: train again to write one, or remove it."
+            f"{shown(path)} is half-written or no training history: train again to write one, or remove it."
         ) from error
 
 
 def _fitting(about: Mapping[str, Any]) -> dict[str, Any]:
     """The facts about a run that are known here and of their own kind."""
     kinds = {name: type(value) for name, value in asdict(About()).items()}
-    return {name: value for name, value in about.items() if kinds.get(name) is type(value)}
+    known = {name: value for name, value in about.items() if kinds.get(name) is type(value)}
+    return {name: value for name, value in known.items() if type(value) is not int or _is_count(value)}
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MOST_EPOCHS
 
 
 def read_card(checkpoint: Path) -> Written:
@@ -145,7 +157,7 @@ def read_card(checkpoint: Path) -> Written:
 def total_epochs(run: Run, written: Written | None = None) -> int:
     """How many epochs the run is to have, by its history or its checkpoint's card; 0 where neither says."""
     said = written.card.config.get("epochs", 0) if written else 0
-    return run.about.epochs or (said if type(said) is int else 0)
+    return run.about.epochs or (said if _is_count(said) else 0)
 
 
 def standing(run: Run, quiet: float, total: int = 0) -> str:
@@ -177,7 +189,7 @@ def command_from(card: Card) -> str:
     settings = {**card.config, "recipe": card.recipe or "course", "net": card.net}
     try:
         return command_of(settled(config_from(settings)))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return ""
 
 

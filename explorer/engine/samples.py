@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,9 @@ from model.datasets import (
     image_files,
     read_cifar10,
 )
+from model.files import contents
+from model.image_file import MOST_BYTES, ImageFileError, opened
+from model.names import readable, shown
 from model.pixels import to_rgb
 
 Labels = npt.NDArray[np.int64]
@@ -125,43 +127,48 @@ def decode(data: bytes, name: str) -> Sample:
     laid on white, 16-bit grey scaled to 8. More than 1024 pixels on the long side are reduced to 1024 with
     antialiasing. SampleError for anything else, before any pixel of a too large image is decoded.
     """
-    image = _opened(data, name)
+    name = readable(name)
     try:
+        image = _opened(data, name)
         image.load()
+        rgb = to_rgb(_reduced(image))
+    except ImageFileError as error:
+        raise SampleError(f"{name} {error}.") from error
+    except SampleError:
+        raise
     except Exception as error:  # Pillow's readers raise whatever a broken file makes them trip over
         raise SampleError(f"{name} is damaged or cut short: save, copy or download it again.") from error
-    try:
-        rgb = to_rgb(image)
-    except ValueError as error:
-        raise SampleError(
-            f"{name} has pixels of an unusual kind ({image.mode}): save it as 8-bit RGB."
-        ) from error
-    return Sample(name, np.array(_reduced(rgb)), origin=FromUpload(hashlib.sha256(data).hexdigest()))
+    return Sample(name, np.array(rgb), origin=FromUpload(hashlib.sha256(data).hexdigest()))
 
 
 def _opened(data: bytes, name: str) -> Image.Image:
     if not data:
         raise SampleError(f"{name} is empty: choose a file that holds an image.")
-    too_large = (
-        f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller and try again."
-    )
+    too_large = f"has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller and try again"
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = opened(data, FORMATS, MAX_PIXELS)
+    except ImageFileError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise SampleError(too_large) from error
+        raise ImageFileError(too_large) from error
     except Exception as error:
-        raise SampleError(f"{name} is no image that can be read: choose a {_KINDS} file.") from error
-    if (
-        image.width * image.height > MAX_PIXELS
-    ):  # Pillow's own limit holds for the whole process, this one here
-        raise SampleError(too_large)
+        raise SampleError(f"{name} is not an image that can be read: choose a {_KINDS} file.") from error
+    if image.mode in ("I", "F"):
+        raise SampleError(f"{name} has pixels of an unusual kind ({image.mode}): save it as 8-bit RGB.")
     return image
 
 
 def _reduced(image: Image.Image) -> Image.Image:
+    """At most MAX_SIDE pixels a side, before anything makes copies of a large image."""
     scale = MAX_SIDE / max(image.size)
     if scale >= 1:
         return image
+    if image.mode.startswith("I;16"):
+        image = to_rgb(image)
+    elif image.has_transparency_data and image.mode not in ("RGBA", "LA"):
+        image = image.convert("RGBA")
+    elif image.mode in ("1", "P"):
+        image = image.convert("RGB")
     width, height = (max(1, round(side * scale)) for side in image.size)
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
@@ -227,10 +234,10 @@ class FolderTestSet(TestSet):
     def _sample(self, index: int) -> Sample:
         file = self.files[index]
         try:
-            data = (self.root / file).read_bytes()
+            data = contents(self.root / file, MOST_BYTES)
         except OSError as error:
             raise SampleError(
-                f"{self.root / file} cannot be opened: see whether it is still there."
+                f"{readable(file)} cannot be opened ({error.strerror}): check that it is there."
             ) from error
         return replace(decode(data, file), label=int(self.labels[index]))
 
@@ -271,9 +278,11 @@ def folder_test_set(data_dir: Path) -> TestSet:
         (f"{name}/{file.name}", classes.index(name)) for name in tested for file in image_files(root / name)
     ]
     if not found:
-        raise SampleError(f"There are no test images in {data_dir}: put some into {root}/<class>/.")
+        place = shown(root, 1)
+        raise SampleError(f"There are no test images in {shown(data_dir)}: put some into {place}/<class>/.")
     files, labels = zip(*found, strict=True)
-    return FolderTestSet(data_dir.resolve().name, classes, np.array(labels, dtype=np.int64), root, files)
+    name, names = readable(data_dir.resolve().name), tuple(map(readable, classes))
+    return FolderTestSet(name, names, np.array(labels, dtype=np.int64), root, files)
 
 
 def cifar10_test_set(data_dir: Path) -> TestSet:

@@ -14,6 +14,7 @@ from explorer.engine.passes import leaf_paths, to_numpy
 from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
 from model.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from model.names import shown
 from model.snapshots import list_snapshots
 
 MOST = 24  # snapshots shown of a run
@@ -81,7 +82,7 @@ def chosen(
     Fewer where their networks, about twice the largest file each, would take more than `most_bytes`; two
     at least.
     """
-    largest = max((file.size for file in files), default=1)
+    largest = max([1, *(file.size for file in files)])
     count = min(len(files), most, max(2, most_bytes // (2 * largest)))
     places = np.linspace(0, len(files) - 1, count).round().astype(int)
     return tuple(files[place] for place in places)
@@ -119,7 +120,7 @@ def _opened(path: Path, last: Checkpoint) -> Checkpoint:
     shapes, wanted = ({name: held.shape for name, held in each.state.items()} for each in (found, last))
     if shapes != wanted:
         raise CheckpointError(
-            f"{path} is a snapshot of another network than its checkpoint; remove it, or train again."
+            f"{shown(path)} is a snapshot of another network than its checkpoint; remove it, or train again."
         )
     return found
 

@@ -47,6 +47,9 @@ from model.recipes import Config
 # Every visitor has a thread already; more threads inside each small operation only wait for one another.
 torch.set_num_threads(1)
 
+# The name of a folder need not be valid Unicode.
+TEXTS = {str: os.fsencode}
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:
@@ -73,8 +76,10 @@ class Opened:
 
 def opened(name: str, source: Source) -> Opened:
     """The network of a source, its file as it is now on disk. Raises CheckpointError."""
-    there = source.path is not None and source.path.exists()
-    stamp = source.path.stat() if source.path and there else os.stat_result([0] * 10)
+    try:
+        stamp = source.path.stat() if source.path else os.stat_result([0] * 10)
+    except (OSError, ValueError):  # opening it says what is wrong
+        stamp = os.stat_result([0] * 10)
     return _opened(name, repr(source), stamp.st_mtime_ns, stamp.st_size, source)
 
 
@@ -141,7 +146,7 @@ def map_thumbnails(net: str, x: str, layer: str, _maps: Floats) -> list[str]:
     return thumbnails.thumbnails(_maps)
 
 
-@st.cache_resource(max_entries=8, ttl=600, show_spinner="Opening the test images …")
+@st.cache_resource(max_entries=8, ttl=600, show_spinner="Opening the test images …", hash_funcs=TEXTS)
 def _test_batch(
     data_dir: str, available: int, wanted: int, card: str, fit: str, _found: TestSet, _card: Card
 ) -> Batch:
@@ -211,7 +216,7 @@ def gallery() -> dict[str, str]:
     return {name: data_uri(samples.scene(label, 64).pixels) for label, name in enumerate(cifar10.CLASSES)}
 
 
-@st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …")
+@st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …", hash_funcs=TEXTS)
 def test_set(data_dir: str) -> TestSet | None:
     return samples.find_test_set(Path(data_dir))
 
@@ -231,25 +236,28 @@ def decoded_upload(name: str, data: bytes) -> Sample:
 
 def run(file: RunFile) -> Run:
     """A run's history, read again only once its file has changed. Raises RunError."""
-    return _run(str(file.path), file.modified, file.size)
+    return _run(os.fsencode(file.path), file.modified, file.size)
 
 
 @st.cache_data(max_size="60MB", show_spinner=False)
-def _run(path: str, modified: int, size: int) -> Run:
-    return read_run(Path(path))
+def _run(path: bytes, modified: int, size: int) -> Run:
+    return read_run(Path(os.fsdecode(path)))
 
 
 def written(checkpoint: Path) -> Written | None:
     """What a run's checkpoint says of itself, None before there is one. Raises CheckpointError."""
-    if not checkpoint.is_file():
+    try:
+        stamp = checkpoint.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    stamp = checkpoint.stat()
-    return _written(str(checkpoint), stamp.st_mtime_ns, stamp.st_size)
+    except OSError:  # reading it says what is wrong
+        stamp = os.stat_result([0] * 10)
+    return _written(os.fsencode(checkpoint), stamp.st_mtime_ns, stamp.st_size)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _written(path: str, modified: int, size: int) -> Written:
-    return read_card(Path(path))
+def _written(path: bytes, modified: int, size: int) -> Written:
+    return read_card(Path(os.fsdecode(path)))
 
 
 # A run's snapshots
@@ -320,7 +328,7 @@ def draws(
     return augmented.draws(_pixels, name, strength, seed, count, _partners)
 
 
-@st.cache_resource(max_entries=4, ttl=600, show_spinner="Opening training images …")
+@st.cache_resource(max_entries=4, ttl=600, show_spinner="Opening training images …", hash_funcs=TEXTS)
 def _training_images(data_dir: str, card: str, _card: Card) -> TrainingImages:
     return augmented.training_images(Path(data_dir), _card)
 

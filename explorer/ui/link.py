@@ -6,6 +6,7 @@ plain option, so that a link stays short and holds when words change.
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import streamlit as st
 
@@ -47,14 +48,14 @@ def several(
     **details: Any,
 ) -> list[str]:
     """Some of `options`, at least one, by a widget such as `st.multiselect`; joined by commas in the link."""
-    wanted = str(st.session_state[_KEPT].get(key, "")).split(",")
-    held = [option for option in st.session_state.get(key, wanted) if option in options]
+    wanted = map(unquote, str(st.session_state[_KEPT].get(key, "")).split(","))
+    held = [option for option in dict.fromkeys(st.session_state.get(key, wanted)) if option in options]
     if held and held == st.session_state.get(key):
         details |= _starting_at(widget, options, held)
     else:
         st.session_state[key] = held or list(default)
     value = widget(label, options, key=key, **details) or list(default)
-    _keep(key, ",".join(value), ",".join(default))
+    _keep(key, _joined(value), _joined(default))
     return list(value)
 
 
@@ -65,10 +66,16 @@ def number(label: str, low: int, high: int, key: str, **details: Any) -> int:
         details |= {"value": held}
     else:
         wanted = str(st.session_state[_KEPT].get(key, low))
-        st.session_state[key] = min(max(int(wanted), low), high) if wanted.isdecimal() else low
+        known = wanted.isdecimal() and len(wanted) < 19
+        st.session_state[key] = min(max(int(wanted), low), high) if known else low
     value = int(st.number_input(label, low, high, key=key, **details))
     _keep(key, str(value), str(low))
     return value
+
+
+def _joined(options: Sequence[str]) -> str:
+    """Names with commas between them; a comma within a name stands as its code."""
+    return ",".join(option.replace("%", "%25").replace(",", "%2C") for option in options)
 
 
 def _starting_at(widget: Callable[..., Any], options: Sequence[str], held: Any) -> dict[str, Any]:

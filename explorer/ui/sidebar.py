@@ -16,6 +16,7 @@ from explorer.ui.stepping import steps
 from model import cifar10
 from model.checkpoint import Card, CheckpointError
 from model.datasets import DatasetError, download_cifar10
+from model.names import shown
 
 FIRST = "cat"  # the sample that a visit begins with
 PREDICTED = "predicted"
@@ -139,7 +140,7 @@ def _number(found: TestSet, indices: Sequence[int], prefix: str) -> int:
 
 def _offer_download(data_dir: Path) -> None:
     st.info(
-        f"There is no test set in {data_dir}. Download CIFAR-10 (170 MB), or start with "
+        f"There is no test set in {shown(data_dir)}. Download CIFAR-10 (170 MB), or start with "
         "`-- --data-dir DIR` where DIR holds test/<class>/<images>."
     )
     if st.button("Download CIFAR-10", type="primary", width="stretch"):

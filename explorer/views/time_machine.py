@@ -15,6 +15,7 @@ from explorer.ui.offers.time_machine import Fans, Shown
 from explorer.ui.options import options
 from explorer.ui.over_time import CHOICES, choose_channel, norms
 from explorer.ui.selection import Selection, current
+from model.names import readable
 from model.snapshots import folder_of
 
 SHOWN = {"cam": "Grad-CAM", "maps": "Maps", "filters": "Filters", "norm": "BatchNorm"}
@@ -44,7 +45,7 @@ def page() -> None:
 def without(selection: Selection) -> None:
     """What to do where there are no snapshots, and which networks have some."""
     path = selection.opened.source.path
-    where = f", into {folder_of(path).name} beside it" if path is not None else ""
+    where = f", into {readable(folder_of(path).name)} beside it" if path is not None else ""
     st.info(
         "There are no snapshots of this network's training, so there is nothing to go back to. The trainer "
         f"keeps one of every epoch{where}, when it is told to:"

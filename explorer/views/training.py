@@ -15,6 +15,7 @@ from explorer.ui.inspector import facts
 from explorer.ui.offers.training import Drawn
 from explorer.ui.options import OptionError, options
 from explorer.ui.shown_runs import Shown, age, changed, read
+from model.names import shown
 
 EVERY = 2.0  # seconds between two looks at a run that goes on
 FRESH = 30.0  # seconds within which a run that goes on has written, measuring included
@@ -293,7 +294,7 @@ def cards(shown: dict[str, Shown]) -> None:
 def the_card(each: Shown, written: Written) -> None:
     card = written.card
     about = [
-        ("checkpoint", each.file.checkpoint.name),
+        ("checkpoint", shown(each.file.checkpoint)),
         ("digest", written.digest[:12]),
         ("network", card.net),
         ("recipe", card.recipe or "unknown"),

@@ -1,6 +1,7 @@
 """Any network of one's own: what opens, and what is said of what does not."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from explorer.engine.opening import (
     IMAGENET_MEAN,
     Source,
     class_names,
+    logits_of,
     open_checkpoint,
 )
 from explorer.engine.tracing import trace
@@ -188,3 +190,43 @@ def test_class_names_come_from_a_list_a_number_or_a_file(tmp_path: Path) -> None
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CheckpointError, match="UTF-8"):
         class_names(str(file))
+
+
+# Bounds
+
+
+def test_feature_maps_of_many_gigabytes_are_not_made(tmp_path: Path) -> None:
+    net = NETS["resnet9"](input_size=4096)
+    card = Card(net="resnet9", input_size=4096)
+    save_checkpoint(tmp_path / "a.safetensors", card, net.state_dict())
+    started = time.process_time()
+    with pytest.raises(CheckpointError, match="4096 pixels take 33"):
+        open_checkpoint(Source(tmp_path / "a.safetensors"))
+    assert time.process_time() - started < 10
+
+
+def test_classes_beyond_count() -> None:
+    for text in ("99999999", "9" * 5000):
+        with pytest.raises(CheckpointError, match="at most 100,000 classes"):
+            class_names(text)
+
+
+def test_a_long_list_of_classes_is_no_path(tmp_path: Path) -> None:
+    names = [f"class-{k}" for k in range(20_000)]
+    assert class_names(",".join(names)) == tuple(names)
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    assert class_names(str(tmp_path / "names.txt")) == tuple(names)
+    with pytest.raises(CheckpointError, match="no list of classes"):
+        class_names("a\0b")
+
+
+def test_counting_logits_leaves_a_builders_network_as_it_was() -> None:
+    class Counts(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.get_buffer("calls").add_(1)
+            return super().forward(x)
+
+    net = Counts(nn.Conv2d(3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net.register_buffer("calls", torch.zeros(()))
+    assert logits_of(net, 8) == 2
+    assert net.get_buffer("calls") == 0

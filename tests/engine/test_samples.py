@@ -363,7 +363,7 @@ def test_folder_order_stays(pets):
 def test_listing_opens_no_image(pets):
     (pets / "test" / "dog" / "0.png").write_bytes(b"broken")
     test_set = samples.folder_test_set(pets)
-    with pytest.raises(SampleError, match=r"dog/0\.png is no image"):
+    with pytest.raises(SampleError, match=r"dog/0\.png is not an image"):
         test_set.sample(2)
     assert test_set.sample(3).label == 1
 

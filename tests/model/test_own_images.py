@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from model.checkpoint import load_checkpoint
+from model.image_folder import image_files
 from model.train import main
 
 SIZE = 8
@@ -82,7 +83,7 @@ def test_a_size_too_small_for_the_network_is_one_sentence(animals, run):
 
 def test_a_class_folder_without_images(animals, run):
     (animals / "train" / "dog").mkdir()
-    assert f"The class folder {animals / 'train' / 'dog'} has no images" in sentence(run(animals))
+    assert "The class folder animals/train/dog has no images" in sentence(run(animals))
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def many(tmp_path):
 
 def test_one_corrupt_image_among_thousands_is_fatal_or_skipped_and_named(many, run, tmp_path):
     assert (
-        f"1 of the 3,000 images in {many / 'train'} cannot be read (bee/0700.png): replace or remove them, "
+        "1 of the 3,000 images in many/train cannot be read (bee/0700.png): replace or remove them, "
         "or leave them out with --on-corrupt skip."
     ) in sentence(run(many))
     status, printed, _ = run(many, "--on-corrupt", "skip")
@@ -121,13 +122,16 @@ def test_a_folder_without_permission(animals, run, closed, monkeypatch):
         return opened(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert f"The folder {folder} may not be read (Permission denied)" in sentence(run(animals))
+    assert (
+        f"The folder {'/'.join(folder.split(os.sep)[-2:])} may not be read (Permission denied)"
+        in sentence(run(animals))
+    )
 
 
 def test_no_permission_for_the_images_themselves(animals, run, monkeypatch):
-    monkeypatch.setattr("model.image_folder.open", denied, raising=False)
+    monkeypatch.setattr("model.image_folder.contents", denied)
     said = sentence(run(animals))
-    assert f"24 of the 24 images in {animals / 'train'} cannot be read (ant/0000.png, " in said
+    assert "24 of the 24 images in animals/train cannot be read (ant/0000.png, " in said
     assert "--on-corrupt" not in said
 
 
@@ -142,3 +146,27 @@ def test_a_folder_that_is_really_closed(animals, run):
         assert "may not be read (Permission denied)" in sentence(run(animals))
     finally:
         (animals / "train" / "bee").chmod(0o755)
+
+
+# Names and links from elsewhere
+
+
+def test_a_class_whose_name_is_not_unicode_is_shown_by_its_bytes(animals, run, tmp_path):
+    for split in ("train", "test"):
+        os.rename(os.fsencode(animals / split / "bee"), os.fsencode(animals / split) + b"/caf\xe9")
+    status, printed, _ = run(animals)
+    assert status == 0
+    printed.encode()
+    assert "caf\\xe9" in load_checkpoint(tmp_path / "a.safetensors").card.classes
+
+
+def test_symbolic_links_out_of_the_data_folder_are_no_images(animals, tmp_path):
+    before = [entry.name for entry in image_files(animals / "train" / "ant")]
+    secret, folder = tmp_path / "secret.png", animals / "train" / "ant"
+    secret.write_bytes((folder / before[0]).read_bytes())
+    (folder / "leads-out.png").symlink_to(secret)
+    (folder / "leads-nowhere.png").symlink_to(tmp_path / "none.png")
+    (folder / "circle.png").symlink_to(folder / "circle.png")
+    assert [entry.name for entry in image_files(folder)] == before
+    (folder / "stays.png").symlink_to(animals / "test" / "cow" / "0000.png")
+    assert [entry.name for entry in image_files(folder)] == [*before, "stays.png"]

@@ -20,6 +20,7 @@ from explorer.ui.shown_runs import Shown
 from explorer.ui.snippets import joined, path_text
 from explorer.ui.takeaway import Offer, Pictures, Tables
 from model.history import Epoch, smoothed
+from model.names import readable
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def said(name: str, each: Shown) -> str:
     if command:
         parts.append(f"Command {command}")
     if each.written is not None:
-        parts.append(figures.caption(checkpoint=each.file.checkpoint.stem, digest=each.written.digest))
+        parts.append(
+            figures.caption(checkpoint=readable(each.file.checkpoint.stem), digest=each.written.digest)
+        )
     return " · ".join(parts)
 
 

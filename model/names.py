@@ -1,0 +1,39 @@
+"""Names that a file or a folder brought, as a person is shown them."""
+
+from pathlib import PurePath
+from typing import Any
+
+
+def readable(text: str) -> str:
+    r"""The text as valid Unicode: what is not becomes its code, different for different names.
+
+    >>> readable("caf\udce9"), readable("\ud800")
+    ('caf\\xe9', '\\ud800')
+    """
+    try:
+        return text.encode().decode()
+    except UnicodeEncodeError:
+        # Python reads the byte 0xE9 of a name that is not UTF-8 as U+DCE9.
+        parts = (f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else _coded(c) for c in text)
+        return "".join(parts)
+
+
+def _coded(character: str) -> str:
+    return f"\\u{ord(character):04x}" if "\ud800" <= character <= "\udfff" else character
+
+
+def readable_values(values: Any) -> Any:
+    """The same dicts, lists and tuples with every text in them `readable`."""
+    if isinstance(values, str):
+        return readable(values)
+    if isinstance(values, dict):
+        return {readable_values(key): readable_values(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return type(values)(map(readable_values, values))
+    return values
+
+
+def shown(path: PurePath, above: int = 0) -> str:
+    """A path for a sentence: as it was typed if relative, else its name, behind `above` of its folders."""
+    short = PurePath(*path.parts[-1 - above :]) if path.is_absolute() else path
+    return readable(str(short))
