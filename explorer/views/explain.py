@@ -91,7 +91,7 @@ def how_to_read(method: str) -> None:
         st.markdown(
             f"{record.title} {record.summary}. Large is the sum over the image, small is the raw map with "
             "its true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
-            "but say less about the class. Values are shares of the logit, not probabilities."
+            f"but say less about the class. {record.units}"
         )
 
 
