@@ -184,8 +184,11 @@ def arguments_of(config: Config) -> dict[str, Any]:
 
 
 def config_from(settings: Mapping[str, Any]) -> Config:
-    """The Config in a mapping of settings by name, such as a card's. ValueError as `typed_settings`."""
-    return Config(**typed_settings(settings))
+    """The Config in a mapping of settings by name, such as a card's; unknown names are passed over.
+
+    ValueError for a setting that is not of its type, below 0 or beyond LARGEST_SETTING.
+    """
+    return Config(**_typed(settings))
 
 
 def recorded(config: Config) -> dict[str, Any]:

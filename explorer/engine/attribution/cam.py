@@ -62,7 +62,6 @@ GRAD_CAM = Method(
     paper="arXiv:1610.02391",
     space="layer",
     signed=True,
-    units=f"{LOGIT} {SUMS}",
     heat=grad_cam,
 )
 HIRES_CAM = Method(
@@ -76,7 +75,6 @@ HIRES_CAM = Method(
     paper="arXiv:2011.08891",
     space="layer",
     signed=True,
-    units=f"{LOGIT} {SUMS}",
     heat=hires_cam,
 )
 LAYER_CAM = Method(
@@ -89,7 +87,6 @@ LAYER_CAM = Method(
     paper="doi:10.1109/TIP.2021.3089943",
     space="layer",
     signed=True,
-    units=LOGIT,
     heat=layer_cam,
 )
 GRAD_CAM_PP = Method(
@@ -106,7 +103,6 @@ GRAD_CAM_PP = Method(
     paper="arXiv:1710.11063",
     space="layer",
     signed=False,
-    units=COMPARED,
     heat=grad_cam_pp,
     unmet=no_negative_maps,
 )
