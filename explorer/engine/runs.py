@@ -123,11 +123,13 @@ def read_run(path: Path) -> Run:
     try:
         values = readable_values(json.loads(contents(path, LARGEST)))
         read = history_from(values | {"about": _fitting(values.get("about") or {})})
+        if not all(0 <= row.epoch <= MOST_EPOCHS for row in read.epochs):
+            raise ValueError("an epoch's number is out of range")
         return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
         advice = "change its permissions" if isinstance(error, PermissionError) else "choose another run"
         raise RunError(f"{shown(path)} cannot be read ({error.strerror}): {advice}.") from error
-    except (*NOT_A_HISTORY, RecursionError) as error:
+    except (*NOT_A_HISTORY, ArithmeticError, RecursionError) as error:
         raise RunError(
             f"{shown(path)} is half-written or no training history: train again to write one, or remove it."
         ) from error

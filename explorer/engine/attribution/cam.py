@@ -45,15 +45,11 @@ def no_negative_maps(net: nn.Module, layer: str, maps: Tensor) -> str | None:
     return None
 
 
-LOGIT = (
+IN_LOGITS = (
     "Values are in units of the class's logit; they are not probabilities, and in general they do not add up "
     "to the logit."
 )
-SUMS = "They do, up to its bias, where only global average pooling and one linear layer follow."
-COMPARED = (
-    "Values compare positions only: the weights are not linear in the gradient, so they are neither "
-    "probabilities nor in units of the logit."
-)
+POOLED = "They do, up to its bias, where only global average pooling and one linear layer follow."
 
 GRAD_CAM = Method(
     title="Grad-CAM",
@@ -62,10 +58,10 @@ GRAD_CAM = Method(
         "The mean gradient ignores where in the map the gradient is, so positions that did not affect the "
         "score can be highlighted."
     ),
+    units=f"{IN_LOGITS} {POOLED}",
     paper="arXiv:1610.02391",
     space="layer",
     signed=True,
-    units=f"{LOGIT} {SUMS}",
     heat=grad_cam,
 )
 HIRES_CAM = Method(
@@ -75,10 +71,10 @@ HIRES_CAM = Method(
         "In early layers the gradients of neighboring positions differ strongly, so the map is noisy there "
         "and single positions mean little."
     ),
+    units=f"{IN_LOGITS} {POOLED}",
     paper="arXiv:2011.08891",
     space="layer",
     signed=True,
-    units=f"{LOGIT} {SUMS}",
     heat=hires_cam,
 )
 LAYER_CAM = Method(
@@ -87,10 +83,10 @@ LAYER_CAM = Method(
     pitfall=(
         "Positions with a negative gradient are left out, so most evidence against the class is missing."
     ),
+    units=IN_LOGITS,
     paper="doi:10.1109/TIP.2021.3089943",
     space="layer",
     signed=True,
-    units=LOGIT,
     heat=layer_cam,
 )
 GRAD_CAM_PP = Method(
@@ -100,10 +96,13 @@ GRAD_CAM_PP = Method(
         "Its weights are never negative, so it cannot show evidence against the class, and the maps of "
         "different classes can look alike."
     ),
+    units=(
+        "Values compare positions only: the weights are not linear in the gradient, so they are neither "
+        "probabilities nor in units of the logit."
+    ),
     paper="arXiv:1710.11063",
     space="layer",
     signed=False,
-    units=COMPARED,
     heat=grad_cam_pp,
     unmet=no_negative_maps,
 )

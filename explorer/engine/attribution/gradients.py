@@ -5,11 +5,12 @@ Nothing but the gradients asked for is computed: none of a weight, and none belo
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.passes import check_images, feature_maps, recording
+from explorer.engine.passes import check_images, tapped
 from explorer.engine.values import Integers
 from model.nets import check_logits
 
@@ -66,19 +67,30 @@ def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: 
     check_images(x)
     if not (layers := tuple(layers)):
         return
+    view, points = tapped(net, layers)
     maps: dict[str, Tensor] = {}
-
-    def keep(name: str, _: Tensor, output: Tensor) -> Tensor:
-        maps[name] = feature_maps(name, output)
-        return output.clone()  # what the network later does in place then happens to the copy
-
-    view = recording(net, layers, keep)
+    for layer, point in points.items():
+        point.register_forward_hook(partial(_keep, maps, layer))
     for start in range(0, len(x), CHUNK):
         rows = slice(start, start + CHUNK)
-        with torch.inference_mode(False), torch.enable_grad():
-            scores = score.rows(rows).of(_logits(view, x[rows])).sum()
-            gradients = torch.autograd.grad(scores, [maps[at] for at in layers], materialize_grads=True)
-        yield {at: (maps[at].detach(), g) for at, g in zip(layers, gradients, strict=True)}
+        gradients = _captum_gradients(view, [points[at] for at in layers], x[rows], score.rows(rows))
+        yield {at: (maps[at], g) for at, g in zip(layers, gradients, strict=True)}
+
+
+def _keep(maps: dict[str, Tensor], layer: str, _: nn.Module, __: object, output: Tensor) -> None:
+    maps[layer] = output.detach()
+
+
+def _captum_gradients(view: nn.Module, points: list[nn.Module], x: Tensor, score: Score) -> list[Tensor]:
+    """Captum's gradients of each image's score on the outputs of modules, from one pass over all of them."""
+    from captum.attr import LayerGradientXActivation
+
+    captum = LayerGradientXActivation(
+        lambda images: score.of(_logits(view, images)), points, multiply_by_inputs=False
+    )
+    with torch.inference_mode(False), torch.enable_grad():
+        gradients = captum.attribute(x.detach().clone(), grad_kwargs={"materialize_grads": True})
+    return [gradient.detach() for gradient in gradients]
 
 
 def _logits(view: nn.Module, x: Tensor) -> Tensor:

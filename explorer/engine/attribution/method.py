@@ -26,9 +26,9 @@ class Method:
     """An attribution method.
 
     `summary` says in one sentence, with the title as its subject, what it computes; `pitfall`, a whole
-    sentence, how it can mislead; `units`, whole sentences, what its values measure. `paper` is an arXiv
-    number or a DOI. Its heat map lies on the positions of a layer or on the pixels of the input (`space`),
-    and can be negative where it is `signed`.
+    sentence, how it can mislead; `units`, whole sentences, what its values mean. `paper` is an arXiv number
+    or a DOI. Its heat map lies on the positions of a layer or on the pixels of the input (`space`), and can
+    be negative where it is `signed`.
 
     `heat(maps, gradients)` computes it, (N, h, w), from a layer's maps and the gradients of the explained
     score on them, both (N, C, h, w). `unmet(net, layer, maps)` is the reason, a whole sentence that says what
