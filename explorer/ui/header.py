@@ -1,4 +1,4 @@
-"""The strip on top of every page: image, input and prediction; from a wrong one, the ways to its reasons."""
+"""The strip on top of every page: image, input and prediction; below a wrong one, buttons to explain it."""
 
 import numpy as np
 import streamlit as st
@@ -6,58 +6,47 @@ import streamlit as st
 from explorer.ui import link, markup
 from explorer.ui.selection import Selection
 from explorer.ui.sidebar import PREDICTED
+from model.words import tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
 PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 
 
 def show(selection: Selection, page: str = "") -> None:
-    """The strip; below a wrong prediction the two ways to its reasons, except the one that `page` shows."""
+    """The strip; below a wrong prediction two buttons that explain it, except the one that `page` shows."""
     strip(selection)
     label = selection.sample.label
     if label is not None and label != selection.predicted:
         with st.container(horizontal=True, key="mistake"):
-            why_wrong(selection, selection.card.classes[label], page)
+            why_wrong(selection.card.classes[label], page)
 
 
-def why_wrong(selection: Selection, true: str, page: str) -> None:
+def why_wrong(true: str, page: str) -> None:
     """Buttons that explain the true class, or compare it with the predicted one, each in one click."""
-    way("Explain the true class", {"class": true}, "", page)
-    rather = {"class": PREDICTED, "compare": "classes", "against": true}
-    way("Why this rather than the true class", rather, "compare", page)
+    button("explain_true", tr("Explain the true class"), {"class": true}, "", page)
+    both = {"class": PREDICTED, "compare": "classes", "against": true}
+    button("compare_true", tr("Compare predicted and true class"), both, "compare", page)
 
 
-def way(label: str, asked: dict[str, str], target: str, page: str) -> None:
-    """A button that makes these choices and opens a page; none where that is what the visitor looks at."""
-    if page == target and all(link.chosen(key) == value for key, value in asked.items()):
+def button(key: str, label: str, choices: dict[str, str], target: str, page: str) -> None:
+    """A button that makes these choices and opens a page; none where the visitor already looks at that."""
+    if page == target and all(link.chosen(name) == value for name, value in choices.items()):
         return
-    if st.button(label, key=label, on_click=choose, args=(asked,)):
+    if st.button(label, key=key, on_click=choose, args=(choices,)):
         st.switch_page(PAGES[target])
 
 
-def choose(asked: dict[str, str]) -> None:
-    for key, value in asked.items():
+def choose(choices: dict[str, str]) -> None:
+    for key, value in choices.items():
         link.change(key, value)
 
 
 def strip(selection: Selection) -> None:
-    size = selection.card.input_size
-    height, width = selection.sample.pixels.shape[:2]
     markup.show(
         markup.element(
             "div",
-            markup.figure(
-                selection.sample.pixels,
-                f"The image: {selection.sample.name}",
-                markup.text(selection.sample.name),
-                markup.text(f"{width} × {height} px"),
-            ),
-            markup.figure(
-                selection.framed,
-                f"The same picture at {size} by {size} pixels",
-                markup.text("the network's input"),
-                markup.text(f"{size} × {size} px"),
-            ),
+            _image(selection),
+            _input(selection),
             markup.bars(_rows(selection, SHOWN)),
             _prediction(selection),
             cls="fx-strip",
@@ -65,15 +54,35 @@ def strip(selection: Selection) -> None:
     )
 
 
+def _image(selection: Selection) -> str:
+    height, width = selection.sample.pixels.shape[:2]
+    return markup.figure(
+        selection.sample.pixels,
+        tr("The image: {name}", name=selection.sample.name),
+        markup.text(selection.sample.name),
+        markup.text(tr("{width} × {height} px", width=width, height=height)),
+    )
+
+
+def _input(selection: Selection) -> str:
+    size = selection.card.input_size
+    return markup.figure(
+        selection.framed,
+        tr("The input of the network: {size} by {size} pixels", size=size),
+        markup.text(tr("network input")),
+        markup.text(tr("{width} × {height} px", width=size, height=size)),
+    )
+
+
 def beside(selection: Selection) -> str:
     """Checkpoint, input and prediction alone, for a page with two sides, as html."""
     return markup.element(
         "div",
-        markup.image(selection.framed, f"The network's input: {selection.sample.name}"),
+        markup.image(selection.framed, tr("The input of the network: {name}", name=selection.sample.name)),
         markup.element(
             "div",
             markup.text(selection.opened.name, "muted"),
-            markup.text(f"Prediction: {predicted(selection)}", "strong"),
+            markup.text(_prediction_in_words(selection), "strong"),
             markup.bars(_rows(selection, FEW)),
         ),
         cls="fx-side",
@@ -93,20 +102,29 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
 def _prediction(selection: Selection) -> str:
     name = markup.text(selection.card.classes[selection.predicted], "answer", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
-    lines = [markup.text("Prediction", "muted"), markup.element("div", name, " ", verdict)]
+    lines = [markup.text(tr("Prediction"), "muted"), markup.element("div", name, " ", verdict)]
     if selection.target != selection.predicted:
-        lines.append(markup.text(f"Explained below: {selection.card.classes[selection.target]}", "strong"))
+        target = selection.card.classes[selection.target]
+        lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
     return markup.element("div", *lines, cls="fx-says")
-
-
-def predicted(selection: Selection) -> str:
-    """The predicted class, and how it compares with the image's label: `cat (correct)`."""
-    return f"{selection.card.classes[selection.predicted]} {_verdict(selection)}".strip()
 
 
 def _verdict(selection: Selection) -> str:
     """How the prediction compares with the image's label; nothing without one."""
     label = selection.sample.label
-    if label is None or label == selection.predicted:
-        return "" if label is None else "(correct)"
-    return f"(wrong: labeled {selection.card.classes[label]})"
+    if label is None:
+        return ""
+    if label == selection.predicted:
+        return tr("(correct)")
+    return tr("(wrong: labeled {label})", label=selection.card.classes[label])
+
+
+def _prediction_in_words(selection: Selection) -> str:
+    """The predicted class, and how it compares with the image's label: `Prediction: cat (correct)`."""
+    classes, label = selection.card.classes, selection.sample.label
+    name = classes[selection.predicted]
+    if label is None:
+        return tr("Prediction: {name}", name=name)
+    if label == selection.predicted:
+        return tr("Prediction: {name} (correct)", name=name)
+    return tr("Prediction: {name} (wrong: labeled {label})", name=name, label=classes[label])

@@ -1,4 +1,4 @@
-"""Parts that several pages show: a heat map over the picture and as the raw map, and lists of facts."""
+"""Parts that several pages show: a heat map over the image and as the raw map, and lists of facts."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,7 @@ from explorer.drawing.ranges import Range, number
 from explorer.ui import markup
 from explorer.ui.selection import Selection
 from model.pixels import whole
+from model.words import tr
 
 
 def heat_panel(
@@ -22,22 +23,20 @@ def heat_panel(
     note: str = "",
     scale: str = "",
 ) -> str:
-    """One heat map (h, w) on a range: over the picture, and beside it cell by cell; a note below.
+    """One heat map (h, w) on a range: over the image, and beside it position by position; a note below.
 
     With a `scale`, which says how far the range is shared, its color bar follows.
     """
     height, width = heat.shape
+    pixels = overlay(selection.sample.pixels, heat, range, selection.received)
+    raw = tr("{title}, the raw map of {height} by {width} positions", title=alt, height=height, width=width)
     return markup.element(
         "section",
         markup.text(title, tag="h3"),
         markup.element(
             "div",
-            markup.figure(
-                overlay(selection.sample.pixels, heat, range, selection.received),
-                f"{alt}, over the image",
-                fill=True,
-            ),
-            markup.figure(colour(heat, range), f"{alt}, the raw map of {height} by {width} cells", fill=True),
+            markup.figure(pixels, tr("{title}, over the image", title=alt), fill=True),
+            markup.figure(colour(heat, range), raw, fill=True),
             cls="fx-pair",
         ),
         markup.text(note, "muted") if note else "",
@@ -46,16 +45,17 @@ def heat_panel(
 
 
 def explain_dimmed(selection: Selection) -> None:
-    """Say what the dimmed part of the picture is; nothing where the network gets all of it."""
+    """A note on the dimmed part of the image; nothing where the network gets all of it."""
     if selection.received != whole(*selection.sample.pixels.shape[:2]):
-        said = "Dimmed: outside the center square, which is all that the network gets."
-        markup.show(markup.text(said, "muted"))
+        note = tr("Dimmed: outside the center square. The network gets the center square only.")
+        markup.show(markup.text(note, "muted"))
 
 
 def extent(values: npt.NDArray[np.float32]) -> str:
-    """How many cells a map (h, w) has, and from where to where their values reach."""
+    """The size of a map (h, w), and its least and largest value."""
     height, width = values.shape
-    return f"{height} × {width} cells, {number(values.min())} … {number(values.max())}"
+    low, high = number(values.min()), number(values.max())
+    return tr("{height} × {width} positions, {low} … {high}", height=height, width=width, low=low, high=high)
 
 
 def side_by_side(panels: list[str], *below: str) -> None:

@@ -61,7 +61,7 @@ def test_why_this_rather_than_the_true_class_in_one_click(
 ) -> None:
     page.goto(f"{explorer}/{path}?source=test&class=truck")
     settle(page, "cat/0.png")
-    page.get_by_role("button", name="Why this rather than the true class").click()
+    page.get_by_role("button", name="Compare predicted and true class").click()
     expect(page.get_by_text("Why “dog” rather than “cat”?")).to_be_visible(timeout=20_000)
     settle(page, "cat/0.png")
     says(page, compare="classes", against="cat", source="test")
@@ -69,7 +69,7 @@ def test_why_this_rather_than_the_true_class_in_one_click(
     assert "class=" not in page.url.replace("compare=classes", "")
     assert box(page, "Compare with") == "cat"
     assert box(page, "Class to explain") == "Predicted class"
-    expect(page.get_by_role("button", name="Why this rather than")).to_have_count(0)
+    expect(page.get_by_role("button", name="Compare predicted and true class")).to_have_count(0)
     elsewhere = browser.new_context().new_page()
     elsewhere.goto(page.url)
     expect(elsewhere.get_by_text("Why “dog” rather than “cat”?")).to_be_visible(timeout=60_000)

@@ -246,7 +246,7 @@ def test_a_layer_the_class_does_not_depend_on_gives_zero(x: Tensor) -> None:
 
 
 def test_errors_name_what_came(course: nn.Module, x: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"no method 'magic'.*grad_cam"):
+    with pytest.raises(ValueError, match=r"no method “magic”.*grad_cam"):
         attribute(course, x, "magic", layer="relu1", target=0)
     with pytest.raises(ValueError, match="no class 10: choose one from 0 to 9"):
         attribute(course, x, layer="relu1", target=10)

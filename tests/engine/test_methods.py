@@ -21,7 +21,7 @@ def method(name: str) -> Method:
 
 
 def test_the_record_is_complete(method: Method) -> None:
-    assert re.fullmatch(r"[a-z][^.]*", method.summary), "its title and this are one sentence"
+    assert re.fullmatch(rf"{re.escape(method.title)} [^.]*\.", method.summary), "one sentence"
     assert re.fullmatch(r"[A-Z].*\.", method.pitfall)
     assert re.fullmatch(r"[A-Z].*\.", method.units)
     assert re.fullmatch(r"arXiv:\d{4}\.\d{4,5}|doi:10\.\S+", method.paper)

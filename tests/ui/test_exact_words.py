@@ -175,7 +175,7 @@ def test_explain_opens_with_each_map_on_its_own_stated_scale(opened: Open) -> No
         raw = offer.pictures[f"{name.removeprefix('heat_')}, raw map"]()
         assert (raw == colormaps.viridis()[255]).all(-1)[heat == heat.max()].all()  # each reaches its end
     at, _ = opened("explain", cam_scale="shared")
-    assert html(at).count("one scale for all blocks") == 2
+    assert html(at).count("shared scale for all blocks") == 2
 
 
 # Units and names

@@ -221,7 +221,7 @@ def test_two_networks_are_compared_by_prediction_and_grad_cam(opened: Take, scal
         np.testing.assert_allclose(arrays[f"{side}_probabilities"][0], probabilities, rtol=1e-5)
         assert f"Prediction: {CLASSES[probabilities.argmax()]} (correct)" in html(at)
         assert f"cifar10-{name}" in offer.caption
-    assert ("the same for A and B" in offer.caption) == (scale == "shared")
+    assert ("the same scale for A and B" in offer.caption) == (scale == "shared")
 
 
 def test_both_sides_give_the_probability_of_the_class_explained(app: Open) -> None:
@@ -286,7 +286,7 @@ def test_a_correct_prediction_offers_nothing(visit: Open, folder: Path) -> None:
 def test_a_wrong_prediction_explains_its_true_class(visit: Open, folder: Path) -> None:
     at = visit("explain", "--data-dir", str(folder), source="test")
     assert "(wrong: labeled cat)" in html(at)
-    checked(at.button(key="Explain the true class").click().run())
+    checked(at.button(key="explain_true").click().run())
     assert value(at, "class") == "cat"
     assert address(at, "class") == "cat"
     assert "Grad-CAM of cat" in html(at)
@@ -298,7 +298,7 @@ def test_a_wrong_prediction_explains_its_true_class(visit: Open, folder: Path) -
 
 def test_why_this_rather_than_the_true_class(visit: Open, folder: Path) -> None:
     at = visit("maps", "--data-dir", str(folder), source="test", **{"class": "truck"})
-    checked(at.button(key="Why this rather than the true class").click().run())
+    checked(at.button(key="compare_true").click().run())
     assert "Why “dog” rather than “cat”?" in html(at)
     assert (address(at, "compare"), address(at, "against")) == ("classes", "cat")
     assert "class" not in at.query_params

@@ -89,7 +89,7 @@ def test_the_first_answer_is_there_without_data_or_network(app: Open) -> None:
 def test_a_link_brings_back_the_same_view(app: Open) -> None:
     at = app(sample="horse", **{"class": "dog", "cam_stage": "conv", "evidence": "signed"})
     check(at)
-    assert "Where does dog come from?" in at.header[0].value
+    assert "Why “dog”?" in at.header[0].value
     assert "conv2" in html(at)
     assert "horse (drawn)" in html(at)
     assert at.query_params["sample"] == "horse"

@@ -15,6 +15,7 @@ from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap
 from explorer.engine.attribution.method import Method, Parameter
 from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import one_or_many
+from model.problems import Problem
 
 __all__ = [
     "METHODS",
@@ -47,8 +48,8 @@ def attribute(
 ) -> Heatmap:
     """The Heatmap of images x, float (N, 3, h, w), by a method of METHODS; classes are one int or (N,).
 
-    Raises ValueError for an unknown method, layer or class, for another shape of x, and for what the method
-    requires and does not find.
+    Raises Problem for an unknown method or class and where the method cannot explain a layer; ValueError for
+    an unknown layer and another shape of x.
     """
     return attribute_many(net, x, [method], [layer], target, against)[method][layer]
 
@@ -65,7 +66,11 @@ def attribute_many(
     methods, layers, score = tuple(methods), tuple(layers), _score(x, target, against)
     for method in methods:
         if method not in METHODS:
-            raise ValueError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
+            raise Problem(
+                "There is no method “{method}”: choose one of {methods}.",
+                method=method,
+                methods=", ".join(METHODS),
+            )
     parts: dict[tuple[str, str], list[Tensor]] = {(m, layer): [] for m in methods for layer in layers}
     for pairs in maps_and_gradients(net, x, layers, score):
         for method, layer in parts:
@@ -98,7 +103,7 @@ def evidence_many(
 def _heat(net: nn.Module, method: str, layer: str, pairs: Pairs) -> Tensor:
     maps, gradients = pairs[layer]
     if reason := METHODS[method].unmet(net, layer, maps):
-        raise ValueError(reason)
+        raise Problem(reason)
     return METHODS[method].heat(maps, gradients)
 
 

@@ -6,6 +6,7 @@ All are raw and signed, at the layer's own resolution. ReLU, normalizing and ups
 from torch import Tensor, nn
 
 from explorer.engine.attribution.method import Method
+from model.words import N_
 
 
 def grad_cam_weights(gradients: Tensor) -> Tensor:
@@ -40,69 +41,85 @@ def grad_cam_pp(maps: Tensor, gradients: Tensor) -> Tensor:
 
 def no_negative_maps(net: nn.Module, layer: str, maps: Tensor) -> str | None:
     """Grad-CAM++ is derived for maps that an activation has made non-negative."""
-    if bool(maps.min() < 0):
-        return "Grad-CAM++ needs maps without negative values: choose an activation or pooling layer."
-    return None
+    return NEEDS_NO_NEGATIVE if bool(maps.min() < 0) else None
 
 
-IN_LOGITS = (
-    "Values are in units of the class's logit; they are not probabilities, and in general they do not add up "
-    "to the logit."
+NEEDS_NO_NEGATIVE = N_(
+    "Grad-CAM++ needs maps without negative values: choose an activation or pooling layer."
 )
-POOLED = "They do, up to its bias, where only global average pooling and one linear layer follow."
+LOGIT = N_(
+    "Values are in units of the logit of the class; they are not probabilities, and in general they do not "
+    "add up to the logit."
+)
+LOGIT_OR_ITS_SUM = N_(
+    "Values are in units of the logit of the class; they are not probabilities, and in general they do not "
+    "add up to the logit. They do, up to its bias, if only global average pooling and one linear layer "
+    "follow."
+)
+POSITIONS_ONLY = N_(
+    "Values compare positions only: the weights are not linear in the gradient, so the values are neither "
+    "probabilities nor in units of the logit."
+)
 
 GRAD_CAM = Method(
-    title="Grad-CAM",
-    summary="weights each feature map with the mean gradient of the class's logit on it and adds all up",
-    pitfall=(
-        "The mean gradient ignores where in the map the gradient is, so positions that did not affect the "
-        "score can be highlighted."
+    title=N_("Grad-CAM"),
+    summary=N_(
+        "Grad-CAM multiplies each feature map by the mean gradient of the class logit on this map, and adds "
+        "up the results."
     ),
-    units=f"{IN_LOGITS} {POOLED}",
+    pitfall=N_(
+        "The mean gradient does not depend on where in the map the gradient is large, so positions that did "
+        "not affect the logit can be highlighted."
+    ),
     paper="arXiv:1610.02391",
     space="layer",
     signed=True,
+    units=LOGIT_OR_ITS_SUM,
     heat=grad_cam,
 )
 HIRES_CAM = Method(
-    title="HiResCAM",
-    summary="weights every position of every feature map with its own gradient and adds the maps up",
-    pitfall=(
-        "In early layers the gradients of neighboring positions differ strongly, so the map is noisy there "
-        "and single positions mean little."
+    title=N_("HiResCAM"),
+    summary=N_(
+        "HiResCAM multiplies each feature map, position by position, by the gradient of the class logit on "
+        "it, and adds up the results."
     ),
-    units=f"{IN_LOGITS} {POOLED}",
+    pitfall=N_(
+        "In early layers the gradients of neighboring positions differ strongly, so the heat map is noisy "
+        "there, and the value of a single position means little."
+    ),
     paper="arXiv:2011.08891",
     space="layer",
     signed=True,
+    units=LOGIT_OR_ITS_SUM,
     heat=hires_cam,
 )
 LAYER_CAM = Method(
-    title="LayerCAM",
-    summary="does as HiResCAM, but leaves out every position whose gradient is negative",
-    pitfall=(
-        "Positions with a negative gradient are left out, so most evidence against the class is missing."
+    title=N_("LayerCAM"),
+    summary=N_("LayerCAM is HiResCAM with every negative gradient set to zero."),
+    pitfall=N_(
+        "Positions with a negative gradient are left out, so most of the evidence against the class is "
+        "missing."
     ),
-    units=IN_LOGITS,
     paper="doi:10.1109/TIP.2021.3089943",
     space="layer",
     signed=True,
+    units=LOGIT,
     heat=layer_cam,
 )
 GRAD_CAM_PP = Method(
-    title="Grad-CAM++",
-    summary="is Grad-CAM with weights that favor maps in which few positions carry the gradient",
-    pitfall=(
-        "Its weights are never negative, so it cannot show evidence against the class, and the maps of "
-        "different classes can look alike."
+    title=N_("Grad-CAM++"),
+    summary=N_(
+        "Grad-CAM++ is Grad-CAM with other weights: they use positive gradients only, and a map whose values "
+        "have a large sum gets a smaller weight."
     ),
-    units=(
-        "Values compare positions only: the weights are not linear in the gradient, so they are neither "
-        "probabilities nor in units of the logit."
+    pitfall=N_(
+        "Its weights are never negative, so it cannot show evidence against the class, and the heat maps of "
+        "different classes can look alike."
     ),
     paper="arXiv:1710.11063",
     space="layer",
     signed=False,
+    units=POSITIONS_ONLY,
     heat=grad_cam_pp,
     unmet=no_negative_maps,
 )

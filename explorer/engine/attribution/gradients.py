@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from explorer.engine.passes import check_images, tapped
 from explorer.engine.values import Integers
 from model.nets import check_logits
+from model.problems import Problem
 
 Target = int | Sequence[int] | Integers | Tensor
 Pairs = dict[str, tuple[Tensor, Tensor]]  # of each layer its maps and the gradients on them, (N, C, h, w)
@@ -30,11 +31,15 @@ class Score:
     against: Tensor | None = None
 
     def of(self, logits: Tensor) -> Tensor:
-        """The score (N,) of logits (N, K). Raises ValueError for a class that is not there."""
+        """The score (N,) of logits (N, K). Raises Problem for a class that is not there."""
         asked = [chosen for chosen in (self.target, self.against) if chosen is not None]
         for chosen in torch.cat(asked).tolist():
             if not 0 <= chosen < logits.shape[1]:
-                raise ValueError(f"There is no class {chosen}: choose one from 0 to {logits.shape[1] - 1}.")
+                raise Problem(
+                    "There is no class {number}: choose one from 0 to {last}.",
+                    number=chosen,
+                    last=logits.shape[1] - 1,
+                )
         first, *other = (logits.gather(1, chosen[:, None])[:, 0] for chosen in asked)
         return first - other[0] if other else first
 
@@ -43,16 +48,19 @@ class Score:
 
 
 def score_of(target: Target, against: Target | None, images: int) -> Score:
-    """The Score of a number of images, by one class for all of them or one for each. Raises ValueError."""
+    """The Score of a number of images, by one class for all of them or one for each. Raises Problem."""
     return Score(_classes(target, images), None if against is None else _classes(against, images))
 
 
 def _classes(given: Target, images: int) -> Tensor:
     chosen = torch.as_tensor(given)
     if chosen.is_floating_point() or chosen.dtype == torch.bool or chosen.shape not in ((), (images,)):
-        raise ValueError(
-            f"A class is a whole number, one for all images or one for each of {images}, "
-            f"not {chosen.dtype} {tuple(chosen.shape)}."
+        raise Problem(
+            "The class must be an integer, one for all images or one for each of {images}, not {dtype} "
+            "{shape}.",
+            images=images,
+            dtype=chosen.dtype,
+            shape=tuple(chosen.shape),
         )
     with torch.inference_mode(False):
         return chosen.detach().to("cpu", torch.int64).clone().expand(images)

@@ -8,6 +8,7 @@ import numpy as np
 
 from explorer.engine import notebook
 from explorer.engine.values import Floats, Integers, Rows
+from model.words import tr
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,8 @@ class Heatmap(Rows):
 
     def _repr_html_(self) -> str:
         rows = self.rows()[: notebook.MOST]
-        title = f"{self.method} at {self.layer}" + notebook.of_images(self.images, len(rows))
+        title = tr("{method} at {layer}", method=self.method, layer=self.layer)
+        title += notebook.of_images(self.images, len(rows))
         return notebook.section(
             title, notebook.row(notebook.picture(one.values, _asked(one)) for one in rows)
         )
@@ -62,16 +64,25 @@ class ChannelEvidence(Rows):
     def _repr_html_(self) -> str:
         one = self.row(0)
         order = np.argsort(-np.abs(one.contributions), kind="stable")[: notebook.MOST]
-        title = f"Channels of {self.layer} that contribute most, {_asked(one)}"
+        title = tr(
+            "Channels of {layer} with the largest contributions, {score}", layer=self.layer, score=_asked(one)
+        )
         pictures = (notebook.picture(one.maps[channel], _term(one, channel)) for channel in order)
         return notebook.section(title + notebook.of_images(self.images, 1), notebook.row(pictures))
 
 
 def _asked(one: Heatmap | ChannelEvidence) -> str:
     """Which class, or which difference of two, was explained."""
-    return f"class {one.target}" if one.against is None else f"class {one.target} minus class {one.against}"
+    if one.against is None:
+        return tr("class {target}", target=one.target)
+    return tr("class {target} minus class {against}", target=one.target, against=one.against)
 
 
 def _term(one: ChannelEvidence, channel: int) -> str:
-    weight, mean = one.weights[channel], one.maps[channel].mean()
-    return f"channel {channel}: {weight:.3g} × {mean:.3g} = {one.contributions[channel]:.3g}"
+    return tr(
+        "channel {channel}: {weight:.3g} × {mean:.3g} = {contribution:.3g}",
+        channel=channel,
+        weight=one.weights[channel],
+        mean=one.maps[channel].mean(),
+        contribution=one.contributions[channel],
+    )

@@ -25,14 +25,14 @@ def any_layer(net: nn.Module, layer: str, maps: Tensor) -> None:
 class Method:
     """An attribution method.
 
-    `summary` says in one sentence, with the title as its subject, what it computes; `pitfall`, a whole
-    sentence, how it can mislead; `units`, whole sentences, what its values mean. `paper` is an arXiv number
-    or a DOI. Its heat map lies on the positions of a layer or on the pixels of the input (`space`), and can
-    be negative where it is `signed`.
+    `summary`, a whole sentence, is what it computes; `pitfall`, a whole sentence, how it can mislead;
+    `units`, whole sentences, what its values measure: all are marked with `N_`, and `tr` translates them.
+    `paper` is an arXiv number or a DOI. Its heat map lies on the positions of a layer or on the pixels of the
+    input (`space`), and can be negative where it is `signed`.
 
     `heat(maps, gradients)` computes it, (N, h, w), from a layer's maps and the gradients of the explained
-    score on them, both (N, C, h, w). `unmet(net, layer, maps)` is the reason, a whole sentence that says what
-    to do, why the method cannot explain this layer; None where it can.
+    score on them, both (N, C, h, w). `unmet(net, layer, maps)` is the reason, a whole sentence marked with
+    `N_` that says what to do, why the method cannot explain this layer; None where it can.
     """
 
     title: str

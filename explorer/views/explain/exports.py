@@ -1,113 +1,94 @@
-"""What the page «Explain» gives away: heat maps, and the feature maps that carry them."""
+"""What the page “Explain” offers for download: heat maps, and the feature maps that contribute most."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import Panel
-from explorer.drawing.ranges import Range, number
-from explorer.engine.attribution import ChannelEvidence
+from explorer.drawing.ranges import number
+from explorer.engine.attribution import METHODS, ChannelEvidence
 from explorer.ui import downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures
-from explorer.ui.export_parts import Evidence, Floats
 from explorer.ui.selection import Selection
+from explorer.views.explain.contributions import Contributions
+from explorer.views.explain.heat_maps import HeatMaps
+from model.words import tr
 
 
-@dataclass(frozen=True)
-class Shown:
-    """How the page shows its heat maps: method and its name, layer → title, colours and their scale; and
-    the cards below: their layer, and the channels that have one.
-    """
-
-    method: str
-    named: str
-    titles: dict[str, str]
-    signed: bool
-    shared: bool
-    carrier: str
-    carriers: Sequence[int]
-
-
-def heat_maps(selection: Selection, shown: Shown) -> None:
+def show(
+    selection: Selection,
+    heat_maps: HeatMaps,
+    evidence: Mapping[str, ChannelEvidence],
+    largest: Contributions,
+) -> None:
     """Heat maps by a method at some layers, with the channel evidence behind Grad-CAM at each."""
-    downloads.show(partial(offer, selection, shown))
+    downloads.show(partial(offer, selection, heat_maps, dict(evidence), largest))
 
 
-def offer(selection: Selection, shown: Shown) -> Offer:
-    """ValueError as the method's, where it cannot explain one of the layers."""
-    layers, method = tuple(shown.titles), shown.method
-    heats = {layer: heat.values for layer, heat in selection.heat_maps(method, layers).items()}
-    scales, evidence = scales_of(heats, shown), selection.evidence(layers)
-    last = layers[-1]
-    common = ranges.text(scales[last], "one scale for all blocks")
+def offer(
+    selection: Selection, maps: HeatMaps, evidence: dict[str, ChannelEvidence], largest: Contributions
+) -> Offer:
+    last = list(maps.values)[-1]
     return Offer(
-        name=f"{method} {selection.sample.name} {selection.card.classes[selection.target]}",
-        caption=export_parts.caption(
-            selection,
-            method=shown.named,
-            layer=", ".join(layers),
-            range=common if shown.shared else export_parts.each_own(scales),
-        ),
-        pictures=pictures(selection, shown, heats, scales, evidence),
+        name=f"{maps.method} {selection.sample.name} {selection.card.classes[selection.target]}",
+        caption=caption(selection, maps),
+        pictures=pictures(selection, maps, largest),
         tables={
-            "Classes": lambda: export_parts.classes(selection),
-            "Channels": lambda: export_parts.channels(evidence),
+            tr("Classes"): lambda: export_parts.classes(selection),
+            tr("Channels"): lambda: export_parts.channels(evidence),
         },
         arrays=lambda: (
             export_parts.given(selection)
-            | export_parts.heat_arrays(method, heats)
+            | export_parts.heat_arrays(maps.method, maps.values)
             | export_parts.evidence_arrays(selection, evidence)
         ),
-        figure=lambda: figure(selection, shown, heats, scales),
-        snippet=export_parts.heat_program(selection, method, last, selection.target),
-        printed=f"the largest value at {last}, {number(heats[last].max())}",
+        figure=lambda: figure(selection, maps),
+        snippet=export_parts.heat_program(selection, maps.method, last, selection.target),
+        printed=tr(
+            "the largest value at {layer}, {value}", layer=last, value=number(maps.values[last].max())
+        ),
     )
 
 
-def scales_of(heats: dict[str, Floats], shown: Shown) -> dict[str, Range]:
-    """The range of every heat map, as the page has it."""
-    choose = ranges.symmetric if shown.signed else ranges.positive
-    common = choose(*heats.values())
-    return {layer: common if shown.shared else choose(heat) for layer, heat in heats.items()}
+def caption(selection: Selection, maps: HeatMaps) -> str:
+    common = next(iter(maps.ranges.values()))
+    return export_parts.caption(
+        selection,
+        method=tr(METHODS[maps.method].title),
+        layer=", ".join(maps.values),
+        range=(
+            ranges.text(common, tr("shared scale for all blocks"))
+            if maps.shared
+            else export_parts.each_own(maps.ranges)
+        ),
+    )
 
 
-def pictures(
-    selection: Selection,
-    shown: Shown,
-    heats: dict[str, Floats],
-    scales: dict[str, Range],
-    evidence: Evidence,
-) -> Pictures:
-    found: Pictures = {}
-    for layer, heat in heats.items():
-        found[f"{layer}, over the image"] = partial(export_parts.over_image, selection, heat, scales[layer])
-        found[f"{layer}, raw map"] = partial(colour, heat, scales[layer])
-    carrier = evidence[shown.carrier]
-    for channel in shown.carriers:
-        drawn = partial(colour, carrier.maps[channel], range_of(carrier, channel))
-        found[f"{shown.carrier}, channel {channel}"] = drawn
-    return found | export_parts.the_image(selection)
+def pictures(selection: Selection, maps: HeatMaps, largest: Contributions) -> Pictures:
+    drawn: Pictures = {}
+    for layer, heat in maps.values.items():
+        range = maps.ranges[layer]
+        over = partial(export_parts.over_image, selection, heat, range)
+        drawn[tr("{layer}, over the image", layer=layer)] = over
+        drawn[tr("{layer}, raw map", layer=layer)] = partial(colour, heat, range)
+    one = largest.evidence
+    for channel, range in largest.ranges.items():
+        name = tr("{layer}, channel {channel}", layer=one.layer, channel=channel)
+        drawn[name] = partial(colour, one.maps[channel], range)
+    return drawn | export_parts.the_image(selection)
 
 
-def range_of(evidence: ChannelEvidence, channel: int) -> Range:
-    """A channel's own range; one color map for all channels of the layer: signed where any of them is."""
-    return ranges.shared(evidence.maps[channel], signed=bool(evidence.maps.min() < 0))
-
-
-def figure(
-    selection: Selection, shown: Shown, heats: dict[str, Floats], scales: dict[str, Range]
-) -> list[Panel]:
-    said = "one scale for all" if shown.shared else "its own scale"
-    drawn = [
+def figure(selection: Selection, maps: HeatMaps) -> list[Panel]:
+    scale = tr("shared scale for all blocks") if maps.shared else tr("its own scale")
+    heats = [
         Panel(
-            export_parts.over_image(selection, heat, scales[layer]),
-            shown.titles[layer],
-            scales[layer],
-            said,
-            shown.shared,
+            export_parts.over_image(selection, heat, maps.ranges[layer]),
+            maps.titles[layer],
+            maps.ranges[layer],
+            scale,
+            maps.shared,
         )
-        for layer, heat in heats.items()
+        for layer, heat in maps.values.items()
     ]
-    return [Panel(selection.sample.pixels, selection.sample.name), *drawn]
+    return [Panel(selection.sample.pixels, selection.sample.name), *heats]

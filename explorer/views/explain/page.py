@@ -1,149 +1,74 @@
-"""Explain: which places, and which feature maps, made this class win."""
+"""Explain: which positions, and which feature maps, support a class."""
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.drawing import ranges
-from explorer.drawing.colormaps import colour
-from explorer.drawing.ranges import Range, number, percent
-from explorer.engine.attribution import METHODS, ChannelEvidence
-from explorer.engine.tracing import Block, stages
-from explorer.ui import choices, markup, panels
+from explorer.engine.attribution import METHODS
+from explorer.ui import choices
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
-from explorer.views.explain import exports
-from explorer.views.explain.exports import Shown, range_of
-
-FOR, AGAINST = 8, 4  # how many maps are shown on either side
+from explorer.views.explain import contributions, exports, heat_maps
+from explorer.views.explain.heat_maps import HeatMaps
+from model.problems import Problem
+from model.words import tr
 
 
 def page() -> None:
     selection = current()
     name = literal(selection.card.classes[selection.target])
-    st.header(f"Where does {name} come from?", anchor=False)
+    st.header(tr("Why “{name}”?", name=name), anchor=False)
     if not selection.blocks:
-        st.info("This network has no convolution, so there are no feature maps to explain.")
+        st.info(tr("This network has no convolution, so there are no feature maps to explain."))
         return
-    named = choices.stage_names(selection, selection.blocks)
     row = st.container(horizontal=True)
     with row:
-        names = {name: record.title for name, record in METHODS.items()}
-        method = choices.pick("Method", names, "method", width=150)
-        stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
-        evidence = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence")
-    titles = layers_at(selection, choices.choose_blocks(selection), stage)
+        method, stage, signed = choose_method(selection)
+    titles = heat_maps.titles_at(selection, choices.choose_blocks(selection), stage)
     if not titles:
-        st.info("Choose at least one block above.")
+        st.info(tr("Choose at least one block above."))
         return
-    scale = color_scale(row, titles)
-    try:
-        heat_maps(selection, method, titles, evidence == "signed", scale == "shared")
-    except ValueError as error:
-        st.info(sentence(error))
-    how_to_read(method)
-    st.header("The feature maps that carry it", anchor=False)
-    layer, shown = carriers(selection, titles)
-    exports.heat_maps(
-        selection,
-        Shown(method, METHODS[method].title, titles, evidence == "signed", scale == "shared", layer, shown),
-    )
+    shared = color_scale(row, titles) == "shared"
+    maps = show_heat_maps(selection, method, titles, signed, shared)
+    heat_maps.how_to_read(method)
+    st.header(tr("Feature maps with the largest contributions"), anchor=False)
+    layer = choices.choice(tr("Layer"), titles, "carrier", list(titles)[-1])
+    evidence = selection.evidence(tuple(titles))
+    largest = contributions.largest(evidence[layer])
+    contributions.show(largest)
+    if maps is not None:
+        exports.show(selection, maps, evidence, largest)
+
+
+def choose_method(selection: Selection) -> tuple[str, str, bool]:
+    """A method of METHODS, a stage of the blocks, and whether negative values are shown too."""
+    names = {name: tr(record.title) for name, record in METHODS.items()}
+    method = choices.pick(tr("Method"), names, "method", width=150)
+    stages = choices.stage_names(selection, selection.blocks)
+    stage = choices.pick(tr("Stage"), stages, "cam_stage", "act", width=150)
+    kinds = {kind: tr(name) for kind, name in choices.EVIDENCE_NAMES.items()}
+    return method, stage, choices.choice(tr("Evidence"), kinds, "evidence") == "signed"
 
 
 def color_scale(row: DeltaGenerator, titles: dict[str, str]) -> str:
-    """A key of SCALE_NAMES; one map has its own scale, and nobody is asked."""
+    """A key of SCALE_NAMES; a single map has its own scale, without a question."""
     if len(titles) < 2:
         return "own"
+    scales = {scale: tr(name) for scale, name in choices.SCALE_NAMES.items()}
     with row:
-        return choices.choice("Color scale", choices.SCALE_NAMES, "cam_scale", "own")
+        return choices.choice(tr("Color scale"), scales, "cam_scale", "own")
 
 
-def layers_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dict[str, str]:
-    """Layer → title of each block at this stage, or of its convolution where it has no such stage."""
-    layers = {place: stages(block, selection.seen).get(stage, block.conv) for place, block in blocks.items()}
-    return {layer: f"Block {place} · {layer}" for place, layer in layers.items()}
-
-
-def heat_maps(selection: Selection, method: str, titles: dict[str, str], signed: bool, shared: bool) -> None:
-    heats = {layer: heat.values for layer, heat in selection.heat_maps(method, tuple(titles)).items()}
-    choose = ranges.symmetric if signed else ranges.positive
-    common = choose(*heats.values())
-    name = selection.card.classes[selection.target]
-    scales = {layer: common if shared else choose(heat) for layer, heat in heats.items()}
-    panels.side_by_side(
-        [
-            panels.heat_panel(
-                selection,
-                heat,
-                scales[layer],
-                titles[layer],
-                f"{METHODS[method].title} of {name} at {layer}",
-                finding(heat, scales[layer]),
-                "" if shared else "its own scale",
-            )
-            for layer, heat in heats.items()
-        ],
-        markup.scale(common, "one scale for all blocks") if shared else "",
-    )
-    panels.explain_dimmed(selection)
-
-
-def finding(heat: np.ndarray, range: Range) -> str:
-    """What the map amounts to, in words: its range, or that nothing speaks for the class."""
-    height, width = heat.shape
-    negative = float((heat < 0).mean())
-    if not heat.max() > 0:
-        return (
-            f"Nothing here speaks for the class: {percent(negative, 0)} of the {height} × {width} cells are "
-            "negative."
-        )
-    faint = ", faint on this scale" if heat.max() < range.high / 5 else ""
-    return f"{panels.extent(heat)}{faint}; {percent(negative, 0)} of them negative."
-
-
-def how_to_read(method: str) -> None:
-    record = METHODS[method]
-    with st.expander("How to read this"):
-        st.markdown(
-            f"{record.title} {record.summary}. Large is the sum over the image, small is the raw map with "
-            "its true cells. Late blocks see whole objects on a coarse grid; early ones see edges finely, "
-            f"but say less about the class. {record.units}"
-        )
-
-
-def carriers(selection: Selection, titles: dict[str, str]) -> tuple[str, list[int]]:
-    """The feature maps that speak most for and against the class at a chosen layer, and which they are."""
-    layer = choices.choice("At", titles, "carrier", list(titles)[-1])
-    evidence = selection.evidence(tuple(titles))[layer]
-    total = evidence.contributions
-    order = np.argsort(-total)
-    helping = [int(c) for c in order[:FOR] if total[c] > 0]
-    opposing = [int(c) for c in order[::-1][:AGAINST] if total[c] < 0]
-    reach = float(np.abs(total).max()) or 1.0
-    for title, channels in (("Speaking for it", helping), ("Speaking against it", opposing)):
-        if channels:
-            st.markdown(f"**{title}**")
-            cards = [card(evidence, c, total[c] / reach) for c in channels]
-            markup.show(markup.element("div", *cards, cls="fx-cards"))
-    st.caption(
-        "Grad-CAM's weight × the map's mean = its contribution; all contributions add up to the mean of the "
-        "heat map. Bars are drawn against the largest of this layer, each map on its own color scale."
-    )
-    return layer, helping + opposing
-
-
-def card(evidence: ChannelEvidence, channel: int, share: float) -> str:
-    values, own = evidence.maps[channel], range_of(evidence, channel)
-    side = "fx-share" if share >= 0 else "fx-share against"
-    return markup.figure(
-        colour(values, own),
-        f"Feature map {channel}, from {number(values.min())} to {number(values.max())}",
-        markup.text(f"channel {channel}", "strong"),
-        markup.text(f"{number(evidence.weights[channel])} × {number(values.mean())}"),
-        markup.text(f"= {number(evidence.contributions[channel])}"),
-        f'<div class="{side}"><span style="width:{abs(share):.1%}"></span></div>',
-        fill=True,
-    )
+def show_heat_maps(
+    selection: Selection, method: str, titles: dict[str, str], signed: bool, shared: bool
+) -> HeatMaps | None:
+    """The heat maps that are shown; None, and the reason on the page, where the method has none."""
+    try:
+        maps = heat_maps.compute(selection, method, titles, signed=signed, shared=shared)
+    except Problem as problem:
+        st.info(sentence(problem))
+        return None
+    heat_maps.show(selection, maps)
+    return maps
 
 
 if __name__ == "__main__":  # Streamlit runs a page as a script
