@@ -1,4 +1,4 @@
-"""Output sizes of convolutions and poolings, and the windows their cells look through."""
+"""Output sizes of convolutions and poolings, and the input window of each of their cells."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,8 @@ from torch import nn
 from explorer.engine.passes import layer_module
 from explorer.engine.tracing import Trace
 from explorer.engine.values import Integers
+from model.problems import Problem
+from model.words import N_, tr
 
 ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
@@ -38,7 +40,7 @@ class Axis:
         before, after = self.padding
         reach = f"{self.dilation}·({self.kernel} − 1)" if self.dilation > 1 else f"{self.kernel - 1}"
         if self.stride == 0:
-            return f"{self.input} → {self.output} even windows"
+            return tr("{input} → {output} even windows", input=self.input, output=self.output)
         if self.transposed:
             extra = f" + {self.output_padding}" if self.output_padding else ""
             return (
@@ -48,8 +50,11 @@ class Axis:
         span = reach + " − 1" if self.dilation > 1 else f"{self.kernel}"
         left, right = "⌈⌉" if self.ceil_mode else "⌊⌋"
         plain = -(-self._free // self.stride) + 1 if self.ceil_mode else self._free // self.stride + 1
-        dropped = " − 1 (a window that starts in the padding)" if plain != self.output else ""
-        return f"{left}({self.input}{pads} − {span}) / {self.stride}{right} + 1{dropped} = {self.output}"
+        windows = f"{left}({self.input}{pads} − {span}) / {self.stride}{right} + 1"
+        if plain == self.output:
+            return f"{windows} = {self.output}"
+        dropped = N_("{windows} − 1 (a window that starts in the padding) = {output}")
+        return tr(dropped, windows=windows, output=self.output)
 
     @property
     def _free(self) -> int:
@@ -58,7 +63,7 @@ class Axis:
     def taps(self, cell: int) -> Integers:
         """The input cells (k,) in the window of one output cell; below 0 or from `input` on is padding."""
         if self.transposed:
-            raise ValueError("A transposed convolution has no window on its input: choose another layer.")
+            raise Problem("A transposed convolution has no window on its input: choose another layer.")
         if self.stride == 0:
             start, stop = cell * self.input // self.output, -(-(cell + 1) * self.input // self.output)
             return np.arange(start, stop)
@@ -80,22 +85,23 @@ class LayerSize:
         """One line if rows and columns have the same arithmetic, else one for each."""
         if self.rows == self.columns:
             return self.rows.formula
-        return f"rows {self.rows.formula}; columns {self.columns.formula}"
+        return tr("rows {rows}; columns {columns}", rows=self.rows.formula, columns=self.columns.formula)
 
 
 def layer_size(net: nn.Module, seen: Trace, layer: str) -> LayerSize | None:
     """The LayerSize of a traced convolution or pooling, None for a layer of another kind.
 
-    Raises ValueError for a layer that was not traced.
+    Raises Problem for a layer that was not traced.
     """
     if layer not in seen.maps:
-        raise ValueError(f"Layer {layer!r} was not traced: choose one of {', '.join(seen.maps)}.")
+        traced = ", ".join(seen.maps)
+        raise Problem("Layer {layer!r} was not traced: choose one of {traced}.", layer=layer, traced=traced)
     module = layer_module(net, layer)
     incoming = seen.inputs[layer].shape
-    found = axes(module, *incoming[-2:])
-    if found is None:
+    both = axes(module, *incoming[-2:])
+    if both is None:
         return None
-    return LayerSize(layer, type(module).__name__, (incoming[0], len(seen.row(0).maps[layer])), *found)
+    return LayerSize(layer, type(module).__name__, (incoming[0], len(seen.row(0).maps[layer])), *both)
 
 
 def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None:

@@ -14,9 +14,10 @@ from explorer.engine.geometry import Axis, axes
 from explorer.engine.passes import check_images, layer_module, recorded, to_numpy
 from explorer.engine.tracing import Block, stage_of
 from explorer.engine.values import Doubles, Floats, Integers, Value
+from model.problems import Problem
 
 Booleans = npt.NDArray[np.bool_]
-Met = dict[str, tuple[Tensor, Tensor]]  # what a layer read and gave, each (C, h, w)
+InputsOutputs = dict[str, tuple[Tensor, Tensor]]  # layer → its input and its output, each (C, h, w)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +50,13 @@ class ConvStep(Value):
 
     @property
     def value(self) -> float:
-        """What the cell holds."""
+        """The value of the cell."""
         return self.sum + self.bias
 
 
 @dataclass(frozen=True)
 class NormStep:
-    """One cell of a normalisation: value = (before − mean) / √(var + eps) · weight + bias.
+    """One cell of a normalization: value = (before − mean) / √(var + eps) · weight + bias.
 
     Mean and variance are a BatchNorm's running ones, or this input's for a layer that uses those.
     """
@@ -71,14 +72,14 @@ class NormStep:
     traced: float
 
     @property
-    def normalised(self) -> float:
+    def normalized(self) -> float:
         """(before − mean) / √(var + eps)."""
         return (self.before - self.mean) / float(np.sqrt(self.var + self.eps))
 
     @property
     def value(self) -> float:
-        """What the cell holds."""
-        return self.normalised * self.weight + self.bias
+        """The value of the cell."""
+        return self.normalized * self.weight + self.bias
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,14 @@ class ActStep:
 
 @dataclass(frozen=True, eq=False)
 class PoolWindow(Value):
-    """A pooling window over a map; it makes cell `place` (row, column) of the pooled map.
+    """A pooling window over a map; it gives cell `position` (row, column) of the pooled map.
 
     `rows` (kh,) and `columns` (kw,) are the map's cells under it, `padding` (kh, kw) which lie outside the
     map (those hold NaN in `cells`, float32 (kh, kw)). `winner` is the cell (row, column) that a max pooling
     hands on, None for an average. `value` is this window's own arithmetic, `traced` the network's.
     """
 
-    place: tuple[int, int]
+    position: tuple[int, int]
     rows: Integers
     columns: Integers
     cells: Floats
@@ -134,15 +135,18 @@ class PoolStep(Value):
         """What the network computed for it."""
         return self.followed.traced
 
-    def into(self, place: tuple[int, int]) -> "PoolStep":
-        """The step with the window followed that makes the cell at `place` of the pooled map.
+    def into(self, position: tuple[int, int]) -> "PoolStep":
+        """The step with the window followed that gives the cell at `position` of the pooled map.
 
-        Raises ValueError where none of the windows does.
+        Raises Problem where none of the windows does.
         """
         for window in self.windows:
-            if window.place == place:
+            if window.position == position:
                 return replace(self, followed=window)
-        raise ValueError(f"The cell is in no window for {place} of {self.layer}: choose another cell.")
+        raise Problem(
+            "No window here gives position ({row}, {column}) of {layer}: choose another position.",
+            row=position[0], column=position[1], layer=self.layer,
+        )  # fmt: skip
 
 
 Step = ConvStep | NormStep | ActStep | PoolStep
@@ -150,7 +154,7 @@ Step = ConvStep | NormStep | ActStep | PoolStep
 
 @dataclass(frozen=True, eq=False)
 class CellProbe(Value):
-    """How one cell (channel, row, column) of a block's convolution comes about and what becomes of it.
+    """How one cell (channel, row, column) of a block's convolution is computed, and where it goes.
 
     `steps` begin with the ConvStep and follow the block in execution order. Each step's `value` is its own
     arithmetic, `traced` the network's; they agree. A `before` other than the last step's value means that
@@ -168,41 +172,51 @@ class CellProbe(Value):
 def probe(net: nn.Module, x: Tensor, block: Block, channel: int, row: int, column: int) -> CellProbe:
     """The CellProbe of one cell of `block.conv` for one input x, float (1, 3, h, w).
 
-    Raises ValueError for a cell outside the map and for a transposed convolution.
+    Raises Problem for a cell outside the map and for a transposed convolution.
     """
     check_images(x, one=True)
-    met = _meet(net, x, [name for name in (block.conv, block.norm, block.act, block.pool) if name])
-    conv, shape = layer_module(net, block.conv), tuple(met[block.conv][1].shape)
+    layers = _inputs_outputs(
+        net, x, [name for name in (block.conv, block.norm, block.act, block.pool) if name]
+    )
+    conv, cell = layer_module(net, block.conv), (channel, row, column)
     if not isinstance(conv, nn.Conv2d):
-        raise ValueError(f"Layer {block.conv!r} is {type(conv).__name__}, no Conv2d: choose another layer.")
-    if not all(0 <= at < size for at, size in zip((channel, row, column), shape, strict=True)):
-        raise ValueError(
-            f"Cell ({channel}, {row}, {column}) is outside maps of shape {shape}: choose one inside."
-        )
-    cell = (channel, row, column)
-    steps: list[Step] = [_convolve(conv, block.conv, met, cell)]
-    for layer in [name for name in met if name != block.conv]:
-        step = _follow(layer_module(net, layer), layer, met[layer], cell)
+        raise Problem(
+            "Layer {layer!r} is a {kind}, not a Conv2d: choose another layer.",
+            layer=block.conv, kind=type(conv).__name__,
+        )  # fmt: skip
+    _check_inside(cell, tuple(layers[block.conv][1].shape))
+    steps: list[Step] = [_convolve(conv, block.conv, *layers[block.conv], cell)]
+    for layer in [name for name in layers if name != block.conv]:
+        step = _follow(layer_module(net, layer), layer, *layers[layer], cell)
         if step is None:
             break
         steps.append(step)
-        cell = (channel, *step.followed.place) if isinstance(step, PoolStep) else cell
+        cell = (channel, *step.followed.position) if isinstance(step, PoolStep) else cell
     return CellProbe(block, channel, row, column, tuple(steps))
 
 
-def _meet(net: nn.Module, x: Tensor, layers: list[str]) -> Met:
-    """What the layers read and gave, in execution order."""
-    met: Met = {}
+def _check_inside(cell: tuple[int, int, int], shape: tuple[int, ...]) -> None:
+    if not all(0 <= at < size for at, size in zip(cell, shape, strict=True)):
+        raise Problem(
+            "Position {cell} is outside maps of shape {shape}: choose one inside.", cell=cell, shape=shape
+        )
+
+
+def _inputs_outputs(net: nn.Module, x: Tensor, layers: list[str]) -> InputsOutputs:
+    """The input and output of each layer, in execution order."""
+    tensors: InputsOutputs = {}
 
     def keep(name: str, received: Tensor, output: Tensor) -> None:
-        met[name] = (received[0].clone(), output[0].clone())
+        tensors[name] = (received[0].clone(), output[0].clone())
 
     recorded(net, x, layers, keep)
-    return met
+    return tensors
 
 
-def _convolve(conv: nn.Conv2d, layer: str, met: Met, cell: tuple[int, int, int]) -> ConvStep:
-    (channel, row, column), (read, made) = cell, met[layer]
+def _convolve(
+    conv: nn.Conv2d, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+) -> ConvStep:
+    channel, row, column = cell
     both = axes(conv, *read.shape[1:])
     assert both is not None
     rows, columns = both[0].taps(row), both[1].taps(column)
@@ -229,13 +243,13 @@ def _padded(conv: nn.Conv2d, read: Tensor) -> Tensor:
 
 
 def _follow(
-    module: nn.Module, layer: str, met: tuple[Tensor, Tensor], cell: tuple[int, int, int]
+    module: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
 ) -> Step | None:
     kind, stage = type(module).__name__, stage_of(module)
     if stage == "pool":
-        return _pool(module, layer, *met, cell)
-    before, traced = (float(tensor[cell]) for tensor in met)
-    terms = _norm_terms(module, met[0], cell) if stage == "norm" else None
+        return _pool(module, layer, read, made, cell)
+    before, traced = float(read[cell]), float(made[cell])
+    terms = _norm_terms(module, read, cell) if stage == "norm" else None
     if terms is not None:
         return NormStep(layer, kind, before, *terms, traced)
     return ActStep(layer, kind, before, traced, traced)
@@ -244,7 +258,7 @@ def _follow(
 def _norm_terms(
     norm: nn.Module, read: Tensor, cell: tuple[int, int, int]
 ) -> tuple[float, float, float, float, float] | None:
-    """Mean, var, eps, weight and bias of a normalisation at one cell; None for a kind not known here."""
+    """Mean, var, eps, weight and bias of a normalization at one cell; None for a kind not known here."""
     channel = cell[0]
     at: int | tuple[int, int, int] = channel
     kept: tuple[Tensor | None, Tensor | None] = (None, None)
@@ -269,29 +283,29 @@ def _pool(
 ) -> PoolStep | None:
     channel, row, column = cell
     both = axes(pool, *read.shape[1:])
-    places = list(product(_windows_over(both[0], row), _windows_over(both[1], column))) if both else []
-    if not both or not places:
+    positions = list(product(_windows_over(both[0], row), _windows_over(both[1], column))) if both else []
+    if not both or not positions:
         return None
-    windows = tuple(_window(pool, both, read[channel], made[channel], place) for place in places)
+    windows = tuple(_window(pool, both, read[channel], made[channel], position) for position in positions)
     followed = next((window for window in windows if window.winner == (row, column)), windows[0])
     return PoolStep(layer, type(pool).__name__, float(read[cell]), windows, followed)
 
 
 def _window(
-    pool: nn.Module, both: tuple[Axis, Axis], read: Tensor, made: Tensor, place: tuple[int, int]
+    pool: nn.Module, both: tuple[Axis, Axis], read: Tensor, made: Tensor, position: tuple[int, int]
 ) -> PoolWindow:
-    """The window that makes the cell at `place` of a channel; it read (h, w) and made (h', w')."""
-    rows, columns = (axis.taps(at) for axis, at in zip(both, place, strict=True))
+    """The window that gives the cell at `position` of a channel, from maps (h, w) to (h', w')."""
+    rows, columns = (axis.taps(at) for axis, at in zip(both, position, strict=True))
     outside = _outside(both, rows, columns)
     inside = [np.clip(taps, 0, axis.input - 1) for taps, axis in zip((rows, columns), both, strict=True)]
     cells = np.where(outside, np.float32(np.nan), to_numpy(read)[np.ix_(*inside)])
-    traced, winner = float(made[place]), None
+    traced, winner = float(made[position]), None
     if isinstance(pool, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
         i, j = np.unravel_index(np.nanargmax(cells), cells.shape)
         winner = (int(rows[i]), int(columns[j]))
     value = _pooled(pool, cells, rows, columns, both)
     return PoolWindow(
-        place, rows, columns, cells, outside, winner, traced if value is None else value, traced
+        position, rows, columns, cells, outside, winner, traced if value is None else value, traced
     )
 
 
@@ -317,7 +331,7 @@ def _pooled(
 
 def _windows_over(axis: Axis, cell: int) -> list[int]:
     """The windows in which the cell lies."""
-    return [place for place in range(axis.output) if cell in axis.taps(place)]
+    return [window for window in range(axis.output) if cell in axis.taps(window)]
 
 
 def _outside(both: tuple[Axis, Axis], rows: Integers, columns: Integers) -> Booleans:

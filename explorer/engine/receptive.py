@@ -1,4 +1,4 @@
-"""Which pixels a cell of any layer looks at, followed through the operations that really ran.
+"""The receptive field of each cell of any layer, followed through the operations that really ran.
 
 A dispatch mode sees every operation of one forward pass, also those that are no module (a skip's addition,
 a functional pooling), and carries along which input rows and columns each row and column of a tensor reads.
@@ -16,16 +16,17 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.engine.passes import check_images, recording
 from explorer.engine.values import Integers, Value
+from model.problems import Problem
 
 NOTHING = (2**40, -(2**40))  # an empty span: any minimum or maximum with it is the other's
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What one cell looks at: rows `top` to `bottom`, columns `left` to `right`, the stops not included.
+    """The input pixels of one cell: rows `top` to `bottom`, columns `left` to `right`, without the stops.
 
     Below 0, or beyond the image, lies padding. `reach` is the part of the image that can change the cell,
-    in the same order; (0, 0, 0, 0) if nothing can. If not `exact`, the cell may look at less than this.
+    in the same order; (0, 0, 0, 0) if nothing can. If not `exact`, the cell may read less than this.
     """
 
     top: int
@@ -51,11 +52,12 @@ class ReceptiveFields(Value):
     exact: bool
 
     def cell(self, row: int, column: int) -> ReceptiveField:
-        """The ReceptiveField of one cell; ValueError outside the map."""
+        """The ReceptiveField of one cell. Raises Problem outside the map."""
         if not (0 <= row < len(self.rows) and 0 <= column < len(self.columns)):
-            raise ValueError(
-                f"Cell ({row}, {column}) is outside a map of {len(self.rows)}×{len(self.columns)}."
-            )
+            raise Problem(
+                "Position ({row}, {column}) is outside a map of {height} × {width}: choose one inside.",
+                row=row, column=column, height=len(self.rows), width=len(self.columns),
+            )  # fmt: skip
         (top, bottom), (left, right) = self.rows[row].tolist(), self.columns[column].tolist()
         reach = (*self.row_reach[row].tolist(), *self.column_reach[column].tolist())
         return ReceptiveField(
@@ -65,9 +67,9 @@ class ReceptiveFields(Value):
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """For each index of one axis the input span it looks at (n, 2), and the part of it in the image.
+    """For each index of one axis the input span it reads (n, 2), and the part of it in the image.
 
-    `jump` is the distance in pixels between neighbours, which continues the axis into its padding.
+    `jump` is the distance in pixels between neighbors, which continues the axis into its padding.
     """
 
     look: Integers
@@ -119,18 +121,18 @@ class Fields:
 def receptive_fields(net: nn.Module, x: Tensor) -> dict[str, ReceptiveFields]:
     """The ReceptiveFields of every layer that gives feature maps, by name, for inputs (N, 3, h, w) like x."""
     check_images(x)
-    found: dict[str, ReceptiveFields] = {}
+    fields: dict[str, ReceptiveFields] = {}
     x = x.detach().clone()
     follow = Follow(x)
 
     def record(layer: str, _: Tensor, output: Tensor) -> None:
         if output.ndim == 4:
-            found[layer] = _reported(layer, follow.of(output), *output.shape[2:])
+            fields[layer] = _receptive_fields(layer, follow.of(output), *output.shape[2:])
 
     view = recording(net, None, record)
     with torch.inference_mode(False), torch.no_grad(), follow:
         view(x)
-    return found
+    return fields
 
 
 class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -229,7 +231,7 @@ def _adaptive_pool(read: Fields, args: tuple[Any, ...], out: Any) -> Fields:
 
 
 def _batch_norm(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
-    return None if args[5] is True else read  # args[5]: normalises by this batch's own statistics
+    return None if args[5] is True else read  # args[5]: normalizes by this batch's own statistics
 
 
 def _reduce(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
@@ -335,6 +337,6 @@ def _is_area(reach: tuple[int, ...]) -> bool:
     return reach[0] < reach[1] and reach[2] < reach[3]
 
 
-def _reported(layer: str, fields: Fields, height: int, width: int) -> ReceptiveFields:
+def _receptive_fields(layer: str, fields: Fields, height: int, width: int) -> ReceptiveFields:
     rows, columns = fields.sized(height, width).axes
     return ReceptiveFields(layer, rows.look, columns.look, rows.reach, columns.reach, fields.exact)

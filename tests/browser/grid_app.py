@@ -37,7 +37,7 @@ def show() -> None:
         signed=signed,
         label="Block 2 after ReLU",
         selected=int(wished) if wished is not None else None,
-        orders={"mean activation": np.argsort(-shown.mean((1, 2)), kind="stable").tolist()},
+        orders={"Mean activation": np.argsort(-shown.mean((1, 2)), kind="stable").tolist()},
         cells=True,
         on_change=told.append,
     )

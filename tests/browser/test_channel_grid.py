@@ -198,7 +198,7 @@ def test_new_maps_keep_a_choice_that_still_exists(grid):
     expect(page.locator(".chosen")).to_be_hidden()
 
 
-def test_the_pages_wish_wins_when_it_changes(grid):
+def test_the_pages_request_wins_when_it_changes(grid):
     page = grid()
     page.locator(".jump input").fill("12")
     says(page, "channel 12 cell None")
@@ -304,8 +304,8 @@ def test_it_speaks(grid):
     page = grid()
     expect(page.get_by_role("slider", name="Block 2 after ReLU")).to_be_visible()
     described = page.locator(".summary").inner_text()
-    assert described.startswith("64 maps of 8 × 8 cells, ordered by index, on one scale, −63 … 63.")
+    assert described.startswith("64 maps of 8 × 8 positions. Shared scale: −63 … 63. Order: Index.")
     for name in ("Index", "Mean activation", "Shared scale", "Per channel"):
         assert page.get_by_role("radio", name=name).count() == 1
     assert page.get_by_role("textbox", name="Channel").count() == 1
-    assert page.locator(".colours").get_attribute("aria-label") == "Colour scale: −63 … 63"
+    assert page.locator(".colors").get_attribute("aria-label") == "Color scale: −63 … 63"

@@ -24,7 +24,7 @@ def shows(page: Page, heading: str | re.Pattern[str]) -> None:
 def walked(page: Page, cell: str) -> Locator:
     """The walk to a cell, once it is that cell's: the heading above it is drawn first."""
     walk = page.locator(".fx-walk")
-    expect(walk).to_contain_text(f"What cell {cell} looks at", timeout=60_000)
+    expect(walk).to_contain_text(f"Receptive field of position {cell}", timeout=60_000)
     return walk
 
 
@@ -51,12 +51,12 @@ def click_cell(page: Page, row: int, column: int) -> None:
 
 def test_a_clicked_cell_is_walked_and_its_link_opens_elsewhere(maps: Page) -> None:
     click_cell(maps, 2, 5)
-    shows(maps, "Where the number in row 2, column 5 comes from")
+    shows(maps, "How the value at row 2, column 5 is computed")
     settled(maps, channel=20, cell="2-5")
     other = maps.context.browser.new_context().new_page()  # type: ignore[union-attr]
     other.goto(maps.url)
     shows(other, "Channel 20 of relu3")
-    shows(other, "Where the number in row 2, column 5 comes from")
+    shows(other, "How the value at row 2, column 5 is computed")
     walk = walked(maps, "(2, 5)").text_content()  # not inner_text: that depends on how the page is laid out
     expect(walked(other, "(2, 5)")).to_have_text(walk or "none")
     other.context.close()
@@ -68,7 +68,7 @@ def test_keys_move_from_cell_to_cell_and_channel_to_channel(maps: Page) -> None:
     for row in (3, 4):
         large_map(maps).press("ArrowDown")
         settled(maps, channel=20, cell=f"{row}-5")
-        shows(maps, f"Where the number in row {row}, column 5 comes from")
+        shows(maps, f"How the value at row {row}, column 5 is computed")
     for channel in (21, 22):
         grid(maps).press("ArrowRight")
         settled(maps, channel=channel)
@@ -77,7 +77,7 @@ def test_keys_move_from_cell_to_cell_and_channel_to_channel(maps: Page) -> None:
 
 def test_the_walk_ends_in_the_value_on_the_map(maps: Page) -> None:
     click_cell(maps, 4, 4)
-    shows(maps, "Where the number in row 4, column 4 comes from")
+    shows(maps, "How the value at row 4, column 4 is computed")
     settled(maps, cell="4-4")
     here = re.compile(r"[Rr]ow 4, column 4: ")
     expect(large_map(maps)).to_have_attribute("aria-valuetext", here, timeout=60_000)
@@ -117,7 +117,7 @@ def shows_the_channel(page: Page, channel: int, layer: str) -> None:
     panel = page.locator(".st-key-channel")
     for part in panel.locator(".fx-facts, .fx-without > :not(details)").all():
         in_view(part)
-    expect(panel.get_by_role("heading", name="Without it")).to_be_visible()
+    expect(panel.get_by_role("heading", name="Without this channel")).to_be_visible()
 
 
 def click_somewhere(page: Page, layer: str) -> int:

@@ -73,7 +73,7 @@ def test_each_kind_of_file_is_downloaded_and_opens(page: Page, explorer: str) ->
     assert Image.open(io.BytesIO(data)).width > 1000
     name, data = taken(page, fold, "Channels, CSV")
     assert len(pd.read_csv(io.BytesIO(data))) == 64
-    name, data = taken(page, fold, "Without it, CSV")
+    name, data = taken(page, fold, "Without this channel, CSV")
     assert len(pd.read_csv(io.BytesIO(data))) == 10
     name, data = taken(page, fold, "Arrays, NPZ")
     assert np.load(io.BytesIO(data), allow_pickle=False)["maps"].shape == (64, 16, 16)

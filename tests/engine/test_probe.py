@@ -29,7 +29,7 @@ def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: C
         conv, norm, act, pool = found.steps
         assert (type(conv), type(norm), type(act), type(pool)) == (ConvStep, NormStep, ActStep, PoolStep)
         for step in found.steps:
-            place = pool.followed.place if step is pool else (row, column)
+            place = pool.followed.position if step is pool else (row, column)
             assert step.traced == seen.maps[step.layer][5, *place]
             assert near(step.value, step.traced)
         assert (norm.before, act.before, pool.before) == (conv.traced, norm.traced, act.traced)
@@ -40,7 +40,7 @@ def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: C
         assert norm.weight == getattr(course, f"bn{n}").weight[5].item()
         assert act.value == max(0.0, act.before)
         (window,) = pool.windows
-        assert window.place == (row // 2, column // 2)
+        assert window.position == (row // 2, column // 2)
         assert pool.traced == seen.maps[act.layer][5, *window.winner] == window.cells.max()
         assert pickle.loads(pickle.dumps(found)) == found
 
@@ -53,7 +53,7 @@ def test_a_block_that_pools_before_it_normalises_is_followed_by_its_winner(x: Te
     for row, column in ((0, 0), (3, 6), (7, 7)):
         conv, pool, norm, act = probe(net, x, block, 2, row, column).steps
         assert (type(pool), type(norm), type(act)) == (PoolStep, NormStep, ActStep)
-        place = pool.followed.place
+        place = pool.followed.position
         assert place == (row // 2, column // 2)
         assert conv.traced == seen.maps["layer1.conv"][2, row, column]
         assert pool.value == seen.maps["layer1.conv"][2, *pool.followed.winner] >= conv.traced
@@ -146,12 +146,12 @@ def test_any_pooling(pool: nn.Module, data: st.DataObject) -> None:
     step = steps[1]
     assert step.followed in step.windows
     for window in step.windows:
-        assert window.traced == seen.maps["1"][cell[0], *window.place]
+        assert window.traced == seen.maps["1"][cell[0], *window.position]
         assert near(window.value, window.traced)
         assert cell[1] in window.rows
         assert cell[2] in window.columns
         assert np.isnan(window.cells[window.padding]).all()
-        assert step.into(window.place).value == window.value
+        assert step.into(window.position).value == window.value
         if "Max" in step.kind:
             assert seen.maps["0"][cell[0], *window.winner] == window.traced
         else:
@@ -170,9 +170,9 @@ def test_a_cell_is_in_every_window_that_changes_with_it(pool: nn.Module, data: s
     raised[0, *cell] += 100
     changed = (pool(raised) != pool(maps))[0, cell[0]].nonzero().tolist()
     steps = probe(net, x, Block("0", pool="1"), *cell).steps
-    assert [list(window.place) for step in steps[1:] for window in step.windows] == changed
+    assert [list(window.position) for step in steps[1:] for window in step.windows] == changed
     if changed:
-        with pytest.raises(ValueError, match="choose another cell"):
+        with pytest.raises(ValueError, match="choose another position"):
             steps[1].into((99, 99))
 
 
@@ -199,7 +199,7 @@ def test_stages_follow_in_the_order_they_ran(x: Tensor) -> None:
     seen = trace(net, x)
     found = probe(net, x, blocks(net, seen)[0], 1, 9, 4)
     assert [step.layer for step in found.steps] == ["0", "1", "2", "3"]
-    assert found.steps[1].followed.place == (4, 2)
+    assert found.steps[1].followed.position == (4, 2)
     assert found.steps[3].traced == seen.maps["3"][1, 4, 2]
     assert (found.row, found.column) == (9, 4)
 
@@ -212,10 +212,10 @@ def test_an_addition_between_shows_in_what_came_before(tricky: nn.Module, x: Ten
 
 
 def test_errors_name_what_came(course: nn.Module, x: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"Cell \(32, 0, 0\) is outside maps of shape \(32, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"Position \(32, 0, 0\) is outside maps of shape \(32, 32, 32\)"):
         probe(course, x, Block("conv1"), 32, 0, 0)
     with pytest.raises(ValueError, match="did not run"):
         probe(course, x, Block("conv1", "bn1#2"), 0, 0, 0)
     net = nn.Sequential(nn.ConvTranspose2d(3, 4, 3), nn.Flatten())
-    with pytest.raises(ValueError, match="no Conv2d"):
+    with pytest.raises(ValueError, match="not a Conv2d"):
         probe(net, x, Block("0"), 0, 0, 0)

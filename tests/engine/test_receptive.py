@@ -85,7 +85,7 @@ def test_the_course_network(course: nn.Module, x: Tensor) -> None:
     }  # fmt: skip
     assert fields["conv3"].cell(0, 7) == ReceptiveField(-7, 11, 21, 39, (0, 11, 21, 32), True)
     assert fields["relu3"] == pickle.loads(pickle.dumps(fields["relu3"]))
-    with pytest.raises(ValueError, match="outside a map of 8×8"):
+    with pytest.raises(ValueError, match="outside a map of 8 × 8"):
         fields["conv3"].cell(8, 0)
 
 

@@ -217,7 +217,7 @@ def test_arrays_are_those_behind_the_number(opened: Open) -> None:
 
 def test_the_table_of_a_cell_ends_in_the_map(opened: Open) -> None:
     _, offer = opened("maps", **GRID)
-    steps, maps = offer.tables["Cell"](), offer.arrays()["maps"][0]
+    steps, maps = offer.tables["Position"](), offer.arrays()["maps"][0]
     assert steps["step"].tolist()[:2] == ["Convolution", "BatchNorm2d"]
     np.testing.assert_allclose(steps["value"], steps["traced"], rtol=1e-4, atol=1e-5)
     assert steps["value"][1] == pytest.approx(maps[5, 0, 3], abs=1e-5)

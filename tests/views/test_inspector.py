@@ -22,8 +22,10 @@ from explorer.ui.cached import Opened
 from explorer.ui.selection import Selection
 from explorer.views.maps import cell_arithmetic, inspector
 from explorer.views.maps.matrix import decimals_for, fixed, matrix
+from explorer.views.maps.view import kernel_of
 from model.checkpoint import Card
 from model.nets import NETS
+from model.problems import Problem
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = itertools.count()
@@ -93,14 +95,14 @@ def conv_step(walked: CellProbe) -> ConvStep:
 
 def everywhere(selection: Selection) -> list[tuple[Block, str, tuple[int, int]]]:
     """Of every layer two corners, the middle and the largest cell of channel 1."""
-    found = []
+    cells_of_layers = []
     for block in selection.blocks:
         for layer in stages(block, selection.seen).values():
             height, width = selection.seen.maps[layer].shape[1:]
             largest = inspector.largest_cell(selection.seen.maps[layer][1])
             cells = {(0, 0), (height - 1, width - 1), (height // 2, width // 2), largest}
-            found += [(block, layer, cell) for cell in cells]
-    return found
+            cells_of_layers += [(block, layer, cell) for cell in cells]
+    return cells_of_layers
 
 
 def test_every_step_is_what_the_network_computed(selection: Selection) -> None:
@@ -116,7 +118,7 @@ def test_the_walk_is_shown_for_every_cell(selection: Selection) -> None:
     for block, layer, cell in everywhere(selection):
         walked = cell_arithmetic.walk(selection, block, layer, 1, cell)
         html = "".join(cell_arithmetic.arithmetic(selection, walked))
-        sights = cell_arithmetic.looks_at(selection, block, layer, cell, walked)
+        sights = cell_arithmetic.receptive_field(selection, block, layer, cell, walked)
         assert fixed(walked.steps[0].value) in html
         assert html.count("<li") >= len(walked.steps)
         assert 'alt="The input with the receptive field framed' in sights
@@ -126,8 +128,8 @@ def test_the_numbers_add_up_as_shown(selection: Selection) -> None:
     for block, layer, cell in everywhere(selection)[:4]:
         walked = cell_arithmetic.walk(selection, block, layer, 1, cell)
         html = cell_arithmetic.products(selection, conv_step(walked)).replace(">none<", ">0<")
-        said = re.findall(r'class="sum">([^<]*)<', html)
-        *parts, total, _bias = (float(number.replace("−", "-").replace(" ", "")) for number in said)
+        numbers = re.findall(r'class="sum">([^<]*)<', html)
+        *parts, total, _bias = (float(number.replace("−", "-").replace(" ", "")) for number in numbers)
         assert sum(parts) == pytest.approx(total, abs=1e-3)
 
 
@@ -147,7 +149,7 @@ def test_a_skip_is_a_step_of_its_own() -> None:
     assert block.act == "relu#2"
     where_it_adds = inspector.largest_cell(selection.seen.maps["relu"][1])
     walked = cell_arithmetic.walk(selection, block, "relu#2", 1, where_it_adds)
-    assert any("In between" in step for step in cell_arithmetic.arithmetic(selection, walked))
+    assert any("Between these layers" in step for step in cell_arithmetic.arithmetic(selection, walked))
 
 
 def test_a_pooled_cell_is_followed_from_its_winner() -> None:
@@ -156,7 +158,7 @@ def test_a_pooled_cell_is_followed_from_its_winner() -> None:
     walked = cell_arithmetic.walk(selection, block, str(block.pool), 2, (3, 5))
     pool = walked.steps[-1]
     assert isinstance(pool, PoolStep)
-    assert pool.followed.place == (3, 5)
+    assert pool.followed.position == (3, 5)
     assert pool.followed.winner == (walked.row, walked.column)
     assert len(pool.windows) in (1, 2, 4)
 
@@ -169,11 +171,11 @@ def test_a_cell_in_overlapping_windows_is_followed_through_all() -> None:
     )  # odd: between two windows each way
     html = cell_arithmetic.arithmetic(selection, walked)[-1]
     assert len(cell_arithmetic.pooling(walked).windows) == 4
-    assert "It lies in 3 more windows" in html
+    assert "It is in 3 more windows" in html
     maps = selection.seen.maps[str(block.pool)][2]
-    for place in ((2, 2), (2, 3), (3, 2), (3, 3)):
-        assert f"ell {place}" in html or place == cell_arithmetic.pooling(walked).followed.place
-        assert cell_arithmetic.fixed(float(maps[place])) in html
+    for position in ((2, 2), (2, 3), (3, 2), (3, 3)):
+        assert f"osition {position}" in html or position == cell_arithmetic.pooling(walked).followed.position
+        assert cell_arithmetic.fixed(float(maps[position])) in html
 
 
 def test_a_loser_of_the_window_ends_there() -> None:
@@ -183,14 +185,17 @@ def test_a_loser_of_the_window_ends_there() -> None:
     row, column = np.unravel_index(window.argmin(), (2, 2))
     walked = cell_arithmetic.walk(selection, block, str(block.act), 0, (int(row), int(column)))
     if window.min() < window.max():
-        assert "this one ends here" in cell_arithmetic.arithmetic(selection, walked)[-1]
+        assert (
+            "The value of this position is not used further"
+            in cell_arithmetic.arithmetic(selection, walked)[-1]
+        )
 
 
 def test_what_cannot_be_spelled_out_is_said() -> None:
     selection = select(
         nn.Sequential(nn.ConvTranspose2d(3, 4, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
     )
-    with pytest.raises(ValueError, match="no Conv2d"):
+    with pytest.raises(Problem, match="not a Conv2d"):
         cell_arithmetic.walk(selection, selection.blocks[0], selection.blocks[0].conv, 0, (0, 0))
 
 
@@ -202,17 +207,19 @@ def test_the_facts_of_every_channel(selection: Selection) -> None:
         for layer in stages(block, selection.seen).values():
             assert "maximum" in inspector.on_this_image(selection, block, layer, 1)
             assert "rank among channels" in inspector.for_the_class(selection, layer, 1)
-            assert "BatchNorm" in inspector.normalisation(selection, block, 1)
+            assert "BatchNorm" in inspector.normalization(selection, block, 1)
             assert "the logit of" in inspector.consequence(selection, selection.ablation(layer, 1))
             inspector.changes(selection, selection.ablation(layer, 1))
 
 
 def test_the_rank_counts_contributions() -> None:
     selection = select(BUILDERS["course"]())
-    share = selection.evidence(("relu2",))["relu2"].contributions
-    best, worst = int(share.argmax()), int(share.argmin())
-    assert f">1 of {len(share)}<" in inspector.for_the_class(selection, "relu2", best)
-    assert f">{len(share)} of {len(share)}<" in inspector.for_the_class(selection, "relu2", worst)
+    contributions = selection.evidence(("relu2",))["relu2"].contributions
+    best, worst = int(contributions.argmax()), int(contributions.argmin())
+    assert f">1 of {len(contributions)}<" in inspector.for_the_class(selection, "relu2", best)
+    assert f">{len(contributions)} of {len(contributions)}<" in inspector.for_the_class(
+        selection, "relu2", worst
+    )
 
 
 def test_many_classes_show_the_most_changed_and_the_one_to_explain() -> None:
@@ -244,12 +251,12 @@ def test_decimals_suit_the_range(reach: float, decimals: int) -> None:
     assert decimals_for(Range(-reach, reach, signed=True)) == decimals
 
 
-def test_a_matrix_speaks_its_numbers_and_marks_padding() -> None:
+def test_a_matrix_has_its_numbers_as_label_and_marks_padding() -> None:
     padding = np.array([[True, False], [False, False]])
     html = matrix(
         [[0, 1], [-0.5, 2]], Range(-2, 2, signed=True), 'a "patch"', padding=padding, marked=[(1, 1)]
     )
-    assert "a &quot;patch&quot;, 2 by 2 cells, colours from −2 … 2: 0.00, 1.00, −0.50, 2.00" in html
+    assert "a &quot;patch&quot;: 2 by 2 values, color range −2 … 2: 0.00, 1.00, −0.50, 2.00" in html
     assert html.count('class="padding"') == 1
     assert html.count('class="marked"') == 1
 
@@ -271,20 +278,20 @@ def test_wide_kernels_unfold_their_numbers() -> None:
 def test_all_slices_are_shown_the_strongest_first_with_their_channels() -> None:
     slices = np.arange(80, dtype=np.float32)[:, None, None] * np.ones((1, 3, 3), np.float32)
     names = [f"channel {k}" for k in range(80)]
-    html = inspector.labelled(slices, list(range(79, -1, -1)), names, Range(-79, 79, signed=True), 79)
+    html = inspector.labeled(kernel_of(slices, range(80)), names, 79)
     assert html.index("channel 79") < html.index("channel 78")
-    assert html.count('alt="Kernel slice') == inspector.LABELLED
-    assert f"The other {80 - inspector.LABELLED} slices" in html
+    assert html.count('alt="Kernel slice') == inspector.LABELED
+    assert f"The other {80 - inspector.LABELED} slices" in html
 
 
-def test_a_first_kernel_as_colours_is_grey_at_zero() -> None:
-    html = inspector.as_colours(np.zeros((3, 2, 2), np.float32))
-    assert "grey is zero" in html
+def test_a_first_kernel_as_colors_is_gray_at_zero() -> None:
+    html = inspector.as_colors(np.zeros((3, 2, 2), np.float32))
+    assert "gray is zero" in html
 
 
-@pytest.mark.parametrize("said", ["", "3", "3-", "-1-2", "1-2-3", "9999999-1", "٣-١", "4-0"])
-def test_a_cell_that_is_not_there_is_not_held(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setattr(inspector.link, "held", lambda key, default: said)
+@pytest.mark.parametrize("text", ["", "3", "3-", "-1-2", "1-2-3", "9999999-1", "٣-١", "4-0"])
+def test_a_cell_that_is_not_there_is_not_held(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(inspector.link, "held", lambda key, default: text)
     assert inspector.held_cell((4, 4)) is None
 
 

@@ -1,7 +1,5 @@
-"""What the page «Feature maps» gives away: the grid, one channel, its kernel, and the walk to one cell."""
+"""Downloads of the page “Feature maps”: the grid, one channel, its kernel, and the steps to one position."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,84 +13,67 @@ from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number
 from explorer.drawing.sheets import sheet
 from explorer.engine.probe import CellProbe, ConvStep
-from explorer.engine.tracing import Block
 from explorer.ui import downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.export_parts import TRACE, Arrays
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
-from explorer.views.maps import cell_arithmetic, inspector
-from explorer.views.maps.inspector import Cell
+from explorer.views.maps.view import View
 from model.checkpoint import Pixels
+from model.words import tr
 
-ENLARGED, AROUND = 8, 12  # each pixel of the input becomes a square; grey around the picture
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What the page shows: a layer of a block, how its grid is coloured and ordered, a channel and a cell."""
-
-    block: Block
-    layer: str
-    scale: str
-    order: Sequence[int]
-    channel: int
-    cell: Cell
+ENLARGED, AROUND = 8, 12  # each pixel of the input becomes a square; gray around the picture
 
 
-def feature_maps(selection: Selection, shown: Shown) -> None:
-    """All maps of a layer, one of them large, what made it, and what the answer is without it."""
-    downloads.show(partial(offer, selection, shown))
+def feature_maps(selection: Selection, view: View) -> None:
+    """All maps of a layer, one of them large, how it is computed, and the prediction without it."""
+    downloads.show(partial(offer, selection, view))
 
 
-def offer(selection: Selection, shown: Shown) -> Offer:
-    layer, channel = shown.layer, shown.channel
-    values = selection.seen.maps[layer][channel]
-    own = ranges.shared(values, signed=bool(selection.seen.maps[layer].min() < 0))
+def offer(selection: Selection, view: View) -> Offer:
+    layer, channel = view.layer, view.channel
+    mean = selection.seen.maps[layer][channel].mean()
     lines = ["seen = trace(net, x)", f"print(seen.maps[{layer!r}][{channel}].mean())"]
     return Offer(
         name=f"maps {selection.sample.name} {layer} channel {channel}",
         caption=export_parts.caption(
             selection,
-            method="Feature maps",
-            layer=f"{layer}, channel {channel}",
-            range=ranges.text(own, "this channel's own"),
+            method=tr("Feature maps"),
+            layer=tr("{layer}, channel {channel}", layer=layer, channel=channel),
+            range=tr("{range}, this channel only", range=ranges.text(view.ranges.each[channel])),
         ),
-        pictures=pictures(selection, shown),
-        tables=tables(selection, shown),
-        arrays=lambda: arrays(selection, shown),
-        figure=lambda: figure(selection, shown),
+        pictures=pictures(selection, view),
+        tables=tables(selection, view),
+        arrays=lambda: arrays(selection, view),
+        figure=lambda: figure(selection, view),
         snippet=program([selection], [TRACE], lines),
-        printed=f"the mean of channel {channel}, {number(values.mean())}",
+        printed=tr("the mean of channel {channel}, {mean}", channel=channel, mean=number(mean)),
     )
 
 
-def pictures(selection: Selection, shown: Shown) -> Pictures:
-    maps = selection.seen.maps[shown.layer]
-    slices = inspector.slices_of(selection, shown.block, shown.channel)
-    own = ranges.shared(maps[shown.channel], signed=bool(maps.min() < 0))
-    found: Pictures = {
-        "all channels": lambda: all_channels(selection, shown),
-        f"channel {shown.channel}": lambda: colour(maps[shown.channel], own),
+def pictures(selection: Selection, view: View) -> Pictures:
+    maps, kernel = selection.seen.maps[view.layer], view.kernel
+    own = view.ranges.each[view.channel]
+    drawings: Pictures = {
+        tr("all channels"): lambda: all_channels(selection, view),
+        tr("channel {channel}", channel=view.channel): lambda: colour(maps[view.channel], own),
     }
-    if slices is not None:
-        order = inspector.strongest_first(slices)
-        found["its kernel"] = lambda: sheet(slices[order], ranges.symmetric(slices))
-    row, column = shown.cell
-    found[f"what cell ({row}, {column}) sees"] = lambda: sight(selection, shown)
-    return found | export_parts.the_image(selection)
+    if kernel is not None:
+        drawings[tr("its kernel")] = lambda: sheet(kernel.slices[kernel.order], kernel.range)
+    row, column = view.cell
+    name = tr("receptive field of position ({row}, {column})", row=row, column=column)
+    drawings[name] = lambda: receptive_field(selection, view)
+    return drawings | export_parts.the_image(selection)
 
 
-def all_channels(selection: Selection, shown: Shown) -> Pixels:
-    maps = selection.seen.maps[shown.layer]
-    signed = bool(maps.min() < 0)
-    each = ranges.per_channel(maps, signed)
-    return export_parts.grid(maps, shown.scale, ranges.shared(maps, signed=signed), each, shown.order)
+def all_channels(selection: Selection, view: View) -> Pixels:
+    maps, colors = selection.seen.maps[view.layer], view.ranges
+    return export_parts.grid(maps, view.scale, colors.shared, colors.each, view.order)
 
 
-def sight(selection: Selection, shown: Shown) -> Pixels:
-    """The network's input with the cell's receptive field framed; what lies outside is grey."""
-    field = selection.receptive_fields()[shown.layer].cell(*shown.cell)
+def receptive_field(selection: Selection, view: View) -> Pixels:
+    """The network's input with the cell's receptive field framed; what lies outside is gray."""
+    field = selection.receptive_fields()[view.layer].cell(*view.cell)
     pixels = enlarged(selection.framed, ENLARGED)
     around = np.pad(pixels, ((AROUND, AROUND), (AROUND, AROUND), (0, 0)), constant_values=128)
     mask = np.zeros(around.shape[:2], bool)
@@ -103,74 +84,67 @@ def sight(selection: Selection, shown: Shown) -> Pixels:
     return outline(around, mask)
 
 
-def figure(selection: Selection, shown: Shown) -> list[Panel]:
-    maps, channel = selection.seen.maps[shown.layer], shown.channel
-    signed = bool(maps.min() < 0)
-    own, common = ranges.shared(maps[channel], signed=signed), ranges.shared(maps, signed=signed)
-    one_scale = shown.scale == "shared"
-    sheet_said = f"all {len(maps)} channels" + ("" if one_scale else ", each on its own scale")
+def figure(selection: Selection, view: View) -> list[Panel]:
+    maps, channel, colors = selection.seen.maps[view.layer], view.channel, view.ranges
+    title, common, extent = tr("all {n} channels, scale per channel", n=len(maps)), None, ""
+    if view.scale == "shared":
+        title, common, extent = tr("all {n} channels", n=len(maps)), colors.shared, tr("shared scale")
+    name = tr("channel {channel}", channel=channel)
     return [
-        Panel(selection.framed, "what the network gets"),
-        mapped(maps[channel], own, f"channel {channel}", "its own scale"),
-        Panel(
-            all_channels(selection, shown),
-            sheet_said,
-            common if one_scale else None,
-            "one scale for all" if one_scale else "",
-        ),
+        Panel(selection.framed, tr("what the network gets")),
+        mapped(maps[channel], colors.each[channel], name, tr("this channel only")),
+        Panel(all_channels(selection, view), title, common, extent),
     ]
 
 
-def tables(selection: Selection, shown: Shown) -> Tables:
-    evidence = selection.evidence((shown.layer,))
-    found: Tables = {
-        "Channels": lambda: export_parts.channels(evidence).iloc[list(shown.order)],
-        "Without it": lambda: without(selection, shown),
-        "Classes": lambda: export_parts.classes(selection),
+def tables(selection: Selection, view: View) -> Tables:
+    evidence, probe = selection.evidence((view.layer,)), view.arithmetic
+    frames: Tables = {
+        tr("Channels"): lambda: export_parts.channels(evidence).iloc[list(view.order)],
+        tr("Without this channel"): lambda: without(selection, view),
+        tr("Classes"): lambda: export_parts.classes(selection),
     }
-    try:
-        walked = cell_arithmetic.walk(selection, shown.block, shown.layer, shown.channel, shown.cell)
-    except ValueError:  # the page says why it cannot be spelled out
-        return found
-    return found | {"Cell": lambda: steps(walked)}
+    return frames if probe is None else frames | {tr("Position"): lambda: steps(probe)}
 
 
-def without(selection: Selection, shown: Shown) -> pd.DataFrame:
+def without(selection: Selection, view: View) -> pd.DataFrame:
     """One row a class: its logit as it is, and with the channel at zero or at its mean."""
-    found = selection.ablation(shown.layer, shown.channel)
+    ablations = selection.ablation(view.layer, view.channel)
     return pd.DataFrame(
         {
             "class": selection.card.classes,
-            "logit": found.logits,
-            "at_zero": found.zeroed[0],
-            "at_its_mean": found.averaged[0],
+            "logit": ablations.logits,
+            "at_zero": ablations.zeroed[0],
+            "at_its_mean": ablations.averaged[0],
         }
     )
 
 
-def steps(walked: CellProbe) -> pd.DataFrame:
-    """One row a step of the walk to the cell: what comes out, and what the network computed."""
+def steps(probe: CellProbe) -> pd.DataFrame:
+    """One row a step to the cell: its own arithmetic, and the value that the network computed."""
     rows = [
         {
             "layer": step.layer,
             "step": "Convolution" if isinstance(step, ConvStep) else step.kind,
-            "row": walked.row,
-            "column": walked.column,
+            "row": probe.row,
+            "column": probe.column,
             "value": step.value,
             "traced": step.traced,
         }
-        for step in walked.steps
+        for step in probe.steps
     ]
     return pd.DataFrame(rows)
 
 
-def arrays(selection: Selection, shown: Shown) -> Arrays:
-    maps, evidence = selection.seen.maps[shown.layer], selection.evidence((shown.layer,))
-    slices = inspector.slices_of(selection, shown.block, shown.channel)
-    kernel: Arrays = {} if slices is None else {"kernel": (slices, f"of channel {shown.channel} (I, kh, kw)")}
+def arrays(selection: Selection, view: View) -> Arrays:
+    maps, evidence = selection.seen.maps[view.layer], selection.evidence((view.layer,))
+    kernel: Arrays = {}
+    if view.kernel is not None:
+        text = tr("the kernel of channel {channel} (I, kh, kw)", channel=view.channel)
+        kernel = {"kernel": (view.kernel.slices, text)}
     return (
         export_parts.given(selection)
-        | export_parts.map_arrays(shown.layer, maps)
+        | export_parts.map_arrays(view.layer, maps)
         | kernel
         | export_parts.evidence_arrays(selection, evidence)
     )

@@ -1,4 +1,4 @@
-"""The channel inspector: one feature map large, what made it, and what it does for the answer."""
+"""The channel inspector: one feature map large, its kernel and norm, and its effect on the prediction."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,71 +7,72 @@ import numpy as np
 import streamlit as st
 from torch import nn
 
-from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import sheet
 from explorer.engine.ablation import Ablations
-from explorer.engine.batchnorm import is_batchnorm
-from explorer.engine.tracing import Block, Floats, layer_module
+from explorer.engine.batchnorm import NormStatistics, is_batchnorm
+from explorer.engine.tracing import Block, layer_module
+from explorer.engine.values import Floats
 from explorer.ui import link, markup
 from explorer.ui.components.channel_grid import channel_grid
 from explorer.ui.markdown import literal
 from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
+from explorer.views.maps.view import Cell, Kernel, kernel_of
+from model.words import N_, ngettext, tr
 
 STRONGEST = "strongest"
 ALL_WITH_NUMBERS = 4  # so few slices need no choice
 WIDE = 6  # cells across from which a slice is shown without its numbers at first
-LABELLED = 64  # slices shown with their input channel's number
+LABELED = 64  # slices shown with their input channel's number
 CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
-COLOURS = ("red", "green", "blue")
-
-Cell = tuple[int, int]
+COLORS = (N_("red"), N_("green"), N_("blue"))
 
 
-def show(selection: Selection, block: Block, layer: str, channel: int) -> Cell:
+def show(selection: Selection, block: Block, layer: str, channel: int, color_range: Range) -> Cell:
     """One channel of a layer of the block: its map, its numbers, the logits without it. The cell chosen."""
     large, numbers = st.columns([5, 6], gap="small")
     with large:
-        cell = large_map(selection, layer, channel)
+        cell = large_map(selection, layer, channel, color_range)
     with numbers:
         markup.show(on_this_image(selection, block, layer, channel), for_the_class(selection, layer, channel))
     switched_off(selection, layer, channel)
     return cell
 
 
-def show_more(selection: Selection, block: Block, channel: int) -> None:
-    """What made the channel: its kernel, and what BatchNorm did to it."""
+def show_more(selection: Selection, block: Block, channel: int, kernel: Kernel | None) -> None:
+    """How the channel is computed: its kernel, and its BatchNorm."""
     with st.container(key="made"):
-        made, moved = st.columns([3, 2], gap="large")
-    with made:
-        kernel(selection, block, channel)
-    with moved:
-        markup.show(normalisation(selection, block, channel))
+        left, right = st.columns([3, 2], gap="large")
+    with left:
+        show_kernel(selection, block, channel, kernel)
+    with right:
+        markup.show(normalization(selection, block, channel))
 
 
 # The map
 
 
-def large_map(selection: Selection, layer: str, channel: int) -> Cell:
-    """The map on a scale of its own; its chosen cell is kept in the link, at first it is the largest."""
+def large_map(selection: Selection, layer: str, channel: int, color_range: Range) -> Cell:
+    """The map on its own scale; its chosen cell is kept in the link, at first it is the largest."""
     values = selection.seen.maps[layer][channel]
     held = held_cell(values.shape)
-    shown = held or largest_cell(values)
+    initial = held or largest_cell(values)
     choice = channel_grid(
         values[None],
         key="map",
-        signed=bool(selection.seen.maps[layer].min() < 0),
-        label=f"Feature map {channel} of {layer}",
+        signed=color_range.signed,
+        limits=color_range,
+        label=tr("Feature map {channel} of {layer}", channel=channel, layer=layer),
         selected=0,
-        cell=shown,
+        cell=initial,
         cells=True,
     )
-    cell = choice.cell or shown
-    if cell != shown or held:
+    cell = choice.cell or initial
+    if cell != initial or held:
         keep_cell(cell)
     return cell
 
@@ -100,48 +101,57 @@ def held_cell(shape: Sequence[int]) -> Cell | None:
 
 
 def on_this_image(selection: Selection, block: Block, layer: str, channel: int) -> str:
+    """The map's mean and extremes, and how much of it the block's activation sets to zero."""
     values = selection.seen.maps[layer][channel]
-    rows = [("mean", number(values.mean())), ("maximum", number(values.max()))]
+    rows = [(tr("mean"), number(values.mean())), (tr("maximum"), number(values.max()))]
     if values.min() < 0:
-        rows.append(("minimum", number(values.min())))
+        rows.append((tr("minimum"), number(values.min())))
     if block.act:
         zero = float((selection.seen.maps[block.act][channel] == 0).mean())
-        rows.append((f"zero after {block.act}", percent(zero, 0)))
-    return facts("On this image", rows)
+        rows.append((tr("zero after {layer}", layer=block.act), percent(zero, 0)))
+    return facts(tr("On this image"), rows)
 
 
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
     evidence = selection.evidence((layer,))[layer]
-    share = evidence.contributions
-    rank = int((share > share[channel]).sum()) + 1
+    contributions = evidence.contributions
+    contribution, count = contributions[channel], len(contributions)
+    rank = int((contributions > contribution).sum()) + 1
     rows = [
-        ("Grad-CAM weight", number(evidence.weights[channel])),
-        ("contribution", f"{'+' if share[channel] > 0 else ''}{number(share[channel])}"),
-        ("rank among channels", f"{rank} of {len(share)}"),
+        (tr("Grad-CAM weight"), number(evidence.weights[channel])),
+        (tr("contribution"), f"{'+' if contribution > 0 else ''}{number(contribution)}"),
+        (tr("rank among channels"), tr("{rank} of {count}", rank=rank, count=count)),
     ]
-    return facts(f"For {selection.card.classes[selection.target]}", rows)
+    name = selection.card.classes[selection.target]
+    return facts(tr("For the class “{class_name}”", class_name=name), rows)
 
 
-def normalisation(selection: Selection, block: Block, channel: int) -> str:
-    """What the block's BatchNorm does to this channel: learned, remembered, and met in this image."""
+def normalization(selection: Selection, block: Block, channel: int) -> str:
+    """The block's BatchNorm in this channel: running and observed statistics, scale and shift."""
     if block.norm is None:
-        return facts("BatchNorm", (), markup.text("This block has none.", "muted"))
+        return facts(tr("BatchNorm"), (), markup.text(tr("This block has no BatchNorm."), "muted"))
     if not is_batchnorm(selection.net, block.norm):
         kind = type(layer_module(selection.net, block.norm)).__name__
-        said = f"{block.norm} is a {kind} instead: its numbers stand in the steps below."
-        return facts("BatchNorm", (), markup.text(said, "muted"))
-    found = selection.norm_statistics(block.norm)
-    here = np.sqrt(found.var + found.eps)
-    table = ["", "running" if found.tracked else "used", "this image"]
-    table += ["mean μ", number(found.running_mean[channel]), number(found.mean[channel])]
-    table += ["deviation σ", number(found.running_std[channel]), number(here[channel])]
+        template = N_("{layer} is a {kind}. Its values are in the steps above.")
+        return facts(tr("BatchNorm"), (), markup.text(tr(template, layer=block.norm, kind=kind), "muted"))
+    norm = selection.norm_statistics(block.norm)
+    scale, shift = number(norm.weight[channel]), number(norm.bias[channel])
     rows = [
-        ("learned scale γ, shift β", f"{number(found.weight[channel])}, {number(found.bias[channel])}"),
-        ("in effect", f"× {number(found.slope[channel])}, then {_plus(found.offset[channel])}"),
+        (tr("learned scale γ, shift β"), f"{scale}, {shift}"),
+        (tr("combined effect"), f"× {number(norm.slope[channel])} {_plus(norm.offset[channel])}"),
     ]
-    met = markup.element("div", *(markup.text(words) for words in table), cls="fx-met")
-    return facts(f"BatchNorm · {block.norm}", rows, met)
+    title = tr("BatchNorm · {layer}", layer=block.norm)
+    return facts(title, rows, statistics_table(norm, channel))
+
+
+def statistics_table(norm: NormStatistics, channel: int) -> str:
+    """A channel's mean and deviation in three columns: name, running (or used), this image."""
+    observed = np.sqrt(norm.var + norm.eps)
+    cells = ["", tr("running") if norm.tracked else tr("used"), tr("this image")]
+    cells += [tr("mean μ"), number(norm.running_mean[channel]), number(norm.mean[channel])]
+    cells += [tr("deviation σ"), number(norm.running_std[channel]), number(observed[channel])]
+    return markup.element("div", *(markup.text(cell) for cell in cells), cls="fx-met")
 
 
 def _plus(value: float) -> str:
@@ -151,157 +161,173 @@ def _plus(value: float) -> str:
 # The kernel
 
 
-def kernel(selection: Selection, block: Block, channel: int) -> None:
-    """The slices of the channel's kernel: all as tiles, the strongest first, and the numbers of one."""
-    st.subheader("The kernel that makes it", anchor=False)
-    conv, slices = layer_module(selection.net, block.conv), slices_of(selection, block, channel)
-    if slices is None or not isinstance(conv, nn.Conv2d):
-        st.info(f"{literal(block.conv)} is a {type(conv).__name__}, whose kernels are not taken apart here.")
-        return
-    first = channel // (conv.out_channels // conv.groups) * len(slices)
-    names = input_names(selection, block.conv, range(first, first + len(slices)))
-    scale = ranges.symmetric(slices)
-    order = strongest_first(slices)
-    if len(slices) <= ALL_WITH_NUMBERS:
-        shown = [with_numbers(slices[k], names[k], scale) for k in range(len(slices))]
-        picture = [as_colours(slices)] if names == list(COLOURS) else []
-        markup.show(markup.element("div", *shown, *picture, cls="fx-row"))
-    else:
-        chosen = choose_slice(order, names)
-        tiles = labelled(slices, order, names, scale, chosen)
-        numbers = with_numbers(slices[chosen], names[chosen], scale)
-        markup.show(markup.element("div", numbers, tiles, cls="fx-kernel"))
-    size = " × ".join(map(str, slices.shape[1:]))
-    many = "one slice" if len(slices) == 1 else f"one scale for all {len(slices)} slices"
-    markup.show(markup.scale(scale, f"{many} of {size}, one for each input channel"))
-
-
-def slices_of(selection: Selection, block: Block, channel: int) -> Floats | None:
-    """The channel's kernel, float32 (I, kh, kw) for the I input channels of its group; None for a layer
-    that is no plain convolution.
-    """
+def kernel(selection: Selection, block: Block, channel: int) -> Kernel | None:
+    """The channel's kernel with the input channels of its group; None for a layer that is not a Conv2d."""
     conv = layer_module(selection.net, block.conv)
     if not isinstance(conv, nn.Conv2d):
         return None
-    return conv.weight[channel].detach().numpy().astype(np.float32)
+    slices = conv.weight[channel].detach().numpy().astype(np.float32)
+    first = channel // (conv.out_channels // conv.groups) * len(slices)
+    return kernel_of(slices, range(first, first + len(slices)))
 
 
-def strongest_first(slices: Floats) -> list[int]:
-    """The slices' places by the sum of their magnitudes, the largest first."""
-    order: list[int] = np.argsort(-np.abs(slices).sum((1, 2)), kind="stable").tolist()
-    return order
+def show_kernel(selection: Selection, block: Block, channel: int, kernel: Kernel | None) -> None:
+    """The slices of the channel's kernel: all as tiles, the strongest first, and the numbers of one."""
+    st.subheader(tr("Kernel of channel {channel}", channel=channel), anchor=False)
+    if kernel is None:
+        kind = type(layer_module(selection.net, block.conv)).__name__
+        template = N_("{layer} is a {kind}. Only kernels of a Conv2d are shown here.")
+        st.info(tr(template, layer=literal(block.conv), kind=literal(kind)))
+        return
+    names = input_names(selection, block.conv, kernel.channels)
+    if len(kernel.slices) <= ALL_WITH_NUMBERS:
+        markup.show(few_slices(kernel, names, selection.seen.inputs[block.conv].source == ""))
+    else:
+        chosen = choose_slice(kernel.order, names)
+        numbers = with_numbers(kernel.slices[chosen], names[chosen], kernel.range)
+        markup.show(markup.element("div", numbers, labeled(kernel, names, chosen), cls="fx-kernel"))
+    height, width = kernel.slices.shape[1:]
+    extent = ngettext(
+        "one slice of {height} × {width}, for the only input channel",
+        "shared scale for {n} slices of {height} × {width}, one for each input channel",
+        len(kernel.slices),
+        height=height,
+        width=width,
+    )
+    markup.show(markup.scale(kernel.range, extent))
+
+
+def few_slices(kernel: Kernel, names: list[str], image: bool) -> str:
+    """All slices with their numbers; those of an RGB image also as one color picture."""
+    slices = [
+        with_numbers(values, name, kernel.range) for values, name in zip(kernel.slices, names, strict=True)
+    ]
+    picture = [as_colors(kernel.slices)] if image and len(names) == len(COLORS) else []
+    return markup.element("div", *slices, *picture, cls="fx-row")
 
 
 def input_names(selection: Selection, conv: str, channels: range) -> list[str]:
-    """What the convolution's input channels are called: by colour if it reads the image."""
+    """The names of the convolution's input channels: colors if it reads the image."""
     if selection.seen.inputs[conv].source == "":
-        return [COLOURS[channel] for channel in channels]
-    return [f"channel {channel}" for channel in channels]
+        return [tr(COLORS[channel]) for channel in channels]
+    return [tr("channel {channel}", channel=channel) for channel in channels]
 
 
 def choose_slice(order: list[int], names: list[str]) -> int:
-    options = {STRONGEST: "The strongest", **{str(k): names[k] for k in order}}  # a text never changes
-    said = link.choose(
+    """The index of the slice whose numbers are shown; it is kept in the link."""
+    strongest = {STRONGEST: tr("Largest weights")}
+    options = {**strongest, **{str(k): names[k] for k in order}}  # an option's text never changes
+    chosen = link.choose(
         st.selectbox,
-        "Numbers of the slice for input",
+        tr("Show the numbers of the slice for"),
         list(options),
         "slice",
         STRONGEST,
         format_func=options.get,
         width=260,
     )
-    return order[0] if said == STRONGEST else int(said)
+    return order[0] if chosen == STRONGEST else int(chosen)
 
 
 def with_numbers(values: Floats, name: str, scale: Range) -> str:
     """A slice with its numbers, which a wide one has to unfold."""
-    said = f"Kernel slice for {name}"
-    numbers = matrix(values, scale, said)
+    label = tr("Kernel slice for {input}", input=name)
+    numbers = matrix(values, scale, label)
     if WIDE <= max(values.shape) <= MOST:
-        folded = markup.element("details", markup.text("the numbers", tag="summary"), numbers)
-        numbers = plain(values, scale, said) + folded
+        folded = markup.element("details", markup.text(tr("Show the numbers"), tag="summary"), numbers)
+        numbers = plain(values, scale, label) + folded
     caption = markup.element("figcaption", markup.text(name))
     return markup.element("figure", numbers, caption, cls="fx-slice")
 
 
-def as_colours(slices: Floats) -> str:
-    """The three slices of a first layer (3, kh, kw) as one colour picture: grey is zero."""
+def as_colors(slices: Floats) -> str:
+    """The three slices of a first layer (3, kh, kw) as one color picture: gray is zero."""
     reach = float(np.abs(slices).max()) or 1.0
     pixels = np.rint((slices.transpose(1, 2, 0) / reach + 1) * 127.5).astype(np.uint8)
-    caption = markup.text("all three as colours; grey is zero")
-    figure = markup.figure(pixels, "The kernel as a colour picture", caption, fill=True)
+    caption = markup.text(tr("all three as one color picture; gray is zero"))
+    figure = markup.figure(pixels, tr("The kernel as a color picture"), caption, fill=True)
     return markup.element("div", figure, cls="fx-many")
 
 
-def labelled(slices: Floats, order: list[int], names: list[str], scale: Range, chosen: int) -> str:
-    """Tiles with the input channel under each, and what is left over as one sheet."""
-    pixels = colour(slices, scale)
-    tiles = [_tile(pixels[k], names[k], k == chosen) for k in order[:LABELLED]]
+def labeled(kernel: Kernel, names: list[str], chosen: int) -> str:
+    """Tiles with the input channel's number under each, and the slices beyond them as one sheet."""
+    pixels = colour(kernel.slices, kernel.range)
+    tiles = [_tile(pixels[k], names[k], kernel.channels[k], k == chosen) for k in kernel.order[:LABELED]]
     inner = [markup.element("div", *tiles, cls="fx-tiles")]
-    if rest := order[LABELLED:]:
-        others = sheet(slices[rest], scale, gap=2, width=420, largest=24)
-        said = f"The other {len(rest)} slices, from stronger to weaker"
-        inner.append(markup.figure(others, said, markup.text(said)))
+    if rest := kernel.order[LABELED:]:
+        others = sheet(kernel.slices[rest], kernel.range, gap=2, width=420, largest=24)
+        text = ngettext("The other slice", "The other {n} slices, from strongest to weakest", len(rest))
+        inner.append(markup.figure(others, text, markup.text(text)))
     return markup.element("div", *inner)
 
 
-def _tile(pixels: markup.Pixels, name: str, chosen: bool) -> str:
-    short = name.removeprefix("channel ")
-    figure = markup.figure(pixels, f"Kernel slice for {name}", markup.text(short), fill=True)
+def _tile(pixels: markup.Pixels, name: str, channel: int, chosen: bool) -> str:
+    alt = tr("Kernel slice for {input}", input=name)
+    figure = markup.figure(pixels, alt, markup.text(str(channel)), fill=True)
     return markup.element("div", figure, cls="chosen" if chosen else "")
 
 
-# Without it
+# Without the channel
 
 
 def switched_off(selection: Selection, layer: str, channel: int) -> None:
-    """What every logit does when the channel is set to zero, or to its mean, in a real forward pass."""
-    found = selection.ablation(layer, channel)
+    """Every logit with the channel set to zero, or to its mean, in a real forward pass."""
+    ablations = selection.ablation(layer, channel)
     markup.show(
         markup.element(
             "section",
-            markup.text("Without it", tag="h3"),
-            markup.text(consequence(selection, found)),
-            changes(selection, found),
+            markup.text(tr("Without this channel"), tag="h3"),
+            markup.text(consequence(selection, ablations)),
+            changes(selection, ablations),
             cls="fx-without",
         )
     )
 
 
-def consequence(selection: Selection, found: Ablations) -> str:
-    """One sentence on the class to explain and the answer, with the channel at zero."""
+def consequence(selection: Selection, ablations: Ablations) -> str:
+    """One sentence on the class to explain and the prediction, with the channel at zero."""
     names, target = selection.card.classes, selection.target
-    after = int(found.zeroed[0].argmax())
-    answer = f"stays {names[after]}" if after == selection.predicted else f"becomes {names[after]}"
-    return (
-        f"With this channel at zero the logit of {names[target]} goes from {number(found.logits[target])} "
-        f"to {number(found.zeroed[0][target])}, and the answer {answer}."
+    predicted = int(ablations.zeroed[0].argmax())
+    template = N_(
+        "With this channel set to zero, the logit of {class_name} goes from {before} to {after}, "
+        "and the prediction becomes {prediction}."
+    )
+    if predicted == selection.predicted:
+        template = N_(
+            "With this channel set to zero, the logit of {class_name} goes from {before} to {after}, "
+            "and the prediction stays {prediction}."
+        )
+    return tr(
+        template,
+        class_name=names[target],
+        before=number(ablations.logits[target]),
+        after=number(ablations.zeroed[0][target]),
+        prediction=names[predicted],
     )
 
 
-def changes(selection: Selection, found: Ablations) -> str:
+def changes(selection: Selection, ablations: Ablations) -> str:
     """Bars left and right of zero: each class's logit with the channel off, less the logit as it is.
 
     The most changed classes come first; all but a few of them are folded away.
     """
-    zeroed, averaged = (off[0] - found.logits for off in (found.zeroed, found.averaged))
+    zeroed, averaged = (off[0] - ablations.logits for off in (ablations.zeroed, ablations.averaged))
     largest = np.maximum(np.abs(zeroed), np.abs(averaged))
     reach = float(largest.max())
     if not reach:
-        return markup.text("No logit changes: what comes after does not use this channel here.", "muted")
-    names = selection.card.classes
-    rows = [
-        _change(names[k], zeroed[k], averaged[k], reach, k == selection.target)
-        for k in most_changed(largest, selection.target)
-    ]
-    head = ["<div></div><div></div>", _key("at zero", "zeroed"), _key("at its mean", "averaged")]
+        return markup.text(tr("No logit changes: the prediction does not use this channel here."), "muted")
+    names, target = selection.card.classes, selection.target
+    order = most_changed(largest, target)
+    rows = [_change(names[k], zeroed[k], averaged[k], reach, k == target) for k in order]
+    head = ["<div></div><div></div>", _key(tr("at zero"), "zeroed"), _key(tr("at its mean"), "averaged")]
     bars = markup.element("div", *head, *rows[:CLASSES_IN_VIEW], cls="fx-changes")
-    said = f"Change of each logit, the most changed first; bars to ±{number(reach)}"
-    return bars + markup.text(said, "muted") + _folded(rows[CLASSES_IN_VIEW:], len(names) - len(rows))
+    template = N_("Change of each logit, largest first, always with {class_name}. A full bar is ±{reach}.")
+    caption = tr(template, class_name=names[target], reach=number(reach))
+    return bars + markup.text(caption, "muted") + _folded(rows[CLASSES_IN_VIEW:], len(names) - len(rows))
 
 
 def most_changed(largest: Floats, target: int) -> list[int]:
-    """The classes by how far their logit moves, the furthest first; the target is among those in view."""
+    """The classes by how much their logit changes, the most first; the target is among those in view."""
     order: list[int] = np.argsort(-largest, kind="stable").tolist()
     if target not in order[:CLASSES_IN_VIEW]:
         order.remove(target)
@@ -313,8 +339,10 @@ def _folded(rows: list[str], left_out: int) -> str:
     """The classes that are not in view at first, to unfold."""
     if not rows:
         return ""
-    more = f", {left_out} others changed less" if left_out else ""
-    summary = markup.text(f"{len(rows)} more classes{more}", tag="summary")
+    sentences = [ngettext("{n} more class.", "{n} more classes.", len(rows))]
+    if left_out:
+        sentences.append(ngettext("{n} class changed less.", "{n} other classes changed less.", left_out))
+    summary = markup.text(" ".join(sentences), tag="summary")
     return markup.element("details", summary, markup.element("div", *rows, cls="fx-changes"))
 
 
@@ -330,15 +358,15 @@ def _change(name: str, zeroed: float, averaged: float, reach: float, chosen: boo
     )
 
 
-def _key(words: str, cls: str) -> str:
-    return f'<div class="key"><i class="{cls}"></i>{escape(words)}</div>'
+def _key(name: str, cls: str) -> str:
+    return f'<div class="key"><i class="{cls}"></i>{escape(name)}</div>'
 
 
 def _signed(value: float, decimals: int) -> str:
     return f"{'+' if value > 0 else ''}{fixed(value, decimals)}"
 
 
-def _bar(share: float, cls: str) -> str:
-    side = "gain" if share > 0 else "loss"
-    place = f"left:{50 + min(share, 0) * 50:.2f}%;width:{abs(share) * 50:.2f}%"
-    return f'<span class="{cls} {side}" style="{place}"></span>'
+def _bar(fraction: float, cls: str) -> str:
+    side = "gain" if fraction > 0 else "loss"
+    style = f"left:{50 + min(fraction, 0) * 50:.2f}%;width:{abs(fraction) * 50:.2f}%"
+    return f'<span class="{cls} {side}" style="{style}"></span>'

@@ -1,4 +1,4 @@
-"""A few cells with their numbers in them, each on its colour: kernels, patches, products, windows."""
+"""Few values as cells with their numbers, each on its color: kernels, patches, products, windows."""
 
 from collections.abc import Collection
 from html import escape
@@ -10,47 +10,52 @@ from numpy.typing import ArrayLike
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import MINUS, Range, number, text
 from explorer.ui import markup
+from model.words import tr
 
 MOST = 7  # rows or columns that can still be read with numbers in them
+
+Booleans = npt.NDArray[np.bool_]
+Values = npt.NDArray[np.floating]
 
 
 def matrix(
     values: ArrayLike,
     range: Range,
-    said: str,
+    name: str,
     *,
-    padding: npt.NDArray[np.bool_] | None = None,
+    padding: Booleans | None = None,
     marked: Collection[tuple[int, int]] = (),
 ) -> str:
-    """Values (h, w) as coloured cells with numbers, or without numbers where there are too many, as html.
+    """Values (h, w) as colored cells with numbers, or without numbers where there are too many, as html.
 
-    `padding` (h, w) cells lie outside what is read and are hatched; `marked` ones (row, column) are framed.
+    `padding` (h, w) cells lie outside the input and are hatched; `marked` ones (row, column) are framed.
     """
     cells = np.asarray(values)
     if max(cells.shape) > MOST:
-        return plain(cells, range, said, padding=padding)
-    return _grid(cells, range, said, padding, marked, "fx-matrix")
+        return plain(cells, range, name, padding=padding)
+    return _grid(cells, range, name, padding, marked, "fx-matrix")
 
 
-def plain(values: ArrayLike, range: Range, said: str, *, padding: npt.NDArray[np.bool_] | None = None) -> str:
-    """The same without numbers in the cells: small, and up to MOST cells wide each tells its own on hover."""
+def plain(values: ArrayLike, range: Range, name: str, *, padding: Booleans | None = None) -> str:
+    """The same without numbers in the cells: small, and up to MOST cells wide each shows its own on hover."""
     cells = np.asarray(values)
     if max(cells.shape) <= MOST:
-        return _grid(cells, range, said, padding, (), "fx-matrix plain")
+        return _grid(cells, range, name, padding, (), "fx-matrix plain")
     outside = np.zeros(cells.shape, bool) if padding is None else padding
     picture = colour(np.where(outside, np.nan, cells), range)
-    return f'<div class="fx-many">{markup.image(picture, _label(cells, range, said), fill=True)}</div>'
+    label = tr("{name}: {rows} by {columns} values, color range {range}", **_label(cells, range, name))
+    return f'<div class="fx-many">{markup.image(picture, label, fill=True)}</div>'
 
 
-def _label(cells: npt.NDArray[np.floating], range: Range, said: str) -> str:
-    return f"{said}, {cells.shape[0]} by {cells.shape[1]} cells, colours from {text(range)}"
+def _label(cells: Values, range: Range, name: str) -> dict[str, object]:
+    return {"name": name, "rows": cells.shape[0], "columns": cells.shape[1], "range": text(range)}
 
 
 def _grid(
-    cells: npt.NDArray[np.floating],
+    cells: Values,
     range: Range,
-    said: str,
-    padding: npt.NDArray[np.bool_] | None,
+    name: str,
+    padding: Booleans | None,
     marked: Collection[tuple[int, int]],
     cls: str,
 ) -> str:
@@ -61,9 +66,13 @@ def _grid(
         for at in np.ndindex(*cells.shape)
     ]
     numbers = ", ".join(fixed(float(value), decimals) for value in cells.flat)
-    spoken = escape(f"{_label(cells, range, said)}: {numbers}", quote=True)
+    label = tr(
+        "{name}: {rows} by {columns} values, color range {range}: {numbers}",
+        numbers=numbers,
+        **_label(cells, range, name),
+    )
     shape = f'style="--columns:{cells.shape[1]}"'
-    return f'<div class="{cls}" role="img" aria-label="{spoken}" {shape}>{"".join(spans)}</div>'
+    return f'<div class="{cls}" role="img" aria-label="{escape(label)}" {shape}>{"".join(spans)}</div>'
 
 
 def decimals_for(range: Range) -> int:
@@ -88,8 +97,8 @@ def fixed(value: float, decimals: int = 4) -> str:
 def _cell(value: float, pixel: npt.NDArray[np.uint8], decimals: int, outside: bool, marked: bool) -> str:
     classes = " ".join(name for name, on in (("padding", outside), ("marked", marked)) if on)
     if outside:
-        shown = "" if np.isnan(value) else fixed(value, decimals)
-        return f'<span class="{classes}" title="padding">{shown}</span>'
+        inner = "" if np.isnan(value) else fixed(value, decimals)
+        return f'<span class="{classes}" title="{escape(tr("padding"))}">{inner}</span>'
     ink = "#fff" if pixel @ (0.299, 0.587, 0.114) < 132 else "#111"
     red, green, blue = pixel.tolist()
     style = f"background:rgb({red},{green},{blue});color:{ink}"

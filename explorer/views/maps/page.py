@@ -1,4 +1,4 @@
-"""Feature maps: every channel of a layer in one sheet, then one channel, then one cell of it."""
+"""Feature maps: every channel of a layer in one grid, then one channel, then one position of its map."""
 
 import numpy as np
 import streamlit as st
@@ -10,137 +10,164 @@ from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
 from explorer.views.maps import cell_arithmetic, exports, inspector
-from explorer.views.maps.exports import Shown
+from explorer.views.maps.view import ColorRanges, View, color_ranges
+from model.words import N_, ngettext, tr
 
-TITLE = "What every channel sees"
+TITLE = N_("What each channel responds to")
 ORDERS = ("index", "mean", "contribution")  # as the link calls them
 
 
 def page() -> None:
     selection = current()
     if not selection.blocks:
-        st.header(TITLE, anchor=False)
-        st.info("This network has no convolution, so it has no feature maps.")
+        st.header(tr(TITLE), anchor=False)
+        st.info(tr("This network has no convolution, so it has no feature maps."))
         return
     all_channels, one_channel = st.columns([4, 3], gap="medium")
     with all_channels:
-        st.header(TITLE, anchor=False)
+        st.header(tr(TITLE), anchor=False)
         with st.container(horizontal=True, gap="small", key="layer"):
             block, _, layer = choices.choose_layer(selection)
-        found = orders(selection, layer)
+        colors = color_ranges(selection.seen.maps[layer])
+        orders = channel_orders(selection, layer)
         with st.container(key="tiles"):
-            channel, choice = choose_channel(selection, layer, found)
+            channel, choice = choose_channel(selection, layer, colors, orders)
         about_the_grid(selection, block)
     with one_channel, st.container(key="channel", gap="xsmall"):
-        cell = the_channel(selection, block, layer, channel)
-    st.subheader(f"Where the number in row {cell[0]}, column {cell[1]} comes from", anchor=False)
-    cell_arithmetic.show(selection, block, layer, channel, cell)
-    inspector.show_more(selection, block, channel)
+        st.header(tr("Channel {channel} of {layer}", channel=channel, layer=literal(layer)), anchor=False)
+        cell = inspector.show(selection, block, layer, channel, colors.each[channel])
+    title = tr("How the value at row {row}, column {column} is computed", row=cell[0], column=cell[1])
+    st.subheader(title, anchor=False)
+    arithmetic = cell_arithmetic.show(selection, block, layer, channel, cell)
+    kernel = inspector.kernel(selection, block, channel)
+    inspector.show_more(selection, block, channel, kernel)
     about_the_channel()
-    order = [range(len(selection.seen.maps[layer])), *found.values()][choice.order]
-    exports.feature_maps(selection, Shown(block, layer, choice.scale, order, channel, cell))
+    order = [range(len(colors.each)), *orders.values()][choice.order]
+    view = View(block, layer, colors, choice.scale, order, channel, kernel, cell, arithmetic)
+    exports.feature_maps(selection, view)
 
 
-def the_channel(selection: Selection, block: Block, layer: str, channel: int) -> inspector.Cell:
-    """The chosen channel beside the grid; the cell chosen in its map."""
-    st.header(f"Channel {channel} of {literal(layer)}", anchor=False)
-    return inspector.show(selection, block, layer, channel)
+def choose_channel(
+    selection: Selection, layer: str, colors: ColorRanges, orders: dict[str, list[int]]
+) -> tuple[int, Choice]:
+    """All channels of a layer, one of them chosen: the link's, or the one that contributes most to the class.
 
-
-def choose_channel(selection: Selection, layer: str, found: dict[str, list[int]]) -> tuple[int, Choice]:
-    """All channels of a layer, one of them chosen: the link's, or the one that speaks most for the class.
-
-    The choice says besides on what scale and in which order the grid shows them.
+    The choice also says on what scale and in which order the grid shows them.
     """
     maps = selection.seen.maps[layer]
-    count, height, width = maps.shape
-    first, name = list(found.values())[-1][0], selection.card.classes[selection.target]
-    markup.show(
-        markup.text(
-            f"{layer} has {count} channels of {height} × {width} positions. "
-            f"Channel {first} contributes most to “{name}”. Choose any in the grid.",
-            "muted",
-        )
-    )
-    shown = held_channel(count, first)
+    first = list(orders.values())[-1][0]
+    markup.show(markup.text(about_the_layer(selection, layer, first), "muted"))
+    initial = held_channel(len(maps), first)
     choice = channel_grid(
         maps,
         key="grid",
-        signed=bool(maps.min() < 0),
-        selected=shown,
-        orders=found,
+        signed=colors.signed,
+        selected=initial,
+        orders=orders,
         scale=choices.grid_scale(),
         order=held_order(),
-        label=f"The {count} feature maps of {layer}",
+        limits=colors.shared,
+        each=colors.each,
+        label=ngettext(
+            "The feature map of {layer}", "The {n} feature maps of {layer}", len(maps), layer=layer
+        ),
     )
-    channel = shown if choice.channel is None else choice.channel
-    if channel != shown or link.held("channel", "") == str(channel):
-        keep(channel, shown)
+    channel = initial if choice.channel is None else choice.channel
+    if channel != initial or link.held("channel", "") == str(channel):
+        keep(channel, initial)
     link.hold("scale", choice.scale, "shared")
     link.hold("order", ORDERS[choice.order], ORDERS[0])
     return channel, choice
 
 
+def about_the_layer(selection: Selection, layer: str, first: int) -> str:
+    """How many channels a layer has, how large they are, and which contributes most to the class."""
+    count, height, width = selection.seen.maps[layer].shape
+    return ngettext(
+        "{layer} has one channel of {height} × {width} positions. "
+        "Channel {first} contributes most to “{class_name}”.",
+        "{layer} has {n} channels of {height} × {width} positions. "
+        "Channel {first} contributes most to “{class_name}”. Select any channel in the grid.",
+        count,
+        layer=layer,
+        height=height,
+        width=width,
+        first=first,
+        class_name=selection.card.classes[selection.target],
+    )
+
+
 def held_order() -> int:
-    """The place among ORDERS of the order in the link."""
-    said = link.held("order", ORDERS[0])
-    return ORDERS.index(said) if said in ORDERS else 0
+    """The index among ORDERS of the order in the link."""
+    order = link.held("order", ORDERS[0])
+    return ORDERS.index(order) if order in ORDERS else 0
 
 
 def held_channel(count: int, otherwise: int) -> int:
     """The channel in the link, if the layer has it."""
-    said = link.held("channel", "")
-    held = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else count
-    return held if held < count else otherwise
+    text = link.held("channel", "")
+    channel = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else count
+    return channel if channel < count else otherwise
 
 
-def keep(channel: int | None, before: int) -> None:
-    """Keep a chosen channel in the link; another one than before starts at its own largest cell."""
+def keep(channel: int, before: int) -> None:
+    """Keep a chosen channel in the link; another one than before starts at its own largest value."""
     if channel != before:
         link.hold("cell", "", "")
-    link.hold("channel", "" if channel is None else str(channel), "")
+    link.hold("channel", str(channel), "")
 
 
-def orders(selection: Selection, layer: str) -> dict[str, list[int]]:
+def channel_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
     """Channels from first to last, besides by number: by mean activation, by contribution to the class."""
     maps = selection.seen.maps[layer]
-    share = selection.evidence((layer,))[layer].contributions
+    contributions = selection.evidence((layer,))[layer].contributions
     return {
-        "Mean activation": np.argsort(-maps.mean((1, 2)), kind="stable").tolist(),
-        "Contribution to the class": np.argsort(-share, kind="stable").tolist(),
+        tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist(),
+        tr("Contribution to the class"): np.argsort(-contributions, kind="stable").tolist(),
     }
 
 
 def about_the_grid(selection: Selection, block: Block) -> None:
-    """How to read the grid, and how each layer of the block comes by its size, in numbers."""
+    """How to read the grid, and how the size of each layer of the block is computed, in numbers."""
+    titles = (tr("layer"), tr("kind"), tr("channels"), tr("positions in each direction"))
     rows = [size_row(selection, name) for name in stages(block, selection.seen).values()]
-    with st.expander("How to read this, and how big it comes out"):
+    with st.expander(tr("How to read this, and how the map sizes are computed")):
         st.markdown(
-            "Each tile is one channel: what one learned filter makes of the whole image. Bright (or red) "
-            "cells are where it finds what it looks for. With one scale for all channels you see which "
-            "are strong; with a scale for each you see the pattern even of faint ones.\n\n"
-            "| layer | kind | channels | cells: (input + padding − kernel) / stride + 1 |\n"
-            "|---|---|---|---|\n" + "\n".join(rows)
+            tr(
+                "Each tile is one channel: the output of one learned filter at every position of the image. "
+                "Where a layer has negative values, red is positive and blue is negative; otherwise brighter "
+                "is larger. On a shared scale the channels can be compared. On a scale per channel the "
+                "pattern of weak channels is visible too."
+            )
         )
+        st.markdown("\n".join([table_row(titles), "|---|---|---|---|", *map(table_row, rows)]))
 
 
-def size_row(selection: Selection, layer: str) -> str:
+def size_row(selection: Selection, layer: str) -> tuple[str, str, str, str]:
+    """A layer's name, kind, channels and size arithmetic as Markdown."""
     name, size = code(layer).replace("|", "\\|"), layer_size(selection.net, selection.seen, layer)
     if size is None:
         kind = type(layer_module(selection.net, layer)).__name__
-        return f"| {name} | {literal(kind)} | unchanged | unchanged |"
-    return f"| {name} | {literal(size.kind)} | {size.channels[0]} → {size.channels[1]} | {size.formula} |"
+        return name, literal(kind), tr("unchanged"), tr("unchanged")
+    return name, literal(size.kind), f"{size.channels[0]} → {size.channels[1]}", size.formula
+
+
+def table_row(cells: tuple[str, str, str, str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def about_the_channel() -> None:
-    with st.expander("How to read this"):
+    with st.expander(tr("How to read this")):
         st.markdown(
-            "The kernel is what was learned: a small pattern for each input channel, red where the channel "
-            "likes a large input, blue where it does not. BatchNorm then moves and stretches every cell of "
-            "the channel in the same way. *Grad-CAM weight* is the gradient of the class's logit on the map, "
-            "averaged over all positions; times the map's mean it is the channel's *contribution* to the "
-            "mean of the heat map. *Without it* does not estimate: the network runs again with this one map "
-            "at zero, or flat at its mean, which keeps its level and removes its pattern."
+            tr(
+                "The kernel is what the convolution learned: a small pattern of weights for each input "
+                "channel. Red weights are positive, blue weights are negative. BatchNorm then scales and "
+                "shifts every position of the channel in the same way. *Grad-CAM weight* is the gradient of "
+                "the class's logit with respect to the map, averaged over all positions. Multiplied by the "
+                "mean of the map it is the channel's *contribution* to the mean of the heat map. *Without "
+                "this channel* is not an estimate: the network runs again with this map set to zero, or to "
+                "its mean at every position, which keeps its level and removes its pattern."
+            )
         )
 
 

@@ -11,19 +11,21 @@ from streamlit.testing.v1 import AppTest
 from explorer.drawing.colormaps import COLORMAPS
 from explorer.drawing.ranges import Range
 from explorer.ui.components.channel_grid.payload import payload
+from explorer.ui.components.channel_grid.words import words
+from model.words import ENGLISH, PSEUDO, use
 
 
 def read(data):
-    """The header, colours, highs and values of a payload, as the browser reads them."""
+    """The header, colors, highs and values of a payload, as the browser reads them."""
     (length,) = struct.unpack_from("<I", data)
     header = json.loads(data[4 : 4 + length])
     channels = header["shape"][0]
     at = 4 + length
     assert at % 4 == 0
-    colours = np.frombuffer(data, np.uint8, 768, at).reshape(256, 3)
+    colors = np.frombuffer(data, np.uint8, 768, at).reshape(256, 3)
     highs = np.frombuffer(data, "<f4", channels, at + 768) * header["unit"]
     values = np.frombuffer(data, "<f2", offset=at + 768 + 4 * channels).astype(np.float64) * header["unit"]
-    return header, colours, highs, values.reshape(header["shape"])
+    return header, colors, highs, values.reshape(header["shape"])
 
 
 def maps(channels=3, height=2, width=4, size=1.0):
@@ -56,12 +58,12 @@ def test_any_values_can_be_packed(values):
     assert np.array_equal(np.isinf(read_back), np.isinf(values))
 
 
-def test_signed_and_positive_maps_bring_their_colours():
+def test_signed_and_positive_maps_bring_their_colors():
     assert np.array_equal(read(payload(maps(), signed=True, label=""))[1], COLORMAPS["blue_red"])
-    header, colours, highs, _ = read(payload(-abs(maps()), signed=False, label="Block «1»"))
-    assert np.array_equal(colours, COLORMAPS["viridis"])
+    header, colors, highs, _ = read(payload(-abs(maps()), signed=False, label="Block “1”"))
+    assert np.array_equal(colors, COLORMAPS["viridis"])
     assert header["high"] == 0
-    assert header["label"] == "Block «1»"
+    assert header["label"] == "Block “1”"
     assert highs.tolist() == [0, 0, 0]
 
 
@@ -80,7 +82,7 @@ def test_an_order_by_index_is_not_offered_twice():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"maps": np.zeros((2, 2))}, r"shape \(C,h,w\) with cells in them, not \(2, 2\)"),
         ({"maps": np.zeros((0, 2, 2))}, r"not \(0, 2, 2\)"),
@@ -90,8 +92,8 @@ def test_an_order_by_index_is_not_offered_twice():
         ({"orders": {"mean": [0, 1, 1]}}, "order 'mean' must name each"),
     ],
 )
-def test_what_does_not_fit_is_named(wrong, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_does_not_fit_is_named(wrong, message):
+    with pytest.raises(ValueError, match=message):
         payload(**({"maps": maps(), "signed": True, "label": ""} | wrong))
 
 
@@ -108,7 +110,7 @@ def script():
         np.zeros(shape, np.float32), key="grid", signed=True, label="", selected=selected, cells=True,
         on_change=told.append,
     )  # fmt: skip
-    st.session_state["wish"] = st.session_state["grid: wish for choice"]
+    st.session_state["request"] = st.session_state["grid: request for choice"]
     st.text(f"{choice.channel} {choice.cell}")
 
 
@@ -130,7 +132,7 @@ def test_the_page_chooses_first_and_then_the_visitor(app):
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("choice", "text"),
     [
         ({"channel": 4, "cell": None}, "None None"),
         ({"channel": -1, "cell": None}, "None None"),
@@ -144,9 +146,9 @@ def test_the_page_chooses_first_and_then_the_visitor(app):
         ({}, "None None"),
     ],
 )
-def test_a_choice_that_does_not_exist_is_dropped(app, choice, said):
+def test_a_choice_that_does_not_exist_is_dropped(app, choice, text):
     app.run()
-    assert choose(app, **choice) == said
+    assert choose(app, **choice) == text
     assert not app.exception
 
 
@@ -158,26 +160,38 @@ def test_a_choice_comes_back_when_maps_have_it_again(app):
     assert choose(app, channel=3, cell=None) == "3 None"
 
 
-def test_a_new_wish_of_the_page_overrides_the_visitor_and_begins_a_turn(app):
-    first = app.run().session_state["wish"].turn
+def test_a_new_request_of_the_page_overrides_the_visitor_and_begins_a_turn(app):
+    first = app.run().session_state["request"].turn
     assert choose(app, channel=3, cell=None, turn=first) == "3 None"
-    assert app.session_state["wish"].turn == first
+    assert app.session_state["request"].turn == first
     app.session_state["selected"] = 0
     assert choose(app, channel=3, cell=None, turn=first) == "0 None"
-    assert app.session_state["wish"].turn != first
+    assert app.session_state["request"].turn != first
 
 
 def test_a_page_that_follows_the_visitor_begins_no_turn(app):
-    first = app.run().session_state["wish"].turn
+    first = app.run().session_state["request"].turn
     choose(app, channel=3, cell=None, turn=first)
     app.session_state["selected"] = 3
     assert choose(app, channel=3, cell=None, turn=first) == "3 None"
-    assert app.session_state["wish"].turn == first
-    assert app.session_state["wish"].sent.channel == 1
+    assert app.session_state["request"].turn == first
+    assert app.session_state["request"].sent.channel == 1
 
 
 def test_a_forgotten_answer_begins_a_turn(app):
-    first = app.run().session_state["wish"].turn
+    first = app.run().session_state["request"].turn
     choose(app, channel=3, cell=None, turn=first)
     assert choose(app, channel=2, cell=None, turn="another") == "1 None"
-    assert app.session_state["wish"].turn != first
+    assert app.session_state["request"].turn != first
+
+
+def test_every_text_of_the_grid_is_translated_with_its_fields_left_to_the_browser():
+    use(PSEUDO)
+    try:
+        translated = words((64, 8, 8))
+    finally:
+        use(ENGLISH)
+    assert translated["size"] == "⟦64 maps of 8 × 8 positions.⟧"
+    assert translated["about_position"] == "⟦**Row {row}, column {column}**: {value}⟧"
+    assert all(text.startswith("⟦") for text in translated.values())
+    assert words((1, 8, 8))["size"] == "One map of 8 × 8 positions."

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from explorer.drawing.ranges import Range
 from explorer.ui.components.channel_grid.payload import INDEX, SCALES, payload
+from explorer.ui.components.channel_grid.words import words
 from explorer.ui.link import came_back
 
 __all__ = ["SCALES", "Choice", "channel_grid"]
@@ -32,7 +33,7 @@ _GRID = st.components.v2.component(
 @dataclass(frozen=True)
 class Choice:
     """The chosen channel and the chosen cell (row, column) of it, None where there is none, and the view:
-    the scale, "shared" or "channel", and the order by its place: 0 is by index, 1 the first of `orders`.
+    the scale, "shared" or "channel", and the order by its number: 0 is by index, 1 the first of `orders`.
     """
 
     channel: int | None
@@ -57,53 +58,53 @@ def channel_grid(
     each: Sequence[Range] | None = None,
     on_change: Callable[[Choice], None] | None = None,
 ) -> Choice:
-    """Draw float maps (C,h,w) and return what the visitor chose; a single map is drawn large.
+    """Draw float maps (C,h,w) and return what the visitor selected; a single map is drawn large.
 
-    `selected`, `cell`, `scale` and `order` are what the page asks for: they count at first and whenever
-    they change, in between the visitor's choice does. `cells` lets single cells of the chosen channel be
+    `selected`, `cell`, `scale` and `order` are the page's request: it counts at first and whenever
+    it changes, in between the visitor's choice does. `cells` lets single cells of the chosen channel be
     chosen. `orders` maps a name to the channels in that order; `limits` fixes the shared range, `each` the
     range of every channel. `on_change` is called with a new choice before the page runs again. ValueError
     as for `payload`.
     """
     shape, orders = np.shape(maps), orders or {}
-    asked = Choice(selected, cell, scale, order if order <= len(orders) else 0)
-    wish, view = _wish(key, "choice", asked), _wish(key, "view", asked)
+    requested = Choice(selected, cell, scale, order if order <= len(orders) else 0)
+    request, view = _request(key, "choice", requested), _request(key, "view", requested)
     data = payload(
         maps, signed=signed, label=label, orders=orders, scale=view.sent.scale,
-        order=[INDEX, *orders][view.sent.order], limits=limits, each=each, cells=cells, turn=wish.turn,
-        channel=wish.sent.channel, cell=wish.sent.cell, view_turn=view.turn,
+        order=[INDEX, *orders][view.sent.order], limits=limits, each=each, cells=cells, turn=request.turn,
+        channel=request.sent.channel, cell=request.sent.cell, view_turn=view.turn, words=words(shape),
     )  # fmt: skip
 
     def current() -> Choice:
-        found = _within(shape, _visitors(key, "choice", wish) or wish.sent)
-        seen = _visitors(key, "view", view) or view.sent
-        return replace(found, scale=seen.scale, order=seen.order if seen.order <= len(orders) else 0)
+        choice = _within(shape, _visitors(key, "choice", request) or request.sent)
+        latest = _visitors(key, "view", view) or view.sent
+        return replace(choice, scale=latest.scale, order=latest.order if latest.order <= len(orders) else 0)
 
-    def told() -> None:
+    def report() -> None:
         if on_change:
             on_change(current())
 
-    _GRID(key=key, data=data, on_choice_change=told, on_view_change=told)
+    _GRID(key=key, data=data, on_choice_change=report, on_view_change=report)
     choice = current()
-    _remember(key, "choice", replace(wish, told=_PARTS["choice"](choice)))
-    _remember(key, "view", replace(view, told=_PARTS["view"](choice)))
+    _remember(key, "choice", replace(request, reported=_PARTS["choice"](choice)))
+    _remember(key, "view", replace(view, reported=_PARTS["view"](choice)))
     return choice
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What the page last asked for, what of it the browser was sent in which turn, if it was answered, and
-    what the page was told then: a page that asks for that follows the visitor.
+class _Request:
+    """The page's last request, what of it was sent to the browser in which turn, whether the visitor changed
+    it, and the choice that the page then got: a page that requests just that follows the visitor.
 
-    The browser obeys a wish once per turn. As long as the turn stays, the bytes stay, and Streamlit does
+    The browser obeys a request once per turn. As long as the turn stays, the bytes stay, and Streamlit does
     not send them a second time.
     """
 
-    asked: Choice
+    requested: Choice
     sent: Choice
     turn: str
     answered: bool = False
-    told: Choice | None = None
+    reported: Choice | None = None
 
 
 _PARTS: dict[str, Callable[[Choice], Choice]] = {
@@ -112,36 +113,36 @@ _PARTS: dict[str, Callable[[Choice], Choice]] = {
 }
 
 
-def _wish(key: str, part: str, whole: Choice) -> _Wish:
-    """Decide whether the page's wish overrides what the visitor chose.
+def _request(key: str, part: str, whole: Choice) -> _Request:
+    """Decide whether the page's request overrides what the visitor chose.
 
     `part` is "choice", for channel and cell, or "view", for scale and order: each has turns of its own.
     """
-    asked = _PARTS[part](whole)
-    last: _Wish | None = st.session_state.get(_memory(key, part))
+    requested = _PARTS[part](whole)
+    last: _Request | None = st.session_state.get(_memory(key, part))
     visitors = _visitors(key, part, last) if last else None
-    if last and not came_back() and _still_holds(last, asked, visitors):
-        return _Wish(asked, last.sent, last.turn, answered=visitors is not None)
-    return _Wish(asked, asked, secrets.token_hex(4))
+    if last and not came_back() and _still_holds(last, requested, visitors):
+        return _Request(requested, last.sent, last.turn, answered=visitors is not None)
+    return _Request(requested, requested, secrets.token_hex(4))
 
 
-def _remember(key: str, part: str, wish: _Wish) -> None:
-    st.session_state[_memory(key, part)] = wish
+def _remember(key: str, part: str, request: _Request) -> None:
+    st.session_state[_memory(key, part)] = request
 
 
 def _memory(key: str, part: str) -> str:
-    return f"{key}: wish for {part}"
+    return f"{key}: request for {part}"
 
 
-def _still_holds(last: _Wish, asked: Choice, visitors: Choice | None) -> bool:
+def _still_holds(last: _Request, requested: Choice, visitors: Choice | None) -> bool:
     forgotten = last.answered and visitors is None  # the page was left and came back
-    return not forgotten and asked in (last.asked, last.told, visitors or last.sent)
+    return not forgotten and requested in (last.requested, last.reported, visitors or last.sent)
 
 
-def _visitors(key: str, part: str, wish: _Wish) -> Choice | None:
+def _visitors(key: str, part: str, request: _Request) -> Choice | None:
     """What the visitor chose in this turn, or None; a state without a turn (from a test) always counts."""
     state = (st.session_state.get(key) or {}).get(part)
-    if not isinstance(state, dict) or state.get("turn", wish.turn) != wish.turn:
+    if not isinstance(state, dict) or state.get("turn", request.turn) != request.turn:
         return None
     if part == "view":
         scale, order = state.get("scale"), state.get("order")
@@ -160,7 +161,7 @@ def _within(shape: Sequence[int], choice: Choice) -> Choice:
     return choice
 
 
-def _inside(place: Sequence[object], shape: Sequence[int]) -> bool:
-    return len(place) == len(shape) and all(
-        type(at) is int and 0 <= at < size for at, size in zip(place, shape, strict=True)
+def _inside(indices: Sequence[object], shape: Sequence[int]) -> bool:
+    return len(indices) == len(shape) and all(
+        type(at) is int and 0 <= at < size for at, size in zip(indices, shape, strict=True)
     )

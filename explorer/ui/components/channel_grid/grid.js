@@ -9,9 +9,9 @@ const SMALLEST = 44;
 const SMALLEST_OF_MANY = 28; // for more than 512 channels
 const LARGEST = 256;
 const LARGEST_ALONE = 512;
-const SMALLEST_SHRUNK = 96; // maps with more cells than pixels are shrunk no further
+const SMALLEST_SHRUNK = 96; // maps with more positions than pixels are shrunk no further
 const MOST_PIXELS = 16e6; // what every browser's canvas can hold
-const KEY_PAUSE = 160; // ms without a key before Python is told
+const KEY_PAUSE = 160; // ms without a key before it is reported to Python
 const DIGIT_PAUSE = 700;
 
 const choices = new Map(); // turn → what the visitor chose in it
@@ -38,7 +38,8 @@ class Grid {
     const find = (selector) => root.querySelector(selector);
     this.parts = {
       grid: find(".grid"), order: find('[data-choice="order"]'), scale: find('[data-choice="scale"]'),
-      jump: find(".jump"), number: find(".jump input"), colours: find(".colours"), ramp: find(".ramp"),
+      orderName: find('[data-choice="order"] legend'), scaleName: find('[data-choice="scale"] legend'),
+      jump: find(".jump"), jumpName: find(".jump span"), number: find(".jump input"), colors: find(".colors"), ramp: find(".ramp"),
       low: find(".low"), zero: find(".zero"), high: find(".high"), stage: find(".stage"),
       canvas: find("canvas"), hovered: find(".hovered"), chosen: find(".chosen"), chosenNumber: find(".chosen span"),
       hoveredCell: find(".hovered-cell"), chosenCell: find(".chosen-cell"), status: find(".status"),
@@ -116,6 +117,14 @@ class Grid {
     return this.view.order ? header.orders[orders[this.view.order]] : identity;
   }
 
+  get words() {
+    return this.maps.header.words;
+  }
+
+  get orderNames() {
+    return [this.words.index, ...this.maps.orders.slice(1)];
+  }
+
   get alone() {
     return this.maps.channels === 1;
   }
@@ -133,11 +142,14 @@ class Grid {
 
   label() {
     const { header, channels, height, width } = this.maps;
-    const { grid, order, scale, jump, stage } = this.parts;
+    const { grid, order, orderName, scale, scaleName, jump, jumpName, stage } = this.parts;
     grid.classList.toggle("alone", this.alone);
-    const capital = (name) => name[0].toUpperCase() + name.slice(1);
-    segments(order, this.maps.orders.map((name, position) => [position, capital(name)]));
-    segments(scale, [["shared", "Shared scale"], ["channel", "Per channel"]]);
+    const { words } = this;
+    orderName.textContent = words.order;
+    scaleName.textContent = words.scale;
+    jumpName.textContent = words.channel;
+    segments(order, this.orderNames.map((name, position) => [position, name]));
+    segments(scale, [["shared", words.shared], ["channel", words.per_channel]]);
     order.hidden = this.alone || this.maps.orders.length < 2;
     scale.hidden = jump.hidden = this.alone;
     attributes(stage, { "aria-label": header.label, role: "img", tabindex: null, "aria-valuemin": null, "aria-valuemax": null });
@@ -148,65 +160,71 @@ class Grid {
 
   describe() {
     const { parts, choice, maps } = this;
-    const said = this.alone ? this.sayCell() : this.sayChannel();
+    const selected = this.alone ? this.positionText() : this.channelText();
     parts.summary.textContent = this.summary();
-    parts.status.replaceChildren(...(said ?? [this.hint()]));
+    parts.status.replaceChildren(...withBold(selected ?? this.hint()));
     const now = this.alone ? (choice.cell ?? [0, 0])[0] * maps.width + (choice.cell ?? [0, 0])[1] : choice.channel ?? 0;
-    const text = said ? parts.status.textContent : `No ${this.alone ? "cell" : "channel"} chosen`;
+    const text = selected ? parts.status.textContent : this.alone ? this.words.no_position : this.words.no_channel;
     const values = this.choosable ? { "aria-valuenow": now, "aria-valuetext": text } : { "aria-valuenow": null, "aria-valuetext": null };
     attributes(parts.stage, values);
   }
 
-  size() {
-    const { channels, height, width } = this.maps;
-    return `${this.alone ? "One map" : `${channels} maps`} of ${height} × ${width} cells`;
-  }
-
   hint() {
-    const reading = this.layout.scale < 1 ? "Drawn smaller than they are: hover to read every cell" : "Hover to read a cell";
-    const choosing = this.alone ? ", click to choose it" : "; click, use the arrow keys or type a number to choose a channel";
-    return `${this.size()}. ${reading}${this.choosable ? choosing : ""}.`;
+    const { words } = this;
+    const reading = this.layout.scale < 1 ? words.hover_small : words.hover;
+    const selecting = this.alone ? words.click_position : words.click_channel;
+    return [words.size, reading, ...(this.choosable ? [selecting] : [])].join(" ");
   }
 
   summary() {
-    const { header } = this.maps;
-    const each = this.view.scale === "channel" && !this.alone;
-    const scale = each ? "each on a scale of its own" : `on one scale, ${this.ends(header.high)}`;
-    if (!this.choosable) return `${this.size()}, ${scale}.`;
-    if (this.alone) return `${this.size()}, ${scale}. Arrow keys move from cell to cell.`;
-    return `${this.size()}, ordered by ${this.maps.orders[this.view.order]}, ${scale}. Arrow keys, Home and End move from channel to channel; digits choose one.`;
+    const { words } = this;
+    const order = fill(words.ordered_by, { order: this.orderNames[this.view.order] });
+    const keys = this.alone ? words.keys_position : words.keys_channel;
+    const more = this.choosable ? [...(this.alone ? [] : [order]), keys] : [];
+    return [words.size, this.scaleText(), ...more].join(" ");
   }
 
-  sayChannel() {
+  scaleText() {
+    const { words } = this;
+    if (this.view.scale === "channel" && !this.alone) return words.range_each;
+    return fill(this.alone ? words.range_alone : words.range_shared, { range: this.ends(this.maps.header.high) });
+  }
+
+  channelText() {
     const { channel, cell } = this.choice;
     if (channel === null) return null;
     const { mean, least, most, zeros } = statistics(this.maps, channel);
-    const said = [bold(`Channel ${channel}`), ` · mean ${number(mean)} · from ${number(least)} to ${number(most)}`];
-    if (zeros) said.push(` · ${percent(zeros)} of its cells are zero`);
-    return cell ? [...said, " · ", ...this.sayCell()] : said;
+    const template = zeros ? this.words.about_channel_with_zeros : this.words.about_channel;
+    const fields = { channel, mean: number(mean), low: number(least), high: number(most), zeros: percent(zeros) };
+    const text = fill(template, fields);
+    return cell ? `${text} · ${this.positionText()}` : text;
   }
 
-  sayCell() {
+  positionText() {
     const { channel, cell } = this.choice;
     if (!cell) return null;
-    return [bold(`Row ${cell[0]}, column ${cell[1]}`), `: ${number(this.maps.at(channel, ...cell))}`];
+    const value = number(this.maps.at(channel, ...cell));
+    return fill(this.words.about_position, { row: cell[0], column: cell[1], value });
   }
 
   ends(high) {
-    return high === 0 ? "all 0" : `${this.maps.header.signed ? number(-high) : "0"} … ${number(high)}`;
+    if (high === 0) return this.words.all_zero;
+    return fill(this.words.ends, { low: this.maps.header.signed ? number(-high) : "0", high: number(high) });
   }
 
   legend(channel) {
+    const { parts, words } = this;
     const { header, table } = this.maps;
-    const { colours, ramp, low, zero, high } = this.parts;
+    const { colors, ramp, low, zero, high } = parts;
     const each = this.view.scale === "channel" && !this.alone;
     const top = !each ? header.high : channel === null ? null : this.highOf(channel);
     ramp.style.background = top === 0 ? css(table[header.signed ? 128 : 0]) : gradient(table);
-    low.textContent = top === null ? (header.signed ? "−max" : "0") : header.signed || top === 0 ? number(-top) : "0";
-    zero.textContent = top === 0 ? "" : header.signed ? "0" : each ? (channel === null ? "each channel" : `channel ${channel}`) : "";
-    high.textContent = top === null ? "max" : top === 0 ? "" : number(top);
-    const said = top === null ? "each channel's own range" : this.ends(top);
-    colours.setAttribute("aria-label", `Colour scale: ${said}`);
+    low.textContent = top === null ? (header.signed ? words.low : "0") : header.signed || top === 0 ? number(-top) : "0";
+    const whose = !each ? "" : channel === null ? words.each_channel : fill(words.this_channel, { channel });
+    zero.textContent = top === 0 ? "" : header.signed ? "0" : whose;
+    high.textContent = top === null ? words.high : top === 0 ? "" : number(top);
+    const label = top === null ? words.colors_each : fill(words.colors, { range: this.ends(top) });
+    colors.setAttribute("aria-label", label);
   }
 
   // ── Drawing ───────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +240,7 @@ class Grid {
     this.draw();
   }
 
-  // Drawn at once and here; Python is told afterwards, for the link, and sends nothing back.
+  // Drawn at once and here; it is reported to Python afterwards, for the link, and nothing comes back.
   change(what, value) {
     this.view[what] = value;
     if (what === "scale") this.atlas = null;
@@ -297,7 +315,7 @@ class Grid {
     if (!found) return this.hideTip();
     move(hovered, this.layout.tile(found.place));
     move(hoveredCell, this.layout.cell(found.place, found.row, found.column));
-    this.tell(found);
+    this.showTip(found);
     if (this.view.scale === "channel" && !this.alone) this.legend(found.channel);
     if (!tip.matches(":popover-open")) tip.showPopover();
     beside(tip, at);
@@ -310,12 +328,13 @@ class Grid {
     this.legend(this.choice.channel);
   }
 
-  tell({ channel, row, column }) {
+  showTip({ channel, row, column }) {
     const { value, where, swatch } = this.parts;
     const shown = this.maps.at(channel, row, column);
     value.textContent = number(shown);
-    where.textContent = `${this.alone ? "row" : `channel ${channel} · row`} ${row}, column ${column}`;
-    swatch.style.background = css(colourOf(this.maps, shown, this.highOf(channel)));
+    const template = this.alone ? this.words.tip_position : this.words.tip_channel;
+    where.textContent = fill(template, { channel, row, column });
+    swatch.style.background = css(colorOf(this.maps, shown, this.highOf(channel)));
   }
 
   // ── Choosing ──────────────────────────────────────────────────────────────────────────────────
@@ -421,8 +440,8 @@ function decode(bytes) {
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const [channels, height, width] = header.shape;
   let at = 4 + length;
-  const colours = bytes.subarray(at, (at += 768));
-  const table = Array.from({ length: 256 }, (_, entry) => rgba(...colours.subarray(3 * entry, 3 * entry + 3)));
+  const colors = bytes.subarray(at, (at += 768));
+  const table = Array.from({ length: 256 }, (_, entry) => rgba(...colors.subarray(3 * entry, 3 * entry + 3)));
   const highs = new Float32Array(bytes.buffer, at, channels).map((high) => high * header.unit);
   const values = new Uint16Array(bytes.buffer, at + 4 * channels, channels * height * width);
   return {
@@ -471,11 +490,11 @@ function gradient(table) {
 }
 
 // The same rule as drawing/colormaps.py.
-function colourOf({ table, missing, header }, value, high) {
+function colorOf({ table, missing, header }, value, high) {
   if (Number.isNaN(value)) return missing;
   if (high === 0) return table[header.signed ? 128 : 0];
-  const share = header.signed ? (value / high + 1) / 2 : value / high;
-  return table[Math.floor(Math.min(1, Math.max(0, share)) * 255 + 0.5)];
+  const fraction = header.signed ? (value / high + 1) / 2 : value / high;
+  return table[Math.floor(Math.min(1, Math.max(0, fraction)) * 255 + 0.5)];
 }
 
 // All maps at one pixel per cell on one small canvas, in rows of `across` maps.
@@ -492,7 +511,7 @@ function paint(maps, highOf) {
     const left = (channel % across) * width;
     for (let row = 0; row < height; row++)
       for (let column = 0, to = (top + row) * canvas.width + left; column < width; column++)
-        pixels[to++] = colourOf(maps, halves[values[from++]] * header.unit, high);
+        pixels[to++] = colorOf(maps, halves[values[from++]] * header.unit, high);
   }
   context.putImageData(image, 0, 0);
   return { canvas, across };
@@ -628,11 +647,25 @@ function check(group, name) {
   for (const input of group.querySelectorAll("input")) input.checked = input.value === name;
 }
 
-function bold(text) {
-  return Object.assign(document.createElement("b"), { textContent: text });
+// ── Texts ───────────────────────────────────────────────────────────────────────────────────────
+
+function fill(template, fields) {
+  return template.replace(/\{(\w+)\}/g, (whole, name) => fields[name] ?? whole);
 }
 
-const percent = (share) => `${share > 0 && share < 0.01 ? "under 1" : Math.floor(share * 100)} %`;
+// A text as nodes: what stands between two ** is bold.
+function withBold(text) {
+  const bold = (part) => Object.assign(document.createElement("b"), { textContent: part });
+  return text.split("**").map((part, index) => (index % 2 ? bold(part) : part));
+}
+
+// As drawing/ranges.py writes percent: 0 and 100 stand only for what is exactly that, halves go to even.
+function percent(fraction) {
+  const [whole, rest] = [Math.floor(fraction * 100), (fraction * 100) % 1];
+  const rounded = whole + (rest > 0.5 || (rest === 0.5 && whole % 2) ? 1 : 0);
+  if (fraction < 1 && rounded === 100) return "> 99%";
+  return fraction > 0 && rounded === 0 ? "< 1%" : `${rounded}%`;
+}
 
 // As drawing/ranges.py writes numbers: three significant digits, a true minus sign.
 function number(value) {

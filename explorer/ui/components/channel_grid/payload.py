@@ -1,7 +1,7 @@
 """The bytes that carry feature maps to the channel grid, made once and sent once.
 
 Layout, little-endian: header length (uint32); header (JSON, padded with spaces to a multiple of four);
-256 colours (uint8 × 3); each channel's `high` (float32); the maps (float16, C × h × w).
+256 colors (uint8 × 3); each channel's `high` (float32); the maps (float16, C × h × w).
 A range runs from zero, or for signed data from `-high`, to `high`. Values and highs are divided by `unit`,
 a power of two, so that float16 neither overflows nor loses small values.
 """
@@ -32,7 +32,7 @@ def payload(
     each: Sequence[Range] | None = None,
     **settings: object,
 ) -> bytes:
-    """Pack float maps (C,h,w) with their colours and orders; see the module's layout.
+    """Pack float maps (C,h,w) with their colors and orders; see the module's layout.
 
     `orders` names permutations of the channels, beside "index", which is always there; `limits` replaces
     the shared range by one chosen for several grids, `each` every channel's own likewise. `settings` are

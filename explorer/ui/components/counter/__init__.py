@@ -1,7 +1,7 @@
 """Buttons whose clicks are counted in the browser, so that none is lost while a page is being made.
 
 Streamlit's own button reports that it was clicked, not how often: clicks that come while the page runs
-become one. Here every report says how far all clicks so far have led.
+become one. Here every report gives the sum of all clicks so far.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def _asset(name: str) -> str:
 _COUNTER = st.components.v2.component(
     "counter", html=_asset("counter.html"), css=_asset("counter.css"), js=_asset("counter.js")
 )
-MOST = 1_000_000  # clicks that are believed
+MOST = 1_000_000  # a sum of clicks beyond this is not believed
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,21 @@ class Button:
 
 @dataclass(frozen=True)
 class Count:
-    """How far all clicks have led since the buttons were drawn anew: `drawn` names that time."""
+    """The sum of all clicks since the buttons were last drawn anew; `drawn` identifies that drawing."""
 
     drawn: str
     sum: int
 
 
 def counter(buttons: Sequence[Button], key: str) -> None:
-    """Draw the buttons in a row, a single one no wider than it must be; `count` says what came of them."""
+    """Draw the buttons in a row, a single one no wider than it must be; `count` gives their clicks."""
     data = {"buttons": [asdict(button) for button in buttons]}
     width = "stretch" if len(buttons) > 1 else "content"
     _COUNTER(key=key, data=data, width=width, on_count_change=_ignore)
 
 
 def count(key: str) -> Count | None:
-    """What the browser counted; None before any click. It may send anything: that is no click."""
+    """The clicks that the browser counted; None before any, and for anything that is no count."""
     state = (st.session_state.get(key) or {}).get("count")
     if not isinstance(state, dict):
         return None
@@ -56,4 +56,4 @@ def count(key: str) -> Count | None:
 
 
 def _ignore() -> None:
-    """The page reads the count when it runs."""
+    """Do nothing: the page reads the count when it runs."""
