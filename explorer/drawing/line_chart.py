@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 from numpy.typing import ArrayLike
 
 from explorer.drawing.figures import Chart, plain
+from explorer.drawing.vega import QUIET
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MARK = "#8b877f"
 Place = Literal["best", "upper right"]
 
 
@@ -73,7 +73,7 @@ def chart(
         for part in parts:
             _draw(axes, part)
         if marked is not None:
-            axes.axvline(marked, color=MARK, linewidth=0.8, linestyle=":")
+            axes.axvline(marked, color=QUIET, linewidth=0.8, linestyle=":")
         _scale(axes, x, y)
         _name(axes, [part.name if isinstance(part, Line) else "" for part in parts], legend)
 
@@ -118,5 +118,5 @@ def _scale(axes: "Axes", x: Scale, y: Scale) -> None:
         limit(scale.low, scale.high)
     axes.tick_params(length=0, labelsize=6)
     axes.spines[:].set_visible(False)
-    axes.grid(axis="y", color=MARK, alpha=0.25, linewidth=0.5)
+    axes.grid(axis="y", color=QUIET, alpha=0.25, linewidth=0.5)
     axes.set_axisbelow(True)

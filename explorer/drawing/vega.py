@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model.words import N_, tr
+
 ACCENT, OTHER, QUIET = "#1f9089", "#d0601f", "#8b877f"  # legible on the light and on the dark page
-GAP = 0.3  # between two channels, as a share of their distance
-BAND = 0.13  # how opaque what training met is drawn
+GAP = 0.3  # between two channels, as a fraction of their distance
+BAND = 0.13  # opacity of the running mean ± running σ
+UNIT = N_("running standard deviations (σ)")
+ORDER = N_("channel, lowest observed mean first")
 
 Chart = dict[str, Any]
 Doubles = npt.NDArray[np.float64]
@@ -33,7 +37,7 @@ def layered(label: str, height: int, layers: list[Chart], **more: Any) -> Chart:
 
 
 def short(value: float) -> float | None:
-    """A number with as many digits as a chart can show; None, which Vega leaves out, for what is none."""
+    """A number with as many digits as a chart can show; None, which Vega leaves out, if it is not finite."""
     return float(f"{value:.5g}") if np.isfinite(value) else None
 
 
@@ -50,24 +54,25 @@ def whole_ticks(low: float, high: float, most: int = 8) -> list[int]:
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel as the chart of all shows it, in running standard deviations from the running mean."""
+    """One channel of the chart of all, in running standard deviations from the running mean."""
 
     number: int
     distance: float
     spread: float
-    note: str = ""
+    dead: bool = False
+    faint: bool = False
 
 
 def expectations(channels: Sequence[Channel], chosen: int, label: str) -> Chart:
-    """Each channel's mean ± standard deviation in the order given, on the band that training met (0 ± 1).
+    """Each channel's observed mean ± standard deviation in the order given, on the learned band (0 ± 1).
 
     A click anywhere in a channel's column selects it, as `channel` of the selection `chosen`.
     """
     order = [channel.number for channel in channels]
-    place = {"field": "channel", "type": "ordinal", "sort": order, "axis": _channel_axis(len(order))}
-    x: Chart = {"x": place | {"scale": {"paddingInner": GAP, "paddingOuter": 0.4}}}
+    column = {"field": "channel", "type": "ordinal", "sort": order, "axis": _channel_axis(len(order))}
+    x: Chart = {"x": column | {"scale": {"paddingInner": GAP, "paddingOuter": 0.4}}}
     rows = [_row(channel, chosen) for channel in channels]
-    layers = [*_met_in_training(), _spans(x), *_means(x), *_highlight(x, chosen), _columns(x)]
+    layers = [*_learned(), _spans(x), *_means(x), *_highlight(x, chosen), _columns(x)]
     return layered(label, 270, layers, data={"values": rows})
 
 
@@ -75,19 +80,29 @@ def _row(channel: Channel, chosen: int) -> Chart:
     distance, spread = round(channel.distance, 4), round(channel.spread, 4)
     return {
         "channel": channel.number,
-        "said": f"{channel.number}, {channel.note}" if channel.note else str(channel.number),
+        "text": _text(channel),
         "distance": distance,
         "from": round(distance - spread, 4),
         "to": round(distance + spread, 4),
         "spread": spread,
-        "note": channel.note,
+        "dead": channel.dead,
+        "faint": channel.faint,
         "chosen": channel.number == chosen,
     }
 
 
+def _text(channel: Channel) -> str:
+    """The channel's number in a tooltip, with what is special about it."""
+    if channel.dead and channel.faint:
+        return tr("{channel}: dead, the ReLU gives only zeros; γ near zero", channel=channel.number)
+    if channel.dead:
+        return tr("{channel}: dead, the ReLU gives only zeros", channel=channel.number)
+    return tr("{channel}: γ near zero", channel=channel.number) if channel.faint else str(channel.number)
+
+
 def _channel_axis(count: int) -> Chart:
     return {
-        "title": "channel, furthest below its running mean first",
+        "title": tr(ORDER),
         "labelAngle": 0,
         "labelOverlap": "greedy" if count > 1 else False,
         "labelSeparation": 6,
@@ -97,7 +112,7 @@ def _channel_axis(count: int) -> Chart:
     }
 
 
-def _met_in_training() -> list[Chart]:
+def _learned() -> list[Chart]:
     band = {"type": "rect", "color": QUIET, "opacity": BAND, "tooltip": None, "aria": False}
     rule = {"type": "rule", "color": QUIET, "strokeWidth": 1.5, "tooltip": None, "aria": False}
     return [
@@ -112,20 +127,20 @@ def _tone() -> Chart:
 
 def _spans(x: Chart) -> Chart:
     y = {"field": "from", "type": "quantitative", "scale": {"zero": False, "nice": True}}
-    y["axis"] = {"title": "running standard deviations (σ)", "tickCount": 6, "domain": False, "ticks": False}
+    y["axis"] = {"title": tr(UNIT), "tickCount": 6, "domain": False, "ticks": False}
     mark = {"type": "bar", "opacity": 0.42, "cornerRadius": 1}
     return {"mark": mark, "encoding": x | {"y": y, "y2": {"field": "to"}, "color": _tone()}}
 
 
 def _means(x: Chart) -> list[Chart]:
-    """A tick at the mean; on top a cross where the ReLU passes nothing, a diamond where γ is near zero."""
+    """A tick at the mean; at the top a cross for a dead channel, a diamond where γ is near zero."""
     y = {"field": "distance", "type": "quantitative"}
     tick = {"type": "tick", "thickness": 3, "width": {"band": 1}, "opacity": 1}
     marks: list[Chart] = [{"mark": tick, "encoding": x | {"y": y, "color": _tone()}}]
-    for word, sign, place in (("dead", "✕", 8), ("faint", "◇", 22)):
+    for field, sign, height in (("dead", "✕", 8), ("faint", "◇", 22)):
         mark = {"type": "text", "text": sign, "fontSize": 13, "color": QUIET, "tooltip": None}
-        filtered = [{"filter": f"indexof(datum.note, '{word}') >= 0"}]
-        marks.append({"transform": filtered, "mark": mark, "encoding": x | {"y": {"value": place}}})
+        filtered = [{"filter": f"datum.{field}"}]
+        marks.append({"transform": filtered, "mark": mark, "encoding": x | {"y": {"value": height}}})
     return marks
 
 
@@ -143,8 +158,8 @@ def _highlight(x: Chart, chosen: int) -> list[Chart]:
 
 
 def _columns(x: Chart) -> Chart:
-    """What is clicked and hovered: the whole column of each channel, unseen until the pointer is there."""
-    seen = {"condition": {"param": "hovered", "empty": False, "value": 0.12}, "value": 0}
+    """The whole column of each channel, to click and to hover: invisible until the pointer is there."""
+    opacity = {"condition": {"param": "hovered", "empty": False, "value": 0.12}, "value": 0}
     return {
         "params": [
             {"name": "chosen", "select": {"type": "point", "fields": ["channel"], "toggle": False}},
@@ -155,11 +170,11 @@ def _columns(x: Chart) -> Chart:
         | {
             "y": {"value": 0},
             "y2": {"value": "height"},
-            "opacity": seen,
+            "opacity": opacity,
             "tooltip": [
-                {"field": "said", "type": "nominal", "title": "channel"},
-                _figure("distance", "mean, in σ", "+.2f"),
-                _figure("spread", "spread, in σ", ".2f"),
+                {"field": "text", "type": "nominal", "title": tr("channel")},
+                _figure("distance", tr("observed mean (σ)"), "+.2f"),
+                _figure("spread", tr("observed standard deviation (σ)"), ".2f"),
             ],
         },
     }
@@ -179,27 +194,34 @@ def histogram(
     label: str,
     cut: float | None = None,
 ) -> Chart:
-    """Cells by value from `reach[0]` to `reach[1]`, over the band that training met.
+    """How many positions have each value from `reach[0]` to `reach[1]`, over the learned band.
 
-    `lines` stand at values by colour; bars below `cut` are drawn pale: what the ReLU makes zero.
+    `lines` are drawn at values by color; bars below `cut` are pale: the ReLU makes these values zero.
     """
     rows = _bars(edges, counts, cut)
     ends = {"domain": list(reach), "nice": False}
     values = {"title": None, "tickCount": 5, "grid": False, "labelOverlap": True, "labelFlush": True}
-    cells = {"title": None, "tickCount": 3, "tickMinStep": 1, "domain": False, "ticks": False, "format": ",d"}
+    positions = {
+        "title": None,
+        "tickCount": 3,
+        "tickMinStep": 1,
+        "domain": False,
+        "ticks": False,
+        "format": ",d",
+    }
     x = {"field": "from", "type": "quantitative", "scale": ends, "axis": values}
-    y = {"field": "cells", "type": "quantitative", "axis": cells}
+    y = {"field": "count", "type": "quantitative", "axis": positions}
     bars = {
         "data": {"values": rows},
         "mark": {"type": "bar", "color": ACCENT, "clip": True, "binSpacing": 0},
         "encoding": {
             "x": x, "x2": {"field": "to"}, "y": y, "y2": {"datum": 0},
             "opacity": {"condition": {"test": "datum.cut", "value": 0.28}, "value": 0.8},
-            "tooltip": [_figure("low", "from", ".3g"), _figure("high", "to", ".3g"),
-                        _figure("cells", "cells", ",d")],
+            "tooltip": [_figure("low", tr("from"), ".3g"), _figure("high", tr("to"), ".3g"),
+                        _figure("count", tr("positions"), ",d")],
         },
     }  # fmt: skip
-    expected = {
+    learned = {
         "data": {"values": [{"from": band[0], "to": band[1]}]},
         "mark": {
             "type": "rect",
@@ -211,27 +233,27 @@ def histogram(
         },
         "encoding": {"x": {"field": "from", "type": "quantitative"}, "x2": {"field": "to"}},
     }
-    return layered(label, 150, [expected, bars, *(_line(colour, at) for colour, at in lines.items())])
+    return layered(label, 150, [learned, bars, *(_line(color, at) for color, at in lines.items())])
 
 
 def _bars(edges: Doubles, counts: npt.NDArray[np.int64], cut: float | None) -> list[Chart]:
     """One bar a bin; the bin that the cut runs through is drawn as two."""
     rows = []
-    for low, high, cells in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True):
+    for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True):
         low, high = min(low, high), max(low, high)
         parts = [low, cut, high] if cut is not None and low < cut < high else [low, high]
         for start, end in pairwise(parts):
             below = cut is not None and end <= cut
-            rows.append({"from": start, "to": end, "low": low, "high": high, "cells": cells, "cut": below})
+            rows.append({"from": start, "to": end, "low": low, "high": high, "count": count, "cut": below})
     return rows
 
 
-def _line(colour: str, at: float) -> Chart:
+def _line(color: str, at: float) -> Chart:
     return {
         "data": {"values": [{"at": at}]},
         "mark": {
             "type": "rule",
-            "color": colour,
+            "color": color,
             "strokeWidth": 2,
             "clip": True,
             "tooltip": None,

@@ -1,10 +1,11 @@
-"""What training makes of images, by its own functions: one under each transform, and whole batches."""
+"""Augmented images by training's own functions: one image under a transform, and whole batches."""
 
 import hashlib
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,6 @@ from model.batches import batches
 from model.checkpoint import Card, Pixels
 from model.datasets import (
     Dataset,
-    DatasetError,
     cifar10_present,
     class_folders,
     decode_all,
@@ -26,22 +26,29 @@ from model.datasets import (
     read_cifar10,
 )
 from model.names import readable, shown
+from model.problems import Problem
 from model.recipes import RECIPES, Config, config_from
+from model.words import tr
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
-FEW, MANY, LARGE = 16, 64, 64  # images of a batch that are shown, of large ones and of small ones
+FEW, MANY, LARGE = 16, 64, 64  # images of a batch, of large ones and of small ones
+Parameters = dict[str, bool | tuple[float, ...]]
 
 
 @dataclass(frozen=True, eq=False)
 class Draws(Value):
-    """One image transformed several times: `pixels` uint8 (n, h, w, 3), and what was drawn for each in words.
+    """One image transformed several times: `pixels` uint8 (n, h, w, 3), and the parameters drawn for each.
 
-    `shares` float32 (n, 1 + partners) says how much of the label is the image's own and each partner's.
+    `fractions` float32 (n, 1 + partners) are the parts of the label: the image's own and each partner's.
     """
 
     pixels: Pixels
-    said: tuple[str, ...]
-    shares: Floats
+    parameters: tuple[Parameters, ...]
+    fractions: Floats
+
+    def text(self, index: int) -> str:
+        """The parameters of one draw in words, such as "down 2, right −1". Raises IndexError."""
+        return ", ".join(_parameter_text(name, value) for name, value in self.parameters[index].items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +61,10 @@ class TrainingBatch(Value):
 
 @dataclass(frozen=True, eq=False)
 class TrainingImages:
-    """Some training images, what they are in words, and the digest that results are kept under."""
+    """Some training images, where they came from, and the digest that is their cache key."""
 
     data: Dataset
-    said: str
+    source: Literal["cifar10", "folder", "scenes"]
     digest: str
 
 
@@ -69,8 +76,8 @@ def draws(
 ) -> Draws:
     """`pixels` uint8 (h, w, 3) under one augmentation, `count` times, drawn from `seed`.
 
-    What mixes images is drawn for a batch of the image and its partners, uint8 of the same shape, once for
-    each picture. AugmentationError for an unknown name or a strength out of range.
+    A transform that mixes images is drawn for a batch of the image and its partners, uint8 of the same shape,
+    once for each result. AugmentationError for an unknown name or a strength out of range.
     """
     augment.check({name: strength})
     if AUGMENTATIONS[name].mix is None:
@@ -81,19 +88,19 @@ def draws(
 def _alone(pixels: Pixels, name: str, strength: float, seed: int, count: int) -> Draws:
     images = torch.from_numpy(np.repeat(pixels[None], count, axis=0))
     drawn = augment.draw({name: strength}, _shape(images), _generator(seed))
-    said = tuple(_words(name, drawn[name], row) for row in range(count))
-    return Draws(_pixels(augment.apply(images, drawn)), said, np.ones((count, 1), np.float32))
+    parameters = tuple(_parameters(name, drawn[name], row) for row in range(count))
+    return Draws(_pixels(augment.apply(images, drawn)), parameters, np.ones((count, 1), np.float32))
 
 
 def _mixed(images: Sequence[Pixels], name: str, strength: float, seed: int, count: int) -> Draws:
     batch, own = torch.from_numpy(np.stack(images)), augment.one_hot(torch.arange(len(images)), len(images))
-    rows, said, shares = [], [], []
-    for turn in range(count):
-        drawn = augment.draw({name: strength}, _shape(batch), _generator(seed * count + turn))
+    rows, parameters, fractions = [], [], []
+    for index in range(count):
+        drawn = augment.draw({name: strength}, _shape(batch), _generator(seed * count + index))
         rows.append(_pixels(augment.apply(batch, drawn)[:1])[0])
-        shares.append(to_numpy(augment.mix_labels(own, drawn)[0]))
-        said.append(_words(name, drawn[name], 0))
-    return Draws(np.stack(rows), tuple(said), np.stack(shares))
+        fractions.append(to_numpy(augment.mix_labels(own, drawn)[0]))
+        parameters.append(_parameters(name, drawn[name], 0))
+    return Draws(np.stack(rows), tuple(parameters), np.stack(fractions))
 
 
 def _shape(images: Tensor) -> tuple[int, int, int]:
@@ -110,31 +117,35 @@ def _pixels(images: Tensor) -> Pixels:
     return images.mul(255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _words(name: str, drawn: tuple[Tensor, ...], row: int) -> str:
-    """What was drawn for one image, by the names that the transform has for it; what is long is left out."""
-    named = list(inspect.signature(AUGMENTATIONS[name].apply).parameters)[1:]
-    told = zip(named, drawn, strict=False)
-    return ", ".join(f"{what} {_told(values[row])}" for what, values in told if _short(what, values))
+def _parameters(name: str, drawn: tuple[Tensor, ...], row: int) -> Parameters:
+    """What was drawn for one image, by the transform's names for it; long values are left out."""
+    names = list(inspect.signature(AUGMENTATIONS[name].apply).parameters)[1:]
+    values = zip(names, drawn, strict=False)
+    return {name: _value(tensor[row]) for name, tensor in values if _is_short(name, tensor)}
 
 
-def _short(what: str, values: Tensor) -> bool:
-    """Whether a drawn value can be told in a few words: one number for each image, or up to four."""
+def _is_short(name: str, values: Tensor) -> bool:
+    """Whether a drawn value can be shown in a few words: one number for each image, or up to four."""
     small = values.ndim == 1 or (values.ndim == 2 and values.shape[1] <= 4 and values.is_floating_point())
-    return small and what != "partner"
+    return small and name != "partner"
 
 
-def _told(value: Tensor) -> str:
-    if value.dtype == torch.bool:
-        return "yes" if value else "no"
-    numbers = value.reshape(-1).tolist()
-    return " ".join(f"{each:.3g}".replace("-", "−") for each in numbers)
+def _value(drawn: Tensor) -> bool | tuple[float, ...]:
+    return bool(drawn) if drawn.dtype == torch.bool else tuple(drawn.reshape(-1).tolist())
+
+
+def _parameter_text(name: str, value: bool | tuple[float, ...]) -> str:
+    if isinstance(value, bool):
+        return tr("{parameter} yes", parameter=name) if value else tr("{parameter} no", parameter=name)
+    numbers = " ".join(f"{each:.3g}".replace("-", "−") for each in value)
+    return tr("{parameter} {numbers}", parameter=name, numbers=numbers)
 
 
 # A batch
 
 
 def recipes_of(card: Card) -> dict[str, Config]:
-    """Name → config of the recipes; the checkpoint's first, by the name "own", where the card tells it."""
+    """Name → config of the recipes; first the checkpoint's, named "own", where the card records it."""
     own = config_of(card)
     known = {name: config for name, config in RECIPES.items() if own is None or not _alike(config, own)}
     return known if own is None else {"own": own} | known
@@ -146,7 +157,7 @@ def _alike(one: Config, other: Config) -> bool:
 
 
 def config_of(card: Card) -> Config | None:
-    """The settings that a card records; None without an augmentation that is known here."""
+    """The settings that a card records; None without a known augmentation."""
     try:
         config = config_from({**card.config, "recipe": card.recipe or "course"})
         names = [text.strip() for text in str(card.config["augment"]).split(",")]
@@ -157,7 +168,7 @@ def config_of(card: Card) -> Config | None:
 
 
 def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingBatch:
-    """The first batch of an epoch, from 1, as the trainer makes it, with normalising undone to be seen."""
+    """The first batch of an epoch, from 1, as the trainer makes it, with the normalization undone."""
     data = images.data
     x, y = next(batches(data, replace(config, batch_size=len(data)), epoch))
     labels = augment.one_hot(y, len(data.classes)) if y.ndim == 1 else y
@@ -166,27 +177,27 @@ def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingB
 
 
 def training_images(data_dir: Path, card: Card) -> TrainingImages:
-    """A few images drawn from the training split below `data_dir`, at the card's size; scenes without one.
+    """A few images from the training split below `data_dir`, at the card's size; scenes without one.
 
-    DatasetError when what is there cannot be read.
+    DatasetError or Problem when the training split cannot be read.
     """
     wanted = FEW if card.input_size > LARGE else MANY
     if cifar10_present(data_dir):
-        data = _some(read_cifar10(data_dir, "train", card.input_size), wanted)
-        said = f"{len(data)} of CIFAR-10's training images"
-    elif class_folders(data_dir / "train"):
-        data = _from_folder(data_dir, wanted, card)
-        said = f"{len(data)} images of {data.name}/train"
-    else:
-        data = _drawn(wanted, card)
-        said = f"{len(data)} drawn scenes, since there are no training images in the data folder"
-    return TrainingImages(replace(data, mean=_three(card.mean), std=_three(card.std)), said, _digest(data))
+        return _normalized(_some(read_cifar10(data_dir, "train", card.input_size), wanted), "cifar10", card)
+    if class_folders(data_dir / "train"):
+        return _normalized(_from_folder(data_dir, wanted, card), "folder", card)
+    return _normalized(_scenes(wanted, card), "scenes", card)
+
+
+def _normalized(data: Dataset, source: Literal["cifar10", "folder", "scenes"], card: Card) -> TrainingImages:
+    """The images with the mean and standard deviation that the card normalizes by."""
+    return TrainingImages(replace(data, mean=_three(card.mean), std=_three(card.std)), source, _digest(data))
 
 
 def _chosen(count: int, wanted: int) -> list[int]:
     """Up to `wanted` indices below `count`, drawn at random, always the same."""
-    drawn = np.random.default_rng(0).permutation(count)[:wanted]
-    return sorted(int(index) for index in drawn)
+    indices = np.random.default_rng(0).permutation(count)[:wanted]
+    return sorted(int(index) for index in indices)
 
 
 def _some(data: Dataset, wanted: int) -> Dataset:
@@ -199,15 +210,15 @@ def _from_folder(data_dir: Path, wanted: int, card: Card) -> Dataset:
     files = tuple(listing.files[row] for row in _chosen(len(listing.files), wanted))
     decoded = decode_all(replace(listing, files=files), card.input_size)
     if not len(decoded.labels):
-        raise DatasetError(
-            f"None of the training images in {shown(listing.root, 1)} can be read: replace them, "
-            "or remove the folder."
+        raise Problem(
+            "None of the training images in {folder} can be read: replace them, or remove the folder.",
+            folder=shown(listing.root, 1),
         )
     name, classes = readable(data_dir.resolve().name), tuple(map(readable, listing.classes))
     return Dataset(name, decoded.images, decoded.labels, classes, (0, 0, 0), (1, 1, 1), "")
 
 
-def _drawn(wanted: int, card: Card) -> Dataset:
+def _scenes(wanted: int, card: Card) -> Dataset:
     images, labels = scenes.dataset(wanted, SCENES_SEED, max(card.input_size, 16))
     if images.shape[1] != card.input_size:
         images = np.stack([card.framed(pixels) for pixels in images])

@@ -1,4 +1,4 @@
-"""Many images at once, always the same ones: from a test set or drawn."""
+"""A batch of images, always the same ones: from a test set or drawn scenes."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,14 +10,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
+from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.engine.values import Value
 from model import scenes
 from model.checkpoint import Card, Pixels
+from model.problems import Problem
 
 COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)
 OFFERED = 5
-MOST_PIXELS = 16 * 224 * 224  # what all images of a batch may have together, so that memory stays bounded
+MOST_PIXELS = 16 * 224 * 224  # of all images of a batch together, so that memory stays bounded
 SCENES_SEED = 20_000_001  # of scenes that no training has drawn
 
 
@@ -25,7 +26,7 @@ SCENES_SEED = 20_000_001  # of scenes that no training has drawn
 class Batch(Value):
     """N images as the network gets them: `pixels` uint8 (N, s, s, 3), `labels` int64 (N,), -1 for none.
 
-    `names` say which image each is. `inputs` float32 (N, 3, s, s) are the same, normalised by the card.
+    `names` say which image each is. `inputs` float32 (N, 3, s, s) are the same, normalized by the card.
     """
 
     pixels: Pixels
@@ -40,7 +41,7 @@ class Batch(Value):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the inputs: what results computed from this batch are cached under."""
+        """SHA-256 of the inputs: the cache key of results computed from this batch."""
         return hashlib.sha256(self.inputs.tobytes()).hexdigest()
 
 
@@ -57,36 +58,36 @@ def spread(available: int, wanted: int) -> list[int]:
     ([0, 2, 5, 7], [0, 1, 2])
     """
     count = min(available, wanted)
-    return [place * available // count for place in range(count)]
+    return [step * available // count for step in range(count)]
 
 
-def from_test_set(found: TestSet, wanted: int, card: Card, fit: str = "crop") -> Batch:
-    """An even spread of at most `wanted` test images, fitted as `card.framed` does; unreadable ones left out.
+def from_test_set(images: TestSet, wanted: int, card: Card, fit: str = "crop") -> Batch:
+    """At most `wanted` test images, evenly spread, fitted as by `card.framed`; unreadable ones are left out.
 
-    Raises SampleError when none can be read.
+    Raises Problem when none can be read.
     """
-    samples = list(_readable(found, spread(len(found), wanted)))
+    samples = list(_readable(images, spread(len(images), wanted)))
     if not samples:
-        raise SampleError("None of the test images can be read: choose drawn scenes, or another folder.")
-    return _batch([in_classes(sample, found.classes, card.classes) for sample in samples], card, fit)
+        raise Problem("None of the test images can be read: choose drawn scenes, or another folder.")
+    return _batch([in_classes(sample, images.classes, card.classes) for sample in samples], card, fit)
 
 
-def _readable(found: TestSet, indices: list[int]) -> Iterator[Sample]:
+def _readable(images: TestSet, indices: list[int]) -> Iterator[Sample]:
     for index in indices:
         try:
-            yield found.sample(index)
-        except SampleError:
+            yield images.sample(index)
+        except ValueError:  # its sentence says why the image cannot be read
             continue
 
 
 def from_scenes(wanted: int, card: Card) -> Batch:
     """`wanted` drawn scenes of the ten classes, balanced, at the network's size (16 pixels at least)."""
     images, labels = scenes.dataset(wanted, SCENES_SEED, max(card.input_size, 16))
-    drawn = [
-        Sample(f"scene {place} of seed {SCENES_SEED}", pixels, int(label))
-        for place, (pixels, label) in enumerate(zip(images, labels, strict=True))
+    samples = [
+        Sample(f"scene {index} of seed {SCENES_SEED}", pixels, int(label))
+        for index, (pixels, label) in enumerate(zip(images, labels, strict=True))
     ]
-    return _batch([in_classes(sample, scenes.CLASSES, card.classes) for sample in drawn], card)
+    return _batch([in_classes(sample, scenes.CLASSES, card.classes) for sample in samples], card)
 
 
 def _batch(samples: list[Sample], card: Card, fit: str = "crop") -> Batch:

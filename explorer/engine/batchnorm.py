@@ -1,8 +1,8 @@
-"""What each BatchNorm learned, against what it met in this input."""
+"""The learned statistics of each BatchNorm, and those observed on this input."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,12 @@ from explorer.engine.passes import check_images, layer_module, private_view, rec
 from explorer.engine.tracing import Trace
 from explorer.engine.values import Doubles, Floats, Value
 from model.nets import check_logits
+from model.problems import Problem
 
 MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 BINS = 32
 FAINT = 0.01  # a γ below this is near zero
+Stage = Literal["before", "normalized", "after"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class NormChannels(Value):
     """One BatchNorm on N images. Per channel, float32 (C,): `weight` γ and `bias` β (1 and 0 where the layer
     has none), `running_mean` and `running_var`, and this input's `mean` and `var` (biased, over N, h and w).
 
-    A layer that tracks no statistics normalises by this input's own: then the running ones repeat them.
+    A layer that tracks no statistics normalizes by this input's own: then the running ones repeat them.
     """
 
     layer: str
@@ -49,7 +51,7 @@ class NormChannels(Value):
 
     @property
     def spread(self) -> Floats:
-        """This input's standard deviation over the running one, (C,): 1 is what training met."""
+        """This input's standard deviation over the running one, (C,): 1 where they are equal."""
         return np.asarray(np.sqrt(self.var + self.eps) / self.running_std, np.float32)
 
     @property
@@ -63,7 +65,7 @@ class NormChannels(Value):
         return self.bias - self.slope * self.running_mean
 
     def faint(self, threshold: float = FAINT) -> npt.NDArray[np.bool_]:
-        """Channels (C,) with |γ| below the threshold: whatever comes in, β goes out."""
+        """Channels (C,) with |γ| below the threshold: the output is close to β for any input."""
         return np.asarray(np.abs(self.weight) < threshold)
 
 
@@ -91,8 +93,8 @@ class NormStatistics(NormChannels):
         return tuple(self.row(index) for index in range(len(self.before)))
 
     @property
-    def normalised(self) -> Floats:
-        """The maps between: normalised, not yet scaled by γ and shifted by β, (N, C, h, w)."""
+    def normalized(self) -> Floats:
+        """The maps normalized, not yet scaled by γ and shifted by β, (N, C, h, w)."""
         return (self.before - self.running_mean[:, None, None]) / self.running_std[:, None, None]
 
     @property
@@ -102,30 +104,30 @@ class NormStatistics(NormChannels):
 
 
 @dataclass(frozen=True, eq=False)
-class Step(Value):
-    """One channel's cells at a step of the layer: bins by their `edges`, float64 (BINS + 1,), in the order of
-    the counts; `band`, from the running mean less to that plus a running σ; and where the cells' `mean` is.
+class StageHistogram(Value):
+    """One channel's values at a stage of the layer: bins by their `edges`, float64 (BINS + 1,), in the order
+    of the counts; `band`, the running mean ± one running σ at this stage; and the `mean` of the values.
     """
 
-    name: str
+    stage: Stage
     edges: Doubles
     band: tuple[float, float]
     mean: float
 
     @property
     def reach(self) -> tuple[float, float]:
-        """From where to where a histogram shows it: all cells and the whole band, with a little air."""
+        """The ends of a histogram's x-axis: all values and the whole band, with a small margin."""
         low, high = min(self.edges.min(), self.band[0]), max(self.edges.max(), self.band[1])
-        air = 0.03 * (high - low or 1.0)
-        return float(low - air), float(high + air)
+        margin = 0.03 * (high - low or 1.0)
+        return float(low - margin), float(high + margin)
 
 
 @dataclass(frozen=True, eq=False)
 class NormSummary(NormChannels):
     """The channels of one BatchNorm without its maps, so that its size does not grow with N.
 
-    `counts` int64 (C, BINS) are the cells of its input in equal bins from `low` to `high`, float32 (C,);
-    `passing` float32 (C,) is the share of its output above zero.
+    `counts` int64 (C, BINS) are the positions of its input in equal bins from `low` to `high`, float32 (C,);
+    `passing` float32 (C,) is the fraction of its output above zero.
     """
 
     images: int
@@ -144,24 +146,24 @@ class NormSummary(NormChannels):
         """The borders of one channel's bins before the layer, float64 (BINS + 1,), ascending."""
         return np.linspace(self.low[channel], self.high[channel], BINS + 1, dtype=np.float64)
 
-    def steps(self, channel: int) -> tuple[Step, Step, Step]:
-        """One channel's cells before the layer, normalised, after γ and β: the same counts, other bins."""
-        before, met = self.edges(channel), float(self.mean[channel])
+    def stages(self, channel: int) -> tuple[StageHistogram, StageHistogram, StageHistogram]:
+        """One channel's values before the layer, normalized, after γ and β: the same counts, other bins."""
+        before, observed = self.edges(channel), float(self.mean[channel])
         mean, std = float(self.running_mean[channel]), float(self.running_std[channel])
         slope, offset = float(self.slope[channel]), float(self.offset[channel])
         gamma, beta = abs(float(self.weight[channel])), float(self.bias[channel])
         return (
-            Step("Before", before, (mean - std, mean + std), met),
-            Step("Normalised", (before - mean) / std, (-1.0, 1.0), float(self.distance[channel])),
-            Step(
-                "After γ and β", before * slope + offset, (beta - gamma, beta + gamma), met * slope + offset
+            StageHistogram("before", before, (mean - std, mean + std), observed),
+            StageHistogram("normalized", (before - mean) / std, (-1.0, 1.0), float(self.distance[channel])),
+            StageHistogram(
+                "after", before * slope + offset, (beta - gamma, beta + gamma), observed * slope + offset
             ),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class TwoPredictions(Value):
-    """Probabilities float32 (N, K) of the same images, normalised by `running` and by `batch` statistics."""
+    """Probabilities float32 (N, K) of the same images, normalized by `running` and by `batch` statistics."""
 
     running: Floats
     batch: Floats
@@ -171,56 +173,61 @@ class TwoPredictions(Value):
         """Images (N,) whose most probable class is not the same."""
         return np.asarray(self.running.argmax(1) != self.batch.argmax(1))
 
-    def right(self, labels: npt.NDArray[np.int64]) -> tuple[int, int]:
-        """How many of the images with a label (N,), -1 for none, are answered rightly: running, batch."""
+    def correct(self, labels: npt.NDArray[np.int64]) -> tuple[int, int]:
+        """How many predictions equal the label (N,), -1 for none: with running, with batch statistics."""
         return int((self.running.argmax(1) == labels).sum()), int((self.batch.argmax(1) == labels).sum())
 
     @property
-    def moved(self) -> Floats:
-        """By how much the probability of the answer with running statistics changes, (N,), signed."""
-        rows, said = np.arange(len(self.running)), self.running.argmax(1)
-        return np.asarray(self.batch[rows, said] - self.running[rows, said])
+    def difference(self) -> Floats:
+        """The change in probability, (N,), signed, of the class predicted with running statistics."""
+        rows, predicted = np.arange(len(self.running)), self.running.argmax(1)
+        return np.asarray(self.batch[rows, predicted] - self.running[rows, predicted])
 
 
 def statistics(net: nn.Module, x: Tensor, layer: str) -> NormStatistics:
     """The NormStatistics of one BatchNorm layer for images x, float (N, 3, h, w).
 
-    Raises ValueError for a layer that is no BatchNorm, is not in the network or does not run.
+    Raises Problem for a layer that is not a BatchNorm, ValueError for one that is not in the network or does
+    not run.
     """
     return statistics_many(net, x, [layer])[layer]
 
 
 def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, NormStatistics]:
     """`statistics` of many layers from one forward pass."""
-    met: dict[str, tuple[Tensor, Tensor]] = {}
+    maps: dict[str, tuple[Tensor, Tensor]] = {}
 
     def keep(name: str, received: Tensor, output: Tensor) -> None:
-        met[name] = (received.clone(), output.clone())
+        maps[name] = (received.clone(), output.clone())
 
     _visit(net, x, layers, keep)
-    return {layer: _with_maps(layer, layer_module(net, layer), *met[layer]) for layer in layers}
+    return {layer: _with_maps(layer, layer_module(net, layer), *maps[layer]) for layer in layers}
 
 
 def summary(net: nn.Module, x: Tensor, layer: str) -> NormSummary:
     """The NormSummary of one BatchNorm layer for images x, float (N, 3, h, w). Raises as `statistics`."""
-    met: list[NormSummary] = []
+    summaries: list[NormSummary] = []
 
     def summarize(name: str, received: Tensor, output: Tensor) -> None:
-        met.append(_summarised(name, layer_module(net, name), received, output))
+        summaries.append(_summarized(name, layer_module(net, name), received, output))
 
     _visit(net, x, [layer], summarize)
-    return met[0]
+    return summaries[0]
 
 
 def _visit(
     net: nn.Module, x: Tensor, layers: list[str], visit: Callable[[str, Tensor, Tensor], None]
 ) -> None:
-    """One forward pass that shows what BatchNorm layers read and gave."""
+    """One forward pass that visits the input and output of BatchNorm layers."""
     check_images(x)
     for layer in layers:
         if not is_batchnorm(net, layer):
             kind = type(layer_module(net, layer)).__name__
-            raise ValueError(f"Layer {layer!r} is {kind}, no BatchNorm2d: choose a layer that is one.")
+            raise Problem(
+                "Layer '{layer}' is {kind}, not BatchNorm2d: choose a BatchNorm2d layer.",
+                layer=layer,
+                kind=kind,
+            )
     recorded(net, x, layers, visit)
 
 
@@ -248,9 +255,9 @@ def relu_behind(net: nn.Module, seen: Trace, layer: str) -> str | None:
 
 
 def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
-    """The same images x, float (N, 3, h, w), normalised by running and by their own batch's statistics.
+    """The same images x, float (N, 3, h, w), normalized by running and by their own batch's statistics.
 
-    Dropout stays off and nothing stored is touched. Raises ValueError where a channel has one value only.
+    Dropout stays off and nothing stored is changed. Raises Problem where a channel has one value only.
     """
     check_images(x)
     view, own = private_view(net), private_view(net)
@@ -265,8 +272,9 @@ def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
-            message = "Batch statistics need more than one value per channel: give more images."
-            raise ValueError(message) from error
+            raise Problem(
+                "Batch statistics need more than one value per channel: give more images."
+            ) from error
     return TwoPredictions(to_numpy(running), to_numpy(batch))
 
 
@@ -275,9 +283,9 @@ def _with_maps(layer: str, norm: nn.Module, before: Tensor, after: Tensor) -> No
     return NormStatistics(**learned, before=to_numpy(before), after=to_numpy(after), tracked=tracked)
 
 
-def _summarised(layer: str, norm: nn.Module, before: Tensor, after: Tensor) -> NormSummary:
+def _summarized(layer: str, norm: nn.Module, before: Tensor, after: Tensor) -> NormSummary:
     learned, tracked = _channels(layer, norm, before)
-    low, high, counts = _counted(before)
+    low, high, counts = _histograms(before)
     passing = to_numpy((after > 0).float().mean((0, 2, 3)))
     return NormSummary(**learned, images=len(before), low=low, high=high, counts=counts, passing=passing,
                        tracked=tracked)  # fmt: skip
@@ -300,16 +308,16 @@ def _channels(layer: str, norm: nn.Module, before: Tensor) -> tuple[dict[str, An
     return {"layer": layer, "eps": norm.eps, **arrays}, tracked
 
 
-def _counted(before: Tensor) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """The range of each channel's finite cells, a constant one widened, and its cells in BINS equal bins."""
+def _histograms(before: Tensor) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+    """The range of each channel's finite values, widened if constant, and their counts in BINS equal bins."""
     counts = np.zeros((before.shape[1], BINS), np.int64)
     low, high = np.zeros(len(counts), np.float32), np.ones(len(counts), np.float32)
     for channel in range(len(counts)):
-        cells = before[:, channel].flatten().float()
-        cells = cells[cells.isfinite()]
-        if len(cells):
-            least, most = (float(end) for end in cells.aminmax())
+        values = before[:, channel].flatten().float()
+        values = values[values.isfinite()]
+        if len(values):
+            least, most = (float(end) for end in values.aminmax())
             margin = max(abs(least), 1.0) * 1e-3 if least == most else 0.0
             low[channel], high[channel] = least - margin, most + margin
-            counts[channel] = cells.histc(BINS, low[channel].item(), high[channel].item()).long().numpy()
+            counts[channel] = values.histc(BINS, low[channel].item(), high[channel].item()).long().numpy()
     return low, high, counts

@@ -131,7 +131,7 @@ def test_eight_quick_clicks_on_a_number_all_count(opened: Page) -> None:
     settle(page)
     wanted = str(before + 8 * way)
     expect(field).to_have_value(wanted)
-    expect(page.get_by_role("heading", name=f"Channel {wanted}, cell by cell")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Channel {wanted}, before and after BatchNorm")).to_be_visible()
 
 
 def test_the_class_shown_is_the_class_explained(opened: Page) -> None:

@@ -16,28 +16,28 @@ def opened(page: Page, serve: Callable[..., str]) -> Page:
 
 
 def settled(page: Page) -> None:
-    expect(page.get_by_text("cell by cell")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("before and after BatchNorm")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(4, timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
 
 
-def click_column(page: Page, share: float, before: str) -> str:
-    """Click at a share of the chart's width; the channel that is then looked at, another than before."""
+def click_column(page: Page, fraction: float, before: str) -> str:
+    """Click at a fraction of the chart's width; the channel that is then looked at, another than before."""
     chart = page.get_by_test_id("stVegaLiteChart").first.locator("svg")
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box is not None
     page.wait_for_timeout(500)  # the chart takes clicks once its scales are drawn
-    page.mouse.move(box["x"] + share * box["width"], box["y"] + 60)
+    page.mouse.move(box["x"] + fraction * box["width"], box["y"] + 60)
     page.mouse.down()
     page.mouse.up()
     expect(page.get_by_text(before)).to_have_count(0, timeout=60_000)
     settled(page)
-    return page.get_by_text("cell by cell").inner_text()
+    return page.get_by_text("before and after BatchNorm").inner_text()
 
 
 def test_a_click_chooses_a_channel_again_and_again_and_the_link_keeps_it(opened: Page) -> None:
-    first = opened.get_by_text("cell by cell").inner_text()
+    first = opened.get_by_text("before and after BatchNorm").inner_text()
     second = click_column(opened, 0.4, first)
     third = click_column(opened, 0.7, second)
     assert len({first, second, third}) == 3
@@ -46,15 +46,15 @@ def test_a_click_chooses_a_channel_again_and_again_and_the_link_keeps_it(opened:
     other = opened.context.browser.new_context().new_page()  # type: ignore[union-attr]
     other.goto(opened.url)
     settled(other)
-    assert other.get_by_text("cell by cell").inner_text() == third
-    assert "16 drawn scenes" in other.get_by_text("Furthest:").inner_text()
+    assert other.get_by_text("before and after BatchNorm").inner_text() == third
+    assert "16 drawn scenes" in other.get_by_text("Largest distance:").inner_text()
     other.context.close()
 
 
 def test_a_channel_can_be_typed(opened: Page) -> None:
     opened.get_by_role("spinbutton", name="Channel").fill("7")
     opened.keyboard.press("Enter")
-    expect(opened.get_by_text("Channel 7, cell by cell")).to_be_visible(timeout=60_000)
+    expect(opened.get_by_text("Channel 7, before and after BatchNorm")).to_be_visible(timeout=60_000)
     opened.wait_for_url(re.compile(r"channel=7\b"), timeout=60_000)
 
 

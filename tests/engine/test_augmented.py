@@ -15,6 +15,7 @@ from model.augment import AUGMENTATIONS, AugmentationError
 from model.batches import batches
 from model.checkpoint import Card, Pixels
 from model.datasets import Dataset, DatasetError
+from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, recorded
 
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -30,7 +31,7 @@ def pictures(count: int = 1, side: int = 32, seed: int = 0) -> Pixels:
 def images() -> TrainingImages:
     labels = np.random.default_rng(1).integers(0, 10, 40)
     data = Dataset("noise", pictures(40), labels, tuple("abcdefghij"), MEAN, STD, "")
-    return TrainingImages(data, "40 images", "digest")
+    return TrainingImages(data, "scenes", "digest")
 
 
 # One image
@@ -46,7 +47,7 @@ def test_draws_are_what_training_would_make_of_the_image(name: str) -> None:
         batch, torch.ones(4, 1), {name: strength}, torch.Generator().manual_seed(5), (0, 0, 0), (1, 1, 1)
     )
     np.testing.assert_allclose(drawn.pixels, made.permute(0, 2, 3, 1).numpy() * 255, atol=0.501)
-    np.testing.assert_array_equal(drawn.shares, np.ones((4, 1)))
+    np.testing.assert_array_equal(drawn.fractions, np.ones((4, 1)))
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -70,22 +71,22 @@ def test_labels_mix_as_the_pictures_do(name: str) -> None:
     pixels = np.full((16, 16, 3), 250, np.uint8)
     partners = [np.full((16, 16, 3), level, np.uint8) for level in (0, 50, 100)]
     drawn = augmented.draws(pixels, name, 1.0, 0, 12, partners)
-    np.testing.assert_allclose(drawn.shares.sum(1), 1, rtol=1e-6)
+    np.testing.assert_allclose(drawn.fractions.sum(1), 1, rtol=1e-6)
     levels = np.array([250, 0, 50, 100])
-    np.testing.assert_allclose(drawn.pixels.mean((1, 2, 3)), drawn.shares @ levels, atol=0.6)
-    assert (drawn.shares[:, 0] < 0.999).any()
+    np.testing.assert_allclose(drawn.pixels.mean((1, 2, 3)), drawn.fractions @ levels, atol=0.6)
+    assert (drawn.fractions[:, 0] < 0.999).any()
 
 
-def test_what_was_drawn_is_said_by_its_names() -> None:
+def test_what_was_drawn_has_its_names() -> None:
     (pixels,) = pictures()
-    assert augmented.draws(pixels, "flip", 1.0, 0, 1).said == ("flipped yes",)
-    assert augmented.draws(pixels, "flip", 0.0, 0, 1).said == ("flipped no",)
-    assert augmented.draws(pixels, "crop", 0.0, 0, 1).said == ("down 0, right 0",)
-    (said,) = augmented.draws(pixels, "rotate", 90, 0, 1).said
+    assert augmented.draws(pixels, "flip", 1.0, 0, 1).text(0) == "flipped yes"
+    assert augmented.draws(pixels, "flip", 0.0, 0, 1).text(0) == "flipped no"
+    assert augmented.draws(pixels, "crop", 0.0, 0, 1).text(0) == "down 0, right 0"
+    text = augmented.draws(pixels, "rotate", 90, 0, 1).text(0)
     drawn = augment.draw({"rotate": 90.0}, (1, 32, 32), torch.Generator().manual_seed(0))["rotate"][0]
-    assert said == f"degrees {float(drawn[0]):.3g}".replace("-", "−")
-    assert len(augmented.draws(pixels, "jitter", 0.2, 0, 1).said[0].split()) == 5
-    assert augmented.draws(pixels, "blur", 0.1, 0, 1).said == ("",)
+    assert text == f"degrees {float(drawn[0]):.3g}".replace("-", "−")
+    assert len(augmented.draws(pixels, "jitter", 0.2, 0, 1).text(0).split()) == 5
+    assert augmented.draws(pixels, "blur", 0.1, 0, 1).text(0) == ""
 
 
 def test_an_unknown_transform_or_strength_is_refused() -> None:
@@ -167,7 +168,7 @@ def test_images_come_from_the_training_folder_always_the_same(tmp_path: Path) ->
     bright = found.data.images.mean((1, 2, 3)) > 120
     np.testing.assert_array_equal(found.data.labels == 0, bright)
     assert (found.data.mean, found.data.std) == (MEAN, STD)
-    assert found.said == f"64 images of {tmp_path.name}/train"
+    assert (found.source, found.data.name) == ("folder", tmp_path.name)
     assert augmented.training_images(tmp_path, card).digest == found.digest
 
 
@@ -178,7 +179,7 @@ def test_large_images_are_fewer(tmp_path: Path) -> None:
 def test_without_training_images_scenes_are_drawn(tmp_path: Path) -> None:
     found = augmented.training_images(tmp_path, Card())
     assert found.data.images.shape == (64, 32, 32, 3)
-    assert "drawn scenes" in found.said
+    assert found.source == "scenes"
     assert set(np.bincount(found.data.labels, minlength=10)) <= {6, 7}
 
 
@@ -195,5 +196,5 @@ def test_unreadable_images_are_left_out_and_none_at_all_is_a_sentence(tmp_path: 
     assert len(augmented.training_images(tmp_path, Card()).data) == 5
     for path in tmp_path.glob("train/*/*.png"):
         path.write_bytes(b"broken")
-    with pytest.raises(DatasetError, match="None of the training images"):
+    with pytest.raises(Problem, match="None of the training images"):
         augmented.training_images(tmp_path, Card())

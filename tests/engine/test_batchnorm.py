@@ -38,11 +38,11 @@ def test_batchnorm_by_hand_from_the_conv_map(course: nn.Module, x: Tensor) -> No
         np.testing.assert_allclose(
             met.slope[:, None, None] * conv + met.offset[:, None, None], by_hand, atol=1e-5
         )
-        np.testing.assert_allclose(met.normalised[0] * weight + bias, by_hand, atol=1e-5)
+        np.testing.assert_allclose(met.normalized[0] * weight + bias, by_hand, atol=1e-5)
         np.testing.assert_allclose(met.mean, conv.mean((1, 2)), atol=1e-5)
         np.testing.assert_allclose(met.var, conv.var((1, 2)), atol=1e-5)
-        np.testing.assert_allclose(met.distance, met.normalised.mean((0, 2, 3)), atol=1e-5)
-        np.testing.assert_allclose(met.spread**2, met.normalised.var((0, 2, 3)), rtol=1e-3)
+        np.testing.assert_allclose(met.distance, met.normalized.mean((0, 2, 3)), atol=1e-5)
+        np.testing.assert_allclose(met.spread**2, met.normalized.var((0, 2, 3)), rtol=1e-3)
 
 
 def test_many_layers_and_images_at_once(course: nn.Module, x: Tensor) -> None:
@@ -165,13 +165,13 @@ def test_prediction_with_batch_statistics_equals_train_mode(
     assert not torch.equal(training.bn1.running_mean, course.bn1.running_mean)
 
 
-def test_what_two_predictions_say() -> None:
+def test_two_predictions() -> None:
     running = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], np.float32)
     batch = np.array([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6]], np.float32)
     both = TwoPredictions(running, batch)
     assert both.changed.tolist() == [False, True, False]
-    np.testing.assert_allclose(both.moved, [-0.1, -0.4, 0.2], atol=1e-6)
-    assert both.right(np.array([0, 1, -1])) == (2, 1)
+    np.testing.assert_allclose(both.difference, [-0.1, -0.4, 0.2], atol=1e-6)
+    assert both.correct(np.array([0, 1, -1])) == (2, 1)
 
 
 def test_every_batchnorm_is_found_also_outside_blocks(tricky: nn.Module, x: Tensor) -> None:
@@ -203,7 +203,7 @@ def test_statistics_leave_the_network_alone(tricky: nn.Module, x: Tensor, untouc
     tricky.train()
     with untouched(tricky):
         statistics(tricky, x, "bn1")
-        with pytest.raises(ValueError, match="'conv1' is Conv2d, no BatchNorm2d"):
+        with pytest.raises(ValueError, match="'conv1' is Conv2d, not BatchNorm2d"):
             statistics(tricky, x, "conv1")
         with pytest.raises(ValueError, match="no layer 'bn9'"):
             statistics(tricky, x, "bn9")
@@ -217,7 +217,7 @@ def test_statistics_leave_the_network_alone(tricky: nn.Module, x: Tensor, untouc
     assert not is_batchnorm(tricky, None)
 
 
-def test_the_steps_of_a_channel_are_its_cells_where_they_lie_at_each():
+def test_the_stages_of_a_channel_are_its_values_at_each():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.LazyLinear(2)).eval()
     x = torch.randn(5, 3, 9, 9, generator=torch.Generator().manual_seed(0))
     net(x)
@@ -228,14 +228,14 @@ def test_the_steps_of_a_channel_are_its_cells_where_they_lie_at_each():
         before, after = net[0](x), net[1](net[0](x))
     found = summary(net, x, "1")
     for channel in range(4):
-        first, _, last = found.steps(channel)
-        for step, maps in ((first, before), (last, after)):
-            edges, counts = step.edges, found.counts[channel]
+        first, _, last = found.stages(channel)
+        for stage, maps in ((first, before), (last, after)):
+            edges, counts = stage.edges, found.counts[channel]
             if edges[0] > edges[-1]:
                 edges, counts = edges[::-1], counts[::-1]
             cells = maps[:, channel].flatten().numpy().astype(np.float64)
             theirs, _ = np.histogram(cells, edges)
             assert np.abs(theirs - counts).sum() <= 4  # a cell on a border may fall to either side
-            assert step.mean == pytest.approx(cells.mean(), abs=1e-5)
-            low, high = step.reach
+            assert stage.mean == pytest.approx(cells.mean(), abs=1e-5)
+            low, high = stage.reach
             assert low < cells.min() <= cells.max() < high

@@ -16,6 +16,7 @@ from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number
 from explorer.engine import samples
 from explorer.ui.downloads import Offer
+from explorer.ui.markdown import literal
 from model.augment import AUGMENTATIONS
 from model.checkpoint import Card
 from model.recipes import RECIPES
@@ -34,7 +35,7 @@ def app(visit: Open) -> Open:
 def check(at: AppTest) -> AppTest:
     assert not at.exception, at.exception[0].value
     assert not at.error, at.error[0].value
-    assert at.header[0].value == "What training makes of it"
+    assert at.header[0].value == "This image under each transform"
     return at
 
 
@@ -91,11 +92,11 @@ def test_draw_again_takes_the_next_seed(app: Open) -> None:
 
 
 def test_a_mixed_picture_has_a_mixed_label(app: Open) -> None:
-    said = re.findall(
+    labels = re.findall(
         r'alt="cutmix, draw \d: ([^"]*)"', html(check(app(transforms="semantic", sample="cat")))
     )
-    assert len(said) == 6
-    assert any(re.search(r"\d+% cat", words) and words.count("%") == 2 for words in said)
+    assert len(labels) == 6
+    assert any(re.search(r"\d+% cat", label) and label.count("%") == 2 for label in labels)
 
 
 @pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
@@ -110,10 +111,10 @@ def test_a_batch_shows_its_labels_and_mixes_them_where_asked(app: Open, mixing: 
 
 def test_another_recipe_makes_another_batch(app: Open) -> None:
     at = check(app(recipe="fast"))
-    said = " ".join(caption.value for caption in at.caption)
-    assert "`crop,flip`" in said
-    assert f"takes {RECIPES['fast'].batch_size} a step" in said
-    assert "Flips alternate" in said
+    captions = " ".join(caption.value for caption in at.caption)
+    assert "`crop,flip`" in captions
+    assert f"Batch size in training: {RECIPES['fast'].batch_size}." in captions
+    assert "Flips alternate" in captions
 
 
 def test_training_images_come_from_the_data_folder(app: Open, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_training_images_come_from_the_data_folder(app: Open, tmp_path: Path) ->
             Image.fromarray(np.full((40, 40, 3), 40 * level, np.uint8)).save(place / f"{level}.png")
     at = check(app())
     assert sorted(labels(at)) == ["owl"] * 3 + ["zebra"] * 3
-    assert any(f"6 images of {tmp_path.name}/train" in caption.value for caption in at.caption)
+    assert any(f"6 images from {literal(tmp_path.name)}/train" in caption.value for caption in at.caption)
 
 
 def test_training_images_that_cannot_be_read_are_a_sentence(app: Open, tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_link_with_nonsense_shows_the_default(app: Open, link: dict[str, str])
     check(app(**link))
 
 
-# Take it away
+# Download
 
 
 @pytest.fixture
@@ -183,19 +184,19 @@ def test_pictures_and_arrays_are_the_tiles_of_the_page(take: Take) -> None:
     np.testing.assert_array_equal(strip[:128:4, 130:258:4], rotate[1])
 
 
-def test_labels_are_taken_away_with_their_shares(take: Take) -> None:
+def test_labels_are_downloaded_with_their_fractions(take: Take) -> None:
     at, plain = take()
     rows = plain.tables["Labels"]()
-    assert (rows["share"] == 1).all()
+    assert (rows["fraction"] == 1).all()
     assert rows["class"].tolist() == labels(at)
     _, mixed = take(mixing="mixup", transforms="semantic")
     rows = mixed.tables["Labels"]()
-    assert (rows["share"] < 1).any()
-    np.testing.assert_allclose(rows.groupby("image")["share"].sum(), np.ones(64), rtol=1e-5)
+    assert (rows["fraction"] < 1).any()
+    np.testing.assert_allclose(rows.groupby("image")["fraction"].sum(), np.ones(64), rtol=1e-5)
     draws = mixed.tables["Draws"]()
     assert len(draws) == 18
-    own = mixed.arrays()["shares_mixup"][0][:, 0]
-    np.testing.assert_array_equal(draws[draws["transform"] == "mixup"]["own_share"], own)
+    own = mixed.arrays()["fractions_mixup"][0][:, 0]
+    np.testing.assert_array_equal(draws[draws["transform"] == "mixup"]["own_fraction"], own)
 
 
 def test_without_training_images_the_draws_are_offered(take: Take, tmp_path: Path) -> None:

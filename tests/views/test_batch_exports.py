@@ -1,4 +1,4 @@
-"""What the BatchNorm page gives away of a batch; its program is run as it is."""
+"""The downloads of the BatchNorm page for a batch; its program is run as it is."""
 
 import io
 import subprocess
@@ -19,7 +19,7 @@ from explorer.ui import cached, downloads
 from explorer.ui.downloads import Offer
 from explorer.ui.selection import Selection
 from explorer.views.batchnorm import batch_exports
-from explorer.views.batchnorm.measured import Measured
+from explorer.views.batchnorm.measured import LayerView, Measured
 
 ROOT = Path(__file__).parents[2]
 CHANNEL = 4
@@ -43,8 +43,9 @@ def selection() -> Selection:
 
 
 def offered(selection: Selection, batch: Batch, kind: str) -> Offer:
-    measured = Measured(batch.x, batch.digest, "these images", kind, batch, 6)
-    return batch_exports.offer(selection, measured, summary(selection.net, batch.x, "bn2"), CHANNEL)
+    measured = Measured(batch.x, batch.digest, kind, batch, 6)
+    view = LayerView(summary(selection.net, batch.x, "bn2"), measured, "relu2", CHANNEL)
+    return batch_exports.offer(selection, view)
 
 
 @pytest.mark.parametrize("kind", ["scenes", "test"])

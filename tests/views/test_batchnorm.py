@@ -1,4 +1,4 @@
-"""The BatchNorm page: one image and many, the channel chosen, and networks that normalise otherwise."""
+"""The BatchNorm page: one image and many, the channel chosen, and networks with other normalization."""
 
 import json
 import sys
@@ -20,7 +20,6 @@ from explorer.engine.batchnorm import Floats, TwoPredictions, statistics, summar
 from explorer.engine.samples import scene
 from explorer.ui import cached
 from explorer.views.batchnorm import batch_prediction
-from explorer.views.batchnorm.measured import Measured
 from model.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +59,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], nn.Module
 
 
 def of(norm: nn.Module | None) -> Callable[[], nn.Module]:
-    """A small network of one block with this normalisation."""
+    """A small network of one block with this normalization."""
     body = [nn.Conv2d(3, 8, 3), *([] if norm is None else [norm]), nn.ReLU()]
     return lambda: nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
 
@@ -71,7 +70,7 @@ def checked(at: AppTest) -> AppTest:
     return at
 
 
-def said(at: AppTest) -> str:
+def text(at: AppTest) -> str:
     pieces = [*at.main.markdown, *at.main.caption, *at.main.info, *at.main.warning, *at.main.subheader]
     return " ".join([piece.value for piece in pieces] + [piece.proto.body for piece in at.main.get("html")])
 
@@ -86,7 +85,7 @@ def rows(at: AppTest) -> list[dict[str, Any]]:
     return table.to_dict("records")
 
 
-def test_an_image_against_what_was_learned(page: Open) -> None:
+def test_an_image_against_the_learned_statistics(page: Open) -> None:
     at = page(norm="bn2")
     checkpoint = load_checkpoint(COURSE)
     met = statistics(checkpoint.build(), checkpoint.card.to_input(scene(CAT).pixels), "bn2")
@@ -95,20 +94,20 @@ def test_an_image_against_what_was_learned(page: Open) -> None:
     np.testing.assert_allclose([row["distance"] for row in shown], np.sort(met.distance), atol=1e-3)
     furthest = int(np.abs(met.distance).argmax())
     assert [row["channel"] for row in shown if row["chosen"]] == [furthest]
-    assert f"Furthest: channel {furthest} (" in said(at)
-    assert f"Channel {furthest}, cell by cell" in said(at)
+    assert f"Largest distance: channel {furthest} (" in text(at)
+    assert f"Channel {furthest}, before and after BatchNorm" in text(at)
     table = at.main.dataframe[0].value
     assert table["channel"].tolist() == np.argsort(-np.abs(met.distance), kind="stable").tolist()
     np.testing.assert_allclose(table["slope"], met.slope[table["channel"]])
     assert table["map"].str.startswith("data:image/png").all()
 
 
-def test_three_histograms_of_the_same_cells(page: Open) -> None:
-    before, normalised, after = charts(page(norm="bn1", channel="9"))[1:]
-    for chart in (before, normalised, after):
-        cells = {(bar["low"], bar["cells"]) for bar in chart["layer"][1]["data"]["values"]}
-        assert sum(count for _, count in cells) == 32 * 32
-    assert normalised["layer"][0]["data"]["values"] == [{"from": -1, "to": 1}]
+def test_three_histograms_of_the_same_positions(page: Open) -> None:
+    before, normalized, after = charts(page(norm="bn1", channel="9"))[1:]
+    for chart in (before, normalized, after):
+        bins = {(bar["low"], bar["count"]) for bar in chart["layer"][1]["data"]["values"]}
+        assert sum(count for _, count in bins) == 32 * 32
+    assert normalized["layer"][0]["data"]["values"] == [{"from": -1, "to": 1}]
     bars = after["layer"][1]["data"]["values"]
     assert all(bar["cut"] == (bar["to"] <= 0) for bar in bars)
     assert {bar["cut"] for bar in bars} == {True, False}
@@ -121,43 +120,43 @@ def test_a_batch_of_scenes(page: Open) -> None:
     batch = from_scenes(16, checkpoint.card)
     met = summary(checkpoint.build(), batch.x, "bn3")
     np.testing.assert_allclose([row["distance"] for row in rows(at)], np.sort(met.distance), atol=1e-3)
-    assert "On these 16 drawn scenes" in said(at)
+    assert "Observed on 16 drawn scenes." in text(at)
     assert "map" not in at.main.dataframe[0].value
     both = with_batch_statistics(checkpoint.build(), batch.x)
-    running, own = both.right(batch.labels)
-    assert f"{running / 16:.1%}" in said(at)
-    assert f"{own / 16:.1%}" in said(at)
-    assert f"of these 16 drawn scenes ({both.changed.mean():.0%})" in said(at)
+    running, own = both.correct(batch.labels)
+    assert f"{running / 16:.1%}" in text(at)
+    assert f"{own / 16:.1%}" in text(at)
+    assert f"of 16 images ({both.changed.mean():.0%})" in text(at)
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_batch_of_test_images_has_at_most_what_there_is(page: Open) -> None:
     at = page(of="test", images="16")
-    assert "On these 5 test images" in said(at)
-    assert "right, of 5" in said(at)
+    assert "Observed on 5 test images." in text(at)
+    assert "accuracy (n = 5)" in text(at)
     assert at.selectbox(key="images").value == "16"
 
 
 def test_test_images_need_a_test_set(page: Open) -> None:
     at = page(of="test")
-    assert "On this image" in said(at)
+    assert "Observed on this image." in text(at)
     assert "Test images" not in [option for group in at.main.button_group for option in group.options]
 
 
 @pytest.mark.usefixtures("folder")
-def test_test_images_that_cannot_be_read_are_told(page: Open, tmp_path: Path) -> None:
+def test_test_images_that_cannot_be_read_are_a_sentence(page: Open, tmp_path: Path) -> None:
     for file in tmp_path.glob("test/cat/*.png"):
         file.write_bytes(b"no picture")
     at = page(of="test")
-    assert "None of the test images can be read" in said(at)
-    assert "On this image" in said(at)
+    assert "None of the test images can be read" in text(at)
+    assert "Observed on this image." in text(at)
 
 
 def test_choices_stand_in_the_link(page: Open) -> None:
     at = page(of="scenes", images="32", norm="bn2", channel="5")
     kept = {"of": "scenes", "images": "32", "norm": "bn2", "channel": "5"}
     assert {key: at.query_params[key] for key in kept} == kept
-    assert "On these 32 drawn scenes" in said(at)
+    assert "Observed on 32 drawn scenes." in text(at)
 
 
 def test_a_typed_channel_survives_layers_that_do_not_have_it(page: Open) -> None:
@@ -167,9 +166,9 @@ def test_a_typed_channel_survives_layers_that_do_not_have_it(page: Open) -> None
     assert [row["channel"] for row in rows(at) if row["chosen"]] == [100]
     checked(at.selectbox(key="norm").select("bn1").run())
     assert "channel" not in at.query_params
-    assert "Channel 100" not in said(at)
+    assert "Channel 100" not in text(at)
     checked(at.selectbox(key="norm").select("bn3").run())
-    assert "Channel 100, cell by cell" in said(at)
+    assert "Channel 100, before and after BatchNorm" in text(at)
 
 
 @pytest.mark.parametrize("channel", ["-1", "99999999", "²", "<b>"])
@@ -185,27 +184,32 @@ def test_dead_and_faint_channels_are_named(page: Open, network: Callable[..., No
     norm.bias.data[5] = -1e3
     network(of(norm))
     at = page(*OWN)
-    assert "Dead, nothing of it gets through the ReLU (2): channels 2, 5." in said(at)
-    assert "γ near zero (below 0.01), so that β comes out whatever goes in: channel 2." in said(at)
-    notes = {row["channel"]: row["note"] for row in rows(at)}
-    assert notes[2] == "dead: nothing gets through the ReLU, faint: γ near zero"
-    assert notes[5] == "dead: nothing gets through the ReLU"
-    assert notes[0] == ""
+    assert (
+        "Dead channels: 2, 5. Their output is nowhere above zero, so the ReLU (2) gives only zeros."
+        in text(at)
+    )
+    assert "γ near zero (|γ| below 0.01) in channel 2: its output is close to β for any input." in text(at)
+    texts = {row["channel"]: row["text"] for row in rows(at)}
+    assert texts[2] == "2: dead, the ReLU gives only zeros; γ near zero"
+    assert texts[5] == "5: dead, the ReLU gives only zeros"
+    assert texts[0] == "0"
+    marks = {row["channel"]: (row["dead"], row["faint"]) for row in rows(at)}
+    assert (marks[2], marks[5], marks[0]) == ((True, True), (True, False), (False, False))
 
 
 def test_a_layer_that_keeps_no_statistics_says_so(page: Open, network: Callable[..., None]) -> None:
     network(of(nn.BatchNorm2d(8, track_running_stats=False)))
-    assert "keeps no running statistics" in said(page(*OWN))
+    assert "keeps no running statistics" in text(page(*OWN))
 
 
 @pytest.mark.parametrize(
     ("norm", "words"),
     [
-        (None, "nothing is normalised"),
-        (nn.GroupNorm(4, 8), "GroupNorm, by the mean and variance of groups"),
+        (None, "nothing is normalized"),
+        (nn.GroupNorm(4, 8), "GroupNorm normalizes with the mean and variance of groups"),
         (nn.GroupNorm(1, 8), "as LayerNorm does"),
-        (nn.LayerNorm([8, 14, 14]), "LayerNorm, by the mean and variance of all"),
-        (nn.InstanceNorm2d(8), "InstanceNorm, by each channel's own"),
+        (nn.LayerNorm([8, 14, 14]), "LayerNorm normalizes with the mean and variance over its normalized"),
+        (nn.InstanceNorm2d(8), "InstanceNorm normalizes with each channel's own"),
     ],
 )
 def test_a_network_without_batchnorm_says_what_it_has(
@@ -213,8 +217,8 @@ def test_a_network_without_batchnorm_says_what_it_has(
 ) -> None:
     network(of(norm))
     at = page(*OWN)
-    assert "This network has no BatchNorm" in said(at)
-    assert words in said(at)
+    assert "This network has no BatchNorm" in text(at)
+    assert words in text(at)
     assert not charts(at)
 
 
@@ -224,60 +228,58 @@ def test_blocks_without_batchnorm_are_named(page: Open, network: Callable[..., N
         return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
 
     network(build)
-    assert "Without BatchNorm: Block 2 · 3 (GroupNorm)." in said(page(*OWN))
+    assert "Without BatchNorm: Block 2 · 3 (GroupNorm)." in text(page(*OWN))
 
 
 def test_one_cell_an_image_has_no_batch_statistics(page: Open, network: Callable[..., None]) -> None:
     network(lambda: nn.Sequential(nn.Conv2d(3, 4, 16), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2)))
-    assert "give more images" in said(page(*OWN))
-    assert "sure of its answer" in said(page(*OWN, of="scenes"))
+    assert "give more images" in text(page(*OWN))
+    assert "mean confidence" in text(page(*OWN, of="scenes"))
 
 
-def shares(*classes: int) -> Floats:
-    """Predictions of three classes that are sure of these."""
+def probabilities(*classes: int) -> Floats:
+    """Predictions of three classes, confident of these."""
     return np.asarray(torch.eye(3)[list(classes)] * 0.7 + 0.1, np.float32)
 
 
 @pytest.mark.parametrize(
     ("running", "own", "words"),
     [
-        ((0, 1, 2, 0), (0, 1, 2, 0), "None of these 12 images gets another class"),
-        ((1, 1, 2, 0), (0, 1, 2, 0), "much like what training met"),
-        ((1, 2, 0, 1), (0, 1, 2, 0), "own statistics answer better"),
-        ((0, 1, 2, 0), (1, 2, 0, 1), "the running statistics answer better"),
-        ((1, 1, 2, 0), (0, 2, 2, 0), "these answers hang on which statistics are taken"),
+        ((0, 1, 2, 0), (0, 1, 2, 0), "The predicted class is the same for all 12 images."),
+        ((1, 1, 2, 0), (0, 1, 2, 0), "the running statistics fit these images"),
+        ((1, 2, 0, 1), (0, 1, 2, 0), "Batch statistics give more correct predictions"),
+        ((0, 1, 2, 0), (1, 2, 0, 1), "Running statistics give more correct predictions"),
+        ((1, 1, 2, 0), (0, 2, 2, 0), "many predictions depend on which statistics are used"),
     ],
 )
-def test_a_sentence_says_what_the_two_answers_mean(
+def test_a_sentence_interprets_the_two_predictions(
     running: tuple[int, ...], own: tuple[int, ...], words: str
 ) -> None:
     batch = from_scenes(12, load_checkpoint(COURSE).card)
     batch.labels[:] = (0, 1, 2, 0) * 3
-    measured = Measured(batch.x, "", "these 12 images", "scenes", batch)
-    both = TwoPredictions(shares(*running * 3), shares(*own * 3))
-    assert words in batch_prediction.meaning_of_many(both, measured, batch)
+    both = TwoPredictions(probabilities(*running * 3), probabilities(*own * 3))
+    assert words in batch_prediction.meaning_of_many(both, batch)
 
 
-def test_without_labels_nothing_is_said_of_right_and_wrong() -> None:
+def test_without_labels_nothing_is_said_of_accuracy() -> None:
     batch = from_scenes(4, load_checkpoint(COURSE).card)
     batch.labels[:] = -1
-    both = TwoPredictions(shares(0, 1, 2, 0), shares(1, 1, 2, 0))
-    words = batch_prediction.meaning_of_many(
-        both, Measured(batch.x, "", "these 4 images", "scenes", batch), batch
+    both = TwoPredictions(probabilities(0, 1, 2, 0), probabilities(1, 1, 2, 0))
+    assert batch_prediction.meaning_of_many(both, batch) == (
+        "The predicted class changes for **1** of 4 images (25%). Without labels it is unknown which "
+        "prediction is correct."
     )
-    assert words == (
-        "**1** of these 4 images (25%) gets another class: so much hangs on which statistics are taken."
-    )
-    assert [name for name, _, _ in batch_prediction.overall(both.running, batch)] == [
-        "sure of its answer, on average"
-    ]
+    assert [name for name, _, _ in batch_prediction.overall(both.running, batch)] == ["mean confidence"]
 
 
-def test_one_image_answered_twice() -> None:
+def test_two_predictions_for_one_image() -> None:
     names = ("cat", "dog", "horse")
-    same = batch_prediction.meaning_of_one(names, TwoPredictions(shares(1), shares(1)))
-    assert "Both say **dog**, at 80.0% and at 80.0%: this answer does not hang on" in same
-    less = batch_prediction.meaning_of_one(names, TwoPredictions(shares(1), shares(1) / 2))
-    assert "at 80.0% and at 40.0%: the answer is the same, but how sure it is hangs on which" in less
-    other = batch_prediction.meaning_of_one(names, TwoPredictions(shares(1), shares(2)))
-    assert "no longer **dog** (80.0%) but **horse** (80.0%)" in other
+    same = batch_prediction.meaning_of_one(names, TwoPredictions(probabilities(1), probabilities(1)))
+    assert "Both predict **dog**: 80.0% with running statistics, 80.0% with the image's own." in same
+    assert "hardly depends on which statistics are used" in same
+    less = batch_prediction.meaning_of_one(names, TwoPredictions(probabilities(1), probabilities(1) / 2))
+    assert (
+        "the probability depends on which statistics are used: 80.0% with running statistics, 40.0%" in less
+    )
+    other = batch_prediction.meaning_of_one(names, TwoPredictions(probabilities(1), probabilities(2)))
+    assert "from **dog** (80.0%) to **horse** (80.0%)" in other

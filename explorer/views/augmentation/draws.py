@@ -9,57 +9,92 @@ import numpy.typing as npt
 from explorer.drawing.ranges import percent
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from model.recipes import Config
+from model.words import ngettext, tr
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """One transform at a strength: its draws, and the names of the image and of what it is mixed with."""
+class TransformRow:
+    """One transform at a strength: its draws, and the names of the image and of its mixing partners."""
 
     name: str
     strength: float
-    drawn: Draws
-    whose: tuple[str, ...]
+    draws: Draws
+    names: tuple[str, ...]
 
     @property
     def mixes(self) -> bool:
         """Whether labels are mixed."""
-        return bool(self.drawn.shares.shape[1] > 1)
+        return bool(self.draws.fractions.shape[1] > 1)
 
     @property
-    def words(self) -> list[list[str]]:
-        """What stands under each draw: what was drawn, or whose label it has where labels mix."""
+    def captions(self) -> list[list[str]]:
+        """The lines under each draw: its parameters, or its label where labels are mixed."""
         if self.mixes:
-            return [in_words(shares, self.whose) for shares in self.drawn.shares]
-        return [[said] for said in self.drawn.said]
+            return [label_lines(fractions, self.names) for fractions in self.draws.fractions]
+        return [[self.draws.text(index)] for index in range(len(self.draws.pixels))]
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """A training batch, the images it is drawn from, and the recipe's name with all its settings."""
+class ShownBatch:
+    """A training batch, the images it was drawn from, and the recipe's name with all its settings."""
 
     recipe: str
     config: Config
     images: TrainingImages
-    made: TrainingBatch
+    batch: TrainingBatch
 
     @property
     def classes(self) -> tuple[str, ...]:
         return self.images.data.classes
 
     @property
-    def words(self) -> list[list[str]]:
-        """The label under each picture."""
-        return [in_words(label, self.classes) for label in self.made.labels]
+    def captions(self) -> list[list[str]]:
+        """The label under each image."""
+        return [label_lines(label, self.classes) for label in self.batch.labels]
 
 
-def in_words(shares: npt.NDArray[np.float32], names: Sequence[str]) -> list[str]:
-    """A label in words, the largest part first: one name, or shares; what rounds to 0 % is left out.
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """All that the page shows: a group of transforms, the seed, a row for each, and a batch if it has one."""
 
-    >>> in_words(np.array([0.25, 0.75, 0.0], np.float32), ("cat", "dog", "frog"))
+    group: str
+    seed: int
+    rows: Sequence[TransformRow]
+    batch: ShownBatch | None
+
+
+def label_lines(fractions: npt.NDArray[np.float32], names: Sequence[str]) -> list[str]:
+    """A label in words, the largest part first: one name, or fractions; what rounds to 0 % is left out.
+
+    >>> label_lines(np.array([0.25, 0.75, 0.0], np.float32), ("cat", "dog", "frog"))
     ['75% dog', '25% cat']
     """
     total: dict[str, float] = {}
-    for name, share in zip(names, shares.tolist(), strict=True):
-        total[name] = total.get(name, 0.0) + share
-    there = sorted((name for name in total if total[name] >= 0.005), key=lambda name: -total[name])
-    return there if len(there) == 1 else [f"{percent(total[name], 0)} {name}" for name in there]
+    for name, fraction in zip(names, fractions.tolist(), strict=True):
+        total[name] = total.get(name, 0.0) + fraction
+    parts = sorted((name for name in total if total[name] >= 0.005), key=lambda name: -total[name])
+    if len(parts) == 1:
+        return parts
+    return [tr("{percent} {name}", percent=percent(total[name], 0), name=name) for name in parts]
+
+
+def source_text(images: TrainingImages) -> str:
+    """Which training images these are, in one sentence."""
+    count = len(images.data)
+    if images.source == "cifar10":
+        return ngettext("{n} training image of CIFAR-10.", "{n} training images of CIFAR-10.", count)
+    if images.source == "folder":
+        folder = images.data.name
+        return ngettext(
+            "{n} image from {folder}/train.", "{n} images from {folder}/train.", count, folder=folder
+        )
+    return ngettext(
+        "{n} drawn scene, since the data folder has no training images.",
+        "{n} drawn scenes, since the data folder has no training images.",
+        count,
+    )
+
+
+def augmentation_text(config: Config) -> str:
+    """The augmentations of a config as it names them; in words where there are none."""
+    return tr("none") if config.augment in ("", "none") else config.augment

@@ -1,4 +1,4 @@
-"""What the page «Augmentation» gives away: the draws of each transform, and the training batch."""
+"""The downloads of the Augmentation page: the draws of each transform, and the training batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,15 @@ from explorer.ui.export_parts import Arrays
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import path_text, program_of_pixels
-from explorer.views.augmentation.draws import Batch, Row
+from explorer.views.augmentation.draws import (
+    Shown,
+    ShownBatch,
+    TransformRow,
+    augmentation_text,
+    source_text,
+)
 from model.checkpoint import Pixels
+from model.words import tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,16 +35,6 @@ TILE = 128  # pixels across, about, of each draw, as the page shows it
 GAP = 2
 PERCENT = "from explorer.drawing.ranges import percent"
 PAPER = (255, 255, 255)
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What the page shows: a group of transforms, the seed, a row for each of them, and a batch if it can."""
-
-    group: str
-    seed: int
-    rows: Sequence[Row]
-    batch: Batch | None
 
 
 def augmented(selection: Selection, shown: Shown) -> None:
@@ -60,34 +57,45 @@ def offer(selection: Selection, shown: Shown) -> Offer:
 
 
 def caption(selection: Selection, shown: Shown) -> str:
-    said = [f"{row.name} at {row.strength:g}" for row in shown.rows]
-    strengths = f"Transforms {', '.join(said)}, seed {shown.seed}"
-    return " · ".join(
-        [export_parts.caption(selection, method="Augmentation", target=""), strengths, *_of_batch(shown)]
-    )
+    image = export_parts.caption(selection, method=tr("Augmentation"), target="")
+    strengths = [
+        tr("{transform} with strength {strength:g}", transform=row.name, strength=row.strength)
+        for row in shown.rows
+    ]
+    transforms = tr("Transforms: {transforms}; seed {seed}", transforms=", ".join(strengths), seed=shown.seed)
+    return " · ".join([image, transforms, *_batch_caption(shown)])
 
 
-def _of_batch(shown: Shown) -> list[str]:
+def _batch_caption(shown: Shown) -> list[str]:
     if shown.batch is None:
         return []
     config = shown.batch.config
-    by = f"by {config.augment or 'nothing'}, as in epoch {shown.seed + 1} with seed {config.seed}"
-    return [f"Batch {shown.batch.images.said}, {by}"]
+    return [
+        tr(
+            "Batch: {source} Augmentation: {augment}, as in epoch {epoch} with seed {seed}.",
+            source=source_text(shown.batch.images),
+            augment=augmentation_text(config),
+            epoch=shown.seed + 1,
+            seed=config.seed,
+        )
+    ]
 
 
 # Pictures
 
 
 def pictures(selection: Selection, shown: Shown) -> Pictures:
-    found: Pictures = {f"{row.name}, draws": partial(strip, row) for row in shown.rows}
+    named: Pictures = {
+        tr("{transform}, draws", transform=row.name): partial(strip, row) for row in shown.rows
+    }
     if shown.batch is not None:
-        found["the batch"] = partial(sheet, shown.batch.made.pixels)
-    return found | export_parts.the_image(selection)
+        named[tr("the batch")] = partial(sheet, shown.batch.batch.pixels)
+    return named | export_parts.the_image(selection)
 
 
-def strip(row: Row) -> Pixels:
+def strip(row: TransformRow) -> Pixels:
     """The draws of a transform side by side."""
-    return sheet(row.drawn.pixels, len(row.drawn.pixels))
+    return sheet(row.draws.pixels, len(row.draws.pixels))
 
 
 def sheet(pixels: Pixels, columns: int = 0) -> Pixels:
@@ -99,13 +107,14 @@ def sheet(pixels: Pixels, columns: int = 0) -> Pixels:
 
 def figure(shown: Shown) -> list[Panel | Chart]:
     """The rows with their names, and the batch beside them."""
-    rows: list[Panel | Chart] = [named(shown.rows, f"drawn from seed {shown.seed}")]
+    rows: list[Panel | Chart] = [named_rows(shown.rows, tr("Draws from seed {seed}", seed=shown.seed))]
     if shown.batch is None:
         return rows
-    return [*rows, Panel(sheet(shown.batch.made.pixels), f"a batch by {shown.batch.config.augment}")]
+    title = tr("A batch, augmentation: {augment}", augment=augmentation_text(shown.batch.config))
+    return [*rows, Panel(sheet(shown.batch.batch.pixels), title)]
 
 
-def named(rows: Sequence[Row], title: str) -> Chart:
+def named_rows(rows: Sequence[TransformRow], title: str) -> Chart:
     """The draws of every transform below one another, each row with its name."""
     strips = [strip(row) for row in rows]
     height, width = strips[0].shape[:2]
@@ -113,7 +122,7 @@ def named(rows: Sequence[Row], title: str) -> Chart:
 
     def draw(axes: "Axes") -> None:
         axes.imshow(whole, interpolation="nearest")
-        middles = [place * (height + GAP) + height / 2 for place in range(len(rows))]
+        middles = [index * (height + GAP) + height / 2 for index in range(len(rows))]
         axes.set_yticks(middles, [f"{row.name} {row.strength:g}" for row in rows], fontsize=6)
         axes.set_xticks([])
         axes.tick_params(length=0)
@@ -126,126 +135,157 @@ def named(rows: Sequence[Row], title: str) -> Chart:
 
 
 def tables(shown: Shown) -> Tables:
-    found: Tables = {"Draws": lambda: pd.concat([_draws(row) for row in shown.rows])}
+    named: Tables = {tr("Draws"): lambda: pd.concat([_draws(row) for row in shown.rows])}
     batch = shown.batch
     if batch is not None:
-        found["Labels"] = lambda: labels(batch)
-    return found
+        named[tr("Labels")] = lambda: labels(batch)
+    return named
 
 
-def _draws(row: Row) -> pd.DataFrame:
-    """One row a draw: what was drawn, and how much of its label is the image's own."""
+def _draws(row: TransformRow) -> pd.DataFrame:
+    """One row per draw: its parameters, and the fraction of its label that is the image's own."""
+    count = len(row.draws.pixels)
     return pd.DataFrame(
         {
             "transform": row.name,
             "strength": row.strength,
-            "draw": np.arange(1, len(row.drawn.said) + 1),
-            "drawn": row.drawn.said,
-            "label": ["; ".join(words) if row.mixes else row.whose[0] for words in row.words],
-            "own_share": row.drawn.shares[:, 0],
+            "draw": np.arange(1, count + 1),
+            "parameters": [row.draws.text(index) for index in range(count)],
+            "label": ["; ".join(lines) if row.mixes else row.names[0] for lines in row.captions],
+            "own_fraction": row.draws.fractions[:, 0],
         }
     )
 
 
-def labels(batch: Batch) -> pd.DataFrame:
-    """One row an image and class that it is of: the share is 1 where labels are not mixed."""
-    images, classes = np.nonzero(batch.made.labels)
+def labels(batch: ShownBatch) -> pd.DataFrame:
+    """One row per image and class in its label: the fraction is 1 where labels are not mixed."""
+    images, classes = np.nonzero(batch.batch.labels)
     return pd.DataFrame(
         {
             "image": images + 1,
-            "class": [batch.classes[place] for place in classes],
-            "share": batch.made.labels[images, classes],
+            "class": [batch.classes[index] for index in classes],
+            "fraction": batch.batch.labels[images, classes],
         }
     )
 
 
 def arrays(selection: Selection, shown: Shown) -> Arrays:
-    held: Arrays = {
-        "image": (selection.sample.pixels, "the picture (H, W, 3), RGB, 0 to 255"),
-        "framed": (selection.framed, "what the network gets of it (s, s, 3), before normalising"),
+    named: Arrays = {
+        "image": (selection.sample.pixels, tr("the picture (H, W, 3), RGB, 0 to 255")),
+        "framed": (selection.framed, tr("the network's input (s, s, 3) before normalization, 0 to 255")),
     }
     for row in shown.rows:
-        said = f"draws of {row.name} at {row.strength:g} (n, s, s, 3)"
-        held[f"draws_{row.name}"] = (row.drawn.pixels, said)
-        if row.mixes:
-            whose = ", ".join(row.whose)
-            held[f"shares_{row.name}"] = (row.drawn.shares, f"of each draw's label (n, partners): {whose}")
-    if shown.batch is not None:
-        held["batch"] = (shown.batch.made.pixels, "the batch (N, s, s, 3), normalising undone")
-        held["labels"] = (shown.batch.made.labels, "shares of the classes (N, K), each row sums to 1")
-        held["classes"] = (np.array(shown.batch.classes), "the classes' names (K,)")
-    return held
+        named |= _row_arrays(row)
+    return named if shown.batch is None else named | _batch_arrays(shown.batch)
+
+
+def _row_arrays(row: TransformRow) -> Arrays:
+    text = tr(
+        "draws of {transform} with strength {strength:g} (n, s, s, 3)",
+        transform=row.name,
+        strength=row.strength,
+    )
+    named: Arrays = {f"draws_{row.name}": (row.draws.pixels, text)}
+    if row.mixes:
+        names = ", ".join(row.names)
+        text = tr("fractions of each draw's label (n, 1 + partners), in this order: {names}", names=names)
+        named[f"fractions_{row.name}"] = (row.draws.fractions, text)
+    return named
+
+
+def _batch_arrays(batch: ShownBatch) -> Arrays:
+    return {
+        "batch": (batch.batch.pixels, tr("the batch (N, s, s, 3), with the normalization undone")),
+        "labels": (batch.batch.labels, tr("fractions of the classes (N, K), each row sums to 1")),
+        "classes": (np.array(batch.classes), tr("the names of the classes (K,)")),
+    }
 
 
 # In Python
 
 
 def program(selection: Selection, shown: Shown) -> tuple[str, str]:
-    """A program that makes a draw and the batch again, and what it prints: what stands under the draw, and
-    the mean of the batch.
+    """A program that makes a draw and the batch again, and what it prints: the text under the draw, and the
+    mean of the batch.
     """
-    steps = [step for step in (_draw_again(shown), _batch_again(shown)) if step is not None]
-    called = sorted(name for step in steps for name in step.called)
-    imports = [line for step in steps for line in step.imports]
-    if called:
-        imports.append(f"from explorer.engine.augmented import {', '.join(called)}")
-    lines = [line for step in steps for line in step.lines]
-    return program_of_pixels(selection, imports, lines), "; then ".join(step.printed for step in steps)
+    parts = [part for part in (_draw_again(shown), _batch_again(shown)) if part is not None]
+    calls = sorted(name for part in parts for name in part.calls)
+    imports = [line for part in parts for line in part.imports]
+    if calls:
+        imports.append(f"from explorer.engine.augmented import {', '.join(calls)}")
+    lines = [line for part in parts for line in part.lines]
+    return program_of_pixels(selection, imports, lines), _printed([part.printed for part in parts])
+
+
+def _printed(texts: Sequence[str]) -> str:
+    if len(texts) == 2:
+        return tr("{first}; then {second}", first=texts[0], second=texts[1])
+    return "".join(texts)
 
 
 @dataclass(frozen=True)
-class Step:
-    """A part of the program: what it calls of the engine, further imports, its lines, what it prints."""
+class ProgramPart:
+    """A part of the program: the engine functions it calls, further imports, its lines, what it prints."""
 
-    called: tuple[str, ...]
+    calls: tuple[str, ...]
     imports: tuple[str, ...]
     lines: tuple[str, ...]
     printed: str
 
 
-def _draw_again(shown: Shown) -> Step | None:
-    """Of the first draw that has a number under it."""
+def _draw_again(shown: Shown) -> ProgramPart | None:
+    """The first draw that has a number under it."""
     for row in shown.rows:
-        for place, words in enumerate(row.words):
-            if any(letter.isdecimal() for word in words for letter in word):
+        for index, lines in enumerate(row.captions):
+            if any(letter.isdecimal() for line in lines for letter in line):
                 again = _mixed_again if row.mixes else _one_again
-                return again(row, place, shown.seed)
+                return again(row, index, shown.seed)
     return None
 
 
-def _one_again(row: Row, place: int, seed: int) -> Step:
-    count = len(row.drawn.said)
-    return Step(
+def _one_again(row: TransformRow, index: int, seed: int) -> ProgramPart:
+    count = len(row.draws.pixels)
+    return ProgramPart(
         ("draws",),
         (),
         (
             f"made = draws(pixels, {row.name!r}, {row.strength!r}, seed={seed}, count={count})",
-            f"print(made.said[{place}])",
+            f"print(made.text({index}))",
         ),
-        f"what stands under draw {place + 1} of {row.name}: {row.drawn.said[place]}",
+        tr(
+            "the parameters of draw {number} of {transform}: {parameters}",
+            number=index + 1,
+            transform=row.name,
+            parameters=row.draws.text(index),
+        ),
     )
 
 
-def _mixed_again(row: Row, place: int, seed: int) -> Step:
-    count, share = len(row.drawn.said), row.drawn.shares[place, 0]
-    return Step(
+def _mixed_again(row: TransformRow, index: int, seed: int) -> ProgramPart:
+    count, fraction = len(row.draws.pixels), row.draws.fractions[index, 0]
+    return ProgramPart(
         ("draws",),
         ("from explorer.engine.samples import scene", "import numpy as np", PERCENT),
         (
             "scenes = [checkpoint.card.framed(scene(label).pixels) for label in range(10)]",
             "others = [each for each in scenes if not np.array_equal(each, pixels)]",
             f"made = draws(pixels, {row.name!r}, {row.strength!r}, {seed}, {count}, others)",
-            f"print(percent(made.shares[{place}, 0], 0))",
+            f"print(percent(made.fractions[{index}, 0], 0))",
         ),
-        f"the image's own share in draw {place + 1} of {row.name}: {percent(share, 0)}",
+        tr(
+            "the image's own fraction in draw {number} of {transform}: {percent}",
+            number=index + 1,
+            transform=row.name,
+            percent=percent(fraction, 0),
+        ),
     )
 
 
-def _batch_again(shown: Shown) -> Step | None:
+def _batch_again(shown: Shown) -> ProgramPart | None:
     batch = shown.batch
     if batch is None:
         return None
-    return Step(
+    return ProgramPart(
         ("first_batch", "recipes_of", "training_images"),
         ("from dataclasses import replace", "from pathlib import Path"),
         (
@@ -255,5 +295,5 @@ def _batch_again(shown: Shown) -> Step | None:
             f"batch = first_batch(images, config, epoch={shown.seed + 1})",
             "print(batch.pixels.mean())",
         ),
-        f"the mean of the batch's values, {number(batch.made.pixels.mean())} of 255",
+        tr("the mean pixel value of the batch, {mean} of 255", mean=number(batch.batch.pixels.mean())),
     )

@@ -1,4 +1,4 @@
-"""What the BatchNorm page gives away of a batch: its statistics and both predictions, also in Python."""
+"""The downloads of the BatchNorm page for a batch: its statistics and both predictions, also in Python."""
 
 from functools import partial
 
@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import figures
-from explorer.drawing.channel_chart import expectations
 from explorer.drawing.figures import Panel
-from explorer.drawing.ranges import number
 from explorer.drawing.sheets import columns_for, tiled
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormSummary, TwoPredictions
@@ -17,91 +15,93 @@ from explorer.ui.downloads import Array, Offer
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import Origin
-from explorer.views.batchnorm.exports import UNIT, cells, channel_arrays
-from explorer.views.batchnorm.measured import Measured
+from explorer.views.batchnorm.exports import (
+    all_channels,
+    channel_arrays,
+    channel_table,
+    charts,
+    distance_text,
+)
+from explorer.views.batchnorm.measured import LayerView, Measured
+from model.words import tr
 
 
-def show(selection: Selection, measured: Measured, found: NormSummary, channel: int) -> None:
-    """The fold at the end of the page, for a batch."""
-    downloads.show(partial(offer, selection, measured, found, channel))
+def show(selection: Selection, view: LayerView) -> None:
+    """The downloads at the end of the page, for a batch."""
+    downloads.show(partial(offer, selection, view))
 
 
-def offer(selection: Selection, measured: Measured, found: NormSummary, channel: int) -> Offer:
-    """Raises ValueError where the batch has no statistics of its own."""
-    batch = measured.batch
+def offer(selection: Selection, view: LayerView) -> Offer:
+    """Raises Problem where the batch has no statistics of its own."""
+    measured, summary, batch = view.measured, view.summary, view.measured.batch
     assert batch is not None
     both = cached.two_predictions(selection.opened.key, measured.digest, selection.net, measured.x)
-    chart = partial(expectations, found.distance, found.spread, channel, UNIT)
-    said = caption(selection, measured, found)
+    title = tr("Observed statistics of {layer}", layer=view.layer)
     return Offer(
-        name=f"batchnorm {len(batch.labels)} {measured.kind} {found.layer}",
-        caption=said,
-        pictures={
-            "every channel": chart,
-            f"channel {channel}, cells by value": partial(cells, selection, found, channel),
-            "the images": lambda: tiled(batch.pixels, columns_for(len(batch.pixels))),
-        },
+        name=f"batchnorm {len(batch.labels)} {measured.kind} {view.layer}",
+        caption=caption(selection, view),
+        pictures=charts(view)
+        | {tr("the images"): lambda: tiled(batch.pixels, columns_for(len(batch.pixels)))},
         tables={
-            "Statistics": lambda: statistics(found),
-            "Predictions": lambda: predictions(selection.card.classes, both, batch),
+            tr("Statistics"): lambda: channel_table(summary),
+            tr("Predictions"): lambda: predictions(selection.card.classes, both, batch),
         },
-        arrays=lambda: arrays(found, both, batch),
-        figure=lambda: [Panel(chart(), f"{found.layer} on {measured.said}")],
+        arrays=lambda: arrays(summary, both, batch),
+        figure=lambda: [Panel(all_channels(view), title)],
         snippet=snippets.program_of(
             selection.opened.source,
             origin(selection, measured),
             ["from explorer.engine.batchnorm import summary"],
-            [f"found = summary(net, batch.x, {found.layer!r})", f"print(found.distance[{channel}])"],
+            [f"found = summary(net, batch.x, {view.layer!r})", f"print(found.distance[{view.channel}])"],
         ),
-        printed=f"the distance of channel {channel}, {number(found.distance[channel])} σ",
+        printed=distance_text(view),
     )
 
 
-def caption(selection: Selection, measured: Measured, found: NormSummary) -> str:
+def caption(selection: Selection, view: LayerView) -> str:
+    chart = tr(
+        "Mean ± standard deviation of each channel, in running standard deviations σ from the running mean; "
+        "gray band: running mean ± σ"
+    )
     traced = figures.caption(
         checkpoint=selection.opened.name,
         digest=selection.opened.checkpoint.digest,
-        layer=found.layer,
+        layer=view.layer,
     )
-    band = "grey band 0 ± 1 σ, what training met"
-    return f"Mean ± standard deviation on {measured.said}, in running σ; {band} · {traced}"
+    return f"{chart} · {view.measured.text} · {traced}"
 
 
 def origin(selection: Selection, measured: Measured) -> Origin:
-    """Where the batch came from, in Python."""
+    """The batch in Python."""
     if measured.kind == "scenes":
         return snippets.drawn_batch(measured.wanted)
     return snippets.test_batch(options().data_dir, measured.wanted, selection.fit)
 
 
-def statistics(found: NormSummary) -> pd.DataFrame:
-    """One row a channel: what was learned, what the batch brings, what the layer does with it."""
-    names = ["mean", "running_mean", "var", "running_var", "weight", "bias", "slope", "offset", "distance"]
-    columns = {name: getattr(found, name) for name in [*names, "spread", "passing", "dead"]}
-    return pd.DataFrame({"channel": np.arange(len(found.mean)), **columns})
-
-
 def predictions(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> pd.DataFrame:
-    """One row an image: name, label, and its class and probability by running and by batch statistics."""
+    """One row per image: name, label, and its class and probability with running and batch statistics."""
     columns: dict[str, list[str] | Array] = {
         "image": list(batch.names),
         "label": [names[label] if label >= 0 else "" for label in batch.labels],
     }
-    for kind, shares in (("running", both.running), ("batch", both.batch)):
-        columns[kind] = [names[answer] for answer in shares.argmax(1)]
-        columns[f"{kind}_probability"] = shares.max(1)
+    for kind, probabilities in (("running", both.running), ("batch", both.batch)):
+        columns[kind] = [names[predicted] for predicted in probabilities.argmax(1)]
+        columns[f"{kind}_probability"] = probabilities.max(1)
     return pd.DataFrame(columns)
 
 
-def arrays(found: NormSummary, both: TwoPredictions, batch: Batch) -> dict[str, tuple[Array, str]]:
-    edges = np.stack([found.edges(channel) for channel in range(len(found.mean))])
+def arrays(summary: NormSummary, both: TwoPredictions, batch: Batch) -> dict[str, tuple[Array, str]]:
+    edges = np.stack([summary.edges(channel) for channel in range(len(summary.mean))])
     return {
-        "images": (batch.pixels, "what the network gets (N, s, s, 3), RGB, 0 to 255"),
-        "names": (np.array(batch.names), "which image each is (N,)"),
-        "labels": (batch.labels, "the class of each image (N,), -1 for none"),
-        "running_probabilities": (both.running, "in eval mode, by running statistics (N, K)"),
-        "batch_probabilities": (both.batch, "in train mode without Dropout, by the batch's own (N, K)"),
-        **channel_arrays(found, "the batch"),
-        "counts": (found.counts, "cells of the layer's input in each bin (C, bins)"),
-        "edges": (edges, "the borders of the bins (C, bins + 1)"),
+        "images": (batch.pixels, tr("the network's input before normalization (N, s, s, 3), RGB, 0 to 255")),
+        "names": (np.array(batch.names), tr("the name of each image (N,)")),
+        "labels": (batch.labels, tr("the class of each image (N,), -1 for none")),
+        "running_probabilities": (both.running, tr("eval mode, with running statistics (N, K)")),
+        "batch_probabilities": (
+            both.batch,
+            tr("train mode without Dropout, with batch statistics (N, K)"),
+        ),
+        **channel_arrays(summary),
+        "counts": (summary.counts, tr("positions of the layer's input in each bin (C, bins)")),
+        "edges": (edges, tr("the edges of the bins (C, bins + 1)")),
     }

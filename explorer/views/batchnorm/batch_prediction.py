@@ -1,4 +1,4 @@
-"""The same images answered twice: BatchNorm by its running statistics, and by the images' own."""
+"""Two predictions for the same images: with running statistics, and with the images' own statistics."""
 
 import math
 from collections.abc import Callable
@@ -14,131 +14,182 @@ from explorer.ui import cached, markup
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
 from explorer.views.batchnorm.measured import Measured
+from model.problems import Problem
+from model.words import N_, ngettext, tr
 
-CLASSES, PICTURES = 5, 8
-NEAR = 0.1  # two probabilities that differ by less are as good as the same
-EVAL = "Running statistics: eval mode, as in use"
+CLASSES, IMAGES = 5, 8
+NEAR = 0.1  # two probabilities that differ by less count as equal
+RUNNING = N_("Running statistics (eval mode)")
+OWN = N_("Statistics of this image (train mode, Dropout off)")
+BATCH = N_("Batch statistics (train mode, Dropout off)")
 
 
 def show(selection: Selection, measured: Measured) -> None:
-    """Both predictions side by side, and a sentence that says what it means."""
+    """Both predictions side by side, and a sentence that interprets them."""
     key = selection.opened.key
     try:
         both = cached.two_predictions(key, measured.digest, selection.net, measured.x)
-    except ValueError as error:
-        st.info(sentence(error))
+    except Problem as problem:
+        st.info(sentence(problem))
         return
     if measured.batch is None:
-        one_answer(selection, both)
+        one_image(selection, both)
     else:
-        many_answers(selection, both, measured, measured.batch)
+        many_images(selection, both, measured.batch)
 
 
 # One image
 
 
-def one_answer(selection: Selection, both: TwoPredictions) -> None:
+def one_image(selection: Selection, both: TwoPredictions) -> None:
     names = selection.card.classes
     side_by_side(
-        (EVAL, likeliest(names, both.running[0])),
-        ("Its own statistics: train mode, Dropout off", likeliest(names, both.batch[0])),
+        (tr(RUNNING), most_probable(names, both.running[0])), (tr(OWN), most_probable(names, both.batch[0]))
     )
     st.markdown(meaning_of_one(tuple(map(literal, names)), both))
 
 
 def side_by_side(
-    *sides: tuple[str, list[tuple[str, float, bool]]], said: Callable[[float], str] = probability
+    *sides: tuple[str, list[tuple[str, float, bool]]], format: Callable[[float], str] = probability
 ) -> None:
     panels = [
-        markup.element("section", markup.text(title, tag="h3"), markup.bars(rows, said))
+        markup.element("section", markup.text(title, tag="h3"), markup.bars(rows, format))
         for title, rows in sides
     ]
     markup.show(markup.element("div", *panels, cls="fx-panels"))
 
 
-def likeliest(names: tuple[str, ...], shares: Floats) -> list[tuple[str, float, bool]]:
-    order = np.argsort(-shares, kind="stable")[:CLASSES]
-    return [(names[k], float(shares[k]), k == order[0]) for k in order]
+def most_probable(names: tuple[str, ...], probabilities: Floats) -> list[tuple[str, float, bool]]:
+    order = np.argsort(-probabilities, kind="stable")[:CLASSES]
+    return [(names[k], float(probabilities[k]), k == order[0]) for k in order]
 
 
 def meaning_of_one(names: tuple[str, ...], both: TwoPredictions) -> str:
+    """What the two predictions for one image mean, as Markdown; `names` are escaped."""
     first, second = int(both.running[0].argmax()), int(both.batch[0].argmax())
-    sure, then = probability(both.running[0, first]), probability(both.batch[0, second])
-    if first == second:
-        near = abs(both.running[0, first] - both.batch[0, second]) < NEAR
-        what = "this answer does not hang" if near else "the answer is the same, but how sure it is hangs"
-        return f"Both say **{names[first]}**, at {sure} and at {then}: {what} on which statistics are taken."
-    return (
-        f"By its own statistics the same image is no longer **{names[first]}** ({sure}) but "
-        f"**{names[second]}** ({then}): in train mode an answer hangs on what else is in the batch, which is "
-        "why in use the running statistics are taken."
+    running, own = both.running[0, first], both.batch[0, second]
+    fields = {"running": probability(running), "own": probability(own)}
+    if first != second:
+        return tr(
+            "With the image's own statistics the prediction changes from **{first}** ({running}) to "
+            "**{second}** ({own}). In train mode a prediction depends on the other images of the batch; "
+            "this is why eval mode uses running statistics.",
+            first=names[first],
+            second=names[second],
+            **fields,
+        )
+    if abs(running - own) < NEAR:
+        return tr(
+            "Both predict **{name}**: {running} with running statistics, {own} with the image's own. The "
+            "prediction hardly depends on which statistics are used.",
+            name=names[first],
+            **fields,
+        )
+    return tr(
+        "Both predict **{name}**, but the probability depends on which statistics are used: {running} with "
+        "running statistics, {own} with the image's own.",
+        name=names[first],
+        **fields,
     )
 
 
 # Many images
 
 
-def many_answers(selection: Selection, both: TwoPredictions, measured: Measured, batch: Batch) -> None:
+def many_images(selection: Selection, both: TwoPredictions, batch: Batch) -> None:
     side_by_side(
-        (EVAL, overall(both.running, batch)),
-        ("The batch's own statistics: train mode, Dropout off", overall(both.batch, batch)),
-        said=percent,
+        (tr(RUNNING), overall(both.running, batch)), (tr(BATCH), overall(both.batch, batch)), format=percent
     )
-    st.markdown(meaning_of_many(both, measured, batch))
+    st.markdown(meaning_of_many(both, batch))
     if both.changed.any():
         changed(selection.card.classes, both, batch)
 
 
-def overall(shares: Floats, batch: Batch) -> list[tuple[str, float, bool]]:
-    """How many of the labelled images are answered rightly, and how sure the answers are."""
-    labelled = batch.labels >= 0
-    right = shares.argmax(1)[labelled] == batch.labels[labelled]
-    rows = [(f"right, of {labelled.sum()}", float(right.mean()), True)] if labelled.any() else []
-    return [*rows, ("sure of its answer, on average", inside(float(shares.max(1).mean())), False)]
+def overall(probabilities: Floats, batch: Batch) -> list[tuple[str, float, bool]]:
+    """The accuracy on the labeled images, and the mean confidence of all."""
+    labeled = batch.labels >= 0
+    correct = probabilities.argmax(1)[labeled] == batch.labels[labeled]
+    accuracy = tr("accuracy (n = {count})", count=int(labeled.sum()))
+    rows = [(accuracy, float(correct.mean()), True)] if labeled.any() else []
+    return [*rows, (tr("mean confidence"), inside(float(probabilities.max(1).mean())), False)]
 
 
-def meaning_of_many(both: TwoPredictions, measured: Measured, batch: Batch) -> str:
+def meaning_of_many(both: TwoPredictions, batch: Batch) -> str:
+    """How many predictions change, and what this means, as Markdown."""
     count, total = int(both.changed.sum()), len(both.changed)
     if not count:
-        return f"None of {measured.said} gets another class: the running statistics fit them."
-    part, get = percent(count / total, 0), "gets" if count == 1 else "get"
-    some = f"**{count}** of {measured.said} ({part}) {get} another class"
+        return tr("The predicted class is the same for all {count} images.", count=total)
+    changes = ngettext(
+        "The predicted class changes for **{n}** of {total} images ({percent}).",
+        "The predicted class changes for **{n}** of {total} images ({percent}).",
+        count,
+        total=total,
+        percent=percent(count / total, 0),
+    )
+    return f"{changes} {_interpretation(both, batch, count, total)}"
+
+
+def _interpretation(both: TwoPredictions, batch: Batch, count: int, total: int) -> str:
     if (batch.labels < 0).all():
-        return f"{some}: so much hangs on which statistics are taken."
-    running, own = both.right(batch.labels)
+        return tr("Without labels it is unknown which prediction is correct.")
+    running, own = both.correct(batch.labels)
     # More than two standard deviations of a fair coin thrown once for every image that changed.
     decided = abs(own - running) > 2 * math.sqrt(count)
     if decided and own > running:
-        return (
-            f"{some}, and the batch's own statistics answer better: the running ones do not fit these "
-            "images, which come from elsewhere, are prepared differently, or training never settled them."
+        return tr(
+            "Batch statistics give more correct predictions, so the running statistics do not fit these "
+            "images. Possible reasons: the images differ from the training images, they are preprocessed "
+            "differently, or training was too short."
         )
     if decided:
-        return f"{some}, and the running statistics answer better: the batch's own are too rough an estimate."
+        return tr(
+            "Running statistics give more correct predictions: the statistics of this batch are not a good "
+            "estimate."
+        )
     if count <= total / 4:
-        return f"{some}, about as often rightly as wrongly: these images are much like what training met."
-    return f"{some}, about as often rightly as wrongly: these answers hang on which statistics are taken."
+        return tr("The accuracy is about the same: the running statistics fit these images.")
+    return tr("The accuracy is about the same, but many predictions depend on which statistics are used.")
 
 
 def changed(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> None:
-    """The images that get another class, those first that were surest."""
+    """The images whose predicted class changes, the most confident first."""
     rows = np.flatnonzero(both.changed)
     rows = rows[np.argsort(-both.running.max(1)[rows], kind="stable")]
-    cards = [_card(names, both, batch, int(row)) for row in rows[:PICTURES]]
-    more = f", the {PICTURES} surest of {len(rows)}" if len(rows) > PICTURES else ""
-    said = f"Images whose class changes{more}: by running statistics → by the batch's own."
-    st.caption(said)
+    cards = [_card(names, both, batch, int(row)) for row in rows[:IMAGES]]
+    st.caption(_changed_caption(len(rows)))
     markup.show(markup.element("div", *cards, cls="fx-cards"))
 
 
+def _changed_caption(count: int) -> str:
+    if count > IMAGES:
+        return tr(
+            "The {shown} most confident of the {count} images whose predicted class changes: with running "
+            "statistics → with batch statistics.",
+            shown=IMAGES,
+            count=count,
+        )
+    return tr("Images whose predicted class changes: with running statistics → with batch statistics.")
+
+
 def _card(names: tuple[str, ...], both: TwoPredictions, batch: Batch, row: int) -> str:
-    first, second = _answer(names, both.running[row]), _answer(names, both.batch[row])
+    running, own = _prediction(names, both.running[row]), _prediction(names, both.batch[row])
     label = int(batch.labels[row])
-    said = f"labelled {names[label]}" if label >= 0 else "without a label"
-    words = markup.text(first), markup.text(f"→ {second}", "strong"), markup.text(said, "muted")
-    return markup.figure(batch.pixels[row], f"An image {said}: {first}, then {second}", *words, fill=True)
+    labeled = tr("label: {name}", name=names[label]) if label >= 0 else tr("no label")
+    alt = tr(
+        "An image ({label}): {running} with running statistics, {own} with batch statistics",
+        label=labeled,
+        running=running,
+        own=own,
+    )
+    lines = markup.text(running), markup.text(f"→ {own}", "strong"), markup.text(labeled, "muted")
+    return markup.figure(batch.pixels[row], alt, *lines, fill=True)
 
 
-def _answer(names: tuple[str, ...], shares: Floats) -> str:
-    sure = float(shares.max())
-    return f"{names[shares.argmax()]} {probability(sure, 0 if sure >= 0.1 else 1)}"
+def _prediction(names: tuple[str, ...], probabilities: Floats) -> str:
+    confidence = float(probabilities.max())
+    digits = 0 if confidence >= 0.1 else 1
+    return tr(
+        "{name} {probability}",
+        name=names[probabilities.argmax()],
+        probability=probability(confidence, digits),
+    )

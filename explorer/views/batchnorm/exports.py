@@ -1,93 +1,118 @@
-"""What the page «BatchNorm» gives away: a layer's learned and met statistics, and one channel."""
+"""The downloads of the BatchNorm page for one image: learned and observed statistics, and one channel."""
 
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from explorer.drawing import ranges
-from explorer.drawing.channel_chart import expectations, histograms
+from explorer.drawing import ranges, vega
+from explorer.drawing.channel_chart import STAGES, expectations, histograms
 from explorer.drawing.colormaps import colour
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
-from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary, relu_behind
+from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary
 from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer
+from explorer.ui.downloads import Offer, Pictures
 from explorer.ui.export_parts import Arrays
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
+from explorer.views.batchnorm.measured import LayerView
 from model.checkpoint import Pixels
-
-UNIT = "running standard deviations (σ)"
-
-
-def batch_norm(selection: Selection, layer: str, channel: int) -> None:
-    """One BatchNorm's learned and met statistics, and one channel before and after it."""
-    downloads.show(partial(offer, selection, layer, channel))
+from model.words import tr
 
 
-def offer(selection: Selection, layer: str, channel: int) -> Offer:
-    found = selection.norm_statistics(layer)
-    stages = {
-        "before": found.before[0, channel],
-        "normalised": found.normalised[0, channel],
-        "after": found.after[0, channel],
+def batch_norm(selection: Selection, view: LayerView) -> None:
+    """One BatchNorm's learned and observed statistics, and one channel before and after it."""
+    downloads.show(partial(offer, selection, view))
+
+
+def offer(selection: Selection, view: LayerView) -> Offer:
+    statistics, channel = selection.norm_statistics(view.layer), view.channel
+    maps = {
+        tr(STAGES["before"]): statistics.before[0, channel],
+        tr(STAGES["normalized"]): statistics.normalized[0, channel],
+        tr(STAGES["after"]): statistics.after[0, channel],
     }
-    scales = {name: ranges.symmetric(values) for name, values in stages.items()}
-    lines = [f"found = statistics(net, x, {found.layer!r})", f"print(found.distance[{channel}])"]
+    scales = {name: ranges.symmetric(values) for name, values in maps.items()}
+    lines = [f"found = statistics(net, x, {view.layer!r})", f"print(found.distance[{channel}])"]
     return Offer(
-        name=f"batchnorm {selection.sample.name} {found.layer}",
+        name=f"batchnorm {selection.sample.name} {view.layer}",
         caption=export_parts.caption(
             selection,
             method="BatchNorm",
-            layer=f"{found.layer}, channel {channel}",
+            layer=tr("{layer}, channel {channel}", layer=view.layer, channel=channel),
             target="",
             range=export_parts.each_own(scales),
         ),
-        pictures={
-            "every channel": partial(expectations, found.distance, found.spread, channel, UNIT),
-            f"channel {channel}, cells by value": lambda: cells(
-                selection, selection.norm_summary(layer), channel
-            ),
-            **{f"channel {channel} {name}": partial(colour, stages[name], scales[name]) for name in stages},
+        pictures=charts(view)
+        | {
+            tr("channel {channel}, {stage}", channel=channel, stage=name): partial(
+                colour, values, scales[name]
+            )
+            for name, values in maps.items()
         },
-        tables={"Statistics": lambda: statistics(found), "Classes": lambda: export_parts.classes(selection)},
-        arrays=lambda: export_parts.given(selection) | norm_arrays(found),
-        figure=lambda: [mapped(stages[name], scales[name], name, "its own scale") for name in stages],
+        tables={
+            tr("Statistics"): lambda: channel_table(statistics),
+            tr("Classes"): lambda: export_parts.classes(selection),
+        },
+        arrays=lambda: export_parts.given(selection) | norm_arrays(statistics),
+        figure=lambda: [mapped(maps[name], scales[name], name, tr("scale per map")) for name in maps],
         snippet=program([selection], ["from explorer.engine.batchnorm import statistics"], lines),
-        printed=f"the distance of channel {channel}, {number(found.distance[channel])} σ",
+        printed=distance_text(view),
     )
 
 
-def cells(selection: Selection, found: NormSummary, channel: int) -> Pixels:
-    """One channel's histograms at each step of the layer, as the page shows them."""
-    cut = relu_behind(selection.net, selection.seen, found.layer) is not None
-    return histograms(found.steps(channel), found.counts[channel], cut)
-
-
-def statistics(found: NormStatistics) -> pd.DataFrame:
-    """One row a channel: what was learned, what this input brings, what the layer does with it."""
-    names = ["mean", "running_mean", "var", "running_var", "weight", "bias", "slope", "offset", "distance"]
-    columns = {name: getattr(found, name) for name in [*names, "spread", "dead"]}
-    return pd.DataFrame({"channel": np.arange(len(found.mean)), **columns})
-
-
-def norm_arrays(found: NormStatistics) -> Arrays:
+def charts(view: LayerView) -> Pictures:
+    """The charts of the page for print: all channels, and the histograms of the chosen one."""
     return {
-        "before": (found.before, "the layer's input (N, C, h, w)"),
-        "after": (found.after, "the layer's output (N, C, h, w)"),
-        **channel_arrays(found, "this input"),
+        tr("every channel"): lambda: all_channels(view),
+        tr("channel {channel}, histograms", channel=view.channel): partial(channel_histograms, view),
     }
 
 
-def channel_arrays(found: NormChannels, said: str) -> Arrays:
-    """What each channel of a BatchNorm learned, and met in what is `said`."""
+def all_channels(view: LayerView) -> Pixels:
+    """Every channel's observed mean ± standard deviation, as the page shows it."""
+    return expectations(view.summary.distance, view.summary.spread, view.channel, tr(vega.UNIT))
+
+
+def channel_histograms(view: LayerView) -> Pixels:
+    """The chosen channel's histogram at each stage of the layer, as the page shows them."""
+    summary, channel = view.summary, view.channel
+    return histograms(summary.stages(channel), summary.counts[channel], view.relu is not None)
+
+
+def distance_text(view: LayerView) -> str:
+    return tr(
+        "the distance of channel {channel}, {distance} σ",
+        channel=view.channel,
+        distance=number(view.summary.distance[view.channel]),
+    )
+
+
+def channel_table(statistics: NormStatistics | NormSummary) -> pd.DataFrame:
+    """One row per channel: learned and observed statistics, and the layer's slope and offset."""
+    names = ["mean", "running_mean", "var", "running_var", "weight", "bias", "slope", "offset", "distance"]
+    names += ["spread", *(["passing"] if isinstance(statistics, NormSummary) else []), "dead"]
+    columns = {name: getattr(statistics, name) for name in names}
+    return pd.DataFrame({"channel": np.arange(len(statistics.mean)), **columns})
+
+
+def norm_arrays(statistics: NormStatistics) -> Arrays:
     return {
-        "weight": (found.weight, "γ of each channel (C,)"),
-        "bias": (found.bias, "β of each channel (C,)"),
-        "running_mean": (found.running_mean, "learned (C,), in units of the input"),
-        "running_var": (found.running_var, "learned (C,), in units of the input squared"),
-        "mean": (found.mean, f"of {said} (C,)"),
-        "var": (found.var, f"of {said} (C,), biased"),
-        "eps": (np.array(found.eps), "added to the variance"),
+        "before": (statistics.before, tr("the layer's input (N, C, h, w)")),
+        "after": (statistics.after, tr("the layer's output (N, C, h, w)")),
+        **channel_arrays(statistics),
+    }
+
+
+def channel_arrays(statistics: NormChannels) -> Arrays:
+    """The learned and observed statistics of each channel of a BatchNorm."""
+    return {
+        "weight": (statistics.weight, tr("γ of each channel (C,)")),
+        "bias": (statistics.bias, tr("β of each channel (C,)")),
+        "running_mean": (statistics.running_mean, tr("running mean (C,), in units of the layer's input")),
+        "running_var": (statistics.running_var, tr("running variance (C,), in squared units of the input")),
+        "mean": (statistics.mean, tr("observed mean (C,)")),
+        "var": (statistics.var, tr("observed variance (C,), biased")),
+        "eps": (np.array(statistics.eps), tr("ε, added to the variance")),
     }

@@ -1,4 +1,4 @@
-"""What statistics are taken of: the image looked at, or a batch of many."""
+"""The images whose statistics are observed: the one chosen, or a batch of many."""
 
 from dataclasses import dataclass
 
@@ -8,55 +8,78 @@ from torch import Tensor
 
 from explorer.engine import batches
 from explorer.engine.batches import Batch
-from explorer.engine.samples import SampleError
+from explorer.engine.batchnorm import NormSummary
 from explorer.ui import cached, choices
 from explorer.ui.markdown import sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
+from model.words import N_, ngettext, tr
 
-NAMES = {"image": "This image", "test": "Test images", "scenes": "Drawn scenes"}
-USUAL = 64
+NAMES = {"image": N_("This image"), "test": N_("Test images"), "scenes": N_("Drawn scenes")}
+DEFAULT_COUNT = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Images as the network gets them, their digest, and what they are called.
+    """Images as the network gets them, with their digest.
 
     `batch` is None for one image; `wanted` is how many were asked for.
     """
 
     x: Tensor
     digest: str
-    said: str
     kind: str = "image"
     batch: Batch | None = None
     wanted: int = 1
 
+    @property
+    def text(self) -> str:
+        """On which images the statistics are observed, in one sentence."""
+        if self.kind == "test":
+            return ngettext("Observed on {n} test image.", "Observed on {n} test images.", len(self.x))
+        if self.kind == "scenes":
+            return ngettext("Observed on {n} drawn scene.", "Observed on {n} drawn scenes.", len(self.x))
+        return tr("Observed on this image.")
 
-def choose_measured(selection: Selection, what: DeltaGenerator, how_many: DeltaGenerator) -> Measured:
-    """This image, or a batch of test images or drawn scenes, asked for in two places of the page."""
-    found = cached.test_set(str(options().data_dir))
-    names = {name: said for name, said in NAMES.items() if name != "test" or found is not None}
-    with what:
-        kind = choices.choice("Statistics of", names, "of")
-    this = Measured(selection.x, selection.keys[1], "this image")
+
+@dataclass(frozen=True, eq=False)
+class LayerView:
+    """One BatchNorm as the page shows it: its statistics, the images, the ReLU after it, the channel."""
+
+    summary: NormSummary
+    measured: Measured
+    relu: str | None
+    channel: int
+
+    @property
+    def layer(self) -> str:
+        return self.summary.layer
+
+
+def choose_measured(selection: Selection, which: DeltaGenerator, how_many: DeltaGenerator) -> Measured:
+    """This image, or a batch of test images or drawn scenes, chosen in two places of the page."""
+    test_set = cached.test_set(str(options().data_dir))
+    names = {kind: tr(name) for kind, name in NAMES.items() if kind != "test" or test_set is not None}
+    with which:
+        kind = choices.choice(tr("Statistics of"), names, "of")
+    image = Measured(selection.x, selection.keys[1])
     if kind == "image":
-        return this
+        return image
     with how_many:
         wanted = _how_many(selection)
     try:
-        if kind == "test" and found is not None:
-            batch = cached.test_batch(str(options().data_dir), found, wanted, selection.card, selection.fit)
+        if kind == "test" and test_set is not None:
+            folder = str(options().data_dir)
+            batch = cached.test_batch(folder, test_set, wanted, selection.card, selection.fit)
         else:
             batch = cached.scene_batch(wanted, selection.card)
-    except SampleError as error:
+    except ValueError as error:  # its sentence says why there are no images
         st.warning(sentence(error))
-        return this
-    said = f"these {len(batch.labels)} {NAMES[kind].lower()}"
-    return Measured(batch.x, batch.digest, said, kind, batch, wanted)
+        return image
+    return Measured(batch.x, batch.digest, kind, batch, wanted)
 
 
 def _how_many(selection: Selection) -> int:
     counts = batches.counts(selection.card)
-    usual = str(min(USUAL, counts[-1]))
-    return int(choices.pick("Images", {str(count): str(count) for count in counts}, "images", usual))
+    default = str(min(DEFAULT_COUNT, counts[-1]))
+    return int(choices.pick(tr("Images"), {str(count): str(count) for count in counts}, "images", default))

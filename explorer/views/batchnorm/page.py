@@ -1,4 +1,4 @@
-"""BatchNorm: what each channel learned to expect, against what this image or a batch of images brings."""
+"""BatchNorm: each channel's learned statistics, beside those observed on this image or a batch of images."""
 
 from functools import partial
 
@@ -9,193 +9,262 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from torch import nn
 
 from explorer.drawing import vega
+from explorer.drawing.channel_chart import STAGES
 from explorer.drawing.ranges import MINUS, number, percent
-from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
+from explorer.engine.batchnorm import FAINT, NormSummary, StageHistogram, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
 from explorer.ui import cached, choices, link, markup
 from explorer.ui.markdown import literal
 from explorer.ui.panels import facts
 from explorer.ui.selection import Selection, current
 from explorer.views.batchnorm import batch_exports, batch_prediction, exports
-from explorer.views.batchnorm.measured import Measured, choose_measured
+from explorer.views.batchnorm.measured import LayerView, Measured, choose_measured
+from model.words import N_, ngettext, tr
 
-FURTHEST = 4  # channels that the first sentence names
-EACH_BY_ITSELF = {
-    nn.GroupNorm: "GroupNorm, by the mean and variance of groups of channels",
-    nn.LayerNorm: "LayerNorm, by the mean and variance of all that the layer gives",
-    nn.modules.instancenorm._InstanceNorm: "InstanceNorm, by each channel's own mean and variance",
-    nn.LocalResponseNorm: "LocalResponseNorm, by the sum of squares of neighbouring channels",
+MOST_NAMED = 4  # channels or blocks that a sentence names
+MOST_LISTED = 12  # dead channels that a sentence names
+OTHER_NORMS = {
+    nn.GroupNorm: N_("GroupNorm normalizes with the mean and variance of groups of channels."),
+    nn.LayerNorm: N_("LayerNorm normalizes with the mean and variance over its normalized_shape."),
+    nn.modules.instancenorm._InstanceNorm: N_(
+        "InstanceNorm normalizes with each channel's own mean and variance."
+    ),
+    nn.LocalResponseNorm: N_("LocalResponseNorm divides by the sum of squares of neighboring channels."),
 }
 
 
 def page() -> None:
     selection = current()
-    st.header("What BatchNorm expected, and what came", anchor=False)
+    st.header(tr("Learned and observed statistics"), anchor=False)
     layers = norm_layers(selection)
     if not layers:
-        st.info(literal(without(selection)))
+        st.info(literal(without_batchnorm(selection)))
         return
-    where, what, how_many = st.columns([2, 2, 1], vertical_alignment="bottom")
+    where, which, how_many = st.columns([2, 2, 1], vertical_alignment="bottom")
     with where:
-        layer = choices.pick("Layer", layers, "norm")
+        layer = choices.pick(tr("Layer"), layers, "norm")
     left_out(selection)
-    measured = choose_measured(selection, what, how_many)
-    found = cached.norm_summary(selection.opened.key, measured.digest, layer, selection.net, measured.x)
-    relu = relu_behind(selection.net, selection.seen, layer)
-    st.markdown(summary(found, measured, relu))
-    channel = all_channels(found, measured, relu)
-    one_channel(found, channel, measured, relu)
-    with st.expander("Every channel in numbers, furthest from what was learned first"):
-        table(selection, found, measured)
-    st.header("The same answer by other statistics", anchor=False)
+    measured = choose_measured(selection, which, how_many)
+    view = layer_view(selection, measured, layer)
+    st.markdown(summary_text(view))
+    all_channels(view)
+    one_channel(view)
+    with st.expander(tr("Every channel in numbers, largest distance first")):
+        table(selection, view)
+    st.header(tr("Prediction with running and with batch statistics"), anchor=False)
     batch_prediction.show(selection, measured)
     how_to_read()
     if measured.batch is None:
-        exports.batch_norm(selection, layer, channel)
+        exports.batch_norm(selection, view)
     else:
-        batch_exports.show(selection, measured, found, channel)
+        batch_exports.show(selection, view)
 
 
-# Where there is a BatchNorm
+def layer_view(selection: Selection, measured: Measured, layer: str) -> LayerView:
+    """All that the page and its downloads show of a layer."""
+    summary = cached.norm_summary(selection.opened.key, measured.digest, layer, selection.net, measured.x)
+    relu = relu_behind(selection.net, selection.seen, layer)
+    return LayerView(summary, measured, relu, chosen_channel(summary))
+
+
+# Layers with and without BatchNorm
 
 
 def norm_layers(selection: Selection) -> dict[str, str]:
     """Layer → its name on the page, for every BatchNorm that ran."""
     numbers = {block.norm: number for number, block in enumerate(selection.blocks, start=1) if block.norm}
-    found = batchnorms(selection.net, selection.seen)
     return {
-        layer: f"Block {numbers[layer]} · {layer}" if layer in numbers else f"{layer}, in no block"
-        for layer in found
+        layer: tr("Block {number} · {layer}", number=numbers[layer], layer=layer)
+        if layer in numbers
+        else tr("{layer} (outside the blocks)", layer=layer)
+        for layer in batchnorms(selection.net, selection.seen)
     }
 
 
 def left_out(selection: Selection) -> None:
-    """Says which blocks have no BatchNorm."""
+    """Name the blocks without BatchNorm."""
     have = set(batchnorms(selection.net, selection.seen))
     names = choices.block_names(selection.blocks).values()
     others = [
-        f"{name} ({kind(selection.net, block.norm)})"
+        tr("{block} ({kind})", block=name, kind=norm_kind(selection.net, block.norm))
         for block, name in zip(selection.blocks, names, strict=True)
         if block.norm not in have
     ]
     if others:
-        st.caption(f"Without BatchNorm: {literal(', '.join(others[:FURTHEST]))}{_more(others, FURTHEST)}.")
+        st.caption(tr("Without BatchNorm: {blocks}.", blocks=literal(listed(others, MOST_NAMED))))
 
 
-def kind(net: nn.Module, norm: str | None) -> str:
-    return "no normalisation" if norm is None else type(layer_module(net, norm)).__name__
+def norm_kind(net: nn.Module, norm: str | None) -> str:
+    return tr("no normalization") if norm is None else type(layer_module(net, norm)).__name__
 
 
-def without(selection: Selection) -> str:
+def without_batchnorm(selection: Selection) -> str:
     """Why there is nothing to compare in a network without BatchNorm."""
     norms = [layer_module(selection.net, block.norm) for block in selection.blocks if block.norm]
     if not norms:
-        return "This network has no BatchNorm: nothing is normalised, so there is nothing to show here."
-    kinds = dict.fromkeys(by_itself(norm) for norm in norms)
-    return (
-        f"This network has no BatchNorm. It normalises each image by itself: {'; '.join(kinds)}. Nothing is "
-        "remembered from training, and training and use do the same, so there is nothing to compare here."
-    )
-
-
-def by_itself(norm: nn.Module) -> str:
-    if isinstance(norm, nn.GroupNorm) and norm.num_groups == 1:
-        return (
-            "GroupNorm with one group, that is by the mean and variance of the whole layer, as LayerNorm does"
+        return tr(
+            "This network has no BatchNorm: nothing is normalized, so there are no statistics to compare."
         )
-    return next(
-        (said for kind, said in EACH_BY_ITSELF.items() if isinstance(norm, kind)), type(norm).__name__
-    )
+    sentences = [tr("This network has no BatchNorm."), *dict.fromkeys(map(other_norm_text, norms))]
+    if not any(getattr(norm, "track_running_stats", False) for norm in norms):
+        sentences.append(
+            tr(
+                "Each image is normalized by itself, without statistics from training, in train mode and in "
+                "eval mode alike, so there is nothing to compare here."
+            )
+        )
+    return " ".join(sentences)
+
+
+def other_norm_text(norm: nn.Module) -> str:
+    if isinstance(norm, nn.GroupNorm) and norm.num_groups == 1:
+        return tr(
+            "GroupNorm with one group normalizes with the mean and variance of all channels together, as "
+            "LayerNorm does."
+        )
+    known = next((text for kind, text in OTHER_NORMS.items() if isinstance(norm, kind)), None)
+    return tr("Its normalization layer is {kind}.", kind=type(norm).__name__) if known is None else tr(known)
 
 
 # All channels
 
 
-def summary(found: NormSummary, measured: Measured, relu: str | None) -> str:
-    """What stands out, in words: the channels furthest from what was learned, dead ones, faint ones."""
-    if not found.tracked:
-        return (
-            f"**{literal(found.layer)}** keeps no running statistics: in use too it normalises by what it "
-            "gets, so no channel lies off."
+def summary_text(view: LayerView) -> str:
+    """The main findings, as Markdown: the channels of the largest distance, dead ones, those of small γ."""
+    summary, measured = view.summary, view.measured
+    if not summary.tracked:
+        return tr(
+            "**{layer}** keeps no running statistics. In eval mode too it normalizes with the statistics of "
+            "its input, so every distance is 0.",
+            layer=literal(view.layer),
         )
-    far, count = int((np.abs(found.distance) > 1).sum()), len(found.mean)
-    where = f"in **{far}** of {count} channels" if far else f"in none of {count} channels"
-    said = (
-        f"On {measured.said} the mean lies more than one running standard deviation (σ) from the running "
-        f"mean {where}. Furthest: {furthest(found)}."
+    sentences = [measured.text, distance_text(summary), largest_distances(summary)]
+    if view.relu and summary.dead.any():
+        sentences.append(dead_text(summary, view.relu))
+    if summary.faint().any():
+        sentences.append(faint_text(summary))
+    return " ".join(sentences)
+
+
+def distance_text(summary: NormSummary) -> str:
+    far, count = int((np.abs(summary.distance) > 1).sum()), len(summary.mean)
+    return ngettext(
+        "The observed mean differs from the running mean by more than one running standard deviation (σ) in "
+        "**{n}** of {count} channels.",
+        "The observed mean differs from the running mean by more than one running standard deviation (σ) in "
+        "**{n}** of {count} channels.",
+        far,
+        count=count,
     )
-    if relu and found.dead.any():
-        said += f" Dead, nothing of it gets through the ReLU ({literal(relu)}): {listed(found.dead)}."
-    if found.faint().any():
-        said += (
-            f" γ near zero (below {FAINT:g}), so that β comes out whatever goes in: {listed(found.faint())}."
-        )
-    return said
 
 
-def furthest(found: NormSummary) -> str:
-    order = np.argsort(-np.abs(found.distance), kind="stable")[:FURTHEST]
-    return ", ".join(f"channel {c} ({sigmas(found.distance[c])})" for c in order)
+def largest_distances(summary: NormSummary) -> str:
+    order = np.argsort(-np.abs(summary.distance), kind="stable")[:MOST_NAMED]
+    channels = [
+        tr("channel {channel} ({distance})", channel=channel, distance=sigmas(summary.distance[channel]))
+        for channel in order
+    ]
+    return tr("Largest distance: {channels}.", channels=", ".join(channels))
+
+
+def dead_text(summary: NormSummary, relu: str) -> str:
+    numbers = channel_numbers(summary.dead)
+    return ngettext(
+        "Dead channel: {channels}. Its output is nowhere above zero, so the ReLU ({relu}) gives only zeros.",
+        "Dead channels: {channels}. Their output is nowhere above zero, so the ReLU ({relu}) gives only "
+        "zeros.",
+        len(numbers),
+        channels=listed(numbers, MOST_LISTED),
+        relu=literal(relu),
+    )
+
+
+def faint_text(summary: NormSummary) -> str:
+    numbers = channel_numbers(summary.faint())
+    return ngettext(
+        "γ near zero (|γ| below {threshold:g}) in channel {channels}: its output is close to β for any "
+        "input.",
+        "γ near zero (|γ| below {threshold:g}) in channels {channels}: their output is close to β for any "
+        "input.",
+        len(numbers),
+        channels=listed(numbers, MOST_LISTED),
+        threshold=FAINT,
+    )
 
 
 def sigmas(distance: float) -> str:
     return f"{distance:+.2f} σ".replace("-", MINUS)
 
 
-def listed(which: np.ndarray, most: int = 12) -> str:
-    numbers = [str(channel) for channel in np.flatnonzero(which)]
-    return f"channel{'s' if len(numbers) > 1 else ''} {', '.join(numbers[:most])}{_more(numbers, most)}"
+def channel_numbers(which: np.ndarray) -> list[str]:
+    return [str(channel) for channel in np.flatnonzero(which)]
 
 
-def _more(named: list[str], most: int) -> str:
-    return f" and {len(named) - most} more" if len(named) > most else ""
+def listed(names: list[str], most: int) -> str:
+    """Some names with commas between them, and how many more there are."""
+    first = ", ".join(names[:most])
+    if len(names) <= most:
+        return first
+    return ngettext("{names} and {n} more", "{names} and {n} more", len(names) - most, names=first)
 
 
-def all_channels(found: NormSummary, measured: Measured, relu: str | None) -> int:
-    """The chart of all channels, from furthest below to furthest above; the channel chosen in it."""
-    chosen = held_channel(found)
-    key = f"expected_{found.layer}_{measured.digest[:8]}_{chosen}"
+def all_channels(view: LayerView) -> None:
+    """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
+    key = f"expected_{view.layer}_{view.measured.digest[:8]}_{view.channel}"
+    label = tr(
+        "Observed mean and standard deviation of every channel of {layer}, in running standard deviations",
+        layer=view.layer,
+    )
     st.vega_lite_chart(
-        vega.expectations(
-            [drawn(found, int(channel), relu) for channel in np.argsort(found.distance, kind="stable")],
-            chosen,
-            f"Mean and spread of every channel of {found.layer} on {measured.said}, in running σ",
-        ),
+        vega.expectations(chart_channels(view), view.channel, label),
         width="stretch",
         on_select=partial(clicked, key),
         selection_mode="chosen",
         key=key,
     )
-    marks = " ✕ dead." * bool(relu and found.dead.any()) + " ◇ γ near zero." * bool(found.faint().any())
-    st.caption(
-        f"Each channel's mean ± standard deviation on {measured.said}, in running standard deviations σ from "
-        f"its running mean; the grey band is what training met (0 ± 1 σ).{marks} "
-        "Click a channel to look at it below."
-    )
-    return chosen
+    st.caption(chart_caption(view))
 
 
-def drawn(found: NormSummary, channel: int, relu: str | None) -> vega.Channel:
-    """A channel as the chart shows it, with what is remarkable about it in words that the chart marks."""
-    words = [
-        ("dead: nothing gets through the ReLU", relu and found.dead[channel]),
-        ("faint: γ near zero", found.faint()[channel]),
+def chart_channels(view: LayerView) -> list[vega.Channel]:
+    """The channels in the order of the chart, from the lowest observed mean to the highest."""
+    summary, faint = view.summary, view.summary.faint()
+    return [
+        vega.Channel(
+            channel,
+            float(summary.distance[channel]),
+            float(summary.spread[channel]),
+            dead=view.relu is not None and bool(summary.dead[channel]),
+            faint=bool(faint[channel]),
+        )
+        for channel in np.argsort(summary.distance, kind="stable").tolist()
     ]
-    note = ", ".join(said for said, true in words if true)
-    return vega.Channel(channel, float(found.distance[channel]), float(found.spread[channel]), note)
 
 
-def held_channel(found: NormSummary) -> int:
-    """The channel in the link if the layer has it, else the one furthest from what was learned."""
+def chart_caption(view: LayerView) -> str:
+    sentences = [
+        tr(
+            "Each channel's observed mean ± standard deviation, in running standard deviations σ from its "
+            "running mean. Gray band: running mean ± σ."
+        )
+    ]
+    if view.relu and view.summary.dead.any():
+        sentences.append(tr("✕: dead channel."))
+    if view.summary.faint().any():
+        sentences.append(tr("◇: γ near zero."))
+    return " ".join([*sentences, tr("Click a channel to see it below.")])
+
+
+def chosen_channel(summary: NormSummary) -> int:
+    """The channel in the link if the layer has it, else the one of the largest distance."""
     held = link.held("channel", "")
-    if held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < len(found.mean):
+    if held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < len(summary.mean):
         link.hold("channel", held, "")
         return int(held)
-    return int(np.abs(found.distance).argmax())
+    return int(np.abs(summary.distance).argmax())
 
 
 def clicked(key: str) -> None:
-    """Keep the channel whose column was clicked; a click beside all columns keeps what there is."""
+    """Keep the channel whose column was clicked; a click outside all columns changes nothing."""
     if picked := st.session_state[key].selection.get("chosen"):
         keep(int(picked[0]["channel"]))
 
@@ -205,7 +274,7 @@ def typed(key: str) -> None:
 
 
 def keep(channel: int) -> None:
-    """Put a chosen channel into the link; the cell chosen on the maps page was another channel's."""
+    """Put a chosen channel into the link; the position chosen on the maps page was another channel's."""
     link.hold("channel", str(channel), "")
     link.hold("cell", "", "")
 
@@ -213,112 +282,133 @@ def keep(channel: int) -> None:
 # One channel
 
 
-def one_channel(found: NormSummary, channel: int, measured: Measured, relu: str | None) -> None:
-    """One channel's cells before, normalised, and after γ and β, each on the band that training met."""
+def one_channel(view: LayerView) -> None:
+    """One channel's values before, normalized, and after γ and β, each over the learned band."""
+    summary, channel = view.summary, view.channel
     heading, which = st.columns([4, 1], vertical_alignment="bottom")
-    heading.subheader(f"Channel {channel}, cell by cell", anchor=False)
+    heading.subheader(tr("Channel {channel}, before and after BatchNorm", channel=channel), anchor=False)
     key = link.showing("norm_channel", channel)
-    which.number_input("Channel", 0, len(found.mean) - 1, channel, key=key, on_change=typed, args=(key,))
-    for column, step in zip(st.columns(3, gap="medium"), found.steps(channel), strict=True):
-        with column:
-            st.markdown(f"**{step.name}**")
-            st.vega_lite_chart(
-                vega.histogram(
-                    step.edges, found.counts[channel], lines={vega.OTHER: step.mean}, band=step.band,
-                    reach=step.reach, cut=0.0 if relu and step.name.startswith("After") else None,
-                    label=f"Channel {channel} of {found.layer} {step.name.lower()}: cells by value",
-                ),
-                width="stretch",
-            )  # fmt: skip
-    st.caption(
-        f"Cells of {measured.said} by value; the orange line is their mean, the grey band what training met "
-        f"(running mean ± running σ, and what becomes of it). {what_is_cut(relu)}"
+    which.number_input(
+        tr("Channel"), 0, len(summary.mean) - 1, channel, key=key, on_change=typed, args=(key,)
     )
-    markup.show(figures(found, channel))
+    for column, stage in zip(st.columns(3, gap="medium"), summary.stages(channel), strict=True):
+        with column:
+            st.markdown(f"**{tr(STAGES[stage.stage])}**")
+            st.vega_lite_chart(stage_chart(view, stage), width="stretch")
+    st.caption(
+        tr(
+            "Number of positions by value. Orange line: their mean. Gray band: running mean ± running "
+            "standard deviation, at each stage of the layer. {relu_text}",
+            relu_text=relu_text(view.relu),
+        )
+    )
+    markup.show(channel_facts(summary, channel))
 
 
-def what_is_cut(relu: str | None) -> str:
+def stage_chart(view: LayerView, stage: StageHistogram) -> vega.Chart:
+    return vega.histogram(
+        stage.edges,
+        view.summary.counts[view.channel],
+        lines={vega.OTHER: stage.mean},
+        band=stage.band,
+        reach=stage.reach,
+        cut=0.0 if view.relu and stage.stage == "after" else None,
+        label=tr(
+            "Histogram of channel {channel} of {layer}: {stage}",
+            channel=view.channel,
+            layer=view.layer,
+            stage=tr(STAGES[stage.stage]),
+        ),
+    )
+
+
+def relu_text(relu: str | None) -> str:
     if relu is None:
-        return "No ReLU reads this layer's output as it is, so nothing is cut here."
-    return f"Pale bars are below zero: the ReLU ({literal(relu)}) cuts them off."
+        return tr("No ReLU follows this layer directly, so no value is set to zero.")
+    return tr("Pale bars are below zero: the ReLU ({relu}) sets them to zero.", relu=literal(relu))
 
 
-def figures(found: NormSummary, channel: int) -> str:
-    """The channel's numbers, met and learned, and the straight line that the layer is."""
-    met = [
-        ("mean", number(found.mean[channel])),
-        ("variance", number(found.var[channel])),
-        ("mean from the running mean", sigmas(found.distance[channel])),
+def channel_facts(summary: NormSummary, channel: int) -> str:
+    """The channel's observed and learned numbers, and the linear function of the layer."""
+    observed = [
+        (tr("mean"), number(summary.mean[channel])),
+        (tr("variance"), number(summary.var[channel])),
+        (tr("distance from the running mean"), sigmas(summary.distance[channel])),
     ]
     learned = [
-        ("running mean μ", number(found.running_mean[channel])),
-        ("running variance σ²", number(found.running_var[channel])),
-        ("scale γ, shift β", f"{number(found.weight[channel])}, {number(found.bias[channel])}"),
+        (tr("running mean μ"), number(summary.running_mean[channel])),
+        (tr("running variance σ²"), number(summary.running_var[channel])),
+        (tr("scale γ, shift β"), f"{number(summary.weight[channel])}, {number(summary.bias[channel])}"),
     ]
-    done = [
-        ("slope γ / √(σ² + ε)", number(found.slope[channel])),
-        ("offset β − slope · μ", number(found.offset[channel])),
-        ("above zero afterwards", percent(float(found.passing[channel]))),
+    function = [
+        (tr("slope γ / √(σ² + ε)"), number(summary.slope[channel])),
+        (tr("offset β − slope · μ"), number(summary.offset[channel])),
+        (tr("output above zero"), percent(float(summary.passing[channel]))),
     ]
-    sides = facts("What came", met), facts("What was learned", learned), facts("What the layer does", done)
+    sides = (
+        facts(tr("Observed statistics"), observed),
+        facts(tr("Learned statistics"), learned),
+        facts(tr("Output = slope · input + offset"), function),
+    )
     return markup.element("div", *sides, cls="fx-panels")
 
 
-def table(selection: Selection, found: NormSummary, measured: Measured) -> None:
-    """Every channel's numbers, furthest from what was learned first."""
-    order = np.argsort(-np.abs(found.distance), kind="stable")
-    columns = {
-        "channel": order,
-        "distance": found.distance[order],
-        "spread": found.spread[order],
-        "mean": found.mean[order],
-        "running_mean": found.running_mean[order],
-        "var": found.var[order],
-        "running_var": found.running_var[order],
-        "gamma": found.weight[order],
-        "beta": found.bias[order],
-        "slope": found.slope[order],
-        "offset": found.offset[order],
-        "passing": found.passing[order],
-    }
-    if measured.batch is None:
-        maps = selection.seen.maps[found.layer]
-        pictures = cached.map_thumbnails(*selection.keys, found.layer, maps)
-        columns = {"channel": order, "map": [pictures[channel] for channel in order]} | columns
-    st.dataframe(pd.DataFrame(columns), hide_index=True, height=320, column_config=COLUMNS)
+# Every channel in numbers
 
 
-def _figures(label: str, help: str, format: str = "%.3f") -> ColumnConfig:
+def table(selection: Selection, view: LayerView) -> None:
+    """Every channel's numbers, the largest distance first."""
+    summary = view.summary
+    order = np.argsort(-np.abs(summary.distance), kind="stable")
+    names = ["distance", "spread", "mean", "running_mean", "var", "running_var"]
+    columns = {name: getattr(summary, name)[order] for name in names}
+    columns |= {"gamma": summary.weight[order], "beta": summary.bias[order]}
+    columns |= {name: getattr(summary, name)[order] for name in ("slope", "offset", "passing")}
+    first: dict[str, object] = {"channel": order}
+    if view.measured.batch is None:
+        maps = selection.seen.maps[view.layer]
+        pictures = cached.map_thumbnails(*selection.keys, view.layer, maps)
+        first["map"] = [pictures[channel] for channel in order]
+    st.dataframe(pd.DataFrame(first | columns), hide_index=True, height=320, column_config=column_configs())
+
+
+def _numbers(label: str, help: str, format: str = "%.3f") -> ColumnConfig:
     return st.column_config.NumberColumn(label, help=help, format=format)
 
 
-COLUMNS: dict[str, ColumnConfig] = {
-    "channel": st.column_config.NumberColumn("channel", width="small"),
-    "map": st.column_config.ImageColumn("after", width="small", help="The map behind BatchNorm, own scale"),
-    "distance": _figures("distance", "(mean − running mean) / running σ", "%+.2f σ"),
-    "spread": _figures("spread", "standard deviation / running σ", "%.2f σ"),
-    "mean": _figures("mean", "of the cells looked at"),
-    "running_mean": _figures("running mean", "learned in training"),
-    "var": _figures("variance", "of the cells looked at"),
-    "running_var": _figures("running variance", "learned in training"),
-    "gamma": _figures("γ", "the learned scale (weight)"),
-    "beta": _figures("β", "the learned shift (bias)"),
-    "slope": _figures("slope", "γ / √(running variance + ε)"),
-    "offset": _figures("offset", "β − slope · running mean"),
-    "passing": _figures("above zero", "share of cells that a ReLU behind passes", "percent"),
-}
+def column_configs() -> dict[str, ColumnConfig]:
+    observed, learned = tr("observed on these images"), tr("learned in training")
+    return {
+        "channel": st.column_config.NumberColumn(tr("channel"), width="small"),
+        "map": st.column_config.ImageColumn(
+            tr("after"), width="small", help=tr("The map after BatchNorm, scale per map")
+        ),
+        "distance": _numbers(tr("distance"), tr("(mean − running mean) / running σ"), "%+.2f σ"),
+        "spread": _numbers(tr("spread"), tr("standard deviation / running σ"), "%.2f σ"),
+        "mean": _numbers(tr("mean"), observed),
+        "running_mean": _numbers(tr("running mean"), learned),
+        "var": _numbers(tr("variance"), observed),
+        "running_var": _numbers(tr("running variance"), learned),
+        "gamma": _numbers(tr("γ"), tr("the learned scale (weight)")),
+        "beta": _numbers(tr("β"), tr("the learned shift (bias)")),
+        "slope": _numbers(tr("slope"), tr("γ / √(running variance + ε)")),
+        "offset": _numbers(tr("offset"), tr("β − slope · running mean")),
+        "passing": _numbers(tr("above zero"), tr("fraction of the output above zero"), "percent"),
+    }
 
 
 def how_to_read() -> None:
-    with st.expander("How to read this"):
+    with st.expander(tr("How to read this")):
         st.markdown(
-            "While training, BatchNorm subtracts each channel's mean over the batch and divides by its "
-            "standard deviation; it keeps running averages of both. In use it applies those **running** "
-            "figures to every image, then scales by γ and shifts by β. A channel whose mean lies far from "
-            "the running one meets something unlike the average training image: that is often just what "
-            "the channel is there to say, and sometimes a sign that the image is of another kind. A whole "
-            "batch far from the running statistics is such a sign: other data, other preprocessing, or "
-            "statistics that training never settled."
+            tr(
+                "In train mode, BatchNorm subtracts each channel's mean over the batch and divides by its "
+                "standard deviation; it also keeps running averages of the mean and the variance. In eval "
+                "mode it uses these **running statistics** for every image. In both modes it then scales by "
+                "γ and shifts by β. If a channel's observed mean is far from its running mean, the image "
+                "differs from the average training image in what this channel responds to. For one image "
+                "this is common. If a whole batch is far from the running statistics, possible reasons are "
+                "other data, other preprocessing, or training that was too short."
+            )
         )
 
 
