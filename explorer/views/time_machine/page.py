@@ -44,8 +44,8 @@ def page() -> None:
     if timeline is None:
         without(selection)
         return
-    for problem in timeline.left_out:
-        st.warning(sentence(problem))
+    for reason in timeline.left_out:
+        st.warning(sentence(reason))
     course = cached.course(timeline.digest, selection.keys[1], timeline, selection.x)
     view = show(selection, timeline, course)
     how_to_read()

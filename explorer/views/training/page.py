@@ -35,6 +35,13 @@ STATES = {
     "stopped": N_("stopped; continue it with --resume"),
     "stalled": N_("interrupted or stalled: nothing written recently"),
 }
+METRICS = {
+    "train_loss": N_("training loss"),
+    "train_accuracy": N_("training accuracy"),
+    "test_loss": N_("test loss"),
+    "test_accuracy": N_("test accuracy"),
+    "flip_accuracy": N_("test accuracy, averaged with mirrored images"),
+}
 
 
 def page() -> None:
@@ -352,7 +359,7 @@ def show_command(each: LoadedRun) -> None:
 
 def the_card(each: LoadedRun, written: Written) -> None:
     card = written.card
-    metrics = [(name.replace("_", " "), metric_text(name, value)) for name, value in card.metrics.items()]
+    metrics = [(metric_name(name), metric_text(name, value)) for name, value in card.metrics.items()]
     left, middle, right = st.columns(3, gap="large")
     with left:
         markup.show(facts(tr("Checkpoint"), checkpoint_facts(each, written)))
@@ -406,6 +413,11 @@ def started(run: Run) -> str:
     """When the run began, to the minute."""
     day, _, clock = run.about.started.partition("T")
     return tr("{day} {time} UTC", day=day, time=clock[:5]) if clock else tr("unknown")
+
+
+def metric_name(name: str) -> str:
+    """A metric of a card; one that this trainer does not write keeps its own name."""
+    return tr(METRICS[name]) if name in METRICS else name.replace("_", " ")
 
 
 def metric_text(name: str, value: float) -> str:
