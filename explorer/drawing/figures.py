@@ -1,4 +1,4 @@
-"""Figures for print: pictures and charts side by side, with a caption that can be traced back."""
+"""Figures for print: pictures and charts side by side, with a caption that says where they came from."""
 
 import io
 import textwrap
@@ -15,6 +15,7 @@ from explorer.drawing.colorbar import ticks
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range, number, text
 from explorer.drawing.typefaces import make_legible
+from model.words import N_, tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_IN_ROW = 4
 PAGE, COLUMN = 7.2, (2.4, 3.6)  # inches: how wide a figure is to be, and a panel at least and at most
-BAR, WORDS, TICKS = 0.1, 0.35, 0.5  # how high a colour bar is, the words around a panel, and those of a bar
+BAR, WORDS, TICKS = 0.1, 0.35, 0.5  # heights of a color bar, of the text around a panel, of a bar's ticks
 SIZE, DPI = (4.4, 2.0), 360  # of one chart by itself: inches, as a figure shows it, and pixels an inch
 
 
@@ -66,22 +67,22 @@ def mapped(values: ArrayLike, range: Range, title: str, scale: str = "", shared:
 
 def bars(rows: Sequence[Sequence[Panel | Chart]]) -> list[list[Bar]]:
     """The color bars below each row: one for every range, below the last row of the panels that share it."""
-    found: list[list[Bar]] = [[] for _ in rows]
+    below: list[list[Bar]] = [[] for _ in rows]
     together: dict[tuple[Range, str], tuple[int, Bar]] = {}
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         for column, panel in enumerate(row):
             if isinstance(panel, Chart) or panel.range is None:
                 continue
             bar, key = Bar(column, column, panel.range, panel.scale), (panel.range, panel.scale)
             if not panel.shared:
-                found[place].append(bar)
+                below[index].append(bar)
                 continue
             before = together.get(key)
-            first = before[1].first if before and before[0] == place else column
-            together[key] = place, replace(bar, first=first)
-    for place, bar in together.values():
-        found[place].append(bar)
-    return found
+            first = before[1].first if before and before[0] == index else column
+            together[key] = index, replace(bar, first=first)
+    for index, bar in together.values():
+        below[index].append(bar)
+    return below
 
 
 def caption(
@@ -95,26 +96,26 @@ def caption(
     range: Range | str | None = None,
     scale: str = "",
 ) -> str:
-    """What a figure must say to be traced back: what is given, parted by middle dots; the digest shortened.
+    """What identifies a figure: the fields given, separated by middle dots; the digest shortened.
 
     >>> caption(checkpoint="course", digest="0123456789abcdef", layer="conv3", target="cat")
     'Layer conv3 · Class cat · Checkpoint course (0123456789ab)'
     """
-    said = (
-        ("Image", image),
-        ("Method", method),
-        ("Layer", layer),
-        ("Class", target),
-        ("Range", text(range, scale) if isinstance(range, Range) else range),
-        ("Checkpoint", f"{checkpoint} ({digest[:12]})"),
+    parts = (
+        (N_("Image {value}"), image),
+        (N_("Method {value}"), method),
+        (N_("Layer {value}"), layer),
+        (N_("Class {value}"), target),
+        (N_("Range {value}"), text(range, scale) if isinstance(range, Range) else range),
+        (N_("Checkpoint {value}"), f"{checkpoint} ({digest[:12]})"),
     )
-    return " · ".join(f"{name} {value}" for name, value in said if value)
+    return " · ".join(tr(template, value=value) for template, value in parts if value)
 
 
 def figure(
     panels: Sequence[Panel | Chart], caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200
 ) -> bytes:
-    """Panels side by side with colour bars and a caption, as PNG or PDF bytes; cells stay crisp.
+    """Panels side by side with color bars and a caption, as PNG or PDF bytes; small maps are not blurred.
 
     More than MOST_IN_ROW stand in several rows. The files carry no date, so that the same figure gives the
     same bytes. ValueError without a panel.
@@ -179,11 +180,11 @@ def _laid_out(panels: Sequence[Panel | Chart], caption: str) -> "Figure":
     height = sum(heights) + sum(WORDS + TICKS * bool(barred) for barred in below)
     drawn = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     grid = drawn.add_gridspec(len(heights), columns, height_ratios=heights)
-    for place, (row, barred) in enumerate(zip(rows, below, strict=True)):
-        for at, panel in enumerate(row):
-            _draw(panel, drawn.add_subplot(grid[2 * place, at]))
+    for index, (row, barred) in enumerate(zip(rows, below, strict=True)):
+        for column_index, panel in enumerate(row):
+            _draw(panel, drawn.add_subplot(grid[2 * index, column_index]))
         for bar in barred:
-            _draw_bar(drawn.add_subplot(grid[2 * place + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
+            _draw_bar(drawn.add_subplot(grid[2 * index + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))
     drawn.text(0.01, -0.01, lines, fontsize=7, color="0.35", ha="left", va="top")
     return drawn
@@ -222,8 +223,8 @@ def _draw_bar(axes: "Axes", range: Range, scale: str) -> None:
     axes.imshow(colors(range, 256, 1), aspect="auto", interpolation="nearest", extent=(0, 1, 0, 1))
     axes.spines[:].set_visible(False)
     axes.yaxis.set_major_locator(NullLocator())
-    places = ticks(range)
-    axes.set_xticks([share for share, _ in places], [number(value) for _, value in places], fontsize=7)
+    marks = ticks(range)
+    axes.set_xticks([position for position, _ in marks], [number(value) for _, value in marks], fontsize=7)
     axes.tick_params(length=2, width=0.5)
     axes.set_xlabel(scale, fontsize=7)
 

@@ -1,4 +1,4 @@
-"""Line charts for print: what the page draws over steps or epochs, by the same colours and dashes."""
+"""Line charts for print: the page's charts over steps or epochs, in the same colors and dashes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from explorer.drawing.vega import QUIET
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Place = Literal["best", "upper right"]
+LegendPosition = Literal["best", "upper right"]
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """`y` over `x`, both (n,), in a colour; with a `name` it stands in the legend.
+    """`y` over `x`, both (n,), in a color; with a `name` it has a legend entry.
 
     `points` marks every value; `steps` holds each until the next.
     """
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """What lies between `low` and `high` over `x`, all (n,)."""
+    """The area between `low` and `high` over `x`, all (n,)."""
 
     x: ArrayLike
     low: ArrayLike
@@ -46,7 +46,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Scale:
-    """What an axis is, and how: shares as percent, whole numbers only, where it begins and ends if fixed."""
+    """An axis: its title, fractions as percent, whole-number ticks only, its ends if fixed."""
 
     title: str
     percent: bool = False
@@ -62,11 +62,11 @@ def chart(
     title: str = "",
     *,
     marked: float | None = None,
-    legend: Place = "best",
+    legend: LegendPosition = "best",
 ) -> Chart:
     """Lines over bands, in the order given; a dotted line where `x` is `marked`.
 
-    Where there are names, the `legend` stands where matplotlib calls it so; «best» is slow with many points.
+    Where there are names, `legend` is its position in matplotlib's words; “best” is slow with many points.
     """
 
     def draw(axes: "Axes") -> None:
@@ -98,11 +98,11 @@ def _draw(axes: "Axes", part: Line | Band) -> None:
     )
 
 
-def _name(axes: "Axes", names: Sequence[str], place: Place) -> None:
-    """The legend; its words come last, since a label that begins with _ would be left out."""
+def _name(axes: "Axes", names: Sequence[str], position: LegendPosition) -> None:
+    """The legend; its texts are set last, since a label that begins with _ would be left out."""
     named = [name for name in names if name]
     if named:
-        legend = axes.legend(loc=place, frameon=False, fontsize=6, labelspacing=0.3, handlelength=1.6)
+        legend = axes.legend(loc=position, frameon=False, fontsize=6, labelspacing=0.3, handlelength=1.6)
         for text, name in zip(legend.get_texts(), named, strict=True):
             text.set_text(plain(name))
 

@@ -1,4 +1,4 @@
-"""Training runs as they lie on disk: their histories, which may still grow, and their checkpoints' cards."""
+"""Training runs on disk: their histories, which may still grow, and their checkpoints' cards."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,16 @@ from model.checkpoint import MOST_EPOCHS, Card, look_into
 from model.files import beside, contents
 from model.history import NOT_A_HISTORY, About, Epoch, history_from
 from model.names import readable, readable_values, shown
+from model.problems import Problem
 from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
+from model.words import N_
 
 ENDING = ".history.json"
 LARGEST = 64_000_000  # bytes of a history; a run of ten million steps has fewer
-QUIET_SECONDS = 120.0  # a run writes its history every few seconds; after so long without it has ended
+QUIET_SECONDS = 120.0  # a run writes its history every few seconds; after so long without one it has stalled
 
 Doubles = npt.NDArray[np.float64]
-
-
-class RunError(ValueError):
-    """A history that cannot be shown; the message says why and what to do, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ class RunFile:
 
 @dataclass(frozen=True, eq=False)
 class Run(Value):
-    """A run as far as it has come: `losses` float64 (steps,) in nats, the finished epochs' figures.
+    """A run so far: `losses` float64 (steps,) in nats, and one row for each finished epoch.
 
-    `about` says what the run is of, with what the history does not say left at its default.
+    `about` describes the run; what the history does not record has its default.
     """
 
     losses: Doubles
@@ -55,19 +53,19 @@ class Run(Value):
 
     @property
     def steps(self) -> int:
-        """Steps of one epoch; 0 while nobody knows."""
+        """Steps of one epoch; 0 while unknown."""
         known = self.about.steps
         return known or (len(self.losses) // len(self.epochs) if self.epochs else 0)
 
     @property
     def minutes(self) -> Doubles:
-        """How long was trained up to the end of each epoch, without measuring, float64 (epochs,)."""
+        """Training time up to the end of each epoch, without evaluation, float64 (epochs,)."""
         return np.cumsum([row.seconds / 60 for row in self.epochs], dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a run's checkpoint says of itself: its card, and the digest of its weights."""
+    """The card of a run's checkpoint, and the digest of its weights."""
 
     card: Card
     digest: str
@@ -77,16 +75,16 @@ class Written:
 
 
 def find_runs(folders: Iterable[Path]) -> dict[str, Path]:
-    """Name → history of every run in these folders, in their order and by name; a folder comes once.
+    """Name → history of every run in these folders, in their order and by name; each folder is read once.
 
-    A name that two folders have is told apart by its folder's.
+    Where two folders have a run of the same name, the folder's name is put before it.
     """
-    places = list(dict.fromkeys(folder.resolve() for folder in folders))
-    found = [path for place in places for path in _histories(place)]
-    names = [_name(path) for path in found]
+    unique = list(dict.fromkeys(folder.resolve() for folder in folders))
+    histories = [path for folder in unique for path in _histories(folder)]
+    names = [_name(path) for path in histories]
     return {
         name if names.count(name) == 1 else f"{readable(path.parent.name)}/{name}": path
-        for name, path in zip(names, found, strict=True)
+        for name, path in zip(names, histories, strict=True)
     }
 
 
@@ -107,11 +105,12 @@ def history_of(checkpoint: Path) -> Path:
 
 
 def look_at(path: Path) -> RunFile:
-    """A history as it is on disk now. RunError if it is not there any more."""
+    """A history as it is on disk now. Problem if it cannot be opened."""
     try:
         stamp = path.stat()
     except OSError as error:
-        raise RunError(f"{shown(path)} cannot be opened ({error.strerror}): choose another run.") from error
+        template = N_("{file} cannot be opened ({reason}): choose another run.")
+        raise Problem(template, file=shown(path), reason=error.strerror) from error
     return RunFile(path, stamp.st_mtime_ns, stamp.st_size)
 
 
@@ -119,7 +118,7 @@ def look_at(path: Path) -> RunFile:
 
 
 def read_run(path: Path) -> Run:
-    """The run in a history. What is not known here is passed over; RunError if it holds something else."""
+    """The run in a history; unknown fields are ignored. Problem if the file is not a history."""
     try:
         values = readable_values(json.loads(contents(path, LARGEST)))
         read = history_from(values | {"about": _fitting(values.get("about") or {})})
@@ -127,16 +126,21 @@ def read_run(path: Path) -> Run:
             raise ValueError("an epoch's number is out of range")
         return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
-        advice = "change its permissions" if isinstance(error, PermissionError) else "choose another run"
-        raise RunError(f"{shown(path)} cannot be read ({error.strerror}): {advice}.") from error
+        raise Problem(_unreadable(error), file=shown(path), reason=error.strerror) from error
     except (*NOT_A_HISTORY, ArithmeticError, RecursionError) as error:
-        raise RunError(
-            f"{shown(path)} is half-written or no training history: train again to write one, or remove it."
-        ) from error
+        template = N_("{file} is incomplete or is not a training history: train again, or remove the file.")
+        raise Problem(template, file=shown(path)) from error
+
+
+def _unreadable(error: OSError) -> str:
+    """What to tell a person about a file that cannot be read."""
+    if isinstance(error, PermissionError):
+        return N_("{file} cannot be read ({reason}): change its permissions.")
+    return N_("{file} cannot be read ({reason}): choose another run.")
 
 
 def _fitting(about: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts about a run that are known here and of their own kind."""
+    """The known facts about a run whose values have the expected type."""
     kinds = {name: type(value) for name, value in asdict(About()).items()}
     known = {name: value for name, value in about.items() if kinds.get(name) is type(value)}
     return {name: value for name, value in known.items() if type(value) is not int or _is_count(value)}
@@ -151,19 +155,19 @@ def read_card(checkpoint: Path) -> Written:
     return Written(*look_into(checkpoint))
 
 
-# What has become of it
+# Its state and its command
 
 
 def total_epochs(run: Run, written: Written | None = None) -> int:
     """How many epochs the run is to have, by its history or its checkpoint's card; 0 where neither says."""
-    said = written.card.config.get("epochs", 0) if written else 0
-    return run.about.epochs or (said if _is_count(said) else 0)
+    recorded = written.card.config.get("epochs", 0) if written else 0
+    return run.about.epochs or (recorded if _is_count(recorded) else 0)
 
 
-def standing(run: Run, quiet: float, total: int = 0) -> str:
-    """What has become of a run whose history last changed `quiet` seconds ago, of `total` epochs if known.
+def run_state(run: Run, quiet: float, total: int = 0) -> str:
+    """The state of a run whose history last changed `quiet` seconds ago, of `total` epochs if known.
 
-    «finished», «stopped», «running», or «silent»: it says that it runs, but has not written for too long.
+    “finished”, “stopped”, “running”, or “stalled”: recorded as running, but not written for too long.
     """
     if run.about.state in ("finished", "stopped"):
         return run.about.state
@@ -171,13 +175,13 @@ def standing(run: Run, quiet: float, total: int = 0) -> str:
         return "finished"
     # Older trainers write once an epoch: three times the longest of the last is long enough to wait.
     patience = max([QUIET_SECONDS, *(3 * row.seconds for row in run.epochs[-3:])])
-    return "running" if quiet < patience else "silent"
+    return "running" if quiet < patience else "stalled"
 
 
 def command(run: Run, written: Written | None) -> tuple[str, bool]:
-    """The command that reproduces a run, and whether the run itself said so; else it is read off the card.
+    """The command that repeats a run, and whether the run recorded it; else it is derived from the card.
 
-    "" where neither tells.
+    "" where neither has it.
     """
     if run.about.command or written is None:
         return run.about.command, True
@@ -185,7 +189,7 @@ def command(run: Run, written: Written | None) -> tuple[str, bool]:
 
 
 def command_from(card: Card) -> str:
-    """The command by a card's recorded settings; "" where they are not this trainer's."""
+    """The command from a card's recorded settings; "" where they are not this trainer's."""
     settings = {**card.config, "recipe": card.recipe or "course", "net": card.net}
     try:
         return command_of(settled(config_from(settings)))
@@ -201,27 +205,27 @@ def has_snapshots(checkpoint: Path) -> bool:
 # Curves
 
 
-def places(run: Run, along: str) -> Doubles:
-    """Where each step lies, float64 (steps,): its number from 1, in «epochs», or in «minutes» of training.
+def step_positions(run: Run, x_axis: str) -> Doubles:
+    """The x-coordinate of each step, float64 (steps,): its number from 1, or “epochs” or “minutes” trained.
 
-    The minutes of an epoch that is not over go by the last one's speed. ValueError for another `along`.
+    In an unfinished epoch, minutes assume the speed of the last finished one. ValueError for other names.
     """
     steps = np.arange(1, len(run.losses) + 1, dtype=np.float64)
-    if along == "steps":
+    if x_axis == "steps":
         return steps
-    if along not in ("epochs", "minutes"):
-        raise ValueError(f"Steps lie along steps, epochs or minutes, not {along!r}.")
+    if x_axis not in ("epochs", "minutes"):
+        raise ValueError(f"The x-axis is steps, epochs or minutes, not {x_axis!r}.")
     epochs = steps / max(run.steps, 1)
-    if along == "epochs":
+    if x_axis == "epochs":
         return epochs
     ends = np.concatenate([[0.0], run.minutes])
     beyond = np.maximum(epochs - len(run.epochs), 0) * (run.epochs[-1].seconds / 60 if run.epochs else 0)
     return np.asarray(np.interp(epochs, np.arange(len(ends)), ends) + beyond)
 
 
-def epoch_places(run: Run, along: str) -> Doubles:
-    """Where the end of each epoch lies, float64 (epochs,): in minutes, or else by its number."""
-    return run.minutes if along == "minutes" else np.array([row.epoch for row in run.epochs], np.float64)
+def epoch_positions(run: Run, x_axis: str) -> Doubles:
+    """The x-coordinate of each epoch's end, float64 (epochs,): in minutes, or else its number."""
+    return run.minutes if x_axis == "minutes" else np.array([row.epoch for row in run.epochs], np.float64)
 
 
 def columns(count: int, most: int) -> npt.NDArray[np.int64]:

@@ -1,12 +1,13 @@
-"""One image through all snapshots of a run: what the network made of it at every epoch."""
+"""One image through all snapshots of a run: the network's output at every epoch."""
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 
 from explorer.engine.attribution import attribute
 from explorer.engine.batchnorm import NormSummary, summary
@@ -15,15 +16,13 @@ from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
 from model.checkpoint import Card, Checkpoint, CheckpointError, load_checkpoint
 from model.names import shown
+from model.problems import Problem
 from model.recipes import FREE
 from model.snapshots import checkpoint_of, list_snapshots
+from model.words import N_
 
 MOST = 24  # snapshots shown of a run
 MOST_BYTES = 256_000_000  # that their networks may take together
-
-
-class TimelineError(ValueError):
-    """Snapshots that cannot be shown; the message says why and what to do, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ class SnapshotFile:
 class Timeline:
     """The networks of a run by epoch, ascending, shared by all and hooked by none; `digest` names them all.
 
-    `listed` is how many snapshots there are, `left_out` the reason, in one sentence, for each of those chosen
-    that could not be used.
+    `listed` is how many snapshots there are, `left_out` has a Problem for each of those chosen that could not
+    be used.
     """
 
     epochs: tuple[int, ...]
     nets: tuple[nn.Module, ...]
     digest: str
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[ValueError, ...] = ()
     listed: int = 0
 
 
@@ -65,14 +64,14 @@ class Course(Value):
 
 def snapshots_of(checkpoint: Path) -> tuple[SnapshotFile, ...]:
     """The snapshots beside a checkpoint by epoch, as they are on disk now."""
-    found = []
+    files = []
     for epoch, path in list_snapshots(checkpoint):
         try:
             stamp = path.stat()
-        except OSError:  # thinned out between the listing and the look
+        except OSError:  # removed since it was listed
             continue
-        found.append(SnapshotFile(epoch, path, stamp.st_mtime_ns, stamp.st_size))
-    return tuple(found)
+        files.append(SnapshotFile(epoch, path, stamp.st_mtime_ns, stamp.st_size))
+    return tuple(files)
 
 
 def chosen(
@@ -85,29 +84,27 @@ def chosen(
     """
     largest = max([1, *(file.size for file in files)])
     count = min(len(files), most, max(2, most_bytes // (2 * largest)))
-    places = np.linspace(0, len(files) - 1, count).round().astype(int)
-    return tuple(files[place] for place in places)
+    indices = np.linspace(0, len(files) - 1, count).round().astype(int)
+    return tuple(files[index] for index in indices)
 
 
 def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
     """The networks of a few of these snapshots, and that of the checkpoint `last` if they end before it.
 
-    One that cannot be read, or is of another network than `last`, is left out and named. TimelineError
-    where none is left.
+    One that cannot be read, or is of another network than `last`, is left out and named. Problem where none
+    is left.
     """
     epochs: list[int] = []
     kept: list[Checkpoint] = []
-    left_out: list[str] = []
+    left_out: list[ValueError] = []
     for file in chosen(files):
         try:
             kept.append(_opened(file.path, last))
             epochs.append(file.epoch)
-        except CheckpointError as error:
-            left_out.append(str(error))
+        except (Problem, CheckpointError) as error:
+            left_out.append(copy(error))  # without its traceback, which holds the file's bytes
     if not kept:
-        raise TimelineError(
-            "None of the snapshots can be used: train again with `--snapshot-every 1`, or copy them anew."
-        )
+        raise Problem("No snapshot can be used: train again with `--snapshot-every 1`, or copy them again.")
     if last.card.epoch > epochs[-1]:
         kept.append(last)
         epochs.append(last.card.epoch)
@@ -117,13 +114,17 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
 
 
 def _opened(path: Path, last: Checkpoint) -> Checkpoint:
-    found = load_checkpoint(path, last.builder)
-    shapes, wanted = ({name: held.shape for name, held in each.state.items()} for each in (found, last))
-    if shapes != wanted:
-        raise CheckpointError(
-            f"{shown(path)} is a snapshot of another network than its checkpoint; remove it, or train again."
+    snapshot = load_checkpoint(path, last.builder)
+    if _shapes(snapshot) != _shapes(last):
+        template = N_(
+            "{file} is a snapshot of another network than its checkpoint; remove it, or train again."
         )
-    return found
+        raise Problem(template, file=shown(path))
+    return snapshot
+
+
+def _shapes(checkpoint: Checkpoint) -> dict[str, Size]:
+    return {name: tensor.shape for name, tensor in checkpoint.state.items()}
 
 
 # Of one run
@@ -160,21 +161,23 @@ def _settings(card: Card) -> dict[str, object]:
 
 # An image through them
 
+OUTPUTS = ("logits", "probabilities")
+
 
 def course_of(timeline: Timeline, x: Tensor) -> Course:
-    """The answers to one input x, float (1, 3, h, w), at every epoch."""
-    seen = [trace(net, x) for net in timeline.nets]
-    logits, shares = ([getattr(each, name) for each in seen] for name in ("logits", "probabilities"))
-    return Course(timeline.epochs, np.stack(logits), np.stack(shares))
+    """The predictions for one input x, float (1, 3, h, w), at every epoch."""
+    traces = [trace(net, x) for net in timeline.nets]
+    logits, probabilities = (np.stack([getattr(each, name) for each in traces]) for name in OUTPUTS)
+    return Course(timeline.epochs, logits, probabilities)
 
 
 def maps_over_time(timeline: Timeline, x: Tensor, layer: str) -> Floats:
-    """What a layer gives for one input x at every epoch, float32 (epochs, C, h, w). ValueError without it."""
-    seen = (trace(net, x).maps.get(layer) for net in timeline.nets)
-    found = [maps for maps in seen if maps is not None]
-    if len(found) < len(timeline.nets):
-        raise ValueError(f"Layer {layer!r} did not run at every epoch: choose another layer.")
-    return np.stack(found)
+    """A layer's output for one input x at every epoch, float32 (epochs, C, h, w). Problem without it."""
+    traces = (trace(net, x) for net in timeline.nets)
+    maps = [each.maps[layer] for each in traces if layer in each.maps]
+    if len(maps) < len(timeline.nets):
+        raise Problem("Layer {layer} did not run at every epoch: choose another layer.", layer=layer)
+    return np.stack(maps)
 
 
 def heat_over_time(timeline: Timeline, x: Tensor, layer: str, target: int) -> Floats:
@@ -183,18 +186,18 @@ def heat_over_time(timeline: Timeline, x: Tensor, layer: str, target: int) -> Fl
 
 
 def norms_over_time(timeline: Timeline, x: Tensor, layer: str) -> tuple[NormSummary, ...]:
-    """One BatchNorm at every epoch, against what x, float (N, 3, h, w), brings. ValueError as `summary`."""
+    """One BatchNorm at every epoch: learned, and observed on x, float (N, 3, h, w). Errors as `summary`."""
     return tuple(summary(net, x, layer) for net in timeline.nets)
 
 
 def filters_over_time(timeline: Timeline) -> tuple[str, Floats]:
     """The first convolution's path and its kernels at every epoch, float32 (epochs, C, in, h, w).
 
-    ValueError for a network without a two-dimensional convolution.
+    Problem for a network without a two-dimensional convolution.
     """
     layer = first_conv(timeline.nets[0])
     if layer is None:
-        raise ValueError("This network has no convolution, so it has no filters to look at.")
+        raise Problem("This network has no convolution, so it has no filters to show.")
     weights = (net.get_submodule(layer).weight for net in timeline.nets)
     return layer, np.stack([to_numpy(weight) for weight in weights if isinstance(weight, Tensor)])
 

@@ -235,7 +235,7 @@ def decoded_upload(name: str, data: bytes) -> Sample:
 
 
 def run(file: RunFile) -> Run:
-    """A run's history, read again only once its file has changed. Raises RunError."""
+    """A run's history, read again only once its file has changed. Raises Problem."""
     return _run(os.fsencode(file.path), file.modified, file.size)
 
 
@@ -266,7 +266,7 @@ def _written(path: bytes, modified: int, size: int) -> Written:
 def timeline(opened: Opened) -> Timeline | None:
     """The networks of the snapshots beside a checkpoint, as they are now on disk; None without any.
 
-    Raises TimelineError.
+    Raises Problem.
     """
     path = opened.source.path
     files = timelines.snapshots_of(path) if path is not None else ()

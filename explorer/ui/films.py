@@ -1,4 +1,4 @@
-"""What the time machine shows: one thing at every epoch, on one scale, large, as a strip, as a film."""
+"""The pictures of the time machine: one quantity at every epoch, large, as a strip, as an animation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,39 +17,40 @@ from explorer.engine.batchnorm import NormSummary
 from explorer.ui import markup
 from model.checkpoint import Pixels
 from model.pixels import Rectangle
+from model.words import N_, ngettext, tr
 
 Floats = npt.NDArray[np.float32]
 SHEET_WIDTH = 720  # of a sheet of all channels, on the page and in the animation
-DARK = (24, 28, 33)  # between filters: their zero is grey
+DARK = (24, 28, 33)  # between filters: their zero is gray
 LARGEST = 512  # pixels across of a photograph under a heat map
 STRIP = 96  # pixels across of a picture in the strip
 IN_A_ROW = 6  # of them, where the strip is one picture
 
 STATISTICS: dict[str, tuple[str, Callable[[NormSummary], Floats], bool]] = {
-    "mean": ("Running mean", lambda norm: norm.running_mean, True),
-    "std": ("Running σ", lambda norm: norm.running_std, False),
-    "gamma": ("γ", lambda norm: norm.weight, True),
-    "beta": ("β", lambda norm: norm.bias, True),
+    "mean": (N_("Running mean"), lambda norm: norm.running_mean, True),
+    "std": (N_("Running σ"), lambda norm: norm.running_std, False),
+    "gamma": (N_("γ"), lambda norm: norm.weight, True),
+    "beta": (N_("β"), lambda norm: norm.bias, True),
 }
-"""Name → what it is called, where it stands, and whether it has a sign."""
+"""Name → its title, how to read it from a summary, and whether it is signed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What a film follows: a method's `values` (epochs, …) at a layer, and what they are in words."""
+    """The quantity that a film shows: a method's `values` (epochs, …) at a layer, described in words."""
 
     method: str
     layer: str
     values: Floats
-    said: str
+    description: str
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """One thing over the epochs: `large` and `small` draw it at a place among them, `note` says what is seen.
+    """One quantity over the epochs: `large` and `small` draw it at an index among them, `note` describes it.
 
-    A picture is drawn on the range of its place, which is one range for all unless `own`; `scale` says how
-    far it is shared. `bar` is False where the picture has its own colours, so that no colour bar fits it.
+    A picture is drawn on the range of its index, which is one range for all unless `own`; `scale` says how
+    far it is shared. `bar` is False where the picture has its own colors, so that no color bar fits it.
     """
 
     of: Subject
@@ -74,7 +75,7 @@ def heat(
 ) -> Film:
     """Grad-CAM (epochs, h, w) of a class over the part of the picture that the network `received`.
 
-    Each epoch is drawn on its `own` scale if so wanted.
+    With `own`, each epoch is drawn on a scale of its own.
     """
     ranged = ranges.symmetric if signed else ranges.positive
     drawn = [ranged(each) for each in values] if own else [ranged(values)] * len(values)
@@ -82,97 +83,140 @@ def heat(
     def drawer(side: int) -> Callable[[int], Pixels]:
         picture = reduced(pixels, side)
         part = received.scaled(pixels.shape[:2], picture.shape[:2])
-        return lambda place: overlay(picture, values[place], drawn[place], part)
+        return lambda index: overlay(picture, values[index], drawn[index], part)
 
-    def note(place: int) -> str:
-        at = values[place]
-        negative = percent(float((at < 0).mean()), 0)
-        if not at.max() > 0:
-            return f"Nothing speaks for the class: {negative} of the cells are negative."
-        return f"{number(at.min())} … {number(at.max())}; {negative} of the cells negative."
-
-    subject = Subject(
-        "Grad-CAM",
-        layer,
-        values,
-        f"Grad-CAM of {target} (epochs, h, w): raw and signed, in units of the logit, "
-        "whose value is not their sum",
-    )
     return Film(
-        subject,
-        f"Grad-CAM of {target} at {layer}",
+        Subject("Grad-CAM", layer, values, heat_description(target)),
+        tr("Grad-CAM of {target} at {layer}", target=target, layer=layer),
         drawer(LARGEST),
         drawer(STRIP),
-        note,
+        lambda index: heat_note(values[index]),
         drawn,
-        "this epoch's own scale" if own else "one scale for all epochs",
+        tr("separate scale for each epoch") if own else tr("shared scale for all epochs"),
         own=own,
     )
+
+
+def heat_description(target: str) -> str:
+    return tr(
+        "Grad-CAM of {target} (epochs, h, w): raw and signed, in units of the logit; its values do not "
+        "add up to the logit",
+        target=target,
+    )
+
+
+def heat_note(values: Floats) -> str:
+    """The range of one Grad-CAM (h, w), and how much of it is negative."""
+    negative = percent(float((values < 0).mean()), 0)
+    if not values.max() > 0:
+        return tr(
+            "No positive evidence for the class: {percent} of positions are negative.", percent=negative
+        )
+    return tr(
+        "{low} … {high}; {percent} of positions are negative.",
+        low=number(values.min()),
+        high=number(values.max()),
+        percent=negative,
+    )
+
+
+def range_note(values: Floats) -> str:
+    """The range of one epoch's values."""
+    return tr("{low} … {high} in this epoch.", low=number(values.min()), high=number(values.max()))
 
 
 def maps(values: Floats, layer: str, channel: int) -> Film:
     """All feature maps (epochs, C, h, w) of a layer; in the strip one channel."""
     range = ranges.shared(values, signed=bool(values.min() < 0))
-    subject = Subject(
-        "Feature maps", layer, values, f"what {layer} gives (epochs, C, h, w), in its own units"
-    )
+    description = tr("output of {layer} (epochs, C, h, w), in its own units", layer=layer)
+    count = values.shape[1]
     return Film(
-        subject,
-        f"{layer}, all {values.shape[1]} channels",
-        lambda place: sheet(values[place], range, width=SHEET_WIDTH),
-        lambda place: colour(values[place, channel], range),
-        lambda place: f"{number(values[place].min())} … {number(values[place].max())} in this epoch.",
+        Subject(tr("Feature maps"), layer, values, description),
+        ngettext("{layer}, {n} channel", "{layer}, all {n} channels", count, layer=layer),
+        lambda index: sheet(values[index], range, width=SHEET_WIDTH),
+        lambda index: colour(values[index, channel], range),
+        lambda index: range_note(values[index]),
         [range] * len(values),
-        "one scale for all epochs and channels",
+        tr("shared scale for all epochs and channels"),
     )
 
 
 def filters(values: Floats, layer: str) -> Film:
     """The kernels (epochs, C, in, k, k) of the first convolution."""
     range = ranges.symmetric(values)
+    columns = columns_for(values.shape[1])
 
-    def tiles(place: int) -> Pixels:
-        return kernels(values[place], range)
+    def tiles(index: int) -> Pixels:
+        return kernels(values[index], range)
 
-    def large(place: int) -> Pixels:
-        each = tiles(place)
-        columns = columns_for(len(each))
+    def large(index: int) -> Pixels:
+        each = tiles(index)
         scale = max(1, 3 * SHEET_WIDTH // (columns * (3 * each.shape[2] + 1)))
         return tiled(each.repeat(scale, axis=1).repeat(scale, axis=2), columns, 1 + scale // 3, DARK)
 
-    colours = values.shape[2] == 3
-    said = "grey is 0, a cell's colour is what it likes" if colours else "the mean over what each reads"
-    subject = Subject("Filters", layer, values, f"the kernels of {layer} (epochs, C, in, k, k)")
+    description = tr("kernels of {layer} (epochs, C, in, k, k)", layer=layer)
     return Film(
-        subject,
-        f"The {values.shape[1]} filters of {layer}, {values.shape[3]} × {values.shape[4]} cells each",
+        Subject(tr("Filters"), layer, values, description),
+        filters_title(values, layer),
         large,
-        lambda place: tiled(tiles(place), columns_for(values.shape[1]), 1, DARK),
-        lambda place: f"{number(values[place].min())} … {number(values[place].max())} in this epoch; {said}.",
+        lambda index: tiled(tiles(index), columns, 1, DARK),
+        lambda index: filters_note(values[index]),
         [range] * len(values),
-        "one scale for all epochs and filters",
-        bar=not colours,
+        tr("shared scale for all epochs and filters"),
+        bar=values.shape[2] != 3,
     )
 
 
-def norm(found: Sequence[NormSummary], statistic: str) -> Film:
-    """One statistic of a BatchNorm: a cell for every channel."""
-    name, of, signed = STATISTICS[statistic]
-    values = np.stack([of(each) for each in found])
+def filters_title(values: Floats, layer: str) -> str:
+    _, count, _, height, width = values.shape
+    return ngettext(
+        "{n} filter of {layer}, {height} × {width}",
+        "{n} filters of {layer}, {height} × {width} each",
+        count,
+        layer=layer,
+        height=height,
+        width=width,
+    )
+
+
+def filters_note(values: Floats) -> str:
+    """The range of one epoch's kernels (C, in, k, k), and what their colors mean."""
+    low, high = number(values.min()), number(values.max())
+    if values.shape[1] == 3:
+        return tr(
+            "{low} … {high} in this epoch; red, green and blue show the weights of the three input channels, "
+            "gray is 0.",
+            low=low,
+            high=high,
+        )
+    return tr("{low} … {high} in this epoch; drawn is the mean over the input channels.", low=low, high=high)
+
+
+def norm(norms: Sequence[NormSummary], statistic: str) -> Film:
+    """One statistic of a BatchNorm: one square for each channel."""
+    title, of, signed = STATISTICS[statistic]
+    values, layer, name = np.stack([of(each) for each in norms]), norms[0].layer, tr(title)
     range = ranges.shared(values, signed=signed)
+    count = values.shape[1]
 
-    def cells(place: int) -> Floats:
-        return np.asarray(values[place][:, None, None])
+    def squares(index: int) -> Floats:
+        return np.asarray(values[index][:, None, None])
 
-    subject = Subject(f"BatchNorm, {name}", found[0].layer, values, f"{name} of each channel (epochs, C)")
+    description = tr("{statistic} of each channel (epochs, C)", statistic=name)
     return Film(
-        subject,
-        f"{name} of the {values.shape[1]} channels of {found[0].layer}",
-        lambda place: sheet(cells(place), range, width=SHEET_WIDTH, largest=80),
-        lambda place: tiled(coloured(cells(place), range), columns_for(values.shape[1]), gap=0),
-        lambda place: f"{number(values[place].min())} … {number(values[place].max())} in this epoch.",
+        Subject(tr("BatchNorm, {statistic}", statistic=name), layer, values, description),
+        ngettext(
+            "{statistic} of the {n} channel of {layer}",
+            "{statistic} of the {n} channels of {layer}",
+            count,
+            statistic=name,
+            layer=layer,
+        ),
+        lambda index: sheet(squares(index), range, width=SHEET_WIDTH, largest=80),
+        lambda index: tiled(coloured(squares(index), range), columns_for(count), gap=0),
+        lambda index: range_note(values[index]),
         [range] * len(values),
-        "one scale for all epochs and channels",
+        tr("shared scale for all epochs and channels"),
     )
 
 
@@ -183,30 +227,39 @@ def reduced(pixels: Pixels, side: int) -> Pixels:
     return np.array(image)
 
 
-def strip(film: Film, epochs: Sequence[int], place: int) -> str:
-    """Every epoch small, side by side, the chosen one framed, as html."""
-    tiles = [_tile(film, place_, f"epoch {epoch}", place_ == place) for place_, epoch in enumerate(epochs)]
+def strip(film: Film, epochs: Sequence[int], chosen: int) -> str:
+    """Every epoch small, side by side, the chosen index framed, as html."""
+    tiles = [_tile(film, index, epoch, index == chosen) for index, epoch in enumerate(epochs)]
     return markup.element("div", *tiles, cls="fx-strip-time")
 
 
-def _tile(film: Film, place: int, said: str, chosen: bool) -> str:
-    picture = markup.figure(film.small(place), f"{film.title}, {said}", markup.text(said), fill=True)
+def _tile(film: Film, index: int, epoch: int, chosen: bool) -> str:
+    name = epoch_name(epoch)
+    alt = tr("{title}, {epoch}", title=film.title, epoch=name)
+    picture = markup.figure(film.small(index), alt, markup.text(name), fill=True)
     return markup.element("div", picture, cls="chosen" if chosen else "")
+
+
+def epoch_name(epoch: int) -> str:
+    return tr("epoch {epoch}", epoch=epoch)
 
 
 def contact(film: Film, epochs: Sequence[int]) -> Pixels:
     """The strip as one picture: every epoch small, in rows, with its number below it."""
-    tiles = [animation.labelled(film.small(place), [f"epoch {epoch}"]) for place, epoch in enumerate(epochs)]
+    tiles = [animation.labelled(film.small(index), [epoch_name(each)]) for index, each in enumerate(epochs)]
     return tiled(np.stack(tiles), min(len(tiles), IN_A_ROW), 8, animation.PAPER)
 
 
-def animated(film: Film, words: Sequence[str], kind: str) -> bytes:
-    """All epochs as one animation, each with its words and its range below it."""
-    last = max(len(words) - 1, 1)
-    frames = [
-        animation.labelled(
-            film.large(place), (said, f"{film.title}: {ranges.text(film.ranges[place])}"), place / last
-        )
-        for place, said in enumerate(words)
+def frame_texts(film: Film, predictions: Sequence[str]) -> list[tuple[str, str]]:
+    """The two lines below each frame of the animation: the prediction, and the picture's range."""
+    return [
+        (prediction, tr("{title}: {range}", title=film.title, range=ranges.text(range)))
+        for prediction, range in zip(predictions, film.ranges, strict=True)
     ]
+
+
+def animated(film: Film, texts: Sequence[tuple[str, str]], kind: str) -> bytes:
+    """All epochs as one animation, each with its lines of text below it."""
+    last = max(len(texts) - 1, 1)
+    frames = [animation.labelled(film.large(index), lines, index / last) for index, lines in enumerate(texts)]
     return animation.animation(frames, "gif" if kind == "gif" else "png")

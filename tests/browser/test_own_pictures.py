@@ -58,7 +58,7 @@ def test_uploads_are_there_again_after_another_source_and_another_page(opened: P
     page.get_by_role("button", name="Remove this picture").click()
     shows(page, "b.png")
     page.go_back()
-    expect(page.get_by_role("heading", name="How training went")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Training runs")).to_be_visible(timeout=60_000)
     page.go_back()
     shows(page, "b.png")
 

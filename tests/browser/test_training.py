@@ -131,7 +131,7 @@ def test_a_run_that_starts_is_announced_and_shown_by_a_click(
     expect(page.get_by_role("row", name="cifar10-course")).to_contain_text("finished", timeout=60_000)
     page.wait_for_timeout(2000)
     written(tmp_path, 1)
-    announced = page.get_by_role("button", name="grown is training now: show it")
+    announced = page.get_by_role("button", name="Show grown, which is training now")
     expect(announced).to_be_visible(timeout=15_000)
     announced.click()
     expect(page.get_by_role("row", name="grown")).to_contain_text("1 of 4", timeout=15_000)

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from explorer.engine import runs
-from explorer.engine.runs import Run, RunError, Written
+from explorer.engine.runs import Run, Written
 from model.checkpoint import Card, save_checkpoint
 from model.history import About, Epoch, History, save_history
 from model.nets import NETS
+from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, command_of, recorded
 
 
@@ -61,7 +62,7 @@ def test_a_look_changes_with_the_file(tmp_path: Path) -> None:
 
 
 def test_a_history_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="choose another run"):
+    with pytest.raises(Problem, match="choose another run"):
         runs.look_at(tmp_path / "none.history.json")
 
 
@@ -126,14 +127,14 @@ GOOD = json.dumps({"losses": [1.0, 2.0], "epochs": [asdict(row(1))]})
 def test_half_written_and_foreign_files_are_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.history.json"
     path.write_text(text)
-    with pytest.raises(RunError, match=r"x\.history\.json is half-written or no training history: .*\.$"):
+    with pytest.raises(Problem, match=r"x\.history\.json is incomplete or is not a training history: .*\.$"):
         runs.read_run(path)
 
 
 def test_bytes_that_are_no_text_are_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "x.history.json"
     path.write_bytes(bytes(range(256)))
-    with pytest.raises(RunError, match="half-written"):
+    with pytest.raises(Problem, match="incomplete"):
         runs.read_run(path)
 
 
@@ -141,7 +142,7 @@ def test_a_gigantic_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "x.history.json"
     save_history(path, history())
     monkeypatch.setattr(runs, "LARGEST", 100)
-    with pytest.raises(RunError, match="larger than"):
+    with pytest.raises(Problem, match="larger than"):
         runs.read_run(path)
 
 
@@ -155,19 +156,19 @@ def test_a_gigantic_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("stopped", 1, 10, "stopped"),
         ("running", 5, 10, "running"),
         ("running", 179, 10, "running"),  # three times the last epochs' minute
-        ("running", 181, 10, "silent"),
+        ("running", 181, 10, "stalled"),
         ("running", 5, 3, "finished"),
-        ("running", 10_000, 0, "silent"),
+        ("running", 10_000, 0, "stalled"),
     ],
 )
 def test_what_has_become_of_a_run(state: str, quiet: float, total: int, expected: str) -> None:
-    assert runs.standing(run_of(history(3, state=state)), quiet, total) == expected
+    assert runs.run_state(run_of(history(3, state=state)), quiet, total) == expected
 
 
-def test_a_run_in_its_first_epoch_is_running_until_it_is_silent() -> None:
+def test_a_run_in_its_first_epoch_is_running_until_it_is_stalled() -> None:
     run = run_of(history(0))
-    assert runs.standing(run, 60, 10) == "running"
-    assert runs.standing(run, runs.QUIET_SECONDS + 1, 10) == "silent"
+    assert runs.run_state(run, 60, 10) == "running"
+    assert runs.run_state(run, runs.QUIET_SECONDS + 1, 10) == "stalled"
 
 
 def test_the_card_says_how_many_epochs_where_the_history_does_not(tmp_path: Path) -> None:
@@ -211,21 +212,21 @@ def test_a_runs_own_command_goes_before_the_cards() -> None:
 def test_steps_lie_where_their_epoch_was() -> None:
     rows = (row(1, 60), row(2, 120))
     run = Run(np.zeros(10), rows, About(steps=4))  # two and a half epochs
-    np.testing.assert_allclose(runs.places(run, "steps"), np.arange(1, 11))
-    np.testing.assert_allclose(runs.places(run, "epochs"), np.arange(1, 11) / 4)
-    minutes = runs.places(run, "minutes")
+    np.testing.assert_allclose(runs.step_positions(run, "steps"), np.arange(1, 11))
+    np.testing.assert_allclose(runs.step_positions(run, "epochs"), np.arange(1, 11) / 4)
+    minutes = runs.step_positions(run, "minutes")
     np.testing.assert_allclose(minutes[[3, 5, 7, 9]], [1, 2, 3, 4])  # the third at the second's speed
-    np.testing.assert_allclose(runs.epoch_places(run, "minutes"), [1, 3])
-    np.testing.assert_allclose(runs.epoch_places(run, "epochs"), [1, 2])
+    np.testing.assert_allclose(runs.epoch_positions(run, "minutes"), [1, 3])
+    np.testing.assert_allclose(runs.epoch_positions(run, "epochs"), [1, 2])
     with pytest.raises(ValueError, match="not 'hours'"):
-        runs.places(run, "hours")
+        runs.step_positions(run, "hours")
 
 
 def test_a_run_without_a_whole_epoch_has_places_too() -> None:
     run = Run(np.zeros(3), (), About(steps=6))
-    np.testing.assert_allclose(runs.places(run, "epochs"), [1 / 6, 2 / 6, 3 / 6])
-    assert np.isfinite(runs.places(run, "minutes")).all()
-    assert np.isfinite(runs.places(Run(np.zeros(3), (), About()), "epochs")).all()
+    np.testing.assert_allclose(runs.step_positions(run, "epochs"), [1 / 6, 2 / 6, 3 / 6])
+    assert np.isfinite(runs.step_positions(run, "minutes")).all()
+    assert np.isfinite(runs.step_positions(Run(np.zeros(3), (), About()), "epochs")).all()
 
 
 @pytest.mark.parametrize(("count", "most"), [(0, 5), (1, 5), (5, 5), (7, 3), (15_640, 500), (501, 500)])

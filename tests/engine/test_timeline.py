@@ -12,10 +12,12 @@ from torch.nn.functional import conv2d
 
 from explorer.engine import timeline as timelines
 from explorer.engine.attribution import attribute
-from explorer.engine.timeline import CardFile, SnapshotFile, Timeline, TimelineError
+from explorer.engine.timeline import CardFile, SnapshotFile, Timeline
 from explorer.engine.tracing import trace
+from model import words
 from model.checkpoint import Card, Checkpoint, load_checkpoint, save_checkpoint
 from model.nets import NETS
+from model.problems import Problem
 from model.snapshots import folder_of, save_snapshot
 
 SMALL = {"widths": [4, 6], "hidden": 8}
@@ -146,15 +148,15 @@ def test_a_broken_and_a_foreign_snapshot_are_left_out_and_named(checkpoint: Path
     save_checkpoint(folder / "epoch-0002.safetensors", other, net.state_dict())
     found = timelines.open_timeline(timelines.snapshots_of(checkpoint), load_checkpoint(checkpoint))
     assert found.epochs == (0, 5, 6)
-    assert "epoch-0001.safetensors is damaged" in found.left_out[0]
-    assert "epoch-0002.safetensors is a snapshot of another network" in found.left_out[1]
+    assert "epoch-0001.safetensors is damaged" in str(found.left_out[0])
+    assert "epoch-0002.safetensors is a snapshot of another network" in str(found.left_out[1])
     assert timelines.course_of(found, small).probabilities.shape == (3, 3)
 
 
 def test_without_a_good_snapshot_it_is_a_sentence(checkpoint: Path) -> None:
     for path in folder_of(checkpoint).iterdir():
         path.write_bytes(b"broken")
-    with pytest.raises(TimelineError, match="--snapshot-every 1"):
+    with pytest.raises(Problem, match="--snapshot-every 1"):
         timelines.open_timeline(timelines.snapshots_of(checkpoint), load_checkpoint(checkpoint))
 
 
@@ -235,3 +237,16 @@ def test_equal_cards_in_other_places_do_not_show_one_run(tmp_path: Path) -> None
 def test_without_a_recorded_seed_nothing_is_known_of_a_run(tmp_path: Path) -> None:
     plain = CardFile(card(3), tmp_path / "run.safetensors")
     assert not timelines.of_one_run(plain, plain)
+
+
+def test_what_is_left_out_is_said_in_the_language_in_use(checkpoint: Path) -> None:
+    other = NETS["course"](classes=3, input_size=16, widths=[4, 8], hidden=8)
+    save_snapshot(checkpoint, replace(card(2), arguments={"widths": [4, 8], "hidden": 8}), other.state_dict())
+    found = timelines.open_timeline(timelines.snapshots_of(checkpoint), load_checkpoint(checkpoint))
+    (problem,) = found.left_out
+    assert problem.__traceback__ is None
+    words.use(words.PSEUDO)
+    try:
+        assert str(problem).startswith("⟦epoch-0002.safetensors")
+    finally:
+        words.use(words.ENGLISH)

@@ -25,7 +25,7 @@ from explorer.ui import downloads, markup
 from explorer.ui.downloads import Offer
 from explorer.views.time_machine import charts
 from explorer.views.training import exports
-from explorer.views.training.exports import Drawn
+from explorer.views.training.run_list import ChartSettings
 from model.history import Epoch, History, save_history
 
 Open = Callable[..., tuple[AppTest, Offer]]
@@ -60,8 +60,8 @@ def test_a_tooltip_over_the_epochs_says_the_same() -> None:
     lines = {"cat": [0.2, 0.99999], "dog": [0.8, 0.00001]}
     chart = charts.probabilities([0, 1], lines, 1, "")
     rows = chart["layer"][1]["data"]["values"]
-    assert [row["said"] for row in rows] == ["20.0%", "> 99.9%", "80.0%", "< 0.1%"]
-    assert {"field": "said", "type": "nominal", "title": "probability"} in chart["layer"][1]["encoding"][
+    assert [row["text"] for row in rows] == ["20.0%", "> 99.9%", "80.0%", "< 0.1%"]
+    assert {"field": "text", "type": "nominal", "title": "probability"} in chart["layer"][1]["encoding"][
         "tooltip"
     ]
 
@@ -116,7 +116,7 @@ def test_steps_and_epochs_have_whole_ticks(run: Path, along: str) -> None:
             values = layer["encoding"]["x"]["axis"]["values"]
             assert len(values) > 1
             assert all(type(tick) is int for tick in values)
-    for chart in exports.charts_of(found, Drawn(10, along)).values():
+    for chart in exports.charts_of(found, ChartSettings(10, along)).values():
         axes = Figure().subplots()
         chart.draw(axes)
         low, high = axes.get_xlim()
@@ -127,8 +127,8 @@ def test_steps_and_epochs_have_whole_ticks(run: Path, along: str) -> None:
 
 def test_an_accuracy_in_a_tooltip_is_not_rounded_to_all(run: Path) -> None:
     chart = run_charts.by_epoch({"mine": read_run(run)}, run_charts.ACCURACY, "epochs", "")
-    said = {row["said"] for row in chart["layer"][0]["data"]["values"] if row["of"] == "test"}
-    assert said == {"> 99.99%"}
+    texts = {row["text"] for row in chart["layer"][0]["data"]["values"] if row["split"] == "test"}
+    assert texts == {"> 99.99%"}
 
 
 # Color maps and bars

@@ -16,10 +16,11 @@ from safetensors.torch import save as to_safetensors
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.augmented import config_of
-from explorer.engine.runs import RunError, command_from, read_run
+from explorer.engine.runs import command_from, read_run
 from explorer.ui.options import OptionError, options
 from model.checkpoint import Card
 from model.nets import NETS
+from model.problems import Problem
 
 Visit = Callable[..., AppTest]
 PAGES = ["explain", "maps", "batchnorm", "compare", "augmentation", "training",
@@ -159,7 +160,7 @@ def test_settings_of_any_content_are_none() -> None:
 def test_histories_of_any_content(text: str, visit: Visit, tmp_path: Path) -> None:
     path = tmp_path / "odd.history.json"
     path.write_text(text)
-    with pytest.raises(RunError, match=r"odd\.history\.json is half-written"):
+    with pytest.raises(Problem, match=r"odd\.history\.json is incomplete"):
         read_run(path)
     at = healthy(visit("training", "--runs", str(tmp_path), runs="odd"), str(tmp_path))
     assert "odd.history.json" in at.warning[0].value

@@ -64,7 +64,7 @@ def charts(at: AppTest) -> list[dict[str, Any]]:
 def check(at: AppTest) -> AppTest:
     assert not at.exception, at.exception[0].value
     assert not at.error, at.error[0].value
-    assert at.header[0].value == "How training went"
+    assert at.header[0].value == "Training runs"
     return at
 
 
@@ -94,7 +94,7 @@ def test_a_checkpoint_without_a_run_is_said_so(app: Open, tmp_path: Path) -> Non
     save_history(tmp_path / "newest.history.json", history())
     at = check(app("--checkpoint", str(tmp_path / "mine.safetensors")))
     assert at.multiselect(key="runs").value == ["newest"]
-    assert "has no history beside it" in captions(at)
+    assert "There is no training history beside the selected checkpoint" in captions(at)
 
 
 def test_it_has_no_image_header_and_needs_no_image(app: Open) -> None:
@@ -111,7 +111,7 @@ def test_a_missing_checkpoint_is_said_in_the_sidebar_and_runs_are_shown(app: Ope
     assert not at.main.error
     assert at.multiselect(key="runs").value == ["mine"]
     assert "training now" in html(at)
-    assert "once the first epoch is over" in captions(at)
+    assert "There is no readable checkpoint beside this history" in captions(at)
 
 
 def test_several_runs_lie_over_one_another_each_in_its_colour(app: Open, tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_several_runs_lie_over_one_another_each_in_its_colour(app: Open, tmp_pat
     at = check(app(runs="a,b"))
     scales = [layer["encoding"]["color"]["scale"] for chart in charts(at) for layer in chart["layer"]]
     assert all(scale["domain"] == ["a", "b"] for scale in scales)
-    assert all(scale["range"] == list(run_charts.COLOURS[:2]) for scale in scales)
-    assert all(f"background:{colour}" in html(at) for colour in run_charts.COLOURS[:2])
+    assert all(scale["range"] == list(run_charts.COLORS[:2]) for scale in scales)
+    assert all(f"background:{colour}" in html(at) for colour in run_charts.COLORS[:2])
     assert at.query_params["runs"] == "a,b"
     assert at.selectbox(key="card_of").options == ["a", "b"]
 
@@ -144,7 +144,7 @@ def test_a_long_run_is_thinned_and_the_page_says_so(app: Open, tmp_path: Path) -
     assert len(raw) <= 2 * run_charts.COLUMNS
     assert max(raw) == pytest.approx(max(long.losses))
     assert min(raw) == pytest.approx(min(long.losses), rel=1e-4)
-    assert "the least and the largest of about 10 steps at a time" in captions(at)
+    assert "minimum and maximum of about 10 steps at a time" in captions(at)
 
 
 @pytest.mark.parametrize(("along", "last"), [("steps", 12), ("epochs", 3), ("minutes", 1.5)])
@@ -210,14 +210,16 @@ def test_a_run_being_written_is_one_click_away(app: Open, tmp_path: Path) -> Non
 def test_the_first_step_is_waited_for(app: Open, tmp_path: Path) -> None:
     save_history(tmp_path / "a.history.json", history(0))
     at = check(app(runs="a"))
-    assert "No step has been made yet" in at.info[0].value
+    assert "No training step has been recorded yet" in at.info[0].value
     assert "0 of 5" in html(at)
 
 
 def test_the_first_epoch_has_a_loss_picture_only(app: Open, tmp_path: Path) -> None:
     begun = replace(history(0), losses=[2.0, 1.9])
     save_history(tmp_path / "a.history.json", begun)
-    assert len(charts(check(app(runs="a")))) == 1
+    at = check(app(runs="a"))
+    assert len(charts(at)) == 1
+    assert "once the first epoch is over" in captions(at)
 
 
 @pytest.mark.parametrize("text", ["", '{"losses": [1.0', "[1, 2]", '{"losses": [NaN], "epochs": []}'])
@@ -227,7 +229,7 @@ def test_a_broken_history_is_a_sentence_and_the_others_are_shown(
     (tmp_path / "bad.history.json").write_text(text)
     at = check(app(runs="bad,cifar10-course"))
     assert len(at.warning) == 1
-    assert "half-written" in at.warning[0].value
+    assert "incomplete" in at.warning[0].value
     assert len(charts(at)) == 4
     alone = check(app(runs="bad"))
     assert not charts(alone)
@@ -246,12 +248,12 @@ def test_the_card_and_the_exact_command_are_there(app: Open, tmp_path: Path) -> 
     checkpoint(tmp_path / "a.safetensors")
     at = check(app(runs="a"))
     assert at.code[0].value == "python -m model.train --seed 7"
-    said = html(at)
+    text = html(at)
     for words in ("a.safetensors", "course", "55.00%", "drawn for a test", "batch size"):
-        assert words in said
+        assert words in text
     (tmp_path / "a.snapshots").mkdir()
     (tmp_path / "a.snapshots" / "epoch-0001.safetensors").touch()
-    assert "kept snapshots" in captions(check(at.run()))
+    assert "This run has snapshots" in captions(check(at.run()))
 
 
 def test_a_name_with_markup_is_shown_as_text(app: Open, tmp_path: Path) -> None:
@@ -283,7 +285,7 @@ def test_a_link_with_nonsense_shows_the_default(app: Open) -> None:
     assert at.multiselect(key="runs").value == ["cifar10-course"]
 
 
-# Take it away
+# Downloads
 
 
 @pytest.fixture
@@ -352,12 +354,12 @@ def test_pictures_show_every_run_by_the_pages_choices(take: Take, tmp_path: Path
     ]
     for name, draw in both.pictures.items():
         drawn = draw()
-        assert count(drawn, run_charts.COLOURS[1]) > 100 > count(one.pictures[name](), run_charts.COLOURS[1])
+        assert count(drawn, run_charts.COLORS[1]) > 100 > count(one.pictures[name](), run_charts.COLORS[1])
         assert not np.array_equal(drawn, minutes.pictures[name]())
     assert not np.array_equal(
         both.pictures["loss of every step"](), smoother.pictures["loss of every step"]()
     )
-    assert [chart.title for chart in both.figure()] == ["Training loss", "Accuracy", "Loss (nats)"]
+    assert [chart.title for chart in both.figure()] == ["Training loss", "Accuracy", "Loss"]
 
 
 def test_a_run_is_taken_away_before_its_first_epoch_is_over(
@@ -398,6 +400,6 @@ def test_a_run_that_starts_later_changes_no_choice(app: Open, tmp_path: Path) ->
     save_history(tmp_path / "second.history.json", history(1))
     check(at.run())
     assert at.multiselect(key="runs").value == ["first"]
-    assert at.button(key="follow_second").label == "second is training now: show it"
+    assert at.button(key="follow_second").label == "Show second, which is training now"
     at.button(key="follow_second").click().run()
-    assert check(at).multiselect(key="runs").value == ["second"]
+    assert check(at).multiselect[0].value == ["second"]

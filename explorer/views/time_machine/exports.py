@@ -1,7 +1,6 @@
-"""What the page «Time machine» gives away: the film's pictures, the answers, BatchNorm over the epochs."""
+"""What the page Time machine offers for download: the film's pictures, the predictions, BatchNorm."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,83 +10,65 @@ from explorer.drawing import figures, line_chart, ranges
 from explorer.drawing.figures import Chart, Panel
 from explorer.drawing.line_chart import Band, Line, Scale
 from explorer.drawing.ranges import number
-from explorer.drawing.run_charts import COLOURS
+from explorer.drawing.run_charts import COLORS
 from explorer.drawing.vega import BAND, OTHER, QUIET
 from explorer.engine.batchnorm import NormSummary
-from explorer.engine.timeline import Course, Timeline
+from explorer.engine.timeline import Course
 from explorer.ui import downloads, export_parts, films
 from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.export_parts import Arrays, Floats
-from explorer.ui.films import STATISTICS, Film
+from explorer.ui.films import STATISTICS
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import path_text, program
 from explorer.views.time_machine import charts
+from explorer.views.time_machine.over_time import NormHistory, TimeView
+from model.words import tr
 
 FEW = 6  # epochs in the figure for print
 ENGINE = "from explorer.engine.timeline import course_of, open_timeline, snapshots_of"
 
 
-@dataclass(frozen=True, eq=False)
-class Fans:
-    """A BatchNorm at every epoch, and the channel that is drawn strong."""
-
-    norms: Sequence[NormSummary]
-    channel: int
+def show(selection: Selection, view: TimeView) -> None:
+    """The downloads for one film, and for the predictions at its epochs."""
+    downloads.show(partial(offer, selection, view))
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What the page shows: the film, its epochs and the slider's place among them, each in words; the
-    probabilities of the classes drawn, by name; with BatchNorm its fans.
-    """
-
-    film: Film
-    timeline: Timeline
-    course: Course
-    place: int
-    words: Sequence[str]
-    answers: Mapping[str, Sequence[float]]
-    fans: Fans | None = None
-
-    @property
-    def epochs(self) -> tuple[int, ...]:
-        return self.course.epochs
-
-
-def over_time(selection: Selection, shown: Shown) -> None:
-    """One thing at every epoch, and what the network answered."""
-    downloads.show(partial(offer, selection, shown))
-
-
-def offer(selection: Selection, shown: Shown) -> Offer:
-    share = shown.course.probabilities[shown.place, selection.target]
-    said = number(share) if share < 0.9995 else f"{share:.7g}"  # never rounded to 1
-    name, epoch = selection.card.classes[selection.target], shown.epochs[shown.place]
+def offer(selection: Selection, view: TimeView) -> Offer:
+    epoch = view.epochs[view.index]
     return Offer(
-        name=f"{shown.film.title} {selection.sample.name}",
-        caption=caption(selection, shown),
-        pictures=pictures(selection, shown),
-        tables=tables(selection, shown),
-        arrays=lambda: arrays(selection, shown),
-        figure=lambda: figure(shown),
-        snippet=answer_program(selection, epoch),
-        printed=f"the probability of {name} at epoch {epoch}, {said}",
+        name=f"{view.film.title} {selection.sample.name}",
+        caption=caption(selection, view),
+        pictures=pictures(selection, view),
+        tables=tables(selection, view),
+        arrays=lambda: arrays(selection, view),
+        figure=lambda: figure(view),
+        snippet=probability_program(selection, epoch),
+        printed=printed_text(selection, view),
     )
 
 
-def caption(selection: Selection, shown: Shown) -> str:
-    of = shown.film.of
-    said = export_parts.caption(
+def printed_text(selection: Selection, view: TimeView) -> str:
+    """What the program prints."""
+    probability = view.course.probabilities[view.index, selection.target]
+    rounded = number(probability) if probability < 0.9995 else f"{probability:.7g}"  # never rounded to 1
+    name, epoch = selection.card.classes[selection.target], view.epochs[view.index]
+    return tr("the probability of {name} at epoch {epoch}, {value}", name=name, epoch=epoch, value=rounded)
+
+
+def caption(selection: Selection, view: TimeView) -> str:
+    of = view.film.of
+    about = export_parts.caption(
         selection,
         method=of.method,
         layer=of.layer,
-        range=ranges.text(shown.film.ranges[shown.place], shown.film.scale),
+        range=ranges.text(view.film.ranges[view.index], view.film.scale),
     )
-    epochs = ", ".join(str(epoch) for epoch in shown.epochs)
-    return f"{said} · Snapshots of epochs {epochs} ({shown.timeline.digest[:12]})"
+    epochs = ", ".join(str(epoch) for epoch in view.epochs)
+    snapshots = tr("Snapshots of epochs {epochs} ({digest})", epochs=epochs, digest=view.timeline.digest[:12])
+    return f"{about} · {snapshots}"
 
 
-def answer_program(selection: Selection, epoch: int) -> str:
+def probability_program(selection: Selection, epoch: int) -> str:
     path = selection.opened.source.path
     assert path is not None  # snapshots lie beside a file
     target = selection.target
@@ -103,64 +84,70 @@ def answer_program(selection: Selection, epoch: int) -> str:
 # Pictures
 
 
-def pictures(selection: Selection, shown: Shown) -> Pictures:
-    """The slider's epoch first, then the others, the strip, and the charts."""
-    film, places = shown.film, range(len(shown.epochs))
-    order = [shown.place, *(place for place in places if place != shown.place)]
-    found: Pictures = {f"epoch {shown.epochs[place]}": partial(film.large, place) for place in order}
-    found["every epoch"] = partial(films.contact, film, shown.epochs)
-    found["what it answered"] = partial(figures.picture, answers(shown))
-    if shown.fans is not None:
-        for statistic, (name, _, _) in STATISTICS.items():
-            found[f"{name} over the epochs"] = partial(figures.picture, fan(shown, shown.fans, statistic))
-    return found | export_parts.the_image(selection)
+def pictures(selection: Selection, view: TimeView) -> Pictures:
+    """The chosen epoch first, then the others, the strip, and the charts."""
+    film, epochs = view.film, view.epochs
+    order = [view.index, *(index for index in range(len(epochs)) if index != view.index)]
+    drawn: Pictures = {
+        tr("epoch {epoch}", epoch=epochs[index]): partial(film.large, index) for index in order
+    }
+    drawn[tr("every epoch")] = partial(films.contact, film, epochs)
+    drawn[tr("class probabilities")] = partial(figures.picture, probability_chart(view))
+    if view.history is not None:
+        for statistic, (title, _, _) in STATISTICS.items():
+            name = tr("{statistic} over the epochs", statistic=tr(title))
+            drawn[name] = partial(figures.picture, fan(view, view.history, statistic))
+    return drawn | export_parts.the_image(selection)
 
 
-def answers(shown: Shown) -> Chart:
-    """The probabilities over the epochs, the explained class first and strongest."""
+def probability_chart(view: TimeView) -> Chart:
+    """The probabilities over the epochs, the explained class first and thickest."""
     lines = [
-        Line(shown.epochs, shares, tone, name, 1.8 if place == 0 else 1.0, points=True)
-        for place, ((name, shares), tone) in enumerate(zip(shown.answers.items(), COLOURS, strict=False))
+        Line(view.epochs, values, tone, name, 1.8 if first else 1.0, points=True)
+        for (name, values), tone, first in zip(
+            view.class_lines.items(), COLORS, [True, *[False] * len(COLORS)], strict=False
+        )
     ]
-    y = Scale("probability", percent=True, low=0, high=1)
-    return line_chart.chart(lines, _epochs(), y, "What it answered", marked=shown.epochs[shown.place])
+    y = Scale(tr("probability"), percent=True, low=0, high=1)
+    marked = view.epochs[view.index]
+    return line_chart.chart(lines, _epochs(), y, tr("Class probabilities"), marked=marked)
 
 
-def fan(shown: Shown, fans: Fans, statistic: str) -> Chart:
-    """How a statistic of all channels moves: range, middle half and median, one channel on top."""
-    name, of, _ = STATISTICS[statistic]
-    values: Floats = np.stack([of(each) for each in fans.norms])
-    least, low, median, high, most = charts.cuts(values)
-    x = shown.epochs
-    drawn: list[Line | Band] = [
+def fan(view: TimeView, history: NormHistory, statistic: str) -> Chart:
+    """A statistic of all channels over the epochs: range, middle half, median, one channel highlighted."""
+    title, of, _ = STATISTICS[statistic]
+    values: Floats = np.stack([of(each) for each in history.norms])
+    least, low, median, high, most = charts.quartiles(values)
+    x, channel = view.epochs, history.channel
+    parts: list[Line | Band] = [
         Band(x, least, most, QUIET, BAND),
         Band(x, low, high, QUIET, 2 * BAND),
-        Line(x, median, QUIET, "median"),
-        Line(x, values[:, fans.channel], OTHER, f"channel {fans.channel}", 1.8),
+        Line(x, median, QUIET, tr("median")),
+        Line(x, values[:, channel], OTHER, tr("channel {channel}", channel=channel), 1.8),
     ]
-    met = charts.met(fans.norms, fans.channel).get(statistic)
-    if met is not None:
-        drawn.append(Line(x, met, OTHER, "this image", dashed=True))
-    return line_chart.chart(drawn, _epochs(), Scale(name), name, marked=x[shown.place])
+    observed = charts.observed_statistics(history.norms, channel).get(statistic)
+    if observed is not None:
+        parts.append(Line(x, observed, OTHER, tr("this image"), dashed=True))
+    return line_chart.chart(parts, _epochs(), Scale(tr(title)), tr(title), marked=x[view.index])
 
 
 def _epochs() -> Scale:
-    return Scale("epoch", whole=True)
+    return Scale(tr("epoch"), whole=True)
 
 
-def figure(shown: Shown) -> list[Panel]:
-    """The film at a few epochs, the slider's among them."""
-    film = shown.film
+def figure(view: TimeView) -> list[Panel]:
+    """The film at a few epochs, the chosen one among them."""
+    film = view.film
     return [
-        Panel(film.large(place), shown.words[place], film.ranges[place], film.scale, not film.own)
+        Panel(film.large(index), view.predictions[index], film.ranges[index], film.scale, not film.own)
         if film.bar
-        else Panel(film.large(place), shown.words[place])
-        for place in few(len(shown.epochs), shown.place)
+        else Panel(film.large(index), view.predictions[index])
+        for index in few(len(view.epochs), view.index)
     ]
 
 
-def few(count: int, place: int) -> list[int]:
-    """Up to FEW of the places 0 … count − 1: the ends, some between, and `place`, ascending.
+def few(count: int, index: int) -> list[int]:
+    """Up to FEW of the indices 0 … count − 1: the ends, some between, and `index`, ascending.
 
     >>> few(3, 1), few(20, 4)
     ([0, 1, 2], [0, 4, 5, 10, 14, 19])
@@ -168,42 +155,42 @@ def few(count: int, place: int) -> list[int]:
     if count <= FEW:
         return list(range(count))
     spread = np.linspace(0, count - 1, FEW - 1).round().astype(int).tolist()
-    return sorted({*spread, place})
+    return sorted({*spread, index})
 
 
 # Tables and arrays
 
 
-def tables(selection: Selection, shown: Shown) -> Tables:
-    found: Tables = {
-        "Epochs": lambda: by_epoch(selection, shown),
-        "Probabilities": lambda: probabilities(selection, shown.course),
+def tables(selection: Selection, view: TimeView) -> Tables:
+    made: Tables = {
+        tr("Epochs"): lambda: by_epoch(selection, view),
+        tr("Probabilities"): lambda: probabilities(selection, view.course),
     }
-    fans = shown.fans
-    if fans is not None:
-        found["BatchNorm"] = lambda: statistics(shown.epochs, fans.norms)
-    return found
+    history = view.history
+    if history is not None:
+        made[tr("BatchNorm")] = lambda: statistics(view.epochs, history.norms)
+    return made
 
 
-def by_epoch(selection: Selection, shown: Shown) -> pd.DataFrame:
-    """One row an epoch: the answer, the class that is explained, and the ends of what the film shows."""
-    shares, names = shown.course.probabilities, selection.card.classes
-    values = shown.film.of.values.reshape(len(shown.epochs), -1)
+def by_epoch(selection: Selection, view: TimeView) -> pd.DataFrame:
+    """One row for each epoch: the prediction, the explained class, and the range of the film's values."""
+    values, names = view.course.probabilities, selection.card.classes
+    film = view.film.of.values.reshape(len(view.epochs), -1)
     return pd.DataFrame(
         {
-            "epoch": shown.epochs,
-            "answer": [names[best] for best in shares.argmax(1)],
-            "answer_probability": shares.max(1),
+            "epoch": view.epochs,
+            "prediction": [names[best] for best in values.argmax(1)],
+            "prediction_probability": values.max(1),
             "class": names[selection.target],
-            "class_probability": shares[:, selection.target],
-            "least": values.min(1),
-            "largest": values.max(1),
+            "class_probability": values[:, selection.target],
+            "minimum": film.min(1),
+            "maximum": film.max(1),
         }
     )
 
 
 def probabilities(selection: Selection, course: Course) -> pd.DataFrame:
-    """One row an epoch and class."""
+    """One row for each epoch and class."""
     count, classes = course.logits.shape
     return pd.DataFrame(
         {
@@ -216,28 +203,28 @@ def probabilities(selection: Selection, course: Course) -> pd.DataFrame:
 
 
 def statistics(epochs: Sequence[int], norms: Sequence[NormSummary]) -> pd.DataFrame:
-    """One row an epoch and channel: what was learned by then, and what this image brings."""
+    """One row for each epoch and channel: the learned statistics, and those of this image."""
     names = ["running_mean", "running_var", "weight", "bias", "mean", "var", "distance"]
     each = [
         pd.DataFrame(
-            {"epoch": epoch, "channel": np.arange(len(found.mean))}
-            | {name: getattr(found, name) for name in names}
+            {"epoch": epoch, "channel": np.arange(len(norm.mean))}
+            | {name: getattr(norm, name) for name in names}
         )
-        for epoch, found in zip(epochs, norms, strict=True)
+        for epoch, norm in zip(epochs, norms, strict=True)
     ]
     return pd.concat(each)
 
 
-def arrays(selection: Selection, shown: Shown) -> Arrays:
-    course, of = shown.course, shown.film.of
-    held = export_parts.given(selection) | {
-        "epochs": (np.array(course.epochs), "of the snapshots (epochs,); 0 is the untrained network"),
-        "logits": (course.logits, "at every epoch (epochs, K)"),
-        "probabilities": (course.probabilities, "softmax of the logits (epochs, K)"),
-        "values": (of.values, of.said),
+def arrays(selection: Selection, view: TimeView) -> Arrays:
+    course, of = view.course, view.film.of
+    described = export_parts.given(selection) | {
+        "epochs": (np.array(course.epochs), tr("of the snapshots (epochs,); 0 is the untrained network")),
+        "logits": (course.logits, tr("at every epoch (epochs, K)")),
+        "probabilities": (course.probabilities, tr("softmax of the logits (epochs, K)")),
+        "values": (of.values, of.description),
     }
-    if shown.fans is not None:
+    if view.history is not None:
+        text = tr("of each channel of {layer} at every epoch (epochs, C)", layer=of.layer)
         for name in ("running_mean", "running_var", "weight", "bias", "mean", "var"):
-            values = np.stack([getattr(found, name) for found in shown.fans.norms])
-            held[name] = (values, f"of each channel of {of.layer} at every epoch (epochs, C)")
-    return held
+            described[name] = (np.stack([getattr(norm, name) for norm in view.history.norms]), text)
+    return described

@@ -1,27 +1,59 @@
-"""What the time machine looks at: each kind asks its own questions, and gives what makes its film."""
+"""What the time machine can show: each kind has its own choices, and gives what makes its film."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
 from explorer.engine.batchnorm import NormSummary, batchnorms
-from explorer.engine.timeline import Timeline
+from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
 from explorer.ui import cached, choices, films, link
 from explorer.ui.films import STATISTICS, Film
 from explorer.ui.selection import Selection
+from model.words import N_, tr
 
+KINDS = {"cam": N_("Grad-CAM"), "maps": N_("Feature maps"), "filters": N_("Filters"), "norm": N_("BatchNorm")}
 Make = Callable[[], Film] | None
+
+
+@dataclass(frozen=True, eq=False)
+class NormHistory:
+    """A BatchNorm at every epoch, and the highlighted channel."""
+
+    norms: Sequence[NormSummary]
+    channel: int
+
+
+@dataclass(frozen=True, eq=False)
+class TimeView:
+    """What the page shows: the film and the chosen epoch's index; each epoch's prediction as a text; the
+    probabilities of the classes drawn, by name; for BatchNorm its history.
+    """
+
+    film: Film
+    timeline: Timeline
+    course: Course
+    index: int
+    predictions: Sequence[str]
+    class_lines: Mapping[str, Sequence[float]]
+    history: NormHistory | None = None
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        return self.course.epochs
 
 
 def cam(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info("This network has no convolution, so there are no feature maps to explain.")
+        st.info(tr("This network has no convolution, so there are no feature maps to explain."))
         return None
     layer = cam_layer(selection)
-    signed = choices.choice("Evidence", choices.EVIDENCE_NAMES, "evidence") == "signed"
+    evidence = {name: tr(title) for name, title in choices.EVIDENCE_NAMES.items()}
+    signed = choices.choice(tr("Evidence"), evidence, "evidence") == "signed"
+    scales = {name: tr(title) for name, title in choices.SCALE_NAMES.items()}
     several = len(timeline.epochs) > 1
-    own = several and choices.choice("Color scale", choices.SCALE_NAMES, "time_scale") == "own"
+    own = several and choices.choice(tr("Color scale"), scales, "time_scale") == "own"
 
     def made() -> Film:
         heat = cached.heat_over_time(
@@ -36,23 +68,24 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
 def cam_layer(selection: Selection) -> str:
     """A block, at first the last one, and its stage, as on the page Explain."""
     names = choices.block_names(selection.blocks)
-    block = selection.blocks[int(choices.pick("Block", names, "cam_block", list(names)[-1], width=170)) - 1]
-    named = choices.stage_names(selection, selection.blocks)
-    stage = choices.pick("Stage", named, "cam_stage", "act", width=150)
+    chosen = choices.pick(tr("Block"), names, "cam_block", list(names)[-1], width=170)
+    block = selection.blocks[int(chosen) - 1]
+    stage_names = choices.stage_names(selection, selection.blocks)
+    stage = choices.pick(tr("Stage"), stage_names, "cam_stage", "act", width=150)
     return stages(block, selection.seen).get(stage, block.conv)
 
 
 def maps(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info("This network has no convolution, so it has no feature maps.")
+        st.info(tr("This network has no convolution, so it has no feature maps."))
         return None
     _, _, layer = choices.choose_layer(selection)
     count = len(selection.seen.maps[layer])
-    channel = choose_channel(count, strongest(selection, layer), "Channel in the strip")
+    channel = choose_channel(count, strongest(selection, layer), tr("Channel in the strip"))
 
     def made() -> Film:
-        found = cached.maps_over_time(timeline.digest, selection.keys[1], layer, timeline, selection.x)
-        return films.maps(found, layer, channel)
+        values = cached.maps_over_time(timeline.digest, selection.keys[1], layer, timeline, selection.x)
+        return films.maps(values, layer, channel)
 
     return made
 
@@ -68,10 +101,11 @@ def filters(_: Selection, timeline: Timeline) -> Make:
 def norm(selection: Selection, timeline: Timeline) -> Make:
     layers = batchnorms(selection.net, selection.seen)
     if not layers:
-        st.info("This network has no BatchNorm, so there are no running statistics to follow.")
+        st.info(tr("This network has no BatchNorm, so it has no running statistics."))
         return None
-    choices.pick("Layer", {layer: layer for layer in layers}, "norm", width=180)
-    statistic = choices.choice("Statistic", {name: said[0] for name, said in STATISTICS.items()}, "statistic")
+    choices.pick(tr("Layer"), {layer: layer for layer in layers}, "norm", width=180)
+    names = {name: tr(title) for name, (title, _, _) in STATISTICS.items()}
+    statistic = choices.choice(tr("Statistic"), names, "statistic")
     return lambda: films.norm(norms(selection, timeline), statistic)
 
 
@@ -83,13 +117,12 @@ CHOICES: dict[str, Callable[[Selection, Timeline], Make]] = {
 }
 
 
-def choose_channel(count: int, usual: int, label: str) -> int:
-    """A channel, kept in the link; at first the usual one."""
-    held = link.held("channel", "")
-    channel = (
-        int(held) if held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < count else usual
-    )
-    if channel != usual:
+def choose_channel(count: int, default: int, label: str) -> int:
+    """A channel, kept in the link; at first the default."""
+    kept = link.held("channel", "")
+    valid = kept.isascii() and kept.isdecimal() and len(kept) < 6 and int(kept) < count
+    channel = int(kept) if valid else default
+    if channel != default:
         link.hold("channel", str(channel), "")
     key = link.showing("time_channel", channel)
     st.number_input(label, 0, count - 1, channel, key=key, on_change=keep_channel, args=(key,), width=160)
@@ -97,13 +130,13 @@ def choose_channel(count: int, usual: int, label: str) -> int:
 
 
 def keep_channel(key: str) -> None:
-    """Put a chosen channel into the link; the cell chosen on the maps page was another channel's."""
+    """Put a chosen channel into the link; the position chosen on the maps page was another channel's."""
     link.hold("channel", str(st.session_state[key]), "")
     link.hold("cell", "", "")
 
 
 def strongest(selection: Selection, layer: str) -> int:
-    """The channel that speaks most for the class in the trained network."""
+    """The channel with the largest contribution to the class in the trained network."""
     return int(selection.evidence((layer,))[layer].contributions.argmax())
 
 

@@ -1,4 +1,4 @@
-"""Time machine: one image through all snapshots of the run, every epoch on one locked scale unless asked."""
+"""Time machine: one image through the snapshots of the run, all epochs on one color scale unless asked."""
 
 import re
 from functools import partial
@@ -6,62 +6,86 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer.drawing.ranges import Range, probability, text
+from explorer.drawing.ranges import probability, text
 from explorer.engine.runs import command_from, has_snapshots
-from explorer.engine.timeline import Course, Timeline, TimelineError
+from explorer.engine.timeline import Course, Timeline
 from explorer.ui import cached, choices, films, link, markup, panels
 from explorer.ui.films import STATISTICS, Film
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 from explorer.views.time_machine import charts, exports
-from explorer.views.time_machine.exports import Fans, Shown
-from explorer.views.time_machine.over_time import CHOICES, choose_channel, norms
+from explorer.views.time_machine.over_time import (
+    CHOICES,
+    KINDS,
+    NormHistory,
+    TimeView,
+    choose_channel,
+    norms,
+)
+from model.problems import Problem
 from model.snapshots import folder_of
+from model.words import N_, ngettext, tr
 
-SHOWN = {"cam": "Grad-CAM", "maps": "Maps", "filters": "Filters", "norm": "BatchNorm"}
-KINDS = {"gif": ("Animation, GIF", "gif", "image/gif"), "png": ("Animation, APNG", "png", "image/apng")}
+ANIMATIONS = {
+    "gif": (N_("Animation, GIF"), "gif", "image/gif"),
+    "png": (N_("Animation, APNG"), "png", "image/apng"),
+}
 
 
 def page() -> None:
     selection = current()
-    st.header("How it came to see this", anchor=False)
+    st.header(tr("One image through training"), anchor=False)
     try:
         timeline = cached.timeline(selection.opened)
-    except TimelineError as error:
-        st.warning(sentence(error))
+    except Problem as problem:
+        st.warning(sentence(problem))
         return
     if timeline is None:
         without(selection)
         return
-    for fault in timeline.left_out:
-        st.warning(sentence(fault))
+    for reason in timeline.left_out:
+        st.warning(sentence(reason))
     course = cached.course(timeline.digest, selection.keys[1], timeline, selection.x)
-    shown = show(selection, timeline, course)
+    view = show(selection, timeline, course)
     how_to_read()
-    if shown is not None:
-        exports.over_time(selection, shown)
+    if view is not None:
+        exports.show(selection, view)
 
 
 def without(selection: Selection) -> None:
     """What to do where there are no snapshots, and which networks have some."""
+    st.info(no_snapshots(selection))
+    command = command_from(selection.card) or "python -m model.train"
+    st.code(f"{command} --snapshot-every 1", language=None)
     path = selection.opened.source.path
-    where = f", into {literal(folder_of(path).name)} beside it" if path is not None else ""
-    st.info(
-        "There are no snapshots of this network's training, so there is nothing to go back to. The trainer "
-        f"keeps one of every epoch{where}, when it is told to:"
-    )
-    st.code(f"{command_from(selection.card) or 'python -m model.train'} --snapshot-every 1", language=None)
     others = [
         name
         for name, source in options().checkpoints.items()
         if source.path is not None and source.path != path and has_snapshots(source.path)
     ]
     if others:
-        st.markdown("Another network has some:" if len(others) == 1 else "Other networks have some:")
+        st.markdown(
+            ngettext("Another checkpoint has snapshots:", "Other checkpoints have snapshots:", len(others))
+        )
         with st.container(horizontal=True):
             for name in others:
-                st.button(f"Open {literal(name)}", on_click=open_checkpoint, args=(name,), key=f"open_{name}")
+                label = tr("Open {checkpoint}", checkpoint=literal(name))
+                st.button(label, on_click=open_checkpoint, args=(name,), key=f"open_{name}")
+
+
+def no_snapshots(selection: Selection) -> str:
+    path = selection.opened.source.path
+    if path is None:
+        return tr(
+            "There are no snapshots from this network’s training. The trainer saves one after every epoch "
+            "with this option:"
+        )
+    return tr(
+        "There are no snapshots from this network’s training. The trainer saves one after every epoch, into "
+        "{folder} beside the checkpoint, with this option:",
+        folder=literal(folder_of(path).name),
+    )
 
 
 def open_checkpoint(name: str) -> None:
@@ -69,119 +93,143 @@ def open_checkpoint(name: str) -> None:
     link.change("checkpoint", name)
 
 
-def show(selection: Selection, timeline: Timeline, course: Course) -> Shown | None:
-    """What is looked at, the slider, the picture beside the probabilities, and all epochs as a strip.
+def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView | None:
+    """The choices, the slider, the picture beside the probabilities, and all epochs as a strip.
 
     None where there is nothing to see, after a sentence that says why.
     """
     with st.container(horizontal=True):
-        kind = choices.choice("Show", SHOWN, "over_time")
+        kind = choices.choice(tr("Show"), {kind: tr(title) for kind, title in KINDS.items()}, "over_time")
         make = CHOICES[kind](selection, timeline)
     if make is None:
         return None
-    place = choose_epoch(timeline)
+    index = choose_epoch(timeline)
     try:
         film = make()
     except ValueError as error:
         st.info(sentence(error))
         return None
-    words = [said(selection, course, at) for at in range(len(timeline.epochs))]
-    answers = charts.answers(course.probabilities, selection.card.classes, asked(selection))
+    predictions = [prediction_text(selection, course, each) for each in range(len(timeline.epochs))]
+    lines = charts.class_lines(course.probabilities, selection.card.classes, always_drawn(selection))
     left, right = st.columns([11, 9], gap="large")
     with left:
-        large(film, place, words[place])
+        large(film, index, predictions[index])
         if kind == "cam":
             panels.explain_dimmed(selection)
     with right:
-        probabilities(selection, answers, timeline, place)
-    st.subheader("Every epoch", anchor=False)
-    markup.show(films.strip(film, timeline.epochs, place))
-    animations(selection, film, words)
-    fans = over_the_epochs(selection, timeline, place) if kind == "norm" else None
-    return Shown(film, timeline, course, place, words, answers, fans)
+        probabilities(selection, lines, timeline, index)
+    st.subheader(tr("Every epoch"), anchor=False)
+    markup.show(films.strip(film, timeline.epochs, index))
+    animations(selection, film, predictions)
+    history = over_the_epochs(selection, timeline, index) if kind == "norm" else None
+    return TimeView(film, timeline, course, index, predictions, lines, history)
 
 
 def choose_epoch(timeline: Timeline) -> int:
-    """The slider over the snapshots; the place of the chosen one among them."""
+    """The slider over the snapshots; the index of the chosen one among them."""
     names = [str(epoch) for epoch in timeline.epochs]
     if len(names) == 1:
-        st.caption(f"There is one snapshot only, of epoch {names[0]}.")
+        st.caption(tr("There is only one snapshot, of epoch {epoch}.", epoch=names[0]))
         return 0
-    chosen = link.choose(
-        st.select_slider,
-        "Epoch; 0 is the untrained network",
-        names,
-        "epoch",
-        names[-1],
-        label_visibility="visible",
-    )
-    if timeline.listed > len(names):
-        st.caption(f"{len(names)} of the {timeline.listed} snapshots, evenly spread.")
+    label = tr("Epoch (0 is the untrained network)")
+    chosen = link.choose(st.select_slider, label, names, "epoch", names[-1], label_visibility="visible")
+    if timeline.listed > len(names) + len(timeline.left_out):
+        st.caption(
+            tr(
+                "Showing {count} of the {total} snapshots, evenly spaced.",
+                count=len(names),
+                total=timeline.listed,
+            )
+        )
     return names.index(chosen)
 
 
-def said(selection: Selection, course: Course, place: int) -> str:
-    """What the network answers at one epoch, in a line."""
-    names, shares = selection.card.classes, course.probabilities[place]
-    best, target = int(shares.argmax()), selection.target
-    answer = f"epoch {course.epochs[place]}: {names[best]} {probability(shares[best], 0)}"
-    return answer if best == target else f"{answer}, {names[target]} {probability(shares[target], 0)}"
+def prediction_text(selection: Selection, course: Course, index: int) -> str:
+    """The prediction at one epoch in a line, with the explained class where it is another."""
+    names, values = selection.card.classes, course.probabilities[index]
+    best, target = int(values.argmax()), selection.target
+    epoch, percent = course.epochs[index], probability(values[best], 0)
+    if best == target:
+        return tr("epoch {epoch}: {best} {percent}", epoch=epoch, best=names[best], percent=percent)
+    return tr(
+        "epoch {epoch}: {best} {percent}, {target} {target_percent}",
+        epoch=epoch,
+        best=names[best],
+        percent=percent,
+        target=names[target],
+        target_percent=probability(values[target], 0),
+    )
 
 
-def large(film: Film, place: int, words: str) -> None:
-    """The picture of the slider's epoch, with its scale."""
-    range = film.ranges[place]
+def large(film: Film, index: int, prediction: str) -> None:
+    """The picture of the chosen epoch, with its color scale."""
+    range = film.ranges[index]
+    alt = tr("{title}, {prediction}", title=film.title, prediction=prediction)
+    range_text = tr("Range {range}: {scale}.", range=text(range), scale=film.scale)
     markup.show(
         markup.text(film.title, tag="h3"),
         markup.figure(
-            film.large(place), f"{film.title}, {words}", markup.text(words, "strong"),
-            markup.text(film.note(place)), fill=True,
+            film.large(index),
+            alt,
+            markup.text(prediction, "strong"),
+            markup.text(film.note(index)),
+            fill=True,
         ),
-        markup.scale(range, film.scale) if film.bar else markup.text(range_said(range, film), "muted"),
-    )  # fmt: skip
+        markup.scale(range, film.scale) if film.bar else markup.text(range_text, "muted"),
+    )
 
 
-def range_said(range: Range, film: Film) -> str:
-    return f"From {text(range)}: {film.scale}."
-
-
-def asked(selection: Selection) -> list[int]:
-    """The classes that are always drawn: the explained one, and what the image is."""
+def always_drawn(selection: Selection) -> list[int]:
+    """The classes that are always drawn: the explained one, and the image's label."""
     label = selection.sample.label
     return [selection.target] + ([label] if label is not None else [])
 
 
 def probabilities(
-    selection: Selection, answers: dict[str, list[float]], timeline: Timeline, place: int
+    selection: Selection, lines: dict[str, list[float]], timeline: Timeline, index: int
 ) -> None:
-    st.markdown("**What it answered**")
-    label = f"Probabilities of {', '.join(answers)} over the epochs"
-    st.vega_lite_chart(
-        charts.probabilities(timeline.epochs, answers, timeline.epochs[place], label), width="stretch"
-    )
+    st.markdown(f"**{tr('Class probabilities')}**")
+    label = tr("Class probabilities over the epochs: {classes}", classes=", ".join(lines))
+    chart = charts.probabilities(timeline.epochs, lines, timeline.epochs[index], label)
+    st.vega_lite_chart(chart, width="stretch")
     count = len(selection.card.classes)
-    left_out = count - len(answers)
-    more = f" The {left_out} classes that were never among these are left out." if left_out > 0 else ""
-    st.caption(f"Softmax over all {count} classes. The dotted line is the slider's epoch.{more}")
+    sentences = [
+        ngettext("Softmax over {n} class.", "Softmax over all {n} classes.", count),
+        tr("The dotted line marks the chosen epoch."),
+    ]
+    if count > len(lines):
+        sentences.append(
+            ngettext(
+                "{n} class with a lower maximum is not shown.",
+                "{n} classes with lower maxima are not shown.",
+                count - len(lines),
+            )
+        )
+    st.caption(" ".join(sentences))
 
 
-def animations(selection: Selection, film: Film, words: list[str]) -> None:
-    name = stem_of(selection, film)
+def animations(selection: Selection, film: Film, predictions: list[str]) -> None:
+    stem, lines = file_stem(selection, film), films.frame_texts(film, predictions)
     with st.container(horizontal=True):
-        for kind, (label, ending, mime) in KINDS.items():
+        for kind, (label, ending, mime) in ANIMATIONS.items():
             st.download_button(
-                label,
-                partial(films.animated, film, words, kind),
-                f"{name}.{ending}",
+                tr(label),
+                partial(films.animated, film, lines, kind),
+                f"{stem}.{ending}",
                 mime,
                 key=f"animation_{kind}",
                 icon=":material/download:",
                 on_click="ignore",
             )
-    st.caption("Both hold every epoch with its words and its scale; a GIF keeps 256 colours, an APNG all.")
+    st.caption(
+        tr(
+            "Both files show every epoch with its prediction and its color range. GIF is limited to 256 "
+            "colors, APNG is not."
+        )
+    )
 
 
-def stem_of(selection: Selection, film: Film) -> str:
+def file_stem(selection: Selection, film: Film) -> str:
     """The animation's file name without its ending: letters, digits and dashes."""
     return re.sub(r"[^\w.]+", "-", f"{film.title} {selection.sample.name}").strip("-.").lower()
 
@@ -189,42 +237,60 @@ def stem_of(selection: Selection, film: Film) -> str:
 # BatchNorm
 
 
-def over_the_epochs(selection: Selection, timeline: Timeline, place: int) -> Fans:
-    """The four statistics over the epochs, each with what this image brings where that is of its kind."""
-    found = norms(selection, timeline)
-    st.subheader("Over the epochs", anchor=False)
-    furthest = int(np.abs(found[-1].distance).argmax())
-    channel = choose_channel(len(found[0].mean), furthest, "Channel drawn strong")
-    met = charts.met(found, channel)
+def over_the_epochs(selection: Selection, timeline: Timeline, index: int) -> NormHistory:
+    """The four statistics over the epochs, where possible each with the same of this image."""
+    history = norms(selection, timeline)
+    st.subheader(tr("BatchNorm over the epochs"), anchor=False)
+    furthest = int(np.abs(history[-1].distance).argmax())
+    count = len(history[0].mean)
+    channel = choose_channel(count, furthest, tr("Highlighted channel"))
+    view = NormHistory(history, channel)
     for pair in (("mean", "std"), ("gamma", "beta")):
         for column, statistic in zip(st.columns(2, gap="medium"), pair, strict=True):
-            name, of, _ = STATISTICS[statistic]
-            values, epoch = np.stack([of(each) for each in found]), timeline.epochs[place]
-            label = f"{name} of {found[0].layer} over the epochs, channel {channel} drawn strong"
             with column:
-                st.markdown(f"**{name}**")
-                st.vega_lite_chart(
-                    charts.fan(timeline.epochs, values, channel, epoch, label, met.get(statistic)),
-                    width="stretch",
-                )
+                fan(view, timeline, index, statistic)
     st.caption(
-        f"Grey: all {len(found[0].mean)} channels from least to largest, their middle half, their median. "
-        f"Strong: channel {channel}. Dashed, in the upper two: the same of this image in that channel. "
-        "Each picture has a scale of its own. The running statistics follow what training met; a fresh "
-        "network starts at mean 0, variance 1, γ 1 and β 0."
+        tr(
+            "Gray: all {count} channels (range, middle half, median). Thick line: channel {channel}. "
+            "Dashed, in the two upper charts: the same statistic of this image in that channel. Each chart "
+            "has its own y-axis. The running statistics follow the training batches; a new BatchNorm layer "
+            "starts with mean 0, variance 1, γ = 1 and β = 0.",
+            count=count,
+            channel=channel,
+        )
     )
-    return Fans(found, channel)
+    return view
+
+
+def fan(view: NormHistory, timeline: Timeline, index: int, statistic: str) -> None:
+    """The chart of one statistic over the epochs."""
+    title, of, _ = STATISTICS[statistic]
+    label = tr(
+        "{statistic} of {layer} over the epochs, channel {channel} highlighted",
+        statistic=tr(title),
+        layer=view.norms[0].layer,
+        channel=view.channel,
+    )
+    values = np.stack([of(each) for each in view.norms])
+    observed = charts.observed_statistics(view.norms, view.channel).get(statistic)
+    st.markdown(f"**{tr(title)}**")
+    st.vega_lite_chart(
+        charts.fan(timeline.epochs, values, view.channel, timeline.epochs[index], label, observed),
+        width="stretch",
+    )
 
 
 def how_to_read() -> None:
-    with st.expander("How to read this"):
+    with st.expander(tr("How to read this")):
         st.markdown(
-            "Each picture shows the same image in the same network at another age. The colours mean the same "
-            "in every one of them, so that what looks stronger is stronger; an epoch that looks empty has "
-            "small values, and that is the finding. To see where each of them looks, however faintly, give "
-            "every Grad-CAM its own scale. The class that is explained stays the same throughout: the one "
-            "that the finished network predicts, or the one chosen in the sidebar. Snapshots keep filters in "
-            "16 bits, which hardly moves the answers: those of the course's network by less than 0.001."
+            tr(
+                "Each picture shows the same image in the same network after a different number of epochs. "
+                "With a shared color scale, colors can be compared between epochs: an epoch that looks empty "
+                "has small values. To see where Grad-CAM is strongest at each epoch, even if weakly, choose "
+                "the color scale “Per map”. The explained class is the same at all epochs: the prediction of "
+                "the trained network, or the class chosen in the sidebar. Snapshots store filters as 16-bit "
+                "floats, which changes the probabilities of the course network by less than 0.001."
+            )
         )
 
 

@@ -1,7 +1,7 @@
-"""What the page «Training» gives away: the pictures and figures of the runs shown over one another."""
+"""What the page Training offers for download: the charts and numbers of its runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from explorer.drawing import figures, line_chart
 from explorer.drawing.figures import Chart
 from explorer.drawing.line_chart import Line, Scale
 from explorer.drawing.ranges import percent
-from explorer.drawing.run_charts import ACCURACY, AXES, COLOURS, LOSS, RATE, Figure
+from explorer.drawing.run_charts import ACCURACY, AXES, COLORS, LOSS, RATE, Metric, mean_of_last
 from explorer.drawing.vega import QUIET
 from explorer.engine import runs as engine
 from explorer.engine.runs import Run
@@ -19,133 +19,167 @@ from explorer.ui import downloads
 from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.export_parts import Arrays
 from explorer.ui.snippets import joined, path_text
-from explorer.views.training.run_list import Shown
+from explorer.views.training.run_list import ChartSettings, LoadedRun
 from model.history import Epoch, smoothed
 from model.names import readable
+from model.words import N_, ngettext, tr
+
+STATES = {
+    "running": N_("running"),
+    "finished": N_("finished"),
+    "stopped": N_("stopped"),
+    "stalled": N_("interrupted or stalled"),
+}
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """How the page draws its runs: over how many steps the loss is smoothed, and what they lie along."""
-
-    window: int
-    along: str
+def show(loaded: Mapping[str, LoadedRun], settings: ChartSettings) -> None:
+    """The downloads for some runs, by name, of which one has made a step at least."""
+    downloads.show(partial(offer, loaded, settings))
 
 
-def runs(shown: Mapping[str, Shown], drawn: Drawn) -> None:
-    """The losses and figures of some runs, by name, of which one has made a step at least."""
-    downloads.show(partial(offer, shown, drawn))
-
-
-def offer(shown: Mapping[str, Shown], drawn: Drawn) -> Offer:
-    found = {name: each.run for name, each in shown.items()}
-    charts = charts_of(found, drawn)
-    tables: Tables = {"Runs": lambda: summary(shown), "Losses": lambda: losses(found, drawn.window)}
+def offer(loaded: Mapping[str, LoadedRun], settings: ChartSettings) -> Offer:
+    by_name = {name: each.run for name, each in loaded.items()}
+    charts = charts_of(by_name, settings)
+    tables: Tables = {
+        tr("Runs"): lambda: summary(loaded),
+        tr("Losses"): lambda: losses(by_name, settings.window),
+    }
     if "accuracy" in charts:
-        tables |= {"Epochs": lambda: epochs(found)}
-    program, printed = last_accuracy(shown)
+        tables |= {tr("Epochs"): lambda: epochs(by_name)}
+    program, printed = last_accuracy(loaded)
     return Offer(
-        name=f"training {next(iter(shown))}" if len(shown) == 1 else f"training {len(shown)} runs",
-        caption=caption(shown, drawn),
+        name=file_stem(loaded),
+        caption=caption(loaded, settings),
         pictures=pictures(charts),
         tables=tables,
-        arrays=lambda: arrays(found),
+        arrays=lambda: arrays(by_name),
         figure=lambda: [chart for name, chart in charts.items() if name != "rate"],
         snippet=program,
         printed=printed,
     )
 
 
-def caption(shown: Mapping[str, Shown], drawn: Drawn) -> str:
-    """What is drawn and how; of every run how far it is, its command and its checkpoint with its digest."""
-    mean = f"; strong: the mean of the last {drawn.window}" if drawn.window > 1 else ""
-    loss = f"Training loss of every step (cross-entropy, nats){mean}"
-    split = "By epoch: test images solid, training dashed"
-    return " · ".join([loss, split, *(said(name, each) for name, each in shown.items())])
+def file_stem(loaded: Mapping[str, LoadedRun]) -> str:
+    """How the files' names begin; never translated."""
+    return f"training {next(iter(loaded))}" if len(loaded) == 1 else f"training {len(loaded)} runs"
 
 
-def said(name: str, each: Shown) -> str:
-    """One run as a caption names it."""
-    done = len(each.run.epochs)
-    far = f"{done} of {each.total} epochs" if each.total else f"{done} epochs"
+def caption(loaded: Mapping[str, LoadedRun], settings: ChartSettings) -> str:
+    """What is drawn and how; of every run its progress, its command and its checkpoint with its digest."""
+    lines = [
+        loss_caption(settings.window),
+        tr("Metrics by epoch: test images solid, training images dashed"),
+        *(run_caption(name, each) for name, each in loaded.items()),
+    ]
+    return " · ".join(lines)
+
+
+def loss_caption(window: int) -> str:
+    if window == 1:
+        return tr("Training loss at every step (cross-entropy, nats)")
+    return tr(
+        "Training loss at every step (cross-entropy, nats); thick line: mean of the last {window} steps",
+        window=window,
+    )
+
+
+def run_caption(name: str, each: LoadedRun) -> str:
+    """One run as a caption describes it."""
     command, _ = engine.command(each.run, each.written)
-    parts = [f"Run {name}", f"{far}, {each.state}"]
+    parts = [tr("Run {name}", name=name), progress(each)]
     if command:
-        parts.append(f"Command {command}")
+        parts.append(tr("Command {command}", command=command))
     if each.written is not None:
-        parts.append(
-            figures.caption(checkpoint=readable(each.file.checkpoint.stem), digest=each.written.digest)
-        )
+        checkpoint = readable(each.file.checkpoint.stem)
+        parts.append(figures.caption(checkpoint=checkpoint, digest=each.written.digest))
     return " · ".join(parts)
 
 
-# The two pictures of the course, and the learning rate
+def progress(each: LoadedRun) -> str:
+    """How many epochs are finished, and the run's state."""
+    done, state = len(each.run.epochs), tr(STATES[each.state])
+    if each.total:
+        total = each.total
+        return ngettext(
+            "{done} of {n} epoch, {state}", "{done} of {n} epochs, {state}", total, done=done, state=state
+        )
+    return ngettext("{n} epoch, {state}", "{n} epochs, {state}", done, state=state)
 
 
-def charts_of(found: Mapping[str, Run], drawn: Drawn) -> dict[str, Chart]:
+# The course's two charts, and the learning rate
+
+
+def charts_of(by_name: Mapping[str, Run], settings: ChartSettings) -> dict[str, Chart]:
     """Short name → chart; by epoch once there is one."""
-    whole = drawn.along != "minutes"
-    along = Scale(AXES["epochs" if whole else "minutes"], whole=whole)
-    charts = {"steps": loss_of_steps(found, drawn)}
-    if any(run.epochs for run in found.values()):
-        charts["accuracy"] = by_epoch(found, ACCURACY, drawn, along)
-        charts["loss"] = by_epoch(found, LOSS, drawn, along)
-        charts["rate"] = by_epoch(found, RATE, drawn, along)
+    charts = {"steps": loss_of_steps(by_name, settings)}
+    if any(run.epochs for run in by_name.values()):
+        for name, metric in (("accuracy", ACCURACY), ("loss", LOSS), ("rate", RATE)):
+            charts[name] = by_epoch(by_name, metric, settings)
     return charts
 
 
 def pictures(charts: Mapping[str, Chart]) -> Pictures:
-    found: Pictures = {"loss of every step": partial(figures.picture, charts["steps"])}
+    drawn: Pictures = {tr("loss of every step"): partial(figures.picture, charts["steps"])}
     if "accuracy" in charts:
         both = partial(figures.picture, charts["accuracy"], charts["loss"])
-        found["accuracy and loss by epoch"] = both
-        found["learning rate by epoch"] = partial(figures.picture, charts["rate"])
-    return found
+        drawn[tr("accuracy and loss by epoch")] = both
+        drawn[tr("learning rate by epoch")] = partial(figures.picture, charts["rate"])
+    return drawn
 
 
-def loss_of_steps(found: Mapping[str, Run], drawn: Drawn) -> Chart:
-    """The course's first picture: every step faint, the running mean strong."""
-    mean = f", mean of {drawn.window}" if drawn.window > 1 else ""
-    faint, strong = [], []
-    for (name, run), tone in zip(found.items(), COLOURS, strict=False):
-        at = engine.places(run, drawn.along)
-        faint.append(Line(at, run.losses, tone, width=0.4, opacity=0.38))
-        strong.append(Line(at, smoothed(run.losses.tolist(), drawn.window), tone, f"{name}{mean}"))
-    y = Scale("loss of a step (nats)", low=0)
-    x = Scale(AXES[drawn.along], whole=drawn.along != "minutes", low=0)
-    return line_chart.chart([*faint, *strong], x, y, "Training loss", legend="upper right")
+def loss_of_steps(by_name: Mapping[str, Run], settings: ChartSettings) -> Chart:
+    """The course's first chart: every step faint, the running mean thick."""
+    faint, thick = [], []
+    for (name, run), tone in zip(by_name.items(), COLORS, strict=False):
+        x = engine.step_positions(run, settings.x_axis)
+        mean = smoothed(run.losses.tolist(), settings.window)
+        faint.append(Line(x, run.losses, tone, width=0.4, opacity=0.38))
+        thick.append(Line(x, mean, tone, mean_label(name, settings.window)))
+    y_scale = Scale(tr("training loss (nats)"), low=0)
+    x_scale = Scale(tr(AXES[settings.x_axis]), whole=settings.x_axis != "minutes", low=0)
+    return line_chart.chart([*faint, *thick], x_scale, y_scale, tr("Training loss"), legend="upper right")
 
 
-def by_epoch(found: Mapping[str, Run], figure: Figure, drawn: Drawn, along: Scale) -> Chart:
-    """The course's second picture, one half: the test images drawn through, training dashed."""
+def mean_label(name: str, window: int) -> str:
+    return name if window == 1 else tr("{run}, {mean}", run=name, mean=mean_of_last(window))
+
+
+def by_epoch(by_name: Mapping[str, Run], metric: Metric, settings: ChartSettings) -> Chart:
+    """The course's second chart, one half: the test images solid, training dashed."""
     lines = [
         Line(
-            engine.epoch_places(run, drawn.along),
+            engine.epoch_positions(run, settings.x_axis),
             [getattr(row, field) for row in run.epochs],
             tone,
             name if split != "train" else "",
             dashed=split == "train",
             points=True,
-            steps=figure is RATE,
+            steps=metric is RATE,
         )
-        for split, field in figure.fields.items()
-        for (name, run), tone in zip(found.items(), COLOURS, strict=False)
+        for split, field in metric.fields.items()
+        for (name, run), tone in zip(by_name.items(), COLORS, strict=False)
     ]
-    if "train" in figure.fields:
-        lines.append(Line([], [], QUIET, "training", dashed=True))
-    y = Scale(figure.title, percent=figure is ACCURACY, low=0 if figure is RATE else None)
-    return line_chart.chart(lines, along, y, figure.title.capitalize())
+    if "train" in metric.fields:
+        lines.append(Line([], [], QUIET, tr("training"), dashed=True))
+    y = Scale(tr(metric.axis), percent=metric is ACCURACY, low=0 if metric is RATE else None)
+    return line_chart.chart(lines, epoch_scale(settings), y, tr(metric.title))
+
+
+def epoch_scale(settings: ChartSettings) -> Scale:
+    if settings.x_axis == "minutes":
+        return Scale(tr(AXES["minutes"]))
+    return Scale(tr(AXES["epochs"]), whole=True)
 
 
 # Tables and arrays
 
 
-def summary(shown: Mapping[str, Shown]) -> pd.DataFrame:
-    """One row a run, as the page's table has it, with its command and its weights' digest."""
-    return pd.DataFrame([_summary(name, each) for name, each in shown.items()])
+def summary(loaded: Mapping[str, LoadedRun]) -> pd.DataFrame:
+    """One row for each run, as in the page's table, with its command and its weights' digest."""
+    return pd.DataFrame([_summary(name, each) for name, each in loaded.items()])
 
 
-def _summary(name: str, each: Shown) -> dict[str, object]:
+def _summary(name: str, each: LoadedRun) -> dict[str, object]:
     run, best = each.run, each.best
     return {
         "run": name,
@@ -161,16 +195,16 @@ def _summary(name: str, each: Shown) -> dict[str, object]:
     }
 
 
-def epochs(found: Mapping[str, Run]) -> pd.DataFrame:
-    """One row a run and epoch, with every figure of a history."""
-    rows = [{"run": name, **asdict(row)} for name, run in found.items() for row in run.epochs]
+def epochs(by_name: Mapping[str, Run]) -> pd.DataFrame:
+    """One row for each run and epoch, with every metric of its history."""
+    rows = [{"run": name, **asdict(row)} for name, run in by_name.items() for row in run.epochs]
     names = ["run", *(each.name for each in fields(Epoch))]
     return pd.DataFrame(rows, columns=names).dropna(axis="columns", how="all")
 
 
-def losses(found: Mapping[str, Run], window: int) -> pd.DataFrame:
-    """One row a run and step: its loss, and the mean of the last `window`."""
-    return pd.concat([_losses(name, run, window) for name, run in found.items()])
+def losses(by_name: Mapping[str, Run], window: int) -> pd.DataFrame:
+    """One row for each run and step: its loss, and the mean of the last `window`."""
+    return pd.concat([_losses(name, run, window) for name, run in by_name.items()])
 
 
 def _losses(name: str, run: Run, window: int) -> pd.DataFrame:
@@ -179,36 +213,45 @@ def _losses(name: str, run: Run, window: int) -> pd.DataFrame:
     return pd.DataFrame({"run": name, "step": steps, "loss": run.losses, f"mean_of_last_{window}": mean})
 
 
-def arrays(found: Mapping[str, Run]) -> Arrays:
+def arrays(by_name: Mapping[str, Run]) -> Arrays:
     columns = [each.name for each in fields(Epoch) if each.name != "flip_accuracy"]
-    held: Arrays = {}
-    for name, run in found.items():
+    described: Arrays = {}
+    for name, run in by_name.items():
         rows = [[getattr(row, column) for column in columns] for row in run.epochs]
-        held[f"losses_{name}"] = (run.losses, "the loss of every step (steps,), in nats")
-        held[f"epochs_{name}"] = (
-            np.array(rows, np.float64).reshape(-1, len(columns)),
-            f"one row an epoch (epochs, {len(columns)}): {', '.join(columns)}",
+        values = np.array(rows, np.float64).reshape(-1, len(columns))
+        description = tr(
+            "one row per epoch (epochs, {count}), columns: {names}",
+            count=len(columns),
+            names=", ".join(columns),
         )
-    return held
+        described[f"losses_{name}"] = (run.losses, tr("the loss of every step (steps,), in nats"))
+        described[f"epochs_{name}"] = (values, description)
+    return described
 
 
 # In Python
 
 
-def last_accuracy(shown: Mapping[str, Shown]) -> tuple[str, str]:
+def last_accuracy(loaded: Mapping[str, LoadedRun]) -> tuple[str, str]:
     """A program that prints the last test accuracy of each run as the page shows it, and what it prints."""
     imports = ["from explorer.engine.runs import read_run"]
-    done = {name: each for name, each in shown.items() if each.run.epochs}
+    done = {name: each for name, each in loaded.items() if each.run.epochs}
     if done:
         imports.append("from explorer.drawing.ranges import percent")
-    lines = [line for name, each in (done or shown).items() for line in _reading(name, each)]
+    lines = [line for name, each in (done or loaded).items() for line in _reading(name, each)]
+    return joined(imports, lines), printed_text(done, len(loaded))
+
+
+def printed_text(done: Mapping[str, LoadedRun], count: int) -> str:
+    """What the program prints: the accuracies of the runs with an epoch, or 0 epochs for each of `count`."""
     if not done:
-        return joined(imports, lines), f"how many epochs are over, {', '.join('0' for _ in shown)}"
-    shares = ", ".join(percent(each.run.epochs[-1].test_accuracy, 2) for each in done.values())
-    so_far = " so far" if any(each.state == "running" for each in done.values()) else ""
-    return joined(imports, lines), f"the last test accuracy{so_far}, {shares}"
+        return tr("the number of finished epochs, {values}", values=", ".join(["0"] * count))
+    values = ", ".join(percent(each.run.epochs[-1].test_accuracy, 2) for each in done.values())
+    if any(each.state == "running" for each in done.values()):
+        return tr("the last test accuracy so far, {values}", values=values)
+    return tr("the last test accuracy, {values}", values=values)
 
 
-def _reading(name: str, each: Shown) -> Sequence[str]:
+def _reading(name: str, each: LoadedRun) -> Sequence[str]:
     number = "percent(run.epochs[-1].test_accuracy, 2)" if each.run.epochs else "len(run.epochs)"
     return [f"run = read_run({path_text(each.file.path)})", f"print({number})  # {name!r}"]

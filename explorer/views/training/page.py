@@ -1,4 +1,4 @@
-"""Training: how runs went, or are going, from their histories; what made them, and how to do it again."""
+"""Training: finished and running runs, from their histories; their checkpoints and commands."""
 
 import time
 from collections.abc import Mapping
@@ -9,121 +9,136 @@ import streamlit as st
 
 from explorer.drawing import run_charts
 from explorer.drawing.ranges import percent
+from explorer.drawing.run_charts import ACCURACY, LOSS, RATE, Metric
 from explorer.drawing.vega import Chart
 from explorer.engine import runs
-from explorer.engine.runs import Run, RunError, Written
+from explorer.engine.runs import Run, Written
 from explorer.ui import cached, choices, link, markup
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import OptionError, Options, options
 from explorer.ui.panels import facts
 from explorer.views.training import exports
-from explorer.views.training.exports import Drawn
-from explorer.views.training.run_list import Shown, age, changed, read
+from explorer.views.training.run_list import ChartSettings, LoadedRun, age, changed, read
+from model import words
 from model.names import shown
+from model.problems import Problem
+from model.words import N_, ngettext, tr
 
-LIVE = 2.0  # seconds between two looks at the files while a run that is shown trains
-IDLE = 5.0  # and while none does: a new run is noticed within that time
-FRESH = 30.0  # seconds within which a run that trains has written, measuring included
+LIVE = 2  # seconds between two looks at the files while a run on the page trains
+IDLE = 5  # and while none does: a new run is noticed within that time
+FRESH = 30.0  # seconds within which a run that trains has written, evaluation included
 WINDOWS = ("1", "10", "25", "50", "100", "250", "500", "1000")
-ALONG = {"steps": "Steps", "epochs": "Epochs", "minutes": "Minutes"}
+X_AXES = {"steps": N_("Steps"), "epochs": N_("Epochs"), "minutes": N_("Minutes")}
 STATES = {
-    "running": "training now",
-    "finished": "finished",
-    "stopped": "stopped; --resume continues it",
-    "silent": "interrupted: nothing written for a while",
+    "running": N_("training now"),
+    "finished": N_("finished"),
+    "stopped": N_("stopped; continue it with --resume"),
+    "stalled": N_("interrupted or stalled: nothing written recently"),
+}
+METRICS = {
+    "train_loss": N_("training loss"),
+    "train_accuracy": N_("training accuracy"),
+    "test_loss": N_("test loss"),
+    "test_accuracy": N_("test accuracy"),
+    "flip_accuracy": N_("test accuracy, averaged with mirrored images"),
 }
 
 
 def page() -> None:
-    st.header("How training went", anchor=False)
+    st.header(tr("Training runs"), anchor=False)
     try:
         given = options()
-    except OptionError as error:
-        st.error(sentence(error), icon=":material/error:")
+    except (Problem, OptionError) as problem:
+        st.error(sentence(problem), icon=":material/error:")
         return
-    found = runs.find_runs(given.run_folders)
-    if not found:
-        st.info(
-            "There is no training run yet: start one with `python -m model.train`, and it appears here. "
-            "Runs in another folder are found with `-- --runs DIR`."
+    histories = runs.find_runs(given.run_folders)
+    if not histories:
+        say_how_to_start()
+    chosen = choose_runs(histories) if histories else {}
+    loaded = read(chosen)
+    if len(loaded) < len(chosen):
+        offer_read_again()
+    follow(given, histories, chosen, loaded)
+    if loaded:
+        settings = pictures(loaded)
+        cards(loaded)
+        if settings is not None:
+            exports.show(loaded, settings)
+
+
+def say_how_to_start() -> None:
+    st.info(
+        tr(
+            "There is no training run yet. Start one with `python -m model.train`; it will appear here. "
+            "For runs in another folder, start the explorer with `-- --runs DIR`."
         )
-    chosen = choose_runs(found) if found else {}
-    shown = read(chosen)
-    if len(shown) < len(chosen):
-        look_again()
-    follow(given, found, chosen, shown)
-    if shown:
-        drawn = pictures(shown)
-        cards(shown)
-        if drawn is not None:
-            exports.runs(shown, drawn)
+    )
 
 
-def look_again() -> None:
+def offer_read_again() -> None:
     """A button for a history that cannot be read, which the page does not look at by itself."""
-    st.button("Read again", icon=":material/refresh:", key="look_again", type="tertiary")
+    st.button(tr("Read again"), icon=":material/refresh:", key="look_again", type="tertiary")
 
 
 # Which runs
 
 
-def choose_runs(found: dict[str, Path]) -> dict[str, Path]:
-    """The runs to show over one another; at first that of the checkpoint chosen in the sidebar."""
-    own = opened_run(found)
+def choose_runs(histories: dict[str, Path]) -> dict[str, Path]:
+    """The runs to show in the same charts; at first that of the checkpoint chosen in the sidebar."""
+    own = opened_run(histories)
     if own is None:
-        own = latest(found)
+        own = latest(histories)
         st.caption(
-            f"The chosen checkpoint has no history beside it; {literal(own)} was the run written last."
+            tr(
+                "There is no training history beside the selected checkpoint. "
+                "The most recently written run when you opened the page: {run}.",
+                run=literal(own),
+            )
         )
-    names = [own, *(name for name in found if name != own)]
+    names = [own, *(name for name in histories if name != own)]
     another = st.session_state.get("_runs_of", own) != own
     if another and not link.came_back():  # another checkpoint was chosen: its run is shown
         link.change("runs", own)
     st.session_state["_runs_of"] = own
-    held = link.several(
-        st.multiselect,
-        f"Runs, up to {run_charts.MOST_RUNS} over one another",
-        names,
-        "runs",
-        [own],
-        max_selections=run_charts.MOST_RUNS,
-    )
-    return {name: found[name] for name in held[: run_charts.MOST_RUNS]}
+    most = run_charts.MOST_RUNS
+    label = tr("Runs (at most {count})", count=most)
+    chosen = link.several(st.multiselect, label, names, "runs", [own], max_selections=most)
+    return {name: histories[name] for name in chosen[:most]}
 
 
-def opened_run(found: dict[str, Path]) -> str | None:
+def opened_run(histories: dict[str, Path]) -> str | None:
     """The run of the checkpoint in the sidebar; None where it has none."""
     sources = options().checkpoints
     source = sources.get(link.held("checkpoint", next(iter(sources), "")))
     if source is not None and source.path is not None:
         wanted = runs.history_of(source.path)
-        for name, path in found.items():
+        for name, path in histories.items():
             if path == wanted:
                 return name
     return None
 
 
-def latest(found: dict[str, Path]) -> str:
+def latest(histories: dict[str, Path]) -> str:
     """The run that was written last when this visit began: one that starts later changes no choice."""
-    held = st.session_state.get("_runs_latest")
-    if held not in found:
-        held = max(found, key=lambda name: modified(found[name]))
-    st.session_state["_runs_latest"] = held
-    return str(held)
+    name = st.session_state.get("_runs_latest")
+    if name not in histories:
+        name = max(histories, key=lambda each: modified(histories[each]))
+    st.session_state["_runs_latest"] = name
+    return str(name)
 
 
 def modified(path: Path) -> int:
     try:
         return runs.look_at(path).modified
-    except RunError:
+    except Problem:
         return 0
 
 
-def going_on(found: dict[str, Path], chosen: Mapping[str, Path]) -> None:
+def offer_active_runs(histories: dict[str, Path], chosen: Mapping[str, Path]) -> None:
     """A button for each run that is training and not shown."""
-    for name, path in found.items():
-        if name not in chosen and goes_on(path):
-            label = f"{literal(name)} is training now: show it"
+    for name, path in histories.items():
+        if name not in chosen and is_active(path):
+            label = tr("Show {run}, which is training now", run=literal(name))
             icon, key = ":material/play_circle:", f"follow_{name}"
             if st.button(label, icon=icon, key=key, on_click=show_alone, args=(name,)):
                 st.rerun()  # the button is in a fragment, and the choice is not
@@ -133,230 +148,283 @@ def show_alone(name: str) -> None:
     link.change("runs", name)
 
 
-def goes_on(path: Path) -> bool:
+def is_active(path: Path) -> bool:
     """Whether a run is training: its file is fresh, and does not say that it has ended."""
     try:
         file = runs.look_at(path)
         return age(file.modified) < FRESH and cached.run(file).about.state == "running"
-    except RunError:
+    except Problem:
         return False
 
 
-# How it stands
+# Their state
 
 
-def follow(given: Options, found: dict[str, Path], chosen: dict[str, Path], shown: dict[str, Shown]) -> None:
-    """Runs that train and are not shown, and the table of those shown, kept up to date by themselves."""
-    live = any(each.state == "running" for each in shown.values())
+def follow(
+    given: Options, histories: dict[str, Path], chosen: dict[str, Path], loaded: dict[str, LoadedRun]
+) -> None:
+    """Active runs that are not shown, and the table of those shown, kept up to date by themselves."""
+    live = any(each.state == "running" for each in loaded.values())
     look_every = st.fragment(look, run_every=LIVE if live else IDLE)
-    look_every(given, found, chosen, shown, live, time.monotonic())
+    look_every(given, histories, chosen, loaded, live, time.monotonic())
 
 
 def look(
     given: Options,
-    found: dict[str, Path],
+    histories: dict[str, Path],
     chosen: dict[str, Path],
-    shown: dict[str, Shown],
+    loaded: dict[str, LoadedRun],
     live: bool,
-    drawn: float,
+    drawn_at: float,
 ) -> None:
     """The whole page anew as soon as there is another run, or a file or a state has changed.
 
-    But not while the page itself is being drawn, at `drawn` of the monotonic clock: a run that writes faster
-    would interrupt it again and again, and Streamlit forgets the choices below where a page is interrupted.
+    But not while the page itself is being drawn, at `drawn_at` of the monotonic clock: a run that writes
+    faster would interrupt it again and again, and Streamlit forgets the choices below where a page is
+    interrupted.
     """
-    due = time.monotonic() - drawn > LIVE / 2
-    if due and (runs.find_runs(given.run_folders) != found or any(map(changed, shown.values()))):
+    words.use(link.language())
+    due = time.monotonic() - drawn_at > LIVE / 2
+    if due and (runs.find_runs(given.run_folders) != histories or any(map(changed, loaded.values()))):
         st.rerun()
-    going_on(found, chosen)
-    if shown:
-        markup.show(table(shown))
+    offer_active_runs(histories, chosen)
+    if loaded:
+        markup.show(table(loaded))
     if live:
-        newest = min(age(each.file.modified) for each in shown.values() if each.state == "running")
-        st.caption(f"Updated every {LIVE:g} seconds; last written {newest:.0f} s ago.")
+        st.caption(last_update(loaded))
 
 
-def table(shown: dict[str, Shown]) -> str:
-    """A row for every run: its colour in the charts, how far it is, what it came to."""
-    heads = "".join(
-        f'<th scope="col">{head}</th>' for head in ("run", "", "epochs", "test accuracy", "best", "training")
-    )
+def last_update(loaded: dict[str, LoadedRun]) -> str:
+    """How often the page looks at the files, and when a running run has last written."""
+    newest = min(age(each.file.modified) for each in loaded.values() if each.state == "running")
+    return tr("Updated every {period} seconds; last written {age} s ago.", period=LIVE, age=round(newest))
+
+
+def table(loaded: dict[str, LoadedRun]) -> str:
+    """A row for every run: its color in the charts, its state, its progress, its accuracies."""
+    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in table_heads())
     rows = "".join(
-        row(name, each, colour)
-        for (name, each), colour in zip(shown.items(), run_charts.COLOURS, strict=False)
+        row(name, each, color) for (name, each), color in zip(loaded.items(), run_charts.COLORS, strict=False)
     )
     return f'<div class="fx-runs"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def row(name: str, each: Shown, colour: str) -> str:
-    run, total = each.run, each.total
+def table_heads() -> tuple[str, ...]:
+    return (tr("run"), tr("state"), tr("epochs"), tr("test accuracy"), tr("best"), tr("training time"))
+
+
+def row(name: str, each: LoadedRun, color: str) -> str:
+    run = each.run
     last, best = accuracies(each)
-    of = f"{len(run.epochs)} of {total}" if total else str(len(run.epochs))
-    minutes = f"{run.minutes[-1]:.1f} min" if run.epochs else "–"
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (STATES[each.state], of, last, best, minutes))
-    return f'<tr><th scope="row"><i style="background:{colour}"></i>{escape(name)}</th>{cells}</tr>'
+    minutes = tr("{minutes} min", minutes=f"{run.minutes[-1]:.1f}") if run.epochs else "–"
+    texts = (tr(STATES[each.state]), epochs_done(each), last, best, minutes)
+    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+    return f'<tr><th scope="row"><i style="background:{color}"></i>{escape(name)}</th>{cells}</tr>'
 
 
-def accuracies(each: Shown) -> tuple[str, str]:
-    """The last epoch's share of test images right, and the best one's with its number."""
+def epochs_done(each: LoadedRun) -> str:
+    """How many epochs are finished, of how many if known."""
+    done = len(each.run.epochs)
+    return tr("{done} of {total}", done=done, total=each.total) if each.total else str(done)
+
+
+def accuracies(each: LoadedRun) -> tuple[str, str]:
+    """The last epoch's test accuracy, and the best one with its epoch."""
     if each.best is None:
         return "–", "–"
-    best = f"{percent(each.best.test_accuracy, 2)} (epoch {each.best.epoch})"
+    accuracy = percent(each.best.test_accuracy, 2)
+    best = tr("{accuracy} (epoch {epoch})", accuracy=accuracy, epoch=each.best.epoch)
     return percent(each.run.epochs[-1].test_accuracy, 2), best
 
 
-# The two pictures
+# The charts
 
 
-def pictures(shown: dict[str, Shown]) -> Drawn | None:
-    """The runs over one another, and how they are drawn; None before the first step."""
-    found = {name: each.run for name, each in shown.items()}
-    if not any(len(run.losses) for run in found.values()):
-        st.info("No step has been made yet.")
+def pictures(loaded: dict[str, LoadedRun]) -> ChartSettings | None:
+    """The runs in the same charts, and how they are drawn; None before the first step."""
+    by_name = {name: each.run for name, each in loaded.items()}
+    if not any(len(run.losses) for run in by_name.values()):
+        st.info(tr("No training step has been recorded yet."))
         return None
-    with st.container(horizontal=True):
-        along = choices.choice("x-axis", ALONG, "along")
-        window = int(
-            link.choose(
-                st.select_slider,
-                "Smoothing: mean of the last … steps",
-                list(WINDOWS),
-                "window",
-                "100",
-                width=320,
-            )
-        )
-    named = ", ".join(found)
-    draw(run_charts.losses(found, window, along, f"Training loss of every step of {named}"))
-    st.caption(loss_said(found, window))
-    if any(run.epochs for run in found.values()):
-        epochs(found, along, named)
+    settings = choose_settings()
+    names = ", ".join(by_name)
+    label = tr("Training loss at every step; runs: {runs}", runs=names)
+    draw(run_charts.losses(by_name, settings.window, settings.x_axis, label))
+    st.caption(loss_caption(by_name, settings.window))
+    if any(run.epochs for run in by_name.values()):
+        epochs(by_name, settings.x_axis, names)
     how_to_read()
-    return Drawn(window, along)
+    return settings
+
+
+def choose_settings() -> ChartSettings:
+    with st.container(horizontal=True):
+        x_axes = {name: tr(title) for name, title in X_AXES.items()}
+        x_axis = choices.choice(tr("x-axis"), x_axes, "along")
+        label = tr("Smoothing: mean of the last … steps")
+        window = link.choose(st.select_slider, label, list(WINDOWS), "window", "100", width=320)
+    return ChartSettings(int(window), x_axis)
 
 
 def draw(chart: Chart) -> None:
     st.vega_lite_chart(chart, width="stretch")
 
 
-def loss_said(found: dict[str, Run], window: int) -> str:
-    """What the loss picture shows, with its window and how it was thinned."""
-    most = run_charts.columns_each(len(found))
-    longest = max(len(run.losses) for run in found.values())
-    thinned = (
-        f", drawn as the least and the largest of about {longest / most:.0f} steps at a time"
-        if longest > most
-        else ""
-    )
-    mean = "" if window == 1 else f" Strong: the mean of the last {window} steps (fewer at the start)."
-    return f"Cross-entropy of the augmented batches. Faint: every step{thinned}.{mean}"
-
-
-def epochs(found: dict[str, Run], along: str, named: str) -> None:
-    accuracy, loss, rate = st.columns(3, gap="medium")
-    with accuracy:
-        st.markdown("**Accuracy**")
-        draw(run_charts.by_epoch(found, run_charts.ACCURACY, along, f"Accuracy by epoch of {named}"))
-    with loss:
-        st.markdown("**Loss**")
-        draw(run_charts.by_epoch(found, run_charts.LOSS, along, f"Loss by epoch of {named}"))
-    with rate:
-        st.markdown("**Learning rate**")
-        draw(
-            run_charts.by_epoch(
-                found, run_charts.RATE, along, f"Learning rate by epoch of {named}", steps=True
-            )
+def loss_caption(by_name: dict[str, Run], window: int) -> str:
+    """What the loss chart shows, with its window and how it was thinned."""
+    sentences = [tr("Cross-entropy loss of the augmented training batches."), faint_line(by_name)]
+    if window > 1:
+        sentences.append(
+            tr("Thick line: mean of the last {window} steps (fewer at the start).", window=window)
         )
+    return " ".join(sentences)
+
+
+def faint_line(by_name: dict[str, Run]) -> str:
+    most = run_charts.columns_each(len(by_name))
+    longest = max(len(run.losses) for run in by_name.values())
+    if longest <= most:
+        return tr("Faint line: every step.")
+    return ngettext(
+        "Faint line: minimum and maximum of about {n} step at a time.",
+        "Faint line: minimum and maximum of about {n} steps at a time.",
+        round(longest / most),
+    )
+
+
+def epochs(by_name: dict[str, Run], x_axis: str, names: str) -> None:
+    metrics: tuple[Metric, ...] = (ACCURACY, LOSS, RATE)
+    for metric, column in zip(metrics, st.columns(3, gap="medium"), strict=True):
+        label = tr(metric.description, runs=names)
+        with column:
+            st.markdown(f"**{tr(metric.title)}**")
+            draw(run_charts.by_epoch(by_name, metric, x_axis, label, steps=metric is RATE))
     st.caption(
-        "Solid: the test images. Dashed: training. The rate is that of each epoch's first step. "
-        "Each picture has a scale of its own, the same for all runs in it."
+        tr(
+            "Solid: test images. Dashed: training images. The learning rate is that of each epoch’s first "
+            "step. Each chart has its own y-axis, shared by its runs."
+        )
     )
 
 
 def how_to_read() -> None:
-    with st.expander("How to read this"):
+    with st.expander(tr("How to read this")):
         st.markdown(
-            "The loss of single steps jumps, since every batch holds other images; the mean shows where it "
-            "is going. Training figures are taken of augmented images with Dropout on while the weights "
-            "still change, so they may lie below those of the test images, which are shown as they are. If "
-            "the test loss rises while the training loss falls, the network learns its training images by "
-            "heart. A scheduler that waits (ReduceLROnPlateau) lowers the rate once the test loss has not "
-            "fallen for some epochs."
+            tr(
+                "The loss of individual steps fluctuates, because every batch contains different images; the "
+                "running mean shows the trend. Training metrics are computed on augmented images, with "
+                "dropout active and while the weights are still changing, so they may be worse than the test "
+                "metrics, which are computed without augmentation. If the test loss rises while the "
+                "training loss falls, the network is overfitting. ReduceLROnPlateau lowers the learning rate "
+                "when the test loss has not decreased for several epochs."
+            )
         )
 
 
 # The card
 
 
-def cards(shown: dict[str, Shown]) -> None:
-    """What made one run, and the command that does it again."""
-    st.header("What made it", anchor=False)
-    names = list(shown)
+def cards(loaded: dict[str, LoadedRun]) -> None:
+    """The checkpoint of one run, and the command that repeats it."""
+    st.header(tr("Checkpoint and command"), anchor=False)
+    names = list(loaded)
     name = names[0]
     if len(names) > 1:
-        name = choices.pick("Run", {each: each for each in names}, "card_of", names[0], width=320)
-    each = shown[name]
-    said, own = runs.command(each.run, each.written)
-    if said:
-        st.code(said, language=None)  # the highlighter's colours are too pale on the light page
-        st.caption(
-            "Run in the project's folder, this makes the same run again."
-            if own
-            else "Read off the card, which does not hold where the images were: add `--data-dir`."
-        )
-    if each.written is None:
-        st.caption("Its card is there once the first epoch is over and the checkpoint is written.")
+        name = choices.pick(tr("Run"), {each: each for each in names}, "card_of", names[0], width=320)
+    each = loaded[name]
+    show_command(each)
+    if each.written is not None:
+        the_card(each, each.written)
+    elif each.run.epochs:
+        st.caption(tr("There is no readable checkpoint beside this history, so its card is not shown."))
+    else:
+        st.caption(tr("The card appears once the first epoch is over and the checkpoint is written."))
+
+
+def show_command(each: LoadedRun) -> None:
+    command, recorded = runs.command(each.run, each.written)
+    if not command:
         return
-    the_card(each, each.written)
+    st.code(command, language=None)  # the highlighter's colors are too pale on the light page
+    if recorded:
+        st.caption(tr("Run this command in the project folder to repeat the run."))
+    else:
+        st.caption(
+            tr(
+                "Derived from the checkpoint’s card, which does not record the folder of the images: "
+                "add `--data-dir` if it is not the default."
+            )
+        )
 
 
-def the_card(each: Shown, written: Written) -> None:
+def the_card(each: LoadedRun, written: Written) -> None:
     card = written.card
-    about = [
-        ("checkpoint", shown(each.file.checkpoint)),
-        ("digest", written.digest[:12]),
-        ("network", card.net),
-        ("recipe", card.recipe or "unknown"),
-        ("epoch", str(card.epoch)),
-        ("started", started(each.run)),
-        *((name, version) for name, version in card.versions.items()),
-    ]
-    figures = [(name.replace("_", " "), figure(name, value)) for name, value in card.metrics.items()]
-    data = [
-        ("classes", str(len(card.classes))),
-        ("input", f"{card.input_size} × {card.input_size} pixels"),
-        ("mean", colours(card.mean)),
-        ("standard deviation", colours(card.std)),
-    ]
+    metrics = [(metric_name(name), metric_text(name, value)) for name, value in card.metrics.items()]
     left, middle, right = st.columns(3, gap="large")
     with left:
-        markup.show(facts("The checkpoint", about))
+        markup.show(facts(tr("Checkpoint"), checkpoint_facts(each, written)))
     with middle:
-        markup.show(facts("What it came to", figures), facts("What it takes", data))
+        markup.show(facts(tr("Results"), metrics), facts(tr("Input"), input_facts(written)))
     with right:
-        markup.show(markup.element("section", markup.text("Data", tag="h3"), markup.text(card.data, "muted")))
+        heading = markup.text(tr("Data"), tag="h3")
+        markup.show(markup.element("section", heading, markup.text(card.data, "muted")))
         if runs.has_snapshots(each.file.checkpoint):
-            st.caption("It kept snapshots: the Time machine shows an image through all of them.")
-    settings = [(name.replace("_", " "), str(value)) for name, value in card.config.items()]
-    if settings:
-        with st.expander(f"All {len(settings)} settings"):
-            third = -(-len(settings) // 3)
-            for place, column in enumerate(st.columns(3, gap="large")):
-                with column:
-                    markup.show(facts("", settings[place * third : (place + 1) * third]))
+            st.caption(
+                tr("This run has snapshots: the page Time machine shows an image at each of their epochs.")
+            )
+    show_settings(written)
+
+
+def checkpoint_facts(each: LoadedRun, written: Written) -> list[tuple[str, str]]:
+    card = written.card
+    return [
+        (tr("checkpoint"), shown(each.file.checkpoint)),
+        (tr("digest"), written.digest[:12]),
+        (tr("network"), card.net),
+        (tr("recipe"), card.recipe or tr("unknown")),
+        (tr("epoch"), str(card.epoch)),
+        (tr("started"), started(each.run)),
+        *((name, version) for name, version in card.versions.items()),
+    ]
+
+
+def input_facts(written: Written) -> list[tuple[str, str]]:
+    card = written.card
+    return [
+        (tr("classes"), str(len(card.classes))),
+        (tr("size"), tr("{size} × {size} pixels", size=card.input_size)),
+        (tr("mean"), channel_values(card.mean)),
+        (tr("standard deviation"), channel_values(card.std)),
+    ]
+
+
+def show_settings(written: Written) -> None:
+    settings = [(name.replace("_", " "), str(value)) for name, value in written.card.config.items()]
+    if not settings:
+        return
+    with st.expander(ngettext("{n} setting", "All {n} settings", len(settings))):
+        third = -(-len(settings) // 3)
+        for index, column in enumerate(st.columns(3, gap="large")):
+            with column:
+                markup.show(facts("", settings[index * third : (index + 1) * third]))
 
 
 def started(run: Run) -> str:
     """When the run began, to the minute."""
     day, _, clock = run.about.started.partition("T")
-    return f"{day} {clock[:5]} UTC" if clock else "unknown"
+    return tr("{day} {time} UTC", day=day, time=clock[:5]) if clock else tr("unknown")
 
 
-def figure(name: str, value: float) -> str:
+def metric_name(name: str) -> str:
+    """A metric of a card; one that this trainer does not write keeps its own name."""
+    return tr(METRICS[name]) if name in METRICS else name.replace("_", " ")
+
+
+def metric_text(name: str, value: float) -> str:
     return percent(value, 2) if "accuracy" in name else f"{value:.4f}"
 
 
-def colours(values: tuple[float, ...]) -> str:
+def channel_values(values: tuple[float, ...]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
 
 

@@ -1,4 +1,4 @@
-"""The runs on the Training page: each as it was when it was read, and what has become of it."""
+"""The runs on the Training page: each as it was when it was read, and its state."""
 
 import time
 from collections.abc import Mapping
@@ -8,16 +8,17 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.engine import runs
-from explorer.engine.runs import Run, RunError, RunFile, Written
+from explorer.engine.runs import Run, RunFile, Written
 from explorer.ui import cached
 from explorer.ui.markdown import sentence
 from model.checkpoint import CheckpointError
 from model.history import Epoch
+from model.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """A run on the page: its file as it was when read, what it holds, and what its checkpoint says."""
+class LoadedRun:
+    """A run on the page: its file as it was when read, its contents, its checkpoint's card, its state."""
 
     file: RunFile
     run: Run
@@ -26,47 +27,55 @@ class Shown:
 
     @property
     def total(self) -> int:
-        """How many epochs it is to have; 0 where nobody knows."""
+        """How many epochs are planned; 0 where unknown."""
         return runs.total_epochs(self.run, self.written)
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch with the largest share of test images right, the first of them; None before any."""
+        """The first epoch with the highest test accuracy; None before any."""
         return max(self.run.epochs, key=lambda row: row.test_accuracy, default=None)
 
 
-def read(chosen: Mapping[str, Path]) -> dict[str, Shown]:
-    """The chosen runs; one that cannot be read is a sentence."""
-    shown = {}
+@dataclass(frozen=True)
+class ChartSettings:
+    """How runs are drawn: over how many steps the loss is smoothed, and the x-axis."""
+
+    window: int
+    x_axis: str
+
+
+def read(chosen: Mapping[str, Path]) -> dict[str, LoadedRun]:
+    """The chosen runs; for one that cannot be read, a warning."""
+    loaded = {}
     for name, path in chosen.items():
         try:
             file = runs.look_at(path)
             run = cached.run(file)
-        except RunError as error:
-            st.warning(sentence(error))
+        except Problem as problem:
+            st.warning(sentence(problem))
             continue
         written = card_of(file, run)
-        state = runs.standing(run, age(file.modified), runs.total_epochs(run, written))
-        shown[name] = Shown(file, run, written, state)
-    return shown
+        state = runs.run_state(run, age(file.modified), runs.total_epochs(run, written))
+        loaded[name] = LoadedRun(file, run, written, state)
+    return loaded
 
 
 def card_of(file: RunFile, run: Run) -> Written | None:
-    """What the run's checkpoint says; before its first epoch is over, another run's may lie there."""
+    """The card of the run's checkpoint; before its first epoch is over, the file may be another run's."""
     try:
         return cached.written(file.checkpoint) if run.epochs else None
-    except CheckpointError as error:
-        st.warning(sentence(error))
+    except (Problem, CheckpointError) as problem:
+        st.warning(sentence(problem))
         return None
 
 
-def changed(each: Shown) -> bool:
-    """Whether its file, or what has become of it, is no longer as it was when read."""
+def changed(loaded: LoadedRun) -> bool:
+    """Whether its file or its state is no longer as it was when read."""
     try:
-        file = runs.look_at(each.file.path)
-    except RunError:
+        file = runs.look_at(loaded.file.path)
+    except Problem:
         return True
-    return file != each.file or runs.standing(each.run, age(file.modified), each.total) != each.state
+    return file != loaded.file or runs.run_state(loaded.run, age(file.modified), loaded.total) != loaded.state
 
 
 def age(modified: int) -> float:
