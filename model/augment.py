@@ -160,12 +160,12 @@ def to_float(images: Tensor) -> Tensor:
     return images if images.is_floating_point() else images.float().mul_(1 / 255)
 
 
-def standardise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def standardize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Subtract mean and divide by std, one value a channel: float32 (N,3,H,W) from 0 to 1 in."""
     return (images - images.new_tensor(mean).view(3, 1, 1)).div_(images.new_tensor(std).view(3, 1, 1))
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Scale uint8 (N,H,W,3) to 0..1, subtract mean, divide by std: float32 (N,3,H,W), channels last."""
     count, height, width, channels = images.shape
     scale = (1 / torch.tensor(std, dtype=torch.float32, device=images.device)).repeat(width)
@@ -186,14 +186,14 @@ def chunks(
 
 
 def course(images: Tensor, generator: Generator, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Augment as the course trains: crop with padding 4 of 32, flip, colour jitter, rotate to 15°, normalise.
+    """Augment as the course trains: crop with padding 4 of 32, flip, colour jitter, rotate to 15°, normalize.
 
     Takes uint8 (N,H,W,3) of any N and returns float32 (N,3,H,W), channels last; the same generator state,
     images and N give the same result.
     """
     augmented = torch.empty_like(images.permute(0, 3, 1, 2), dtype=torch.float32)
     for rows, draws in chunks(images, COURSE, generator):
-        augmented[rows] = standardise(apply(images[rows], draws), mean, std)
+        augmented[rows] = standardize(apply(images[rows], draws), mean, std)
     return augmented
 
 
@@ -205,7 +205,7 @@ def augment(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> tuple[Tensor, Tensor]:
-    """Augment as `strengths` say, normalise, and mix labels where they must follow.
+    """Augment as `strengths` say, normalize, and mix labels where they must follow.
 
     Takes uint8 (N,H,W,3) of any N and float32 labels (N,K), rows that sum to 1 (see `one_hot`); returns
     float32 (N,3,H,W), channels last, and (N,K). Every CHUNK of images mixes among itself. AugmentationError
@@ -214,6 +214,6 @@ def augment(
     augmented = torch.empty_like(images.permute(0, 3, 1, 2), dtype=torch.float32)
     mixed = torch.empty_like(labels)
     for rows, draws in chunks(images, strengths, generator):
-        augmented[rows] = standardise(apply(images[rows], draws), mean, std)
+        augmented[rows] = standardize(apply(images[rows], draws), mean, std)
         mixed[rows] = mix_labels(labels[rows], draws)
     return augmented, mixed

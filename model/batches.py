@@ -85,7 +85,7 @@ def _augmented(
     images: Tensor, labels: Tensor, strengths: Mapping[str, float], drawn: torch.Generator, data: Dataset
 ) -> tuple[Tensor, Tensor]:
     if not strengths:
-        return augment.normalise(images, data.mean, data.std), labels
+        return augment.normalize(images, data.mean, data.std), labels
     shares = augment.one_hot(labels, len(data.classes))
     x, mixed = augment.augment(images, shares, strengths, drawn, data.mean, data.std)
     return x, mixed if augment.mixes(strengths) else labels

@@ -73,7 +73,7 @@ def pictures(net: nn.Module, data: Dataset, config: Config, epoch: int) -> dict[
 
 
 def batch_sheet(data: Dataset, config: Config, epoch: int) -> Images:
-    """The first pictures of an epoch's first batch as the network met them, normalising undone."""
+    """The first pictures of an epoch's first batch as the network met them, normalizing undone."""
     x, _ = next(batches(data, config, epoch))
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)
     pixels = x[:PICTURES].permute(0, 2, 3, 1) * std + mean

@@ -36,6 +36,9 @@ State = dict[str, Tensor]
 WITHOUT_CARD = "unknown (a plain state_dict)"
 """What a card says of the data when the file has none: class names, mean and std are then assumed."""
 
+FORMER_NAMES = {"optimiser": "optimizer"}
+"""Settings that have another name in files written earlier."""
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message says why and what to do, in one sentence."""
@@ -59,7 +62,7 @@ class Card:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def framed(self, pixels: Pixels, fit: str = "crop") -> Pixels:
-        """The picture the network gets, before normalising: uint8 (H, W, 3) → uint8 (s, s, 3).
+        """The picture the network gets, before normalizing: uint8 (H, W, 3) → uint8 (s, s, 3).
 
         Already at the input size: unchanged. Otherwise `fit="crop"` takes the centre square and
         `fit="squash"` the whole picture; either is then resized with an antialiasing bilinear filter.
@@ -89,7 +92,7 @@ class Card:
     def to_inputs(self, pictures: Iterable[Pixels], fit: str = "crop") -> Tensor:
         """The network's input for pictures of any sizes: N of uint8 (H, W, 3) → float32 (N, 3, s, s)."""
         framed = torch.from_numpy(np.stack([self.framed(pixels, fit) for pixels in pictures]))
-        return augment.normalise(framed, self.mean, self.std).contiguous()
+        return augment.normalize(framed, self.mean, self.std).contiguous()
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def save_checkpoint(
 def compact(state: Mapping[str, Tensor]) -> State:
     """The state with float16 for every float32 tensor that has two dimensions or more and fits its range.
 
-    Vectors stay as they are: biases and normalisation take next to no room, and a running variance may
+    Vectors stay as they are: biases and normalization take next to no room, and a running variance may
     leave float16's range.
     """
     return {name: _halved(tensor) for name, tensor in state.items()}
@@ -268,12 +271,17 @@ def _typed(card: Card) -> Card:
         std=tuple(float(value) for value in card.std),
         input_size=int(card.input_size),
         recipe=str(card.recipe),
-        config=dict(card.config),
+        config=with_current_names(card.config),
         epoch=int(card.epoch),
         metrics={name: float(value) for name, value in card.metrics.items()},
         data=str(card.data),
         versions={name: str(value) for name, value in card.versions.items()},
     )
+
+
+def with_current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by the names that they have now, whatever their file called them."""
+    return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
 
 
 def _read_state_dict(path: Path) -> tuple[State, None]:

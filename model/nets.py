@@ -23,7 +23,7 @@ the course's order is what the explorer shows."""
 class CourseCNN(nn.Module):
     """The course's CNN: conv blocks of Conv3×3 → BatchNorm → ReLU → MaxPool2, then two linear layers.
 
-    Takes float32 (N, 3, s, s), normalised; gives logits (N, classes). With the defaults 1,147,914
+    Takes float32 (N, 3, s, s), normalized; gives logits (N, classes). With the defaults 1,147,914
     parameters, named as in the course's script (`conv1 bn1 … fc1 fc2`), so that its `state_dict` loads.
     Every activation is a module of its own, none in place: hooks see each one's output, unaltered. With
     `norm` «layer» or «group» the blocks have `norm1 …` instead of `bn1 …`, with «none» neither.
@@ -72,7 +72,7 @@ class CourseCNN(nn.Module):
 class ConvBlock(nn.Module):
     """Conv3×3 → BatchNorm → SiLU; where it halves the map, MaxPool2 stands after the convolution.
 
-    Pooled before it is normalised, a map leaves the other two a quarter of the work (after
+    Pooled before it is normalized, a map leaves the other two a quarter of the work (after
     github.com/KellerJordan/cifar10-airbench).
     """
 
@@ -123,7 +123,7 @@ class Residual(nn.Module):
 class ResNet9(nn.Module):
     """A residual network of the ResNet-9 kind (David Page, github.com/davidcpage/cifar10-fast).
 
-    Takes float32 (N, 3, s, s), s ≥ 8, normalised; gives logits (N, classes). Eight 3×3 convolutions as
+    Takes float32 (N, 3, s, s), s ≥ 8, normalized; gives logits (N, classes). Eight 3×3 convolutions as
     there, then global max pooling and one linear layer whose output is divided by 8, so that training
     starts with even probabilities. Fewer channels where maps are large and cost most: w/2, w, 4w and 6w
     with `width` w, not w, 2w, 4w and 8w; SiLU for ReLU, and a gate in each residual: 3,824,920 parameters

@@ -10,8 +10,9 @@ from typing import Any, get_args, get_type_hints
 
 from model import augment
 from model.builders import is_own
+from model.checkpoint import with_current_names
 from model.nets import NETS
-from model.optimisers import OPTIMISERS
+from model.optimizers import OPTIMIZERS
 from model.schedulers import SCHEDULERS
 
 
@@ -21,7 +22,7 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """One training run; the defaults are the course's recipe. None: what the net, optimiser or scheduler
+    """One training run; the defaults are the course's recipe. None: what the net, optimizer or scheduler
     takes by itself. `python -m model.train --help` says what each is."""
 
     recipe: str = "course"
@@ -39,7 +40,7 @@ class Config:
 
     epochs: int = 20
     batch_size: int = 64
-    optimiser: str = "adam"
+    optimizer: str = "adam"
     lr: float = 1e-3
     momentum: float | None = None
     nesterov: bool | None = None
@@ -94,7 +95,7 @@ RECIPES: dict[str, Config] = {
         dropout=0.0,
         epochs=30,
         batch_size=128,
-        optimiser="sgd",
+        optimizer="sgd",
         lr=0.1,
         momentum=0.9,
         nesterov=True,
@@ -135,8 +136,8 @@ def choose(given: Mapping[str, Any], base: Config | None = None) -> Config:
 
 
 def settled(config: Config) -> Config:
-    """The config with every setting of its network, optimiser and scheduler, and none of any other's."""
-    usual = {**OPTIMISERS[config.optimiser].settings, **SCHEDULERS[config.scheduler].settings}
+    """The config with every setting of its network, optimizer and scheduler, and none of any other's."""
+    usual = {**OPTIMIZERS[config.optimizer].settings, **SCHEDULERS[config.scheduler].settings}
     values: dict[str, Any] = {name: usual.get(name) for name in owners()}
     chosen = {name: getattr(config, name) for name in usual if getattr(config, name) is not None}
     without = {name: None for name in NETWORK if not _has(config.net, name)}
@@ -144,9 +145,9 @@ def settled(config: Config) -> Config:
 
 
 def owners() -> dict[str, list[str]]:
-    """Which optimisers or schedulers each of their settings belongs to."""
+    """Which optimizers or schedulers each of their settings belongs to."""
     found: dict[str, list[str]] = {}
-    for registry in (OPTIMISERS, SCHEDULERS):
+    for registry in (OPTIMIZERS, SCHEDULERS):
         for name, entry in registry.items():
             for setting in entry.settings:
                 found.setdefault(setting, []).append(name)
@@ -184,11 +185,11 @@ def arguments_of(config: Config) -> dict[str, Any]:
 
 
 def config_from(settings: Mapping[str, Any]) -> Config:
-    """The Config in a mapping of settings by name, such as a card's; unknown names are passed over.
+    """The Config in a mapping of settings by name, such as a card's; unknown names are ignored, former ones read.
 
     ValueError for a setting that is not of its type, below 0 or beyond LARGEST_SETTING.
     """
-    return Config(**_typed(settings))
+    return Config(**_typed(with_current_names(settings)))
 
 
 def recorded(config: Config) -> dict[str, Any]:
@@ -232,10 +233,10 @@ def flag(name: str) -> str:
 
 
 def _check_used(config: Config, given: Mapping[str, Any]) -> None:
-    usual = {**OPTIMISERS[config.optimiser].settings, **SCHEDULERS[config.scheduler].settings}
+    usual = {**OPTIMIZERS[config.optimizer].settings, **SCHEDULERS[config.scheduler].settings}
     for name, of in owners().items():
         if name in given and name not in usual:
-            kind = "optimiser" if of[0] in OPTIMISERS else "scheduler"
+            kind = "optimizer" if of[0] in OPTIMIZERS else "scheduler"
             raise TrainingError(
                 f"{flag(name)} is a setting of the {kind} {' and '.join(of)}, "
                 f"not of {getattr(config, kind)}; leave it out."

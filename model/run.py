@@ -21,7 +21,7 @@ from model.datasets import Dataset
 from model.files import beside, sweep
 from model.history import About, History, load_history, save_history
 from model.nets import NETS
-from model.optimisers import OPTIMISERS, averaged, build_optimiser
+from model.optimizers import OPTIMIZERS, averaged, build_optimizer
 from model.processes import parallel, rank
 from model.recipes import Config, TrainingError, arguments_of, command_of, recorded, settings_of
 from model.schedulers import SCHEDULERS
@@ -79,8 +79,8 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     shared = parallel(net, is_own(config.net))
     forward = torch.compile(shared) if config.compile else shared
-    settings = settings_of(config, OPTIMISERS[config.optimiser].settings)
-    optimizer = build_optimiser(config.optimiser, net, config.lr, config.decay_vectors, settings)
+    settings = settings_of(config, OPTIMIZERS[config.optimizer].settings)
+    optimizer = build_optimizer(config.optimizer, net, config.lr, config.decay_vectors, settings)
     schedule = SCHEDULERS[config.scheduler]
     steps = steps_of(data, config)
     scheduler = schedule.build(optimizer, steps * config.epochs, **settings_of(config, schedule.settings))

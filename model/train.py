@@ -32,7 +32,7 @@ from model.files import beside, claimed, naming, replacing
 from model.history import Epoch, epochs_figure, loss_figure, save_figure
 from model.images import few
 from model.nets import check_logits
-from model.optimisers import follow
+from model.optimizers import follow
 from model.processes import (
     all_reduce_sum,
     first_before_others,
@@ -271,7 +271,7 @@ def _about_run(run: Run) -> str:
     resumed = f"; continuing after epoch {done}" if done else ""
     return (
         f"Network: {config.net}, {count:,} parameters, on {run.device} in {config.precision}{processes}\n"
-        f"Training: {config.optimiser}, learning rate {config.lr:g} ({config.scheduler}); "
+        f"Training: {config.optimizer}, learning rate {config.lr:g} ({config.scheduler}); "
         f"epochs: {config.epochs}, steps per epoch: {steps:,}{resumed}"
     )
 

@@ -241,11 +241,11 @@ def test_course_draws_what_torchvision_draws() -> None:
     assert 14.5 < degrees.max() <= 15
 
 
-def test_normalise_equals_torchvision() -> None:
+def test_normalize_equals_torchvision() -> None:
     images = stored(COUNT, 20, 27)
     theirs = torchvision.normalize(images.permute(0, 3, 1, 2) / 255, list(MEAN), list(STD))
-    assert_equal(augment.normalise(images, MEAN, STD), theirs)
-    assert_equal(augment.standardise(floats(COUNT, 20, 27), MEAN, STD), theirs)
+    assert_equal(augment.normalize(images, MEAN, STD), theirs)
+    assert_equal(augment.standardize(floats(COUNT, 20, 27), MEAN, STD), theirs)
 
 
 # Colours beyond the registry's ranges, and the pieces the references above lean on.
@@ -324,7 +324,7 @@ def test_augment_mixes_images_and_labels_in_order(monkeypatch: pytest.MonkeyPatc
             part = AUGMENTATIONS[name].apply(part, *parameters)
             if name in MIXING:
                 part_labels = augment_mixing.mix(part_labels, *parameters)
-        assert_equal(x[rows], augment.standardise(part, MEAN, STD))
+        assert_equal(x[rows], augment.standardize(part, MEAN, STD))
         assert torch.equal(soft[rows], part_labels)
     assert augment.mixes(strengths)
     assert not augment.mixes(augment.COURSE)

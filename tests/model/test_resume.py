@@ -15,7 +15,7 @@ from model import train as training
 from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
 from model.history import load_history
-from model.optimisers import OPTIMISERS
+from model.optimizers import OPTIMIZERS
 from model.recipes import RECIPES, TrainingError, choose
 from model.schedulers import SCHEDULERS
 from model.state import continued, load_state, path_of, save_state
@@ -57,7 +57,7 @@ def goes_on(out, **flags):
 
 
 def same(one, other):
-    """Whether two runs came to the same, bit for bit: weights, moments of the optimiser, losses, rates."""
+    """Whether two runs came to the same, bit for bit: weights, moments of the optimizer, losses, rates."""
     figures = [
         [[row.train_loss, row.test_loss, row.lr] for row in each.history.epochs] for each in (one, other)
     ]
@@ -90,11 +90,11 @@ def test_two_and_two_epochs_are_four(tmp_path, recipe):
     )
 
 
-CHOICES = [{"optimiser": name} for name in OPTIMISERS] + [{"scheduler": name} for name in SCHEDULERS]
+CHOICES = [{"optimizer": name} for name in OPTIMIZERS] + [{"scheduler": name} for name in SCHEDULERS]
 MORE = [
     {"ema": 0.9},
     {"augment": "mixup,cutmix"},
-    {"optimiser": "sgd", "scheduler": "onecycle", "cycle_momentum": True},
+    {"optimizer": "sgd", "scheduler": "onecycle", "cycle_momentum": True},
 ]
 
 
