@@ -158,7 +158,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     N_("output"): {
         "out": (PATH, N_("the checkpoint; if not given: checkpoints/my-DATASET-RECIPE.safetensors")),
         "note": (TEXT, N_("a description of the images, stored in the checkpoint")),
-        "flip_average": (SWITCH, N_("at the end also measure the accuracy with the probabilities of each image "
+        "flip_average": (SWITCH, N_("at the end also measure the accuracy with the predictions of each image "
                                     "and its mirror image averaged")),
         "half": (SWITCH, N_("store the weights in 16 bits, at half the file size; the accuracy is that of "
                             "the weights in 32 bits")),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from model.problems import Problem
 from model.small_maps import convolved
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -26,7 +27,7 @@ class CourseCNN(nn.Module):
     Takes float32 (N, 3, s, s), normalized; gives logits (N, classes). With the defaults 1,147,914
     parameters, named as in the course's script (`conv1 bn1 … fc1 fc2`), so that its `state_dict` loads.
     Every activation is a module of its own, none in place: hooks see each one's output, unaltered. With
-    `norm` «layer» or «group» the blocks have `norm1 …` instead of `bn1 …`, with «none» neither.
+    `norm` “layer” or “group” the blocks have `norm1 …` instead of `bn1 …`, with “none” neither.
     """
 
     def __init__(
@@ -41,11 +42,16 @@ class CourseCNN(nn.Module):
         super().__init__()
         side = input_size >> len(widths)
         if not widths:
-            raise ValueError("The course CNN needs at least one block; give a width for each.")
+            raise Problem("The course CNN needs at least one block; give the width of each block.")
         if side < 1:
-            raise ValueError(f"{len(widths)} blocks halve an input of {input_size} px to nothing; use fewer.")
+            raise Problem(
+                "{count} blocks halve an input of {size} pixels to nothing; use fewer blocks.",
+                count=len(widths),
+                size=input_size,
+            )
         if norm not in (*NORMS, "none"):
-            raise ValueError(f"There is no norm {norm!r}; choose from {', '.join(NORMS)}, none.")
+            known = ", ".join((*NORMS, "none"))
+            raise Problem("There is no normalization “{norm}”; choose from {known}.", norm=norm, known=known)
         self.depth = len(widths)
         self.linear_stages = {"batch": ("conv", "bn"), "none": ("conv",)}.get(norm, ("conv", "norm"))
         for block, (narrow, wide) in enumerate(zip((3, *widths), widths, strict=False), start=1):
@@ -133,11 +139,15 @@ class ResNet9(nn.Module):
     def __init__(self, classes: int = 10, input_size: int = 32, width: int = 64) -> None:
         super().__init__()
         if input_size < 8:
-            raise ValueError(
-                f"ResNet-9 halves its input three times; {input_size} px is too small, 8 the least."
+            raise Problem(
+                "ResNet-9 halves its input three times, so {size} pixels are too few; use at least 8.",
+                size=input_size,
             )
         if width < 2:
-            raise ValueError(f"ResNet-9 begins with half its width; {width} is too little, 2 the least.")
+            raise Problem(
+                "The first layer of ResNet-9 has half its width, so {width} is too little; use at least 2.",
+                width=width,
+            )
         self.prepare = ConvBlock(3, width // 2)
         self.layer1 = ConvBlock(width // 2, width, pool=True)
         self.residual1 = Residual(width)

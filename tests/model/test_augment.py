@@ -14,7 +14,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as torchvision
 
 from model import augment, augment_geometry, augment_mixing, augment_pixels
-from model.augment import AUGMENTATIONS, AugmentationError
+from model.augment import AUGMENTATIONS
+from model.problems import Problem
 
 COUNT = 40
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -341,14 +342,14 @@ def test_parse_reads_names_and_strengths() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("swirl", "no augmentation «swirl»; choose from crop, flip"),
-        ("swirl=1", "no augmentation «swirl»"),
-        ("rotate=far", "«far» in «rotate=far» is not a number"),
+        ("swirl", "no augmentation “swirl”; choose from crop, flip"),
+        ("swirl=1", "no augmentation “swirl”"),
+        ("rotate=far", "“far” in “rotate=far” is not a number"),
         ("rotate=", "is not a number"),
-        ("rotate=200", "rotate cannot have the strength 200; choose 0 to 180"),
+        ("rotate=200", "rotate cannot have the strength 200; choose a value from 0 to 180"),
         ("rotate=nan", "rotate cannot have the strength nan"),
     ],
 )
 def test_parse_says_what_is_wrong(text: str, said: str) -> None:
-    with pytest.raises(AugmentationError, match=said):
+    with pytest.raises(Problem, match=said):
         augment.parse([text])
