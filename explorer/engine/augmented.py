@@ -17,14 +17,7 @@ from model import augment, scenes
 from model.augment import AUGMENTATIONS
 from model.batches import batches
 from model.checkpoint import Card, Pixels
-from model.datasets import (
-    Dataset,
-    cifar10_present,
-    class_folders,
-    decode_all,
-    list_images,
-    read_cifar10,
-)
+from model.datasets import Dataset, cifar10_present, class_folders, decode_all, list_images, read_cifar10
 from model.names import readable, shown
 from model.problems import Problem
 from model.recipes import RECIPES, Config, config_from
@@ -77,7 +70,7 @@ def draws(
     """`pixels` uint8 (h, w, 3) under one augmentation, `count` times, drawn from `seed`.
 
     A transform that mixes images is drawn for a batch of the image and its partners, uint8 of the same shape,
-    once for each result. AugmentationError for an unknown name or a strength out of range.
+    once for each result. Problem for an unknown name or a strength out of range.
     """
     augment.check({name: strength})
     if AUGMENTATIONS[name].mix is None:
@@ -179,7 +172,7 @@ def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingB
 def training_images(data_dir: Path, card: Card) -> TrainingImages:
     """A few images from the training split below `data_dir`, at the card's size; scenes without one.
 
-    DatasetError or Problem when the training split cannot be read.
+    Problem when the training split cannot be read.
     """
     wanted = FEW if card.input_size > LARGE else MANY
     if cifar10_present(data_dir):

@@ -18,18 +18,10 @@ from torch.nn.parameter import is_lazy
 
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import count_logits, make, offer
-from model.checkpoint import (
-    MOST_CLASSES,
-    WITHOUT_CARD,
-    Card,
-    Checkpoint,
-    CheckpointError,
-    card_in,
-    digest_of,
-    load_checkpoint,
-)
+from model.checkpoint import MOST_CLASSES, WITHOUT_CARD, Card, Checkpoint, card_in, digest_of, load_checkpoint
 from model.files import contents
 from model.names import shown
+from model.problems import Problem
 
 MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
@@ -54,14 +46,14 @@ class Source:
 
 
 def open_checkpoint(source: Source) -> Checkpoint:
-    """The Checkpoint of a source, tried once on an empty image. Raises CheckpointError.
+    """The Checkpoint of a source, tried once on an empty image. Raises Problem.
 
     A builder's random weights are drawn from seed 0: the same at every start.
     """
     if source.net is not None:
         return _from_builder(source, source.net)
     if source.path is None:
-        raise CheckpointError("There is no network to open: give --checkpoint PATH, --net, or both.")
+        raise Problem("There is no network to open; give --checkpoint PATH, --net, or both.")
     checkpoint = load_checkpoint(source.path)
     card = _described(checkpoint.card, source)
     if card != checkpoint.card:
@@ -117,18 +109,21 @@ def class_names(text: str) -> tuple[str, ...]:
     lines = _lines(text)
     names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
     if lines is None and (len(names) < 2 or "/" in text):
-        raise CheckpointError(
-            f"{shown(Path(text))!r} is no list of classes: give names with commas, a number, "
-            "or a file that exists."
+        raise Problem(
+            "“{text}” is not a list of classes; give names separated by commas, a number, "
+            "or a file that exists.",
+            text=shown(Path(text)),
         )
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
-        raise CheckpointError(f"The class name {repeated[0]!r} stands twice; give every class its own name.")
+        raise Problem(
+            "The class name “{name}” is used twice; give every class its own name.", name=repeated[0]
+        )
     return names
 
 
 def _count(text: str) -> int:
     if len(text) > len(str(MOST_CLASSES)) or int(text) > MOST_CLASSES:
-        raise CheckpointError(f"A network has at most {MOST_CLASSES:,} classes; give fewer with --classes.")
+        raise Problem("A network has at most {most:,} classes; give fewer with --classes.", most=MOST_CLASSES)
     return int(text)
 
 
@@ -142,8 +137,10 @@ def _lines(text: str) -> list[str] | None:
         reason = error.strerror
     except UnicodeDecodeError:
         reason = "not UTF-8"
-    raise CheckpointError(
-        f"The class names in {shown(Path(text))} cannot be read ({reason}); save them as UTF-8 text."
+    raise Problem(
+        "The class names in {file} cannot be read ({reason}); save them as UTF-8 text.",
+        file=shown(Path(text)),
+        reason=reason,
     )
 
 
@@ -154,9 +151,11 @@ def numbered(count: int) -> tuple[str, ...]:
 
 def _check_classes(card: Card, logits: int) -> None:
     if len(card.classes) != logits:
-        raise CheckpointError(
-            f"The network tells {logits} classes apart, but {len(card.classes)} are named; "
-            f"give --classes {logits} or the {logits} names."
+        raise Problem(
+            "The network returns {logits} logits, but {named} classes are named; "
+            "give --classes {logits} or the {logits} names.",
+            logits=logits,
+            named=len(card.classes),
         )
 
 
@@ -164,7 +163,7 @@ def _check_classes(card: Card, logits: int) -> None:
 
 
 def build(spec: str, written: Card | None = None) -> nn.Module:
-    """The network that `package.module:builder` makes, float32 in eval mode. Raises CheckpointError.
+    """The network that `package.module:builder` makes, float32 in eval mode. Raises Problem.
 
     It is offered the class count and input size of the card that its weights have, as in training.
     """
@@ -174,7 +173,7 @@ def build(spec: str, written: Card | None = None) -> nn.Module:
 
 
 def _check_maps(net: nn.Module, size: int) -> None:
-    """CheckpointError if the feature maps of one image take more than MOST_OF_MAPS, found without any memory.
+    """Problem if the feature maps of one image take more than MOST_OF_MAPS, found without any memory.
 
     A network that cannot run without values, as one with lazy layers, is let pass.
     """
@@ -188,9 +187,12 @@ def _check_maps(net: nn.Module, size: int) -> None:
     except Exception:  # whatever a network makes of a tensor without values, or of this size
         pass
     if sum(sizes) > MOST_OF_MAPS:
-        raise CheckpointError(
-            f"The feature maps of one image of {size} × {size} pixels take {sum(sizes) / 1e9:.1f} GB, "
-            f"and {MOST_OF_MAPS / 1e9:g} GB are allowed; give a smaller --input-size."
+        raise Problem(
+            "The feature maps of one image of {size} × {size} pixels take {needed:.1f} GB, "
+            "but only {most:g} GB are allowed; give a smaller --input-size.",
+            size=size,
+            needed=sum(sizes) / 1e9,
+            most=MOST_OF_MAPS / 1e9,
         )
 
 

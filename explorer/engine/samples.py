@@ -14,17 +14,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from model import scenes as drawn
-from model.datasets import (
-    DatasetError,
-    cifar10_present,
-    class_folders,
-    image_files,
-    read_cifar10,
-)
+from model.datasets import cifar10_present, class_folders, image_files, read_cifar10
 from model.files import contents
 from model.image_file import MOST_BYTES, ImageFileError, opened
 from model.names import readable, shown
 from model.pixels import to_rgb
+from model.problems import Problem
 
 Labels = npt.NDArray[np.int64]
 
@@ -289,7 +284,7 @@ def cifar10_test_set(data_dir: Path) -> TestSet:
     """Read CIFAR-10's 10,000 test images from torchvision's files; SampleError when missing or damaged."""
     try:
         data = read_cifar10(data_dir, "test")
-    except DatasetError as error:
+    except Problem as error:
         raise SampleError(str(error)) from error
     return ArrayTestSet(data.name, data.classes, data.labels, data.images)
 

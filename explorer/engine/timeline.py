@@ -14,7 +14,7 @@ from explorer.engine.batchnorm import NormSummary, summary
 from explorer.engine.passes import leaf_paths, to_numpy
 from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
-from model.checkpoint import Card, Checkpoint, CheckpointError, load_checkpoint
+from model.checkpoint import Card, Checkpoint, load_checkpoint
 from model.names import shown
 from model.problems import Problem
 from model.recipes import FREE
@@ -101,7 +101,7 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
         try:
             kept.append(_opened(file.path, last))
             epochs.append(file.epoch)
-        except (Problem, CheckpointError) as error:
+        except Problem as error:
             left_out.append(copy(error))  # without its traceback, which holds the file's bytes
     if not kept:
         raise Problem("No snapshot can be used: train again with `--snapshot-every 1`, or copy them again.")

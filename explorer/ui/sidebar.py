@@ -16,9 +16,10 @@ from explorer.ui.options import OptionError, Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import follow, steps
 from model import cifar10
-from model.checkpoint import Card, CheckpointError
-from model.datasets import DatasetError, download_cifar10
+from model.checkpoint import Card
+from model.datasets import download_cifar10
 from model.names import shown
+from model.problems import Problem
 
 FIRST = "cat"  # the sample that a visit begins with
 OTHER = "dog"  # what it is compared with at first
@@ -35,7 +36,7 @@ def choose(image: bool = True, explained: bool = True) -> Selection | None:
     try:
         with st.sidebar:
             selection = _selection(options(), explained) if image else _without_image(options())
-    except (OptionError, CheckpointError, SampleError, DatasetError) as error:
+    except (OptionError, Problem, SampleError) as error:
         st.session_state.pop("_selection", None)
         (st if image else st.sidebar).error(sentence(error), icon=":material/error:")
         return None
@@ -75,7 +76,7 @@ def _selection(given: Options, explained: bool) -> Selection | None:
 def _checkpoint(given: Options) -> Opened:
     found = given.checkpoints
     if not found:
-        raise CheckpointError("There is no checkpoint yet: train one with `python -m model.train`.")
+        raise Problem("There is no checkpoint yet; train one with `python -m model.train`.")
     name = link.choose(st.selectbox, "Checkpoint", list(found), "checkpoint", next(iter(found)))
     opened = cached.opened(name, found[name])
     if sentence := normalization(opened):

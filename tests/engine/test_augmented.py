@@ -11,10 +11,10 @@ from PIL import Image
 from explorer.engine import augmented
 from explorer.engine.augmented import TrainingImages
 from model import augment
-from model.augment import AUGMENTATIONS, AugmentationError
+from model.augment import AUGMENTATIONS
 from model.batches import batches
 from model.checkpoint import Card, Pixels
-from model.datasets import Dataset, DatasetError
+from model.datasets import Dataset
 from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, recorded
 
@@ -91,9 +91,9 @@ def test_what_was_drawn_has_its_names() -> None:
 
 def test_an_unknown_transform_or_strength_is_refused() -> None:
     (pixels,) = pictures()
-    with pytest.raises(AugmentationError, match="no augmentation"):
+    with pytest.raises(Problem, match="no augmentation"):
         augmented.draws(pixels, "sparkle", 1, 0, 1)
-    with pytest.raises(AugmentationError, match="cannot have the strength"):
+    with pytest.raises(Problem, match="cannot have the strength"):
         augmented.draws(pixels, "flip", 1.5, 0, 1)
 
 
@@ -186,7 +186,7 @@ def test_without_training_images_scenes_are_drawn(tmp_path: Path) -> None:
 def test_an_empty_class_folder_is_a_sentence(tmp_path: Path) -> None:
     folder(tmp_path)
     (tmp_path / "train" / "empty").mkdir()
-    with pytest.raises(DatasetError, match="has no images"):
+    with pytest.raises(Problem, match="has no images"):
         augmented.training_images(tmp_path, Card())
 
 

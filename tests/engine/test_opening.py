@@ -17,8 +17,9 @@ from explorer.engine.opening import (
 )
 from explorer.engine.tracing import trace
 from model.builders import load_builder
-from model.checkpoint import Card, CheckpointError, save_checkpoint
+from model.checkpoint import Card, save_checkpoint
 from model.nets import NETS
+from model.problems import Problem
 
 NETWORKS = """
 import sys
@@ -124,7 +125,7 @@ def test_a_files_card_stays_unless_options_say_otherwise(networks: Path) -> None
 def test_a_card_that_names_a_module_imports_nothing(networks: Path) -> None:
     card = Card(net="own_marker:Net", classes=("u", "v", "w"))
     save_checkpoint(networks / "own.safetensors", card, NETS["course"](classes=3).state_dict())
-    with pytest.raises(CheckpointError, match="own_marker:Net"):
+    with pytest.raises(Problem, match="own_marker:Net"):
         open_checkpoint(Source(networks / "own.safetensors"))
     assert "own_marker" not in sys.modules
 
@@ -163,7 +164,7 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
     ids=str,
 )
 def test_what_cannot_be_opened_is_one_sentence(source: Source, said: str) -> None:
-    with pytest.raises(CheckpointError, match=said) as caught:
+    with pytest.raises(Problem, match=said) as caught:
         open_checkpoint(source)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
@@ -171,13 +172,13 @@ def test_what_cannot_be_opened_is_one_sentence(source: Source, said: str) -> Non
 
 def test_weights_of_another_network_are_one_sentence(networks: Path) -> None:
     torch.save(nn.Conv2d(3, 4, 3).state_dict(), networks / "other.pt")
-    with pytest.raises(CheckpointError, match="does not fit"):
+    with pytest.raises(Problem, match="does not fit"):
         open_checkpoint(Source(networks / "other.pt", "own_networks:Net", input_size=16))
 
 
 def test_another_input_size_than_the_weights_fit_is_one_sentence(tmp_path: Path) -> None:
     torch.save(NETS["course"]().state_dict(), tmp_path / "course.pt")
-    with pytest.raises(CheckpointError, match="fc1"):
+    with pytest.raises(Problem, match="fc1"):
         open_checkpoint(Source(tmp_path / "course.pt", input_size=64))
 
 
@@ -188,7 +189,7 @@ def test_class_names_come_from_a_list_a_number_or_a_file(tmp_path: Path) -> None
     assert class_names("2") == ("class 0", "class 1")
     assert class_names("a, b") == ("a", "b")
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CheckpointError, match="UTF-8"):
+    with pytest.raises(Problem, match="UTF-8"):
         class_names(str(file))
 
 
@@ -200,14 +201,14 @@ def test_feature_maps_of_many_gigabytes_are_not_made(tmp_path: Path) -> None:
     card = Card(net="resnet9", input_size=4096)
     save_checkpoint(tmp_path / "a.safetensors", card, net.state_dict())
     started = time.process_time()
-    with pytest.raises(CheckpointError, match="4096 pixels take 33"):
+    with pytest.raises(Problem, match="4096 pixels take 33"):
         open_checkpoint(Source(tmp_path / "a.safetensors"))
     assert time.process_time() - started < 10
 
 
 def test_classes_beyond_count() -> None:
     for text in ("99999999", "9" * 5000):
-        with pytest.raises(CheckpointError, match="at most 100,000 classes"):
+        with pytest.raises(Problem, match="at most 100,000 classes"):
             class_names(text)
 
 
@@ -216,7 +217,7 @@ def test_a_long_list_of_classes_is_no_path(tmp_path: Path) -> None:
     assert class_names(",".join(names)) == tuple(names)
     (tmp_path / "names.txt").write_text("\n".join(names))
     assert class_names(str(tmp_path / "names.txt")) == tuple(names)
-    with pytest.raises(CheckpointError, match="no list of classes"):
+    with pytest.raises(Problem, match="no list of classes"):
         class_names("a\0b")
 
 

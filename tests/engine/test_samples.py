@@ -14,7 +14,8 @@ from PIL import Image
 from explorer.engine import samples
 from explorer.engine.samples import MAX_SIDE, Sample, SampleError, decode, in_classes
 from model import scenes
-from model.datasets import Dataset, DatasetError
+from model.datasets import Dataset
+from model.problems import Problem
 
 
 def noise(width, height, seed=0):
@@ -410,7 +411,7 @@ def test_cifar10_test_set(monkeypatch):
 
 def test_damaged_cifar10_is_a_sample_error(monkeypatch):
     def fail(*_):
-        raise DatasetError("CIFAR-10 is damaged: download it again.")
+        raise Problem("CIFAR-10 is damaged: download it again.")
 
     monkeypatch.setattr(samples, "read_cifar10", fail)
     with pytest.raises(SampleError, match="download it again"):

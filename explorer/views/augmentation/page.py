@@ -21,6 +21,7 @@ from explorer.views.augmentation.draws import (
 )
 from model.augment import AUGMENTATIONS, Augmentation
 from model.checkpoint import Pixels
+from model.problems import Problem
 from model.recipes import Config
 from model.scenes import CLASSES
 from model.words import N_, tr
@@ -138,7 +139,7 @@ def batch(selection: Selection, seed: int) -> ShownBatch | None:
     """A batch by a recipe, a label under each image; a warning and None without training images."""
     try:
         images = cached.training_images(str(options().data_dir), selection.card)
-    except ValueError as error:  # its sentence says why they cannot be read
+    except Problem as error:
         st.warning(sentence(error))
         return None
     with st.container(horizontal=True):

@@ -7,8 +7,7 @@ from explorer.ui import choices
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.compare import classes, exports, feature_maps, networks, side_b
-from model.checkpoint import CheckpointError
-from model.datasets import DatasetError
+from model.problems import Problem
 from model.words import N_, tr
 
 MODES = {"maps": N_("Images, layers or networks"), "classes": N_("Two classes")}
@@ -35,7 +34,7 @@ def page() -> None:
 def two_sides(selection: Selection, own: str) -> None:
     try:
         other = side_b.choose(selection, own)
-    except (CheckpointError, SampleError, DatasetError) as problem:
+    except Problem as problem:
         st.error(sentence(problem), icon=":material/error:")
         return
     if other is None:

@@ -11,7 +11,6 @@ from explorer.engine import runs
 from explorer.engine.runs import Run, RunFile, Written
 from explorer.ui import cached
 from explorer.ui.markdown import sentence
-from model.checkpoint import CheckpointError
 from model.history import Epoch
 from model.problems import Problem
 
@@ -64,7 +63,7 @@ def card_of(file: RunFile, run: Run) -> Written | None:
     """The card of the run's checkpoint; before its first epoch is over, the file may be another run's."""
     try:
         return cached.written(file.checkpoint) if run.epochs else None
-    except (Problem, CheckpointError) as problem:
+    except Problem as problem:
         st.warning(sentence(problem))
         return None
 
