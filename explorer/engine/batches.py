@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
+from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.engine.values import Value
 from model import scenes
 from model.checkpoint import Card, Pixels
+from model.problems import Problem
 
 COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)
 OFFERED = 5
@@ -63,11 +64,11 @@ def spread(available: int, wanted: int) -> list[int]:
 def from_test_set(found: TestSet, wanted: int, card: Card, fit: str = "crop") -> Batch:
     """An even spread of at most `wanted` test images, fitted as `card.framed` does; unreadable ones left out.
 
-    Raises SampleError when none can be read.
+    Raises Problem when none can be read.
     """
     samples = list(_readable(found, spread(len(found), wanted)))
     if not samples:
-        raise SampleError("None of the test images can be read: choose drawn scenes, or another folder.")
+        raise Problem("None of the test images can be read: choose drawn scenes, or another folder.")
     return _batch([in_classes(sample, found.classes, card.classes) for sample in samples], card, fit)
 
 
@@ -75,7 +76,7 @@ def _readable(found: TestSet, indices: list[int]) -> Iterator[Sample]:
     for index in indices:
         try:
             yield found.sample(index)
-        except SampleError:
+        except Problem:
             continue
 
 

@@ -23,13 +23,14 @@ from model.checkpoint import (
     WITHOUT_CARD,
     Card,
     Checkpoint,
-    CheckpointError,
     card_in,
     digest_of,
     load_checkpoint,
 )
 from model.files import contents
 from model.names import shown
+from model.problems import Problem
+from model.words import tr
 
 MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
@@ -54,14 +55,14 @@ class Source:
 
 
 def open_checkpoint(source: Source) -> Checkpoint:
-    """The Checkpoint of a source, tried once on an empty image. Raises CheckpointError.
+    """The Checkpoint of a source, tried once on an empty image. Raises Problem or CheckpointError.
 
     A builder's random weights are drawn from seed 0: the same at every start.
     """
     if source.net is not None:
         return _from_builder(source, source.net)
     if source.path is None:
-        raise CheckpointError("There is no network to open: give --checkpoint PATH, --net, or both.")
+        raise Problem("There is no network to open: give --checkpoint PATH, --net, or both.")
     checkpoint = load_checkpoint(source.path)
     card = _described(checkpoint.card, source)
     if card != checkpoint.card:
@@ -117,18 +118,20 @@ def class_names(text: str) -> tuple[str, ...]:
     lines = _lines(text)
     names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
     if lines is None and (len(names) < 2 or "/" in text):
-        raise CheckpointError(
-            f"{shown(Path(text))!r} is no list of classes: give names with commas, a number, "
-            "or a file that exists."
+        raise Problem(
+            "{text} is not a list of classes: give names with commas, a number, or a file that exists.",
+            text=repr(shown(Path(text))),
         )
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
-        raise CheckpointError(f"The class name {repeated[0]!r} stands twice; give every class its own name.")
+        raise Problem(
+            "The class name {name} occurs twice; give every class its own name.", name=repr(repeated[0])
+        )
     return names
 
 
 def _count(text: str) -> int:
     if len(text) > len(str(MOST_CLASSES)) or int(text) > MOST_CLASSES:
-        raise CheckpointError(f"A network has at most {MOST_CLASSES:,} classes; give fewer with --classes.")
+        raise Problem("At most {most:,} classes are supported; give fewer with --classes.", most=MOST_CLASSES)
     return int(text)
 
 
@@ -141,9 +144,11 @@ def _lines(text: str) -> list[str] | None:
             return None
         reason = error.strerror
     except UnicodeDecodeError:
-        reason = "not UTF-8"
-    raise CheckpointError(
-        f"The class names in {shown(Path(text))} cannot be read ({reason}); save them as UTF-8 text."
+        reason = tr("not UTF-8")
+    raise Problem(
+        "The class names in {file} cannot be read ({reason}); save them as UTF-8 text.",
+        file=shown(Path(text)),
+        reason=reason,
     )
 
 
@@ -154,9 +159,11 @@ def numbered(count: int) -> tuple[str, ...]:
 
 def _check_classes(card: Card, logits: int) -> None:
     if len(card.classes) != logits:
-        raise CheckpointError(
-            f"The network tells {logits} classes apart, but {len(card.classes)} are named; "
-            f"give --classes {logits} or the {logits} names."
+        raise Problem(
+            "The network has {logits} outputs, but {classes} classes are named; "
+            "give --classes {logits} or the {logits} names.",
+            logits=logits,
+            classes=len(card.classes),
         )
 
 
@@ -174,7 +181,7 @@ def build(spec: str, written: Card | None = None) -> nn.Module:
 
 
 def _check_maps(net: nn.Module, size: int) -> None:
-    """CheckpointError if the feature maps of one image take more than MOST_OF_MAPS, found without any memory.
+    """Problem if the feature maps of one image take more than MOST_OF_MAPS, found without any memory.
 
     A network that cannot run without values, as one with lazy layers, is let pass.
     """
@@ -188,9 +195,12 @@ def _check_maps(net: nn.Module, size: int) -> None:
     except Exception:  # whatever a network makes of a tensor without values, or of this size
         pass
     if sum(sizes) > MOST_OF_MAPS:
-        raise CheckpointError(
-            f"The feature maps of one image of {size} × {size} pixels take {sum(sizes) / 1e9:.1f} GB, "
-            f"and {MOST_OF_MAPS / 1e9:g} GB are allowed; give a smaller --input-size."
+        raise Problem(
+            "The feature maps of one image of {size} × {size} pixels take {gigabytes:.1f} GB, "
+            "and {most:g} GB are allowed; give a smaller --input-size.",
+            size=size,
+            gigabytes=sum(sizes) / 1e9,
+            most=MOST_OF_MAPS / 1e9,
         )
 
 

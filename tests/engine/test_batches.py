@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from explorer.engine import batches
-from explorer.engine.samples import SampleError, TestSet, find_test_set
+from explorer.engine.samples import TestSet, find_test_set
 from model import scenes
 from model.checkpoint import Card
+from model.problems import Problem
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_what_cannot_be_read_is_left_out(found: TestSet, tmp_path: Path) -> None
     assert len(batches.from_test_set(found, 100, Card()).labels) == 11
     for file in tmp_path.glob("test/*/*.png"):
         file.write_bytes(b"no picture")
-    with pytest.raises(SampleError, match="None of the test images can be read: choose"):
+    with pytest.raises(Problem, match="None of the test images can be read: choose"):
         batches.from_test_set(found, 3, Card())
 
 

@@ -19,6 +19,7 @@ from explorer.engine.tracing import trace
 from model.builders import load_builder
 from model.checkpoint import Card, CheckpointError, save_checkpoint
 from model.nets import NETS
+from model.problems import Problem
 
 NETWORKS = """
 import sys
@@ -155,15 +156,15 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
         (Source(net="own_networks:Net(depth=3)"), "TypeError"),
         (Source(net="own_networks:pair"), "logits"),
         (Source(net="own_networks:small"), "cannot take an image of 224 × 224"),
-        (Source(net="own_networks:Net", classes="4"), "tells 3 classes apart, but 4 are named"),
-        (Source(net="own_networks:Net", classes="a,b,a"), "'a' stands twice"),
-        (Source(net="own_networks:Net", classes="names.txt"), "no list of classes"),
+        (Source(net="own_networks:Net", classes="4"), "has 3 outputs, but 4 classes are named"),
+        (Source(net="own_networks:Net", classes="a,b,a"), "'a' occurs twice"),
+        (Source(net="own_networks:Net", classes="names.txt"), "not a list of classes"),
         (Source(Path("none.pt"), "own_networks:Net"), "no checkpoint at none.pt"),
     ],
     ids=str,
 )
 def test_what_cannot_be_opened_is_one_sentence(source: Source, said: str) -> None:
-    with pytest.raises(CheckpointError, match=said) as caught:
+    with pytest.raises((Problem, CheckpointError), match=said) as caught:
         open_checkpoint(source)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
@@ -188,7 +189,7 @@ def test_class_names_come_from_a_list_a_number_or_a_file(tmp_path: Path) -> None
     assert class_names("2") == ("class 0", "class 1")
     assert class_names("a, b") == ("a", "b")
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CheckpointError, match="UTF-8"):
+    with pytest.raises(Problem, match="UTF-8"):
         class_names(str(file))
 
 
@@ -200,14 +201,14 @@ def test_feature_maps_of_many_gigabytes_are_not_made(tmp_path: Path) -> None:
     card = Card(net="resnet9", input_size=4096)
     save_checkpoint(tmp_path / "a.safetensors", card, net.state_dict())
     started = time.process_time()
-    with pytest.raises(CheckpointError, match="4096 pixels take 33"):
+    with pytest.raises(Problem, match="4096 pixels take 33"):
         open_checkpoint(Source(tmp_path / "a.safetensors"))
     assert time.process_time() - started < 10
 
 
 def test_classes_beyond_count() -> None:
     for text in ("99999999", "9" * 5000):
-        with pytest.raises(CheckpointError, match="at most 100,000 classes"):
+        with pytest.raises(Problem, match="At most 100,000 classes"):
             class_names(text)
 
 
@@ -216,7 +217,7 @@ def test_a_long_list_of_classes_is_no_path(tmp_path: Path) -> None:
     assert class_names(",".join(names)) == tuple(names)
     (tmp_path / "names.txt").write_text("\n".join(names))
     assert class_names(str(tmp_path / "names.txt")) == tuple(names)
-    with pytest.raises(CheckpointError, match="no list of classes"):
+    with pytest.raises(Problem, match="not a list of classes"):
         class_names("a\0b")
 
 

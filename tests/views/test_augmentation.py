@@ -142,7 +142,7 @@ def test_a_link_with_nonsense_shows_the_default(app: Open, link: dict[str, str])
     check(app(**link))
 
 
-# Take it away
+# Downloads
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_the_animation_has_every_epoch(kind: str) -> None:
     assert image.format == kind.upper()
 
 
-# Take it away
+# Downloads
 
 
 @pytest.fixture

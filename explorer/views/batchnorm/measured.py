@@ -8,11 +8,11 @@ from torch import Tensor
 
 from explorer.engine import batches
 from explorer.engine.batches import Batch
-from explorer.engine.samples import SampleError
 from explorer.ui import cached, choices
 from explorer.ui.markdown import sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
+from model.problems import Problem
 
 NAMES = {"image": "This image", "test": "Test images", "scenes": "Drawn scenes"}
 USUAL = 64
@@ -49,7 +49,7 @@ def choose_measured(selection: Selection, what: DeltaGenerator, how_many: DeltaG
             batch = cached.test_batch(str(options().data_dir), found, wanted, selection.card, selection.fit)
         else:
             batch = cached.scene_batch(wanted, selection.card)
-    except SampleError as error:
+    except Problem as error:
         st.warning(sentence(error))
         return this
     said = f"these {len(batch.labels)} {NAMES[kind].lower()}"

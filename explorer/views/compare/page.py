@@ -10,7 +10,7 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import colour
 from explorer.drawing.ranges import Range
 from explorer.engine import timeline as timelines
-from explorer.engine.samples import SampleError, in_classes
+from explorer.engine.samples import in_classes
 from explorer.engine.timeline import CardFile, SnapshotFile
 from explorer.engine.tracing import Block, stages
 from explorer.ui import cached, choices, header, link, markup, panels, sidebar
@@ -23,6 +23,7 @@ from explorer.views.compare import exports
 from explorer.views.compare.exports import Side
 from model.checkpoint import CheckpointError
 from model.datasets import DatasetError
+from model.problems import Problem
 from model.snapshots import checkpoint_of
 
 RUNNER_UP = "runner-up"  # as the link calls it
@@ -72,7 +73,7 @@ def other_epochs(opened: Opened) -> dict[str, SnapshotFile]:
 def two_sides(selection: Selection, own: str) -> None:
     try:
         other = other_side(selection, own)
-    except (CheckpointError, SampleError, DatasetError) as error:
+    except (Problem, CheckpointError, DatasetError) as error:
         st.error(sentence(error), icon=":material/error:")
         return
     if other is None:

@@ -14,12 +14,13 @@ from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, Written
 from explorer.ui import cached, choices, link, markup
 from explorer.ui.markdown import literal, sentence
-from explorer.ui.options import OptionError, Options, options
+from explorer.ui.options import Options, options
 from explorer.ui.panels import facts
 from explorer.views.training import exports
 from explorer.views.training.exports import Drawn
 from explorer.views.training.run_list import Shown, age, changed, read
 from model.names import shown
+from model.problems import Problem
 
 LIVE = 2.0  # seconds between two looks at the files while a run that is shown trains
 IDLE = 5.0  # and while none does: a new run is noticed within that time
@@ -38,7 +39,7 @@ def page() -> None:
     st.header("How training went", anchor=False)
     try:
         given = options()
-    except OptionError as error:
+    except Problem as error:
         st.error(sentence(error), icon=":material/error:")
         return
     found = runs.find_runs(given.run_folders)
