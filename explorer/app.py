@@ -17,6 +17,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
+    from explorer.server.warm import use_one_thread
     from explorer.ui import header, link, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
@@ -42,6 +43,7 @@ else:
             return between or link.chosen("compare") == "classes"
         return path not in WITHOUT_CLASS
 
+    use_one_thread()
     link.read()
     words.use(link.language())
     style.set_up_page()
