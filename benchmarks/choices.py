@@ -37,7 +37,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "Dropout 0.5": {"dropout": 0.5},
     "flip only": {"augment": "flip"},
     "each flip by chance": {"alternating_flip": False},
-    "AdamW 2e-3": {"optimiser": "adamw", "lr": 2e-3},
+    "AdamW 2e-3": {"optimizer": "adamw", "lr": 2e-3},
     "no label smoothing": {"label_smoothing": 0.0},
     "batch 256, rate 0.2": {"batch_size": 256, "lr": 0.2},
     "cosine to zero": {"anneal": "cos"},

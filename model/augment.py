@@ -14,6 +14,8 @@ from model import augment_geometry as geometry
 from model import augment_mixing as mixing
 from model import augment_pixels as pixels
 from model.augment_draws import Shape, draw_about_one, draw_about_zero, draw_chance
+from model.problems import Problem
+from model.words import N_
 
 CHUNK = 256
 """Images worked on at once: more leave the cache and make the allocator give memory back after every step
@@ -23,16 +25,13 @@ Draws = dict[str, tuple[Tensor, ...]]
 """Parameters by augmentation, in the order of application; the first axis of each tensor is the image."""
 
 
-class AugmentationError(ValueError):
-    """An augmentation was asked for that does not exist or with a strength that it cannot have."""
-
-
 @dataclass(frozen=True)
 class Augmentation:
     """A transform of a batch: `apply(images, *draw((N, H, W), strength, generator))`, float32 (N,3,H,W).
 
-    Those of the group «geometric» move uint8 as well. Strength 0 changes nothing. `says` states what it does
-    and what the strength measures; `mix`, where labels must follow, is `mix(labels, *drawn)`, float32 (N,K).
+    Those of the group “geometric” move uint8 as well. Strength 0 changes nothing. `says` states what it does
+    and what the strength measures, to be translated where it is shown; `mix`, where labels must follow, is
+    `mix(labels, *drawn)`, float32 (N,K).
     """
 
     group: str
@@ -47,43 +46,44 @@ class Augmentation:
 # fmt: off
 AUGMENTATIONS: dict[str, Augmentation] = {
     "crop": Augmentation("geometric", geometry.draw_shift, geometry.shift, 0.125, (0, 0.5),
-        "Adds a black border of this share of each side and cuts out a piece of the old size."),
+        N_("Adds a black border of this fraction of each side, then crops to the original size at random.")),
     "flip": Augmentation("geometric", draw_chance, geometry.flip, 0.5, (0, 1),
-        "Mirrors left and right, with this probability."),
+        N_("Mirrors the image left to right with this probability.")),
     "rotate": Augmentation("geometric", draw_about_zero, geometry.rotate, 15, (0, 180),
-        "Turns by up to this many degrees either way."),
+        N_("Rotates by up to this many degrees in either direction.")),
     "scale": Augmentation("geometric", draw_about_one, geometry.scale, 0.2, (0, 0.9),
-        "Enlarges or shrinks by up to this share."),
+        N_("Enlarges or shrinks the image by up to this fraction.")),
     "translate": Augmentation("geometric", geometry.draw_shift, geometry.shift, 0.25, (0, 1),
-        "Moves the image by up to this share of its sides."),
+        N_("Moves the image by up to this fraction of its height and width.")),
     "shear": Augmentation("geometric", draw_about_zero, geometry.shear, 15, (0, 60),
-        "Slants sideways by up to this many degrees."),
+        N_("Shears horizontally by up to this many degrees.")),
     "brightness": Augmentation("pixel", draw_about_one, pixels.brightness, 0.2, (0, 1),
-        "Makes brighter or darker by up to this share."),
+        N_("Makes the image brighter or darker by up to this fraction.")),
     "contrast": Augmentation("pixel", draw_about_one, pixels.contrast, 0.2, (0, 1),
-        "Moves colours away from or towards the image's mean grey by up to this share."),
+        N_("Increases or reduces the contrast by up to this fraction, around the image's mean gray.")),
     "saturation": Augmentation("pixel", draw_about_one, pixels.saturation, 0.2, (0, 1),
-        "Makes colours stronger or paler by up to this share."),
+        N_("Makes colors more or less saturated by up to this fraction.")),
     "hue": Augmentation("pixel", draw_about_zero, pixels.hue, 0.1, (0, 0.5),
-        "Turns all colours along the colour circle by up to this share of it."),
+        N_("Rotates all hues on the color circle by up to this fraction of it.")),
     "jitter": Augmentation("pixel", pixels.draw_jitter, pixels.jitter, 0.2, (0, 1),
-        "Changes brightness, contrast, saturation by up to this share, hue by half of it, in any order."),
+        N_("Changes brightness, contrast, saturation by up to this fraction, hue by half, in random order.")),
     "grey": Augmentation("pixel", draw_chance, pixels.grey, 0.2, (0, 1),
-        "Takes the colour out, with this probability."),
+        N_("Converts the image to grayscale with this probability.")),
     "blur": Augmentation("pixel", pixels.draw_blur, pixels.blur, 0.03, (0, 0.2),
-        "Blurs by a Gaussian of up to this share of the shorter side."),
+        N_("Blurs with a Gaussian whose sigma is up to this fraction of the shorter side.")),
     "noise": Augmentation("pixel", pixels.draw_noise, pixels.noise, 0.1, (0, 1),
-        "Adds random grain of up to this share of the brightness range."),
+        N_("Adds Gaussian noise with a standard deviation of up to this fraction of the brightness range.")),
     "mosaic": Augmentation("pixel", pixels.draw_mosaic, pixels.mosaic, 0.125, (0, 0.5),
-        "Coarsens into squares of up to this share of the shorter side, each of its mean colour."),
+        N_("Fills squares of up to this fraction of the shorter side with their mean color.")),
     "mixup": Augmentation("semantic", mixing.draw_mixup, mixing.mixup, 0.2, (0, 2),
-        "Blends with another image and mixes the labels: from 0, hardly ever, to 2, mostly half and half.",
+        N_("Blends each image and its label with another: hardly at all near 0, often half and half at 2."),
         mixing.mix),
     "cutmix": Augmentation("semantic", mixing.draw_cutmix, mixing.cutmix, 1, (0, 2),
-        "Pastes a box from another image and mixes labels by area: from 0, hardly ever, to 2, mostly half.",
+        N_("Pastes a box from another image and mixes the labels by area: near 0 the box covers almost "
+           "nothing or almost everything, at 2 often about half."),
         mixing.mix),
     "cutout": Augmentation("semantic", mixing.draw_cutout, mixing.cutout, 0.5, (0, 1),
-        "Blackens a box of this share of each side, wherever it falls."),
+        N_("Sets a box of this fraction of each side to black, at a random position.")),
 }
 # fmt: on
 
@@ -92,7 +92,7 @@ COURSE = {"crop": 0.125, "flip": 0.5, "jitter": 0.2, "rotate": 15.0}
 
 
 def parse(texts: Iterable[str]) -> dict[str, float]:
-    """Read strengths from texts such as «rotate» (its default) or «rotate=30»; AugmentationError if wrong."""
+    """Read strengths from texts such as “rotate” (its default) or “rotate=30”; Problem if wrong."""
     strengths = {}
     for text in texts:
         name, given, value = text.partition("=")
@@ -100,25 +100,38 @@ def parse(texts: Iterable[str]) -> dict[str, float]:
         try:
             strengths[name] = float(value) if given else default
         except ValueError:
-            message = f"«{value}» in «{text}» is not a number; write for example «{name}={default:g}»."
-            raise AugmentationError(message) from None
+            raise Problem(
+                "“{value}” in “{text}” is not a number; write for example “{name}={strength:g}”.",
+                value=value,
+                text=text,
+                name=name,
+                strength=default,
+            ) from None
     check(strengths)
     return strengths
 
 
 def find(name: str) -> Augmentation:
-    """Look up an augmentation; AugmentationError names the known ones."""
+    """Look up an augmentation; Problem names the known ones."""
     if name not in AUGMENTATIONS:
-        raise AugmentationError(f"There is no augmentation «{name}»; choose from {', '.join(AUGMENTATIONS)}.")
+        known = ", ".join(AUGMENTATIONS)
+        raise Problem("There is no augmentation “{name}”; choose from {known}.", name=name, known=known)
     return AUGMENTATIONS[name]
 
 
 def check(strengths: Mapping[str, float]) -> None:
-    """Raise AugmentationError unless every name is known and every strength within its range."""
+    """Raise Problem unless every name is known and every strength within its range."""
     for name, strength in strengths.items():
         low, high = find(name).range
         if not low <= strength <= high:
-            raise AugmentationError(f"{name} cannot have the strength {strength:g}; choose {low} to {high}.")
+            raise Problem(
+                "The augmentation {name} cannot have the strength {strength:g}; "
+                "choose a value from {low} to {high}.",
+                name=name,
+                strength=strength,
+                low=low,
+                high=high,
+            )
 
 
 def draw(strengths: Mapping[str, float], shape: Shape, generator: Generator) -> Draws:
@@ -160,12 +173,12 @@ def to_float(images: Tensor) -> Tensor:
     return images if images.is_floating_point() else images.float().mul_(1 / 255)
 
 
-def standardise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def standardize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Subtract mean and divide by std, one value a channel: float32 (N,3,H,W) from 0 to 1 in."""
     return (images - images.new_tensor(mean).view(3, 1, 1)).div_(images.new_tensor(std).view(3, 1, 1))
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Scale uint8 (N,H,W,3) to 0..1, subtract mean, divide by std: float32 (N,3,H,W), channels last."""
     count, height, width, channels = images.shape
     scale = (1 / torch.tensor(std, dtype=torch.float32, device=images.device)).repeat(width)
@@ -186,14 +199,14 @@ def chunks(
 
 
 def course(images: Tensor, generator: Generator, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Augment as the course trains: crop with padding 4 of 32, flip, colour jitter, rotate to 15°, normalise.
+    """Augment as the course trains: crop with padding 4 of 32, flip, colour jitter, rotate to 15°, normalize.
 
     Takes uint8 (N,H,W,3) of any N and returns float32 (N,3,H,W), channels last; the same generator state,
     images and N give the same result.
     """
     augmented = torch.empty_like(images.permute(0, 3, 1, 2), dtype=torch.float32)
     for rows, draws in chunks(images, COURSE, generator):
-        augmented[rows] = standardise(apply(images[rows], draws), mean, std)
+        augmented[rows] = standardize(apply(images[rows], draws), mean, std)
     return augmented
 
 
@@ -205,15 +218,15 @@ def augment(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> tuple[Tensor, Tensor]:
-    """Augment as `strengths` say, normalise, and mix labels where they must follow.
+    """Augment as `strengths` say, normalize, and mix labels where they must follow.
 
     Takes uint8 (N,H,W,3) of any N and float32 labels (N,K), rows that sum to 1 (see `one_hot`); returns
-    float32 (N,3,H,W), channels last, and (N,K). Every CHUNK of images mixes among itself. AugmentationError
+    float32 (N,3,H,W), channels last, and (N,K). Every CHUNK of images mixes among itself. Problem
     if a name is unknown.
     """
     augmented = torch.empty_like(images.permute(0, 3, 1, 2), dtype=torch.float32)
     mixed = torch.empty_like(labels)
     for rows, draws in chunks(images, strengths, generator):
-        augmented[rows] = standardise(apply(images[rows], draws), mean, std)
+        augmented[rows] = standardize(apply(images[rows], draws), mean, std)
         mixed[rows] = mix_labels(labels[rows], draws)
     return augmented, mixed

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from model import augment
 from model.datasets import Dataset, Split, load
 from model.recipes import Config, strengths_of
+from model.words import tr
 
 BATCHES_PER_CHUNK = 8  # augmented at once: enough to amortise the calls, little enough to stay in the cache
 
@@ -62,7 +63,8 @@ def images_of(config: Config) -> tuple[Dataset, Dataset]:
 
 def _split(config: Config, split: Split) -> Dataset:
     form = "{desc} {percentage:3.0f}%|{bar}| {remaining}"
-    with tqdm(total=1.0, desc=f"{split} images", bar_format=form, leave=False, disable=None, delay=1) as bar:
+    title = tr("train images") if split == "train" else tr("test images")
+    with tqdm(total=1.0, desc=title, bar_format=form, leave=False, disable=None, delay=1) as bar:
         return load(
             config.dataset,
             Path(config.data_dir),
@@ -85,7 +87,7 @@ def _augmented(
     images: Tensor, labels: Tensor, strengths: Mapping[str, float], drawn: torch.Generator, data: Dataset
 ) -> tuple[Tensor, Tensor]:
     if not strengths:
-        return augment.normalise(images, data.mean, data.std), labels
+        return augment.normalize(images, data.mean, data.std), labels
     shares = augment.one_hot(labels, len(data.classes))
     x, mixed = augment.augment(images, shares, strengths, drawn, data.mean, data.std)
     return x, mixed if augment.mixes(strengths) else labels

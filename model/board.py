@@ -1,6 +1,6 @@
 """What TensorBoard shows of a run, when it is installed: losses and figures as curves, and two pictures.
 
-The loss of every step, counted from 1; every epoch's figures; and after every epoch how the pictures of its
+The loss of every step, counted from 1; every epoch's figures; and after every epoch how the images of its
 first batch were augmented and what the filters of the first layer have become.
 """
 
@@ -16,7 +16,8 @@ from model.batches import batches
 from model.datasets import Dataset
 from model.history import History, row_of
 from model.images import Images
-from model.recipes import Config, TrainingError
+from model.problems import Problem
+from model.recipes import Config
 
 PICTURES = 64  # of a batch that are shown
 WITHOUT_EPOCHS = 1000  # bytes: a file of events that has no epoch yet is smaller
@@ -24,7 +25,7 @@ ZOOM = 8  # pixels that each weight of a filter takes
 
 
 def open_board(folder: str, name: str, new: bool = True) -> Any:
-    """A writer of the run `name` into `folder`; None for no folder. TrainingError without TensorBoard.
+    """A writer of the run `name` into `folder`; None for no folder. Problem without TensorBoard.
 
     A new run takes the place of a former one of its name, which TensorBoard then no longer shows.
     """
@@ -33,8 +34,8 @@ def open_board(folder: str, name: str, new: bool = True) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise TrainingError(
-            "TensorBoard is not installed; run `pip install tensorboard`, or leave --tensorboard out."
+        raise Problem(
+            "TensorBoard is not installed; run `pip install tensorboard`, or train without --tensorboard."
         ) from error
     return SummaryWriter(str(Path(folder) / name), purge_step=0 if new else None)
 
@@ -73,7 +74,7 @@ def pictures(net: nn.Module, data: Dataset, config: Config, epoch: int) -> dict[
 
 
 def batch_sheet(data: Dataset, config: Config, epoch: int) -> Images:
-    """The first pictures of an epoch's first batch as the network met them, normalising undone."""
+    """The first pictures of an epoch's first batch as the network met them, normalizing undone."""
     x, _ = next(batches(data, config, epoch))
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)
     pixels = x[:PICTURES].permute(0, 2, 3, 1) * std + mean

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from model.checkpoint import CheckpointError
 from model.nets import check_logits
+from model.problems import Problem
 
 _SPEC = re.compile(r"([\w.]+):(\w+)(\(.*\))?", re.DOTALL)
 
@@ -28,16 +28,21 @@ def is_own(net: str) -> bool:
 
 
 def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
-    """The network that `package.module:builder` makes, float32, on the CPU. Raises CheckpointError."""
+    """The network that `package.module:builder` makes, float32, on the CPU. Raises Problem."""
     builder = load_builder(spec, offered)
     try:
         net = builder()
     except Exception as error:  # whatever happens in code of other people's
-        raise CheckpointError(f"The builder {spec} failed ({reason_of(error)}); try it in Python.") from error
+        raise Problem(
+            "The builder {builder} failed ({reason}); try it in Python.",
+            builder=spec,
+            reason=reason_of(error),
+        ) from error
     if not isinstance(net, nn.Module):
-        kind = type(net).__name__
-        raise CheckpointError(
-            f"{spec} makes a {kind}; name a function or class that makes a torch.nn.Module."
+        raise Problem(
+            "{builder} returns a {kind}; name a function or class that returns a torch.nn.Module.",
+            builder=spec,
+            kind=type(net).__name__,
         )
     return net.cpu().float()
 
@@ -48,23 +53,33 @@ def offer(classes: int, input_size: int) -> dict[str, int]:
 
 
 def load_builder(spec: str, offered: Mapping[str, Any] | None = None) -> Callable[[], object]:
-    """What `package.module:builder` names, arguments filled in; imports that module. CheckpointError.
+    """What `package.module:builder` names, arguments filled in; imports that module. Problem.
 
     Of `offered` it gets what it has a parameter for, as in `offer`; what stands in the spec goes before.
     """
     parts = _SPEC.fullmatch(spec.strip())
     if parts is None:
-        raise CheckpointError(
-            f"--net wants package.module:builder, such as torchvision.models:resnet18, not {spec!r}."
+        raise Problem(
+            "“{builder}” is not the name of a network; write --net package.module:builder, "
+            "such as torchvision.models:resnet18.",
+            builder=spec,
         )
     module, name, call = parts.groups()
     arguments = _arguments(call, spec) if call else {}
     builder = getattr(_imported(module), name, None)
     if builder is None:
-        raise CheckpointError(f"The module {module} has no {name!r}; name a function or class that it has.")
+        raise Problem(
+            "The module {module} has no “{name}”; name a function or class that it has.",
+            module=module,
+            name=name,
+        )
     if not callable(builder) or isinstance(builder, nn.Module):
-        kind = type(builder).__name__
-        raise CheckpointError(f"{module}:{name} is a {kind}; name a function or class that makes a network.")
+        raise Problem(
+            "{module}:{name} is a {kind}; name a function or class that returns a network.",
+            module=module,
+            name=name,
+            kind=type(builder).__name__,
+        )
     taken = {each: value for each, value in (offered or {}).items() if each in _parameters(builder)}
     return lambda: builder(**taken | arguments)
 
@@ -77,8 +92,9 @@ def _arguments(call: str, spec: str) -> dict[str, Any]:
             raise ValueError("not keywords only")
         return {str(each.arg): ast.literal_eval(each.value) for each in node.keywords}
     except (ValueError, SyntaxError, RecursionError) as error:
-        raise CheckpointError(
-            f"The arguments in {spec} are not plain values by keyword; write them as in (num_classes=5)."
+        raise Problem(
+            "The arguments in {builder} must be plain values by keyword; write for example (num_classes=5).",
+            builder=spec,
         ) from error
 
 
@@ -96,23 +112,28 @@ def _imported(module: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
-            raise CheckpointError(
-                f"There is no module {error.name!r}; install it, or start in the folder that holds it."
+            raise Problem(
+                "There is no module “{module}”; install it, or start in the folder that contains it.",
+                module=error.name,
             ) from error
         raise _import_failed(module, error) from error
     except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         raise _import_failed(module, error) from error
 
 
-def _import_failed(module: str, error: BaseException) -> CheckpointError:
-    return CheckpointError(f"The module {module} cannot be imported ({reason_of(error)}); try it in Python.")
+def _import_failed(module: str, error: BaseException) -> Problem:
+    return Problem(
+        "The module {module} cannot be imported ({reason}); try it in Python.",
+        module=module,
+        reason=reason_of(error),
+    )
 
 
 # What it gives
 
 
 def count_logits(net: nn.Module, size: int) -> int:
-    """How many logits the network gives for an empty image; CheckpointError if it takes none of that size.
+    """How many logits the network gives for an empty image; Problem if it takes none of that size.
 
     A lazy layer draws its weights here.
     """
@@ -120,9 +141,11 @@ def count_logits(net: nn.Module, size: int) -> int:
         with torch.no_grad():
             return check_logits(net(torch.zeros(1, 3, size, size))).shape[1]
     except Exception as error:  # whatever a network makes of a size it was not meant for
-        raise CheckpointError(
-            f"The network cannot take an image of {size} × {size} pixels ({reason_of(error)}); "
-            "give another size or network."
+        raise Problem(
+            "The network cannot process an image of {size} × {size} pixels ({reason}); "
+            "choose another size or network.",
+            size=size,
+            reason=reason_of(error),
         ) from error
 
 

@@ -24,6 +24,8 @@ from model.files import contents, replacing
 from model.names import readable, readable_values, shown
 from model.nets import NETS
 from model.pixels import Rectangle, center_square, whole
+from model.problems import Problem
+from model.words import N_
 
 MOST_BYTES = 8_000_000_000  # of a checkpoint; it is read into memory
 MOST_OF_CARD = 8_000_000  # characters
@@ -36,9 +38,8 @@ State = dict[str, Tensor]
 WITHOUT_CARD = "unknown (a plain state_dict)"
 """What a card says of the data when the file has none: class names, mean and std are then assumed."""
 
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message says why and what to do, in one sentence."""
+FORMER_NAMES = {"optimiser": "optimizer"}
+"""Settings that have another name in files written earlier."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ class Card:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def framed(self, pixels: Pixels, fit: str = "crop") -> Pixels:
-        """The picture the network gets, before normalising: uint8 (H, W, 3) → uint8 (s, s, 3).
+        """The picture the network gets, before normalizing: uint8 (H, W, 3) → uint8 (s, s, 3).
 
-        Already at the input size: unchanged. Otherwise `fit="crop"` takes the centre square and
+        Already at the input size: unchanged. Otherwise `fit="crop"` takes the center square and
         `fit="squash"` the whole picture; either is then resized with an antialiasing bilinear filter.
         """
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -89,7 +90,7 @@ class Card:
     def to_inputs(self, pictures: Iterable[Pixels], fit: str = "crop") -> Tensor:
         """The network's input for pictures of any sizes: N of uint8 (H, W, 3) → float32 (N, 3, s, s)."""
         framed = torch.from_numpy(np.stack([self.framed(pixels, fit) for pixels in pictures]))
-        return augment.normalise(framed, self.mean, self.std).contiguous()
+        return augment.normalize(framed, self.mean, self.std).contiguous()
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def save_checkpoint(
 def compact(state: Mapping[str, Tensor]) -> State:
     """The state with float16 for every float32 tensor that has two dimensions or more and fits its range.
 
-    Vectors stay as they are: biases and normalisation take next to no room, and a running variance may
+    Vectors stay as they are: biases and normalization take next to no room, and a running variance may
     leave float16's range.
     """
     return {name: _halved(tensor) for name, tensor in state.items()}
@@ -168,7 +169,7 @@ def load_checkpoint(
 
     `builder`, called without arguments, makes the network of a `state_dict` of one's own; `card` then
     says its classes, input size, mean and std. Keys, shapes and finiteness are checked, and nothing in
-    the file is executed. Raises CheckpointError.
+    the file is executed. Raises Problem.
     """
     path = Path(path)
     read = _read_state_dict if path.suffix in (".pt", ".pth", ".bin") else _read_safetensors
@@ -182,7 +183,7 @@ def load_checkpoint(
 def look_into(path: Path) -> tuple[Card, str]:
     """The card in a safetensors file and the digest of its weights; their network need not be at hand.
 
-    Raises CheckpointError.
+    Raises Problem.
     """
     state, found = _read_safetensors(path)
     card = found or _course_card(state, path)
@@ -191,7 +192,7 @@ def look_into(path: Path) -> tuple[Card, str]:
 
 
 def card_in(path: Path) -> Card | None:
-    """The card in a safetensors file, None where it has none. Raises CheckpointError."""
+    """The card in a safetensors file, None where it has none. Raises Problem."""
     data = _contents(path)
     try:
         text = _metadata(data).get("card")
@@ -205,20 +206,33 @@ def card_in(path: Path) -> Card | None:
 
 
 def _contents(path: Path) -> bytes:
-    """The bytes of a checkpoint; CheckpointError says why there are none."""
+    """The bytes of a checkpoint; Problem says why there are none."""
     try:
         return contents(path, MOST_BYTES)
     except PermissionError as error:
-        advice = "change its permissions."
-        raise CheckpointError(f"{shown(path)} cannot be read ({error.strerror}); {advice}") from error
+        raise Problem(
+            "{path} cannot be read ({reason}); change its permissions.",
+            path=shown(path),
+            reason=error.strerror,
+        ) from error
     except OSError as error:
-        what = {
-            errno.ENOENT: f"There is no checkpoint at {shown(path)}",
-            errno.ENOTDIR: f"There is no checkpoint at {shown(path)}",
-            errno.EISDIR: f"{shown(path)} is a folder, not a checkpoint",
-        }.get(error.errno or 0, f"{shown(path)} cannot be read ({error.strerror})")
-        advice = "train one with `python -m model.train` or give another path."
-        raise CheckpointError(f"{what}; {advice}") from error
+        template = _NOT_THERE.get(error.errno or 0, _NOT_READ)
+        raise Problem(template, path=shown(path), reason=error.strerror) from error
+
+
+_MISSING = N_(
+    "There is no checkpoint at {path}; train one with `python -m model.train` or give another path."
+)
+_NOT_THERE = {
+    errno.ENOENT: _MISSING,
+    errno.ENOTDIR: _MISSING,
+    errno.EISDIR: N_(
+        "{path} is a folder, not a checkpoint; train one with `python -m model.train` or give another path."
+    ),
+}
+_NOT_READ = N_(
+    "{path} cannot be read ({reason}); train one with `python -m model.train` or give another path."
+)
 
 
 def _read_safetensors(path: Path) -> tuple[State, Card | None]:
@@ -226,8 +240,8 @@ def _read_safetensors(path: Path) -> tuple[State, Card | None]:
     try:
         state, metadata = from_safetensors(data), _metadata(data)
     except Exception as error:  # its reader and torch each raise kinds of their own
-        raise CheckpointError(
-            f"{shown(path)} is damaged or not a safetensors file; copy it again or train a new one."
+        raise Problem(
+            "{path} is damaged or not a safetensors file; copy it again or train a new one.", path=shown(path)
         ) from error
     return state, _parse_card(metadata["card"], path) if "card" in metadata else None
 
@@ -252,8 +266,9 @@ def _parse_card(text: str, path: Path) -> Card:
         known = {f.name for f in fields(Card)}
         return _typed(Card(**{name: value for name, value in values.items() if name in known}))
     except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise CheckpointError(
-            f"The card in {shown(path)} cannot be read; train the checkpoint anew."
+        raise Problem(
+            "The card in {path} cannot be read; copy the file again or train a new checkpoint.",
+            path=shown(path),
         ) from error
 
 
@@ -268,12 +283,17 @@ def _typed(card: Card) -> Card:
         std=tuple(float(value) for value in card.std),
         input_size=int(card.input_size),
         recipe=str(card.recipe),
-        config=dict(card.config),
+        config=with_current_names(card.config),
         epoch=int(card.epoch),
         metrics={name: float(value) for name, value in card.metrics.items()},
         data=str(card.data),
         versions={name: str(value) for name, value in card.versions.items()},
     )
+
+
+def with_current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by the names that they have now, whatever their file called them."""
+    return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
 
 
 def _read_state_dict(path: Path) -> tuple[State, None]:
@@ -282,15 +302,17 @@ def _read_state_dict(path: Path) -> tuple[State, None]:
         check_unpacked(data)
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
-        raise CheckpointError(
-            f"{shown(path)} is damaged or holds more than weights, which is never loaded; "
-            "save it again with torch.save(net.state_dict(), path)."
+        raise Problem(
+            "{path} is damaged or contains more than weights, which is never loaded; "
+            "save it again with torch.save(net.state_dict(), path).",
+            path=shown(path),
         ) from error
     if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, Mapping) or not loaded or not all(map(_is_named, loaded.items())):
-        raise CheckpointError(
-            f"{shown(path)} holds no state_dict; save one with torch.save(net.state_dict(), path)."
+        raise Problem(
+            "{path} contains no state_dict; save one with torch.save(net.state_dict(), path).",
+            path=shown(path),
         )
     return {readable(name): value.detach().contiguous() for name, value in loaded.items()}, None
 
@@ -330,7 +352,7 @@ def _course_card(state: State, path: Path) -> Card:
     hidden, flat = _shape(state, "fc1.weight", 2)
     classes, _ = _shape(state, "fc2.weight", 2)
     if not widths or not all(widths) or not hidden:
-        raise CheckpointError(
+        raise Problem(
             f"The weights in {shown(path)} are not the course CNN's; give the builder of their network."
         )
     side = round((flat / widths[-1]) ** 0.5)
@@ -353,9 +375,11 @@ def _shape(state: State, name: str, dimensions: int) -> tuple[int, ...]:
 
 def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> None:
     if builder is None and card.net not in NETS:
-        raise CheckpointError(
-            f"{shown(path)} was made with the network {card.net!r}, which is not one of {', '.join(NETS)}; "
-            "give its builder."
+        raise Problem(
+            "{path} was made with the network “{net}”, which is not one of {known}; give its builder.",
+            path=shown(path),
+            net=card.net,
+            known=", ".join(NETS),
         )
     _check_values(card, path)
 
@@ -365,9 +389,10 @@ def _check_values(card: Card, path: Path) -> None:
     three = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
     counted = 1 <= len(card.classes) <= MOST_CLASSES and 0 <= card.epoch <= MOST_EPOCHS
     if not finite or not three or not counted or not 1 <= card.input_size <= 4096:
-        raise CheckpointError(
-            f"The card in {shown(path)} has an impossible mean, std, input size, epoch or class list; "
-            "train it anew."
+        raise Problem(
+            "The card in {path} has an impossible mean, std, input size, epoch or class list; "
+            "copy the file again or train a new checkpoint.",
+            path=shown(path),
         )
 
 
@@ -378,27 +403,47 @@ def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) 
             return _build(card, builder).state_dict()
     except Exception as error:  # whatever a builder makes of arguments it was never meant for
         reason = (str(error).splitlines() or ["for no stated reason"])[0].rstrip(".")
-        raise CheckpointError(
-            f"The network that {shown(path)} describes cannot be built ({reason}); train it anew."
+        raise Problem(
+            "The network that {path} describes cannot be built ({reason}); train a new checkpoint.",
+            path=shown(path),
+            reason=reason,
         ) from error
 
 
 def _check_state(expected: State, state: State, path: Path) -> None:
     for name in sorted(expected.keys() | state.keys()):
-        found, wanted = _said(state.get(name)), _said(expected.get(name))
-        if found != wanted:
-            raise CheckpointError(
-                f"{shown(path)} does not fit its network: {name} is {found} where {wanted} is expected; "
-                "give the network it was trained with."
-            )
+        actual, wanted = state.get(name), expected.get(name)
+        if _shape_and_kind(actual) != _shape_and_kind(wanted):
+            raise _does_not_fit(name, actual, wanted, path)
         if not bool(torch.isfinite(state[name].float()).all()):
-            raise CheckpointError(
-                f"{name} in {shown(path)} has values that are not numbers (NaN, infinity); use another."
+            raise Problem(
+                "{name} in {path} has values that are not finite (NaN or infinity); use another checkpoint.",
+                name=name,
+                path=shown(path),
             )
 
 
-def _said(tensor: Tensor | None) -> str:
+def _does_not_fit(name: str, actual: Tensor | None, wanted: Tensor | None, path: Path) -> Problem:
+    if actual is None:
+        template = N_(
+            "{path} does not fit its network: {name} is missing; give the network it was trained with."
+        )
+    elif wanted is None:
+        template = N_(
+            "{path} does not fit its network, which has no {name}; give the network it was trained with."
+        )
+    else:
+        template = N_(
+            "{path} does not fit its network: {name} is {actual}, but must be {wanted}; "
+            "give the network it was trained with."
+        )
+    fields = {"actual": _shape_and_kind(actual), "wanted": _shape_and_kind(wanted)}
+    return Problem(template, path=shown(path), name=name, **fields)
+
+
+def _shape_and_kind(tensor: Tensor | None) -> str:
+    """Such as `float (32, 3, 3, 3)`; float16 and float32 are both `float`."""
     if tensor is None:
-        return "nothing"
-    kind = "real" if tensor.is_floating_point() else "complex" if tensor.is_complex() else "whole"
-    return f"{tuple(tensor.shape)} of {kind} numbers"
+        return ""
+    kind = "float" if tensor.is_floating_point() else "complex" if tensor.is_complex() else "int"
+    return f"{kind} {tuple(tensor.shape)}"

@@ -1,4 +1,4 @@
-"""CIFAR-10 as a data set: torchvision's files, downloaded whole or not at all."""
+"""CIFAR-10 as a dataset: torchvision's files, downloaded whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from PIL import Image
 
 from model import cifar10 as constants
 from model.files import replacing, sweep
-from model.images import Dataset, DatasetError, Images, OnCorrupt, Progress, Split, tell
+from model.images import Dataset, Images, OnCorrupt, Progress, Split, tell
 from model.names import shown
 from model.pixels import square
+from model.problems import Problem
 
 CIFAR10_FOLDER = "cifar-10-batches-py"
 CIFAR10_BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
@@ -38,21 +39,22 @@ def cifar10(
 ) -> Dataset:
     """Load CIFAR-10 as uint8 (N,size,size,3), downloading it into `data_dir` when it is not there or damaged.
 
-    Mean and std are the usual ones of the train split. DatasetError when the download fails.
+    Mean and std are the usual ones of the train split. Problem when the download fails.
     """
     download_cifar10(data_dir, progress)
     return read_cifar10(data_dir, split, size)
 
 
 def read_cifar10(data_dir: Path, split: Split, size: int = 32) -> Dataset:
-    """Load CIFAR-10 from torchvision's files in `data_dir`; DatasetError when they are missing or damaged."""
+    """Load CIFAR-10 from torchvision's files in `data_dir`; Problem when they are missing or damaged."""
     source = _torchvision_cifar10()
     try:
         batches = source(data_dir, train=split == "train", download=False)
     except (RuntimeError, OSError) as error:
-        raise DatasetError(
-            f"CIFAR-10 in {shown(data_dir)} is missing or damaged: "
-            f"remove {shown(data_dir / CIFAR10_FOLDER, 1)} and download it again."
+        raise Problem(
+            "CIFAR-10 in {data_dir} is missing or damaged; remove {folder} and download it again.",
+            data_dir=shown(data_dir),
+            folder=shown(data_dir / CIFAR10_FOLDER, 1),
         ) from error
     images = _resized(np.ascontiguousarray(batches.data), size)
     labels = np.array(batches.targets, dtype=np.int64)
@@ -68,24 +70,28 @@ def cifar10_present(data_dir: Path) -> bool:
 def download_cifar10(data_dir: Path, progress: Progress | None = None) -> None:
     """Download CIFAR-10 into `data_dir` unless it is there intact: checked by MD5, whole or not at all.
 
-    DatasetError says what was tried and names the two ways that need no network.
+    Problem says what was tried and names the two ways that need no network.
     """
     with _DOWNLOADING:  # a second visitor waits and finds it there
         try:
             if not _intact(data_dir):
                 _fetch_and_unpack(data_dir, progress)
         except PermissionError as error:
-            raise DatasetError(
-                f"CIFAR-10 in {shown(data_dir)} may not be read or written "
-                f"({error.strerror}: {shown(Path(error.filename or ''))}): "
-                "change its permissions, or choose another folder with --data-dir."
+            raise Problem(
+                "CIFAR-10 in {data_dir} cannot be read or written ({reason}: {file}); "
+                "change the permissions, or choose another folder with --data-dir.",
+                data_dir=shown(data_dir),
+                reason=error.strerror,
+                file=shown(Path(error.filename or "")),
             ) from error
         except (OSError, HTTPException, tarfile.TarError, EOFError, zlib.error) as error:
-            url = _torchvision_cifar10().url
-            raise DatasetError(
-                f"CIFAR-10 could not be downloaded from {url} into {shown(data_dir)} ({error}): "
-                "try again later, or work without a network on your own images with "
-                "--dataset folder --data-dir DIR, or on drawn ones with --dataset scenes."
+            raise Problem(
+                "CIFAR-10 could not be downloaded from {url} into {data_dir} ({reason}); "
+                "try again later, or train without a network connection on your own images with "
+                "--dataset folder --data-dir DIR, or on drawn images with --dataset scenes.",
+                url=_torchvision_cifar10().url,
+                data_dir=shown(data_dir),
+                reason=str(error),
             ) from error
     tell(progress, 1.0)
 
@@ -129,7 +135,7 @@ def _fetch(url: str, path: Path, md5: str, progress: Progress | None) -> None:
             received += len(chunk)
             tell(progress, 0.95 * received / total if total else 0.0)  # the rest is unpacking
         if seen.hexdigest() != md5:
-            raise OSError("what arrived is cut short or not the data set")
+            raise OSError("what arrived is cut short or not the dataset")
 
 
 def _unpack(archive: Path) -> None:

@@ -2,23 +2,27 @@
 
 import argparse
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, NoReturn
 
 from model.augment import AUGMENTATIONS
 from model.datasets import SOURCES
 from model.nets import NETS, NORMS
-from model.optimisers import OPTIMISERS
+from model.optimizers import OPTIMIZERS
 from model.recipes import RECIPES, Config, flag, owners, settled
 from model.schedulers import SCHEDULERS
+from model.words import N_, tr
 
 PRECISIONS = ("float32", "tf32", "bf16", "auto")
+FORMER_FLAGS = {"--optimiser": "--optimizer"}
+"""Flags that had another spelling: commands in old histories still run."""
 
 
 def natural(text: str, least: int = 0) -> int:
     if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, not {text}")
+        raise _wrong(N_("must be a whole number of at least {least}, not {text}"), least=least, text=text)
     return int(text)
 
 
@@ -29,21 +33,21 @@ def count(text: str) -> int:
 def positive(text: str) -> float:
     value = _number(text)
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+        raise _wrong(N_("must be a number above 0, not {text}"), text=text)
     return value
 
 
 def not_negative(text: str) -> float:
     value = _number(text)
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be 0 or a number above, not {text}")
+        raise _wrong(N_("must be 0 or a number above 0, not {text}"), text=text)
     return value
 
 
-def share(text: str) -> float:
+def fraction(text: str) -> float:
     value = _number(text)
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to below 1, not {text}")
+        raise _wrong(N_("must be a number from 0 up to, but not including, 1, not {text}"), text=text)
     return value
 
 
@@ -54,8 +58,22 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def one_of(*names: str) -> dict[str, Any]:
-    return {"choices": names}
+def _wrong(template: str, **values: object) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(tr(template, **values))
+
+
+def one_of(names: Iterable[str], others: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """One of `names`, or of `others`, which stand for one of them; upper and lower case alike."""
+    known, also = tuple(names), others or {}
+    meant = {other.lower(): name for other, name in also.items()} | {name.lower(): name for name in known}
+
+    def read(text: str) -> str:
+        if text.lower() not in meant:
+            choices = ", ".join((*known, *(other for other in also if other.lower() not in known)))
+            raise _wrong(N_("must be one of {choices}, not {text}"), choices=choices, text=text)
+        return meant[text.lower()]
+
+    return {"type": read, "metavar": "NAME"}
 
 
 def read_by(reader: Callable[[str], Any], metavar: str) -> dict[str, Any]:
@@ -63,116 +81,159 @@ def read_by(reader: Callable[[str], Any], metavar: str) -> dict[str, Any]:
 
 
 COUNT, NATURAL = read_by(count, "N"), read_by(natural, "N")
-POSITIVE, NOT_NEGATIVE, SHARE = read_by(positive, "X"), read_by(not_negative, "X"), read_by(share, "X")
+POSITIVE, NOT_NEGATIVE, FRACTION = read_by(positive, "X"), read_by(not_negative, "X"), read_by(fraction, "X")
 SWITCH: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
 ON: dict[str, Any] = {"action": "store_const", "const": True}
 TEXT: dict[str, Any] = {"metavar": "TEXT"}
 PATH: dict[str, Any] = {"metavar": "PATH"}
+OPTIMIZER = one_of(OPTIMIZERS, {record.pytorch: name for name, record in OPTIMIZERS.items()})
+SCHEDULER = one_of(SCHEDULERS, {record.pytorch: name for name, record in SCHEDULERS.items()})
 
-KNOWN = ", ".join(AUGMENTATIONS)
+NAMES = {
+    "sources": ", ".join(SOURCES),
+    "nets": ", ".join(NETS),
+    "norms": ", ".join((*NORMS, "none")),
+    "optimizers": ", ".join(OPTIMIZERS),
+    "schedulers": ", ".join(SCHEDULERS),
+    "augmentations": ", ".join(AUGMENTATIONS),
+    "precisions": ", ".join(PRECISIONS),
+    "recipes": ", ".join(RECIPES),
+}
+"""What the names in braces in the texts below stand for."""
 
 # fmt: off
 FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
-    "the images": {
-        "dataset": (one_of(*SOURCES), "where they come from"),
-        "data_dir": (PATH, "CIFAR-10 is kept here; or a folder with train/CLASS/* and test/CLASS/*"),
-        "size": (COUNT, "side of the images in pixels; others are cropped to a square and resized"),
-        "limit": (NATURAL, "use that many images of each split, drawn at random; 0: all"),
-        "on_corrupt": (one_of("fail", "skip"), "what to do about images that cannot be read"),
+    N_("images"): {
+        "dataset": (one_of(SOURCES), N_("the data set: {sources}")),
+        "data_dir": (PATH, N_("the folder of CIFAR-10, or a folder with train/CLASS/* and test/CLASS/*")),
+        "size": (COUNT, N_("height and width of the images in pixels; other images are cropped to a square "
+                           "and resized")),
+        "limit": (NATURAL, N_("use this many images of each split, chosen at random; 0: all images")),
+        "on_corrupt": (one_of(("fail", "skip")), N_("what to do when images cannot be read: fail (stop "
+                                                    "before training) or skip (train without them)")),
     },
-    "the network": {
-        "net": ({"metavar": "NAME"}, f"{', '.join(NETS)}, or your own: package.module:builder"),
-        "width": (COUNT, "channels of its first block with pooling"),
-        "norm": (one_of(*NORMS, "none"), "what normalises after each convolution; else batch"),
-        "dropout": (SHARE, "share of the hidden values that Dropout sets to 0"),
+    N_("network"): {
+        "net": ({"metavar": "NAME"}, N_("the network: {nets}, or your own as package.module:builder")),
+        "width": (COUNT, N_("channels of the first block that has pooling")),
+        "norm": (one_of((*NORMS, "none")), N_("the normalization after each convolution: {norms}; if not "
+                                              "given: batch")),
+        "dropout": (FRACTION, N_("probability that Dropout sets a hidden value to 0")),
     },
-    "the steps": {
-        "epochs": (COUNT, "passes over the training images"),
-        "batch_size": (COUNT, "images a step"),
-        "optimiser": (one_of(*OPTIMISERS), "the optimizer"),
-        "lr": (POSITIVE, "the learning rate: the first, or the highest where it rises first"),
-        "momentum": (SHARE, "how much of the last step is kept"),
-        "nesterov": (SWITCH, "look ahead along the momentum"),
-        "weight_decay": (NOT_NEGATIVE, "how strongly weights are drawn to 0"),
-        "decay_vectors": (SWITCH, "weight decay also for biases and normalisation"),
-        "label_smoothing": (SHARE, "share of each label that is spread over all classes"),
-        "ema": (SHARE, "keep an average of the weights with this decay a step, such as 0.999; 0: none"),
+    N_("optimization"): {
+        "epochs": (COUNT, N_("number of passes over the training images")),
+        "batch_size": (COUNT, N_("images per batch")),
+        "optimizer": (OPTIMIZER, N_("the optimizer: {optimizers}, or its name in PyTorch, such as AdamW")),
+        "lr": (POSITIVE, N_("the initial learning rate, or its maximum if the schedule first raises it")),
+        "momentum": (FRACTION, N_("momentum of the optimizer")),
+        "nesterov": (SWITCH, N_("use Nesterov momentum")),
+        "weight_decay": (NOT_NEGATIVE, N_("weight decay of the optimizer")),
+        "decay_vectors": (SWITCH, N_("apply weight decay also to biases and normalization parameters")),
+        "label_smoothing": (FRACTION, N_("fraction of each label that is spread evenly over all classes")),
+        "ema": (FRACTION, N_("keep an exponential moving average of the weights with this decay per step, "
+                             "such as 0.999; 0: no average")),
     },
-    "the learning rate": {
-        "scheduler": (one_of(*SCHEDULERS), "how it changes"),
-        "patience": (NATURAL, "epochs without improvement of the test loss before the rate is reduced"),
-        "factor": (SHARE, "what the rate is then multiplied by"),
-        "step_size": (COUNT, "epochs between two reductions"),
-        "gamma": (POSITIVE, "what the rate is multiplied by"),
-        "warmup": (SHARE, "share of the run in which the rate rises"),
-        "anneal": (one_of("cos", "linear"), "the shape of rise and fall"),
-        "cycle_momentum": (SWITCH, "momentum falls while the rate rises, and back"),
+    N_("learning rate schedule"): {
+        "scheduler": (SCHEDULER, N_("the schedule: {schedulers}, or its name in PyTorch, such as StepLR")),
+        "patience": (NATURAL, N_("allowed epochs without improvement of the test loss; after one more the "
+                                  "rate is reduced")),
+        "factor": (FRACTION, N_("the rate is multiplied by this when it is reduced")),
+        "step_size": (COUNT, N_("epochs between two reductions of the rate")),
+        "gamma": (POSITIVE, N_("the rate is multiplied by this at each reduction")),
+        "warmup": (FRACTION, N_("fraction of all steps in which the rate rises")),
+        "anneal": (one_of(("cos", "linear")), N_("shape of the rise and fall of the rate: cos or linear")),
+        "cycle_momentum": (SWITCH, N_("lower the momentum while the rate rises, and raise it afterwards")),
     },
-    "augmentation": {
-        "augment": (TEXT, f"names and strengths as in «crop,flip,cutout=0.25», or none: {KNOWN}"),
-        "alternating_flip": (SWITCH, "flip every image every other epoch, not at random"),
+    N_("augmentation"): {
+        "augment": (TEXT, N_("names and strengths separated by commas, such as crop,flip,cutout=0.25, or "
+                             "none; names: {augmentations}")),
+        "alternating_flip": (SWITCH, N_("flip every image in every second epoch instead of at random")),
     },
-    "the machine": {
-        "seed": (NATURAL, "of weights, order, augmentation and Dropout"),
-        "device": ({"metavar": "NAME"}, "cpu, cuda, …; auto: cuda if there is one"),
-        "precision": (one_of(*PRECISIONS), "of the steps; auto: bf16 if it begins on hardware made for it"),
-        "compile": (SWITCH, "let torch.compile make the network faster; the first steps take long"),
+    N_("hardware and random numbers"): {
+        "seed": (NATURAL, N_("the seed for initial weights, order, augmentation and Dropout")),
+        "device": ({"metavar": "NAME"}, N_("the device: cpu, cuda, …; auto: cuda if available, else cpu")),
+        "precision": (one_of(PRECISIONS), N_("precision of the training steps: {precisions}; auto: bf16 if "
+                                             "the hardware supports it natively, else float32")),
+        "compile": (SWITCH, N_("use torch.compile for faster steps; the first steps take long")),
     },
-    "what it leaves": {
-        "out": (PATH, "the checkpoint; empty: checkpoints/my-DATASET-RECIPE.safetensors"),
-        "note": (TEXT, "what the images are, for the checkpoint's card"),
-        "flip_average": (SWITCH, "at the end also measure with each image and its mirror image averaged"),
-        "half": (SWITCH, "store the weights in 16 bits, in half the room; what is measured are those of 32"),
-        "snapshot_every": (NATURAL, "keep the weights of every Nth epoch; 0: never"),
-        "snapshot_limit": (POSITIVE, "MB that snapshots may take; there every second one goes"),
-        "tensorboard": (PATH, "also write what TensorBoard shows into this folder"),
+    N_("output"): {
+        "out": (PATH, N_("the checkpoint; if not given: checkpoints/my-DATASET-RECIPE.safetensors")),
+        "note": (TEXT, N_("a description of the images, stored in the checkpoint")),
+        "flip_average": (SWITCH, N_("at the end also measure the accuracy with the predictions of each image "
+                                    "and its mirror image averaged")),
+        "half": (SWITCH, N_("store the weights in 16 bits, at half the file size; the accuracy is that of "
+                            "the weights in 32 bits")),
+        "snapshot_every": (NATURAL, N_("keep the weights of every Nth epoch; 0: keep none")),
+        "snapshot_limit": (POSITIVE, N_("maximum size of all snapshots in MB; when it is reached, every "
+                                        "second snapshot is removed")),
+        "tensorboard": (PATH, N_("also write logs for TensorBoard into this folder")),
     },
-    "stopping and continuing": {
-        "resume": (ON, "continue the run at --out from its last whole epoch, with its settings"),
-        "overwrite": (ON, "replace the run at --out; without this a new run replaces none"),
-        "stop_after": (NATURAL, "stop after epoch N, to be resumed; 0: at the end"),
+    N_("stop and resume"): {
+        "resume": (ON, N_("continue the run at --out after its last complete epoch, with its settings")),
+        "overwrite": (ON, N_("replace the run at --out; without this flag no run is replaced")),
+        "stop_after": (NATURAL, N_("stop after epoch N; --resume continues; 0: train to the end")),
     },
 }
 # fmt: on
 
 
+class _Parser(argparse.ArgumentParser):
+    """Wrong arguments end in one line instead of the whole usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, tr("error: {message}; --help lists all flags.", message=message) + "\n")
+
+
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         "python -m model.train",
-        description="Train a network and write a checkpoint that the explorer opens. The recipe sets "
-        "everything; each flag below changes one of its settings.",
-        epilog="On several GPUs or processes: torchrun --nproc-per-node N -m model.train …",
+        usage=tr("%(prog)s [flags]"),
+        description=tr(
+            "Train a network and write a checkpoint that the explorer opens. The recipe sets every "
+            "setting; each flag changes one of them."
+        ),
+        epilog=tr("To train on several GPUs or processes: torchrun --nproc-per-node N -m model.train …"),
+        add_help=False,
     )
-    parser.add_argument(
-        "--recipe",
-        choices=RECIPES,
-        help="course: as the course trains; fast: tuned for time (default course)",
-    )
+    group = parser.add_argument_group(tr("general"))
+    group.add_argument("-h", "--help", action="help", help=tr("show this help and exit"))
+    recipe = tr("the recipe: course (as in the course) or fast (short training time) (default: course)")
+    group.add_argument("--recipe", help=recipe, **one_of(RECIPES))
     for title, flags in FLAGS.items():
-        group = parser.add_argument_group(title)
-        for name, (options, says) in flags.items():
-            group.add_argument(flag(name), default=None, help=_help(name, says), **options)
+        group = parser.add_argument_group(tr(title))
+        for name, (options, text) in flags.items():
+            group.add_argument(flag(name), default=None, help=_help(name, text), **options)
     return parser
 
 
-def _help(name: str, says: str) -> str:
-    """What a flag does, and its value in each recipe."""
-    whose = f" [{', '.join(owners()[name])}]" if name in owners() else ""
+def _help(name: str, template: str) -> str:
+    """What a flag does, which optimizers or schedulers have it, and its value in each recipe."""
+    text = tr(template, **NAMES)
+    if name in owners():
+        text = tr("{text} [{owners}]", text=text, owners=", ".join(owners()[name]))
     values = {recipe: getattr(settled(config), name) for recipe, config in RECIPES.items()}
     plain = name in ("out", "note", "tensorboard", "resume", "overwrite", "stop_after")
     if plain or set(values.values()) == {None}:
-        return f"{says}{whose}"
+        return text
     if len(set(values.values())) == 1:
-        return f"{says}{whose} (default {_said(values['course'])})"
-    told = ", ".join(f"{recipe} {_said(value)}" for recipe, value in values.items() if value is not None)
-    return f"{says}{whose} ({told})"
+        return tr("{text} (default: {value})", text=text, value=_written(values["course"]))
+    each = (f"{recipe}: {_written(value)}" for recipe, value in values.items() if value is not None)
+    return tr("{text} (default: {value})", text=text, value=", ".join(each))
 
 
-def _said(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return tr("yes") if value else tr("no")
+    return str(value)
 
 
 def given(arguments: list[str] | None) -> dict[str, Any]:
     """The settings that the command line names, by the Config's field names."""
-    values = vars(parser().parse_args(arguments))
+    words = sys.argv[1:] if arguments is None else arguments
+    values = vars(parser().parse_args([_today(word) for word in words]))
     return {each.name: values[each.name] for each in fields(Config) if values[each.name] is not None}
+
+
+def _today(word: str) -> str:
+    """A flag in its spelling of today: `--optimiser=adam` → `--optimizer=adam`."""
+    name, equals, value = word.partition("=")
+    return FORMER_FLAGS.get(name, name) + equals + value

@@ -1,4 +1,4 @@
-"""The data sets by name: `SOURCES`; each gives training and test images as one `Dataset` value."""
+"""The datasets by name: `SOURCES`; each gives training and test images as one `Dataset` value."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Protocol
 
 from model.cifar10_files import cifar10, cifar10_present, download_cifar10, read_cifar10
 from model.image_folder import class_folders, decode_all, folder, image_files, list_images
-from model.images import Dataset, DatasetError, OnCorrupt, Progress, Split, mean_and_std
+from model.images import Dataset, OnCorrupt, Progress, Split, mean_and_std
+from model.problems import Problem
 from model.scene_set import scenes
 
 __all__ = [
     "SOURCES",
     "Dataset",
-    "DatasetError",
     "Split",
     "cifar10_present",
     "class_folders",
@@ -55,10 +55,11 @@ def load(
     on_corrupt: OnCorrupt = "fail",
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load one split of the data set `source`, a key of SOURCES, at size × size pixels.
+    """Load one split of the dataset `source`, a key of SOURCES, at size × size pixels.
 
-    `on_corrupt` matters for image folders. DatasetError when the data cannot be had or read.
+    `on_corrupt` matters for image folders. Problem when the data cannot be found or read.
     """
     if source not in SOURCES:
-        raise DatasetError(f"There is no data set «{source}»: choose one of {', '.join(SOURCES)}.")
+        known = ", ".join(SOURCES)
+        raise Problem("There is no dataset “{source}”; choose from {known}.", source=source, known=known)
     return SOURCES[source](Path(data_dir), split, size, on_corrupt=on_corrupt, progress=progress)

@@ -50,5 +50,5 @@ def _inputs(net: nn.Module, data: Dataset, device: torch.device) -> Iterator[tup
     images, labels = shard(torch.from_numpy(data.images)), shard(torch.from_numpy(data.labels))
     pairs = torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH)
     for some, y in zip(*pairs, strict=True):
-        x = augment.normalise(some, data.mean, data.std)
+        x = augment.normalize(some, data.mean, data.std)
         yield x.to(device, memory_format=torch.channels_last), y

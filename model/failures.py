@@ -8,30 +8,31 @@ from types import FrameType
 
 import torch
 
-from model.augment import AugmentationError
 from model.builders import reason_of
-from model.checkpoint import CheckpointError
-from model.datasets import DatasetError
-from model.recipes import TrainingError
-from model.snapshots import SnapshotError
-
-SENTENCES = (TrainingError, DatasetError, CheckpointError, SnapshotError, AugmentationError)
-"""Errors whose message is a sentence for the person."""
+from model.problems import Problem
+from model.words import tr
 
 
 def sentence_of(error: Exception) -> str:
     """What was wrong and what to do; "" for an error of the program itself, which deserves its traceback."""
-    if isinstance(error, SENTENCES):
+    if isinstance(error, Problem):
         return str(error)
     if is_out_of_memory(error):
-        return "There is not enough memory for this run; lower --batch-size or --limit."
+        return tr("There is not enough memory for this run; reduce --batch-size or --limit.")
     if isinstance(error, OSError):
         reason = error.strerror or error
-        return f"{error.filename} cannot be written or read ({reason}); check the path and the free space."
+        return tr(
+            "{file} cannot be written or read ({reason}); check the path and the free space.",
+            file=error.filename,
+            reason=reason,
+        )
     if is_from_compiling(error):
-        return f"torch.compile cannot make this network faster ({reason_of(error)}); leave --compile out."
+        return tr(
+            "torch.compile failed for this network ({reason}); train without --compile.",
+            reason=reason_of(error),
+        )
     if is_of_lost_process(error):
-        return "Another process of this run is gone; see what it said last, and go on with --resume."
+        return tr("Another process of this run has ended; read its last message, and continue with --resume.")
     return ""
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.files import replacing
+from model.problems import Problem
+from model.words import N_, tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,8 +45,8 @@ class About:
     """What run a history is of: enough to show it while it goes on, and to run it again.
 
     `epochs` in all and `steps` of each, the checkpoint's file name, the command that reproduces the run,
-    when it started (ISO 8601, UTC), and `state`: «running» (also of a run that was killed; then the file no
-    longer changes: it is written every few seconds), «stopped» or «finished».
+    when it started (ISO 8601, UTC), and `state`: “running” (also of a run that was killed; then the file no
+    longer changes: it is written every few seconds), “stopped” or “finished”.
     """
 
     epochs: int = 0
@@ -84,11 +86,11 @@ def row_of(epoch: Epoch) -> dict[str, float]:
 
 
 def load_history(path: Path) -> History:
-    """Read what `save_history` wrote. Raises ValueError if the file is something else."""
+    """Read what `save_history` wrote. Raises Problem if the file is something else."""
     try:
         return history_from(json.loads(path.read_text()))
     except (*NOT_A_HISTORY, RecursionError) as error:
-        raise ValueError(f"{path} is not a training history; train again to write one.") from error
+        raise Problem("{path} is not a training history; train again to write one.", path=path) from error
 
 
 def history_from(values: Any) -> History:
@@ -99,6 +101,9 @@ def history_from(values: Any) -> History:
     losses = [_finite(loss) for loss in values["losses"]]
     return History(losses, [_epoch(row) for row in values["epochs"]], _about(values.get("about")))
 
+
+FIGURES = {"accuracy": N_("Accuracy"), "loss": N_("Loss")}
+SPLITS = {"train": N_("train"), "test": N_("test")}
 
 NOT_A_HISTORY = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
@@ -141,9 +146,9 @@ def loss_figure(history: History) -> "Figure":
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot(history.losses, linewidth=0.5, alpha=0.35, label="every step")
-    axes.plot(smoothed(history.losses), linewidth=1.8, color="C0", label="mean of the last 100")
-    axes.set(xlabel="Iteration", ylabel="Training loss (cross-entropy)", ylim=(0, None))
+    axes.plot(history.losses, linewidth=0.5, alpha=0.35, label=tr("every step"))
+    axes.plot(smoothed(history.losses), linewidth=1.8, color="C0", label=tr("mean of the last 100 steps"))
+    axes.set(xlabel=tr("Iteration"), ylabel=tr("Training loss (cross-entropy)"), ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return figure
@@ -155,11 +160,11 @@ def epochs_figure(history: History) -> "Figure":
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 4.5), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        for split in ("train", "test"):
+    for axes, (name, title) in zip(figure.subplots(1, 2), FIGURES.items(), strict=True):
+        for split in SPLITS:
             values = [getattr(row, f"{split}_{name}") for row in history.epochs]
-            axes.plot([row.epoch for row in history.epochs], values, marker=".", label=split)
-        axes.set(xlabel="Epoch", ylabel=name.capitalize())
+            axes.plot([row.epoch for row in history.epochs], values, marker=".", label=tr(SPLITS[split]))
+        axes.set(xlabel=tr("Epoch"), ylabel=tr(title))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
     return figure

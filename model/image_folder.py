@@ -1,4 +1,4 @@
-"""A folder of images as a data set: `train/<class>/*` and `test/<class>/*`, of any sizes and classes."""
+"""A folder of images as a dataset: `train/<class>/*` and `test/<class>/*`, of any sizes and classes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 from model.decoded import CACHE_VERSION, Decoded, cached, digest
 from model.files import contents
 from model.image_file import MOST_BYTES, opened
-from model.images import Dataset, DatasetError, Images, OnCorrupt, Progress, Split, few, mean_and_std, tell
+from model.images import Dataset, Images, OnCorrupt, Progress, Split, few, mean_and_std, tell
 from model.names import readable, shown
 from model.pixels import square, to_rgb
+from model.problems import Problem
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
@@ -47,7 +48,7 @@ def folder(
 
     Each image is centre-cropped to a square and resized with antialiasing; one that is size × size already is
     taken as it is. Classes are the sorted folder names below `data_dir`/train, which also gives mean and std.
-    Unreadable images end in a DatasetError that names and counts them, or are left out with "skip".
+    Unreadable images raise a Problem that names and counts them, or are left out with "skip".
     """
     listing = list_images(data_dir, "train")
     chosen = _checked(_decoded(listing, size, progress), listing, on_corrupt)
@@ -66,22 +67,25 @@ def folder(
 def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = None) -> Listing:
     """List the images below `data_dir`/`split`/<class>; `classes` fixes what labels mean (the train split's).
 
-    DatasetError when a folder is missing, a class folder has no image, or a class is not among `classes`.
+    Problem when a folder is missing, a class folder has no image, or a class is not among `classes`.
     """
     root = data_dir / split
     found = class_folders(root)
     if not found:
         _check_permission(root)
-        state = "holds no class folders" if root.is_dir() else "is missing"
-        raise DatasetError(
-            f"The folder {shown(root, 1)} {state}: put images into {shown(root, 1)}/<class>/, "
-            "a folder for each class."
+        raise Problem(
+            "The folder {folder} has no class folders; put the images of each class into {folder}/CLASS/."
+            if root.is_dir()
+            else "There is no folder {folder}; put the images of each class into {folder}/CLASS/.",
+            folder=shown(root, 1),
         )
     for name in found:
         if classes is not None and name not in classes:
-            raise DatasetError(
-                f"The class {readable(name)} is in {shown(root, 1)} but not in "
-                f"{shown(data_dir / 'train', 1)}: add or remove it."
+            raise Problem(
+                "The class {name} is in {folder} but not in {train}; add it there or remove it.",
+                name=readable(name),
+                folder=shown(root, 1),
+                train=shown(data_dir / "train", 1),
             )
     order = classes or found
     files = tuple(row for name in found for row in _rows(root, name, order.index(name)))
@@ -93,8 +97,10 @@ def _rows(root: Path, name: str, label: int) -> Iterator[tuple[str, int, int, in
     if not files:
         _check_permission(root / name)
         kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
-        raise DatasetError(
-            f"The class folder {shown(root / name, 2)} has no images ({kinds}): add some, or remove it."
+        raise Problem(
+            "The class folder {folder} has no images ({kinds}); add some, or remove the folder.",
+            folder=shown(root / name, 2),
+            kinds=kinds,
         )
     for entry in files:
         stat = entry.stat()
@@ -102,15 +108,17 @@ def _rows(root: Path, name: str, label: int) -> Iterator[tuple[str, int, int, in
 
 
 def _check_permission(folder: Path) -> None:
-    """DatasetError if the folder is there and may not be looked into: what is in it is then unknown."""
+    """Problem if the folder is there and may not be looked into: what is in it is then unknown."""
     try:
         os.scandir(folder).close()
     except PermissionError as error:
-        raise DatasetError(
-            f"The folder {shown(folder, 1)} may not be read ({error.strerror}): change its permissions, "
-            "or choose another with --data-dir."
+        raise Problem(
+            "The folder {folder} cannot be read ({reason}); change its permissions, or choose another "
+            "folder with --data-dir.",
+            folder=shown(folder, 1),
+            reason=error.strerror,
         ) from error
-    except OSError:  # missing, or no folder: said elsewhere
+    except OSError:  # missing, or not a folder: another check reports that
         pass
 
 
@@ -151,10 +159,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _checked(decoded: Decoded, listing: Listing, on_corrupt: OnCorrupt) -> Decoded:
     count, total = len(decoded.corrupt), len(listing.files)
     if count and (on_corrupt == "fail" or count == total):
-        skip = "" if count == total else ", or leave them out with --on-corrupt skip"
-        raise DatasetError(
-            f"{count:,} of the {total:,} images in {shown(listing.root, 1)} cannot be read "
-            f"({readable(few(decoded.corrupt))}): replace or remove them{skip}."
+        raise Problem(
+            "All images in {folder} are unreadable, {count:,} of {total:,} ({names}); replace them."
+            if count == total
+            else "{count:,} of the {total:,} images in {folder} cannot be read ({names}); "
+            "replace or remove them, or leave them out with --on-corrupt skip.",
+            count=count,
+            total=total,
+            folder=shown(listing.root, 1),
+            names=readable(few(decoded.corrupt)),
         )
     return decoded
 

@@ -17,10 +17,6 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 
-class DatasetError(ValueError):
-    """A data set that cannot be had or used; the message says why and what to do, in one sentence."""
-
-
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Images of one split, decoded: `images` uint8 (N,H,W,3), `labels` int64 (N,) indices into `classes`.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from model.problems import Problem
 from model.small_maps import convolved
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -23,10 +24,10 @@ the course's order is what the explorer shows."""
 class CourseCNN(nn.Module):
     """The course's CNN: conv blocks of Conv3×3 → BatchNorm → ReLU → MaxPool2, then two linear layers.
 
-    Takes float32 (N, 3, s, s), normalised; gives logits (N, classes). With the defaults 1,147,914
+    Takes float32 (N, 3, s, s), normalized; gives logits (N, classes). With the defaults 1,147,914
     parameters, named as in the course's script (`conv1 bn1 … fc1 fc2`), so that its `state_dict` loads.
     Every activation is a module of its own, none in place: hooks see each one's output, unaltered. With
-    `norm` «layer» or «group» the blocks have `norm1 …` instead of `bn1 …`, with «none» neither.
+    `norm` “layer” or “group” the blocks have `norm1 …` instead of `bn1 …`, with “none” neither.
     """
 
     def __init__(
@@ -41,11 +42,16 @@ class CourseCNN(nn.Module):
         super().__init__()
         side = input_size >> len(widths)
         if not widths:
-            raise ValueError("The course CNN needs at least one block; give a width for each.")
+            raise Problem("The course CNN needs at least one block; give the width of each block.")
         if side < 1:
-            raise ValueError(f"{len(widths)} blocks halve an input of {input_size} px to nothing; use fewer.")
+            raise Problem(
+                "{count} blocks halve an input of {size} pixels to nothing; use fewer blocks.",
+                count=len(widths),
+                size=input_size,
+            )
         if norm not in (*NORMS, "none"):
-            raise ValueError(f"There is no norm {norm!r}; choose from {', '.join(NORMS)}, none.")
+            known = ", ".join((*NORMS, "none"))
+            raise Problem("There is no normalization “{norm}”; choose from {known}.", norm=norm, known=known)
         self.depth = len(widths)
         self.linear_stages = {"batch": ("conv", "bn"), "none": ("conv",)}.get(norm, ("conv", "norm"))
         for block, (narrow, wide) in enumerate(zip((3, *widths), widths, strict=False), start=1):
@@ -72,7 +78,7 @@ class CourseCNN(nn.Module):
 class ConvBlock(nn.Module):
     """Conv3×3 → BatchNorm → SiLU; where it halves the map, MaxPool2 stands after the convolution.
 
-    Pooled before it is normalised, a map leaves the other two a quarter of the work (after
+    Pooled before it is normalized, a map leaves the other two a quarter of the work (after
     github.com/KellerJordan/cifar10-airbench).
     """
 
@@ -123,7 +129,7 @@ class Residual(nn.Module):
 class ResNet9(nn.Module):
     """A residual network of the ResNet-9 kind (David Page, github.com/davidcpage/cifar10-fast).
 
-    Takes float32 (N, 3, s, s), s ≥ 8, normalised; gives logits (N, classes). Eight 3×3 convolutions as
+    Takes float32 (N, 3, s, s), s ≥ 8, normalized; gives logits (N, classes). Eight 3×3 convolutions as
     there, then global max pooling and one linear layer whose output is divided by 8, so that training
     starts with even probabilities. Fewer channels where maps are large and cost most: w/2, w, 4w and 6w
     with `width` w, not w, 2w, 4w and 8w; SiLU for ReLU, and a gate in each residual: 3,824,920 parameters
@@ -133,11 +139,15 @@ class ResNet9(nn.Module):
     def __init__(self, classes: int = 10, input_size: int = 32, width: int = 64) -> None:
         super().__init__()
         if input_size < 8:
-            raise ValueError(
-                f"ResNet-9 halves its input three times; {input_size} px is too small, 8 the least."
+            raise Problem(
+                "ResNet-9 halves its input three times, so {size} pixels are too few; use at least 8.",
+                size=input_size,
             )
         if width < 2:
-            raise ValueError(f"ResNet-9 begins with half its width; {width} is too little, 2 the least.")
+            raise Problem(
+                "The first layer of ResNet-9 has half its width, so {width} is too little; use at least 2.",
+                width=width,
+            )
         self.prepare = ConvBlock(3, width // 2)
         self.layer1 = ConvBlock(width // 2, width, pool=True)
         self.residual1 = Residual(width)

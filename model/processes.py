@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from model.recipes import TrainingError
+from model.problems import Problem
 
 
 def rank() -> int:
@@ -53,7 +53,7 @@ def first_before_others() -> Iterator[None]:
         try:
             dist.barrier()
         except RuntimeError as error:
-            raise TrainingError("The first process could not begin; its own message says why.") from error
+            raise Problem("The first process could not start; read its message above.") from error
     yield
     if world_size() > 1 and not rank():
         dist.barrier()

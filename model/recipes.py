@@ -10,19 +10,17 @@ from typing import Any, get_args, get_type_hints
 
 from model import augment
 from model.builders import is_own
+from model.checkpoint import with_current_names
 from model.nets import NETS
-from model.optimisers import OPTIMISERS
+from model.optimizers import OPTIMIZERS
+from model.problems import Problem
 from model.schedulers import SCHEDULERS
-
-
-class TrainingError(ValueError):
-    """A run that cannot start or go on; the message says why and what to do, in one sentence."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """One training run; the defaults are the course's recipe. None: what the net, optimiser or scheduler
-    takes by itself. `python -m model.train --help` says what each is."""
+    """One training run; the defaults are the course's recipe. None: what the net, optimizer or scheduler
+    takes by default. `python -m model.train --help` says what each is."""
 
     recipe: str = "course"
 
@@ -39,7 +37,7 @@ class Config:
 
     epochs: int = 20
     batch_size: int = 64
-    optimiser: str = "adam"
+    optimizer: str = "adam"
     lr: float = 1e-3
     momentum: float | None = None
     nesterov: bool | None = None
@@ -94,7 +92,7 @@ RECIPES: dict[str, Config] = {
         dropout=0.0,
         epochs=30,
         batch_size=128,
-        optimiser="sgd",
+        optimizer="sgd",
         lr=0.1,
         momentum=0.9,
         nesterov=True,
@@ -125,7 +123,7 @@ NETWORK = ("width", "norm", "dropout")
 
 
 def choose(given: Mapping[str, Any], base: Config | None = None) -> Config:
-    """The recipe with the settings that were given, complete. TrainingError if they do not go together."""
+    """The recipe with the settings that were given, complete. Problem if they do not go together."""
     config = replace(base or RECIPES[given.get("recipe", "course")], **given)
     _check_used(config, given)
     _check_network(config, given)
@@ -135,8 +133,8 @@ def choose(given: Mapping[str, Any], base: Config | None = None) -> Config:
 
 
 def settled(config: Config) -> Config:
-    """The config with every setting of its network, optimiser and scheduler, and none of any other's."""
-    usual = {**OPTIMISERS[config.optimiser].settings, **SCHEDULERS[config.scheduler].settings}
+    """The config with every setting of its network, optimizer and scheduler, and none of any other's."""
+    usual = {**OPTIMIZERS[config.optimizer].settings, **SCHEDULERS[config.scheduler].settings}
     values: dict[str, Any] = {name: usual.get(name) for name in owners()}
     chosen = {name: getattr(config, name) for name in usual if getattr(config, name) is not None}
     without = {name: None for name in NETWORK if not _has(config.net, name)}
@@ -144,9 +142,9 @@ def settled(config: Config) -> Config:
 
 
 def owners() -> dict[str, list[str]]:
-    """Which optimisers or schedulers each of their settings belongs to."""
+    """Which optimizers or schedulers each of their settings belongs to."""
     found: dict[str, list[str]] = {}
-    for registry in (OPTIMISERS, SCHEDULERS):
+    for registry in (OPTIMIZERS, SCHEDULERS):
         for name, entry in registry.items():
             for setting in entry.settings:
                 found.setdefault(setting, []).append(name)
@@ -163,7 +161,7 @@ def settings_of(config: Config, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def strengths_of(config: Config) -> dict[str, float]:
-    """The augmentation by name, in order; empty for none. AugmentationError if it is not to be had."""
+    """The augmentation by name, in order; empty for none. Problem if it is not to be had."""
     return augment.parse(
         text.strip() for text in config.augment.split(",") if text.strip() not in ("", "none")
     )
@@ -184,11 +182,11 @@ def arguments_of(config: Config) -> dict[str, Any]:
 
 
 def config_from(settings: Mapping[str, Any]) -> Config:
-    """The Config in a mapping of settings by name, such as a card's; unknown names are passed over.
+    """The Config in a mapping of settings by name, such as a card's; unknown names are ignored.
 
     ValueError for a setting that is not of its type, below 0 or beyond LARGEST_SETTING.
     """
-    return Config(**_typed(settings))
+    return Config(**_typed(with_current_names(settings)))
 
 
 def recorded(config: Config) -> dict[str, Any]:
@@ -232,13 +230,16 @@ def flag(name: str) -> str:
 
 
 def _check_used(config: Config, given: Mapping[str, Any]) -> None:
-    usual = {**OPTIMISERS[config.optimiser].settings, **SCHEDULERS[config.scheduler].settings}
+    usual = {**OPTIMIZERS[config.optimizer].settings, **SCHEDULERS[config.scheduler].settings}
     for name, of in owners().items():
         if name in given and name not in usual:
-            kind = "optimiser" if of[0] in OPTIMISERS else "scheduler"
-            raise TrainingError(
-                f"{flag(name)} is a setting of the {kind} {' and '.join(of)}, "
-                f"not of {getattr(config, kind)}; leave it out."
+            raise Problem(
+                "{flag} does not apply to the optimizer {chosen}, only to {owners}; leave it out."
+                if of[0] in OPTIMIZERS
+                else "{flag} does not apply to the scheduler {chosen}, only to {owners}; leave it out.",
+                flag=flag(name),
+                owners=", ".join(of),
+                chosen=config.optimizer if of[0] in OPTIMIZERS else config.scheduler,
             )
 
 
@@ -246,31 +247,39 @@ def _check_network(config: Config, given: Mapping[str, Any]) -> None:
     if is_own(config.net):
         return _check_own(config, given)
     if config.net not in NETS:
-        known = ", ".join(NETS)
-        raise TrainingError(
-            f"There is no network {config.net!r}; choose from {known}, or package.module:builder of your own."
+        raise Problem(
+            "There is no network “{net}”; choose from {known}, or name your own as package.module:builder.",
+            net=config.net,
+            known=", ".join(NETS),
         )
     for name in NETWORK:
         if name in given and not _has(config.net, name):
-            raise TrainingError(f"The network {config.net} has no {name}; leave {flag(name)} out.")
+            raise Problem(
+                "The network {net} has no {name}; leave {flag} out.",
+                net=config.net,
+                name=name,
+                flag=flag(name),
+            )
 
 
 def _check_own(config: Config, given: Mapping[str, Any]) -> None:
     for name in NETWORK:
         if name in given:
-            raise TrainingError(
-                f"{flag(name)} is for {' and '.join(NETS)}; say it to a network of your own "
-                f"in --net, as in 'package.module:builder({name}={given[name]!r})'."
+            raise Problem(
+                "{flag} is only for {known}; for your own network write it in --net, "
+                "for example 'package.module:builder({name}={value!r})'.",
+                flag=flag(name),
+                known=", ".join(NETS),
+                name=name,
+                value=given[name],
             )
 
 
 def _check_together(config: Config) -> None:
     if config.nesterov and not config.momentum:
-        raise TrainingError("Nesterov's step needs a momentum; give --momentum 0.9 or --no-nesterov.")
+        raise Problem("Nesterov momentum needs a momentum above 0; give --momentum 0.9 or --no-nesterov.")
     if "flip" not in strengths_of(config) and config.alternating_flip:
-        raise TrainingError(
-            "There is no flip to alternate in --augment; add it or give --no-alternating-flip."
-        )
+        raise Problem("--alternating-flip needs flip in --augment; add it, or give --no-alternating-flip.")
 
 
 LARGEST_SETTING = 2**53

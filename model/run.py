@@ -21,12 +21,14 @@ from model.datasets import Dataset
 from model.files import beside, sweep
 from model.history import About, History, load_history, save_history
 from model.nets import NETS
-from model.optimisers import OPTIMISERS, averaged, build_optimiser
+from model.optimizers import OPTIMIZERS, averaged, build_optimizer
+from model.problems import Problem
 from model.processes import parallel, rank
-from model.recipes import Config, TrainingError, arguments_of, command_of, recorded, settings_of
+from model.recipes import Config, arguments_of, command_of, recorded, settings_of
 from model.schedulers import SCHEDULERS
 from model.snapshots import clear, folder_of, keep_snapshot, list_snapshots
 from model.state import State, check_data, digest_of_data, load_state, path_of, save_state
+from model.words import tr
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Run:
 
 
 def start(config: Config, data: Dataset, test: Dataset) -> Run:
-    """A freshly initialised run; its config says which precision «auto» came to here."""
+    """A freshly initialized run; its config says which precision “auto” came to here."""
     device = find_device(config.device)
     config = replace(config, precision=find_precision(config.precision, device))
     card = card_of(config, data, test)
@@ -79,8 +81,8 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     shared = parallel(net, is_own(config.net))
     forward = torch.compile(shared) if config.compile else shared
-    settings = settings_of(config, OPTIMISERS[config.optimiser].settings)
-    optimizer = build_optimiser(config.optimiser, net, config.lr, config.decay_vectors, settings)
+    settings = settings_of(config, OPTIMIZERS[config.optimizer].settings)
+    optimizer = build_optimizer(config.optimizer, net, config.lr, config.decay_vectors, settings)
     schedule = SCHEDULERS[config.scheduler]
     steps = steps_of(data, config)
     scheduler = schedule.build(optimizer, steps * config.epochs, **settings_of(config, schedule.settings))
@@ -92,30 +94,30 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
 
 
 def build(card: Card) -> nn.Module:
-    """The card's network, on the CPU; TrainingError where its settings make none."""
+    """The card's network, on the CPU; Problem where its settings make none."""
     if is_own(card.net):
         return build_own(card)
-    try:
-        return NETS[card.net](classes=len(card.classes), input_size=card.input_size, **card.arguments)
-    except ValueError as error:
-        raise TrainingError(str(error)) from error
+    return NETS[card.net](classes=len(card.classes), input_size=card.input_size, **card.arguments)
 
 
 def build_own(card: Card) -> nn.Module:
     """The network of the person's own builder, tried on an empty image; it is told the class count and size.
 
-    TrainingError where it does not fit the images, CheckpointError where there is none.
+    Problem where there is none or it does not fit the images.
     """
     classes = len(card.classes)
     net = make(card.net, offer(classes, card.input_size))
     logits = count_logits(net.eval(), card.input_size)
     if logits != classes:
-        raise TrainingError(
-            f"The network {card.net} tells {logits} classes apart, and the images have {classes}; "
-            f"let its builder have a parameter num_classes, or write it as in (num_classes={classes})."
+        raise Problem(
+            "The network {net} returns {logits} logits, but the images have {classes} classes; "
+            "give its builder a parameter num_classes, or write for example (num_classes={classes}).",
+            net=card.net,
+            logits=logits,
+            classes=classes,
         )
     if not any(each.requires_grad for each in net.parameters()):
-        raise TrainingError(f"The network {card.net} has no weights to train; name another.")
+        raise Problem("The network {net} has no weights to train; name another.", net=card.net)
     return net
 
 
@@ -125,7 +127,7 @@ def about(config: Config, steps: int) -> About:
 
 
 def find_precision(name: str, device: torch.device) -> str:
-    """What «auto» is on this device, «bf16» or «float32»; any other name as it is."""
+    """What “auto” is on this device, “bf16” or “float32”; any other name as it is."""
     if name != "auto":
         return name
     return "bf16" if bf16_pays(device) else "float32"
@@ -139,12 +141,12 @@ def bf16_pays(device: torch.device) -> bool:
 
 
 def set_precision(name: str) -> None:
-    """Let CUDA's float32 products round to 19 bits for «tf32», and for nothing else."""
+    """Let CUDA's float32 products round to 19 bits for “tf32”, and for nothing else."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name == "tf32"
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; TrainingError if this machine has none."""
+    """The device of that name; Problem if this machine has none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":
@@ -154,20 +156,26 @@ def find_device(name: str) -> torch.device:
         place.item()  # a device whose values cannot be read, such as meta, trains nothing
         return place.device
     except (RuntimeError, AssertionError) as error:
-        raise TrainingError(f"There is no device {name!r} on this machine; leave --device out.") from error
+        raise Problem(
+            "There is no device “{name}” on this machine; leave --device out.", name=name
+        ) from error
 
 
 def check_free(config: Config) -> None:
-    """TrainingError if a new run would replace what another one has left; an epoch must be over for that."""
-    found = left_at(config)
-    if not found:
+    """Problem if a new run would replace what another one has left; an epoch must be over for that."""
+    files = left_at(config)
+    if not files:
         return
-    names = ", ".join(path.name for path in found)
-    kept = path_of(config.path)
-    resume = "add --resume to continue it" if kept.exists() else f"--resume would need {kept.name}"
-    raise TrainingError(
-        f"There is already a run at {config.path} ({names}); "
-        f"{resume}, add --overwrite to replace it, or give another --out."
+    state = path_of(config.path)
+    raise Problem(
+        "There is already a run at {path} ({files}); "
+        "add --resume to continue it, add --overwrite to replace it, or give another --out."
+        if state.exists()
+        else "There is already a run at {path} ({files}), but --resume is not possible without {state}; "
+        "add --overwrite to replace it, or give another --out.",
+        path=config.path,
+        files=", ".join(path.name for path in files),
+        state=state.name,
     )
 
 
@@ -209,8 +217,12 @@ def restore(run: Run, state: State) -> None:
     """Bring a run to where `state` was; what was not yet written then is written now."""
     check_data(state.data, run.data)
     if state.config.precision == "auto":
-        used = run.config.precision
-        say(f"It was not recorded which precision this run began with; it goes on with {used}.")
+        say(
+            tr(
+                "The precision at the start of this run is not recorded; it continues with {precision}.",
+                precision=run.config.precision,
+            )
+        )
     began = state.history.about.started if state.history.about else ""
     run.history = replace(state.history, about=replace(run.history.about or About(), started=began))
     for name, part in run.parts.items():
@@ -228,7 +240,7 @@ def save(run: Run) -> None:
 
 
 def tell(run: Run, state: str) -> None:
-    """Say in the history what has become of the run: «running», «stopped» or «finished»."""
+    """Say in the history what has become of the run: “running”, “stopped” or “finished”."""
     run.history.about = replace(run.history.about or About(), state=state)
     if not rank():
         save_history(beside(run.config.path, ".history.json"), run.history)
@@ -254,9 +266,8 @@ def snapshot(run: Run) -> None:
         return
     config, limit = run.config, round(run.config.snapshot_limit * 1e6)
     state = run.result.state_dict()
-    said = keep_snapshot(config.path, measured(run), state, config.snapshot_every, limit)
-    if said:
-        say(said)
+    if message := keep_snapshot(config.path, measured(run), state, config.snapshot_every, limit):
+        say(message)
 
 
 def card_of(config: Config, data: Dataset, test: Dataset) -> Card:

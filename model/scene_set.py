@@ -8,7 +8,7 @@ import numpy as np
 
 from model import scenes as drawn
 from model.decoded import CACHE_VERSION, Decoded, cached, digest
-from model.images import Dataset, DatasetError, OnCorrupt, Progress, Split, mean_and_std, tell
+from model.images import Dataset, OnCorrupt, Progress, Split, mean_and_std, tell
 
 SCENES_COUNT: dict[Split, int] = {"train": 5_000, "test": 1_000}
 SCENES_SEED: dict[Split, int] = {"train": 1_000, "test": 2_000}
@@ -35,10 +35,7 @@ def scenes(
 
 
 def _drawn(data_dir: Path, split: Split, size: int, progress: Progress | None) -> Decoded:
-    try:
-        probe, _ = drawn.dataset(len(drawn.CLASSES), 0, size)
-    except ValueError as error:
-        raise DatasetError(str(error)) from error
+    probe, _ = drawn.dataset(len(drawn.CLASSES), 0, size)
     count, seed = SCENES_COUNT[split], SCENES_SEED[split]
     key = digest(CACHE_VERSION, count, seed, SCENES_CHUNK, probe.tobytes())  # drawn differently, drawn anew
     return cached(data_dir, f"scenes-{split}-{size}.npz", key, lambda: _draw_all(count, seed, size, progress))

@@ -17,6 +17,7 @@ from model.drawn.landscape import Place
 from model.drawn.painting import paint
 from model.drawn.places import PLACES
 from model.drawn.solids import Layer, View, extent, fitted
+from model.problems import Problem
 
 DEFAULT_SEEDS = {
     "airplane": 139,
@@ -58,7 +59,7 @@ def draw(label: int, seed: int, size: int = 256) -> Scene:
     """The scene of class `label` (0–9) that belongs to `seed`, `size` pixels wide and high (16 or more).
 
     The mask is True wherever the object shows, be it on part of a pixel.
-    ValueError for another label or size.
+    Problem for another label or size.
     """
     pixels, cover = _drawn(label, seed, size, True)
     return Scene(pixels, cover > 0, label, CLASSES[label])
@@ -98,9 +99,10 @@ def dataset(
 def _drawn(label: int, seed: int, size: int, with_object: bool) -> tuple[NDArray[np.uint8], Array]:
     """The finished picture and how far the object covers each pixel."""
     if not 0 <= label < len(CLASSES):
-        raise ValueError(f"There is no class {label}: choose one from 0 to {len(CLASSES) - 1}.")
+        last = len(CLASSES) - 1
+        raise Problem("There is no class {label}; choose one from 0 to {last}.", label=label, last=last)
     if size < 16:
-        raise ValueError(f"A scene of {size} pixels is too small to draw: ask for 16 or more.")
+        raise Problem("Scenes of {size} pixels are too small to draw; choose 16 or more.", size=size)
     rng = np.random.default_rng([seed, label])
     wide = size * 2 if size > 48 else size * 3 // 2
     subject = SUBJECTS[CLASSES[label]](rng)

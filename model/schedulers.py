@@ -19,11 +19,13 @@ from torch.optim.lr_scheduler import (
 
 @dataclass(frozen=True)
 class Scheduler:
-    """`build(optimizer, steps of the whole run, **settings)`; `settings` holds names and usual values.
+    """`build(optimizer, steps of the whole run, **settings)`; `settings` holds names and default values.
 
-    `after` says when it is stepped. `needs_end`: the schedule depends on how long the run is.
+    `pytorch` is PyTorch's name of the class that does the same or nearly so. `after` says when it is stepped.
+    `needs_end`: the schedule depends on how long the run is.
     """
 
+    pytorch: str
     build: Callable[..., LRScheduler]
     after: Literal["step", "epoch"]
     needs_end: bool
@@ -81,12 +83,12 @@ def constant(optimizer: Optimizer, steps: int) -> LRScheduler:
 ONE_CYCLE = {"warmup": 0.3, "anneal": "cos", "cycle_momentum": False}
 
 SCHEDULERS: dict[str, Scheduler] = {
-    "plateau": Scheduler(plateau, "epoch", False, {"patience": 3, "factor": 0.5}),
-    "step": Scheduler(step, "epoch", False, {"step_size": 10, "gamma": 0.1}),
-    "exponential": Scheduler(exponential, "epoch", False, {"gamma": 0.9}),
-    "cosine": Scheduler(cosine, "step", True, {"warmup": 0.05}),
-    "onecycle": Scheduler(onecycle, "step", True, ONE_CYCLE),
-    "none": Scheduler(constant, "epoch", False, {}),
+    "plateau": Scheduler("ReduceLROnPlateau", plateau, "epoch", False, {"patience": 3, "factor": 0.5}),
+    "step": Scheduler("StepLR", step, "epoch", False, {"step_size": 10, "gamma": 0.1}),
+    "exponential": Scheduler("ExponentialLR", exponential, "epoch", False, {"gamma": 0.9}),
+    "cosine": Scheduler("CosineAnnealingLR", cosine, "step", True, {"warmup": 0.05}),
+    "onecycle": Scheduler("OneCycleLR", onecycle, "step", True, ONE_CYCLE),
+    "none": Scheduler("ConstantLR", constant, "epoch", False, {}),
 }
 
 

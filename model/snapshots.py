@@ -13,12 +13,10 @@ from torch import Tensor
 
 from model.checkpoint import Card, compact, save_checkpoint
 from model.files import beside, sweep
+from model.problems import Problem
+from model.words import tr
 
 NAME = re.compile(r"epoch-(\d{4,})\.safetensors")
-
-
-class SnapshotError(ValueError):
-    """A snapshot that cannot be kept; the message says why and what to do, in one sentence."""
 
 
 def folder_of(checkpoint_path: str | Path) -> Path:
@@ -58,7 +56,7 @@ def keep_snapshot(
     """Save a snapshot if `card.epoch` is due: every `every` epochs (0: never), or as rarely as thinning left.
 
     Before all snapshots together exceed `limit` bytes, every second one goes. Returns a sentence to print if
-    that happened, otherwise nothing. SnapshotError if the limit does not hold two.
+    that happened, otherwise nothing. Problem if the limit does not hold two.
     """
     if not is_due(checkpoint_path, card.epoch, every):
         return ""
@@ -70,9 +68,11 @@ def keep_snapshot(
         save_snapshot(checkpoint_path, card, state)
     if not thinned:
         return ""
-    return (
-        f"The snapshots reached --snapshot-limit ({limit / 1e6:g} MB), so that every second one was removed; "
-        f"one is kept every {thinned} epochs from here on."
+    return tr(
+        "The snapshots reached --snapshot-limit ({limit:g} MB), so every second one was removed; "
+        "from now on one is kept every {epochs} epochs.",
+        limit=limit / 1e6,
+        epochs=thinned,
     )
 
 
@@ -98,10 +98,12 @@ def thin(checkpoint_path: str | Path, needed: int, limit: int) -> int:
     return step
 
 
-def _too_little(size: int, limit: int) -> SnapshotError:
-    return SnapshotError(
-        f"A snapshot takes {size / 1e6:.1f} MB, and --snapshot-limit is {limit / 1e6:g} MB; "
-        "raise it so that it holds two."
+def _too_little(size: int, limit: int) -> Problem:
+    return Problem(
+        "A snapshot takes {size:.1f} MB, and --snapshot-limit is {limit:g} MB; "
+        "increase the limit to at least the size of two snapshots.",
+        size=size / 1e6,
+        limit=limit / 1e6,
     )
 
 
@@ -111,7 +113,7 @@ def used(checkpoint_path: str | Path) -> int:
 
 
 def clear(checkpoint_path: str | Path) -> None:
-    """Remove a former run's snapshots: those of two runs side by side would tell a story that never was."""
+    """Remove a former run's snapshots: those of two runs would look like one run."""
     for _, path in list_snapshots(checkpoint_path):
         path.unlink(missing_ok=True)
 

@@ -14,7 +14,8 @@ from model.datasets import Dataset
 from model.files import beside, contents, replacing, sweep
 from model.history import History, history_from, row_of
 from model.names import readable
-from model.recipes import FREE, Config, TrainingError, choose, config_from, flag
+from model.problems import Problem
+from model.recipes import FREE, Config, choose, config_from, flag
 from model.schedulers import SCHEDULERS
 
 VERSION = 1
@@ -55,13 +56,14 @@ def save_state(path: Path, state: State) -> None:
 
 
 def load_state(path: Path) -> State:
-    """Read what `save_state` wrote, executing nothing in it. TrainingError says what is wrong."""
+    """Read what `save_state` wrote, executing nothing in it. Problem says what is wrong."""
     try:
         data = contents(path)
     except OSError as error:
-        raise TrainingError(
-            f"There is no run to resume at {readable(str(path))} ({error.strerror}); "
-            "leave --resume out, or give its --out."
+        raise Problem(
+            "There is no run to resume at {path} ({reason}); leave --resume out, or give its --out.",
+            path=readable(str(path)),
+            reason=error.strerror,
         ) from error
     try:
         check_unpacked(data)
@@ -69,30 +71,34 @@ def load_state(path: Path) -> State:
         history = history_from(values | {"losses": values["losses"].tolist()})
         return State(config_from(values["config"]), str(values["data"]), history, dict(values["parts"]))
     except Exception as error:  # pickle, zip and torch each raise kinds of their own
-        raise TrainingError(
-            f"{readable(str(path))} is not the state of a run; "
-            "give --overwrite instead of --resume to start anew."
+        raise Problem(
+            "{path} is not the state of a run; give --overwrite instead of --resume to start a new run.",
+            path=readable(str(path)),
         ) from error
 
 
 def continued(given: dict[str, Any], state: State) -> Config:
     """The config that goes on from `state` with the flags that were given.
 
-    The precision «auto» is what it came to when the run began, whatever the hardware is now. TrainingError if
+    The precision “auto” is what it came to when the run began, whatever the hardware is now. Problem if
     a flag would change the arithmetic of the run.
     """
     if is_own(state.config.net) and "net" not in given:  # a file's word is not enough to import a module
-        raise TrainingError(
-            f"This run trains a network of your own; to go on, say so again: --net '{state.config.net}'."
+        raise Problem(
+            "This run trains your own network; to continue it, give --net '{net}' again.",
+            net=state.config.net,
         )
     given = {name: value for name, value in given.items() if (name, value) != ("precision", "auto")}
     config = choose(given, replace(state.config, stop_after=0))
     for name in given:
         then, now = getattr(state.config, name), getattr(config, name)
-        if name not in FREE and then not in (now, "auto"):  # an old state may not say what «auto» came to
-            raise TrainingError(
-                f"This run began with {flag(name)} {then} and cannot go on with {now}; "
-                f"leave {flag(name)} out, or give --overwrite instead of --resume to start anew."
+        if name not in FREE and then not in (now, "auto"):  # an old state may not say what “auto” came to
+            raise Problem(
+                "This run was started with {flag} {then} and cannot continue with {now}; "
+                "leave {flag} out, or give --overwrite instead of --resume to start a new run.",
+                flag=flag(name),
+                then=then,
+                now=now,
             )
     _check_epochs(state, config)
     return config
@@ -101,20 +107,26 @@ def continued(given: dict[str, Any], state: State) -> Config:
 def _check_epochs(state: State, config: Config) -> None:
     done = len(state.history.epochs)
     if config.epochs < done:
-        raise TrainingError(f"This run has {done} epochs already; give --epochs {done} or more.")
+        raise Problem(
+            "This run already has {done} of the {epochs} epochs asked for; give --epochs {done} or more.",
+            done=done,
+            epochs=config.epochs,
+        )
     if config.epochs != state.config.epochs and SCHEDULERS[config.scheduler].needs_end:
-        raise TrainingError(
-            f"The schedule {config.scheduler} was planned for {state.config.epochs} epochs and cannot end at "
-            f"{config.epochs}; leave --epochs out."
+        raise Problem(
+            "The schedule {scheduler} was planned for --epochs {then}, not {now}; leave --epochs out.",
+            scheduler=config.scheduler,
+            then=state.config.epochs,
+            now=config.epochs,
         )
 
 
 def check_data(began: str, now: str) -> None:
-    """TrainingError unless the digests of the images that a run began with and has now are the same."""
+    """Problem unless the digests of the images that a run began with and has now are the same."""
     if began != now:
-        raise TrainingError(
-            "These training images are not those this run began with; "
-            "give the same data, or give --overwrite instead of --resume to start anew."
+        raise Problem(
+            "These are not the training images that this run was started with; "
+            "give the same images, or give --overwrite instead of --resume to start a new run."
         )
 
 

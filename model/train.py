@@ -32,7 +32,8 @@ from model.files import beside, claimed, naming, replacing
 from model.history import Epoch, epochs_figure, loss_figure, save_figure
 from model.images import few
 from model.nets import check_logits
-from model.optimisers import follow
+from model.optimizers import follow
+from model.problems import Problem
 from model.processes import (
     all_reduce_sum,
     first_before_others,
@@ -42,7 +43,7 @@ from model.processes import (
     share_buffers,
     world_size,
 )
-from model.recipes import Config, TrainingError, choose, settled
+from model.recipes import Config, choose, settled
 from model.run import (
     Run,
     begin,
@@ -58,6 +59,7 @@ from model.run import (
 )
 from model.schedulers import SCHEDULERS, after_epoch, after_step
 from model.state import State, continued, load_state, path_of
+from model.words import N_, ngettext, tr
 
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder
 LIVE_SECONDS = 5.0  # how often the history is written while an epoch goes on
@@ -104,7 +106,7 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
     """Train on to the end, or to `stop_after`; each epoch's figures, once all that it leaves is on disk."""
     config = run.config
     last = min(config.epochs, config.stop_after or config.epochs)
-    say(_HEADER)
+    say(tr(_HEADER))
     for epoch in range(len(run.history.epochs) + 1, last + 1):
         began = time.perf_counter()
         run.history.epochs.append(_epoch(run, data, test, epoch))
@@ -119,10 +121,15 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
             say(reduced)
         yield run.history.epochs[-1]
     if (flipped := run.history.epochs[-1].flip_accuracy) is not None:
-        say(f"With the probabilities of an image and its mirror image averaged: {flipped:.2%}")
+        say(
+            tr(
+                "Test accuracy, predictions of each image and its mirror image averaged: {accuracy:.2%}",
+                accuracy=flipped,
+            )
+        )
     tell(run, "finished" if last == config.epochs else "stopped")
     if last < config.epochs:
-        say(f"Stopped after epoch {last}, as asked; --resume continues.")
+        say(tr("Stopped after epoch {epoch}, as requested; continue with --resume.", epoch=last))
 
 
 def _epoch(run: Run, data: Dataset, test: Dataset, epoch: int) -> Epoch:
@@ -167,7 +174,14 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     run.net.train()  # every epoch anew: the evaluation after it leaves the net in eval mode
     total, correct, count, steps, told = 0.0, 0, 0, steps_of(data, config), time.monotonic()
     source = batches(data, config, epoch, run.device)
-    bar = tqdm(source, f"epoch {epoch}", steps, leave=False, unit="batch", disable=rank() > 0 or None)
+    bar = tqdm(
+        source,
+        tr("epoch {epoch}", epoch=epoch),
+        steps,
+        leave=False,
+        unit=tr("batch"),
+        disable=rank() > 0 or None,
+    )
     for number, (x, y) in enumerate(bar):
         torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
         loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
@@ -177,7 +191,7 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
         if run.average is not None:
             follow(run.average, run.net, config.ema, len(losses))
         total, correct, count = total + loss * len(y), correct + hits, count + len(y)
-        bar.set_postfix_str(f"loss {total / count:.4f}", refresh=False)
+        bar.set_postfix_str(tr("loss {loss:.4f}", loss=total / count), refresh=False)
         if time.monotonic() - told > LIVE_SECONDS:
             tell(run, "running")
             told = time.monotonic()
@@ -186,10 +200,16 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
 
 def _check_finite(loss: float, run: Run, step: int) -> None:
     if not math.isfinite(loss):
-        kept = f"the weights of epoch {len(run.history.epochs)} are in {run.config.path}"
-        raise TrainingError(
-            f"The loss is {loss} at step {step:,}, so training cannot go on; lower --lr "
-            f"({kept if run.history.epochs else 'nothing was saved'})."
+        raise Problem(
+            "The loss is {loss} at step {step:,}, so training cannot continue; reduce --lr "
+            "(the weights of epoch {epoch} are in {path})."
+            if run.history.epochs
+            else "The loss is {loss} at step {step:,}, so training cannot continue; reduce --lr "
+            "(nothing was saved).",
+            loss=loss,
+            step=step,
+            epoch=len(run.history.epochs),
+            path=run.config.path,
         )
 
 
@@ -218,77 +238,101 @@ def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
 
 
 def _logits(run: Run, x: Tensor) -> Tensor:
-    """A step's logits, float32 (n, classes). TrainingError where it cannot do the step."""
+    """A step's logits, float32 (n, classes). Problem where it cannot do the step."""
     try:
         with run.precision():
             return check_logits(run.forward(x)).float()
     except Exception as error:
-        if sentence_of(error) or not (said := _cannot(run.config.net, len(x), error)):
+        if sentence_of(error) or not (problem := _problem_of(run.config.net, len(x), error)):
             raise
-        raise TrainingError(said) from error
+        raise problem from error
 
 
-def _cannot(net: str, count: int, error: Exception) -> str:
-    """Why a network does not train on `count` images; "" where that is no fault of the person's."""
+def _problem_of(net: str, count: int, error: Exception) -> Problem | None:
+    """Why a network does not train on `count` images; None for an error of the program itself."""
     if "Expected more than 1 value per channel" in str(error):
-        return (
-            f"BatchNorm needs more than one value of a channel, and a batch of {count} gives it one; "
-            "change --batch-size so that the last batch is larger."
+        return Problem(
+            "BatchNorm needs more than one value per channel, but the size of a batch is {count}; "
+            "change --batch-size so that the last batch is larger.",
+            count=count,
         )
     if not is_own(net):
-        return ""
+        return None
     if not count:
-        return (
-            f"The last batch has fewer images than there are processes, and {net} cannot do with none; "
-            "change --batch-size, or start fewer processes."
+        return Problem(
+            "The last batch has fewer images than there are processes, and {net} cannot process no images; "
+            "change --batch-size, or start fewer processes.",
+            net=net,
         )
-    return (
-        f"The network {net} failed in a training step ({reason_of(error)}); "
-        f"try it in Python, after net.train(), on {count} images."
+    return Problem(
+        "The network {net} failed in a training step ({reason}); "
+        "try it in Python, after net.train(), with a batch of {count}.",
+        net=net,
+        reason=reason_of(error),
+        count=count,
     )
 
 
-# What is said
+# Messages
 
 
 def _about_images(data: Dataset, test: Dataset) -> str:
     """How many images there are, of what, and how they are normalized."""
     mean, std = (" ".join(f"{value:.4f}" for value in values) for values in (data.mean, data.std))
-    side = data.images.shape[1]
-    return (
-        f"Images: {len(data.labels):,} for training, {len(test.labels):,} for testing, "
-        f"{len(data.classes)} classes, {side} × {side} pixels\n"
-        f"Normalization: mean {mean}, std {std}"
+    return tr(
+        "Images: {train:,} for training, {test:,} for testing, {classes} classes, {side} × {side} pixels\n"
+        "Normalization: mean {mean}, std {std}",
+        train=len(data.labels),
+        test=len(test.labels),
+        classes=len(data.classes),
+        side=data.images.shape[1],
+        mean=mean,
+        std=std,
     )
 
 
 def _about_run(run: Run) -> str:
     """What is trained, on what device, and how."""
     config, done = run.config, len(run.history.epochs)
-    steps = run.history.about.steps if run.history.about else 0
-    count = sum(each.numel() for each in run.net.parameters())
-    processes = f", {world_size()} processes" if world_size() > 1 else ""
-    resumed = f"; continuing after epoch {done}" if done else ""
-    return (
-        f"Network: {config.net}, {count:,} parameters, on {run.device} in {config.precision}{processes}\n"
-        f"Training: {config.optimiser}, learning rate {config.lr:g} ({config.scheduler}); "
-        f"epochs: {config.epochs}, steps per epoch: {steps:,}{resumed}"
+    network = tr(
+        "Network: {net}, {count:,} parameters, on {device} in {precision}",
+        net=config.net,
+        count=sum(each.numel() for each in run.net.parameters()),
+        device=run.device,
+        precision=config.precision,
     )
+    training = tr(
+        "Training: {optimizer}, learning rate {lr:g} ({scheduler}); "
+        "epochs: {epochs}, steps per epoch: {steps:,}",
+        optimizer=config.optimizer,
+        lr=config.lr,
+        scheduler=config.scheduler,
+        epochs=config.epochs,
+        steps=run.history.about.steps if run.history.about else 0,
+    )
+    processes = [tr("Processes: {count}", count=world_size())] if world_size() > 1 else []
+    resumed = [tr("Continuing after epoch {epoch}", epoch=done)] if done else []
+    return "\n".join((network, *processes, training, *resumed))
 
 
 def _reduced(run: Run) -> str:
     """That the learning rate was reduced at the end of the last epoch; "" where it was not.
 
-    A schedule that sets the rate at every step says nothing: the table has the rate of each epoch.
+    For a schedule that sets the rate at every step always "": the table has the rate of each epoch.
     """
     row, config = run.history.epochs[-1], run.config
     over = row.epoch == config.epochs
     if over or SCHEDULERS[config.scheduler].after == "step" or run.lr >= row.lr:
         return ""
-    return f"Learning rate reduced from {row.lr:g} to {run.lr:g} ({config.scheduler})"
+    return tr(
+        "Learning rate reduced from {old:g} to {new:g} ({scheduler})",
+        old=row.lr,
+        new=run.lr,
+        scheduler=config.scheduler,
+    )
 
 
-_HEADER = "epoch  train loss  train acc  test loss  test acc       lr  images/s  time left"
+_HEADER = N_("epoch  train loss  train acc  test loss  test acc       lr  images/s  time left")
 
 
 def _printed(row: Epoch, left: float) -> str:
@@ -312,12 +356,18 @@ def _interrupted(run: Run) -> None:
         save(run)
     tell(run, "stopped")
     done = len(saved.history.epochs)
-    what = f"the weights of epoch {done}" if done else "the weights so far"
-    print(
-        f"Stopped in epoch {done + 1}; {what} are in {run.config.path}, "
-        f"and --resume begins epoch {done + 1} anew.",
-        file=sys.stderr,
+    message = (
+        N_(
+            "Stopped in epoch {epoch}; the weights of epoch {done} are in {path}, "
+            "and --resume restarts epoch {epoch}."
+        )
+        if done
+        else N_(
+            "Stopped in epoch {epoch}; the current weights are in {path}, "
+            "and --resume restarts epoch {epoch}."
+        )
     )
+    print(tr(message, epoch=done + 1, done=done, path=run.config.path), file=sys.stderr)
 
 
 # The command
@@ -335,7 +385,7 @@ def main(arguments: list[str] | None = None) -> int:
         sentence = sentence_of(error)
         if not sentence:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
+        print(tr("error: {sentence}", sentence=sentence), file=sys.stderr)
         return 1
     return 0
 
@@ -347,7 +397,7 @@ def _command(flags: dict[str, Any]) -> None:
         with joined(find_device(config.device)), _undisturbed(config):
             if state is None and not config.overwrite and not rank():
                 check_free(config)
-            say(f"Loading the images ({config.dataset}) …")
+            say(tr("Loading the images ({dataset}) …", dataset=config.dataset))
             with first_before_others():  # the first may have to download or draw them
                 data, test = images_of(config)
             say(_about_images(data, test))
@@ -361,14 +411,15 @@ def _command(flags: dict[str, Any]) -> None:
 
 @contextmanager
 def _undisturbed(config: Config) -> Iterator[None]:
-    """TrainingError if another run writes to the same place, or where the settings need a process alone."""
+    """Problem if another run writes to the same place, or where the settings need a process alone."""
     if config.compile and world_size() > 1:
-        raise TrainingError("torch.compile works in one process alone; leave --compile out, or torchrun.")
+        raise Problem("torch.compile works in a single process only; leave out --compile or torchrun.")
     claim = nullcontext(True) if rank() else claimed(beside(config.path, ".lock"))
     with claim as mine:
         if not mine:
-            raise TrainingError(
-                f"Another run is writing to {config.path}; wait until it is over, or give another --out."
+            raise Problem(
+                "Another run is writing to {path}; wait until it has finished, or give another --out.",
+                path=config.path,
             )
         yield
 
@@ -377,18 +428,24 @@ def tell_left_out(*splits: Dataset) -> None:
     """Count and name the images that the run does without because they cannot be read."""
     for each in splits:
         if each.left_out:
-            count = f"{len(each.left_out):,} of the images"
-            say(f"Left out since they cannot be read: {count} ({few(each.left_out)}).")
+            say(
+                ngettext(
+                    "{n:,} image was left out because it cannot be read ({names}).",
+                    "{n:,} images were left out because they cannot be read ({names}).",
+                    len(each.left_out),
+                    names=few(each.left_out),
+                )
+            )
 
 
 def _draw(run: Run) -> None:
-    """Write the two pictures of a finished run, and say where everything is."""
+    """Write the two plots of a finished run, and print where everything is."""
     if rank():
         return
     save_figure(beside(run.config.path, ".loss.png"), loss_figure(run.history))
     save_figure(beside(run.config.path, ".epochs.png"), epochs_figure(run.history))
-    say(f"Saved {run.config.path}, with its history and two pictures beside it")
-    say(f"See it with: {shlex.join(_explorer(run.config))}")
+    say(tr("Saved {path}, with its history and two plots in the same folder", path=run.config.path))
+    say(tr("See it with: {command}", command=shlex.join(_explorer(run.config))))
 
 
 def _explorer(config: Config) -> list[str]:
@@ -409,29 +466,33 @@ def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
     """The config that the flags ask for, and the state it goes on from, if any."""
     config = choose(flags)
     if "net" in flags and is_own(config.net):
-        load_builder(config.net)  # what is wrong with it is said before the images are read
+        load_builder(config.net)  # so that a problem with it is reported before the images are read
     if not config.resume:
         return config, None
     if config.overwrite:
-        raise TrainingError("--resume continues a run and --overwrite replaces it; give one of them.")
+        raise Problem("--resume continues a run and --overwrite replaces it; give only one of them.")
     state = load_state(path_of(config.path))
     return replace(continued(flags, state), out=str(config.path)), state
 
 
 def check_writable(path: Path) -> None:
-    """Raise TrainingError before hours of work if the checkpoint could not be written to `path`."""
+    """Raise Problem before hours of work if the checkpoint could not be written to `path`."""
     if path.suffix != ".safetensors":
-        raise TrainingError(f"A checkpoint's name ends in .safetensors, and {path} does not; change --out.")
+        raise Problem(
+            "The name of a checkpoint ends in .safetensors, but {path} does not; change --out.", path=path
+        )
     if path.is_dir():
-        raise TrainingError(f"{path} is a folder; give the checkpoint another name with --out.")
+        raise Problem("{path} is a folder; give the checkpoint another name with --out.", path=path)
     try:
         probe = beside(path, f".probe-{os.getpid()}")  # several processes may look at once
         with replacing(probe):
             pass
         probe.unlink()
     except OSError as error:
-        raise TrainingError(
-            f"Nothing can be written to {path.parent} ({error.strerror}); choose another place with --out."
+        raise Problem(
+            "The folder {folder} cannot be written ({reason}); choose another folder with --out.",
+            folder=path.parent,
+            reason=error.strerror,
         ) from error
 
 

@@ -1,7 +1,8 @@
 """Every text that a person reads goes through here: whole sentences with named fields, in one language.
 
 `tr("{count} images", count=3)` gives the sentence in the language in use, English where a catalog has none.
-A catalog is a gettext file, `model/locale/LANGUAGE.po`, from `pybabel extract -k tr -k N_` and read by Babel.
+A catalog is a gettext file, `model/locale/LANGUAGE.po`, from `pybabel extract -k tr -k N_ -k Problem`,
+and read by Babel.
 """
 
 import io

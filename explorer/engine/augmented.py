@@ -16,16 +16,9 @@ from model import augment, scenes
 from model.augment import AUGMENTATIONS
 from model.batches import batches
 from model.checkpoint import Card, Pixels
-from model.datasets import (
-    Dataset,
-    DatasetError,
-    cifar10_present,
-    class_folders,
-    decode_all,
-    list_images,
-    read_cifar10,
-)
+from model.datasets import Dataset, cifar10_present, class_folders, decode_all, list_images, read_cifar10
 from model.names import readable, shown
+from model.problems import Problem
 from model.recipes import RECIPES, Config, config_from
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
@@ -70,7 +63,7 @@ def draws(
     """`pixels` uint8 (h, w, 3) under one augmentation, `count` times, drawn from `seed`.
 
     What mixes images is drawn for a batch of the image and its partners, uint8 of the same shape, once for
-    each picture. AugmentationError for an unknown name or a strength out of range.
+    each picture. Problem for an unknown name or a strength out of range.
     """
     augment.check({name: strength})
     if AUGMENTATIONS[name].mix is None:
@@ -168,7 +161,7 @@ def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingB
 def training_images(data_dir: Path, card: Card) -> TrainingImages:
     """A few images drawn from the training split below `data_dir`, at the card's size; scenes without one.
 
-    DatasetError when what is there cannot be read.
+    Problem when what is there cannot be read.
     """
     wanted = FEW if card.input_size > LARGE else MANY
     if cifar10_present(data_dir):
@@ -199,9 +192,9 @@ def _from_folder(data_dir: Path, wanted: int, card: Card) -> Dataset:
     files = tuple(listing.files[row] for row in _chosen(len(listing.files), wanted))
     decoded = decode_all(replace(listing, files=files), card.input_size)
     if not len(decoded.labels):
-        raise DatasetError(
-            f"None of the training images in {shown(listing.root, 1)} can be read: replace them, "
-            "or remove the folder."
+        raise Problem(
+            "None of the training images in {folder} can be read; replace them, or remove the folder.",
+            folder=shown(listing.root, 1),
         )
     name, classes = readable(data_dir.resolve().name), tuple(map(readable, listing.classes))
     return Dataset(name, decoded.images, decoded.labels, classes, (0, 0, 0), (1, 1, 1), "")

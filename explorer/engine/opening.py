@@ -18,15 +18,7 @@ from torch.nn.parameter import is_lazy
 
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import count_logits, make, offer
-from model.checkpoint import (
-    MOST_CLASSES,
-    WITHOUT_CARD,
-    Card,
-    Checkpoint,
-    card_in,
-    digest_of,
-    load_checkpoint,
-)
+from model.checkpoint import MOST_CLASSES, WITHOUT_CARD, Card, Checkpoint, card_in, digest_of, load_checkpoint
 from model.files import contents
 from model.names import shown
 from model.problems import Problem
@@ -55,14 +47,14 @@ class Source:
 
 
 def open_checkpoint(source: Source) -> Checkpoint:
-    """The Checkpoint of a source, tried once on an empty image. Raises Problem or CheckpointError.
+    """The Checkpoint of a source, tried once on an empty image. Raises Problem.
 
     A builder's random weights are drawn from seed 0: the same at every start.
     """
     if source.net is not None:
         return _from_builder(source, source.net)
     if source.path is None:
-        raise Problem("There is no network to open: give --checkpoint PATH, --net, or both.")
+        raise Problem("There is no network to open; give --checkpoint PATH, --net, or both.")
     checkpoint = load_checkpoint(source.path)
     card = _described(checkpoint.card, source)
     if card != checkpoint.card:
@@ -119,19 +111,20 @@ def class_names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
     if lines is None and (len(names) < 2 or "/" in text):
         raise Problem(
-            "{text} is not a list of classes: give names with commas, a number, or a file that exists.",
-            text=repr(shown(Path(text))),
+            "“{text}” is not a list of classes; give names separated by commas, a number, "
+            "or a file that exists.",
+            text=shown(Path(text)),
         )
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise Problem(
-            "The class name {name} occurs twice; give every class its own name.", name=repr(repeated[0])
+            "The class name “{name}” is used twice; give every class its own name.", name=repeated[0]
         )
     return names
 
 
 def _count(text: str) -> int:
     if len(text) > len(str(MOST_CLASSES)) or int(text) > MOST_CLASSES:
-        raise Problem("At most {most:,} classes are supported; give fewer with --classes.", most=MOST_CLASSES)
+        raise Problem("A network has at most {most:,} classes; give fewer with --classes.", most=MOST_CLASSES)
     return int(text)
 
 
@@ -160,10 +153,10 @@ def numbered(count: int) -> tuple[str, ...]:
 def _check_classes(card: Card, logits: int) -> None:
     if len(card.classes) != logits:
         raise Problem(
-            "The network has {logits} outputs, but {classes} classes are named; "
+            "The network returns {logits} logits, but {named} classes are named; "
             "give --classes {logits} or the {logits} names.",
             logits=logits,
-            classes=len(card.classes),
+            named=len(card.classes),
         )
 
 
@@ -171,7 +164,7 @@ def _check_classes(card: Card, logits: int) -> None:
 
 
 def build(spec: str, written: Card | None = None) -> nn.Module:
-    """The network that `package.module:builder` makes, float32 in eval mode. Raises CheckpointError.
+    """The network that `package.module:builder` makes, float32 in eval mode. Raises Problem.
 
     It is offered the class count and input size of the card that its weights have, as in training.
     """
@@ -196,10 +189,10 @@ def _check_maps(net: nn.Module, size: int) -> None:
         pass
     if sum(sizes) > MOST_OF_MAPS:
         raise Problem(
-            "The feature maps of one image of {size} × {size} pixels take {gigabytes:.1f} GB, "
-            "and {most:g} GB are allowed; give a smaller --input-size.",
+            "The feature maps of one image of {size} × {size} pixels take {needed:.1f} GB, "
+            "but only {most:g} GB are allowed; give a smaller --input-size.",
             size=size,
-            gigabytes=sum(sizes) / 1e9,
+            needed=sum(sizes) / 1e9,
             most=MOST_OF_MAPS / 1e9,
         )
 

@@ -145,7 +145,7 @@ def _is_count(value: object) -> bool:
 
 
 def read_card(checkpoint: Path) -> Written:
-    """A checkpoint's card and digest, of a network of one's own as well. Raises CheckpointError."""
+    """A checkpoint's card and digest, of a network of one's own as well. Raises Problem."""
     return Written(*look_into(checkpoint))
 
 

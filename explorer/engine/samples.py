@@ -14,12 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model import scenes as drawn
-from model.datasets import (
-    cifar10_present,
-    class_folders,
-    image_files,
-    read_cifar10,
-)
+from model.datasets import cifar10_present, class_folders, image_files, read_cifar10
 from model.files import contents
 from model.image_file import MOST_BYTES, ImageFileError, opened
 from model.names import readable, shown
@@ -300,7 +295,7 @@ def folder_test_set(data_dir: Path) -> TestSet:
 
 
 def cifar10_test_set(data_dir: Path) -> TestSet:
-    """Read CIFAR-10's 10,000 test images from torchvision's files; DatasetError when missing or damaged."""
+    """Read CIFAR-10's 10,000 test images from torchvision's files; Problem when missing or damaged."""
     data = read_cifar10(data_dir, "test")
     return ArrayTestSet(data.name, data.classes, data.labels, data.images)
 

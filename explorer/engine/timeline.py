@@ -13,8 +13,9 @@ from explorer.engine.batchnorm import NormSummary, summary
 from explorer.engine.passes import leaf_paths, to_numpy
 from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
-from model.checkpoint import Card, Checkpoint, CheckpointError, load_checkpoint
+from model.checkpoint import Card, Checkpoint, load_checkpoint
 from model.names import shown
+from model.problems import Problem
 from model.recipes import FREE
 from model.snapshots import checkpoint_of, list_snapshots
 
@@ -102,7 +103,7 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
         try:
             kept.append(_opened(file.path, last))
             epochs.append(file.epoch)
-        except CheckpointError as error:
+        except Problem as error:
             left_out.append(str(error))
     if not kept:
         raise TimelineError(
@@ -120,8 +121,9 @@ def _opened(path: Path, last: Checkpoint) -> Checkpoint:
     found = load_checkpoint(path, last.builder)
     shapes, wanted = ({name: held.shape for name, held in each.state.items()} for each in (found, last))
     if shapes != wanted:
-        raise CheckpointError(
-            f"{shown(path)} is a snapshot of another network than its checkpoint; remove it, or train again."
+        raise Problem(
+            "{path} is a snapshot of another network than its checkpoint; remove it, or train again.",
+            path=shown(path),
         )
     return found
 

@@ -61,6 +61,7 @@ def explain() -> None:
     from explorer.ui.options import options
     from explorer.ui.selection import Selection
     from model import cifar10
+    from model.problems import Problem
 
     UNVISITED.addFilter(_from_a_visit)
     cached.gallery()
@@ -73,7 +74,7 @@ def explain() -> None:
         selection.heat_maps("grad_cam", layers)
         selection.evidence(layers)
         selection.receptive_fields()  # has torch import its compiler, whose objects are half of all there are
-    except (ValueError, StopIteration):  # a Problem, or no checkpoint
+    except (Problem, StopIteration):
         return  # the page says what is wrong to whoever opens it
 
 

@@ -71,7 +71,7 @@ class Opened:
 
 
 def opened(name: str, source: Source) -> Opened:
-    """The network of a source, its file as it is now on disk. Raises Problem or CheckpointError."""
+    """The network of a source, its file as it is now on disk. Raises Problem."""
     try:
         stamp = source.path.stat() if source.path else os.stat_result([0] * 10)
     except (OSError, ValueError):  # opening it says what is wrong
@@ -241,7 +241,7 @@ def _run(path: bytes, modified: int, size: int) -> Run:
 
 
 def written(checkpoint: Path) -> Written | None:
-    """What a run's checkpoint says of itself, None before there is one. Raises CheckpointError."""
+    """What a run's checkpoint says of itself, None before there is one. Raises Problem."""
     try:
         stamp = checkpoint.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -330,12 +330,12 @@ def _training_images(data_dir: str, card: str, _card: Card) -> TrainingImages:
 
 
 def training_images(data_dir: str, card: Card) -> TrainingImages:
-    """A few training images; looked for again after ten minutes. Raises DatasetError."""
+    """A few training images; looked for again after ten minutes. Raises Problem."""
     return _training_images(data_dir, _fed(card), card)
 
 
 def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingBatch:
-    """The first batch of an epoch by a config. Raises AugmentationError."""
+    """The first batch of an epoch by a config. Raises Problem."""
     return _first_batch(images.digest, repr(config), epoch, images, config)
 
 

@@ -16,8 +16,8 @@ from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import follow, steps
 from model import cifar10
-from model.checkpoint import Card, CheckpointError
-from model.datasets import DatasetError, download_cifar10
+from model.checkpoint import Card
+from model.datasets import download_cifar10
 from model.names import shown
 from model.problems import Problem
 from model.words import N_, ngettext, tr
@@ -37,7 +37,7 @@ def choose(image: bool = True, explained: bool = True) -> Selection | None:
     try:
         with st.sidebar:
             selection = _selection(options(), explained) if image else _without_image(options())
-    except (Problem, CheckpointError, DatasetError) as error:
+    except Problem as error:
         st.session_state.pop("_selection", None)
         (st if image else st.sidebar).error(sentence(error), icon=":material/error:")
         return None
@@ -86,7 +86,7 @@ ASSUMED_IMAGENET = N_(
 def _checkpoint(given: Options) -> Opened:
     found = given.checkpoints
     if not found:
-        raise Problem("There is no checkpoint yet: train one with `python -m model.train`.")
+        raise Problem("There is no checkpoint yet; train one with `python -m model.train`.")
     name = link.choose(st.selectbox, tr("Checkpoint"), list(found), "checkpoint", next(iter(found)))
     opened = cached.opened(name, found[name])
     if note := normalization(opened):

@@ -11,10 +11,11 @@ from PIL import Image
 from explorer.engine import augmented
 from explorer.engine.augmented import TrainingImages
 from model import augment
-from model.augment import AUGMENTATIONS, AugmentationError
+from model.augment import AUGMENTATIONS
 from model.batches import batches
 from model.checkpoint import Card, Pixels
-from model.datasets import Dataset, DatasetError
+from model.datasets import Dataset
+from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, recorded
 
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -90,9 +91,9 @@ def test_what_was_drawn_is_said_by_its_names() -> None:
 
 def test_an_unknown_transform_or_strength_is_refused() -> None:
     (pixels,) = pictures()
-    with pytest.raises(AugmentationError, match="no augmentation"):
+    with pytest.raises(Problem, match="no augmentation"):
         augmented.draws(pixels, "sparkle", 1, 0, 1)
-    with pytest.raises(AugmentationError, match="cannot have the strength"):
+    with pytest.raises(Problem, match="cannot have the strength"):
         augmented.draws(pixels, "flip", 1.5, 0, 1)
 
 
@@ -185,7 +186,7 @@ def test_without_training_images_scenes_are_drawn(tmp_path: Path) -> None:
 def test_an_empty_class_folder_is_a_sentence(tmp_path: Path) -> None:
     folder(tmp_path)
     (tmp_path / "train" / "empty").mkdir()
-    with pytest.raises(DatasetError, match="has no images"):
+    with pytest.raises(Problem, match="has no images"):
         augmented.training_images(tmp_path, Card())
 
 
@@ -195,5 +196,5 @@ def test_unreadable_images_are_left_out_and_none_at_all_is_a_sentence(tmp_path: 
     assert len(augmented.training_images(tmp_path, Card()).data) == 5
     for path in tmp_path.glob("train/*/*.png"):
         path.write_bytes(b"broken")
-    with pytest.raises(DatasetError, match="None of the training images"):
+    with pytest.raises(Problem, match="None of the training images"):
         augmented.training_images(tmp_path, Card())

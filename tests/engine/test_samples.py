@@ -14,7 +14,7 @@ from PIL import Image
 from explorer.engine import samples
 from explorer.engine.samples import MAX_SIDE, Sample, decode, in_classes
 from model import scenes
-from model.datasets import Dataset, DatasetError
+from model.datasets import Dataset
 from model.problems import Problem
 
 
@@ -409,12 +409,12 @@ def test_cifar10_test_set(monkeypatch):
     np.testing.assert_array_equal(sample.pixels, noise(32, 32, 3))
 
 
-def test_damaged_cifar10_is_a_sample_error(monkeypatch):
+def test_damaged_cifar10_is_a_problem(monkeypatch):
     def fail(*_):
-        raise DatasetError("CIFAR-10 is damaged: download it again.")
+        raise Problem("CIFAR-10 is damaged: download it again.")
 
     monkeypatch.setattr(samples, "read_cifar10", fail)
-    with pytest.raises(DatasetError, match="download it again"):
+    with pytest.raises(Problem, match="download it again"):
         samples.cifar10_test_set(Path("data"))
 
 

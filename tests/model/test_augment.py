@@ -14,7 +14,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as torchvision
 
 from model import augment, augment_geometry, augment_mixing, augment_pixels
-from model.augment import AUGMENTATIONS, AugmentationError
+from model.augment import AUGMENTATIONS
+from model.problems import Problem
 
 COUNT = 40
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -241,11 +242,11 @@ def test_course_draws_what_torchvision_draws() -> None:
     assert 14.5 < degrees.max() <= 15
 
 
-def test_normalise_equals_torchvision() -> None:
+def test_normalize_equals_torchvision() -> None:
     images = stored(COUNT, 20, 27)
     theirs = torchvision.normalize(images.permute(0, 3, 1, 2) / 255, list(MEAN), list(STD))
-    assert_equal(augment.normalise(images, MEAN, STD), theirs)
-    assert_equal(augment.standardise(floats(COUNT, 20, 27), MEAN, STD), theirs)
+    assert_equal(augment.normalize(images, MEAN, STD), theirs)
+    assert_equal(augment.standardize(floats(COUNT, 20, 27), MEAN, STD), theirs)
 
 
 # Colours beyond the registry's ranges, and the pieces the references above lean on.
@@ -324,7 +325,7 @@ def test_augment_mixes_images_and_labels_in_order(monkeypatch: pytest.MonkeyPatc
             part = AUGMENTATIONS[name].apply(part, *parameters)
             if name in MIXING:
                 part_labels = augment_mixing.mix(part_labels, *parameters)
-        assert_equal(x[rows], augment.standardise(part, MEAN, STD))
+        assert_equal(x[rows], augment.standardize(part, MEAN, STD))
         assert torch.equal(soft[rows], part_labels)
     assert augment.mixes(strengths)
     assert not augment.mixes(augment.COURSE)
@@ -341,14 +342,14 @@ def test_parse_reads_names_and_strengths() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("swirl", "no augmentation «swirl»; choose from crop, flip"),
-        ("swirl=1", "no augmentation «swirl»"),
-        ("rotate=far", "«far» in «rotate=far» is not a number"),
+        ("swirl", "no augmentation “swirl”; choose from crop, flip"),
+        ("swirl=1", "no augmentation “swirl”"),
+        ("rotate=far", "“far” in “rotate=far” is not a number"),
         ("rotate=", "is not a number"),
-        ("rotate=200", "rotate cannot have the strength 200; choose 0 to 180"),
+        ("rotate=200", "rotate cannot have the strength 200; choose a value from 0 to 180"),
         ("rotate=nan", "rotate cannot have the strength nan"),
     ],
 )
 def test_parse_says_what_is_wrong(text: str, said: str) -> None:
-    with pytest.raises(AugmentationError, match=said):
+    with pytest.raises(Problem, match=said):
         augment.parse([text])

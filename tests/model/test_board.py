@@ -11,7 +11,8 @@ from model.batches import batches
 from model.board import ZOOM, batch_sheet, filter_sheet, open_board, sheet, show
 from model.datasets import Dataset
 from model.history import About, Epoch, History, load_history
-from model.recipes import Config, TrainingError
+from model.problems import Problem
+from model.recipes import Config
 from model.train import main
 
 
@@ -110,7 +111,7 @@ def test_tensorboard_itself_shows_the_run_once_though_it_was_stopped_and_began_a
 
 def test_without_tensorboard_it_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(TrainingError, match=r"^TensorBoard is not installed; .* --tensorboard out\.$"):
+    with pytest.raises(Problem, match=r"^TensorBoard is not installed; .* --tensorboard out\.$"):
         open_board("runs", "run")
 
 

@@ -8,7 +8,8 @@ import torch
 
 from explorer.engine.opening import Source, open_checkpoint
 from model.builders import load_builder, offer
-from model.checkpoint import CheckpointError, load_checkpoint
+from model.checkpoint import load_checkpoint
+from model.problems import Problem
 from model.train import main
 
 NETWORKS = """
@@ -78,7 +79,7 @@ def test_a_checkpoint_that_names_a_builder_imports_nothing(networks, run):
     assert run("--net", "my_networks:Net") == 0
     del sys.modules["my_networks"]
     for opening in (load_checkpoint, lambda path: open_checkpoint(Source(path))):
-        with pytest.raises(CheckpointError, match=r"my_networks:Net.* give its builder\.$"):
+        with pytest.raises(Problem, match=r"my_networks:Net.* give its builder\.$"):
             opening(networks / "own.safetensors")
     assert "my_networks" not in sys.modules
 
@@ -90,7 +91,7 @@ def test_a_run_goes_on_when_its_builder_is_named_again(networks, run, capsys):
     assert run("--net", "my_networks:Net", "--epochs", "2", "--scheduler", "none", *again) == 0
     del sys.modules["my_networks"]
     assert main(["--resume", "--out", "own.safetensors"]) == 1
-    assert "--net 'my_networks:Net'." in capsys.readouterr().err
+    assert "--net 'my_networks:Net' again." in capsys.readouterr().err
     assert "my_networks" not in sys.modules
     assert main(["--resume", "--out", "own.safetensors", "--net", "my_networks:Net(width=5)"]) == 1
     assert "began with --net my_networks:Net" in capsys.readouterr().err
@@ -101,19 +102,19 @@ def test_a_run_goes_on_when_its_builder_is_named_again(networks, run, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--net", "my_networks:none"], "has no 'none'"),
-        (["--net", "my_nowhere:Net"], "no module 'my_nowhere'"),
+        (["--net", "my_networks:none"], "has no “none”"),
+        (["--net", "my_nowhere:Net"], "no module “my_nowhere”"),
         (["--net", "my_networks:Net(width=[])"], "The builder my_networks:Net(width=[]) failed (TypeError"),
-        (["--net", "my_networks:four"], "tells 4 classes apart, and the images have 3"),
-        (["--net", "my_networks:Net(input_size=99)"], "cannot take an image of 12 × 12 pixels"),
+        (["--net", "my_networks:four"], "returns 4 logits, but the images have 3 classes"),
+        (["--net", "my_networks:Net(input_size=99)"], "cannot process an image of 12 × 12 pixels"),
         (["--net", "my_networks:dead"], "has no weights to train"),
-        (["--net", "my_networks:any_way"], "makes a dict"),
+        (["--net", "my_networks:any_way"], "returns a dict"),
         (
             ["--net", "my_networks:Untrainable"],
             "failed in a training step (ValueError: The",
         ),
         (["--net", "my_networks:Net", "--width", "5"], "'package.module:builder(width=5)'"),
-        (["--net", "nothing"], "or package.module:builder of your own"),
+        (["--net", "nothing"], "or name your own as package.module:builder"),
     ],
     ids=str,
 )

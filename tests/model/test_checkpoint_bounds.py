@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import save as to_safetensors
 
-from model.checkpoint import Card, CheckpointError, card_in, load_checkpoint, look_into, save_checkpoint
+from model.checkpoint import Card, card_in, load_checkpoint, look_into, save_checkpoint
 from model.files import contents
 from model.names import readable, shown
 from model.nets import NETS
-from model.recipes import TrainingError
+from model.problems import Problem
 from model.state import load_state
 
 SMALL = {"arguments": {"widths": [4, 6], "hidden": 8}, "classes": ["a", "b", "c"], "input_size": 8}
@@ -34,7 +34,7 @@ def written(path: Path, card: dict | str) -> Path:
 
 
 def refused(path: Path, load=load_checkpoint) -> str:
-    with pytest.raises((CheckpointError, TrainingError)) as caught:
+    with pytest.raises(Problem) as caught:
         load(path)
     message = str(caught.value)
     assert message.count("\n") == 0
@@ -110,7 +110,8 @@ def test_a_file_cut_short_while_it_is_read_ends_no_process(tmp_path):
     program = f"""
 import os, threading
 from pathlib import Path
-from model.checkpoint import CheckpointError, look_into
+from model.checkpoint import look_into
+from model.problems import Problem
 path, whole = {str(path)!r}, Path({str(path)!r}).read_bytes()
 def disturb():
     while True:
@@ -121,7 +122,7 @@ threading.Thread(target=disturb, daemon=True).start()
 for _ in range(150):
     try:
         look_into(Path(path))
-    except CheckpointError:
+    except Problem:
         pass
 os._exit(0)
 """

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from model import cifar10_files, datasets, image_folder, scene_set, scenes
-from model.datasets import SOURCES, DatasetError, load, mean_and_std
+from model.datasets import SOURCES, load, mean_and_std
+from model.problems import Problem
 
 
 def noise(width, height, seed=0):
@@ -42,7 +43,7 @@ def pets(tmp_path):
 
 def failure(*args, **options):
     """The sentence that `load` fails with: one line that ends in a full stop."""
-    with pytest.raises(DatasetError) as caught:
+    with pytest.raises(Problem) as caught:
         load(*args, **options)
     message = str(caught.value)
     assert message.endswith(".")
@@ -390,7 +391,7 @@ def test_archive_downloaded_by_hand_is_used_and_kept(published, tmp_path):
 def test_damaged_batch_is_fetched_again_but_reading_alone_says_so(published, tmp_path):
     load("cifar10", tmp_path, "train")
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(b"not a pickle that anybody should load")
-    with pytest.raises(DatasetError, match="missing or damaged"):
+    with pytest.raises(Problem, match="missing or damaged"):
         datasets.read_cifar10(tmp_path, "test")
     assert len(load("cifar10", tmp_path, "test")) == 2
 

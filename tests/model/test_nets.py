@@ -78,7 +78,7 @@ def test_widths_that_cannot_be_are_refused(widths, size):
 
 
 @pytest.mark.parametrize("width", [8, 6, 5])
-def test_layer_and_group_normalisation_are_what_their_names_say(width, x):
+def test_layer_and_group_normalization_are_what_their_names_say(width, x):
     shared = {"layer": width, "group": {8: 1, 6: 3, 5: 5}[width]}  # channels that share their statistics
     for name, together in shared.items():
         net = CourseCNN(widths=(width, 4), norm=name).eval()
@@ -89,7 +89,7 @@ def test_layer_and_group_normalisation_are_what_their_names_say(width, x):
         torch.testing.assert_close(net.norm1(before), by_hand, rtol=1e-4, atol=1e-5)
 
 
-def test_without_normalisation_there_is_no_such_layer(x):
+def test_without_normalization_there_is_no_such_layer(x):
     net = CourseCNN(norm="none").eval()
     assert not [module for module in net.modules() if "Norm" in type(module).__name__]
     first = torch.nn.functional.max_pool2d(net.conv1(x).relu(), 2)

@@ -20,7 +20,7 @@ from model.train import main
 
 ROOT = Path(__file__).parents[2]
 # SGD: Adam divides by a gradient's size, and so makes much of the rounding in those that are 0 but for it.
-SGD = {"--optimiser": "sgd", "--lr": "0.01", "--dropout": "0.5", "--snapshot-every": "10"}
+SGD = {"--optimizer": "sgd", "--lr": "0.01", "--dropout": "0.5", "--snapshot-every": "10"}
 SMALL = {"--epochs": "13", "--batch-size": "7", "--size": "16", "--width": "4"}
 FLAGS = [word for pair in (SGD | SMALL).items() for word in pair]
 
@@ -102,7 +102,7 @@ def test_a_network_of_ones_own_may_leave_weights_unused_and_gather_buffers(pictu
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     flags = ["--net", "odd_network:Odd", "--dataset", "folder", "--data-dir", str(pictures), "--size", "16"]
-    flags += ["--epochs", "3", "--batch-size", "7", "--optimiser", "sgd", "--ema", "0.5", "--augment", "none"]
+    flags += ["--epochs", "3", "--batch-size", "7", "--optimizer", "sgd", "--ema", "0.5", "--augment", "none"]
     assert main([*flags, "--out", "one.safetensors"]) == 0
     done = by_two(*flags, "--out", "two.safetensors", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

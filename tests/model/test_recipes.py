@@ -8,20 +8,22 @@ import pytest
 import torch
 from torch import nn
 
-from model import augment, batches
+from model import augment, batches, words
 from model import train as training
-from model.checkpoint import load_checkpoint
+from model.checkpoint import card_in, load_checkpoint
 from model.command import FLAGS, given, parser
 from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
 from model.nets import NETS, NORMS, CourseCNN
-from model.optimisers import OPTIMISERS, averaged, build_optimiser, follow
-from model.recipes import RECIPES, Config, TrainingError, choose, command_of, recorded, settled
+from model.optimizers import OPTIMIZERS, averaged, build_optimizer, follow
+from model.problems import Problem
+from model.recipes import RECIPES, Config, choose, command_of, config_from, recorded, settled
 from model.run import start
 from model.scenes import dataset as drawn_scenes
 from model.schedulers import SCHEDULERS, after_epoch, after_step
 from model.train import main, train
 
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
 SMALL = {"width": 4, "epochs": 1, "batch_size": 16}
 
 
@@ -45,10 +47,10 @@ def out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("optimiser", "scheduler", "norm"), product(OPTIMISERS, SCHEDULERS, (*NORMS, "none"))
+    ("optimizer", "scheduler", "norm"), product(OPTIMIZERS, SCHEDULERS, (*NORMS, "none"))
 )
-def test_every_optimiser_with_every_scheduler_and_norm_trains(out, scenes, optimiser, scheduler, norm):
-    chosen = {"optimiser": optimiser, "scheduler": scheduler, "norm": norm}
+def test_every_optimizer_with_every_scheduler_and_norm_trains(out, scenes, optimizer, scheduler, norm):
+    chosen = {"optimizer": optimizer, "scheduler": scheduler, "norm": norm}
     run = train(choose({**chosen, "out": out, **SMALL}), *scenes)
     assert chosen.items() <= load_checkpoint(out).card.config.items()
     assert load_checkpoint(out).card.arguments["norm"] == norm
@@ -80,14 +82,14 @@ def test_the_course_recipe_is_the_courses(scenes):
     assert batches.strengths_of(run.config) == augment.COURSE
 
 
-# Optimisers
+# Optimizers
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_without_decay_of_vectors_only_matrices_shrink(name):
     net = CourseCNN(classes=2, input_size=16, widths=(4,), hidden=8)
-    settings = OPTIMISERS[name].settings | {"weight_decay": 0.5}
-    optimizer = build_optimiser(name, net, 0.1, False, settings)
+    settings = OPTIMIZERS[name].settings | {"weight_decay": 0.5}
+    optimizer = build_optimizer(name, net, 0.1, False, settings)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     for each in net.parameters():
         each.grad = torch.zeros_like(each)
@@ -200,11 +202,11 @@ def test_alternating_flips_show_every_image_both_ways_in_two_epochs():
     assert 0.3 < (random == np.array(sides(replace(config, alternating_flip=False), 2))).mean() < 0.7
 
 
-def test_no_augmentation_gives_the_normalised_images():
+def test_no_augmentation_gives_the_normalized_images():
     data = numbered()
     for x, y in batches.batches(data, Config(augment="none"), 1):
         torch.testing.assert_close(
-            x, augment.normalise(torch.from_numpy(data.images[y]), data.mean, data.std)
+            x, augment.normalize(torch.from_numpy(data.images[y]), data.mean, data.std)
         )
 
 
@@ -231,7 +233,7 @@ def test_flip_averaging_is_reported_beside_the_plain_figure(scenes, out, capsys)
     assert [row.flip_accuracy is None for row in run.history.epochs] == [True, False]
     metrics = load_checkpoint(out).card.metrics
     test = scenes[1]
-    x = augment.normalise(torch.from_numpy(test.images), test.mean, test.std)
+    x = augment.normalize(torch.from_numpy(test.images), test.mean, test.std)
     with torch.no_grad():
         both = run.net.eval()(x).softmax(1) + run.net(x.flip(3)).softmax(1)
     wanted = (both.argmax(1).numpy() == test.labels).mean()
@@ -275,12 +277,12 @@ def test_another_scheduler_takes_its_own_settings_not_the_recipes():
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--gamma", "0.5"], "--gamma is a setting of the scheduler step and exponential, not of plateau"),
-        (["--momentum", "0.5"], "--momentum is a setting of the optimiser sgd and rmsprop, not of adam"),
-        (["--optimiser", "sgd", "--momentum", "0", "--nesterov"], "Nesterov's step needs a momentum"),
-        (["--alternating-flip", "--augment", "crop"], "no flip to alternate"),
-        (["--net", "nonesuch"], "no network 'nonesuch'"),
-        (["--augment", "crop,twirl"], "no augmentation «twirl»"),
+        (["--gamma", "0.5"], "--gamma does not apply to the scheduler plateau, only to step, exponential"),
+        (["--momentum", "0.5"], "--momentum does not apply to the optimizer adam, only to sgd, rmsprop"),
+        (["--optimizer", "sgd", "--momentum", "0", "--nesterov"], "Nesterov momentum needs a momentum"),
+        (["--alternating-flip", "--augment", "crop"], "--alternating-flip needs flip in --augment"),
+        (["--net", "nonesuch"], "no network “nonesuch”"),
+        (["--augment", "crop,twirl"], "no augmentation “twirl”"),
         (["--augment", "crop=7"], "crop cannot have the strength 7"),
     ],
 )
@@ -306,7 +308,7 @@ def test_impossible_values_are_refused_by_name(flags, capsys):
     [
         "",
         "--recipe fast --lr 0.25 --no-nesterov --seed 3",
-        "--dataset folder --data-dir pictures --augment crop,flip --optimiser rmsprop --momentum 0.8",
+        "--dataset folder --data-dir pictures --augment crop,flip --optimizer rmsprop --momentum 0.8",
         "--note 'two words' --scheduler cosine --ema 0.999 --out x/y.safetensors",
     ],
 )
@@ -332,13 +334,13 @@ def test_a_setting_that_a_network_does_not_have_is_refused_only_if_asked_for():
     config = choose({"net": "resnet9", "recipe": "fast"})
     assert config.net == "resnet9"
     assert "dropout" not in recorded(config)
-    with pytest.raises(TrainingError, match=r"^The network resnet9 has no dropout; leave --dropout out\.$"):
+    with pytest.raises(Problem, match=r"^The network resnet9 has no dropout; leave --dropout out\.$"):
         choose({"net": "resnet9", "dropout": 0.1})
 
 
 def test_a_network_that_cannot_be_built_is_one_sentence(scenes):
     small = [replace(each, images=each.images[:, :4, :4]) for each in scenes]
-    with pytest.raises(TrainingError, match=r"^3 blocks halve an input of 4 px to nothing"):
+    with pytest.raises(Problem, match=r"^3 blocks halve an input of 4 pixels to nothing"):
         start(settled(Config()), *small)
 
 
@@ -360,3 +362,63 @@ def test_precision_auto_takes_bf16_where_the_processor_is_made_for_it(
     assert run.net.conv1.weight.dtype == torch.float32
     assert run.card.config["precision"] == run.config.precision == ("bf16" if made_for_it else "float32")
     assert ("--precision bf16" in run.history.about.command) == made_for_it
+
+
+@pytest.mark.parametrize(
+    ("flags", "setting", "value"),
+    [
+        (["--optimizer", "Adam"], "optimizer", "adam"),
+        (["--optimiser", "AdamW"], "optimizer", "adamw"),
+        (["--optimiser=SGD"], "optimizer", "sgd"),
+        (["--optimizer", "RMSprop"], "optimizer", "rmsprop"),
+        (["--scheduler", "ReduceLROnPlateau"], "scheduler", "plateau"),
+        (["--scheduler", "StepLR"], "scheduler", "step"),
+        (["--scheduler", "ExponentialLR"], "scheduler", "exponential"),
+        (["--scheduler", "CosineAnnealingLR"], "scheduler", "cosine"),
+        (["--scheduler", "OneCycleLR"], "scheduler", "onecycle"),
+        (["--scheduler", "ConstantLR"], "scheduler", "none"),
+    ],
+)
+def test_names_may_be_spelled_as_in_pytorch(flags, setting, value):
+    assert given(flags) == {setting: value}
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS.values(), *SCHEDULERS.values()], ids=lambda each: each.pytorch)
+def test_the_names_from_pytorch_exist_there(name):
+    assert hasattr(torch.optim, name.pytorch) or hasattr(torch.optim.lr_scheduler, name.pytorch)
+
+
+@pytest.mark.parametrize(
+    "flags", [["--lr", "x"], ["--optimizer", "lion"], ["--nonesuch"], ["--scheduler"], ["--epochs", "0"]]
+)
+def test_wrong_arguments_are_one_line_and_not_the_usage(flags, capsys):
+    with pytest.raises(SystemExit) as caught:
+        given(flags)
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert error.count("\n") == 1
+    assert "usage" not in error
+    assert flags[0] in error
+
+
+def test_every_text_of_the_help_is_translated():
+    words.use(words.PSEUDO)
+    try:
+        lines = parser().format_help()
+    finally:
+        words.use(words.ENGLISH)
+    actions = [each for each in parser()._actions if each.help]
+    assert lines.count("⟦") >= len(actions)
+
+
+def test_settings_of_files_written_earlier_are_read():
+    old = {"optimiser": "sgd", "momentum": 0.5, "scheduler": "step"}
+    assert config_from(old) == config_from({"optimizer": "sgd", "momentum": 0.5, "scheduler": "step"})
+    assert config_from(old).optimizer == "sgd"
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_the_cards_of_shipped_checkpoints_say_their_optimizer(path):
+    card = card_in(path)
+    assert "optimiser" not in card.config
+    assert config_from(card.config).optimizer == card.config.get("optimizer", "adam")

@@ -15,8 +15,9 @@ from model import train as training
 from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
 from model.history import load_history
-from model.optimisers import OPTIMISERS
-from model.recipes import RECIPES, TrainingError, choose
+from model.optimizers import OPTIMIZERS
+from model.problems import Problem
+from model.recipes import RECIPES, choose
 from model.schedulers import SCHEDULERS
 from model.state import continued, load_state, path_of, save_state
 from model.train import main, settle, train
@@ -57,7 +58,7 @@ def goes_on(out, **flags):
 
 
 def same(one, other):
-    """Whether two runs came to the same, bit for bit: weights, moments of the optimiser, losses, rates."""
+    """Whether two runs came to the same, bit for bit: weights, moments of the optimizer, losses, rates."""
     figures = [
         [[row.train_loss, row.test_loss, row.lr] for row in each.history.epochs] for each in (one, other)
     ]
@@ -90,11 +91,11 @@ def test_two_and_two_epochs_are_four(tmp_path, recipe):
     )
 
 
-CHOICES = [{"optimiser": name} for name in OPTIMISERS] + [{"scheduler": name} for name in SCHEDULERS]
+CHOICES = [{"optimizer": name} for name in OPTIMIZERS] + [{"scheduler": name} for name in SCHEDULERS]
 MORE = [
     {"ema": 0.9},
     {"augment": "mixup,cutmix"},
-    {"optimiser": "sgd", "scheduler": "onecycle", "cycle_momentum": True},
+    {"optimizer": "sgd", "scheduler": "onecycle", "cycle_momentum": True},
 ]
 
 
@@ -141,7 +142,7 @@ def test_a_loss_that_is_no_number_leaves_a_state_to_resume(out, monkeypatch):
         return (float("nan"), 0) if len(calls) == 5 else calls[-1]
 
     monkeypatch.setattr(training, "step", broken)
-    with pytest.raises(TrainingError, match="at step 5,"):
+    with pytest.raises(Problem, match="at step 5,"):
         run(out, epochs=2)
     history = load_history(out.with_name("run.history.json"))
     assert history.about.state == "stopped"
@@ -189,7 +190,7 @@ def test_a_run_goes_on_in_the_precision_it_began_with_on_any_hardware(tmp_path, 
 def test_another_precision_is_refused(out, hardware):
     hardware(amx_bf16=False)
     run(out, epochs=2, stop_after=1, recipe="fast")
-    with pytest.raises(TrainingError, match="began with --precision float32 and cannot go on with bf16"):
+    with pytest.raises(Problem, match="began with --precision float32 and cannot go on with bf16"):
         settle({"resume": True, "out": str(out), "precision": "bf16"})
     assert settle({"resume": True, "out": str(out), "precision": "float32"})[1]
 
@@ -245,7 +246,7 @@ def test_the_same_values_and_what_changes_no_arithmetic_are_taken(out):
     state = load_state(path_of(out))
     config = continued({"lr": 0.25, "note": "mine", "snapshot_every": 2, "resume": True}, state)
     assert (config.note, config.snapshot_every, config.stop_after) == ("mine", 2, 0)
-    with pytest.raises(TrainingError, match=r"^This run has 1 epochs already; give --epochs 1 or more\.$"):
+    with pytest.raises(Problem, match=r"^This run has 1 epochs already; give --epochs 1 or more\.$"):
         continued({"epochs": 0}, state)
 
 
@@ -254,7 +255,7 @@ def test_other_images_are_refused(out):
     config, state = settle({"resume": True, "out": str(out)})
     images = DATA.images.copy()
     images[0, 0, 0, 0] ^= 1
-    with pytest.raises(TrainingError, match="These training images are not those this run began with"):
+    with pytest.raises(Problem, match="These training images are not those this run began with"):
         train(config, replace(DATA, images=images), TEST, state)
 
 
@@ -280,7 +281,7 @@ class Evil:
 @pytest.mark.parametrize("content", [Evil(), {"version": 1}, [1, 2]])
 def test_a_state_executes_nothing_and_must_be_whole(out, content):
     torch.save(content, path_of(out))
-    with pytest.raises(TrainingError, match="is not the state of a run"):
+    with pytest.raises(Problem, match="is not the state of a run"):
         load_state(path_of(out))
     assert not Path("/tmp/executed-by-a-state").exists()
 

@@ -16,7 +16,8 @@ from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
 from model.files import claimed
 from model.history import load_history
-from model.train import Config, TrainingError, evaluate, main, train
+from model.problems import Problem
+from model.train import Config, evaluate, main, train
 
 
 def drawn(count, seed, size=16):
@@ -249,7 +250,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights(
 
 
 def test_weights_that_blow_up_in_the_last_step_are_not_saved(out):
-    with pytest.raises(TrainingError, match=r"^The loss is (nan|inf) at step .*nothing was saved\)\.$"):
+    with pytest.raises(Problem, match=r"^The loss is (nan|inf) at step .*nothing was saved\)\.$"):
         run(out, lr=1e30, epochs=1, batch_size=40)
     assert not out.exists()
 

@@ -17,7 +17,7 @@ from explorer.views.augmentation.draws import Batch, Row
 from explorer.views.augmentation.exports import Shown
 from model.augment import AUGMENTATIONS, Augmentation
 from model.checkpoint import Pixels
-from model.datasets import DatasetError
+from model.problems import Problem
 from model.recipes import Config
 from model.scenes import CLASSES
 
@@ -123,7 +123,7 @@ def batch(selection: Selection, seed: int) -> Batch | None:
     """A batch by a recipe, its labels under the pictures; None, after a sentence, without training images."""
     try:
         images = cached.training_images(str(options().data_dir), selection.card)
-    except DatasetError as error:
+    except Problem as error:
         st.warning(sentence(error))
         return None
     with st.container(horizontal=True):

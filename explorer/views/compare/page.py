@@ -21,8 +21,6 @@ from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 from explorer.views.compare import exports
 from explorer.views.compare.exports import Side
-from model.checkpoint import CheckpointError
-from model.datasets import DatasetError
 from model.problems import Problem
 from model.snapshots import checkpoint_of
 
@@ -73,7 +71,7 @@ def other_epochs(opened: Opened) -> dict[str, SnapshotFile]:
 def two_sides(selection: Selection, own: str) -> None:
     try:
         other = other_side(selection, own)
-    except (Problem, CheckpointError, DatasetError) as error:
+    except Problem as error:
         st.error(sentence(error), icon=":material/error:")
         return
     if other is None:
@@ -103,7 +101,7 @@ def other_side(selection: Selection, own: str) -> Selection | None:
 
 
 def other_network(opened: Opened, own: str) -> Opened:
-    """The network of B. Raises CheckpointError."""
+    """The network of B. Raises Problem."""
     if own == "epoch":
         files = other_epochs(opened)
         epoch = link.choose(

@@ -11,8 +11,8 @@ from explorer.engine import runs
 from explorer.engine.runs import Run, RunError, RunFile, Written
 from explorer.ui import cached
 from explorer.ui.markdown import sentence
-from model.checkpoint import CheckpointError
 from model.history import Epoch
+from model.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def card_of(file: RunFile, run: Run) -> Written | None:
     """What the run's checkpoint says; before its first epoch is over, another run's may lie there."""
     try:
         return cached.written(file.checkpoint) if run.epochs else None
-    except CheckpointError as error:
+    except Problem as error:
         st.warning(sentence(error))
         return None
 

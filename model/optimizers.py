@@ -1,4 +1,4 @@
-"""Optimisers by name: what moves the weights, and the settings each of them has."""
+"""Optimizers by name, each with its settings."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -14,32 +14,38 @@ Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Optimiser:
-    """`build(parameter groups, lr=…, **settings)`; `settings` holds their names and usual values."""
+class OptimizerRecord:
+    """`build(parameter groups, lr=…, **settings)`; `settings` holds their names and default values.
 
+    `pytorch` is PyTorch's name of it.
+    """
+
+    pytorch: str
     build: Callable[..., Optimizer]
     settings: Settings
 
 
-OPTIMISERS: dict[str, Optimiser] = {
-    "adam": Optimiser(partial(Adam, fused=True), {"weight_decay": 0.0}),
-    "adamw": Optimiser(partial(AdamW, fused=True), {"weight_decay": 0.01}),
-    "sgd": Optimiser(partial(SGD, fused=True), {"momentum": 0.9, "nesterov": False, "weight_decay": 0.0}),
-    "rmsprop": Optimiser(RMSprop, {"momentum": 0.0, "weight_decay": 0.0}),
+OPTIMIZERS: dict[str, OptimizerRecord] = {
+    "adam": OptimizerRecord("Adam", partial(Adam, fused=True), {"weight_decay": 0.0}),
+    "adamw": OptimizerRecord("AdamW", partial(AdamW, fused=True), {"weight_decay": 0.01}),
+    "sgd": OptimizerRecord(
+        "SGD", partial(SGD, fused=True), {"momentum": 0.9, "nesterov": False, "weight_decay": 0.0}
+    ),
+    "rmsprop": OptimizerRecord("RMSprop", RMSprop, {"momentum": 0.0, "weight_decay": 0.0}),
 }
 
 
-def build_optimiser(
+def build_optimizer(
     name: str, net: nn.Module, lr: float, decay_vectors: bool, settings: Settings
 ) -> Optimizer:
-    """The optimiser `name` of a net's weights; without `decay_vectors` only matrices and filters decay."""
+    """The optimizer `name` of a net's weights; without `decay_vectors` only matrices and filters decay."""
     parameters = list(net.parameters())
     groups: list[dict[str, Any]] = [{"params": parameters}]
     if not decay_vectors and settings["weight_decay"]:
         vectors = [each for each in parameters if each.ndim < 2]  # biases, and all of BatchNorm
         groups = [{"params": [each for each in parameters if each.ndim >= 2]}]
         groups += [{"params": vectors, "weight_decay": 0.0}] if vectors else []
-    return OPTIMISERS[name].build(groups, lr=lr, **settings)
+    return OPTIMIZERS[name].build(groups, lr=lr, **settings)
 
 
 # The average of the weights along the way (EMA)
