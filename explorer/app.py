@@ -17,27 +17,22 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
+    from explorer.server.warm import use_one_thread
     from explorer.ui import header, link, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
     from model import words
+    from model.words import N_, tr
 
-    PAGES = [
-        st.Page(f"views/{name}/page.py", title=title, icon=f":material/{icon}:", url_path=path, default=not n)
-        for n, (name, title, icon, path) in enumerate(
-            (
-                ("explain", "Explain", "target", "start"),
-                ("maps", "Feature maps", "grid_view", "maps"),
-                ("batchnorm", "BatchNorm", "equalizer", "batchnorm"),
-                ("compare", "Compare", "compare", "compare"),
-                ("training", "Training", "show_chart", "training"),
-                ("time_machine", "Time machine", "history", "time"),
-                ("augmentation", "Augmentation", "auto_awesome_motion", "augmentation"),
-            )
-        )
-    ]
-    PAGES.append(st.Page("views/explain/page.py", title="Explain", url_path="explain", visibility="hidden"))
-
+    PAGES = (
+        ("explain", N_("Explain"), "target", "start"),
+        ("maps", N_("Feature maps"), "grid_view", "maps"),
+        ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
+        ("compare", N_("Compare"), "compare", "compare"),
+        ("training", N_("Training"), "show_chart", "training"),
+        ("time_machine", N_("Time machine"), "history", "time"),
+        ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
+    )
     WITHOUT_IMAGE = ("training",)
     WITHOUT_CLASS = ("batchnorm", "augmentation")
 
@@ -48,15 +43,23 @@ else:
             return between or link.chosen("compare") == "classes"
         return path not in WITHOUT_CLASS
 
-    style.set_up_page()
-    one_entry_a_page()
+    use_one_thread()
     link.read()
     words.use(link.language())
-    page = st.navigation(PAGES, position="top")
-    if page.url_path == "explain":  # the first page stands at the root, but people try its name
-        st.switch_page(PAGES[0])
+    style.set_up_page()
+    one_entry_a_page()
+    pages = [
+        st.Page(
+            f"views/{name}/page.py", title=tr(title), icon=f":material/{icon}:", url_path=path, default=not n
+        )
+        for n, (name, title, icon, path) in enumerate(PAGES)
+    ]
+    hidden = st.Page("views/explain/page.py", title=pages[0].title, url_path="explain", visibility="hidden")
+    page = st.navigation([*pages, hidden], position="top")
+    if page.url_path == "explain":  # the first page is at the root, but people try its name
+        st.switch_page(pages[0])
     style.name_page(page.title)
-    phone.page_links(PAGES[:-1], page)
+    phone.page_links(pages, page)
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
     phone.close_sidebar(selection)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from explorer.engine.passes import check_images, feature_maps, recorded, to_numpy
 from explorer.engine.values import Floats, Rows, one_or_many
 from model.nets import check_logits
+from model.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +39,18 @@ def ablations(
 ) -> Ablations:
     """The Ablations of many channels, all by default, for images x, float (N, 3, h, w); `batch` at a time.
 
-    Raises ValueError for an unknown layer or channel and for another shape of x.
+    Raises Problem for an unknown layer or channel, ValueError for another shape of x.
     """
     check_images(x)
     logits, maps = _unchanged(net, x, layer)
     chosen = tuple(range(maps.shape[1]) if channels is None else channels)
     if wrong := [channel for channel in chosen if not 0 <= channel < maps.shape[1]]:
-        raise ValueError(f"There is no channel {wrong[0]} in {layer!r}: choose 0 to {maps.shape[1] - 1}.")
+        raise Problem(
+            "There is no channel {channel} in {layer}: choose 0 to {last}.",
+            channel=wrong[0],
+            layer=repr(layer),
+            last=maps.shape[1] - 1,
+        )
     parts = [torch.tensor(chosen[start : start + batch]) for start in range(0, len(chosen), batch)]
 
     def filled(fills: Tensor) -> Floats:

@@ -76,7 +76,7 @@ def _readable(images: TestSet, indices: list[int]) -> Iterator[Sample]:
     for index in indices:
         try:
             yield images.sample(index)
-        except ValueError:  # its sentence says why the image cannot be read
+        except Problem:
             continue
 
 

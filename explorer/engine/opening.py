@@ -22,6 +22,7 @@ from model.checkpoint import MOST_CLASSES, WITHOUT_CARD, Card, Checkpoint, card_
 from model.files import contents
 from model.names import shown
 from model.problems import Problem
+from model.words import tr
 
 MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
@@ -136,7 +137,7 @@ def _lines(text: str) -> list[str] | None:
             return None
         reason = error.strerror
     except UnicodeDecodeError:
-        reason = "not UTF-8"
+        reason = tr("not UTF-8")
     raise Problem(
         "The class names in {file} cannot be read ({reason}); save them as UTF-8 text.",
         file=shown(Path(text)),

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.values import Floats
+from model.problems import Problem
 
 Visit = Callable[[str, Tensor, Tensor], Tensor | None]
 
@@ -100,7 +101,7 @@ def recording(net: nn.Module, layers: Iterable[str] | None, visit: Visit) -> nn.
     """A private view that calls `visit(name, input, output)` whenever one of these layers has run.
 
     None stands for every module that computes. What `visit` returns, unless None, is handed on instead of the
-    output. Raises ValueError for a layer that is not there or, when the view runs, for one that does not run.
+    output. Raises Problem for a layer that is not there or, when the view runs, for one that does not run.
     """
     view, reached = private_view(net), set[str]()
     wanted = None if layers is None else set(layers)
@@ -111,7 +112,9 @@ def recording(net: nn.Module, layers: Iterable[str] | None, visit: Visit) -> nn.
 
     def check_reached(*_: object) -> None:
         if missed := (wanted or set()) - reached:
-            raise ValueError(f"Layer {min(missed)!r} did not run on this input: choose another layer.")
+            raise Problem(
+                "Layer {layer} did not run on this input: choose another layer.", layer=repr(min(missed))
+            )
 
     paths = leaf_paths(view) if wanted is None else {layer_path(view, layer) for layer in wanted}
     visit_layers(view, paths, visited)
@@ -154,10 +157,12 @@ def tapped(net: nn.Module, layers: Iterable[str]) -> tuple[nn.Module, dict[str, 
 
 
 def feature_maps(layer: str, output: Tensor) -> Tensor:
-    """A layer's output as it is; ValueError unless it is feature maps (N, C, h, w)."""
+    """A layer's output as it is; Problem unless it is feature maps (N, C, h, w)."""
     if output.ndim != 4:
-        raise ValueError(
-            f"Layer {layer!r} gives {tuple(output.shape)}, no feature maps: choose another layer."
+        raise Problem(
+            "Layer {layer} gives values of shape {shape}, which are not feature maps: choose another layer.",
+            layer=repr(layer),
+            shape=tuple(output.shape),
         )
     return output
 
@@ -174,17 +179,19 @@ def leaf_paths(net: nn.Module) -> list[str]:
 
 
 def layer_path(net: nn.Module, layer: str) -> str:
-    """The module path in a layer name, `relu` of `relu#2`; ValueError if it is not in `net`."""
+    """The module path in a layer name, `relu` of `relu#2`; Problem if it is not in `net`."""
     path = layer.partition("#")[0]
     try:
         net.get_submodule(path)
     except AttributeError:
-        raise ValueError(f"There is no layer {layer!r} in this network: choose one of its own.") from None
+        raise Problem(
+            "There is no layer {layer} in this network: choose one of its layers.", layer=repr(layer)
+        ) from None
     return path
 
 
 def layer_module(net: nn.Module, layer: str) -> nn.Module:
-    """The module behind a layer name; ValueError if it is not in `net`."""
+    """The module behind a layer name; Problem if it is not in `net`."""
     return net.get_submodule(layer_path(net, layer))
 
 

@@ -26,11 +26,6 @@ Labels = npt.NDArray[np.int64]
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 24_000_000
 MAX_SIDE = 1024
-_KINDS = "PNG, JPEG, WebP, GIF, BMP or TIFF"
-
-
-class SampleError(ValueError):
-    """An image that cannot be used; the message says why and what to do, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ class Sample:
 def in_classes(sample: Sample, own: Sequence[str], wanted: Sequence[str]) -> Sample:
     """Return `sample` with its label, an index into `own`, turned into one into `wanted` by the class's name.
 
-    Upper case, spaces, «-» and «_» do not matter; the label is None where `wanted` has no such class.
+    Upper case, spaces, “-” and “_” do not matter; the label is None where `wanted` has no such class.
     """
     if sample.label is None:
         return sample
@@ -119,8 +114,8 @@ def decode(data: bytes, name: str) -> Sample:
     """Turn an image file's bytes into a Sample of upright RGB pixels, uint8 (H,W,3).
 
     PNG, JPEG, WebP, GIF, BMP and TIFF, up to 24 megapixels, the first frame of an animation; transparency is
-    laid on white, 16-bit grey scaled to 8. More than 1024 pixels on the long side are reduced to 1024 with
-    antialiasing. SampleError for anything else, before any pixel of a too large image is decoded.
+    laid on white, 16-bit gray scaled to 8. More than 1024 pixels on the long side are reduced to 1024 with
+    antialiasing. Problem for anything else, before any pixel of a too large image is decoded.
     """
     name = readable(name)
     try:
@@ -128,28 +123,40 @@ def decode(data: bytes, name: str) -> Sample:
         image.load()
         rgb = to_rgb(_reduced(image))
     except ImageFileError as error:
-        raise SampleError(f"{name} {error}.") from error
-    except SampleError:
+        raise Problem("{name} {reason}.", name=name, reason=error) from error
+    except Problem:
         raise
     except Exception as error:  # Pillow's readers raise whatever a broken file makes them trip over
-        raise SampleError(f"{name} is damaged or cut short: save, copy or download it again.") from error
+        raise Problem(
+            "{name} is damaged or incomplete: save, copy or download it again.", name=name
+        ) from error
     return Sample(name, np.array(rgb), origin=FromUpload(hashlib.sha256(data).hexdigest()))
 
 
 def _opened(data: bytes, name: str) -> Image.Image:
     if not data:
-        raise SampleError(f"{name} is empty: choose a file that holds an image.")
-    too_large = f"has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller and try again"
+        raise Problem("{name} is empty: choose a file that contains an image.", name=name)
     try:
         image = opened(data, FORMATS, MAX_PIXELS)
     except ImageFileError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageFileError(too_large) from error
+        raise Problem(
+            "{name} has more than {millions} million pixels: make it smaller and try again.",
+            name=name,
+            millions=MAX_PIXELS // 1_000_000,
+        ) from error
     except Exception as error:
-        raise SampleError(f"{name} is not an image that can be read: choose a {_KINDS} file.") from error
+        raise Problem(
+            "{name} is not an image that can be read: choose a PNG, JPEG, WebP, GIF, BMP or TIFF file.",
+            name=name,
+        ) from error
     if image.mode in ("I", "F"):
-        raise SampleError(f"{name} has pixels of an unusual kind ({image.mode}): save it as 8-bit RGB.")
+        raise Problem(
+            "{name} has pixels of mode {mode}, which is not supported: save it as 8-bit RGB.",
+            name=name,
+            mode=image.mode,
+        )
     return image
 
 
@@ -205,9 +212,11 @@ class TestSet(ABC):
         return np.flatnonzero(self.labels == label)
 
     def sample(self, index: int) -> Sample:
-        """Return image `index` with its label; SampleError when there is none or it cannot be read."""
+        """Return image `index` with its label; Problem when there is none or it cannot be read."""
         if not 0 <= index < len(self):
-            raise SampleError(f"There is no image {index}: choose one from 0 to {len(self) - 1}.")
+            raise Problem(
+                "There is no image {index}: choose one from 0 to {last}.", index=index, last=len(self) - 1
+            )
         return replace(self._sample(index), origin=FromTestSet(index, self.digest))
 
     @abstractmethod
@@ -231,8 +240,10 @@ class FolderTestSet(TestSet):
         try:
             data = contents(self.root / file, MOST_BYTES)
         except OSError as error:
-            raise SampleError(
-                f"{readable(file)} cannot be opened ({error.strerror}): check that it is there."
+            raise Problem(
+                "{name} cannot be opened ({reason}): check that it is there.",
+                name=readable(file),
+                reason=error.strerror,
             ) from error
         return replace(decode(data, file), label=int(self.labels[index]))
 
@@ -264,7 +275,7 @@ class ArrayTestSet(TestSet):
 def folder_test_set(data_dir: Path) -> TestSet:
     """List `data_dir`/test/<class>/* without opening an image; labels as training on `data_dir` numbers them.
 
-    Classes are the folder names below `data_dir`/train, then those only test has; SampleError without images.
+    Classes are the folder names below `data_dir`/train, then those only test has; Problem without images.
     """
     root = data_dir / "test"
     trained, tested = class_folders(data_dir / "train"), class_folders(root)
@@ -273,19 +284,19 @@ def folder_test_set(data_dir: Path) -> TestSet:
         (f"{name}/{file.name}", classes.index(name)) for name in tested for file in image_files(root / name)
     ]
     if not found:
-        place = shown(root, 1)
-        raise SampleError(f"There are no test images in {shown(data_dir)}: put some into {place}/<class>/.")
+        raise Problem(
+            "There are no test images in {folder}: put some into {root}/<class>/.",
+            folder=shown(data_dir),
+            root=shown(root, 1),
+        )
     files, labels = zip(*found, strict=True)
     name, names = readable(data_dir.resolve().name), tuple(map(readable, classes))
     return FolderTestSet(name, names, np.array(labels, dtype=np.int64), root, files)
 
 
 def cifar10_test_set(data_dir: Path) -> TestSet:
-    """Read CIFAR-10's 10,000 test images from torchvision's files; SampleError when missing or damaged."""
-    try:
-        data = read_cifar10(data_dir, "test")
-    except Problem as error:
-        raise SampleError(str(error)) from error
+    """Read CIFAR-10's 10,000 test images from torchvision's files; Problem when missing or damaged."""
+    data = read_cifar10(data_dir, "test")
     return ArrayTestSet(data.name, data.classes, data.labels, data.images)
 
 
@@ -295,5 +306,5 @@ def find_test_set(data_dir: Path) -> TestSet | None:
         return cifar10_test_set(data_dir)
     try:
         return folder_test_set(data_dir)
-    except SampleError:
+    except Problem:
         return None

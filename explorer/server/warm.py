@@ -21,11 +21,22 @@ SCRIPT = "explorer.app"
 UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
 
 
+def use_one_thread() -> None:
+    """Let torch compute each operation in one thread.
+
+    Every visitor has a thread already; more threads inside each small operation only wait for one another.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def warm() -> None:
     """Import what the pages need, draw the samples, and explain one of them with the network shown first.
 
     All of that stays, so it is taken out of the garbage collection that Streamlit runs after every visit.
     """
+    use_one_thread()
     load()
     try:
         explain()
@@ -50,6 +61,7 @@ def explain() -> None:
     from explorer.ui.options import options
     from explorer.ui.selection import Selection
     from model import cifar10
+    from model.problems import Problem
 
     UNVISITED.addFilter(_from_a_visit)
     cached.gallery()
@@ -57,12 +69,12 @@ def explain() -> None:
         name, source = next(iter(options().checkpoints.items()))
         sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
         selection = Selection(cached.opened(name, source), sample)
-        shown = [selection.blocks[place] for place in choices.at_first(len(selection.blocks))]
-        layers = tuple(block.act or block.conv for block in shown)
+        blocks = [selection.blocks[index] for index in choices.at_first(len(selection.blocks))]
+        layers = tuple(block.act or block.conv for block in blocks)
         selection.heat_maps("grad_cam", layers)
         selection.evidence(layers)
         selection.receptive_fields()  # has torch import its compiler, whose objects are half of all there are
-    except (ValueError, StopIteration):
+    except (Problem, StopIteration):
         return  # the page says what is wrong to whoever opens it
 
 

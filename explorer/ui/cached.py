@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
-import torch
 from torch import Tensor, nn
 
 from explorer.drawing import thumbnails
@@ -43,9 +42,6 @@ from explorer.engine.tracing import Block, Floats, Trace
 from model import cifar10
 from model.checkpoint import Card, Checkpoint, Pixels
 from model.recipes import Config
-
-# Every visitor has a thread already; more threads inside each small operation only wait for one another.
-torch.set_num_threads(1)
 
 # The name of a folder need not be valid Unicode.
 TEXTS = {str: os.fsencode}
@@ -131,12 +127,12 @@ def norm_statistics(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -
     return batchnorm.statistics(_net, _x, layer)
 
 
-@st.cache_data(max_size="50MB", show_spinner="Taking the statistics …")
+@st.cache_data(max_size="50MB", show_spinner="Computing the statistics …")
 def norm_summary(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> NormSummary:
     return batchnorm.summary(_net, _x, layer)
 
 
-@st.cache_data(max_size="20MB", show_spinner="Answering by both statistics …")
+@st.cache_data(max_size="20MB", show_spinner="Predicting with both statistics …")
 def two_predictions(net: str, x: str, _net: nn.Module, _x: Tensor) -> TwoPredictions:
     return batchnorm.with_batch_statistics(_net, _x)
 
@@ -154,7 +150,7 @@ def _test_batch(
 
 
 def test_batch(data_dir: str, found: TestSet, wanted: int, card: Card, fit: str) -> Batch:
-    """An even spread over the test set; looked at again after ten minutes. Raises SampleError."""
+    """An even spread over the test set; looked at again after ten minutes. Raises Problem."""
     return _test_batch(data_dir, len(found), wanted, _fed(card), fit, found, card)
 
 
@@ -173,7 +169,7 @@ def _fed(card: Card) -> str:
     return repr((card.input_size, card.mean, card.std, card.classes))
 
 
-@st.cache_data(max_size="50MB", show_spinner="Switching every channel off in turn …")
+@st.cache_data(max_size="50MB", show_spinner="Switching off one channel at a time …")
 def ablations(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> Ablations:
     return ablation.ablations(_net, _x, layer)
 
@@ -227,7 +223,7 @@ def decoded(digest: str, name: str, _data: bytes) -> Sample:
 
 
 def decoded_upload(name: str, data: bytes) -> Sample:
-    """An uploaded file's picture; the same bytes are decoded once. Raises SampleError."""
+    """An uploaded file's picture; the same bytes are decoded once. Raises Problem."""
     return decoded(hashlib.sha256(data).hexdigest(), name, data)
 
 

@@ -1,4 +1,4 @@
-"""Questions that several pages ask in the same words, kept in the link and across pages."""
+"""Choices that several pages offer in the same words, kept in the link and across pages."""
 
 from collections.abc import Collection
 
@@ -9,60 +9,77 @@ from explorer.ui import link
 from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
+from model.words import N_, ngettext, tr
 
-STAGE_NAMES = {"conv": "Convolution", "norm": "Normalisation", "act": "Activation", "pool": "Pooling"}
+STAGE_NAMES = {
+    "conv": N_("Convolution"),
+    "norm": N_("Normalization"),
+    "act": N_("Activation"),
+    "pool": N_("Pooling"),
+}
 MOST_BLOCKS = 4  # shown side by side at first
 ROW = 4  # choices that stand side by side; more become a list
-EVIDENCE_NAMES = {"positive": "Speaking for it", "signed": "For and against"}
-SCALE_NAMES = {"shared": "One scale", "own": "Each its own"}
+EVIDENCE_NAMES = {"positive": N_("Positive contribution"), "signed": N_("Positive and negative")}
+SCALE_NAMES = {"shared": N_("Shared scale"), "own": N_("Per map")}
 
 
 def choice(label: str, names: dict[str, str], key: str, default: str | None = None) -> str:
-    """One of `names`, as a row of buttons, or as a list once they are too many for a row; a key of it."""
+    """A key of `names`, chosen by a row of buttons, or by a select box where they are too many for a row."""
     if len(names) > ROW:
         return pick(label, names, key, default)
     first = default if default in names else next(iter(names))
-    shown = {option: literal(name) for option, name in names.items()}
+    labels = {option: literal(name) for option, name in names.items()}
     return str(
         link.choose(
-            st.segmented_control, label, list(names), key, first, required=True, format_func=shown.get
+            st.segmented_control, label, list(names), key, first, required=True, format_func=labels.get
         )
     )
 
 
 def pick(label: str, names: dict[str, str], key: str, default: str | None = None, **details: object) -> str:
-    """One of a few, as a list that folds away; the answer is a key of `names`."""
+    """A key of `names`, chosen by a select box."""
     first = default if default in names else next(iter(names))
     return str(link.choose(st.selectbox, label, list(names), key, first, format_func=names.get, **details))
 
 
-def block_names(found: tuple[Block, ...]) -> dict[str, str]:
+def block_names(blocks: tuple[Block, ...]) -> dict[str, str]:
     """Number → what a block is called: by its convolution's path."""
-    return {str(number): f"Block {number} · {block.conv}" for number, block in enumerate(found, start=1)}
+    return {
+        str(number): tr("Block {number} · {layer}", number=number, layer=block.conv)
+        for number, block in enumerate(blocks, start=1)
+    }
 
 
 def blocks_found(selection: Selection) -> str:
     """How many conv blocks the network has, and which of its layers belong to none, as Markdown."""
     count = len(selection.blocks)
-    found = f"{count} conv block{'s' if count != 1 else ''}"
     within = {name for block in selection.blocks for name in stages(block, selection.seen).values()}
     inside = {layer_path(selection.net, name) for name in within}
     kinds: dict[str, list[str]] = {}
     for path in leaf_paths(selection.net):
         if path not in inside:
             kinds.setdefault(type(layer_module(selection.net, path)).__name__, []).append(path)
-    named = [f"{_few(paths)} ({literal(kind)})" for kind, paths in kinds.items()]
-    return f"{found}. Left out: {', '.join(named)}." if named else f"{found}."
+    if not kinds:
+        return ngettext("{n} conv block.", "{n} conv blocks.", count)
+    return ngettext(
+        "{n} conv block. Layers outside it: {layers}.",
+        "{n} conv blocks. Layers outside them: {layers}.",
+        count,
+        layers=", ".join(f"{_few(paths)} ({literal(kind)})" for kind, paths in kinds.items()),
+    )
 
 
 def _few(paths: list[str]) -> str:
-    more = f" and {len(paths) - 2} more" if len(paths) > 3 else ""
-    return ", ".join(code(path) for path in paths[: 2 if more else 3]) + more
+    """Up to three layer names, or two and how many more there are."""
+    if len(paths) <= 3:
+        return ", ".join(map(code, paths))
+    two = ", ".join(map(code, paths[:2]))
+    return tr("{layers} and {count} more", layers=two, count=len(paths) - 2)
 
 
 def choose_block(selection: Selection, key: str = "block", first: str = "1") -> Block:
-    """One conv block, in the words of the network; at first that of the number `first`."""
-    return selection.blocks[int(choice("Block", block_names(selection.blocks), key, first)) - 1]
+    """One conv block by its number and layer name; at first that of the number `first`."""
+    return selection.blocks[int(choice(tr("Block"), block_names(selection.blocks), key, first)) - 1]
 
 
 def choose_blocks(selection: Selection, most: int = MOST_BLOCKS, key: str = "blocks") -> dict[int, Block]:
@@ -73,28 +90,28 @@ def choose_blocks(selection: Selection, most: int = MOST_BLOCKS, key: str = "blo
     names = block_names(selection.blocks)
     chosen = list(names)
     if len(names) > most:
-        spread = [chosen[place] for place in at_first(len(names), most)]
-        chosen = link.several(st.multiselect, "Blocks", chosen, key, spread, format_func=names.get)
+        spread = [chosen[index] for index in at_first(len(names), most)]
+        chosen = link.several(st.multiselect, tr("Blocks"), chosen, key, spread, format_func=names.get)
     return {int(number): selection.blocks[int(number) - 1] for number in sorted(chosen, key=int)}
 
 
 def at_first(count: int, most: int = MOST_BLOCKS) -> list[int]:
-    """The places 0 … count − 1, or `most` of them evenly spread where there are more."""
+    """The indices 0 … count − 1, or `most` of them evenly spread where there are more."""
     return list(range(count)) if count <= most else spread_evenly(count, most)
 
 
 def spread_evenly(count: int, most: int) -> list[int]:
-    """`most` of the places 0 … count − 1, evenly spread and ending with the last.
+    """`most` of the indices 0 … count − 1, evenly spread and ending with the last.
 
     >>> spread_evenly(20, 4), spread_evenly(5, 4)
     ([4, 9, 14, 19], [1, 2, 3, 4])
     """
-    return [-(-count * (place + 1) // most) - 1 for place in range(most)]
+    return [-(-count * (step + 1) // most) - 1 for step in range(most)]
 
 
 def stage_names(selection: Selection, blocks: Collection[Block]) -> dict[str, str]:
     """Stage → what it is called: by its kind of layer, such as BatchNorm or SiLU, if the blocks have one."""
-    names = dict(STAGE_NAMES)
+    names = {stage: tr(name) for stage, name in STAGE_NAMES.items()}
     for stage in ("norm", "act"):
         layers = [layer for block in blocks if (layer := stages(block, selection.seen).get(stage))]
         kinds = {type(layer_module(selection.net, layer)).__name__ for layer in layers}
@@ -108,13 +125,13 @@ def choose_layer(
 ) -> tuple[Block, str, str]:
     """A block, a stage it has (at first `first`), and the layer they name."""
     block = choose_block(selection, f"{prefix}block", first_block)
-    found = stages(block, selection.seen)
+    layers = stages(block, selection.seen)
     names = stage_names(selection, [block])
-    stage = choice("Stage", {stage: names[stage] for stage in found}, f"{prefix}stage", first)
-    return block, stage, found[stage]
+    stage = choice(tr("Stage"), {stage: names[stage] for stage in layers}, f"{prefix}stage", first)
+    return block, stage, layers[stage]
 
 
 def grid_scale() -> str:
     """On what scale the link wants grids of channels: one for all, or one for each channel."""
-    said = link.held("scale", SCALES[0])
-    return said if said in SCALES else SCALES[0]
+    scale = link.held("scale", SCALES[0])
+    return scale if scale in SCALES else SCALES[0]

@@ -1,4 +1,4 @@
-"""«Take it away»: what a page shows, as pictures, tables, arrays, a figure for print, and in Python.
+"""Downloads: what a page shows, as pictures, tables, arrays, a figure for print, and a Python program.
 
 A page says what there is; nothing is made before somebody asks for it.
 """
@@ -18,8 +18,12 @@ import streamlit as st
 from explorer.drawing import figures
 from explorer.drawing.figures import Chart, Panel
 from explorer.drawing.pictures import png
+from explorer.ui import link
 from explorer.ui.markdown import literal, sentence
+from model import words
 from model.checkpoint import Pixels
+from model.problems import Problem
+from model.words import tr
 
 Array = npt.NDArray[Any]
 Bytes = Callable[[], bytes]
@@ -30,9 +34,9 @@ LEAST = 256  # small maps are enlarged to about this many pixels
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """What a page gives away; `name` begins every file's name, `caption` says how it came about.
+    """What a page offers for download; `name` begins every file's name, `caption` says how it was made.
 
-    `pictures` are uint8 (h, w, 3); `arrays` come with what they are in words; `figure` gives its panels,
+    `pictures` are uint8 (h, w, 3); `arrays` come with a description each; `figure` gives its panels,
     pictures or charts; `snippet` is a Python program that prints a number of the page, `printed` is that
     number.
     """
@@ -54,12 +58,12 @@ def files(offer: Offer) -> dict[str, Bytes]:
     """File name → what makes its bytes, for everything in the offer."""
     pictures = {f"{stem(offer, name)}.png": _picture(draw) for name, draw in offer.pictures.items()}
     tables = {f"{stem(offer, name)}.csv": _table(make) for name, make in offer.tables.items()}
-    said: dict[str, Bytes] = {"caption.txt": lambda: f"{offer.caption}\n".encode()}
+    caption: dict[str, Bytes] = {"caption.txt": lambda: f"{offer.caption}\n".encode()}
     return (
         pictures
         | tables
         | {
-            f"{stem(offer, 'pictures')}.zip": lambda: zipped(pictures | said),
+            f"{stem(offer, 'pictures')}.zip": lambda: zipped(pictures | caption),
             f"{stem(offer, 'arrays')}.npz": lambda: npz(offer.arrays(), offer.caption),
             f"{stem(offer, 'figure')}.png": lambda: figures.figure(offer.figure(), offer.caption, "png"),
             f"{stem(offer, 'figure')}.pdf": lambda: figures.figure(offer.figure(), offer.caption, "pdf"),
@@ -75,7 +79,7 @@ def stem(offer: Offer, name: str) -> str:
 
 def npz(arrays: Mapping[str, tuple[Array, str]], caption: str) -> bytes:
     """All arrays as one NPZ; its member README says of each its type, its shape and what it is."""
-    lines = [f"{name}: {array.dtype} {array.shape}, {said}" for name, (array, said) in arrays.items()]
+    lines = [f"{name}: {array.dtype} {array.shape}, {text}" for name, (array, text) in arrays.items()]
     file = io.BytesIO()
     named = {name: array for name, (array, _) in arrays.items()}
     np.savez_compressed(file, allow_pickle=False, README=np.array("\n".join([caption, *lines])), **named)
@@ -108,8 +112,9 @@ def _table(make: Callable[[], pd.DataFrame]) -> Bytes:
 
 @st.fragment
 def show(make: Callable[[], Offer]) -> None:
-    """The fold at the end of a page; the offer is put together once it is open."""
-    with st.expander("Take it away", icon=":material/download:", on_change="rerun", key="take_away") as fold:
+    """The expander at the end of a page; the offer is put together once it is open."""
+    words.use(link.language())  # a fragment that runs alone
+    with st.expander(tr("Download"), icon=":material/download:", on_change="rerun", key="take_away") as fold:
         if fold.open:
             _opened(make)
 
@@ -117,35 +122,54 @@ def show(make: Callable[[], Offer]) -> None:
 def _opened(make: Callable[[], Offer]) -> None:
     try:
         offer = make()
-    except ValueError as error:  # what the page cannot show it cannot give away
-        st.info(sentence(error))
+    except Problem as problem:  # what the page cannot show cannot be downloaded
+        st.info(sentence(problem))
         return
-    made = files(offer)
+    made = {file: _in_language(words.language(), make) for file, make in files(offer).items()}
     pictures, numbers, printed = st.columns(3, gap="medium")
     with pictures:
-        st.markdown("**Pictures**, as they are shown")
+        st.markdown(tr("**Pictures** as shown on the page"))
         chosen = st.selectbox(
-            "Picture", list(offer.pictures), key="take_picture", label_visibility="collapsed"
+            tr("Picture"), list(offer.pictures), key="take_picture", label_visibility="collapsed"
         )
         with st.container(horizontal=True):
-            _button(f"{stem(offer, chosen)}.png", "This one, PNG", made, "image/png")
-            _button(f"{stem(offer, 'pictures')}.zip", "All, ZIP", made, "application/zip")
+            _button(f"{stem(offer, chosen)}.png", tr("This picture, PNG"), made, "image/png")
+            _button(f"{stem(offer, 'pictures')}.zip", tr("All pictures, ZIP"), made, "application/zip")
     with numbers:
-        st.markdown("**Numbers**, unrounded")
+        st.markdown(tr("**Numbers** without rounding"))
         with st.container(horizontal=True):
             for name in offer.tables:
-                _button(f"{stem(offer, name)}.csv", f"{name}, CSV", made, "text/csv")
-            _button(f"{stem(offer, 'arrays')}.npz", "Arrays, NPZ", made, "application/octet-stream")
+                _button(f"{stem(offer, name)}.csv", tr("{table}, CSV", table=name), made, "text/csv")
+            _button(f"{stem(offer, 'arrays')}.npz", tr("Arrays, NPZ"), made, "application/octet-stream")
     with printed:
-        st.markdown("**For print**, with its caption")
+        st.markdown(tr("**Figure** for print, with its caption"))
         with st.container(horizontal=True):
             for kind, mime in (("png", "image/png"), ("pdf", "application/pdf")):
-                _button(f"{stem(offer, 'figure')}.{kind}", f"Figure, {kind.upper()}", made, mime)
+                label = tr("Figure, {format}", format=kind.upper())
+                _button(f"{stem(offer, 'figure')}.{kind}", label, made, mime)
     st.caption(literal(offer.caption))
-    said = f" It prints {literal(offer.printed)}." if offer.printed else ""
-    st.markdown(f"**In Python**, run from any folder.{said}")
+    st.markdown(_about_program(offer))
     st.code(offer.snippet, language="python")
 
 
+def _about_program(offer: Offer) -> str:
+    """What stands over the Python program, as Markdown."""
+    if not offer.printed:
+        return tr("**Python** program; it runs in any folder.")
+    return tr(
+        "**Python** program; it runs in any folder and prints {printed}.", printed=literal(offer.printed)
+    )
+
+
 def _button(file: str, label: str, made: Mapping[str, Bytes], mime: str) -> None:
-    st.download_button(literal(label), made[file], file, mime, key=f"take_{label}", on_click="ignore")
+    st.download_button(literal(label), made[file], file, mime, key=f"take_{file}", on_click="ignore")
+
+
+def _in_language(language: str, make: Bytes) -> Bytes:
+    """Make the bytes in a language: Streamlit calls it in another thread than the page's."""
+
+    def made() -> bytes:
+        words.use(language)
+        return make()
+
+    return made

@@ -1,4 +1,4 @@
-"""What the offers of several pages have in common: captions, the image and its answer, tables, programs."""
+"""What the downloads of several pages have in common: captions, the image, its prediction, programs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,6 +15,7 @@ from explorer.ui.downloads import Array, Pictures
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from model.checkpoint import Pixels
+from model.words import N_, tr
 
 Arrays = dict[str, tuple[Array, str]]
 Evidence = dict[str, ChannelEvidence]
@@ -22,8 +23,14 @@ Floats = npt.NDArray[np.float32]
 
 ATTRIBUTE = "from explorer.engine.attribution import attribute"
 TRACE = "from explorer.engine.tracing import trace"
-SIGNED = "raw and signed, positive supports the class; in units of the logit, whose value is not their sum"
-UNSCALED = "raw and signed, positive supports the class; compares positions, not in units of the logit"
+SIGNED = N_(
+    "{method} (h, w): not normalized, signed; positive values support the class. In units of the logit, "
+    "but their sum is not the logit."
+)
+UNSCALED = N_(
+    "{method} (h, w): not normalized, signed; positive values support the class. Positions can be compared, "
+    "but the values are not in units of the logit."
+)
 
 
 def caption(
@@ -38,7 +45,7 @@ def caption(
     return figures.caption(
         checkpoint=selection.opened.name,
         digest=selection.opened.checkpoint.digest,
-        image=selection.sample.name + fitted(selection),
+        image=image_name(selection),
         layer=layer,
         method=method,
         target=selection.card.classes[selection.target] if target is None else target,
@@ -46,45 +53,55 @@ def caption(
     )
 
 
-def fitted(selection: Selection) -> str:
-    """How a picture that is not square came to the network, in parentheses; nothing for a square one."""
+def image_name(selection: Selection) -> str:
+    """The name of the picture, with how one that is not square was made square."""
     height, width = selection.sample.pixels.shape[:2]
+    name = selection.sample.name
     if height == width:
-        return ""
-    return " (its center square)" if selection.fit == "crop" else " (squashed to a square)"
+        return name
+    if selection.fit == "crop":
+        return tr("{image} (center square)", image=name)
+    return tr("{image} (squashed to a square)", image=name)
 
 
 def each_own(scales: Mapping[str, Range]) -> str:
-    """Several ranges in words, each with what it belongs to."""
-    return ", ".join(f"{name} {ranges.text(range)}" for name, range in scales.items()) + ", each its own"
+    """Several ranges in words, each with the name of what is drawn on it."""
+    each = ", ".join(f"{name} {ranges.text(range)}" for name, range in scales.items())
+    return tr("{ranges}, one scale per map", ranges=each)
 
 
 def given(selection: Selection) -> Arrays:
-    """The image, what the network gets of it and what it answers."""
+    """The image, the network's input and its outputs."""
+    count = len(selection.card.classes)
     part = selection.received
     return {
-        "image": (selection.sample.pixels, "the picture (H, W, 3), RGB, 0 to 255"),
+        "image": (selection.sample.pixels, tr("the picture (H, W, 3), RGB, 0 to 255")),
         "received": (
             np.array([part.top, part.bottom, part.left, part.right]),
-            "the rows and columns of the picture that the network gets (4,): top, bottom, left, right, "
-            "ends excluded",
+            tr("the part of the picture that the network gets (4,): top, bottom, left, right; ends excluded"),
         ),
-        "input": (selection.x.numpy(), "what the network gets (1, 3, s, s), normalised by the card"),
-        "logits": (selection.seen.logits, f"of {len(selection.card.classes)} classes (K,)"),
-        "probabilities": (selection.seen.probabilities, "softmax of the logits (K,)"),
-        "classes": (np.array(selection.card.classes), "the classes' names (K,)"),
+        "input": (
+            selection.x.numpy(),
+            tr("the network's normalized input (1, 3, s, s)"),
+        ),
+        "logits": (
+            selection.seen.logits,
+            tr("logits of the {count} classes (K,)", count=count),
+        ),
+        "probabilities": (selection.seen.probabilities, tr("softmax of the logits (K,)")),
+        "classes": (np.array(selection.card.classes), tr("the names of the classes (K,)")),
     }
 
 
 def classes(selection: Selection) -> pd.DataFrame:
-    """One row a class, the most probable first."""
+    """One row per class, the most probable first."""
     seen = selection.seen
     rows = {"class": selection.card.classes, "logit": seen.logits, "probability": seen.probabilities}
     return pd.DataFrame(rows).sort_values("probability", ascending=False, kind="stable")
 
 
 def channels(evidence: Evidence) -> pd.DataFrame:
-    """One row a channel of each layer: its map in figures, and its part in Grad-CAM of the class."""
+    """One row per channel of each layer: statistics of its map, and its contribution to Grad-CAM."""
     return pd.concat([_channels(layer, one) for layer, one in evidence.items()])
 
 
@@ -96,7 +113,7 @@ def _channels(layer: str, one: ChannelEvidence) -> pd.DataFrame:
             "mean": one.maps.mean((1, 2)),
             "min": one.maps.min((1, 2)),
             "max": one.maps.max((1, 2)),
-            "zero_share": (one.maps == 0).mean((1, 2)),
+            "zero_fraction": (one.maps == 0).mean((1, 2)),
             "weight": one.weights,
             "contribution": one.contributions,
         }
@@ -105,30 +122,34 @@ def _channels(layer: str, one: ChannelEvidence) -> pd.DataFrame:
 
 def evidence_arrays(selection: Selection, evidence: Evidence) -> Arrays:
     name = selection.card.classes[selection.target]
-    found: Arrays = {}
+    arrays: Arrays = {}
     for layer, one in evidence.items():
-        found[f"weights_{layer}"] = (one.weights, f"Grad-CAM's weight of each channel (C,) for {name}")
-        found[f"contributions_{layer}"] = (one.contributions, f"weight × mean of the map (C,) for {name}")
-    return found
+        weights = tr("Grad-CAM's weight of each channel (C,) for the class {name}", name=name)
+        contributions = tr("weight × mean of the map (C,) for the class {name}", name=name)
+        arrays[f"weights_{layer}"] = (one.weights, weights)
+        arrays[f"contributions_{layer}"] = (one.contributions, contributions)
+    return arrays
 
 
 def map_arrays(layer: str, maps: Floats, name: str = "maps") -> Arrays:
-    return {name: (maps, f"the feature maps (C, h, w) that {layer} gives, in its own units")}
+    return {name: (maps, tr("the feature maps (C, h, w) of {layer}, as they are", layer=layer))}
 
 
 def heat_arrays(method: str, heats: dict[str, Floats]) -> Arrays:
-    said = UNSCALED if method == "grad_cam_pp" else SIGNED
-    return {f"heat_{layer}": (heat, f"{method} (h, w): {said}") for layer, heat in heats.items()}
+    text = tr(UNSCALED if method == "grad_cam_pp" else SIGNED, method=method)
+    return {f"heat_{layer}": (heat, text) for layer, heat in heats.items()}
 
 
 def heat_program(
     selection: Selection, method: str, layer: str, target: int, against: int | None = None
 ) -> str:
     names = selection.card.classes
-    said = repr(names[target]) if against is None else f"{names[target]!r} rather than {names[against]!r}"
+    name = repr(names[target])
+    if against is not None:
+        name = tr("{name} rather than {other}", name=name, other=repr(names[against]))
     more = "" if against is None else f", against={against}"
     lines = [
-        f"heat = attribute(net, x, {method!r}, layer={layer!r}, target={target}{more})  # {said}",
+        f"heat = attribute(net, x, {method!r}, layer={layer!r}, target={target}{more})  # {name}",
         "print(heat.values.max())",
     ]
     return program([selection], [ATTRIBUTE], lines)
@@ -140,14 +161,14 @@ def over_image(selection: Selection, heat: Floats, range: Range) -> Pixels:
 
 
 def the_image(selection: Selection) -> Pictures:
-    """The pictures on top of every page."""
+    """The pictures at the top of every page."""
     return {
-        "the image": lambda: selection.sample.pixels,
-        "what the network gets": lambda: selection.framed,
+        tr("the image"): lambda: selection.sample.pixels,
+        tr("the network's input"): lambda: selection.framed,
     }
 
 
 def grid(maps: Floats, scale: str, common: Range, each: Sequence[Range], order: Sequence[int]) -> Pixels:
     """A sheet of maps (C, h, w) as the channel grid shows them: on its scale, in its order."""
-    shown = list(order)
-    return sheet(maps[shown], common if scale == "shared" else [each[channel] for channel in shown])
+    channels = list(order)
+    return sheet(maps[channels], common if scale == "shared" else [each[channel] for channel in channels])

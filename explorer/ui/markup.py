@@ -10,6 +10,7 @@ import streamlit as st
 from explorer.drawing import colorbar, ranges
 from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import Range
+from model.words import tr
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -56,16 +57,16 @@ def _bar(name: str, share: float, said: str, chosen: bool) -> str:
 
 
 def scale(range: Range, said: str) -> str:
-    """The colour bar of a range with its numbers, and how far it is shared."""
-    label = f"Colour scale from {ranges.text(range, said)}"
-    places = "".join(
+    """The color bar of a range with its numbers, and how far it is shared."""
+    label = tr("Color scale from {range}", range=ranges.text(range, said))
+    ticks = "".join(
         f'<span style="left:{share:.1%};transform:translateX(-{share:.0%})">{ranges.number(value)}</span>'
         for share, value in colorbar.ticks(range)
     )
     return element(
         "div",
         f'<img alt="{escape(label, quote=True)}" src="{data_uri(colorbar.bar(range, 256, 1))}">',
-        element("div", places, cls="ticks"),
+        element("div", ticks, cls="ticks"),
         text(said, "muted"),
         cls="fx-scale",
     )

@@ -10,12 +10,10 @@ from typing import NoReturn
 
 from explorer.engine.opening import Source
 from model.names import readable, shown
+from model.problems import Problem
+from model.words import tr
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-class OptionError(ValueError):
-    """An option that cannot be used, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -50,83 +48,113 @@ def _folders(folder: Path) -> tuple[Path, ...]:
     try:
         with os.scandir(folder) as entries:
             return tuple(sorted(Path(entry.path) for entry in entries if entry.is_dir()))
-    except OSError:  # said where the options are read, or one that may not be looked at
+    except OSError:  # reported where the options are read, or a folder that may not be read
         return ()
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise OptionError(f"The options after `--` do not fit: {readable(message)}.")
+        raise _not_understood(message)
+
+
+def _not_understood(reason: str) -> Problem:
+    return Problem("The options after `--` are not valid: {reason}.", reason=readable(reason))
 
 
 def parser() -> argparse.ArgumentParser:
+    """The parser of these options; its help is in the language in use."""
     parser = _Parser("streamlit run explorer/app.py --", exit_on_error=False)
     add = parser.add_argument
-    add("--data-dir", type=_path, default=Options.data_dir, help="CIFAR-10, or test/<class>/*")
-    add("--runs", type=_path, help="a folder with further training runs, or with folders of them")
-    add("--checkpoint", type=_path, help="a checkpoint or state_dict that lies elsewhere")
-    add("--net", metavar="MODULE:BUILDER", help="what makes a network of your own; the module is imported")
-    add("--classes", help="its classes: a,b,c, a file with one a line, or how many")
-    add("--input-size", type=_size, metavar="PIXELS", help="the side of the square that it takes")
-    add("--mean", type=_three, metavar="R,G,B", help="the mean that it was trained with, as shares of 1")
-    add("--std", type=_deviations, metavar="R,G,B", help="the standard deviation, likewise")
+    add(
+        "--data-dir",
+        type=_path,
+        default=Options.data_dir,
+        help=tr("the folder with the images: CIFAR-10, or test/<class>/*"),
+    )
+    add("--runs", type=_path, help=tr("a folder with more training runs, or with folders of runs"))
+    add("--checkpoint", type=_path, help=tr("a checkpoint or state_dict in another place"))
+    add(
+        "--net",
+        metavar="MODULE:BUILDER",
+        help=tr("the function that builds your own network; its module is imported"),
+    )
+    add("--classes", help=tr("its classes: a,b,c, a file with one name on each line, or their number"))
+    add("--input-size", type=_size, metavar="PIXELS", help=tr("the side of its square input in pixels"))
+    add(
+        "--mean",
+        type=_three,
+        metavar="R,G,B",
+        help=tr("the mean its inputs were normalized with, from 0 to 1"),
+    )
+    add(
+        "--std",
+        type=_deviations,
+        metavar="R,G,B",
+        help=tr("the standard deviation its inputs were normalized with"),
+    )
     return parser
+
+
+def _wrong(template: str, **given: object) -> argparse.ArgumentTypeError:
+    """What argparse says after the name of the option."""
+    return argparse.ArgumentTypeError(tr(template, **given))
 
 
 def _path(text: str) -> Path:
     if not text.strip():
-        raise argparse.ArgumentTypeError("an empty path leads nowhere; leave the option out or give one")
+        raise _wrong("the path is empty; give one, or leave the option out")
     return Path(text)
 
 
 def _size(text: str) -> int:
     if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= 4096:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no number of pixels from 1 to 4096")
+        raise _wrong("{text} is not a number of pixels from 1 to 4096", text=repr(text[:20]))
     return int(text)
 
 
 def _three(text: str) -> tuple[float, ...]:
-    """Three numbers with commas, or one for all three colours."""
+    """Three numbers with commas, or one for all three colors."""
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
     if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not three numbers such as 0.49,0.48,0.45")
+        raise _wrong("{text} is not three numbers such as 0.49,0.48,0.45", text=repr(text[:40]))
     return numbers * 3 if len(numbers) == 1 else numbers
 
 
 def _deviations(text: str) -> tuple[float, ...]:
     numbers = _three(text)
     if min(numbers) <= 0:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} has a standard deviation that is not above zero")
+        raise _wrong("{text} has a standard deviation that is not above zero", text=repr(text[:40]))
     return numbers
 
 
 def _check_folder(option: str, folder: Path | None) -> None:
-    """OptionError for a folder that is there, or never can be, and cannot be looked into."""
+    """Problem for a folder that exists, or has an impossible path, and cannot be read."""
     try:
         if folder is not None:
             os.scandir(folder).close()
     except FileNotFoundError:  # it may come later
         pass
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a valid path"
-        name = shown(folder)[:60] if folder else ""
-        raise OptionError(
-            f"The folder {name} of {option} cannot be read ({reason}): give another."
+        raise Problem(
+            "The folder {name} of {option} cannot be read ({reason}): give another.",
+            name=shown(folder)[:60] if folder else "",
+            option=option,
+            reason=getattr(error, "strerror", None) or tr("not a valid path"),
         ) from error
 
 
 def options() -> Options:
-    """The options of this process. Raises OptionError."""
+    """The options of this process. Raises Problem."""
     try:
         given = parser().parse_args(sys.argv[1:])
     except argparse.ArgumentError as error:
-        raise OptionError(f"The options after `--` do not fit: {readable(str(error))}.") from error
+        raise _not_understood(str(error)) from error
     for option, folder in (("--data-dir", given.data_dir), ("--runs", given.runs)):
         _check_folder(option, folder)
     own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)
     if own != Source() and not (own.path or own.net):
-        raise OptionError("What the options say of a network needs one: add --checkpoint PATH or --net.")
+        raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
     return Options(given.data_dir, own if own != Source() else None, given.runs)

@@ -1,20 +1,22 @@
 """Pictures of the visitor's own: kept for the visit, whatever page or source is looked at meanwhile."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from explorer.ui import link
 from explorer.ui.stepping import follow, steps
+from model.words import N_, tr
 
 TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+PHOTO = N_("your photo")
 MOST, MOST_BYTES = 50, 40_000_000  # of all pictures of one visitor and side; the oldest are dropped
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A file as it came, and the digest of its bytes."""
+    """A file as it was uploaded, and the digest of its bytes."""
 
     name: str
     data: bytes
@@ -25,7 +27,7 @@ def upload(prefix: str) -> Picture | None:
     """One of the uploaded pictures, a new one at once; None before there is any."""
     key = _turned(f"{prefix}upload")
     st.file_uploader(
-        "Pictures of your own",
+        tr("Your own pictures"),
         type=TYPES,
         key=key,
         accept_multiple_files=True,
@@ -35,30 +37,34 @@ def upload(prefix: str) -> Picture | None:
     pictures = _kept(f"{prefix}upload")
     if not pictures:
         return None
-    place = _which(pictures, prefix)
-    st.button("Remove this picture", on_click=_remove, args=(prefix, place), key=f"{prefix}remove")
-    return pictures[place]
+    index = _which(pictures, prefix)
+    st.button(tr("Remove this picture"), on_click=_remove, args=(prefix, index), key=f"{prefix}remove")
+    return pictures[index]
 
 
 def _which(pictures: list[Picture], prefix: str) -> int:
-    key, places = f"{prefix}which", list(map(str, range(len(pictures))))
+    key, indices = f"{prefix}which", list(map(str, range(len(pictures))))
     if len(pictures) == 1:
         return 0
-    follow(key, places)
-    names = [f"{place} of {len(pictures)}: {picture.name}" for place, picture in enumerate(pictures, 1)]
+    follow(key, indices)
+    names = [
+        tr("{number} of {count}: {name}", number=number, count=len(pictures), name=picture.name)
+        for number, picture in enumerate(pictures, 1)
+    ]
     chosen = link.choose(
-        st.selectbox, "Picture", places, key, places[0], format_func=lambda place: names[int(place)]
+        st.selectbox, tr("Picture"), indices, key, indices[0], format_func=lambda index: names[int(index)]
     )
     link.leave_out(key)
-    steps(key, places, prefix)
+    steps(key, indices, prefix)
     return int(chosen)
 
 
 def photo(prefix: str) -> Picture | None:
     """What the camera took last; None before that, or once the visitor has cleared it."""
     key = f"{prefix}photo"
-    st.camera_input("Take a picture", key=key, on_change=_take_photo, args=(key,))
-    return next(iter(_kept(key)), None)
+    st.camera_input(tr("Take a picture"), key=key, on_change=_take_photo, args=(key,))
+    taken = next(iter(_kept(key)), None)
+    return None if taken is None else replace(taken, name=tr(PHOTO))
 
 
 # What is kept: plain values of this visit, since Streamlit forgets a widget's files when it is not drawn
@@ -77,21 +83,21 @@ def _take_uploads(key: str, prefix: str) -> None:
     new = [picture for picture in files if (picture.name, picture.digest) not in known]
     pictures[:] = _bounded([*pictures, *new])
     if files:
-        shown = new[0] if new else files[0]
-        link.change(f"{prefix}which", str(pictures.index(shown) if shown in pictures else 0))
+        picture = new[0] if new else files[0]
+        link.change(f"{prefix}which", str(pictures.index(picture) if picture in pictures else 0))
         _turn(f"{prefix}upload")
 
 
 def _take_photo(key: str) -> None:
     photo = st.session_state[key]
-    _kept(key)[:] = [] if photo is None else [_picture("your photo", photo.getvalue())]
+    _kept(key)[:] = [] if photo is None else [_picture(PHOTO, photo.getvalue())]
 
 
-def _remove(prefix: str, place: int) -> None:
+def _remove(prefix: str, index: int) -> None:
     pictures = _kept(f"{prefix}upload")
-    if place < len(pictures):
-        del pictures[place]
-        link.change(f"{prefix}which", str(max(0, min(place, len(pictures) - 1))))
+    if index < len(pictures):
+        del pictures[index]
+        link.change(f"{prefix}which", str(max(0, min(index, len(pictures) - 1))))
 
 
 def _picture(name: str, data: bytes) -> Picture:

@@ -8,11 +8,11 @@ import streamlit as st
 
 from explorer.drawing.ranges import percent
 from explorer.engine.opening import assumed
-from explorer.engine.samples import Sample, SampleError, TestSet, in_classes
+from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
-from explorer.ui.options import OptionError, Options, options
+from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import follow, steps
 from model import cifar10
@@ -20,31 +20,32 @@ from model.checkpoint import Card
 from model.datasets import download_cifar10
 from model.names import shown
 from model.problems import Problem
+from model.words import N_, ngettext, tr
 
 FIRST = "cat"  # the sample that a visit begins with
 OTHER = "dog"  # what it is compared with at first
 PREDICTED = "predicted"
-FITS = {"crop": "Crop the centre", "squash": "Squash to a square"}
+FITS = {"crop": N_("Crop to the center"), "squash": N_("Squash to a square")}
 
 
 def choose(image: bool = True, explained: bool = True) -> Selection | None:
-    """Draw the sidebar; the selection, or None after saying in one sentence what is missing.
+    """Draw the sidebar; the selection, or None after a message that says what is missing.
 
-    A page that is not about an image gets the checkpoint alone, one that explains no class does not ask for
-    it; what is chosen elsewhere stays chosen. Without an image only the sidebar says what is missing.
+    A page that is not about an image gets only the checkpoint; a page that explains no class does not ask for
+    one. What is chosen on other pages stays chosen. On a page without an image the message is in the sidebar.
     """
     try:
         with st.sidebar:
             selection = _selection(options(), explained) if image else _without_image(options())
-    except (OptionError, Problem, SampleError) as error:
+    except Problem as error:
         st.session_state.pop("_selection", None)
         (st if image else st.sidebar).error(sentence(error), icon=":material/error:")
         return None
     if selection is not None:
         remember(selection)
     elif image:
-        st.header("No picture yet", anchor=False)
-        st.markdown("Give one in the sidebar, or look at a sample there.")
+        st.header(tr("No picture yet"), anchor=False)
+        st.markdown(tr("Add a picture in the sidebar, or choose a sample there."))
     return selection
 
 
@@ -72,15 +73,24 @@ def _selection(given: Options, explained: bool) -> Selection | None:
 
 # Checkpoint
 
+ASSUMED_COURSE = N_(
+    "The file does not say how its images were normalized. The course's values are assumed: {values}. "
+    "If it was trained with other values, add `{flags}` to the start command."
+)
+ASSUMED_IMAGENET = N_(
+    "The file does not say how its images were normalized. ImageNet's values are assumed: {values}. "
+    "If it was trained with other values, add `{flags}` to the start command."
+)
+
 
 def _checkpoint(given: Options) -> Opened:
     found = given.checkpoints
     if not found:
         raise Problem("There is no checkpoint yet; train one with `python -m model.train`.")
-    name = link.choose(st.selectbox, "Checkpoint", list(found), "checkpoint", next(iter(found)))
+    name = link.choose(st.selectbox, tr("Checkpoint"), list(found), "checkpoint", next(iter(found)))
     opened = cached.opened(name, found[name])
-    if sentence := normalization(opened):
-        st.caption(sentence)
+    if note := normalization(opened):
+        st.caption(note)
     return opened
 
 
@@ -89,44 +99,47 @@ def normalization(opened: Opened) -> str:
     numbers = assumed(opened.checkpoint.card, opened.source)
     if not numbers:
         return ""
-    whose = "the course's" if opened.source.net is None else "ImageNet's"
-    texts = {name: ", ".join(f"{one:.4f}" for one in each) for name, each in numbers.items()}
-    values = " and ".join(f"{name} {text}" for name, text in texts.items())
+    values = "; ".join(f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items())
     flags = " ".join(f"--{name} R,G,B" for name in numbers)
-    return (
-        f"The file does not say how its images were normalized: {whose} {values} are assumed. "
-        f"If it was trained with others, add `{flags}` to the start command."
-    )
+    return tr(ASSUMED_COURSE if opened.source.net is None else ASSUMED_IMAGENET, values=values, flags=flags)
 
 
 def _about(selection: Selection) -> None:
-    """What the network is, folded away: what it can do stands on top."""
+    """What the network is, folded away under its accuracy."""
     card, digest = selection.card, selection.opened.checkpoint.digest
     accuracy = card.metrics.get("test_accuracy")
-    merit = (
-        f"{percent(accuracy, 2)} of its test images right" if accuracy is not None else "About this network"
-    )
-    with st.expander(merit):
-        st.caption(f"{choices.blocks_found(selection)}")
-        st.caption(f"{card.input_size} × {card.input_size} pixels, {len(card.classes)} classes.")
-        st.caption(f"Data: {literal(card.data)}.")
-        st.caption(f"Weights: {digest[:12]}.")
+    title = tr("About this network")
+    if accuracy is not None:
+        title = tr("Test accuracy: {accuracy}", accuracy=percent(accuracy, 2))
+    classes = len(card.classes)
+    with st.expander(title):
+        st.caption(choices.blocks_found(selection))
+        st.caption(
+            ngettext(
+                "Input: {size} × {size} pixels. {n} class.",
+                "Input: {size} × {size} pixels. {n} classes.",
+                classes,
+                size=card.input_size,
+            )
+        )
+        st.caption(tr("Data: {data}.", data=literal(card.data)))
+        st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
 
 
 # Image
 
 
 def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None:
-    """Pick an image; its label is an index into the card's classes, or None. Raises SampleError."""
+    """Pick an image; its label is an index into the card's classes, or None. Raises Problem."""
     with st.container(key=f"{prefix}sources"):
         source = link.choose(
             st.segmented_control,
-            "Image",
+            tr("Image"),
             list(SOURCES),
             f"{prefix}source",
             "samples",
             required=True,
-            format_func=SOURCE_NAMES.get,
+            format_func=lambda name: tr(SOURCE_NAMES[name]),
             width="stretch",
         )
     return SOURCES[source](card, given, prefix)
@@ -139,7 +152,7 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
     with st.container(key=f"{prefix}gallery"):
         name = link.choose(
             st.pills,
-            "Built-in samples, drawn",
+            tr("Built-in samples (drawings)"),
             cifar10.CLASSES,
             f"{prefix}sample",
             first,
@@ -165,13 +178,20 @@ def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
     found = cached.test_set(str(given.data_dir))
     if found is None:
         return _offer_download(given.data_dir)
-    chosen = link.choose(st.selectbox, "Class", ["all", *found.classes], f"{prefix}only", "all")
+    chosen = link.choose(
+        st.selectbox,
+        tr("Class"),
+        ["all", *found.classes],
+        f"{prefix}only",
+        "all",
+        format_func=lambda name: tr("all classes") if name == "all" else name,
+    )
     indices = _indices(found, chosen)
     first = _first_index(found, indices, prefix)
     follow(f"{prefix}index", range(len(indices)), first)
-    place = _number(found, indices, prefix, first)
+    position = _number(found, indices, prefix, first)
     steps(f"{prefix}index", range(len(indices)), prefix)
-    index = int(indices[place])
+    index = int(indices[position])
     return in_classes(found.sample(index), found.classes, card.classes)
 
 
@@ -185,35 +205,41 @@ def _first_index(found: TestSet, indices: Sequence[int], prefix: str) -> int:
     """Where a side begins among `indices`: the other one of two beside the image that the first shows."""
     if not prefix:
         return 0
-    shown = _indices(found, link.chosen("only", "all"))
-    place = link.chosen("index", "0")
-    taken = link.chosen("source") == "test" and place.isdecimal() and int(place) < len(shown)
-    first = int(len(indices) > 1 and taken and shown[int(place)] == indices[0])
+    others = _indices(found, link.chosen("only", "all"))
+    position = link.chosen("index", "0")
+    taken = link.chosen("source") == "test" and position.isdecimal() and int(position) < len(others)
+    first = int(len(indices) > 1 and taken and others[int(position)] == indices[0])
     link.follow_default(f"{prefix}index", str(first))
     return first
 
 
 def _number(found: TestSet, indices: Sequence[int], prefix: str, first: int) -> int:
     return link.number(
-        f"Number, 0 to {len(indices) - 1:,}",
+        tr("Number, 0 to {last:,}", last=len(indices) - 1),
         0,
         len(indices) - 1,
         f"{prefix}index",
         first,
-        help=f"{found.name}: {len(found):,} images.",
+        help=ngettext("{name}: {n:,} image.", "{name}: {n:,} images.", len(found), name=literal(found.name)),
     )
 
 
 def _offer_download(data_dir: Path) -> None:
-    st.info(
-        f"There is no test set in {shown(data_dir)}. Download CIFAR-10 (170 MB), or start with "
-        "`-- --data-dir DIR` where DIR holds test/<class>/<images>."
+    missing = tr(
+        "There is no test set in {folder}. Download CIFAR-10 (170 MB), or start with "
+        "`-- --data-dir DIR`, where DIR contains test/<class>/<images>.",
+        folder=shown(data_dir),
     )
-    if st.button("Download CIFAR-10", type="primary", width="stretch"):
-        bar = st.progress(0.0, "Downloading CIFAR-10 …")
-        download_cifar10(data_dir, lambda share: bar.progress(share, f"Downloading CIFAR-10 … {share:.0%}"))
+    st.info(sentence(missing))
+    if st.button(tr("Download CIFAR-10"), type="primary", width="stretch"):
+        bar = st.progress(0.0, tr("Downloading CIFAR-10 …"))
+        download_cifar10(data_dir, lambda fraction: bar.progress(fraction, _downloaded(fraction)))
         cached.test_set.clear()
         st.rerun()
+
+
+def _downloaded(fraction: float) -> str:
+    return tr("Downloading CIFAR-10 … {percent}", percent=f"{fraction:.0%}")
 
 
 def _from_upload(card: Card, _: Options, prefix: str) -> Sample | None:
@@ -231,8 +257,10 @@ def _from_camera(card: Card, _: Options, prefix: str) -> Sample | None:
 def _not_in_the_link(prefix: str) -> None:
     link.leave_out(f"{prefix}source")
     st.caption(
-        "It is kept for this visit only: nothing is stored, and no link can carry it. "
-        "Whoever opens yours will see the built-in sample."
+        tr(
+            "Your picture is kept only for this visit and is not stored. It is not part of the link: "
+            "whoever opens your link will see the built-in sample."
+        )
     )
 
 
@@ -242,7 +270,12 @@ SOURCES: dict[str, Callable[[Card, Options, str], Sample | None]] = {
     "upload": _from_upload,
     "camera": _from_camera,
 }
-SOURCE_NAMES = {"samples": "Samples", "test": "Test set", "upload": "Upload", "camera": "Camera"}
+SOURCE_NAMES = {
+    "samples": N_("Samples"),
+    "test": N_("Test set"),
+    "upload": N_("Upload"),
+    "camera": N_("Camera"),
+}
 
 
 # How it is fed, and what is asked
@@ -255,12 +288,12 @@ def _fit(sample: Sample, card: Card) -> str:
     return str(
         link.choose(
             st.segmented_control,
-            "The picture is not square",
+            tr("The picture is not square"),
             list(FITS),
             "fit",
             "crop",
             required=True,
-            format_func=FITS.get,
+            format_func=lambda fit: tr(FITS[fit]),
             width="stretch",
         )
     )
@@ -271,11 +304,11 @@ def _class(selection: Selection) -> int | None:
     classes = selection.card.classes
     name = link.choose(
         st.selectbox,
-        "Class to explain",
+        tr("Class to explain"),
         [PREDICTED, *classes],
         "class",
         PREDICTED,
-        format_func=lambda name: "Predicted class" if name == PREDICTED else name,
+        format_func=lambda name: tr("Predicted class") if name == PREDICTED else name,
     )
-    markup.show(markup.text(f"Predicted: {classes[selection.predicted]}", "muted"))
+    markup.show(markup.text(tr("Prediction: {name}", name=classes[selection.predicted]), "muted"))
     return None if name == PREDICTED else classes.index(name)

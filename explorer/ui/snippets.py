@@ -1,4 +1,4 @@
-"""Short Python programs that come to a number of the page by the public engine, run as they are.
+"""Short Python programs that compute a number of the page with the public engine and run without changes.
 
 From any folder: a program says where the project is, and its paths within the project begin there.
 """
@@ -14,8 +14,9 @@ from explorer.engine.opening import Source
 from explorer.engine.samples import FromScene, FromTestSet, Sample
 from explorer.ui.options import ROOT, options
 from explorer.ui.selection import Selection
+from model.words import N_, tr
 
-NOT_FOUND = "Project not found: add its folder (with explorer/ and model/) to FOLDERS."
+NOT_FOUND = N_("Project not found: add its folder (with explorer/ and model/) to FOLDERS.")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def test_image(data_dir: Path, index: int) -> Origin:
 def own_file(name: str) -> Origin:
     """A picture of the visitor's own: the file lies where the program is run."""
     imports = ("from explorer.engine.samples import decode",)
-    return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})  # your file, in this folder")
+    note = tr("your file, in this folder")
+    return Origin(imports, f"decode(Path({name!r}).read_bytes(), {name!r})  # {note}")
 
 
 def drawn_batch(count: int) -> Origin:
@@ -50,11 +52,11 @@ def drawn_batch(count: int) -> Origin:
 
 def test_batch(data_dir: Path, count: int, fit: str) -> Origin:
     """Many test images, as `batch` of a program."""
-    opened = test_image(data_dir, 0)
-    found = opened.sample.removesuffix(".sample(0)")
+    first = test_image(data_dir, 0)
+    images = first.sample.removesuffix(".sample(0)")
     fitted = f", {fit!r}" if fit != "crop" else ""
-    imports = (*opened.imports, "from explorer.engine.batches import from_test_set")
-    return Origin(imports, f"from_test_set({found}, {count}, checkpoint.card{fitted})")
+    imports = (*first.imports, "from explorer.engine.batches import from_test_set")
+    return Origin(imports, f"from_test_set({images}, {count}, checkpoint.card{fitted})")
 
 
 def origin(sample: Sample) -> Origin:
@@ -96,19 +98,19 @@ def joined(imports: Sequence[str], lines: Sequence[str]) -> str:
     """A program's text: others' imports, where the project is, its imports, then lines; each import once."""
     needed = {"import sys", "from pathlib import Path", *imports}
     own = {line for line in needed if line.startswith(("from explorer", "from model"))}
-    found = {line for line in needed if line.startswith("sys.path")}
-    others = sorted(needed - own - found, key=lambda line: (line.startswith("from"), line))
-    return "\n".join([*others, "", *project(), *sorted(found), "", *sorted(own), "", *lines]) + "\n"
+    paths = {line for line in needed if line.startswith("sys.path")}
+    others = sorted(needed - own - paths, key=lambda line: (line.startswith("from"), line))
+    return "\n".join([*others, "", *project(), *sorted(paths), "", *sorted(own), "", *lines]) + "\n"
 
 
 def project() -> list[str]:
     """The lines of a program that let Python find the project's modules, or end it in a sentence."""
     folders = ["Path.cwd()"] if is_elsewhere() else [f"Path({str(ROOT)!r})", "Path.cwd()"]
     return [
-        f"FOLDERS = [{', '.join(folders)}]  # where the project may be",
+        f"FOLDERS = [{', '.join(folders)}]  # {tr('where the project may be')}",
         'PROJECT = next((each for each in FOLDERS if (each / "explorer" / "engine").is_dir()), None)',
         "if PROJECT is None:",
-        f"    sys.exit({NOT_FOUND!r})",
+        f"    sys.exit({tr(NOT_FOUND)!r})",
         "sys.path.insert(0, str(PROJECT))",
     ]
 
@@ -121,9 +123,9 @@ def is_elsewhere() -> bool:
 
 def _opening(selection: Selection, suffix: str) -> tuple[list[str], list[str]]:
     needed, checkpoint = _checkpoint(selection.opened.source)
-    found = origin(selection.sample)
-    steps = [f"checkpoint{suffix} = {checkpoint}", f"sample{suffix} = {found.sample}"]
-    return [*needed, *found.imports], steps
+    sample = origin(selection.sample)
+    steps = [f"checkpoint{suffix} = {checkpoint}", f"sample{suffix} = {sample.sample}"]
+    return [*needed, *sample.imports], steps
 
 
 def _fit(selection: Selection) -> str:
@@ -134,10 +136,10 @@ def _checkpoint(source: Source) -> tuple[list[str], str]:
     if source == Source(source.path) and source.path is not None:
         return ["from model.checkpoint import load_checkpoint"], f"load_checkpoint({path_text(source.path)})"
     given = {name: value for name, value in vars(source).items() if value is not None and name != "path"}
-    said = [f"{name}={_value(name, value)}" for name, value in given.items()]
+    arguments = [f"{name}={_value(name, value)}" for name, value in given.items()]
     path = [] if source.path is None else [f"path={path_text(source.path)}"]
     imports = ["from explorer.engine.opening import Source, open_checkpoint", *_beside(source.net)]
-    return imports, f"open_checkpoint(Source({', '.join(path + said)}))"
+    return imports, f"open_checkpoint(Source({', '.join(path + arguments)}))"
 
 
 def _beside(net: str | None) -> list[str]:

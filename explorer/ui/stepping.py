@@ -1,4 +1,4 @@
-"""Previous and next: two buttons, and the keys P and N, that move a choice; every click counts."""
+"""Previous and next: two buttons, and the keys P and N, that move a choice; no click is lost."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,11 @@ import streamlit as st
 
 from explorer.ui import link
 from explorer.ui.components.counter import Button, count, counter
+from model.words import N_, tr
 
 __all__ = ["Button", "buttons", "follow", "steps"]
 
-BUTTONS = (Button("Previous", -1, "P"), Button("Next", 1, "N"))
+BUTTONS = (Button(N_("Previous"), -1, "P"), Button(N_("Next"), 1, "N"))
 
 
 def steps(key: str, values: Sequence[object], prefix: str = "") -> None:
@@ -18,7 +19,7 @@ def steps(key: str, values: Sequence[object], prefix: str = "") -> None:
     With a prefix the page has two of them: then only the unprefixed listens to the keyboard.
     """
     if len(values) > 1:
-        buttons(key, [Button(each.label, each.by) for each in BUTTONS] if prefix else BUTTONS)
+        buttons(key, [Button(tr(each.label), each.by, "" if prefix else each.letter) for each in BUTTONS])
 
 
 def buttons(key: str, drawn: Sequence[Button]) -> None:
@@ -28,18 +29,18 @@ def buttons(key: str, drawn: Sequence[Button]) -> None:
 
 def follow(key: str, values: Sequence[object], default: object = "0") -> None:
     """Move the choice `key` by what was clicked since the last run. Before its widget is drawn."""
-    said = count(_key(key))
+    clicks = count(_key(key))
     known = st.session_state.setdefault("_followed", {})
-    if said is None or not values:
+    if clicks is None or not values:
         return
     before = known.get(key)
-    by = said.sum - (before.sum if before is not None and before.drawn == said.drawn else 0)
+    by = clicks.sum - (before.sum if before is not None and before.drawn == clicks.drawn else 0)
     if by:
         names = values if isinstance(values, range) else list(map(str, values))
         at = link.current(key, names, str(default))
-        place = (int(at) if isinstance(values, range) else list(names).index(at)) + by
-        link.change(key, str(values[place % len(values)]))
-    known[key] = said  # nothing between the change and this line can break off
+        index = (int(at) if isinstance(values, range) else list(names).index(at)) + by
+        link.change(key, str(values[index % len(values)]))
+    known[key] = clicks  # nothing between the change and this line can be interrupted
 
 
 def _key(key: str) -> str:

@@ -9,15 +9,16 @@ from PIL import Image
 from explorer.drawing.colormaps import viridis
 from explorer.drawing.pictures import enlarged
 from explorer.ui import markup
+from model.words import N_, tr
 
-TITLE = "Feature-map explorer"
+TITLE = N_("Feature-map explorer")
 SHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
 def set_up_page() -> None:
     # An icon drawn here: a named one would be fetched from outside.
     cells = viridis()[np.array([[230, 90, 30], [120, 250, 70], [20, 140, 200]])]
-    st.set_page_config(TITLE, Image.fromarray(enlarged(cells, 16)), layout="wide")
+    st.set_page_config(tr(TITLE), Image.fromarray(enlarged(cells, 16)), layout="wide")
     st.html(f"<style>{SHEET}</style>")
 
 
@@ -26,5 +27,5 @@ def name_page(title: str) -> None:
 
     To the eye the navigation names it already.
     """
-    st.set_page_config(f"{title} · {TITLE}")
+    st.set_page_config(tr("{page} · Feature-map explorer", page=title))
     markup.show(markup.text(title, "fx-unseen", tag="h1"))

@@ -37,10 +37,10 @@ def settle(page: Page) -> None:
 
 
 def unfold(page: Page) -> Locator:
-    fold = page.get_by_test_id("stExpander").filter(has_text="Take it away")
-    fold.get_by_text("Take it away").click()
-    expect(fold.get_by_text("In Python")).to_be_visible(timeout=20_000)
-    fold.get_by_text("In Python").scroll_into_view_if_needed()
+    fold = page.get_by_test_id("stExpander").filter(has_text="Download")
+    fold.get_by_text("Download").click()
+    expect(fold.get_by_text("Python program")).to_be_visible(timeout=20_000)
+    fold.get_by_text("Python program").scroll_into_view_if_needed()
     return fold
 
 
@@ -68,7 +68,7 @@ def test_each_kind_of_file_is_downloaded_and_opens(page: Page, explorer: str) ->
     page.goto(f"{explorer}/{VIEW}")
     settle(page)
     fold = unfold(page)
-    name, data = taken(page, fold, "This one, PNG")
+    name, data = taken(page, fold, "This picture, PNG")
     assert name == "maps-horse-drawn-bn2-channel-20-all-channels.png"
     assert Image.open(io.BytesIO(data)).width > 1000
     name, data = taken(page, fold, "Channels, CSV")
@@ -77,7 +77,7 @@ def test_each_kind_of_file_is_downloaded_and_opens(page: Page, explorer: str) ->
     assert len(pd.read_csv(io.BytesIO(data))) == 10
     name, data = taken(page, fold, "Arrays, NPZ")
     assert np.load(io.BytesIO(data), allow_pickle=False)["maps"].shape == (64, 16, 16)
-    name, data = taken(page, fold, "All, ZIP")
+    name, data = taken(page, fold, "All pictures, ZIP")
     assert len(zipfile.ZipFile(io.BytesIO(data)).namelist()) == 7
     name, data = taken(page, fold, "Figure, PNG")
     assert Image.open(io.BytesIO(data)).format == "PNG"
@@ -93,7 +93,7 @@ def test_a_picture_and_a_figure_from_every_other_page(page: Page, explorer: str,
     page.goto(f"{explorer}/{path}")
     settle(page)
     fold = unfold(page)
-    assert Image.open(io.BytesIO(taken(page, fold, "This one, PNG")[1])).format == "PNG"
+    assert Image.open(io.BytesIO(taken(page, fold, "This picture, PNG")[1])).format == "PNG"
     assert taken(page, fold, "Figure, PDF")[1].startswith(b"%PDF-")
 
 
@@ -109,11 +109,11 @@ def test_each_kind_of_file_from_the_pages_of_a_run(
     page: Page, explorer: str, path: str, table: str, rows: int, array: str, shape: tuple[int, ...]
 ) -> None:
     page.goto(f"{explorer}/{path}")
-    expect(page.get_by_text("Take it away")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Download")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     fold = unfold(page)
-    assert Image.open(io.BytesIO(taken(page, fold, "This one, PNG")[1])).format == "PNG"
-    pictures = zipfile.ZipFile(io.BytesIO(taken(page, fold, "All, ZIP")[1]))
+    assert Image.open(io.BytesIO(taken(page, fold, "This picture, PNG")[1])).format == "PNG"
+    pictures = zipfile.ZipFile(io.BytesIO(taken(page, fold, "All pictures, ZIP")[1]))
     for name in pictures.namelist():
         assert name == "caption.txt" or Image.open(io.BytesIO(pictures.read(name))).format == "PNG"
     assert "Checkpoint cifar10-" in pictures.read("caption.txt").decode()
@@ -138,9 +138,9 @@ def test_another_picture_is_chosen_in_the_fold(page: Page, explorer: str) -> Non
     option.click()
     expect(fold.get_by_role("combobox")).to_have_value("relu3, raw map")
     try:
-        name, data = taken(page, fold, "This one, PNG", 4_000)
+        name, data = taken(page, fold, "This picture, PNG", 4_000)
     except TimeoutError:  # a click while Streamlit puts the new picture in place asks for the old one, gone
-        name, data = taken(page, fold, "This one, PNG")
+        name, data = taken(page, fold, "This picture, PNG")
     assert name == "grad_cam-cat-drawn-cat-relu3-raw-map.png"
     assert Image.open(io.BytesIO(data)).size == (256, 256)
 
@@ -186,9 +186,9 @@ def test_a_link_shows_the_same_view_elsewhere(page: Page, elsewhere: Page, explo
 def test_a_view_of_heat_maps_is_the_same_elsewhere(page: Page, elsewhere: Page, explorer: str) -> None:
     page.goto(f"{explorer}/?sample=dog&class=truck")
     settle(page)
-    page.get_by_text("For and against").click()
+    page.get_by_text("Positive and negative").click()
     says(page, evidence="signed")
-    page.get_by_text("One scale", exact=True).click()
+    page.get_by_text("Shared scale", exact=True).click()
     says(page, cam_scale="shared")
     page.get_by_test_id("stSelectbox").filter(has_text="Method").get_by_role("combobox").click()
     page.get_by_role("option", name="LayerCAM").click()
@@ -220,7 +220,7 @@ def test_the_last_of_quick_choices_stays_in_the_address(page: Page, explorer: st
     for _ in range(3):
         page.goto(f"{explorer}/compare?b_own=image&b_sample=dog")
         settle(page)
-        expect(page.get_by_text("Take it away")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("Download")).to_be_visible(timeout=20_000)
         for scale in ("Per channel", "Shared scale", "Per channel"):
             page.get_by_text(scale).first.click()
             page.wait_for_timeout(50)
@@ -239,7 +239,7 @@ def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> N
         {"name": "mine.png", "mimeType": "image/png", "buffer": picture.getvalue()}
     )
     expect(page.get_by_alt_text("The image: mine.png")).to_be_visible(timeout=20_000)
-    page.get_by_text("For and against").click()
+    page.get_by_text("Positive and negative").click()
     says(page, evidence="signed")
     assert address(page) == {"evidence": "signed"}
 
@@ -251,7 +251,7 @@ def test_samples_are_stepped_through_by_keyboard(page: Page, explorer: str) -> N
     page.goto(f"{explorer}/maps?sample=horse")
     settle(page)
     expect(page.get_by_role("button", name="Next")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("Take it away")).to_be_visible(timeout=20_000)  # the end: keys are listened to
+    expect(page.get_by_text("Download")).to_be_visible(timeout=20_000)  # the end: keys are listened to
     for key, name in (("n", "ship"), ("n", "truck"), ("p", "ship")):
         page.keyboard.press(key)
         expect(page.get_by_alt_text(f"The image: {name} (drawn)")).to_be_visible(timeout=20_000)

@@ -142,23 +142,23 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
     [
         (Source(), "nothing|no network to open"),
         (Source(net="resnet18"), "package.module:builder"),
-        (Source(net="os:system('true')"), "not plain values by keyword"),
-        (Source(net="own_networks:Net(num_classes=made)"), "not plain values by keyword"),
-        (Source(net="own_nowhere:Net"), "no module 'own_nowhere'"),
-        (Source(net="own_networks.deeper:Net"), "no module 'own_networks.deeper'|cannot be imported"),
+        (Source(net="os:system('true')"), "must be plain values by keyword"),
+        (Source(net="own_networks:Net(num_classes=made)"), "must be plain values by keyword"),
+        (Source(net="own_nowhere:Net"), "no module “own_nowhere”"),
+        (Source(net="own_networks.deeper:Net"), "no module “own_networks.deeper”|cannot be imported"),
         (Source(net="own_broken:Net"), "own_broken cannot be imported .*own_missing"),
         (Source(net="own_exits:Net"), "own_exits cannot be imported"),
-        (Source(net="own_networks:Nit"), "has no 'Nit'"),
+        (Source(net="own_networks:Nit"), "has no “Nit”"),
         (Source(net="own_networks:made"), "is a Net"),
         (Source(net="own_networks:sys"), "is a module"),
-        (Source(net="own_networks:nothing"), "makes a NoneType"),
+        (Source(net="own_networks:nothing"), "returns a NoneType"),
         (Source(net="own_networks:fails"), "RuntimeError: no weights here[^.]"),
         (Source(net="own_networks:Net(depth=3)"), "TypeError"),
         (Source(net="own_networks:pair"), "logits"),
-        (Source(net="own_networks:small"), "cannot take an image of 224 × 224"),
-        (Source(net="own_networks:Net", classes="4"), "tells 3 classes apart, but 4 are named"),
-        (Source(net="own_networks:Net", classes="a,b,a"), "'a' stands twice"),
-        (Source(net="own_networks:Net", classes="names.txt"), "no list of classes"),
+        (Source(net="own_networks:small"), "cannot process an image of 224 × 224"),
+        (Source(net="own_networks:Net", classes="4"), "returns 3 logits, but 4 classes are named"),
+        (Source(net="own_networks:Net", classes="a,b,a"), "“a” is used twice"),
+        (Source(net="own_networks:Net", classes="names.txt"), "not a list of classes"),
         (Source(Path("none.pt"), "own_networks:Net"), "no checkpoint at none.pt"),
     ],
     ids=str,
@@ -217,7 +217,7 @@ def test_a_long_list_of_classes_is_no_path(tmp_path: Path) -> None:
     assert class_names(",".join(names)) == tuple(names)
     (tmp_path / "names.txt").write_text("\n".join(names))
     assert class_names(str(tmp_path / "names.txt")) == tuple(names)
-    with pytest.raises(Problem, match="no list of classes"):
+    with pytest.raises(Problem, match="not a list of classes"):
         class_names("a\0b")
 
 

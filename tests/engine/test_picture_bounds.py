@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from explorer.engine.samples import MAX_PIXELS, SampleError, decode
+from explorer.engine.samples import MAX_PIXELS, decode
 from model.image_file import orientation
+from model.problems import Problem
 
 MEGABYTES, SECONDS = 500, 2.0
 
@@ -164,14 +165,15 @@ LARGE: dict[str, Callable[[], bytes]] = {
 PROGRAM = """
 import resource, sys, time
 from pathlib import Path
-from explorer.engine.samples import SampleError, decode
+from explorer.engine.samples import decode
+from model.problems import Problem
 data = Path(sys.argv[1]).read_bytes()
 def grown():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1000
 before, start = grown(), time.process_time()
 try:
     said = str(decode(data, "picture").pixels.shape)
-except SampleError as error:
+except Problem as error:
     said = str(error)
 print(f"{grown() - before} {time.process_time() - start} {said}")
 """
@@ -262,5 +264,5 @@ def test_what_is_refused_says_why() -> None:
         "TIFF of a rare compression": "lzma",
         "WebP animation on a huge canvas": "million pixels",
     }.items():
-        with pytest.raises(SampleError, match=said):
+        with pytest.raises(Problem, match=said):
             decode(HOSTILE[name](), "picture")

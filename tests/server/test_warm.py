@@ -70,3 +70,21 @@ print(gc.get_freeze_count(), len(gc.get_objects()))
     )
     frozen, left = map(int, done.stdout.split("\n")[-2].split())
     assert left < frozen / 10
+
+
+def test_only_the_app_decides_on_threads() -> None:
+    """Importing a module changes no setting of torch; a page runs with one thread an operation."""
+    script = f"""
+import sys, torch
+torch.set_num_threads(2)
+sys.argv = ["app.py"]
+from explorer.ui import cached
+imported = torch.get_num_threads()
+from streamlit.testing.v1 import AppTest
+assert not AppTest.from_file({str(APP)!r}, default_timeout=120).run().exception
+print(imported, torch.get_num_threads())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n")[-2] == "2 1"

@@ -70,7 +70,7 @@ def test_heat_is_that_of_the_square_and_the_rest_has_none(
         made = of_photo.pictures[name]()
         np.testing.assert_array_equal(made[inside], of_square.pictures[name]())
         dimmed(made, inside, of_photo)
-    assert "Image horse/1.png (its center square)" in of_photo.caption
+    assert "Image horse/1.png (center square)" in of_photo.caption
     assert "square" not in of_square.caption
 
 

@@ -167,9 +167,9 @@ def test_a_figure_has_one_color_bar_a_range(opened: Open, page: str, link: dict[
 
 def test_explain_opens_with_each_map_on_its_own_stated_scale(opened: Open) -> None:
     at, offer = opened("explain")
-    assert html(at).count('alt="Colour scale from 0 … ') == 3
+    assert html(at).count('alt="Color scale from 0 … ') == 3
     assert html(at).count("its own scale") >= 3
-    assert "each its own" in offer.caption
+    assert "one scale per map" in offer.caption
     heats = {name: array for name, (array, _) in offer.arrays().items() if name.startswith("heat_")}
     for name, heat in heats.items():
         raw = offer.pictures[f"{name.removeprefix('heat_')}, raw map"]()

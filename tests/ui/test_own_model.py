@@ -49,9 +49,9 @@ def test_every_page_shows_a_network_of_torchvision(app: Open, options: tuple[str
 
 
 def test_blocks_are_counted_and_other_layers_named(app: Open) -> None:
-    assert "20 conv blocks. Left out: `fc` (Linear)." in about(app(RESNET))
+    assert "20 conv blocks. Layers outside them: `fc` (Linear)." in about(app(RESNET))
     said = about(app(VGG))
-    assert "13 conv blocks. Left out: `avgpool` (AdaptiveAvgPool2d)" in said
+    assert "13 conv blocks. Layers outside them: `avgpool` (AdaptiveAvgPool2d)" in said
     assert "`classifier.0`, `classifier.3`, `classifier.6` (Linear)" in said
 
 
@@ -92,7 +92,7 @@ def test_the_shipped_checkpoint_stays_beside_it(app: Open) -> None:
     [
         (("--net", "own_nowhere:net"), "There is no module 'own_nowhere'"),
         (("--net", "torchvision.models:ResNet34"), "has no 'ResNet34'"),
-        (("--net", "torchvision.models:resnet18", "--classes", "5"), "tells 1000 classes apart"),
+        (("--net", "torchvision.models:resnet18", "--classes", "5"), "returns 1000 logits"),
         (("--net", "math:pi"), "is a float"),
         (("--classes", "5"), "add --checkpoint PATH or --net"),
         (("--net", "a:b", "--mean", "1,2"), "three numbers"),

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.augmented import config_of
 from explorer.engine.runs import command_from, read_run
-from explorer.ui.options import OptionError, options
+from explorer.ui.options import options
 from model.checkpoint import Card
 from model.nets import NETS
 from model.problems import Problem
@@ -241,7 +241,7 @@ def test_names_that_are_not_unicode(visit: Visit, tmp_path: Path) -> None:
 )
 def test_options_of_any_content(given: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["app.py", *given])
-    with pytest.raises(OptionError, match=r"\.$") as caught:
+    with pytest.raises(Problem, match=r"\.$") as caught:
         options()
     assert len(str(caught.value)) < 400
 

@@ -278,7 +278,7 @@ def test_the_fold_offers_every_kind(visit: Visit, case: str) -> None:
     at.run()
     assert not at.exception, at.exception[0].value
     found = labels(at).difference(before)
-    assert {"This one, PNG", "All, ZIP", "Arrays, NPZ", "Figure, PNG", "Figure, PDF"} <= found
+    assert {"This picture, PNG", "All pictures, ZIP", "Arrays, NPZ", "Figure, PNG", "Figure, PDF"} <= found
     assert any(label.endswith("CSV") for label in found)
     assert "print(" in at.code[-1].value
 

@@ -379,7 +379,7 @@ def test_a_run_is_taken_away_before_its_first_epoch_is_over(
 
 def test_nothing_is_offered_before_the_first_step(app: Open, tmp_path: Path) -> None:
     save_history(tmp_path / "a.history.json", history(0))
-    assert not any(fold.label == "Take it away" for fold in check(app(runs="a")).expander)
+    assert not any(fold.label == "Download" for fold in check(app(runs="a")).expander)
 
 
 def test_the_fold_stays_open_while_a_run_goes_on(app: Open, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from explorer.ui import cached, choices
 from explorer.ui.markdown import sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
+from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 NAMES = {"image": N_("This image"), "test": N_("Test images"), "scenes": N_("Drawn scenes")}
@@ -73,7 +74,7 @@ def choose_measured(selection: Selection, which: DeltaGenerator, how_many: Delta
             batch = cached.test_batch(folder, test_set, wanted, selection.card, selection.fit)
         else:
             batch = cached.scene_batch(wanted, selection.card)
-    except ValueError as error:  # its sentence says why there are no images
+    except Problem as error:
         st.warning(sentence(error))
         return image
     return Measured(batch.x, batch.digest, kind, batch, wanted)

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from explorer.engine.samples import SampleError
 from explorer.ui import choices
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection, current

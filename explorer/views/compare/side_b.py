@@ -55,7 +55,7 @@ def choose(selection: Selection, own: str) -> Selection | None:
 
 
 def choose_network(opened: Opened, own: str) -> Opened:
-    """The network of B. Raises CheckpointError."""
+    """The network of B. Raises Problem."""
     if own == "image":
         return opened
     return choose_epoch(opened) if own == "epoch" else choose_checkpoint(opened)

@@ -15,7 +15,7 @@ from explorer.engine import runs
 from explorer.engine.runs import Run, Written
 from explorer.ui import cached, choices, link, markup
 from explorer.ui.markdown import literal, sentence
-from explorer.ui.options import OptionError, Options, options
+from explorer.ui.options import Options, options
 from explorer.ui.panels import facts
 from explorer.views.training import exports
 from explorer.views.training.run_list import ChartSettings, LoadedRun, age, changed, read
@@ -48,7 +48,7 @@ def page() -> None:
     st.header(tr("Training runs"), anchor=False)
     try:
         given = options()
-    except (Problem, OptionError) as problem:
+    except Problem as problem:
         st.error(sentence(problem), icon=":material/error:")
         return
     histories = runs.find_runs(given.run_folders)
