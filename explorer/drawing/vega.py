@@ -49,7 +49,8 @@ def whole_ticks(low: float, high: float, most: int = 8) -> list[int]:
     """
     steps = (factor * 10**power for power in range(20) for factor in (1, 2, 5))
     step = next(step for step in steps if (high - low) / step <= most + 1)
-    return list(range(math.ceil(low / step) * step, math.floor(high) + 1, step))
+    first = -(-math.ceil(low) // step) * step
+    return list(range(first, math.floor(high) + 1, step))
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def _start(script: str | Path, args: tuple[str, ...], log: Path) -> tuple[subpro
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    command += ["--browser.gatherUsageStats=false"]  # a script elsewhere has none of the explorer's settings
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--", *args],

@@ -3,10 +3,8 @@
 import base64
 import io
 import re
-from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -86,36 +84,3 @@ def test_colors_of_what_is_zero_signed_and_no_number() -> None:
 def test_names_are_text() -> None:
     html = shown(Heatmap("grad_cam", '<img src=x onerror="alert(1)">', 0, np.ones((2, 2), np.float32)))
     assert "<img src=x" not in html
-
-
-def test_a_browser_draws_it(course: nn.Module, x: Tensor, chromium_page: Callable) -> None:
-    values = (
-        trace(course, x),
-        attribute(course, x, layer="relu3", target=0),
-        channel_evidence(course, x, "relu3", 0),
-    )
-    page = chromium_page("".join(map(shown, values)))
-    images = page.locator("img")
-    assert images.count() == sum(len(pictures(shown(value))) for value in values)
-    assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0 && i.alt)")
-    size = images.first.bounding_box()
-    assert (size["width"], size["height"]) == (notebook.SIDE, notebook.SIDE)
-
-
-@pytest.fixture
-def chromium_page() -> Callable:
-    """`chromium_page(html)` shows a text in headless Chromium; the test is skipped where there is none."""
-    browser_tests = pytest.importorskip("tests.browser.conftest")
-    path = browser_tests.chromium()
-    if path is None:
-        pytest.skip("Chromium is not installed.")
-    with browser_tests.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=browser_tests.FLAGS)
-
-        def shown_in(html: str) -> object:
-            page = browser.new_page()
-            page.set_content(html)
-            return page
-
-        yield shown_in
-        browser.close()
