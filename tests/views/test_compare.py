@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing import ranges
 from explorer.engine.attribution import attribute
 from explorer.engine.samples import scene
 from explorer.engine.tracing import trace
+from explorer.ui import downloads
 from explorer.ui.downloads import Offer
 from explorer.ui.options import Options, options
 from model.checkpoint import Card, load_checkpoint, save_checkpoint
@@ -372,3 +374,34 @@ def test_without_training_images_nobody_is_asked_for_a_recipe(visit: Open, tmp_p
     at = visit("augmentation")
     assert "can be read" in at.warning[0].value
     assert "Recipe" not in labels(at)
+
+
+# What the page shows and what it gives away are one value
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        ("explain", {"cam_scale": "shared"}),
+        ("explain", {"evidence": "signed"}),
+        ("compare", {"scale": "channel"}),
+        ("compare", {"b_own": "checkpoint"}),
+        ("compare", {"compare": "classes"}),
+    ],
+)
+def test_exports_choose_no_color_range(
+    visit: Open, monkeypatch: pytest.MonkeyPatch, page: str, link: dict[str, str]
+) -> None:
+    makers: list[Callable[[], Offer]] = []
+    monkeypatch.setattr(downloads, "show", makers.append)
+    checked(visit(page, **link))
+
+    def chosen(*values: object, **details: object) -> None:
+        raise AssertionError("The page has chosen this range before.")
+
+    for name in ("symmetric", "positive", "shared", "each_shared", "per_channel"):
+        monkeypatch.setattr(ranges, name, chosen)
+    offer = makers[-1]()
+    assert offer.figure()
+    for draw in offer.pictures.values():
+        assert draw().size

@@ -31,7 +31,7 @@ class ClassMaps:
 
 
 def show(selection: Selection) -> ClassMaps | None:
-    """Heat maps of two classes at the blocks that are chosen; None without a second class or a block."""
+    """Heat maps of two classes at the blocks that are chosen; None without a second class."""
     if len(selection.card.classes) < 2:
         st.info(tr("This network has one class only, so there is no other class to compare it with."))
         return None
@@ -40,9 +40,6 @@ def show(selection: Selection) -> ClassMaps | None:
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     markup.show(markup.text(question, tag="h3"))
     blocks = choices.choose_blocks(selection).values()
-    if not blocks:
-        st.info(tr("Choose at least one block above."))
-        return None
     maps = compute(selection, [block.act or block.norm or block.conv for block in blocks], other, titles)
     for layer in maps.ranges:
         show_layer(selection, maps, layer)
@@ -80,7 +77,8 @@ def runner_up(selection: Selection) -> int:
 def titles_of(selection: Selection, other: int) -> dict[str, str]:
     """The titles of the three heat maps: the class to explain, the other one, their difference."""
     first, second = selection.card.classes[selection.target], selection.card.classes[other]
-    return {"target": first, "other": second, "difference": f"{first} − {second}"}
+    difference = tr("{first} − {second}", first=first, second=second)
+    return {"target": first, "other": second, "difference": difference}
 
 
 def compute(selection: Selection, layers: Sequence[str], other: int, titles: dict[str, str]) -> ClassMaps:

@@ -14,7 +14,7 @@ MODES = {"maps": N_("Images, layers or networks"), "classes": N_("Two classes")}
 
 def page() -> None:
     selection = current()
-    st.header(tr("Compare A and B"), anchor=False)
+    st.header(tr("Side by side"), anchor=False)
     if not selection.blocks:
         st.info(tr("This network has no convolution, so there are no feature maps to compare."))
         return

@@ -24,9 +24,6 @@ def page() -> None:
     with row:
         method, stage, signed = choose_method(selection)
     titles = heat_maps.titles_at(selection, choices.choose_blocks(selection), stage)
-    if not titles:
-        st.info(tr("Choose at least one block above."))
-        return
     shared = color_scale(row, titles) == "shared"
     maps = show_heat_maps(selection, method, titles, signed, shared)
     heat_maps.how_to_read(method)
