@@ -24,7 +24,7 @@ def shows(page: Page, heading: str | re.Pattern[str]) -> None:
 def walked(page: Page, cell: str) -> Locator:
     """The walk to a cell, once it is that cell's: the heading above it is drawn first."""
     walk = page.locator(".fx-walk")
-    expect(walk).to_contain_text(f"Receptive field of position {cell}", timeout=60_000)
+    expect(walk).to_contain_text(f"Receptive field of {cell}", timeout=60_000)
     return walk
 
 

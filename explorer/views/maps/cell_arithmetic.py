@@ -139,7 +139,7 @@ def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, 
     if len(boxes) > 1:
         template = N_("Inner frame: the receptive field of the position in {layer} that the steps follow.")
         texts.append(markup.text(tr(template, layer=block.conv), "muted"))
-    title = tr("Receptive field of position ({row}, {column})", row=cell[0], column=cell[1])
+    title = tr("Receptive field of ({row}, {column})", row=cell[0], column=cell[1])
     return step_html(title, markup.element("div", *pictures, cls="fx-sights"), *texts)
 
 

@@ -7,6 +7,7 @@ back as state of the component, and choosing does not send the maps again.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,16 +75,8 @@ def channel_grid(
         order=[INDEX, *orders][view.sent.order], limits=limits, each=each, cells=cells, turn=request.turn,
         channel=request.sent.channel, cell=request.sent.cell, view_turn=view.turn, words=words(shape),
     )  # fmt: skip
-
-    def current() -> Choice:
-        choice = _within(shape, _visitors(key, "choice", request) or request.sent)
-        latest = _visitors(key, "view", view) or view.sent
-        return replace(choice, scale=latest.scale, order=latest.order if latest.order <= len(orders) else 0)
-
-    def report() -> None:
-        if on_change:
-            on_change(current())
-
+    current = partial(_current, key, shape, len(orders), request, view)
+    report = partial(_report, on_change, current)
     _GRID(key=key, data=data, on_choice_change=report, on_view_change=report)
     choice = current()
     _remember(key, "choice", replace(request, reported=_PARTS["choice"](choice)))
@@ -124,6 +117,18 @@ def _request(key: str, part: str, whole: Choice) -> _Request:
     if last and not came_back() and _still_holds(last, requested, visitors):
         return _Request(requested, last.sent, last.turn, answered=visitors is not None)
     return _Request(requested, requested, secrets.token_hex(4))
+
+
+def _current(key: str, shape: Sequence[int], orders: int, request: _Request, view: _Request) -> Choice:
+    """The visitor's choice and view, or the page's request, as far as they exist."""
+    choice = _within(shape, _visitors(key, "choice", request) or request.sent)
+    latest = _visitors(key, "view", view) or view.sent
+    return replace(choice, scale=latest.scale, order=latest.order if latest.order <= orders else 0)
+
+
+def _report(on_change: Callable[[Choice], None] | None, current: Callable[[], Choice]) -> None:
+    if on_change:
+        on_change(current())
 
 
 def _remember(key: str, part: str, request: _Request) -> None:

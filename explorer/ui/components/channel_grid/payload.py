@@ -40,8 +40,7 @@ def payload(
     does not exist, an order that is no permutation, or another number of ranges than channels.
     """
     values = _checked(maps)
-    orders = {name: [int(channel) for channel in places] for name, places in (orders or {}).items()}
-    orders = {name: places for name, places in orders.items() if name.lower() != INDEX}
+    orders = _orders(orders or {})
     order = INDEX if order.lower() == INDEX else order
     _check_choices(len(values), orders, scale, order)
     whole = limits or shared(values, signed=signed)
@@ -58,12 +57,21 @@ def payload(
         "missing": NOT_A_NUMBER,
         **settings,
     }
+    highs = _highs(values, signed, each) / unit
+    parts = (table(whole).tobytes(), highs.astype("<f4").tobytes(), _halves(values, unit))
+    return _with_length(header) + b"".join(parts)
+
+
+def _orders(orders: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """The orders as JSON takes them, without one by index."""
+    return {name: [int(one) for one in order] for name, order in orders.items() if name.lower() != INDEX}
+
+
+def _highs(values: NDArray[np.float32], signed: bool, each: Sequence[Range] | None) -> NDArray[np.float64]:
     own = per_channel(values, signed) if each is None else each
     if len(own) != len(values):
         raise ValueError(f"{len(values)} channels need as many ranges, not {len(own)}.")
-    highs = np.array([one.high for one in own]) / unit
-    parts = (table(whole).tobytes(), highs.astype("<f4").tobytes(), _halves(values, unit))
-    return _with_length(header) + b"".join(parts)
+    return np.array([one.high for one in own])
 
 
 def unit_for(values: NDArray[np.float32]) -> float:
