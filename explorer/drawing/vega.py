@@ -222,19 +222,19 @@ def histogram(
                         _figure("count", tr("positions"), ",d")],
         },
     }  # fmt: skip
-    learned = {
+    return layered(
+        label, 150, [_learned_band(band), bars, *(_line(color, at) for color, at in lines.items())]
+    )
+
+
+def _learned_band(band: tuple[float, float]) -> Chart:
+    """The running mean ± running σ behind a histogram, as wide as `band`."""
+    mark = {"type": "rect", "color": QUIET, "opacity": BAND, "clip": True, "tooltip": None, "aria": False}
+    return {
         "data": {"values": [{"from": band[0], "to": band[1]}]},
-        "mark": {
-            "type": "rect",
-            "color": QUIET,
-            "opacity": BAND,
-            "clip": True,
-            "tooltip": None,
-            "aria": False,
-        },
+        "mark": mark,
         "encoding": {"x": {"field": "from", "type": "quantitative"}, "x2": {"field": "to"}},
     }
-    return layered(label, 150, [learned, bars, *(_line(color, at) for color, at in lines.items())])
 
 
 def _bars(edges: Doubles, counts: npt.NDArray[np.int64], cut: float | None) -> list[Chart]:

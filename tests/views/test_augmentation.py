@@ -45,8 +45,8 @@ def html(at: AppTest) -> str:
 
 def drawn(at: AppTest, name: str) -> list[np.ndarray]:
     """The pictures of one transform's row."""
-    found = re.findall(rf'alt="{name}, draw \d:[^"]*" src="data:image/png;base64,([^"]+)"', html(at))
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in found]
+    pictures = re.findall(rf'alt="{name}, draw \d:[^"]*" src="data:image/png;base64,([^"]+)"', html(at))
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in pictures]
 
 
 def labels(at: AppTest) -> list[str]:
@@ -119,10 +119,10 @@ def test_another_recipe_makes_another_batch(app: Open) -> None:
 
 def test_training_images_come_from_the_data_folder(app: Open, tmp_path: Path) -> None:
     for name in ("owl", "zebra"):
-        place = tmp_path / "train" / name
-        place.mkdir(parents=True)
+        folder = tmp_path / "train" / name
+        folder.mkdir(parents=True)
         for level in range(3):
-            Image.fromarray(np.full((40, 40, 3), 40 * level, np.uint8)).save(place / f"{level}.png")
+            Image.fromarray(np.full((40, 40, 3), 40 * level, np.uint8)).save(folder / f"{level}.png")
     at = check(app())
     assert sorted(labels(at)) == ["owl"] * 3 + ["zebra"] * 3
     assert any(f"6 images from {literal(tmp_path.name)}/train" in caption.value for caption in at.caption)
@@ -161,8 +161,8 @@ def test_the_program_makes_the_same_draw_and_batch(
     capsys.readouterr()
     exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
     draw, mean = capsys.readouterr().out.splitlines()
-    name, place = re.search(r"draw (\d) of (\w+)", offer.printed).group(2, 1)  # type: ignore[union-attr]
-    under = re.search(rf'alt="{name}, draw {place}: ([^"]*)"', html(at)).group(1)  # type: ignore[union-attr]
+    name, draw_number = re.search(r"draw (\d) of (\w+)", offer.printed).group(2, 1)  # type: ignore[union-attr]
+    under = re.search(rf'alt="{name}, draw {draw_number}: ([^"]*)"', html(at)).group(1)  # type: ignore[union-attr]
     assert draw in under
     assert re.search(r"\d", draw)
     assert f": {draw}; then" in offer.printed

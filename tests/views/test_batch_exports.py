@@ -28,11 +28,11 @@ CHANNEL = 4
 @pytest.fixture(autouse=True)
 def options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A test set of three noisy pictures, wider than high."""
-    place = tmp_path / "test" / "cat"
-    place.mkdir(parents=True)
+    folder = tmp_path / "test" / "cat"
+    folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(3):
-        Image.fromarray(rng.integers(0, 256, (32, 48, 3), np.uint8)).save(place / f"{number}.png")
+        Image.fromarray(rng.integers(0, 256, (32, 48, 3), np.uint8)).save(folder / f"{number}.png")
     monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path)])
 
 
@@ -50,10 +50,10 @@ def offered(selection: Selection, batch: Batch, kind: str) -> Offer:
 
 @pytest.mark.parametrize("kind", ["scenes", "test"])
 def test_the_program_prints_the_number_of_the_page(selection: Selection, tmp_path: Path, kind: str) -> None:
-    found = samples.find_test_set(tmp_path)
-    assert found is not None
+    test_set = samples.find_test_set(tmp_path)
+    assert test_set is not None
     card = selection.card
-    batch = from_scenes(6, card) if kind == "scenes" else from_test_set(found, 6, card, selection.fit)
+    batch = from_scenes(6, card) if kind == "scenes" else from_test_set(test_set, 6, card, selection.fit)
     offer = offered(selection, batch, kind)
     ran = subprocess.run(
         [sys.executable, "-c", offer.snippet], cwd=ROOT, capture_output=True, text=True, check=True
@@ -67,14 +67,14 @@ def test_files_hold_what_the_page_shows(selection: Selection) -> None:
     torch.manual_seed(0)
     batch = from_scenes(6, selection.card)
     made = {name: make() for name, make in downloads.files(offered(selection, batch, "scenes")).items()}
-    met, both = summary(selection.net, batch.x, "bn2"), with_batch_statistics(selection.net, batch.x)
+    observed, both = summary(selection.net, batch.x, "bn2"), with_batch_statistics(selection.net, batch.x)
     table = pd.read_csv(io.BytesIO(made["batchnorm-6-scenes-bn2-statistics.csv"]))
-    np.testing.assert_allclose(table["slope"], met.slope, rtol=1e-6)
-    told = pd.read_csv(io.BytesIO(made["batchnorm-6-scenes-bn2-predictions.csv"]))
-    assert told["label"].tolist() == [selection.card.classes[label] for label in batch.labels]
-    np.testing.assert_allclose(told["batch_probability"], both.batch.max(1), rtol=1e-6)
-    held = np.load(io.BytesIO(made["batchnorm-6-scenes-bn2-arrays.npz"]))
-    np.testing.assert_array_equal(held["counts"], met.counts)
-    assert (np.diff(held["edges"]) > 0).all()
+    np.testing.assert_allclose(table["slope"], observed.slope, rtol=1e-6)
+    predicted = pd.read_csv(io.BytesIO(made["batchnorm-6-scenes-bn2-predictions.csv"]))
+    assert predicted["label"].tolist() == [selection.card.classes[label] for label in batch.labels]
+    np.testing.assert_allclose(predicted["batch_probability"], both.batch.max(1), rtol=1e-6)
+    arrays = np.load(io.BytesIO(made["batchnorm-6-scenes-bn2-arrays.npz"]))
+    np.testing.assert_array_equal(arrays["counts"], observed.counts)
+    assert (np.diff(arrays["edges"]) > 0).all()
     assert made["batchnorm-6-scenes-bn2-figure.pdf"].startswith(b"%PDF")
     assert Image.open(io.BytesIO(made["batchnorm-6-scenes-bn2-every-channel.png"])).width > 1000

@@ -52,7 +52,7 @@ def offer(selection: Selection, view: LayerView) -> Offer:
             selection.opened.source,
             origin(selection, measured),
             ["from explorer.engine.batchnorm import summary"],
-            [f"found = summary(net, batch.x, {view.layer!r})", f"print(found.distance[{view.channel}])"],
+            [f"norm = summary(net, batch.x, {view.layer!r})", f"print(norm.distance[{view.channel}])"],
         ),
         printed=distance_text(view),
     )

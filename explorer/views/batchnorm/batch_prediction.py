@@ -147,7 +147,7 @@ def _interpretation(both: TwoPredictions, batch: Batch, count: int, total: int) 
             "estimate."
         )
     if count <= total / 4:
-        return tr("The accuracy is about the same: the running statistics fit these images.")
+        return tr("The accuracy is about the same: few predictions depend on which statistics are used.")
     return tr("The accuracy is about the same, but many predictions depend on which statistics are used.")
 
 

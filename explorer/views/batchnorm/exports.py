@@ -34,7 +34,7 @@ def offer(selection: Selection, view: LayerView) -> Offer:
         tr(STAGES["after"]): statistics.after[0, channel],
     }
     scales = {name: ranges.symmetric(values) for name, values in maps.items()}
-    lines = [f"found = statistics(net, x, {view.layer!r})", f"print(found.distance[{channel}])"]
+    lines = [f"norm = statistics(net, x, {view.layer!r})", f"print(norm.distance[{channel}])"]
     return Offer(
         name=f"batchnorm {selection.sample.name} {view.layer}",
         caption=export_parts.caption(
