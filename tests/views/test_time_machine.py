@@ -170,6 +170,7 @@ def test_a_broken_snapshot_is_a_sentence_and_the_others_are_shown(app: Open, che
     at = check(app("--checkpoint", str(checkpoint)))
     assert "epoch-0001.safetensors is damaged" in at.warning[0].value
     assert at.select_slider(key="epoch").options == ["0", "2", "3"]
+    assert not any("evenly spaced" in caption.value for caption in at.caption)  # one is broken, none left out
     for path in folder_of(checkpoint).iterdir():
         path.write_bytes(b"broken")
     at = check(app("--checkpoint", str(checkpoint)))

@@ -118,7 +118,7 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView |
             panels.explain_dimmed(selection)
     with right:
         probabilities(selection, lines, timeline, index)
-    st.subheader(tr("Every epoch"), anchor=False)
+    st.subheader(tr("Snapshots"), anchor=False)
     markup.show(films.strip(film, timeline.epochs, index))
     animations(selection, film, predictions)
     history = over_the_epochs(selection, timeline, index) if kind == "norm" else None
@@ -223,8 +223,8 @@ def animations(selection: Selection, film: Film, predictions: list[str]) -> None
             )
     st.caption(
         tr(
-            "Both files show every epoch with its prediction and its color range. GIF is limited to 256 "
-            "colors, APNG is not."
+            "Both files contain these snapshots, each with its prediction and its color range. GIF is "
+            "limited to 256 colors, APNG is not."
         )
     )
 
