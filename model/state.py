@@ -108,7 +108,7 @@ def _check_epochs(state: State, config: Config) -> None:
     done = len(state.history.epochs)
     if config.epochs < done:
         raise Problem(
-            "This run already has {done} of the {epochs} epochs asked for; give --epochs {done} or more.",
+            "This run has completed epoch {done}; give --epochs {done} or more.",
             done=done,
             epochs=config.epochs,
         )

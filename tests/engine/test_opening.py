@@ -156,9 +156,9 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
         (Source(net="own_networks:Net(depth=3)"), "TypeError"),
         (Source(net="own_networks:pair"), "logits"),
         (Source(net="own_networks:small"), "cannot take an image of 224 × 224"),
-        (Source(net="own_networks:Net", classes="4"), "tells 3 classes apart, but 4 are named"),
-        (Source(net="own_networks:Net", classes="a,b,a"), "'a' stands twice"),
-        (Source(net="own_networks:Net", classes="names.txt"), "no list of classes"),
+        (Source(net="own_networks:Net", classes="4"), "returns 3 logits, but 4 classes are named"),
+        (Source(net="own_networks:Net", classes="a,b,a"), "“a” is used twice"),
+        (Source(net="own_networks:Net", classes="names.txt"), "not a list of classes"),
         (Source(Path("none.pt"), "own_networks:Net"), "no checkpoint at none.pt"),
     ],
     ids=str,
@@ -217,7 +217,7 @@ def test_a_long_list_of_classes_is_no_path(tmp_path: Path) -> None:
     assert class_names(",".join(names)) == tuple(names)
     (tmp_path / "names.txt").write_text("\n".join(names))
     assert class_names(str(tmp_path / "names.txt")) == tuple(names)
-    with pytest.raises(Problem, match="no list of classes"):
+    with pytest.raises(Problem, match="not a list of classes"):
         class_names("a\0b")
 
 

@@ -111,7 +111,7 @@ def test_tensorboard_itself_shows_the_run_once_though_it_was_stopped_and_began_a
 
 def test_without_tensorboard_it_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(Problem, match=r"^TensorBoard is not installed; .* --tensorboard out\.$"):
+    with pytest.raises(Problem, match=r"^TensorBoard is not installed; .* without --tensorboard\.$"):
         open_board("runs", "run")
 
 

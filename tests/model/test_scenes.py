@@ -201,7 +201,7 @@ def test_an_unknown_class_is_refused_in_one_sentence(label: int) -> None:
 
 
 def test_too_small_a_size_is_refused_in_one_sentence() -> None:
-    with pytest.raises(ValueError, match="15 pixels is too small"):
+    with pytest.raises(ValueError, match="15 pixels are too small"):
         draw(0, 0, 15)
 
 
