@@ -110,7 +110,6 @@ def _check_epochs(state: State, config: Config) -> None:
         raise Problem(
             "This run has completed epoch {done}; give --epochs {done} or more.",
             done=done,
-            epochs=config.epochs,
         )
     if config.epochs != state.config.epochs and SCHEDULERS[config.scheduler].needs_end:
         raise Problem(

@@ -277,7 +277,7 @@ def test_mean_and_std_over_more_than_one_chunk():
     assert all(type(value) is float for value in mean + std)
 
 
-def test_std_of_one_colour_is_not_zero():
+def test_std_of_one_color_is_not_zero():
     assert mean_and_std(np.full((2, 4, 4, 3), 255, np.uint8)) == ((1, 1, 1), (1 / 255,) * 3)
 
 
@@ -285,7 +285,7 @@ def test_std_of_one_colour_is_not_zero():
 
 
 def pickled_batch(number):
-    """What the real files hold: rows of 3072 bytes, colour by colour."""
+    """What the real files hold: rows of 3072 bytes, color by color."""
     images = np.stack([noise(32, 32, 10 * number + i) for i in range(2)])
     rows = images.transpose(0, 3, 1, 2).reshape(2, -1)
     return pickle.dumps({"data": rows, "labels": [number % 10, (number + 3) % 10]})
@@ -293,7 +293,7 @@ def pickled_batch(number):
 
 @pytest.fixture
 def published(tmp_path_factory, monkeypatch):
-    """A tiny CIFAR-10 on a «server»: torchvision's class knows its address and checksums."""
+    """A tiny CIFAR-10 on a “server”: torchvision's class knows its address and checksums."""
     from torchvision.datasets import CIFAR10
 
     files = {f"data_batch_{number}": pickled_batch(number) for number in range(1, 6)}
