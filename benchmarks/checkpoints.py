@@ -30,10 +30,10 @@ def shipped() -> list[Path]:
 
 
 def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a share observed in `count` trials (95 % for z = 1.96)."""
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    """Wilson's interval of a fraction observed in `count` trials (95 % for z = 1.96)."""
+    center = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return centre - half, centre + half
+    return center - half, center + half
 
 
 def measured_on(checkpoint: Checkpoint) -> int:
@@ -51,7 +51,7 @@ def other_seeds(path: Path, seed: int) -> dict[int, float]:
 
 
 def last_accuracy(log: Path) -> float:
-    """The test accuracy in the last row of a training log, as a share."""
+    """The test accuracy in the last row of a training log, as a fraction."""
     rows = re.findall(r"^ *\d+ +[\d.]+ +[\d.]+% +[\d.]+ +([\d.]+)%", log.read_text(), re.MULTILINE)
     return float(rows[-1]) / 100
 

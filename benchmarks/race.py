@@ -116,7 +116,9 @@ class Racer:
         try:
             figures, seconds = self.pipe.recv()
         except EOFError:
-            raise SystemExit(f"«{self.name}» ended in epoch {self.epoch}; the race is off.") from None
+            raise SystemExit(
+                f"“{self.name}” ended in epoch {self.epoch}, so the runs cannot be compared; start again."
+            ) from None
         return Row(self.name, self.seed, self.epoch, *figures, seconds)
 
     def stop(self) -> None:
@@ -198,7 +200,7 @@ def verdict(rows: Sequence[Row], name: str, accuracy: float) -> str:
     theirs = [row for row in rows if row.name == LISTING]
     end = theirs[-1]
     whole = f"{end.epoch} epochs and {end.seconds:,.0f} s"
-    lines = [f"«{LISTING}» ended at {end.test_accuracy:.2%} after {whole}."]
+    lines = [f"“{LISTING}” ended at {end.test_accuracy:.2%} after {whole}."]
     for goal in sorted({accuracy, end.test_accuracy}):
         when = passing(theirs, LISTING, goal)[0].seconds
         lines.append(_compared(passing(rows, name, goal), name, goal, when, end.seconds))
@@ -208,12 +210,12 @@ def verdict(rows: Sequence[Row], name: str, accuracy: float) -> str:
 def _compared(ours: Sequence[Passing], name: str, goal: float, when: float, whole: float) -> str:
     usual = median(each.seconds for each in ours) if ours else math.inf
     if math.isinf(usual):
-        return f"«{name}» did not reach {goal:.2%}."
+        return f"“{name}” did not reach {goal:.2%}."
     each = ", ".join(f"{one.seconds:.0f}" if one.seconds < math.inf else "never" for one in ours)
-    said = f"«{name}» passed {goal:.2%} after {usual:.0f} s (median of {len(ours)}: {each}), "
+    said = f"“{name}” passed {goal:.2%} after {usual:.0f} s (median of {len(ours)}: {each}), "
     if math.isinf(when):
-        return said + f"«{LISTING}» not in its {whole:,.0f} s: at least {whole / usual:.1f} times as long."
-    return said + f"«{LISTING}» after {when:,.0f} s: {when / usual:.1f} times as long."
+        return said + f"“{LISTING}” not in its {whole:,.0f} s: at least {whole / usual:.1f} times as long."
+    return said + f"“{LISTING}” after {when:,.0f} s: {when / usual:.1f} times as long."
 
 
 def machine() -> str:

@@ -17,7 +17,7 @@ from model.run import Run, start
 from model.train import step
 
 ROUNDS = 20
-CELLS = {"convolutions only": 0, "products on maps of up to 16 cells": small_maps.SMALL}
+CELLS = {"convolutions only": 0, "products on maps of up to 16 positions": small_maps.SMALL}
 
 
 def random_images(count: int) -> Dataset:

@@ -171,7 +171,7 @@ def table(data_dir: Path, rounds: int, images: int, accuracy: float) -> str:
     if raced:
         lines += ["", "In turn, epoch by epoch, measuring included (`--race`, `benchmarks/logs/race.log`):"]
         lines += [race.verdict(raced, SHORT, accuracy), ""]
-    lines += [f"«{name}» spends its time in {bound(name, data_dir)}." for name in RECIPE_FLAGS]
+    lines += [f"“{name}” spends its time in {bound(name, data_dir)}." for name in RECIPE_FLAGS]
     return "\n".join(lines)
 
 
@@ -199,7 +199,7 @@ def timed(data_dir: Path, accuracy: float, limit: int) -> None:
     last = shown(race.alone(SHORT, configured(SHORT, data_dir, limit), accuracy))[-1]
     what = "passed" if last.test_accuracy >= accuracy else "did not reach"
     took = f"{last.epoch} epochs and {last.seconds:.0f} s, measuring included"
-    print(f"«{SHORT}» {what} {accuracy:.2%} in {took}.")
+    print(f"“{SHORT}” {what} {accuracy:.2%} in {took}.")
 
 
 def main() -> None:

@@ -131,7 +131,7 @@ def cookies(url: str) -> str:
 
 @dataclass(frozen=True)
 class Crowd:
-    """What so many visitors met: seconds of every new image, page runs a second, CPU seconds of each."""
+    """Measured with so many visitors: seconds per new image, page runs a second, CPU seconds of each."""
 
     visitors: int
     times: list[float]

@@ -67,7 +67,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         N_("Rotates all hues on the color circle by up to this fraction of it.")),
     "jitter": Augmentation("pixel", pixels.draw_jitter, pixels.jitter, 0.2, (0, 1),
         N_("Changes brightness, contrast, saturation by up to this fraction, hue by half, in random order.")),
-    "grey": Augmentation("pixel", draw_chance, pixels.grey, 0.2, (0, 1),
+    "grey": Augmentation("pixel", draw_chance, pixels.gray, 0.2, (0, 1),
         N_("Converts the image to grayscale with this probability.")),
     "blur": Augmentation("pixel", pixels.draw_blur, pixels.blur, 0.03, (0, 0.2),
         N_("Blurs with a Gaussian whose sigma is up to this fraction of the shorter side.")),
@@ -183,7 +183,7 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     count, height, width, channels = images.shape
     scale = (1 / torch.tensor(std, dtype=torch.float32, device=images.device)).repeat(width)
     shift = torch.tensor(mean, dtype=torch.float32, device=images.device).repeat(width).mul_(scale)
-    # Whole rows of interleaved colours: a broadcast over an innermost dimension of three is slow.
+    # Whole rows of interleaved colors: a broadcast over an innermost dimension of three is slow.
     rows = images.reshape(count, height, width * channels).float().mul_(scale / 255).sub_(shift)
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
 
@@ -199,7 +199,7 @@ def chunks(
 
 
 def course(images: Tensor, generator: Generator, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Augment as the course trains: crop with padding 4 of 32, flip, colour jitter, rotate to 15°, normalize.
+    """Augment as the course trains: crop with padding 4 of 32, flip, color jitter, rotate to 15°, normalize.
 
     Takes uint8 (N,H,W,3) of any N and returns float32 (N,3,H,W), channels last; the same generator state,
     images and N give the same result.

@@ -1,7 +1,7 @@
 """Batched augmentation that moves pixels: each output pixel is fetched from one input pixel.
 
 Images are float32 (N,3,H,W) from 0 to 1. What comes from outside an image is black. Angles, scales and shears
-are about the centre, signs and rounding as in torchvision.
+are about the center, signs and rounding as in torchvision.
 """
 
 import math
@@ -27,7 +27,7 @@ def flip(images: Tensor, flipped: Tensor) -> Tensor:
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Turn each image anticlockwise by degrees, float32 (N,)."""
+    """Turn each image counterclockwise by degrees, float32 (N,)."""
     radians = degrees * (math.pi / 180)
     cosine, sine = across(radians.cos()), across(radians.sin())
     y, x = grid(images)
@@ -47,7 +47,7 @@ def shear(images: Tensor, degrees: Tensor) -> Tensor:
 
 
 def grid(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Give each pixel's distance from the centre: y float32 (H,1) and x (W,)."""
+    """Give each pixel's distance from the center: y float32 (H,1) and x (W,)."""
     height, width = images.shape[2:]
     y = torch.arange(height, device=images.device) - (height - 1) / 2
     return y[:, None], torch.arange(width, device=images.device) - (width - 1) / 2
@@ -59,10 +59,10 @@ def across(values: Tensor) -> Tensor:
 
 
 def fetch(images: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """For each output pixel fetch the nearest to y, x, float32 that broadcast to (N,H,W), from the centre."""
+    """For each output pixel fetch the nearest to y, x, float32 that broadcast to (N,H,W), from the center."""
     count, channels, height, width = images.shape
     # A black border takes what lies outside: cheaper than a mask. Rounding comes before any shift by one,
-    # because it goes to the even neighbour half-way.
+    # because it goes to the even neighbor half-way.
     rows = (y + (height - 1) / 2).round_().clamp_(-1, height).int()
     columns = (x + (width - 1) / 2).round_().clamp_(-1, width).int()
     source = (rows.add_(1).mul_(width + 2) + columns.add_(1)).long().view(count, 1, -1)

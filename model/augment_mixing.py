@@ -64,11 +64,11 @@ def draw_cutout(shape: Shape, strength: float, generator: Generator) -> tuple[Te
 
 
 def draw_boxes(shape: Shape, share: Tensor, generator: Generator) -> Tensor:
-    """Draw boxes int64 (N,4) of a share (N,) of each side, their centres anywhere, cut off at the border."""
+    """Draw boxes int64 (N,4) of a share (N,) of each side, their centers anywhere, cut off at the border."""
     edges = []
     for side in shape[1:]:
-        centre, reach = torch.rand(shape[0], generator=generator) * side, share * side / 2
-        edges += [centre - reach, centre + reach]
+        center, reach = torch.rand(shape[0], generator=generator) * side, share * side / 2
+        edges += [center - reach, center + reach]
         edges[-2:] = [edge.round().clamp_(0, side).long() for edge in edges[-2:]]
     return torch.stack(edges, 1)
 

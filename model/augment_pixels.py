@@ -1,4 +1,4 @@
-"""Batched augmentation that changes colours and detail and leaves everything in its place.
+"""Batched augmentation that changes colors and detail and leaves everything in its place.
 
 Images are float32 (N,3,H,W) from 0 to 1, in and out; factors as in torchvision.
 """
@@ -11,8 +11,8 @@ from torch.nn.functional import pad
 
 from model.augment_draws import Shape, draw_about_one, draw_about_zero
 
-GREY = (0.2989, 0.587, 0.114)
-TINY = 1e-12  # keeps a division by the chroma of a grey pixel finite
+GRAY = (0.2989, 0.587, 0.114)
+TINY = 1e-12  # keeps a division by the chroma of a gray pixel finite
 
 
 def per_image(values: Tensor) -> Tensor:
@@ -26,28 +26,28 @@ def brightness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Move each image's pixels away from its mean grey by factor, float32 (N,) from 0."""
-    mean = (images.mean((2, 3)) * images.new_tensor(GREY)).sum(1)
+    """Move each image's pixels away from its mean gray by factor, float32 (N,) from 0."""
+    mean = (images.mean((2, 3)) * images.new_tensor(GRAY)).sum(1)
     return images.mul(per_image(factor)).add_(per_image(mean * (1 - factor))).clamp_(0, 1)
 
 
 def saturation(images: Tensor, factor: Tensor) -> Tensor:
-    """Move each pixel away from its own grey by its image's factor, float32 (N,) from 0."""
+    """Move each pixel away from its own gray by its image's factor, float32 (N,) from 0."""
     share = per_image(1 - factor)
     return images.mul(per_image(factor)).add_(luminance(images).mul_(share)).clamp_(0, 1)
 
 
 def luminance(images: Tensor) -> Tensor:
-    """Weigh the colours of (N,3,H,W) into grey (N,1,H,W)."""
+    """Weigh the colors of (N,3,H,W) into gray (N,1,H,W)."""
     red, green, blue = images[:, :1], images[:, 1:2], images[:, 2:]
-    return red.mul(GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])
+    return red.mul(GRAY[0]).add_(green, alpha=GRAY[1]).add_(blue, alpha=GRAY[2])
 
 
 def hue(images: Tensor, turn: Tensor) -> Tensor:
-    """Turn the hue of each image by a share of the colour circle, float32 (N,) from -0.5 to 0.5.
+    """Turn the hue of each image by a share of the color circle, float32 (N,) from -0.5 to 0.5.
 
-    Without a detour over HSV and without a case per colour. Let low be the least and chroma the range of a
-    pixel's colours, and u its hue from 0 to 1, red at 0. Then 6 |u| = 1 + (green + blue - red - low) / chroma
+    Without a detour over HSV and without a case per color. Let low be the least and chroma the range of a
+    pixel's colors, and u its hue from 0 to 1, red at 0. Then 6 |u| = 1 + (green + blue - red - low) / chroma
     for u from -1/2 to 1/2 with the sign of green - blue, and back again
     red = low + chroma * clamp(6 |u - 1/2| - 1, 0, 1), green = low + chroma * clamp(2 - 6 |u - 1/3|, 0, 1).
     """
@@ -56,8 +56,8 @@ def hue(images: Tensor, turn: Tensor) -> Tensor:
     chroma6 = torch.maximum(red, green).maximum(blue).sub_(low).mul_(6)
     u = (green + blue).sub_(red).sub_(low).div_(chroma6.clamp_min(TINY)).add_(1 / 6)
     u = u.copysign_(green - blue).add_(per_image(turn + 1)).frac_()
-    centres = images.new_tensor([1 / 2, 1 / 3, 2 / 3]).view(3, 1, 1)
-    turned = (u - centres).abs_().clamp_(1 / 6, 2 / 6).mul_(chroma6)
+    centers = images.new_tensor([1 / 2, 1 / 3, 2 / 3]).view(3, 1, 1)
+    turned = (u - centers).abs_().clamp_(1 / 6, 2 / 6).mul_(chroma6)
     low.sub_(chroma6, alpha=1 / 6)
     turned[:, :1].add_(low)
     turned[:, 1:].neg_().add_(low.add_(chroma6, alpha=1 / 2))
@@ -78,8 +78,8 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     return jittered
 
 
-def grey(images: Tensor, chosen: Tensor) -> Tensor:
-    """Take the colour out of the chosen images, bool (N,)."""
+def gray(images: Tensor, chosen: Tensor) -> Tensor:
+    """Take the color out of the chosen images, bool (N,)."""
     return torch.where(per_image(chosen), luminance(images), images)
 
 
@@ -92,7 +92,7 @@ def blur(images: Tensor, kernel: Tensor) -> Tensor:
 
 
 def weigh(images: Tensor, kernel: Tensor, axis: int) -> Tensor:
-    """Sum neighbours along an axis, each times its kernel's tap, float32 (N,K): K - 1 shorter than images."""
+    """Sum neighbors along an axis, each times its kernel's tap, float32 (N,K): K - 1 shorter than images."""
     taps = kernel.shape[1]
     length = images.shape[axis] - taps + 1
     total = images.narrow(axis, 0, length) * per_image(kernel[:, 0])

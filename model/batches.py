@@ -14,7 +14,7 @@ from model.datasets import Dataset, Split, load
 from model.recipes import Config, strengths_of
 from model.words import tr
 
-BATCHES_PER_CHUNK = 8  # augmented at once: enough to amortise the calls, little enough to stay in the cache
+BATCHES_PER_CHUNK = 8  # augmented at once: enough to amortize the calls, little enough to stay in the cache
 
 ORDER, AUGMENTATION, DROPOUT, FLIP = 1, 2, 3, 4  # what a random stream is for
 

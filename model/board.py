@@ -65,7 +65,7 @@ def show(board: Any, history: History, seen: Mapping[str, Images]) -> None:
 
 
 def pictures(net: nn.Module, data: Dataset, config: Config, epoch: int) -> dict[str, Images]:
-    """What is to be seen of an epoch, by name: uint8 (H, W, 3); filters only where they take colours."""
+    """What is to be seen of an epoch, by name: uint8 (H, W, 3); filters only where they take colors."""
     seen = {"batch": batch_sheet(data, config, epoch)}
     first = next((each for each in net.modules() if isinstance(each, nn.Conv2d)), None)
     if first is not None and first.weight.shape[1] == 3:
@@ -82,7 +82,7 @@ def batch_sheet(data: Dataset, config: Config, epoch: int) -> Images:
 
 
 def filter_sheet(weights: Tensor) -> Images:
-    """Filters (C, 3, k, k) as coloured tiles on one scale, symmetric about zero, which is mid-grey."""
+    """Filters (C, 3, k, k) as colored tiles on one scale, symmetric about zero, which is mid-gray."""
     values = weights.detach().float().cpu().permute(0, 2, 3, 1)
     largest = values.abs().max().clamp(min=1e-12)
     tiles = ((values / largest + 1) * 127.5).round().byte().numpy()

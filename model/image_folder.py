@@ -46,7 +46,7 @@ def folder(
 ) -> Dataset:
     """Load `data_dir`/`split`/<class>/* as uint8 (N,size,size,3); decoded once, then read from a cache.
 
-    Each image is centre-cropped to a square and resized with antialiasing; one that is size × size already is
+    Each image is center-cropped to a square and resized with antialiasing; one that is size × size already is
     taken as it is. Classes are the sorted folder names below `data_dir`/train, which also gives mean and std.
     Unreadable images raise a Problem that names and counts them, or are left out with "skip".
     """

@@ -46,7 +46,7 @@ def mean_and_std(images: Images) -> tuple[Triple, Triple]:
             counts[channel] += np.bincount(values, minlength=256)
     levels, total = np.arange(256), images.size // 3
     mean = counts @ levels / total
-    std = np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 1))  # one flat colour must not divide by 0
+    std = np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 1))  # one flat color must not divide by 0
     return _triple(mean / 255), _triple(std / 255)
 
 

@@ -59,9 +59,9 @@ def center_square(height: int, width: int) -> Rectangle:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return `image` upright and in RGB: EXIF rotation applied, transparency on white, 16-bit grey scaled.
+    """Return `image` upright and in RGB: EXIF rotation applied, transparency on white, 16-bit gray scaled.
 
-    Takes every mode of 8 bits or fewer a channel that Pillow converts, and 16-bit grey; ValueError for others
+    Takes every mode of 8 bits or fewer a channel that Pillow converts, and 16-bit gray; ValueError for others
     (32-bit integer and floating-point pixels have no agreed range).
     """
     image.load()  # some formats keep their EXIF and transparency behind the pixels
@@ -77,7 +77,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """Centre-crop `image` to a square and resize it to (size, size) as `Card.framed` does.
+    """Center-crop `image` to a square and resize it to (size, size) as `Card.framed` does.
 
     Bilinear with antialiasing; an image that is size × size already is returned unchanged.
     """

@@ -144,12 +144,12 @@ class WholeBatchNorm(_BatchNorm):
         channels = (1, -1, *(1 for _ in x.shape[2:]))
         count = all_reduce_sum(torch.tensor(x.numel() / x.shape[1], device=x.device))
         mean = _sums(x.float()) / count
-        centred = x.float() - mean.view(channels)  # in two passes: Σx² − mean² would lose the digits
-        var = _sums(centred.square()) / count
+        centerd = x.float() - mean.view(channels)  # in two passes: Σx² − mean² would lose the digits
+        var = _sums(centerd.square()) / count
         if self.track_running_stats:
             self._remember(mean.detach(), var.detach() * count / (count - 1))
         scale = (var + self.eps).rsqrt() * (1 if self.weight is None else self.weight)
-        scaled = centred * scale.view(channels)
+        scaled = centerd * scale.view(channels)
         shifted = scaled if self.bias is None else scaled + self.bias.view(channels)
         return shifted.to(x.dtype)
 

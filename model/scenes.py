@@ -106,7 +106,7 @@ def _drawn(label: int, seed: int, size: int, with_object: bool) -> tuple[NDArray
     rng = np.random.default_rng([seed, label])
     wide = size * 2 if size > 48 else size * 3 // 2
     subject = SUBJECTS[CLASSES[label]](rng)
-    view = fitted(subject.parts, subject.turn, subject.width, subject.height, subject.centre, subject.near)
+    view = fitted(subject.parts, subject.turn, subject.width, subject.height, subject.center, subject.near)
     bounds = extent(subject.parts, view)
     place = PLACES[subject.places[rng.integers(len(subject.places))]](
         rng, wide, _foot(subject, view, bounds[3])

@@ -108,9 +108,8 @@ def _check_epochs(state: State, config: Config) -> None:
     done = len(state.history.epochs)
     if config.epochs < done:
         raise Problem(
-            "This run already has {done} of the {epochs} epochs asked for; give --epochs {done} or more.",
+            "This run has completed epoch {done}; give --epochs {done} or more.",
             done=done,
-            epochs=config.epochs,
         )
     if config.epochs != state.config.epochs and SCHEDULERS[config.scheduler].needs_end:
         raise Problem(

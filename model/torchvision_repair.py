@@ -2,7 +2,7 @@
 
 `pip install torch torchvision` easily pairs a CPU-only torch with torchvision's CUDA wheel. The wheel's
 C++ library then cannot be loaded, its operators are never declared, and `import torchvision` dies with
-«operator torchvision::nms does not exist» while it attaches shape rules to them. Nothing here uses these
+“operator torchvision::nms does not exist” while it attaches shape rules to them. Nothing here uses these
 operators (they serve object detection), so declaring their names is enough; calling one still fails.
 """
 

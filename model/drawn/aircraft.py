@@ -6,7 +6,7 @@ import numpy as np
 
 from model.drawn.bodies import Subject
 from model.drawn.brushes import (
-    Colour,
+    Color,
     Rng,
     mix,
     pick,
@@ -34,7 +34,7 @@ from model.drawn.solids import (
 )
 
 
-def _fuselage(long: float, r: float, upper: Colour, lower: Colour, split: float = -0.3) -> list[Face]:
+def _fuselage(long: float, r: float, upper: Color, lower: Color, split: float = -0.3) -> list[Face]:
     line = [
         (-long, 0.07, 0.012),
         (-long * 0.8, 0.05, 0.4 * r),
@@ -56,7 +56,7 @@ def _wing(
     y: float,
     rise: float,
     z: float,
-    colour: Colour,
+    color: Color,
 ) -> list[Face]:
     """A pair of wings: root and tip are (leading, trailing) x."""
     top = np.array([(root[0], y, z), (root[1], y, z), (tip[1], y + rise, span), (tip[0], y + rise, span)])
@@ -64,16 +64,16 @@ def _wing(
     edge = np.array([top[0], top[3], under[3], under[0]])
     return mirrored(
         [
-            face(top, colour, (0, 1, 0)),
-            face(under, mix(colour, DARK, 0.25), (0, -1, 0)),
-            face(edge, mix(colour, (1, 1, 1), 0.3), (1, 0, 0)),
+            face(top, color, (0, 1, 0)),
+            face(under, mix(color, DARK, 0.25), (0, -1, 0)),
+            face(edge, mix(color, (1, 1, 1), 0.3), (1, 0, 0)),
         ]
     )
 
 
-def _fin(x: tuple[float, float, float, float], y: tuple[float, float], colour: Colour) -> list[Face]:
+def _fin(x: tuple[float, float, float, float], y: tuple[float, float], color: Color) -> list[Face]:
     outline = [(x[0], y[0]), (x[1], y[1]), (x[2], y[1]), (x[3], y[0])]
-    return mirrored([face([(a, b, 0.012) for a, b in outline], colour, (0, 0, 1))])
+    return mirrored([face([(a, b, 0.012) for a, b in outline], color, (0, 0, 1))])
 
 
 def airplane(rng: Rng) -> Subject:
@@ -161,7 +161,7 @@ def _airliner(rng: Rng) -> tuple[Part, ...]:
     )
 
 
-def _engine(x: float, y: float, z: float, r: float, colour: Colour) -> list[Face]:
+def _engine(x: float, y: float, z: float, r: float, color: Color) -> list[Face]:
     tube = lofted(
         [
             (x - 0.2, y, r * 0.55, r * 0.55),
@@ -170,8 +170,8 @@ def _engine(x: float, y: float, z: float, r: float, colour: Colour) -> list[Face
             (x + 0.03, y, r * 0.9, r * 0.9),
         ],
         10,
-        colour,
-        colour,
+        color,
+        color,
     )
     t = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     mouth = np.column_stack([np.full(12, x + 0.032), y + r * 0.75 * np.sin(t), r * 0.75 * np.cos(t)])
@@ -227,7 +227,7 @@ def _light_plane(rng: Rng) -> tuple[Part, ...]:
 
 
 def _fighter(rng: Rng) -> tuple[Part, ...]:
-    grey = pick(rng, "8a9199", "6f7780", "a5abb0", "7d8474", "5a6068")
+    gray = pick(rng, "8a9199", "6f7780", "a5abb0", "7d8474", "5a6068")
     line = spline(
         [
             (-0.9, 0, 0.085),
@@ -239,13 +239,13 @@ def _fighter(rng: Rng) -> tuple[Part, ...]:
         ],
         2,
     )
-    shell = lofted([(x, y, h, h * 1.15) for x, y, h in line], 14, grey, mix(grey, (1, 1, 1), 0.2), -0.2)
-    wings = _wing((0.25, -0.62), (-0.38, -0.6), 0.66, 0.0, -0.01, 0.06, grey)
-    stabiliser = _wing((-0.62, -0.95), (-0.9, -1.08), 0.4, 0.0, 0.0, 0.05, grey)
+    shell = lofted([(x, y, h, h * 1.15) for x, y, h in line], 14, gray, mix(gray, (1, 1, 1), 0.2), -0.2)
+    wings = _wing((0.25, -0.62), (-0.38, -0.6), 0.66, 0.0, -0.01, 0.06, gray)
+    stabiliser = _wing((-0.62, -0.95), (-0.9, -1.08), 0.4, 0.0, 0.0, 0.05, gray)
     fins = [
         (p + np.array([0, 0, s]), c)
         for s in ((0.09, -0.09) if rng.random() < 0.5 else (0.0,))
-        for p, c in _fin((-0.45, -0.78, -1.0, -0.88), (0.06, 0.42), mix(grey, DARK, 0.15))
+        for p, c in _fin((-0.45, -0.78, -1.0, -0.88), (0.06, 0.42), mix(gray, DARK, 0.15))
     ]
     canopy = lofted(
         [

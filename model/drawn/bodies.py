@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.drawn.brushes import (
-    Colour,
+    Color,
     Point,
     rgb,
 )
@@ -34,7 +34,7 @@ class Subject:
     places: tuple[str, ...]
     width: float = 0.8
     height: float = 0.8
-    centre: tuple[float, float] = (0.5, 0.52)
+    center: tuple[float, float] = (0.5, 0.52)
     ground: str = "stands"
     near: float = 0.0
     feet: Point | None = None
@@ -43,17 +43,17 @@ class Subject:
 # ---------------------------------------------------------------- building
 
 
-def chain(points: Sequence[Sequence[float]], radii: Sequence[float], *colours: Colour) -> list[Cone]:
-    """Cones from point to point; the last colour goes on to the end."""
+def chain(points: Sequence[Sequence[float]], radii: Sequence[float], *colors: Color) -> list[Cone]:
+    """Cones from point to point; the last color goes on to the end."""
     ends = [(float(x), float(y), float(z)) for x, y, z in points]
-    hues = [colours[min(i, len(colours) - 1)] for i in range(len(ends) - 1)]
+    hues = [colors[min(i, len(colors) - 1)] for i in range(len(ends) - 1)]
     return [
         Cone(a, b, ra, rb, c) for a, b, ra, rb, c in zip(ends, ends[1:], radii, radii[1:], hues, strict=False)
     ]
 
 
-def ball(at: Point, radius: float, colour: Colour) -> Cone:
-    return Cone(at, at, radius, radius, colour)
+def ball(at: Point, radius: float, color: Color) -> Cone:
+    return Cone(at, at, radius, radius, color)
 
 
 def both(make: Callable[[float], list[Cone]]) -> list[Cone]:
@@ -71,11 +71,11 @@ def moved(
         x, y, z = grow * (spin @ np.asarray(p)) + by
         return float(x), float(y), float(z)
 
-    return [Cone(place(c.a), place(c.b), c.ra * grow, c.rb * grow, c.colour) for c in cones]
+    return [Cone(place(c.a), place(c.b), c.ra * grow, c.rb * grow, c.color) for c in cones]
 
 
 def eye(
-    at: Point, radius: float, iris: Colour, pupil: float = 0.7, out: Point = (1, 0, 0), rim: Colour = BLACK
+    at: Point, radius: float, iris: Color, pupil: float = 0.7, out: Point = (1, 0, 0), rim: Color = BLACK
 ) -> Flesh:
     """An eye that looks along `out`: rim, iris, pupil and a spark of light."""
     ahead = np.asarray(out, float) / np.linalg.norm(out)

@@ -1,4 +1,4 @@
-"""Colours and planes: the pictures and masks that everything drawn is made of, float32 in 0..1."""
+"""Colors and planes: the pictures and masks that everything drawn is made of, float32 in 0..1."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 Array = NDArray[Any]
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 Point = tuple[float, float, float]
 Rng = np.random.Generator
 
 
-# ---------------------------------------------------------------- colour
+# ---------------------------------------------------------------- color
 
 
-def rgb(code: str) -> Colour:
-    """The colour behind six hexadecimal digits."""
+def rgb(code: str) -> Color:
+    """The color behind six hexadecimal digits."""
     red, green, blue = bytes.fromhex(code)
     return red / 255, green / 255, blue / 255
 
 
-def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour `share` of the way from a to b."""
+def mix(a: Color, b: Color, share: float) -> Color:
+    """The color `share` of the way from a to b."""
     return tuple(p + (q - p) * share for p, q in zip(a, b, strict=True))  # type: ignore[return-value]
 
 
-def tinted(colour: Colour, rng: np.random.Generator, spread: float = 0.05) -> Colour:
-    """The colour a little lighter or darker and a little off in hue."""
+def tinted(color: Color, rng: np.random.Generator, spread: float = 0.05) -> Color:
+    """The color a little lighter or darker and a little off in hue."""
     change = rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
-    return tuple(float(v) for v in np.clip(np.asarray(colour) * (1 + change), 0, 1))  # type: ignore[return-value]
+    return tuple(float(v) for v in np.clip(np.asarray(color) * (1 + change), 0, 1))  # type: ignore[return-value]
 
 
-def pick(rng: np.random.Generator, *codes: str) -> Colour:
-    """One of the colours, slightly varied."""
+def pick(rng: np.random.Generator, *codes: str) -> Color:
+    """One of the colors, slightly varied."""
     return tinted(rgb(codes[rng.integers(len(codes))]), rng)
 
 
-def blend(a: Array | Colour, b: Array | Colour, share: Array) -> Array:
-    """Pixels `share` (h,w) of the way from a to b, each a colour or (h,w,3)."""
+def blend(a: Array | Color, b: Array | Color, share: Array) -> Array:
+    """Pixels `share` (h,w) of the way from a to b, each a color or (h,w,3)."""
     first, second = np.asarray(a, np.float32), np.asarray(b, np.float32)
     return first + (second - first) * share[..., None]
 
@@ -58,7 +58,7 @@ def smoothstep(low: float | Array, high: float | Array, values: Array) -> Array:
 
 @lru_cache(maxsize=8)
 def grid(wide: int) -> tuple[Array, Array]:
-    """The x and y of every pixel's centre in a unit square, y downwards, each (wide,wide)."""
+    """The x and y of every pixel's center in a unit square, y downwards, each (wide,wide)."""
     axis = (np.arange(wide, dtype=np.float32) + 0.5) / wide
     x, y = np.meshgrid(axis, axis)
     x.setflags(write=False)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from model.drawn.bodies import Subject
-from model.drawn.brushes import Colour, Rng, mix, pick, rgb, spline
+from model.drawn.brushes import Color, Rng, mix, pick, rgb, spline
 from model.drawn.meshes import (
     CHROME,
     DARK,
@@ -101,7 +101,7 @@ def narrowed(z: float) -> list[tuple[float, float, float]]:
     return [(-z * d, sx, sy) for d, sx, sy in half] + [(z * d, sx, sy) for d, sx, sy in half[::-1]]
 
 
-def cabin_shell(profile: Sequence[tuple[float, float]], z: float, paint: Colour, glass: Colour) -> list[Face]:
+def cabin_shell(profile: Sequence[tuple[float, float]], z: float, paint: Color, glass: Color) -> list[Face]:
     """The roof on its pillars, with windows all round; narrower at the top."""
     low, high = min(y for _, y in profile), max(y for _, y in profile)
     width = [z * (0.93 - 0.2 * (y - low) / (high - low)) for _, y in profile]
@@ -134,7 +134,7 @@ def _gleam(near: Points) -> Points:
     return np.array([(0.0, a, za), (0.12, a, za), (0.02, b, zb), (-0.07, b, zb)])
 
 
-def _pillars(near: Points, paint: Colour) -> list[Face]:
+def _pillars(near: Points, paint: Color) -> list[Face]:
     low, high = near[:, 1].min(), near[:, 1].max()
     w0, w1 = near[:, 2].max() + 0.004, near[:, 2].min() + 0.004
     return [
@@ -147,7 +147,7 @@ def _pillars(near: Points, paint: Colour) -> list[Face]:
     ]
 
 
-def face_of_car(nose: float, tail: float, belt: float, z: float, paint: Colour) -> list[Face]:
+def face_of_car(nose: float, tail: float, belt: float, z: float, paint: Color) -> list[Face]:
     """Lamps, grille, bumpers and number plates, front and back."""
     n, t, low = nose + 0.008, tail - 0.008, belt * 0.45
     dark = mix(paint, DARK, 0.75)
@@ -169,7 +169,7 @@ def face_of_car(nose: float, tail: float, belt: float, z: float, paint: Colour) 
     return parts
 
 
-def _corner(end: float, z: float, y: tuple[float, float], colour: Colour, out: float) -> list[Face]:
+def _corner(end: float, z: float, y: tuple[float, float], color: Color, out: float) -> list[Face]:
     """A lamp round the near corner of the front (out 1) or back (-1)."""
     line = [
         (end + out * 0.01, z * 0.5),
@@ -180,14 +180,14 @@ def _corner(end: float, z: float, y: tuple[float, float], colour: Colour, out: f
     return [
         face(
             [(a, y[0], b), (c, y[0], d), (c, y[1], d), (a, y[1], b)],
-            mix(colour, (1, 1, 1), 0.12 * i),
+            mix(color, (1, 1, 1), 0.12 * i),
             (out, 0, 0.6),
         )
         for i, ((a, b), (c, d)) in enumerate(pairwise(line))
     ]
 
 
-def sides_of_car(belt: float, z: float, paint: Colour, nose: float, tail: float) -> list[Face]:
+def sides_of_car(belt: float, z: float, paint: Color, nose: float, tail: float) -> list[Face]:
     dark, low = mix(paint, DARK, 0.55), 0.16
     side = [
         panel(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, placed
-from model.drawn.brushes import Colour, Rng, mix, pick, rgb, tinted
+from model.drawn.brushes import Color, Rng, mix, pick, rgb, tinted
 from model.drawn.solids import Coat, Cone, Flesh, turned
 
 CATS = (
@@ -20,7 +20,7 @@ CATS = (
 )
 
 
-def _cat_head(fur: Colour, dark: Colour, pale: Colour, iris: Colour) -> Head:
+def _cat_head(fur: Color, dark: Color, pale: Color, iris: Color) -> Head:
     """A cat's head about the origin, looking along x."""
     pink, snout = rgb("c4877a"), mix(fur, pale, 0.6)
     skull = [
@@ -91,7 +91,7 @@ def _cat_head(fur: Colour, dark: Colour, pale: Colour, iris: Colour) -> Head:
     return skull, marks
 
 
-def _cat_eye(s: float, iris: Colour) -> Flesh:
+def _cat_eye(s: float, iris: Color) -> Flesh:
     x, y, z = 0.172, 0.032, 0.086
     cones = (
         Cone((x - 0.014, y, s * (z - 0.012)), (x - 0.014, y + 0.004, s * (z + 0.014)), 0.041, 0.041, BLACK),
@@ -134,7 +134,7 @@ def cat(rng: Rng) -> Subject:
 INDOORS = ("room", "sofa", "blanket", "room", "blanket", "floor")
 
 
-def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
+def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
     skull, marks = placed(head, (0, 0, 0), rng.uniform(-8, 8), rng.uniform(-25, 25))
     body = [
         Cone((-0.2, -0.2, 0), (-0.22, -0.62, 0), 0.17, 0.27, mix(fur, BLACK, 0.12)),
@@ -153,7 +153,7 @@ def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -
     )
 
 
-def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
+def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
     skull, marks = placed(head, (0.15, 0.36, 0), rng.uniform(-8, 8), rng.uniform(-30, 30), 1.2)
     body = [
         Cone((0.08, 0.2, 0), (-0.06, -0.15, 0), 0.15, 0.24, fur),
@@ -189,7 +189,7 @@ def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) ->
     )
 
 
-def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
+def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
     skull, marks = placed(head, (0.36, 0.18, 0.02), rng.uniform(-8, 8), rng.uniform(20, 60), 1.25)
     body = [
         Cone((-0.3, -0.03, 0), (0.2, 0.0, 0), 0.23, 0.19, fur),
@@ -214,7 +214,7 @@ def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Su
     )
 
 
-def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Colour, pale: Colour) -> Subject:
+def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
     skull, marks = placed(head, (0.48, 0.27, 0.0), rng.uniform(-8, 8), rng.uniform(20, 70), 1.15)
     step = rng.uniform(-0.08, 0.08)
     body = [

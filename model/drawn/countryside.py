@@ -6,7 +6,7 @@ import numpy as np
 
 from model.drawn.brushes import (
     Array,
-    Colour,
+    Color,
     Rng,
     blend,
     mix,
@@ -37,7 +37,7 @@ from model.drawn.landscape import (
 
 
 def _field(
-    rng: Rng, wide: int, foot: float, near: Colour, speck: Colour, rough: float, blades: float
+    rng: Rng, wide: int, foot: float, near: Color, speck: Color, rough: float, blades: float
 ) -> tuple[Array, Array | None]:
     horizon = foot - rng.uniform(0.22, 0.5)
     sky = heaven(rng, wide)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, eye, moved, placed
-from model.drawn.brushes import Colour, Rng, mix, rgb, tinted
+from model.drawn.brushes import Color, Rng, mix, rgb, tinted
 from model.drawn.solids import Coat, Cone, Flesh, turned
 
 
 @dataclass(frozen=True)
 class Breed:
-    """The look of a dog: colours, how its ears hang, how long its muzzle and hair are."""
+    """The look of a dog: colors, how its ears hang, how long its muzzle and hair are."""
 
     fur: str
     ear: str
@@ -38,7 +38,7 @@ BREEDS = (
 )
 
 
-def _dog_head(breed: Breed, fur: Colour) -> Head:
+def _dog_head(breed: Breed, fur: Color) -> Head:
     """A dog's head about the origin, looking along x."""
     ear, muzzle, n = rgb(breed.ear), rgb(breed.muzzle), breed.snout
     tip = 0.17 + 0.2 * n
@@ -114,7 +114,7 @@ def dog(rng: Rng) -> Subject:
 OUTDOORS = ("lawn", "room", "room", "floor", "sofa", "blanket", "glade", "sand")
 
 
-def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
+def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
     skull, marks = placed(head, (0, 0, 0), rng.uniform(-12, 8), rng.uniform(-40, 40))
     body = [
         Cone((-0.2, -0.18, 0), (-0.22, -0.6, 0), 0.15, 0.24, mix(fur, BLACK, 0.1)),
@@ -133,7 +133,7 @@ def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
     )
 
 
-def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
+def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
     skull, marks = placed(head, (0.17, 0.40, 0), rng.uniform(-10, 6), rng.uniform(-30, 30), 1.2)
     pale = mix(fur, WHITE, 0.25)
     body = [
@@ -167,7 +167,7 @@ def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
     )
 
 
-def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Colour) -> Subject:
+def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
     skull, marks = placed(head, (0.5, 0.33, 0.0), rng.uniform(-10, 8), rng.uniform(15, 70), 1.25)
     step, pale = rng.uniform(-0.1, 0.1), mix(fur, WHITE, 0.2)
     body = [

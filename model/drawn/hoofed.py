@@ -8,7 +8,7 @@ import numpy as np
 
 from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, eye, placed
 from model.drawn.brushes import (
-    Colour,
+    Color,
     Point,
     Rng,
     mix,
@@ -32,9 +32,9 @@ class Hoofed:
     leg: float
     bone: float
     neck: float
-    coat: Colour
-    points: Colour
-    hoof: Colour
+    coat: Color
+    points: Color
+    hoof: Color
 
 
 def _legs(build: Hoofed, rng: Rng) -> list[Cone]:
@@ -74,7 +74,7 @@ def _trunk(build: Hoofed) -> list[Cone]:
     ]
 
 
-def _horse_head(coat: Colour, muzzle: Colour, mane: Colour, blaze: Colour | None) -> Head:
+def _horse_head(coat: Color, muzzle: Color, mane: Color, blaze: Color | None) -> Head:
     """A head about the poll at the origin, nose ahead and down."""
     nose = (0.30, -0.20, 0)
     skull = [
@@ -138,7 +138,7 @@ def horse(rng: Rng) -> Subject:
     )
 
 
-def _horse_neck(build: Hoofed, poll: Point, mane: Colour) -> list[Cone]:
+def _horse_neck(build: Hoofed, poll: Point, mane: Color) -> list[Cone]:
     x, y, z = poll
     neck = chain(
         [(0.30, 0.06, 0), (0.45, 0.06 + (y - 0.06) * 0.5, z * 0.5), (x, y - 0.01, z)],
@@ -149,13 +149,13 @@ def _horse_neck(build: Hoofed, poll: Point, mane: Colour) -> list[Cone]:
     return neck + chain([tuple(p) for p in crest], (0.03, 0.055, 0.035), mane)
 
 
-def _horse_tail(rng: Rng, mane: Colour) -> list[Cone]:
+def _horse_tail(rng: Rng, mane: Color) -> list[Cone]:
     lift = rng.uniform(0, 0.12)
     line = [(-0.53, 0.14, 0), (-0.62 - lift, 0.06, 0), (-0.66 - lift, -0.22, 0), (-0.64 - lift, -0.52, 0.02)]
     return chain(line, (0.03, 0.045, 0.06, 0.018), mane)
 
 
-def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Colour) -> Subject:
+def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Color) -> Subject:
     skull, marks = placed(head, (0.0, 0.0, 0.0), rng.uniform(-8, 12), 0)
     neck = chain([(0.02, -0.03, 0), (-0.12, -0.25, 0), (-0.30, -0.62, 0)], (0.09, 0.145, 0.23), build.coat)
     hair = [
@@ -184,7 +184,7 @@ def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Colour) -> Subjec
     )
 
 
-def _deer_head(coat: Colour, rng: Rng, antlers: float) -> Head:
+def _deer_head(coat: Color, rng: Rng, antlers: float) -> Head:
     pale = mix(coat, WHITE, 0.55)
     skull = [
         ball((0.02, 0.0, 0), 0.075, coat),

@@ -8,7 +8,7 @@ import numpy as np
 
 from model.drawn.brushes import (
     Array,
-    Colour,
+    Color,
     Rng,
     blend,
     blob,
@@ -51,7 +51,7 @@ def daylight(rng: Rng) -> Light:
     return Light((float(rng.uniform(-0.8, 0.8)), 0.75, 0.55), strength=float(rng.uniform(0.8, 1.05)))
 
 
-def heaven(rng: Rng, wide: int, deep: Colour | None = None, clouds: float | None = None) -> Array:
+def heaven(rng: Rng, wide: int, deep: Color | None = None, clouds: float | None = None) -> Array:
     """A sky, paler towards the horizon, with more or fewer clouds."""
     _, y = grid(wide)
     top = deep or pick(rng, "3f7cc4", "5b93d0", "78a9dc", "4a6fae", "8db8e0")
@@ -69,9 +69,9 @@ def soil(
     rng: Rng,
     wide: int,
     horizon: float,
-    near: Colour,
-    far: Colour,
-    speck: Colour,
+    near: Color,
+    far: Color,
+    speck: Color,
     rough: float = 0.5,
     grain: float = 40,
 ) -> Array:
@@ -101,9 +101,7 @@ def ridge(rng: Rng, wide: int, base: float, high: float, cells: float, octaves: 
     return np.asarray(base - high * np.clip(0.6 + 0.4 * line, 0.05, 2), np.float32)
 
 
-def wood(
-    rng: Rng, wide: int, base: float, high: float, leaf: Colour, cells: float = 7
-) -> tuple[Array, Array]:
+def wood(rng: Rng, wide: int, base: float, high: float, leaf: Color, cells: float = 7) -> tuple[Array, Array]:
     """Trees standing on `base`: their pixels and the skyline."""
     _, y = grid(wide)
     top = ridge(rng, wide, base, high, cells, 5)
@@ -115,7 +113,7 @@ def wood(
     return pixels, top
 
 
-def foliage(rng: Rng, wide: int, *leaves: Colour) -> Array:
+def foliage(rng: Rng, wide: int, *leaves: Color) -> Array:
     """Leaves far out of focus, with patches of light between them."""
     tones = [noise(rng, wide, cells, 3, 0.6) for cells in (3, 5)]
     pixels = blend(leaves[0], leaves[1], smoothstep(-1, 1, tones[0]))
@@ -134,7 +132,7 @@ def trunks(rng: Rng, wide: int, base: float, count: int) -> Array:
     return polygons(wide, shapes)
 
 
-def bushes(pixels: Array, rng: Rng, base: float, count: int, leaf: Colour) -> Array:
+def bushes(pixels: Array, rng: Rng, base: float, count: int, leaf: Color) -> Array:
     """Round bushes standing about on `base`."""
     wide = pixels.shape[0]
     mottled = noise(rng, wide, 20, 3, 0.7)
@@ -148,7 +146,7 @@ def bushes(pixels: Array, rng: Rng, base: float, count: int, leaf: Colour) -> Ar
 
 
 def rocks(pixels: Array, rng: Rng, low: float, high: float, count: int) -> Array:
-    """Grey stones lying about between two heights."""
+    """Gray stones lying about between two heights."""
     wide = pixels.shape[0]
     _, y = grid(wide)
     for _ in range(count):
@@ -182,7 +180,7 @@ def houses(pixels: Array, rng: Rng, base: float, count: int, tall: float = 0.3) 
     return pixels
 
 
-def water(rng: Rng, wide: int, horizon: float, near: Colour, far: Colour, chop: float = 0.5) -> Array:
+def water(rng: Rng, wide: int, horizon: float, near: Color, far: Color, chop: float = 0.5) -> Array:
     """Water up to the horizon: waves that flatten with distance, and glitter."""
     _x, y = grid(wide)
     depth = np.clip((y[:, 0] - horizon) / (1 - horizon + 1e-6), 0, 1)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from model.drawn.brushes import (
-    Colour,
+    Color,
     rgb,
 )
 from model.drawn.solids import (
@@ -16,26 +16,26 @@ from model.drawn.solids import (
     cross,
 )
 
-Face = tuple[Points, Colour]
+Face = tuple[Points, Color]
 TYRE, GLASS, CHROME, DARK = rgb("1b1b1d"), rgb("2c3944"), rgb("c9ced3"), rgb("26272a")
 
 
-def face(points: Sequence[Sequence[float]] | Points, colour: Colour, out: Sequence[float]) -> Face:
+def face(points: Sequence[Sequence[float]] | Points, color: Color, out: Sequence[float]) -> Face:
     """A polygon, wound so that it is seen from the side `out` points to."""
     p = np.asarray(points, float)
     normal = cross(p, np.concatenate([p[1:], p[:1]])).sum(0)
-    return (p if normal @ np.asarray(out, float) >= 0 else p[::-1]), colour
+    return (p if normal @ np.asarray(out, float) >= 0 else p[::-1]), color
 
 
-def strips(far: Points, near: Points, middle: Points, colours: Sequence[Colour]) -> list[Face]:
+def strips(far: Points, near: Points, middle: Points, colors: Sequence[Color]) -> list[Face]:
     """The band of quads between two rings (n,3), seen from outside of `middle`."""
     quads = np.stack([far, np.roll(far, -1, 0), np.roll(near, -1, 0), near], axis=1)
     normals = cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
     outward = (normals * (quads.mean(1) - middle)).sum(1) >= 0
-    return [(q if out else q[::-1], c) for q, out, c in zip(quads, outward, colours, strict=True)]
+    return [(q if out else q[::-1], c) for q, out, c in zip(quads, outward, colors, strict=True)]
 
 
-def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], colour: Colour) -> list[Face]:
+def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], color: Color) -> list[Face]:
     corners = np.array([(a, b, c) for a in x for b in y for c in z])
     sides = {
         (-1, 0, 0): (0, 1, 3, 2),
@@ -45,30 +45,30 @@ def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], 
         (0, 0, -1): (0, 2, 6, 4),
         (0, 0, 1): (1, 3, 7, 5),
     }
-    return [face(corners[list(i)], colour, out) for out, i in sides.items()]
+    return [face(corners[list(i)], color, out) for out, i in sides.items()]
 
 
 def extruded(
     profile: Sequence[Sequence[float]] | Points,
     rims: Sequence[tuple[float, float, float]],
-    colour: Colour,
-    centre: tuple[float, float],
+    color: Color,
+    center: tuple[float, float],
 ) -> list[Face]:
-    """A side view carried across z; rims are (z, shrink in x, shrink in y) about the centre, far to near."""
-    p, c = np.asarray(profile, float), np.asarray(centre, float)
+    """A side view carried across z; rims are (z, shrink in x, shrink in y) about the center, far to near."""
+    p, c = np.asarray(profile, float), np.asarray(center, float)
     rings = [np.column_stack([c + (p - c) * (sx, sy), np.full(len(p), z)]) for z, sx, sy in rims]
     middle = np.array([c[0], c[1], 0.0])
-    faces = [face(rings[0], colour, (0, 0, -1)), face(rings[-1], colour, (0, 0, 1))]
+    faces = [face(rings[0], color, (0, 0, -1)), face(rings[-1], color, (0, 0, 1))]
     for far, near in pairwise(rings):
-        faces += strips(far, near, middle, [colour] * len(p))
+        faces += strips(far, near, middle, [color] * len(p))
     return faces
 
 
 def lofted(
     sections: Sequence[tuple[float, float, float, float]],
     around: int,
-    upper: Colour,
-    lower: Colour,
+    upper: Color,
+    lower: Color,
     split: float = 0.0,
     power: float = 1.0,
 ) -> list[Face]:
@@ -77,21 +77,21 @@ def lofted(
     up, side = np.sin(angles), np.cos(angles)
     up, side = np.sign(up) * np.abs(up) ** power, np.sign(side) * np.abs(side) ** power
     rings = [np.column_stack([np.full(around, x), y + h * up, w * side]) for x, y, h, w in sections]
-    colours = [upper if high else lower for high in (up + np.roll(up, -1)) / 2 > split]
+    colors = [upper if high else lower for high in (up + np.roll(up, -1)) / 2 > split]
     faces: list[Face] = []
     for back, front in pairwise(rings):
         middle = (back.mean(0) + front.mean(0)) / 2
-        faces += strips(back, front, middle, colours)
+        faces += strips(back, front, middle, colors)
     faces.append(face(rings[0], lower, (-1, 0, 0)))
     faces.append(face(rings[-1], lower, (1, 0, 0)))
     return faces
 
 
-def disc(x: float, y: float, z: float, radius: float, colour: Colour, steps: int = 18) -> Face:
+def disc(x: float, y: float, z: float, radius: float, color: Color, steps: int = 18) -> Face:
     t = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     return face(
         np.column_stack([x + radius * np.cos(t), y + radius * np.sin(t), np.full(steps, z)]),
-        colour,
+        color,
         (0, 0, np.sign(z)),
     )
 
@@ -101,18 +101,18 @@ def mirrored(faces: Sequence[Face]) -> list[Face]:
     return [*faces, *[((p * (1, 1, -1))[::-1], c) for p, c in faces]]
 
 
-def panel(xy: Sequence[tuple[float, float]], z: float, colour: Colour) -> Face:
+def panel(xy: Sequence[tuple[float, float]], z: float, color: Color) -> Face:
     """A flat thing on the near side."""
-    return face([(x, y, z) for x, y in xy], colour, (0, 0, 1))
+    return face([(x, y, z) for x, y in xy], color, (0, 0, 1))
 
 
 def rect(x: tuple[float, float], y: tuple[float, float]) -> list[tuple[float, float]]:
     return [(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])]
 
 
-def front(x: float, y: tuple[float, float], z: tuple[float, float], colour: Colour, out: float = 1.0) -> Face:
+def front(x: float, y: tuple[float, float], z: tuple[float, float], color: Color, out: float = 1.0) -> Face:
     """A flat thing on the front (or, with out -1, on the back)."""
-    return face([(x, y[0], z[0]), (x, y[1], z[0]), (x, y[1], z[1]), (x, y[0], z[1])], colour, (out, 0, 0))
+    return face([(x, y[0], z[0]), (x, y[1], z[0]), (x, y[1], z[1]), (x, y[0], z[1])], color, (out, 0, 0))
 
 
 def inset(points: Points, share: float) -> Points:

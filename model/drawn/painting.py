@@ -62,31 +62,31 @@ def _paint_flesh(
     x, y = (plane[window] for plane in grid(wide))
     if x.size == 0 or min(x.shape) < 2:
         return
-    height, away, colours = _melted(part, view, x, y)
+    height, away, colors = _melted(part, view, x, y)
     if part.coat.hair == 0:
         normals = _normals(height, wide * view.scale)
     else:
         bump = _fur(part.coat, own, wide)[window]
         away = away + bump * np.float32(0.0013 * part.coat.hair) * np.float32(part.melt > 0.012)
         normals = _normals(height + bump * np.float32(part.coat.hair * 0.0016), wide * view.scale)
-        colours = _coated(part.coat, colours, normals, bump, own, wide, window)
+        colors = _coated(part.coat, colors, normals, bump, own, wide, window)
     shade = light.on(normals) * _hollows(height, wide)[..., None]
-    pixels = colours * shade + (light.glint(normals) * part.coat.gloss)[..., None]
+    pixels = colors * shade + (light.glint(normals) * part.coat.gloss)[..., None]
     cover = np.clip(0.5 - away * wide, 0, 1) * smoothstep(-0.02, 0.0, height - layer.depth[window])
     layer.over(np.clip(pixels, 0, 1) * cover[..., None], cover, window)
     layer.depth[window] = np.where(cover > 0.5, np.maximum(height, layer.depth[window]), layer.depth[window])
 
 
 def _melted(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Height towards the viewer (solid units), distance outside the outline (picture units), colours.
+    """Height towards the viewer (solid units), distance outside the outline (picture units), colors.
 
     Worked out in bands of rows, each with the cones that reach it, so that large pictures stay in the cache.
     """
     rows = max(8, 12_000 // x.shape[1])
     bands = [slice(top, top + rows) for top in range(0, len(y), rows)]
     found = [_melted_band(_reaching(part, view, y[band]), view, x[band], y[band]) for band in bands]
-    heights, outlines, colours = zip(*found, strict=True)
-    return np.concatenate(heights), np.concatenate(outlines), np.concatenate(colours)
+    heights, outlines, colors = zip(*found, strict=True)
+    return np.concatenate(heights), np.concatenate(outlines), np.concatenate(colors)
 
 
 def _reaching(part: Flesh, view: View, y: Array) -> Flesh:
@@ -125,7 +125,7 @@ def _melted_band(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Ar
     top = heights.max(0)
     weights = np.exp(np.maximum((heights - top) / melt, -60))
     total = weights.sum(0)
-    hues = np.array([c.colour for c in part.cones], np.float32)
+    hues = np.array([c.color for c in part.cones], np.float32)
     return top + melt * np.log(total), outline, np.tensordot((weights / total).transpose(1, 2, 0), hues, 1)
 
 
@@ -157,7 +157,7 @@ def _hollows(height: Array, wide: int) -> Array:
 
 def _coated(
     coat: Coat,
-    colours: Array,
+    colors: Array,
     normals: Array,
     bump: Array,
     rng: np.random.Generator,
@@ -171,31 +171,31 @@ def _coated(
             np.sin((x * (1 - abs(coat.slant)) + y * coat.slant) * coat.stripes * 6.283 + wave * 2)
             + bump * 0.4
         )
-        colours = blend(colours, coat.stripe, smoothstep(-0.1, 0.9, bars) * 0.75)
+        colors = blend(colors, coat.stripe, smoothstep(-0.1, 0.9, bars) * 0.75)
     if coat.patch is not None:
         level = 1.2 * (0.5 - coat.patch_share) * 2
-        colours = blend(
-            colours,
+        colors = blend(
+            colors,
             coat.patch,
             smoothstep(level - 0.12, level + 0.12, noise(rng, wide, coat.patch_cells, 3, 0.35)[window]),
         )
     if coat.belly is not None:
-        colours = blend(colours, coat.belly, smoothstep(0.25, 0.8, -normals[..., 1]) * 0.8)
+        colors = blend(colors, coat.belly, smoothstep(0.25, 0.8, -normals[..., 1]) * 0.8)
     if coat.mottle > 0:
-        colours = (
-            colours
+        colors = (
+            colors
             * (1 + np.float32(coat.mottle) * np.clip(noise(rng, wide, 9, 3, 0.8)[window], -1.6, 1.6))[
                 ..., None
             ]
         )
-    return colours * (1 + bump * np.float32(0.13 * coat.hair))[..., None]
+    return colors * (1 + bump * np.float32(0.13 * coat.hair))[..., None]
 
 
 def _paint_faces(layer: Layer, part: Faces, view: View, light: Light, wide: int, fine: int = 2) -> None:
     sheet = Image.new("RGBA", (wide * fine, wide * fine))
     pen = ImageDraw.Draw(sheet)
-    for outline, colour in _shaded_faces(part, view, light):
-        pen.polygon((outline * (wide * fine)).ravel().tolist(), fill=colour)
+    for outline, color in _shaded_faces(part, view, light):
+        pen.polygon((outline * (wide * fine)).ravel().tolist(), fill=color)
     box = sheet.getbbox()
     if box is None:
         return
@@ -206,17 +206,17 @@ def _paint_faces(layer: Layer, part: Faces, view: View, light: Light, wide: int,
         )
         / 255
     )
-    colours, cover = painted[..., :3], painted[..., 3]
+    colors, cover = painted[..., :3], painted[..., 3]
     if part.smooth > 0:
-        colours = _rounded(colours, cover, part.smooth * wide)
+        colors = _rounded(colors, cover, part.smooth * wide)
     if part.gloss > 0:
-        colours = colours * _reflections(colours.shape[:2], part.gloss)[..., None]
-    layer.over(colours, cover, (slice(top, bottom), slice(left, right)))
+        colors = colors * _reflections(colors.shape[:2], part.gloss)[..., None]
+    layer.over(colors, cover, (slice(top, bottom), slice(left, right)))
 
 
-def _rounded(colours: Array, cover: Array, radius: float) -> Array:
-    """Colours blurred inside their outline, so that facets look round."""
-    packed = (np.clip(np.dstack([colours, cover]), 0, 1) * 255 + 0.5).astype(np.uint8)
+def _rounded(colors: Array, cover: Array, radius: float) -> Array:
+    """Colors blurred inside their outline, so that facets look round."""
+    packed = (np.clip(np.dstack([colors, cover]), 0, 1) * 255 + 0.5).astype(np.uint8)
     soft = np.asarray(Image.fromarray(packed).filter(ImageFilter.BoxBlur(radius)), np.float32) / 255
     return np.clip(soft[..., :3] / np.maximum(soft[..., 3:], 0.02), 0, 1) * cover[..., None]
 
@@ -242,10 +242,10 @@ def _shaded_faces(part: Faces, view: View, light: Light) -> list[tuple[NDArray[n
     area = -handed * np.add.reduceat(seen[:, 0] * seen[after, 1] - seen[after, 0] * seen[:, 1], starts)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
     normals *= np.where(normals[:, 2:] < 0, -1, 1)
-    colours = np.array([colour for _, colour in part.shapes])
+    colors = np.array([color for _, color in part.shapes])
     if not part.flat:
-        colours = colours * light.on(normals) + (light.glint(normals) * part.gloss)[:, None]
-    inks = (np.clip(colours, 0, 1) * 255).astype(int).tolist()
+        colors = colors * light.on(normals) + (light.glint(normals) * part.gloss)[:, None]
+    inks = (np.clip(colors, 0, 1) * 255).astype(int).tolist()
     depth = np.add.reduceat(seen[:, 2], starts) / counts
     order = np.argsort(depth, kind="stable") if part.sort else np.arange(len(counts))
     shown = [i for i in order if area[i] > 0 or not part.one_sided]

@@ -8,7 +8,7 @@ import numpy as np
 
 from model.drawn.bodies import Subject
 from model.drawn.brushes import (
-    Colour,
+    Color,
     Rng,
     mix,
     pick,
@@ -36,7 +36,7 @@ from model.drawn.solids import (
 
 
 def _hull(
-    long: float, wide: float, deck: float, bow: float, paint: Colour, boot: Colour, trim: Colour
+    long: float, wide: float, deck: float, bow: float, paint: Color, boot: Color, trim: Color
 ) -> list[Face]:
     """A hull with its waterline at y 0: stations from stern to bow."""
     t = np.linspace(0, 1, 13)
@@ -69,11 +69,11 @@ class Deckhouse:
     x: tuple[float, float]
     y: tuple[float, float]
     z: float
-    colour: Colour
+    color: Color
     rows: int = 1
 
     def walls(self) -> list[Face]:
-        return box(self.x, self.y, (-self.z, self.z), self.colour)
+        return box(self.x, self.y, (-self.z, self.z), self.color)
 
     def windows(self) -> list[Face]:
         high = (self.y[1] - self.y[0]) / self.rows
@@ -91,9 +91,9 @@ def _built(*houses: Deckhouse) -> tuple[list[Face], list[Face]]:
 
 
 def _mast(
-    x: float, y: tuple[float, float], thick: float = 0.012, colour: Colour = (0.75, 0.75, 0.74)
+    x: float, y: tuple[float, float], thick: float = 0.012, color: Color = (0.75, 0.75, 0.74)
 ) -> list[Face]:
-    return box((x - thick, x + thick), y, (-thick, thick), colour)
+    return box((x - thick, x + thick), y, (-thick, thick), color)
 
 
 def ship(rng: Rng) -> Subject:
@@ -171,9 +171,9 @@ def _cruise(rng: Rng) -> tuple[Part, ...]:
 
 
 def _warship(rng: Rng) -> tuple[Part, ...]:
-    grey = pick(rng, "7d868e", "6a737b", "8f979d")
-    light = mix(grey, (1, 1, 1), 0.15)
-    hull = _hull(1.0, 0.12, 0.14, 0.1, grey, DARK, light)
+    gray = pick(rng, "7d868e", "6a737b", "8f979d")
+    light = mix(gray, (1, 1, 1), 0.15)
+    hull = _hull(1.0, 0.12, 0.14, 0.1, gray, DARK, light)
     house, panes = _built(
         Deckhouse((-0.5, 0.3), (0.14, 0.26), 0.095, light),
         Deckhouse((-0.05, 0.28), (0.26, 0.38), 0.08, light),
@@ -183,14 +183,14 @@ def _warship(rng: Rng) -> tuple[Part, ...]:
         f
         for x in (0.46, -0.66)
         for f in [
-            *box((x, x + 0.12), (0.14, 0.21), (-0.05, 0.05), grey),
+            *box((x, x + 0.12), (0.14, 0.21), (-0.05, 0.05), gray),
             *box((x + 0.12, x + 0.28), (0.18, 0.195), (-0.01, 0.01), DARK),
         ]
     ]
     masts = (
-        _mast(0.08, (0.38, 0.74), 0.018, grey)
-        + box((0.0, 0.16), (0.56, 0.58), (-0.09, 0.09), grey)
-        + _mast(-0.3, (0.4, 0.62), 0.014, grey)
+        _mast(0.08, (0.38, 0.74), 0.018, gray)
+        + box((0.0, 0.16), (0.56, 0.58), (-0.09, 0.09), gray)
+        + _mast(-0.3, (0.4, 0.62), 0.014, gray)
     )
     return (Faces(tuple(hull + house + guns + masts)), Faces(tuple(panes)))
 

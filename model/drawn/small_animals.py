@@ -6,7 +6,7 @@ import numpy as np
 
 from model.drawn.bodies import BLACK, Head, Subject, ball, both, chain, eye, moved
 from model.drawn.brushes import (
-    Colour,
+    Color,
     Rng,
     mix,
     pick,
@@ -119,7 +119,7 @@ def bird(rng: Rng) -> Subject:
     }[pose](rng, back, wing, breast)
 
 
-def _songbird_body(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Head:
+def _songbird_body(rng: Rng, back: Color, wing: Color, breast: Color) -> Head:
     beak = pick(rng, "3a332c", "c98a2b", "5a4a3a")
     cap = wing if rng.random() < 0.4 else back
     body = [
@@ -166,7 +166,7 @@ def _songbird_body(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Head
     return body, marks
 
 
-def _songbird(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
+def _songbird(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     body, marks = _songbird_body(rng, back, wing, breast)
     legs = both(
         lambda s: chain([(0.0, -0.18, s * 0.06), (0.03, -0.3, s * 0.05)], (0.022, 0.015), rgb("4a3a2e"))
@@ -183,7 +183,7 @@ def _songbird(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
     )
 
 
-def _songbird_walking(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
+def _songbird_walking(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     body, marks = _songbird_body(rng, back, wing, breast)
     leg = rgb("6a4a36")
     legs = both(
@@ -207,7 +207,7 @@ def _songbird_walking(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> S
     )
 
 
-def _ratite(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
+def _ratite(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     down, skin = pick(rng, "3a322c", "5f5347", "4a4038"), pick(rng, "b59a85", "8a8f98", "a8897a")
     body = [
         Cone((-0.28, 0.0, 0), (0.12, 0.0, 0), 0.18, 0.2, down),
@@ -245,7 +245,7 @@ def _ratite(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
     )
 
 
-def _duck(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
+def _duck(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     head, beak = pick(rng, "234a38", "6a553f", "e9e6df", "2b2724"), pick(rng, "c98f2b", "c96a2b", "5a564f")
     body = [
         Cone((-0.32, 0.0, 0), (0.1, -0.02, 0), 0.14, 0.185, back),
@@ -276,7 +276,7 @@ def _duck(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
     )
 
 
-def _flying(rng: Rng, back: Colour, wing: Colour, breast: Colour) -> Subject:
+def _flying(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     lift = rng.uniform(0.5, 1.3)
     body = [
         *chain([(-0.3, 0, 0), (0.0, 0, 0), (0.2, 0.02, 0), (0.3, 0.05, 0)], (0.04, 0.1, 0.085, 0.07), breast),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.drawn.brushes import (
     Array,
-    Colour,
+    Color,
     Point,
     blend,
 )
@@ -32,7 +32,7 @@ class Cone:
     b: Point
     ra: float
     rb: float
-    colour: Colour
+    color: Color
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Coat:
 
     hair: float = 0.5
     cells: float = 40
-    belly: Colour | None = None
-    patch: Colour | None = None
+    belly: Color | None = None
+    patch: Color | None = None
     patch_share: float = 0.35
     patch_cells: float = 4
-    stripe: Colour | None = None
+    stripe: Color | None = None
     stripes: float = 9
     slant: float = 0.0
     gloss: float = 0.0
@@ -63,12 +63,12 @@ class Flesh:
 
 @dataclass(frozen=True)
 class Faces:
-    """Flat polygons (n,3) with colours, seen from one side, painted back to front unless `sort` is off.
+    """Flat polygons (n,3) with colors, seen from one side, painted back to front unless `sort` is off.
 
     `smooth` softens the edges between them by that much of the picture; `flat` leaves out the light.
     """
 
-    shapes: tuple[tuple[NDArray[np.float64], Colour], ...]
+    shapes: tuple[tuple[NDArray[np.float64], Color], ...]
     gloss: float = 0.0
     one_sided: bool = True
     sort: bool = True
@@ -108,12 +108,12 @@ class View:
 
 @dataclass(frozen=True)
 class Light:
-    """Where the light comes from (view space) and how the scene colours it."""
+    """Where the light comes from (view space) and how the scene colors it."""
 
     towards: tuple[float, float, float] = (-0.45, 0.75, 0.5)
-    sun: Colour = (1.0, 0.97, 0.9)
-    sky: Colour = (0.52, 0.57, 0.66)
-    ground: Colour = (0.26, 0.24, 0.2)
+    sun: Color = (1.0, 0.97, 0.9)
+    sky: Color = (0.52, 0.57, 0.66)
+    ground: Color = (0.26, 0.24, 0.2)
     strength: float = 0.95
 
     def on(self, normals: NDArray[np.float64] | Array) -> Array:
@@ -134,7 +134,7 @@ class Light:
 
 @dataclass
 class Layer:
-    """What has been painted of the object: premultiplied colour, coverage and depth."""
+    """What has been painted of the object: premultiplied color, coverage and depth."""
 
     pixels: Array
     cover: Array
@@ -182,14 +182,14 @@ def fitted(
     turn: NDArray[np.float64],
     width: float,
     height: float,
-    centre: tuple[float, float],
+    center: tuple[float, float],
     near: float = 0.0,
 ) -> View:
-    """The view that makes the parts as large as fits a box of that width and height about the centre."""
+    """The view that makes the parts as large as fits a box of that width and height about the center."""
     left, top, right, bottom = extent(parts, View(turn, 1.0, 0.0, 0.0, near))
     scale = min(width / (right - left), height / (bottom - top))
     return View(
-        turn, scale, centre[0] - scale * (left + right) / 2, centre[1] - scale * (top + bottom) / 2, near
+        turn, scale, center[0] - scale * (left + right) / 2, center[1] - scale * (top + bottom) / 2, near
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.drawn.bodies import Subject
-from model.drawn.brushes import Colour, Rng, mix, pick, rgb
+from model.drawn.brushes import Color, Rng, mix, pick, rgb
 from model.drawn.cars import PAINTS, cabin_shell, face_of_car, narrowed, sides_of_car
 from model.drawn.meshes import (
     CHROME,
@@ -48,7 +48,7 @@ def truck(rng: Rng) -> Subject:
 
 
 def _cab(
-    x: tuple[float, float], y: tuple[float, float], z: float, paint: Colour, bonnet: float = 0.0
+    x: tuple[float, float], y: tuple[float, float], z: float, paint: Color, bonnet: float = 0.0
 ) -> list[Face]:
     """A lorry's cab between two x; with a bonnet it reaches further ahead."""
     (back, nose), (low, high) = x, y
@@ -84,7 +84,7 @@ def _cab(
 
 
 def _cab_details(
-    x: tuple[float, float], y: tuple[float, float], z: float, paint: Colour, bonnet: float = 0.0
+    x: tuple[float, float], y: tuple[float, float], z: float, paint: Color, bonnet: float = 0.0
 ) -> list[Face]:
     (back, nose), (low, high) = x, y
     waist, tip = low + (high - low) * 0.5, nose + bonnet + 0.004
@@ -140,7 +140,7 @@ def _assembled(
     z: float,
     tail: float,
     nose: float,
-    rim: Colour,
+    rim: Color,
 ) -> tuple[Part, ...]:
     tyres, hubs = wheels(at, radius, z, rim, 0.16)
     return (

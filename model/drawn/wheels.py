@@ -1,4 +1,4 @@
-"""Wheels, their arches, and the lamps' colours."""
+"""Wheels, their arches, and the lamps' colors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.drawn.brushes import Colour, mix, rgb
+from model.drawn.brushes import Color, mix, rgb
 from model.drawn.meshes import (
     DARK,
     TYRE,
@@ -20,7 +20,7 @@ LAMP, TAIL = rgb("f6f1da"), rgb("b3201f")
 
 
 def wheels(
-    at: Sequence[float], radius: float, z: float, rim: Colour, wide: float = 0.12
+    at: Sequence[float], radius: float, z: float, rim: Color, wide: float = 0.12
 ) -> tuple[list[Face], list[Face]]:
     """Tyres behind the body's side (drawn before it) and hubs upon them (drawn after)."""
     behind, before = [], []

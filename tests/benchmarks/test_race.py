@@ -54,11 +54,11 @@ def test_the_short_run_by_itself_stops_where_it_passes(folder, capsys):
     train.timed(folder, accuracy=0.0, limit=20)
     told = capsys.readouterr().out.splitlines()
     assert [len(told), len(race.read("\n".join(told)))] == [3, 1]
-    assert told[-1].startswith("«fast, short» passed 0.00% in 1 epochs and ")
+    assert told[-1].startswith("“fast, short” passed 0.00% in 1 epochs and ")
 
 
 def test_a_run_that_fails_ends_the_race(tmp_path):
-    with pytest.raises(SystemExit, match=r"^«fast, short» ended in epoch 1; the race is off\.$"):
+    with pytest.raises(SystemExit, match=r"^“fast, short” ended in epoch 1; the race is off\.$"):
         list(race.alone(train.SHORT, train.configured(train.SHORT, tmp_path), 0.5))
 
 
@@ -83,13 +83,13 @@ def test_times_are_medians_over_the_runs_to_the_first_epoch_that_passes():
     assert [each.seconds for each in race.passing(OURS, "short", 0.75)] == [20, 12, 30]
     assert [each.epoch for each in race.passing(OURS, "short", 0.85)] == [2, math.inf, math.inf]
     assert race.verdict(THEIRS + OURS, "short", 0.75).splitlines() == [
-        "«listing» ended at 65.00% after 3 epochs and 300 s.",
-        "«short» passed 65.00% after 14 s (median of 3: 20, 12, 14), "
-        "«listing» after 200 s: 14.3 times as long.",
-        "«short» passed 75.00% after 20 s (median of 3: 20, 12, 30), "
-        "«listing» not in its 300 s: at least 15.0 times as long.",
+        "“listing” ended at 65.00% after 3 epochs and 300 s.",
+        "“short” passed 65.00% after 14 s (median of 3: 20, 12, 14), "
+        "“listing” after 200 s: 14.3 times as long.",
+        "“short” passed 75.00% after 20 s (median of 3: 20, 12, 30), "
+        "“listing” not in its 300 s: at least 15.0 times as long.",
     ]
-    assert race.verdict(THEIRS + OURS, "short", 0.85).endswith("«short» did not reach 85.00%.")
+    assert race.verdict(THEIRS + OURS, "short", 0.85).endswith("“short” did not reach 85.00%.")
 
 
 def test_the_table_takes_what_was_raced_and_reckons_the_rest(monkeypatch, tmp_path):

@@ -29,7 +29,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def stored(count: int = COUNT, height: int = 32, width: int = 32) -> Tensor:
-    """uint8 (N,H,W,3): noise, and black, white, greys and saturated colours among it."""
+    """uint8 (N,H,W,3): noise, and black, white, grays and saturated colors among it."""
     images = torch.randint(256, (count, height, width, 3), generator=generator(), dtype=torch.uint8)
     for n, special in enumerate([0, 255, images[:1, :, :, :1], images[:1] // 128 * 255][: count - 1]):
         images[n] = special
@@ -249,7 +249,7 @@ def test_normalize_equals_torchvision() -> None:
     assert_equal(augment.standardize(floats(COUNT, 20, 27), MEAN, STD), theirs)
 
 
-# Colours beyond the registry's ranges, and the pieces the references above lean on.
+# Colors beyond the registry's ranges, and the pieces the references above lean on.
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])

@@ -62,7 +62,7 @@ def test_a_sheet_has_every_tile_row_by_row_between_white_lines(count, shape):
     assert (made == 255).sum() == made.size - count * 18
 
 
-def test_filters_are_shown_on_one_scale_about_grey():
+def test_filters_are_shown_on_one_scale_about_gray():
     weights = torch.zeros(2, 3, 1, 1)
     weights[0, 0], weights[1, 1], weights[1, 2] = 2.0, -2.0, 1.0
     made = filter_sheet(weights)
@@ -111,7 +111,7 @@ def test_tensorboard_itself_shows_the_run_once_though_it_was_stopped_and_began_a
 
 def test_without_tensorboard_it_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(Problem, match=r"^TensorBoard is not installed; .* --tensorboard out\.$"):
+    with pytest.raises(Problem, match=r"^TensorBoard is not installed; .* without --tensorboard\.$"):
         open_board("runs", "run")
 
 

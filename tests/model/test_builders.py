@@ -94,7 +94,7 @@ def test_a_run_goes_on_when_its_builder_is_named_again(networks, run, capsys):
     assert "--net 'my_networks:Net' again." in capsys.readouterr().err
     assert "my_networks" not in sys.modules
     assert main(["--resume", "--out", "own.safetensors", "--net", "my_networks:Net(width=5)"]) == 1
-    assert "began with --net my_networks:Net" in capsys.readouterr().err
+    assert "started with --net my_networks:Net" in capsys.readouterr().err
     assert main(["--resume", "--out", "own.safetensors", "--net", "my_networks:Net"]) == 0
     assert (networks / "own.safetensors").read_bytes() == whole
 

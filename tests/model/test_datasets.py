@@ -128,7 +128,7 @@ def test_missing_split(tmp_path, split):
 
 def test_split_without_classes(tmp_path):
     write(tmp_path / "train" / "0.png", noise(8, 8))
-    assert "holds no class folders" in failure("folder", tmp_path, "train")
+    assert "has no class folders" in failure("folder", tmp_path, "train")
 
 
 def test_class_folder_without_images(pets):
@@ -170,7 +170,7 @@ def test_many_corrupt_images_are_not_all_named(pets):
 def test_nothing_but_corrupt_images_cannot_be_skipped(tmp_path):
     (tmp_path / "train" / "a").mkdir(parents=True)
     (tmp_path / "train" / "a" / "0.jpg").write_bytes(b"broken")
-    assert "1 of the 1 images" in failure("folder", tmp_path, "train", on_corrupt="skip")
+    assert "1 of 1 (" in failure("folder", tmp_path, "train", on_corrupt="skip")
 
 
 # Its cache
@@ -277,7 +277,7 @@ def test_mean_and_std_over_more_than_one_chunk():
     assert all(type(value) is float for value in mean + std)
 
 
-def test_std_of_one_colour_is_not_zero():
+def test_std_of_one_color_is_not_zero():
     assert mean_and_std(np.full((2, 4, 4, 3), 255, np.uint8)) == ((1, 1, 1), (1 / 255,) * 3)
 
 
@@ -285,7 +285,7 @@ def test_std_of_one_colour_is_not_zero():
 
 
 def pickled_batch(number):
-    """What the real files hold: rows of 3072 bytes, colour by colour."""
+    """What the real files hold: rows of 3072 bytes, color by color."""
     images = np.stack([noise(32, 32, 10 * number + i) for i in range(2)])
     rows = images.transpose(0, 3, 1, 2).reshape(2, -1)
     return pickle.dumps({"data": rows, "labels": [number % 10, (number + 3) % 10]})
@@ -293,7 +293,7 @@ def pickled_batch(number):
 
 @pytest.fixture
 def published(tmp_path_factory, monkeypatch):
-    """A tiny CIFAR-10 on a «server»: torchvision's class knows its address and checksums."""
+    """A tiny CIFAR-10 on a “server”: torchvision's class knows its address and checksums."""
     from torchvision.datasets import CIFAR10
 
     files = {f"data_batch_{number}": pickled_batch(number) for number in range(1, 6)}
@@ -408,7 +408,7 @@ def test_cifar10_without_permission_is_one_sentence(published, tmp_path, monkeyp
 
     monkeypatch.setattr(cifar10_files, what, denied)
     message = failure("cifar10", tmp_path, "train")
-    assert "may not be read or written (Permission denied: data_batch_1)" in message
+    assert "cannot be read or written (Permission denied: data_batch_1)" in message
     assert "--data-dir" in message
 
 
@@ -502,4 +502,4 @@ def test_sources():
 
 
 def test_unknown_source_names_the_known(tmp_path):
-    assert "choose one of cifar10, folder, scenes" in failure("imagenet", tmp_path, "train")
+    assert "choose from cifar10, folder, scenes" in failure("imagenet", tmp_path, "train")

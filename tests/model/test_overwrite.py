@@ -76,8 +76,8 @@ def test_any_part_of_a_run_is_enough(command, tmp_path, capsys, left):
         path.unlink()
     capsys.readouterr()
     said = refused(capsys, command())
-    assert f"({left}); " in said
-    assert ("--resume would need run.state.pt" in said) == (left != "run.state.pt")
+    assert f"({left})" in said
+    assert ("--resume is not possible without run.state.pt" in said) == (left != "run.state.pt")
 
 
 @pytest.mark.parametrize("name", ["run.history.json", "run.state.pt"])
@@ -114,7 +114,7 @@ def test_resume_is_not_refused_and_excludes_overwrite(command, tmp_path, capsys)
     out = ["--out", str(tmp_path / "run.safetensors")]
     capsys.readouterr()
     assert main(["--resume", "--overwrite", *out]) == 1
-    assert capsys.readouterr().err.endswith("give one of them.\n")
+    assert capsys.readouterr().err.endswith("give only one of them.\n")
     assert main(["--resume", *out]) == 0
     assert load_state(path_of(tmp_path / "run.safetensors")).history.epochs[-1].epoch == 2
 

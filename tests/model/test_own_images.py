@@ -101,13 +101,13 @@ def many(tmp_path):
 
 def test_one_corrupt_image_among_thousands_is_fatal_or_skipped_and_named(many, run, tmp_path):
     assert (
-        "1 of the 3,000 images in many/train cannot be read (bee/0700.png): replace or remove them, "
+        "1 of the 3,000 images in many/train cannot be read (bee/0700.png); replace or remove them, "
         "or leave them out with --on-corrupt skip."
     ) in sentence(run(many))
     status, printed, _ = run(many, "--on-corrupt", "skip")
     assert status == 0
-    assert "Left out since they cannot be read: 1 of the images (train/bee/0700.png).\n" in printed
-    assert "Left out since they cannot be read: 1 of the images (test/ant/0000.png).\n" in printed
+    assert "1 image was left out because it cannot be read (train/bee/0700.png).\n" in printed
+    assert "1 image was left out because it cannot be read (test/ant/0000.png).\n" in printed
     data = load_checkpoint(tmp_path / "a.safetensors").card.data
     assert "1 unreadable left out" in data
     assert "trained on 2,999 images, measured on 1" in data
@@ -123,16 +123,15 @@ def test_a_folder_without_permission(animals, run, closed, monkeypatch):
         return opened(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert (
-        f"The folder {'/'.join(folder.split(os.sep)[-2:])} may not be read (Permission denied)"
-        in sentence(run(animals))
+    assert f"The folder {'/'.join(folder.split(os.sep)[-2:])} cannot be read (Permission denied)" in sentence(
+        run(animals)
     )
 
 
 def test_no_permission_for_the_images_themselves(animals, run, monkeypatch):
     monkeypatch.setattr("model.image_folder.contents", denied)
     said = sentence(run(animals))
-    assert "24 of the 24 images in animals/train cannot be read (ant/0000.png, " in said
+    assert "All images in animals/train are unreadable, 24 of 24 (ant/0000.png, " in said
     assert "--on-corrupt" not in said
 
 
@@ -144,7 +143,7 @@ def denied(path, *_, **__):
 def test_a_folder_that_is_really_closed(animals, run):
     (animals / "train" / "bee").chmod(0)
     try:
-        assert "may not be read (Permission denied)" in sentence(run(animals))
+        assert "cannot be read (Permission denied)" in sentence(run(animals))
     finally:
         (animals / "train" / "bee").chmod(0o755)
 

@@ -40,7 +40,7 @@ def test_32_bit_pixels_are_refused(mode):
         to_rgb(Image.new(mode, (4, 3)))
 
 
-def test_16_bit_grey_rounds_to_the_nearest_level():
+def test_16_bit_gray_rounds_to_the_nearest_level():
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     levels = np.asarray(to_rgb(Image.fromarray(values)))[..., 0]
     np.testing.assert_array_equal(levels, np.rint(values / 257))

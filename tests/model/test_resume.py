@@ -190,7 +190,7 @@ def test_a_run_goes_on_in_the_precision_it_began_with_on_any_hardware(tmp_path, 
 def test_another_precision_is_refused(out, hardware):
     hardware(amx_bf16=False)
     run(out, epochs=2, stop_after=1, recipe="fast")
-    with pytest.raises(Problem, match="began with --precision float32 and cannot go on with bf16"):
+    with pytest.raises(Problem, match="started with --precision float32 and cannot continue with bf16"):
         settle({"resume": True, "out": str(out), "precision": "bf16"})
     assert settle({"resume": True, "out": str(out), "precision": "float32"})[1]
 
@@ -202,7 +202,7 @@ def test_a_state_that_does_not_say_which_precision_it_was_goes_on(out, hardware,
     state = load_state(path_of(out))
     save_state(path_of(out), replace(state, config=replace(state.config, precision="auto")))
     goes_on(out, **flags)
-    assert f"this run began with; it goes on with {used}." in capsys.readouterr().out
+    assert f"this run is not recorded; it continues with {used}." in capsys.readouterr().out
     assert load_state(path_of(out)).config.precision == used
 
 
@@ -227,8 +227,8 @@ def test_a_full_disk_is_told_by_its_own_error_and_the_old_state_stays(out, monke
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"lr": 0.5}, "This run began with --lr 0.1 and cannot go on with 0.5"),
-        ({"recipe": "course"}, "This run began with --recipe fast and cannot go on with course"),
+        ({"lr": 0.5}, "This run was started with --lr 0.1 and cannot continue with 0.5"),
+        ({"recipe": "course"}, "This run was started with --recipe fast and cannot continue with course"),
         ({"epochs": 9}, "The schedule onecycle was planned for 2 epochs and cannot end at 9"),
     ],
 )
@@ -246,7 +246,7 @@ def test_the_same_values_and_what_changes_no_arithmetic_are_taken(out):
     state = load_state(path_of(out))
     config = continued({"lr": 0.25, "note": "mine", "snapshot_every": 2, "resume": True}, state)
     assert (config.note, config.snapshot_every, config.stop_after) == ("mine", 2, 0)
-    with pytest.raises(Problem, match=r"^This run has 1 epochs already; give --epochs 1 or more\.$"):
+    with pytest.raises(Problem, match=r"^This run has completed epoch 1; give --epochs 1 or more\.$"):
         continued({"epochs": 0}, state)
 
 
@@ -255,7 +255,7 @@ def test_other_images_are_refused(out):
     config, state = settle({"resume": True, "out": str(out)})
     images = DATA.images.copy()
     images[0, 0, 0, 0] ^= 1
-    with pytest.raises(Problem, match="These training images are not those this run began with"):
+    with pytest.raises(Problem, match="These are not the training images that this run was started with"):
         train(config, replace(DATA, images=images), TEST, state)
 
 

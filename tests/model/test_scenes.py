@@ -96,8 +96,8 @@ def test_size_changes_the_resolution_and_not_the_drawing() -> None:
         reduced = large.mask.reshape(32, 4, 32, 4).any((1, 3))
         union = (small.mask | reduced).sum()
         assert (small.mask & reduced).sum() / union > 0.6, CLASSES[label]
-        colour = large.pixels.reshape(32, 4, 32, 4, 3).mean((1, 3))
-        assert np.abs(colour - small.pixels).mean() < 25, CLASSES[label]
+        color = large.pixels.reshape(32, 4, 32, 4, 3).mean((1, 3))
+        assert np.abs(color - small.pixels).mean() < 25, CLASSES[label]
 
 
 def test_the_same_seed_gives_the_same_scene() -> None:
@@ -127,8 +127,8 @@ def test_different_seeds_give_different_scenes(label: int) -> None:
     pictures = [draw(label, seed, 24) for seed in range(10)]
     assert len({digest(p.pixels) for p in pictures}) == 10
     assert len({digest(p.mask) for p in pictures}) == 10
-    colours = np.array([p.pixels[p.mask].mean(0) for p in pictures])
-    assert colours.std(0).mean() > 8
+    colors = np.array([p.pixels[p.mask].mean(0) for p in pictures])
+    assert colors.std(0).mean() > 8
 
 
 def test_every_place_a_subject_is_seen_in_exists_and_can_be_drawn() -> None:
@@ -201,7 +201,7 @@ def test_an_unknown_class_is_refused_in_one_sentence(label: int) -> None:
 
 
 def test_too_small_a_size_is_refused_in_one_sentence() -> None:
-    with pytest.raises(ValueError, match="15 pixels is too small"):
+    with pytest.raises(ValueError, match="15 pixels are too small"):
         draw(0, 0, 15)
 
 

@@ -90,13 +90,16 @@ def test_at_the_limit_they_thin_out_evenly(path, state, every, room):
         assert len(set(np.diff(epochs(path)))) <= 1
         assert epochs(path)[0] == 0
     sentences = [text for text in said if text]
-    assert sentences[0].endswith(f"one is kept every {2 * every} epochs from here on.")
+    assert sentences[0].endswith(f"from now on one is kept every {2 * every} epochs.")
     assert len(epochs(path)) > room // 2
 
 
 def test_a_limit_that_does_not_hold_two_is_refused(path, state):
     size = sum(tensor.nbytes for tensor in compact(state).values())
-    with pytest.raises(ValueError, match=r"^A snapshot takes .* MB; raise it so that it holds two\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^A snapshot takes .* MB; increase the limit to .* two snapshots\.$",
+    ):
         keep_snapshot(path, card(0), state, 1, size * 3 // 2)
 
 
