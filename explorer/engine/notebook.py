@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from explorer.engine.values import Floats
+from model.words import tr
 
 SIDE = 112  # pixels on the page
 MOST = 8  # maps of a layer, or images of a batch, that are shown
@@ -50,7 +51,7 @@ def scale_of(values: Floats) -> Scale:
 
 def picture(values: Floats, caption: str, shared: Scale | None = None) -> str:
     """A map (h, w) with its caption; its range too, unless it is drawn on a scale shared with others."""
-    text = html.escape(caption if shared else f"{caption}; {extent(values)}")
+    text = html.escape(caption if shared else tr("{caption}; {range}", caption=caption, range=extent(values)))
     address = _address(colored(values, shared or scale_of(values)))
     image = f'<img src="{address}" alt="{text}" style="width:{SIDE}px;image-rendering:pixelated">'
     return f'<figure style="margin:0;width:{SIDE}px">{image}<figcaption>{text}</figcaption></figure>'
@@ -60,21 +61,25 @@ def of_images(images: int | None, shown: int) -> str:
     """What a title adds for a batch: which of its images are shown."""
     if images is None:
         return ""
-    return f" (image 0 of {images})" if shown == 1 else f" (images 0 to {shown - 1} of {images})"
+    if shown == 1:
+        return f" {tr('(image 0 of {count})', count=images)}"
+    return f" {tr('(images 0 to {last} of {count})', last=shown - 1, count=images)}"
 
 
 def extent(values: Floats) -> str:
     """From the least to the largest value of any maps, in words."""
     finite = values[np.isfinite(values)]
-    return f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "no finite value"
+    if not finite.size:
+        return tr("no finite value")
+    return tr("{low:.3g} to {high:.3g}", low=finite.min(), high=finite.max())
 
 
 def colored(values: Floats, scale: Scale) -> npt.NDArray[np.uint8]:
     """A map (h, w) as colors, uint8 (h, w, 3)."""
     anchors = np.array(BLUE_RED if scale.signed else VIRIDIS)
-    places = np.linspace(-1 if scale.signed else 0, 1, len(anchors))
-    share = np.nan_to_num(values.astype(np.float64)) / scale.reach
-    colors = np.stack([np.interp(share, places, channel) for channel in anchors.T], axis=-1)
+    positions = np.linspace(-1 if scale.signed else 0, 1, len(anchors))
+    fractions = np.nan_to_num(values.astype(np.float64)) / scale.reach
+    colors = np.stack([np.interp(fractions, positions, channel) for channel in anchors.T], axis=-1)
     colors[~np.isfinite(values)] = NOT_A_NUMBER
     pixels: npt.NDArray[np.uint8] = np.rint(colors).astype(np.uint8)
     return pixels

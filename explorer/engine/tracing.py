@@ -21,6 +21,7 @@ from explorer.engine.passes import (
 )
 from explorer.engine.values import Floats, Rows, one_or_many
 from model.nets import check_logits
+from model.words import tr
 
 __all__ = [
     "Block",
@@ -78,16 +79,23 @@ class Trace(Rows):
     def _repr_html_(self) -> str:
         one = self.row(0)
         best = np.argsort(-one.probabilities, kind="stable")[: notebook.MOST]
-        classes = ", ".join(f"class {k}: {one.probabilities[k]:.1%}" for k in best)
-        title = f"Trace{notebook.of_images(self.images, 1)}: {classes}"
+        classes = ", ".join(
+            tr("class {index}: {probability:.1%}", index=k, probability=one.probabilities[k]) for k in best
+        )
+        title = tr("Trace{image}: {classes}", image=notebook.of_images(self.images, 1), classes=classes)
         return notebook.section(title, *(_layer_html(layer, maps) for layer, maps in one.maps.items()))
 
 
 def _layer_html(layer: str, maps: Floats) -> str:
     """The first maps of a layer, (C, h, w), on one color scale."""
     scale, shape = notebook.scale_of(maps), " × ".join(map(str, maps.shape))
-    shown = [notebook.picture(one, f"channel {k}", scale) for k, one in enumerate(maps[: notebook.MOST])]
-    title = f"{layer}, {shape}, shared scale for {notebook.extent(maps)}"
+    shown = [
+        notebook.picture(one, tr("channel {index}", index=k), scale)
+        for k, one in enumerate(maps[: notebook.MOST])
+    ]
+    title = tr(
+        "{layer}, {shape}, shared scale for {range}", layer=layer, shape=shape, range=notebook.extent(maps)
+    )
     return notebook.section(title, notebook.row(shown))
 
 

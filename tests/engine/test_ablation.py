@@ -54,7 +54,7 @@ def test_channels_and_errors(course: nn.Module, x: Tensor) -> None:
     np.testing.assert_allclose(some.zeroed[1], ablation(course, x, "relu1", 2).zeroed[0], atol=1e-5)
     with pytest.raises(ValueError, match="no channel 32 in 'relu1': choose 0 to 31"):
         ablation(course, x, "relu1", 32)
-    with pytest.raises(ValueError, match="no feature maps"):
+    with pytest.raises(ValueError, match="not feature maps"):
         ablation(course, x, "fc1", 0)
 
 

@@ -225,7 +225,7 @@ def test_a_tap_runs_once_a_forward(tricky: nn.Module, x: Tensor, untouched: Call
 
 
 @pytest.mark.parametrize(
-    ("layer", "message"), [("nope", "no layer"), ("relu#3", "did not run"), ("fc", "no feature")]
+    ("layer", "message"), [("nope", "no layer"), ("relu#3", "did not run"), ("fc", "not feature")]
 )
 def test_a_tap_names_what_is_wrong(tricky: nn.Module, x: Tensor, layer: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
