@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from explorer.drawing.ranges import Range
 from explorer.engine.probe import CellProbe, ConvStep, PoolStep
+from explorer.engine.receptive import ReceptiveField
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, stages
 from explorer.ui.cached import Opened
@@ -189,6 +190,12 @@ def test_a_loser_of_the_window_ends_there() -> None:
             "The value of this position is not used further"
             in cell_arithmetic.arithmetic(selection, walked)[-1]
         )
+
+
+def test_a_field_outside_the_image_names_no_rows() -> None:
+    field = ReceptiveField(-2, -1, -2, -1, (0, 0, 0, 0), exact=True)
+    text = cell_arithmetic.field_text(field, np.zeros((8, 8, 3), np.uint8))
+    assert text == "1 × 1 pixels, none of them in the image. The hatched area is padding."
 
 
 def test_what_cannot_be_spelled_out_is_said() -> None:
