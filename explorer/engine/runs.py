@@ -122,8 +122,8 @@ def read_run(path: Path) -> Run:
     try:
         values = readable_values(json.loads(contents(path, LARGEST)))
         read = history_from(values | {"about": _fitting(values.get("about") or {})})
-        if not all(0 <= row.epoch <= MOST_EPOCHS for row in read.epochs):
-            raise ValueError("an epoch's number is out of range")
+        if not all(_is_count(row.epoch) for row in read.epochs):
+            raise ValueError("an epoch's number is beyond what can be counted")
         return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
         raise Problem(_unreadable(error), file=shown(path), reason=error.strerror) from error
