@@ -79,7 +79,7 @@ def test_any_size_and_number_of_classes_with_mean_and_std_in_the_card(tmp_path, 
 
 
 def test_a_size_too_small_for_the_network_is_one_sentence(animals, run):
-    assert "halve an input of 7 px to nothing" in sentence(run(animals, "--size", "7"))
+    assert "halve an input of 7 pixels to nothing" in sentence(run(animals, "--size", "7"))
 
 
 def test_a_class_folder_without_images(animals, run):

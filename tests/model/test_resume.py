@@ -229,7 +229,7 @@ def test_a_full_disk_is_told_by_its_own_error_and_the_old_state_stays(out, monke
     [
         ({"lr": 0.5}, "This run was started with --lr 0.1 and cannot continue with 0.5"),
         ({"recipe": "course"}, "This run was started with --recipe fast and cannot continue with course"),
-        ({"epochs": 9}, "The schedule onecycle was planned for 2 epochs and cannot end at 9"),
+        ({"epochs": 9}, "The schedule onecycle was planned for --epochs 2, not 9"),
     ],
 )
 def test_what_would_change_the_arithmetic_is_refused(out, given, capsys, flags, said):

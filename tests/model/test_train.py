@@ -392,7 +392,7 @@ def test_other_errors_of_the_program_itself_are_not_hidden(pictures, out, monkey
 @pytest.mark.parametrize("device", ["cuda:99", "no such", "meta"])
 def test_an_unknown_device_is_one_sentence(pictures, out, capsys, device):
     said = failed(capsys, command(pictures, out, "--device", device))
-    assert repr(device) in said
+    assert f"“{device}”" in said
 
 
 def test_data_that_is_not_there_is_one_sentence(tmp_path, out, capsys):
