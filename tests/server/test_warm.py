@@ -82,7 +82,9 @@ from explorer.ui import cached
 imported = torch.get_num_threads()
 from streamlit.testing.v1 import AppTest
 assert not AppTest.from_file({str(APP)!r}, default_timeout=120).run().exception
-print(imported, torch.get_num_threads())
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor() as pool:  # a thread takes the setting over when it first computes
+    print(imported, pool.submit(torch.get_num_threads).result())
 """
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True

@@ -90,8 +90,8 @@ def test_the_shipped_checkpoint_stays_beside_it(app: Open) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--net", "own_nowhere:net"), "There is no module 'own_nowhere'"),
-        (("--net", "torchvision.models:ResNet34"), "has no 'ResNet34'"),
+        (("--net", "own_nowhere:net"), "There is no module “own_nowhere”"),
+        (("--net", "torchvision.models:ResNet34"), "has no “ResNet34”"),
         (("--net", "torchvision.models:resnet18", "--classes", "5"), "returns 1000 logits"),
         (("--net", "math:pi"), "is a float"),
         (("--classes", "5"), "add --checkpoint PATH or --net"),
