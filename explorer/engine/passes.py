@@ -26,6 +26,7 @@ def private_view(net: nn.Module) -> nn.Module:
     Hook it, switch it, run it, throw it away: `net` keeps its hooks, its mode and every value. Buffers
     and other tensors are copies. Parameters share memory with `net` once a forward pass of a view has
     left all of them as they were; until then, and for a network that writes them, they are copies too.
+    A network that writes a parameter only for some inputs, or only when gradients are taken, is not caught.
     Tensors that share memory in `net` share it in the view.
     """
     calm = net in _CALM
@@ -63,18 +64,24 @@ def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
         if isinstance(value, Tensor)
     }
     parameters = [t for t in tensors.values() if isinstance(t, nn.Parameter) and _is_dense(t)]
-    storages = {t.untyped_storage()._cdata: t.untyped_storage() for t in parameters if shared}
+    written = {_storage_of(t) for t in tensors.values() if not isinstance(t, nn.Parameter) and _is_dense(t)}
+    safe = [t for t in parameters if shared and _storage_of(t) not in written]
+    storages = {_storage_of(t): t.untyped_storage() for t in safe}
     return {key: _copy(tensor, storages) for key, tensor in tensors.items()}
+
+
+def _storage_of(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
 
 
 def _copy(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
     """The tensor over the storage that stands for its own, by default a copy of it."""
     if not _is_dense(tensor):
         return copy.deepcopy(tensor) if tensor.is_leaf else tensor.detach().clone()
-    storage = tensor.untyped_storage()
-    if storage._cdata not in storages:
-        storages[storage._cdata] = copy.deepcopy(storage)
-    own = storages[storage._cdata]
+    key = _storage_of(tensor)
+    if key not in storages:
+        storages[key] = copy.deepcopy(tensor.untyped_storage())
+    own = storages[key]
     made = tensor.new_empty(0).set_(own, tensor.storage_offset(), tensor.size(), tensor.stride())
     if isinstance(tensor, nn.Parameter):
         made = nn.Parameter(made, tensor.requires_grad)

@@ -77,6 +77,7 @@ def _go_to(link: _Link, address: dict[str, str]) -> None:
         if address.get(key) != link.address.get(key):
             _turn(link, key)
     link.kept, link.address, link.written = before | address, dict(address), dict(address)
+    link.defaults.clear()  # those of the state that is left: what the address says does not stand at them
 
 
 def choose(
@@ -144,6 +145,11 @@ def change(key: str, value: str) -> None:
     _turn(link, key)
 
 
+def change_several(key: str, values: Sequence[str]) -> None:
+    """`change` for a choice of several."""
+    change(key, _joined(values))
+
+
 def chosen(key: str, default: str = "") -> str:
     """What is chosen under the key of a widget that this run draws later, or another page draws."""
     said = _in_browser(key)
@@ -205,8 +211,10 @@ def write() -> None:
     link.private = link.private - link.asked | link.left_out
     now = {key: value for key, value in link.address.items() if key not in link.asked} | link.shown
     link.address = {key: now[key] for key in [*link.address, *now] if key in now}
-    written = link.address if link.written is None else link.written
-    if not link.address == st.query_params.to_dict() == written:
+    in_browser = st.query_params.to_dict()
+    first, written = link.written is None, link.address if link.written is None else link.written
+    states_defaults = first and in_browser.items() >= link.address.items()  # nothing to undo with Back
+    if not states_defaults and not link.address == in_browser == written:
         st.query_params.from_dict(link.address)
     link.written = dict(link.address)
 

@@ -206,9 +206,9 @@ def _first_index(found: TestSet, indices: Sequence[int], prefix: str) -> int:
     if not prefix:
         return 0
     others = _indices(found, link.chosen("only", "all"))
-    position = link.chosen("index", "0")
-    taken = link.chosen("source") == "test" and position.isdecimal() and int(position) < len(others)
-    first = int(len(indices) > 1 and taken and others[int(position)] == indices[0])
+    position = int(link.current("index", range(max(len(others), 1)), "0"))
+    taken = link.chosen("source") == "test" and position < len(others)
+    first = int(len(indices) > 1 and taken and others[position] == indices[0])
     link.follow_default(f"{prefix}index", str(first))
     return first
 

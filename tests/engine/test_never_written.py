@@ -240,3 +240,15 @@ def test_tied_tensors_stay_tied(forwards: int) -> None:
         assert net.part.tolist() == [2.0, 3.0]
         assert view.flat.data_ptr() == view[0].weight.data_ptr()
         assert view.part.storage_offset() == 2
+
+
+def test_a_buffer_over_a_parameters_memory_is_a_copy_also_once_parameters_are_shared() -> None:
+    net = Plain().eval()
+    net.register_buffer("alias", net.conv.weight.detach())
+    trace(net, X)
+    before = net.conv.weight.detach().clone()
+    view = private_view(net)
+    with torch.no_grad():
+        view.alias.add_(1.0)
+    assert torch.equal(net.conv.weight, before)
+    assert torch.equal(view.conv.weight, view.alias)

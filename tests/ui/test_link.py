@@ -223,3 +223,54 @@ def test_back_keeps_what_no_address_can_say_though_a_run_broke_off(monkeypatch: 
     assert at.run().selectbox[0].value == "upload"
     at.query_params["source"] = "test"
     assert at.run().selectbox[0].value == "test"
+
+
+def test_a_link_that_states_a_default_is_not_rewritten_at_once() -> None:
+    at = AppTest.from_function(asked)
+    at.query_params["list"] = "a"
+    assert at.run().query_params == {"list": "a"}
+    at.selectbox[0].set_value("c").run()
+    assert at.query_params == {"list": "c"}
+
+
+def leading() -> None:
+    import streamlit as st
+
+    from explorer.ui import link
+
+    link.read()
+    first = link.choose(st.selectbox, "first", list("abc"), "first", "a")
+    link.follow_default("second", first)
+    link.choose(st.selectbox, "second", list("abc"), "second", first)
+    link.write()
+
+
+def test_back_restores_a_choice_that_equals_a_later_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = AppTest.from_function(leading).run()
+    at.selectbox[1].set_value("b").run()
+    at.selectbox[0].set_value("b").run()
+    assert at.query_params == {"first": "b"}
+    monkeypatch.setattr("explorer.ui.link.came_back", lambda: True)
+    at.query_params.clear()
+    at.query_params["second"] = "b"
+    at.run()
+    assert [box.value for box in at.selectbox] == ["a", "b"]
+    assert at.query_params == {"second": "b"}
+
+
+def joined() -> None:
+    import streamlit as st
+
+    from explorer.ui import link
+
+    link.read()
+    names = ["a,b", "%41", "c"]
+    st.button("choose", on_click=link.change_several, args=("some", names[:2]))
+    link.several(st.multiselect, "some", names, "some", ["c"])
+    link.write()
+
+
+def test_names_with_commas_and_codes_are_chosen_by_a_button() -> None:
+    at = AppTest.from_function(joined).run()
+    at.button[0].click().run()
+    assert at.multiselect[0].value == ["a,b", "%41"]

@@ -97,7 +97,8 @@ def channels_correspond(a: Side, b: Side) -> bool:
 def chosen_channel(channels: int) -> int:
     """The channel that both sides show, from the link or from the last click on either grid."""
     held = link.held("channel", "0")
-    channel = int(held) if held.isdecimal() and int(held) < channels else 0
+    valid = held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < channels
+    channel = int(held) if valid else 0
     link.hold("channel", str(channel), "0")
     return channel
 

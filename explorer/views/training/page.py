@@ -98,7 +98,7 @@ def choose_runs(histories: dict[str, Path]) -> dict[str, Path]:
     names = [own, *(name for name in histories if name != own)]
     another = st.session_state.get("_runs_of", own) != own
     if another and not link.came_back():  # another checkpoint was chosen: its run is shown
-        link.change("runs", own)
+        link.change_several("runs", [own])
     st.session_state["_runs_of"] = own
     most = run_charts.MOST_RUNS
     label = tr("Runs (at most {count})", count=most)
@@ -145,7 +145,7 @@ def offer_active_runs(histories: dict[str, Path], chosen: Mapping[str, Path]) ->
 
 
 def show_alone(name: str) -> None:
-    link.change("runs", name)
+    link.change_several("runs", [name])
 
 
 def is_active(path: Path) -> bool:
