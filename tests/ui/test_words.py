@@ -18,7 +18,14 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.attribution import METHODS
 from explorer.ui.downloads import Offer
 from model import cifar10, words
+from model.augment import AUGMENTATIONS
 from model.checkpoint import load_checkpoint
+from model.command import PRECISIONS
+from model.datasets import SOURCES as DATASETS
+from model.nets import NETS, NORMS
+from model.optimizers import OPTIMIZERS
+from model.recipes import RECIPES
+from model.schedulers import SCHEDULERS
 from model.words import ENGLISH, PSEUDO
 
 ROOT = Path(__file__).parents[2]
@@ -42,14 +49,9 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "augmentation": ("augmentation", {}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix"}),
 }
-# Pages whose texts do not yet go through `model.words`. Take a page out once its test passes.
-NOT_YET: set[str] = set()
 looks = pytest.mark.parametrize(
     ("page", "link"),
-    [
-        pytest.param(page, link, id=name, marks=[pytest.mark.xfail(strict=True)] if page in NOT_YET else [])
-        for name, (page, link) in LOOKS.items()
-    ],
+    [pytest.param(page, link, id=name) for name, (page, link) in LOOKS.items()],
 )
 SOURCES = ("samples", "test", "upload", "camera")
 
@@ -214,7 +216,10 @@ def in_data(data: Any) -> list[str]:
 
 # Which of it is not translated
 
-UNITS = ("px", "MB", "GB", "ms", "RGB", "PNG", "CSV", "NPZ", "ZIP", "PDF")
+UNITS = ("px", "MB", "GB", "ms", "RGB", "PNG", "CSV", "NPZ", "ZIP", "PDF", "max", "σ²")
+SETTINGS = (
+    *AUGMENTATIONS, *OPTIMIZERS, *SCHEDULERS, *RECIPES, *DATASETS, *NETS, *NORMS, *PRECISIONS, "cpu", "cos",
+)  # fmt: skip
 DRAWN = tuple(f"{name} (drawn)" for name in cifar10.CLASSES)
 
 
@@ -226,7 +231,7 @@ def untranslated(given: list[str]) -> list[str]:
 
 def words_of(text: str, phrases: tuple[str, ...] = ()) -> list[str]:
     """The words of a text that stand outside ⟦ ⟧, and outside these phrases."""
-    text = re.sub(r"\]\(data:[^)]*\)|:material/\w+:|`[^`]*`|&#?\w+;|\\", " ", text)
+    text = re.sub(r"\]\(data:[^)]*\)|:material/\w+:|`[^`]*`|&#?\w+;|\\|\b[0-9a-f]{12}\b", " ", text)
     while (less := re.sub(r"⟦[^⟦⟧]*⟧", " ", text)) != text:
         text = less
     for phrase in phrases:
@@ -241,7 +246,8 @@ def names() -> tuple[tuple[str, ...], frozenset[str]]:
     checkpoints = [load_checkpoint(path) for path in paths]
     modules = [item for each in checkpoints for item in each.build().named_modules()]
     kinds = {type(module).__name__ for _, module in modules}
-    single = [*cifar10.CLASSES, *UNITS, *kinds, *(kind.removesuffix("2d") for kind in kinds)]
+    single = [*cifar10.CLASSES, *UNITS, *SETTINGS, *kinds, *(kind.removesuffix("2d") for kind in kinds)]
+    single += [name for each in checkpoints for name in (*each.card.versions, *each.card.config)]
     single += [layer for layer, _ in modules] + [name for path in paths for name in (path.name, path.stem)]
     phrases = {*DRAWN, *(each.card.data for each in checkpoints), *(each.title for each in METHODS.values())}
     return tuple(sorted(phrases, key=len, reverse=True)), frozenset(
