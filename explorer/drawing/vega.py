@@ -31,7 +31,7 @@ def layered(label: str, height: int, layers: list[Chart], **more: Any) -> Chart:
         "height": height,
         **more,
         "layer": layers,
-        "config": {"view": {"stroke": None}},
+        "config": {"view": {"stroke": None}, "axisY": {"labelFlush": False}},
         "usermeta": {"embedOptions": {"actions": False}},
     }
 
@@ -116,7 +116,9 @@ def _channel_axis(count: int) -> Chart:
 def _learned() -> list[Chart]:
     band = {"type": "rect", "color": QUIET, "opacity": BAND, "tooltip": None, "aria": False}
     rule = {"type": "rule", "color": QUIET, "strokeWidth": 1.5, "tooltip": None, "aria": False}
+    room = {"type": "rect", "opacity": 0, "tooltip": None, "aria": False}  # the band's edges are always seen
     return [
+        {"data": {"values": [{}]}, "mark": room, "encoding": {"y": {"datum": -1.2}, "y2": {"datum": 1.2}}},
         {"data": {"values": [{}]}, "mark": band, "encoding": {"y": {"datum": -1}, "y2": {"datum": 1}}},
         {"data": {"values": [{}]}, "mark": rule, "encoding": {"y": {"datum": 0}}},
     ]
