@@ -62,7 +62,8 @@ else:
     phone.page_links(pages, page)
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
-    phone.close_sidebar(selection)
+    if about_image:
+        phone.close_sidebar(selection)
     if selection is not None and about_image:
         header.show(selection, page.url_path)
     if selection is not None or not about_image:

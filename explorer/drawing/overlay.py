@@ -11,7 +11,7 @@ from explorer.drawing.ranges import Range
 if TYPE_CHECKING:
     from model.pixels import Rectangle  # which would load torch
 
-DIMMED, GRAY = 0.7, 96  # how far what the network never received is faded, and toward which gray
+DIMMED = 0.35  # of its brightness, what the network never received keeps
 
 
 def upsampled(heat: ArrayLike, size: tuple[int, int], smooth: bool = True) -> NDArray[np.float32]:
@@ -72,8 +72,8 @@ def overlay(
 
 
 def dimmed(pixels: NDArray[np.uint8], received: "Rectangle") -> NDArray[np.uint8]:
-    """A copy of `pixels` uint8 (H,W,3), faded to gray outside the part that the network `received`."""
-    drawn: NDArray[np.uint8] = np.rint(pixels * (1 - DIMMED) + GRAY * DIMMED).astype(np.uint8)
+    """A copy of `pixels` uint8 (H,W,3), darkened outside the part that the network `received`."""
+    drawn: NDArray[np.uint8] = np.rint(pixels * DIMMED).astype(np.uint8)
     drawn[received.inside] = pixels[received.inside]
     return drawn
 

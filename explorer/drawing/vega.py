@@ -17,6 +17,7 @@ from model.words import N_, tr
 ACCENT, OTHER, QUIET = "#1f9089", "#d0601f", "#8b877f"  # legible on the light and on the dark page
 GAP = 0.3  # between two channels, as a fraction of their distance
 BAND = 0.13  # opacity of the running mean ± running σ
+ROOM = 1.2  # how far at least the y-axis reaches, in running σ
 UNIT = N_("running standard deviations (σ)")
 ORDER = N_("channel, lowest observed mean first")
 
@@ -31,7 +32,7 @@ def layered(label: str, height: int, layers: list[Chart], **more: Any) -> Chart:
         "height": height,
         **more,
         "layer": layers,
-        "config": {"view": {"stroke": None}},
+        "config": {"view": {"stroke": None}, "axisY": {"labelFlush": False}},
         "usermeta": {"embedOptions": {"actions": False}},
     }
 
@@ -73,7 +74,7 @@ def expectations(channels: Sequence[Channel], chosen: int, label: str) -> Chart:
     column = {"field": "channel", "type": "ordinal", "sort": order, "axis": _channel_axis(len(order))}
     x: Chart = {"x": column | {"scale": {"paddingInner": GAP, "paddingOuter": 0.4}}}
     rows = [_row(channel, chosen) for channel in channels]
-    layers = [*_learned(), _spans(x), *_means(x), *_highlight(x, chosen), _columns(x)]
+    layers = [*_learned(), _spans(x, _reach(channels)), *_means(x), *_highlight(x, chosen), _columns(x)]
     return layered(label, 270, layers, data={"values": rows})
 
 
@@ -126,8 +127,15 @@ def _tone() -> Chart:
     return {"condition": {"test": "datum.chosen", "value": OTHER}, "value": ACCENT}
 
 
-def _spans(x: Chart) -> Chart:
-    y = {"field": "from", "type": "quantitative", "scale": {"zero": False, "nice": True}}
+def _reach(channels: Sequence[Channel]) -> list[float]:
+    """From the lowest to the highest end of a span, at least beyond the edges of the learned band."""
+    ends = [each.distance + sign * each.spread for each in channels for sign in (-1, 1)]
+    finite = [end for end in ends if math.isfinite(end)]
+    return [min(-ROOM, *finite), max(ROOM, *finite)] if finite else [-ROOM, ROOM]
+
+
+def _spans(x: Chart, reach: list[float]) -> Chart:
+    y = {"field": "from", "type": "quantitative", "scale": {"domain": reach, "nice": True}}
     y["axis"] = {"title": tr(UNIT), "tickCount": 6, "domain": False, "ticks": False}
     mark = {"type": "bar", "opacity": 0.42, "cornerRadius": 1}
     return {"mark": mark, "encoding": x | {"y": y, "y2": {"field": "to"}, "color": _tone()}}

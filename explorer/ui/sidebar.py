@@ -25,7 +25,7 @@ from model.words import N_, ngettext, tr
 FIRST = "cat"  # the sample that a visit begins with
 OTHER = "dog"  # what it is compared with at first
 PREDICTED = "predicted"
-FITS = {"crop": N_("Crop to the center"), "squash": N_("Squash to a square")}
+FITS = {"crop": N_("Crop"), "squash": N_("Squash")}
 
 
 def choose(image: bool = True, explained: bool = True) -> Selection | None:
@@ -295,6 +295,10 @@ def _fit(sample: Sample, card: Card) -> str:
             required=True,
             format_func=lambda fit: tr(FITS[fit]),
             width="stretch",
+            help=tr(
+                "“Crop” gives the network the center square only; “Squash” gives it the whole picture, "
+                "compressed to a square."
+            ),
         )
     )
 

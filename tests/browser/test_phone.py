@@ -1,8 +1,10 @@
 """The explorer on a phone: pages in sight, a sidebar that gets out of the way, nothing cut off."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 PAGES = {
@@ -146,3 +148,21 @@ def test_on_a_desktop_the_sidebar_stays(page: Page, explorer: str) -> None:
     expect(page.get_by_alt_text("The image: horse (drawn)")).to_be_visible(timeout=60_000)
     settle(page)
     expect(sidebar(page)).to_have_attribute("data-collapsed", "false")
+
+
+def test_the_sidebar_closes_once_a_picture_is_uploaded_and_stays_once_it_is_removed(
+    phone: Page, explorer: str, tmp_path: Path
+) -> None:
+    Image.new("RGB", (64, 64), (200, 60, 30)).save(tmp_path / "red.png")
+    phone.goto(explorer)
+    settle(phone)
+    open_sidebar(phone)
+    sidebar(phone).get_by_role("radio", name="Upload").tap()
+    sidebar(phone).locator("input[type=file]").set_input_files(tmp_path / "red.png")
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true", timeout=60_000)
+    settle(phone)
+    open_sidebar(phone)
+    sidebar(phone).get_by_role("button", name="Remove this picture").tap()
+    expect(phone.get_by_alt_text("The image: ")).to_have_count(0, timeout=60_000)
+    phone.wait_for_timeout(1000)
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "false")

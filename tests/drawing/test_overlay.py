@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.drawing.colormaps import blue_red, viridis
-from explorer.drawing.overlay import outline, overlay, strength, upsampled
+from explorer.drawing.overlay import dimmed, outline, overlay, strength, upsampled
 from explorer.drawing.ranges import Range, positive, symmetric
 from model.pixels import Rectangle, whole
 
@@ -87,5 +87,13 @@ def test_heat_lies_where_the_network_looked_and_the_rest_is_dimmed(pixels):
     inside = overlay(pixels[:, 4:16], heat, positive(heat), whole(12, 12))
     np.testing.assert_array_equal(drawn[:, 4:16], inside)
     for outside in (np.s_[:, :4], np.s_[:, 16:]):
-        apart = np.abs(drawn[outside].astype(float) - 96)
-        np.testing.assert_allclose(apart, 0.3 * np.abs(pixels[outside].astype(float) - 96), atol=0.51)
+        np.testing.assert_allclose(drawn[outside], 0.35 * pixels[outside].astype(float), atol=0.51)
+
+
+@pytest.mark.parametrize("brightness", [30, 96, 128, 255])
+def test_what_is_dimmed_is_darker_than_the_picture(brightness):
+    """On a dark and on a light photo, so that the edge of what the network received is seen."""
+    drawn = dimmed(np.full((12, 20, 3), brightness, np.uint8), Rectangle(0, 12, 4, 16))
+    assert (drawn[:, 4:16] == brightness).all()
+    assert (drawn[:, :4] < brightness / 2).all()
+    assert (drawn[:, 16:] < brightness / 2).all()

@@ -64,6 +64,7 @@ def choose_other_class(selection: Selection) -> int:
         "against",
         RUNNER_UP,
         format_func=lambda name: tr("Most probable other class") if name == RUNNER_UP else name,
+        width=250,
     )
     return runner_up(selection) if chosen == RUNNER_UP else names.index(chosen)
 

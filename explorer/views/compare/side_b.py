@@ -64,7 +64,7 @@ def choose_network(opened: Opened, own: str) -> Opened:
 def choose_epoch(opened: Opened) -> Opened:
     files = other_epochs(opened)
     label = tr("Epoch of B (0 is the untrained network)")
-    epoch = link.choose(st.selectbox, label, list(files), "b_epoch", next(iter(files)))
+    epoch = link.choose(st.selectbox, label, list(files), "b_epoch", next(iter(files)), width=250)
     name = tr("{checkpoint}, epoch {epoch}", checkpoint=opened.name, epoch=epoch)
     return cached.opened(name, replace(opened.source, path=files[epoch].path))
 
@@ -73,7 +73,8 @@ def choose_checkpoint(opened: Opened) -> Opened:
     checkpoints = options().checkpoints
     first = next((name for name in checkpoints if name != opened.name), opened.name)
     link.follow_default("b_checkpoint", first)
-    name = link.choose(st.selectbox, tr("Checkpoint of B"), list(checkpoints), "b_checkpoint", first)
+    label = tr("Checkpoint of B")
+    name = link.choose(st.selectbox, label, list(checkpoints), "b_checkpoint", first, width=250)
     return cached.opened(name, checkpoints[name])
 
 

@@ -57,7 +57,7 @@ def without(selection: Selection) -> None:
     """What to do where there are no snapshots, and which networks have some."""
     st.info(no_snapshots(selection))
     command = command_from(selection.card) or "python -m model.train"
-    st.code(f"{command} --snapshot-every 1", language=None)
+    st.code(f"{command} --snapshot-every 1", language=None, wrap_lines=True)
     path = selection.opened.source.path
     others = [
         name
@@ -94,7 +94,7 @@ def open_checkpoint(name: str) -> None:
 
 
 def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView | None:
-    """The choices, the slider, the picture beside the probabilities, and all epochs as a strip.
+    """The choices, the slider over the picture, the probabilities beside them, and all epochs as a strip.
 
     None where there is nothing to see, after a sentence that says why.
     """
@@ -103,7 +103,9 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView |
         make = CHOICES[kind](selection, timeline)
     if make is None:
         return None
-    index = choose_epoch(timeline)
+    left, right = st.columns([11, 9], gap="large")
+    with left:
+        index = choose_epoch(timeline)
     try:
         film = make()
     except ValueError as error:
@@ -111,7 +113,6 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView |
         return None
     predictions = [prediction_text(selection, course, each) for each in range(len(timeline.epochs))]
     lines = charts.class_lines(course.probabilities, selection.card.classes, always_drawn(selection))
-    left, right = st.columns([11, 9], gap="large")
     with left:
         large(film, index, predictions[index])
         if kind == "cam":
@@ -166,15 +167,11 @@ def large(film: Film, index: int, prediction: str) -> None:
     range = film.ranges[index]
     alt = tr("{title}, {prediction}", title=film.title, prediction=prediction)
     range_text = tr("Range {range}: {scale}.", range=text(range), scale=film.scale)
+    notes = markup.text(prediction, "strong"), markup.text(film.note(index))
+    picture = markup.figure(film.large(index), alt, *notes, fill=True)
     markup.show(
         markup.text(film.title, tag="h3"),
-        markup.figure(
-            film.large(index),
-            alt,
-            markup.text(prediction, "strong"),
-            markup.text(film.note(index)),
-            fill=True,
-        ),
+        markup.element("div", picture, cls="fx-epoch"),
         markup.scale(range, film.scale) if film.bar else markup.text(range_text, "muted"),
     )
 

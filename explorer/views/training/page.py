@@ -345,7 +345,8 @@ def show_command(each: LoadedRun) -> None:
     command, recorded = runs.command(each.run, each.written)
     if not command:
         return
-    st.code(command, language=None)  # the highlighter's colors are too pale on the light page
+    # without a language: the highlighter's colors are too pale on the light page
+    st.code(command, language=None, wrap_lines=True)
     if recorded:
         st.caption(tr("Run this command in the project folder to repeat the run."))
     else:

@@ -32,10 +32,8 @@ def page_links(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
 def close_sidebar(selection: Selection | None) -> None:
     """Close the sidebar of a narrow screen when another checkpoint, image or class is chosen in it.
 
-    Another source of images leaves it open: there the image is still to be chosen.
+    Another source of images, or no `selection`, leaves it open: there the image is still to be chosen.
     """
-    if selection is None:
-        return
-    shown = " ".join(map(str, (*selection.keys, selection.chosen)))
+    shown = "" if selection is None else " ".join(map(str, (*selection.keys, selection.chosen)))
     with st.sidebar:
         _CLOSING(key="closing_sidebar", data={"shown": shown, "source": link.chosen("source")})

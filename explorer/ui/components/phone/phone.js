@@ -4,7 +4,8 @@ const NARROW = "(max-width: 767.98px)"; // where Streamlit lays the sidebar over
 let last = null;
 
 export default function ({ data }) {
-  const chosen = last !== null && data.shown !== last.shown && data.source === last.source;
+  const other = last !== null && data.shown !== last.shown && data.source === last.source;
+  const chosen = other && data.shown !== ""; // an upload that is taken away is still to be chosen
   last = data;
   if (chosen && matchMedia(NARROW).matches)
     document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
