@@ -7,7 +7,8 @@ from playwright.sync_api import Page, expect
 
 # The pairs of visible controls on the page, with their labels, whose rectangles overlap.
 OVERLAPPING = """() => {
-    const controls = "[role=radio], [data-baseweb=select], [data-testid=stWidgetLabel], [role=slider]";
+    const lists = "[role=combobox], [aria-haspopup=listbox]";
+    const controls = `[role=radio], [role=slider], [data-testid=stWidgetLabel], ${lists}`;
     const main = document.querySelector("[data-testid=stMain]");
     const boxes = [...main.querySelectorAll(controls)]
         .filter((each) => each.checkVisibility({visibilityProperty: true}) && each.getClientRects().length)
