@@ -37,7 +37,7 @@ def opened(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["maps", "maps?block=8", "compare"])
-@pytest.mark.parametrize("width", [1280, 1000])
+@pytest.mark.parametrize("width", [1280])
 def test_no_two_controls_overlap(laptop: Page, serve: Callable[..., str], path: str, width: int) -> None:
     laptop.set_viewport_size({"width": width, "height": 720})
     sign = "&" if "?" in path else "?"
