@@ -1,1 +1,1 @@
-"""From arrays to pixels: ranges, colour maps, sheets, overlays, colour bars and figures for download."""
+"""From arrays to pixels: ranges, color maps, sheets, overlays, color bars and figures for download."""

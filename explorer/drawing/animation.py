@@ -37,7 +37,7 @@ def labelled(pixels: Pixels, lines: Sequence[str], share: float = 0.0) -> Pixels
 def animation(frames: Sequence[Pixels], kind: Literal["gif", "png"]) -> bytes:
     """Frames uint8 (h,w,3) of one size as a GIF or an animated PNG that begins anew after its last frame.
 
-    A PNG keeps every colour; a GIF the 256 that suit all frames best, the same in each, so that a colour
+    A PNG keeps every color; a GIF the 256 that suit all frames best, the same in each, so that a color
     means the same throughout. ValueError without a frame.
     """
     if not frames:
@@ -57,6 +57,6 @@ def _with_one_palette(images: list[Image.Image]) -> list[Image.Image]:
     together = Image.new("RGB", (width, height * len(images)))
     for place, image in enumerate(images):
         together.paste(image, (0, place * height))
-    # Maximum coverage: the colours that are few, such as the brightest spot of a heat map, are kept too.
+    # Maximum coverage: the colors that are few, such as the brightest spot of a heat map, are kept too.
     palette = together.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     return [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]

@@ -1,16 +1,16 @@
-"""The legend of a colour scale: a bar of its colours and the numbers at its ends."""
+"""The legend of a color scale: a bar of its colors and the numbers at its ends."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.drawing.colormaps import colour, table
+from explorer.drawing.colormaps import color, table
 from explorer.drawing.ranges import Range
 
 
 def bar(range: Range, width: int = 256, height: int = 10, name: str | None = None) -> NDArray[np.uint8]:
-    """The colours of a range from low to high, left to right: uint8 (height,width,3)."""
+    """The colors of a range from low to high, left to right: uint8 (height,width,3)."""
     if range.constant:
-        return np.broadcast_to(colour([[range.low]], range, name), (height, width, 3)).copy()
+        return np.broadcast_to(color([[range.low]], range, name), (height, width, 3)).copy()
     entries = np.arange(width) * 256 // width
     return np.broadcast_to(table(range, name)[entries], (height, width, 3)).copy()
 

@@ -1,7 +1,7 @@
-"""Two colour maps: viridis for what starts at zero, and blue through neutral to red for signed values.
+"""Two color maps: viridis for what starts at zero, and blue through neutral to red for signed values.
 
 Both rise evenly in lightness to the eye. Values are looked up in 256 entries; what is not a number is
-drawn in a grey that neither map contains.
+drawn in a gray that neither map contains.
 """
 
 import base64
@@ -63,15 +63,15 @@ COLORMAPS: dict[str, NDArray[np.uint8]] = {"viridis": viridis(), "blue_red": blu
 
 
 def name_for(range: Range) -> str:
-    """The colour map that suits a range: `blue_red` about zero for signed data, `viridis` otherwise."""
+    """The color map that suits a range: `blue_red` about zero for signed data, `viridis` otherwise."""
     return "blue_red" if range.signed else "viridis"
 
 
 def table(range: Range, name: str | None = None) -> NDArray[np.uint8]:
-    """The 256 colours of a range's map, uint8 (256,3); ValueError for a name that is not in COLORMAPS."""
+    """The 256 colors of a range's map, uint8 (256,3); ValueError for a name that is not in COLORMAPS."""
     name = name or name_for(range)
     if name not in COLORMAPS:
-        raise ValueError(f"There is no colour map {name!r}; choose one of {', '.join(COLORMAPS)}.")
+        raise ValueError(f"There is no color map {name!r}; choose one of {', '.join(COLORMAPS)}.")
     return COLORMAPS[name]
 
 
@@ -89,8 +89,8 @@ def positions(values: ArrayLike, range: Range) -> NDArray[np.float64]:
     return place.clip(0, 1)
 
 
-def colour(values: ArrayLike, range: Range, name: str | None = None) -> NDArray[np.uint8]:
-    """Draw `values` (…,h,w) as uint8 (…,h,w,3); beyond the range the end colours go on, NaN is grey."""
+def color(values: ArrayLike, range: Range, name: str | None = None) -> NDArray[np.uint8]:
+    """Draw `values` (…,h,w) as uint8 (…,h,w,3); beyond the range the end colors go on, NaN is gray."""
     place = positions(values, range)
     missing = np.isnan(place)
     entries = np.floor(np.where(missing, 0, place) * 255 + 0.5).astype(np.intp)

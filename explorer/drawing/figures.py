@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from explorer.drawing.colorbar import bar as colors
 from explorer.drawing.colorbar import ticks
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number, text
 from explorer.drawing.typefaces import make_legible
 from model.words import N_, tr
@@ -62,7 +62,7 @@ class Bar:
 
 def mapped(values: ArrayLike, range: Range, title: str, scale: str = "", shared: bool = False) -> Panel:
     """A panel that shows a map (h,w) on a range."""
-    return Panel(colour(values, range), title, range, scale, shared)
+    return Panel(color(values, range), title, range, scale, shared)
 
 
 def bars(rows: Sequence[Sequence[Panel | Chart]]) -> list[list[Bar]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from explorer.drawing.colormaps import colour, positions
+from explorer.drawing.colormaps import color, positions
 from explorer.drawing.ranges import Range
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def upsampled(heat: ArrayLike, size: tuple[int, int], smooth: bool = True) -> ND
 
 
 def _bilinear(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Resample the first axis to `length` at cell centres, holding the edge."""
+    """Resample the first axis to `length` at cell centers, holding the edge."""
     last = len(values) - 1
     at = ((np.arange(length) + 0.5) * len(values) / length - 0.5).clip(0, last)
     below = np.floor(at).astype(np.intp)
@@ -85,14 +85,14 @@ def _blended(
     evidence = strength(values, range)[..., None]
     # Steeper than a straight line, so that middling evidence is seen, but without an edge at zero.
     alpha = opacity * evidence * (2 - evidence)
-    blended: NDArray[np.uint8] = np.rint(pixels * (1 - alpha) + colour(values, range, name) * alpha).astype(
+    blended: NDArray[np.uint8] = np.rint(pixels * (1 - alpha) + color(values, range, name) * alpha).astype(
         np.uint8
     )
     return blended
 
 
 def outline(
-    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int] = (255, 255, 255)
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], color: tuple[int, int, int] = (255, 255, 255)
 ) -> NDArray[np.uint8]:
     """Trace the edge of a bool mask (H,W) on a copy of `pixels` uint8 (H,W,3): a line with a dark halo.
 
@@ -102,7 +102,7 @@ def outline(
         raise ValueError(f"The mask is {mask.shape}, but the picture is {pixels.shape[:2]}.")
     drawn = pixels.copy()
     drawn[_grown(mask) & ~mask] = (0, 0, 0)
-    drawn[mask & _grown(~mask)] = colour
+    drawn[mask & _grown(~mask)] = color
     return drawn
 
 

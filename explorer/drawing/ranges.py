@@ -1,4 +1,4 @@
-"""Choosing the range of values that a colour scale covers, apart from drawing with it."""
+"""Choosing the range of values that a color scale covers, apart from drawing with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Range:
-    """The values at the two ends of a colour scale; `signed` ranges are symmetric about zero.
+    """The values at the two ends of a color scale; `signed` ranges are symmetric about zero.
 
     `low == high` is allowed and means that there is nothing to tell apart: an all-zero array.
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range
 
 WIDTH = 1456  # Streamlit blurs pictures wider than 1460 px.
@@ -39,7 +39,7 @@ def sheet(
     `ranges` is one range for all or one per channel. The picture is at most `width` wide, unless one
     map alone is wider; a tile is not enlarged beyond `largest` pixels.
     """
-    tiles = coloured(maps, ranges)
+    tiles = colored(maps, ranges)
     count, h, w = tiles.shape[:3]
     columns = min(columns or columns_for(count), count, max(1, (width + gap) // (w + gap)))
     room = min(largest, (width - gap * (columns - 1)) // columns)
@@ -47,16 +47,16 @@ def sheet(
     return tiled(tiles.repeat(scale, axis=1).repeat(scale, axis=2), columns, gap, background)
 
 
-def coloured(maps: ArrayLike, ranges: Range | Sequence[Range]) -> NDArray[np.uint8]:
-    """Colour each of `maps` (C,h,w) on its range: uint8 (C,h,w,3)."""
+def colored(maps: ArrayLike, ranges: Range | Sequence[Range]) -> NDArray[np.uint8]:
+    """Color each of `maps` (C,h,w) on its range: uint8 (C,h,w,3)."""
     maps = np.asarray(maps)
     if maps.ndim != 3 or not maps.size:
         raise ValueError(f"A sheet needs maps of shape (C,h,w) with at least one cell, not {maps.shape}.")
     if isinstance(ranges, Range):
-        return colour(maps, ranges)
+        return color(maps, ranges)
     if len(ranges) != len(maps):
         raise ValueError(f"{len(maps)} maps need one range or {len(maps)} ranges, not {len(ranges)}.")
-    return np.stack([colour(channel, own) for channel, own in zip(maps, ranges, strict=True)])
+    return np.stack([color(channel, own) for channel, own in zip(maps, ranges, strict=True)])
 
 
 def tiled(

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from explorer.drawing.pictures import png
 from explorer.drawing.ranges import per_channel
-from explorer.drawing.sheets import coloured
+from explorer.drawing.sheets import colored
 
 SIDE = 32
 
@@ -21,5 +21,5 @@ def thumbnails(maps: ArrayLike, signed: bool = True) -> list[str]:
     h, w = maps.shape[1:]
     maps = maps[:, :: max(1, h // SIDE), :: max(1, w // SIDE)]
     scale = max(1, SIDE // max(maps.shape[1:]))
-    encoded = (base64.b64encode(png(tile, scale)) for tile in coloured(maps, per_channel(maps, signed)))
+    encoded = (base64.b64encode(png(tile, scale)) for tile in colored(maps, per_channel(maps, signed)))
     return ["data:image/png;base64," + data.decode("ascii") for data in encoded]

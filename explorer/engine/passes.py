@@ -71,7 +71,7 @@ def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
 
 
 def _storage_of(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _copy(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:

@@ -8,11 +8,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from explorer.drawing import animation, ranges
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.kernels import kernels
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number, percent
-from explorer.drawing.sheets import coloured, columns_for, sheet, tiled
+from explorer.drawing.sheets import colored, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
 from explorer.ui import markup
 from model.checkpoint import Pixels
@@ -134,7 +134,7 @@ def maps(values: Floats, layer: str, channel: int) -> Film:
         Subject(tr("Feature maps"), layer, values, description),
         ngettext("{layer}, {n} channel", "{layer}, all {n} channels", count, layer=layer),
         lambda index: sheet(values[index], range, width=SHEET_WIDTH),
-        lambda index: colour(values[index, channel], range),
+        lambda index: color(values[index, channel], range),
         lambda index: range_note(values[index]),
         [range] * len(values),
         tr("shared scale for all epochs and channels"),
@@ -213,7 +213,7 @@ def norm(norms: Sequence[NormSummary], statistic: str) -> Film:
             layer=layer,
         ),
         lambda index: sheet(squares(index), range, width=SHEET_WIDTH, largest=80),
-        lambda index: tiled(coloured(squares(index), range), columns_for(count), gap=0),
+        lambda index: tiled(colored(squares(index), range), columns_for(count), gap=0),
         lambda index: range_note(values[index]),
         [range] * len(values),
         tr("shared scale for all epochs and channels"),

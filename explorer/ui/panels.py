@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.ui import markup
@@ -36,7 +36,7 @@ def heat_panel(
         markup.element(
             "div",
             markup.figure(pixels, tr("{title}, over the image", title=alt), fill=True),
-            markup.figure(colour(heat, range), raw, fill=True),
+            markup.figure(color(heat, range), raw, fill=True),
             cls="fx-pair",
         ),
         markup.text(note, "muted") if note else "",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from explorer.drawing.colormaps import COLORMAPS, colour
+from explorer.drawing.colormaps import COLORMAPS, color
 from explorer.drawing.ranges import number, per_channel, shared
 from explorer.ui.components.channel_grid.payload import payload
 
@@ -84,7 +84,7 @@ def tile(page, channel):
 
 
 @pytest.mark.parametrize("signed", [True, False])
-def test_hovering_reads_the_cell_whose_colour_is_drawn(grid, signed):
+def test_hovering_reads_the_cell_whose_color_is_drawn(grid, signed):
     page = grid()
     values = maps(64, 8, signed)
     if not signed:
@@ -99,7 +99,7 @@ def test_hovering_reads_the_cell_whose_colour_is_drawn(grid, signed):
     for place, cell, value in read:
         assert float(value.replace("−", "-")) == pytest.approx(values[cell], rel=6e-3, abs=1e-4)
         pixel = page.locator(".stage canvas").evaluate(PIXEL, place)[:3]
-        entry = np.abs(table - colour(values[cell], range)).sum(1).argmin()
+        entry = np.abs(table - color(values[cell], range)).sum(1).argmin()
         assert np.abs(table[max(0, entry - 1) : entry + 2] - pixel).sum(1).min() == 0
 
 
@@ -120,7 +120,7 @@ def test_the_scale_and_order_change_without_new_maps(grid, page):
     own = per_channel(values, signed=True)[cell[0]]
     assert page.locator(".high").inner_text() == number(own.high)
     pixel = page.locator(".stage canvas").evaluate(PIXEL, place)[:3]
-    assert np.abs(colour(values[cell], own).astype(int) - pixel).max() <= 6
+    assert np.abs(color(values[cell], own).astype(int) - pixel).max() <= 6
     page.mouse.move(5, 5)
     expect(page.locator(".zero")).to_have_text("0")
     expect(page.locator(".high")).to_have_text("max")

@@ -89,7 +89,7 @@ def settle(page: Page) -> None:
 
 
 def is_plain(page: Page) -> None:
-    """Nothing on the page came of markup: no link, picture, formula, colour or sign."""
+    """Nothing on the page came of markup: no link, picture, formula, color or sign."""
     made = "img[src*=leak], a[href*=localhost], .katex, .stMarkdownColoredText, del, i:text('html')"
     signs = "[aria-label='home icon'], img[alt='Streamlit logo']"
     expect(page.locator(f"{made}, {signs}")).to_have_count(0)

@@ -7,10 +7,10 @@ from PIL import Image
 from explorer.drawing.animation import EACH, LAST, animation, labelled
 
 
-def frames(count=3, colours=6):
+def frames(count=3, colors=6):
     rng = np.random.default_rng(0)
-    palette = rng.integers(0, 256, (colours, 3), dtype=np.uint8)
-    return [palette[rng.integers(0, colours, (20, 30))] for _ in range(count)]
+    palette = rng.integers(0, 256, (colors, 3), dtype=np.uint8)
+    return [palette[rng.integers(0, colors, (20, 30))] for _ in range(count)]
 
 
 def read_back(data):
@@ -35,14 +35,14 @@ def test_every_frame_is_there_in_order_and_it_goes_round(kind, name):
         np.testing.assert_allclose(back.astype(int), frame, atol=2)
 
 
-def test_a_png_keeps_every_colour():
+def test_a_png_keeps_every_color():
     rng = np.random.default_rng(1)
     drawn = [rng.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(2)]
     for frame, back in zip(drawn, read_back(animation(drawn, "png"))[1], strict=True):
         np.testing.assert_array_equal(back, frame)
 
 
-def test_a_gif_gives_one_colour_the_same_in_every_frame():
+def test_a_gif_gives_one_color_the_same_in_every_frame():
     rng = np.random.default_rng(2)
     drawn = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(3)]
     for frame in drawn:
@@ -51,7 +51,7 @@ def test_a_gif_gives_one_colour_the_same_in_every_frame():
     assert len(np.unique(np.concatenate(patches), axis=0)) == 1
 
 
-def test_a_gif_keeps_a_colour_that_is_rare():
+def test_a_gif_keeps_a_color_that_is_rare():
     ramp = np.linspace(0, 120, 64 * 64).reshape(64, 64, 1).repeat(3, axis=2).astype(np.uint8)
     ramp[5:7, 5:7] = (253, 231, 37)
     (back,) = read_back(animation([ramp], "gif"))[1]

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from explorer.drawing.colormaps import COLORMAPS, NOT_A_NUMBER, blue_red, colour, positions, table, viridis
+from explorer.drawing.colormaps import COLORMAPS, NOT_A_NUMBER, blue_red, color, positions, table, viridis
 from explorer.drawing.ranges import Range, positive, symmetric
 
 floats = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=5), elements=st.floats(width=32))
@@ -20,8 +20,8 @@ def test_viridis_is_matplotlibs():
     assert np.abs(viridis().astype(int) - theirs).max() <= 1
 
 
-def lightness(colours):
-    light = (colours / 255.0) ** 2.2
+def lightness(colors):
+    light = (colors / 255.0) ** 2.2
     return light @ [0.2126, 0.7152, 0.0722]
 
 
@@ -38,7 +38,7 @@ def test_the_signed_map_is_neutral_at_zero_and_darkens_to_both_sides():
 
 
 @pytest.mark.parametrize("name", COLORMAPS)
-def test_every_map_has_256_colours_and_never_the_grey_of_what_is_missing(name):
+def test_every_map_has_256_colors_and_never_the_grey_of_what_is_missing(name):
     entries = COLORMAPS[name]
     assert entries.shape == (256, 3)
     assert entries.dtype == np.uint8
@@ -46,9 +46,9 @@ def test_every_map_has_256_colours_and_never_the_grey_of_what_is_missing(name):
 
 
 @given(floats)
-def test_any_values_are_drawn_in_colours_of_the_map(values):
+def test_any_values_are_drawn_in_colors_of_the_map(values):
     for range in (symmetric(values), positive(values)):
-        pixels = colour(values, range)
+        pixels = color(values, range)
         assert pixels.shape == (*values.shape, 3)
         assert pixels.dtype == np.uint8
         assert (pixels[np.isnan(values)] == NOT_A_NUMBER).all()
@@ -65,8 +65,8 @@ def test_larger_values_never_come_lower(first, second):
 
 def test_ends_and_zero():
     signed = Range(-2, 2, signed=True)
-    assert colour([[-2, 0, 2, -9, 9]], signed)[0].tolist() == table(signed)[[0, 128, 255, 0, 255]].tolist()
-    assert colour([[0, 4, -1]], Range(0, 4))[0].tolist() == viridis()[[0, 255, 0]].tolist()
+    assert color([[-2, 0, 2, -9, 9]], signed)[0].tolist() == table(signed)[[0, 128, 255, 0, 255]].tolist()
+    assert color([[0, 4, -1]], Range(0, 4))[0].tolist() == viridis()[[0, 255, 0]].tolist()
 
 
 def test_nothing_overflows_at_the_ends_of_float64():
@@ -75,14 +75,14 @@ def test_nothing_overflows_at_the_ends_of_float64():
 
 
 def test_constant_data():
-    assert (colour(np.zeros((2, 3)), symmetric(np.zeros((2, 3)))) == blue_red()[128]).all()
-    assert (colour(np.zeros((2, 3)), positive(np.zeros((2, 3)))) == viridis()[0]).all()
-    assert (colour(np.full((2, 3), 7.0), positive([7.0])) == viridis()[255]).all()
+    assert (color(np.zeros((2, 3)), symmetric(np.zeros((2, 3)))) == blue_red()[128]).all()
+    assert (color(np.zeros((2, 3)), positive(np.zeros((2, 3)))) == viridis()[0]).all()
+    assert (color(np.full((2, 3), 7.0), positive([7.0])) == viridis()[255]).all()
 
 
 def test_an_unknown_map_is_named():
-    with pytest.raises(ValueError, match="no colour map 'jet'; choose one of viridis, blue_red"):
-        colour([[0.0]], Range(0, 1), "jet")
+    with pytest.raises(ValueError, match="no color map 'jet'; choose one of viridis, blue_red"):
+        color([[0.0]], Range(0, 1), "jet")
 
 
 def test_drawing_loads_neither_matplotlib_nor_streamlit():

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.kernels import kernels
 from explorer.drawing.ranges import Range, symmetric
 
 
-def test_three_channels_are_shown_in_their_own_colours():
+def test_three_channels_are_shown_in_their_own_colors():
     weights = np.zeros((2, 3, 1, 1))
     weights[1, :, 0, 0] = (1, -1, 0.5)
     drawn = kernels(weights, Range(-1, 1, signed=True))
@@ -23,7 +23,7 @@ def test_cells_stay_in_their_places():
     assert drawn[2, 0, 4, 1] == expected
 
 
-def test_beyond_the_range_the_end_colours_go_on():
+def test_beyond_the_range_the_end_colors_go_on():
     drawn = kernels(np.full((1, 3, 1, 1), 7.0), Range(-1, 1, signed=True))
     assert (drawn == 255).all()
 
@@ -32,7 +32,7 @@ def test_beyond_the_range_the_end_colours_go_on():
 def test_others_are_their_mean_from_blue_to_red(channels):
     weights = np.random.default_rng(0).normal(size=(4, channels, 3, 3))
     range = symmetric(weights)
-    np.testing.assert_array_equal(kernels(weights, range), colour(weights.mean(1), range))
+    np.testing.assert_array_equal(kernels(weights, range), color(weights.mean(1), range))
 
 
 def test_all_zero_is_grey_and_other_shapes_are_refused():

@@ -13,7 +13,7 @@ STEPS, SHARE = Scale("step"), Scale("share", percent=True, low=0, high=1)
 
 
 def where(pixels: np.ndarray, tone: str) -> np.ndarray:
-    """Which pixels have a colour, bool (h, w)."""
+    """Which pixels have a color, bool (h, w)."""
     wanted = np.round(np.array(to_rgb(tone)) * 255)
     return np.asarray((np.abs(pixels.astype(int) - wanted) <= 2).all(-1))
 
@@ -22,7 +22,7 @@ def count(pixels: np.ndarray, tone: str) -> int:
     return int(where(pixels, tone).sum())
 
 
-def test_every_line_is_drawn_in_its_colour() -> None:
+def test_every_line_is_drawn_in_its_color() -> None:
     pixels = picture(chart([Line(X, X / 20, RED), Line(X, 1 - X / 20, BLUE)], STEPS, SHARE))
     assert pixels.dtype == np.uint8
     assert pixels.shape == (720, 1584, 3)

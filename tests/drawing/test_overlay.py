@@ -46,7 +46,7 @@ def test_negative_evidence_shows_only_on_a_signed_range(pixels):
     assert (overlay(pixels, heat, symmetric(heat), ALL, opacity=1) == blue_red()[0]).all()
 
 
-def test_full_evidence_at_full_opacity_is_the_end_colour(pixels):
+def test_full_evidence_at_full_opacity_is_the_end_color(pixels):
     assert (overlay(pixels, np.ones((3, 5)), Range(0, 1), ALL, opacity=1) == viridis()[255]).all()
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import per_channel, shared
 from explorer.drawing.sheets import WIDTH, columns_for, sheet, tiled
 
@@ -13,7 +13,7 @@ def signed_maps(count, h, w, seed=0):
 
 
 @given(st.integers(1, 40), st.integers(1, 20), st.integers(1, 20), st.integers(0, 3))
-def test_every_cell_is_a_square_of_its_own_colour(count, h, w, gap):
+def test_every_cell_is_a_square_of_its_own_color(count, h, w, gap):
     maps = signed_maps(count, h, w)
     range = shared(maps, signed=True)
     columns = columns_for(count)
@@ -25,7 +25,7 @@ def test_every_cell_is_a_square_of_its_own_colour(count, h, w, gap):
     for channel in {0, count // 2, count - 1}:
         top, left = channel // columns * (h * scale + gap), channel % columns * (w * scale + gap)
         tile = picture[top : top + h * scale, left : left + w * scale]
-        expected = colour(maps[channel], range).repeat(scale, axis=0).repeat(scale, axis=1)
+        expected = color(maps[channel], range).repeat(scale, axis=0).repeat(scale, axis=1)
         assert np.array_equal(tile, expected)
 
 
@@ -41,7 +41,7 @@ def test_gaps_and_empty_places_show_the_background():
 def test_one_range_per_channel():
     maps = signed_maps(3, 2, 2) * np.array([1, 10, 100])[:, None, None]
     picture = sheet(maps, per_channel(maps, signed=True), columns=3, gap=0, width=6)
-    assert np.array_equal(picture[:, 2:4], colour(maps[1], per_channel(maps, signed=True)[1]))
+    assert np.array_equal(picture[:, 2:4], color(maps[1], per_channel(maps, signed=True)[1]))
     with pytest.raises(ValueError, match="3 maps need one range or 3 ranges, not 2"):
         sheet(maps, per_channel(maps, signed=True)[:2])
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import positive, symmetric
 from explorer.drawing.thumbnails import SIDE, thumbnails
 
@@ -23,7 +23,7 @@ def test_small_maps_are_enlarged_without_blur_each_on_its_own_range(signed):
     drawn = thumbnails(maps, signed)
     assert len(drawn) == 3
     for values, address in zip(maps, drawn, strict=True):
-        expected = colour(values, choose(values)).repeat(4, 0).repeat(4, 1)
+        expected = color(values, choose(values)).repeat(4, 0).repeat(4, 1)
         np.testing.assert_array_equal(pixels(address), expected)
 
 
@@ -31,7 +31,7 @@ def test_large_maps_are_thinned_out():
     maps = np.random.default_rng(1).standard_normal((2, 112, 70)).astype(np.float32)
     for values, address in zip(maps, thumbnails(maps), strict=True):
         thin = values[::3, ::2]
-        np.testing.assert_array_equal(pixels(address), colour(thin, symmetric(thin)))
+        np.testing.assert_array_equal(pixels(address), color(thin, symmetric(thin)))
         assert max(pixels(address).shape) < 2 * SIDE
 
 

@@ -45,7 +45,7 @@ def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: C
         assert pickle.loads(pickle.dumps(found)) == found
 
 
-def test_a_block_that_pools_before_it_normalises_is_followed_by_its_winner(x: Tensor) -> None:
+def test_a_block_that_pools_before_it_normalizes_is_followed_by_its_winner(x: Tensor) -> None:
     torch.manual_seed(0)
     net = ResNet9(width=4).eval()
     seen = trace(net, x)

@@ -88,7 +88,7 @@ def test_the_longest_side_allowed_is_untouched():
 
 
 def test_an_animation_gives_its_first_frame():
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(decode(data, "a.gif").pixels, np.full((8, 8, 3), (255, 0, 0)))
 
@@ -110,7 +110,7 @@ def test_16_bit_grey_is_scaled_not_clipped(kind):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
-def test_transparent_palette_colour_is_laid_on_white(kind):
+def test_transparent_palette_color_is_laid_on_white(kind):
     image = Image.new("P", (4, 1))
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.putdata([0, 0, 1, 1])
@@ -120,7 +120,7 @@ def test_transparent_palette_colour_is_laid_on_white(kind):
 
 
 @pytest.mark.parametrize(
-    ("mode", "colour", "expected"),
+    ("mode", "color", "expected"),
     [
         ("RGBA", (10, 20, 30, 0), (255, 255, 255)),
         ("RGBA", (10, 20, 30, 255), (10, 20, 30)),
@@ -131,12 +131,12 @@ def test_transparent_palette_colour_is_laid_on_white(kind):
         ("1", 0, (0, 0, 0)),
     ],
 )
-def test_transparency_and_grey(mode, colour, expected):
-    pixels = decode(encoded(Image.new(mode, (3, 3), colour), "PNG"), "a.png").pixels
+def test_transparency_and_grey(mode, color, expected):
+    pixels = decode(encoded(Image.new(mode, (3, 3), color), "PNG"), "a.png").pixels
     np.testing.assert_array_equal(pixels, np.full((3, 3, 3), expected))
 
 
-def test_transparent_colour_of_an_rgb_png():
+def test_transparent_color_of_an_rgb_png():
     data = encoded(Image.new("RGB", (2, 2), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
     np.testing.assert_array_equal(decode(data, "a.png").pixels, np.full((2, 2, 3), 255))
 

@@ -1,4 +1,4 @@
-"""Text as Markdown: what an error or a file says cannot open a link, a picture, a colour or a sign."""
+"""Text as Markdown: what an error or a file says cannot open a link, a picture, a color or a sign."""
 
 import re
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri, enlarged
 from explorer.drawing.ranges import number, per_channel, shared
 from explorer.drawing.sheets import columns_for
@@ -184,7 +184,7 @@ def test_the_sheet_is_the_grid_with_its_scale_and_order(opened: Open) -> None:
     for place in (0, 1, columns_for(len(maps)) - 1):
         left = place * (side + 2)
         own = per_channel(maps, signed=True)[order[place]]
-        tile = enlarged(colour(maps[order[place]], own), side // maps.shape[2])
+        tile = enlarged(color(maps[order[place]], own), side // maps.shape[2])
         np.testing.assert_array_equal(picture[:side, left : left + side], tile)
 
 
@@ -193,7 +193,7 @@ def test_without_a_choice_all_channels_share_a_scale(opened: Open) -> None:
     maps = offer.arrays()["maps"][0]
     picture = offer.pictures["all channels"]()
     side = (picture.shape[1] + 2) // columns_for(len(maps)) - 2
-    tile = enlarged(colour(maps[0], shared(maps, signed=False)), side // maps.shape[2])
+    tile = enlarged(color(maps[0], shared(maps, signed=False)), side // maps.shape[2])
     np.testing.assert_array_equal(picture[:side, :side], tile)
 
 
@@ -201,8 +201,8 @@ def test_two_sides_share_a_range_for_each_channel(opened: Open) -> None:
     _, offer = opened("compare", b_own="image", b_sample="dog", scale="channel", channel="4")
     a, b = (offer.arrays()[name][0][4] for name in ("a_maps", "b_maps"))
     range = shared(a, b, signed=False)
-    np.testing.assert_array_equal(offer.pictures["A, channel 4"](), colour(a, range))
-    np.testing.assert_array_equal(offer.pictures["B, channel 4"](), colour(b, range))
+    np.testing.assert_array_equal(offer.pictures["A, channel 4"](), color(a, range))
+    np.testing.assert_array_equal(offer.pictures["B, channel 4"](), color(b, range))
 
 
 def test_arrays_are_those_behind_the_number(opened: Open) -> None:

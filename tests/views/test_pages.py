@@ -33,8 +33,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def picture(colour: tuple[int, int, int] = (90, 140, 60), size: tuple[int, int] = (48, 32)) -> Image.Image:
-    pixels = np.full((size[1], size[0], 3), colour, np.uint8)
+def picture(color: tuple[int, int, int] = (90, 140, 60), size: tuple[int, int] = (48, 32)) -> Image.Image:
+    pixels = np.full((size[1], size[0], 3), color, np.uint8)
     pixels[: size[1] // 2, : size[0] // 3] = 255
     return Image.fromarray(pixels)
 
@@ -152,6 +152,6 @@ def test_a_missing_checkpoint_is_one_sentence(app: Open, tmp_path: Path) -> None
 
 
 def test_an_unknown_option_is_one_sentence(app: Open) -> None:
-    at = app("explain", "--colour", "red")
+    at = app("explain", "--color", "red")
     assert "options after" in at.error[0].value
     assert not at.exception

@@ -114,14 +114,14 @@ def test_a_missing_checkpoint_is_said_in_the_sidebar_and_runs_are_shown(app: Ope
     assert "There is no readable checkpoint beside this history" in captions(at)
 
 
-def test_several_runs_lie_over_one_another_each_in_its_colour(app: Open, tmp_path: Path) -> None:
+def test_several_runs_lie_over_one_another_each_in_its_color(app: Open, tmp_path: Path) -> None:
     save_history(tmp_path / "a.history.json", history(2, state="stopped"))
     save_history(tmp_path / "b.history.json", history(3, state="finished"))
     at = check(app(runs="a,b"))
     scales = [layer["encoding"]["color"]["scale"] for chart in charts(at) for layer in chart["layer"]]
     assert all(scale["domain"] == ["a", "b"] for scale in scales)
     assert all(scale["range"] == list(run_charts.COLORS[:2]) for scale in scales)
-    assert all(f"background:{colour}" in html(at) for colour in run_charts.COLORS[:2])
+    assert all(f"background:{color}" in html(at) for color in run_charts.COLORS[:2])
     assert at.query_params["runs"] == "a,b"
     assert at.selectbox(key="card_of").options == ["a", "b"]
 
@@ -275,7 +275,7 @@ def test_without_a_run_and_a_checkpoint_it_says_how_to_start(
 
 
 def test_an_unknown_option_is_one_sentence(app: Open) -> None:
-    at = app("--colour", "red")
+    at = app("--color", "red")
     assert not at.exception
     assert "options after" in at.main.error[0].value
 
@@ -302,7 +302,7 @@ def run(program: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def count(pixels: np.ndarray, tone: str) -> int:
-    """How many pixels have a colour."""
+    """How many pixels have a color."""
     wanted = np.round(np.array(to_rgb(tone)) * 255)
     return int((np.abs(pixels.astype(int) - wanted) <= 2).all(-1).sum())
 

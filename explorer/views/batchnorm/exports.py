@@ -7,7 +7,7 @@ import pandas as pd
 
 from explorer.drawing import ranges, vega
 from explorer.drawing.channel_chart import STAGES, expectations, histograms
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
 from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary
@@ -47,7 +47,7 @@ def offer(selection: Selection, view: LayerView) -> Offer:
         pictures=charts(view)
         | {
             tr("channel {channel}, {stage}", channel=channel, stage=name): partial(
-                colour, values, scales[name]
+                color, values, scales[name]
             )
             for name, values in maps.items()
         },

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import ranges
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel, mapped
 from explorer.drawing.ranges import number
 from explorer.ui import downloads, export_parts
@@ -85,7 +85,7 @@ def comparison_caption(comparison: Comparison) -> str:
 def comparison_pictures(comparison: Comparison) -> Pictures:
     pictures: Pictures = {
         tr("{side}, channel {channel}", side=tr(name), channel=comparison.channel): partial(
-            colour, one.values, one.range
+            color, one.values, one.range
         )
         for name, one in comparison.maps.items()
     }
@@ -172,7 +172,7 @@ def cam_pictures(cams: Mapping[str, Cam]) -> Pictures:
     pictures: Pictures = {}
     for name, cam in cams.items():
         pictures[tr("{side}, over the image", side=name)] = partial(over_image, cam)
-        pictures[tr("{side}, raw map", side=name)] = partial(colour, cam.values, cam.range)
+        pictures[tr("{side}, raw map", side=name)] = partial(color, cam.values, cam.range)
         pictures |= pictures_of(name, cam.side)
     return pictures
 
@@ -243,7 +243,7 @@ def class_pictures(selection: Selection, maps: ClassMaps) -> Pictures:
         fields, range = {"layer": layer, "name": maps.titles[name]}, maps.ranges[layer]
         over = partial(export_parts.over_image, selection, heat, range)
         pictures[tr("{layer}, {name}", **fields)] = over
-        pictures[tr("{layer}, {name}, raw map", **fields)] = partial(colour, heat, range)
+        pictures[tr("{layer}, {name}, raw map", **fields)] = partial(color, heat, range)
     return pictures
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.drawing import ranges
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number
 from explorer.engine.values import Floats
 from explorer.ui import choices, header, link, markup, panels
@@ -143,7 +143,7 @@ def panel(name: str, comparison: Comparison) -> str:
     return markup.element(
         "section",
         markup.text(tr(name), tag="h4"),
-        markup.figure(colour(one.values, one.range), alt, markup.text(size), fill=True),
+        markup.figure(color(one.values, one.range), alt, markup.text(size), fill=True),
         markup.scale(one.range, one.scale),
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing import ranges
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import ChannelEvidence
 from explorer.ui import markup
@@ -61,7 +61,7 @@ def card(contributions: Contributions, channel: int) -> str:
     values, contribution = evidence.maps[channel], evidence.contributions[channel]
     low, high = number(values.min()), number(values.max())
     return markup.figure(
-        colour(values, range),
+        color(values, range),
         tr("Feature map {channel}, from {low} to {high}", channel=channel, low=low, high=high),
         markup.text(tr("Channel {channel}", channel=channel), "strong"),
         markup.text(f"{number(evidence.weights[channel])} × {number(values.mean())}"),

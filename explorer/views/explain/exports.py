@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from explorer.drawing import ranges
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, ChannelEvidence
@@ -71,11 +71,11 @@ def pictures(selection: Selection, maps: HeatMaps, largest: Contributions) -> Pi
         range = maps.ranges[layer]
         over = partial(export_parts.over_image, selection, heat, range)
         drawn[tr("{layer}, over the image", layer=layer)] = over
-        drawn[tr("{layer}, raw map", layer=layer)] = partial(colour, heat, range)
+        drawn[tr("{layer}, raw map", layer=layer)] = partial(color, heat, range)
     one = largest.evidence
     for channel, range in largest.ranges.items():
         name = tr("{layer}, channel {channel}", layer=one.layer, channel=channel)
-        drawn[name] = partial(colour, one.maps[channel], range)
+        drawn[name] = partial(color, one.maps[channel], range)
     return drawn | export_parts.the_image(selection)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import ranges
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel, mapped
 from explorer.drawing.overlay import outline
 from explorer.drawing.pictures import enlarged
@@ -56,7 +56,7 @@ def pictures(selection: Selection, view: View) -> Pictures:
     own = view.ranges.each[view.channel]
     drawings: Pictures = {
         tr("all channels"): lambda: all_channels(selection, view),
-        tr("channel {channel}", channel=view.channel): lambda: colour(maps[view.channel], own),
+        tr("channel {channel}", channel=view.channel): lambda: color(maps[view.channel], own),
     }
     if kernel is not None:
         drawings[tr("its kernel")] = lambda: sheet(kernel.slices[kernel.order], kernel.range)

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from torch import nn
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import sheet
 from explorer.engine.ablation import Ablations
@@ -251,7 +251,7 @@ def as_colors(slices: Floats) -> str:
 
 def labeled(kernel: Kernel, names: list[str], chosen: int) -> str:
     """Tiles with the input channel's number under each, and the slices beyond them as one sheet."""
-    pixels = colour(kernel.slices, kernel.range)
+    pixels = color(kernel.slices, kernel.range)
     tiles = [_tile(pixels[k], names[k], kernel.channels[k], k == chosen) for k in kernel.order[:LABELED]]
     inner = [markup.element("div", *tiles, cls="fx-tiles")]
     if rest := kernel.order[LABELED:]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
 
-from explorer.drawing.colormaps import colour
+from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import MINUS, Range, number, text
 from explorer.ui import markup
 from model.words import tr
@@ -42,7 +42,7 @@ def plain(values: ArrayLike, range: Range, name: str, *, padding: Booleans | Non
     if max(cells.shape) <= MOST:
         return _grid(cells, range, name, padding, (), "fx-matrix plain")
     outside = np.zeros(cells.shape, bool) if padding is None else padding
-    picture = colour(np.where(outside, np.nan, cells), range)
+    picture = color(np.where(outside, np.nan, cells), range)
     label = tr("{name}: {rows} by {columns} values, color range {range}", **_label(cells, range, name))
     return f'<div class="fx-many">{markup.image(picture, label, fill=True)}</div>'
 
@@ -59,7 +59,7 @@ def _grid(
     marked: Collection[tuple[int, int]],
     cls: str,
 ) -> str:
-    decimals, pixels = decimals_for(range), colour(cells, range)
+    decimals, pixels = decimals_for(range), color(cells, range)
     outside = np.zeros(cells.shape, bool) if padding is None else padding
     spans = [
         _cell(float(cells[at]), pixels[at], decimals, bool(outside[at]), at in marked)
