@@ -88,8 +88,6 @@ def test_an_unknown_map_is_named():
 def test_drawing_loads_neither_matplotlib_nor_streamlit():
     modules = ["ranges", "colormaps", "sheets", "overlay", "colorbar", "pictures", "figures"]
     code = "".join(f"import explorer.drawing.{module}\n" for module in modules)
-    code += (
-        "import sys; print([name for name in ('matplotlib', 'streamlit', 'torch') if name in sys.modules])"
-    )
+    code += "import sys; print([name for name in ('matplotlib', 'streamlit') if name in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
