@@ -58,7 +58,9 @@ def test_the_short_run_by_itself_stops_where_it_passes(folder, capsys):
 
 
 def test_a_run_that_fails_ends_the_race(tmp_path):
-    with pytest.raises(SystemExit, match=r"^“fast, short” ended in epoch 1; the race is off\.$"):
+    with pytest.raises(
+        SystemExit, match=r"^“fast, short” ended in epoch 1, so the runs cannot be compared; start again\.$"
+    ):
         list(race.alone(train.SHORT, train.configured(train.SHORT, tmp_path), 0.5))
 
 

@@ -20,7 +20,7 @@ def settle(page: Page) -> None:
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(
         timeout=60_000
     )
-    expect(page.get_by_alt_text("The image: ")).to_be_visible()
+    expect(page.locator('img[alt^="The image: "]')).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -37,7 +37,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def state(page: Page) -> tuple[str, ...]:
     """The address without its host, and what the page shows: its heading, the image, the class to explain."""
-    image = page.get_by_alt_text("The image: ").get_attribute("alt") or ""
+    image = page.locator('img[alt^="The image: "]').get_attribute("alt") or ""
     chosen = page.get_by_role("combobox", name="Class to explain").input_value()
     heading = page.locator("[data-testid=stMainBlockContainer] h2").first.inner_text()
     return page.url.split("/", 3)[3], heading, image, chosen

@@ -38,7 +38,7 @@ def settle(page: Page) -> None:
 
 def unfold(page: Page) -> Locator:
     fold = page.get_by_test_id("stExpander").filter(has_text="Download")
-    fold.get_by_text("Download").click()
+    fold.get_by_text("Download", exact=True).click()
     expect(fold.get_by_text("Python program")).to_be_visible(timeout=20_000)
     fold.get_by_text("Python program").scroll_into_view_if_needed()
     return fold
@@ -109,7 +109,7 @@ def test_each_kind_of_file_from_the_pages_of_a_run(
     page: Page, explorer: str, path: str, table: str, rows: int, array: str, shape: tuple[int, ...]
 ) -> None:
     page.goto(f"{explorer}/{path}")
-    expect(page.get_by_text("Download")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Download", exact=True)).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     fold = unfold(page)
     assert Image.open(io.BytesIO(taken(page, fold, "This picture, PNG")[1])).format == "PNG"
@@ -168,7 +168,7 @@ def test_a_link_shows_the_same_view_elsewhere(page: Page, elsewhere: Page, explo
     page.goto(f"{explorer}/maps?sample=horse&class=ship&block=2&stage=norm&channel=20&cell=3-4")
     settle(page)
     grid_shows(page, "Index", "Shared scale")
-    page.get_by_text("Per channel").first.click()
+    page.get_by_text("Per channel", exact=True).first.click()
     says(page, scale="channel")
     page.get_by_text("Mean activation").click()
     says(page, order="mean")
@@ -205,7 +205,7 @@ def test_a_view_of_heat_maps_is_the_same_elsewhere(page: Page, elsewhere: Page, 
 def test_both_sides_of_a_comparison_take_the_scale(page: Page, elsewhere: Page, explorer: str) -> None:
     page.goto(f"{explorer}/compare?b_own=image&b_sample=dog")
     settle(page)
-    page.get_by_text("Per channel").nth(1).click()
+    page.get_by_text("Per channel", exact=True).nth(1).click()
     for side in (0, 1):
         expect(page.get_by_role("radio", name="Per channel").nth(side)).to_be_checked()
     says(page, scale="channel")
@@ -220,7 +220,7 @@ def test_the_last_of_quick_choices_stays_in_the_address(page: Page, explorer: st
     for _ in range(3):
         page.goto(f"{explorer}/compare?b_own=image&b_sample=dog")
         settle(page)
-        expect(page.get_by_text("Download")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("Download", exact=True)).to_be_visible(timeout=20_000)
         for scale in ("Per channel", "Shared scale", "Per channel"):
             page.get_by_text(scale).first.click()
             page.wait_for_timeout(50)
@@ -232,7 +232,7 @@ def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> N
     page.goto(explorer)
     settle(page)
     page.get_by_role("radio", name="Upload").click()
-    expect(page.get_by_text("no link can carry it")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It is not part of the link")).to_be_visible(timeout=20_000)
     picture = io.BytesIO()
     Image.new("RGB", (40, 40), "teal").save(picture, "PNG")
     page.locator("input[type=file]").set_input_files(
@@ -251,7 +251,9 @@ def test_samples_are_stepped_through_by_keyboard(page: Page, explorer: str) -> N
     page.goto(f"{explorer}/maps?sample=horse")
     settle(page)
     expect(page.get_by_role("button", name="Next")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("Download")).to_be_visible(timeout=20_000)  # the end: keys are listened to
+    expect(page.get_by_text("Download", exact=True)).to_be_visible(
+        timeout=20_000
+    )  # the end: keys are listened to
     for key, name in (("n", "ship"), ("n", "truck"), ("p", "ship")):
         page.keyboard.press(key)
         expect(page.get_by_alt_text(f"The image: {name} (drawn)")).to_be_visible(timeout=20_000)

@@ -76,7 +76,7 @@ def test_the_fold_stays_open_and_gives_what_is_there_while_a_run_goes_on(
     written(folder, 1)
     page.goto(f"{url}?runs=grown")
     fold = page.get_by_test_id("stExpander").filter(has_text="Download")
-    fold.get_by_text("Download").click(timeout=60_000)
+    fold.get_by_text("Download", exact=True).click(timeout=60_000)
     expect(fold.get_by_text("It prints the last test accuracy so far, 12.50%")).to_be_visible(timeout=20_000)
     for epochs in (2, 3):
         written(folder, epochs)

@@ -146,7 +146,7 @@ def test_every_file_opens_and_the_program_prints_the_number(opened: Open, case: 
 def test_a_caption_can_be_traced_back(opened: Open) -> None:
     _, offer = opened("explain", **OWN_SCALES)
     assert "Image cat (drawn) · Method LayerCAM · Layer conv1, conv2, conv3 · Class cat · " in offer.caption
-    assert re.search(r"Range conv1 −\S+ … \S+, conv2 .*, each its own · ", offer.caption)
+    assert re.search(r"Range conv1 −\S+ … \S+, conv2 .*, one scale per map · ", offer.caption)
     assert re.search(r"Checkpoint cifar10-\w+ \([0-9a-f]{12}\)$", offer.caption)
 
 
