@@ -213,7 +213,9 @@ def write() -> None:
     link.address = {key: now[key] for key in [*link.address, *now] if key in now}
     in_browser = st.query_params.to_dict()
     first, written = link.written is None, link.address if link.written is None else link.written
-    states_defaults = first and in_browser.items() >= link.address.items()  # nothing to undo with Back
+    # A link may state defaults: to drop them would make an entry in the history that changes nothing.
+    states_defaults = first and in_browser.items() >= link.address.items()
+    states_defaults = states_defaults and not link.private & in_browser.keys()
     if not states_defaults and not link.address == in_browser == written:
         st.query_params.from_dict(link.address)
     link.written = dict(link.address)
