@@ -84,7 +84,7 @@ class NormStep:
 
 @dataclass(frozen=True)
 class ActStep:
-    """One cell of an activation, or of a layer not spelled out here: what went in and what came out."""
+    """One cell of an activation, or of a layer not explained here: its input and its output."""
 
     layer: str
     kind: str
