@@ -13,9 +13,8 @@ from explorer.drawing.channel_chart import STAGES
 from explorer.drawing.ranges import MINUS, number, percent
 from explorer.engine.batchnorm import FAINT, NormSummary, StageHistogram, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
-from explorer.ui import cached, choices, link, markup
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal
-from explorer.ui.panels import facts
 from explorer.ui.selection import Selection, current
 from explorer.views.batchnorm import batch_exports, batch_prediction, exports
 from explorer.views.batchnorm.measured import LayerView, Measured, choose_measured
@@ -215,9 +214,8 @@ def all_channels(view: LayerView) -> None:
         "Observed mean and standard deviation of every channel of {layer}, in running standard deviations",
         layer=view.layer,
     )
-    st.vega_lite_chart(
+    panels.chart(
         vega.expectations(chart_channels(view), view.channel, label),
-        width="stretch",
         on_select=partial(clicked, key),
         selection_mode="chosen",
         key=key,
@@ -294,7 +292,7 @@ def one_channel(view: LayerView) -> None:
     for column, stage in zip(st.columns(3, gap="medium"), summary.stages(channel), strict=True):
         with column:
             st.markdown(f"**{tr(STAGES[stage.stage])}**")
-            st.vega_lite_chart(stage_chart(view, stage), width="stretch")
+            panels.chart(stage_chart(view, stage))
     st.caption(
         tr(
             "Number of positions by value. Orange line: their mean. Gray band: running mean ± running "
@@ -346,9 +344,9 @@ def channel_facts(summary: NormSummary, channel: int) -> str:
         (tr("output above zero"), percent(float(summary.passing[channel]))),
     ]
     sides = (
-        facts(tr("Observed statistics"), observed),
-        facts(tr("Learned statistics"), learned),
-        facts(tr("Output = slope · input + offset"), function),
+        panels.facts(tr("Observed statistics"), observed),
+        panels.facts(tr("Learned statistics"), learned),
+        panels.facts(tr("Output = slope · input + offset"), function),
     )
     return markup.element("div", *sides, cls="fx-panels")
 

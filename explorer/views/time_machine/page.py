@@ -188,7 +188,7 @@ def probabilities(
     st.markdown(f"**{tr('Class probabilities')}**")
     label = tr("Class probabilities over the epochs: {classes}", classes=", ".join(lines))
     chart = charts.probabilities(timeline.epochs, lines, timeline.epochs[index], label)
-    st.vega_lite_chart(chart, width="stretch")
+    panels.chart(chart)
     count = len(selection.card.classes)
     sentences = [
         ngettext("Softmax over {n} class.", "Softmax over all {n} classes.", count),
@@ -271,10 +271,8 @@ def fan(view: NormHistory, timeline: Timeline, index: int, statistic: str) -> No
     values = np.stack([of(each) for each in view.norms])
     observed = charts.observed_statistics(view.norms, view.channel).get(statistic)
     st.markdown(f"**{tr(title)}**")
-    st.vega_lite_chart(
-        charts.fan(timeline.epochs, values, view.channel, timeline.epochs[index], label, observed),
-        width="stretch",
-    )
+    fan = charts.fan(timeline.epochs, values, view.channel, timeline.epochs[index], label, observed)
+    panels.chart(fan)
 
 
 def how_to_read() -> None:

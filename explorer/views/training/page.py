@@ -10,13 +10,11 @@ import streamlit as st
 from explorer.drawing import run_charts
 from explorer.drawing.ranges import percent
 from explorer.drawing.run_charts import ACCURACY, LOSS, RATE, Metric
-from explorer.drawing.vega import Chart
 from explorer.engine import runs
 from explorer.engine.runs import Run, Written
-from explorer.ui import cached, choices, link, markup
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
-from explorer.ui.panels import facts
 from explorer.views.training import exports
 from explorer.views.training.run_list import ChartSettings, LoadedRun, age, changed, read
 from model import words
@@ -249,7 +247,7 @@ def pictures(loaded: dict[str, LoadedRun]) -> ChartSettings | None:
     settings = choose_settings()
     names = ", ".join(by_name)
     label = tr("Training loss at every step; runs: {runs}", runs=names)
-    draw(run_charts.losses(by_name, settings.window, settings.x_axis, label))
+    panels.chart(run_charts.losses(by_name, settings.window, settings.x_axis, label))
     st.caption(loss_caption(by_name, settings.window))
     if any(run.epochs for run in by_name.values()):
         epochs(by_name, settings.x_axis, names)
@@ -264,10 +262,6 @@ def choose_settings() -> ChartSettings:
         label = tr("Smoothing: mean of the last … steps")
         window = link.choose(st.select_slider, label, list(WINDOWS), "window", "100", width=320)
     return ChartSettings(int(window), x_axis)
-
-
-def draw(chart: Chart) -> None:
-    st.vega_lite_chart(chart, width="stretch")
 
 
 def loss_caption(by_name: dict[str, Run], window: int) -> str:
@@ -298,7 +292,7 @@ def epochs(by_name: dict[str, Run], x_axis: str, names: str) -> None:
         label = tr(metric.description, runs=names)
         with column:
             st.markdown(f"**{tr(metric.title)}**")
-            draw(run_charts.by_epoch(by_name, metric, x_axis, label, steps=metric is RATE))
+            panels.chart(run_charts.by_epoch(by_name, metric, x_axis, label, steps=metric is RATE))
     st.caption(
         tr(
             "Solid: test images. Dashed: training images. The learning rate is that of each epoch’s first "
@@ -363,9 +357,9 @@ def the_card(each: LoadedRun, written: Written) -> None:
     metrics = [(metric_name(name), metric_text(name, value)) for name, value in card.metrics.items()]
     left, middle, right = st.columns(3, gap="large")
     with left:
-        markup.show(facts(tr("Checkpoint"), checkpoint_facts(each, written)))
+        markup.show(panels.facts(tr("Checkpoint"), checkpoint_facts(each, written)))
     with middle:
-        markup.show(facts(tr("Results"), metrics), facts(tr("Input"), input_facts(written)))
+        markup.show(panels.facts(tr("Results"), metrics), panels.facts(tr("Input"), input_facts(written)))
     with right:
         heading = markup.text(tr("Data"), tag="h3")
         markup.show(markup.element("section", heading, markup.text(card.data, "muted")))
@@ -407,7 +401,7 @@ def show_settings(written: Written) -> None:
         third = -(-len(settings) // 3)
         for index, column in enumerate(st.columns(3, gap="large")):
             with column:
-                markup.show(facts("", settings[index * third : (index + 1) * third]))
+                markup.show(panels.facts("", settings[index * third : (index + 1) * third]))
 
 
 def started(run: Run) -> str:
