@@ -1,6 +1,5 @@
 """A batch of images, always the same ones: from a test set or drawn scenes."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from explorer.engine.network import Input
 from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.engine.values import Value
 from model import scenes
@@ -40,9 +40,9 @@ class Batch(Value):
         return torch.from_numpy(self.inputs)
 
     @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the inputs: the cache key of results computed from this batch."""
-        return hashlib.sha256(self.inputs.tobytes()).hexdigest()
+    def input(self) -> Input:
+        """The inputs as a value that names itself."""
+        return Input(self.x)
 
 
 def counts(card: Card) -> tuple[int, ...]:

@@ -1,8 +1,10 @@
-"""A network with what is known of it, as one value."""
+"""A network with what is known of it, and what it is given, as values that name themselves."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
-from torch import nn
+from torch import Tensor, nn
 
 from model.checkpoint import Card, Checkpoint
 
@@ -17,6 +19,18 @@ class Network:
     net: nn.Module
     card: Card
     key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """Images as a network gets them: x, float32 (N, 3, h, w), which nobody writes to."""
+
+    x: Tensor
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the shape and the values: what results depend on besides the network."""
+        return hashlib.sha256(f"{tuple(self.x.shape)}\n".encode() + self.x.numpy().tobytes()).hexdigest()
 
 
 def network_of(checkpoint: Checkpoint) -> Network:

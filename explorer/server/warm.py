@@ -71,9 +71,11 @@ def explain() -> None:
         selection = Selection(cached.opened(name, source), sample)
         blocks = [selection.blocks[index] for index in choices.at_first(len(selection.blocks))]
         layers = tuple(block.act or block.conv for block in blocks)
-        selection.heat_maps("grad_cam", layers)
-        selection.evidence(layers)
-        selection.receptive_fields()  # has torch import its compiler, whose objects are half of all there are
+        network, input = selection.network, selection.input
+        cached.gradients(network, input, layers, (selection.target,))
+        cached.receptive_fields(
+            network, input
+        )  # has torch import its compiler, whose objects are half of all there are
     except (Problem, StopIteration):
         return  # the page says what is wrong to whoever opens it
 

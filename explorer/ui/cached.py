@@ -1,16 +1,19 @@
 """Everything the explorer keeps between reruns, and nothing else.
 
-Keys are strings: the net by its weights' digest, the input by the digest of its values. Arguments with a
-leading underscore are what the key stands for.
+Callers pass the values themselves; what stands for each of them in a key is in KEYS, and only there.
 """
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import wraps
+from operator import attrgetter
+from pathlib import Path, PosixPath, WindowsPath
+from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
 import streamlit as st
-from torch import Tensor, nn
 
 from explorer.drawing import thumbnails
 from explorer.drawing.pictures import data_uri
@@ -27,24 +30,83 @@ from explorer.engine import (
 )
 from explorer.engine import timeline as timelines
 from explorer.engine.ablation import Ablations
-from explorer.engine.attribution import ChannelEvidence, Heatmap
+from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
-from explorer.engine.network import Network, network_of
+from explorer.engine.network import Input, Network, network_of
 from explorer.engine.opening import Source, open_checkpoint
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
-from explorer.engine.samples import Sample, TestSet
-from explorer.engine.timeline import Course, Timeline
+from explorer.engine.samples import ArrayTestSet, FolderTestSet, Sample, TestSet
+from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
+from explorer.ui.pictures import Picture
 from model import cifar10
 from model.checkpoint import Card, Checkpoint, Pixels
 from model.recipes import Config
+from model.words import N_, tr
 
-# The name of a folder need not be valid Unicode.
-TEXTS = {str: os.fsencode}
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _array(array: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of type, shape and all values; Streamlit itself looks at a sample of a large array."""
+    about = f"{array.dtype} {array.shape}\n".encode()
+    return hashlib.sha256(about + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+KEYS: dict[str | type, Callable[[Any], Any]] = {
+    Network: attrgetter("key"),
+    Input: attrgetter("digest"),
+    Block: repr,
+    # What a network's input and its labels depend on.
+    Card: lambda card: repr((card.input_size, card.mean, card.std, card.classes)),
+    Checkpoint: lambda checkpoint: f"{checkpoint.card.net} {checkpoint.digest}",
+    Config: repr,
+    Timeline: attrgetter("digest"),
+    SnapshotFile: repr,
+    Source: repr,
+    FolderTestSet: lambda images: (os.fsencode(images.root), images.digest),
+    ArrayTestSet: attrgetter("digest"),
+    TrainingImages: attrgetter("digest"),
+    Picture: lambda picture: (picture.name, picture.digest),
+    np.ndarray: _array,
+    # The name of a file need not be valid Unicode.
+    str: lambda text: text.encode("utf-8", "surrogatepass"),
+    PosixPath: os.fsencode,
+    WindowsPath: os.fsencode,
+}
+"""Type → what stands for a value of it in the key of a result."""
+
+
+def _data(**bounds: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Keep what a function returns, within bounds; each caller gets a copy of its own."""
+    return st.cache_data(show_spinner=False, hash_funcs=KEYS, **bounds)
+
+
+def _resource(**bounds: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Keep what a function returns, within bounds; all callers share it."""
+    return st.cache_resource(show_spinner=False, hash_funcs=KEYS, **bounds)
+
+
+def _announced(template: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Say on the page what takes so long, in the language in use, while a function runs."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def announced(*args: P.args, **kwargs: P.kwargs) -> R:
+            with st.spinner(tr(template)):
+                return function(*args, **kwargs)
+
+        return announced
+
+    return decorate
+
+
+# A checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,203 +119,169 @@ class Opened:
     network: Network
 
     @property
-    def net(self) -> nn.Module:
-        return self.network.net
-
-    @property
     def card(self) -> Card:
         return self.network.card
-
-    @property
-    def key(self) -> str:
-        """What results depend on."""
-        return self.network.key
 
 
 def opened(name: str, source: Source) -> Opened:
     """The network of a source, its file as it is now on disk. Raises Problem."""
+    return _opened(name, source, _stamp(source.path))
+
+
+@_resource(max_entries=6)
+@_announced(N_("Loading the checkpoint …"))
+def _opened(name: str, source: Source, stamp: tuple[int, int]) -> Opened:
+    checkpoint = open_checkpoint(source)
+    return Opened(name, source, checkpoint, network_of(checkpoint))
+
+
+def _stamp(path: Path | None) -> tuple[int, int]:
+    """When a file was changed, and its size: it is read again once they differ."""
     try:
-        stamp = source.path.stat() if source.path else os.stat_result([0] * 10)
+        stamp = path.stat() if path else None
     except (OSError, ValueError):  # opening it says what is wrong
-        stamp = os.stat_result([0] * 10)
-    return _opened(name, repr(source), stamp.st_mtime_ns, stamp.st_size, source)
+        stamp = None
+    return (stamp.st_mtime_ns, stamp.st_size) if stamp else (0, 0)
 
 
-@st.cache_resource(max_entries=6, show_spinner="Loading the checkpoint …")
-def _opened(name: str, source: str, modified: int, size: int, _source: Source) -> Opened:
-    checkpoint = open_checkpoint(_source)
-    return Opened(name, _source, checkpoint, network_of(checkpoint))
+# One network and its input
 
 
-def input_digest(x: Tensor) -> str:
-    """SHA-256 of the input's values: what a trace depends on besides the network."""
-    return hashlib.sha256(x.numpy().tobytes()).hexdigest()
+@_data(max_size="300MB")
+def trace(network: Network, input: Input) -> Trace:
+    return tracing.trace(network.net, input.x)
 
 
-@st.cache_data(max_size="300MB", show_spinner=False)
-def traced(net: str, x: str, _net: nn.Module, _x: Tensor) -> Trace:
-    return tracing.trace(_net, _x)
+@_data(max_size="300MB")
+def gradients(
+    network: Network, input: Input, layers: tuple[str, ...], classes: tuple[int, ...]
+) -> dict[str, tuple[LayerGradients, ...]]:
+    """layer → for each class what every heat map and the channel evidence come from: one pass for all."""
+    return attribution.class_gradients(network.net, input.x, layers, classes)
 
 
-@st.cache_data(max_size="50MB", show_spinner=False)
-def heat_maps(
-    net: str,
-    x: str,
-    method: str,
-    layers: tuple[str, ...],
-    target: int,
-    against: int | None,
-    _net: nn.Module,
-    _x: Tensor,
-) -> dict[str, Heatmap]:
-    return attribution.attribute_many(_net, _x, [method], layers, target, against)[method]
+def evidence(network: Network, input: Input, layer: str, target: int) -> ChannelEvidence:
+    """Grad-CAM's channel evidence for one class at one layer."""
+    return attribution.evidence_from(gradients(network, input, (layer,), (target,))[layer][0])
 
 
-@st.cache_data(max_size="200MB", show_spinner=False)
-def evidence(
-    net: str,
-    x: str,
-    layers: tuple[str, ...],
-    target: int,
-    against: int | None,
-    _net: nn.Module,
-    _x: Tensor,
-) -> dict[str, ChannelEvidence]:
-    return attribution.evidence_many(_net, _x, layers, target, against)
+@_data(max_size="100MB")
+def norm_statistics(network: Network, input: Input, layer: str) -> NormStatistics:
+    return batchnorm.statistics(network.net, input.x, layer)
 
 
-@st.cache_data(max_size="100MB", show_spinner=False)
-def norm_statistics(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> NormStatistics:
-    return batchnorm.statistics(_net, _x, layer)
+@_data(max_size="50MB")
+@_announced(N_("Computing the statistics …"))
+def norm_summary(network: Network, input: Input, layer: str) -> NormSummary:
+    return batchnorm.summary(network.net, input.x, layer)
 
 
-@st.cache_data(max_size="50MB", show_spinner="Computing the statistics …")
-def norm_summary(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> NormSummary:
-    return batchnorm.summary(_net, _x, layer)
+@_data(max_size="20MB")
+@_announced(N_("Predicting with both statistics …"))
+def two_predictions(network: Network, input: Input) -> TwoPredictions:
+    return batchnorm.with_batch_statistics(network.net, input.x)
 
 
-@st.cache_data(max_size="20MB", show_spinner="Predicting with both statistics …")
-def two_predictions(net: str, x: str, _net: nn.Module, _x: Tensor) -> TwoPredictions:
-    return batchnorm.with_batch_statistics(_net, _x)
+@_data(max_size="20MB")
+def map_thumbnails(network: Network, input: Input, layer: str) -> list[str]:
+    """The feature maps of a layer as data addresses, by channel."""
+    return thumbnails.thumbnails(trace(network, input).maps[layer])
 
 
-@st.cache_data(max_size="20MB", show_spinner=False)
-def map_thumbnails(net: str, x: str, layer: str, _maps: Floats) -> list[str]:
-    return thumbnails.thumbnails(_maps)
+@_data(max_size="20MB")
+def ablation_of(network: Network, input: Input, layer: str, channel: int) -> Ablations:
+    """The logits with one channel of a layer switched off."""
+    return ablation.ablation(network.net, input.x, layer, channel)
 
 
-@st.cache_resource(max_entries=8, ttl=600, show_spinner="Opening the test images …", hash_funcs=TEXTS)
-def _test_batch(
-    data_dir: str, available: int, wanted: int, card: str, fit: str, _found: TestSet, _card: Card
-) -> Batch:
-    return batches.from_test_set(_found, wanted, _card, fit)
+@_data(max_size="50MB")
+def cell_probe(
+    network: Network, input: Input, block: Block, channel: int, row: int, column: int
+) -> CellProbe:
+    """How one cell of a block's convolution comes about. ValueError as the engine's."""
+    return probe.probe(network.net, input.x, block, channel, row, column)
 
 
-def test_batch(data_dir: str, found: TestSet, wanted: int, card: Card, fit: str) -> Batch:
+def _shape(input: Input) -> tuple[int, ...]:
+    return tuple(input.x.shape)
+
+
+# What a position depends on is the same for every input of one shape.
+@st.cache_data(max_entries=16, show_spinner=False, hash_funcs=KEYS | {Input: _shape})
+def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveFields]:
+    """What every layer's cells look at, by layer."""
+    return receptive.receptive_fields(network.net, input.x)
+
+
+# Images
+
+
+@_resource(max_entries=2, ttl=60)
+@_announced(N_("Listing the test set …"))
+def test_set(data_dir: Path) -> TestSet | None:
+    return samples.find_test_set(data_dir)
+
+
+@_resource(max_entries=8, ttl=600)
+@_announced(N_("Opening the test images …"))
+def test_batch(images: TestSet, wanted: int, card: Card, fit: str) -> Batch:
     """An even spread over the test set; looked at again after ten minutes. Raises Problem."""
-    return _test_batch(data_dir, len(found), wanted, _fed(card), fit, found, card)
+    return batches.from_test_set(images, wanted, card, fit)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Drawing the scenes …")
-def _scene_batch(wanted: int, card: str, _card: Card) -> Batch:
-    return batches.from_scenes(wanted, _card)
-
-
+@_resource(max_entries=8)
+@_announced(N_("Drawing the scenes …"))
 def scene_batch(wanted: int, card: Card) -> Batch:
     """Drawn scenes, always the same for a count and a kind of network."""
-    return _scene_batch(wanted, _fed(card), card)
+    return batches.from_scenes(wanted, card)
 
 
-def _fed(card: Card) -> str:
-    """What a network's input and its labels depend on."""
-    return repr((card.input_size, card.mean, card.std, card.classes))
-
-
-@st.cache_data(max_size="50MB", show_spinner="Switching off one channel at a time …")
-def ablations(net: str, x: str, layer: str, _net: nn.Module, _x: Tensor) -> Ablations:
-    return ablation.ablations(_net, _x, layer)
-
-
-@st.cache_data(max_size="20MB", show_spinner=False)
-def ablation_of(net: str, x: str, layer: str, channel: int, _net: nn.Module, _x: Tensor) -> Ablations:
-    return ablation.ablation(_net, _x, layer, channel)
-
-
-@st.cache_data(max_size="50MB", show_spinner=False)
-def cell_probe(
-    net: str,
-    x: str,
-    conv: str,
-    channel: int,
-    row: int,
-    column: int,
-    _net: nn.Module,
-    _x: Tensor,
-    _block: Block,
-) -> CellProbe:
-    return probe.probe(_net, _x, _block, channel, row, column)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def receptive_fields(
-    net: str, shape: tuple[int, ...], _net: nn.Module, _x: Tensor
-) -> dict[str, ReceptiveFields]:
-    return receptive.receptive_fields(_net, _x)
-
-
-@st.cache_data(max_entries=64, show_spinner="Drawing …")
+@_data(max_entries=64)
+@_announced(N_("Drawing …"))
 def scene(label: int, size: int = 256) -> Sample:
     return samples.scene(label, size)
 
 
-@st.cache_data(show_spinner="Drawing …")
+@_data()
+@_announced(N_("Drawing …"))
 def gallery() -> dict[str, str]:
     """Class → thumbnail of its built-in sample, as a data address."""
     return {name: data_uri(samples.scene(label, 64).pixels) for label, name in enumerate(cifar10.CLASSES)}
 
 
-@st.cache_resource(max_entries=2, ttl=60, show_spinner="Listing the test set …", hash_funcs=TEXTS)
-def test_set(data_dir: str) -> TestSet | None:
-    return samples.find_test_set(Path(data_dir))
-
-
-@st.cache_data(max_size="100MB", show_spinner=False)
-def decoded(digest: str, name: str, _data: bytes) -> Sample:
-    return samples.decode(_data, name)
-
-
-def decoded_upload(name: str, data: bytes) -> Sample:
+@_data(max_size="100MB")
+def decoded(picture: Picture) -> Sample:
     """An uploaded file's picture; the same bytes are decoded once. Raises Problem."""
-    return decoded(hashlib.sha256(data).hexdigest(), name, data)
+    return samples.decode(picture.data, picture.name)
 
 
 # Training runs
 
 
+@_data(max_size="60MB")
+def _run(path: Path, stamp: tuple[int, int]) -> Run:
+    return read_run(path)
+
+
 def run(file: RunFile) -> Run:
     """A run's history, read again only once its file has changed. Raises Problem."""
-    return _run(os.fsencode(file.path), file.modified, file.size)
-
-
-@st.cache_data(max_size="60MB", show_spinner=False)
-def _run(path: bytes, modified: int, size: int) -> Run:
-    return read_run(Path(os.fsdecode(path)))
+    return _run(file.path, (file.modified, file.size))
 
 
 def written(checkpoint: Path) -> Written | None:
     """What a run's checkpoint says of itself, None before there is one. Raises Problem."""
     try:
-        stamp = checkpoint.stat()
+        checkpoint.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:  # reading it says what is wrong
-        stamp = os.stat_result([0] * 10)
-    return _written(os.fsencode(checkpoint), stamp.st_mtime_ns, stamp.st_size)
+        pass
+    return _written(checkpoint, _stamp(checkpoint))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _written(path: bytes, modified: int, size: int) -> Written:
-    return read_card(Path(os.fsdecode(path)))
+@_data(max_entries=32)
+def _written(path: Path, stamp: tuple[int, int]) -> Written:
+    return read_card(path)
 
 
 # A run's snapshots
@@ -266,81 +294,64 @@ def timeline(opened: Opened) -> Timeline | None:
     """
     path = opened.source.path
     files = timelines.snapshots_of(path) if path is not None else ()
-    return _timeline(opened.key, repr(files), files, opened.checkpoint) if files else None
+    return _timeline(files, opened.checkpoint) if files else None
 
 
-@st.cache_resource(max_entries=2, show_spinner="Opening the snapshots …")
-def _timeline(
-    net: str, files: str, _files: tuple[timelines.SnapshotFile, ...], _last: Checkpoint
-) -> Timeline:
-    return timelines.open_timeline(_files, _last)
+@_resource(max_entries=2)
+@_announced(N_("Opening the snapshots …"))
+def _timeline(files: tuple[SnapshotFile, ...], last: Checkpoint) -> Timeline:
+    return timelines.open_timeline(files, last)
 
 
-@st.cache_data(max_size="10MB", show_spinner=False)
-def course(timeline: str, x: str, _timeline: Timeline, _x: Tensor) -> Course:
-    return timelines.course_of(_timeline, _x)
+@_data(max_size="10MB")
+def course(timeline: Timeline, input: Input) -> Course:
+    return timelines.course_of(timeline, input.x)
 
 
-@st.cache_data(max_size="100MB", show_spinner=False)
-def maps_over_time(timeline: str, x: str, layer: str, _timeline: Timeline, _x: Tensor) -> Floats:
-    return timelines.maps_over_time(_timeline, _x, layer)
+@_data(max_size="100MB")
+def maps_over_time(timeline: Timeline, input: Input, layer: str) -> Floats:
+    return timelines.maps_over_time(timeline, input.x, layer)
 
 
-@st.cache_data(max_size="20MB", show_spinner=False)
-def heat_over_time(timeline: str, x: str, layer: str, target: int, _timeline: Timeline, _x: Tensor) -> Floats:
-    return timelines.heat_over_time(_timeline, _x, layer, target)
+@_data(max_size="20MB")
+def heat_over_time(timeline: Timeline, input: Input, layer: str, target: int) -> Floats:
+    return timelines.heat_over_time(timeline, input.x, layer, target)
 
 
-@st.cache_data(max_size="30MB", show_spinner=False)
-def norms_over_time(
-    timeline: str, x: str, layer: str, _timeline: Timeline, _x: Tensor
-) -> tuple[NormSummary, ...]:
-    return timelines.norms_over_time(_timeline, _x, layer)
+@_data(max_size="30MB")
+def norms_over_time(timeline: Timeline, input: Input, layer: str) -> tuple[NormSummary, ...]:
+    return timelines.norms_over_time(timeline, input.x, layer)
 
 
-@st.cache_data(max_size="20MB", show_spinner=False)
-def filters_over_time(timeline: str, _timeline: Timeline) -> tuple[str, Floats]:
-    return timelines.filters_over_time(_timeline)
+@_data(max_size="20MB")
+def filters_over_time(timeline: Timeline) -> tuple[str, Floats]:
+    return timelines.filters_over_time(timeline)
 
 
 # Augmentation
 
 
-def pixels_digest(pixels: Pixels) -> str:
-    """SHA-256 of a picture's shape and values."""
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-
-
-@st.cache_data(max_size="40MB", show_spinner=False)
+@_data(max_size="40MB")
 def draws(
-    image: str,
-    name: str,
-    strength: float,
-    seed: int,
-    count: int,
-    _pixels: Pixels,
-    _partners: tuple[Pixels, ...],
+    pixels: Pixels, name: str, strength: float, seed: int, count: int, partners: tuple[Pixels, ...]
 ) -> Draws:
-    return augmented.draws(_pixels, name, strength, seed, count, _partners)
+    return augmented.draws(pixels, name, strength, seed, count, partners)
 
 
-@st.cache_resource(max_entries=4, ttl=600, show_spinner="Opening training images …", hash_funcs=TEXTS)
-def _training_images(data_dir: str, card: str, _card: Card) -> TrainingImages:
-    return augmented.training_images(Path(data_dir), _card)
+@_data(max_entries=8)
+def mixing_partners(card: Card) -> tuple[Pixels, ...]:
+    """The built-in samples by class, as a network gets them."""
+    return tuple(card.framed(scene(label).pixels) for label in range(len(cifar10.CLASSES)))
 
 
-def training_images(data_dir: str, card: Card) -> TrainingImages:
+@_resource(max_entries=4, ttl=600)
+@_announced(N_("Opening training images …"))
+def training_images(data_dir: Path, card: Card) -> TrainingImages:
     """A few training images; looked for again after ten minutes. Raises Problem."""
-    return _training_images(data_dir, _fed(card), card)
+    return augmented.training_images(data_dir, card)
 
 
+@_data(max_size="30MB")
 def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingBatch:
     """The first batch of an epoch by a config. Raises Problem."""
-    return _first_batch(images.digest, repr(config), epoch, images, config)
-
-
-@st.cache_data(max_size="30MB", show_spinner=False)
-def _first_batch(
-    images: str, config: str, epoch: int, _images: TrainingImages, _config: Config
-) -> TrainingBatch:
-    return augmented.first_batch(_images, _config, epoch)
+    return augmented.first_batch(images, config, epoch)

@@ -81,7 +81,7 @@ def given(selection: Selection) -> Arrays:
             tr("the part of the picture that the network gets (4,): top, bottom, left, right; ends excluded"),
         ),
         "input": (
-            selection.x.numpy(),
+            selection.input.x.numpy(),
             tr("the network's normalized input (1, 3, s, s)"),
         ),
         "logits": (

@@ -1,17 +1,13 @@
 """What the visitor looks at: one checkpoint, one image, one class. Every page starts from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import streamlit as st
-from torch import Tensor, nn
+from torch import nn
 
 from explorer.engine import tracing
-from explorer.engine.ablation import Ablations
-from explorer.engine.attribution import ChannelEvidence, Heatmap
-from explorer.engine.batchnorm import NormStatistics, NormSummary
-from explorer.engine.probe import CellProbe
-from explorer.engine.receptive import ReceptiveFields
+from explorer.engine.network import Input, Network
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Trace
 from explorer.ui import cached
@@ -22,7 +18,7 @@ from model.pixels import Rectangle
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """A checkpoint and an image, with the results that pages ask of them, cached."""
+    """A checkpoint and an image: what the network gets of it, and what one pass shows."""
 
     opened: Opened
     sample: Sample
@@ -34,8 +30,12 @@ class Selection:
         return self.opened.card
 
     @property
+    def network(self) -> Network:
+        return self.opened.network
+
+    @property
     def net(self) -> nn.Module:
-        return self.opened.net
+        return self.network.net
 
     @cached_property
     def framed(self) -> Pixels:
@@ -49,24 +49,19 @@ class Selection:
         return self.card.received(height, width, self.fit)
 
     @cached_property
-    def x(self) -> Tensor:
-        """The network's input, float32 (1, 3, s, s)."""
-        return self.card.to_input(self.sample.pixels, self.fit)
-
-    @cached_property
-    def keys(self) -> tuple[str, str]:
-        """What results depend on: the network with its weights, and the input's digest."""
-        return self.opened.key, cached.input_digest(self.x)
+    def input(self) -> Input:
+        """What the network gets, float32 (1, 3, s, s)."""
+        return Input(self.card.to_input(self.sample.pixels, self.fit))
 
     @cached_property
     def seen(self) -> Trace:
-        return cached.traced(*self.keys, self.net, self.x)
+        return cached.trace(self.network, self.input)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         return tracing.blocks(self.net, self.seen)
 
-    @property
+    @cached_property
     def predicted(self) -> int:
         return int(self.seen.logits.argmax())
 
@@ -75,37 +70,11 @@ class Selection:
         """The class to explain: the chosen one, or the predicted."""
         return self.predicted if self.chosen is None else self.chosen
 
-    def heat_maps(
-        self, method: str, layers: tuple[str, ...], target: int | None = None, against: int | None = None
-    ) -> dict[str, Heatmap]:
-        """A method's heat map at each of these layers for the class to explain, or another."""
-        target = self.target if target is None else target
-        return cached.heat_maps(*self.keys, method, layers, target, against, self.net, self.x)
-
-    def evidence(
-        self, layers: tuple[str, ...], target: int | None = None, against: int | None = None
-    ) -> dict[str, ChannelEvidence]:
-        """Grad-CAM's channel evidence at these layers for the class to explain, or another."""
-        target = self.target if target is None else target
-        return cached.evidence(*self.keys, layers, target, against, self.net, self.x)
-
-    def norm_statistics(self, layer: str) -> NormStatistics:
-        return cached.norm_statistics(*self.keys, layer, self.net, self.x)
-
-    def norm_summary(self, layer: str) -> NormSummary:
-        return cached.norm_summary(*self.keys, layer, self.net, self.x)
-
-    def ablation(self, layer: str, channel: int) -> Ablations:
-        """The logits with one channel of a layer switched off."""
-        return cached.ablation_of(*self.keys, layer, channel, self.net, self.x)
-
-    def probe(self, block: Block, channel: int, row: int, column: int) -> CellProbe:
-        """How one cell of a block's convolution comes about. ValueError as the engine's."""
-        return cached.cell_probe(*self.keys, block.conv, channel, row, column, self.net, self.x, block)
-
-    def receptive_fields(self) -> dict[str, ReceptiveFields]:
-        """What every layer's cells look at, by layer."""
-        return cached.receptive_fields(self.keys[0], tuple(self.x.shape), self.net, self.x)
+    def explaining(self, chosen: int | None) -> "Selection":
+        """The same network and image, with what is known of them, and another class to explain."""
+        other = replace(self, chosen=chosen)
+        vars(other).update(vars(self) | {"chosen": chosen})
+        return other
 
 
 def remember(selection: Selection) -> None:

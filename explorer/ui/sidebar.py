@@ -1,7 +1,6 @@
 """The sidebar, the same on every page: checkpoint, image, class to explain."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -65,7 +64,7 @@ def _selection(given: Options, explained: bool) -> Selection | None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
     if explained:
-        selection = replace(selection, chosen=_class(selection))
+        selection = selection.explaining(_class(selection))
     with about:
         _about(selection)
     return selection
@@ -175,7 +174,7 @@ def _first_sample(prefix: str) -> str:
 
 
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
-    found = cached.test_set(str(given.data_dir))
+    found = cached.test_set(given.data_dir)
     if found is None:
         return _offer_download(given.data_dir)
     chosen = link.choose(
@@ -245,13 +244,13 @@ def _downloaded(fraction: float) -> str:
 def _from_upload(card: Card, _: Options, prefix: str) -> Sample | None:
     picture = pictures.upload(prefix)
     _not_in_the_link(prefix)
-    return None if picture is None else cached.decoded_upload(picture.name, picture.data)
+    return None if picture is None else cached.decoded(picture)
 
 
 def _from_camera(card: Card, _: Options, prefix: str) -> Sample | None:
     photo = pictures.photo(prefix)
     _not_in_the_link(prefix)
-    return None if photo is None else cached.decoded_upload(photo.name, photo.data)
+    return None if photo is None else cached.decoded(photo)
 
 
 def _not_in_the_link(prefix: str) -> None:

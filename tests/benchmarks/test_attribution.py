@@ -5,7 +5,9 @@ import torch
 
 from benchmarks import attribution, readme
 from explorer.engine import attribution as engine
+from explorer.engine.network import Input, Network
 from explorer.ui import cached
+from model.checkpoint import Card
 from model.nets import CourseCNN
 
 pytest.importorskip("torchcam")
@@ -32,11 +34,12 @@ def test_the_table_says_how_many_times_as_fast() -> None:
     assert readme.told("benchmarks/attribution.py")
 
 
-def test_the_pages_call_what_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[object, ...]] = []
-    monkeypatch.setattr(
-        engine, "attribute_many", lambda *given: calls.append(given[2:]) or {"grad_cam": {"relu1": None}}
-    )
-    net, x = CourseCNN().eval(), torch.zeros(1, 3, 32, 32)
-    cached.heat_maps.__wrapped__("net", "x", "grad_cam", ("relu1",), 3, None, net, x)
-    assert calls == [(["grad_cam"], ("relu1",), 3, None)]
+def test_the_pages_make_the_pass_that_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[tuple[object, ...]] = []
+    timed = engine.maps_and_gradients
+    monkeypatch.setattr(engine, "maps_and_gradients", lambda *given: passes.append(given[2]) or timed(*given))
+    network = Network(CourseCNN().eval(), Card(), "net")
+    x = torch.zeros(1, 3, 32, 32)
+    cached.gradients.__wrapped__(network, Input(x), ("relu1",), (3,))
+    engine.attribute_many(network.net, x, ["grad_cam"], ("relu1",), 3)
+    assert passes == [("relu1",), ("relu1",)]

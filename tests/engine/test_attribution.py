@@ -14,7 +14,11 @@ from explorer.engine.attribution import (
     attribute,
     attribute_many,
     channel_evidence,
+    class_gradients,
+    evidence_from,
     evidence_many,
+    gradients,
+    heat_from,
 )
 from explorer.engine.attribution.gradients import maps_and_gradients, score_of
 from explorer.engine.batchnorm import statistics
@@ -107,6 +111,41 @@ def test_many_layers_equal_captum_one_by_one(course: nn.Module, x: Tensor) -> No
         one = attribute(course, x, layer=layer, target=7)
         assert (many[layer].method, many[layer].layer, many[layer].target) == ("grad_cam", layer, 7)
         close(many[layer].values, one.values)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_pass_gives_what_passes_of_their_own_give(course: nn.Module, x: Tensor, method: str) -> None:
+    """Every method and the channel evidence, of one class and of two."""
+    one, both = (class_gradients(course, x, RELUS, classes) for classes in ((2,), (2, 5)))
+    for layer in RELUS:
+        (alone,), (first, second) = one[layer], both[layer]
+        assert heat_from(course, alone, method) == attribute(course, x, method, layer=layer, target=2)
+        assert evidence_from(alone) == channel_evidence(course, x, layer, 2)
+        for each, target in ((first, 2), (second, 5)):
+            wanted = attribute(course, x, method, layer=layer, target=target)
+            close(heat_from(course, each, method).values, wanted.values)
+            assert each.target == target
+            close(evidence_from(each).weights, channel_evidence(course, x, layer, target).weights)
+
+
+def test_the_difference_of_two_classes_comes_from_their_one_pass(course: nn.Module, x: Tensor) -> None:
+    for layer, (first, second) in class_gradients(course, x, RELUS, (2, 5)).items():
+        heat = heat_from(course, first.minus(second), "grad_cam")
+        wanted = attribute(course, x, layer=layer, target=2, against=5)
+        close(heat.values, wanted.values)
+        assert (heat.target, heat.against) == (wanted.target, wanted.against) == (2, 5)
+
+
+def test_the_pass_of_two_classes_is_one(
+    monkeypatch: pytest.MonkeyPatch, course: nn.Module, x: Tensor
+) -> None:
+    passes: list[object] = []
+    tapped = gradients.tapped
+    monkeypatch.setattr(gradients, "tapped", lambda *given: passes.append(given) or tapped(*given))
+    class_gradients(course, x, RELUS, (1, 2))
+    assert len(passes) == 1
+    with pytest.raises(ValueError, match="1, 3, h, w"):
+        class_gradients(course, torch.cat([x, x]), RELUS, (1, 2))
 
 
 @pytest.mark.parametrize("layer", ["relu", "relu#2", "bn2", "conv2", "conv3", "down.1", "down", "pool"])

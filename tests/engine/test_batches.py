@@ -54,7 +54,7 @@ def test_test_images_are_the_card_s_own_input(found: TestSet) -> None:
 def test_whole_pictures_where_the_page_squashes(found: TestSet) -> None:
     squashed = batches.from_test_set(found, 4, Card(), "squash")
     np.testing.assert_array_equal(squashed.pixels[1], Card().framed(found.sample(3).pixels, "squash"))
-    assert squashed.digest != batches.from_test_set(found, 4, Card()).digest
+    assert squashed.input.digest != batches.from_test_set(found, 4, Card()).input.digest
 
 
 def test_what_cannot_be_read_is_left_out(found: TestSet, tmp_path: Path) -> None:
@@ -69,9 +69,10 @@ def test_scenes_are_balanced_and_always_the_same() -> None:
     batch, again = batches.from_scenes(20, Card()), batches.from_scenes(20, Card())
     assert np.bincount(batch.labels).tolist() == [2] * len(scenes.CLASSES)
     assert batch.x.shape == (20, 3, 32, 32)
-    assert batch.digest == again.digest
+    assert batch.input.digest == again.input.digest
     assert pickle.loads(pickle.dumps(batch)) == batch
-    assert batches.from_scenes(10, Card(std=(1.0, 1.0, 1.0))).digest != batches.from_scenes(10, Card()).digest
+    brighter = batches.from_scenes(10, Card(std=(1.0, 1.0, 1.0)))
+    assert brighter.input.digest != batches.from_scenes(10, Card()).input.digest
 
 
 def test_scenes_for_a_network_of_other_classes_and_size() -> None:

@@ -117,6 +117,10 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "attribution.attribute_many": lambda net: attribution.attribute_many(
         net, X, attribution.METHODS, ["relu"], 1
     ),
+    "attribution.class_gradients": lambda net: attribution.class_gradients(net, X, ["conv", "relu"], (0, 1)),
+    "attribution.heat_from": lambda net: attribution.heat_from(
+        net, attribution.class_gradients(net, X, ["relu"], (1,))["relu"][0], "grad_cam_pp"
+    ),
     "attribution.channel_evidence": lambda net: attribution.channel_evidence(net, X, "relu", 1, 0),
     "attribution.evidence_many": lambda net: attribution.evidence_many(net, X, ["conv", "relu"], 1),
     "attribution.gradients.maps_and_gradients": lambda net: list(

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from explorer.engine import samples, tracing
+from explorer.engine.attribution import heat_from
 from explorer.engine.opening import Source
 from explorer.ui import cached
 from explorer.ui.choices import spread_evenly
@@ -140,7 +141,7 @@ def reused(monkeypatch: pytest.MonkeyPatch) -> Selection:
 def test_reused_and_in_place_activations_give_the_true_maps(reused: Selection) -> None:
     net = reused.net
     with torch.no_grad():
-        conv1 = net.conv1(reused.x)
+        conv1 = net.conv1(reused.input.x)
         first = conv1.relu()
         conv2 = net.conv2(first)
         second = (conv2 + first).relu()
@@ -152,11 +153,12 @@ def test_reused_and_in_place_activations_give_the_true_maps(reused: Selection) -
 
 
 def test_reused_activations_are_explained_each_by_itself(reused: Selection) -> None:
-    found = reused.heat_maps("grad_cam", ("relu", "relu#2"), target=1)
+    gradients = cached.gradients(reused.network, reused.input, ("relu", "relu#2"), (1,))
+    heats = {layer: heat_from(reused.net, one, "grad_cam") for layer, (one,) in gradients.items()}
     weights = reused.net.fc.weight[1].detach().numpy() / 256
     expected = np.einsum("c,chw->hw", weights, reused.seen.maps["relu#2"])
-    np.testing.assert_allclose(found["relu#2"].values, expected, rtol=1e-4, atol=1e-7)
-    assert not np.allclose(found["relu"].values, found["relu#2"].values)
+    np.testing.assert_allclose(heats["relu#2"].values, expected, rtol=1e-4, atol=1e-7)
+    assert not np.allclose(heats["relu"].values, heats["relu#2"].values)
 
 
 class Kinds(nn.Sequential):
@@ -190,7 +192,7 @@ def test_networks_with_the_same_weights_keep_their_own_results(
     monkeypatch.setattr(sys.modules["own_reused"], "Leaky", Leaky, raising=False)
     other = Selection(cached.opened("leaky", Source(net="own_reused:Leaky", input_size=16)), reused.sample)
     assert other.opened.checkpoint.digest == reused.opened.checkpoint.digest
-    assert other.seen == tracing.trace(other.net, other.x)
+    assert other.seen == tracing.trace(other.net, other.input.x)
     assert other.seen != reused.seen
 
 

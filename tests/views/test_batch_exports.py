@@ -43,7 +43,7 @@ def selection() -> Selection:
 
 
 def offered(selection: Selection, batch: Batch, kind: str) -> Offer:
-    measured = Measured(batch.x, batch.digest, kind, batch, 6)
+    measured = Measured(batch.input, kind, batch, 6)
     view = LayerView(summary(selection.net, batch.x, "bn2"), measured, "relu2", CHANNEL)
     return batch_exports.offer(selection, view)
 

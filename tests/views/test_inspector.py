@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.drawing.ranges import Range
+from explorer.engine.network import Network
 from explorer.engine.probe import CellProbe, ConvStep, PoolStep
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, stages
+from explorer.ui import cached
 from explorer.ui.cached import Opened
 from explorer.ui.selection import Selection
 from explorer.views.maps import cell_arithmetic, inspector
@@ -75,9 +77,8 @@ def select(net: nn.Module, size: int = 32) -> Selection:
             module.weight.data.uniform_(0.5, 1.5)
             module.bias.data.uniform_(-0.3, 0.3)
     digest = f"net {next(NUMBERS)}"
-    opened = SimpleNamespace(
-        key=digest, net=net, card=Card(input_size=size), checkpoint=SimpleNamespace(digest=digest)
-    )
+    network = Network(net, Card(input_size=size), digest)
+    opened = SimpleNamespace(network=network, card=network.card, checkpoint=SimpleNamespace(digest=digest))
     pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
     return Selection(cast(Opened, opened), Sample("noise", pixels, None, None))
 
@@ -215,13 +216,16 @@ def test_the_facts_of_every_channel(selection: Selection) -> None:
             assert "maximum" in inspector.on_this_image(selection, block, layer, 1)
             assert "rank among channels" in inspector.for_the_class(selection, layer, 1)
             assert "BatchNorm" in inspector.normalization(selection, block, 1)
-            assert "the logit of" in inspector.consequence(selection, selection.ablation(layer, 1))
-            inspector.changes(selection, selection.ablation(layer, 1))
+            ablations = cached.ablation_of(selection.network, selection.input, layer, 1)
+            assert "the logit of" in inspector.consequence(selection, ablations)
+            inspector.changes(selection, ablations)
 
 
 def test_the_rank_counts_contributions() -> None:
     selection = select(BUILDERS["course"]())
-    contributions = selection.evidence(("relu2",))["relu2"].contributions
+    contributions = cached.evidence(
+        selection.network, selection.input, "relu2", selection.target
+    ).contributions
     best, worst = int(contributions.argmax()), int(contributions.argmin())
     assert f">1 of {len(contributions)}<" in inspector.for_the_class(selection, "relu2", best)
     assert f">{len(contributions)} of {len(contributions)}<" in inspector.for_the_class(
@@ -234,7 +238,7 @@ def test_many_classes_show_the_most_changed_and_the_one_to_explain() -> None:
     net[-1] = nn.Linear(4, 40)  # type: ignore[index]
     selection = select(net)
     object.__setattr__(selection.card, "classes", tuple(f"class {k}" for k in range(40)))
-    html = inspector.changes(selection, selection.ablation("1", 0))
+    html = inspector.changes(selection, cached.ablation_of(selection.network, selection.input, "1", 0))
     assert html.count('class="track"') == inspector.MOST_CLASSES
     in_view = html.split("<details>")[0]
     assert in_view.count('class="track"') == inspector.CLASSES_IN_VIEW
@@ -245,7 +249,9 @@ def test_a_channel_without_effect_says_so() -> None:
     net = plain(nn.Conv2d(3, 4, 3), nn.ReLU())
     net[0].bias.data[1] = -1e3  # type: ignore[index, union-attr]
     selection = select(net)
-    assert "No logit changes" in inspector.changes(selection, selection.ablation("1", 1))
+    assert "No logit changes" in inspector.changes(
+        selection, cached.ablation_of(selection.network, selection.input, "1", 1)
+    )
 
 
 # Matrices

@@ -3,7 +3,7 @@
 Everything is raw and signed, at the layer's own resolution. ReLU, normalizing and upsampling are drawing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import cam
 from explorer.engine.attribution.gradients import Pairs, Score, Target, maps_and_gradients, score_of
-from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap
+from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
 from explorer.engine.attribution.method import Method, Parameter
 from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import one_or_many
@@ -21,12 +21,16 @@ __all__ = [
     "METHODS",
     "ChannelEvidence",
     "Heatmap",
+    "LayerGradients",
     "Method",
     "Parameter",
     "attribute",
     "attribute_many",
     "channel_evidence",
+    "class_gradients",
+    "evidence_from",
     "evidence_many",
+    "heat_from",
 ]
 
 METHODS: dict[str, Method] = {
@@ -100,6 +104,36 @@ def evidence_many(
     return {layer: one_or_many(_evidence(layer, score, parts[layer])) for layer in layers}
 
 
+def class_gradients(
+    net: nn.Module, x: Tensor, layers: Iterable[str], classes: Sequence[int]
+) -> dict[str, tuple[LayerGradients, ...]]:
+    """layer → the LayerGradients of one image x, float (1, 3, h, w), for each class in turn.
+
+    All of them come from one forward and one backward pass, and every method and the channel evidence from
+    them: see `heat_from` and `evidence_from`. Errors as `attribute`.
+    """
+    check_images(x, one=True)
+    layers, score = tuple(layers), score_of(list(classes), None, len(classes))
+    parts: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+    for pairs in maps_and_gradients(net, x.expand(len(classes), -1, -1, -1), layers, score):
+        for layer, pair in pairs.items():
+            parts[layer].append(pair)
+    return {layer: _gradients(layer, score, parts[layer]).rows() for layer in layers}
+
+
+def heat_from(net: nn.Module, one: LayerGradients, method: str) -> Heatmap:
+    """The Heatmap of one image by a method of METHODS. Raises Problem where it cannot explain the layer."""
+    maps, gradients = (torch.from_numpy(array)[None] for array in (one.maps, one.gradients))
+    values = to_numpy(_heat(net, method, one.layer, {one.layer: (maps, gradients)})[0])
+    return Heatmap(method, one.layer, one.target, values, one.against)
+
+
+def evidence_from(one: LayerGradients) -> ChannelEvidence:
+    """The ChannelEvidence behind Grad-CAM for one image."""
+    weights = to_numpy(cam.grad_cam_weights(torch.from_numpy(one.gradients)[None])[0])
+    return ChannelEvidence(one.layer, one.target, weights, one.maps, one.against)
+
+
 def _heat(net: nn.Module, method: str, layer: str, pairs: Pairs) -> Tensor:
     maps, gradients = pairs[layer]
     if reason := METHODS[method].unmet(net, layer, maps):
@@ -109,6 +143,11 @@ def _heat(net: nn.Module, method: str, layer: str, pairs: Pairs) -> Tensor:
 
 def _heatmap(method: str, layer: str, score: Score, parts: list[Tensor]) -> Heatmap:
     return one_or_many(Heatmap(method, layer, values=to_numpy(torch.cat(parts)), **_classes(score)))
+
+
+def _gradients(layer: str, score: Score, parts: list[tuple[Tensor, Tensor]]) -> LayerGradients:
+    maps, gradients = (to_numpy(torch.cat(tensors)) for tensors in zip(*parts, strict=True))
+    return LayerGradients(layer, maps=maps, gradients=gradients, **_classes(score))
 
 
 def _evidence(layer: str, score: Score, parts: list[tuple[Tensor, Tensor]]) -> ChannelEvidence:

@@ -1,7 +1,7 @@
-"""What an attribution is: a heat map, and behind Grad-CAM's what each feature map contributes to it."""
+"""What an attribution is: a heat map, what each feature map contributes to it, and what both come from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -33,6 +33,26 @@ class Heatmap(Rows):
         return notebook.section(
             title, notebook.row(notebook.picture(one.values, _asked(one)) for one in rows)
         )
+
+
+@dataclass(frozen=True, eq=False)
+class LayerGradients(Rows):
+    """A layer's maps (C, h, w) and the gradients of the score on them, float32: all that a CAM works from.
+
+    The score is logit `target`, minus logit `against` if there is one; both are (N,) for a batch.
+    """
+
+    layer: str
+    target: int | Integers
+    maps: Floats
+    gradients: Floats
+    against: int | Integers | None = None
+
+    ROW: ClassVar[Mapping[str, int]] = {"maps": 3, "gradients": 3, "target": 0, "against": 0}
+
+    def minus(self, other: "LayerGradients") -> "LayerGradients":
+        """Those of the difference of two classes' logits, both for the same images."""
+        return replace(self, gradients=self.gradients - other.gradients, against=other.target)
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,8 +83,7 @@ def row(selection: Selection, name: str, transform: Augmentation, seed: int) -> 
         st.markdown(f"**{name}** · {tr(transform.says)}")
         strength = choose_strength(name, transform)
     partners = others(selection) if transform.mix is not None else {}
-    pixels, among = selection.framed, tuple(partners.values())
-    draws = cached.draws(cached.pixels_digest(pixels), name, strength, seed, COUNT, pixels, among)
+    draws = cached.draws(selection.framed, name, strength, seed, COUNT, tuple(partners.values()))
     drawn = TransformRow(name, strength, draws, (own_name(selection), *partners))
     with right:
         tiles = [captioned(*each) for each in zip(draws.pixels, alts(drawn), drawn.captions, strict=True)]
@@ -128,8 +127,8 @@ def own_name(selection: Selection) -> str:
 
 def others(selection: Selection) -> dict[str, Pixels]:
     """The images to mix with: the other built-in samples, as the network gets them."""
-    scenes = {name: selection.card.framed(cached.scene(label).pixels) for label, name in enumerate(CLASSES)}
-    return {name: pixels for name, pixels in scenes.items() if not np.array_equal(pixels, selection.framed)}
+    scenes = zip(CLASSES, cached.mixing_partners(selection.card), strict=True)
+    return {name: pixels for name, pixels in scenes if not np.array_equal(pixels, selection.framed)}
 
 
 # A batch
@@ -138,7 +137,7 @@ def others(selection: Selection) -> dict[str, Pixels]:
 def batch(selection: Selection, seed: int) -> ShownBatch | None:
     """A batch by a recipe, a label under each image; a warning and None without training images."""
     try:
-        images = cached.training_images(str(options().data_dir), selection.card)
+        images = cached.training_images(options().data_dir, selection.card)
     except Problem as error:
         st.warning(sentence(error))
         return None

@@ -35,7 +35,7 @@ def offer(selection: Selection, view: LayerView) -> Offer:
     """Raises Problem where the batch has no statistics of its own."""
     measured, summary, batch = view.measured, view.summary, view.measured.batch
     assert batch is not None
-    both = cached.two_predictions(selection.opened.key, measured.digest, selection.net, measured.x)
+    both = cached.two_predictions(selection.network, measured.input)
     title = tr("Observed statistics of {layer}", layer=view.layer)
     return Offer(
         name=f"batchnorm {len(batch.labels)} {measured.kind} {view.layer}",

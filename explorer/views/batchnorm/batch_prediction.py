@@ -26,9 +26,8 @@ BATCH = N_("Batch statistics (train mode, Dropout off)")
 
 def show(selection: Selection, measured: Measured) -> None:
     """Both predictions side by side, and a sentence that interprets them."""
-    key = selection.opened.key
     try:
-        both = cached.two_predictions(key, measured.digest, selection.net, measured.x)
+        both = cached.two_predictions(selection.network, measured.input)
     except Problem as problem:
         st.info(sentence(problem))
         return

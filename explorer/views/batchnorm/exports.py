@@ -11,7 +11,7 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
 from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary
-from explorer.ui import downloads, export_parts
+from explorer.ui import cached, downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures
 from explorer.ui.export_parts import Arrays
 from explorer.ui.selection import Selection
@@ -27,7 +27,8 @@ def batch_norm(selection: Selection, view: LayerView) -> None:
 
 
 def offer(selection: Selection, view: LayerView) -> Offer:
-    statistics, channel = selection.norm_statistics(view.layer), view.channel
+    statistics = cached.norm_statistics(selection.network, selection.input, view.layer)
+    channel = view.channel
     maps = {
         tr(STAGES["before"]): statistics.before[0, channel],
         tr(STAGES["normalized"]): statistics.normalized[0, channel],

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from torch import Tensor
 
 from explorer.engine import batches
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormSummary
+from explorer.engine.network import Input
 from explorer.ui import cached, choices
 from explorer.ui.markdown import sentence
 from explorer.ui.options import options
@@ -22,13 +22,12 @@ DEFAULT_COUNT = 64
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Images as the network gets them, with their digest.
+    """Images as the network gets them.
 
     `batch` is None for one image; `wanted` is how many were asked for.
     """
 
-    x: Tensor
-    digest: str
+    input: Input
     kind: str = "image"
     batch: Batch | None = None
     wanted: int = 1
@@ -36,10 +35,11 @@ class Measured:
     @property
     def text(self) -> str:
         """On which images the statistics are observed, in one sentence."""
+        count = len(self.input.x)
         if self.kind == "test":
-            return ngettext("Observed on {n} test image.", "Observed on {n} test images.", len(self.x))
+            return ngettext("Observed on {n} test image.", "Observed on {n} test images.", count)
         if self.kind == "scenes":
-            return ngettext("Observed on {n} drawn scene.", "Observed on {n} drawn scenes.", len(self.x))
+            return ngettext("Observed on {n} drawn scene.", "Observed on {n} drawn scenes.", count)
         return tr("Observed on this image.")
 
 
@@ -59,25 +59,24 @@ class LayerView:
 
 def choose_measured(selection: Selection, which: DeltaGenerator, how_many: DeltaGenerator) -> Measured:
     """This image, or a batch of test images or drawn scenes, chosen in two places of the page."""
-    test_set = cached.test_set(str(options().data_dir))
+    test_set = cached.test_set(options().data_dir)
     names = {kind: tr(name) for kind, name in NAMES.items() if kind != "test" or test_set is not None}
     with which:
         kind = choices.choice(tr("Statistics of"), names, "of")
-    image = Measured(selection.x, selection.keys[1])
+    image = Measured(selection.input)
     if kind == "image":
         return image
     with how_many:
         wanted = _how_many(selection)
     try:
         if kind == "test" and test_set is not None:
-            folder = str(options().data_dir)
-            batch = cached.test_batch(folder, test_set, wanted, selection.card, selection.fit)
+            batch = cached.test_batch(test_set, wanted, selection.card, selection.fit)
         else:
             batch = cached.scene_batch(wanted, selection.card)
     except Problem as error:
         st.warning(sentence(error))
         return image
-    return Measured(batch.x, batch.digest, kind, batch, wanted)
+    return Measured(batch.input, kind, batch, wanted)
 
 
 def _how_many(selection: Selection) -> int:

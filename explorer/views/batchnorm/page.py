@@ -61,7 +61,7 @@ def page() -> None:
 
 def layer_view(selection: Selection, measured: Measured, layer: str) -> LayerView:
     """All that the page and its downloads show of a layer."""
-    summary = cached.norm_summary(selection.opened.key, measured.digest, layer, selection.net, measured.x)
+    summary = cached.norm_summary(selection.network, measured.input, layer)
     relu = relu_behind(selection.net, selection.seen, layer)
     return LayerView(summary, measured, relu, chosen_channel(summary))
 
@@ -209,7 +209,7 @@ def listed(names: list[str], most: int) -> str:
 
 def all_channels(view: LayerView) -> None:
     """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
-    key = f"expected_{view.layer}_{view.measured.digest[:8]}_{view.channel}"
+    key = f"expected_{view.layer}_{view.measured.input.digest[:8]}_{view.channel}"
     label = tr(
         "Observed mean and standard deviation of every channel of {layer}, in running standard deviations",
         layer=view.layer,
@@ -364,8 +364,7 @@ def table(selection: Selection, view: LayerView) -> None:
     columns |= {name: getattr(summary, name)[order] for name in ("slope", "offset", "passing")}
     first: dict[str, object] = {"channel": order}
     if view.measured.batch is None:
-        maps = selection.seen.maps[view.layer]
-        pictures = cached.map_thumbnails(*selection.keys, view.layer, maps)
+        pictures = cached.map_thumbnails(selection.network, selection.input, view.layer)
         first["map"] = [pictures[channel] for channel in order]
     st.dataframe(pd.DataFrame(first | columns), hide_index=True, height=320, column_config=column_configs())
 

@@ -8,8 +8,9 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
+from explorer.engine.attribution import heat_from
 from explorer.engine.values import Floats
-from explorer.ui import choices, link, markup, panels
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from model.words import tr
@@ -83,11 +84,14 @@ def titles_of(selection: Selection, other: int) -> dict[str, str]:
 
 
 def compute(selection: Selection, layers: Sequence[str], other: int, titles: dict[str, str]) -> ClassMaps:
-    """The three heat maps at each of the layers."""
-    scores = {"target": (None, None), "other": (other, None), "difference": (None, other)}
-    heats = {name: selection.heat_maps("grad_cam", tuple(layers), *score) for name, score in scores.items()}
-    values = {(layer, name): heats[name][layer].values for layer in layers for name in scores}
-    common = {layer: ranges.symmetric(*(values[layer, name] for name in scores)) for layer in layers}
+    """The three heat maps at each of the layers, all from one pass."""
+    both = cached.gradients(selection.network, selection.input, tuple(layers), (selection.target, other))
+    values, common = {}, {}
+    for layer, (first, second) in both.items():
+        scores = {"target": first, "other": second, "difference": first.minus(second)}
+        for name, score in scores.items():
+            values[layer, name] = heat_from(selection.net, score, "grad_cam").values
+        common[layer] = ranges.symmetric(*(values[layer, name] for name in scores))
     return ClassMaps(other, titles, values, common)
 
 

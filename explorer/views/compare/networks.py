@@ -7,8 +7,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
+from explorer.engine.attribution import heat_from
 from explorer.engine.values import Floats
-from explorer.ui import choices, header, markup, panels
+from explorer.ui import cached, choices, header, markup, panels
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection
 from explorer.views.compare import side_b, sides
@@ -93,7 +94,9 @@ def compute(a: Side, b: Side, shared: bool) -> dict[str, Cam]:
 
 def grad_cam(side: Side) -> Floats:
     """Grad-CAM (h, w) of the side's class at its layer."""
-    return side.selection.heat_maps("grad_cam", (side.layer,))[side.layer].values
+    one = side.selection
+    gradients = cached.gradients(one.network, one.input, (side.layer,), (one.target,))
+    return heat_from(one.net, gradients[side.layer][0], "grad_cam").values
 
 
 def show_cams(cams: dict[str, Cam]) -> None:

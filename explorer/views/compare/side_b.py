@@ -81,4 +81,4 @@ def choose_checkpoint(opened: Opened) -> Opened:
 def of_one_run(one: Opened, other: Opened) -> bool:
     """Whether channel c is the same channel in both: the same weights, or states of one run."""
     files = (CardFile(each.card, each.source.path) for each in (one, other))
-    return one.key == other.key or timelines.of_one_run(*files)
+    return one.network.key == other.network.key or timelines.of_one_run(*files)

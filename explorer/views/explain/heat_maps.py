@@ -1,5 +1,6 @@
 """The heat maps of Explain: their values, titles and color ranges, and how they are shown."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -7,7 +8,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import Range, number, percent
-from explorer.engine.attribution import METHODS
+from explorer.engine.attribution import METHODS, LayerGradients, heat_from
 from explorer.engine.tracing import Block, stages
 from explorer.engine.values import Floats
 from explorer.ui import markup, panels
@@ -50,10 +51,16 @@ def titles_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dic
 
 
 def compute(
-    selection: Selection, method: str, titles: dict[str, str], *, signed: bool, shared: bool
+    selection: Selection,
+    gradients: Mapping[str, Sequence[LayerGradients]],
+    method: str,
+    titles: dict[str, str],
+    *,
+    signed: bool,
+    shared: bool,
 ) -> HeatMaps:
     """The heat maps at the layers that have a title. Raises Problem where the method cannot explain one."""
-    values = {layer: heat.values for layer, heat in selection.heat_maps(method, tuple(titles)).items()}
+    values = {layer: heat_from(selection.net, gradients[layer][0], method).values for layer in titles}
     choose = ranges.symmetric if signed else ranges.positive
     common = choose(*values.values())
     own = {layer: common if shared else choose(heat) for layer, heat in values.items()}

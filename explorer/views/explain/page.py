@@ -1,10 +1,12 @@
 """Explain: which positions, and which feature maps, support a class."""
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.engine.attribution import METHODS
-from explorer.ui import choices
+from explorer.engine.attribution import METHODS, LayerGradients, evidence_from
+from explorer.ui import cached, choices
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.explain import contributions, exports, heat_maps
@@ -25,11 +27,12 @@ def page() -> None:
         method, stage, signed = choose_method(selection)
     titles = heat_maps.titles_at(selection, choices.choose_blocks(selection), stage)
     shared = color_scale(row, titles) == "shared"
-    maps = show_heat_maps(selection, method, titles, signed, shared)
+    gradients = cached.gradients(selection.network, selection.input, tuple(titles), (selection.target,))
+    maps = show_heat_maps(selection, gradients, method, titles, signed, shared)
     heat_maps.how_to_read(method)
     st.header(tr("Feature maps with the largest contributions"), anchor=False)
     layer = choices.choice(tr("Layer"), titles, "carrier", list(titles)[-1])
-    evidence = selection.evidence(tuple(titles))
+    evidence = {layer: evidence_from(one) for layer, (one,) in gradients.items()}
     largest = contributions.largest(evidence[layer])
     contributions.show(largest)
     if maps is not None:
@@ -56,11 +59,16 @@ def color_scale(row: DeltaGenerator, titles: dict[str, str]) -> str:
 
 
 def show_heat_maps(
-    selection: Selection, method: str, titles: dict[str, str], signed: bool, shared: bool
+    selection: Selection,
+    gradients: Mapping[str, Sequence[LayerGradients]],
+    method: str,
+    titles: dict[str, str],
+    signed: bool,
+    shared: bool,
 ) -> HeatMaps | None:
     """The heat maps that are shown; None, and the reason on the page, where the method has none."""
     try:
-        maps = heat_maps.compute(selection, method, titles, signed=signed, shared=shared)
+        maps = heat_maps.compute(selection, gradients, method, titles, signed=signed, shared=shared)
     except Problem as problem:
         st.info(sentence(problem))
         return None

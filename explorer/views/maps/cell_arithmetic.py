@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from explorer.engine.geometry import Axis, layer_size
 from explorer.engine.probe import ActStep, CellProbe, ConvStep, NormStep, PoolStep, PoolWindow, Step
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.tracing import Block, stages
-from explorer.ui import markup
+from explorer.ui import cached, markup
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection
 from explorer.views.maps.inspector import input_names
@@ -83,11 +84,12 @@ def walk(selection: Selection, block: Block, layer: str, channel: int, cell: Cel
     Raises Problem where the steps cannot be shown.
     """
     order = list(stages(block, selection.seen).values())
+    probe_at = partial(cached.cell_probe, selection.network, selection.input, block, channel)
     if block.pool is None or order.index(block.pool) > order.index(layer):
-        return selection.probe(block, channel, *cell)
+        return probe_at(*cell)
     inside = inside_window(selection, block.pool, cell)
-    window = pooling(selection.probe(block, channel, *inside)).into(cell).followed
-    probe = selection.probe(block, channel, *(window.winner or largest(window)))
+    window = pooling(probe_at(*inside)).into(cell).followed
+    probe = probe_at(*(window.winner or largest(window)))
     pool = pooling(probe).into(cell)
     return replace(probe, steps=tuple(pool if isinstance(step, PoolStep) else step for step in probe.steps))
 
@@ -124,7 +126,7 @@ def largest(window: PoolWindow) -> Cell:
 
 def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, probe: CellProbe) -> str:
     """The input image with the receptive field framed, and the field by itself."""
-    fields = selection.receptive_fields()
+    fields = cached.receptive_fields(selection.network, selection.input)
     field = fields[layer].cell(*cell)
     inner = fields[block.conv].cell(probe.row, probe.column)
     pixels = selection.framed

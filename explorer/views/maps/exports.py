@@ -13,7 +13,7 @@ from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number
 from explorer.drawing.sheets import sheet
 from explorer.engine.probe import CellProbe, ConvStep
-from explorer.ui import downloads, export_parts
+from explorer.ui import cached, downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.export_parts import TRACE, Arrays
 from explorer.ui.selection import Selection
@@ -73,7 +73,7 @@ def all_channels(selection: Selection, view: View) -> Pixels:
 
 def receptive_field(selection: Selection, view: View) -> Pixels:
     """The network's input with the cell's receptive field framed; what lies outside is gray."""
-    field = selection.receptive_fields()[view.layer].cell(*view.cell)
+    field = cached.receptive_fields(selection.network, selection.input)[view.layer].cell(*view.cell)
     pixels = enlarged(selection.framed, ENLARGED)
     around = np.pad(pixels, ((AROUND, AROUND), (AROUND, AROUND), (0, 0)), constant_values=128)
     mask = np.zeros(around.shape[:2], bool)
@@ -98,7 +98,8 @@ def figure(selection: Selection, view: View) -> list[Panel]:
 
 
 def tables(selection: Selection, view: View) -> Tables:
-    evidence, probe = selection.evidence((view.layer,)), view.arithmetic
+    evidence = {view.layer: cached.evidence(selection.network, selection.input, view.layer, selection.target)}
+    probe = view.arithmetic
     frames: Tables = {
         tr("Channels"): lambda: export_parts.channels(evidence).iloc[list(view.order)],
         tr("Without this channel"): lambda: without(selection, view),
@@ -109,7 +110,7 @@ def tables(selection: Selection, view: View) -> Tables:
 
 def without(selection: Selection, view: View) -> pd.DataFrame:
     """One row a class: its logit as it is, and with the channel at zero or at its mean."""
-    ablations = selection.ablation(view.layer, view.channel)
+    ablations = cached.ablation_of(selection.network, selection.input, view.layer, view.channel)
     return pd.DataFrame(
         {
             "class": selection.card.classes,
@@ -137,7 +138,8 @@ def steps(probe: CellProbe) -> pd.DataFrame:
 
 
 def arrays(selection: Selection, view: View) -> Arrays:
-    maps, evidence = selection.seen.maps[view.layer], selection.evidence((view.layer,))
+    maps = selection.seen.maps[view.layer]
+    evidence = {view.layer: cached.evidence(selection.network, selection.input, view.layer, selection.target)}
     kernel: Arrays = {}
     if view.kernel is not None:
         text = tr("the kernel of channel {channel} (I, kh, kw)", channel=view.channel)

@@ -14,7 +14,7 @@ from explorer.engine.ablation import Ablations
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
 from explorer.engine.tracing import Block, layer_module
 from explorer.engine.values import Floats
-from explorer.ui import link, markup
+from explorer.ui import cached, link, markup
 from explorer.ui.components.channel_grid import channel_grid
 from explorer.ui.markdown import literal
 from explorer.ui.panels import facts
@@ -114,7 +114,7 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
 
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
-    evidence = selection.evidence((layer,))[layer]
+    evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
     contributions = evidence.contributions
     contribution, count = contributions[channel], len(contributions)
     rank = int((contributions > contribution).sum()) + 1
@@ -135,7 +135,7 @@ def normalization(selection: Selection, block: Block, channel: int) -> str:
         kind = type(layer_module(selection.net, block.norm)).__name__
         template = N_("{layer} is a {kind}. Its values are in the steps above.")
         return facts(tr("BatchNorm"), (), markup.text(tr(template, layer=block.norm, kind=kind), "muted"))
-    norm = selection.norm_statistics(block.norm)
+    norm = cached.norm_statistics(selection.network, selection.input, block.norm)
     scale, shift = number(norm.weight[channel]), number(norm.bias[channel])
     rows = [
         (tr("learned scale γ, shift β"), f"{scale}, {shift}"),
@@ -272,7 +272,7 @@ def _tile(pixels: markup.Pixels, name: str, channel: int, chosen: bool) -> str:
 
 def switched_off(selection: Selection, layer: str, channel: int) -> None:
     """Every logit with the channel set to zero, or to its mean, in a real forward pass."""
-    ablations = selection.ablation(layer, channel)
+    ablations = cached.ablation_of(selection.network, selection.input, layer, channel)
     markup.show(
         markup.element(
             "section",

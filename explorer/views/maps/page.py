@@ -5,7 +5,7 @@ import streamlit as st
 
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
-from explorer.ui import choices, link, markup
+from explorer.ui import cached, choices, link, markup
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
@@ -120,7 +120,7 @@ def keep(channel: int, before: int) -> None:
 def channel_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
     """Channels from first to last, besides by number: by mean activation, by contribution to the class."""
     maps = selection.seen.maps[layer]
-    contributions = selection.evidence((layer,))[layer].contributions
+    contributions = cached.evidence(selection.network, selection.input, layer, selection.target).contributions
     return {
         tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist(),
         tr("Contribution to the class"): np.argsort(-contributions, kind="stable").tolist(),

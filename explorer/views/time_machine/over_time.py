@@ -56,9 +56,7 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
     own = several and choices.choice(tr("Color scale"), scales, "time_scale") == "own"
 
     def made() -> Film:
-        heat = cached.heat_over_time(
-            timeline.digest, selection.keys[1], layer, selection.target, timeline, selection.x
-        )
+        heat = cached.heat_over_time(timeline, selection.input, layer, selection.target)
         name = selection.card.classes[selection.target]
         return films.heat(selection.sample.pixels, selection.received, heat, layer, name, signed, own)
 
@@ -84,7 +82,7 @@ def maps(selection: Selection, timeline: Timeline) -> Make:
     channel = choose_channel(count, strongest(selection, layer), tr("Channel in the strip"))
 
     def made() -> Film:
-        values = cached.maps_over_time(timeline.digest, selection.keys[1], layer, timeline, selection.x)
+        values = cached.maps_over_time(timeline, selection.input, layer)
         return films.maps(values, layer, channel)
 
     return made
@@ -92,7 +90,7 @@ def maps(selection: Selection, timeline: Timeline) -> Make:
 
 def filters(_: Selection, timeline: Timeline) -> Make:
     def made() -> Film:
-        layer, weights = cached.filters_over_time(timeline.digest, timeline)
+        layer, weights = cached.filters_over_time(timeline)
         return films.filters(weights, layer)
 
     return made
@@ -137,9 +135,10 @@ def keep_channel(key: str) -> None:
 
 def strongest(selection: Selection, layer: str) -> int:
     """The channel with the largest contribution to the class in the trained network."""
-    return int(selection.evidence((layer,))[layer].contributions.argmax())
+    evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
+    return int(evidence.contributions.argmax())
 
 
 def norms(selection: Selection, timeline: Timeline) -> tuple[NormSummary, ...]:
     layer = link.held("norm", batchnorms(selection.net, selection.seen)[0])
-    return cached.norms_over_time(timeline.digest, selection.keys[1], layer, timeline, selection.x)
+    return cached.norms_over_time(timeline, selection.input, layer)

@@ -46,7 +46,7 @@ def page() -> None:
         return
     for reason in timeline.left_out:
         st.warning(sentence(reason))
-    course = cached.course(timeline.digest, selection.keys[1], timeline, selection.x)
+    course = cached.course(timeline, selection.input)
     view = show(selection, timeline, course)
     how_to_read()
     if view is not None:

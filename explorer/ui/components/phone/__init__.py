@@ -34,6 +34,8 @@ def close_sidebar(selection: Selection | None) -> None:
 
     Another source of images, or no `selection`, leaves it open: there the image is still to be chosen.
     """
-    shown = "" if selection is None else " ".join(map(str, (*selection.keys, selection.chosen)))
+    shown = ""
+    if selection is not None:
+        shown = f"{selection.network.key} {selection.input.digest} {selection.chosen}"
     with st.sidebar:
         _CLOSING(key="closing_sidebar", data={"shown": shown, "source": link.chosen("source")})
