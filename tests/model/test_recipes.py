@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from model import augment, batches, words
-from model import train as training
 from model.checkpoint import card_in, load_checkpoint
 from model.command import FLAGS, given, parser
 from model.datasets import Dataset
@@ -18,10 +17,12 @@ from model.nets import NETS, NORMS, CourseCNN
 from model.optimizers import OPTIMIZERS, averaged, build_optimizer, follow
 from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, command_of, config_from, recorded, settled
-from model.run import start
 from model.scenes import dataset as drawn_scenes
 from model.schedulers import SCHEDULERS, after_epoch, after_step
-from model.train import main, train
+from model.train import main
+from model.training import loop
+from model.training.loop import train
+from model.training.run import start
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 SMALL = {"width": 4, "epochs": 1, "batch_size": 16}
@@ -220,7 +221,7 @@ def test_mixed_labels_are_trained_on_and_the_largest_part_is_what_is_right(scene
     with torch.no_grad():
         run.net.eval()
         logits = run.net(x).log_softmax(1)
-    loss, hits = training.step(run, x, y)
+    loss, hits = loop.step(run, x, y)
     wanted = -(0.9 * y + 0.1 / 10).mul(logits).sum(1).mean().item()
     assert loss == pytest.approx(wanted, rel=1e-5)
     assert hits == (logits.argmax(1) == y.argmax(1)).sum()
