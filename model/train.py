@@ -16,7 +16,7 @@ from typing import Any
 from model.allocator import keep_freed_memory
 from model.batches import images_of
 from model.builders import is_own, load_builder
-from model.command import given
+from model.command import read_settings
 from model.failures import Terminated, sentence_of, stopped_once
 from model.files import beside, claimed, replacing
 from model.history import epochs_figure, loss_figure, save_figure
@@ -33,11 +33,11 @@ ROOT = Path(__file__).resolve().parent.parent  # the project's folder
 
 
 def main(arguments: list[str] | None = None) -> int:
-    flags = given(arguments)
+    settings = read_settings(arguments)
     keep_freed_memory()
     try:
         with stopped_once():
-            _command(flags)
+            _command(settings)
     except KeyboardInterrupt as stopped:
         return 143 if isinstance(stopped, Terminated) else 130
     except Exception as error:
@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _command(flags: dict[str, Any]) -> None:
-    config, state = settle(flags)
+def _command(settings: dict[str, Any]) -> None:
+    config, state = settle(settings)
     check_writable(config.path)
     try:
         with joined(find_device(config.device)), _undisturbed(config):
@@ -107,17 +107,17 @@ def _explorer(config: Config) -> list[str]:
     return ["streamlit", "run", str(here), *(["--", *given] if given else [])]
 
 
-def settle(flags: dict[str, Any]) -> tuple[Config, State | None]:
-    """The config that the flags ask for, and the state it goes on from, if any."""
-    config = choose(flags)
-    if "net" in flags and is_own(config.net):
+def settle(settings: dict[str, Any]) -> tuple[Config, State | None]:
+    """The config with these settings of the command line, and the state it goes on from, if any."""
+    config = choose(settings)
+    if "net" in settings and is_own(config.net):
         load_builder(config.net)  # so that a problem with it is reported before the images are read
     if not config.resume:
         return config, None
     if config.overwrite:
         raise Problem("--resume continues a run and --overwrite replaces it; give only one of them.")
     state = load_state(path_of(config.path))
-    return replace(continued(flags, state), out=str(config.path)), state
+    return replace(continued(settings, state), out=str(config.path)), state
 
 
 def check_writable(path: Path) -> None:
