@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.drawing.ranges import percent
 from explorer.engine.opening import assumed
-from explorer.engine.samples import Sample, TestSet, in_classes
+from explorer.engine.samples import Sample, TestSet, in_classes, scene_name
 from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
@@ -50,7 +50,7 @@ def choose(image: bool = True, explained: bool = True) -> Selection | None:
 
 def _without_image(given: Options) -> Selection:
     """A checkpoint with the sample that a visit begins with, for a page that shows no image."""
-    selection = Selection(_checkpoint(given), cached.scene(cifar10.CLASSES.index(FIRST)))
+    selection = Selection(_checkpoint(given), _scene(cifar10.CLASSES.index(FIRST)))
     _about(selection)
     return selection
 
@@ -160,7 +160,12 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
-    return in_classes(cached.scene(label), cifar10.CLASSES, card.classes)
+    return in_classes(_scene(label), cifar10.CLASSES, card.classes)
+
+
+def _scene(label: int) -> Sample:
+    """A built-in sample; the cache has it with the name in one language, here it has that of the page."""
+    return replace(cached.scene(label), name=scene_name(label))
 
 
 def _first_sample(prefix: str) -> str:
