@@ -24,7 +24,7 @@ from model.batches import images_of
 from model.datasets import Dataset
 from model.files import replacing
 from model.recipes import choose
-from model.train import train
+from model.training.loop import train
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG = ROOT / "benchmarks" / "logs" / "fast-choices.log"

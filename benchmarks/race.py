@@ -28,8 +28,8 @@ from benchmarks import listing
 from model.allocator import keep_freed_memory
 from model.batches import images_of
 from model.recipes import Config
-from model.run import begin, start
-from model.train import epochs
+from model.training.loop import epochs
+from model.training.run import begin, start
 
 LISTING = "listing"
 HEAD = "run          seed  epoch  train loss  train acc  test loss  test acc  seconds"

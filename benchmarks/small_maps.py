@@ -13,8 +13,8 @@ from model import small_maps
 from model.allocator import keep_freed_memory
 from model.datasets import Dataset
 from model.recipes import choose
-from model.run import Run, start
-from model.train import step
+from model.training.run import Run, start
+from model.training.step import step
 
 ROUNDS = 20
 CELLS = {"convolutions only": 0, "products on maps of up to 16 positions": small_maps.SMALL}

@@ -27,8 +27,8 @@ from benchmarks import listing, race, readme
 from model.allocator import keep_freed_memory
 from model.batches import batches, images_of
 from model.recipes import Config, choose
-from model.run import start
-from model.train import step
+from model.training.run import start
+from model.training.step import step
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "benchmarks" / "logs"

@@ -5,12 +5,14 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any
 
+from model.arguments import Parser, WrongValue
 from model.augment import AUGMENTATIONS
 from model.datasets import SOURCES
 from model.nets import NETS, NORMS
 from model.optimizers import OPTIMIZERS
+from model.problems import Problem
 from model.recipes import RECIPES, Config, flag, owners, settled
 from model.schedulers import SCHEDULERS
 from model.words import N_, tr
@@ -22,7 +24,9 @@ FORMER_FLAGS = {"--optimiser": "--optimizer"}
 
 def natural(text: str, least: int = 0) -> int:
     if not text.isdecimal() or int(text) < least:
-        raise _wrong(N_("must be a whole number of at least {least}, not {text}"), least=least, text=text)
+        raise WrongValue(
+            N_("{flag} must be a whole number of at least {least}, not {text}."), least=least, text=text
+        )
     return int(text)
 
 
@@ -33,21 +37,21 @@ def count(text: str) -> int:
 def positive(text: str) -> float:
     value = _number(text)
     if not 0 < value < math.inf:
-        raise _wrong(N_("must be a number above 0, not {text}"), text=text)
+        raise WrongValue(N_("{flag} must be a number above 0, not {text}."), text=text)
     return value
 
 
 def not_negative(text: str) -> float:
     value = _number(text)
     if not 0 <= value < math.inf:
-        raise _wrong(N_("must be 0 or a number above 0, not {text}"), text=text)
+        raise WrongValue(N_("{flag} must be 0 or a number above 0, not {text}."), text=text)
     return value
 
 
 def fraction(text: str) -> float:
     value = _number(text)
     if not 0 <= value < 1:
-        raise _wrong(N_("must be a number from 0 up to, but not including, 1, not {text}"), text=text)
+        raise WrongValue(N_("{flag} must be at least 0 and less than 1, not {text}."), text=text)
     return value
 
 
@@ -58,20 +62,16 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _wrong(template: str, **values: object) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(tr(template, **values))
-
-
 def one_of(names: Iterable[str], others: Mapping[str, str] | None = None) -> dict[str, Any]:
     """One of `names`, or of `others`, which stand for one of them; upper and lower case alike."""
-    known, also = tuple(names), others or {}
-    meant = {other.lower(): name for other, name in also.items()} | {name.lower(): name for name in known}
+    names, others = tuple(names), others or {}
+    by_text = {other.lower(): name for other, name in others.items()} | {name.lower(): name for name in names}
 
     def read(text: str) -> str:
-        if text.lower() not in meant:
-            choices = ", ".join((*known, *(other for other in also if other.lower() not in known)))
-            raise _wrong(N_("must be one of {choices}, not {text}"), choices=choices, text=text)
-        return meant[text.lower()]
+        if text.lower() not in by_text:
+            choices = ", ".join((*names, *(other for other in others if other.lower() not in names)))
+            raise WrongValue(N_("{flag} must be one of {choices}, not {text}."), choices=choices, text=text)
+        return by_text[text.lower()]
 
     return {"type": read, "metavar": "NAME"}
 
@@ -176,15 +176,8 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
 # fmt: on
 
 
-class _Parser(argparse.ArgumentParser):
-    """Wrong arguments end in one line instead of the whole usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, tr("error: {message}; --help lists all flags.", message=message) + "\n")
-
-
-def parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> Parser:
+    parser = Parser(
         "python -m model.train",
         usage=tr("%(prog)s [flags]"),
         description=tr(
@@ -192,12 +185,10 @@ def parser() -> argparse.ArgumentParser:
             "setting; each flag changes one of them."
         ),
         epilog=tr("To train on several GPUs or processes: torchrun --nproc-per-node N -m model.train …"),
-        add_help=False,
+        title=tr("general"),
     )
-    group = parser.add_argument_group(tr("general"))
-    group.add_argument("-h", "--help", action="help", help=tr("show this help and exit"))
     recipe = tr("the recipe: course (as in the course) or fast (short training time) (default: course)")
-    group.add_argument("--recipe", help=recipe, **one_of(RECIPES))
+    parser.first.add_argument("--recipe", help=recipe, **one_of(RECIPES))
     for title, flags in FLAGS.items():
         group = parser.add_argument_group(tr(title))
         for name, (options, text) in flags.items():
@@ -226,14 +217,18 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def given(arguments: list[str] | None) -> dict[str, Any]:
-    """The settings that the command line names, by the Config's field names."""
-    words = sys.argv[1:] if arguments is None else arguments
-    values = vars(parser().parse_args([_today(word) for word in words]))
+def read_settings(arguments: list[str] | None) -> dict[str, Any]:
+    """The settings that the command line names, by the Config's field names; one line ends a wrong one."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        values = vars(parser().read([_with_current_name(argument) for argument in arguments]))
+    except Problem as problem:
+        print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
+        raise SystemExit(2) from problem
     return {each.name: values[each.name] for each in fields(Config) if values[each.name] is not None}
 
 
-def _today(word: str) -> str:
-    """A flag in its spelling of today: `--optimiser=adam` → `--optimizer=adam`."""
+def _with_current_name(word: str) -> str:
+    """A flag in its current spelling: `--optimiser=adam` → `--optimizer=adam`."""
     name, equals, value = word.partition("=")
     return FORMER_FLAGS.get(name, name) + equals + value

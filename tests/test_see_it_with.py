@@ -8,7 +8,7 @@ import pytest
 
 from explorer.engine.opening import Source
 from explorer.ui import options
-from model import train as training
+from model import train as trainer
 from model.datasets import Dataset
 from model.train import main
 
@@ -33,7 +33,7 @@ def command(out: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 0, 1])
     data = Dataset("black", images, labels, ("a", "b"), (0.5,) * 3, (0.25,) * 3, "")
-    monkeypatch.setattr(training, "images_of", lambda _: (data, data))
+    monkeypatch.setattr(trainer, "images_of", lambda _: (data, data))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's folder, and at work in it."""
     root = tmp_path / "the project"
     (root / "explorer").mkdir(parents=True)
-    for module in (training, options):
+    for module in (trainer, options):
         monkeypatch.setattr(module, "ROOT", root)
     monkeypatch.chdir(root)
     return root

@@ -20,6 +20,7 @@ from model.image_file import MOST_BYTES, ImageFileError, opened
 from model.names import readable, shown
 from model.pixels import to_rgb
 from model.problems import Problem
+from model.words import tr
 
 Labels = npt.NDArray[np.int64]
 
@@ -183,7 +184,12 @@ def scene(label: int, size: int = 256) -> Sample:
     name = drawn.CLASSES[label]
     seed = drawn.DEFAULT_SEEDS[name]
     drawing = drawn.draw(label, seed, size)
-    return Sample(f"{name} (drawn)", drawing.pixels, label, drawing.mask, FromScene(label, seed))
+    return Sample(scene_name(label), drawing.pixels, label, drawing.mask, FromScene(label, seed))
+
+
+def scene_name(label: int) -> str:
+    """Return what the built-in image of a class is called, in the language in use."""
+    return tr("{name} (drawn)", name=drawn.CLASSES[label])
 
 
 def scenes() -> tuple[Sample, ...]:

@@ -19,6 +19,7 @@ STAGE_NAMES = {
 }
 MOST_BLOCKS = 4  # shown side by side at first
 ROW = 4  # choices that stand side by side; more become a list
+PREDICTED, RUNNER_UP, ALL = "predicted", "runner-up", "all"  # options beside the classes
 EVIDENCE_NAMES = {"positive": N_("Positive contribution"), "signed": N_("Positive and negative")}
 SCALE_NAMES = {"shared": N_("Shared scale"), "own": N_("Per map")}
 
@@ -40,6 +41,28 @@ def pick(label: str, names: dict[str, str], key: str, default: str | None = None
     """A key of `names`, chosen by a select box."""
     first = default if default in names else next(iter(names))
     return str(link.choose(st.selectbox, label, list(names), key, first, format_func=names.get, **details))
+
+
+def class_option(name: str, beside: str) -> str:
+    """A class as an option beside another one: its name, with a sign before one that would be that option.
+
+    >>> class_option("cat", "all"), class_option("all", "all"), class_option("=all", "all")
+    ('cat', '=all', '==all')
+    """
+    return f"={name}" if name.lstrip("=") == beside else name
+
+
+def choose_class(
+    label: str, classes: Collection[str], key: str, other: str, other_label: str, **details: object
+) -> str | None:
+    """One of `classes` by a select box; None for the option `other`, the first one and the default."""
+    names = {class_option(name, other): name for name in classes}
+    return names.get(pick(label, {other: other_label, **names}, key, **details))
+
+
+def class_chosen(key: str, classes: Collection[str], other: str) -> str | None:
+    """What `choose_class` gives for a key that this run draws later, or another page draws."""
+    return {class_option(name, other): name for name in classes}.get(link.chosen(key, other))
 
 
 def block_names(blocks: tuple[Block, ...]) -> dict[str, str]:

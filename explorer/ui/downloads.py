@@ -6,8 +6,9 @@ A page says what there is; nothing is made before somebody asks for it.
 import io
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ class Offer:
     """What a page offers for download; `name` begins every file's name, `caption` says how it was made.
 
     `pictures` are uint8 (h, w, 3); `arrays` come with a description each; `figure` gives its panels,
-    pictures or charts; `snippet` is a Python program that prints a number of the page, `printed` is that
-    number.
+    pictures or charts; `snippet` is a Python program that prints a number of the page, `printed` is the
+    sentence that says which.
     """
 
     name: str
@@ -56,8 +57,9 @@ class Offer:
 
 def files(offer: Offer) -> dict[str, Bytes]:
     """File name → what makes its bytes, for everything in the offer."""
-    pictures = {f"{stem(offer, name)}.png": _picture(draw) for name, draw in offer.pictures.items()}
-    tables = {f"{stem(offer, name)}.csv": _table(make) for name, make in offer.tables.items()}
+    picture_names, table_names = picture_files(offer), table_files(offer)
+    pictures = {picture_names[name]: _picture(draw) for name, draw in offer.pictures.items()}
+    tables = {table_names[name]: _table(make) for name, make in offer.tables.items()}
     caption: dict[str, Bytes] = {"caption.txt": lambda: f"{offer.caption}\n".encode()}
     return (
         pictures
@@ -75,6 +77,29 @@ def files(offer: Offer) -> dict[str, Bytes]:
 def stem(offer: Offer, name: str) -> str:
     """The file name of one thing, without its ending: letters, digits, dots and dashes."""
     return re.sub(r"[^\w.]+", "-", f"{offer.name} {name}").strip("-.").lower()
+
+
+def picture_files(offer: Offer) -> dict[str, str]:
+    """Picture → its file's name."""
+    return _file_names(offer, offer.pictures, "png", [f"{stem(offer, 'figure')}.png"])
+
+
+def table_files(offer: Offer) -> dict[str, str]:
+    """Table → its file's name."""
+    return _file_names(offer, offer.tables, "csv")
+
+
+def _file_names(
+    offer: Offer, names: Iterable[str], ending: str, others: Sequence[str] = ()
+) -> dict[str, str]:
+    """Name → a file's name that no other has; those that differ in case or punctuation only get numbers."""
+    files: dict[str, str] = {}
+    for name in names:
+        first = stem(offer, name)
+        stems = chain([first], (f"{first}-{number}" for number in count(2)))
+        unique = (each for each in stems if f"{each}.{ending}" not in (*files.values(), *others))
+        files[name] = f"{next(unique)}.{ending}"
+    return files
 
 
 def npz(arrays: Mapping[str, tuple[Array, str]], caption: str) -> bytes:
@@ -96,11 +121,11 @@ def zipped(contents: Mapping[str, Bytes]) -> bytes:
 
 
 def _picture(draw: Callable[[], Pixels]) -> Bytes:
-    def made() -> bytes:
+    def encode() -> bytes:
         pixels = draw()
         return png(pixels, max(1, round(LEAST / max(pixels.shape))))
 
-    return made
+    return encode
 
 
 def _table(make: Callable[[], pd.DataFrame]) -> Bytes:
@@ -125,51 +150,44 @@ def _opened(make: Callable[[], Offer]) -> None:
     except Problem as problem:  # what the page cannot show cannot be downloaded
         st.info(sentence(problem))
         return
-    made = {file: _in_language(words.language(), make) for file, make in files(offer).items()}
-    pictures, numbers, printed = st.columns(3, gap="medium")
+    bytes_of = {file: _in_language(words.language(), make) for file, make in files(offer).items()}
+    pictures, numbers, for_print = st.columns(3, gap="medium")
     with pictures:
         st.markdown(tr("**Pictures** as shown on the page"))
-        chosen = st.selectbox(
+        name = st.selectbox(
             tr("Picture"), list(offer.pictures), key="take_picture", label_visibility="collapsed"
         )
         with st.container(horizontal=True):
-            _button(f"{stem(offer, chosen)}.png", tr("This picture, PNG"), made, "image/png")
-            _button(f"{stem(offer, 'pictures')}.zip", tr("All pictures, ZIP"), made, "application/zip")
+            _button(picture_files(offer)[name], tr("This picture, PNG"), bytes_of, "image/png")
+            _button(f"{stem(offer, 'pictures')}.zip", tr("All pictures, ZIP"), bytes_of, "application/zip")
     with numbers:
         st.markdown(tr("**Numbers** without rounding"))
         with st.container(horizontal=True):
-            for name in offer.tables:
-                _button(f"{stem(offer, name)}.csv", tr("{table}, CSV", table=name), made, "text/csv")
-            _button(f"{stem(offer, 'arrays')}.npz", tr("Arrays, NPZ"), made, "application/octet-stream")
-    with printed:
+            for table, file in table_files(offer).items():
+                _button(file, tr("{table}, CSV", table=table), bytes_of, "text/csv")
+            _button(f"{stem(offer, 'arrays')}.npz", tr("Arrays, NPZ"), bytes_of, "application/octet-stream")
+    with for_print:
         st.markdown(tr("**Figure** for print, with its caption"))
         with st.container(horizontal=True):
             for kind, mime in (("png", "image/png"), ("pdf", "application/pdf")):
                 label = tr("Figure, {format}", format=kind.upper())
-                _button(f"{stem(offer, 'figure')}.{kind}", label, made, mime)
+                _button(f"{stem(offer, 'figure')}.{kind}", label, bytes_of, mime)
     st.caption(literal(offer.caption))
-    st.markdown(_about_program(offer))
+    st.markdown(tr("**Python** program; it runs in any folder."))
+    if offer.printed:
+        st.markdown(literal(offer.printed))
     st.code(offer.snippet, language="python")
 
 
-def _about_program(offer: Offer) -> str:
-    """What stands over the Python program, as Markdown."""
-    if not offer.printed:
-        return tr("**Python** program; it runs in any folder.")
-    return tr(
-        "**Python** program; it runs in any folder and prints {printed}.", printed=literal(offer.printed)
-    )
-
-
-def _button(file: str, label: str, made: Mapping[str, Bytes], mime: str) -> None:
-    st.download_button(literal(label), made[file], file, mime, key=f"take_{file}", on_click="ignore")
+def _button(file: str, label: str, bytes_of: Mapping[str, Bytes], mime: str) -> None:
+    st.download_button(literal(label), bytes_of[file], file, mime, key=f"take_{file}", on_click="ignore")
 
 
 def _in_language(language: str, make: Bytes) -> Bytes:
     """Make the bytes in a language: Streamlit calls it in another thread than the page's."""
 
-    def made() -> bytes:
+    def make_in_language() -> bytes:
         words.use(language)
         return make()
 
-    return made
+    return make_in_language

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from explorer.ui import link, markup
+from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.selection import Selection
-from explorer.ui.sidebar import PREDICTED
 from model.words import tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
@@ -23,8 +23,8 @@ def show(selection: Selection, page: str = "") -> None:
 
 def why_wrong(true: str, page: str) -> None:
     """Buttons that explain the true class, or compare it with the predicted one, each in one click."""
-    button("explain_true", tr("Explain the true class"), {"class": true}, "", page)
-    both = {"class": PREDICTED, "compare": "classes", "against": true}
+    button("explain_true", tr("Explain the true class"), {"class": class_option(true, PREDICTED)}, "", page)
+    both = {"class": PREDICTED, "compare": "classes", "against": class_option(true, RUNNER_UP)}
     button("compare_true", tr("Compare predicted and true class"), both, "compare", page)
 
 

@@ -1,17 +1,16 @@
 """What was given at start: `streamlit run explorer/app.py -- --data-dir DIR`."""
 
-import argparse
 import math
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from explorer.engine.opening import Source
+from model.arguments import Parser, WrongValue
 from model.names import readable, shown
 from model.problems import Problem
-from model.words import tr
+from model.words import N_, tr
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -52,19 +51,10 @@ def _folders(folder: Path) -> tuple[Path, ...]:
         return ()
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise _not_understood(message)
-
-
-def _not_understood(reason: str) -> Problem:
-    return Problem("The options after `--` are not valid: {reason}.", reason=readable(reason))
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser of these options; its help is in the language in use."""
-    parser = _Parser("streamlit run explorer/app.py --", exit_on_error=False)
-    add = parser.add_argument
+    parser = Parser("streamlit run explorer/app.py --", title=tr("options"))
+    add = parser.first.add_argument
     add(
         "--data-dir",
         type=_path,
@@ -95,20 +85,17 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _wrong(template: str, **given: object) -> argparse.ArgumentTypeError:
-    """What argparse says after the name of the option."""
-    return argparse.ArgumentTypeError(tr(template, **given))
-
-
 def _path(text: str) -> Path:
     if not text.strip():
-        raise _wrong("the path is empty; give one, or leave the option out")
+        raise WrongValue(N_("{flag} has an empty path; give one, or leave the option out."))
     return Path(text)
 
 
 def _size(text: str) -> int:
     if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= 4096:
-        raise _wrong("{text} is not a number of pixels from 1 to 4096", text=repr(text[:20]))
+        raise WrongValue(
+            N_("{flag} must be a number of pixels from 1 to 4096, not {text}."), text=repr(text[:20])
+        )
     return int(text)
 
 
@@ -119,14 +106,16 @@ def _three(text: str) -> tuple[float, ...]:
     except ValueError:
         numbers = ()
     if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-        raise _wrong("{text} is not three numbers such as 0.49,0.48,0.45", text=repr(text[:40]))
+        raise WrongValue(
+            N_("{flag} must be three numbers such as 0.49,0.48,0.45, not {text}."), text=repr(text[:40])
+        )
     return numbers * 3 if len(numbers) == 1 else numbers
 
 
 def _deviations(text: str) -> tuple[float, ...]:
     numbers = _three(text)
     if min(numbers) <= 0:
-        raise _wrong("{text} has a standard deviation that is not above zero", text=repr(text[:40]))
+        raise WrongValue(N_("{flag} must be numbers above zero, not {text}."), text=repr(text[:40]))
     return numbers
 
 
@@ -149,9 +138,10 @@ def _check_folder(option: str, folder: Path | None) -> None:
 def options() -> Options:
     """The options of this process. Raises Problem."""
     try:
-        given = parser().parse_args(sys.argv[1:])
-    except argparse.ArgumentError as error:
-        raise _not_understood(str(error)) from error
+        given = parser().read(sys.argv[1:])
+    except Problem as problem:
+        sentence = readable(str(problem))
+        raise Problem("The options after `--` are not valid: {sentence}", sentence=sentence) from problem
     for option, folder in (("--data-dir", given.data_dir), ("--runs", given.runs)):
         _check_folder(option, folder)
     own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)

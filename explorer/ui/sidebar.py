@@ -1,13 +1,14 @@
 """The sidebar, the same on every page: checkpoint, image, class to explain."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
 from explorer.drawing.ranges import percent
 from explorer.engine.opening import assumed
-from explorer.engine.samples import Sample, TestSet, in_classes
+from explorer.engine.samples import Sample, TestSet, in_classes, scene_name
 from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
@@ -23,7 +24,6 @@ from model.words import N_, ngettext, tr
 
 FIRST = "cat"  # the sample that a visit begins with
 OTHER = "dog"  # what it is compared with at first
-PREDICTED = "predicted"
 FITS = {"crop": N_("Crop"), "squash": N_("Squash")}
 
 
@@ -50,7 +50,7 @@ def choose(image: bool = True, explained: bool = True) -> Selection | None:
 
 def _without_image(given: Options) -> Selection:
     """A checkpoint with the sample that a visit begins with, for a page that shows no image."""
-    selection = Selection(_checkpoint(given), cached.scene(cifar10.CLASSES.index(FIRST)))
+    selection = Selection(_checkpoint(given), _scene(cifar10.CLASSES.index(FIRST)))
     _about(selection)
     return selection
 
@@ -160,7 +160,12 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
-    return in_classes(cached.scene(label), cifar10.CLASSES, card.classes)
+    return in_classes(_scene(label), cifar10.CLASSES, card.classes)
+
+
+def _scene(label: int) -> Sample:
+    """A built-in sample; the cache has it with the name in one language, here it has that of the page."""
+    return replace(cached.scene(label), name=scene_name(label))
 
 
 def _first_sample(prefix: str) -> str:
@@ -174,37 +179,31 @@ def _first_sample(prefix: str) -> str:
 
 
 def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
-    found = cached.test_set(given.data_dir)
-    if found is None:
+    test_set = cached.test_set(given.data_dir)
+    if test_set is None:
         return _offer_download(given.data_dir)
-    chosen = link.choose(
-        st.selectbox,
-        tr("Class"),
-        ["all", *found.classes],
-        f"{prefix}only",
-        "all",
-        format_func=lambda name: tr("all classes") if name == "all" else name,
+    name = choices.choose_class(
+        tr("Class"), test_set.classes, f"{prefix}only", choices.ALL, tr("all classes")
     )
-    indices = _indices(found, chosen)
-    first = _first_index(found, indices, prefix)
+    indices = _indices(test_set, name)
+    first = _first_index(test_set, indices, prefix)
     follow(f"{prefix}index", range(len(indices)), first)
-    position = _number(found, indices, prefix, first)
+    position = _number(test_set, indices, prefix, first)
     steps(f"{prefix}index", range(len(indices)), prefix)
     index = int(indices[position])
-    return in_classes(found.sample(index), found.classes, card.classes)
+    return in_classes(test_set.sample(index), test_set.classes, card.classes)
 
 
-def _indices(found: TestSet, only: str) -> Sequence[int]:
+def _indices(test_set: TestSet, name: str | None) -> Sequence[int]:
     """The images of a class, or all of them."""
-    whole = only == "all" or only not in found.classes
-    return range(len(found)) if whole else found.where(found.classes.index(only)).tolist()
+    return range(len(test_set)) if name is None else test_set.where(test_set.classes.index(name)).tolist()
 
 
-def _first_index(found: TestSet, indices: Sequence[int], prefix: str) -> int:
+def _first_index(test_set: TestSet, indices: Sequence[int], prefix: str) -> int:
     """Where a side begins among `indices`: the other one of two beside the image that the first shows."""
     if not prefix:
         return 0
-    others = _indices(found, link.chosen("only", "all"))
+    others = _indices(test_set, choices.class_chosen("only", test_set.classes, choices.ALL))
     position = int(link.current("index", range(max(len(others), 1)), "0"))
     taken = link.chosen("source") == "test" and position < len(others)
     first = int(len(indices) > 1 and taken and others[position] == indices[0])
@@ -212,14 +211,16 @@ def _first_index(found: TestSet, indices: Sequence[int], prefix: str) -> int:
     return first
 
 
-def _number(found: TestSet, indices: Sequence[int], prefix: str, first: int) -> int:
+def _number(test_set: TestSet, indices: Sequence[int], prefix: str, first: int) -> int:
     return link.number(
         tr("Number, 0 to {last:,}", last=len(indices) - 1),
         0,
         len(indices) - 1,
         f"{prefix}index",
         first,
-        help=ngettext("{name}: {n:,} image.", "{name}: {n:,} images.", len(found), name=literal(found.name)),
+        help=ngettext(
+            "{name}: {n:,} image.", "{name}: {n:,} images.", len(test_set), name=literal(test_set.name)
+        ),
     )
 
 
@@ -305,13 +306,8 @@ def _fit(sample: Sample, card: Card) -> str:
 def _class(selection: Selection) -> int | None:
     """The class to explain; None for the predicted one, which is named below: an option's text stays."""
     classes = selection.card.classes
-    name = link.choose(
-        st.selectbox,
-        tr("Class to explain"),
-        [PREDICTED, *classes],
-        "class",
-        PREDICTED,
-        format_func=lambda name: tr("Predicted class") if name == PREDICTED else name,
+    name = choices.choose_class(
+        tr("Class to explain"), classes, "class", choices.PREDICTED, tr("Predicted class")
     )
     markup.show(markup.text(tr("Prediction: {name}", name=classes[selection.predicted]), "muted"))
-    return None if name == PREDICTED else classes.index(name)
+    return None if name is None else classes.index(name)

@@ -77,10 +77,10 @@ def test_the_fold_stays_open_and_gives_what_is_there_while_a_run_goes_on(
     page.goto(f"{url}?runs=grown")
     fold = page.get_by_test_id("stExpander").filter(has_text="Download")
     fold.get_by_text("Download", exact=True).click(timeout=60_000)
-    expect(fold.get_by_text("prints the last test accuracy so far, 12.50%")).to_be_visible(timeout=20_000)
+    expect(fold.get_by_text("It prints the last test accuracy so far: 12.50%.")).to_be_visible(timeout=20_000)
     for epochs in (2, 3):
         written(folder, epochs)
-        said = f"prints the last test accuracy so far, {12.5 * epochs:.2f}%"
+        said = f"It prints the last test accuracy so far: {12.5 * epochs:.2f}%."
         expect(fold.get_by_text(said)).to_be_visible(timeout=10_000)
     page.wait_for_timeout(1000)
     with page.expect_download(timeout=20_000) as waiting:

@@ -21,12 +21,13 @@ import numpy as np
 import torch
 
 from model import files
-from model import train as training
+from model import train as trainer
 from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
 from model.history import load_history
 from model.snapshots import list_snapshots
 from model.state import load_state
+from model.training import loop
 
 FLAGS = ["--epochs", "2", "--batch-size", "16", "--width", "4", "--ema", "0.9", "--snapshot-every", "1"]
 
@@ -85,7 +86,7 @@ class Halves:
 
 def watch(moments):
     opened = os.fdopen
-    training.step = moments.around(training.step)
+    loop.step = moments.around(loop.step)
     tempfile.mkstemp = moments.around(tempfile.mkstemp)
     for name in ("fsync", "chmod", "replace", "unlink"):
         setattr(files.os, name, moments.around(getattr(os, name)))
@@ -101,7 +102,7 @@ def run(out, *more, fatal=None, count=False):
             watch(moments)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(os.open(out.parent / "stderr", os.O_WRONLY | os.O_CREAT), 2)
-        status = training.main([*FLAGS, "--out", str(out), *more])
+        status = trainer.main([*FLAGS, "--out", str(out), *more])
         if count:
             (out.parent / "moments").write_text(str(moments.passed))
         os._exit(status)
@@ -147,11 +148,11 @@ def result(out):
 def main(folder, kills, signals):
     torch.set_num_threads(1)
     data, test = split(40, 0), split(20, 1)
-    training.images_of = lambda config: (data, test)
-    training.save_figure = lambda *_: None
+    trainer.images_of = lambda config: (data, test)
+    trainer.save_figure = lambda *_: None
     files.os.fsync = lambda handle: None  # a killed process loses nothing that a sync would have kept
     with contextlib.redirect_stdout(io.StringIO()):
-        training.main([*FLAGS, "--out", str(folder / "warm.safetensors")])  # imports what is imported late
+        trainer.main([*FLAGS, "--out", str(folder / "warm.safetensors")])  # imports what is imported late
     gc.freeze()
     rng, started = random.Random(0), time.monotonic()
 

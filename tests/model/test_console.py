@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from model import train as training
+from model import train as trainer
 from model.checkpoint import load_checkpoint
 from model.train import main
+from model.training import loop
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def test_it_says_what_it_trains_on_and_with_before_the_first_epoch(flags, pictur
 
 
 def test_a_line_stands_there_before_the_images_are_read(flags, capsys, monkeypatch):
-    monkeypatch.setattr(training, "images_of", lambda _: pytest.fail(capsys.readouterr().out))
+    monkeypatch.setattr(trainer, "images_of", lambda _: pytest.fail(capsys.readouterr().out))
     with pytest.raises(pytest.fail.Exception, match="Loading the images"):
         main(flags)
 
@@ -53,7 +54,7 @@ def test_a_line_stands_there_before_the_images_are_read(flags, capsys, monkeypat
 def test_every_reduction_of_the_rate_is_one_line(flags, capsys, monkeypatch):
     measured = [1.0, 0.9, 0.95, 0.9, 0.9, 0.91, 0.9, 0.9, 0.9]
     losses = iter(measured)
-    monkeypatch.setattr(training, "evaluate", lambda *_: (next(losses), 0.5))
+    monkeypatch.setattr(loop, "evaluate", lambda *_: (next(losses), 0.5))
     assert main([*flags, "--epochs", str(len(measured)), "--patience", "1", "--lr", "0.008"]) == 0
     said = [
         line
@@ -84,12 +85,12 @@ def test_schedules_by_epoch_say_it_too(flags, capsys, scheduler, count):
 def test_the_bar_shows_the_mean_loss_of_the_epoch_so_far(flags, capsys, monkeypatch):
     shown, losses = [], iter([1.0, 2.0, 6.0])
 
-    class Bar(training.tqdm):
+    class Bar(loop.tqdm):
         def set_postfix_str(self, s="", refresh=True):
             shown.append(s)
 
-    monkeypatch.setattr(training, "tqdm", Bar)
-    monkeypatch.setattr(training, "step", lambda *_: (next(losses), 4))
+    monkeypatch.setattr(loop, "tqdm", Bar)
+    monkeypatch.setattr(loop, "step", lambda *_: (next(losses), 4))
     assert main([*flags, "--epochs", "1", "--batch-size", "10"]) == 0
     assert shown == ["loss 1.0000", "loss 1.5000", "loss 2.2500"]  # 24 images: 10, 10 and 4
 

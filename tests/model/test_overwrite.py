@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from model import train as training
+from model import train as trainer
 from model.checkpoint import load_checkpoint
 from model.history import History, load_history, save_history
 from model.recipes import command_of
-from model.run import left_at
 from model.snapshots import folder_of
 from model.state import load_state, path_of
 from model.train import main, settle
+from model.training import loop
+from model.training.run import left_at
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_the_run_of_another_is_refused_and_kept(command, tmp_path, capsys, monke
     assert command("--snapshot-every", "1") == 0
     before = content(tmp_path)
     capsys.readouterr()
-    monkeypatch.setattr(training, "images_of", None)  # must not be reached
+    monkeypatch.setattr(trainer, "images_of", None)  # must not be reached
     said = refused(capsys, command("--seed", "1"))
     assert "(run.safetensors, run.history.json, run.state.pt, run.snapshots); add --resume" in said
     assert content(tmp_path) == before
@@ -89,7 +90,7 @@ def test_a_file_that_is_not_the_trainers_is_kept(command, tmp_path, capsys, name
 
 def test_a_run_that_ended_in_its_first_epoch_leaves_the_place_free(command, tmp_path, capsys, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(training, "step", lambda *_: (float("nan"), 0))
+        patched.setattr(loop, "step", lambda *_: (float("nan"), 0))
         assert command("--snapshot-every", "1") == 1
     assert "nothing was saved" in capsys.readouterr().err
     assert path_of(tmp_path / "run.safetensors").exists()
@@ -100,7 +101,7 @@ def test_the_curves_of_another_run_of_that_name_are_not_hidden(command, tmp_path
     pytest.importorskip("tensorboard")
     board = str(tmp_path / "board")
     with monkeypatch.context() as patched:
-        patched.setattr(training, "step", lambda *_: (float("nan"), 0))
+        patched.setattr(loop, "step", lambda *_: (float("nan"), 0))
         assert command("--tensorboard", board) == 1  # what this leaves holds no epoch
     assert command("--tensorboard", board) == 0
     capsys.readouterr()

@@ -9,19 +9,20 @@ import torch
 from torch import nn
 
 from model import augment, batches, words
-from model import train as training
 from model.checkpoint import card_in, load_checkpoint
-from model.command import FLAGS, given, parser
+from model.command import FLAGS, parser, read_settings
 from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
 from model.nets import NETS, NORMS, CourseCNN
 from model.optimizers import OPTIMIZERS, averaged, build_optimizer, follow
 from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, command_of, config_from, recorded, settled
-from model.run import start
 from model.scenes import dataset as drawn_scenes
 from model.schedulers import SCHEDULERS, after_epoch, after_step
-from model.train import main, train
+from model.train import main
+from model.training import loop
+from model.training.loop import train
+from model.training.run import start
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 SMALL = {"width": 4, "epochs": 1, "batch_size": 16}
@@ -220,7 +221,7 @@ def test_mixed_labels_are_trained_on_and_the_largest_part_is_what_is_right(scene
     with torch.no_grad():
         run.net.eval()
         logits = run.net(x).log_softmax(1)
-    loss, hits = training.step(run, x, y)
+    loss, hits = loop.step(run, x, y)
     wanted = -(0.9 * y + 0.1 / 10).mul(logits).sum(1).mean().item()
     assert loss == pytest.approx(wanted, rel=1e-5)
     assert hits == (logits.argmax(1) == y.argmax(1)).sum()
@@ -257,12 +258,12 @@ def test_half_the_room_for_nearly_the_same_weights(scenes, out):
 def test_every_setting_is_a_flag_and_every_flag_a_setting():
     flags = [name for group in FLAGS.values() for name in group]
     assert sorted([*flags, "recipe"]) == sorted(each.name for each in fields(Config))
-    assert given([]) == {}
+    assert read_settings([]) == {}
     parser().format_help()
 
 
 def test_a_flag_changes_its_setting_and_leaves_the_recipes_others():
-    config = choose(given(["--recipe", "fast", "--lr", "0.3", "--no-nesterov", "--batch-size", "99"]))
+    config = choose(read_settings(["--recipe", "fast", "--lr", "0.3", "--no-nesterov", "--batch-size", "99"]))
     assert (config.lr, config.nesterov, config.batch_size) == (0.3, False, 99)
     assert replace(
         config, lr=RECIPES["fast"].lr, nesterov=True, batch_size=RECIPES["fast"].batch_size
@@ -313,10 +314,10 @@ def test_impossible_values_are_refused_by_name(flags, capsys):
     ],
 )
 def test_the_command_of_a_run_reproduces_its_settings(flags):
-    config = choose(given(shlex.split(flags)))
+    config = choose(read_settings(shlex.split(flags)))
     words = shlex.split(command_of(config))
     assert words[:3] == ["python", "-m", "model.train"]
-    assert choose(given(words[3:])) == config
+    assert choose(read_settings(words[3:])) == config
 
 
 def test_the_command_of_a_run_names_no_folder_of_this_machine():
@@ -380,7 +381,7 @@ def test_precision_auto_takes_bf16_where_the_processor_is_made_for_it(
     ],
 )
 def test_names_may_be_spelled_as_in_pytorch(flags, setting, value):
-    assert given(flags) == {setting: value}
+    assert read_settings(flags) == {setting: value}
 
 
 @pytest.mark.parametrize("name", [*OPTIMIZERS.values(), *SCHEDULERS.values()], ids=lambda each: each.pytorch)
@@ -393,7 +394,7 @@ def test_the_names_from_pytorch_exist_there(name):
 )
 def test_wrong_arguments_are_one_line_and_not_the_usage(flags, capsys):
     with pytest.raises(SystemExit) as caught:
-        given(flags)
+        read_settings(flags)
     error = capsys.readouterr().err
     assert caught.value.code == 2
     assert error.count("\n") == 1

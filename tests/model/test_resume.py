@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from model import train as training
+from model import train as trainer
 from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
 from model.history import load_history
@@ -20,7 +20,9 @@ from model.problems import Problem
 from model.recipes import RECIPES, choose
 from model.schedulers import SCHEDULERS
 from model.state import continued, load_state, path_of, save_state
-from model.train import main, settle, train
+from model.train import main, settle
+from model.training import loop
+from model.training.loop import train
 
 HERE = Path(__file__)
 
@@ -42,8 +44,8 @@ def out(tmp_path):
 @pytest.fixture
 def given(monkeypatch):
     """The command with images that need no reading, and without pictures."""
-    monkeypatch.setattr(training, "images_of", lambda config: (DATA, TEST))
-    monkeypatch.setattr(training, "save_figure", lambda *_: None)
+    monkeypatch.setattr(trainer, "images_of", lambda config: (DATA, TEST))
+    monkeypatch.setattr(trainer, "save_figure", lambda *_: None)
 
 
 def run(out, *data, **flags):
@@ -114,7 +116,7 @@ def test_epochs_may_grow_where_the_schedule_does_not_depend_on_them(tmp_path):
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(out, given, monkeypatch, capsys, tmp_path):
     whole = run(tmp_path / "whole.safetensors", epochs=3)
-    real, calls = training.step, []
+    real, calls = loop.step, []
 
     def interrupted(*args):
         calls.append(1)
@@ -122,7 +124,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(out, given, monkeypatc
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(training, "step", interrupted)
+    monkeypatch.setattr(loop, "step", interrupted)
     command = ["--epochs", "3", "--batch-size", "16", "--width", "4", "--out", str(out)]
     assert main(command) == 130
     said = capsys.readouterr().err
@@ -135,13 +137,13 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(out, given, monkeypatc
 
 
 def test_a_loss_that_is_no_number_leaves_a_state_to_resume(out, monkeypatch):
-    real, calls = training.step, []
+    real, calls = loop.step, []
 
     def broken(*args):
         calls.append(real(*args))
         return (float("nan"), 0) if len(calls) == 5 else calls[-1]
 
-    monkeypatch.setattr(training, "step", broken)
+    monkeypatch.setattr(loop, "step", broken)
     with pytest.raises(Problem, match="at step 5,"):
         run(out, epochs=2)
     history = load_history(out.with_name("run.history.json"))

@@ -11,13 +11,17 @@ from torch import nn
 from torch.distributed import DistError
 
 from model import evaluation
-from model import train as training
+from model import train as trainer
 from model.checkpoint import digest_of, load_checkpoint
 from model.datasets import Dataset
+from model.evaluation import evaluate
 from model.files import claimed
 from model.history import load_history
 from model.problems import Problem
-from model.train import Config, evaluate, main, train
+from model.recipes import Config
+from model.train import main
+from model.training import loop
+from model.training.loop import train
 
 
 def drawn(count, seed, size=16):
@@ -95,7 +99,7 @@ def test_an_epoch_is_measured_as_it_was_trained_and_the_last_as_others_will(out,
 
 def test_the_rate_falls_when_the_test_loss_stops_falling(out, monkeypatch):
     losses = iter([1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9])
-    monkeypatch.setattr(training, "evaluate", lambda *_, **__: (next(losses), 0.5))
+    monkeypatch.setattr(loop, "evaluate", lambda *_, **__: (next(losses), 0.5))
     finished = run(out, epochs=8, lr=8e-4)
     assert [row.lr for row in finished.history.epochs] == 6 * [8e-4] + 2 * [4e-4]
 
@@ -108,7 +112,7 @@ def test_it_learns(out):
 
 def test_train_figures_are_means_over_the_images_not_the_batches(out, monkeypatch):
     losses = iter([1.0, 2.0, 6.0])
-    monkeypatch.setattr(training, "step", lambda *_: (next(losses), 4))
+    monkeypatch.setattr(loop, "step", lambda *_: (next(losses), 4))
     row = run(out, epochs=1).history.epochs[0]
     assert row.train_loss == pytest.approx((16 * 1 + 16 * 2 + 8 * 6) / 40)
     assert row.train_accuracy == pytest.approx(12 / 40)
@@ -137,7 +141,7 @@ def test_every_epoch_shows_each_image_once_in_an_order_of_its_own():
     numbered = np.zeros((40, 16, 16, 3), np.uint8)
     data = Dataset("n", numbered, np.arange(40), tuple(map(str, range(40))), (0, 0, 0), (1, 1, 1), "")
     config = Config(batch_size=16)
-    orders = [torch.cat([y for _, y in training.batches(data, config, epoch)]).tolist() for epoch in (1, 2)]
+    orders = [torch.cat([y for _, y in loop.batches(data, config, epoch)]).tolist() for epoch in (1, 2)]
     assert [sorted(order) for order in orders] == 2 * [list(range(40))]
     assert orders[0] != orders[1] != list(range(40))
 
@@ -153,9 +157,9 @@ def test_time_left_counts_measuring_too_up_to_where_the_run_stops(out, capsys, m
         return spend
 
     clock = SimpleNamespace(perf_counter=lambda: now[0], monotonic=lambda: now[0])
-    monkeypatch.setattr(training, "time", clock)
-    monkeypatch.setattr(training, "step", taking(1, (0.5, 8)))
-    monkeypatch.setattr(training, "evaluate", taking(60, (0.5, 0.5)))
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(loop, "step", taking(1, (0.5, 8)))
+    monkeypatch.setattr(loop, "evaluate", taking(60, (0.5, 0.5)))
     finished = run(out, epochs=9, stop_after=3)
     told = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[3:6]]
     assert told == ["2:06", "1:03", "0:00"]
@@ -216,7 +220,7 @@ def test_limit_takes_images_of_every_class(pictures, out):
 
 
 def test_an_interruption_saves_what_there_is_and_says_where(pictures, out, capsys, monkeypatch):
-    real, calls = training.step, []
+    real, calls = loop.step, []
 
     def interrupted(*given):
         calls.append(1)
@@ -224,7 +228,7 @@ def test_an_interruption_saves_what_there_is_and_says_where(pictures, out, capsy
             raise KeyboardInterrupt
         return real(*given)
 
-    monkeypatch.setattr(training, "step", interrupted)
+    monkeypatch.setattr(loop, "step", interrupted)
     assert command(pictures, out, "--epochs", "9") == 130
     assert load_checkpoint(out).card.epoch == 2
     said = capsys.readouterr().err
@@ -235,13 +239,13 @@ def test_an_interruption_saves_what_there_is_and_says_where(pictures, out, capsy
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights(
     pictures, out, capsys, monkeypatch
 ):
-    real, calls = training.step, []
+    real, calls = loop.step, []
 
     def broken(*given):
         calls.append(real(*given))
         return (float("nan"), 0) if len(calls) == 2 else calls[-1]
 
-    monkeypatch.setattr(training, "step", broken)
+    monkeypatch.setattr(loop, "step", broken)
     said = failed(capsys, command(pictures, out, "--epochs", "3"))
     assert "The loss is nan at step 2" in said
     assert "reduce --lr" in said
@@ -261,7 +265,7 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(
     pictures, tmp_path, capsys, where, monkeypatch
 ):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(training, "images_of", None)  # must not be reached
+    monkeypatch.setattr(trainer, "images_of", None)  # must not be reached
     said = failed(capsys, command(pictures, tmp_path / where))
     assert "--out" in said
 
@@ -275,7 +279,7 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(pictures, out
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("model.files.os.fsync", full)
-    monkeypatch.setattr(training, "check_writable", lambda _: None)  # there was room at the start
+    monkeypatch.setattr(trainer, "check_writable", lambda _: None)  # there was room at the start
     said = failed(capsys, command(pictures, out, "--seed", "5", "--overwrite"))
     assert "No space left on device" in said
     assert str(out.with_name("run.state.pt")) in said
@@ -290,7 +294,7 @@ def broken(pictures, out, capsys, monkeypatch):
         def fail(*_):
             raise error
 
-        monkeypatch.setattr(training, "step", fail)
+        monkeypatch.setattr(loop, "step", fail)
         return failed(capsys, command(pictures, out))
 
     return said
@@ -362,7 +366,7 @@ def signals():
 @pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_second_signal_does_not_cut_short_what_is_saved(pictures, out, capsys, monkeypatch, number, code):
-    real_step, real_save, calls, before = training.step, training.restore, [], signal.getsignal(number)
+    real_step, real_save, calls, before = loop.step, loop.restore, [], signal.getsignal(number)
 
     def signalled(*given):
         calls.append(1)
@@ -374,8 +378,8 @@ def test_a_second_signal_does_not_cut_short_what_is_saved(pictures, out, capsys,
         os.kill(os.getpid(), number)
         return real_save(*given)
 
-    monkeypatch.setattr(training, "step", signalled)
-    monkeypatch.setattr(training, "restore", again)
+    monkeypatch.setattr(loop, "step", signalled)
+    monkeypatch.setattr(loop, "restore", again)
     assert command(pictures, out, "--epochs", "9") == code
     assert "Stopped in epoch 3; the weights of epoch 2" in capsys.readouterr().err
     assert load_checkpoint(out).card.epoch == 2
@@ -384,7 +388,7 @@ def test_a_second_signal_does_not_cut_short_what_is_saved(pictures, out, capsys,
 
 
 def test_other_errors_of_the_program_itself_are_not_hidden(pictures, out, monkeypatch):
-    monkeypatch.setattr(training, "step", lambda *_: [][1])
+    monkeypatch.setattr(loop, "step", lambda *_: [][1])
     with pytest.raises(IndexError):
         command(pictures, out)
 

@@ -98,6 +98,14 @@ def test_every_page_is_named_in_the_language(visit: Callable[..., AppTest], page
     assert untranslated([*in_html(title), *texts(row)]) == []
 
 
+def test_a_samples_name_is_in_the_language_of_each_page(visit: Callable[..., AppTest]) -> None:
+    """Also after another visitor has had the same sample in another language."""
+    for language, name in ((ENGLISH, "frog (drawn)"), (PSEUDO, "⟦frog (drawn)⟧"), (ENGLISH, "frog (drawn)")):
+        words.use(language)
+        html = "".join(each.proto.body for each in visit(lang=language, sample="frog").get("html"))
+        assert name in in_html(html)
+
+
 def test_the_opened_downloads_are_translated(visit: Callable[..., AppTest]) -> None:
     """All but the caption and the names of tables, which are the page's."""
     at = visit("training", lang=PSEUDO)
@@ -220,7 +228,6 @@ UNITS = ("px", "MB", "GB", "ms", "RGB", "PNG", "CSV", "NPZ", "ZIP", "PDF", "max"
 SETTINGS = (
     *AUGMENTATIONS, *OPTIMIZERS, *SCHEDULERS, *RECIPES, *DATASETS, *NETS, *NORMS, *PRECISIONS, "cpu", "cos",
 )  # fmt: skip
-DRAWN = tuple(f"{name} (drawn)" for name in cifar10.CLASSES)
 
 
 def untranslated(given: list[str]) -> list[str]:
@@ -249,7 +256,7 @@ def names() -> tuple[tuple[str, ...], frozenset[str]]:
     single = [*cifar10.CLASSES, *UNITS, *SETTINGS, *kinds, *(kind.removesuffix("2d") for kind in kinds)]
     single += [name for each in checkpoints for name in (*each.card.versions, *each.card.config)]
     single += [layer for layer, _ in modules] + [name for path in paths for name in (path.name, path.stem)]
-    phrases = {*DRAWN, *(each.card.data for each in checkpoints), *(each.title for each in METHODS.values())}
+    phrases = {*(each.card.data for each in checkpoints), *(each.title for each in METHODS.values())}
     return tuple(sorted(phrases, key=len, reverse=True)), frozenset(
         word for one in single for word in words_of(one)
     )

@@ -165,7 +165,7 @@ def test_the_program_makes_the_same_draw_and_batch(
     under = re.search(rf'alt="{name}, draw {draw_number}: ([^"]*)"', html(at)).group(1)  # type: ignore[union-attr]
     assert draw in under
     assert re.search(r"\d", draw)
-    assert f": {draw}; then" in offer.printed
+    assert f": {draw}. It prints" in offer.printed
     assert float(mean) == pytest.approx(offer.arrays()["batch"][0].mean())
     assert f"{number(float(mean))} of 255" in offer.printed
 

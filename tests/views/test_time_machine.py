@@ -246,7 +246,7 @@ def test_the_program_prints_the_share_at_the_sliders_epoch(
     frog = opened.card.classes.index("frog")
     assert printed == pytest.approx(shares[frog], abs=1e-6)
     assert f"frog {printed:.0%}" in html(at)
-    assert offer.printed == f"the probability of frog at epoch 2, {number(printed)}"
+    assert offer.printed == f"It prints the probability of frog at epoch 2: {number(printed)}."
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -312,7 +312,7 @@ def test_the_program_prints_the_accuracy_that_the_table_shows(
 ) -> None:
     at, offer = take(runs="cifar10-course,cifar10-fast")
     printed = run(offer.snippet, capsys)
-    assert printed == offer.printed.partition(", ")[2].split(", ")
+    assert printed == offer.printed.partition(": ")[2].removesuffix(".").split(", ")
     assert len(printed) == 2
     for share in printed:
         assert f"<td>{share}</td>" in html(at)
@@ -373,7 +373,7 @@ def test_a_run_is_taken_away_before_its_first_epoch_is_over(
     assert run(offer.snippet, capsys) == ["0"]
     save_history(path, history(2))
     _, offer = take(runs="a")
-    assert offer.printed == "the last test accuracy so far, 45.00%"
+    assert offer.printed == "It prints the last test accuracy so far: 45.00%."
     assert run(offer.snippet, capsys) == ["45.00%"]
 
 

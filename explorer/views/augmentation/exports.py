@@ -205,8 +205,8 @@ def _batch_arrays(batch: ShownBatch) -> Arrays:
 
 
 def program(selection: Selection, shown: Shown) -> tuple[str, str]:
-    """A program that makes a draw and the batch again, and what it prints: the text under the draw, and the
-    mean of the batch.
+    """A program that makes a draw and the batch again, and sentences that say what it prints: the text
+    under the draw, and the mean of the batch.
     """
     parts = [part for part in (_draw_again(shown), _batch_again(shown)) if part is not None]
     calls = sorted(name for part in parts for name in part.calls)
@@ -214,18 +214,14 @@ def program(selection: Selection, shown: Shown) -> tuple[str, str]:
     if calls:
         imports.append(f"from explorer.engine.augmented import {', '.join(calls)}")
     lines = [line for part in parts for line in part.lines]
-    return program_of_pixels(selection, imports, lines), _printed([part.printed for part in parts])
-
-
-def _printed(texts: Sequence[str]) -> str:
-    if len(texts) == 2:
-        return tr("{first}; then {second}", first=texts[0], second=texts[1])
-    return "".join(texts)
+    return program_of_pixels(selection, imports, lines), " ".join(part.printed for part in parts)
 
 
 @dataclass(frozen=True)
 class ProgramPart:
-    """A part of the program: the engine functions it calls, further imports, its lines, what it prints."""
+    """A part of the program: the engine functions it calls, further imports, its lines, and a sentence
+    that says what it prints.
+    """
 
     calls: tuple[str, ...]
     imports: tuple[str, ...]
@@ -253,7 +249,7 @@ def _one_again(row: TransformRow, index: int, seed: int) -> ProgramPart:
             f"print(made.text({index}))",
         ),
         tr(
-            "the parameters of draw {number} of {transform}: {parameters}",
+            "It prints the parameters of draw {number} of {transform}: {parameters}.",
             number=index + 1,
             transform=row.name,
             parameters=row.draws.text(index),
@@ -273,7 +269,7 @@ def _mixed_again(row: TransformRow, index: int, seed: int) -> ProgramPart:
             f"print(percent(made.fractions[{index}, 0], 0))",
         ),
         tr(
-            "the image's own fraction in draw {number} of {transform}: {percent}",
+            "It prints the image's own fraction in draw {number} of {transform}: {percent}.",
             number=index + 1,
             transform=row.name,
             percent=percent(fraction, 0),
@@ -295,5 +291,8 @@ def _batch_again(shown: Shown) -> ProgramPart | None:
             f"batch = first_batch(images, config, epoch={shown.seed + 1})",
             "print(batch.pixels.mean())",
         ),
-        tr("the mean pixel value of the batch, {mean} of 255", mean=number(batch.batch.pixels.mean())),
+        tr(
+            "It prints the mean pixel value of the batch: {mean} of 255.",
+            mean=number(batch.batch.pixels.mean()),
+        ),
     )

@@ -84,7 +84,7 @@ def channel_histograms(view: LayerView) -> Pixels:
 
 def distance_text(view: LayerView) -> str:
     return tr(
-        "the distance of channel {channel}, {distance} σ",
+        "It prints the distance of channel {channel}: {distance} σ.",
         channel=view.channel,
         distance=number(view.summary.distance[view.channel]),
     )

@@ -10,12 +10,10 @@ from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
 from explorer.engine.attribution import heat_from
 from explorer.engine.values import Floats
-from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui import cached, choices, markup, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from model.words import tr
-
-RUNNER_UP = "runner-up"  # as the link calls it
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +56,9 @@ def choose_other_class(selection: Selection) -> int:
     """The class to compare with: the runner-up of whatever image is shown, until another is chosen."""
     names = selection.card.classes
     others = [name for k, name in enumerate(names) if k != selection.target]
-    chosen = link.choose(
-        st.selectbox,
-        tr("Compare with"),
-        [RUNNER_UP, *others],
-        "against",
-        RUNNER_UP,
-        format_func=lambda name: tr("Most probable other class") if name == RUNNER_UP else name,
-        width=250,
-    )
-    return runner_up(selection) if chosen == RUNNER_UP else names.index(chosen)
+    label, first = tr("Compare with"), tr("Most probable other class")
+    name = choices.choose_class(label, others, "against", choices.RUNNER_UP, first, width=250)
+    return runner_up(selection) if name is None else names.index(name)
 
 
 def runner_up(selection: Selection) -> int:

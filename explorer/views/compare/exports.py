@@ -66,7 +66,7 @@ def offer_of_comparison(comparison: Comparison) -> Offer:
         arrays=lambda: comparison_arrays(comparison),
         figure=lambda: comparison_figure(comparison),
         snippet=program([a.selection, b.selection], [TRACE], lines),
-        printed=tr("the means of A and B, {a} and {b}", **means),
+        printed=tr("It prints the means of A and B: {a} and {b}.", **means),
     )
 
 
@@ -152,7 +152,7 @@ def offer_of_networks(cams: Mapping[str, Cam]) -> Offer:
         arrays=lambda: cam_arrays(cams),
         figure=lambda: [cam_panel(name, cam) for name, cam in cams.items()],
         snippet=program(selections, [ATTRIBUTE], cam_lines(cams)),
-        printed=tr("the largest values of A and B, {a} and {b}", **largest),
+        printed=tr("It prints the largest values of A and B: {a} and {b}.", **largest),
     )
 
 
@@ -233,7 +233,9 @@ def offer_of_classes(selection: Selection, maps: ClassMaps) -> Offer:
         arrays=lambda: export_parts.given(selection) | class_arrays(maps),
         figure=lambda: class_figure(selection, maps, last),
         snippet=export_parts.heat_program(selection, "grad_cam", last, selection.target, maps.other),
-        printed=tr("the largest value of the difference at {layer}, {value}", layer=last, value=largest),
+        printed=tr(
+            "It prints the largest value of the difference at {layer}: {value}.", layer=last, value=largest
+        ),
     )
 
 

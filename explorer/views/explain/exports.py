@@ -46,7 +46,9 @@ def offer(
         figure=lambda: figure(selection, maps),
         snippet=export_parts.heat_program(selection, maps.method, last, selection.target),
         printed=tr(
-            "the largest value at {layer}, {value}", layer=last, value=number(maps.values[last].max())
+            "It prints the largest value at {layer}: {value}.",
+            layer=last,
+            value=number(maps.values[last].max()),
         ),
     )
 

@@ -47,7 +47,7 @@ def offer(selection: Selection, view: View) -> Offer:
         arrays=lambda: arrays(selection, view),
         figure=lambda: figure(selection, view),
         snippet=program([selection], [TRACE], lines),
-        printed=tr("the mean of channel {channel}, {mean}", channel=channel, mean=number(mean)),
+        printed=tr("It prints the mean of channel {channel}: {mean}.", channel=channel, mean=number(mean)),
     )
 
 

@@ -48,11 +48,16 @@ def offer(selection: Selection, view: TimeView) -> Offer:
 
 
 def printed_text(selection: Selection, view: TimeView) -> str:
-    """What the program prints."""
+    """The sentence that says what the program prints."""
     probability = view.course.probabilities[view.index, selection.target]
     rounded = number(probability) if probability < 0.9995 else f"{probability:.7g}"  # never rounded to 1
     name, epoch = selection.card.classes[selection.target], view.epochs[view.index]
-    return tr("the probability of {name} at epoch {epoch}, {value}", name=name, epoch=epoch, value=rounded)
+    return tr(
+        "It prints the probability of {name} at epoch {epoch}: {value}.",
+        name=name,
+        epoch=epoch,
+        value=rounded,
+    )
 
 
 def caption(selection: Selection, view: TimeView) -> str:
