@@ -90,7 +90,7 @@ def _draw(run: Run) -> None:
     save_figure(beside(run.config.path, ".loss.png"), loss_figure(run.history))
     save_figure(beside(run.config.path, ".epochs.png"), epochs_figure(run.history))
     say(tr("Saved {path}, with its history and two plots in the same folder", path=run.config.path))
-    say(tr("See it with: {command}", command=shlex.join(_explorer(run.config))))
+    say(tr("Open it with: {command}", command=shlex.join(_explorer(run.config))))
 
 
 def _explorer(config: Config) -> list[str]:
