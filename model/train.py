@@ -99,12 +99,12 @@ def _explorer(config: Config) -> list[str]:
     A path in it is as good as --out was: for the folder in which the run was started.
     """
     listed = config.path.resolve().parent == (ROOT / "checkpoints").resolve()
-    given = [] if listed and not is_own(config.net) else ["--checkpoint", str(config.path)]
+    options = [] if listed and not is_own(config.net) else ["--checkpoint", str(config.path)]
     if is_own(config.net):
-        given += ["--net", config.net]
+        options += ["--net", config.net]
     app = ROOT / "explorer" / "app.py"
     here = app.relative_to(Path.cwd()) if app.is_relative_to(Path.cwd()) else app
-    return ["streamlit", "run", str(here), *(["--", *given] if given else [])]
+    return ["streamlit", "run", str(here), *(["--", *options] if options else [])]
 
 
 def settle(settings: dict[str, Any]) -> tuple[Config, State | None]:

@@ -152,9 +152,9 @@ def find_device(name: str) -> torch.device:
     if name == "cuda":
         name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # torchrun: a GPU for each process
     try:
-        place = torch.zeros(1, device=name)
-        place.item()  # a device whose values cannot be read, such as meta, trains nothing
-        return place.device
+        probe = torch.zeros(1, device=name)
+        probe.item()  # a device whose values cannot be read, such as meta, trains nothing
+        return probe.device
     except (RuntimeError, AssertionError) as error:
         raise Problem(
             "There is no device “{name}” on this machine; leave --device out.", name=name
