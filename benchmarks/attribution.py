@@ -69,9 +69,9 @@ def measured(rounds: int, images: int = IMAGES) -> dict[str, float]:
 
 def check(net: nn.Module, x: Tensor, targets: Tensor) -> None:
     """SystemExit unless all come to the same heat maps, where those are positive."""
-    wanted = [heat.relu() for heat in ours(net, x, targets)]
+    expected = [heat.relu() for heat in ours(net, x, targets)]
     for name, work in WORKS.items():
-        for heat, same in zip(work(net, x, targets), wanted, strict=True):
+        for heat, same in zip(work(net, x, targets), expected, strict=True):
             if not torch.allclose(heat.relu(), same, atol=1e-4 * float(same.max())):
                 raise SystemExit(f"{name} gives other heat maps, so the times cannot be compared.")
 
@@ -95,11 +95,11 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.attribution", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--write", action="store_true", help="replace the table in README.md")
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(THREADS)
-    text = table(measured(given.rounds), given.rounds)
+    text = table(measured(options.rounds), options.rounds)
     print(text)
-    if given.write:
+    if options.write:
         readme.put("benchmarks/attribution.py", text)
 
 

@@ -38,10 +38,10 @@ def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
 
 def measured_on(checkpoint: Checkpoint) -> int:
     """How many test images the card's accuracy was measured on."""
-    found = re.search(r"measured on ([\d,]+)", checkpoint.card.data)
-    if found is None:
+    match = re.search(r"measured on ([\d,]+)", checkpoint.card.data)
+    if match is None:
         raise ValueError(f"The card does not say how many images it was measured on: {checkpoint.card.data}")
-    return int(found[1].replace(",", ""))
+    return int(match[1].replace(",", ""))
 
 
 def other_seeds(path: Path, seed: int) -> dict[int, float]:
@@ -85,9 +85,9 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.checkpoints", description=__doc__)
     parser.add_argument("--write", action="store_true", help="replace the table in README.md")
-    given = parser.parse_args()
+    options = parser.parse_args()
     print(table())
-    if given.write:
+    if options.write:
         readme.put("benchmarks/checkpoints.py", table())
 
 

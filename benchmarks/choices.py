@@ -52,8 +52,8 @@ def halves(data: Dataset, held_out: float = 0.1) -> tuple[Dataset, Dataset]:
     """The images to train on, and those held out, drawn once and for all."""
     order = np.random.default_rng(SPLIT_SEED).permutation(len(data.labels))
     cut = round(held_out * len(order))
-    rest, held = np.sort(order[cut:]), np.sort(order[:cut])
-    return _only(data, rest), _only(data, held)
+    rest, held_out = np.sort(order[cut:]), np.sort(order[:cut])
+    return _only(data, rest), _only(data, held_out)
 
 
 def _only(data: Dataset, part: npt.NDArray[np.int64]) -> Dataset:
@@ -70,19 +70,19 @@ def measure(name: str, seed: int, epochs: int, data: Dataset, held_out: Dataset)
 
 def rows() -> Rows:
     """The runs that the log holds."""
-    found: Rows = {}
-    said = LOG.read_text(encoding="utf-8") if LOG.exists() else ""
-    for seed, epochs, accuracy, name in re.findall(r"^ *(\d+) +(\d+) +([\d.]+)% +(.+)$", said, re.MULTILINE):
-        found.setdefault((name, int(epochs)), {})[int(seed)] = float(accuracy) / 100
-    return found
+    rows_of: Rows = {}
+    log = LOG.read_text(encoding="utf-8") if LOG.exists() else ""
+    for seed, epochs, accuracy, name in re.findall(r"^ *(\d+) +(\d+) +([\d.]+)% +(.+)$", log, re.MULTILINE):
+        rows_of.setdefault((name, int(epochs)), {})[int(seed)] = float(accuracy) / 100
+    return rows_of
 
 
 def keep(name: str, epochs: int, seed: int, accuracy: float) -> None:
-    found = rows()  # anew: another process may be at other seeds
-    found.setdefault((name, epochs), {})[seed] = accuracy
+    measured = rows()  # anew: another process may be at other seeds
+    measured.setdefault((name, epochs), {})[seed] = accuracy
     lines = [
         f"{seed:4}  {epochs:6}  {accuracy:8.2%}  {name}"
-        for (name, epochs), runs in found.items()
+        for (name, epochs), runs in measured.items()
         for seed, accuracy in sorted(runs.items())
     ]
     with replacing(LOG) as file:
@@ -92,32 +92,34 @@ def keep(name: str, epochs: int, seed: int, accuracy: float) -> None:
 def table() -> str:
     """For each length of run, each variant's mean over the seeds, their standard deviation, and how far it
     lies from the first."""
-    found = rows()
-    lengths = sorted({epochs for _, epochs in found})
+    measured = rows()
+    lengths = sorted({epochs for _, epochs in measured})
     heads = [f"{epochs} epochs | against the first" for epochs in lengths]
     lines = [f"| variant | {' | '.join(heads)} |", "|---" * (1 + 2 * len(lengths)) + "|"]
     for name in VARIANTS:
-        cells = [cell for epochs in lengths for cell in _cells(found, name, epochs)]
+        cells = [cell for epochs in lengths for cell in _cells(measured, name, epochs)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    seeds = " or ".join(map(str, sorted({len(runs) for runs in found.values()})))
-    commands = " and ".join(f"`{_flags(found, epochs)}`" for epochs in lengths)
-    said = f"Mean ± standard deviation over {seeds} seeds, by `python -m benchmarks.choices --data-dir DIR`"
-    return "\n".join([*lines, "", f"{said} with {commands}."])
+    seeds = " or ".join(map(str, sorted({len(runs) for runs in measured.values()})))
+    commands = " and ".join(f"`{_flags(measured, epochs)}`" for epochs in lengths)
+    caption = (
+        f"Mean ± standard deviation over {seeds} seeds, by `python -m benchmarks.choices --data-dir DIR`"
+    )
+    return "\n".join([*lines, "", f"{caption} with {commands}."])
 
 
-def _flags(found: Rows, epochs: int) -> str:
+def _flags(measured: Rows, epochs: int) -> str:
     """The flags that made the runs of a length."""
-    names = [name for name in VARIANTS if (name, epochs) in found]
+    names = [name for name in VARIANTS if (name, epochs) in measured]
     chosen = [] if len(names) == len(VARIANTS) else ["--variants", *names]
     return shlex.join(["--epochs", str(epochs), *chosen])
 
 
-def _cells(found: Rows, name: str, epochs: int) -> list[str]:
-    runs = list(found.get((name, epochs), {}).values())
+def _cells(measured: Rows, name: str, epochs: int) -> list[str]:
+    runs = list(measured.get((name, epochs), {}).values())
     if not runs:
         return ["–", "–"]
     spread = f" ± {100 * stdev(runs):.2f}" if len(runs) > 1 else ""
-    apart = 100 * (mean(runs) - mean(found[BASE, epochs].values()))
+    apart = 100 * (mean(runs) - mean(measured[BASE, epochs].values()))
     against = "" if name == BASE else f"{apart:+.2f}".replace("-", "−")
     return [f"{100 * mean(runs):.2f} %{spread}", against]
 
@@ -129,17 +131,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
-    given = parser.parse_args()
-    train_images, _ = images_of(choose({"dataset": "folder", "data_dir": given.data_dir}))
+    options = parser.parse_args()
+    train_images, _ = images_of(choose({"dataset": "folder", "data_dir": options.data_dir}))
     data, held_out = halves(train_images)
-    for seed in given.seeds:
-        for name in given.variants:
-            if seed not in rows().get((name, given.epochs), {}):
-                accuracy = measure(name, seed, given.epochs, data, held_out)
-                keep(name, given.epochs, seed, accuracy)
+    for seed in options.seeds:
+        for name in options.variants:
+            if seed not in rows().get((name, options.epochs), {}):
+                accuracy = measure(name, seed, options.epochs, data, held_out)
+                keep(name, options.epochs, seed, accuracy)
                 print(f"{seed} {name}: {accuracy:.2%}", flush=True)
     print(table())
-    if given.write:
+    if options.write:
         readme.put("benchmarks/choices.py", table())
 
 

@@ -7,12 +7,9 @@ import argparse
 import os
 import platform
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +23,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from streamlit.testing.v1 import AppTest
 
-from benchmarks import readme
+from benchmarks import readme, visitors
 from explorer.engine.attribution import attribute_many
 from explorer.engine.tracing import trace
 from explorer.ui.components.channel_grid.payload import payload
@@ -112,13 +109,14 @@ def page_rows(rounds: int, folder: Path) -> list[Row]:
         new, again = [], []
         for _ in range(rounds):
             index += 1
-            for field in at.number_input:  # Training shows no image, and has no such field
-                if str(field.key).startswith("index"):
-                    field.set_value(index)
+            fields = [each for each in at.number_input if str(each.key).startswith("index")]
+            for field in fields:
+                field.set_value(index)
             new.append(timed(at))
             again.append(timed(at))
         assert not at.exception, at.exception
-        rows.append((f"page `{name}`, new image", f"{median(new):.0f} ms", f"cached: {median(again):.0f} ms"))
+        label = f"page `{name}`, new image" if fields else f"page `{name}`, which shows no image"
+        rows.append((label, f"{median(new):.0f} ms", f"cached: {median(again):.0f} ms"))
     return rows
 
 
@@ -127,8 +125,8 @@ def browser_rows() -> list[Row]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         return []
-    at_once, _ = served(chromium, wait=0)
-    later, second = served(chromium, wait=WARM)
+    at_once, _ = visits(chromium, wait=0)
+    later, second = visits(chromium, wait=WARM)
     return [
         (
             f"first load of a server up for {WARM} s, to a visible Grad-CAM",
@@ -138,21 +136,10 @@ def browser_rows() -> list[Row]:
     ]
 
 
-def served(chromium: str, wait: float) -> list[float]:
+def visits(chromium: str, wait: float) -> list[float]:
     """Seconds of two visits to a server of its own, `wait` seconds after it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py"]
-    command += ["--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        time.sleep(wait)
-        return loads(chromium, f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.wait()
+    with visitors.served(ROOT / "explorer" / "app.py", wait=wait) as (url, _):
+        return loads(chromium, url)
 
 
 def loads(chromium: str, url: str) -> list[float]:
@@ -167,16 +154,6 @@ def loads(chromium: str, url: str) -> list[float]:
             times.append(time.perf_counter() - started)
         browser.close()
     return times
-
-
-def wait_for(url: str) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("The server did not start within 30 s.")
 
 
 def timed(at: AppTest) -> float:

@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.interactions", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="replace the table in README.md")
-    given = parser.parse_args()
+    options = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("Chromium is not installed (Debian: apt-get install chromium).")
@@ -148,10 +148,10 @@ def main() -> None:
         script.write_text(EMPTY, encoding="utf-8")
         with served(ROOT / "explorer" / "app.py") as (explorer, _), served(script) as (empty, _):
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            text = table(measure(browser, explorer, empty, given.rounds), given.rounds)
+            text = table(measure(browser, explorer, empty, options.rounds), options.rounds)
             browser.close()
     print(text)
-    if given.write:
+    if options.write:
         readme.put("benchmarks/interactions.py", text)
 
 

@@ -123,11 +123,11 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, seed {given.seed}")
+    options = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, seed {options.seed}")
     print("epoch  train loss  train acc  test loss  test acc       lr  seconds of training")
     seconds = 0.0
-    for number, each in enumerate(epochs(*images(given.data_dir), given.epochs, given.seed), start=1):
+    for number, each in enumerate(epochs(*images(options.data_dir), options.epochs, options.seed), start=1):
         seconds += each.seconds
         print(
             f"{number:5}  {each.train_loss:10.4f}  {each.train_accuracy:9.2%}  {each.test_loss:9.4f}  "

@@ -60,10 +60,10 @@ class Row:
 
 def read(log: str) -> list[Row]:
     """The rows in a log of a race."""
-    found = [match.groups() for line in log.splitlines() if (match := LINE.fullmatch(line.strip()))]
+    rows = [match.groups() for line in log.splitlines() if (match := LINE.fullmatch(line.strip()))]
     return [
         Row(name, int(seed), int(epoch), float(a), float(b) / 100, float(c), float(d) / 100, float(seconds))
-        for name, seed, epoch, a, b, c, d, seconds in found
+        for name, seed, epoch, a, b, c, d, seconds in rows
     ]
 
 
@@ -184,15 +184,15 @@ class Passing:
 
 def passing(rows: Sequence[Row], name: str, accuracy: float) -> list[Passing]:
     """For each run of that name, by seed, when it passed the accuracy."""
-    found = []
+    passings = []
     for seed in sorted({row.seed for row in rows if row.name == name}):
         mine = [row for row in rows if (row.name, row.seed) == (name, seed)]
         passed = next((row for row in mine if row.test_accuracy >= accuracy), None)
         if passed is not None:
-            found.append(Passing(passed.epoch, passed.seconds))
+            passings.append(Passing(passed.epoch, passed.seconds))
         else:
-            found.append(Passing(math.inf, math.inf))
-    return found
+            passings.append(Passing(math.inf, math.inf))
+    return passings
 
 
 def verdict(rows: Sequence[Row], name: str, accuracy: float) -> str:
@@ -212,10 +212,12 @@ def _compared(ours: Sequence[Passing], name: str, goal: float, when: float, whol
     if math.isinf(usual):
         return f"“{name}” did not reach {goal:.2%}."
     each = ", ".join(f"{one.seconds:.0f}" if one.seconds < math.inf else "never" for one in ours)
-    said = f"“{name}” passed {goal:.2%} after {usual:.0f} s (median of {len(ours)}: {each}), "
+    sentence = f"“{name}” passed {goal:.2%} after {usual:.0f} s (median of {len(ours)}: {each}), "
     if math.isinf(when):
-        return said + f"“{LISTING}” not in its {whole:,.0f} s: at least {whole / usual:.1f} times as long."
-    return said + f"“{LISTING}” after {when:,.0f} s: {when / usual:.1f} times as long."
+        return (
+            sentence + f"“{LISTING}” not in its {whole:,.0f} s: at least {whole / usual:.1f} times as long."
+        )
+    return sentence + f"“{LISTING}” after {when:,.0f} s: {when / usual:.1f} times as long."
 
 
 def machine() -> str:

@@ -92,11 +92,11 @@ def advance(steps: Steps, images: int) -> float:
 def speeds(data_dir: Path, rounds: int, images: int) -> dict[str, list[float]]:
     """Images a second of each contestant in each round, in turn; the first round only warms up."""
     running = {name: contestant(name, data_dir) for name in NAMES}
-    found: dict[str, list[float]] = {name: [] for name in NAMES}
+    rates: dict[str, list[float]] = {name: [] for name in NAMES}
     for _ in range(rounds + 1):
         for name, steps in running.items():
-            found[name].append(advance(steps, images))
-    return {name: values[1:] for name, values in found.items()}
+            rates[name].append(advance(steps, images))
+    return {name: values[1:] for name, values in rates.items()}
 
 
 def peak_memory(name: str, data_dir: Path) -> float:
@@ -115,10 +115,10 @@ def alone(name: str, data_dir: Path) -> None:
 
 def highest() -> float:
     """The most memory this process has held, in kB; getrusage would tell of the parent before its exec."""
-    found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
-    if found is None:
+    match = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    if match is None:
         raise SystemExit("This system does not tell a process's peak memory in /proc.")
-    return float(found[1])
+    return float(match[1])
 
 
 def bound(name: str, data_dir: Path, steps: int = 40, most: int = 8) -> str:
@@ -148,26 +148,28 @@ def reached(name: str, accuracy: float, speed: float, rows: list[race.Row]) -> t
     if raced := race.passing(rows, name, accuracy):
         epochs, seconds = (median(getattr(each, kind) for each in raced) for kind in ("epoch", "seconds"))
         return ("–", "not reached") if math.isinf(seconds) else (f"{epochs:g}", f"{seconds:.0f} s")
-    found = epochs_to(name, accuracy)
-    return (str(found), f"≈ {found * IMAGES / speed:.0f} s") if found else ("–", "not reached")
+    epochs = epochs_to(name, accuracy)
+    return (str(epochs), f"≈ {epochs * IMAGES / speed:.0f} s") if epochs else ("–", "not reached")
 
 
 def table(data_dir: Path, rounds: int, images: int, accuracy: float) -> str:
-    found = speeds(data_dir, rounds, images)
-    usual = median(found["listing"])
+    rates = speeds(data_dir, rounds, images)
+    usual = median(rates["listing"])
     raced = race.read(RACE.read_text(encoding="utf-8")) if RACE.exists() else []
     lines = [
         f"| what | images a second | of the listing | peak memory | epochs to {accuracy:.2%} | time to it |",
         "|---|---|---|---|---|---|",
     ]
     for name in NAMES:
-        speed = median(found[name])
+        speed = median(rates[name])
         epochs, spent = reached(name, accuracy, speed, raced)
         memory = f"{peak_memory(name, data_dir):.0f} MB"
         cells = (name, f"{speed:,.0f}", f"{speed / usual:.1f} ×", memory, epochs, spent)
         lines.append("| " + " | ".join(cells) + " |")
-    told = f"Medians of {rounds} rounds of `python -m benchmarks.train --data-dir DIR` on {race.machine()}."
-    lines += ["", told]
+    caption = (
+        f"Medians of {rounds} rounds of `python -m benchmarks.train --data-dir DIR` on {race.machine()}."
+    )
+    lines += ["", caption]
     if raced:
         lines += ["", "In turn, epoch by epoch, measuring included (`--race`, `benchmarks/logs/race.log`):"]
         lines += [race.verdict(raced, SHORT, accuracy), ""]
@@ -178,20 +180,20 @@ def table(data_dir: Path, rounds: int, images: int, accuracy: float) -> str:
 def shown(rows: Iterator[race.Row]) -> list[race.Row]:
     """The rows, printed as they come."""
     print(race.HEAD, flush=True)
-    seen = []
+    shares = []
     for row in rows:
         print(row, flush=True)
-        seen.append(row)
-    return seen
+        shares.append(row)
+    return shares
 
 
 def raced_in_full(data_dir: Path, accuracy: float, length: int, limit: int) -> str:
     """Race, printing; the log of it."""
     print(race.machine())
     rows = shown(race.race(data_dir, SHORT, configured(SHORT, data_dir, limit), length))
-    said = race.verdict(rows, SHORT, accuracy)
-    print(said)
-    return "\n".join([race.machine(), race.HEAD, *map(str, rows), said, ""])
+    verdict = race.verdict(rows, SHORT, accuracy)
+    print(verdict)
+    return "\n".join([race.machine(), race.HEAD, *map(str, rows), verdict, ""])
 
 
 def timed(data_dir: Path, accuracy: float, limit: int) -> None:
@@ -215,21 +217,21 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20, help="of the listing in the race")
     parser.add_argument("--limit", type=int, default=0, help="images of the race; 0: all")
     parser.add_argument("--write", action="store_true", help="keep the race's log and the table in README.md")
-    given = parser.parse_args()
-    if given.alone:
-        return alone(given.alone, given.data_dir)
-    if given.write and given.limit:
+    options = parser.parse_args()
+    if options.alone:
+        return alone(options.alone, options.data_dir)
+    if options.write and options.limit:
         parser.error("--write is for all images; leave --limit out")
-    if given.race:
-        log = raced_in_full(given.data_dir, given.accuracy, given.epochs, given.limit)
-        if not given.write:
+    if options.race:
+        log = raced_in_full(options.data_dir, options.accuracy, options.epochs, options.limit)
+        if not options.write:
             return None
         RACE.write_text(log, encoding="utf-8")
     else:
-        timed(given.data_dir, given.accuracy, given.limit)
-    text = table(given.data_dir, given.rounds, given.images, given.accuracy)
+        timed(options.data_dir, options.accuracy, options.limit)
+    text = table(options.data_dir, options.rounds, options.images, options.accuracy)
     print(text)
-    if given.write:
+    if options.write:
         readme.put("benchmarks/train.py", text)
     return None
 

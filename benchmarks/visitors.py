@@ -82,14 +82,14 @@ class Visitor:
 
     async def run(self, index: int | None) -> float:
         assert self.socket is not None
-        asked = BackMsg()
-        state = asked.rerun_script
+        request = BackMsg()
+        state = request.rerun_script
         state.query_string, state.page_name = urlencode(self.query), self.page
         state.page_script_hash = self.script
         if index is not None:
             state.widget_states.widgets.add(id=self.number, double_value=index)
         started = time.perf_counter()
-        await self.socket.send(asked.SerializeToString())
+        await self.socket.send(request.SerializeToString())
         while not self._is_last(ForwardMsg.FromString(await self._received())):
             pass
         self.runs += 1
@@ -151,26 +151,26 @@ async def crowd(url: str, count: int, seconds: float, images: Iterator[int], pid
     await asyncio.gather(*(visitor.close() for visitor in visitors))
     if faults := [fault for visitor in visitors for fault in visitor.faults]:
         raise SystemExit("\n".join(faults))
-    made = runs(visitors) - opened
-    cpu = None if spent is None or used is None else (spent - used) / made
-    return Crowd(count, list(itertools.chain.from_iterable(looks)), made / taken, cpu)
+    page_runs = runs(visitors) - opened
+    cpu = None if spent is None or used is None else (spent - used) / page_runs
+    return Crowd(count, list(itertools.chain.from_iterable(looks)), page_runs / taken, cpu)
 
 
 def runs(visitors: list[Visitor]) -> int:
     return sum(visitor.runs for visitor in visitors)
 
 
-async def look(place: int, visitor: Visitor, end: float, images: Iterator[int]) -> list[float]:
+async def look(start: int, visitor: Visitor, end: float, images: Iterator[int]) -> list[float]:
     """Think and look at the next image, now and then on the next page; seconds of each until `end`."""
     times: list[float] = []
-    chance = random.Random(place)
+    chance = random.Random(start)
     while True:
         await asyncio.sleep(chance.uniform(*THINK))
         if time.perf_counter() > end:
             return times
         if times and len(times) % IMAGES_A_PAGE == 0:
-            place += 1
-            await visitor.turn_to(PAGES[place % len(PAGES)])
+            start += 1
+            await visitor.turn_to(PAGES[start % len(PAGES)])
         times.append(await visitor.look_at(next(images)))
 
 
@@ -193,9 +193,9 @@ def served(app: Path, folder: Path | None = None, wait: float = 0.0) -> Iterator
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless=true"]
-    given = ["--", "--data-dir", str(folder)] if folder else []
+    options = ["--", "--data-dir", str(folder)] if folder else []
     server = subprocess.Popen(
-        [*command, f"--server.port={port}", *given],
+        [*command, f"--server.port={port}", *options],
         cwd=app.parent.parent,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -223,10 +223,10 @@ def write_images(folder: Path, count: int = IMAGES) -> None:
     """Noise of 32 × 32 pixels in two classes."""
     chance = np.random.default_rng(0)
     for number in range(count):
-        place = folder / "test" / ("cat", "dog")[number % 2]
-        place.mkdir(parents=True, exist_ok=True)
+        class_folder = folder / "test" / ("cat", "dog")[number % 2]
+        class_folder.mkdir(parents=True, exist_ok=True)
         pixels = chance.integers(0, 256, (32, 32, 3), np.uint8)
-        Image.fromarray(pixels).save(place / f"{number:05}.png")
+        Image.fromarray(pixels).save(class_folder / f"{number:05}.png")
 
 
 # Words
@@ -260,20 +260,20 @@ def main() -> None:
     parser.add_argument("--app", type=Path, default=ROOT / "explorer" / "app.py", help="another checkout's")
     parser.add_argument("--url", help="a server that runs already, with enough test images")
     parser.add_argument("--write", action="store_true", help="replace the table in README.md")
-    given = parser.parse_args()
+    options = parser.parse_args()
     images = itertools.count(1)
     with contextlib.ExitStack() as stack:
-        if given.url:
-            url, pid = given.url, None
+        if options.url:
+            url, pid = options.url, None
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             write_images(folder)
-            url, pid = stack.enter_context(served(given.app, folder, WARM))
+            url, pid = stack.enter_context(served(options.app, folder, WARM))
         asyncio.run(Visitor(url, "", {"source": "test"}).open())  # the first one has the images decoded
-        crowds = [asyncio.run(crowd(url, count, given.seconds, images, pid)) for count in given.counts]
-    text = table(crowds, given.seconds)
+        crowds = [asyncio.run(crowd(url, count, options.seconds, images, pid)) for count in options.counts]
+    text = table(crowds, options.seconds)
     print(text)
-    if given.write:
+    if options.write:
         readme.put("benchmarks/visitors.py", text)
 
 

@@ -95,10 +95,10 @@ def parse(texts: Iterable[str]) -> dict[str, float]:
     """Read strengths from texts such as “rotate” (its default) or “rotate=30”; Problem if wrong."""
     strengths = {}
     for text in texts:
-        name, given, value = text.partition("=")
+        name, equals, value = text.partition("=")
         default = find(name).strength
         try:
-            strengths[name] = float(value) if given else default
+            strengths[name] = float(value) if equals else default
         except ValueError:
             raise Problem(
                 "“{value}” in “{text}” is not a number; write for example “{name}={strength:g}”.",
@@ -114,8 +114,8 @@ def parse(texts: Iterable[str]) -> dict[str, float]:
 def find(name: str) -> Augmentation:
     """Look up an augmentation; Problem names the known ones."""
     if name not in AUGMENTATIONS:
-        known = ", ".join(AUGMENTATIONS)
-        raise Problem("There is no augmentation “{name}”; choose from {known}.", name=name, known=known)
+        names = ", ".join(AUGMENTATIONS)
+        raise Problem("There is no augmentation “{name}”; choose from {known}.", name=name, known=names)
     return AUGMENTATIONS[name]
 
 

@@ -42,11 +42,11 @@ def open_board(folder: str, name: str, new: bool = True) -> Any:
 
 def events_of(folder: str, name: str) -> list[Path]:
     """The files in `folder` that hold epochs of a run `name`; a new one of that name would hide them."""
-    found = (Path(folder) / name).glob("events.out.tfevents.*") if folder else ()
-    return sorted(path for path in found if path.stat().st_size > WITHOUT_EPOCHS)
+    files = (Path(folder) / name).glob("events.out.tfevents.*") if folder else ()
+    return sorted(path for path in files if path.stat().st_size > WITHOUT_EPOCHS)
 
 
-def show(board: Any, history: History, seen: Mapping[str, Images]) -> None:
+def show(board: Any, history: History, images: Mapping[str, Images]) -> None:
     """Write the last epoch: its losses by step, its figures and what is `seen` of it by epoch.
 
     A run that is killed right after this writes the epoch once more when it goes on: the same values again.
@@ -59,18 +59,18 @@ def show(board: Any, history: History, seen: Mapping[str, Images]) -> None:
     for name, value in row_of(row).items():
         if name != "epoch":
             board.add_scalar(f"epoch/{name}", value, row.epoch)
-    for name, image in seen.items():
+    for name, image in images.items():
         board.add_image(name, image, row.epoch, dataformats="HWC")
     board.flush()
 
 
 def pictures(net: nn.Module, data: Dataset, config: Config, epoch: int) -> dict[str, Images]:
     """What is to be seen of an epoch, by name: uint8 (H, W, 3); filters only where they take colors."""
-    seen = {"batch": batch_sheet(data, config, epoch)}
+    images = {"batch": batch_sheet(data, config, epoch)}
     first = next((each for each in net.modules() if isinstance(each, nn.Conv2d)), None)
     if first is not None and first.weight.shape[1] == 3:
-        seen["filters"] = filter_sheet(first.weight)
-    return seen
+        images["filters"] = filter_sheet(first.weight)
+    return images
 
 
 def batch_sheet(data: Dataset, config: Config, epoch: int) -> Images:

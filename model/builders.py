@@ -151,5 +151,5 @@ def count_logits(net: nn.Module, size: int) -> int:
 
 def reason_of(error: BaseException) -> str:
     """The kind and the first line of an error, to stand within a sentence."""
-    said = (str(error).strip().splitlines() or [""])[0].rstrip(".;:")
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    message = (str(error).strip().splitlines() or [""])[0].rstrip(".;:")
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

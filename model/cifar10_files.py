@@ -104,8 +104,8 @@ def _torchvision_cifar10() -> Any:
 
 def _intact(data_dir: Path) -> bool:
     source = _torchvision_cifar10()
-    wanted = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
-    return all(_md5_is(data_dir / CIFAR10_FOLDER / name, md5) for name, md5 in wanted)
+    files = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
+    return all(_md5_is(data_dir / CIFAR10_FOLDER / name, md5) for name, md5 in files)
 
 
 def _md5_is(path: Path, md5: str) -> bool:
@@ -126,25 +126,25 @@ def _fetch_and_unpack(data_dir: Path, progress: Progress | None) -> None:
 
 def _fetch(url: str, path: Path, md5: str, progress: Progress | None) -> None:
     sweep(path)
-    seen, received = hashlib.md5(usedforsecurity=False), 0
+    checksum, received = hashlib.md5(usedforsecurity=False), 0
     with urlopen(url, timeout=30) as response, replacing(path) as file:
         total = int(response.headers.get("Content-Length") or 0)
         while chunk := response.read(1 << 18):
             file.write(chunk)
-            seen.update(chunk)
+            checksum.update(chunk)
             received += len(chunk)
             tell(progress, 0.95 * received / total if total else 0.0)  # the rest is unpacking
-        if seen.hexdigest() != md5:
+        if checksum.hexdigest() != md5:
             raise OSError("what arrived is cut short or not the dataset")
 
 
 def _unpack(archive: Path) -> None:
-    place = archive.parent / CIFAR10_FOLDER
+    folder = archive.parent / CIFAR10_FOLDER
     with tempfile.TemporaryDirectory(prefix=".cifar-10-", dir=archive.parent) as unfinished:
         with tarfile.open(archive) as tar:
             tar.extractall(unfinished)  # its checksum is known, so are its members
-        shutil.rmtree(place, ignore_errors=True)
-        os.replace(Path(unfinished) / CIFAR10_FOLDER, place)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(Path(unfinished) / CIFAR10_FOLDER, folder)
 
 
 def _resized(images: Images, size: int) -> Images:

@@ -60,6 +60,6 @@ def load(
     `on_corrupt` matters for image folders. Problem when the data cannot be found or read.
     """
     if source not in SOURCES:
-        known = ", ".join(SOURCES)
-        raise Problem("There is no dataset “{source}”; choose from {known}.", source=source, known=known)
+        names = ", ".join(SOURCES)
+        raise Problem("There is no dataset “{source}”; choose from {known}.", source=source, known=names)
     return SOURCES[source](Path(data_dir), split, size, on_corrupt=on_corrupt, progress=progress)

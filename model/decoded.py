@@ -32,8 +32,8 @@ def cached(data_dir: Path, name: str, key: str, make: Callable[[], Decoded]) -> 
     """Read `name` from the cache if it was written under `key`, else make it and write it where possible."""
     paths = [place / name for place in (data_dir / CACHE_FOLDER, _home_cache(data_dir))]
     for path in paths:
-        if (kept := _read_cache(path, key)) is not None:
-            return kept
+        if (decoded := _read_cache(path, key)) is not None:
+            return decoded
     fresh = make()
     any(_write_cache(path, key, fresh) for path in paths)  # the second only where the first cannot be written
     return fresh

@@ -68,18 +68,18 @@ def stopped_once() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    heard = {number: before for number, before in found.items() if before is not signal.SIG_IGN}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    replaced = {number: before for number, before in handlers.items() if before is not signal.SIG_IGN}
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for each in heard:
+        for each in replaced:
             signal.signal(each, signal.SIG_IGN)
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
-    for number in heard:
+    for number in replaced:
         signal.signal(number, stop)
     try:
         yield
     finally:
-        for number, before in heard.items():
+        for number, before in replaced.items():
             signal.signal(number, before)

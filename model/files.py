@@ -106,14 +106,14 @@ def contents(path: Path, most: int | None = None) -> bytes:
     except ValueError as error:  # a zero byte, or what the file system's encoding lacks
         raise OSError(errno.EINVAL, "not a valid path") from error
     with open(handle, "rb") as file:
-        kept = os.fstat(file.fileno())
-        if stat.S_ISDIR(kept.st_mode):
+        status = os.fstat(file.fileno())
+        if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, "a folder")
-        if not stat.S_ISREG(kept.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        if most is not None and kept.st_size > most:
+        if most is not None and status.st_size > most:
             raise OSError(errno.EFBIG, f"larger than {most / 1e6:g} MB")
-        return file.read(kept.st_size)
+        return file.read(status.st_size)
 
 
 def _mode_for(path: Path) -> int:

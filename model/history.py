@@ -116,19 +116,19 @@ def _finite(value: Any) -> float:
 
 
 def _epoch(row: Mapping[str, Any]) -> Epoch:
-    known = {each.name: row[each.name] for each in fields(Epoch) if row.get(each.name) is not None}
-    numbers: dict[str, Any] = {name: _finite(value) for name, value in known.items()}
+    values = {each.name: row[each.name] for each in fields(Epoch) if row.get(each.name) is not None}
+    numbers: dict[str, Any] = {name: _finite(value) for name, value in values.items()}
     return Epoch(**numbers | {"epoch": int(numbers["epoch"])})
 
 
 def _about(values: Any) -> About | None:
     if values is None:
         return None
-    known = {each.name for each in fields(About)}
-    given = {name: value for name, value in dict(values).items() if name in known}
-    if not all(type(value) is type(getattr(About(), name)) for name, value in given.items()):
+    names = {each.name for each in fields(About)}
+    settings = {name: value for name, value in dict(values).items() if name in names}
+    if not all(type(value) is type(getattr(About(), name)) for name, value in settings.items()):
         raise TypeError("a run's facts are whole numbers and texts")
-    return About(**given)
+    return About(**settings)
 
 
 def smoothed(losses: list[float], window: int = 100) -> np.ndarray:

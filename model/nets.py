@@ -50,8 +50,8 @@ class CourseCNN(nn.Module):
                 size=input_size,
             )
         if norm not in (*NORMS, "none"):
-            known = ", ".join((*NORMS, "none"))
-            raise Problem("There is no normalization “{norm}”; choose from {known}.", norm=norm, known=known)
+            names = ", ".join((*NORMS, "none"))
+            raise Problem("There is no normalization “{norm}”; choose from {known}.", norm=norm, known=names)
         self.depth = len(widths)
         self.linear_stages = {"batch": ("conv", "bn"), "none": ("conv",)}.get(norm, ("conv", "norm"))
         for block, (narrow, wide) in enumerate(zip((3, *widths), widths, strict=False), start=1):

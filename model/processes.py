@@ -75,9 +75,9 @@ def all_lengths(rows: Tensor) -> list[int]:
     """How many rows each process has, in order of rank."""
     if world_size() < 2:
         return [len(rows)]
-    found = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
-    found[rank()] = len(rows)
-    return [int(length) for length in all_reduce_sum(found)]
+    lengths = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
+    lengths[rank()] = len(rows)
+    return [int(each) for each in all_reduce_sum(lengths)]
 
 
 def parallel(net: nn.Module, own: bool = False) -> nn.Module:

@@ -122,11 +122,11 @@ NETWORK = ("width", "norm", "dropout")
 """Settings of the network, where it has them."""
 
 
-def choose(given: Mapping[str, Any], base: Config | None = None) -> Config:
+def choose(settings: Mapping[str, Any], base: Config | None = None) -> Config:
     """The recipe with the settings that were given, complete. Problem if they do not go together."""
-    config = replace(base or RECIPES[given.get("recipe", "course")], **given)
-    _check_used(config, given)
-    _check_network(config, given)
+    config = replace(base or RECIPES[settings.get("recipe", "course")], **settings)
+    _check_used(config, settings)
+    _check_network(config, settings)
     config = settled(config)
     _check_together(config)
     return config
@@ -143,12 +143,12 @@ def settled(config: Config) -> Config:
 
 def owners() -> dict[str, list[str]]:
     """Which optimizers or schedulers each of their settings belongs to."""
-    found: dict[str, list[str]] = {}
+    names_of: dict[str, list[str]] = {}
     for registry in (OPTIMIZERS, SCHEDULERS):
         for name, entry in registry.items():
             for setting in entry.settings:
-                found.setdefault(setting, []).append(name)
-    return found
+                names_of.setdefault(setting, []).append(name)
+    return names_of
 
 
 def _has(net: str, setting: str) -> bool:
@@ -229,10 +229,10 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _check_used(config: Config, given: Mapping[str, Any]) -> None:
+def _check_used(config: Config, settings: Mapping[str, Any]) -> None:
     usual = {**OPTIMIZERS[config.optimizer].settings, **SCHEDULERS[config.scheduler].settings}
     for name, of in owners().items():
-        if name in given and name not in usual:
+        if name in settings and name not in usual:
             raise Problem(
                 "{flag} does not apply to the optimizer {chosen}, only to {owners}; leave it out."
                 if of[0] in OPTIMIZERS
@@ -243,9 +243,9 @@ def _check_used(config: Config, given: Mapping[str, Any]) -> None:
             )
 
 
-def _check_network(config: Config, given: Mapping[str, Any]) -> None:
+def _check_network(config: Config, settings: Mapping[str, Any]) -> None:
     if is_own(config.net):
-        return _check_own(config, given)
+        return _check_own(config, settings)
     if config.net not in NETS:
         raise Problem(
             "There is no network “{net}”; choose from {known}, or name your own as package.module:builder.",
@@ -253,7 +253,7 @@ def _check_network(config: Config, given: Mapping[str, Any]) -> None:
             known=", ".join(NETS),
         )
     for name in NETWORK:
-        if name in given and not _has(config.net, name):
+        if name in settings and not _has(config.net, name):
             raise Problem(
                 "The network {net} has no {name}; leave {flag} out.",
                 net=config.net,
@@ -262,16 +262,16 @@ def _check_network(config: Config, given: Mapping[str, Any]) -> None:
             )
 
 
-def _check_own(config: Config, given: Mapping[str, Any]) -> None:
+def _check_own(config: Config, settings: Mapping[str, Any]) -> None:
     for name in NETWORK:
-        if name in given:
+        if name in settings:
             raise Problem(
                 "{flag} is only for {known}; for your own network write it in --net, "
                 "for example 'package.module:builder({name}={value!r})'.",
                 flag=flag(name),
                 known=", ".join(NETS),
                 name=name,
-                value=given[name],
+                value=settings[name],
             )
 
 
@@ -291,15 +291,15 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     Whole numbers may stand for others, as in JSON; none is below 0 or beyond LARGEST_SETTING.
     """
     types = {each.name: get_type_hints(Config)[each.name] for each in fields(Config)}
-    known = {name: value for name, value in values.items() if name in types}
-    for name, value in known.items():
+    settings = {name: value for name, value in values.items() if name in types}
+    for name, value in settings.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         fits = isinstance(value, types[name]) or (number and float in _parts(types[name]))
         if not fits or (isinstance(value, bool) and bool not in _parts(types[name])):
             raise ValueError(f"{name} is of another type")
         if number and not 0 <= value <= LARGEST_SETTING:
             raise ValueError(f"{name} is below 0 or too large")
-    return known
+    return settings
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:

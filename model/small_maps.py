@@ -38,21 +38,21 @@ def windows(x: Tensor) -> Tensor:
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        seen = windows(x)
-        ctx.save_for_backward(seen, weight)
-        return _maps(seen @ weight.permute(2, 3, 1, 0).reshape(seen.shape[1], -1), x)
+        patches = windows(x)
+        ctx.save_for_backward(patches, weight)
+        return _maps(patches @ weight.permute(2, 3, 1, 0).reshape(patches.shape[1], -1), x)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, Tensor]:
-        seen, weight = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
+        patches, weight = ctx.saved_tensors
         wide, narrow = weight.shape[:2]
-        back = None
+        input_gradient = None
         if ctx.needs_input_grad[0]:  # what a cell gave to its surroundings: the filters turned half round
             turned = weight.flip(2, 3).permute(2, 3, 0, 1).reshape(9 * wide, narrow)
-            back = _maps(windows(given) @ turned, given)
-        cells = given.permute(0, 2, 3, 1).reshape(-1, wide)
-        return back, (cells.t() @ seen).view(wide, 3, 3, narrow).permute(0, 3, 1, 2)
+            input_gradient = _maps(windows(gradient) @ turned, gradient)
+        cells = gradient.permute(0, 2, 3, 1).reshape(-1, wide)
+        return input_gradient, (cells.t() @ patches).view(wide, 3, 3, narrow).permute(0, 3, 1, 2)
 
 
 def _maps(rows: Tensor, like: Tensor) -> Tensor:

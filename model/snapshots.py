@@ -26,8 +26,8 @@ def folder_of(checkpoint_path: str | Path) -> Path:
 
 def list_snapshots(checkpoint_path: str | Path) -> tuple[tuple[int, Path], ...]:
     """The snapshots beside a checkpoint as (epoch, path), by epoch; none where there is no folder."""
-    found = ((NAME.fullmatch(path.name), path) for path in folder_of(checkpoint_path).glob("*.safetensors"))
-    return tuple(sorted((int(match[1]), path) for match, path in found if match))
+    matches = ((NAME.fullmatch(path.name), path) for path in folder_of(checkpoint_path).glob("*.safetensors"))
+    return tuple(sorted((int(match[1]), path) for match, path in matches if match))
 
 
 def checkpoint_of(path: str | Path) -> Path:
@@ -88,11 +88,11 @@ def thin(checkpoint_path: str | Path, needed: int, limit: int) -> int:
     """
     step = 0
     while used(checkpoint_path) + needed > limit:
-        kept = list_snapshots(checkpoint_path)
+        snapshots = list_snapshots(checkpoint_path)
         step = 2 * _step(checkpoint_path)
         if not step:
             raise _too_little(needed, limit)
-        for epoch, path in kept:
+        for epoch, path in snapshots:
             if epoch % step:
                 path.unlink(missing_ok=True)
     return step

@@ -77,20 +77,20 @@ def load_state(path: Path) -> State:
         ) from error
 
 
-def continued(given: dict[str, Any], state: State) -> Config:
+def continued(settings: dict[str, Any], state: State) -> Config:
     """The config that goes on from `state` with the flags that were given.
 
     The precision “auto” is what it came to when the run began, whatever the hardware is now. Problem if
     a flag would change the arithmetic of the run.
     """
-    if is_own(state.config.net) and "net" not in given:  # a file's word is not enough to import a module
+    if is_own(state.config.net) and "net" not in settings:  # a file's word is not enough to import a module
         raise Problem(
             "This run trains your own network; to continue it, give --net '{net}' again.",
             net=state.config.net,
         )
-    given = {name: value for name, value in given.items() if (name, value) != ("precision", "auto")}
-    config = choose(given, replace(state.config, stop_after=0))
-    for name in given:
+    settings = {name: value for name, value in settings.items() if (name, value) != ("precision", "auto")}
+    config = choose(settings, replace(state.config, stop_after=0))
+    for name in settings:
         then, now = getattr(state.config, name), getattr(config, name)
         if name not in FREE and then not in (now, "auto"):  # an old state may not say what “auto” came to
             raise Problem(

@@ -90,7 +90,7 @@ def _draw(run: Run) -> None:
     save_figure(beside(run.config.path, ".loss.png"), loss_figure(run.history))
     save_figure(beside(run.config.path, ".epochs.png"), epochs_figure(run.history))
     say(tr("Saved {path}, with its history and two plots in the same folder", path=run.config.path))
-    say(tr("See it with: {command}", command=shlex.join(_explorer(run.config))))
+    say(tr("Open it with: {command}", command=shlex.join(_explorer(run.config))))
 
 
 def _explorer(config: Config) -> list[str]:
@@ -99,12 +99,12 @@ def _explorer(config: Config) -> list[str]:
     A path in it is as good as --out was: for the folder in which the run was started.
     """
     listed = config.path.resolve().parent == (ROOT / "checkpoints").resolve()
-    given = [] if listed and not is_own(config.net) else ["--checkpoint", str(config.path)]
+    options = [] if listed and not is_own(config.net) else ["--checkpoint", str(config.path)]
     if is_own(config.net):
-        given += ["--net", config.net]
+        options += ["--net", config.net]
     app = ROOT / "explorer" / "app.py"
     here = app.relative_to(Path.cwd()) if app.is_relative_to(Path.cwd()) else app
-    return ["streamlit", "run", str(here), *(["--", *given] if given else [])]
+    return ["streamlit", "run", str(here), *(["--", *options] if options else [])]
 
 
 def settle(settings: dict[str, Any]) -> tuple[Config, State | None]:

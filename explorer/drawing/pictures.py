@@ -1,4 +1,4 @@
-"""Pixels as PNG: enlarged without blur, as bytes or as a data URI."""
+"""Pixels as PNG: enlarged without blur or reduced, as bytes or as a data URI."""
 
 import base64
 import io
@@ -14,6 +14,13 @@ def enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     if scale < 1:
         raise ValueError(f"A picture can be enlarged 1 time or more, not {scale}.")
     return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def reduced(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The picture, no larger than `side` either way."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    return np.array(image)
 
 
 def png(pixels: NDArray[np.uint8], scale: int = 1) -> bytes:

@@ -88,9 +88,9 @@ def choose(
     named = _named(options, details)
     at = {"selectbox": "index", "select_slider": "value"}.get(widget.__name__, "default")
     start = list(options).index(value) if at == "index" else value
-    shown = widget(label, options, key=_showing(key, value, named), **details | {at: start})
-    hold(key, str(shown), default)
-    return str(shown)
+    option = widget(label, options, key=_showing(key, value, named), **details | {at: start})
+    hold(key, str(option), default)
+    return str(option)
 
 
 def several(
@@ -102,9 +102,11 @@ def several(
     **details: Any,
 ) -> list[str]:
     """Some of `options`, at least one, by a widget such as `st.multiselect`; joined by commas in the link."""
-    said = _in_browser(key)
-    wanted = said if isinstance(said, list) else map(unquote, _link().kept.get(key, "").split(","))
-    value = [option for option in dict.fromkeys(wanted) if option in options] or list(default)
+    in_browser = _in_browser(key)
+    candidates = (
+        in_browser if isinstance(in_browser, list) else map(unquote, _link().kept.get(key, "").split(","))
+    )
+    value = [option for option in dict.fromkeys(candidates) if option in options] or list(default)
     named = _named(options, details)
     chosen = widget(label, options, key=_showing(key, value, named), **details | {"default": value})
     hold(key, _joined(chosen or default), _joined(default))
@@ -120,9 +122,9 @@ def number(label: str, low: int, high: int, key: str, default: int | None = None
     """A whole number from `low` to `high`; starts from the link, else at the default, which is `low`."""
     first = str(low if default is None else default)
     value = int(current(key, range(low, high + 1), first))
-    shown = st.number_input(label, low, high, value, key=_showing(key, value, {}), **details)
-    hold(key, str(int(shown)), first)
-    return int(shown)
+    chosen_number = st.number_input(label, low, high, value, key=_showing(key, value, {}), **details)
+    hold(key, str(int(chosen_number)), first)
+    return int(chosen_number)
 
 
 def current(key: str, options: Sequence[Any], default: str) -> str:
@@ -130,8 +132,8 @@ def current(key: str, options: Sequence[Any], default: str) -> str:
 
     `options` are texts, or a range of whole numbers.
     """
-    said = _in_browser(key)
-    value = _link().kept.get(key, default) if said is None else str(said)
+    in_browser = _in_browser(key)
+    value = _link().kept.get(key, default) if in_browser is None else str(in_browser)
     if isinstance(options, range):
         within = value.isascii() and value.isdecimal() and len(value) < 16
         return str(min(max(int(value), options[0]), options[-1])) if within else default
@@ -152,8 +154,8 @@ def change_several(key: str, values: Sequence[str]) -> None:
 
 def chosen(key: str, default: str = "") -> str:
     """What is chosen under the key of a widget that this run draws later, or another page draws."""
-    said = _in_browser(key)
-    return _link().kept.get(key, default) if said is None else str(said)
+    in_browser = _in_browser(key)
+    return _link().kept.get(key, default) if in_browser is None else str(in_browser)
 
 
 def follow_default(key: str, default: str) -> None:
@@ -244,10 +246,10 @@ def _showing(key: str, value: Any, named: Mapping[str, int]) -> str:
 
     The browser keeps the text of a chosen option though the option has another one now.
     """
-    link, said = _link(), _in_browser(key)
+    link, in_browser = _link(), _in_browser(key)
     texts = link.texts.get(key, {})
     renamed = any(texts.get(option, text) != text for option, text in named.items())
-    if renamed or (said is not None and said != value):
+    if renamed or (in_browser is not None and in_browser != value):
         _turn(link, key)
     link.texts[key] = link.texts.get(key, {}) | named
     return _key(link, key)

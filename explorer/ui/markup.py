@@ -47,18 +47,18 @@ def bars(rows: list[tuple[str, float, bool]], said: Callable[[float], str] = ran
     )
 
 
-def _bar(name: str, share: float, said: str, chosen: bool) -> str:
+def _bar(name: str, share: float, number: str, chosen: bool) -> str:
     mark = "chosen" if chosen else ""
     return (
         text(name, mark)
         + f'<div class="track"><div class="value" style="width:{share:.1%}"></div></div>'
-        + text(said, mark)
+        + text(number, mark)
     )
 
 
-def scale(range: Range, said: str) -> str:
+def scale(range: Range, sharing: str) -> str:
     """The color bar of a range with its numbers, and how far it is shared."""
-    label = tr("Color scale from {range}", range=ranges.text(range, said))
+    label = tr("Color scale from {range}", range=ranges.text(range, sharing))
     ticks = "".join(
         f'<span style="left:{share:.1%};transform:translateX(-{share:.0%})">{ranges.number(value)}</span>'
         for share, value in colorbar.ticks(range)
@@ -67,6 +67,6 @@ def scale(range: Range, said: str) -> str:
         "div",
         f'<img alt="{escape(label, quote=True)}" src="{data_uri(colorbar.bar(range, 256, 1))}">',
         element("div", ticks, cls="ticks"),
-        text(said, "muted"),
+        text(sharing, "muted"),
         cls="fx-scale",
     )

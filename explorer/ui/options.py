@@ -26,15 +26,15 @@ class Options:
     @property
     def checkpoints(self) -> dict[str, Source]:
         """Name → source of every network to choose from: the one given first, then the shipped."""
-        found = sorted((ROOT / "checkpoints").glob("*.safetensors"))
-        return self._given | {readable(path.stem): Source(path) for path in found}
+        paths = sorted((ROOT / "checkpoints").glob("*.safetensors"))
+        return self._given | {readable(path.stem): Source(path) for path in paths}
 
     @property
     def run_folders(self) -> tuple[Path, ...]:
         """Where runs may lie: beside the network given, beside the shipped ones, in the folder given."""
-        given = self.own.path.parent if self.own and self.own.path else None
+        own_folder = self.own.path.parent if self.own and self.own.path else None
         below = _folders(self.runs) if self.runs else ()
-        return tuple(folder for folder in (given, ROOT / "checkpoints", self.runs, *below) if folder)
+        return tuple(folder for folder in (own_folder, ROOT / "checkpoints", self.runs, *below) if folder)
 
     @property
     def _given(self) -> dict[str, Source]:
@@ -138,13 +138,13 @@ def _check_folder(option: str, folder: Path | None) -> None:
 def options() -> Options:
     """The options of this process. Raises Problem."""
     try:
-        given = parser().read(sys.argv[1:])
+        values = parser().read(sys.argv[1:])
     except Problem as problem:
         sentence = readable(str(problem))
         raise Problem("The options after `--` are not valid: {sentence}", sentence=sentence) from problem
-    for option, folder in (("--data-dir", given.data_dir), ("--runs", given.runs)):
+    for option, folder in (("--data-dir", values.data_dir), ("--runs", values.runs)):
         _check_folder(option, folder)
-    own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)
+    own = Source(values.checkpoint, values.net, values.classes, values.input_size, values.mean, values.std)
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
-    return Options(given.data_dir, own if own != Source() else None, given.runs)
+    return Options(values.data_dir, own if own != Source() else None, values.runs)

@@ -78,9 +78,9 @@ def _kept(key: str) -> list[Picture]:
 def _take_uploads(key: str, prefix: str) -> None:
     """Keep what was uploaded, once each; the uploader begins anew, empty: the list below it is ours."""
     pictures = _kept(f"{prefix}upload")
-    known = {(picture.name, picture.digest) for picture in pictures}
+    present = {(picture.name, picture.digest) for picture in pictures}
     files = [_picture(file.name, file.getvalue()) for file in st.session_state[key] or []]
-    new = [picture for picture in files if (picture.name, picture.digest) not in known]
+    new = [picture for picture in files if (picture.name, picture.digest) not in present]
     pictures[:] = _bounded([*pictures, *new])
     if files:
         picture = new[0] if new else files[0]
@@ -106,12 +106,12 @@ def _picture(name: str, data: bytes) -> Picture:
 
 def _bounded(pictures: list[Picture]) -> list[Picture]:
     """The newest pictures, as many as may be kept, and at least the last."""
-    kept: list[Picture] = []
+    newest: list[Picture] = []
     for picture in reversed(pictures[-MOST:]):
-        if kept and sum(len(each.data) for each in kept) + len(picture.data) > MOST_BYTES:
+        if newest and sum(len(each.data) for each in newest) + len(picture.data) > MOST_BYTES:
             break
-        kept.insert(0, picture)
-    return kept
+        newest.insert(0, picture)
+    return newest
 
 
 def _turned(key: str) -> str:

@@ -82,12 +82,12 @@ ASSUMED_IMAGENET = N_(
 )
 
 
-def _checkpoint(given: Options) -> Opened:
-    found = given.checkpoints
-    if not found:
+def _checkpoint(options: Options) -> Opened:
+    sources = options.checkpoints
+    if not sources:
         raise Problem("There is no checkpoint yet; train one with `python -m model.train`.")
-    name = link.choose(st.selectbox, tr("Checkpoint"), list(found), "checkpoint", next(iter(found)))
-    opened = cached.opened(name, found[name])
+    name = link.choose(st.selectbox, tr("Checkpoint"), list(sources), "checkpoint", next(iter(sources)))
+    opened = cached.opened(name, sources[name])
     if note := normalization(opened):
         st.caption(note)
     return opened

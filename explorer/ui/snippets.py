@@ -135,8 +135,8 @@ def _fit(selection: Selection) -> str:
 def _checkpoint(source: Source) -> tuple[list[str], str]:
     if source == Source(source.path) and source.path is not None:
         return ["from model.checkpoint import load_checkpoint"], f"load_checkpoint({path_text(source.path)})"
-    given = {name: value for name, value in vars(source).items() if value is not None and name != "path"}
-    arguments = [f"{name}={_value(name, value)}" for name, value in given.items()]
+    fields = {name: value for name, value in vars(source).items() if value is not None and name != "path"}
+    arguments = [f"{name}={_value(name, value)}" for name, value in fields.items()]
     path = [] if source.path is None else [f"path={path_text(source.path)}"]
     imports = ["from explorer.engine.opening import Source, open_checkpoint", *_beside(source.net)]
     return imports, f"open_checkpoint(Source({', '.join(path + arguments)}))"

@@ -81,8 +81,8 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
             show(board, run.history, pictures(run.net, data, config, epoch))
         keep_state(run)  # before the checkpoint: it can write that anew
         save(run)
-        left = (time.perf_counter() - began) * (last - epoch)
-        say(epoch_line(run.history.epochs[-1], left))
+        seconds_left = (time.perf_counter() - began) * (last - epoch)
+        say(epoch_line(run.history.epochs[-1], seconds_left))
         if reduced := rate_reduced(run):
             say(reduced)
         yield run.history.epochs[-1]
@@ -138,7 +138,7 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
     """Train on every image once; the sum of their losses, and how many were right."""
     config, losses = run.config, run.history.losses
     run.net.train()  # every epoch anew: the evaluation after it leaves the net in eval mode
-    total, correct, count, steps, told = 0.0, 0, 0, steps_of(data, config), time.monotonic()
+    total, correct, count, steps, last_write = 0.0, 0, 0, steps_of(data, config), time.monotonic()
     source = batches(data, config, epoch, run.device)
     bar = tqdm(
         source,
@@ -158,9 +158,9 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
             follow(run.average, run.net, config.ema, len(losses))
         total, correct, count = total + loss * len(y), correct + hits, count + len(y)
         bar.set_postfix_str(tr("loss {loss:.4f}", loss=total / count), refresh=False)
-        if time.monotonic() - told > LIVE_SECONDS:
+        if time.monotonic() - last_write > LIVE_SECONDS:
             tell(run, "running")
-            told = time.monotonic()
+            last_write = time.monotonic()
     return total, correct
 
 

@@ -152,9 +152,9 @@ def find_device(name: str) -> torch.device:
     if name == "cuda":
         name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # torchrun: a GPU for each process
     try:
-        place = torch.zeros(1, device=name)
-        place.item()  # a device whose values cannot be read, such as meta, trains nothing
-        return place.device
+        probe = torch.zeros(1, device=name)
+        probe.item()  # a device whose values cannot be read, such as meta, trains nothing
+        return probe.device
     except (RuntimeError, AssertionError) as error:
         raise Problem(
             "There is no device “{name}” on this machine; leave --device out.", name=name
@@ -166,17 +166,24 @@ def check_free(config: Config) -> None:
     files = left_at(config)
     if not files:
         return
-    state = path_of(config.path)
     raise Problem(
         "There is already a run at {path} ({files}); "
         "add --resume to continue it, add --overwrite to replace it, or give another --out."
-        if state.exists()
-        else "There is already a run at {path} ({files}), but --resume is not possible without {state}; "
+        if _is_state(path_of(config.path))
+        else "There is already a run at {path} ({files}); "
         "add --overwrite to replace it, or give another --out.",
         path=config.path,
         files=", ".join(path.name for path in files),
-        state=state.name,
     )
+
+
+def _is_state(path: Path) -> bool:
+    """Whether there is a file of a run's state that can be continued."""
+    try:
+        load_state(path)
+    except Problem:
+        return False
+    return True
 
 
 def left_at(config: Config) -> list[Path]:

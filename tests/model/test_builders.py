@@ -63,7 +63,7 @@ def run(pictures):
 @pytest.mark.parametrize("net", ["my_networks:Net", "my_networks:Net(width=6)", "my_networks:lazy"])
 def test_a_network_of_ones_own_trains_and_opens_in_the_explorer(networks, run, net, capsys):
     assert run("--net", net, "--recipe", "fast") == 0
-    said = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("See it with: "))
+    said = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("Open it with: "))
     assert said[3:] == ["--", "--checkpoint", "own.safetensors", "--net", net]
     path = networks / "own.safetensors"
     opened = open_checkpoint(Source(path, net))

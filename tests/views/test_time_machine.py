@@ -19,10 +19,10 @@ from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, text
 from explorer.engine import samples
 from explorer.engine.tracing import trace
-from explorer.ui import films
 from explorer.ui.downloads import Offer
-from explorer.ui.films import STATISTICS
+from explorer.views.time_machine import films
 from explorer.views.time_machine.exports import few
+from explorer.views.time_machine.films import STATISTICS
 from model.checkpoint import Card, load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.pixels import whole

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
+from explorer.drawing.pictures import reduced
 from explorer.engine import augmented
-from explorer.ui import cached, choices, films, link, markup, stepping
+from explorer.ui import cached, choices, link, markup, stepping
 from explorer.ui.markdown import code, literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
@@ -116,7 +117,7 @@ def choose_strength(name: str, transform: Augmentation) -> float:
 
 def captioned(pixels: Pixels, alt: str, lines: Sequence[str]) -> str:
     texts = [markup.text(line) for line in lines if line]
-    return markup.figure(films.reduced(pixels, 128), alt, *texts, fill=True)
+    return markup.figure(reduced(pixels, 128), alt, *texts, fill=True)
 
 
 def own_name(selection: Selection) -> str:

@@ -14,13 +14,13 @@ from explorer.drawing.run_charts import COLORS
 from explorer.drawing.vega import BAND, OTHER, QUIET
 from explorer.engine.batchnorm import NormSummary
 from explorer.engine.timeline import Course
-from explorer.ui import downloads, export_parts, films
+from explorer.ui import downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.export_parts import Arrays, Floats
-from explorer.ui.films import STATISTICS
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import path_text, program
-from explorer.views.time_machine import charts
+from explorer.views.time_machine import charts, films
+from explorer.views.time_machine.films import STATISTICS
 from explorer.views.time_machine.over_time import NormHistory, TimeView
 from model.words import tr
 

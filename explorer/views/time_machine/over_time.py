@@ -8,9 +8,10 @@ import streamlit as st
 from explorer.engine.batchnorm import NormSummary, batchnorms
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
-from explorer.ui import cached, choices, films, link
-from explorer.ui.films import STATISTICS, Film
+from explorer.ui import cached, choices, link
 from explorer.ui.selection import Selection
+from explorer.views.time_machine import films
+from explorer.views.time_machine.films import STATISTICS, Film
 from model.words import N_, tr
 
 KINDS = {"cam": N_("Grad-CAM"), "maps": N_("Feature maps"), "filters": N_("Filters"), "norm": N_("BatchNorm")}

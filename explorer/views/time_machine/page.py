@@ -9,12 +9,12 @@ import streamlit as st
 from explorer.drawing.ranges import probability, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline
-from explorer.ui import cached, choices, films, link, markup, panels
-from explorer.ui.films import STATISTICS, Film
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
-from explorer.views.time_machine import charts, exports
+from explorer.views.time_machine import charts, exports, films
+from explorer.views.time_machine.films import STATISTICS, Film
 from explorer.views.time_machine.over_time import (
     CHOICES,
     KINDS,

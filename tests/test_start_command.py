@@ -26,7 +26,7 @@ def listed(words: list[str], monkeypatch: pytest.MonkeyPatch) -> list[Source]:
 def command(out: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What a run with that `--out` says at its end, as the shell takes it."""
     assert main(["--epochs", "1", "--width", "2", "--out", str(out)]) == 0
-    return shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("See it with: "))
+    return shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("Open it with: "))
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from explorer.drawing import animation, ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.kernels import kernels
 from explorer.drawing.overlay import overlay
+from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import colored, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
@@ -218,13 +218,6 @@ def norm(norms: Sequence[NormSummary], statistic: str) -> Film:
         [range] * len(values),
         tr("shared scale for all epochs and channels"),
     )
-
-
-def reduced(pixels: Pixels, side: int) -> Pixels:
-    """The picture, no larger than `side` either way."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((side, side), Image.Resampling.BILINEAR)
-    return np.array(image)
 
 
 def strip(film: Film, epochs: Sequence[int], chosen: int) -> str:
