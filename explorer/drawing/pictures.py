@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 RUNS = 3
-"""Of zlib's strategies (Z_RLE): half the time of the usual one for pictures, a fifth for sheets of maps, and no
-more bytes."""
+"""Of zlib's strategies (Z_RLE): half the time of the usual one for photographs, a fifth for sheets of maps,
+and no more bytes."""
 
 
 def enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

@@ -222,6 +222,8 @@ def norm(norms: Sequence[NormSummary], statistic: str) -> Film:
 
 def reduced(pixels: Pixels, side: int) -> Pixels:
     """The picture, no larger than `side` either way."""
+    if max(pixels.shape[:2]) <= side:
+        return pixels
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.BILINEAR)
     return np.array(image)
