@@ -72,8 +72,12 @@ def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
 
 def _empty(net: nn.Module) -> dict[int, Any]:
     """A memo for deepcopy: new empty containers, most of them for hooks, which would take it longest."""
-    held = (value for module in net.modules() for value in vars(module).values())
-    return {id(value): type(value)() for value in held if type(value) in (dict, OrderedDict) and not value}
+    return {
+        id(value): type(value)()
+        for module in net.modules()
+        for value in vars(module).values()
+        if type(value) in (dict, OrderedDict) and not value
+    }
 
 
 def _storage_of(tensor: Tensor) -> int:
