@@ -290,7 +290,8 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Whole numbers may stand for others, as in JSON; none is below 0 or beyond LARGEST_SETTING.
     """
-    types = {each.name: get_type_hints(Config)[each.name] for each in fields(Config)}
+    hints = get_type_hints(Config)
+    types = {each.name: hints[each.name] for each in fields(Config)}
     settings = {name: value for name, value in values.items() if name in types}
     for name, value in settings.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)

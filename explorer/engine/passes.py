@@ -5,7 +5,7 @@ the network it is given. Each call hooks a private view of it: new module object
 """
 
 import copy
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ def private_view(net: nn.Module) -> nn.Module:
     """
     calm = net in _CALM
     with torch.inference_mode(False), torch.no_grad():
-        view = copy.deepcopy(net, _copies(net, shared=calm))
+        view = copy.deepcopy(net, _copies(net, shared=calm) | _empty(net))
     for module in view.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
@@ -68,6 +68,16 @@ def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
     safe = [t for t in parameters if shared and _storage_of(t) not in written]
     storages = {_storage_of(t): t.untyped_storage() for t in safe}
     return {key: _copy(tensor, storages) for key, tensor in tensors.items()}
+
+
+def _empty(net: nn.Module) -> dict[int, Any]:
+    """A memo for deepcopy: new empty containers, most of them for hooks, which would take it longest."""
+    return {
+        id(value): type(value)()
+        for module in net.modules()
+        for value in vars(module).values()
+        if type(value) in (dict, OrderedDict) and not value
+    }
 
 
 def _storage_of(tensor: Tensor) -> int:

@@ -40,6 +40,7 @@ def warm() -> None:
     load()
     try:
         explain()
+        draw_samples()
     finally:
         gc.collect()
         gc.freeze()
@@ -78,6 +79,15 @@ def explain() -> None:
         )  # has torch import its compiler, whose objects are half of all there are
     except (Problem, StopIteration):
         return  # the page says what is wrong to whoever opens it
+
+
+def draw_samples() -> None:
+    """Draw the built-in samples that the first page does not show: one takes up to a quarter of a second."""
+    from explorer.ui import cached
+    from model import cifar10
+
+    for label in range(len(cifar10.CLASSES)):
+        cached.scene(label)
 
 
 def _from_a_visit(record: logging.LogRecord) -> bool:

@@ -8,8 +8,9 @@ from threading import Thread
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.engine import attribution
+from explorer.engine import attribution, samples
 from explorer.server import warm
+from explorer.ui import cached
 from explorer.ui.options import Options
 
 APP = Path(__file__).parents[2] / "explorer" / "app.py"
@@ -26,8 +27,12 @@ def test_the_first_visitor_finds_everything_done(
 
     asked: list[str] = []
     monkeypatch.setattr(attribution, "class_gradients", lambda *_: asked.append("class_gradients"))
+    monkeypatch.setattr(samples, "scene", lambda *_: asked.append("scene"))
     at = AppTest.from_file(str(APP), default_timeout=60).run()
     assert not at.exception
+    assert not asked
+    for label in range(10):
+        assert cached.scene(label).label == label
     assert not asked
 
 

@@ -118,6 +118,14 @@ def test_the_opened_downloads_are_translated(visit: Callable[..., AppTest]) -> N
     assert untranslated([text for text in shown if not text.endswith("CSV⟧")]) == []
 
 
+def test_the_opened_table_of_channels_is_translated(visit: Callable[..., AppTest]) -> None:
+    at = visit("batchnorm", lang=PSEUDO)
+    at.session_state["channel_numbers"] = True
+    at.run()
+    assert at.main.dataframe
+    assert untranslated([text for element in elements(at.main) for text in said(element)]) == []
+
+
 def test_what_is_not_translated_is_found() -> None:
     assert untranslated(["⟦Class ⟦cat⟧⟧", "conv1", "3 × 4", "cat", "![dog](data:image/png;base64,abc)"]) == []
     assert untranslated(["Class to explain", "⟦Block⟧ and"]) == ["Class to explain", "⟦Block⟧ and"]

@@ -18,6 +18,7 @@ from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
 from explorer.views.batchnorm import batch_exports, batch_prediction, exports
 from explorer.views.batchnorm.measured import LayerView, Measured, choose_measured
+from model import words
 from model.words import N_, ngettext, tr
 
 MOST_NAMED = 4  # channels or blocks that a sentence names
@@ -48,8 +49,7 @@ def page() -> None:
     st.markdown(summary_text(view))
     all_channels(view)
     one_channel(view)
-    with st.expander(tr("Every channel in numbers, largest distance first")):
-        table(selection, view)
+    numbers(selection, view)
     st.header(tr("Prediction with running and with batch statistics"), anchor=False)
     batch_prediction.show(selection, measured)
     how_to_read()
@@ -352,6 +352,16 @@ def channel_facts(summary: NormSummary, channel: int) -> str:
 
 
 # Every channel in numbers
+
+
+@st.fragment
+def numbers(selection: Selection, view: LayerView) -> None:
+    """The table of all channels, folded away; it is made once it is opened."""
+    words.use(link.language())  # a fragment that runs alone
+    title = tr("Every channel in numbers, largest distance first")
+    with st.expander(title, on_change="rerun", key="channel_numbers") as fold:
+        if fold.open:
+            table(selection, view)
 
 
 def table(selection: Selection, view: LayerView) -> None:
