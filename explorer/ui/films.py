@@ -230,10 +230,13 @@ def reduced(pixels: Pixels, side: int) -> Pixels:
 
 def tiles(film: Film, epochs: Sequence[int]) -> list[str]:
     """Every epoch small, with its number below it, as the Markdown of a button's label."""
-    title = literal(film.title)
-    return [
-        f"![{title}]({data_uri(film.small(index))}) {epoch_name(epoch)}" for index, epoch in enumerate(epochs)
-    ]
+    return [_tile(film, index, epoch) for index, epoch in enumerate(epochs)]
+
+
+def _tile(film: Film, index: int, epoch: int) -> str:
+    pixels = film.small(index)
+    address = data_uri(pixels, max(1, STRIP // max(pixels.shape)))
+    return f"![{literal(film.title)}]({address}) {epoch_name(epoch)}"
 
 
 def epoch_name(epoch: int) -> str:

@@ -225,10 +225,10 @@ def all_channels(view: LayerView, chart: ChannelChart) -> None:
 
 def chosen_channel(summary: NormSummary) -> int:
     """The channel in the link if the layer has it, else the one of the largest distance."""
-    held = link.held("channel", "")
-    if held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < len(summary.mean):
-        link.hold("channel", held, "")
-        return int(held)
+    text = link.held("channel", "")
+    if text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < len(summary.mean):
+        link.hold("channel", text, "")
+        return int(text)
     return int(np.abs(summary.distance).argmax())
 
 

@@ -59,16 +59,16 @@ def patch_names(selection: Selection, conv: ConvStep) -> list[str]:
     return [tr("channel {channel} of {layer}", channel=channel, layer=source) for channel in conv.channels]
 
 
-def products_caption(conv: ConvStep, colors: ProductRanges, shown: int) -> str:
+def products_caption(conv: ConvStep, colors: ProductRanges, count: int) -> str:
     """How to read the rows of products, in sentences."""
     height, width = conv.padding.shape
     template = N_(
         "Each row: {height} × {width} input positions times the kernel slice of that input channel."
     )
     sentences = [tr(template, height=height, width=width)]
-    if shown < len(conv.patch):
+    if count < len(conv.patch):
         sentences.append(
-            tr("Only the {n} input channels whose sums are largest in magnitude are shown.", n=shown)
+            tr("Only the {n} input channels whose sums are largest in magnitude are shown.", n=count)
         )
     sentences.append(
         tr(
@@ -115,6 +115,6 @@ def line(
     if titled:
         titles = (tr("input"), tr("kernel"), tr("products"))
         parts = [markup.text(title, "muted") + part for title, part in zip(titles, parts, strict=True)]
-    patch, kernel, made = (markup.element("div", part) for part in parts)
+    patch, kernel, products = (markup.element("div", part) for part in parts)
     times, equals = markup.text("×", "sign"), markup.text("=", "sign")
-    return markup.element("div", patch, times, kernel, equals, made, cls="fx-line")
+    return markup.element("div", patch, times, kernel, equals, products, cls="fx-line")

@@ -152,7 +152,7 @@ def statistics_table(norm: NormStatistics, channel: int) -> str:
     cells = ["", tr("running") if norm.tracked else tr("used"), tr("this image")]
     cells += [tr("mean μ"), number(norm.running_mean[channel]), number(norm.mean[channel])]
     cells += [tr("deviation σ"), number(norm.running_std[channel]), number(observed[channel])]
-    return markup.element("div", *(markup.text(cell) for cell in cells), cls="fx-met")
+    return markup.element("div", *(markup.text(cell) for cell in cells), cls="fx-statistics")
 
 
 def _plus(value: float) -> str:

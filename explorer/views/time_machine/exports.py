@@ -122,14 +122,14 @@ def few(count: int, index: int) -> list[int]:
 
 
 def tables(selection: Selection, view: TimeView) -> Tables:
-    made: Tables = {
+    offered: Tables = {
         tr("Epochs"): lambda: by_epoch(selection, view),
         tr("Probabilities"): lambda: probabilities(selection, view.course),
     }
     history = view.history
     if history is not None:
-        made[tr("BatchNorm")] = lambda: statistics(view.epochs, history.norms)
-    return made
+        offered[tr("BatchNorm")] = lambda: statistics(view.epochs, history.norms)
+    return offered
 
 
 def by_epoch(selection: Selection, view: TimeView) -> pd.DataFrame:

@@ -122,9 +122,9 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView |
         if kind == "cam":
             panels.explain_dimmed(selection)
     strip(film, timeline.epochs, index)
+    animations(selection, film, predictions)
     chart = probabilities(selection, course, timeline.epochs[index])
     history = over_the_epochs(selection, timeline, index) if kind == "norm" else None
-    animations(selection, film, predictions)
     return TimeView(film, timeline, course, index, predictions, chart, history)
 
 

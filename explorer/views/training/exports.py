@@ -96,12 +96,12 @@ def progress(each: LoadedRun) -> str:
 
 def pictures(drawn: Mapping[str, LineChart]) -> Pictures:
     """The course's two charts, and the learning rate."""
-    made: Pictures = {tr("loss of every step"): partial(figures.picture, drawn["steps"])}
+    charts_drawn: Pictures = {tr("loss of every step"): partial(figures.picture, drawn["steps"])}
     if "accuracy" in drawn:
         both = partial(figures.picture, drawn["accuracy"], drawn["loss"])
-        made[tr("accuracy and loss by epoch")] = both
-        made[tr("learning rate by epoch")] = partial(figures.picture, drawn["rate"])
-    return made
+        charts_drawn[tr("accuracy and loss by epoch")] = both
+        charts_drawn[tr("learning rate by epoch")] = partial(figures.picture, drawn["rate"])
+    return charts_drawn
 
 
 # Tables and arrays
