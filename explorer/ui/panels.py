@@ -1,10 +1,14 @@
-"""Parts that several pages show: a heat map over the image and as the raw map, and lists of facts."""
+"""Parts that several pages show: heat maps over the image and as raw maps, charts, and lists of facts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import streamlit as st
 
+from explorer.drawing import vega
+from explorer.drawing.chart import Chart
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
@@ -61,6 +65,15 @@ def extent(values: npt.NDArray[np.float32]) -> str:
 def side_by_side(panels: list[str], *below: str) -> None:
     """Put panels into one row, as many as fit, and html below them."""
     markup.show(markup.element("div", *panels, cls="fx-panels"), *below)
+
+
+def chart(chart: Chart, **details: Any) -> None:
+    """Show a chart as wide as its column and `chart.height` pixels high.
+
+    The height is reserved: the browser would give a chart none until it is drawn, so that the page below
+    moves up for a moment, and a click lands beside its target.
+    """
+    st.vega_lite_chart(vega.spec(chart), width="stretch", height=chart.height, **details)
 
 
 def facts(title: str, rows: Sequence[tuple[str, str]], *before: str) -> str:

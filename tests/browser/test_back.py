@@ -144,3 +144,27 @@ def test_the_class_shown_is_the_class_explained(opened: Page) -> None:
         predicted = page.locator(".fx-prediction .name").inner_text()
         expect(page.get_by_text(f"Prediction: {predicted}", exact=True)).to_be_visible()
         expect(page.get_by_alt_text(f"Grad-CAM of {predicted} at").first).to_be_visible()
+
+
+SAMPLE_HEIGHT = """() => {
+    window.heights = new Set();
+    const sample = () => {
+        const field = document.querySelector("[class*=st-key-norm_channel]");
+        window.heights.add(Math.round(field.getBoundingClientRect().top));
+        requestAnimationFrame(sample);
+    };
+    sample();
+}"""
+
+
+def test_a_number_field_stays_under_the_pointer_while_it_is_clicked(opened: Page) -> None:
+    """A chart above that is drawn anew keeps its height: otherwise a click lands beside the button."""
+    page = opened
+    open_page(page, "BatchNorm")
+    button = page.locator("[class*=st-key-norm_channel]").get_by_role("button", name="Increment")
+    button.scroll_into_view_if_needed()
+    page.evaluate(SAMPLE_HEIGHT)
+    for _ in range(3):
+        button.click()
+        settle(page)
+    assert len(page.evaluate("[...window.heights]")) == 1

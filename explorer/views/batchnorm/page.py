@@ -9,14 +9,12 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 from torch import nn
 
-from explorer.drawing import vega
 from explorer.drawing.chart import ChannelChart, Histogram
 from explorer.drawing.ranges import MINUS, number, percent
 from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
-from explorer.ui import cached, choices, link, markup
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal
-from explorer.ui.panels import facts
 from explorer.ui.selection import Selection, current
 from explorer.views.batchnorm import batch_exports, batch_prediction, charts, exports
 from explorer.views.batchnorm.measured import LayerView, Measured, choose_measured
@@ -213,9 +211,8 @@ def listed(names: list[str], most: int) -> str:
 def all_channels(view: LayerView, chart: ChannelChart) -> None:
     """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
     key = f"expected_{view.layer}_{view.measured.digest[:8]}_{view.channel}"
-    st.vega_lite_chart(
-        vega.spec(chart),
-        width="stretch",
+    panels.chart(
+        chart,
         on_select=partial(clicked, key),
         selection_mode="chosen",
         key=key,
@@ -263,7 +260,7 @@ def one_channel(view: LayerView, histograms: Sequence[Histogram]) -> None:
     for column, histogram in zip(st.columns(3, gap="medium"), histograms, strict=True):
         with column:
             st.markdown(f"**{histogram.title}**")
-            st.vega_lite_chart(vega.spec(histogram), width="stretch")
+            panels.chart(histogram)
     st.caption(
         tr(
             "Number of positions by value. Orange line: their mean. Gray band: running mean ± running "
@@ -298,9 +295,9 @@ def channel_facts(summary: NormSummary, channel: int) -> str:
         (tr("output above zero"), percent(float(summary.passing[channel]))),
     ]
     sides = (
-        facts(tr("Observed statistics"), observed),
-        facts(tr("Learned statistics"), learned),
-        facts(tr("Output = slope · input + offset"), function),
+        panels.facts(tr("Observed statistics"), observed),
+        panels.facts(tr("Learned statistics"), learned),
+        panels.facts(tr("Output = slope · input + offset"), function),
     )
     return markup.element("div", *sides, cls="fx-panels")
 

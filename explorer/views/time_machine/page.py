@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer.drawing import vega
 from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import probability, text
 from explorer.engine.runs import command_from, has_snapshots
@@ -215,7 +214,7 @@ def probabilities(selection: Selection, course: Course, epoch: int) -> LineChart
     always = always_drawn(selection)
     chart = charts.class_probabilities(course.epochs, course.probabilities, names, always, epoch)
     st.subheader(chart.title, anchor=False)
-    st.vega_lite_chart(vega.spec(chart), width="stretch")
+    panels.chart(chart)
     sentences = [
         ngettext("Softmax over {n} class.", "Softmax over all {n} classes.", len(names)),
         tr("The dotted line marks the chosen epoch."),
@@ -273,7 +272,7 @@ def over_the_epochs(selection: Selection, timeline: Timeline, index: int) -> Nor
         for column, statistic in zip(st.columns(2, gap="medium"), pair, strict=True):
             with column:
                 st.markdown(f"**{drawn[statistic].title}**")
-                st.vega_lite_chart(vega.spec(drawn[statistic]), width="stretch")
+                panels.chart(drawn[statistic])
     st.caption(
         tr(
             "Gray: all {count} channels (range, middle half, median). Thick line: channel {channel}. "

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.drawing import vega
 from explorer.drawing.chart import LineChart
 from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import percent
 from explorer.engine import runs
 from explorer.engine.runs import Run, Written
-from explorer.ui import cached, choices, link, markup
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
-from explorer.ui.panels import facts
 from explorer.views.training import charts, exports
 from explorer.views.training.run_list import ChartSettings, LoadedRun, age, changed, read
 from model import words
@@ -248,7 +246,7 @@ def pictures(loaded: dict[str, LoadedRun]) -> tuple[ChartSettings, dict[str, Lin
         return None
     settings = choose_settings()
     drawn = charts.charts_of(by_name, settings)
-    draw(drawn["steps"])
+    panels.chart(drawn["steps"])
     st.caption(charts.loss_caption(by_name, settings.window))
     if "accuracy" in drawn:
         epochs([chart for name, chart in drawn.items() if name != "steps"])
@@ -265,16 +263,12 @@ def choose_settings() -> ChartSettings:
     return ChartSettings(int(window), x_axis)
 
 
-def draw(chart: LineChart) -> None:
-    st.vega_lite_chart(vega.spec(chart), width="stretch")
-
-
 def epochs(drawn: Sequence[LineChart]) -> None:
     """The charts by epoch side by side, each with its title above it."""
     for chart, column in zip(drawn, st.columns(3, gap="medium"), strict=True):
         with column:
             st.markdown(f"**{chart.title}**")
-            draw(chart)
+            panels.chart(chart)
     st.caption(
         tr(
             "Solid: test images. Dashed: training images. The learning rate is that of each epoch’s first "
@@ -339,9 +333,9 @@ def the_card(each: LoadedRun, written: Written) -> None:
     metrics = [(metric_name(name), metric_text(name, value)) for name, value in card.metrics.items()]
     left, middle, right = st.columns(3, gap="large")
     with left:
-        markup.show(facts(tr("Checkpoint"), checkpoint_facts(each, written)))
+        markup.show(panels.facts(tr("Checkpoint"), checkpoint_facts(each, written)))
     with middle:
-        markup.show(facts(tr("Results"), metrics), facts(tr("Input"), input_facts(written)))
+        markup.show(panels.facts(tr("Results"), metrics), panels.facts(tr("Input"), input_facts(written)))
     with right:
         heading = markup.text(tr("Data"), tag="h3")
         markup.show(markup.element("section", heading, markup.text(card.data, "muted")))
@@ -383,7 +377,7 @@ def show_settings(written: Written) -> None:
         third = -(-len(settings) // 3)
         for index, column in enumerate(st.columns(3, gap="large")):
             with column:
-                markup.show(facts("", settings[index * third : (index + 1) * third]))
+                markup.show(panels.facts("", settings[index * third : (index + 1) * third]))
 
 
 def started(run: Run) -> str:
