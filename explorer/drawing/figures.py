@@ -10,6 +10,9 @@ from unicodedata import east_asian_width
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from explorer.drawing import chart_print
+from explorer.drawing.chart import Chart
+from explorer.drawing.chart_print import plain
 from explorer.drawing.colorbar import bar as colors
 from explorer.drawing.colorbar import ticks
 from explorer.drawing.colormaps import color
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 MOST_IN_ROW = 4
 PAGE, COLUMN = 7.2, (2.4, 3.6)  # inches: how wide a figure is to be, and a panel at least and at most
 BAR, WORDS, TICKS = 0.1, 0.35, 0.5  # heights of a color bar, of the text around a panel, of a bar's ticks
+CHART_ASPECT = 0.75  # of a chart in a figure: its height by its width
 SIZE, DPI = (4.4, 2.0), 360  # of one chart by itself: inches, as a figure shows it, and pixels an inch
 
 
@@ -42,12 +46,15 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Chart:
-    """What draws itself on axes, `aspect` times as high as wide, in a figure or by itself."""
+class Drawing:
+    """What draws itself on axes, `aspect` times as high as wide, for figures only."""
 
     draw: "Callable[[Axes], None]"
     title: str = ""
     aspect: float = 0.75
+
+
+Part = Panel | Drawing | Chart
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,13 @@ def mapped(values: ArrayLike, range: Range, title: str, scale: str = "", shared:
     return Panel(color(values, range), title, range, scale, shared)
 
 
-def bars(rows: Sequence[Sequence[Panel | Chart]]) -> list[list[Bar]]:
+def bars(rows: Sequence[Sequence[Part]]) -> list[list[Bar]]:
     """The color bars below each row: one for every range, below the last row of the panels that share it."""
     below: list[list[Bar]] = [[] for _ in rows]
     together: dict[tuple[Range, str], tuple[int, Bar]] = {}
     for index, row in enumerate(rows):
         for column, panel in enumerate(row):
-            if isinstance(panel, Chart) or panel.range is None:
+            if not isinstance(panel, Panel) or panel.range is None:
                 continue
             bar, key = Bar(column, column, panel.range, panel.scale), (panel.range, panel.scale)
             if not panel.shared:
@@ -113,7 +120,7 @@ def caption(
 
 
 def figure(
-    panels: Sequence[Panel | Chart], caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200
+    panels: Sequence[Part], caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200
 ) -> bytes:
     """Panels side by side with color bars and a caption, as PNG or PDF bytes; small maps are not blurred.
 
@@ -150,7 +157,7 @@ def picture(*charts: Chart) -> NDArray[np.uint8]:
     size = (width * (1 + len(charts)) / 2, height)
     drawn = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     for chart, axes in zip(charts, np.ravel(drawn.subplots(1, len(charts))), strict=True):
-        chart.draw(axes)
+        chart_print.draw(chart, axes)
     return pixels(drawn)
 
 
@@ -164,7 +171,7 @@ def pixels(drawn: "Figure") -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
 
 
-def _laid_out(panels: Sequence[Panel | Chart], caption: str) -> "Figure":
+def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
     from matplotlib.figure import Figure
 
     columns = in_a_row(len(panels))
@@ -200,17 +207,23 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line.replace("\0", "") for line in textwrap.wrap(filled, width)]
 
 
-def _aspect(row: Sequence[Panel | Chart]) -> float:
+def _aspect(row: Sequence[Part]) -> float:
     """How many times as high as wide the tallest of some panels is."""
-    return max(
-        panel.aspect if isinstance(panel, Chart) else panel.pixels.shape[0] / panel.pixels.shape[1]
-        for panel in row
-    )
+    return max(map(_panel_aspect, row))
 
 
-def _draw(panel: Panel | Chart, axes: "Axes") -> None:
-    axes.set_title(plain(panel.title), fontsize=8)
+def _panel_aspect(panel: Part) -> float:
+    if isinstance(panel, Panel):
+        return panel.pixels.shape[0] / panel.pixels.shape[1]
+    return panel.aspect if isinstance(panel, Drawing) else CHART_ASPECT
+
+
+def _draw(panel: Part, axes: "Axes") -> None:
     if isinstance(panel, Chart):
+        chart_print.draw(panel, axes)
+        return
+    axes.set_title(plain(panel.title), fontsize=8)
+    if isinstance(panel, Drawing):
         panel.draw(axes)
         return
     axes.set_axis_off()
@@ -227,8 +240,3 @@ def _draw_bar(axes: "Axes", range: Range, scale: str) -> None:
     axes.set_xticks([position for position, _ in marks], [number(value) for _, value in marks], fontsize=7)
     axes.tick_params(length=2, width=0.5)
     axes.set_xlabel(scale, fontsize=7)
-
-
-def plain(text: str) -> str:
-    """Text whose dollar signs matplotlib does not read as mathematics."""
-    return text.replace("$", r"\$")

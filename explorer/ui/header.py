@@ -100,13 +100,13 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
 
 
 def _prediction(selection: Selection) -> str:
-    name = markup.text(selection.card.classes[selection.predicted], "answer", tag="span")
+    name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
     lines = [markup.text(tr("Prediction"), "muted"), markup.element("div", name, " ", verdict)]
     if selection.target != selection.predicted:
         target = selection.card.classes[selection.target]
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
-    return markup.element("div", *lines, cls="fx-says")
+    return markup.element("div", *lines, cls="fx-prediction")
 
 
 def _verdict(selection: Selection) -> str:

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from explorer.drawing import vega
+from explorer.drawing.chart import Chart
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
-from explorer.drawing.vega import Chart
 from explorer.ui import markup
 from explorer.ui.selection import Selection
 from model.pixels import whole
@@ -67,12 +68,12 @@ def side_by_side(panels: list[str], *below: str) -> None:
 
 
 def chart(chart: Chart, **details: Any) -> None:
-    """Show a Vega-Lite chart as wide as its column and `chart["height"]` pixels high.
+    """Show a chart as wide as its column and `chart.height` pixels high.
 
     The height is reserved: the browser would give a chart none until it is drawn, so that the page below
     moves up for a moment, and a click lands beside its target.
     """
-    st.vega_lite_chart(chart, width="stretch", height=chart["height"], **details)
+    st.vega_lite_chart(vega.spec(chart), width="stretch", height=chart.height, **details)
 
 
 def facts(title: str, rows: Sequence[tuple[str, str]], *before: str) -> str:

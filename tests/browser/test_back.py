@@ -141,7 +141,7 @@ def test_the_class_shown_is_the_class_explained(opened: Page) -> None:
         page.get_by_role("button", name="Next").click()
         settle(page)
         assert page.get_by_role("combobox", name="Class to explain").input_value() == "Predicted class"
-        predicted = page.locator(".fx-says .answer").inner_text()
+        predicted = page.locator(".fx-prediction .name").inner_text()
         expect(page.get_by_text(f"Prediction: {predicted}", exact=True)).to_be_visible()
         expect(page.get_by_alt_text(f"Grad-CAM of {predicted} at").first).to_be_visible()
 

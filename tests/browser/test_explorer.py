@@ -18,7 +18,7 @@ def explorer(serve: Callable[..., str]) -> str:
 
 def settle(page: Page) -> None:
     """Wait until the page shows its answer and nothing runs any more; no exception box may be there."""
-    expect(page.locator(".fx-says")).to_be_visible(timeout=60_000)
+    expect(page.locator(".fx-prediction")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)

@@ -59,3 +59,26 @@ def test_the_slider_and_the_picture_of_its_epoch_are_in_sight_together(
     ]
     top, slider, figure = (frame or {"y": 0.0, "height": 0.0} for frame in frames)
     assert 0 < slider["height"] < figure["y"] + figure["height"] - slider["y"] <= 720 - top["height"]
+
+
+def test_the_whole_picture_and_its_prediction_are_in_sight_on_a_small_screen(
+    laptop: Page, serve: Callable[..., str]
+) -> None:
+    laptop.set_viewport_size({"width": 1280, "height": 720})
+    opened(laptop, f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast")
+    picture = laptop.locator(".fx-epoch figure")
+    expect(picture).to_be_visible(timeout=60_000)
+    frame = picture.bounding_box()
+    assert frame is not None
+    assert frame["y"] + frame["height"] < 720
+
+
+def test_a_press_on_a_snapshot_chooses_its_epoch(laptop: Page, serve: Callable[..., str]) -> None:
+    opened(laptop, f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast")
+    snapshots = laptop.locator(".st-key-snapshots").get_by_role("radio")
+    expect(snapshots.last).to_be_checked(timeout=60_000)
+    snapshots.nth(1).click()
+    expect(laptop.get_by_text("epoch 3: ")).to_be_visible(timeout=60_000)
+    expect(snapshots.nth(1)).to_be_checked()
+    expect(laptop.get_by_test_id("stSlider")).to_contain_text("3")
+    assert "epoch=3" in laptop.url

@@ -31,7 +31,7 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
 
 
 def settle(page: Page) -> None:
-    expect(page.locator(".fx-says")).to_be_visible(timeout=60_000)
+    expect(page.locator(".fx-prediction")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -160,7 +160,7 @@ def view_of(page: Page) -> list[str]:
     expect(page.get_by_role("heading", name="Channel 20 of bn2")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("The network computed")).to_be_visible(timeout=20_000)
     canvas = page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
-    words = [page.locator(place).first.inner_text() for place in (".fx-walk", ".fx-facts", ".fx-says")]
+    words = [page.locator(place).first.inner_text() for place in (".fx-walk", ".fx-facts", ".fx-prediction")]
     return [canvas, *words]
 
 

@@ -55,7 +55,7 @@ def test_a_new_epoch_appears_without_a_click(page: Page, url: str, folder: Path)
     row = page.get_by_role("row", name="grown")
     expect(row).to_contain_text("1 of 4", timeout=60_000)
     expect(page.get_by_text("Updated every 2 seconds")).to_be_visible()
-    expect(page.locator(".fx-says")).to_have_count(0)  # no image is looked at here
+    expect(page.locator(".fx-prediction")).to_have_count(0)  # no image is looked at here
     before = loss_picture(page)
     written(folder, 2)
     expect(row).to_contain_text("2 of 4", timeout=8_000)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.drawing.figures import Chart, Panel, caption, figure, in_a_row, mapped
+from explorer.drawing.figures import Drawing, Panel, caption, figure, in_a_row, mapped
 from explorer.drawing.ranges import Range, positive, symmetric
 
 HEAT = np.array([[-1.0, 0.5, 2.0], [0.0, 1.0, -0.25]])
@@ -44,7 +44,7 @@ def test_many_panels_stand_in_rows_and_charts_beside_pictures():
     assert many.height > 1.6 * few.height
     assert [in_a_row(count) for count in (1, 4, 5, 6, 7, 9)] == [1, 4, 3, 3, 4, 3]
     drawn: list[str] = []
-    chart = Chart(lambda axes: drawn.append(axes.get_title()), "its title")
+    chart = Drawing(lambda axes: drawn.append(axes.get_title()), "its title")
     assert figure([PANELS[0], chart], CAPTION, "pdf").startswith(b"%PDF")
     assert drawn == ["its title"]
 

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageFont
 
 from explorer.drawing import animation, figures, typefaces
-from explorer.drawing.channel_chart import expectations
+from explorer.drawing.chart import Axis, ChannelChart, Line, LineChart
 from explorer.drawing.figures import Panel, caption, figure, wrapped
-from explorer.drawing.line_chart import Line, Scale, chart
+from explorer.drawing.palette import Color
 
 FONTS = Path(typefaces.__file__).parent / "fonts"
 LEVEL_1 = "".join(
@@ -45,8 +45,9 @@ def named(name: str) -> bytes:
 
 
 def charted(name: str) -> bytes:
-    line = Line([0, 1], [0, 1], "#000000", name)
-    return figures.picture(chart([line], Scale("epoch"), Scale(name), name)).tobytes()
+    axis = Axis(name, (0.0, 1.0), (0.0, 1.0))
+    line = Line(name, np.arange(2.0), np.arange(2.0), Color.ACCENT)
+    return figures.picture(LineChart(name, "", axis, axis, (line,))).tobytes()
 
 
 def traced(name: str) -> bytes:
@@ -54,8 +55,10 @@ def traced(name: str) -> bytes:
 
 
 def measured(name: str) -> bytes:
-    one = np.ones(3, np.float32)
-    return expectations(one, one, 0, name).tobytes()
+    one, no = np.ones(3), np.zeros(3, bool)
+    axis = Axis(name, (0.0, 2.0), (0.0, 1.0))
+    chart = ChannelChart("", "", "", axis, np.arange(3), one, one, no, no, ("0", "1", "2"), 0)
+    return figures.picture(chart).tobytes()
 
 
 def animated(name: str) -> bytes:

@@ -5,7 +5,6 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.drawing import colormaps, figures, run_charts
+from explorer.drawing import chart_print, colormaps, figures, vega
 from explorer.drawing.ranges import percent, probability
-from explorer.drawing.vega import whole_ticks
 from explorer.engine.runs import read_run
 from explorer.engine.samples import find_test_set
 from explorer.ui import downloads, markup
 from explorer.ui.downloads import Offer
 from explorer.views.time_machine import charts
-from explorer.views.training import exports
+from explorer.views.training.charts import charts_of
 from explorer.views.training.run_list import ChartSettings
 from model.history import Epoch, History, save_history
 
@@ -57,13 +55,15 @@ def test_a_probability_is_never_certain(value: float) -> None:
 
 
 def test_a_tooltip_over_the_epochs_says_the_same() -> None:
-    lines = {"cat": [0.2, 0.99999], "dog": [0.8, 0.00001]}
-    chart = charts.probabilities([0, 1], lines, 1, "")
-    rows = chart["layer"][1]["data"]["values"]
-    assert [row["text"] for row in rows] == ["20.0%", "> 99.9%", "80.0%", "< 0.1%"]
-    assert {"field": "text", "type": "nominal", "title": "probability"} in chart["layer"][1]["encoding"][
-        "tooltip"
-    ]
+    values = np.array([[0.2, 0.8], [0.99999, 0.00001]], np.float32)
+    chart = charts.class_probabilities([0, 1], values, ["cat", "dog"], [0], 1)
+    rows = [row for layer in vega.spec(chart)["layer"][1:] for row in layer["data"]["values"]]
+    texts = {(row["name"], row["x"]): row["text"] for row in rows}
+    assert texts == {
+        ("cat", 0): "20.0%", ("cat", 1): "> 99.9%", ("dog", 0): "80.0%", ("dog", 1): "< 0.1%"
+    }  # fmt: skip
+    field = {"field": "text", "type": "nominal", "title": "probability"}
+    assert all(field in layer["encoding"]["tooltip"] for layer in vega.spec(chart)["layer"][1:])
 
 
 @pytest.mark.parametrize("page", ["explain", "compare", "batchnorm"])
@@ -94,31 +94,15 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "mine.history.json"
 
 
-@given(st.floats(0, 1e6), st.floats(0, 1e6))
-def test_whole_ticks_are_few_even_and_within(low: float, extent: float) -> None:
-    ticks = whole_ticks(low, low + extent)
-    assert all(low <= tick <= low + extent for tick in ticks)
-    assert len({b - a for a, b in pairwise(ticks)}) <= 1
-    assert len(ticks) <= 10
-    whole = np.floor(low + extent) - np.ceil(low) + 1
-    assert len(ticks) >= min(whole, 3)
-
-
 @pytest.mark.parametrize("along", ["steps", "epochs"])
 def test_steps_and_epochs_have_whole_ticks(run: Path, along: str) -> None:
-    found = {"mine": read_run(run)}
-    drawn = [run_charts.losses(found, 10, along, "")]
-    drawn += [
-        run_charts.by_epoch(found, figure, along, "") for figure in (run_charts.LOSS, run_charts.ACCURACY)
-    ]
-    for chart in drawn:
-        for layer in chart["layer"]:
+    for chart in charts_of({"mine": read_run(run)}, ChartSettings(10, along)).values():
+        for layer in vega.spec(chart)["layer"]:
             values = layer["encoding"]["x"]["axis"]["values"]
             assert len(values) > 1
             assert all(type(tick) is int for tick in values)
-    for chart in exports.charts_of(found, ChartSettings(10, along)).values():
         axes = Figure().subplots()
-        chart.draw(axes)
+        chart_print.draw(chart, axes)
         low, high = axes.get_xlim()
         ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
         assert len(ticks) > 1
@@ -126,8 +110,8 @@ def test_steps_and_epochs_have_whole_ticks(run: Path, along: str) -> None:
 
 
 def test_an_accuracy_in_a_tooltip_is_not_rounded_to_all(run: Path) -> None:
-    chart = run_charts.by_epoch({"mine": read_run(run)}, run_charts.ACCURACY, "epochs", "")
-    texts = {row["text"] for row in chart["layer"][0]["data"]["values"] if row["split"] == "test"}
+    chart = charts_of({"mine": read_run(run)}, ChartSettings(10, "epochs"))["accuracy"]
+    texts = {row["text"] for row in vega.spec(chart)["layer"][0]["data"]["values"] if not row["dashed"]}
     assert texts == {"> 99.99%"}
 
 

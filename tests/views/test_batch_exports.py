@@ -18,7 +18,8 @@ from explorer.engine.opening import Source
 from explorer.ui import cached, downloads
 from explorer.ui.downloads import Offer
 from explorer.ui.selection import Selection
-from explorer.views.batchnorm import batch_exports
+from explorer.views.batchnorm import batch_exports, charts
+from explorer.views.batchnorm.charts import BatchNormCharts
 from explorer.views.batchnorm.measured import LayerView, Measured
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,8 @@ def selection() -> Selection:
 def offered(selection: Selection, batch: Batch, kind: str) -> Offer:
     measured = Measured(batch.input, kind, batch, 6)
     view = LayerView(summary(selection.net, batch.x, "bn2"), measured, "relu2", CHANNEL)
-    return batch_exports.offer(selection, view)
+    drawn = BatchNormCharts(charts.all_channels(view), charts.histograms(view))
+    return batch_exports.offer(selection, view, drawn)
 
 
 @pytest.mark.parametrize("kind", ["scenes", "test"])

@@ -117,9 +117,9 @@ def test_three_histograms_of_the_same_positions(page: Open) -> None:
         assert sum(count for _, count in bins) == 32 * 32
     assert normalized["layer"][0]["data"]["values"] == [{"from": -1, "to": 1}]
     bars = after["layer"][1]["data"]["values"]
-    assert all(bar["cut"] == (bar["to"] <= 0) for bar in bars)
-    assert {bar["cut"] for bar in bars} == {True, False}
-    assert not any(bar["cut"] for bar in before["layer"][1]["data"]["values"])
+    assert all(bar["pale"] == (bar["to"] <= 0) for bar in bars)
+    assert {bar["pale"] for bar in bars} == {True, False}
+    assert not any(bar["pale"] for bar in before["layer"][1]["data"]["values"])
 
 
 def test_a_batch_of_scenes(page: Open) -> None:

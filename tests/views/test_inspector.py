@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.drawing.ranges import Range
+from explorer.drawing.ranges import Range, number
+from explorer.engine.ablation import Ablations
 from explorer.engine.network import Network
 from explorer.engine.probe import CellProbe, ConvStep, PoolStep
 from explorer.engine.receptive import ReceptiveField
@@ -23,7 +24,7 @@ from explorer.engine.tracing import Block, stages
 from explorer.ui import cached
 from explorer.ui.cached import Opened
 from explorer.ui.selection import Selection
-from explorer.views.maps import cell_arithmetic, inspector
+from explorer.views.maps import cell_arithmetic, convolution_step, inspector, receptive_field_step
 from explorer.views.maps.matrix import decimals_for, fixed, matrix
 from explorer.views.maps.view import kernel_of
 from model.checkpoint import Card
@@ -120,7 +121,7 @@ def test_the_walk_is_shown_for_every_cell(selection: Selection) -> None:
     for block, layer, cell in everywhere(selection):
         walked = cell_arithmetic.walk(selection, block, layer, 1, cell)
         html = "".join(cell_arithmetic.arithmetic(selection, walked))
-        sights = cell_arithmetic.receptive_field(selection, block, layer, cell, walked)
+        sights = receptive_field_step.receptive_field(selection, block, layer, cell, walked)
         assert fixed(walked.steps[0].value) in html
         assert html.count("<li") >= len(walked.steps)
         assert 'alt="The input with the receptive field framed' in sights
@@ -129,7 +130,7 @@ def test_the_walk_is_shown_for_every_cell(selection: Selection) -> None:
 def test_the_numbers_add_up_as_shown(selection: Selection) -> None:
     for block, layer, cell in everywhere(selection)[:4]:
         walked = cell_arithmetic.walk(selection, block, layer, 1, cell)
-        html = cell_arithmetic.products(selection, conv_step(walked)).replace(">none<", ">0<")
+        html = convolution_step.products(selection, conv_step(walked)).replace(">none<", ">0<")
         numbers = re.findall(r'class="sum">([^<]*)<', html)
         *parts, total, _bias = (float(number.replace("−", "-").replace(" ", "")) for number in numbers)
         assert sum(parts) == pytest.approx(total, abs=1e-3)
@@ -141,8 +142,8 @@ def test_padding_is_told_apart() -> None:
     corner, middle = (
         cell_arithmetic.walk(selection, block, block.conv, 0, cell) for cell in ((0, 0), (9, 9))
     )
-    assert 'title="padding"' in cell_arithmetic.products(selection, conv_step(corner))
-    assert 'title="padding"' not in cell_arithmetic.products(selection, conv_step(middle))
+    assert 'title="padding"' in convolution_step.products(selection, conv_step(corner))
+    assert 'title="padding"' not in convolution_step.products(selection, conv_step(middle))
 
 
 def test_a_skip_is_a_step_of_its_own() -> None:
@@ -177,7 +178,7 @@ def test_a_cell_in_overlapping_windows_is_followed_through_all() -> None:
     maps = selection.seen.maps[str(block.pool)][2]
     for position in ((2, 2), (2, 3), (3, 2), (3, 3)):
         assert f"osition {position}" in html or position == cell_arithmetic.pooling(walked).followed.position
-        assert cell_arithmetic.fixed(float(maps[position])) in html
+        assert fixed(float(maps[position])) in html
 
 
 def test_a_loser_of_the_window_ends_there() -> None:
@@ -195,7 +196,7 @@ def test_a_loser_of_the_window_ends_there() -> None:
 
 def test_a_field_outside_the_image_names_no_rows() -> None:
     field = ReceptiveField(-2, -1, -2, -1, (0, 0, 0, 0), exact=True)
-    text = cell_arithmetic.field_text(field, np.zeros((8, 8, 3), np.uint8))
+    text = receptive_field_step.field_text(field, np.zeros((8, 8, 3), np.uint8))
     assert text == "1 × 1 pixels, none of them in the image. The hatched area is padding."
 
 
@@ -252,6 +253,35 @@ def test_a_channel_without_effect_says_so() -> None:
     assert "No logit changes" in inspector.changes(
         selection, cached.ablation_of(selection.network, selection.input, "1", 1)
     )
+
+
+def test_a_logit_that_stays_is_not_a_change() -> None:
+    net = plain(nn.Conv2d(3, 4, 3), nn.ReLU())
+    net[0].bias.data[1] = -1e3  # type: ignore[index, union-attr]
+    selection = select(net)
+    logit = number(selection.seen.logits[selection.target])
+    text = inspector.consequence(selection, switched_off(selection, "1", 1))
+    assert f" stays at {logit}, and the prediction stays " in text
+    assert " goes from " not in text
+    changed = inspector.consequence(selection, switched_off(selection, "1", most_changing(selection)))
+    assert f" goes from {logit} to " in changed
+
+
+def most_changing(selection: Selection) -> int:
+    """The channel that changes the logit most."""
+    logits = [switched_off(selection, "1", channel).zeroed[0][selection.target] for channel in range(4)]
+    return int(np.abs(np.array(logits) - selection.seen.logits[selection.target]).argmax())
+
+
+def switched_off(selection: Selection, layer: str, channel: int) -> Ablations:
+    return cached.ablation_of(selection.network, selection.input, layer, channel)
+
+
+@pytest.mark.parametrize(("act", "zeros"), [(nn.ReLU(), True), (nn.SiLU(), False), (nn.GELU(), False)])
+def test_zeros_are_counted_where_the_activation_gives_some(act: nn.Module, zeros: bool) -> None:
+    selection = select(plain(nn.Conv2d(3, 4, 3), act))
+    text = inspector.on_this_image(selection, selection.blocks[0], "1", 0)
+    assert ("zero after 1" in text) == zeros
 
 
 # Matrices

@@ -61,6 +61,16 @@ def html(at: AppTest) -> str:
     return " ".join(piece.proto.body for piece in at.get("html"))
 
 
+def strip(at: AppTest) -> Any:
+    """The snapshots to press."""
+    return next(group for group in at.main.button_group if group.label == "Snapshots: choose an epoch")
+
+
+def slider(at: AppTest) -> Any:
+    """The slider over the epochs, whose key changes when its epoch is chosen elsewhere."""
+    return next(each for each in at.select_slider if each.label.startswith("Epoch"))
+
+
 def charts(at: AppTest) -> list[dict[str, Any]]:
     return [json.loads(chart.proto.spec) for chart in at.main.get("vega_lite_chart")]
 
@@ -76,33 +86,43 @@ def check(at: AppTest) -> AppTest:
 def test_every_kind_is_shown_at_every_epoch(app: Open, checkpoint: Path, kind: str) -> None:
     at = check(app("--checkpoint", str(checkpoint), over_time=kind))
     text = html(at)
-    for epoch in range(4):
-        assert f"epoch {epoch}</div>" in text
+    labels = [label.rpartition(") ")[2] for label in strip(at).options]
+    assert labels == [f"epoch {epoch}" for epoch in range(4)]
     assert "shared scale for all epochs" in text
     assert at.select_slider(key="epoch").options == ["0", "1", "2", "3"]
     assert at.select_slider(key="epoch").value == "3"
     at.select_slider(key="epoch").set_value("1").run()
     check(at)
     assert at.query_params["epoch"] == "1"
-    assert '<div class="chosen"><figure>' in html(at)
+    assert strip(at).value == 1
+
+
+def test_a_press_on_a_snapshot_chooses_its_epoch(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert strip(at).value == 3
+    for epoch in (1, 0, 2):
+        strip(at).set_value(epoch).run()
+        check(at)
+        assert slider(at).value == str(epoch)
+        assert strip(at).value == epoch
+        assert at.query_params["epoch"] == str(epoch)
+        assert f"epoch {epoch}: " in html(at)
 
 
 def test_probabilities_are_each_snapshots_own(app: Open, checkpoint: Path) -> None:
     at = check(app("--checkpoint", str(checkpoint), sample="horse", epoch="2"))
-    marked, lines = charts(at)[0]["layer"]
-    assert marked["data"]["values"] == [{"epoch": 2}]
-    rows = lines["data"]["values"]
-    assert {row["epoch"] for row in rows} == {0, 1, 2, 3}
-    assert "horse" in {row["class"] for row in rows}
+    marked, *layers = charts(at)[0]["layer"]
+    assert marked["data"]["values"] == [{"x": 2}]
+    rows = [row for layer in layers for row in layer["data"]["values"]]
+    assert {row["x"] for row in rows} == {0, 1, 2, 3}
+    assert "horse" in {row["name"] for row in rows}
     for epoch, path in list_snapshots(checkpoint):
         opened = load_checkpoint(path)
         shares = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
         for row in rows:
-            if row["epoch"] == epoch:
-                assert row["probability"] == pytest.approx(
-                    shares[opened.card.classes.index(row["class"])], abs=1e-5
-                )
-    assert lines["encoding"]["y"]["scale"]["domain"] == [0, 1]
+            if row["x"] == epoch:
+                assert row["y"] == pytest.approx(shares[opened.card.classes.index(row["name"])], rel=1e-4)
+    assert all(layer["encoding"]["y"]["scale"]["domain"] == [0, 1] for layer in layers)
 
 
 def test_the_scale_stays_when_the_slider_moves(app: Open, checkpoint: Path) -> None:
@@ -122,12 +142,15 @@ def test_a_layers_statistics_are_drawn_over_the_epochs(app: Open, checkpoint: Pa
     )
     fans = charts(at)[1:]
     assert len(fans) == len(STATISTICS)
-    rows = fans[0]["layer"][1]["data"]["values"]
-    for row, (_, path) in zip(rows, list_snapshots(checkpoint), strict=True):
+    whole, _, _, *lines = fans[0]["layer"]
+    rows = [row for layer in lines for row in layer["data"]["values"]]
+    for epoch, path in list_snapshots(checkpoint):
         mean = load_checkpoint(path).state["bn2.running_mean"].numpy()
-        assert row["channel"] == pytest.approx(float(mean[4]), rel=1e-4, abs=1e-9)
-        assert row["least"] == pytest.approx(float(mean.min()), rel=1e-4, abs=1e-9)
-        assert row["median"] == pytest.approx(float(np.median(mean)), rel=1e-4, abs=1e-9)
+        at_epoch = {row["name"]: row["y"] for row in rows if row["x"] == epoch}
+        (ends,) = [row for row in whole["data"]["values"] if row["x"] == epoch]
+        assert at_epoch["channel 4"] == pytest.approx(float(mean[4]), rel=1e-4, abs=1e-9)
+        assert ends["low"] == pytest.approx(float(mean.min()), rel=1e-4, abs=1e-9)
+        assert at_epoch["median"] == pytest.approx(float(np.median(mean)), rel=1e-4, abs=1e-9)
     at.number_input(key="time_channel").set_value(2).run()
     assert check(at).query_params["channel"] == "2"
 

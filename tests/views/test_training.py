@@ -16,10 +16,11 @@ import torch
 from matplotlib.colors import to_rgb
 from streamlit.testing.v1 import AppTest
 
-from explorer.drawing import run_charts
+from explorer.drawing.palette import SERIES
 from explorer.engine import runs
 from explorer.engine.runs import read_run
 from explorer.ui.downloads import Offer
+from explorer.views.training.charts import COLUMNS
 from model.checkpoint import Card, save_checkpoint
 from model.history import About, Epoch, History, save_history, smoothed
 from model.nets import NETS
@@ -120,8 +121,8 @@ def test_several_runs_lie_over_one_another_each_in_its_color(app: Open, tmp_path
     at = check(app(runs="a,b"))
     scales = [layer["encoding"]["color"]["scale"] for chart in charts(at) for layer in chart["layer"]]
     assert all(scale["domain"] == ["a", "b"] for scale in scales)
-    assert all(scale["range"] == list(run_charts.COLORS[:2]) for scale in scales)
-    assert all(f"background:{color}" in html(at) for color in run_charts.COLORS[:2])
+    assert all(scale["range"] == list(SERIES[:2]) for scale in scales)
+    assert all(f"background:{color}" in html(at) for color in SERIES[:2])
     assert at.query_params["runs"] == "a,b"
     assert at.selectbox(key="card_of").options == ["a", "b"]
 
@@ -131,8 +132,8 @@ def test_the_strong_line_is_the_mean_of_the_window(app: Open, tmp_path: Path) ->
     at = check(app(runs="a", window="10"))
     raw, mean = (layer["data"]["values"] for layer in charts(at)[0]["layer"])
     losses = read_run(tmp_path / "a.history.json").losses.tolist()
-    assert [row["loss"] for row in raw] == pytest.approx(losses, rel=1e-4)
-    assert [row["loss"] for row in mean] == pytest.approx(smoothed(losses, 10).tolist(), rel=1e-4)
+    assert [row["y"] for row in raw] == pytest.approx(losses, rel=1e-4)
+    assert [row["y"] for row in mean] == pytest.approx(smoothed(losses, 10).tolist(), rel=1e-4)
     assert "mean of the last 10 steps" in captions(at)
 
 
@@ -140,8 +141,8 @@ def test_a_long_run_is_thinned_and_the_page_says_so(app: Open, tmp_path: Path) -
     long = history(10, 500)
     save_history(tmp_path / "a.history.json", long)
     at = check(app(runs="a"))
-    raw = [row["loss"] for row in charts(at)[0]["layer"][0]["data"]["values"]]
-    assert len(raw) <= 2 * run_charts.COLUMNS
+    raw = [row["y"] for row in charts(at)[0]["layer"][0]["data"]["values"]]
+    assert len(raw) <= 2 * COLUMNS
     assert max(raw) == pytest.approx(max(long.losses))
     assert min(raw) == pytest.approx(min(long.losses), rel=1e-4)
     assert "minimum and maximum of about 10 steps at a time" in captions(at)
@@ -354,7 +355,7 @@ def test_pictures_show_every_run_by_the_pages_choices(take: Take, tmp_path: Path
     ]
     for name, draw in both.pictures.items():
         drawn = draw()
-        assert count(drawn, run_charts.COLORS[1]) > 100 > count(one.pictures[name](), run_charts.COLORS[1])
+        assert count(drawn, SERIES[1]) > 100 > count(one.pictures[name](), SERIES[1])
         assert not np.array_equal(drawn, minutes.pictures[name]())
     assert not np.array_equal(
         both.pictures["loss of every step"](), smoother.pictures["loss of every step"]()

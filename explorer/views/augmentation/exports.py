@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from explorer.drawing.figures import Chart, Panel
+from explorer.drawing.figures import Drawing, Panel
 from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number, percent
 from explorer.drawing.sheets import columns_for, tiled
@@ -105,16 +105,16 @@ def sheet(pixels: Pixels, columns: int = 0) -> Pixels:
     return tiled(tiles, columns or columns_for(len(tiles)), GAP, PAPER)
 
 
-def figure(shown: Shown) -> list[Panel | Chart]:
+def figure(shown: Shown) -> list[Panel | Drawing]:
     """The rows with their names, and the batch beside them."""
-    rows: list[Panel | Chart] = [named_rows(shown.rows, tr("Draws from seed {seed}", seed=shown.seed))]
+    rows: list[Panel | Drawing] = [named_rows(shown.rows, tr("Draws from seed {seed}", seed=shown.seed))]
     if shown.batch is None:
         return rows
     title = tr("A batch, augmentation: {augment}", augment=augmentation_text(shown.batch.config))
     return [*rows, Panel(sheet(shown.batch.batch.pixels), title)]
 
 
-def named_rows(rows: Sequence[TransformRow], title: str) -> Chart:
+def named_rows(rows: Sequence[TransformRow], title: str) -> Drawing:
     """The draws of every transform below one another, each row with its name."""
     strips = [strip(row) for row in rows]
     height, width = strips[0].shape[:2]
@@ -128,7 +128,7 @@ def named_rows(rows: Sequence[TransformRow], title: str) -> Chart:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
 
-    return Chart(draw, title, len(whole) / width)
+    return Drawing(draw, title, len(whole) / width)
 
 
 # Tables and arrays

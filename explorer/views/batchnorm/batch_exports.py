@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import figures
-from explorer.drawing.figures import Panel
 from explorer.drawing.sheets import columns_for, tiled
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormSummary, TwoPredictions
@@ -15,39 +14,39 @@ from explorer.ui.downloads import Array, Offer
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import Origin
+from explorer.views.batchnorm import charts
+from explorer.views.batchnorm.charts import BatchNormCharts
 from explorer.views.batchnorm.exports import (
-    all_channels,
     channel_arrays,
     channel_table,
-    charts,
+    chart_pictures,
     distance_text,
 )
 from explorer.views.batchnorm.measured import LayerView, Measured
 from model.words import tr
 
 
-def show(selection: Selection, view: LayerView) -> None:
+def show(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> None:
     """The downloads at the end of the page, for a batch."""
-    downloads.show(partial(offer, selection, view))
+    downloads.show(partial(offer, selection, view, drawn))
 
 
-def offer(selection: Selection, view: LayerView) -> Offer:
+def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offer:
     """Raises Problem where the batch has no statistics of its own."""
     measured, summary, batch = view.measured, view.summary, view.measured.batch
     assert batch is not None
     both = cached.two_predictions(selection.network, measured.input)
-    title = tr("Observed statistics of {layer}", layer=view.layer)
     return Offer(
         name=f"batchnorm {len(batch.labels)} {measured.kind} {view.layer}",
         caption=caption(selection, view),
-        pictures=charts(view)
+        pictures=chart_pictures(view, drawn)
         | {tr("the images"): lambda: tiled(batch.pixels, columns_for(len(batch.pixels)))},
         tables={
             tr("Statistics"): lambda: channel_table(summary),
             tr("Predictions"): lambda: predictions(selection.card.classes, both, batch),
         },
         arrays=lambda: arrays(summary, both, batch),
-        figure=lambda: [Panel(all_channels(view), title)],
+        figure=lambda: [drawn.channels],
         snippet=snippets.program_of(
             selection.opened.source,
             origin(selection, measured),
@@ -59,16 +58,12 @@ def offer(selection: Selection, view: LayerView) -> Offer:
 
 
 def caption(selection: Selection, view: LayerView) -> str:
-    chart = tr(
-        "Mean ± standard deviation of each channel, in running standard deviations σ from the running mean; "
-        "gray band: running mean ± σ"
-    )
     traced = figures.caption(
         checkpoint=selection.opened.name,
         digest=selection.opened.checkpoint.digest,
         layer=view.layer,
     )
-    return f"{chart} · {view.measured.text} · {traced}"
+    return f"{charts.caption(view)} · {view.measured.text} · {traced}"
 
 
 def origin(selection: Selection, measured: Measured) -> Origin:

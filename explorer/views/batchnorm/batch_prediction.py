@@ -162,9 +162,9 @@ def changed(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> None:
 def _changed_caption(count: int) -> str:
     if count > IMAGES:
         return tr(
-            "The {shown} most confident of the {count} images whose predicted class changes: with running "
+            "The {most} most confident of the {count} images whose predicted class changes: with running "
             "statistics → with batch statistics.",
-            shown=IMAGES,
+            most=IMAGES,
             count=count,
         )
     return tr("Images whose predicted class changes: with running statistics → with batch statistics.")

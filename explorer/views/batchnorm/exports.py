@@ -5,8 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from explorer.drawing import ranges, vega
-from explorer.drawing.channel_chart import STAGES, expectations, histograms
+from explorer.drawing import figures, ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
@@ -16,17 +15,17 @@ from explorer.ui.downloads import Offer, Pictures
 from explorer.ui.export_parts import Arrays
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
+from explorer.views.batchnorm.charts import STAGES, BatchNormCharts
 from explorer.views.batchnorm.measured import LayerView
-from model.checkpoint import Pixels
 from model.words import tr
 
 
-def batch_norm(selection: Selection, view: LayerView) -> None:
+def batch_norm(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> None:
     """One BatchNorm's learned and observed statistics, and one channel before and after it."""
-    downloads.show(partial(offer, selection, view))
+    downloads.show(partial(offer, selection, view, drawn))
 
 
-def offer(selection: Selection, view: LayerView) -> Offer:
+def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offer:
     statistics = cached.norm_statistics(selection.network, selection.input, view.layer)
     channel = view.channel
     maps = {
@@ -45,7 +44,7 @@ def offer(selection: Selection, view: LayerView) -> Offer:
             target="",
             range=export_parts.each_own(scales),
         ),
-        pictures=charts(view)
+        pictures=chart_pictures(view, drawn)
         | {
             tr("channel {channel}, {stage}", channel=channel, stage=name): partial(
                 color, values, scales[name]
@@ -63,23 +62,14 @@ def offer(selection: Selection, view: LayerView) -> Offer:
     )
 
 
-def charts(view: LayerView) -> Pictures:
+def chart_pictures(view: LayerView, drawn: BatchNormCharts) -> Pictures:
     """The charts of the page for print: all channels, and the histograms of the chosen one."""
     return {
-        tr("every channel"): lambda: all_channels(view),
-        tr("channel {channel}, histograms", channel=view.channel): partial(channel_histograms, view),
+        tr("every channel"): partial(figures.picture, drawn.channels),
+        tr("channel {channel}, histograms", channel=view.channel): partial(
+            figures.picture, *drawn.histograms
+        ),
     }
-
-
-def all_channels(view: LayerView) -> Pixels:
-    """Every channel's observed mean ± standard deviation, as the page shows it."""
-    return expectations(view.summary.distance, view.summary.spread, view.channel, tr(vega.UNIT))
-
-
-def channel_histograms(view: LayerView) -> Pixels:
-    """The chosen channel's histogram at each stage of the layer, as the page shows them."""
-    summary, channel = view.summary, view.channel
-    return histograms(summary.stages(channel), summary.counts[channel], view.relu is not None)
 
 
 def distance_text(view: LayerView) -> str:

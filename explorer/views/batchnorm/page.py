@@ -1,5 +1,6 @@
 """BatchNorm: each channel's learned statistics, beside those observed on this image or a batch of images."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -8,15 +9,14 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 from torch import nn
 
-from explorer.drawing import vega
-from explorer.drawing.channel_chart import STAGES
+from explorer.drawing.chart import ChannelChart, Histogram
 from explorer.drawing.ranges import MINUS, number, percent
-from explorer.engine.batchnorm import FAINT, NormSummary, StageHistogram, batchnorms, relu_behind
+from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
 from explorer.engine.tracing import layer_module
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
-from explorer.views.batchnorm import batch_exports, batch_prediction, exports
+from explorer.views.batchnorm import batch_exports, batch_prediction, charts, exports
 from explorer.views.batchnorm.measured import LayerView, Measured, choose_measured
 from model import words
 from model.words import N_, ngettext, tr
@@ -47,16 +47,17 @@ def page() -> None:
     measured = choose_measured(selection, which, how_many)
     view = layer_view(selection, measured, layer)
     st.markdown(summary_text(view))
-    all_channels(view)
-    one_channel(view)
+    drawn = charts.BatchNormCharts(charts.all_channels(view), charts.histograms(view))
+    all_channels(view, drawn.channels)
+    one_channel(view, drawn.histograms)
     numbers(selection, view)
     st.header(tr("Prediction with running and with batch statistics"), anchor=False)
     batch_prediction.show(selection, measured)
     how_to_read()
     if measured.batch is None:
-        exports.batch_norm(selection, view)
+        exports.batch_norm(selection, view, drawn)
     else:
-        batch_exports.show(selection, view)
+        batch_exports.show(selection, view, drawn)
 
 
 def layer_view(selection: Selection, measured: Measured, layer: str) -> LayerView:
@@ -207,57 +208,24 @@ def listed(names: list[str], most: int) -> str:
     return ngettext("{names} and {n} more", "{names} and {n} more", len(names) - most, names=first)
 
 
-def all_channels(view: LayerView) -> None:
+def all_channels(view: LayerView, chart: ChannelChart) -> None:
     """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
     key = f"expected_{view.layer}_{view.measured.input.digest[:8]}_{view.channel}"
-    label = tr(
-        "Observed mean and standard deviation of every channel of {layer}, in running standard deviations",
-        layer=view.layer,
-    )
     panels.chart(
-        vega.expectations(chart_channels(view), view.channel, label),
+        chart,
         on_select=partial(clicked, key),
         selection_mode="chosen",
         key=key,
     )
-    st.caption(chart_caption(view))
-
-
-def chart_channels(view: LayerView) -> list[vega.Channel]:
-    """The channels in the order of the chart, from the lowest observed mean to the highest."""
-    summary, faint = view.summary, view.summary.faint()
-    return [
-        vega.Channel(
-            channel,
-            float(summary.distance[channel]),
-            float(summary.spread[channel]),
-            dead=view.relu is not None and bool(summary.dead[channel]),
-            faint=bool(faint[channel]),
-        )
-        for channel in np.argsort(summary.distance, kind="stable").tolist()
-    ]
-
-
-def chart_caption(view: LayerView) -> str:
-    sentences = [
-        tr(
-            "Each channel's observed mean ± standard deviation, in running standard deviations σ from its "
-            "running mean. Gray band: running mean ± σ."
-        )
-    ]
-    if view.relu and view.summary.dead.any():
-        sentences.append(tr("✕: dead channel."))
-    if view.summary.faint().any():
-        sentences.append(tr("◇: γ near zero."))
-    return " ".join([*sentences, tr("Click a channel to see it below.")])
+    st.caption(f"{charts.caption(view)} {tr('Click a channel to see it below.')}")
 
 
 def chosen_channel(summary: NormSummary) -> int:
     """The channel in the link if the layer has it, else the one of the largest distance."""
-    held = link.held("channel", "")
-    if held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < len(summary.mean):
-        link.hold("channel", held, "")
-        return int(held)
+    text = link.held("channel", "")
+    if text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < len(summary.mean):
+        link.hold("channel", text, "")
+        return int(text)
     return int(np.abs(summary.distance).argmax())
 
 
@@ -280,7 +248,7 @@ def keep(channel: int) -> None:
 # One channel
 
 
-def one_channel(view: LayerView) -> None:
+def one_channel(view: LayerView, histograms: Sequence[Histogram]) -> None:
     """One channel's values before, normalized, and after γ and β, each over the learned band."""
     summary, channel = view.summary, view.channel
     heading, which = st.columns([4, 1], vertical_alignment="bottom")
@@ -289,10 +257,10 @@ def one_channel(view: LayerView) -> None:
     which.number_input(
         tr("Channel"), 0, len(summary.mean) - 1, channel, key=key, on_change=typed, args=(key,)
     )
-    for column, stage in zip(st.columns(3, gap="medium"), summary.stages(channel), strict=True):
+    for column, histogram in zip(st.columns(3, gap="medium"), histograms, strict=True):
         with column:
-            st.markdown(f"**{tr(STAGES[stage.stage])}**")
-            panels.chart(stage_chart(view, stage))
+            st.markdown(f"**{histogram.title}**")
+            panels.chart(histogram)
     st.caption(
         tr(
             "Number of positions by value. Orange line: their mean. Gray band: running mean ± running "
@@ -301,23 +269,6 @@ def one_channel(view: LayerView) -> None:
         )
     )
     markup.show(channel_facts(summary, channel))
-
-
-def stage_chart(view: LayerView, stage: StageHistogram) -> vega.Chart:
-    return vega.histogram(
-        stage.edges,
-        view.summary.counts[view.channel],
-        lines={vega.OTHER: stage.mean},
-        band=stage.band,
-        reach=stage.reach,
-        cut=0.0 if view.relu and stage.stage == "after" else None,
-        label=tr(
-            "Histogram of channel {channel} of {layer}: {stage}",
-            channel=view.channel,
-            layer=view.layer,
-            stage=tr(STAGES[stage.stage]),
-        ),
-    )
 
 
 def relu_text(relu: str | None) -> str:

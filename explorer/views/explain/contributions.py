@@ -73,5 +73,5 @@ def card(contributions: Contributions, channel: int) -> str:
 
 def bar(fraction: float) -> str:
     """A bar for a contribution, as a fraction from −1 to 1 of the largest."""
-    side = "fx-share" if fraction >= 0 else "fx-share against"
+    side = "fx-contribution" if fraction >= 0 else "fx-contribution against"
     return f'<div class="{side}"><span style="width:{abs(fraction):.1%}"></span></div>'

@@ -107,8 +107,9 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
     if values.min() < 0:
         rows.append((tr("minimum"), number(values.min())))
     if block.act:
-        zero = float((selection.seen.maps[block.act][channel] == 0).mean())
-        rows.append((tr("zero after {layer}", layer=block.act), percent(zero, 0)))
+        zero = selection.seen.maps[block.act] == 0
+        if zero.any():  # an activation such as SiLU gives no zeros in any channel
+            rows.append((tr("zero after {layer}", layer=block.act), percent(float(zero[channel].mean()), 0)))
     return facts(tr("On this image"), rows)
 
 
@@ -151,7 +152,7 @@ def statistics_table(norm: NormStatistics, channel: int) -> str:
     cells = ["", tr("running") if norm.tracked else tr("used"), tr("this image")]
     cells += [tr("mean μ"), number(norm.running_mean[channel]), number(norm.mean[channel])]
     cells += [tr("deviation σ"), number(norm.running_std[channel]), number(observed[channel])]
-    return markup.element("div", *(markup.text(cell) for cell in cells), cls="fx-met")
+    return markup.element("div", *(markup.text(cell) for cell in cells), cls="fx-statistics")
 
 
 def _plus(value: float) -> str:
@@ -288,21 +289,36 @@ def consequence(selection: Selection, ablations: Ablations) -> str:
     """One sentence on the class to explain and the prediction, with the channel at zero."""
     names, target = selection.card.classes, selection.target
     predicted = int(ablations.zeroed[0].argmax())
-    template = N_(
-        "With this channel set to zero, the logit of {class_name} goes from {before} to {after}, "
-        "and the prediction becomes {prediction}."
+    before, after = number(ablations.logits[target]), number(ablations.zeroed[0][target])
+    return tr(
+        consequence_template(before == after, predicted == selection.predicted),
+        class_name=names[target],
+        before=before,
+        after=after,
+        prediction=names[predicted],
     )
-    if predicted == selection.predicted:
-        template = N_(
+
+
+def consequence_template(same_logit: bool, same_prediction: bool) -> str:
+    """The sentence for a logit that stays the same in the digits shown or not, and for the prediction."""
+    if same_logit and same_prediction:
+        return N_(
+            "With this channel set to zero, the logit of {class_name} stays at {before}, "
+            "and the prediction stays {prediction}."
+        )
+    if same_logit:
+        return N_(
+            "With this channel set to zero, the logit of {class_name} stays at {before}, "
+            "but the prediction becomes {prediction}."
+        )
+    if same_prediction:
+        return N_(
             "With this channel set to zero, the logit of {class_name} goes from {before} to {after}, "
             "and the prediction stays {prediction}."
         )
-    return tr(
-        template,
-        class_name=names[target],
-        before=number(ablations.logits[target]),
-        after=number(ablations.zeroed[0][target]),
-        prediction=names[predicted],
+    return N_(
+        "With this channel set to zero, the logit of {class_name} goes from {before} to {after}, "
+        "and the prediction becomes {prediction}."
     )
 
 

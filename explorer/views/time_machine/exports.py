@@ -6,22 +6,18 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from explorer.drawing import figures, line_chart, ranges
-from explorer.drawing.figures import Chart, Panel
-from explorer.drawing.line_chart import Band, Line, Scale
+from explorer.drawing import figures, ranges
+from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
-from explorer.drawing.run_charts import COLORS
-from explorer.drawing.vega import BAND, OTHER, QUIET
 from explorer.engine.batchnorm import NormSummary
 from explorer.engine.timeline import Course
 from explorer.ui import downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import Arrays, Floats
+from explorer.ui.export_parts import Arrays
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import path_text, program
-from explorer.views.time_machine import charts, films
-from explorer.views.time_machine.films import STATISTICS
-from explorer.views.time_machine.over_time import NormHistory, TimeView
+from explorer.views.time_machine import films
+from explorer.views.time_machine.over_time import TimeView
 from model.words import tr
 
 FEW = 6  # epochs in the figure for print
@@ -97,47 +93,12 @@ def pictures(selection: Selection, view: TimeView) -> Pictures:
         tr("epoch {epoch}", epoch=epochs[index]): partial(film.large, index) for index in order
     }
     drawn[tr("every epoch")] = partial(films.contact, film, epochs)
-    drawn[tr("class probabilities")] = partial(figures.picture, probability_chart(view))
+    drawn[tr("class probabilities")] = partial(figures.picture, view.probabilities)
     if view.history is not None:
-        for statistic, (title, _, _) in STATISTICS.items():
-            name = tr("{statistic} over the epochs", statistic=tr(title))
-            drawn[name] = partial(figures.picture, fan(view, view.history, statistic))
+        for chart in view.history.charts.values():
+            name = tr("{statistic} over the epochs", statistic=chart.title)
+            drawn[name] = partial(figures.picture, chart)
     return drawn | export_parts.the_image(selection)
-
-
-def probability_chart(view: TimeView) -> Chart:
-    """The probabilities over the epochs, the explained class first and thickest."""
-    lines = [
-        Line(view.epochs, values, tone, name, 1.8 if first else 1.0, points=True)
-        for (name, values), tone, first in zip(
-            view.class_lines.items(), COLORS, [True, *[False] * len(COLORS)], strict=False
-        )
-    ]
-    y = Scale(tr("probability"), percent=True, low=0, high=1)
-    marked = view.epochs[view.index]
-    return line_chart.chart(lines, _epochs(), y, tr("Class probabilities"), marked=marked)
-
-
-def fan(view: TimeView, history: NormHistory, statistic: str) -> Chart:
-    """A statistic of all channels over the epochs: range, middle half, median, one channel highlighted."""
-    title, of, _ = STATISTICS[statistic]
-    values: Floats = np.stack([of(each) for each in history.norms])
-    least, low, median, high, most = charts.quartiles(values)
-    x, channel = view.epochs, history.channel
-    parts: list[Line | Band] = [
-        Band(x, least, most, QUIET, BAND),
-        Band(x, low, high, QUIET, 2 * BAND),
-        Line(x, median, QUIET, tr("median")),
-        Line(x, values[:, channel], OTHER, tr("channel {channel}", channel=channel), 1.8),
-    ]
-    observed = charts.observed_statistics(history.norms, channel).get(statistic)
-    if observed is not None:
-        parts.append(Line(x, observed, OTHER, tr("this image"), dashed=True))
-    return line_chart.chart(parts, _epochs(), Scale(tr(title)), tr(title), marked=x[view.index])
-
-
-def _epochs() -> Scale:
-    return Scale(tr("epoch"), whole=True)
 
 
 def figure(view: TimeView) -> list[Panel]:
@@ -167,14 +128,14 @@ def few(count: int, index: int) -> list[int]:
 
 
 def tables(selection: Selection, view: TimeView) -> Tables:
-    made: Tables = {
+    offered: Tables = {
         tr("Epochs"): lambda: by_epoch(selection, view),
         tr("Probabilities"): lambda: probabilities(selection, view.course),
     }
     history = view.history
     if history is not None:
-        made[tr("BatchNorm")] = lambda: statistics(view.epochs, history.norms)
-    return made
+        offered[tr("BatchNorm")] = lambda: statistics(view.epochs, history.norms)
+    return offered
 
 
 def by_epoch(selection: Selection, view: TimeView) -> pd.DataFrame:

@@ -10,11 +10,11 @@ from explorer.drawing import animation, ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.kernels import kernels
 from explorer.drawing.overlay import overlay
-from explorer.drawing.pictures import reduced
+from explorer.drawing.pictures import data_uri, reduced
 from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import colored, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
-from explorer.ui import markup
+from explorer.ui.markdown import literal
 from model.checkpoint import Pixels
 from model.pixels import Rectangle
 from model.words import N_, ngettext, tr
@@ -220,17 +220,15 @@ def norm(norms: Sequence[NormSummary], statistic: str) -> Film:
     )
 
 
-def strip(film: Film, epochs: Sequence[int], chosen: int) -> str:
-    """Every epoch small, side by side, the chosen index framed, as html."""
-    tiles = [_tile(film, index, epoch, index == chosen) for index, epoch in enumerate(epochs)]
-    return markup.element("div", *tiles, cls="fx-strip-time")
+def tiles(film: Film, epochs: Sequence[int]) -> list[str]:
+    """Every epoch small, with its number below it, as the Markdown of a button's label."""
+    return [_tile(film, index, epoch) for index, epoch in enumerate(epochs)]
 
 
-def _tile(film: Film, index: int, epoch: int, chosen: bool) -> str:
-    name = epoch_name(epoch)
-    alt = tr("{title}, {epoch}", title=film.title, epoch=name)
-    picture = markup.figure(film.small(index), alt, markup.text(name), fill=True)
-    return markup.element("div", picture, cls="chosen" if chosen else "")
+def _tile(film: Film, index: int, epoch: int) -> str:
+    pixels = film.small(index)
+    address = data_uri(pixels, max(1, STRIP // max(pixels.shape)))
+    return f"![{literal(film.title)}]({address}) {epoch_name(epoch)}"
 
 
 def epoch_name(epoch: int) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from explorer.drawing.chart import LineChart
 from explorer.engine.batchnorm import NormSummary, batchnorms
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
@@ -20,16 +21,17 @@ Make = Callable[[], Film] | None
 
 @dataclass(frozen=True, eq=False)
 class NormHistory:
-    """A BatchNorm at every epoch, and the highlighted channel."""
+    """A BatchNorm at every epoch, the highlighted channel, and each statistic's chart by its name."""
 
     norms: Sequence[NormSummary]
     channel: int
+    charts: Mapping[str, LineChart]
 
 
 @dataclass(frozen=True, eq=False)
 class TimeView:
     """What the page shows: the film and the chosen epoch's index; each epoch's prediction as a text; the
-    probabilities of the classes drawn, by name; for BatchNorm its history.
+    chart of probabilities; for BatchNorm its history.
     """
 
     film: Film
@@ -37,7 +39,7 @@ class TimeView:
     course: Course
     index: int
     predictions: Sequence[str]
-    class_lines: Mapping[str, Sequence[float]]
+    probabilities: LineChart
     history: NormHistory | None = None
 
     @property

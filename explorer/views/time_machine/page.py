@@ -1,11 +1,14 @@
 """Time machine: one image through the snapshots of the run, all epochs on one color scale unless asked."""
 
 import re
+import zlib
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
+from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import probability, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline
@@ -14,7 +17,7 @@ from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 from explorer.views.time_machine import charts, exports, films
-from explorer.views.time_machine.films import STATISTICS, Film
+from explorer.views.time_machine.films import Film
 from explorer.views.time_machine.over_time import (
     CHOICES,
     KINDS,
@@ -94,36 +97,34 @@ def open_checkpoint(name: str) -> None:
 
 
 def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView | None:
-    """The choices, the slider over the picture, the probabilities beside them, and all epochs as a strip.
+    """The picture of one epoch beside the choices, all epochs as a strip, and the probabilities.
 
     None where there is nothing to see, after a sentence that says why.
     """
-    with st.container(horizontal=True):
-        kind = choices.choice(tr("Show"), {kind: tr(title) for kind, title in KINDS.items()}, "over_time")
-        make = CHOICES[kind](selection, timeline)
+    left, right = st.columns(2, gap="large")
+    with right:
+        index = choose_epoch(timeline)
+        with st.container(horizontal=True):
+            kind = choices.choice(tr("Show"), {kind: tr(title) for kind, title in KINDS.items()}, "over_time")
+            make = CHOICES[kind](selection, timeline)
     if make is None:
         return None
-    left, right = st.columns([11, 9], gap="large")
-    with left:
-        index = choose_epoch(timeline)
     try:
         film = make()
     except ValueError as error:
         st.info(sentence(error))
         return None
     predictions = [prediction_text(selection, course, each) for each in range(len(timeline.epochs))]
-    lines = charts.class_lines(course.probabilities, selection.card.classes, always_drawn(selection))
     with left:
         large(film, index, predictions[index])
+    with right:
         if kind == "cam":
             panels.explain_dimmed(selection)
-    with right:
-        probabilities(selection, lines, timeline, index)
-    st.subheader(tr("Snapshots"), anchor=False)
-    markup.show(films.strip(film, timeline.epochs, index))
+    strip(film, timeline.epochs, index)
     animations(selection, film, predictions)
+    chart = probabilities(selection, course, timeline.epochs[index])
     history = over_the_epochs(selection, timeline, index) if kind == "norm" else None
-    return TimeView(film, timeline, course, index, predictions, lines, history)
+    return TimeView(film, timeline, course, index, predictions, chart, history)
 
 
 def choose_epoch(timeline: Timeline) -> int:
@@ -182,27 +183,52 @@ def always_drawn(selection: Selection) -> list[int]:
     return [selection.target] + ([label] if label is not None else [])
 
 
-def probabilities(
-    selection: Selection, lines: dict[str, list[float]], timeline: Timeline, index: int
-) -> None:
-    st.markdown(f"**{tr('Class probabilities')}**")
-    label = tr("Class probabilities over the epochs: {classes}", classes=", ".join(lines))
-    chart = charts.probabilities(timeline.epochs, lines, timeline.epochs[index], label)
+def strip(film: Film, epochs: Sequence[int], index: int) -> None:
+    """Every epoch small; a press on one chooses it, as the slider does."""
+    tiles = films.tiles(film, epochs)
+    if len(tiles) == 1:
+        return
+    key = link.showing(f"strip_{zlib.crc32(''.join(tiles).encode())}", index)
+    with st.container(key="snapshots"):
+        st.pills(
+            tr("Snapshots: choose an epoch"),
+            range(len(tiles)),
+            default=index,
+            key=key,
+            required=True,
+            format_func=tiles.__getitem__,
+            on_change=choose_snapshot,
+            args=(key, epochs),
+            width="stretch",
+        )
+
+
+def choose_snapshot(key: str, epochs: Sequence[int]) -> None:
+    """Keep the epoch of the snapshot that was pressed."""
+    link.change("epoch", str(epochs[st.session_state[key]]))
+
+
+def probabilities(selection: Selection, course: Course, epoch: int) -> LineChart:
+    """The chart of the class probabilities over the epochs."""
+    names = selection.card.classes
+    always = always_drawn(selection)
+    chart = charts.class_probabilities(course.epochs, course.probabilities, names, always, epoch)
+    st.subheader(chart.title, anchor=False)
     panels.chart(chart)
-    count = len(selection.card.classes)
     sentences = [
-        ngettext("Softmax over {n} class.", "Softmax over all {n} classes.", count),
+        ngettext("Softmax over {n} class.", "Softmax over all {n} classes.", len(names)),
         tr("The dotted line marks the chosen epoch."),
     ]
-    if count > len(lines):
+    if len(names) > len(chart.lines):
         sentences.append(
             ngettext(
                 "{n} class with a lower maximum is not shown.",
                 "{n} classes with lower maxima are not shown.",
-                count - len(lines),
+                len(names) - len(chart.lines),
             )
         )
     st.caption(" ".join(sentences))
+    return chart
 
 
 def animations(selection: Selection, film: Film, predictions: list[str]) -> None:
@@ -241,11 +267,12 @@ def over_the_epochs(selection: Selection, timeline: Timeline, index: int) -> Nor
     furthest = int(np.abs(history[-1].distance).argmax())
     count = len(history[0].mean)
     channel = choose_channel(count, furthest, tr("Highlighted channel"))
-    view = NormHistory(history, channel)
+    drawn = charts.statistics(timeline.epochs, history, channel, timeline.epochs[index])
     for pair in (("mean", "std"), ("gamma", "beta")):
         for column, statistic in zip(st.columns(2, gap="medium"), pair, strict=True):
             with column:
-                fan(view, timeline, index, statistic)
+                st.markdown(f"**{drawn[statistic].title}**")
+                panels.chart(drawn[statistic])
     st.caption(
         tr(
             "Gray: all {count} channels (range, middle half, median). Thick line: channel {channel}. "
@@ -256,23 +283,7 @@ def over_the_epochs(selection: Selection, timeline: Timeline, index: int) -> Nor
             channel=channel,
         )
     )
-    return view
-
-
-def fan(view: NormHistory, timeline: Timeline, index: int, statistic: str) -> None:
-    """The chart of one statistic over the epochs."""
-    title, of, _ = STATISTICS[statistic]
-    label = tr(
-        "{statistic} of {layer} over the epochs, channel {channel} highlighted",
-        statistic=tr(title),
-        layer=view.norms[0].layer,
-        channel=view.channel,
-    )
-    values = np.stack([of(each) for each in view.norms])
-    observed = charts.observed_statistics(view.norms, view.channel).get(statistic)
-    st.markdown(f"**{tr(title)}**")
-    fan = charts.fan(timeline.epochs, values, view.channel, timeline.epochs[index], label, observed)
-    panels.chart(fan)
+    return NormHistory(history, channel, drawn)
 
 
 def how_to_read() -> None:

@@ -7,18 +7,16 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from explorer.drawing import figures, line_chart
-from explorer.drawing.figures import Chart
-from explorer.drawing.line_chart import Line, Scale
+from explorer.drawing import figures
+from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import percent
-from explorer.drawing.run_charts import ACCURACY, AXES, COLORS, LOSS, RATE, Metric, mean_of_last
-from explorer.drawing.vega import QUIET
 from explorer.engine import runs as engine
 from explorer.engine.runs import Run
 from explorer.ui import downloads
 from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.export_parts import Arrays
 from explorer.ui.snippets import joined, path_text
+from explorer.views.training import charts
 from explorer.views.training.run_list import ChartSettings, LoadedRun
 from model.history import Epoch, smoothed
 from model.names import readable
@@ -32,28 +30,27 @@ STATES = {
 }
 
 
-def show(loaded: Mapping[str, LoadedRun], settings: ChartSettings) -> None:
-    """The downloads for some runs, by name, of which one has made a step at least."""
-    downloads.show(partial(offer, loaded, settings))
+def show(loaded: Mapping[str, LoadedRun], settings: ChartSettings, drawn: Mapping[str, LineChart]) -> None:
+    """The downloads for some runs, by name, of which one has made a step at least, with the page's charts."""
+    downloads.show(partial(offer, loaded, settings, drawn))
 
 
-def offer(loaded: Mapping[str, LoadedRun], settings: ChartSettings) -> Offer:
+def offer(loaded: Mapping[str, LoadedRun], settings: ChartSettings, drawn: Mapping[str, LineChart]) -> Offer:
     by_name = {name: each.run for name, each in loaded.items()}
-    charts = charts_of(by_name, settings)
     tables: Tables = {
         tr("Runs"): lambda: summary(loaded),
         tr("Losses"): lambda: losses(by_name, settings.window),
     }
-    if "accuracy" in charts:
+    if "accuracy" in drawn:
         tables |= {tr("Epochs"): lambda: epochs(by_name)}
     program, printed = last_accuracy(loaded)
     return Offer(
         name=file_stem(loaded),
         caption=caption(loaded, settings),
-        pictures=pictures(charts),
+        pictures=pictures(drawn),
         tables=tables,
         arrays=lambda: arrays(by_name),
-        figure=lambda: [chart for name, chart in charts.items() if name != "rate"],
+        figure=lambda: [chart for name, chart in drawn.items() if name != "rate"],
         snippet=program,
         printed=printed,
     )
@@ -67,20 +64,11 @@ def file_stem(loaded: Mapping[str, LoadedRun]) -> str:
 def caption(loaded: Mapping[str, LoadedRun], settings: ChartSettings) -> str:
     """What is drawn and how; of every run its progress, its command and its checkpoint with its digest."""
     lines = [
-        loss_caption(settings.window),
+        charts.loss_caption({name: each.run for name, each in loaded.items()}, settings.window),
         tr("Metrics by epoch: test images solid, training images dashed"),
         *(run_caption(name, each) for name, each in loaded.items()),
     ]
     return " · ".join(lines)
-
-
-def loss_caption(window: int) -> str:
-    if window == 1:
-        return tr("Training loss at every step (cross-entropy, nats)")
-    return tr(
-        "Training loss at every step (cross-entropy, nats); thick line: mean of the last {window} steps",
-        window=window,
-    )
 
 
 def run_caption(name: str, each: LoadedRun) -> str:
@@ -106,69 +94,14 @@ def progress(each: LoadedRun) -> str:
     return ngettext("{n} epoch, {state}", "{n} epochs, {state}", done, state=state)
 
 
-# The course's two charts, and the learning rate
-
-
-def charts_of(by_name: Mapping[str, Run], settings: ChartSettings) -> dict[str, Chart]:
-    """Short name → chart; by epoch once there is one."""
-    charts = {"steps": loss_of_steps(by_name, settings)}
-    if any(run.epochs for run in by_name.values()):
-        for name, metric in (("accuracy", ACCURACY), ("loss", LOSS), ("rate", RATE)):
-            charts[name] = by_epoch(by_name, metric, settings)
-    return charts
-
-
-def pictures(charts: Mapping[str, Chart]) -> Pictures:
-    drawn: Pictures = {tr("loss of every step"): partial(figures.picture, charts["steps"])}
-    if "accuracy" in charts:
-        both = partial(figures.picture, charts["accuracy"], charts["loss"])
-        drawn[tr("accuracy and loss by epoch")] = both
-        drawn[tr("learning rate by epoch")] = partial(figures.picture, charts["rate"])
-    return drawn
-
-
-def loss_of_steps(by_name: Mapping[str, Run], settings: ChartSettings) -> Chart:
-    """The course's first chart: every step faint, the running mean thick."""
-    faint, thick = [], []
-    for (name, run), tone in zip(by_name.items(), COLORS, strict=False):
-        x = engine.step_positions(run, settings.x_axis)
-        mean = smoothed(run.losses.tolist(), settings.window)
-        faint.append(Line(x, run.losses, tone, width=0.4, opacity=0.38))
-        thick.append(Line(x, mean, tone, mean_label(name, settings.window)))
-    y_scale = Scale(tr("training loss (nats)"), low=0)
-    x_scale = Scale(tr(AXES[settings.x_axis]), whole=settings.x_axis != "minutes", low=0)
-    return line_chart.chart([*faint, *thick], x_scale, y_scale, tr("Training loss"), legend="upper right")
-
-
-def mean_label(name: str, window: int) -> str:
-    return name if window == 1 else tr("{run}, {mean}", run=name, mean=mean_of_last(window))
-
-
-def by_epoch(by_name: Mapping[str, Run], metric: Metric, settings: ChartSettings) -> Chart:
-    """The course's second chart, one half: the test images solid, training dashed."""
-    lines = [
-        Line(
-            engine.epoch_positions(run, settings.x_axis),
-            [getattr(row, field) for row in run.epochs],
-            tone,
-            name if split != "train" else "",
-            dashed=split == "train",
-            points=True,
-            steps=metric is RATE,
-        )
-        for split, field in metric.fields.items()
-        for (name, run), tone in zip(by_name.items(), COLORS, strict=False)
-    ]
-    if "train" in metric.fields:
-        lines.append(Line([], [], QUIET, tr("training"), dashed=True))
-    y = Scale(tr(metric.axis), percent=metric is ACCURACY, low=0 if metric is RATE else None)
-    return line_chart.chart(lines, epoch_scale(settings), y, tr(metric.title))
-
-
-def epoch_scale(settings: ChartSettings) -> Scale:
-    if settings.x_axis == "minutes":
-        return Scale(tr(AXES["minutes"]))
-    return Scale(tr(AXES["epochs"]), whole=True)
+def pictures(drawn: Mapping[str, LineChart]) -> Pictures:
+    """The course's two charts, and the learning rate."""
+    charts_drawn: Pictures = {tr("loss of every step"): partial(figures.picture, drawn["steps"])}
+    if "accuracy" in drawn:
+        both = partial(figures.picture, drawn["accuracy"], drawn["loss"])
+        charts_drawn[tr("accuracy and loss by epoch")] = both
+        charts_drawn[tr("learning rate by epoch")] = partial(figures.picture, drawn["rate"])
+    return charts_drawn
 
 
 # Tables and arrays

@@ -1,21 +1,21 @@
 """Training: finished and running runs, from their histories; their checkpoints and commands."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 
-from explorer.drawing import run_charts
+from explorer.drawing.chart import LineChart
+from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import percent
-from explorer.drawing.run_charts import ACCURACY, LOSS, RATE, Metric
 from explorer.engine import runs
 from explorer.engine.runs import Run, Written
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
-from explorer.views.training import exports
+from explorer.views.training import charts, exports
 from explorer.views.training.run_list import ChartSettings, LoadedRun, age, changed, read
 from model import words
 from model.names import shown
@@ -58,10 +58,10 @@ def page() -> None:
         offer_read_again()
     follow(given, histories, chosen, loaded)
     if loaded:
-        settings = pictures(loaded)
+        drawn = pictures(loaded)
         cards(loaded)
-        if settings is not None:
-            exports.show(loaded, settings)
+        if drawn is not None:
+            exports.show(loaded, *drawn)
 
 
 def say_how_to_start() -> None:
@@ -98,7 +98,7 @@ def choose_runs(histories: dict[str, Path]) -> dict[str, Path]:
     if another and not link.came_back():  # another checkpoint was chosen: its run is shown
         link.change_several("runs", [own])
     st.session_state["_runs_of"] = own
-    most = run_charts.MOST_RUNS
+    most = charts.MOST_RUNS
     label = tr("Runs (at most {count})", count=most)
     chosen = link.several(st.multiselect, label, names, "runs", [own], max_selections=most)
     return {name: histories[name] for name in chosen[:most]}
@@ -202,7 +202,7 @@ def table(loaded: dict[str, LoadedRun]) -> str:
     """A row for every run: its color in the charts, its state, its progress, its accuracies."""
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in table_heads())
     rows = "".join(
-        row(name, each, color) for (name, each), color in zip(loaded.items(), run_charts.COLORS, strict=False)
+        row(name, each, color) for (name, each), color in zip(loaded.items(), SERIES, strict=False)
     )
     return f'<div class="fx-runs"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
@@ -238,21 +238,20 @@ def accuracies(each: LoadedRun) -> tuple[str, str]:
 # The charts
 
 
-def pictures(loaded: dict[str, LoadedRun]) -> ChartSettings | None:
-    """The runs in the same charts, and how they are drawn; None before the first step."""
+def pictures(loaded: dict[str, LoadedRun]) -> tuple[ChartSettings, dict[str, LineChart]] | None:
+    """How the runs are drawn, and the charts, which the downloads have too; None before the first step."""
     by_name = {name: each.run for name, each in loaded.items()}
     if not any(len(run.losses) for run in by_name.values()):
         st.info(tr("No training step has been recorded yet."))
         return None
     settings = choose_settings()
-    names = ", ".join(by_name)
-    label = tr("Training loss at every step; runs: {runs}", runs=names)
-    panels.chart(run_charts.losses(by_name, settings.window, settings.x_axis, label))
-    st.caption(loss_caption(by_name, settings.window))
-    if any(run.epochs for run in by_name.values()):
-        epochs(by_name, settings.x_axis, names)
+    drawn = charts.charts_of(by_name, settings)
+    panels.chart(drawn["steps"])
+    st.caption(charts.loss_caption(by_name, settings.window))
+    if "accuracy" in drawn:
+        epochs([chart for name, chart in drawn.items() if name != "steps"])
     how_to_read()
-    return settings
+    return settings, drawn
 
 
 def choose_settings() -> ChartSettings:
@@ -264,35 +263,12 @@ def choose_settings() -> ChartSettings:
     return ChartSettings(int(window), x_axis)
 
 
-def loss_caption(by_name: dict[str, Run], window: int) -> str:
-    """What the loss chart shows, with its window and how it was thinned."""
-    sentences = [tr("Cross-entropy loss of the augmented training batches."), faint_line(by_name)]
-    if window > 1:
-        sentences.append(
-            tr("Thick line: mean of the last {window} steps (fewer at the start).", window=window)
-        )
-    return " ".join(sentences)
-
-
-def faint_line(by_name: dict[str, Run]) -> str:
-    most = run_charts.columns_each(len(by_name))
-    longest = max(len(run.losses) for run in by_name.values())
-    if longest <= most:
-        return tr("Faint line: every step.")
-    return ngettext(
-        "Faint line: minimum and maximum of about {n} step at a time.",
-        "Faint line: minimum and maximum of about {n} steps at a time.",
-        round(longest / most),
-    )
-
-
-def epochs(by_name: dict[str, Run], x_axis: str, names: str) -> None:
-    metrics: tuple[Metric, ...] = (ACCURACY, LOSS, RATE)
-    for metric, column in zip(metrics, st.columns(3, gap="medium"), strict=True):
-        label = tr(metric.description, runs=names)
+def epochs(drawn: Sequence[LineChart]) -> None:
+    """The charts by epoch side by side, each with its title above it."""
+    for chart, column in zip(drawn, st.columns(3, gap="medium"), strict=True):
         with column:
-            st.markdown(f"**{tr(metric.title)}**")
-            panels.chart(run_charts.by_epoch(by_name, metric, x_axis, label, steps=metric is RATE))
+            st.markdown(f"**{chart.title}**")
+            panels.chart(chart)
     st.caption(
         tr(
             "Solid: test images. Dashed: training images. The learning rate is that of each epoch’s first "

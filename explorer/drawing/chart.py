@@ -1,0 +1,216 @@
+"""Charts as values: what is drawn, in which colors, on which axes.
+
+`vega.spec` draws a chart on the page and `chart_print.draw` in print, both from the same value.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.drawing.palette import Color
+from explorer.drawing.ranges import MINUS
+from explorer.engine.values import Doubles, Integers, Value
+
+Booleans = npt.NDArray[np.bool_]
+Numbers = Literal["any", "whole", "percent"]
+MOST_TICKS = 8
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its title, its ends, where it has ticks, and which numbers it has: percent are fractions."""
+
+    title: str
+    ends: tuple[float, float]
+    ticks: tuple[float, ...]
+    numbers: Numbers = "any"
+
+    def label(self, value: float) -> str:
+        """A tick's text in print; the page's is made by Vega from the same value."""
+        if self.numbers == "percent":
+            return f"{round(100 * value, 1):g}%".replace("-", MINUS)
+        return (f"{value:,.0f}" if self.numbers == "whole" else f"{value:g}").replace("-", MINUS)
+
+
+def axis(
+    title: str,
+    values: Iterable[npt.ArrayLike],
+    numbers: Numbers = "any",
+    *,
+    zero: bool = False,
+    rounded: bool = False,
+    most: int = MOST_TICKS,
+) -> Axis:
+    """The axis of all finite `values`, with `zero` if wanted, its ends `rounded` to ticks if wanted."""
+    parts = [np.asarray(part, np.float64).ravel() for part in values]
+    array = np.concatenate([*parts, np.zeros(1)]) if zero or not parts else np.concatenate(parts)
+    array = array[np.isfinite(array)]
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if low == high:
+        low, high = (low, low + 1.0) if zero and low >= 0 else (low - 0.5, high + 0.5)
+    step = tick_step(low, high, most, whole=numbers == "whole")
+    if rounded:
+        low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    return Axis(title, (low, high), tuple(ticks(low, high, step)), numbers)
+
+
+def tick_step(low: float, high: float, most: int, whole: bool) -> float:
+    """The distance of about `most` ticks: 1, 2 or 5 times a power of ten."""
+    extent = high - low
+    first = 0 if whole or extent <= 0 else math.floor(math.log10(extent)) - 3
+    steps = (factor * 10.0**power for power in range(first, first + 30) for factor in (1, 2, 5))
+    return next(step for step in steps if extent / step <= most + 1)
+
+
+def ticks(low: float, high: float, step: float) -> list[float]:
+    """The multiples of `step` from `low` to `high`.
+
+    >>> ticks(-0.11, 0.3, 0.1), ticks(1, 10, tick_step(1, 10, 8, whole=True))
+    ([-0.1, 0.0, 0.1, 0.2, 0.3], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0])
+    """
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
+
+
+@dataclass(frozen=True, eq=False)
+class Line(Value):
+    """A series: `y` over `x`, float64 (n,) both, not finite where there is a gap.
+
+    `width` is in pixels of the page. `points` marks every value; `steps` holds each until the next. `details`
+    are what a tooltip adds to x and y, as (title, text); None for a line without tooltips. `texts` (n,) stand
+    there in place of the numbers y.
+    """
+
+    name: str
+    x: Doubles
+    y: Doubles
+    color: Color
+    width: float = 2.0
+    opacity: float = 1.0
+    dashed: bool = False
+    points: bool = False
+    steps: bool = False
+    details: tuple[tuple[str, str], ...] | None = ()
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Area(Value):
+    """The area between `low` and `high` over `x`, all float64 (n,)."""
+
+    x: Doubles
+    low: Doubles
+    high: Doubles
+    color: Color
+    opacity: float
+
+
+@dataclass(frozen=True, eq=False)
+class LineChart(Value):
+    """Lines over areas, in the order given. `alt` says in words what it shows.
+
+    `legend` is False where the page names the lines by itself; in print there is always one, which also
+    says what lines are `dashed` for. `marked` is a position on the x-axis.
+    """
+
+    title: str
+    alt: str
+    x: Axis
+    y: Axis
+    lines: tuple[Line, ...]
+    areas: tuple[Area, ...] = ()
+    marked: float | None = None
+    legend: bool = False
+    dashed: str = ""
+    height: int = 220  # pixels on the page
+
+    @property
+    def names(self) -> dict[str, Color]:
+        """Name of a series → its color, in order; a name that several lines share is there once."""
+        names: dict[str, Color] = {}
+        for line in self.lines:
+            names.setdefault(line.name, line.color)
+        return names
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a histogram from `start` to `end`, within the bin from `low` to `high`; pale below a cut."""
+
+    start: float
+    end: float
+    low: float
+    high: float
+    count: int
+    pale: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram(Value):
+    """How many values are in each bin: `edges` float64 (bins + 1,) in either direction, `counts` (bins,).
+
+    `band` is the learned range behind the bars, `mean` the observed mean. Bars below `cut` are pale.
+    """
+
+    title: str
+    alt: str
+    x: Axis
+    y: Axis
+    edges: Doubles
+    counts: Integers
+    mean: float
+    band: tuple[float, float]
+    cut: float | None = None
+    height: int = 150
+
+    @property
+    def bars(self) -> list[Bar]:
+        """One bar per bin; the bin that the cut runs through is two."""
+        bars = []
+        for one, other, count in zip(self.edges[:-1].tolist(), self.edges[1:].tolist(),
+                                     self.counts.tolist(), strict=True):  # fmt: skip
+            low, high = min(one, other), max(one, other)
+            inside = self.cut is not None and low < self.cut < high
+            for start, end in pairwise([low, self.cut, high] if inside else [low, high]):
+                bars.append(Bar(start, end, low, high, count, self.cut is not None and end <= self.cut))
+        return bars
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelChart(Value):
+    """Each channel's `mean` ± `spread`, float64 (C,), as one column each, on the learned band from −1 to 1.
+
+    `channels` int64 (C,) are their numbers in the order of the columns, one of which is `chosen`; `dead` and
+    `faint` (C,) get a sign each, and `texts` name each channel in its tooltip.
+    """
+
+    title: str
+    alt: str
+    x_title: str
+    y: Axis
+    channels: Integers
+    mean: Doubles
+    spread: Doubles
+    dead: Booleans
+    faint: Booleans
+    texts: tuple[str, ...]
+    chosen: int
+    height: int = 270
+
+    @property
+    def colors(self) -> list[Color]:
+        """The color of each column."""
+        return [Color.HIGHLIGHT if each == self.chosen else Color.ACCENT for each in self.channels.tolist()]
+
+
+Chart = LineChart | Histogram | ChannelChart
+
+
+def doubles(values: Sequence[float] | npt.ArrayLike) -> Doubles:
+    """The coordinates of a series, float64 (n,)."""
+    return np.asarray(values, np.float64)

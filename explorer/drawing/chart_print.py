@@ -1,0 +1,146 @@
+"""Charts in print: the same values as on the page, drawn by Matplotlib."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.drawing.chart import Axis, ChannelChart, Chart, Histogram, Line, LineChart
+from explorer.drawing.palette import BAND, Color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis as DrawnAxis
+
+POINTS = 0.6  # of print, for one pixel of the page
+SMALL, TEXT = 6, 7  # sizes of type: the ticks and the legend, and titles
+MOST_LABELS = 16  # channel numbers below a chart
+MOST_TICKS = 8
+MANY = 2000  # points, from which on a legend's best position takes long to find
+DASHES = (0, (4, 2))
+
+
+def draw(chart: Chart, axes: "Axes") -> None:
+    """Draw a chart on axes, with its title."""
+    axes.set_title(plain(chart.title), fontsize=8)
+    _scale(axes.yaxis, chart.y)
+    axes.set_ylim(*chart.y.ends)
+    axes.spines[:].set_visible(False)
+    axes.set_axisbelow(True)
+    if isinstance(chart, LineChart):
+        _line_chart(axes, chart)
+    elif isinstance(chart, Histogram):
+        _histogram(axes, chart)
+    else:
+        _channel_chart(axes, chart)
+    axes.tick_params(length=0, labelsize=SMALL)
+
+
+def plain(text: str) -> str:
+    """Text whose dollar signs matplotlib does not read as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def _scale(drawn: "DrawnAxis", axis: Axis) -> None:
+    """The axis's title and its ticks, every second one where there are too many for print."""
+    ticks = axis.ticks[:: 1 + (len(axis.ticks) > MOST_TICKS)]
+    drawn.set_ticks(ticks, [axis.label(tick) for tick in ticks])
+    drawn.set_label_text(plain(axis.title), fontsize=TEXT)
+
+
+# Lines
+
+
+def _line_chart(axes: "Axes", chart: LineChart) -> None:
+    for area in chart.areas:
+        axes.fill_between(area.x, area.low, area.high, color=area.color, alpha=area.opacity, linewidth=0)
+    for line in chart.lines:
+        _line(axes, line)
+    if chart.marked is not None:
+        axes.axvline(chart.marked, color=Color.ACCENT, linewidth=0.8, linestyle=":")
+    _scale(axes.xaxis, chart.x)
+    axes.set_xlim(*chart.x.ends)
+    axes.grid(axis="y", color=Color.QUIET, alpha=0.25, linewidth=0.5)
+    _legend(axes, chart)
+
+
+def _line(axes: "Axes", line: Line) -> None:
+    axes.plot(
+        line.x,
+        line.y,
+        color=line.color,
+        alpha=line.opacity,
+        linewidth=POINTS * line.width,
+        linestyle=DASHES if line.dashed else "-",
+        marker="." if line.points else "",
+        markersize=3,
+        drawstyle="steps-post" if line.steps else "default",
+        clip_on=not line.points,
+    )
+
+
+def _legend(axes: "Axes", chart: LineChart) -> None:
+    """The name of each series in its color, dashed where all its lines are, and what dashes mean."""
+    from matplotlib.lines import Line2D
+
+    solid = {line.name for line in chart.lines if not line.dashed}
+    entries = [(name, color, name not in solid) for name, color in chart.names.items()]
+    entries += [(chart.dashed, Color.QUIET, True)] if chart.dashed else []
+    handles = [
+        Line2D([], [], color=color, linewidth=1.2, linestyle=DASHES if dashed else "-")
+        for _, color, dashed in entries
+    ]
+    position = "upper right" if sum(len(line.x) for line in chart.lines) > MANY else "best"
+    names = [plain(name) for name, _, _ in entries]
+    axes.legend(
+        handles, names, loc=position, frameon=False, fontsize=SMALL, labelspacing=0.3, handlelength=1.6
+    )
+
+
+# BatchNorm
+
+
+def _histogram(axes: "Axes", chart: Histogram) -> None:
+    bars = chart.bars
+    axes.axvspan(*chart.band, color=Color.QUIET, alpha=BAND, linewidth=0)
+    drawn = axes.bar(
+        [bar.start for bar in bars],
+        [bar.count for bar in bars],
+        [bar.end - bar.start for bar in bars],
+        align="edge",
+        color=Color.ACCENT,
+    )
+    for patch, bar in zip(drawn, bars, strict=True):
+        patch.set_alpha(0.28 if bar.pale else 0.8)
+    axes.axvline(chart.mean, color=Color.HIGHLIGHT, linewidth=1)
+    _scale(axes.xaxis, chart.x)
+    axes.set_xlim(*chart.x.ends)
+
+
+def _channel_chart(axes: "Axes", chart: ChannelChart) -> None:
+    """The learned band, each channel's span with a tick at its mean, the chosen one's number."""
+    columns, colors = np.arange(len(chart.channels)), chart.colors
+    axes.axhspan(-1, 1, color=Color.QUIET, alpha=BAND, linewidth=0)
+    axes.axhline(0, color=Color.QUIET, linewidth=0.6)
+    axes.bar(columns, 2 * chart.spread, 0.7, chart.mean - chart.spread, color=colors, alpha=0.42, linewidth=0)
+    axes.hlines(chart.mean, columns - 0.35, columns + 0.35, colors=colors, linewidth=1)
+    column = int(np.flatnonzero(chart.channels == chart.chosen)[0])
+    top = float(chart.mean[column] + chart.spread[column])
+    axes.annotate(
+        str(chart.chosen), (column, top), (0, 2), textcoords="offset points", color=Color.HIGHLIGHT,
+        fontsize=TEXT, ha="center",
+    )  # fmt: skip
+    _signs(axes, chart)
+    every = -(-len(columns) // MOST_LABELS)
+    axes.set_xticks(columns[::every], [str(channel) for channel in chart.channels[::every].tolist()])
+    axes.set_xlim(-0.8, len(columns) - 0.2)
+    axes.set_xlabel(plain(chart.x_title), fontsize=TEXT)
+
+
+def _signs(axes: "Axes", chart: ChannelChart) -> None:
+    """At the top a cross for a dead channel, a diamond where γ is near zero."""
+    for which, marker, height in ((chart.dead, "x", 0.97), (chart.faint, "D", 0.91)):
+        columns = np.flatnonzero(which)
+        axes.plot(
+            columns, np.full(len(columns), height), marker, color=Color.QUIET, markersize=3,
+            markerfacecolor="none", markeredgewidth=0.7, transform=axes.get_xaxis_transform(),
+        )  # fmt: skip

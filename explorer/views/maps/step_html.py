@@ -1,0 +1,21 @@
+"""The pieces of one step of a position's arithmetic, as HTML: its heading, formulas and result."""
+
+from explorer.ui import markup
+from explorer.views.maps.matrix import fixed
+
+
+def step_html(title: str, *inner: str, cls: str = "") -> str:
+    return markup.element("li", markup.text(title, tag="h4"), *inner, cls=cls)
+
+
+def formula(text: str) -> str:
+    return markup.text(text, "fx-formula")
+
+
+def result(value: float) -> str:
+    return markup.text(f"= {fixed(value)}", "fx-result")
+
+
+def signed_term(value: float) -> str:
+    """A number that is added, with its sign."""
+    return f"− {fixed(-value)}" if value < 0 else f"+ {fixed(value)}"

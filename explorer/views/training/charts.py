@@ -1,0 +1,197 @@
+"""The charts of training runs, for the page and for print: the loss of every step, metrics by epoch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from explorer.drawing.chart import Axis, Line, LineChart, Numbers, axis, doubles
+from explorer.drawing.palette import SERIES, Color
+from explorer.drawing.ranges import percent
+from explorer.engine.runs import Run, columns, epoch_positions, extremes, last_of, step_positions
+from explorer.engine.values import Doubles
+from explorer.views.training.run_list import ChartSettings
+from model.history import smoothed
+from model.words import N_, ngettext, tr
+
+MOST_RUNS = len(SERIES)
+COLUMNS = 500  # of the loss chart, for all runs together
+LEAST_COLUMNS = 120
+MOST_POINTS = 16  # of a line whose values are marked; more would hide its dashes
+AXES = {"steps": N_("step"), "epochs": N_("epoch"), "minutes": N_("minutes of training")}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of an epoch: its fields in a history, of the test and of the training images, and its names.
+
+    `alt` says in words what its chart shows, with a field for the names of the `runs`.
+    """
+
+    test: str
+    train: str
+    title: str
+    axis: str
+    alt: str
+
+
+ACCURACY = Metric(
+    "test_accuracy", "train_accuracy", N_("Accuracy"), N_("accuracy"), N_("Accuracy by epoch; runs: {runs}")
+)
+LOSS = Metric("test_loss", "train_loss", N_("Loss"), N_("loss (nats)"), N_("Loss by epoch; runs: {runs}"))
+
+
+def charts_of(runs: Mapping[str, Run], settings: ChartSettings) -> dict[str, LineChart]:
+    """Short name → chart: the loss of every step, and by epoch once there is one."""
+    charts = {"steps": losses(runs, settings)}
+    if any(run.epochs for run in runs.values()):
+        charts["accuracy"] = by_epoch(runs, ACCURACY, settings)
+        charts["loss"] = by_epoch(runs, LOSS, settings)
+        charts["rate"] = learning_rate(runs, settings)
+    return charts
+
+
+# The loss of every step
+
+
+def columns_each(runs: int) -> int:
+    """How many columns each of so many runs gets."""
+    return max(LEAST_COLUMNS, COLUMNS // max(runs, 1))
+
+
+def losses(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
+    """The loss of every step, faint, and over it the running mean.
+
+    Where there are more steps than columns, the faint line connects each column's minimum and maximum.
+    """
+    most, x_axis = columns_each(len(runs)), settings.x_axis
+    colored = [(name, run, color) for (name, run), color in zip(runs.items(), SERIES, strict=False)]
+    faint = [_faint(name, run, color, x_axis, most) for name, run, color in colored]
+    means = [_mean(name, run, color, settings, most) for name, run, color in colored]
+    lines = (*faint, *means)
+    whole: Numbers = "any" if x_axis == "minutes" else "whole"
+    return LineChart(
+        tr("Training loss"),
+        tr("Training loss at every step; runs: {runs}", runs=", ".join(runs)),
+        axis(tr(AXES[x_axis]), [line.x for line in lines], whole, zero=True),
+        axis(tr("training loss (nats)"), [line.y for line in lines], zero=True, rounded=True, most=5),
+        lines,
+        height=300,
+    )
+
+
+def _faint(name: str, run: Run, color: Color, x_axis: str, most: int) -> Line:
+    x, y = _envelope(run, x_axis, most)
+    return Line(name, x, y, color, width=0.6, opacity=0.38, details=None)
+
+
+def _envelope(run: Run, x_axis: str, most: int) -> tuple[Doubles, Doubles]:
+    """Each column's minimum and maximum loss, one point where they are the same."""
+    starts = columns(len(run.losses), most)
+    low, high = extremes(run.losses, starts)
+    kept = np.stack([np.full(len(low), True), low != high], axis=1).ravel()
+    return step_positions(run, x_axis)[starts].repeat(2)[kept], np.stack([low, high], axis=1).ravel()[kept]
+
+
+def _mean(name: str, run: Run, color: Color, settings: ChartSettings, most: int) -> Line:
+    ends = last_of(columns(len(run.losses), most), len(run.losses))
+    mean = doubles(smoothed(run.losses.tolist(), settings.window))
+    x = step_positions(run, settings.x_axis)[ends]
+    return Line(name, x, mean[ends], color, details=((tr("run"), name),))
+
+
+def loss_caption(by_name: Mapping[str, Run], window: int) -> str:
+    """What the loss chart shows, with its window and how it was thinned."""
+    sentences = [tr("Cross-entropy loss of the augmented training batches."), _faint_line(by_name)]
+    if window > 1:
+        sentences.append(
+            tr("Thick line: mean of the last {window} steps (fewer at the start).", window=window)
+        )
+    return " ".join(sentences)
+
+
+def _faint_line(by_name: Mapping[str, Run]) -> str:
+    most = columns_each(len(by_name))
+    longest = max(len(run.losses) for run in by_name.values())
+    if longest <= most:
+        return tr("Faint line: every step.")
+    return ngettext(
+        "Faint line: minimum and maximum of about {n} step at a time.",
+        "Faint line: minimum and maximum of about {n} steps at a time.",
+        round(longest / most),
+    )
+
+
+# By epoch
+
+
+def by_epoch(runs: Mapping[str, Run], metric: Metric, settings: ChartSettings) -> LineChart:
+    """A metric at the end of every epoch: of the test images solid, of the training images dashed."""
+    splits = ((metric.test, tr("test"), False), (metric.train, tr("training"), True))
+    lines = tuple(
+        _metric_line(name, run, color, settings, field, dashed, ((tr("images"), split),))
+        for field, split, dashed in splits
+        for (name, run), color in zip(runs.items(), SERIES, strict=False)
+    )
+    return LineChart(
+        tr(metric.title),
+        tr(metric.alt, runs=", ".join(runs)),
+        epoch_axis(lines, settings),
+        axis(
+            tr(metric.axis),
+            [line.y for line in lines],
+            "percent" if metric is ACCURACY else "any",
+            rounded=True,
+            most=5,
+        ),
+        lines,
+        dashed=tr("training"),
+    )
+
+
+def learning_rate(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
+    """The learning rate of each epoch's first step, held until the next."""
+    lines = tuple(
+        _metric_line(name, run, color, settings, "lr", steps=True)
+        for (name, run), color in zip(runs.items(), SERIES, strict=False)
+    )
+    return LineChart(
+        tr("Learning rate"),
+        tr("Learning rate by epoch; runs: {runs}", runs=", ".join(runs)),
+        epoch_axis(lines, settings),
+        axis(tr("learning rate"), [line.y for line in lines], zero=True, rounded=True, most=5),
+        lines,
+    )
+
+
+def _metric_line(
+    name: str,
+    run: Run,
+    color: Color,
+    settings: ChartSettings,
+    field: str,
+    dashed: bool = False,
+    details: tuple[tuple[str, str], ...] = (),
+    steps: bool = False,
+) -> Line:
+    """One metric of a run; an accuracy has its tooltip's text, which never rounds to all or none."""
+    values = [getattr(row, field) for row in run.epochs]
+    return Line(
+        name,
+        epoch_positions(run, settings.x_axis),
+        doubles(values),
+        color,
+        dashed=dashed,
+        points=len(values) <= MOST_POINTS,
+        steps=steps,
+        details=((tr("run"), name), *details),
+        texts=tuple(percent(value, 2) for value in values) if field.endswith("accuracy") else (),
+    )
+
+
+def epoch_axis(lines: tuple[Line, ...], settings: ChartSettings) -> Axis:
+    """The x-axis of the charts by epoch, which are never drawn by step."""
+    x = [line.x for line in lines]
+    if settings.x_axis == "minutes":
+        return axis(tr(AXES["minutes"]), x, zero=True)
+    return axis(tr(AXES["epochs"]), x, "whole")

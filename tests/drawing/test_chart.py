@@ -1,0 +1,384 @@
+"""Every chart of the pages, drawn for the page and in print: the same series, ends, titles and colors.
+
+The page's is read from its Vega-Lite, that of print from what Matplotlib has drawn.
+"""
+
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from explorer.drawing import chart_print, vega
+from explorer.drawing.chart import ChannelChart, Chart, Histogram, LineChart, axis, tick_step, ticks
+from explorer.engine.batchnorm import BINS, NormSummary
+from explorer.engine.runs import Run
+from explorer.views.batchnorm import charts as batchnorm
+from explorer.views.batchnorm.measured import LayerView, Measured
+from explorer.views.time_machine import charts as time_machine
+from explorer.views.training import charts as training
+from explorer.views.training.run_list import ChartSettings
+from model.history import About, Epoch
+
+SETTINGS = ChartSettings(20, "steps")
+EPOCHS = (0, 1, 3, 7)
+
+
+def run(epochs: int, seed: int) -> Run:
+    losses = np.random.default_rng(seed).uniform(0.5, 2.5, 300 * epochs)
+    rows = tuple(
+        Epoch(n, 2 / n, 0.3 + n / 40, 2.2 / n, 0.2 + n / 40, 0.1 / n, 500.0, 60.0)
+        for n in range(1, epochs + 1)
+    )
+    return Run(losses, rows, About())
+
+
+def norm(seed: int, channels: int = 12) -> NormSummary:
+    rng = np.random.default_rng(seed)
+    normal, positive = rng.normal(0, 1, (4, channels)), rng.uniform(0.2, 2, (2, channels))
+    weight, bias, running_mean, mean = normal.astype(np.float32)
+    running_var, var = positive.astype(np.float32)
+    weight[2] = 0.0001
+    low, high = mean - 3 * np.sqrt(var), mean + 3 * np.sqrt(var)
+    passing = np.where(np.arange(channels) == 4, 0, 0.5).astype(np.float32)
+    counts = rng.integers(0, 90, (channels, BINS))
+    return NormSummary(
+        "bn1", weight, bias, running_mean, running_var, 1e-5, mean, var, 1, low, high, counts, passing
+    )
+
+
+def all_charts() -> dict[str, Chart]:
+    """Every chart that a page draws, with made-up numbers."""
+    runs = {"a": run(4, 0), "b $5": run(9, 1)}
+    view = LayerView(norm(0), Measured(torch.zeros(1), "0"), "relu1", 3)
+    probabilities = np.random.default_rng(2).dirichlet(np.ones(9), len(EPOCHS)).astype(np.float32)
+    norms = [norm(seed) for seed in EPOCHS]
+    charts: dict[str, Chart] = dict(training.charts_of(runs, SETTINGS))
+    charts |= {f"{name} by minutes": each for name, each in minutes(runs).items()}
+    charts["one epoch"] = training.charts_of({"a": run(1, 0)}, SETTINGS)["accuracy"]
+    charts["probabilities"] = time_machine.class_probabilities(EPOCHS, probabilities, "abcdefghi", [5, 2], 3)
+    charts |= time_machine.statistics(EPOCHS, norms, 5, 7)
+    charts["channels"] = batchnorm.all_channels(view)
+    return charts | {f"histogram {n}": each for n, each in enumerate(batchnorm.histograms(view))}
+
+
+def minutes(runs: dict[str, Run]) -> dict[str, LineChart]:
+    return training.charts_of(runs, ChartSettings(20, "minutes"))
+
+
+CHARTS = all_charts()
+
+
+def close(values: Any) -> tuple[float, ...]:
+    """Numbers one after another, to be compared by `same`."""
+    return tuple(float(value) for value in np.ravel(values))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two marks are equal, numbers with the digits that the page keeps."""
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return one == pytest.approx(other, rel=1e-4, abs=2e-4)
+    return bool(one == other)
+
+
+# What both have drawn
+
+
+@dataclass
+class Drawn:
+    """What can be seen of a chart: the axes' titles, ends and ticks, and all marks with their colors."""
+
+    titles: tuple[str, str]
+    ends: tuple[tuple[float, ...], tuple[float, ...]]
+    ticks: tuple[float, ...]
+    marks: list[tuple[Any, ...]]
+
+
+def by_kind(marks: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return sorted(marks, key=lambda mark: str(mark[0]))
+
+
+def on_page(chart: Chart) -> Drawn:
+    spec = json.loads(json.dumps(vega.spec(chart)))
+    scaled = [layer["encoding"] for layer in spec["layer"] if "axis" in layer["encoding"].get("y", {})]
+    x, y = scaled[0]["x"], scaled[0]["y"]
+    assert all(each["y"]["scale"] == y["scale"] and each["y"]["axis"] == y["axis"] for each in scaled)
+    assert all(each["x"] == x | {"field": each["x"]["field"]} for each in scaled)
+    assert spec["description"] == chart.alt
+    titles = x["axis"]["title"] or "", y["axis"]["title"] or ""
+    marks = [mark for layer in spec["layer"] for mark in PAGE_MARKS[layer["mark"]["type"]](spec, layer)]
+    ends = close(x.get("scale", {}).get("domain", ())), close(y["scale"]["domain"])
+    return Drawn(titles, ends, close(y["axis"]["values"]), by_kind(marks))
+
+
+def lines_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Kind, color, dashed, name, x, y of each line."""
+    scale = layer["encoding"]["color"]["scale"]
+    colors = dict(zip(scale["domain"], scale["range"], strict=True))
+    series: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+    for row in layer["data"]["values"]:
+        series.setdefault((row["name"], row.get("dashed", False)), []).append(row)
+    steps = layer["mark"].get("interpolate") == "step-after"
+    points = isinstance(layer["mark"].get("point"), dict)
+    return [
+        ("line", colors[name], dashed, steps, points, layer["mark"]["opacity"],
+         close([row["x"] for row in rows]), close([row["y"] for row in rows]))
+        for (name, dashed), rows in series.items()
+    ]  # fmt: skip
+
+
+def area_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    rows = layer["data"]["values"]
+    around = [[row["x"], row[field]] for field in ("low", "high") for row in rows]
+    return [("area", layer["mark"]["color"], layer["mark"]["opacity"], sorted(set(map(close, around))))]
+
+
+def bars_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    encoding = layer["encoding"]
+    if "channel" in str(encoding["x"]["field"]):
+        if "value" in encoding["y"]:
+            return []  # the invisible columns to click
+        colors = encoding["color"]
+        return [
+            ("span", colors["condition"]["value"] if row["chosen"] else colors["value"],
+             (index, *close(row["from"]), *close(row["to"])))
+            for index, row in enumerate(spec["data"]["values"])
+        ]  # fmt: skip
+    pale, full = encoding["opacity"]["condition"]["value"], encoding["opacity"]["value"]
+    return [
+        ("bar", layer["mark"]["color"], pale if row["pale"] else full,
+         close([row["from"], row["to"], row["count"]]))
+        for row in layer["data"]["values"]
+    ]  # fmt: skip
+
+
+def rule_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    at = layer["encoding"].get("y", {}).get("datum")
+    values = layer["data"]["values"][0]
+    return [("rule", layer["mark"]["color"], *close(at if at is not None else next(iter(values.values()))))]
+
+
+def band_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    values = layer["data"]["values"][0] or {"from": -1, "to": 1}
+    mark = layer["mark"]
+    return [("band", mark["color"], mark["opacity"], close([values["from"], values["to"]]))]
+
+
+def ticks_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return [("mean", *close(row["distance"])) for row in spec["data"]["values"]]
+
+
+def texts_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    text, (chosen,) = layer["mark"].get("text"), layer["transform"]
+    if text is None:
+        return [("text", chosen["filter"].rpartition(" ")[2])]
+    field = chosen["filter"].removeprefix("datum.")
+    columns = tuple(n for n, row in enumerate(spec["data"]["values"]) if row[field])
+    return [("sign", {"✕": "x", "◇": "D"}[text], columns)]
+
+
+PAGE_MARKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[tuple[Any, ...]]]] = {
+    "line": lines_on_page,
+    "area": area_on_page,
+    "bar": bars_on_page,
+    "rule": rule_on_page,
+    "rect": band_on_page,
+    "tick": ticks_on_page,
+    "text": texts_on_page,
+}
+
+
+def in_print(chart: Chart) -> Drawn:
+    axes = Figure().subplots()
+    chart_print.draw(chart, axes)
+    assert axes.get_title() == chart.title.replace("$", r"\$")
+    titles = axes.get_xlabel(), axes.get_ylabel()
+    x = () if isinstance(chart, ChannelChart) else close(axes.get_xlim())
+    marks = [*lines_in_print(axes), *areas_in_print(axes), *patches_in_print(axes, chart)]
+    if isinstance(chart, ChannelChart):
+        marks += [("text", text.get_text()) for text in axes.texts]
+    return Drawn(
+        titles,
+        (x, close(axes.get_ylim())),
+        close(axes.get_yticks()),
+        by_kind(marks),
+    )
+
+
+def lines_in_print(axes: Axes) -> list[tuple[Any, ...]]:
+    marks: list[tuple[Any, ...]] = []
+    for line in axes.get_lines():
+        x, y = line.get_data()
+        color, marker = to_hex(line.get_color()), line.get_marker()
+        if line.get_linestyle() == "None":
+            marks.append(("sign", marker, tuple(np.asarray(x).tolist())))
+        elif len(x) == 2 and list(y) == [0, 1] and x[0] == x[1]:  # across the whole height
+            marks.append(("rule", color, *close(x[0])))
+        elif len(y) == 2 and list(x) == [0, 1] and y[0] == y[1]:
+            marks.append(("rule", color, *close(y[0])))
+        else:
+            steps = line.get_drawstyle() == "steps-post"
+            dashed = line.get_linestyle() == "--"
+            marks.append(("line", color, dashed, steps, marker == ".", line.get_alpha(), close(x), close(y)))
+    return marks
+
+
+def areas_in_print(axes: Axes) -> list[tuple[Any, ...]]:
+    marks: list[tuple[Any, ...]] = []
+    for each in axes.collections:
+        if isinstance(each, LineCollection):
+            marks += [("mean", *close(segment[0][1])) for segment in each.get_segments()]
+        elif isinstance(each, PolyCollection):
+            (path,) = each.get_paths()
+            corners = sorted(set(map(close, path.vertices)))
+            marks.append(("area", to_hex(each.get_facecolor()[0]), each.get_alpha(), corners))
+    return marks
+
+
+def patches_in_print(axes: Axes, chart: Chart) -> list[tuple[Any, ...]]:
+    marks: list[tuple[Any, ...]] = []
+    for n, patch in enumerate(axes.patches):
+        color, alpha = to_hex(patch.get_facecolor()), patch.get_alpha()
+        x0, y0, x1, y1 = patch.get_bbox().extents
+        if n == 0:
+            ends = (y0, y1) if isinstance(chart, ChannelChart) else (x0, x1)
+            marks.append(("band", color, alpha, close(ends)))
+        elif isinstance(chart, ChannelChart):
+            marks.append(("span", color, (round((x0 + x1) / 2), *close(y0), *close(y1))))
+        else:
+            marks.append(("bar", color, alpha, close([x0, x1, y1])))
+    return marks
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_page_and_print_have_the_same_marks_titles_and_ends(name: str) -> None:
+    page, printed = on_page(CHARTS[name]), in_print(CHARTS[name])
+    assert page.titles == printed.titles
+    assert page.ends == printed.ends
+    assert set(printed.ticks) <= set(page.ticks)
+    assert len(printed.ticks) >= 2
+    assert len(page.marks) > 1
+    assert len(page.marks) == len(printed.marks)
+    for one, other in zip(page.marks, printed.marks, strict=True):
+        assert same(one, other), (one, other)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_value_lies_within_the_ends(name: str) -> None:
+    chart = CHARTS[name]
+    if isinstance(chart, LineChart):
+        x, y = ([np.concatenate([getattr(line, of) for line in chart.lines])] for of in "xy")
+        y += [each for area in chart.areas for each in (area.low, area.high)]
+    elif isinstance(chart, Histogram):
+        x, y = [chart.edges], [chart.counts]
+    else:
+        x, y = [], [chart.mean - chart.spread, chart.mean + chart.spread]
+    for axis_, parts in ((getattr(chart, "x", None), x), (chart.y, y)):
+        for part in parts:
+            assert axis_ is not None
+            assert axis_.ends[0] <= part.min() <= part.max() <= axis_.ends[1]
+
+
+def test_colors_differ_and_every_name_is_in_the_legend_of_print() -> None:
+    for chart in CHARTS.values():
+        if isinstance(chart, LineChart):
+            axes = Figure().subplots()
+            chart_print.draw(chart, axes)
+            legend = axes.get_legend()
+            assert legend is not None
+            names = [text.get_text().replace(r"\$", "$") for text in legend.get_texts()]
+            assert names == [*chart.names, *([chart.dashed] if chart.dashed else [])]
+            handles = [to_hex(line.get_color()) for line in legend.get_lines()]
+            assert handles[: len(chart.names)] == list(chart.names.values())
+
+
+def test_a_chart_is_a_value() -> None:
+    for chart, again in zip(CHARTS.values(), all_charts().values(), strict=True):
+        assert chart == again == pickle.loads(pickle.dumps(chart))
+
+
+def test_what_is_marked_is_the_chosen_epoch_and_dashes_are_named() -> None:
+    probabilities, accuracy = CHARTS["probabilities"], CHARTS["accuracy"]
+    assert isinstance(probabilities, LineChart)
+    assert isinstance(accuracy, LineChart)
+    assert probabilities.marked == 3
+    assert [line.name for line in probabilities.lines][:2] == ["f", "c"]
+    assert [line.dashed for line in accuracy.lines] == [False, False, True, True]
+
+
+# Axes
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "ends"),
+    [
+        (0.0, 1.0, (-1.2, 1.2)),
+        (0.1, 0.2, (-1.2, 1.2)),
+        (3.0, 0.5, (-1.2, 3.5)),
+        (-2.0, 1.0, (-3.0, 1.2)),
+        (np.inf, 1.0, (-1.2, 1.2)),
+    ],
+)
+def test_the_chart_of_channels_reaches_beyond_the_band(
+    mean: float, spread: float, ends: tuple[float, float]
+) -> None:
+    one = norm(0, channels=5)
+    same = np.ones(5, np.float32)
+    moved = replace(
+        one, running_mean=0 * same, running_var=same, eps=0.0, mean=mean * same, var=spread**2 * same
+    )
+    chart = batchnorm.all_channels(LayerView(moved, Measured(torch.zeros(1), "0"), "relu1", 3))
+    assert chart.y.ends == pytest.approx(ends)
+    domains = [
+        layer["encoding"]["y"]["scale"]["domain"]
+        for layer in vega.spec(chart)["layer"]
+        if "scale" in layer["encoding"].get("y", {})
+    ]
+    assert domains == [pytest.approx(list(ends))]
+
+
+def test_the_labels_of_the_y_axis_stand_at_their_values() -> None:
+    for chart in CHARTS.values():
+        assert vega.spec(chart)["config"]["axisY"] == {"labelFlush": False}
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5), st.booleans(), st.booleans())
+def test_an_axis_holds_its_values_and_has_even_ticks(values: list[float], zero: bool, rounded: bool) -> None:
+    drawn = axis("", [np.array(values)], zero=zero, rounded=rounded)
+    low, high = drawn.ends
+    room = 1e-6 * (high - low)
+    assert low < high
+    assert low - room <= min(values) <= max(values) <= high + room
+    assert not zero or low - room <= 0 <= high + room
+    assert 1 <= len(drawn.ticks) <= 12
+    steps = [b - a for a, b in pairwise(drawn.ticks)]
+    assert np.allclose(steps, steps[:1] * len(steps), rtol=1e-3)
+
+
+def test_an_axis_without_a_finite_value_has_ends() -> None:
+    drawn = axis("", [np.array([np.nan, np.inf])])
+    assert drawn.ends == (-0.5, 0.5)
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_whole_ticks_are_few_even_and_within(low: float, extent: float) -> None:
+    high = low + extent
+    whole = ticks(low, high, tick_step(low, high, 8, whole=True))
+    assert all(low - 1e-6 * (high + 1) <= tick <= high + 1e-6 * (high + 1) for tick in whole)
+    assert all(tick == round(tick) for tick in whole)
+    assert len({b - a for a, b in pairwise(whole)}) <= 1
+    assert len(whole) <= 10
+    assert len(whole) >= min(np.floor(high) - np.ceil(low) + 1, 3)
