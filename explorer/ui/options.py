@@ -92,6 +92,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="R,G,B",
         help=tr("the standard deviation its inputs were normalized with"),
     )
+    add(
+        "--weights",
+        metavar="NAME",
+        help=tr("which weights of the file, if it has several: ema, model, or their place in it"),
+    )
     return parser
 
 
@@ -154,7 +159,15 @@ def options() -> Options:
         raise _not_understood(str(error)) from error
     for option, folder in (("--data-dir", given.data_dir), ("--runs", given.runs)):
         _check_folder(option, folder)
-    own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)
+    own = Source(
+        given.checkpoint,
+        given.net,
+        given.classes,
+        given.input_size,
+        given.mean,
+        given.std,
+        weights=given.weights,
+    )
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
     return Options(given.data_dir, own if own != Source() else None, given.runs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from model.words import ngettext, tr
 
 MOST_NAMED = 3
+LONGEST = 60  # characters of a name
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,15 @@ class Changes:
         if not self.place:
             return ""
         if self.average:
-            return tr("The averaged weights in `{place}` are used.", place=self.place)
-        return tr("The weights in `{place}` are used.", place=self.place)
+            return tr("The averaged weights in `{place}` are used.", place=self.place[:LONGEST])
+        return tr("The weights in `{place}` are used.", place=self.place[:LONGEST])
 
     def _others(self) -> str:
         if not self.others:
             return ""
         return tr(
-            "The file also has weights in {others}; to use them, add `--weights {first}`.",
+            "The file also has weights in {others}; `--weights` chooses among them.",
             others=_named(self.others),
-            first=self.others[0] or "model",
         )
 
     def _unused(self) -> str:
@@ -79,5 +79,5 @@ UNCHANGED = Changes()
 def _named(names: Iterable[str]) -> str:
     """The first few names as code, with “…” for more."""
     every = list(names)
-    first = ", ".join(f"`{name}`" for name in every[:MOST_NAMED])
+    first = ", ".join(f"`{name[:LONGEST] or '.'}`" for name in every[:MOST_NAMED])
     return f"{first}, …" if len(every) > MOST_NAMED else first

@@ -73,6 +73,7 @@ def _within_module(state: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
     """A module's own tensors and submodules by name, without what its state_dict leaves out."""
     left_out = state.get("_non_persistent_buffers_set")
     names = _texts(left_out)
+    yield from _within({"_packed_params": state.get("_packed_params")})  # of a quantized layer
     for part in ("_parameters", "_buffers", "_modules"):
         for name, inner in _within(state.get(part)):
             if part != "_buffers" or name not in names:
