@@ -108,6 +108,7 @@ def _weights(opened: Opened) -> Opened:
         "weights",
         places[0],
         format_func=lambda place: place or tr("at the top of the file"),
+        help=tr("The file has several. The option `--weights` chooses among them at the start."),
     )
     return opened if place == places[0] else cached.opened(opened.name, replace(opened.source, weights=place))
 

@@ -1,6 +1,6 @@
 """What was changed or left out of a file's weights so that they fit their network."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.words import ngettext, tr
@@ -28,56 +28,43 @@ class Changes:
     average: bool = False
 
     def sentences(self) -> tuple[str, ...]:
-        """A sentence for each kind of change; none where the file was taken as it is."""
-        return tuple(filter(None, (self._place(), self._others(), self._unused(), self._rest())))
+        """A sentence for each kind of change, with names in `backticks`; none for a file taken as it is."""
+        return tuple(filter(None, (self._place(), self._unused(), *self._numbers())))
 
     def _place(self) -> str:
         if not self.place:
             return ""
         if self.average:
-            return tr("The averaged weights in `{place}` are used.", place=self.place[:LONGEST])
-        return tr("The weights in `{place}` are used.", place=self.place[:LONGEST])
-
-    def _others(self) -> str:
-        if not self.others:
-            return ""
-        return tr(
-            "The file also has weights in {others}; `--weights` chooses among them.",
-            others=_named(self.others),
-        )
+            return tr("Read from {place} in the file: averaged weights.", place=_code(self.place))
+        return tr("Read from {place} in the file.", place=_code(self.place))
 
     def _unused(self) -> str:
-        if not self.unused:
-            return ""
-        return ngettext(
-            "{n} entry of the file is not used: {names}.",
-            "{n} entries of the file are not used: {names}.",
-            len(self.unused),
-            names=_named(self.unused),
-        )
-
-    def _rest(self) -> str:
-        parts = []
-        if self.renamed:
-            parts.append(
-                ngettext(
-                    "{n} name was changed to that of the network.",
-                    "{n} names were changed to those of the network.",
-                    self.renamed,
-                )
+        names, more = ", ".join(map(_code, self.unused[:MOST_NAMED])), len(self.unused) - MOST_NAMED
+        if more > 0:
+            return ngettext(
+                "Not used: {names} and {n} more.", "Not used: {names} and {n} more.", more, names=names
             )
-        if self.missing:
-            parts.append(tr("The counters num_batches_tracked are missing, which changes no result."))
-        if self.converted:
-            parts.append(tr("Numbers of type {kinds} were converted.", kinds=", ".join(self.converted)))
-        return " ".join(parts)
+        return tr("Not used: {names}.", names=names) if names else ""
+
+    def _numbers(self) -> Sequence[str]:
+        renamed = ngettext(
+            "{n} name was changed to the network's.", "{n} names were changed to the network's.", self.renamed
+        )
+        missing = tr("The counters num_batches_tracked are missing, which changes no result.")
+        converted = tr("Converted from {kinds}.", kinds=", ".join(self.converted))
+        return [
+            sentence
+            for sentence, applies in (
+                (renamed, self.renamed),
+                (missing, self.missing),
+                (converted, self.converted),
+            )
+            if applies
+        ]
 
 
 UNCHANGED = Changes()
 
 
-def _named(names: Iterable[str]) -> str:
-    """The first few names as code, with “…” for more."""
-    every = list(names)
-    first = ", ".join(f"`{name[:LONGEST] or '.'}`" for name in every[:MOST_NAMED])
-    return f"{first}, …" if len(every) > MOST_NAMED else first
+def _code(name: str) -> str:
+    return f"`{name if len(name) <= LONGEST else name[: LONGEST - 1] + '…'}`"

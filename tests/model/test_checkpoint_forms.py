@@ -236,7 +236,7 @@ def test_the_average_is_taken_unless_the_other_is_asked_for(tmp_path, name):
     checkpoint = loaded(tmp_path, data)
     assert checkpoint.digest == DIGEST
     assert len(checkpoint.changes.others) == 1
-    assert any("--weights" in each for each in checkpoint.changes.sentences())
+    assert any("averaged weights" in each for each in checkpoint.changes.sentences())
     other = loaded(tmp_path, data, weights="model")
     assert other.digest == digest_of(RAW)
     assert other.changes.others == (checkpoint.changes.place,)

@@ -34,14 +34,12 @@ def captions(at: AppTest) -> str:
 
 def test_what_was_done_is_one_line(visit: Open, path: Path) -> None:
     line = captions(visit("explain", "--checkpoint", str(path)))
-    assert "The averaged weights in `model_ema` are used." in line
-    assert "The file also has weights in `model`" in line
-    assert "1 entry of the file is not used: `optimizer`." in line
+    assert "Read from `model_ema` in the file: averaged weights. Not used: `optimizer`." in line
 
 
 def test_a_plain_file_has_no_such_line(visit: Open, tmp_path: Path) -> None:
     torch.save(state(0), tmp_path / "plain")
-    assert " used" not in captions(visit("explain", "--checkpoint", str(tmp_path / "plain")))
+    assert "Read from" not in captions(visit("explain", "--checkpoint", str(tmp_path / "plain")))
 
 
 def digest(at: AppTest) -> str:
@@ -60,7 +58,7 @@ def test_the_other_weights_are_a_choice_of_the_page_and_of_the_link(visit: Open,
     assert digest(linked) == digest_of(state(0))
     given = visit("explain", "--checkpoint", str(path), "--weights", "model")
     assert digest(given) == digest_of(state(0))
-    assert "The weights in `model` are used." in captions(given)
+    assert "Read from `model` in the file. Not used" in captions(given)
 
 
 def test_a_file_without_the_weights_asked_for_is_one_sentence(visit: Open, path: Path) -> None:
