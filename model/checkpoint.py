@@ -2,10 +2,8 @@
 
 import errno
 import hashlib
-import io
 import json
 import math
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,16 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from model import augment, cifar10
 from model.files import contents, replacing
-from model.names import readable, readable_values, shown
+from model.names import readable_values, shown
 from model.nets import NETS
 from model.pixels import Rectangle, center_square, whole
 from model.problems import Problem
+from model.weights import formats
+from model.weights.changes import UNCHANGED, Changes
+from model.weights.fitting import Layout, bare, below, chosen_place, fitted, places_of
+from model.weights.reading import metadata_of, read_entries
+from model.weights.stored import Damaged, Leaf, StoredTensor
 from model.words import N_
 
 MOST_BYTES = 8_000_000_000  # of a checkpoint; it is read into memory
@@ -95,17 +97,23 @@ class Card:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights with their card; `digest` is the SHA-256 of the weights, so that results can name them."""
+    """Weights with their card; `digest` is the SHA-256 of the weights, so that results can name them.
+
+    `changes`: what was done to the file's weights so that they fit.
+    """
 
     card: Card
     state: State
     digest: str
     builder: Callable[..., nn.Module] | None = None
+    changes: Changes = UNCHANGED
 
     def build(self) -> nn.Module:
         """A new network with these weights, float32, in eval mode."""
         net = _build(self.card, self.builder)
-        net.load_state_dict(self.state)
+        state = net.state_dict()  # with what it has besides tensors, and the versions of its modules
+        state.update(self.state)
+        net.load_state_dict(state)
         return net.eval()
 
 
@@ -163,21 +171,31 @@ def _halved(tensor: Tensor) -> Tensor:
 
 
 def load_checkpoint(
-    path: str | Path, builder: Callable[..., nn.Module] | None = None, card: Card | None = None
+    path: str | Path,
+    builder: Callable[..., nn.Module] | None = None,
+    card: Card | None = None,
+    weights: str | None = None,
 ) -> Checkpoint:
-    """Read a checkpoint of this project, or a plain `state_dict` (.pt, .pth) of the course CNN.
+    """Read a checkpoint of this project, or any file of weights of the course CNN.
 
-    `builder`, called without arguments, makes the network of a `state_dict` of one's own; `card` then
-    says its classes, input size, mean and std. Keys, shapes and finiteness are checked, and nothing in
-    the file is executed. Raises Problem.
+    `builder`, called without arguments, makes the network of weights of one's own; `card` then says its
+    classes, input size, mean and std. `weights` chooses among several in one file: “ema”, “model” or their
+    place; by default an average over training goes before the weights it is of. Keys, shapes and finiteness
+    are checked, and nothing in the file is executed. Raises Problem.
     """
     path = Path(path)
-    read = _read_state_dict if path.suffix in (".pt", ".pth", ".bin") else _read_safetensors
-    state, found = read(path)
-    card = card or found or _course_card(state, path)
+    data = _contents(path)
+    entries = read_entries(data, shown(path))
+    found = _card_of(data, path)
+    card = card or found or _course_card(entries, path, weights)
     _check_card(card, path, builder)
-    _check_state(_expected(card, path, builder), state, path)
-    return Checkpoint(card, state, digest_of(state), builder)
+    layout = replace(_expected(card, path, builder), plain=found is not None)
+    try:
+        state, changes = fitted(entries, layout, shown(path), weights)
+    except Damaged as error:
+        raise formats.problem("cut", shown(path)) from error
+    _check_finite(state, path)
+    return Checkpoint(card, state, digest_of(state), builder, changes)
 
 
 def look_into(path: Path) -> tuple[Card, str]:
@@ -185,24 +203,28 @@ def look_into(path: Path) -> tuple[Card, str]:
 
     Raises Problem.
     """
-    state, found = _read_safetensors(path)
-    card = found or _course_card(state, path)
+    data = _contents(path)
+    entries = read_entries(data, shown(path))
+    state = {name: leaf.load() for name, leaf in entries.items() if isinstance(leaf, StoredTensor)}
+    card = _card_of(data, path) or _course_card(entries, path)
     _check_values(card, path)
     return card, digest_of(state)
 
 
 def card_in(path: Path) -> Card | None:
     """The card in a safetensors file, None where it has none. Raises Problem."""
-    data = _contents(path)
-    try:
-        text = _metadata(data).get("card")
-    except ValueError:  # a state_dict, or what loading will complain of
-        return None
-    if text is None:
-        return None
-    card = _parse_card(text, path)
-    _check_values(card, path)
+    card = _card_of(_contents(path), path)
+    if card is not None:
+        _check_values(card, path)
     return card
+
+
+def _card_of(data: bytes, path: Path) -> Card | None:
+    try:
+        text = metadata_of(data).get("card")
+    except ValueError:  # a file without a card, or what loading will complain of
+        return None
+    return None if text is None else _parse_card(text, path)
 
 
 def _contents(path: Path) -> bytes:
@@ -233,29 +255,6 @@ _NOT_THERE = {
 _NOT_READ = N_(
     "{path} cannot be read ({reason}); train one with `python -m model.train` or give another path."
 )
-
-
-def _read_safetensors(path: Path) -> tuple[State, Card | None]:
-    data = _contents(path)
-    try:
-        state, metadata = from_safetensors(data), _metadata(data)
-    except Exception as error:  # its reader and torch each raise kinds of their own
-        raise Problem(
-            "{path} is damaged or not a safetensors file; copy it again or train a new one.", path=shown(path)
-        ) from error
-    return state, _parse_card(metadata["card"], path) if "card" in metadata else None
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """What a safetensors file says beside its tensors. ValueError for another file."""
-    size = int.from_bytes(data[:8], "little")
-    if not 2 <= size <= len(data) - 8:
-        raise ValueError("no safetensors header")
-    try:
-        found = json.loads(data[8 : 8 + size])["__metadata__"]
-    except (KeyError, TypeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _parse_card(text: str, path: Path) -> Card:
@@ -296,64 +295,21 @@ def with_current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
 
 
-def _read_state_dict(path: Path) -> tuple[State, None]:
-    data = _contents(path)
-    try:
-        check_unpacked(data)
-        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip and torch each raise kinds of their own
-        raise Problem(
-            "{path} is damaged or contains more than weights, which is never loaded; "
-            "save it again with torch.save(net.state_dict(), path).",
-            path=shown(path),
-        ) from error
-    if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
-        loaded = loaded["state_dict"]
-    if not isinstance(loaded, Mapping) or not loaded or not all(map(_is_named, loaded.items())):
-        raise Problem(
-            "{path} contains no state_dict; save one with torch.save(net.state_dict(), path).",
-            path=shown(path),
-        )
-    return {readable(name): value.detach().contiguous() for name, value in loaded.items()}, None
+_COURSE = ("conv1.weight", "fc1.weight", "fc2.weight")  # the names by which a course CNN is known
 
 
-def check_unpacked(data: bytes) -> None:
-    """ValueError for a file of torch that can take far more memory than its own size.
-
-    A few deflated bytes can claim a thousand each, many entries the same bytes, and a `bytearray` any number.
-    """
-    if b"bytearray" in data:
-        raise ValueError("it holds bytes that are no tensor")
-    if data[:2] != b"PK":  # torch's older form, without an archive
-        return
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        entries = archive.infolist()
-    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-    if packed or sum(entry.file_size for entry in entries) > len(data):
-        raise ValueError("it unpacks to more than its own size")
-
-
-def _is_named(item: tuple[object, object]) -> bool:
-    """Whether a name goes with a dense tensor that stores all its elements: few bytes can claim terabytes."""
-    name, value = item
-    if not isinstance(name, str) or getattr(value, "is_nested", False):
-        return False
-    if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_quantized:
-        return False
-    stored = value.untyped_storage().nbytes() if value.device.type == "cpu" else -1
-    return value.numel() * value.element_size() <= stored
-
-
-def _course_card(state: State, path: Path) -> Card:
+def _course_card(entries: Mapping[str, Leaf], path: Path, weights: str | None = None) -> Card:
     """Widths, classes and input size off a course CNN's shapes; mean and std of the course's script."""
+    shapes = _course_shapes(entries, path, weights)
     widths: list[int] = []
-    while f"conv{len(widths) + 1}.weight" in state:
-        widths.append(_shape(state, f"conv{len(widths) + 1}.weight", 4)[0])
-    hidden, flat = _shape(state, "fc1.weight", 2)
-    classes, _ = _shape(state, "fc2.weight", 2)
+    while (name := f"conv{len(widths) + 1}.weight") in shapes:
+        widths.append(_sized(shapes[name], 4)[0])
+    hidden, flat = _sized(shapes.get("fc1.weight", ()), 2)
+    classes, _ = _sized(shapes.get("fc2.weight", ()), 2)
     if not widths or not all(widths) or not hidden:
         raise Problem(
-            f"The weights in {shown(path)} are not the course CNN's; give the builder of their network."
+            "The weights in {path} are not the course CNN's; give the builder of their network with --net.",
+            path=shown(path),
         )
     side = round((flat / widths[-1]) ** 0.5)
     names = cifar10.CLASSES if classes == 10 else tuple(f"class {k}" for k in range(classes))
@@ -367,10 +323,22 @@ def _course_card(state: State, path: Path) -> Card:
     )
 
 
-def _shape(state: State, name: str, dimensions: int) -> tuple[int, ...]:
-    """The shape of a tensor, or zeros where there is none of that many dimensions."""
-    found = tuple(state[name].shape) if name in state and state[name].numel() else ()
-    return found if len(found) == dimensions else (0,) * dimensions
+def _course_shapes(
+    entries: Mapping[str, Leaf], path: Path, weights: str | None
+) -> dict[str, tuple[int, ...]]:
+    """Name → shape of the tensors where the file has a course CNN; empty where it has none."""
+    for names in ({name: name for name in entries}, {bare(name): name for name in entries}):
+        places = [place for place in places_of(names, _COURSE) if set(_COURSE) <= below(names, place).keys()]
+        if places:
+            chosen = below(names, chosen_place(places, shown(path), weights))
+            leaves = {name: entries[entry] for name, entry in chosen.items()}
+            return {name: leaf.shape for name, leaf in leaves.items() if isinstance(leaf, StoredTensor)}
+    return {}
+
+
+def _sized(shape: tuple[int, ...], dimensions: int) -> tuple[int, ...]:
+    """The shape, or zeros where it has another number of dimensions, or no elements."""
+    return shape if len(shape) == dimensions and all(shape) else (0,) * dimensions
 
 
 def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> None:
@@ -396,11 +364,14 @@ def _check_values(card: Card, path: Path) -> None:
         )
 
 
-def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> State:
-    """The state of the card's network without its memory: a card may claim any size."""
+def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> Layout:
+    """What the card's network takes, without its memory: a card may claim any size."""
     try:
         with torch.device("meta"):
-            return _build(card, builder).state_dict()
+            net = _build(card, builder)
+            state = {name: value for name, value in net.state_dict().items() if isinstance(value, Tensor)}
+        buffers = frozenset(name for name, _ in net.named_buffers(remove_duplicate=False))
+        return Layout(state, buffers, len(card.classes))
     except Exception as error:  # whatever a builder makes of arguments it was never meant for
         reason = (str(error).splitlines() or ["for no stated reason"])[0].rstrip(".")
         raise Problem(
@@ -410,40 +381,11 @@ def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) 
         ) from error
 
 
-def _check_state(expected: State, state: State, path: Path) -> None:
-    for name in sorted(expected.keys() | state.keys()):
-        actual, wanted = state.get(name), expected.get(name)
-        if _shape_and_kind(actual) != _shape_and_kind(wanted):
-            raise _does_not_fit(name, actual, wanted, path)
+def _check_finite(state: State, path: Path) -> None:
+    for name in sorted(state):
         if not bool(torch.isfinite(state[name].float()).all()):
             raise Problem(
                 "{name} in {path} has values that are not finite (NaN or infinity); use another checkpoint.",
                 name=name,
                 path=shown(path),
             )
-
-
-def _does_not_fit(name: str, actual: Tensor | None, wanted: Tensor | None, path: Path) -> Problem:
-    if actual is None:
-        template = N_(
-            "{path} does not fit its network: {name} is missing; give the network it was trained with."
-        )
-    elif wanted is None:
-        template = N_(
-            "{path} does not fit its network, which has no {name}; give the network it was trained with."
-        )
-    else:
-        template = N_(
-            "{path} does not fit its network: {name} is {actual}, but must be {wanted}; "
-            "give the network it was trained with."
-        )
-    fields = {"actual": _shape_and_kind(actual), "wanted": _shape_and_kind(wanted)}
-    return Problem(template, path=shown(path), name=name, **fields)
-
-
-def _shape_and_kind(tensor: Tensor | None) -> str:
-    """Such as `float (32, 3, 3, 3)`; float16 and float32 are both `float`."""
-    if tensor is None:
-        return ""
-    kind = "float" if tensor.is_floating_point() else "complex" if tensor.is_complex() else "int"
-    return f"{kind} {tuple(tensor.shape)}"

@@ -6,7 +6,7 @@ The only module imported is the one a `Source` names; what stands in a checkpoin
 import copy
 import errno
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ class Source:
     `net` is `package.module:builder`, with plain keyword arguments if wanted: `mine:make(num_classes=5)`.
     `classes` is `a,b,c`, a number, or a file with one name a line. What is None is read off the file's
     card; without a card it is 224 pixels, ImageNet's mean and std, and as many classes as there are logits.
+    `weights` chooses among several in one file, as in `load_checkpoint`.
     """
 
     path: Path | None = None
@@ -44,6 +45,7 @@ class Source:
     input_size: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    weights: str | None = None
 
 
 def open_checkpoint(source: Source) -> Checkpoint:
@@ -55,10 +57,10 @@ def open_checkpoint(source: Source) -> Checkpoint:
         return _from_builder(source, source.net)
     if source.path is None:
         raise Problem("There is no network to open; give --checkpoint PATH, --net, or both.")
-    checkpoint = load_checkpoint(source.path)
+    checkpoint = load_checkpoint(source.path, weights=source.weights)
     card = _described(checkpoint.card, source)
     if card != checkpoint.card:
-        checkpoint = load_checkpoint(source.path, card=card)
+        checkpoint = load_checkpoint(source.path, card=card, weights=source.weights)
     net = checkpoint.build()
     _check_maps(net, card.input_size)
     _check_classes(card, logits_of(net, card.input_size))
@@ -67,16 +69,24 @@ def open_checkpoint(source: Source) -> Checkpoint:
 
 def _from_builder(source: Source, spec: str) -> Checkpoint:
     written = card_in(source.path) if source.path else None
-    net = build(spec, written)
+    net = build(spec, written, _asked(source))
     card = _described(replace(written or _blank(spec), net=spec), source)
     _check_maps(net, card.input_size)
     logits = logits_of(net, card.input_size)
     card = card if card.classes else replace(card, classes=numbered(logits))
     _check_classes(card, logits)
     if source.path is not None:
-        return load_checkpoint(source.path, lambda: copy.deepcopy(net), card)
+        return load_checkpoint(source.path, lambda: copy.deepcopy(net), card, source.weights)
     state = {name: value.detach().contiguous() for name, value in net.state_dict().items()}
     return Checkpoint(card, state, digest_of(state), lambda: copy.deepcopy(net))
+
+
+def _asked(source: Source) -> dict[str, int]:
+    """What a person says of the network that its builder is asked for."""
+    if source.classes is None:
+        return {}
+    asked = offer(len(class_names(source.classes)), source.input_size or 0)
+    return {name: value for name, value in asked.items() if value}
 
 
 # The card
@@ -163,12 +173,13 @@ def _check_classes(card: Card, logits: int) -> None:
 # The network
 
 
-def build(spec: str, written: Card | None = None) -> nn.Module:
+def build(spec: str, written: Card | None = None, asked: Mapping[str, int] | None = None) -> nn.Module:
     """The network that `package.module:builder` makes, float32 in eval mode. Raises Problem.
 
-    It is offered the class count and input size of the card that its weights have, as in training.
+    It is offered the class count and input size of the card that its weights have, as in training, unless a
+    person asked for others.
     """
-    offered = offer(len(written.classes), written.input_size) if written else {}
+    offered = (offer(len(written.classes), written.input_size) if written else {}) | dict(asked or {})
     with _seeded():
         return make(spec, offered).eval()
 

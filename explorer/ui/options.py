@@ -82,6 +82,11 @@ def parser() -> Parser:
         metavar="R,G,B",
         help=tr("the standard deviation its inputs were normalized with"),
     )
+    add(
+        "--weights",
+        metavar="NAME",
+        help=tr("which weights of the file, if it has several: ema, model, or their place in it"),
+    )
     return parser
 
 
@@ -144,7 +149,15 @@ def options() -> Options:
         raise Problem("The options after `--` are not valid: {sentence}", sentence=sentence) from problem
     for option, folder in (("--data-dir", values.data_dir), ("--runs", values.runs)):
         _check_folder(option, folder)
-    own = Source(values.checkpoint, values.net, values.classes, values.input_size, values.mean, values.std)
+    own = Source(
+        values.checkpoint,
+        values.net,
+        values.classes,
+        values.input_size,
+        values.mean,
+        values.std,
+        weights=values.weights,
+    )
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
     return Options(values.data_dir, own if own != Source() else None, values.runs)

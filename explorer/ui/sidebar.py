@@ -87,10 +87,34 @@ def _checkpoint(options: Options) -> Opened:
     if not sources:
         raise Problem("There is no checkpoint yet; train one with `python -m model.train`.")
     name = link.choose(st.selectbox, tr("Checkpoint"), list(sources), "checkpoint", next(iter(sources)))
-    opened = cached.opened(name, sources[name])
-    if note := normalization(opened):
-        st.caption(note)
+    opened = _weights(cached.opened(name, sources[name]))
+    for note in (changes(opened), normalization(opened)):
+        if note:
+            st.caption(note)
     return opened
+
+
+def _weights(opened: Opened) -> Opened:
+    """The checkpoint with the weights to look at, where its file has several."""
+    of_file = opened.checkpoint.changes
+    if not of_file.others:
+        return opened
+    places = [of_file.place, *of_file.others]
+    place = link.choose(
+        st.selectbox,
+        tr("Weights in the file"),
+        places,
+        "weights",
+        places[0],
+        format_func=lambda place: place or tr("at the top of the file"),
+        help=tr("The file has several. The option `--weights` chooses among them at the start."),
+    )
+    return opened if place == places[0] else cached.opened(opened.name, replace(opened.source, weights=place))
+
+
+def changes(opened: Opened) -> str:
+    """What was changed or left out of the file's weights, as Markdown; "" where nothing was."""
+    return sentence(" ".join(opened.checkpoint.changes.sentences()))
 
 
 def normalization(opened: Opened) -> str:
