@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from model.color import as_srgb
 from model.image_file import orientation
+from model.wide import is_wide, to_8_bits
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -58,22 +60,41 @@ def center_square(height: int, width: int) -> Rectangle:
     return Rectangle(top, top + side, left, left + side)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Return `image` upright and in RGB: EXIF rotation applied, transparency on white, 16-bit gray scaled.
+def to_rgb(image: Image.Image, most_side: int | None = None) -> Image.Image:
+    """Return `image` upright, in RGB and sRGB: transparency on white, numbers of more than 8 bits scaled.
 
-    Takes every mode of 8 bits or fewer a channel that Pillow converts, and 16-bit gray; ValueError for others
-    (32-bit integer and floating-point pixels have no agreed range).
+    Takes every mode that Pillow has; numbers by the rules of `model/wide.py`. With `most_side` the long side
+    is reduced to that, with antialiasing and before anything makes copies of a large image.
     """
     image.load()  # some formats keep their EXIF and transparency behind the pixels
-    image = _upright(image)
-    if image.mode.startswith("I;16"):
-        return _from_16_bit(image)
-    if image.mode in ("I", "F"):
-        raise ValueError("its pixels are 32-bit numbers without an agreed brightness")
+    turn = _turn(image)
+    image = as_srgb(_reduced(_of_channels(image), most_side))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    return image if turn is None else image.transpose(turn)
+
+
+def _of_channels(image: Image.Image) -> Image.Image:
+    """The image in a mode that can be resized: 8 bits a channel, no palette, alpha by itself."""
+    if is_wide(image):
+        gray = Image.fromarray(to_8_bits(np.asarray(image)))
+        gray.info["icc_profile"] = image.info.get("icc_profile")
+        return gray
+    if image.has_transparency_data:
+        return image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+    if image.mode in ("1", "P"):
+        return image.convert("RGB" if image.mode == "P" else "L")
+    return image
+
+
+def _reduced(image: Image.Image, most_side: int | None) -> Image.Image:
+    scale = 1 if most_side is None else most_side / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
@@ -88,17 +109,8 @@ def square(image: Image.Image, size: int) -> Image.Image:
     return cropped.resize((size, size), Image.Resampling.BILINEAR)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
-        turn = UPRIGHT.get(orientation(image))
+        return UPRIGHT.get(orientation(image))
     except Exception:  # broken EXIF raises whatever it makes Pillow trip over; the picture itself is good
-        return image
-    return image if turn is None else image.transpose(turn)
-
-
-def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    scaled = np.empty(values.shape, np.uint8)
-    for row, wide in zip(scaled, values, strict=True):  # row by row takes a quarter of the memory
-        row[:] = (wide.astype(np.uint32) + 128) // 257  # 65535 = 257 · 255
-    return Image.fromarray(scaled).convert("RGB")
+        return None

@@ -173,7 +173,7 @@ def test_text_named_png():
 
 def test_truncated_jpeg():
     data = encoded(noise(200, 200), "JPEG")
-    assert "damaged or incomplete" in refusal(data[: len(data) // 2], "half.jpg")
+    assert "cut off before its end" in refusal(data[: len(data) // 2], "half.jpg")
 
 
 def test_every_cut_of_a_png_is_refused():
@@ -213,14 +213,19 @@ def test_pillows_bomb_warning_is_our_error():
     assert "million pixels" in refusal(bare_png(10_000, 10_000), "poster.png")
 
 
-@pytest.mark.parametrize("kind", ["PPM", "ICO", "PCX", "TGA", "PDF", "EPS"])
-def test_formats_that_are_not_on_the_list(kind):
-    assert "choose a PNG, JPEG" in refusal(encoded(noise(16, 16), kind), "odd")
-
-
-def test_floating_point_pixels_have_no_agreed_range():
-    data = encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF")
-    assert "save it as 8-bit RGB" in refusal(data, "depth.tiff")
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("PPM", "choose a PNG, JPEG"),
+        ("PCX", "choose a PNG, JPEG"),
+        ("TGA", "choose a PNG, JPEG"),
+        ("ICO", "is a picture in the ICO format"),
+        ("PDF", "is a PDF document"),
+        ("EPS", "is a PostScript document"),
+    ],
+)
+def test_formats_that_are_not_on_the_list(kind, message):
+    assert message in refusal(encoded(noise(16, 16), kind), "odd")
 
 
 def test_the_process_limit_of_pillow_is_left_alone():
