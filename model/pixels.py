@@ -22,6 +22,10 @@ UPRIGHT = {
 }
 
 
+INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+MOST_RESIZED = 16_000_000  # pixels that a picture is resized to before it is cropped
+
+
 @dataclass(frozen=True)
 class Rectangle:
     """A part of a picture: pixel rows `top` to `bottom`, columns `left` to `right`, ends excluded."""
@@ -58,6 +62,48 @@ def center_square(height: int, width: int) -> Rectangle:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return Rectangle(top, top + side, left, left + side)
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """A picture's shorter side made `resize` long, then the middle of `size` × `size`, as torchvision does.
+
+    `resize` is `size` at least; `interpolation` is "bilinear" or "bicubic", with antialiasing.
+    """
+
+    resize: int
+    size: int
+    interpolation: str = "bilinear"
+
+    def of(self, image: Image.Image) -> Image.Image:
+        """The square of (size, size)."""
+        width, height = self._resized(image.height, image.width)
+        how, left, top = INTERPOLATIONS[self.interpolation], self._start(width), self._start(height)
+        box = (left, top, left + self.size, top + self.size)
+        if width * height <= MOST_RESIZED:
+            return image.resize((width, height), how).crop(box)
+        across, down = image.width / width, image.height / height  # a long strip: only what is left of it
+        part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+        return image.resize((self.size, self.size), how, box=part)
+
+    def received(self, height: int, width: int) -> Rectangle:
+        """The part of a picture of this size that is in the square, whole pixels."""
+        wide, tall = self._resized(height, width)
+        top, bottom = self._span(height, tall)
+        left, right = self._span(width, wide)
+        return Rectangle(top, bottom, left, right)
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """Width and height before the crop."""
+        short = min(height, width)
+        return self.resize * width // short, self.resize * height // short
+
+    def _start(self, side: int) -> int:
+        return round((side - self.size) / 2)
+
+    def _span(self, old: int, new: int) -> tuple[int, int]:
+        start = self._start(new)
+        return start * old // new, -(-(start + self.size) * old // new)
 
 
 def to_rgb(image: Image.Image, most_side: int | None = None) -> Image.Image:

@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -91,17 +91,48 @@ class Sample:
 def in_classes(sample: Sample, own: Sequence[str], wanted: Sequence[str]) -> Sample:
     """Return `sample` with its label, an index into `own`, turned into one into `wanted` by the class's name.
 
-    Upper case, spaces, “-” and “_” do not matter; the label is None where `wanted` has no such class.
+    Names are the same if they are written alike; else if only upper case, spaces, “-” and “_” differ; else if
+    one is the other's SPELLINGS. The label is None where `wanted` has no such class, or several.
     """
     if sample.label is None:
         return sample
-    names = [_plain(name) for name in wanted]
-    name = _plain(own[sample.label])
-    return replace(sample, label=names.index(name) if name in names else None)
+    return replace(sample, label=_places(tuple(own), tuple(wanted))[sample.label])
+
+
+SPELLINGS = {
+    "plane": "airplane",
+    "aeroplane": "airplane",
+    "car": "automobile",
+    "auto": "automobile",
+    "motorbike": "motorcycle",
+    "lorry": "truck",
+    "bike": "bicycle",
+    "sofa": "couch",
+    "tv": "television",
+}
+"""Names of data sets for the same thing: what is on the left means what is on the right."""
+
+
+@lru_cache(maxsize=64)
+def _places(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int | None, ...]:
+    """For each of the own names, the one index in `wanted` that means the same, or None."""
+    return tuple(_place(name, wanted) for name in own)
+
+
+def _place(name: str, wanted: tuple[str, ...]) -> int | None:
+    for key in (str, _plain, _meaning):
+        places = [place for place, other in enumerate(wanted) if key(other) == key(name)]
+        if places:
+            return places[0] if len(places) == 1 else None
+    return None
 
 
 def _plain(name: str) -> str:
-    return name.casefold().translate(str.maketrans("_-", "  ")).strip()
+    return " ".join(name.casefold().translate(str.maketrans("_-", "  ")).split())
+
+
+def _meaning(name: str) -> str:
+    return SPELLINGS.get(_plain(name), _plain(name))
 
 
 # An upload

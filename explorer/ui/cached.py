@@ -166,7 +166,7 @@ def scene_batch(wanted: int, card: Card) -> Batch:
 
 def _fed(card: Card) -> str:
     """What a network's input and its labels depend on."""
-    return repr((card.input_size, card.mean, card.std, card.classes))
+    return repr((card.input_size, card.resize, card.interpolation, card.mean, card.std, card.classes))
 
 
 @st.cache_data(max_size="50MB", show_spinner="Switching off one channel at a time …")

@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -81,6 +81,12 @@ def parser() -> argparse.ArgumentParser:
     add("--classes", help=tr("its classes: a,b,c, a file with one name on each line, or their number"))
     add("--input-size", type=_size, metavar="PIXELS", help=tr("the side of its square input in pixels"))
     add(
+        "--resize",
+        type=_size,
+        metavar="PIXELS",
+        help=tr("the length of a picture's shorter side before its center is cropped to the input size"),
+    )
+    add(
         "--mean",
         type=_three,
         metavar="R,G,B",
@@ -155,6 +161,7 @@ def options() -> Options:
     for option, folder in (("--data-dir", given.data_dir), ("--runs", given.runs)):
         _check_folder(option, folder)
     own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)
+    own = replace(own, resize=given.resize)
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
     return Options(given.data_dir, own if own != Source() else None, given.runs)

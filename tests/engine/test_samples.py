@@ -314,6 +314,26 @@ def test_label_is_mapped_by_class_name():
     assert in_classes(unlabelled, ("dog",), ("dog",)) is unlabelled
 
 
+@pytest.mark.parametrize(
+    ("own", "wanted", "place"),
+    [
+        ("plane", ("bird", "airplane"), 1),
+        ("aeroplane", ("plane", "bird"), 0),
+        ("automobile", ("Car", "truck"), 0),
+        ("car", ("AUTOMOBILE",), 0),
+        ("Polar  bear", ("dog", "polar_bear"), 1),
+        ("car", ("automobile", "car"), 1),  # as it is written goes first
+        ("CAR", ("automobile", "car"), 1),
+        ("car", ("automobile", "auto"), None),  # which of them is not known
+        ("cat", ("Cat", "CAT"), None),
+        ("boat", ("ship",), None),
+        ("cart", ("car",), None),
+    ],
+)
+def test_labels_match_by_meaning_where_only_the_spelling_differs(own, wanted, place):
+    assert in_classes(Sample("a", noise(2, 2), label=0), (own,), wanted).label == place
+
+
 # Built-in scenes
 
 
