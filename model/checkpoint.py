@@ -20,7 +20,7 @@ from model import augment, cifar10
 from model.files import contents, replacing
 from model.names import readable_values, shown
 from model.nets import NETS
-from model.pixels import Rectangle, center_square, whole
+from model.pixels import INTERPOLATIONS, Rectangle, ResizedCrop, center_square, whole
 from model.problems import Problem
 from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
@@ -33,6 +33,7 @@ MOST_BYTES = 8_000_000_000  # of a checkpoint; it is read into memory
 MOST_OF_CARD = 8_000_000  # characters
 MOST_CLASSES = 100_000
 MOST_EPOCHS = 1_000_000_000
+MOST_RESIZE = 8192  # pixels of a shorter side
 
 Pixels = npt.NDArray[np.uint8]
 State = dict[str, Tensor]
@@ -46,7 +47,11 @@ FORMER_NAMES = {"optimiser": "optimizer"}
 
 @dataclass(frozen=True)
 class Card:
-    """What a checkpoint is: everything needed to rebuild the net, feed it and trust its figures."""
+    """What a checkpoint is: everything needed to rebuild the net, feed it and trust its figures.
+
+    `resize` is the length of a picture's shorter side before its center is cropped to the input size; None
+    crops the whole center square. `preset` names the weights whose preprocessing this is, if it is theirs.
+    """
 
     net: str = "course"
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -60,9 +65,15 @@ class Card:
     metrics: Mapping[str, float] = field(default_factory=dict)
     data: str = "unknown"
     versions: Mapping[str, str] = field(default_factory=dict)
+    resize: int | None = None
+    interpolation: str = "bilinear"
+    preset: str = ""
 
     def framed(self, pixels: Pixels, fit: str = "crop") -> Pixels:
         """The picture the network gets, before normalizing: uint8 (H, W, 3) → uint8 (s, s, 3).
+
+        With `resize`, “crop” makes the shorter side that long and takes the square of (s, s) in the middle,
+        as torchvision's presets do. Without, or to squash:
 
         Already at the input size: unchanged. Otherwise `fit="crop"` takes the center square and
         `fit="squash"` the whole picture; either is then resized with an antialiasing bilinear filter.
@@ -71,19 +82,30 @@ class Card:
             raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
         (height, width), size = pixels.shape[:2], self.input_size
         part = self.received(height, width, fit)
+        if self._crop is not None and fit == "crop":
+            return np.asarray(self._crop.of(Image.fromarray(pixels)))
         if (height, width) == (size, size):
             return pixels
         image = Image.fromarray(pixels[part.inside])  # cropped first: resize(box=…) looks past the edge
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+        return np.asarray(image.resize((size, size), INTERPOLATIONS[self.interpolation]))
 
     def received(self, height: int, width: int, fit: str = "crop") -> Rectangle:
         """The part of a picture of this size that the network receives by `framed`.
 
-        `fit="crop"`: its center square; `fit="squash"`: all of it. ValueError for another `fit`.
+        `fit="crop"`: its center square, less of it with `resize`; `fit="squash"`: all of it. ValueError for
+        another `fit`.
         """
         if fit not in ("crop", "squash"):
             raise ValueError(f"fit must be 'crop' or 'squash', not {fit!r}")
-        return center_square(height, width) if fit == "crop" else whole(height, width)
+        if fit == "squash":
+            return whole(height, width)
+        return center_square(height, width) if self._crop is None else self._crop.received(height, width)
+
+    @property
+    def _crop(self) -> ResizedCrop | None:
+        if self.resize is None:
+            return None
+        return ResizedCrop(self.resize, self.input_size, self.interpolation)
 
     def to_input(self, pixels: Pixels, fit: str = "crop") -> Tensor:
         """The network's input for a picture: uint8 (H, W, 3) → float32 (1, 3, s, s), normalized."""
@@ -287,6 +309,9 @@ def _typed(card: Card) -> Card:
         metrics={name: float(value) for name, value in card.metrics.items()},
         data=str(card.data),
         versions={name: str(value) for name, value in card.versions.items()},
+        resize=None if card.resize is None else int(card.resize),
+        interpolation=str(card.interpolation),
+        preset=str(card.preset),
     )
 
 
@@ -353,12 +378,14 @@ def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None
 
 
 def _check_values(card: Card, path: Path) -> None:
+    fitted = card.resize is None or card.input_size <= card.resize <= MOST_RESIZE
+    fitted = fitted and card.interpolation in INTERPOLATIONS
     finite = all(map(math.isfinite, (*card.mean, *card.std)))
     three = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
     counted = 1 <= len(card.classes) <= MOST_CLASSES and 0 <= card.epoch <= MOST_EPOCHS
-    if not finite or not three or not counted or not 1 <= card.input_size <= 4096:
+    if not fitted or not finite or not three or not counted or not 1 <= card.input_size <= 4096:
         raise Problem(
-            "The card in {path} has an impossible mean, std, input size, epoch or class list; "
+            "The card in {path} has an impossible mean, std, input size, resize, epoch or class list; "
             "copy the file again or train a new checkpoint.",
             path=shown(path),
         )

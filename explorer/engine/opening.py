@@ -18,9 +18,19 @@ from torch.nn.parameter import is_lazy
 
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import count_logits, make, offer
-from model.checkpoint import MOST_CLASSES, WITHOUT_CARD, Card, Checkpoint, card_in, digest_of, load_checkpoint
+from model.checkpoint import (
+    MOST_CLASSES,
+    MOST_RESIZE,
+    WITHOUT_CARD,
+    Card,
+    Checkpoint,
+    card_in,
+    digest_of,
+    load_checkpoint,
+)
 from model.files import contents
 from model.names import shown
+from model.presets import Preset, preset_of
 from model.problems import Problem
 from model.words import tr
 
@@ -35,7 +45,9 @@ class Source:
 
     `net` is `package.module:builder`, with plain keyword arguments if wanted: `mine:make(num_classes=5)`.
     `classes` is `a,b,c`, a number, or a file with one name a line. What is None is read off the file's
-    card; without a card it is 224 pixels, ImageNet's mean and std, and as many classes as there are logits.
+    card; without a card it is 224 pixels, ImageNet's mean and std, and as many classes as there are logits,
+    or what a builder's own weights say (`model/presets.py`). `resize` is the card's; None, with an
+    `input_size`, is none.
     `weights` chooses among several in one file, as in `load_checkpoint`.
     """
 
@@ -46,6 +58,7 @@ class Source:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     weights: str | None = None
+    resize: int | None = None
 
 
 def open_checkpoint(source: Source) -> Checkpoint:
@@ -100,17 +113,56 @@ def assumed(card: Card, source: Source) -> dict[str, tuple[float, ...]]:
     """The mean and std of a card that neither its file nor the source gives, by name; empty where both do."""
     if card.data != WITHOUT_CARD or source.path is None:
         return {}
+    if card.preset and (preset := _preset(source)) is not None and preset.certain:
+        return {}
     given = {"mean": (source.mean, card.mean), "std": (source.std, card.std)}
     return {name: value for name, (said, value) in given.items() if said is None}
 
 
 def _described(card: Card, source: Source) -> Card:
-    """The card with what the source says of its own."""
-    own = {"input_size": source.input_size, "mean": source.mean, "std": source.std}
+    """The card with what the source says of its own, before that what its builder's weights say."""
+    card = _with_preset(card, source)
+    own = {"input_size": source.input_size, "mean": source.mean, "std": source.std, "resize": source.resize}
     said: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
     if source.classes is not None:
         said["classes"] = class_names(source.classes)
-    return replace(card, **said)
+    described = replace(card, **said)
+    _check_resize(described)
+    return described
+
+
+def _preset(source: Source) -> Preset | None:
+    return preset_of(source.net, source.path.name if source.path else "") if source.net else None
+
+
+def _with_preset(card: Card, source: Source) -> Card:
+    """A card that no file gives, with the preprocessing and the class names of its builder's weights.
+
+    Random weights get the names only: how their pictures are prepared is nobody's.
+    """
+    preset = _preset(source) if card.data == WITHOUT_CARD else None
+    if preset is None:
+        return card
+    if source.classes is None:
+        card = replace(card, classes=preset.classes)
+    if source.path is None and not preset.certain:
+        return card
+    card = replace(card, mean=preset.mean, std=preset.std)
+    if source.input_size not in (None, preset.size):
+        return card
+    card = replace(card, input_size=preset.size, resize=preset.resize)
+    return replace(card, interpolation=preset.interpolation, preset=preset.name)
+
+
+def _check_resize(card: Card) -> None:
+    if card.resize is not None and not card.input_size <= card.resize <= MOST_RESIZE:
+        raise Problem(
+            "A picture cannot be resized to {resize} pixels and then cropped to {size}: "
+            "give a --resize from {size} to {most}.",
+            resize=card.resize,
+            size=card.input_size,
+            most=MOST_RESIZE,
+        )
 
 
 def class_names(text: str) -> tuple[str, ...]:

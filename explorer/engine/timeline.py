@@ -129,7 +129,18 @@ def _shapes(checkpoint: Checkpoint) -> dict[str, Size]:
 
 # Of one run
 
-RECORDED = ("net", "arguments", "classes", "mean", "std", "input_size", "recipe", "data")
+RECORDED = (
+    "net",
+    "arguments",
+    "classes",
+    "mean",
+    "std",
+    "input_size",
+    "resize",
+    "interpolation",
+    "recipe",
+    "data",
+)
 
 
 @dataclass(frozen=True)

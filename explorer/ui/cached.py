@@ -63,7 +63,9 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Input: attrgetter("digest"),
     Block: repr,
     # What a network's input and its labels depend on.
-    Card: lambda card: repr((card.input_size, card.mean, card.std, card.classes)),
+    Card: lambda card: repr(
+        (card.input_size, card.resize, card.interpolation, card.mean, card.std, card.classes)
+    ),
     Checkpoint: lambda checkpoint: f"{checkpoint.card.net} {checkpoint.digest}",
     Config: repr,
     Timeline: attrgetter("digest"),

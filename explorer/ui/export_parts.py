@@ -15,6 +15,7 @@ from explorer.ui.downloads import Array, Pictures
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from model.checkpoint import Pixels
+from model.pixels import whole
 from model.words import N_, tr
 
 Arrays = dict[str, tuple[Array, str]]
@@ -54,14 +55,12 @@ def caption(
 
 
 def image_name(selection: Selection) -> str:
-    """The name of the picture, with how one that is not square was made square."""
+    """The name of the picture, with how it was made square, unless the network gets all of it as it is."""
     height, width = selection.sample.pixels.shape[:2]
     name = selection.sample.name
-    if height == width:
-        return name
-    if selection.fit == "crop":
+    if selection.received != whole(height, width):
         return tr("{image} (center square)", image=name)
-    return tr("{image} (squashed to a square)", image=name)
+    return name if height == width else tr("{image} (squashed to a square)", image=name)
 
 
 def each_own(scales: Mapping[str, Range]) -> str:

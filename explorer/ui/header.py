@@ -3,12 +3,14 @@
 import numpy as np
 import streamlit as st
 
+from explorer.engine.samples import FromUpload
 from explorer.ui import link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.selection import Selection
-from model.words import tr
+from model.words import ngettext, tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
+FEW_CLASSES = 12  # whose names are all listed
 PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 
 
@@ -106,7 +108,26 @@ def _prediction(selection: Selection) -> str:
     if selection.target != selection.predicted:
         target = selection.card.classes[selection.target]
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
+    if isinstance(selection.sample.origin, FromUpload):
+        lines.append(markup.text(_only_these(selection.card.classes), "muted"))
     return markup.element("div", *lines, cls="fx-prediction")
+
+
+def _only_these(classes: tuple[str, ...]) -> str:
+    """What a prediction means for a picture that may show anything."""
+    if len(classes) <= FEW_CLASSES:
+        return ngettext(
+            "The network knows only this {n} class: {names}. It names it whatever the picture shows.",
+            "The network knows only these {n} classes: {names}. It always names one of them, "
+            "whatever the picture shows.",
+            len(classes),
+            names=", ".join(classes),
+        )
+    return ngettext(
+        "The network knows only its {n:,} class. It names it whatever the picture shows.",
+        "The network knows only its {n:,} classes. It always names one of them, whatever the picture shows.",
+        len(classes),
+    )
 
 
 def _verdict(selection: Selection) -> str:

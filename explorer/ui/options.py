@@ -71,6 +71,12 @@ def parser() -> Parser:
     add("--classes", help=tr("its classes: a,b,c, a file with one name on each line, or their number"))
     add("--input-size", type=_size, metavar="PIXELS", help=tr("the side of its square input in pixels"))
     add(
+        "--resize",
+        type=_size,
+        metavar="PIXELS",
+        help=tr("the length of a picture's shorter side before its center is cropped to the input size"),
+    )
+    add(
         "--mean",
         type=_three,
         metavar="R,G,B",
@@ -156,6 +162,7 @@ def options() -> Options:
         values.input_size,
         values.mean,
         values.std,
+        resize=values.resize,
         weights=values.weights,
     )
     if own != Source() and not (own.path or own.net):

@@ -19,6 +19,7 @@ from model import cifar10
 from model.checkpoint import Card
 from model.datasets import download_cifar10
 from model.names import shown
+from model.pixels import whole
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
@@ -80,6 +81,10 @@ ASSUMED_IMAGENET = N_(
     "The file does not say how its images were normalized. ImageNet's values are assumed: {values}. "
     "If it was trained with other values, add `{flags}` to the start command."
 )
+ASSUMED_PRESET = N_(
+    "The file does not say how its pictures were prepared. The preset of {preset} is assumed. "
+    "If it was trained otherwise, say so in the start command with `{flags}`."
+)
 
 
 def _checkpoint(options: Options) -> Opened:
@@ -122,6 +127,8 @@ def normalization(opened: Opened) -> str:
     numbers = assumed(opened.checkpoint.card, opened.source)
     if not numbers:
         return ""
+    if opened.card.preset:
+        return tr(ASSUMED_PRESET, preset=opened.card.preset, flags="--resize, --input-size, --mean, --std")
     values = "; ".join(f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items())
     flags = " ".join(f"--{name} R,G,B" for name in numbers)
     return tr(ASSUMED_COURSE if opened.source.net is None else ASSUMED_IMAGENET, values=values, flags=flags)
@@ -145,8 +152,21 @@ def _about(selection: Selection) -> None:
                 size=card.input_size,
             )
         )
+        if card.resize is not None:
+            st.caption(_resized(card))
         st.caption(tr("Data: {data}.", data=literal(card.data)))
         st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
+
+
+def _resized(card: Card) -> str:
+    """How a picture becomes the input, where it is resized before the crop."""
+    return tr(
+        "Pictures: the shorter side is resized to {resize} pixels ({interpolation}), then the center of "
+        "{size} × {size} is taken.",
+        resize=card.resize,
+        interpolation=card.interpolation,
+        size=card.input_size,
+    )
 
 
 # Image
@@ -307,12 +327,12 @@ SOURCE_NAMES = {
 
 def _fit(sample: Sample, card: Card) -> str:
     height, width = sample.pixels.shape[:2]
-    if height == width:
+    if card.received(height, width) == whole(height, width):
         return "crop"
     return str(
         link.choose(
             st.segmented_control,
-            tr("The picture is not square"),
+            tr("The picture is not square") if height != width else tr("How the picture is fitted"),
             list(FITS),
             "fit",
             "crop",
