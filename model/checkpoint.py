@@ -221,11 +221,14 @@ def load_checkpoint(
 
 
 def look_into(path: Path) -> tuple[Card, str]:
-    """The card in a safetensors file and the digest of its weights; their network need not be at hand.
+    """The card of a file and the digest of its weights; of safetensors the network need not be at hand.
 
     Raises Problem.
     """
     data = _contents(path)
+    if not formats.is_safetensors(data):
+        checkpoint = load_checkpoint(path)
+        return checkpoint.card, checkpoint.digest
     entries = read_entries(data, shown(path))
     state = {name: leaf.load() for name, leaf in entries.items() if isinstance(leaf, StoredTensor)}
     card = _card_of(data, path) or _course_card(entries, path)

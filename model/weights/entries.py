@@ -11,6 +11,7 @@ from model.weights.rebuilt import tensor_of
 from model.weights.stored import Leaf, StoredTensor, UnusableTensor
 
 MOST_ENTRIES = 200_000  # looked at
+MOST_TENSORS = 50_000
 MOST_VISITS = 8  # of the same container: a module may be shared, and a container may lie in itself
 DEEPEST = 40
 LONGEST_NAME = 1_000  # characters
@@ -25,7 +26,7 @@ def entries_of(value: Any) -> dict[str, Leaf]:
     visits: dict[int, int] = {}
     queue = deque([("", value, 0)])
     room = MOST_ENTRIES
-    while queue:
+    while queue and len(found) < MOST_TENSORS:
         name, thing, depth = queue.popleft()
         leaf = _leaf(thing)
         if leaf is not None:

@@ -25,10 +25,11 @@ _AVERAGED = re.compile(r"(^|[._])(ema|swa|avg|averaged?)([._]|$)", re.I)
 _WRAPPERS = re.compile(r"(^|(?<=\.))(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _PARTED = re.compile(r"\b(norm|relu|conv)\.(\d)")
 # Parts of names kept beside a network's own weights, which take no part in its prediction.
+_MEASURE = r"(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|metrics?|acc|accuracy|auroc)"
 _BESIDE = re.compile(
-    r"(^|\.)(n_averaged|total_ops|total_params|num_updates|initted|step|epoch|best_\w+|(ema_)?decay|aux\w*|"
-    r"(\w+_)?(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|metrics?|acc|accuracy|auroc)|"
-    r"(train|val|valid|test)_\w+|optimizers?|optim|(lr_)?schedulers?|rng_state|hyper_parameters|callbacks)(\.|$)",
+    rf"(^|\.)(n_averaged|total_ops|total_params|num_updates|initted|step|epoch|best_\w+|(ema_)?decay|aux\w*|"
+    rf"(\w+_)?{_MEASURE}(_\w+)?|(\w+_)?(ema|swa)(_\w+)?|"
+    r"optimizers?|optim|(lr_)?schedulers?|rng_state|hyper_parameters|callbacks)(\.|$)",
     re.I,
 )
 
@@ -94,9 +95,12 @@ def chosen_place(places: list[str], path: str, wanted: str | None) -> str:
 def places_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
     """Where in a file the most of these names are, the best first; "" for its top."""
     hits = Counter[str]()
+    deepest = max((name.count(".") for name in names), default=0) + 1
     for entry in entries:
         parts = entry.split(".")
-        hits.update(".".join(parts[:cut]) for cut in range(len(parts)) if ".".join(parts[cut:]) in names)
+        for cut in range(max(0, len(parts) - deepest), len(parts)):
+            if ".".join(parts[cut:]) in names:
+                hits[".".join(parts[:cut])] += 1
     return [place for place, count in hits.most_common(MOST_PLACES) if 2 * count >= max(hits.values())]
 
 
@@ -115,10 +119,11 @@ def bare(name: str) -> str:
 def _attempts(entries: Entries, layout: Layout, bared: bool) -> list[_Attempt]:
     """The places where the network's names are, tried as they are written or `bare`."""
     names = {bare(name) if bared else name: name for name in layout.state}
-    renamed = {bare(entry) if bared else entry: entry for entry in entries}
-    if bared and (len(names) < len(layout.state) or len(renamed) < len(entries)):
-        return []
+    renamed = {bare(entry) if bared else entry: entry for entry in reversed(list(entries))}
+    renamed = dict(reversed(renamed.items()))  # of two with the same bare name the first
     if bared:
+        if len(names) < len(layout.state):
+            return []
         names = _without_common_prefix(names)
     attempts = []
     for place in places_of(renamed, names):
@@ -158,7 +163,7 @@ def _problem(attempt: _Attempt, layout: Layout, path: str) -> Problem | None:
     """Why the entries of an attempt do not fit; None where they do."""
     mismatched = [name for name in sorted(layout.state) if not _is_fitting(name, attempt, layout)]
     if mismatched:
-        head = None if layout.plain else _other_head(mismatched, attempt, layout, path)
+        head = _other_head(mismatched, attempt, layout, path)
         return head or _mismatch(mismatched[0], attempt, layout, path)
     for name in sorted(attempt.extra):
         if not _is_beside(name, attempt, layout):
@@ -176,7 +181,7 @@ def _is_fitting(name: str, attempt: _Attempt, layout: Layout) -> bool:
 def _is_beside(name: str, attempt: _Attempt, layout: Layout) -> bool:
     """Whether an entry takes no part in the network's prediction."""
     entry = attempt.extra[name]
-    if name in layout.buffers or _BESIDE.search(name) or _AVERAGED.search(name):
+    if name in layout.buffers or _BESIDE.search(name):
         return True
     if not isinstance(entry, StoredTensor):
         return False
@@ -249,7 +254,7 @@ def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: 
         return None
     return Problem(
         "{path} has {found} classes, but its network is built with {classes}; give --classes {found} or the "
-        "{found} names, or num_classes={found} in --net.",
+        "{found} names (its builder gets num_classes={found}).",
         path=path,
         found=found[0],
         classes=classes,

@@ -73,7 +73,7 @@ def format_of(data: bytes, path: str) -> str:
     """SAFETENSORS, ARCHIVE or PICKLE. Problem, which names what it is instead, for another file."""
     if data[:2] == b"PK":
         return ARCHIVE
-    if _is_safetensors(data):
+    if is_safetensors(data):
         return SAFETENSORS
     if data[:1] == b"\x80" and data[1:2] in (b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"):
         return PICKLE
@@ -93,7 +93,7 @@ def damaged(data: bytes) -> str:
     return "text" if data[:1] != b"\x80" and data[:2] != b"PK" and _is_text(data) else "cut"
 
 
-def _is_safetensors(data: bytes) -> bool:
+def is_safetensors(data: bytes) -> bool:
     """A length, then a text of that length in braces; one that is cut off counts as well."""
     return data[8:9] == b"{" and 2 <= int.from_bytes(data[:8], "little") <= 100_000_000
 

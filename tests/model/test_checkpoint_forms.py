@@ -175,7 +175,7 @@ def test_wrappers_in_the_middle_of_names(tmp_path):
     [
         *("n_averaged", "criterion.weight", "loss_fn.pos_weight", "loss.weight", "train_acc.correct"),
         *("metrics.confusion", "total_ops", "total_params", "conv1.total_ops", "aux.conv.weight"),
-        *("val_accuracy.total", "best_acc", "ema_decay", "AuxLogits.fc.weight"),
+        *("val_accuracy.total", "best_acc", "ema_decay", "AuxLogits.fc.weight", "ema.conv1.weight"),
     ],
 )
 def test_extra_entries_are_left_out_by_name(tmp_path, extra):
@@ -194,7 +194,7 @@ def test_what_stands_beside_a_prefix_is_left_out(tmp_path):
 
 def test_an_extra_layer_is_not_left_out(tmp_path):
     """Its network would compute something else."""
-    for extra in ("conv9.weight", "se.fc.weight", "conv1.lora.weight"):
+    for extra in ("conv9.weight", "se.fc.weight", "conv1.lora.weight", "val_proj.weight", "avg.weight"):
         with pytest.raises(Problem, match=f"no {extra}"):
             loaded(tmp_path, zipped({**STATE, extra: torch.zeros(4, 4)}))
 

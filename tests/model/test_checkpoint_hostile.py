@@ -262,6 +262,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "bytearray": lambda: dumped(reference("builtins", "bytearray") + b"J\xff\xff\xff\x7f\x85R"),
     "modules": lambda: dumped(reference("x", "Net") + b")\x81q\x00}" + text("_modules") + b"}"
                               + text("a") + b"h\x00s" + text("b") + b"h\x00ssb"),
+    "deep tensors": lambda: dumped((b"}" + text("a")) * 35 + b"(" + tensor(b"K\x04\x85", b"K\x01\x85")
+                                   + b"q\x00" + b"h\x00" * COUNT + b"l" + b"s" * 35),
     "tensors": lambda: dumped((tensor(b"K\x04\x85", b"K\x01\x85")) * 4000),
     "outside": lambda: state_with(tensor(b"K\x11\x85", b"K\x01\x85")),
     "outside by offset": lambda: state_with(tensor(b"K\x01\x85", b"K\x01\x85", b"J\xff\xff\xff\x7f")),
