@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from explorer.engine.checkup import UNCHECKED, Checkup
+from explorer.engine.outputs import LOGITS, outputs_of
 from model.checkpoint import Card, Checkpoint
 
 
@@ -12,13 +14,19 @@ class Network:
     """A network, which nobody hooks or changes, with its card: what it is fed and what its logits mean.
 
     `key` names it: networks with the same key have the same modules and weights and give the same results.
+    `checkup` is what was found when it was opened.
     """
 
     net: nn.Module
     card: Card
     key: str
+    checkup: Checkup = UNCHECKED
 
 
-def network_of(checkpoint: Checkpoint) -> Network:
+def network_of(checkpoint: Checkpoint, checkup: Checkup | None = None) -> Network:
     """The Network of a checkpoint, built anew."""
-    return Network(checkpoint.build(), checkpoint.card, f"{checkpoint.card.net} {checkpoint.digest}")
+    net = checkpoint.build()
+    outputs = outputs_of(net)
+    meaning = "" if outputs == LOGITS else f" {outputs}"
+    key = f"{checkpoint.card.net} {checkpoint.digest}{meaning}"
+    return Network(net, checkpoint.card, key, checkup or Checkup(outputs))

@@ -165,7 +165,7 @@ OUTPUTS = ("logits", "probabilities")
 
 
 def course_of(timeline: Timeline, x: Tensor) -> Course:
-    """The predictions for one input x, float (1, 3, h, w), at every epoch."""
+    """The predictions for one input x, float (1, C, h, w), at every epoch."""
     traces = [trace(net, x) for net in timeline.nets]
     logits, probabilities = (np.stack([getattr(each, name) for each in traces]) for name in OUTPUTS)
     return Course(timeline.epochs, logits, probabilities)
@@ -186,7 +186,7 @@ def heat_over_time(timeline: Timeline, x: Tensor, layer: str, target: int) -> Fl
 
 
 def norms_over_time(timeline: Timeline, x: Tensor, layer: str) -> tuple[NormSummary, ...]:
-    """One BatchNorm at every epoch: learned, and observed on x, float (N, 3, h, w). Errors as `summary`."""
+    """One BatchNorm at every epoch: learned, and observed on x, float (N, C, h, w). Errors as `summary`."""
     return tuple(summary(net, x, layer) for net in timeline.nets)
 
 
