@@ -108,13 +108,20 @@ class _Pass:
     vanished: bool = False
 
 
+class _Call:
+    """One call of a module; `with_graph` says whether a gradient of what comes later can get there."""
+
+    def __init__(self, layer: str, output: Tensor) -> None:
+        self.layer, self.output, self.with_graph = layer, output, output.requires_grad
+
+
 def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass:
     """One forward pass with gradients of one image, and one backward pass of its largest output."""
     view = private_view(net)
     running = {path: value.clone() for path, value in view.named_buffers() if path.endswith("running_mean")}
-    calls: list[tuple[str, Tensor]] = []
+    calls: list[_Call] = []
     by_batch = _watch_batchnorms(view)
-    visit_layers(view, leaf_paths(view), lambda path, _, output: calls.append((path, output)))
+    visit_layers(view, leaf_paths(view), lambda path, _, output: calls.append(_Call(path, output)))
     returned = returned_by(view, x, gradients=True)
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
@@ -129,7 +136,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         activation=_final_activation(view, calls, tensors[name]),
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
     )
-    return _with_gradients(watched, [(path, output) for path, output in calls if output.ndim == 4])
+    return _with_gradients(watched, [call for call in calls if call.output.ndim == 4])
 
 
 def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
@@ -166,12 +173,13 @@ def _watch_batchnorms(view: nn.Module) -> list[str]:
     return by_batch
 
 
-def _final_activation(view: nn.Module, calls: list[tuple[str, Tensor]], output: Tensor) -> str:
+def _final_activation(view: nn.Module, calls: list[_Call], output: Tensor) -> str:
     """The path of the module of FINAL that made the output, if that was its only call; "" otherwise."""
-    for path, made in reversed(calls):
+    for call in reversed(calls):
+        made = call.output
         same = made.data_ptr() == output.data_ptr() and made.numel() == output.numel()
-        if same and type(view.get_submodule(path.partition("#")[0])) in FINAL:
-            return "" if "#" in path else path
+        if same and type(view.get_submodule(call.layer.partition("#")[0])) in FINAL:
+            return "" if "#" in call.layer else call.layer
     return ""
 
 
@@ -183,17 +191,19 @@ def _operation(values: Tensor) -> str:
     return "" if node is None else node.name()
 
 
-def _with_gradients(watched: _Pass, calls: list[tuple[str, Tensor]]) -> _Pass:
+def _with_gradients(watched: _Pass, calls: list[_Call]) -> _Pass:
     """The pass with the layers that no gradient of its largest value reaches."""
-    layers = tuple(path for path, _ in calls)
-    reached = {path: output for path, output in calls if output.requires_grad}
+    reached = [call for call in calls if call.with_graph]
     gradients: tuple[Tensor | None, ...] = (None,) * len(reached)
     if reached and watched.values.requires_grad:
         with suppress(RuntimeError):  # reentrant checkpointing, or values that were written to
-            gradients = torch.autograd.grad(watched.values.max(), list(reached.values()), allow_unused=True)
-    arrived = {path: one for path, one in zip(reached, gradients, strict=True) if one is not None}
-    vanished = bool(arrived) and not any(bool(one.any()) for one in arrived.values())
-    cut = tuple(path for path in layers if path not in arrived)
+            outputs = [call.output for call in reached]
+            gradients = torch.autograd.grad(watched.values.max(), outputs, allow_unused=True)
+    pairs = zip(reached, gradients, strict=True)
+    arrived = {call.layer: gradient for call, gradient in pairs if gradient is not None}
+    vanished = bool(arrived) and not any(bool(gradient.any()) for gradient in arrived.values())
+    layers = tuple(call.layer for call in calls)
+    cut = tuple(layer for layer in layers if layer not in arrived)
     return replace(watched, layers=layers, without_gradient=cut, vanished=vanished)
 
 

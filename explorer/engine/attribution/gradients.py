@@ -95,7 +95,7 @@ def _keep(
     """Note a layer's maps, and when a gradient arrives at them: where none does, Captum gives zeros."""
     maps[layer] = output.detach()
     if output.requires_grad:
-        output.register_hook(lambda _: reached.add(layer))
+        output.register_hook(lambda _: reached.add(layer))  # type: ignore[no-untyped-call]
 
 
 def _without_gradient(layer: str) -> Problem:
