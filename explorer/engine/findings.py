@@ -158,7 +158,7 @@ def of_values(logits: Tensor, vanished: bool) -> Finding | None:
 
 CUT = N_(
     "No gradient of a class reaches {count} of {total} layers with feature maps, among them {layers}: the "
-    "network runs them without gradients (`no_grad`, inference mode, reentrant checkpointing), or the class "
+    "network runs them without gradients (no_grad, inference mode, reentrant checkpointing), or the class "
     "does not depend on them."
 )
 CUT_DONE = N_("No heat maps of these layers can be computed.")

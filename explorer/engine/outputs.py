@@ -47,6 +47,11 @@ class Outputs:
         """Whether the probability of each class is a sigmoid, whatever that of the others."""
         return self.single or self.kind in ("sigmoid", "sigmoid-logits")
 
+    @property
+    def log_probabilities(self) -> bool:
+        """Whether what stands for the logits are log-probabilities, since logits are not to be had."""
+        return self.kind in ("probabilities", "log-probabilities") and not self.activation
+
     def logits(self, returned: object, images: int) -> Tensor:
         """Logits (N, K), float32, of what the network returned for `images` images."""
         values = rows_in(tensors_in(returned)[self.name], images)

@@ -31,8 +31,9 @@ from explorer.engine.attribution import ChannelEvidence, Heatmap
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
+from explorer.engine.checkup import Checkup
 from explorer.engine.network import Network, network_of
-from explorer.engine.opening import Source, open_checkpoint
+from explorer.engine.opening import Source, open_source
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
@@ -65,6 +66,10 @@ class Opened:
         return self.network.card
 
     @property
+    def checkup(self) -> Checkup:
+        return self.network.checkup
+
+    @property
     def key(self) -> str:
         """What results depend on."""
         return self.network.key
@@ -81,8 +86,9 @@ def opened(name: str, source: Source) -> Opened:
 
 @st.cache_resource(max_entries=6, show_spinner="Loading the checkpoint …")
 def _opened(name: str, source: str, modified: int, size: int, _source: Source) -> Opened:
-    checkpoint = open_checkpoint(_source)
-    return Opened(name, _source, checkpoint, network_of(checkpoint))
+    opening = open_source(_source)
+    network = network_of(opening.checkpoint, opening.checkup)
+    return Opened(name, _source, opening.checkpoint, network)
 
 
 def input_digest(x: Tensor) -> str:
@@ -166,7 +172,7 @@ def scene_batch(wanted: int, card: Card) -> Batch:
 
 def _fed(card: Card) -> str:
     """What a network's input and its labels depend on."""
-    return repr((card.input_size, card.mean, card.std, card.classes))
+    return repr((card.input_size, card.channels, card.mean, card.std, card.classes))
 
 
 @st.cache_data(max_size="50MB", show_spinner="Switching off one channel at a time …")

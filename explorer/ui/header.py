@@ -3,10 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from explorer.ui import link, markup
+from explorer.ui import checkup, link, markup
 from explorer.ui.selection import Selection
 from explorer.ui.sidebar import PREDICTED
-from model.words import tr
+from model.words import ngettext, tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
 PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
@@ -15,6 +15,7 @@ PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as 
 def show(selection: Selection, page: str = "") -> None:
     """The strip; below a wrong prediction two buttons that explain it, except the one that `page` shows."""
     strip(selection)
+    checkup.show(selection.opened)
     label = selection.sample.label
     if label is not None and label != selection.predicted:
         with st.container(horizontal=True, key="mistake"):
@@ -102,11 +103,25 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
 def _prediction(selection: Selection) -> str:
     name = markup.text(selection.card.classes[selection.predicted], "answer", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
-    lines = [markup.text(tr("Prediction"), "muted"), markup.element("div", name, " ", verdict)]
+    title = tr("Most probable label") if selection.independent else tr("Prediction")
+    lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
+    if selection.independent:
+        lines.append(markup.text(_labels_above_half(selection), "muted"))
     if selection.target != selection.predicted:
         target = selection.card.classes[selection.target]
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
     return markup.element("div", *lines, cls="fx-says")
+
+
+def _labels_above_half(selection: Selection) -> str:
+    """How many of independent labels are more probable than not."""
+    probabilities = selection.seen.probabilities
+    return ngettext(
+        "{n} of {count} labels has a probability above 50 %.",
+        "{n} of {count} labels have a probability above 50 %.",
+        int((probabilities > 0.5).sum()),
+        count=len(probabilities),
+    )
 
 
 def _verdict(selection: Selection) -> str:

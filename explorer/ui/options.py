@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from explorer.engine.opening import Source
+from explorer.engine.opening import MOST_CHANNELS, Source
+from explorer.engine.outputs import KINDS
 from model.names import readable, shown
 from model.problems import Problem
 from model.words import tr
@@ -92,6 +93,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="R,G,B",
         help=tr("the standard deviation its inputs were normalized with"),
     )
+    add(
+        "--channels",
+        type=_channels,
+        metavar="COUNT",
+        help=tr("the number of channels of its input, if it cannot be found: 1 is gray"),
+    )
+    add(
+        "--output",
+        type=_kind,
+        metavar="KIND",
+        help=tr("what its outputs are, if it is found wrong: {kinds}", kinds=", ".join(KINDS)),
+    )
+    add(
+        "--output-name", metavar="NAME", help=tr("which of several outputs are the logits: a key or an index")
+    )
     return parser
 
 
@@ -112,13 +128,27 @@ def _size(text: str) -> int:
     return int(text)
 
 
+def _channels(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST_CHANNELS:
+        raise _wrong(
+            "{text} is not a number of channels from 1 to {most}", text=repr(text[:20]), most=MOST_CHANNELS
+        )
+    return int(text)
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS:
+        raise _wrong("{text} is not one of {kinds}", text=repr(text[:20]), kinds=", ".join(KINDS))
+    return text
+
+
 def _three(text: str) -> tuple[float, ...]:
-    """Three numbers with commas, or one for all three colors."""
+    """Three numbers with commas, one for all channels, or one for each of more than three."""
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+    if not 1 <= len(numbers) <= MOST_CHANNELS or len(numbers) == 2 or not all(map(math.isfinite, numbers)):
         raise _wrong("{text} is not three numbers such as 0.49,0.48,0.45", text=repr(text[:40]))
     return numbers * 3 if len(numbers) == 1 else numbers
 
@@ -154,7 +184,17 @@ def options() -> Options:
         raise _not_understood(str(error)) from error
     for option, folder in (("--data-dir", given.data_dir), ("--runs", given.runs)):
         _check_folder(option, folder)
-    own = Source(given.checkpoint, given.net, given.classes, given.input_size, given.mean, given.std)
+    own = Source(
+        given.checkpoint,
+        given.net,
+        given.classes,
+        given.input_size,
+        given.mean,
+        given.std,
+        given.channels,
+        given.output,
+        given.output_name,
+    )
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
     return Options(given.data_dir, own if own != Source() else None, given.runs)

@@ -37,6 +37,16 @@ class Selection:
     def net(self) -> nn.Module:
         return self.opened.net
 
+    @property
+    def independent(self) -> bool:
+        """Whether the classes are independent labels, each with a probability of its own."""
+        outputs = self.opened.checkup.outputs
+        return outputs.independent and not outputs.single
+
+    def gradient_reaches(self, layer: str) -> bool:
+        """Whether heat maps and channel evidence of a layer can be computed."""
+        return layer not in self.opened.checkup.without_gradient
+
     @cached_property
     def framed(self) -> Pixels:
         """The pixels the network gets, uint8 (s, s, 3)."""
@@ -50,7 +60,7 @@ class Selection:
 
     @cached_property
     def x(self) -> Tensor:
-        """The network's input, float32 (1, 3, s, s)."""
+        """The network's input, float32 (1, C, s, s)."""
         return self.card.to_input(self.sample.pixels, self.fit)
 
     @cached_property

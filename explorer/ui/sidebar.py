@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import percent
@@ -64,6 +65,11 @@ def _selection(given: Options, explained: bool) -> Selection | None:
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
+    if not np.isfinite(selection.seen.logits).all():
+        raise Problem(
+            "The network returns NaN or infinity for this image, so there is no prediction and nothing to explain: "
+            "choose another image or another checkpoint."
+        )
     if explained:
         selection = replace(selection, chosen=_class(selection))
     with about:
@@ -122,6 +128,8 @@ def _about(selection: Selection) -> None:
                 size=card.input_size,
             )
         )
+        if card.channels != 3:
+            st.caption(ngettext("Input: {n} channel.", "Input: {n} channels.", card.channels))
         st.caption(tr("Data: {data}.", data=literal(card.data)))
         st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
 

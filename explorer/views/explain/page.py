@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.engine.attribution import METHODS
-from explorer.ui import choices
+from explorer.ui import checkup, choices
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.explain import contributions, exports, heat_maps
@@ -24,6 +24,9 @@ def page() -> None:
     with row:
         method, stage, signed = choose_method(selection)
     titles = heat_maps.titles_at(selection, choices.choose_blocks(selection), stage)
+    titles = checkup.with_gradient(selection, titles)
+    if not titles:
+        return
     shared = color_scale(row, titles) == "shared"
     maps = show_heat_maps(selection, method, titles, signed, shared)
     heat_maps.how_to_read(method)

@@ -15,7 +15,7 @@ from explorer.drawing.sheets import sheet
 from explorer.engine.probe import CellProbe, ConvStep
 from explorer.ui import downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import TRACE, Arrays
+from explorer.ui.export_parts import TRACE, Arrays, Evidence
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.views.maps.view import View
@@ -98,13 +98,20 @@ def figure(selection: Selection, view: View) -> list[Panel]:
 
 
 def tables(selection: Selection, view: View) -> Tables:
-    evidence, probe = selection.evidence((view.layer,)), view.arithmetic
-    frames: Tables = {
+    evidence, probe = evidence_of(selection, view), view.arithmetic
+    channels: Tables = {
         tr("Channels"): lambda: export_parts.channels(evidence).iloc[list(view.order)],
+    }
+    frames: Tables = (channels if evidence else {}) | {
         tr("Without this channel"): lambda: without(selection, view),
         tr("Classes"): lambda: export_parts.classes(selection),
     }
     return frames if probe is None else frames | {tr("Position"): lambda: steps(probe)}
+
+
+def evidence_of(selection: Selection, view: View) -> Evidence:
+    """The channel evidence of the layer; none where no gradient reaches it."""
+    return selection.evidence((view.layer,)) if selection.gradient_reaches(view.layer) else {}
 
 
 def without(selection: Selection, view: View) -> pd.DataFrame:
@@ -137,7 +144,7 @@ def steps(probe: CellProbe) -> pd.DataFrame:
 
 
 def arrays(selection: Selection, view: View) -> Arrays:
-    maps, evidence = selection.seen.maps[view.layer], selection.evidence((view.layer,))
+    maps, evidence = selection.seen.maps[view.layer], evidence_of(selection, view)
     kernel: Arrays = {}
     if view.kernel is not None:
         text = tr("the kernel of channel {channel} (I, kh, kw)", channel=view.channel)

@@ -114,6 +114,9 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
 
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
+    title = tr("For the class “{class_name}”", class_name=selection.card.classes[selection.target])
+    if not selection.gradient_reaches(layer):
+        return facts(title, (), markup.text(tr("No gradient of a class reaches this layer."), "muted"))
     evidence = selection.evidence((layer,))[layer]
     contributions = evidence.contributions
     contribution, count = contributions[channel], len(contributions)
@@ -123,8 +126,7 @@ def for_the_class(selection: Selection, layer: str, channel: int) -> str:
         (tr("contribution"), f"{'+' if contribution > 0 else ''}{number(contribution)}"),
         (tr("rank among channels"), tr("{rank} of {count}", rank=rank, count=count)),
     ]
-    name = selection.card.classes[selection.target]
-    return facts(tr("For the class “{class_name}”", class_name=name), rows)
+    return facts(title, rows)
 
 
 def normalization(selection: Selection, block: Block, channel: int) -> str:
@@ -208,7 +210,7 @@ def few_slices(kernel: Kernel, names: list[str], image: bool) -> str:
 
 def input_names(selection: Selection, conv: str, channels: range) -> list[str]:
     """The names of the convolution's input channels: colors if it reads the image."""
-    if selection.seen.inputs[conv].source == "":
+    if selection.seen.inputs[conv].source == "" and selection.card.channels == len(COLORS):
         return [tr(COLORS[channel]) for channel in channels]
     return [tr("channel {channel}", channel=channel) for channel in channels]
 
