@@ -7,7 +7,11 @@ from explorer.ui import markup
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from model.words import tr
+from model.words import N_, tr
+
+NO_GRADIENT = N_(
+    "No gradient of a class reaches {layers}, so there is no heat map: choose other blocks or another stage."
+)
 
 
 def show(opened: Opened) -> None:
@@ -24,12 +28,5 @@ def with_gradient(selection: Selection, titles: dict[str, str]) -> dict[str, str
     """The layers of `titles` that a gradient reaches; a sentence on the page names the others."""
     cut = [layer for layer in titles if not selection.gradient_reaches(layer)]
     if cut:
-        st.info(literal(no_gradient(few(cut))))
+        st.info(literal(tr(NO_GRADIENT, layers=few(cut))))
     return {layer: title for layer, title in titles.items() if layer not in cut}
-
-
-def no_gradient(layers: str) -> str:
-    return tr(
-        "No gradient of a class reaches {layers}, so there is no heat map: choose other blocks.",
-        layers=layers,
-    )

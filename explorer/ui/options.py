@@ -105,9 +105,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="KIND",
         help=tr("what its outputs are, if it is found wrong: {kinds}", kinds=", ".join(KINDS)),
     )
-    add(
-        "--output-name", metavar="NAME", help=tr("which of several outputs are the logits: a key or an index")
-    )
+    add("--output-name", metavar="NAME", help=tr("which of several outputs are the logits, by name"))
     return parser
 
 
@@ -143,12 +141,12 @@ def _kind(text: str) -> str:
 
 
 def _three(text: str) -> tuple[float, ...]:
-    """Three numbers with commas, one for all channels, or one for each of more than three."""
+    """Numbers with commas, one for each channel of the input, or one for all."""
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if not 1 <= len(numbers) <= MOST_CHANNELS or len(numbers) == 2 or not all(map(math.isfinite, numbers)):
+    if not 1 <= len(numbers) <= MOST_CHANNELS or not all(map(math.isfinite, numbers)):
         raise _wrong("{text} is not three numbers such as 0.49,0.48,0.45", text=repr(text[:40]))
     return numbers * 3 if len(numbers) == 1 else numbers
 
@@ -176,12 +174,25 @@ def _check_folder(option: str, folder: Path | None) -> None:
         ) from error
 
 
+def _check_numbers(option: str, numbers: tuple[float, ...] | None, channels: int | None) -> None:
+    """Problem for a mean or standard deviation of other channels than three, or those that are given."""
+    if numbers is not None and len(numbers) not in (3, channels):
+        raise Problem(
+            "{option} has {count} numbers: give one for all channels, three numbers for colors, or as many "
+            "as --channels says.",
+            option=option,
+            count=len(numbers),
+        )
+
+
 def options() -> Options:
     """The options of this process. Raises Problem."""
     try:
         given = parser().parse_args(sys.argv[1:])
     except argparse.ArgumentError as error:
         raise _not_understood(str(error)) from error
+    for option, numbers in (("--mean", given.mean), ("--std", given.std)):
+        _check_numbers(option, numbers, given.channels)
     for option, folder in (("--data-dir", given.data_dir), ("--runs", given.runs)):
         _check_folder(option, folder)
     own = Source(

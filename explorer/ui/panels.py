@@ -14,8 +14,8 @@ from model.pixels import whole
 from model.words import N_, tr
 
 ZERO = N_(
-    "There is no heat map: it is zero at every position, because the gradient of the class or the feature maps "
-    "are zero there."
+    "There is no heat map: it is zero at every position, because the gradient of the class or the feature "
+    "maps are zero there."
 )
 
 
@@ -30,8 +30,8 @@ def heat_panel(
 ) -> str:
     """One heat map (h, w) on a range: over the image, and beside it position by position; a note below.
 
-    With a `scale`, which says how far the range is shared, its color bar follows. A map of zeros is no finding:
-    a sentence takes its place.
+    With a `scale`, which says how far the range is shared, its color bar follows. In the place of a map of
+    zeros, which is no finding, there is a sentence.
     """
     if not heat.any():
         return markup.element("section", markup.text(title, tag="h3"), markup.text(tr(ZERO), "muted"))

@@ -67,8 +67,8 @@ def _selection(given: Options, explained: bool) -> Selection | None:
     selection = Selection(opened, sample, _fit(sample, opened.card))
     if not np.isfinite(selection.seen.logits).all():
         raise Problem(
-            "The network returns NaN or infinity for this image, so there is no prediction and nothing to explain: "
-            "choose another image or another checkpoint."
+            "The network returns NaN or infinity for this image, so there is no prediction and nothing to "
+            "explain: choose another image or another checkpoint."
         )
     if explained:
         selection = replace(selection, chosen=_class(selection))
