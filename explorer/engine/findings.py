@@ -55,7 +55,7 @@ DONE = {
     "sigmoid-logits": N_("The sigmoid of each logit is shown as its probability."),
 }
 DONE_BEFORE = N_(
-    "They are shown unchanged. Heat maps explain the logits before the final activation {activation}."
+    "They are shown unchanged. Heat maps explain the logits before the final activation, “{activation}”."
 )
 
 
@@ -157,9 +157,8 @@ def of_values(logits: Tensor, vanished: bool) -> Finding | None:
 
 
 CUT = N_(
-    "No gradient of a class reaches {count} of {total} layers with feature maps, among them {layers}: the "
-    "network runs them without gradients (no_grad, inference mode, reentrant checkpointing), or the class "
-    "does not depend on them."
+    "No gradient of a class reaches {count} of {total} layers with feature maps ({layers}): they run without "
+    "gradients (no_grad, inference mode, reentrant checkpointing), or the class does not depend on them."
 )
 CUT_DONE = N_("No heat maps of these layers can be computed.")
 

@@ -129,6 +129,8 @@ def _verdict(selection: Selection) -> str:
     label = selection.sample.label
     if label is None:
         return ""
+    if selection.independent:
+        return tr("(labeled {label})", label=selection.card.classes[label])
     if label == selection.predicted:
         return tr("(correct)")
     return tr("(wrong: labeled {label})", label=selection.card.classes[label])
@@ -138,6 +140,8 @@ def _prediction_in_words(selection: Selection) -> str:
     """The predicted class, and how it compares with the image's label: `Prediction: cat (correct)`."""
     classes, label = selection.card.classes, selection.sample.label
     name = classes[selection.predicted]
+    if selection.independent:
+        return tr("Most probable label: {name}", name=name)
     if label is None:
         return tr("Prediction: {name}", name=name)
     if label == selection.predicted:

@@ -106,7 +106,8 @@ def normalization(opened: Opened) -> str:
     if not numbers:
         return ""
     values = "; ".join(f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items())
-    flags = " ".join(f"--{name} R,G,B" for name in numbers)
+    form = "R,G,B" if opened.card.channels == 3 else tr("VALUE")
+    flags = " ".join(f"--{name} {form}" for name in numbers)
     return tr(ASSUMED_COURSE if opened.source.net is None else ASSUMED_IMAGENET, values=values, flags=flags)
 
 
@@ -322,5 +323,6 @@ def _class(selection: Selection) -> int | None:
         PREDICTED,
         format_func=lambda name: tr("Predicted class") if name == PREDICTED else name,
     )
-    markup.show(markup.text(tr("Prediction: {name}", name=classes[selection.predicted]), "muted"))
+    predicted = N_("Most probable label: {name}") if selection.independent else N_("Prediction: {name}")
+    markup.show(markup.text(tr(predicted, name=classes[selection.predicted]), "muted"))
     return None if name == PREDICTED else classes.index(name)

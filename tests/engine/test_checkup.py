@@ -440,7 +440,7 @@ def test_layers_without_gradients_are_named_and_have_no_heat_map(
 ) -> None:
     opening = opened(lambda: Cut(way))
     assert opening.checkup.without_gradient == ("conv", "bn", "relu")
-    assert "reaches 3 of 4 layers" in finding(opening.checkup, "gradients")
+    assert "reaches 3 of 4 layers with feature maps (conv, bn, relu)" in finding(opening.checkup, "gradients")
     net = opening.checkpoint.build()
     assert attribute(net, X, layer="conv2", target=1).values.any()
     for layer in opening.checkup.without_gradient:
