@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import streamlit as st
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ from explorer.ui import cached
 from explorer.ui.cached import Opened
 from model.checkpoint import Card, Pixels
 from model.pixels import Rectangle
+from model.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,14 @@ class Selection:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         return tracing.blocks(self.net, self.seen)
+
+    def check_prediction(self) -> None:
+        """Problem where the network predicts nothing for this image."""
+        if not np.isfinite(self.seen.logits).all():
+            raise Problem(
+                "The network returns NaN or infinity for this image, so there is no prediction and nothing "
+                "to explain: choose another image or another checkpoint."
+            )
 
     @property
     def predicted(self) -> int:

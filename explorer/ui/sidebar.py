@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import percent
@@ -65,11 +64,7 @@ def _selection(given: Options, explained: bool) -> Selection | None:
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
-    if not np.isfinite(selection.seen.logits).all():
-        raise Problem(
-            "The network returns NaN or infinity for this image, so there is no prediction and nothing to "
-            "explain: choose another image or another checkpoint."
-        )
+    selection.check_prediction()
     if explained:
         selection = replace(selection, chosen=_class(selection))
     with about:

@@ -30,6 +30,7 @@ LABELED = 64  # slices shown with their input channel's number
 CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
 COLORS = (N_("red"), N_("green"), N_("blue"))
+GRAY = N_("gray")
 
 
 def show(selection: Selection, block: Block, layer: str, channel: int, color_range: Range) -> Cell:
@@ -209,9 +210,10 @@ def few_slices(kernel: Kernel, names: list[str], image: bool) -> str:
 
 
 def input_names(selection: Selection, conv: str, channels: range) -> list[str]:
-    """The names of the convolution's input channels: colors if it reads the image."""
-    if selection.seen.inputs[conv].source == "" and selection.card.channels == len(COLORS):
-        return [tr(COLORS[channel]) for channel in channels]
+    """The names of the convolution's input channels: colors, or gray, if it reads the image."""
+    if selection.seen.inputs[conv].source == "":
+        colors = COLORS if selection.card.channels >= len(COLORS) else ()
+        return [tr(colors[channel] if channel < len(colors) else GRAY) for channel in channels]
     return [tr("channel {channel}", channel=channel) for channel in channels]
 
 
