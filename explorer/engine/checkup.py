@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine import findings
 from explorer.engine.findings import Finding
-from explorer.engine.outputs import LOGITS, Outputs, choose, rows_in, tensors_in
+from explorer.engine.outputs import LOGITS, Outputs, choose, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from explorer.engine.randomness import SEED
 from model.builders import reason_of
@@ -67,8 +67,8 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     values = torch.cat([first.values.detach(), different])
     outputs = _outputs(net, first, values, kind, one)
     before = replace(outputs, activation="")  # of values that are those after it
-    logits = before.logits({outputs.name: values}, 2)
-    spread = float((before.logits({outputs.name: again}, 1) - logits[:1]).abs().max())
+    logits = before.logits({outputs.name: values})
+    spread = float((before.logits({outputs.name: again}) - logits[:1]).abs().max())
     repeats = not spread or torch.equal(_values(net, one, first, SEED), first.values)
     made = (
         findings.of_outputs(outputs, kind),
@@ -98,6 +98,7 @@ class _Pass:
 
     name: str
     values: Tensor
+    plain: bool
     operation: str
     shape: tuple[int, ...]
     others: tuple[str, ...]
@@ -125,11 +126,12 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     returned = returned_by(view, x, gradients=True)
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
-    values = rows_in(tensors[name], 1)
+    values = _row(tensors[name])
     changed = [path for path, before in running.items() if not torch.equal(view.get_buffer(path), before)]
     watched = _Pass(
         name=name,
         values=values,
+        plain=tensors[name].shape == values.shape and tensors[name].dtype == values.dtype,
         operation=_operation(values),
         shape=tuple(tensors[name].shape),
         others=tuple(other for other in tensors if other != name),
@@ -156,7 +158,12 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
 
 def _values(net: nn.Module, x: Tensor, like: _Pass, seed: int) -> Tensor:
     """The values (1, K) of the same output for another input or seed."""
-    return rows_in(tensors_in(returned_by(private_view(net, seed), x))[like.name], 1)
+    return _row(tensors_in(returned_by(private_view(net, seed), x))[like.name])
+
+
+def _row(tensor: Tensor) -> Tensor:
+    """One image's values as float32 (1, K)."""
+    return tensor.float().reshape(1, -1)
 
 
 def _watch_batchnorms(view: nn.Module) -> list[str]:
@@ -218,8 +225,7 @@ def _outputs(net: nn.Module, first: _Pass, values: Tensor, kind: str | None, x: 
         _check_kind(kind, values)
     activation = first.activation if observed == (kind or observed) else ""
     kind = kind or (_OF_ONE_VALUE.get(observed, observed) if single else observed)
-    plain = first.shape == tuple(first.values.shape) and first.values.dtype == torch.float32
-    return Outputs(kind, first.name, activation, not plain, single)
+    return Outputs(kind, first.name, activation, 0 if first.plain else values.shape[1], single)
 
 
 _OF_ONE_VALUE = {

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up, returned_by
-from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, rows_in, tensors_in
+from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import make, offer
 from model.checkpoint import MOST_CLASSES, WITHOUT_CARD, Card, Checkpoint, card_in, digest_of, load_checkpoint
@@ -297,7 +297,7 @@ def logits_of(net: nn.Module, size: int, channels: int = 3, name: str | None = N
         if any(map(is_lazy, (*net.parameters(), *net.buffers()))):
             returned_by(net, x)
         returned = returned_by(private_view(net), x)
-    return rows_in(tensors_in(returned)[choose(returned, name, classes)], 1).shape[1]
+    return tensors_in(returned)[choose(returned, name, classes)].numel()
 
 
 @contextmanager

@@ -32,14 +32,14 @@ class Outputs:
 
     `kind` is one of KINDS. `name` names the tensor among several; "" is the only one. `activation` is the
     path of the final activation whose input is taken instead of its output; "" where none is left out.
-    With `reshape` the tensor is not (N, K) itself. With `single` it has one value per image, which stands
-    for the second of two classes.
+    `columns` is K where the tensor is not float32 (N, K) itself, otherwise 0. With `single` it has one value
+    per image, which stands for the second of two classes.
     """
 
     kind: str = "logits"
     name: str = ""
     activation: str = ""
-    reshape: bool = False
+    columns: int = 0
     single: bool = False
 
     @property
@@ -52,9 +52,11 @@ class Outputs:
         """Whether what stands for the logits are log-probabilities, since logits are not to be had."""
         return self.kind in ("probabilities", "log-probabilities") and not self.activation
 
-    def logits(self, returned: object, images: int) -> Tensor:
-        """Logits (N, K), float32, of what the network returned for `images` images."""
-        values = rows_in(tensors_in(returned)[self.name], images)
+    def logits(self, returned: object) -> Tensor:
+        """Logits (N, K), float32, of what the network returned for N images."""
+        values = tensors_in(returned)[self.name]
+        if self.columns:
+            values = values.float().reshape(-1, self.columns)
         if not self.activation:
             values = _before_activation(values, self.kind)
         return torch.cat([-values, values], 1) if self.single else values
@@ -100,22 +102,10 @@ def _parts(value: object) -> Iterable[tuple[Any, object]]:
     return (named | ({"logits": value.logits} if hasattr(value, "logits") else {})).items()
 
 
-def columns_of(tensor: Tensor, images: int) -> int | None:
-    """K of a tensor with one row of K values per image, such as (N, K), (N,) or (N, K, 1, 1); or None."""
-    if not tensor.is_floating_point() or not tensor.numel() or tensor.numel() % images:
-        return None
-    sizes = tensor.shape if images == 1 else tensor.shape[1:]
-    fits = images == 1 or (tensor.ndim > 0 and len(tensor) == images)
-    return tensor.numel() // images if fits and sum(size > 1 for size in sizes) <= 1 else None
-
-
-def rows_in(tensor: Tensor, images: int) -> Tensor:
-    """The tensor as float32 (N, K). Raises ValueError for one without one row per image."""
-    if columns_of(tensor, images) is None:
-        raise ValueError(
-            f"The network must return logits (N, K) for {images} images, not {tuple(tensor.shape)}."
-        )
-    return tensor.float().reshape(images, -1)
+def columns_of(tensor: Tensor) -> int | None:
+    """K of a tensor for one image with one row of K values: (1, K), (K,), (1, K, 1, 1) …; None of another."""
+    row = tensor.is_floating_point() and tensor.numel() and max(tensor.shape, default=1) == tensor.numel()
+    return tensor.numel() if row else None
 
 
 def choose(returned: object, name: str | None = None, classes: int = 0) -> str:
@@ -125,7 +115,7 @@ def choose(returned: object, name: str | None = None, classes: int = 0) -> str:
     is not auxiliary, or the only one with as many values as there are classes. Raises Problem.
     """
     tensors = tensors_in(returned)
-    columns = {each: count for each in tensors if (count := columns_of(tensors[each], 1)) is not None}
+    columns = {each: count for each in tensors if (count := columns_of(tensors[each])) is not None}
     if name is not None and name in columns:
         return name
     if not columns:
@@ -179,8 +169,8 @@ def _shapes(tensors: Mapping[str, Tensor]) -> str:
 class _GivesLogits:
     outputs: Outputs
 
-    def __call__(self, _: nn.Module, inputs: tuple[Tensor, ...], returned: object) -> Tensor:
-        return self.outputs.logits(returned, len(inputs[0]))
+    def __call__(self, _: nn.Module, __: object, returned: object) -> Tensor:
+        return self.outputs.logits(returned)
 
 
 def _input_of(_: nn.Module, inputs: tuple[Tensor, ...], __: object) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint as recomputed
 
+from explorer.engine.ablation import ablations
 from explorer.engine.attribution import attribute, channel_evidence
 from explorer.engine.batchnorm import with_batch_statistics
 from explorer.engine.checkup import Checkup, check_up
@@ -259,6 +260,21 @@ def test_any_form_of_outputs_gives_the_logits(opened: Callable[..., Opening], fo
         assert list(seen.maps) == list(wanted.maps) == ["conv", "bn", "relu"]
     heat = attribute(net, X, layer="relu", target=1).values
     np.testing.assert_allclose(heat, attribute(plain, X, layer="relu", target=1).values, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["(N, K, 1, 1)", "squeezed", "out and aux"])
+def test_channels_are_switched_off_as_in_the_plain_network(opened: Callable[..., Opening], form: str) -> None:
+    net = opened(lambda: of(FORMS[form][0])).checkpoint.build()
+    one, other = (ablations(each, X[:1], "relu") for each in (net, Plain().eval()))
+    np.testing.assert_allclose(one.zeroed, other.zeroed, atol=1e-5)
+    np.testing.assert_allclose(one.averaged, other.averaged, atol=1e-5)
+
+
+def test_channels_are_switched_off_in_a_network_of_one_value(opened: Callable[..., Opening]) -> None:
+    net = opened(lambda: of(lambda z: z[:, 0], 1)).checkpoint.build()
+    one, other = (ablations(each, X[:1], "relu") for each in (net, Plain(1).eval()))
+    np.testing.assert_allclose(one.zeroed[:, 1:], other.zeroed, atol=1e-5)
+    np.testing.assert_allclose(one.zeroed[:, :1], -other.zeroed, atol=1e-5)
 
 
 def test_the_other_outputs_are_named(opened: Callable[..., Opening]) -> None:
