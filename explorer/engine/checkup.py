@@ -259,7 +259,8 @@ def _kind(net: nn.Module, first: _Pass, values: Tensor, x: Tensor) -> str:
         return "logits"
     if first.activation or first.operation.startswith(BOUNDED):
         return "sigmoid"
-    return "sigmoid" if _within(_values(net, x * STRONG, first, SEED)) else "logits"
+    varied = not torch.equal(values[0], values[1])
+    return "sigmoid" if varied and _within(_values(net, x * STRONG, first, SEED)) else "logits"
 
 
 def _close(sums: Tensor, wanted: float) -> bool:

@@ -54,6 +54,13 @@ DONE = {
     "sigmoid": N_("They are shown unchanged. Heat maps explain the logit that gives the probability."),
     "sigmoid-logits": N_("The sigmoid of each logit is shown as its probability."),
 }
+DONE_SINGLE = {
+    "sigmoid": N_("It is shown unchanged. Heat maps explain the logit that gives the probability."),
+    "sigmoid-logits": N_("Its sigmoid is shown as the probability."),
+}
+DONE_BEFORE_SINGLE = N_(
+    "It is shown unchanged. Heat maps explain the logit before the final activation, “{activation}”."
+)
 DONE_BEFORE = N_(
     "They are shown unchanged. Heat maps explain the logits before the final activation, “{activation}”."
 )
@@ -64,7 +71,10 @@ def of_outputs(outputs: Outputs, asked: str | None) -> Finding | None:
     found = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
     if found is None:
         return None if asked is None else Finding("outputs", ASKED_LOGITS)
-    done = DONE_BEFORE if outputs.activation else DONE[outputs.kind]
+    if outputs.activation:
+        done = DONE_BEFORE_SINGLE if outputs.single else DONE_BEFORE
+    else:
+        done = (DONE_SINGLE if outputs.single else DONE)[outputs.kind]
     return Finding("outputs", found, done, {"activation": outputs.activation})
 
 

@@ -428,6 +428,7 @@ def test_dead_networks_are_said() -> None:
     assert "NaN or infinity" in finding(nan, "dead")
     constant = check_up(of(lambda z: z * 0 + 1).eval(), CARD)
     assert "the same logits for two different pictures" in finding(constant, "dead")
+    assert constant.outputs.kind == "logits"
     flat = check_up(of(lambda z: z.detach() + z * 0).eval(), CARD)
     assert "gradient of the predicted class was zero" in finding(flat, "dead")
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.drawing.ranges import Range
+from explorer.engine.checkup import UNCHECKED
 from explorer.engine.probe import CellProbe, ConvStep, PoolStep
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.samples import Sample
@@ -76,7 +77,11 @@ def select(net: nn.Module, size: int = 32) -> Selection:
             module.bias.data.uniform_(-0.3, 0.3)
     digest = f"net {next(NUMBERS)}"
     opened = SimpleNamespace(
-        key=digest, net=net, card=Card(input_size=size), checkpoint=SimpleNamespace(digest=digest)
+        key=digest,
+        net=net,
+        card=Card(input_size=size),
+        checkpoint=SimpleNamespace(digest=digest),
+        checkup=UNCHECKED,
     )
     pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
     return Selection(cast(Opened, opened), Sample("noise", pixels, None, None))
