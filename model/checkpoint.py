@@ -56,6 +56,7 @@ class Card:
     net: str = "course"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = cifar10.CLASSES
+    channels: int = 3
     mean: tuple[float, ...] = cifar10.MEAN
     std: tuple[float, ...] = cifar10.STD
     input_size: int = 32
@@ -77,7 +78,12 @@ class Card:
 
         Already at the input size: unchanged. Otherwise `fit="crop"` takes the center square and
         `fit="squash"` the whole picture; either is then resized with an antialiasing bilinear filter.
+        Gray, with three equal colors, for a network with fewer channels than three.
         """
+        colored = self._resized(pixels, fit)
+        return colored if self.channels >= 3 else np.repeat(gray(colored), 3, 2)
+
+    def _resized(self, pixels: Pixels, fit: str) -> Pixels:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
         (height, width), size = pixels.shape[:2], self.input_size
@@ -108,13 +114,31 @@ class Card:
         return ResizedCrop(self.resize, self.input_size, self.interpolation)
 
     def to_input(self, pixels: Pixels, fit: str = "crop") -> Tensor:
-        """The network's input for a picture: uint8 (H, W, 3) → float32 (1, 3, s, s), normalized."""
+        """The network's input for a picture: uint8 (H, W, 3) → float32 (1, channels, s, s), normalized."""
         return self.to_inputs([pixels], fit)
 
     def to_inputs(self, pictures: Iterable[Pixels], fit: str = "crop") -> Tensor:
-        """The network's input for pictures of any sizes: N of uint8 (H, W, 3) → float32 (N, 3, s, s)."""
-        framed = torch.from_numpy(np.stack([self.framed(pixels, fit) for pixels in pictures]))
+        """The network's input for pictures of any sizes: N of uint8 (H, W, 3) → float32 (N, channels, s, s).
+
+        One or two channels are gray; of four or more the first three are red, green, blue, the others gray.
+        """
+        framed = torch.from_numpy(
+            np.stack([in_channels(self.framed(pixels, fit), self.channels) for pixels in pictures])
+        )
         return augment.normalize(framed, self.mean, self.std).contiguous()
+
+
+def gray(pixels: Pixels) -> Pixels:
+    """The luminance of a picture by ITU-R 601, as Pillow's mode L: uint8 (H, W, 3) → (H, W, 1)."""
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+
+
+def in_channels(pixels: Pixels, channels: int) -> Pixels:
+    """A picture uint8 (H, W, 3) in a number of channels, (H, W, channels), as `Card.to_inputs` says."""
+    if channels == 3:
+        return pixels
+    colors = [pixels] if channels > 3 else []
+    return np.concatenate([*colors, np.repeat(gray(pixels), channels - 3 * len(colors), 2)], 2)
 
 
 @dataclass(frozen=True)
@@ -132,11 +156,15 @@ class Checkpoint:
 
     def build(self) -> nn.Module:
         """A new network with these weights, float32, in eval mode."""
-        net = _build(self.card, self.builder)
+        net = self.modules()
         state = net.state_dict()  # with what it has besides tensors, and the versions of its modules
         state.update(self.state)
         net.load_state_dict(state)
         return net.eval()
+
+    def modules(self) -> nn.Module:
+        """A new network as its builder makes it, without these weights."""
+        return _build(self.card, self.builder)
 
 
 def _build(card: Card, builder: Callable[..., nn.Module] | None = None) -> nn.Module:
@@ -303,6 +331,7 @@ def _typed(card: Card) -> Card:
         net=str(card.net),
         arguments=dict(card.arguments),
         classes=tuple(str(name) for name in card.classes),
+        channels=int(card.channels),
         mean=tuple(float(value) for value in card.mean),
         std=tuple(float(value) for value in card.std),
         input_size=int(card.input_size),
@@ -384,9 +413,9 @@ def _check_values(card: Card, path: Path) -> None:
     fitted = card.resize is None or card.input_size <= card.resize <= MOST_RESIZE
     fitted = fitted and card.interpolation in INTERPOLATIONS
     finite = all(map(math.isfinite, (*card.mean, *card.std)))
-    three = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
+    each = len(card.mean) == len(card.std) == card.channels and all(value > 0 for value in card.std)
     counted = 1 <= len(card.classes) <= MOST_CLASSES and 0 <= card.epoch <= MOST_EPOCHS
-    if not fitted or not finite or not three or not counted or not 1 <= card.input_size <= 4096:
+    if not fitted or not finite or not each or not counted or not 1 <= card.input_size <= 4096:
         raise Problem(
             "The card in {path} has an impossible mean, std, input size, resize, epoch or class list; "
             "copy the file again or train a new checkpoint.",

@@ -30,14 +30,14 @@ class Ablations(Rows):
 
 
 def ablation(net: nn.Module, x: Tensor, layer: str, channel: int) -> Ablations:
-    """The Ablations of one channel (n = 1) for images x, float (N, 3, h, w); errors as `ablations`."""
+    """The Ablations of one channel (n = 1) for images x, float (N, C, h, w); errors as `ablations`."""
     return ablations(net, x, layer, [channel])
 
 
 def ablations(
     net: nn.Module, x: Tensor, layer: str, channels: Sequence[int] | None = None, batch: int = 64
 ) -> Ablations:
-    """The Ablations of many channels, all by default, for images x, float (N, 3, h, w); `batch` at a time.
+    """The Ablations of many channels, all by default, for images x, float (N, C, h, w); `batch` at a time.
 
     Raises Problem for an unknown layer or channel, ValueError for another shape of x.
     """

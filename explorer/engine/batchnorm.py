@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from explorer.engine.outputs import probabilities
 from explorer.engine.passes import check_images, layer_module, private_view, recorded, to_numpy
 from explorer.engine.tracing import Trace
 from explorer.engine.values import Doubles, Floats, Value
@@ -185,7 +186,7 @@ class TwoPredictions(Value):
 
 
 def statistics(net: nn.Module, x: Tensor, layer: str) -> NormStatistics:
-    """The NormStatistics of one BatchNorm layer for images x, float (N, 3, h, w).
+    """The NormStatistics of one BatchNorm layer for images x, float (N, C, h, w).
 
     Raises Problem for a layer that is not a BatchNorm, ValueError for one that is not in the network or does
     not run.
@@ -205,7 +206,7 @@ def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, N
 
 
 def summary(net: nn.Module, x: Tensor, layer: str) -> NormSummary:
-    """The NormSummary of one BatchNorm layer for images x, float (N, 3, h, w). Raises as `statistics`."""
+    """The NormSummary of one BatchNorm layer for images x, float (N, C, h, w). Raises as `statistics`."""
     summaries: list[NormSummary] = []
 
     def summarize(name: str, received: Tensor, output: Tensor) -> None:
@@ -255,7 +256,7 @@ def relu_behind(net: nn.Module, seen: Trace, layer: str) -> str | None:
 
 
 def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
-    """The same images x, float (N, 3, h, w), normalized by running and by their own batch's statistics.
+    """The same images x, float (N, C, h, w), normalized by running and by their own batch's statistics.
 
     Dropout stays off and nothing stored is changed. Raises Problem where a channel has one value only.
     """
@@ -266,9 +267,9 @@ def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
             module.running_mean = module.running_var = None
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
-        running = check_logits(view(x)).softmax(1)
+        running = probabilities(net, check_logits(view(x)))
         try:
-            batch = check_logits(own(x)).softmax(1)
+            batch = probabilities(net, check_logits(own(x)))
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise

@@ -14,20 +14,21 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
+from explorer.engine.randomness import SEED, seed_passes
 from explorer.engine.values import Floats
 from model.problems import Problem
 
 Visit = Callable[[str, Tensor, Tensor], Tensor | None]
 
 
-def private_view(net: nn.Module) -> nn.Module:
+def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
     """New module objects with tensors of their own, in eval mode, with nothing in place.
 
     Hook it, switch it, run it, throw it away: `net` keeps its hooks, its mode and every value. Buffers
     and other tensors are copies. Parameters share memory with `net` once a forward pass of a view has
     left all of them as they were; until then, and for a network that writes them, they are copies too.
     A network that writes a parameter only for some inputs, or only when gradients are taken, is not caught.
-    Tensors that share memory in `net` share it in the view.
+    Tensors that share memory in `net` share it in the view. Random numbers are those of `seed` in every pass.
     """
     calm = net in _CALM
     with torch.inference_mode(False), torch.no_grad():
@@ -35,6 +36,7 @@ def private_view(net: nn.Module) -> nn.Module:
     for module in view.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
+    seed_passes(net, view, seed)
     if not calm:
         view.register_forward_hook(lambda view, *_: _note_calm(net, view))
     return view.eval()
@@ -106,7 +108,7 @@ def _is_dense(tensor: Tensor) -> bool:
 
 
 def recorded(net: nn.Module, x: Tensor, layers: Iterable[str] | None, visit: Visit) -> object:
-    """The network's output for images x, float (N, 3, h, w), from one pass without gradients that calls
+    """The network's output for images x, float (N, C, h, w), from one pass without gradients that calls
     `visit` as `recording` says; errors as there.
     """
     view = recording(net, layers, visit)
@@ -213,9 +215,9 @@ def layer_module(net: nn.Module, layer: str) -> nn.Module:
 
 
 def check_images(x: Tensor, one: bool = False) -> None:
-    """ValueError unless x is a float batch (N, 3, h, w) of one image or more, or of just `one`."""
-    if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point() or not len(x) or (one and len(x) > 1):
-        wanted = "(1, 3, h, w)" if one else "(N, 3, h, w), N at least 1"
+    """ValueError unless x is a float batch (N, C, h, w) of one image or more, or of just `one`."""
+    if x.ndim != 4 or not x.is_floating_point() or not x.numel() or (one and len(x) > 1):
+        wanted = "(1, C, h, w)" if one else "(N, C, h, w), N at least 1"
         raise ValueError(f"The input must be float {wanted}, not {x.dtype} {tuple(x.shape)}.")
 
 

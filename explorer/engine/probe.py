@@ -170,7 +170,7 @@ class CellProbe(Value):
 
 
 def probe(net: nn.Module, x: Tensor, block: Block, channel: int, row: int, column: int) -> CellProbe:
-    """The CellProbe of one cell of `block.conv` for one input x, float (1, 3, h, w).
+    """The CellProbe of one cell of `block.conv` for one input x, float (1, C, h, w).
 
     Raises Problem for a cell outside the map and for a transposed convolution.
     """

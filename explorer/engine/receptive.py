@@ -119,7 +119,7 @@ class Fields:
 
 
 def receptive_fields(net: nn.Module, x: Tensor) -> dict[str, ReceptiveFields]:
-    """The ReceptiveFields of every layer that gives feature maps, by name, for inputs (N, 3, h, w) like x."""
+    """The ReceptiveFields of every layer that gives feature maps, by name, for inputs (N, C, h, w) like x."""
     check_images(x)
     fields: dict[str, ReceptiveFields] = {}
     x = x.detach().clone()

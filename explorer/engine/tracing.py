@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine import notebook
+from explorer.engine.outputs import probabilities
 from explorer.engine.passes import (
     check_images,
     layer_module,
@@ -110,9 +111,10 @@ class Block:
 
 
 def trace(net: nn.Module, x: Tensor) -> Trace:
-    """The Trace of images x, float (N, 3, h, w).
+    """The Trace of images x, float (N, C, h, w).
 
-    Raises ValueError for any other shape, and for a net whose output is not logits (N, K).
+    Raises ValueError for any other shape, and for a net whose output is not logits (N, K). The
+    probabilities are what `outputs.probabilities` makes of them.
     """
     check_images(x)
     maps: dict[str, Floats] = {}
@@ -133,7 +135,7 @@ def trace(net: nn.Module, x: Tensor) -> Trace:
         x = x.detach().clone()
         handed_on[id(x)] = ("", x, x._version)
         logits = check_logits(view(x))
-    return one_or_many(Trace(to_numpy(logits), to_numpy(logits.softmax(1)), maps, inputs))
+    return one_or_many(Trace(to_numpy(logits), to_numpy(probabilities(net, logits)), maps, inputs))
 
 
 def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:

@@ -1,6 +1,6 @@
 """What every value of the engine can do: be compared, whatever arrays it holds, and give one row per image.
 
-The contract for batches, the same for every function of the engine that takes images x, float (N, 3, h, w):
+The contract for batches, the same for every function of the engine that takes images x, float (N, C, h, w):
 images do not influence one another (but in a layer that normalizes by its batch, such as a BatchNorm without
 running statistics), and the value has one row per image. With N > 1 its arrays have a leading N. With N = 1
 it is row 0 without the leading N, so that one image never has to be unpacked. A docstring that says (K,) or

@@ -34,8 +34,9 @@ from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
+from explorer.engine.checkup import Checkup
 from explorer.engine.network import Input, Network, network_of
-from explorer.engine.opening import Source, open_checkpoint
+from explorer.engine.opening import Source, open_source
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
@@ -64,7 +65,7 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Block: repr,
     # What a network's input and its labels depend on.
     Card: lambda card: repr(
-        (card.input_size, card.resize, card.interpolation, card.mean, card.std, card.classes)
+        (card.input_size, card.channels, card.resize, card.interpolation, card.mean, card.std, card.classes)
     ),
     Checkpoint: lambda checkpoint: f"{checkpoint.card.net} {checkpoint.digest}",
     Config: repr,
@@ -124,6 +125,10 @@ class Opened:
     def card(self) -> Card:
         return self.network.card
 
+    @property
+    def checkup(self) -> Checkup:
+        return self.network.checkup
+
 
 def opened(name: str, source: Source) -> Opened:
     """The network of a source, its file as it is now on disk. Raises Problem."""
@@ -133,8 +138,9 @@ def opened(name: str, source: Source) -> Opened:
 @_resource(max_entries=6)
 @_announced(N_("Loading the checkpoint …"))
 def _opened(name: str, source: Source, stamp: tuple[int, int]) -> Opened:
-    checkpoint = open_checkpoint(source)
-    return Opened(name, source, checkpoint, network_of(checkpoint))
+    opening = open_source(source)
+    network = network_of(opening.checkpoint, opening.checkup)
+    return Opened(name, source, opening.checkpoint, network)
 
 
 def _stamp(path: Path | None) -> tuple[int, int]:

@@ -34,6 +34,11 @@ UNSCALED = N_(
 )
 
 
+LOGITS = N_("logits of the {count} classes (K,)")
+LOG_PROBABILITIES = N_("log-probabilities of the {count} classes (K,)")
+SOFTMAX, SIGMOID = N_("softmax of the logits (K,)"), N_("sigmoid of each logit (K,)")
+
+
 def caption(
     selection: Selection,
     *,
@@ -71,7 +76,7 @@ def each_own(scales: Mapping[str, Range]) -> str:
 
 def given(selection: Selection) -> Arrays:
     """The image, the network's input and its outputs."""
-    count = len(selection.card.classes)
+    count, outputs = len(selection.card.classes), selection.opened.checkup.outputs
     part = selection.received
     return {
         "image": (selection.sample.pixels, tr("the picture (H, W, 3), RGB, 0 to 255")),
@@ -81,13 +86,13 @@ def given(selection: Selection) -> Arrays:
         ),
         "input": (
             selection.input.x.numpy(),
-            tr("the network's normalized input (1, 3, s, s)"),
+            tr("the network's normalized input (1, C, s, s)"),
         ),
         "logits": (
             selection.seen.logits,
-            tr("logits of the {count} classes (K,)", count=count),
+            tr(LOG_PROBABILITIES if outputs.log_probabilities else LOGITS, count=count),
         ),
-        "probabilities": (selection.seen.probabilities, tr("softmax of the logits (K,)")),
+        "probabilities": (selection.seen.probabilities, tr(SIGMOID if outputs.independent else SOFTMAX)),
         "classes": (np.array(selection.card.classes), tr("the names of the classes (K,)")),
     }
 

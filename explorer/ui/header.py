@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.engine.samples import FromUpload
-from explorer.ui import link, markup
+from explorer.ui import checkup, link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
@@ -17,6 +17,7 @@ PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as 
 def show(selection: Selection, page: str = "") -> None:
     """The strip; below a wrong prediction two buttons that explain it, except the one that `page` shows."""
     strip(selection)
+    checkup.show(selection.opened)
     label = selection.sample.label
     if label is not None and label != selection.predicted:
         with st.container(horizontal=True, key="mistake"):
@@ -104,7 +105,10 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
 def _prediction(selection: Selection) -> str:
     name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
-    lines = [markup.text(tr("Prediction"), "muted"), markup.element("div", name, " ", verdict)]
+    title = tr("Most probable label") if selection.independent else tr("Prediction")
+    lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
+    if selection.independent:
+        lines.append(markup.text(_labels_above_half(selection), "muted"))
     if selection.target != selection.predicted:
         target = selection.card.classes[selection.target]
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
@@ -130,11 +134,24 @@ def _only_these(classes: tuple[str, ...]) -> str:
     )
 
 
+def _labels_above_half(selection: Selection) -> str:
+    """How many of independent labels are more probable than not."""
+    probabilities = selection.seen.probabilities
+    return ngettext(
+        "{n} of {count} labels has a probability above 50 %.",
+        "{n} of {count} labels have a probability above 50 %.",
+        int((probabilities > 0.5).sum()),
+        count=len(probabilities),
+    )
+
+
 def _verdict(selection: Selection) -> str:
     """How the prediction compares with the image's label; nothing without one."""
     label = selection.sample.label
     if label is None:
         return ""
+    if selection.independent:
+        return tr("(labeled {label})", label=selection.card.classes[label])
     if label == selection.predicted:
         return tr("(correct)")
     return tr("(wrong: labeled {label})", label=selection.card.classes[label])
@@ -144,6 +161,8 @@ def _prediction_in_words(selection: Selection) -> str:
     """The predicted class, and how it compares with the image's label: `Prediction: cat (correct)`."""
     classes, label = selection.card.classes, selection.sample.label
     name = classes[selection.predicted]
+    if selection.independent:
+        return tr("Most probable label: {name}", name=name)
     if label is None:
         return tr("Prediction: {name}", name=name)
     if label == selection.predicted:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import streamlit as st
 from torch import nn
 
@@ -14,6 +15,7 @@ from explorer.ui import cached
 from explorer.ui.cached import Opened
 from model.checkpoint import Card, Pixels
 from model.pixels import Rectangle
+from model.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,16 @@ class Selection:
     def net(self) -> nn.Module:
         return self.network.net
 
+    @property
+    def independent(self) -> bool:
+        """Whether the classes are independent labels, each with a probability of its own."""
+        outputs = self.opened.checkup.outputs
+        return outputs.independent and not outputs.single
+
+    def gradient_reaches(self, layer: str) -> bool:
+        """Whether heat maps and channel evidence of a layer can be computed."""
+        return layer not in self.opened.checkup.without_gradient
+
     @cached_property
     def framed(self) -> Pixels:
         """The pixels the network gets, uint8 (s, s, 3)."""
@@ -50,7 +62,7 @@ class Selection:
 
     @cached_property
     def input(self) -> Input:
-        """What the network gets, float32 (1, 3, s, s)."""
+        """What the network gets, float32 (1, C, s, s)."""
         return Input(self.card.to_input(self.sample.pixels, self.fit))
 
     @cached_property
@@ -60,6 +72,14 @@ class Selection:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         return tracing.blocks(self.net, self.seen)
+
+    def check_prediction(self) -> None:
+        """Problem where the network predicts nothing for this image."""
+        if not np.isfinite(self.seen.logits).all():
+            raise Problem(
+                "The network returns NaN or infinity for this image, so there is no prediction and nothing "
+                "to explain: choose another image or another checkpoint."
+            )
 
     @cached_property
     def predicted(self) -> int:

@@ -64,6 +64,7 @@ def _selection(given: Options, explained: bool) -> Selection | None:
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
+    selection.check_prediction()
     if explained:
         selection = selection.explaining(_class(selection))
     with about:
@@ -130,7 +131,8 @@ def normalization(opened: Opened) -> str:
     if opened.card.preset:
         return tr(ASSUMED_PRESET, preset=opened.card.preset, flags="--resize, --input-size, --mean, --std")
     values = "; ".join(f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items())
-    flags = " ".join(f"--{name} R,G,B" for name in numbers)
+    form = "R,G,B" if opened.card.channels == 3 else tr("VALUE")
+    flags = " ".join(f"--{name} {form}" for name in numbers)
     return tr(ASSUMED_COURSE if opened.source.net is None else ASSUMED_IMAGENET, values=values, flags=flags)
 
 
@@ -154,6 +156,8 @@ def _about(selection: Selection) -> None:
         )
         if card.resize is not None:
             st.caption(_resized(card))
+        if card.channels != 3:
+            st.caption(ngettext("Input: {n} channel.", "Input: {n} channels.", card.channels))
         st.caption(tr("Data: {data}.", data=literal(card.data)))
         st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
 
@@ -353,5 +357,6 @@ def _class(selection: Selection) -> int | None:
     name = choices.choose_class(
         tr("Class to explain"), classes, "class", choices.PREDICTED, tr("Predicted class")
     )
-    markup.show(markup.text(tr("Prediction: {name}", name=classes[selection.predicted]), "muted"))
+    predicted = N_("Most probable label: {name}") if selection.independent else N_("Prediction: {name}")
+    markup.show(markup.text(tr(predicted, name=classes[selection.predicted]), "muted"))
     return None if name is None else classes.index(name)

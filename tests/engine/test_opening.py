@@ -37,8 +37,11 @@ def lazy():
 def pair():
     class Two(Net):
         def forward(self, x):
-            return super().forward(x), None
+            return super().forward(x), super().forward(x) + 1
     return Two()
+
+def maps():
+    return nn.Conv2d(3, 4, 3)
 
 def small():
     return nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 6 * 6, 3))
@@ -207,7 +210,14 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
         (Source(net="own_networks:nothing"), "returns a NoneType"),
         (Source(net="own_networks:fails"), "RuntimeError: no weights here[^.]"),
         (Source(net="own_networks:Net(depth=3)"), "TypeError"),
-        (Source(net="own_networks:pair"), "logits"),
+        (Source(net="own_networks:pair"), "“0” \\(1, 3\\), “1” \\(1, 3\\).* --output-name 0"),
+        (Source(net="own_networks:pair", output_name="2"), "no logits \\(N, K\\) named “2”"),
+        (
+            Source(net="own_networks:maps"),
+            "must return logits .* but returns \\(1, 4, 222, 222\\)",
+        ),
+        (Source(net="own_networks:Net", channels=1), "cannot process an image .* with 1 channels"),
+        (Source(net="own_networks:Net", output="sigmoid"), "are not probabilities"),
         (Source(net="own_networks:small"), "cannot process an image of 224 × 224"),
         (Source(net="own_networks:Net(num_classes=3)", classes="4"), "3 logits, but 4 classes are named"),
         (Source(net="own_networks:Net", classes="a,b,a"), "“a” is used twice"),

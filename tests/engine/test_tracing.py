@@ -102,9 +102,9 @@ def test_trace_leaves_no_trace_after_an_exception(tricky: nn.Module, x: Tensor, 
         trace(tricky, x)
 
 
-@pytest.mark.parametrize("shape", [(3, 32, 32), (0, 3, 32, 32), (1, 1, 32, 32)])
+@pytest.mark.parametrize("shape", [(3, 32, 32), (0, 3, 32, 32), (1, 0, 32, 32)])
 def test_trace_names_a_wrong_shape(course: nn.Module, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"\(N, 3, h, w\), N at least 1"):
+    with pytest.raises(ValueError, match=r"\(N, C, h, w\), N at least 1"):
         trace(course, torch.zeros(shape))
 
 

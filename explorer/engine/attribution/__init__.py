@@ -50,7 +50,7 @@ def attribute(
     target: Target,
     against: Target | None = None,
 ) -> Heatmap:
-    """The Heatmap of images x, float (N, 3, h, w), by a method of METHODS; classes are one int or (N,).
+    """The Heatmap of images x, float (N, C, h, w), by a method of METHODS; classes are one int or (N,).
 
     Raises Problem for an unknown method or class and where the method cannot explain a layer; ValueError for
     an unknown layer and another shape of x.
@@ -88,7 +88,7 @@ def attribute_many(
 def channel_evidence(
     net: nn.Module, x: Tensor, layer: str, target: Target, against: Target | None = None
 ) -> ChannelEvidence:
-    """The ChannelEvidence behind Grad-CAM for images x, float (N, 3, h, w); errors as `attribute`."""
+    """The ChannelEvidence behind Grad-CAM for images x, float (N, C, h, w); errors as `attribute`."""
     return evidence_many(net, x, [layer], target, against)[layer]
 
 

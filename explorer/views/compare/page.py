@@ -33,6 +33,8 @@ def page() -> None:
 def two_sides(selection: Selection, own: str) -> None:
     try:
         other = side_b.choose(selection, own)
+        if other is not None:
+            other.check_prediction()
     except Problem as problem:
         st.error(sentence(problem), icon=":material/error:")
         return

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.engine.attribution import METHODS, LayerGradients, evidence_from
-from explorer.ui import cached, choices
+from explorer.ui import cached, checkup, choices
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.explain import contributions, exports, heat_maps
@@ -26,6 +26,9 @@ def page() -> None:
     with row:
         method, stage, signed = choose_method(selection)
     titles = heat_maps.titles_at(selection, choices.choose_blocks(selection), stage)
+    titles = checkup.with_gradient(selection, titles)
+    if not titles:
+        return
     shared = color_scale(row, titles) == "shared"
     gradients = cached.gradients(selection.network, selection.input, tuple(titles), (selection.target,))
     maps = show_heat_maps(selection, gradients, method, titles, signed, shared)

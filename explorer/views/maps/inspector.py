@@ -30,6 +30,7 @@ LABELED = 64  # slices shown with their input channel's number
 CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
 COLORS = (N_("red"), N_("green"), N_("blue"))
+GRAY = N_("gray")
 
 
 def show(selection: Selection, block: Block, layer: str, channel: int, color_range: Range) -> Cell:
@@ -115,6 +116,9 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
 
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
+    title = tr("For the class “{class_name}”", class_name=selection.card.classes[selection.target])
+    if not selection.gradient_reaches(layer):
+        return facts(title, (), markup.text(tr("No gradient of a class reaches this layer."), "muted"))
     evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
     contributions = evidence.contributions
     contribution, count = contributions[channel], len(contributions)
@@ -124,8 +128,7 @@ def for_the_class(selection: Selection, layer: str, channel: int) -> str:
         (tr("contribution"), f"{'+' if contribution > 0 else ''}{number(contribution)}"),
         (tr("rank among channels"), tr("{rank} of {count}", rank=rank, count=count)),
     ]
-    name = selection.card.classes[selection.target]
-    return facts(tr("For the class “{class_name}”", class_name=name), rows)
+    return facts(title, rows)
 
 
 def normalization(selection: Selection, block: Block, channel: int) -> str:
@@ -208,9 +211,10 @@ def few_slices(kernel: Kernel, names: list[str], image: bool) -> str:
 
 
 def input_names(selection: Selection, conv: str, channels: range) -> list[str]:
-    """The names of the convolution's input channels: colors if it reads the image."""
+    """The names of the convolution's input channels: colors, or gray, if it reads the image."""
     if selection.seen.inputs[conv].source == "":
-        return [tr(COLORS[channel]) for channel in channels]
+        colors = COLORS if selection.card.channels >= len(COLORS) else ()
+        return [tr(colors[channel] if channel < len(colors) else GRAY) for channel in channels]
     return [tr("channel {channel}", channel=channel) for channel in channels]
 
 

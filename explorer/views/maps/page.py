@@ -65,7 +65,7 @@ def choose_channel(
         selected=initial,
         orders=orders,
         scale=choices.grid_scale(),
-        order=held_order(),
+        order=min(held_order(), len(orders)),
         limits=colors.shared,
         each=colors.each,
         label=ngettext(
@@ -83,6 +83,15 @@ def choose_channel(
 def about_the_layer(selection: Selection, layer: str, first: int) -> str:
     """How many channels a layer has, how large they are, and which contributes most to the class."""
     count, height, width = selection.seen.maps[layer].shape
+    if not selection.gradient_reaches(layer):
+        return ngettext(
+            "{layer} has one channel of {height} × {width} positions.",
+            "{layer} has {n} channels of {height} × {width} positions. Select any channel in the grid.",
+            count,
+            layer=layer,
+            height=height,
+            width=width,
+        )
     return ngettext(
         "{layer} has one channel of {height} × {width} positions. "
         "Channel {first} contributes most to “{class_name}”.",
@@ -118,13 +127,17 @@ def keep(channel: int, before: int) -> None:
 
 
 def channel_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
-    """Channels from first to last, besides by number: by mean activation, by contribution to the class."""
+    """Channels from first to last, besides by number: by mean activation, by contribution to the class.
+
+    There are no contributions to layers that no gradient reaches.
+    """
     maps = selection.seen.maps[layer]
-    contributions = cached.evidence(selection.network, selection.input, layer, selection.target).contributions
-    return {
-        tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist(),
-        tr("Contribution to the class"): np.argsort(-contributions, kind="stable").tolist(),
-    }
+    orders = {tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist()}
+    if selection.gradient_reaches(layer):
+        evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
+        contributions = evidence.contributions
+        orders[tr("Contribution to the class")] = np.argsort(-contributions, kind="stable").tolist()
+    return orders
 
 
 def about_the_grid(selection: Selection, block: Block) -> None:

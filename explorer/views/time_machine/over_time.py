@@ -137,7 +137,12 @@ def keep_channel(key: str) -> None:
 
 
 def strongest(selection: Selection, layer: str) -> int:
-    """The channel with the largest contribution to the class in the trained network."""
+    """The channel with the largest contribution to the class in the trained network.
+
+    Where no gradient reaches the layer: the one with the largest mean.
+    """
+    if not selection.gradient_reaches(layer):
+        return int(selection.seen.maps[layer].mean((1, 2)).argmax())
     evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
     return int(evidence.contributions.argmax())
 
