@@ -97,7 +97,7 @@ def test_the_shipped_checkpoint_stays_beside_it(app: Open) -> None:
         (("--net", "math:pi"), "is a float"),
         (("--classes", "5"), "add --checkpoint PATH or --net"),
         (("--net", "a:b", "--mean", "1,2"), "three numbers"),
-        (("--net", "a:b", "--std", "0"), "not above zero"),
+        (("--net", "a:b", "--std", "0"), "must be numbers above zero"),
         (("--net", "a:b", "--input-size", "-3"), "pixels from 1 to 4096"),
     ],
     ids=str,
