@@ -38,12 +38,14 @@ _BESIDE = re.compile(
 class Layout:
     """What a network's state_dict is to be: name → tensor (its memory is not needed).
 
-    `buffers` are names of buffers that it has and does not keep. `classes`: how many it is built with, 0 if
-    unknown. `plain`: whether numbers keep the type they are stored in.
+    `buffers` are names of buffers that it has and does not keep. `shared`: names of the same tensor, of which
+    some files have one only. `classes`: how many it is built with, 0 if unknown. `plain`: whether numbers keep
+    the type they are stored in.
     """
 
     state: Mapping[str, Tensor]
     buffers: Collection[str] = ()
+    shared: Collection[Collection[str]] = ()
     classes: int = 0
     plain: bool = False
 
@@ -129,6 +131,9 @@ def _attempts(entries: Entries, layout: Layout, bared: bool) -> list[_Attempt]:
     for place in places_of(renamed, names):
         within = below(renamed, place)
         found = {names[name]: entries[entry] for name, entry in within.items() if name in names}
+        for group in layout.shared:
+            known = [found[name] for name in group if name in found]
+            found = {name: known[0] for name in group if known and name not in found} | found
         changed = sum(
             f"{place}.{names[name]}".lstrip(".") != within[name] for name in within if name in names
         )

@@ -398,6 +398,11 @@ def test_shared_modules_have_both_names(tmp_path):
     for value in (net, net.state_dict()):
         checkpoint = loaded(tmp_path, zipped(value), builder=Twice, card=Card(classes=("a", "b")))
         assert checkpoint.digest == digest_of(net.state_dict())
+    once = {
+        name: value for name, value in net.state_dict().items() if not name.startswith("b.")
+    }  # safetensors' way
+    checkpoint = loaded(tmp_path, to_safetensors(once), builder=Twice, card=Card(classes=("a", "b")))
+    assert checkpoint.digest == digest_of(net.state_dict())
 
 
 @pytest.mark.parametrize("frozen", [False, True])
