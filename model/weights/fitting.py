@@ -17,6 +17,7 @@ from model.words import N_
 Entries = Mapping[str, Leaf]
 State = dict[str, Tensor]
 
+LONGEST = 100  # characters of a name in a sentence
 COUNTER = "num_batches_tracked"
 MOST_PLACES = 16  # tried in one file
 AVERAGE, RAW = "ema", "model"  # words for `wanted`
@@ -39,8 +40,8 @@ class Layout:
     """What a network's state_dict is to be: name → tensor (its memory is not needed).
 
     `buffers` are names of buffers that it has and does not keep. `shared`: names of the same tensor, of which
-    some files have one only. `classes`: how many it is built with, 0 if unknown. `plain`: whether numbers keep
-    the type they are stored in.
+    some files have one only. `classes`: how many it is built with, 0 if unknown. `plain`: whether numbers
+    keep the type they are stored in.
     """
 
     state: Mapping[str, Tensor]
@@ -289,7 +290,8 @@ def _mismatch(name: str, attempt: _Attempt, layout: Layout, path: str) -> Proble
 
 
 def _does_not_fit(template: str, path: str, name: str, actual: str = "", wanted: str = "") -> Problem:
-    return Problem(template, path=path, name=name, actual=actual, wanted=wanted)
+    short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return Problem(template, path=path, name=short, actual=actual, wanted=wanted)
 
 
 def shape_and_kind(tensor: Tensor | StoredTensor) -> str:

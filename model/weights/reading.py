@@ -6,11 +6,10 @@ from typing import Any
 
 from safetensors.torch import load as from_safetensors
 
-from model.names import readable
 from model.problems import Problem
 from model.weights import formats
 from model.weights.containers import archive_in, root_of, value_in_archive, value_in_stream
-from model.weights.entries import entries_of
+from model.weights.entries import entries_of, in_one_line
 from model.weights.stored import Damaged, Leaf, of_tensor
 
 # A name in an archive without PyTorch's pickle → what the archive is.
@@ -27,7 +26,7 @@ def read_entries(data: bytes, path: str) -> dict[str, Leaf]:
     kind = formats.format_of(data, path)
     try:
         if kind == formats.SAFETENSORS:
-            return {readable(name): of_tensor(tensor) for name, tensor in from_safetensors(data).items()}
+            return {in_one_line(name): of_tensor(tensor) for name, tensor in from_safetensors(data).items()}
         entries = entries_of(_in_archive(data, path) if kind == formats.ARCHIVE else value_in_stream(data))
     except Problem:
         raise

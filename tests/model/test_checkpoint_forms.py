@@ -405,8 +405,7 @@ def test_shared_modules_have_both_names(tmp_path):
     assert checkpoint.digest == digest_of(net.state_dict())
 
 
-@pytest.mark.parametrize("frozen", [False, True])
-def test_torchscript_archives_give_their_weights(tmp_path, frozen):
+def test_torchscript_archives_give_their_weights(tmp_path):
     torch.jit.save(torch.jit.trace(NET, torch.zeros(1, 3, 8, 8)), tmp_path / "traced.pt")
     assert load_checkpoint(tmp_path / "traced.pt").digest == DIGEST
 
@@ -418,10 +417,13 @@ def test_torchscript_archives_give_their_weights(tmp_path, frozen):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.bn(self.conv(x)).mean((2, 3))
 
-    net = Scripted().eval()
+    net, card = Scripted().eval(), Card(classes=("a", "b"))
     torch.jit.save(torch.jit.script(net), tmp_path / "scripted.pt")
-    checkpoint = load_checkpoint(tmp_path / "scripted.pt", Scripted, Card(classes=("a", "b")))
+    checkpoint = load_checkpoint(tmp_path / "scripted.pt", Scripted, card)
     assert checkpoint.digest == digest_of(net.state_dict())
+    torch.jit.save(torch.jit.freeze(torch.jit.script(net)), tmp_path / "frozen.pt")
+    with pytest.raises(Problem, match="no state_dict"):  # its weights are constants without names
+        load_checkpoint(tmp_path / "frozen.pt", Scripted, card)
 
 
 # Networks of torchvision
