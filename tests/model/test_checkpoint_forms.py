@@ -109,6 +109,17 @@ def test_parameters_buffers_and_tensors_with_attributes(tmp_path):
         assert loaded(tmp_path, saved(ordered)).digest == DIGEST
 
 
+def test_newer_kinds_of_numbers(tmp_path):
+    """Their storages are untyped: the tensor says what they are."""
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten())
+    state = {name: value.to(torch.float8_e4m3fn) for name, value in net.state_dict().items()}
+    expected = {name: value.float() for name, value in state.items()}
+    card = Card(classes=("a", "b"))
+    checkpoint = loaded(tmp_path, zipped(state), builder=lambda: copy.deepcopy(net), card=card)
+    assert checkpoint.digest == digest_of(expected)
+    assert checkpoint.changes.converted == ("float8_e4m3fn",)
+
+
 def test_other_byte_order(tmp_path):
     with zipfile.ZipFile(io.BytesIO(zipped(STATE))) as old:
         entries = {name: old.read(name) for name in old.namelist()}

@@ -135,6 +135,8 @@ def hostile(marker: str) -> dict[str, bytes]:
         for operation, make in OPERATIONS.items():
             files[f"{name} {operation}"] = dumped(make(called, argument))
         files[f"{name} STACK_GLOBAL"] = dumped(stack_global(called) + argument + b"\x85R", 4)
+    for name in ("_inductor", "_dynamo", "onnx", "os.system", "classes"):  # torch imports some when asked
+        files[f"dtype {name}"] = state_with(tensor(b"K\x04\x85", b"K\x01\x85", dtype=name))
     for code in (b"\x82\x01", b"\x83\x01\x00", b"\x84\x01\x00\x00\x00"):
         files[f"EXT {code!r}"] = dumped(code + b")R")
     return files
@@ -202,14 +204,18 @@ def test_the_pickles_above_are_what_they_claim(tmp_path):
 # Time and memory
 
 
-def tensor(size: bytes, stride: bytes, offset: bytes = b"K\x00", length: bytes = b"K\x10") -> bytes:
+def tensor(
+    size: bytes, stride: bytes, offset: bytes = b"K\x00", length: bytes = b"K\x10", dtype: str = ""
+) -> bytes:
     """A tensor over a storage of 64 bytes."""
     storage = (
         b"(" + text("storage") + reference("torch", "FloatStorage") + text("0") + text("cpu") + length + b"tQ"
     )
     return (
-        reference("torch._utils", "_rebuild_tensor_v2") + b"(" + storage + offset + size + stride
-        + b"\x89" + reference("collections", "OrderedDict") + b")RtR"
+        reference("torch._utils", "_rebuild_tensor_v3" if dtype else "_rebuild_tensor_v2")
+        + b"(" + storage + offset + size + stride
+        + b"\x89" + reference("collections", "OrderedDict") + b")R"
+        + (reference("torch", dtype) if dtype else b"") + b"tR"
     )  # fmt: skip
 
 
