@@ -24,24 +24,25 @@ _ARCHIVES = (
 def read_entries(data: bytes, path: str) -> dict[str, Leaf]:
     """Name → tensor of everything in a file; executes nothing in it. Problem says what it is instead."""
     kind = formats.format_of(data, path)
+    if kind == formats.SAFETENSORS:
+        return _in_safetensors(data, path)
     try:
-        if kind == formats.SAFETENSORS:
-            return {in_one_line(name): of_tensor(tensor) for name, tensor in from_safetensors(data).items()}
         entries = entries_of(_in_archive(data, path) if kind == formats.ARCHIVE else value_in_stream(data))
-    except Problem:
-        raise
     except Damaged as error:
-        raise formats.problem(formats.damaged(data), path) from error
-    except Exception as error:  # the reader of safetensors and torch each raise kinds of their own
-        if kind != formats.SAFETENSORS:
-            raise
-        raise formats.problem("cut", path) from error
+        raise formats.problem(formats.damaged(data, error), path) from error
     entries.pop("", None)  # a tensor without a name
     if not entries:
         raise Problem(
             "{path} contains no state_dict; save one with torch.save(net.state_dict(), path).", path=path
         )
     return entries
+
+
+def _in_safetensors(data: bytes, path: str) -> dict[str, Leaf]:
+    try:
+        return {in_one_line(name): of_tensor(tensor) for name, tensor in from_safetensors(data).items()}
+    except Exception as error:  # its reader and torch each raise kinds of their own
+        raise formats.problem("cut", path) from error
 
 
 def _in_archive(data: bytes, path: str) -> Any:

@@ -14,6 +14,7 @@ from model.weights.stored import (
     Pool,
     Storage,
     StoredTensor,
+    TooMuch,
     UnusableTensor,
     from_bytes,
     swapped,
@@ -59,7 +60,7 @@ class Calls:
                 return _made(inner, inner_arguments)
         self.room -= len(arguments[0]) if arguments and hasattr(arguments[0], "__len__") else 0
         if self.room < 0:
-            raise Damaged("a pickle that makes much more than it holds")
+            raise TooMuch("a pickle that makes much more than it holds")
         return _made(kind, arguments)
 
     def _loaded(self, data: bytes) -> Any:
