@@ -83,8 +83,9 @@ def chosen_place(places: list[str], path: str, wanted: str | None) -> str:
     raw = [place for place in places if place not in averaged]
     if wanted is None:
         return (averaged or raw)[0]
-    named = [place for place in places if place == wanted or wanted in place.split(".")]
-    suited = named or {AVERAGE: averaged, RAW: raw}.get(wanted, [])
+    exact = [place for place in places if place == wanted]
+    within = [place for place in places if wanted in place.split(".")]
+    suited = exact or {AVERAGE: averaged, RAW: raw}.get(wanted) or within
     if not suited:
         raise Problem(
             "{path} has no weights “{wanted}” that fit its network; those that fit are in {places}.",

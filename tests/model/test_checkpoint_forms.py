@@ -231,6 +231,10 @@ RAW = dict(OTHER.state_dict())
 EMA_FILES = {
     "timm": lambda ema: {"state_dict": RAW, "state_dict_ema": ema},
     "yolo": lambda ema: {"model": RAW, "ema": ema, "updates": 7},
+    "both with a prefix": lambda ema: {
+        "ema": prefixed("model", state=ema),
+        "state_dict": prefixed("model", state=RAW),
+    },
     "nested": lambda ema: {"model": RAW, "callbacks": {"EMA": {"ema_state": ema}}},
     "prefix": lambda ema: {**prefixed("model", state=RAW), **prefixed("ema_model", state=ema)},
     "first": lambda ema: {"model_ema": ema, "model": RAW},
