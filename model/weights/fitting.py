@@ -259,6 +259,13 @@ def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: 
     (found, classes) = pairs.pop()
     if not found or classes != (layout.classes or classes):
         return None
+    if found[0] == 1:
+        return Problem(
+            "{path} has a single output, but its network is built with {classes}; "
+            "write num_classes=1 in the arguments of --net.",
+            path=path,
+            classes=classes,
+        )
     return Problem(
         "{path} has {found} classes, but its network is built with {classes}; give --classes {found} or the "
         "{found} names (its builder gets num_classes={found}).",

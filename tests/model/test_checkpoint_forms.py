@@ -471,6 +471,9 @@ def test_another_head_is_named_with_what_to_give(tmp_path):
     card = Card(classes=tuple("abcde"), input_size=8)
     with pytest.raises(Problem, match=r"has 3 classes, but its network is built with 5; give --classes 3"):
         loaded(tmp_path, zipped(STATE), builder=five, card=card)
+    single = NETS["course"](**SMALL | {"classes": 1}).state_dict()
+    with pytest.raises(Problem, match=r"has a single output, but .* with 5; write num_classes=1"):
+        loaded(tmp_path, zipped(single), builder=five, card=card)
 
 
 def test_a_smaller_network_does_not_take_a_larger_ones_weights(tmp_path):
