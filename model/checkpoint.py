@@ -430,7 +430,7 @@ def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) 
             net = _build(card, builder)
             state = {name: value for name, value in net.state_dict().items() if isinstance(value, Tensor)}
         buffers = frozenset(name for name, _ in net.named_buffers(remove_duplicate=False))
-        return Layout(state, buffers, len(card.classes))
+        return Layout(state, buffers, _shared_names(net), len(card.classes))
     except Exception as error:  # whatever a builder makes of arguments it was never meant for
         reason = (str(error).splitlines() or ["for no stated reason"])[0].rstrip(".")
         raise Problem(
@@ -438,6 +438,14 @@ def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) 
             path=shown(path),
             reason=reason,
         ) from error
+
+
+def _shared_names(net: nn.Module) -> list[list[str]]:
+    """The names of every parameter that has more than one."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in net.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [each for each in names.values() if len(each) > 1]
 
 
 def _check_finite(state: State, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from model.weights.pickles import Called, Inert, unpickle
 from model.weights.rebuilt import Calls, storage_of
-from model.weights.stored import Damaged, Pool, Storage, swapped
+from model.weights.stored import Compressed, Damaged, Pool, Storage, swapped
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MOST_OF_DIRECTORY = 32_000_000  # bytes of an archive's list of files
@@ -48,10 +48,10 @@ def check_unpacked(data: bytes) -> None:
 
 
 def check_stored(entries: Collection[zipfile.ZipInfo], size: int) -> None:
-    """Damaged for files in an archive of that size that are packed, or claim more."""
+    """Compressed for files in an archive of that size that are packed, or claim more."""
     packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
     if packed or sum(entry.file_size for entry in entries) > size:
-        raise Damaged("it unpacks to more than its own size")
+        raise Compressed("it unpacks to more than its own size")
 
 
 def root_of(archive: zipfile.ZipFile) -> str | None:

@@ -30,13 +30,18 @@ def entries_of(value: Any) -> dict[str, Leaf]:
         name, thing, depth = queue.popleft()
         leaf = _leaf(thing)
         if leaf is not None:
-            found.setdefault(readable(name), leaf)
+            found.setdefault(in_one_line(name), leaf)
         elif depth < DEEPEST and len(name) < LONGEST_NAME and visits.get(id(thing), 0) < MOST_VISITS:
             visits[id(thing)] = visits.get(id(thing), 0) + 1
             inside = list(islice(_within(thing), room))
             room -= len(inside)
             queue.extend((_joined(name, key), inner, depth + 1) for key, inner in inside)
     return found
+
+
+def in_one_line(name: str) -> str:
+    """A name as it can stand in a sentence."""
+    return " ".join(readable(name).split())
 
 
 def _leaf(thing: Any) -> Leaf | None:

@@ -17,6 +17,7 @@ from model.words import N_
 Entries = Mapping[str, Leaf]
 State = dict[str, Tensor]
 
+LONGEST = 100  # characters of a name in a sentence
 COUNTER = "num_batches_tracked"
 MOST_PLACES = 16  # tried in one file
 AVERAGE, RAW = "ema", "model"  # words for `wanted`
@@ -38,12 +39,14 @@ _BESIDE = re.compile(
 class Layout:
     """What a network's state_dict is to be: name → tensor (its memory is not needed).
 
-    `buffers` are names of buffers that it has and does not keep. `classes`: how many it is built with, 0 if
-    unknown. `plain`: whether numbers keep the type they are stored in.
+    `buffers` are names of buffers that it has and does not keep. `shared`: names of the same tensor, of which
+    some files have one only. `classes`: how many it is built with, 0 if unknown. `plain`: whether numbers
+    keep the type they are stored in.
     """
 
     state: Mapping[str, Tensor]
     buffers: Collection[str] = ()
+    shared: Collection[Collection[str]] = ()
     classes: int = 0
     plain: bool = False
 
@@ -80,8 +83,9 @@ def chosen_place(places: list[str], path: str, wanted: str | None) -> str:
     raw = [place for place in places if place not in averaged]
     if wanted is None:
         return (averaged or raw)[0]
-    named = [place for place in places if place == wanted or wanted in place.split(".")]
-    suited = named or {AVERAGE: averaged, RAW: raw}.get(wanted, [])
+    exact = [place for place in places if place == wanted]
+    within = [place for place in places if wanted in place.split(".")]
+    suited = exact or {AVERAGE: averaged, RAW: raw}.get(wanted) or within
     if not suited:
         raise Problem(
             "{path} has no weights “{wanted}” that fit its network; those that fit are in {places}.",
@@ -129,6 +133,9 @@ def _attempts(entries: Entries, layout: Layout, bared: bool) -> list[_Attempt]:
     for place in places_of(renamed, names):
         within = below(renamed, place)
         found = {names[name]: entries[entry] for name, entry in within.items() if name in names}
+        for group in layout.shared:
+            known = [found[name] for name in group if name in found]
+            found = {name: known[0] for name in group if known and name not in found} | found
         changed = sum(
             f"{place}.{names[name]}".lstrip(".") != within[name] for name in within if name in names
         )
@@ -252,6 +259,13 @@ def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: 
     (found, classes) = pairs.pop()
     if not found or classes != (layout.classes or classes):
         return None
+    if found[0] == 1:
+        return Problem(
+            "{path} has a single output, but its network is built with {classes}; "
+            "write num_classes=1 in the arguments of --net.",
+            path=path,
+            classes=classes,
+        )
     return Problem(
         "{path} has {found} classes, but its network is built with {classes}; give --classes {found} or the "
         "{found} names (its builder gets num_classes={found}).",
@@ -284,7 +298,8 @@ def _mismatch(name: str, attempt: _Attempt, layout: Layout, path: str) -> Proble
 
 
 def _does_not_fit(template: str, path: str, name: str, actual: str = "", wanted: str = "") -> Problem:
-    return Problem(template, path=path, name=name, actual=actual, wanted=wanted)
+    short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return Problem(template, path=path, name=short, actual=actual, wanted=wanted)
 
 
 def shape_and_kind(tensor: Tensor | StoredTensor) -> str:

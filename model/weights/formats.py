@@ -1,6 +1,7 @@
 """What a file is, by its first bytes and never by its suffix."""
 
 from model.problems import Problem
+from model.weights.stored import Damaged
 from model.words import N_
 
 SAFETENSORS, ARCHIVE, PICKLE = "safetensors", "archive", "pickle"
@@ -31,6 +32,13 @@ _SENTENCES = {
     "picture": N_("{path} is a picture, not a checkpoint; give the file with the weights."),
     "pdf": N_("{path} is a PDF document, not a checkpoint; give the file with the weights."),
     "packed": N_("{path} is a packed archive ({kind}); unpack it and give the checkpoint inside."),
+    "compressed": N_(
+        "{path} is a checkpoint that was packed again with compression; give the file as torch.save wrote it."
+    ),
+    "too much": N_(
+        "{path} has too many other things beside its weights; "
+        "save the weights alone with torch.save(net.state_dict(), path)."
+    ),
     "text": N_("{path} is a text file, not a checkpoint; give the file with the weights."),
     "unknown": N_(
         "{path} is not a checkpoint in any known form, or it is damaged; "
@@ -88,9 +96,9 @@ def problem(kind: str, path: str, packed: str = "") -> Problem:
     return Problem(_SENTENCES[kind], path=path, kind=packed)
 
 
-def damaged(data: bytes) -> str:
+def damaged(data: bytes, error: Damaged) -> str:
     """The kind of a file that could not be read as its first bytes said."""
-    return "text" if data[:1] != b"\x80" and data[:2] != b"PK" and _is_text(data) else "cut"
+    return "text" if data[:1] != b"\x80" and data[:2] != b"PK" and _is_text(data) else error.kind
 
 
 def is_safetensors(data: bytes) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from model.weights.stored import Damaged
+from model.weights.stored import Damaged, TooMuch
 
 MOST_OPERATIONS = 2_000_000
 LONGEST_LINE = 100_000  # bytes; of text opcodes, such as the name of a class
@@ -71,7 +71,7 @@ class _Machine:
             if code == 0x2E:  # STOP
                 return self.stack.pop()
             operations[code](self)
-        raise Damaged("too many operations")
+        raise TooMuch("too many operations")
 
     def read(self, count: int) -> bytes:
         end = self.position + count

@@ -6,11 +6,10 @@ from typing import Any
 
 from safetensors.torch import load as from_safetensors
 
-from model.names import readable
 from model.problems import Problem
 from model.weights import formats
 from model.weights.containers import archive_in, root_of, value_in_archive, value_in_stream
-from model.weights.entries import entries_of
+from model.weights.entries import entries_of, in_one_line
 from model.weights.stored import Damaged, Leaf, of_tensor
 
 # A name in an archive without PyTorch's pickle → what the archive is.
@@ -25,24 +24,25 @@ _ARCHIVES = (
 def read_entries(data: bytes, path: str) -> dict[str, Leaf]:
     """Name → tensor of everything in a file; executes nothing in it. Problem says what it is instead."""
     kind = formats.format_of(data, path)
+    if kind == formats.SAFETENSORS:
+        return _in_safetensors(data, path)
     try:
-        if kind == formats.SAFETENSORS:
-            return {readable(name): of_tensor(tensor) for name, tensor in from_safetensors(data).items()}
         entries = entries_of(_in_archive(data, path) if kind == formats.ARCHIVE else value_in_stream(data))
-    except Problem:
-        raise
     except Damaged as error:
-        raise formats.problem(formats.damaged(data), path) from error
-    except Exception as error:  # the reader of safetensors and torch each raise kinds of their own
-        if kind != formats.SAFETENSORS:
-            raise
-        raise formats.problem("cut", path) from error
+        raise formats.problem(formats.damaged(data, error), path) from error
     entries.pop("", None)  # a tensor without a name
     if not entries:
         raise Problem(
             "{path} contains no state_dict; save one with torch.save(net.state_dict(), path).", path=path
         )
     return entries
+
+
+def _in_safetensors(data: bytes, path: str) -> dict[str, Leaf]:
+    try:
+        return {in_one_line(name): of_tensor(tensor) for name, tensor in from_safetensors(data).items()}
+    except Exception as error:  # its reader and torch each raise kinds of their own
+        raise formats.problem("cut", path) from error
 
 
 def _in_archive(data: bytes, path: str) -> Any:

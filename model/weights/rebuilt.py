@@ -14,6 +14,7 @@ from model.weights.stored import (
     Pool,
     Storage,
     StoredTensor,
+    TooMuch,
     UnusableTensor,
     from_bytes,
     swapped,
@@ -31,6 +32,12 @@ NUMBERS = {
     "i1": torch.int8,
     "u1": torch.uint8,
     "b1": torch.bool,
+}
+# What a pickle names as torch.float32: only looked up here, for torch imports some of its names when asked.
+TYPES = {
+    name: value
+    for name, value in vars(torch).items()
+    if isinstance(value, torch.dtype) and value.itemsize and "q" not in name and "bits" not in name
 }
 ORDERS = {"<": "little", ">": "big"}
 
@@ -53,7 +60,7 @@ class Calls:
                 return _made(inner, inner_arguments)
         self.room -= len(arguments[0]) if arguments and hasattr(arguments[0], "__len__") else 0
         if self.room < 0:
-            raise Damaged("a pickle that makes much more than it holds")
+            raise TooMuch("a pickle that makes much more than it holds")
         return _made(kind, arguments)
 
     def _loaded(self, data: bytes) -> Any:
@@ -107,27 +114,20 @@ def _storage(pool: Pool, kind: str, key: str, start: Any, length: Any) -> Storag
 
 def _third(arguments: tuple[Any, ...]) -> Any:
     """_rebuild_tensor_v3: a tensor of another dtype than its storage's."""
-    dtype = dtype_of(arguments[6])
-    storage, offset, shape, stride = arguments[:4]
-    return tensor_in(storage, offset, shape, stride, dtype) if dtype else UnusableTensor("quantized")
-
-
-def dtype_of(value: Any) -> torch.dtype | None:
-    """The dtype that a pickle names, such as torch.float32; None for one that weights never have."""
-    found = (
-        getattr(torch, value.name, None) if isinstance(value, Global) and value.module == "torch" else None
-    )
-    return found if isinstance(found, torch.dtype) and found.itemsize and "q" not in str(found) else None
+    storage, offset, shape, stride, _, _, dtype = arguments[:7]
+    known = TYPES.get(dtype.name) if isinstance(dtype, Global) and dtype.module == "torch" else None
+    return tensor_in(storage, offset, shape, stride, known) if known else UnusableTensor("quantized")
 
 
 def _ordered(arguments: tuple[Any, ...]) -> dict[Any, Any]:
     """A dict of pairs, or of a dict; Python 2 wrote an OrderedDict as a list of pairs."""
     pairs = arguments[0] if arguments else ()
-    pairs = pairs.items() if isinstance(pairs, dict) else pairs
+    if isinstance(pairs, dict):
+        return dict(pairs)
     made = dict[Any, Any]()
-    for name, value in pairs:
-        if is_key(name):
-            made[name] = value
+    for pair in pairs if isinstance(pairs, list | tuple) else ():
+        if isinstance(pair, list | tuple) and len(pair) == 2 and is_key(pair[0]):
+            made[pair[0]] = pair[1]
     return made
 
 

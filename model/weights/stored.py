@@ -39,7 +39,21 @@ QUANTIZED = {
 
 
 class Damaged(ValueError):
-    """The file is not what it claims to be, or ends too early."""
+    """The file is not what it claims to be, or ends too early; `kind` is that of the sentence for it."""
+
+    kind = "cut"
+
+
+class Compressed(Damaged):
+    """An archive of torch that something else has packed."""
+
+    kind = "compressed"
+
+
+class TooMuch(Damaged):
+    """A pickle of more than is read."""
+
+    kind = "too much"
 
 
 @dataclass(frozen=True, eq=False)

@@ -236,6 +236,12 @@ def test_what_is_saved_has_only_valid_unicode(tmp_path):
     assert json.dumps(held, ensure_ascii=False).encode()
 
 
+@pytest.mark.parametrize("name", ["conv9\nweight", "conv9." + "x" * 5000, "\u2028conv9", "\ud800"])
+def test_names_of_entries_are_one_line(tmp_path, name):
+    torch.save({**state(), name: torch.zeros(2, 2)}, tmp_path / "a.pt")
+    assert len(refused(tmp_path / "a.pt")) < 250
+
+
 def test_readable_keeps_every_other_text_and_tells_names_apart():
     for text in ("", "Café 猫 😀", "a\\b", "tab\tline\n"):
         assert readable(text) == text

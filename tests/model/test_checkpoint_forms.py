@@ -109,6 +109,17 @@ def test_parameters_buffers_and_tensors_with_attributes(tmp_path):
         assert loaded(tmp_path, saved(ordered)).digest == DIGEST
 
 
+def test_newer_kinds_of_numbers(tmp_path):
+    """Their storages are untyped: the tensor says what they are."""
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten())
+    state = {name: value.to(torch.float8_e4m3fn) for name, value in net.state_dict().items()}
+    expected = {name: value.float() for name, value in state.items()}
+    card = Card(classes=("a", "b"))
+    checkpoint = loaded(tmp_path, zipped(state), builder=lambda: copy.deepcopy(net), card=card)
+    assert checkpoint.digest == digest_of(expected)
+    assert checkpoint.changes.converted == ("float8_e4m3fn",)
+
+
 def test_other_byte_order(tmp_path):
     with zipfile.ZipFile(io.BytesIO(zipped(STATE))) as old:
         entries = {name: old.read(name) for name in old.namelist()}
@@ -220,6 +231,10 @@ RAW = dict(OTHER.state_dict())
 EMA_FILES = {
     "timm": lambda ema: {"state_dict": RAW, "state_dict_ema": ema},
     "yolo": lambda ema: {"model": RAW, "ema": ema, "updates": 7},
+    "both with a prefix": lambda ema: {
+        "ema": prefixed("model", state=ema),
+        "state_dict": prefixed("model", state=RAW),
+    },
     "nested": lambda ema: {"model": RAW, "callbacks": {"EMA": {"ema_state": ema}}},
     "prefix": lambda ema: {**prefixed("model", state=RAW), **prefixed("ema_model", state=ema)},
     "first": lambda ema: {"model_ema": ema, "model": RAW},
@@ -398,10 +413,14 @@ def test_shared_modules_have_both_names(tmp_path):
     for value in (net, net.state_dict()):
         checkpoint = loaded(tmp_path, zipped(value), builder=Twice, card=Card(classes=("a", "b")))
         assert checkpoint.digest == digest_of(net.state_dict())
+    once = {
+        name: value for name, value in net.state_dict().items() if not name.startswith("b.")
+    }  # safetensors' way
+    checkpoint = loaded(tmp_path, to_safetensors(once), builder=Twice, card=Card(classes=("a", "b")))
+    assert checkpoint.digest == digest_of(net.state_dict())
 
 
-@pytest.mark.parametrize("frozen", [False, True])
-def test_torchscript_archives_give_their_weights(tmp_path, frozen):
+def test_torchscript_archives_give_their_weights(tmp_path):
     torch.jit.save(torch.jit.trace(NET, torch.zeros(1, 3, 8, 8)), tmp_path / "traced.pt")
     assert load_checkpoint(tmp_path / "traced.pt").digest == DIGEST
 
@@ -413,10 +432,13 @@ def test_torchscript_archives_give_their_weights(tmp_path, frozen):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.bn(self.conv(x)).mean((2, 3))
 
-    net = Scripted().eval()
+    net, card = Scripted().eval(), Card(classes=("a", "b"))
     torch.jit.save(torch.jit.script(net), tmp_path / "scripted.pt")
-    checkpoint = load_checkpoint(tmp_path / "scripted.pt", Scripted, Card(classes=("a", "b")))
+    checkpoint = load_checkpoint(tmp_path / "scripted.pt", Scripted, card)
     assert checkpoint.digest == digest_of(net.state_dict())
+    torch.jit.save(torch.jit.freeze(torch.jit.script(net)), tmp_path / "frozen.pt")
+    with pytest.raises(Problem, match="no state_dict"):  # its weights are constants without names
+        load_checkpoint(tmp_path / "frozen.pt", Scripted, card)
 
 
 # Networks of torchvision
@@ -449,6 +471,9 @@ def test_another_head_is_named_with_what_to_give(tmp_path):
     card = Card(classes=tuple("abcde"), input_size=8)
     with pytest.raises(Problem, match=r"has 3 classes, but its network is built with 5; give --classes 3"):
         loaded(tmp_path, zipped(STATE), builder=five, card=card)
+    single = NETS["course"](**SMALL | {"classes": 1}).state_dict()
+    with pytest.raises(Problem, match=r"has a single output, but .* with 5; write num_classes=1"):
+        loaded(tmp_path, zipped(single), builder=five, card=card)
 
 
 def test_a_smaller_network_does_not_take_a_larger_ones_weights(tmp_path):

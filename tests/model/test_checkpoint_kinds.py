@@ -141,6 +141,22 @@ def test_a_file_without_weights(tmp_path, value):
     assert "no state_dict" in refused(tmp_path / "a.pt")
 
 
+def test_an_archive_that_was_packed_again(tmp_path):
+    made = io.BytesIO()
+    saved = io.BytesIO(zipped(STATE))
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    (tmp_path / "a.pt").write_bytes(made.getvalue())
+    assert "packed again with compression" in refused(tmp_path / "a.pt")
+
+
+def test_more_beside_the_weights_than_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("model.weights.pickles.MOST_OPERATIONS", 2_000)
+    (tmp_path / "a.pt").write_bytes(zipped({"state_dict": STATE, "log": list(range(3_000))}))
+    assert "save the weights alone" in refused(tmp_path / "a.pt")
+
+
 def test_an_optimizer_is_not_a_network(tmp_path):
     net = nn.Conv2d(3, 2, 1)
     adam = torch.optim.Adam(net.parameters())
