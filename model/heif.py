@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from model import av1
 from model.problems import Problem
 
 MOST_ITEMS = 4_000
@@ -37,9 +38,16 @@ def decoded(data: bytes) -> Image.Image:
     return image
 
 
+def still(data: bytes) -> bytes:
+    """An AVIF file as one picture: the decoder would take a film's first frame, at which nobody looked."""
+    end = min(int.from_bytes(data[:4], "big"), len(data))
+    return data[:8] + data[8:end].replace(b"avis", b"avif") + data[end:]
+
+
 def claimed_pixels(data: bytes) -> list[Span]:
     """Width and height of every image that decoding the main picture takes, a tile as often as it is used.
 
+    What AV1's own headers say counts where it is more; the decoder of HEVC holds to what the container says.
     ValueError for a file that is damaged, or of rarely used parts.
     """
     try:
@@ -55,10 +63,23 @@ def _claimed(data: bytes) -> list[Span]:
     kinds, sizes = _kinds(data, _find(data, inside, b"iinf")), _sizes(data, _find(data, inside, b"iprp"))
     if kinds[main] not in CODED + DERIVED:
         raise ValueError(f"items of kind {kinds[main]!r}")
-    parts = [part for owner, of in _references(data, inside) for part in of if owner == main]
+    references = list(_references(data, inside))
+    masks = [
+        owner for how, owner, of in references if how == b"auxl" and main in of
+    ]  # transparency and others
+    owners = [main, *masks]
+    parts = [part for how, owner, of in references if how == b"dimg" and owner in owners for part in of]
     if any(kinds[part] not in CODED for part in parts):
         raise ValueError("a picture of derived pictures")
-    return [sizes[item] for item in (main, *parts)]
+    items = [*owners, *parts]
+    coded = dict.fromkeys(item for item in items if kinds[item] == b"av01")
+    places = _places(data, inside) if coded else {}
+    headers = {item: av1.largest_picture(b"".join(data[a:b] for a, b in places[item])) for item in coded}
+    return [max(sizes[item], headers.get(item, (0, 0)), key=_pixels) for item in items]
+
+
+def _pixels(size: Span) -> int:
+    return size[0] * size[1]
 
 
 def _boxes(data: bytes, within: Span) -> Iterator[tuple[bytes, Span]]:
@@ -123,6 +144,33 @@ def _sizes(data: bytes, iprp: Span) -> dict[int, Span]:
     return sizes
 
 
+def _places(data: bytes, meta: Span) -> dict[int, list[Span]]:
+    """Where the parts of every item's data start and stop in the file."""
+    (at, _), held = _find(data, meta, b"iloc"), dict(_boxes(data, meta)).get(b"idat", (0, 0))
+    version, sizes = data[at], struct.unpack_from(">BB", data, at + 4)
+    offset, length, base, index = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4, sizes[1] & 15
+    count, at = _number(data, at + 6, version > 1)
+    places: dict[int, list[Span]] = {}
+    for _ in range(min(count, MOST_ITEMS)):
+        item, at = _number(data, at, version > 1)
+        inside = version > 0 and data[at + 1] & 15 == 1
+        at += 4 if version > 0 else 2
+        start, at = held[0] * inside + _sized(data, at, base), at + base
+        (parts,) = struct.unpack_from(">H", data, at)
+        at += 2
+        places[item] = []
+        for _ in range(parts):
+            at += index if version > 0 else 0
+            first, size = start + _sized(data, at, offset), _sized(data, at + offset, length)
+            places[item].append((first, first + size if length else len(data)))
+            at += offset + length
+    return places
+
+
+def _sized(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "big")
+
+
 def _associations(data: bytes, ipma: Span) -> Iterator[tuple[int, int]]:
     """Each item with the number of each of its properties, counted from 1."""
     version, wide = data[ipma[0]], bool(data[ipma[0] + 3] & 1)
@@ -136,13 +184,12 @@ def _associations(data: bytes, ipma: Span) -> Iterator[tuple[int, int]]:
         at += 1
 
 
-def _references(data: bytes, meta: Span) -> Iterator[tuple[int, list[int]]]:
-    """Each item that is made of others, with these."""
+def _references(data: bytes, meta: Span) -> Iterator[tuple[bytes, int, list[int]]]:
+    """How an item refers to others, which item, and to which."""
     for kind, iref in _boxes(data, meta):
         wide = kind == b"iref" and data[iref[0]] > 0
         for how, (at, _) in _boxes(data, (iref[0] + 4, iref[1])) if kind == b"iref" else ():
             owner, at = _number(data, at, wide)
             (count,) = struct.unpack_from(">H", data, at)
             parts = struct.unpack_from(f">{count}{'I' if wide else 'H'}", data, at + 2)
-            if how == b"dimg":
-                yield owner, list(parts)
+            yield how, owner, list(parts)

@@ -15,6 +15,7 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 from model import heif, jpeg
 from model.image_kind import MOST_READ, is_cut_off, is_raw_tiff, kind_of, no_picture, raw_of_a_camera
 from model.problems import Problem
+from model.words import N_
 
 MOST_BYTES = 80_000_000
 MOST_PIXELS = 24_000_000  # of a picture that is decoded whole
@@ -69,7 +70,7 @@ def opened(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image.Imag
         if is_cut_off(data, kind):
             raise
         raise Problem(
-            "{name} is a {kind} file, but it is damaged or of a rare form: save it again as PNG.",
+            "{name} is damaged, or of a rare form of {kind}: save it again as PNG.",
             name=name,
             kind=kind,
         ) from error
@@ -82,6 +83,8 @@ def _of_kind(kind: str, data: bytes, name: str, most_pixels: int) -> Image.Image
         _check_claims(data, name, most_pixels)
     if kind == "HEIF":
         return heif.decoded(data)
+    if kind == "AVIF":
+        data = heif.still(data)
     if kind == "TIFF" and is_raw_tiff(data):
         raise raw_of_a_camera(name)
     if kind == "WEBP":
@@ -127,11 +130,10 @@ def _check_size(width: int, height: int, name: str, most_pixels: int) -> None:
 
 
 def _too_many_pixels(most: int, name: str) -> Problem:
-    return Problem(
-        "{name} has more than {millions} million pixels: make it smaller, or save it as JPEG, and try again.",
-        name=name,
-        millions=most // 1_000_000,
-    )
+    template = N_("{name} has more than {millions} million pixels: make it smaller or save it as JPEG.")
+    if most >= jpeg.MOST_PIXELS:
+        template = N_("{name} has more than {millions} million pixels: make it smaller and try again.")
+    return Problem(template, name=name, millions=most // 1_000_000)
 
 
 def _check_claims(data: bytes, name: str, most_pixels: int) -> None:

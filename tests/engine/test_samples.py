@@ -16,6 +16,7 @@ from explorer.engine.samples import MAX_SIDE, Sample, decode, in_classes
 from model import scenes
 from model.datasets import Dataset
 from model.problems import Problem
+from tests.model.containers import grid
 
 
 def noise(width, height, seed=0):
@@ -239,6 +240,8 @@ ORIGINALS = [
     encoded(noise(24, 16), "WEBP"),
     encoded(noise(24, 16), "BMP"),
     encoded(noise(24, 16), "TIFF", compression="tiff_lzw"),
+    grid("HEIF", 2, 1, 64),
+    grid("AVIF", 2, 1, 64),
 ]
 
 

@@ -1,6 +1,7 @@
 """Pictures of the kinds that people have: what becomes of their pixels, and what is said of other files."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from model.decoding import picture
+from model.heif import claimed_pixels
 from model.image_folder import image_files
 from model.image_kind import kind_of
 from model.problems import Problem
@@ -87,6 +89,31 @@ def test_a_container_that_claims_too_much_is_not_decoded(kind):
     for data in (grid(kind, 20, 20), grid(kind, 2, 2, 64, claimed_tile=9000)):
         with pytest.raises(Problem, match="more than 24 million pixels"):
             picture(data, "a")
+
+
+def lying_avif(**options):
+    """A small AVIF whose container says 16 × 16 pixels; its own headers say 100 × 77."""
+    data = bytearray(encoded(Image.new("RGBA", (100, 77), (1, 2, 3, 90)), "AVIF", speed=10, **options))
+    for found in re.finditer(b"ispe", bytes(data)):
+        data[found.end() + 4 : found.end() + 12] = struct.pack(">II", 16, 16)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+def test_what_av1_itself_says_counts(subsampling):
+    assert claimed_pixels(lying_avif(subsampling=subsampling)) == [(100, 77)] * 2  # colors and transparency
+    assert claimed_pixels(grid("AVIF", 2, 1, 128, claimed_tile=32)) == [(256, 128)] + [(128, 128)] * 2
+
+
+def test_an_avif_that_hides_its_size_is_not_decoded():
+    with pytest.raises(Problem, match="million pixels"):
+        picture(lying_avif(), "a", most_pixels=5_000)
+
+
+def test_the_first_frame_of_an_animated_avif():
+    first, second = Image.new("RGB", (64, 48), "red"), Image.new("RGB", (64, 48), "blue")
+    data = encoded(first, "AVIF", save_all=True, append_images=[second])
+    close(pixels_of(data), np.full((48, 64, 3), (255, 0, 0)), 4)
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
