@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from explorer.engine.opening import MOST_CHANNELS, Source
+from explorer.engine.opening import Source
 from explorer.engine.outputs import KINDS
+from model.checkpoint import MOST_CHANNELS
 from model.names import readable, shown
 from model.problems import Problem
 from model.words import tr
