@@ -32,6 +32,7 @@ from model.words import N_
 MOST_BYTES = 8_000_000_000  # of a checkpoint; it is read into memory
 MOST_OF_CARD = 8_000_000  # characters
 MOST_CLASSES = 100_000
+MOST_CHANNELS = 1024  # of an input
 MOST_EPOCHS = 1_000_000_000
 MOST_RESIZE = 8192  # pixels of a shorter side
 
@@ -413,7 +414,8 @@ def _check_values(card: Card, path: Path) -> None:
     fitted = card.resize is None or card.input_size <= card.resize <= MOST_RESIZE
     fitted = fitted and card.interpolation in INTERPOLATIONS
     finite = all(map(math.isfinite, (*card.mean, *card.std)))
-    each = len(card.mean) == len(card.std) == card.channels and all(value > 0 for value in card.std)
+    fits = 1 <= len(card.mean) == len(card.std) == card.channels <= MOST_CHANNELS
+    each = fits and all(value > 0 for value in card.std)
     counted = 1 <= len(card.classes) <= MOST_CLASSES and 0 <= card.epoch <= MOST_EPOCHS
     if not fitted or not finite or not each or not counted or not 1 <= card.input_size <= 4096:
         raise Problem(

@@ -103,6 +103,7 @@ class _Pass:
     shape: tuple[int, ...]
     others: tuple[str, ...]
     activation: str
+    final: str
     batch_norms: tuple[str, ...]
     layers: tuple[str, ...] = ()
     without_gradient: tuple[str, ...] = ()
@@ -127,6 +128,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
     values = _row(tensors[name])
+    activation = _final_activation(view, calls, tensors[name])
     changed = [path for path, before in running.items() if not torch.equal(view.get_buffer(path), before)]
     watched = _Pass(
         name=name,
@@ -135,7 +137,8 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         operation=_operation(values),
         shape=tuple(tensors[name].shape),
         others=tuple(other for other in tensors if other != name),
-        activation=_final_activation(view, calls, tensors[name]),
+        activation=activation,
+        final=FINAL[type(view.get_submodule(activation))] if activation else "",
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
     )
     return _with_gradients(watched, [call for call in calls if call.output.ndim == 4])
@@ -223,7 +226,7 @@ def _outputs(net: nn.Module, first: _Pass, values: Tensor, kind: str | None, x: 
     if kind is not None:
         kind = _OF_ONE_VALUE.get(kind, kind) if single else kind
         _check_kind(kind, values)
-    activation = first.activation if observed == (kind or observed) else ""
+    activation = first.activation if first.final == observed == (kind or observed) else ""
     kind = kind or (_OF_ONE_VALUE.get(observed, observed) if single else observed)
     return Outputs(kind, first.name, activation, 0 if first.plain else values.shape[1], single)
 
@@ -257,7 +260,7 @@ def _kind(net: nn.Module, first: _Pass, values: Tensor, x: Tensor) -> str:
         return "log-probabilities"
     if not _within(values) or first.operation.startswith(LINEAR):
         return "logits"
-    if first.activation or first.operation.startswith(BOUNDED):
+    if first.final == "sigmoid" or first.operation.startswith(BOUNDED):
         return "sigmoid"
     varied = not torch.equal(values[0], values[1])
     return "sigmoid" if varied and _within(_values(net, x * STRONG, first, SEED)) else "logits"

@@ -37,7 +37,6 @@ from model.presets import Preset, preset_of
 from model.problems import Problem
 from model.words import tr
 
-MOST_CHANNELS = 1024  # of an input
 MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, by ITU-R 601

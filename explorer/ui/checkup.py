@@ -13,6 +13,10 @@ NO_GRADIENT = N_(
     "No gradient of a class reaches {layers}, so there is no heat map: choose other blocks or another stage."
 )
 
+NO_GRADIENT_ANYWHERE = N_(
+    "No gradient of a class reaches any layer with feature maps, so there are no heat maps of this network."
+)
+
 
 def show(opened: Opened) -> None:
     """Every finding in a line of its own: what it is, and what was done about it."""
@@ -27,6 +31,8 @@ def show(opened: Opened) -> None:
 def with_gradient(selection: Selection, titles: dict[str, str]) -> dict[str, str]:
     """The layers of `titles` that a gradient reaches; a sentence on the page names the others."""
     cut = [layer for layer in titles if not selection.gradient_reaches(layer)]
-    if cut:
+    if cut and not any(map(selection.gradient_reaches, selection.seen.maps)):
+        st.info(tr(NO_GRADIENT_ANYWHERE))
+    elif cut:
         st.info(literal(tr(NO_GRADIENT, layers=few(cut))))
     return {layer: title for layer, title in titles.items() if layer not in cut}

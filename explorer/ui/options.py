@@ -6,9 +6,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from explorer.engine.opening import MOST_CHANNELS, Source
+from explorer.engine.opening import Source
 from explorer.engine.outputs import KINDS
 from model.arguments import Parser, WrongValue
+from model.checkpoint import MOST_CHANNELS
 from model.names import readable, shown
 from model.problems import Problem
 from model.words import N_, tr

@@ -160,6 +160,12 @@ def test_one_value_is_the_probability_of_the_second_class(
     assert opened(lambda: of(final, 1)).checkpoint.card.classes == ("class 0", "class 1")
 
 
+def test_a_softmax_over_one_value_is_no_sigmoid(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: WithModule(nn.Softmax(1), 1))
+    assert opening.checkup.outputs.activation == ""
+    assert "the same logits for two different pictures" in finding(opening.checkup, "dead")
+
+
 def test_a_small_logit_is_no_probability(opened: Callable[..., Opening]) -> None:
     def small() -> Plain:
         net = Plain(1)

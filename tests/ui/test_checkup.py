@@ -121,8 +121,14 @@ def test_every_page_opens(at: Callable[..., AppTest], name: str, page: str) -> N
     assert not opened.exception, opened.exception[0].value
     assert not opened.error
     if name == "cut" and page == "explain":
-        assert "No gradient of a class reaches first.2, second.2" in opened.info[0].value
+        assert "No gradient of a class reaches any layer" in opened.info[0].value
         assert "Grad-CAM of" not in html(opened)
+
+
+def test_a_layer_without_gradients_is_left_out(at: Callable[..., AppTest]) -> None:
+    opened = at("half")
+    assert "No gradient of a class reaches first.2, so there is no heat map" in opened.info[0].value
+    assert "Grad-CAM of" in html(opened)
 
 
 def test_two_classes_of_a_network_without_gradients_are_one_sentence(at: Callable[..., AppTest]) -> None:
