@@ -112,7 +112,7 @@ def _prediction(selection: Selection) -> str:
     if selection.target != selection.predicted:
         target = selection.card.classes[selection.target]
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
-    if isinstance(selection.sample.origin, FromUpload):
+    if isinstance(selection.sample.origin, FromUpload) and not selection.independent:
         lines.append(markup.text(_only_these(selection.card.classes), "muted"))
     return markup.element("div", *lines, cls="fx-prediction")
 
