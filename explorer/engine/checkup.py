@@ -151,8 +151,8 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
             return view(x.detach().clone().requires_grad_(gradients))
     except Exception as error:  # whatever a network makes of an input it was not meant for
         raise Problem(
-            "The network cannot process an image of {size} × {size} pixels with {channels} channels "
-            "({reason}); choose another size, number of channels or network.",
+            "The network cannot process an image of {size} × {size} pixels (channels: {channels}; {reason}); "
+            "choose another size, number of channels or network.",
             size=x.shape[-1],
             channels=x.shape[1],
             reason=reason_of(error),

@@ -124,6 +124,8 @@ def choose(returned: object, name: str | None = None, classes: int = 0) -> str:
             "network that classifies images.",
             outputs=_shapes(tensors) or type(returned).__name__,
         )
+    if name is not None and "" in tensors:
+        raise Problem("The network returns one output only, which has no name: leave --output-name out.")
     if name is not None:
         raise Problem(
             "The network returns no logits (N, K) named “{name}”: choose one of {outputs}.",

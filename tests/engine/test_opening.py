@@ -213,10 +213,14 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
         (Source(net="own_networks:pair"), "“0” \\(1, 3\\), “1” \\(1, 3\\).* --output-name 0"),
         (Source(net="own_networks:pair", output_name="2"), "no logits \\(N, K\\) named “2”"),
         (
+            Source(net="own_networks:Net", output_name="logits"),
+            "only, which has no name: leave --output-name out",
+        ),
+        (
             Source(net="own_networks:maps"),
             "must return logits .* but returns \\(1, 4, 222, 222\\)",
         ),
-        (Source(net="own_networks:Net", channels=1), "cannot process an image .* with 1 channels"),
+        (Source(net="own_networks:Net", channels=1), "cannot process an image .*channels: 1"),
         (Source(net="own_networks:Net", output="sigmoid"), "are not probabilities"),
         (Source(net="own_networks:small"), "cannot process an image of 224 × 224"),
         (Source(net="own_networks:Net(num_classes=3)", classes="4"), "3 logits, but 4 classes are named"),
