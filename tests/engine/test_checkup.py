@@ -1,8 +1,10 @@
 """The check-up of a network when it is opened: small replicas of every kind, with values by hand."""
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint as recomputed
 
+import explorer
 from explorer.engine.ablation import ablations
 from explorer.engine.attribution import attribute, channel_evidence
 from explorer.engine.batchnorm import with_batch_statistics
@@ -500,3 +503,11 @@ def test_the_check_up_takes_three_forward_passes(monkeypatch: pytest.MonkeyPatch
     net = of(lambda z: passes.append(len(z)) or z).eval()
     check_up(net, CARD)
     assert passes == [1, 1, 1]
+
+
+def test_probabilities_are_made_in_one_place() -> None:
+    folder = Path(explorer.__file__).parent
+    makers = [
+        path.name for path in folder.rglob("*.py") if re.search(r"softmax\(|\.sigmoid\(", path.read_text())
+    ]
+    assert makers == ["outputs.py"]
