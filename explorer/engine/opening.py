@@ -170,7 +170,9 @@ def build(spec: str, written: Card | None = None) -> nn.Module:
     """
     offered = offer(len(written.classes), written.input_size) if written else {}
     with _seeded():
-        return make(spec, offered).eval()
+        net = make(spec, offered)
+        net.eval()  # some networks return nothing here
+        return net
 
 
 def _check_maps(net: nn.Module, size: int) -> None:

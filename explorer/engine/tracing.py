@@ -10,15 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine import notebook
+from explorer.engine.calls import Call
 from explorer.engine.passes import (
     check_images,
     layer_module,
     layer_path,
     leaf_paths,
     private_view,
-    recording,
+    recording_calls,
     to_numpy,
 )
+from explorer.engine.stage import stage_of
 from explorer.engine.values import Floats, Rows, one_or_many
 from model.nets import check_logits
 from model.words import tr
@@ -38,15 +40,7 @@ __all__ = [
     "trace",
 ]
 
-# The stage a layer can be, by the module of torch that its class comes from.
-STAGES = {
-    "torch.nn.modules.conv": "conv",
-    "torch.nn.modules.batchnorm": "norm",
-    "torch.nn.modules.instancenorm": "norm",
-    "torch.nn.modules.normalization": "norm",
-    "torch.nn.modules.activation": "act",
-    "torch.nn.modules.pooling": "pool",
-}
+OPENERS = ("conv", "norm", "act")  # the stages that a block can begin with
 
 
 @dataclass(frozen=True)
@@ -101,12 +95,19 @@ def _layer_html(layer: str, maps: Floats) -> str:
 
 @dataclass(frozen=True)
 class Block:
-    """The layer names of one conv block; what it does not have is None."""
+    """The layer names of one block; what it does not have is None. Without a convolution it has a norm or an
+    activation.
+    """
 
-    conv: str
+    conv: str | None
     norm: str | None = None
     act: str | None = None
     pool: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The layer that it is called by: its convolution, or else its norm or its activation."""
+        return self.conv or self.norm or self.act or ""
 
 
 def trace(net: nn.Module, x: Tensor) -> Trace:
@@ -117,47 +118,46 @@ def trace(net: nn.Module, x: Tensor) -> Trace:
     check_images(x)
     maps: dict[str, Floats] = {}
     inputs: dict[str, LayerInput] = {}
-    # A tensor written to since it was handed on has another version: it is no longer that output.
-    handed_on: dict[int, tuple[str, Tensor, int]] = {}
 
-    def record(name: str, received: Tensor, output: Tensor) -> None:
-        if output.ndim == 4:
-            source, _, version = handed_on.get(id(received), (None, None, None))
-            unchanged = version == received._version
-            inputs[name] = LayerInput(source if unchanged else None, tuple(received.shape[1:]))
-            maps[name] = to_numpy(output)
-            handed_on[id(output)] = (name, output, output._version)
+    def record(call: Call) -> None:
+        if call.layout is not None:
+            inputs[call.layer] = LayerInput(call.source, tuple(call.received.shape[1:]))
+            maps[call.layer] = to_numpy(call.output)
 
-    view = recording(net, None, record)
+    view = recording_calls(net, None, record)
     with torch.inference_mode(False), torch.no_grad():
-        x = x.detach().clone()
-        handed_on[id(x)] = ("", x, x._version)
-        logits = check_logits(view(x))
+        logits = check_logits(view(x.detach().clone()))
     return one_or_many(Trace(to_numpy(logits), to_numpy(logits.softmax(1)), maps, inputs))
 
 
 def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:
-    """The conv blocks of any CNN in execution order, found from what ran and what it read.
+    """The blocks of any network in execution order, found from what ran and what it read.
 
-    A norm, activation or pooling joins the block whose output it read. After an operation that is no
-    module (a skip's addition) it joins the unfinished block of its shape that lies nearest in the
-    module tree. Layers of another kind are left out.
+    A convolution opens a block. A norm, activation or pooling joins the block whose output it read. After an
+    operation that is no module (a skip's addition) it joins the unfinished block of its shape that lies
+    nearest in the module tree. A norm or activation that can join none (after a concatenation, as in a
+    DenseNet, or in a transformer) opens a block without convolution. Layers of another kind are left out.
     """
     seen = seen.row(0)
-    found: list[dict[str, str]] = []
+    made: list[dict[str, str]] = []
     owner: dict[str, dict[str, str]] = {}
     for name in seen.maps:
         stage = stage_of(layer_module(net, name))
-        if stage == "conv":
-            found.append({"conv": name})
-            owner[name] = found[-1]
-            continue
-        source = seen.inputs[name].source
-        block = owner.get(source) if source is not None else _nearest_open(name, found, seen)
-        if block is not None and stage not in block and _fits(stage, name, block, seen):
+        block = None if stage == "conv" else _block_to_join(name, stage, made, owner, seen)
+        if block is None and stage in OPENERS:
+            made.append(block := {})
+        if block is not None:
             owner[name] = block
             block.update({stage: name} if stage else {})
-    return tuple(Block(**block) for block in found)
+    return tuple(Block(**{"conv": None, **block}) for block in made)
+
+
+def _block_to_join(
+    name: str, stage: str | None, made: list[dict[str, str]], owner: dict[str, dict[str, str]], seen: Trace
+) -> dict[str, str] | None:
+    source = seen.inputs[name].source
+    block = owner.get(source) if source is not None else _nearest_open(name, made, seen)
+    return block if block is not None and stage not in block and _fits(stage, name, block, seen) else None
 
 
 def stages(block: Block, seen: Trace) -> dict[str, str]:
@@ -165,12 +165,6 @@ def stages(block: Block, seen: Trace) -> dict[str, str]:
     named = {stage: getattr(block, stage) for stage in ("conv", "norm", "act", "pool")}
     order = list(seen.maps)
     return dict(sorted(((s, n) for s, n in named.items() if n), key=lambda item: order.index(item[1])))
-
-
-def stage_of(module: nn.Module) -> str | None:
-    """A module's stage by its type: "conv", "norm", "act" or "pool", None for any other kind."""
-    found = (STAGES.get(kind.__module__) for kind in type(module).__mro__)
-    return next((stage for stage in found if stage), None)
 
 
 def _fits(stage: str | None, name: str, block: dict[str, str], seen: Trace) -> bool:

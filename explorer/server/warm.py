@@ -70,7 +70,7 @@ def explain() -> None:
         sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
         selection = Selection(cached.opened(name, source), sample)
         blocks = [selection.blocks[index] for index in choices.at_first(len(selection.blocks))]
-        layers = tuple(block.act or block.conv for block in blocks)
+        layers = tuple(block.act or block.name for block in blocks)
         selection.heat_maps("grad_cam", layers)
         selection.evidence(layers)
         selection.receptive_fields()  # has torch import its compiler, whose objects are half of all there are

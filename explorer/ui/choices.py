@@ -43,9 +43,9 @@ def pick(label: str, names: dict[str, str], key: str, default: str | None = None
 
 
 def block_names(blocks: tuple[Block, ...]) -> dict[str, str]:
-    """Number → what a block is called: by its convolution's path."""
+    """Number → what a block is called: by its convolution's path, or that of its norm or activation."""
     return {
-        str(number): tr("Block {number} · {layer}", number=number, layer=block.conv)
+        str(number): tr("Block {number} · {layer}", number=number, layer=block.name)
         for number, block in enumerate(blocks, start=1)
     }
 

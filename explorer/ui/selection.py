@@ -101,7 +101,7 @@ class Selection:
 
     def probe(self, block: Block, channel: int, row: int, column: int) -> CellProbe:
         """How one cell of a block's convolution comes about. ValueError as the engine's."""
-        return cached.cell_probe(*self.keys, block.conv, channel, row, column, self.net, self.x, block)
+        return cached.cell_probe(*self.keys, block.name, channel, row, column, self.net, self.x, block)
 
     def receptive_fields(self) -> dict[str, ReceptiveFields]:
         """What every layer's cells look at, by layer."""

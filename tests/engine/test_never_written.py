@@ -136,6 +136,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "timeline.norms_over_time": _over_time(timeline.norms_over_time, MANY, "bn"),
     "passes.private_view": lambda net: private_view(net)(X.clone()),
     "passes.recorded": lambda net: passes.recorded(net, X, None, lambda *_: None),
+    "passes.recording_calls": lambda net: passes.recording_calls(net, None, lambda _: None)(X.clone()),
     "passes.recording": lambda net: passes.recording(net, None, lambda *_: None)(X.clone()),
     "passes.tapped": _tapped,
     "tracing.trace": lambda net: trace(net, X),

@@ -40,7 +40,7 @@ def show(selection: Selection) -> ClassMaps | None:
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     markup.show(markup.text(question, tag="h3"))
     blocks = choices.choose_blocks(selection).values()
-    maps = compute(selection, [block.act or block.norm or block.conv for block in blocks], other, titles)
+    maps = compute(selection, [block.act or block.norm or block.name for block in blocks], other, titles)
     for layer in maps.ranges:
         show_layer(selection, maps, layer)
     panels.explain_dimmed(selection)

@@ -62,9 +62,9 @@ def show(selection: Selection, block: Block, layer: str, channel: int, cell: Cel
 
 def arithmetic(selection: Selection, probe: CellProbe) -> list[str]:
     """Every step of the probe as html, and what the network adds between two of them."""
-    conv, *later = probe.steps
-    assert isinstance(conv, ConvStep)
-    steps, before = [products(selection, conv)], conv.value
+    first, *later = probe.steps
+    opening = products(selection, first) if isinstance(first, ConvStep) else step_html_of(first, probe)
+    steps, before = [opening], first.value
     for step in later:
         assert not isinstance(step, ConvStep)
         if abs(step.before - before) > 1e-5 * max(1.0, abs(before)):
@@ -126,7 +126,7 @@ def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, 
     """The input image with the receptive field framed, and the field by itself."""
     fields = selection.receptive_fields()
     field = fields[layer].cell(*cell)
-    inner = fields[block.conv].cell(probe.row, probe.column)
+    inner = fields[block.name].cell(probe.row, probe.column)
     pixels = selection.framed
     boxes = [box(field)] + ([box(inner)] if box(inner) != box(field) else [])
     around = surroundings(pixels, fields[layer].rows, fields[layer].columns)
@@ -138,7 +138,7 @@ def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, 
     texts = [markup.text(text)]
     if len(boxes) > 1:
         template = N_("Inner frame: the receptive field of the position in {layer} that the steps follow.")
-        texts.append(markup.text(tr(template, layer=block.conv), "muted"))
+        texts.append(markup.text(tr(template, layer=block.name), "muted"))
     title = tr("Receptive field of ({row}, {column})", row=cell[0], column=cell[1])
     return step_html(title, markup.element("div", *pictures, cls="fx-sights"), *texts)
 

@@ -163,7 +163,7 @@ def _plus(value: float) -> str:
 
 def kernel(selection: Selection, block: Block, channel: int) -> Kernel | None:
     """The channel's kernel with the input channels of its group; None for a layer that is not a Conv2d."""
-    conv = layer_module(selection.net, block.conv)
+    conv = layer_module(selection.net, block.name)
     if not isinstance(conv, nn.Conv2d):
         return None
     slices = conv.weight[channel].detach().numpy().astype(np.float32)
@@ -175,13 +175,13 @@ def show_kernel(selection: Selection, block: Block, channel: int, kernel: Kernel
     """The slices of the channel's kernel: all as tiles, the strongest first, and the numbers of one."""
     st.subheader(tr("Kernel of channel {channel}", channel=channel), anchor=False)
     if kernel is None:
-        kind = type(layer_module(selection.net, block.conv)).__name__
+        kind = type(layer_module(selection.net, block.name)).__name__
         template = N_("{layer} is a {kind}. Only kernels of a Conv2d are shown here.")
-        st.info(tr(template, layer=literal(block.conv), kind=literal(kind)))
+        st.info(tr(template, layer=literal(block.name), kind=literal(kind)))
         return
-    names = input_names(selection, block.conv, kernel.channels)
+    names = input_names(selection, block.name, kernel.channels)
     if len(kernel.slices) <= ALL_WITH_NUMBERS:
-        markup.show(few_slices(kernel, names, selection.seen.inputs[block.conv].source == ""))
+        markup.show(few_slices(kernel, names, selection.seen.inputs[block.name].source == ""))
     else:
         chosen = choose_slice(kernel.order, names)
         numbers = with_numbers(kernel.slices[chosen], names[chosen], kernel.range)

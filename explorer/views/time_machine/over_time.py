@@ -72,7 +72,7 @@ def cam_layer(selection: Selection) -> str:
     block = selection.blocks[int(chosen) - 1]
     stage_names = choices.stage_names(selection, selection.blocks)
     stage = choices.pick(tr("Stage"), stage_names, "cam_stage", "act", width=150)
-    return stages(block, selection.seen).get(stage, block.conv)
+    return stages(block, selection.seen).get(stage, block.name)
 
 
 def maps(selection: Selection, timeline: Timeline) -> Make:
