@@ -275,3 +275,18 @@ def test_a_layer_that_gives_no_tensor_is_named() -> None:
     assert trace(net, X).inputs["act.1"].source is None
     with pytest.raises(Problem, match=r"'act\.0' gives no tensor: choose another layer"):
         recorded(net, X, ["act.0"], lambda *_: None)
+
+
+# Receptive fields
+
+
+@pytest.mark.parametrize("name", ["resnet", "densenet", "mobilenet", "shufflenet", "convnext", "Crops"])
+def test_receptive_fields_are_followed_to_the_end(name: str) -> None:
+    fields = receptive_fields(built(name), image(name))
+    assert [layer for layer, field in fields.items() if not field.exact] == []
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_something_can_change_every_position(name: str) -> None:
+    for fields in receptive_fields(built(name), image(name)).values():
+        assert fields.cell(len(fields.rows) // 2, len(fields.columns) // 2).reach != (0, 0, 0, 0)
