@@ -69,6 +69,7 @@ class Layouts:
         self.image_grid: Grid | None = (images.shape[2], images.shape[3]) if images.ndim == 4 else None
         self.grids: list[Grid] = []
         self.tokens: set[int] = set()
+        self.others: set[torch.Size] = set()
         self.known: dict[int, tuple[weakref.ref[Tensor], Layout | None]] = {}
 
     def of(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
@@ -79,6 +80,8 @@ class Layouts:
         self.known[id(output)] = (weakref.ref(output), layout)
         if layout:
             self._note(layout, output)
+        elif output.ndim == 4:
+            self.others.add(output.shape)
         return layout
 
     def read(self, received: Tensor, given: Layout | None) -> Layout | None:
@@ -107,14 +110,15 @@ class Layouts:
             return FIRST
         if _is_channels_last(module):
             return LAST if self._is_grid(output) else None
-        if not self._knows(received):
-            return self._by_size(output)
-        before = self.known[id(received)][1]
+        known = self._knows(received)
+        before = self.known[id(received)][1] if known else self._by_grid(received)
         if before == FIRST:
             return _after_first(module, received, output)
         if before == LAST and output.shape[1:3] == received.shape[1:3]:
             return LAST
-        return None if before is None and output.shape == received.shape else self._by_size(output)
+        if output.shape in self.others or self._has_tokens(output):
+            return None
+        return self._by_grid(output) or (None if known and before is None else FIRST)
 
     def _as_tokens(self, module: nn.Module, output: Tensor) -> Layout | None:
         images, count, _ = output.shape
@@ -138,13 +142,17 @@ class Layouts:
         halves = [(-(-rows // 2), -(-columns // 2)) for rows, columns in grids]
         return images == self.images and (height, width) in {*grids, *halves}
 
-    def _by_size(self, output: Tensor) -> Layout | None:
-        _, first, second, third = output.shape
-        if {first, second} & self.tokens:  # attention of tokens to tokens, or tokens by heads
+    def _by_grid(self, tensor: Tensor) -> Layout | None:
+        """By the sizes of the maps before; None where they do not tell."""
+        if tensor.ndim != 4 or self._has_tokens(tensor):
             return None
-        if (second, third) not in self.grids and (first, second) in self.grids:
-            return LAST
-        return FIRST
+        if tuple(tensor.shape[2:]) in self.grids:
+            return FIRST
+        return LAST if tuple(tensor.shape[1:3]) in self.grids else None
+
+    def _has_tokens(self, tensor: Tensor) -> bool:
+        """Whether it is attention of tokens to tokens, or tokens by heads."""
+        return bool(set(tensor.shape[1:3]) & self.tokens)
 
 
 def _is_channels_first(module: nn.Module, output: Tensor) -> bool:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from explorer.engine.ablation import ablations
 from explorer.engine.attribution import attribute_many, evidence_many
 from explorer.engine.batchnorm import batchnorms, relu_behind, statistics
+from explorer.engine.geometry import layer_size
 from explorer.engine.passes import recorded
 from explorer.engine.probe import probe
 from explorer.engine.receptive import receptive_fields
@@ -40,7 +42,7 @@ ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
                                          models.convnext.CNBlockConfig(16, None, 1)], **few),
     "swin": lambda: models.SwinTransformer([4, 4], 12, [1, 2], [2, 2], [4, 4], **few),
     "vit": lambda: models.VisionTransformer(64, 8, 2, 2, 16, 24, **few),
-    "maxvit": lambda: models.MaxVit((64, 64), 8, 4, [8, 16], [1, 1], 4, 0.0, **few),
+    "maxvit": lambda: models.MaxVit((96, 96), 8, 4, [8, 20], [1, 1], 4, 0.0, **few),
 }  # fmt: skip
 WITH_TOKENS = ("Tokens", "swin", "convnext", "vit", "maxvit")
 
@@ -56,7 +58,7 @@ def built(name: str) -> nn.Module:
 
 @cache
 def image(name: str) -> Tensor:
-    size = 64 if name in ARCHITECTURES else 32
+    size = {"maxvit": 96}.get(name, 64 if name in ARCHITECTURES else 32)
     return torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
@@ -290,3 +292,108 @@ def test_receptive_fields_are_followed_to_the_end(name: str) -> None:
 def test_something_can_change_every_position(name: str) -> None:
     for fields in receptive_fields(built(name), image(name)).values():
         assert fields.cell(len(fields.rows) // 2, len(fields.columns) // 2).reach != (0, 0, 0, 0)
+
+
+# The arithmetic of a position
+
+
+@pytest.mark.parametrize(("name", "cell"), [("ScaledConv2d", (3, 4)), ("SameConv2d", (15, 15))])
+def test_arithmetic_that_is_not_the_layers_own_is_not_spelled_out(name: str, cell: tuple[int, int]) -> None:
+    (block,) = blocks(built(name), seen_by(name))
+    with pytest.raises(Problem, match=f"'conv' is a {name} that computes more than a plain Conv2d"):
+        probe(built(name), X, block, 2, *cell)
+    assert (layer_size(built(name), seen_by(name), "conv") is None) == (name == "SameConv2d")
+
+
+def test_a_norm_or_pooling_of_another_arithmetic_is_not_spelled_out() -> None:
+    class Doubled(nn.BatchNorm2d):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) * 2
+
+    class Shifted(nn.AvgPool2d):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + 1
+
+    layers = [nn.Conv2d(3, 4, 3), Doubled(4), nn.ReLU(), Shifted(2), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    net = nn.Sequential(*layers).eval()
+    (block,) = blocks(net, trace(net, X))
+    conv, norm, act = probe(net, X, block, 1, 2, 3).steps  # where the pooling leads is not known
+    assert [type(step).__name__ for step in (conv, norm, act)] == ["ConvStep", "ActStep", "ActStep"]
+    assert norm.value == norm.traced == pytest.approx(2 * conv.value / (1 + layers[1].eps) ** 0.5, rel=1e-4)
+
+
+# Channels switched off
+
+
+@pytest.mark.parametrize("kind", ["kept", "functional"])
+def test_ablation_does_not_depend_on_the_batch_where_the_norm_does(kind: str) -> None:
+    class Functional(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.batch_norm(x, None, None, training=True)
+
+    torch.manual_seed(0)
+    net = Plain().eval()
+    net.act = nn.BatchNorm2d(8, track_running_stats=False) if kind == "kept" else Functional()
+    net.act = nn.Sequential(net.act, nn.ReLU())
+    every = ablations(net, X, "norm")
+    one = [ablations(net, X, "norm", [channel]).zeroed[0] for channel in range(8)]
+    np.testing.assert_allclose(every.zeroed, one, atol=1e-6)
+
+
+# Tokens
+
+
+def test_tokens_are_maps_without_the_class_token() -> None:
+    net, x = built("Tokens"), image("Tokens")
+    seen = seen_by("Tokens")
+    with torch.no_grad():
+        patches = net.patches(x).flatten(2).transpose(1, 2)
+        tokens = net.norm1(torch.cat([net.token, patches], 1))
+    np.testing.assert_allclose(seen.maps["norm1"], tokens[0, 1:].T.reshape(8, 8, 8), atol=1e-6)
+    assert "softmax" not in seen.maps
+    heat = attribute_many(net, x, ["grad_cam"], ["norm1"], 2)["grad_cam"]["norm1"]
+    kept: list[Tensor] = []
+    view = private_view(net)
+    with view.norm1.register_forward_hook(lambda _, __, out: kept.append(out)):
+        logits = view(x.clone().requires_grad_() + 0)
+    (gradient,) = torch.autograd.grad(logits[0, 2], kept[0])
+    wanted = (gradient[0, 1:].mean(0) * kept[0][0, 1:]).sum(1).reshape(8, 8)
+    np.testing.assert_allclose(heat.values, wanted.detach(), rtol=1e-4, atol=1e-7)
+
+
+def test_a_channel_of_tokens_is_switched_off_but_for_the_class_token() -> None:
+    net, x = built("Tokens"), image("Tokens")
+    off = ablations(net, x, "norm2", [0, 5])
+    view = private_view(net)
+
+    def zero(_: nn.Module, __: object, out: Tensor) -> Tensor:
+        out = out.clone()
+        out[:, 1:, 5] = 0
+        return out
+
+    with torch.no_grad(), view.norm2.register_forward_hook(zero):
+        np.testing.assert_allclose(off.zeroed[1], view(x)[0], atol=1e-6)
+
+
+def test_what_has_positions_in_a_transformer_is_found() -> None:
+    vit, swin, maxvit = (seen_by(name).maps for name in ("vit", "swin", "maxvit"))
+    assert vit["encoder.layers.encoder_layer_1.ln_1"].shape == (16, 8, 8)
+    assert swin["features.1.0.norm1"].shape == (12, 16, 16)
+    assert swin["features.2.norm"].shape == (48, 8, 8)
+    assert swin["norm"].shape == (24, 8, 8)
+    # windows by tokens are no rows and columns
+    windows = (".attn_layer.", ".mlp_layer.", ".partition_", ".departition_swap")
+    assert not [layer for layer in maxvit if any(part in layer for part in windows)]
+    assert maxvit["blocks.1.layers.0.layers.MBconv.layers.pre_norm"].shape == (8, 24, 24)
+
+
+def test_channels_last_maps_are_explained_as_they_are() -> None:
+    net, x = built("swin"), image("swin")
+    heat = attribute_many(net, x, ["grad_cam"], ["norm"], 1)["grad_cam"]["norm"]
+    kept: list[Tensor] = []
+    view = private_view(net)
+    with view.norm.register_forward_hook(lambda _, __, out: kept.append(out)):
+        logits = view(x.clone().requires_grad_() + 0)
+    (gradient,) = torch.autograd.grad(logits[0, 1], kept[0])
+    wanted = (gradient.mean((1, 2), True) * kept[0]).sum(3)[0].detach()
+    np.testing.assert_allclose(heat.values, wanted, rtol=1e-4, atol=1e-7)
