@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections import OrderedDict
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,7 @@ def copied(net: nn.Module, shared: bool) -> nn.Module:
     copied is that of `net`. Raises Problem for a network without modules to look into.
     """
     _check_kind(net)
-    memo = _copies(net, shared)
+    memo = _copies(net, shared) | _empty(net)
     try:
         return copy.deepcopy(net, dict(memo))
     except REFUSALS:
@@ -105,6 +106,12 @@ def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
     safe = [t for t in parameters if shared and _storage_of(t) not in written]
     storages = {_storage_of(t): t.untyped_storage() for t in safe}
     return {key: _copy(tensor, storages) for key, tensor in tensors.items()}
+
+
+def _empty(net: nn.Module) -> dict[int, Any]:
+    """A memo for deepcopy: new empty containers, most of them for hooks, which would take it longest."""
+    held = (value for module in net.modules() for value in vars(module).values())
+    return {id(value): type(value)() for value in held if type(value) in (dict, OrderedDict) and not value}
 
 
 def _storage_of(tensor: Tensor) -> int:

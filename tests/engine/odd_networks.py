@@ -245,3 +245,13 @@ ODD: dict[str, Callable[[], nn.Module]] = {
     "PreActivation": PreActivation,
     "WithoutRunningStatistics": lambda: WithNorm(nn.BatchNorm2d(8, track_running_stats=False)),
 }
+
+
+def same_padding() -> nn.Module:
+    """A network with TensorFlow's “same” padding."""
+    return ODD["SameConv2d"]()
+
+
+def activated_norm() -> nn.Module:
+    """A network whose norm has an activation inside."""
+    return ODD["NormAct"]()

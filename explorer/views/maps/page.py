@@ -21,7 +21,7 @@ def page() -> None:
     selection = current()
     if not selection.blocks:
         st.header(tr(TITLE), anchor=False)
-        st.info(tr("This network has no convolution, so it has no feature maps."))
+        st.info(tr("No layer of this network gives feature maps, so there are none to show."))
         return
     all_channels, one_channel = st.columns([4, 3], gap="medium")
     with all_channels:

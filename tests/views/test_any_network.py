@@ -1,0 +1,33 @@
+"""Every page opens with the networks that people really have, or says in a sentence why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+PAGES = ("explain", "maps", "batchnorm", "compare", "time_machine")
+NETWORKS = (
+    "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_with(visit: Callable, page: str, name: str) -> None:
+    at = visit(page, "--net", f"tests.engine.odd_networks:{name}", "--classes", "5", "--input-size", "32")
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+
+
+def options(at: object, label: str) -> list[str]:
+    return next(box.options for box in at.selectbox if box.label == label)
+
+
+def test_only_stages_of_the_chosen_blocks_are_offered(visit: Callable) -> None:
+    net = ("--net", "tests.engine.odd_networks:PreActivation", "--classes", "5", "--input-size", "32")
+    assert options(visit("explain", *net), "Stage") == ["Convolution", "BatchNorm", "ReLU"]
+    assert options(visit("explain", *net, blocks="2,4"), "Stage") == ["Convolution"]
+    last = visit("explain", *net, blocks="5", cam_stage="norm")
+    assert options(last, "Stage") == ["BatchNorm"]
+    assert "Block 5 · norms.2" in " ".join(text.value for text in last.html)
