@@ -240,7 +240,7 @@ def is_batchnorm(net: nn.Module, layer: str | None) -> bool:
 
 def batchnorms(net: nn.Module, seen: Trace) -> tuple[str, ...]:
     """Every BatchNorm of feature maps that ran, in execution order."""
-    return tuple(layer for layer in seen.maps if is_batchnorm(net, layer))
+    return tuple(layer for layer in seen.shapes if is_batchnorm(net, layer))
 
 
 def relu_behind(net: nn.Module, seen: Trace, layer: str) -> str | None:

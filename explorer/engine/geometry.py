@@ -94,13 +94,13 @@ def layer_size(net: nn.Module, seen: Trace, layer: str) -> LayerSize | None:
 
     Raises Problem for a layer that was not traced.
     """
-    if layer not in seen.maps:
-        traced = ", ".join(seen.maps)
+    if layer not in seen.shapes:
+        traced = ", ".join(seen.shapes)
         raise Problem("Layer {layer!r} was not traced: choose one of {traced}.", layer=layer, traced=traced)
     module = layer_module(net, layer)
     incoming = seen.inputs[layer].shape
     both = axes(module, *incoming[-2:])
-    channels, *size = seen.row(0).maps[layer].shape
+    channels, *size = seen.shapes[layer]
     if both is None or [axis.output for axis in both] != size:
         return None
     return LayerSize(layer, type(module).__name__, (incoming[0], channels), *both)

@@ -1,6 +1,6 @@
 """Every feature map of one forward pass, seen without touching the network that is shared."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import ClassVar
@@ -60,13 +60,15 @@ class Trace(Rows):
     """One forward pass in eval mode: logits (K,), probabilities (K,), and what every layer made of the image.
 
     `maps` holds the output of each leaf module that gives feature maps, float32 (C, h, w), in execution
-    order by module path; a second call of one module is recorded as `path#2`. `inputs` has the same keys.
+    order by module path; a second call of one module is recorded as `path#2`. `inputs` and `shapes`, the
+    (C, h, w) of each, have the same keys, also where only some of the maps are kept.
     """
 
     logits: Floats
     probabilities: Floats
-    maps: dict[str, Floats]
+    maps: Mapping[str, Floats]
     inputs: dict[str, LayerInput]
+    shapes: dict[str, tuple[int, ...]]
 
     ROW: ClassVar[Mapping[str, int]] = {"logits": 1, "probabilities": 1, "maps": 3}
 
@@ -110,24 +112,28 @@ class Block:
         return self.conv or self.norm or self.act or ""
 
 
-def trace(net: nn.Module, x: Tensor) -> Trace:
-    """The Trace of images x, float (N, 3, h, w).
+def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> Trace:
+    """The Trace of images x, float (N, 3, h, w), with all maps or those of some `layers` only.
 
     Raises ValueError for any other shape, and for a net whose output is not logits (N, K).
     """
     check_images(x)
     maps: dict[str, Floats] = {}
     inputs: dict[str, LayerInput] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
 
     def record(call: Call) -> None:
-        if call.layout is not None:
-            inputs[call.layer] = LayerInput(call.source, tuple(call.received.shape[1:]))
+        if call.layout is None:
+            return
+        inputs[call.layer] = LayerInput(call.source, tuple(call.received.shape[1:]))
+        shapes[call.layer] = tuple(call.output.shape[1:])
+        if layers is None or call.layer in layers:
             maps[call.layer] = to_numpy(call.output)
 
     view = recording_calls(net, None, record)
     with torch.inference_mode(False), torch.no_grad():
         logits = check_logits(view(x.detach().clone()))
-    return one_or_many(Trace(to_numpy(logits), to_numpy(logits.softmax(1)), maps, inputs))
+    return one_or_many(Trace(to_numpy(logits), to_numpy(logits.softmax(1)), maps, inputs, shapes))
 
 
 def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:
@@ -138,10 +144,9 @@ def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:
     nearest in the module tree. A norm or activation that can join none (after a concatenation, as in a
     DenseNet, or in a transformer) opens a block without convolution. Layers of another kind are left out.
     """
-    seen = seen.row(0)
     made: list[dict[str, str]] = []
     owner: dict[str, dict[str, str]] = {}
-    for name in seen.maps:
+    for name in seen.shapes:
         stage = stage_of(layer_module(net, name))
         block = None if stage == "conv" else _block_to_join(name, stage, made, owner, seen)
         if block is None and stage in OPENERS:
@@ -163,13 +168,13 @@ def _block_to_join(
 def stages(block: Block, seen: Trace) -> dict[str, str]:
     """The stages the block has, {"conv" | "norm" | "act" | "pool": layer name}, in execution order."""
     named = {stage: getattr(block, stage) for stage in ("conv", "norm", "act", "pool")}
-    order = list(seen.maps)
+    order = list(seen.shapes)
     return dict(sorted(((s, n) for s, n in named.items() if n), key=lambda item: order.index(item[1])))
 
 
 def _fits(stage: str | None, name: str, block: dict[str, str], seen: Trace) -> bool:
     """Whether the layer keeps the block's shape, or, as a pooling, its channels."""
-    made, end = seen.maps[name].shape, seen.maps[list(block.values())[-1]].shape
+    made, end = seen.shapes[name], seen.shapes[list(block.values())[-1]]
     return made[0] == end[0] if stage == "pool" else made == end
 
 
@@ -180,7 +185,7 @@ def _nearest_open(name: str, found: list[dict[str, str]], seen: Trace) -> dict[s
     fits = [
         (-_tree_distance(name, end), index)
         for index, end in enumerate(last)
-        if end not in read and seen.maps[end].shape == seen.inputs[name].shape
+        if end not in read and seen.shapes[end] == seen.inputs[name].shape
     ]
     return found[max(fits)[1]] if fits else None
 

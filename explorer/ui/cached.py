@@ -90,9 +90,16 @@ def input_digest(x: Tensor) -> str:
     return hashlib.sha256(x.numpy().tobytes()).hexdigest()
 
 
-@st.cache_data(max_size="300MB", show_spinner=False)
+@st.cache_data(max_size="50MB", show_spinner=False)
 def traced(net: str, x: str, _net: nn.Module, _x: Tensor) -> Trace:
-    return tracing.trace(_net, _x)
+    """What one pass shows but for the maps, which take most of the memory."""
+    return tracing.trace(_net, _x, ())
+
+
+@st.cache_data(max_size="300MB", show_spinner=False)
+def layer_maps(net: str, x: str, layers: tuple[str, ...], _net: nn.Module, _x: Tensor) -> dict[str, Floats]:
+    """The feature maps (C, h, w) of some layers."""
+    return dict(tracing.trace(_net, _x, layers).maps)
 
 
 @st.cache_data(max_size="50MB", show_spinner=False)

@@ -236,3 +236,13 @@ def test_a_tap_runs_once_a_forward(tricky: nn.Module, x: Tensor, untouched: Call
 def test_a_tap_names_what_is_wrong(tricky: nn.Module, x: Tensor, layer: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tapped(tricky, [layer])[0](x)
+
+
+def test_a_trace_of_some_layers_knows_the_others(course: nn.Module, x: Tensor) -> None:
+    whole, some, none = trace(course, x), trace(course, x, ["relu2", "pool3"]), trace(course, x, ())
+    assert (list(some.maps), dict(none.maps)) == (["relu2", "pool3"], {})
+    assert np.array_equal(some.maps["relu2"], whole.maps["relu2"])
+    assert none.shapes == some.shapes == {layer: maps.shape for layer, maps in whole.maps.items()}
+    assert none.inputs == whole.inputs
+    assert blocks(course, none) == blocks(course, whole)
+    assert len(pickle.dumps(none)) < 5000 < len(pickle.dumps(whole)) / 10
