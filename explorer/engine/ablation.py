@@ -78,6 +78,8 @@ def _each_alone(net: nn.Module, x: Tensor, layer: str, channels: Tensor, fill: T
 
     In a net that normalizes by its batch the rows are computed one at a time.
     """
+    if len(channels) == 1:
+        return _switched(net, x, layer, channels, fill)
     if not _normalizes_by_batch(net):
         together = _switched(net, x, layer, channels, fill)
         first = _switched(net, x, layer, channels[:1], fill)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from explorer.engine import attribution
+from model.problems import Problem
+
 PAGES = ("explain", "maps", "batchnorm", "compare", "time_machine")
 NETWORKS = (
     "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
@@ -31,3 +34,17 @@ def test_only_stages_of_the_chosen_blocks_are_offered(visit: Callable) -> None:
     last = visit("explain", *net, blocks="5", cam_stage="norm")
     assert options(last, "Stage") == ["BatchNorm"]
     assert "Block 5 · norms.2" in " ".join(text.value for text in last.html)
+
+
+def test_feature_maps_are_shown_also_where_no_gradient_arrives(
+    visit: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise Problem("No gradient reaches this layer: choose another.")
+
+    monkeypatch.setattr(attribution, "maps_and_gradients", refused)
+    at = visit("maps", "--net", "tests.engine.odd_networks:UnderInference", "--input-size", "32")
+    assert not at.exception, at.exception[0].value
+    shown = " ".join(element.value for element in at.html)
+    assert "act has 8 channels of 32 × 32 positions. Select any channel" in shown
+    assert "No gradient reaches this layer: choose another." in shown

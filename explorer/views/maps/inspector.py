@@ -21,6 +21,7 @@ from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
 from explorer.views.maps.view import Cell, Kernel, kernel_of
+from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 STRONGEST = "strongest"
@@ -38,7 +39,9 @@ def show(selection: Selection, block: Block, layer: str, channel: int, color_ran
     with large:
         cell = large_map(selection, layer, channel, color_range)
     with numbers:
-        markup.show(on_this_image(selection, block, layer, channel), for_the_class(selection, layer, channel))
+        markup.show(
+            on_this_image(selection, block, layer, channel), class_or_reason(selection, layer, channel)
+        )
     switched_off(selection, layer, channel)
     return cell
 
@@ -110,6 +113,17 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
         zero = float((selection.seen.maps[block.act][channel] == 0).mean())
         rows.append((tr("zero after {layer}", layer=block.act), percent(zero, 0)))
     return facts(tr("On this image"), rows)
+
+
+def class_or_reason(selection: Selection, layer: str, channel: int) -> str:
+    """`for_the_class`, or why the network gives no gradient of the class."""
+    try:
+        return for_the_class(selection, layer, channel)
+    except Problem as problem:
+        name = selection.card.classes[selection.target]
+        return facts(
+            tr("For the class “{class_name}”", class_name=name), (), markup.text(str(problem), "muted")
+        )
 
 
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
