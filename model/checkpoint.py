@@ -105,8 +105,11 @@ class Checkpoint:
     def build(self) -> nn.Module:
         """A new network with these weights, float32, in eval mode."""
         net = _build(self.card, self.builder)
-        net.load_state_dict(self.state)
-        return net.eval()
+        state = net.state_dict()  # with what it has besides tensors, and the versions of its modules
+        state.update(self.state)
+        net.load_state_dict(state)
+        net.eval()  # some networks return nothing here
+        return net
 
 
 def _build(card: Card, builder: Callable[..., nn.Module] | None = None) -> nn.Module:

@@ -21,7 +21,7 @@ def copied(net: nn.Module, shared: bool) -> nn.Module:
     """A deep copy, in which parameters are over the same memory if `shared`, and an attribute that cannot be
     copied is that of `net`. Raises Problem for a network without modules to look into.
     """
-    _check_kind(net)
+    check_kind(net)
     memo = _copies(net, shared) | _empty(net)
     try:
         return copy.deepcopy(net, dict(memo))
@@ -45,7 +45,7 @@ def uncompile(view: nn.Module) -> None:
             module.forward = original.__call__
 
 
-def _check_kind(net: nn.Module) -> None:
+def check_kind(net: nn.Module) -> None:
     """Problem for a network whose layers are no modules that can be looked into."""
     kind = "TorchScript" if isinstance(net, torch.jit.ScriptModule) else None
     if isinstance(net, torch.fx.GraphModule) and not any(

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from explorer.engine.copies import check_kind, copied
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import count_logits, make, offer
 from model.checkpoint import MOST_CLASSES, WITHOUT_CARD, Card, Checkpoint, card_in, digest_of, load_checkpoint
@@ -74,9 +75,13 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
     card = card if card.classes else replace(card, classes=numbered(logits))
     _check_classes(card, logits)
     if source.path is not None:
-        return load_checkpoint(source.path, lambda: copy.deepcopy(net), card)
-    state = {name: value.detach().contiguous() for name, value in net.state_dict().items()}
-    return Checkpoint(card, state, digest_of(state), lambda: copy.deepcopy(net))
+        return load_checkpoint(source.path, lambda: copied(net, shared=False), card)
+    state = {
+        name: value.detach().contiguous()
+        for name, value in net.state_dict().items()
+        if isinstance(value, torch.Tensor)
+    }
+    return Checkpoint(card, state, digest_of(state), lambda: copied(net, shared=False))
 
 
 # The card
@@ -171,6 +176,7 @@ def build(spec: str, written: Card | None = None) -> nn.Module:
     offered = offer(len(written.classes), written.input_size) if written else {}
     with _seeded():
         net = make(spec, offered)
+        check_kind(net)
         net.eval()  # some networks return nothing here
         return net
 

@@ -255,3 +255,13 @@ def same_padding() -> nn.Module:
 def activated_norm() -> nn.Module:
     """A network whose norm has an activation inside."""
     return ODD["NormAct"]()
+
+
+def scripted() -> nn.Module:
+    """A program by TorchScript."""
+    return torch.jit.trace(Plain().eval(), torch.zeros(1, 3, 32, 32))
+
+
+def exported() -> nn.Module:
+    """A program by torch.export."""
+    return torch.export.export(Plain().eval(), (torch.zeros(1, 3, 32, 32),)).module()

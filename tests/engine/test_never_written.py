@@ -152,7 +152,7 @@ METHODS = {
 # They only look at modules.
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
 LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_layer"}
-LOOK |= {"attribution.cam.no_negative_maps"}
+LOOK |= {"attribution.cam.no_negative_maps", "copies.check_kind"}
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 
 
