@@ -161,7 +161,8 @@ class Checkpoint:
         state = net.state_dict()  # with what it has besides tensors, and the versions of its modules
         state.update(self.state)
         net.load_state_dict(state)
-        return net.eval()
+        net.eval()  # some networks return nothing here
+        return net
 
     def modules(self) -> nn.Module:
         """A new network as its builder makes it, without these weights."""

@@ -18,6 +18,8 @@ from model.nets import check_logits
 from model.problems import Problem
 
 MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+# The layers between a BatchNorm and its ReLU that keep which values are positive.
+PASSED = (nn.MaxPool2d, nn.AdaptiveMaxPool2d, nn.Identity, nn.modules.dropout._DropoutNd)
 BINS = 32
 FAINT = 0.01  # a γ below this is near zero
 Stage = Literal["before", "normalized", "after"]
@@ -239,18 +241,18 @@ def is_batchnorm(net: nn.Module, layer: str | None) -> bool:
 
 def batchnorms(net: nn.Module, seen: Trace) -> tuple[str, ...]:
     """Every BatchNorm of feature maps that ran, in execution order."""
-    return tuple(layer for layer in seen.maps if is_batchnorm(net, layer))
+    return tuple(layer for layer in seen.shapes if is_batchnorm(net, layer))
 
 
 def relu_behind(net: nn.Module, seen: Trace, layer: str) -> str | None:
-    """The ReLU layer that reads this layer's output, as it is or max-pooled; None where there is none."""
+    """The ReLU layer that reads this layer's output, if need be max-pooled or after a dropout; or None."""
     for name, read in seen.inputs.items():
         module = layer_module(net, name)
         if read.source != layer:
             continue
         if isinstance(module, nn.ReLU | nn.ReLU6):
             return name
-        if isinstance(module, nn.MaxPool2d | nn.AdaptiveMaxPool2d):
+        if isinstance(module, PASSED):
             return relu_behind(net, seen, name)
     return None
 

@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up, returned_by
+from explorer.engine.copies import check_kind, copied
 from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import make, offer
@@ -121,9 +122,15 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
     card, columns = _fitting(net, replace(written or _blank(spec), net=spec), source, written is None)
     if source.path is not None:
         card = _with_classes(card, columns)
-        return load_checkpoint(source.path, lambda: copy.deepcopy(net), card, source.weights)
-    state = {name: value.detach().contiguous() for name, value in net.state_dict().items()}
-    return Checkpoint(_with_classes(card, columns), state, digest_of(state), lambda: copy.deepcopy(net))
+        return load_checkpoint(source.path, lambda: copied(net, shared=False), card, source.weights)
+    state = {
+        name: value.detach().contiguous()
+        for name, value in net.state_dict().items()
+        if isinstance(value, torch.Tensor)
+    }
+    return Checkpoint(
+        _with_classes(card, columns), state, digest_of(state), lambda: copied(net, shared=False)
+    )
 
 
 def _fitting(net: nn.Module, card: Card, source: Source, guess: bool) -> tuple[Card, int]:
@@ -328,7 +335,10 @@ def build(spec: str, written: Card | None = None, asked: Mapping[str, int] | Non
     """
     offered = (offer(len(written.classes), written.input_size) if written else {}) | dict(asked or {})
     with _seeded():
-        return make(spec, offered).eval()
+        net = make(spec, offered)
+        check_kind(net)
+        net.eval()  # some networks return nothing here
+        return net
 
 
 def _check_maps(net: nn.Module, card: Card) -> None:

@@ -72,7 +72,7 @@ def one_or_many(batch: R) -> R:
 
 
 def _row(held: Any, index: int) -> Any:
-    if isinstance(held, dict):
+    if isinstance(held, Mapping):
         return {name: array[index] for name, array in held.items()}
     if held is None:
         return None
@@ -82,7 +82,7 @@ def _row(held: Any, index: int) -> Any:
 def _same(one: object, other: object) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-    if isinstance(one, dict) and isinstance(other, dict):
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
         return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(_same, one, other))

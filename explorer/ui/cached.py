@@ -6,7 +6,7 @@ Callers pass the values themselves; what stands for each of them in a key is in 
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from operator import attrgetter
 from pathlib import Path, PosixPath, WindowsPath
@@ -111,6 +111,8 @@ def _announced(template: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 # A checkpoint
 
+MOST_OF_MAPS = 2**24  # bytes of a trace's maps; ResNet-50 has 128 MB at 224 pixels
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:
@@ -157,7 +159,16 @@ def _stamp(path: Path | None) -> tuple[int, int]:
 
 @_data(max_size="300MB")
 def trace(network: Network, input: Input) -> Trace:
-    return tracing.trace(network.net, input.x)
+    """What one pass shows; without its maps where they take more than MOST_OF_MAPS bytes."""
+    seen = tracing.trace(network.net, input.x)
+    size = sum(maps.nbytes for maps in seen.maps.values())
+    return seen if size <= MOST_OF_MAPS else replace(seen, maps={})
+
+
+@_data(max_size="300MB")
+def layer_maps(network: Network, input: Input, layers: tuple[str, ...]) -> dict[str, Floats]:
+    """The feature maps (C, h, w) of some layers."""
+    return dict(tracing.trace(network.net, input.x, layers).maps)
 
 
 @_data(max_size="300MB")

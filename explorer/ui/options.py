@@ -208,9 +208,9 @@ def options() -> Options:
         values.input_size,
         values.mean,
         values.std,
-        values.channels,
-        values.output,
-        values.output_name,
+        channels=values.channels,
+        output=values.output,
+        output_name=values.output_name,
         resize=values.resize,
         weights=values.weights,
     )

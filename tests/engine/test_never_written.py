@@ -18,6 +18,7 @@ from explorer.engine import (
     attribution,
     batchnorm,
     checkup,
+    copies,
     opening,
     passes,
     probe,
@@ -137,6 +138,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "opening.logits_of": lambda net: opening.logits_of(net, 8),
     "probe.probe": _probe,
     "receptive.receptive_fields": lambda net: receptive.receptive_fields(net, X),
+    "copies.copied": lambda net: copies.copied(net, shared=False)(X.clone()),
     "timeline.course_of": _over_time(timeline.course_of, X),
     "timeline.filters_over_time": _over_time(timeline.filters_over_time),
     "timeline.heat_over_time": _over_time(timeline.heat_over_time, X, "relu", 1),
@@ -144,6 +146,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "timeline.norms_over_time": _over_time(timeline.norms_over_time, MANY, "bn"),
     "passes.private_view": lambda net: private_view(net)(X.clone()),
     "passes.recorded": lambda net: passes.recorded(net, X, None, lambda *_: None),
+    "passes.recording_calls": lambda net: passes.recording_calls(net, None, lambda _: None)(X.clone()),
     "passes.recording": lambda net: passes.recording(net, None, lambda *_: None)(X.clone()),
     "passes.tapped": _tapped,
     "tracing.trace": lambda net: trace(net, X),
@@ -160,6 +163,7 @@ LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_layer"
 LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of"}
 LOOK |= {"outputs.probabilities", "randomness.seed_passes"}
 BEFORE_IT_IS_SHARED = {"outputs.give_logits"}
+LOOK |= {"copies.check_kind"}
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 
 

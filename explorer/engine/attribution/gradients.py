@@ -130,8 +130,13 @@ def _logits(view: nn.Module, x: Tensor) -> Tensor:
     if len(x) > 1:
         try:
             faster = x.detach().clone(memory_format=torch.channels_last)
-            return check_logits(view(faster.requires_grad_()))
+            return check_logits(view(_writable(faster)))
         except RuntimeError as error:
             if "view size is not compatible" not in str(error):
                 raise
-    return check_logits(view(x.detach().clone().requires_grad_()))
+    return check_logits(view(_writable(x.detach().clone())))
+
+
+def _writable(x: Tensor) -> Tensor:
+    """Images with gradients that a network may write on, as one that normalizes them in place."""
+    return x.requires_grad_().clone()

@@ -39,7 +39,7 @@ def show(selection: Selection) -> ClassMaps | None:
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     markup.show(markup.text(question, tag="h3"))
     blocks = choices.choose_blocks(selection).values()
-    layers = {layer: layer for block in blocks if (layer := block.act or block.norm or block.conv)}
+    layers = {layer: layer for block in blocks if (layer := block.act or block.norm or block.name)}
     layers = checkup.with_gradient(selection, layers)
     if not layers:
         return None

@@ -73,7 +73,7 @@ def choose_layers(
         # The same layer of the same image would show no difference at first.
         first = sides.another_stage(selection, block, stage) if own == "same" else stage
         other_block, _, other_layer = sides.choose_like(selection, other, "b_", block, first)
-    return Side(selection, layer, block.conv), Side(other, other_layer, other_block.conv)
+    return Side(selection, layer, block.name), Side(other, other_layer, other_block.name)
 
 
 def compare(a: Side, b: Side, channel: int, scale: str) -> Comparison:

@@ -78,7 +78,7 @@ def choose_layers(
         other_block, _, other_layer = sides.choose_like(selection, other, "b_cam_", block, stage)
         markup.show(header.beside(other))
         checkup.show(other.opened)
-    return Side(selection, layer, block.conv), Side(other, other_layer, other_block.conv)
+    return Side(selection, layer, block.name), Side(other, other_layer, other_block.name)
 
 
 def compute(a: Side, b: Side, shared: bool) -> dict[str, Cam]:

@@ -21,6 +21,7 @@ from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
 from explorer.views.maps.view import Cell, Kernel, kernel_of
+from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 STRONGEST = "strongest"
@@ -39,7 +40,9 @@ def show(selection: Selection, block: Block, layer: str, channel: int, color_ran
     with large:
         cell = large_map(selection, layer, channel, color_range)
     with numbers:
-        markup.show(on_this_image(selection, block, layer, channel), for_the_class(selection, layer, channel))
+        markup.show(
+            on_this_image(selection, block, layer, channel), class_or_reason(selection, layer, channel)
+        )
     switched_off(selection, layer, channel)
     return cell
 
@@ -114,6 +117,17 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
     return facts(tr("On this image"), rows)
 
 
+def class_or_reason(selection: Selection, layer: str, channel: int) -> str:
+    """`for_the_class`, or why the network gives no gradient of the class."""
+    try:
+        return for_the_class(selection, layer, channel)
+    except Problem as problem:
+        name = selection.card.classes[selection.target]
+        return facts(
+            tr("For the class “{class_name}”", class_name=name), (), markup.text(str(problem), "muted")
+        )
+
+
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
     title = tr("For the class “{class_name}”", class_name=selection.card.classes[selection.target])
@@ -167,7 +181,7 @@ def _plus(value: float) -> str:
 
 def kernel(selection: Selection, block: Block, channel: int) -> Kernel | None:
     """The channel's kernel with the input channels of its group; None for a layer that is not a Conv2d."""
-    conv = layer_module(selection.net, block.conv)
+    conv = layer_module(selection.net, block.name)
     if not isinstance(conv, nn.Conv2d):
         return None
     slices = conv.weight[channel].detach().numpy().astype(np.float32)
@@ -179,13 +193,13 @@ def show_kernel(selection: Selection, block: Block, channel: int, kernel: Kernel
     """The slices of the channel's kernel: all as tiles, the strongest first, and the numbers of one."""
     st.subheader(tr("Kernel of channel {channel}", channel=channel), anchor=False)
     if kernel is None:
-        kind = type(layer_module(selection.net, block.conv)).__name__
+        kind = type(layer_module(selection.net, block.name)).__name__
         template = N_("{layer} is a {kind}. Only kernels of a Conv2d are shown here.")
-        st.info(tr(template, layer=literal(block.conv), kind=literal(kind)))
+        st.info(tr(template, layer=literal(block.name), kind=literal(kind)))
         return
-    names = input_names(selection, block.conv, kernel.channels)
+    names = input_names(selection, block.name, kernel.channels)
     if len(kernel.slices) <= ALL_WITH_NUMBERS:
-        markup.show(few_slices(kernel, names, selection.seen.inputs[block.conv].source == ""))
+        markup.show(few_slices(kernel, names, selection.seen.inputs[block.name].source == ""))
     else:
         chosen = choose_slice(kernel.order, names)
         numbers = with_numbers(kernel.slices[chosen], names[chosen], kernel.range)

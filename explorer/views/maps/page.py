@@ -11,6 +11,7 @@ from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
 from explorer.views.maps import cell_arithmetic, exports, inspector
 from explorer.views.maps.view import ColorRanges, View, color_ranges
+from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 TITLE = N_("What each channel responds to")
@@ -21,7 +22,7 @@ def page() -> None:
     selection = current()
     if not selection.blocks:
         st.header(tr(TITLE), anchor=False)
-        st.info(tr("This network has no convolution, so it has no feature maps."))
+        st.info(tr("No layer of this network gives feature maps, so there are none to show."))
         return
     all_channels, one_channel = st.columns([4, 3], gap="medium")
     with all_channels:
@@ -29,7 +30,7 @@ def page() -> None:
         with st.container(horizontal=True, gap="small", key="layer"):
             block, _, layer = choices.choose_layer(selection)
         colors = color_ranges(selection.seen.maps[layer])
-        orders = channel_orders(selection, layer)
+        orders = known_orders(selection, layer)
         with st.container(key="tiles"):
             channel, choice = choose_channel(selection, layer, colors, orders)
         about_the_grid(selection, block)
@@ -56,7 +57,8 @@ def choose_channel(
     """
     maps = selection.seen.maps[layer]
     first = list(orders.values())[-1][0]
-    markup.show(markup.text(about_the_layer(selection, layer, first), "muted"))
+    about = about_the_layer(selection, layer, first) if len(orders) > 1 else about_the_maps(maps.shape, layer)
+    markup.show(markup.text(about, "muted"))
     initial = held_channel(len(maps), first)
     choice = channel_grid(
         maps,
@@ -106,6 +108,12 @@ def about_the_layer(selection: Selection, layer: str, first: int) -> str:
     )
 
 
+def about_the_maps(shape: tuple[int, ...], layer: str) -> str:
+    """How many channels a layer has, and how large they are."""
+    template = N_("{layer} has {n} channels of {height} × {width} positions. Select any channel in the grid.")
+    return tr(template, layer=layer, n=shape[0], height=shape[1], width=shape[2])
+
+
 def held_order() -> int:
     """The index among ORDERS of the order in the link."""
     order = link.held("order", ORDERS[0])
@@ -124,6 +132,15 @@ def keep(channel: int, before: int) -> None:
     if channel != before:
         link.hold("cell", "", "")
     link.hold("channel", str(channel), "")
+
+
+def known_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
+    """`channel_orders`; without the contributions where the network gives no gradient."""
+    try:
+        return channel_orders(selection, layer)
+    except Problem:  # the channel's facts say why
+        means = selection.seen.maps[layer].mean((1, 2))
+        return {tr("Mean activation"): np.argsort(-means, kind="stable").tolist()}
 
 
 def channel_orders(selection: Selection, layer: str) -> dict[str, list[int]]:

@@ -49,7 +49,7 @@ class TimeView:
 
 def cam(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info(tr("This network has no convolution, so there are no feature maps to explain."))
+        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
         return None
     layer = cam_layer(selection)
     evidence = {name: tr(title) for name, title in choices.EVIDENCE_NAMES.items()}
@@ -71,14 +71,14 @@ def cam_layer(selection: Selection) -> str:
     names = choices.block_names(selection.blocks)
     chosen = choices.pick(tr("Block"), names, "cam_block", list(names)[-1], width=170)
     block = selection.blocks[int(chosen) - 1]
-    stage_names = choices.stage_names(selection, selection.blocks)
+    stage_names = choices.stage_names(selection, [block])
     stage = choices.pick(tr("Stage"), stage_names, "cam_stage", "act", width=150)
-    return stages(block, selection.seen).get(stage, block.conv)
+    return stages(block, selection.seen).get(stage, block.name)
 
 
 def maps(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info(tr("This network has no convolution, so it has no feature maps."))
+        st.info(tr("No layer of this network gives feature maps, so there are none to show."))
         return None
     _, _, layer = choices.choose_layer(selection)
     count = len(selection.seen.maps[layer])
