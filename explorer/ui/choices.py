@@ -165,5 +165,5 @@ def choose_layer(
 
 def grid_scale() -> str:
     """On what scale the link wants grids of channels: one for all, or one for each channel."""
-    scale = link.held("scale", SCALES[0])
+    scale = link.value("scale", SCALES[0])
     return scale if scale in SCALES else SCALES[0]

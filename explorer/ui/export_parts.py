@@ -74,7 +74,7 @@ def each_own(scales: Mapping[str, Range]) -> str:
     return tr("{ranges}, one scale per map", ranges=each)
 
 
-def given(selection: Selection) -> Arrays:
+def input_arrays(selection: Selection) -> Arrays:
     """The image, the network's input and its outputs."""
     count, outputs = len(selection.card.classes), selection.opened.checkup.outputs
     part = selection.received

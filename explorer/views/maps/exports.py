@@ -152,7 +152,7 @@ def arrays(selection: Selection, view: View) -> Arrays:
         text = tr("the kernel of channel {channel} (I, kh, kw)", channel=view.channel)
         kernel = {"kernel": (view.kernel.slices, text)}
     return (
-        export_parts.given(selection)
+        export_parts.input_arrays(selection)
         | export_parts.map_arrays(view.layer, maps)
         | kernel
         | export_parts.evidence_arrays(selection, evidence)

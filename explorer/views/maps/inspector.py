@@ -83,7 +83,7 @@ def large_map(selection: Selection, layer: str, channel: int, color_range: Range
 
 def keep_cell(cell: Cell) -> None:
     """Keep a chosen cell in the link."""
-    link.hold("cell", "-".join(map(str, cell)), "")
+    link.keep("cell", "-".join(map(str, cell)), "")
 
 
 def largest_cell(values: Floats) -> Cell:
@@ -94,7 +94,7 @@ def largest_cell(values: Floats) -> Cell:
 
 def held_cell(shape: Sequence[int]) -> Cell | None:
     """The cell in the link, `row-column`, if a map of this shape has it."""
-    parts = link.held("cell", "").split("-")
+    parts = link.value("cell", "").split("-")
     if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts):
         return None
     row, column = int(parts[0]), int(parts[1])

@@ -75,10 +75,10 @@ def choose_channel(
         ),
     )
     channel = initial if choice.channel is None else choice.channel
-    if channel != initial or link.held("channel", "") == str(channel):
+    if channel != initial or link.value("channel", "") == str(channel):
         keep(channel, initial)
-    link.hold("scale", choice.scale, "shared")
-    link.hold("order", ORDERS[choice.order], ORDERS[0])
+    link.keep("scale", choice.scale, "shared")
+    link.keep("order", ORDERS[choice.order], ORDERS[0])
     return channel, choice
 
 
@@ -116,13 +116,13 @@ def about_the_maps(shape: tuple[int, ...], layer: str) -> str:
 
 def held_order() -> int:
     """The index among ORDERS of the order in the link."""
-    order = link.held("order", ORDERS[0])
+    order = link.value("order", ORDERS[0])
     return ORDERS.index(order) if order in ORDERS else 0
 
 
 def held_channel(count: int, otherwise: int) -> int:
     """The channel in the link, if the layer has it."""
-    text = link.held("channel", "")
+    text = link.value("channel", "")
     channel = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else count
     return channel if channel < count else otherwise
 
@@ -130,8 +130,8 @@ def held_channel(count: int, otherwise: int) -> int:
 def keep(channel: int, before: int) -> None:
     """Keep a chosen channel in the link; another one than before starts at its own largest value."""
     if channel != before:
-        link.hold("cell", "", "")
-    link.hold("channel", str(channel), "")
+        link.keep("cell", "", "")
+    link.keep("channel", str(channel), "")
 
 
 def known_orders(selection: Selection, layer: str) -> dict[str, list[int]]:

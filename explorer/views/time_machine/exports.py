@@ -186,7 +186,7 @@ def arrays(selection: Selection, view: TimeView) -> Arrays:
     probabilities = N_("softmax of the logits (epochs, K)")
     if selection.opened.checkup.outputs.independent:
         probabilities = N_("sigmoid of each logit (epochs, K)")
-    described = export_parts.given(selection) | {
+    described = export_parts.input_arrays(selection) | {
         "epochs": (np.array(course.epochs), tr("of the snapshots (epochs,); 0 is the untrained network")),
         "logits": (course.logits, tr("at every epoch (epochs, K)")),
         "probabilities": (course.probabilities, tr(probabilities)),

@@ -120,11 +120,11 @@ CHOICES: dict[str, Callable[[Selection, Timeline], Make]] = {
 
 def choose_channel(count: int, default: int, label: str) -> int:
     """A channel, kept in the link; at first the default."""
-    kept = link.held("channel", "")
+    kept = link.value("channel", "")
     valid = kept.isascii() and kept.isdecimal() and len(kept) < 6 and int(kept) < count
     channel = int(kept) if valid else default
     if channel != default:
-        link.hold("channel", str(channel), "")
+        link.keep("channel", str(channel), "")
     key = link.showing("time_channel", channel)
     st.number_input(label, 0, count - 1, channel, key=key, on_change=keep_channel, args=(key,), width=160)
     return channel
@@ -132,8 +132,8 @@ def choose_channel(count: int, default: int, label: str) -> int:
 
 def keep_channel(key: str) -> None:
     """Put a chosen channel into the link; the position chosen on the maps page was another channel's."""
-    link.hold("channel", str(st.session_state[key]), "")
-    link.hold("cell", "", "")
+    link.keep("channel", str(st.session_state[key]), "")
+    link.keep("cell", "", "")
 
 
 def strongest(selection: Selection, layer: str) -> int:
@@ -148,5 +148,5 @@ def strongest(selection: Selection, layer: str) -> int:
 
 
 def norms(selection: Selection, timeline: Timeline) -> tuple[NormSummary, ...]:
-    layer = link.held("norm", batchnorms(selection.net, selection.seen)[0])
+    layer = link.value("norm", batchnorms(selection.net, selection.seen)[0])
     return cached.norms_over_time(timeline, selection.input, layer)
