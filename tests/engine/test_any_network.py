@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from explorer.engine.ablation import ablations
 from explorer.engine.attribution import attribute_many, evidence_many
-from explorer.engine.batchnorm import batchnorms, relu_behind, statistics
+from explorer.engine.batchnorm import batchnorms, relu_behind, statistics, statistics_many
 from explorer.engine.geometry import layer_size
 from explorer.engine.passes import recorded
 from explorer.engine.probe import probe
@@ -19,7 +19,7 @@ from explorer.engine.receptive import receptive_fields
 from explorer.engine.tracing import Block, Trace, blocks, layer_module, private_view, stage_of, stages, trace
 from model import torchvision_repair
 from model.problems import Problem
-from tests.engine.odd_networks import ODD, Compiled, Plain, Uncopyable, UnderInference
+from tests.engine.odd_networks import ODD, Compiled, Plain, Uncopyable, UnderInference, WithConv
 
 torchvision_repair.repair()
 import torchvision.models as models  # noqa: E402  (repaired first)
@@ -397,3 +397,25 @@ def test_channels_last_maps_are_explained_as_they_are() -> None:
     (gradient,) = torch.autograd.grad(logits[0, 1], kept[0])
     wanted = (gradient.mean((1, 2), True) * kept[0]).sum(3)[0].detach()
     np.testing.assert_allclose(heat.values, wanted, rtol=1e-4, atol=1e-7)
+
+
+def test_several_layers_cost_one_pass() -> None:
+    class Counted(nn.Conv2d):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            type(self).calls += 1
+            return super().forward(x)
+
+    net = WithConv(Counted(3, 8, 3, padding=1)).eval()
+    layers = ["conv", "norm", "act"]
+    for many in (
+        lambda: attribute_many(net, X, ["grad_cam", "hires_cam"], layers, 1),
+        lambda: evidence_many(net, X, layers, 1),
+        lambda: statistics_many(net, X, ["norm"]),
+        lambda: receptive_fields(net, X),
+        lambda: trace(net, X, layers),
+    ):
+        Counted.calls = 0
+        many()
+        assert Counted.calls == 1
