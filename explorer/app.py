@@ -21,7 +21,9 @@ else:
     from explorer.ui import header, link, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
+    from explorer.ui.markdown import sentence
     from model import words
+    from model.problems import Problem
     from model.words import N_, tr
 
     PAGES = (
@@ -67,5 +69,8 @@ else:
     if selection is not None and about_image:
         header.show(selection, page.url_path)
     if selection is not None or not about_image:
-        page.run()
+        try:
+            page.run()
+        except Problem as problem:  # what the page cannot show of this network or this image
+            st.info(sentence(problem))
         link.write()

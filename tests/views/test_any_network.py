@@ -28,6 +28,20 @@ def test_a_page_opens_with(visit: Callable, page: str, name: str) -> None:
     assert not at.error, at.error[0].value
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_cannot_show_is_one_sentence(
+    visit: Callable, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    def refused(*_: object) -> None:
+        raise Problem("This cannot be shown here: choose another network.")
+
+    monkeypatch.setattr("explorer.ui.selection.current", refused)
+    monkeypatch.setattr(f"explorer.views.{page}.page.current", refused)
+    at = visit(page)
+    assert not at.exception, at.exception[0].value
+    assert [each.value for each in at.info] == ["This cannot be shown here: choose another network."]
+
+
 def options(at: object, label: str) -> list[str]:
     return next(box.options for box in at.selectbox if box.label == label)
 
