@@ -148,7 +148,7 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
     """What a private view returns for images x, float (N, C, h, w); Problem where it cannot process them."""
     try:
         with torch.inference_mode(False), torch.set_grad_enabled(gradients):
-            return view(x.detach().clone().requires_grad_(gradients))
+            return view(x.detach().clone().requires_grad_(gradients).clone())  # it may write on its input
     except Exception as error:  # whatever a network makes of an input it was not meant for
         raise Problem(
             "The network cannot process an image of {size} × {size} pixels (channels: {channels}; {reason}); "

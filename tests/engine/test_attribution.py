@@ -145,7 +145,7 @@ def test_the_pass_of_two_classes_is_one(
     monkeypatch.setattr(gradients, "tapped", lambda *given: passes.append(given) or tapped(*given))
     class_gradients(course, x, RELUS, (1, 2))
     assert len(passes) == 1
-    with pytest.raises(ValueError, match="1, 3, h, w"):
+    with pytest.raises(ValueError, match="1, C, h, w"):
         class_gradients(course, torch.cat([x, x]), RELUS, (1, 2))
 
 

@@ -14,7 +14,8 @@ from explorer.ui.selection import Selection
 def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     source = cached.Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
     selection = Selection(cached.opened("resnet9", source), scene(3, 40))
-    whole = tracing.trace(selection.net, selection.x)
+    whole = tracing.trace(selection.net, selection.input.x)
+    monkeypatch.setattr(cached, "MOST_OF_MAPS", 0)
     asked: list[object] = []
     trace = tracing.trace
     monkeypatch.setattr(

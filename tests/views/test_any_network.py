@@ -55,18 +55,26 @@ def test_only_stages_of_the_chosen_blocks_are_offered(visit: Callable) -> None:
     assert "Block 5 · norms.2" in " ".join(text.value for text in last.html)
 
 
-def test_feature_maps_are_shown_also_where_no_gradient_arrives(
+def test_feature_maps_are_shown_also_where_no_gradient_arrives(visit: Callable) -> None:
+    html = maps_of(visit, "UnderInference")
+    assert "act has 8 channels of 32 × 32 positions. Select any channel" in html
+    assert "No gradient of a class reaches this layer." in html
+
+
+def test_feature_maps_are_shown_also_where_the_class_of_an_image_does_not_depend_on_them(
     visit: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> None:
         raise Problem("No gradient reaches this layer: choose another.")
 
     monkeypatch.setattr(attribution, "maps_and_gradients", refused)
-    at = visit("maps", *own("UnderInference"))
+    assert "No gradient reaches this layer: choose another." in maps_of(visit, "PreActivation")
+
+
+def maps_of(visit: Callable, name: str) -> str:
+    at = visit("maps", *own(name))
     assert not at.exception, at.exception[0].value
-    shown = " ".join(element.value for element in at.html)
-    assert "act has 8 channels of 32 × 32 positions. Select any channel" in shown
-    assert "No gradient reaches this layer: choose another." in shown
+    return " ".join(element.value for element in at.html)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: 
     for an unknown layer or class, and for a layer that does not run, gives no maps or gets no gradient.
     """
     check_images(x)
-    if not (layers := tuple(layers)):
+    if not (layers := tuple(dict.fromkeys(layers))):
         return
     view, points = tapped(net, layers)
     maps: dict[str, Tensor] = {}
