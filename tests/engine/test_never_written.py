@@ -115,7 +115,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
     "attribution.attribute_many": lambda net: attribution.attribute_many(
-        net, X, attribution.METHODS, ["relu"], 1
+        net, X, [name for name, record in attribution.METHODS.items() if record.heat], ["relu"], 1
     ),
     "attribution.class_gradients": lambda net: attribution.class_gradients(net, X, ["conv", "relu"], (0, 1)),
     "attribution.heat_from": lambda net: attribution.heat_from(
@@ -146,13 +146,13 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
 }
 METHODS = {
     f"attribution.attribute, {method}": partial(
-        attribution.attribute, x=X, method=method, layer="relu", target=1
+        attribution.attribute, x=X, method=method, layer="relu" if record.needs_layer else None, target=1
     )
-    for method in attribution.METHODS
+    for method, record in attribution.METHODS.items()
 }
 # They only look at modules.
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
-LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_layer"}
+LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
 LOOK |= {"attribution.cam.no_negative_maps"}
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 

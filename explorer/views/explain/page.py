@@ -40,8 +40,8 @@ def page() -> None:
 
 
 def choose_method(selection: Selection) -> tuple[str, str, bool]:
-    """A method of METHODS, a stage of the blocks, and whether negative values are shown too."""
-    names = {name: tr(record.title) for name, record in METHODS.items()}
+    """A method that works from maps and gradients, a stage, and whether negative values are shown too."""
+    names = {name: tr(record.title) for name, record in METHODS.items() if record.heat}
     method = choices.pick(tr("Method"), names, "method", width=150)
     stages = choices.stage_names(selection, selection.blocks)
     stage = choices.pick(tr("Stage"), stages, "cam_stage", "act", width=150)
