@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution import cam
+from explorer.engine.attribution import cam, input_gradient, perturbation
 from explorer.engine.attribution.gradients import (
     CHUNK,
     Pairs,
@@ -50,6 +50,14 @@ METHODS: dict[str, Method] = {
     "grad_cam_pp": cam.GRAD_CAM_PP,
     "xgrad_cam": cam.XGRAD_CAM,
     "eigen_cam": cam.EIGEN_CAM,
+    "ablation_cam": perturbation.ABLATION_CAM,
+    "score_cam": perturbation.SCORE_CAM,
+    "saliency": input_gradient.SALIENCY,
+    "input_x_gradient": input_gradient.INPUT_X_GRADIENT,
+    "integrated_gradients": input_gradient.INTEGRATED_GRADIENTS,
+    "expected_gradients": input_gradient.EXPECTED_GRADIENTS,
+    "smooth_grad": input_gradient.SMOOTH_GRAD,
+    "occlusion": perturbation.OCCLUSION,
 }
 
 
