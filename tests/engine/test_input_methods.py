@@ -1,15 +1,19 @@
 """Methods that explain the pixels, or by passes of their own: against loops, linear networks and torchcam."""
 
+import copy
+import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from explorer.engine.attribution import METHODS, Heatmap, attribute
+from explorer.engine.attribution import METHODS, Heatmap, Method, attribute
 from explorer.engine.attribution.baseline import BASELINES
-from explorer.engine.attribution.method import Method
+from explorer.engine.attribution.operations import operations
 from model.checkpoint import Card
 from model.problems import Problem
 
@@ -108,6 +112,8 @@ def test_in_a_linear_network_all_is_weight_times_input(linear: nn.Module, images
     if METHODS[name].needs_layer or METHODS[name].unmet(linear, None, images[:1]):
         pytest.skip("no layer with feature maps, or nothing to guide")
     more: dict[str, object] = {}
+    if name == "lrp":
+        linear[1].bias.data.zero_()
     if METHODS[name].baseline == "references":
         more = {"baseline": torch.zeros(3, 12, 12)}
     if name == "occlusion":
@@ -116,7 +122,7 @@ def test_in_a_linear_network_all_is_weight_times_input(linear: nn.Module, images
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
-@pytest.mark.parametrize("name", ["integrated_gradients"])
+@pytest.mark.parametrize("name", ["integrated_gradients", "deep_lift"])
 def test_values_add_up_to_the_logit_minus_that_of_the_baseline(
     small: nn.Module, images: Tensor, name: str, baseline: str
 ) -> None:
@@ -125,7 +131,7 @@ def test_values_add_up_to_the_logit_minus_that_of_the_baseline(
     found = heat(small, images, name, 1, against=3, baseline=start, **more)
     with torch.no_grad():
         (whole, none) = ((logits[:, 1] - logits[:, 3]).numpy() for logits in (small(images), small(start)))
-    np.testing.assert_allclose(found.values.sum((1, 2)), whole - none, atol=0.02 * np.abs(whole - none).max())
+    close(found.values.sum((1, 2)), whole - none, 1e-5 if name == "deep_lift" else 0.02)
 
 
 def test_integrated_gradients_by_a_plain_sum(small: nn.Module, images: Tensor) -> None:
@@ -160,6 +166,157 @@ def test_smooth_grad_is_the_gradient_without_noise_and_relative_to_the_range(
         (gradient,) = torch.autograd.grad(small(copy.requires_grad_())[0, 1], copy)
         mean += gradient[0].sum(0) / 4
     close(heat(small, images, "smooth_grad", 1, noise=0.2).row(0).values, mean)
+
+
+class Guided(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        context.save_for_backward(x)
+        return x.relu()
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        (x,) = context.saved_tensors
+        return gradient.relu() * (x > 0)
+
+
+def test_guided_backprop_by_a_function_of_its_own(small: nn.Module, images: Tensor) -> None:
+    guided = images.clone().requires_grad_()
+    value = guided
+    for module in small:
+        value = Guided.apply(value) if isinstance(module, nn.ReLU) else module(value)
+    (gradient,) = torch.autograd.grad(value[:, 1].sum(), guided)
+    close(heat(small, images, "guided_backprop", 1).values, gradient.sum(1))
+
+    cam = attribute(small, images, layer="5", target=1).values
+    enlarged = nn.functional.interpolate(torch.from_numpy(cam).relu()[:, None], (12, 12), mode="bilinear")
+    found = attribute(small, images, "guided_grad_cam", layer="5", target=1)
+    close(found.values, (enlarged * gradient).sum(1))
+
+
+def test_guided_backprop_with_a_relu_used_twice(images: Tensor) -> None:
+    torch.manual_seed(9)
+    relu = nn.ReLU(inplace=True)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 4, 3), relu, nn.Flatten(), nn.Linear(256, 3))
+    apart = nn.Sequential(*(nn.ReLU() if module is relu else module for module in net))
+    wanted = heat(apart.eval(), images, "guided_backprop", 1).values
+    close(heat(net.eval(), images, "guided_backprop", 1).values, wanted)
+
+
+@pytest.mark.parametrize("gamma", [0, 0.25])
+def test_lrp_by_a_plain_loop(small: nn.Module, images: Tensor, gamma: float) -> None:
+    """R = a · ∂z/∂a · R/z through every layer, with weights w + γ·max(w, 0) in the second convolution."""
+    merged = fuse_conv_bn_eval(small[0], small[1])
+    second = copy.deepcopy(small[4])
+    second.weight.data += gamma * second.weight.data.clamp(min=0)
+    plain = [merged, small[2], small[3], small[4], *small[5:]]
+    ruled = [merged, small[2], small[3], second, *small[5:]]
+    values = [images]
+    for module in plain:
+        values.append(module(values[-1]).detach())
+    relevance = torch.zeros_like(values[-1])
+    relevance[:, 1] = values[-1][:, 1]
+    for module, value in zip(reversed(ruled), values[-2::-1], strict=True):
+        if not isinstance(module, nn.ReLU):
+            point = value.clone().requires_grad_()
+            z = module(point)
+            (back,) = torch.autograd.grad((z * (relevance / z.where(z != 0, 1)).detach()).sum(), point)
+            relevance = (value * back).reshape(value.shape)
+    close(heat(small, images, "lrp", 1, gamma=gamma).values, relevance.sum(1), 1e-4)
+
+
+def test_lrp_without_biases_adds_up_to_the_logit(images: Tensor) -> None:
+    torch.manual_seed(10)
+    body = [
+        nn.Conv2d(3, 6, 3, bias=False),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 4, 3, bias=False),
+        nn.ReLU(),
+    ]
+    net = nn.Sequential(*body, nn.Flatten(), nn.Linear(36, 5, bias=False)).eval()
+    with torch.no_grad():
+        logits = net(images)
+    close(heat(net, images, "lrp", 1).values.sum((1, 2)), logits[:, 1])
+    difference = heat(net, images, "lrp", 1, against=3).values.sum((1, 2))
+    close(difference, logits[:, 1] - logits[:, 3])
+
+
+class Functional(nn.Module):
+    """A network whose parts a test chooses."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor], **parts: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.between = nn.Conv2d(3, 4, 3), between
+        self.relu, self.fc = nn.ReLU(), nn.Linear(400, 3)
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.relu(self.between(self.conv(x))).flatten(1))
+        return logits
+
+
+def both(reason: str) -> dict[str, str]:
+    return {"deep_lift": reason, "lrp": reason}
+
+
+def twice(net: nn.Module) -> nn.Module:
+    net.between = net.relu
+    return net
+
+
+RELU = {"guided_backprop": "calls relu as", "guided_grad_cam": "calls relu as"}
+SILU = {"guided_backprop": "has SiLU", "guided_grad_cam": "has SiLU"}
+NONE = {"guided_backprop": "has none", "guided_grad_cam": "has none"}
+UNMET: dict[str, tuple[Callable[[], nn.Module], dict[str, str]]] = {
+    "relu": (lambda: Functional(torch.relu), RELU | both("calls relu as a function")),
+    "relu in place": (lambda: Functional(nn.functional.relu_), RELU | both("calls relu as a function")),
+    "reused relu": (lambda: twice(Functional(torch.relu)), both("uses 'relu' several times")),
+    "added": (lambda: Functional(lambda x: x + 1.5), {"lrp": "calls add as a function"}),
+    "gate": (lambda: Functional(lambda x: x * x), both("calls mul as a function")),
+    "scaled": (lambda: Functional(lambda x: x / 8), {"lrp": "calls div as a function"}),
+    "silu": (lambda: Functional(nn.Identity(), relu=nn.SiLU()), SILU | both("no rule for SiLU")),
+    "no relu": (lambda: Functional(nn.Identity(), relu=nn.Tanh()), NONE),
+    "group norm": (lambda: Functional(nn.GroupNorm(2, 4)), both("no rule for GroupNorm")),
+    "overlapping": (lambda: Functional(nn.MaxPool2d(3, 1, 1)), {"deep_lift": "no rule for MaxPool2d"}),
+    "identity": (lambda: Functional(nn.Identity()), {}),
+}
+
+
+@pytest.mark.parametrize("kind", UNMET)
+@pytest.mark.parametrize("name", INPUT)
+def test_a_network_that_does_not_allow_a_method_gets_the_reason(
+    images: Tensor, untouched: Callable, kind: str, name: str
+) -> None:
+    torch.manual_seed(11)
+    build, reasons = UNMET[kind]
+    net, record = build().eval(), METHODS[name]
+    layer = layer_of(record, "conv")
+    with untouched(net):
+        problem = record.unmet(net, layer, images[:1])
+        if name not in reasons:
+            assert problem is None
+            assert np.isfinite(heat_at(net, images, name, layer).values).all()
+            return
+        assert reasons[name] in str(problem)
+        assert re.fullmatch(r"[A-Z][^.:]*: [^.:]*\.", str(problem))
+        with pytest.raises(Problem, match=re.escape(str(problem))):
+            heat_at(net, images, name, layer)
+
+
+def heat_at(net: nn.Module, x: Tensor, name: str, layer: str | None) -> Heatmap:
+    return attribute(net, x, name, layer=layer, target=1, **FEW.get(name, {}))
+
+
+def test_what_ran(images: Tensor) -> None:
+    net = Functional(lambda x: (x * 2).mean((2, 3), keepdim=True) + x.sigmoid() * x)
+    ran = operations(net.eval(), images)
+    assert [path for path, _ in ran.modules] == ["conv", "relu", "fc"]
+    assert set(ran.functions) == {"mean", "add", "sigmoid", "mul", "flatten"}
+    assert ran.scalings == ("mul",)
+    assert not ran.reused
+    assert operations(twice(net), images).reused == ("relu",)
 
 
 @pytest.mark.parametrize(("patch", "stride"), [(4, 2), (4, 4), (5, 3)])

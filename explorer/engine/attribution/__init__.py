@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution import cam, input_gradient, perturbation
+from explorer.engine.attribution import cam, input_gradient, perturbation, propagation
 from explorer.engine.attribution.gradients import (
     CHUNK,
     Pairs,
@@ -57,6 +57,10 @@ METHODS: dict[str, Method] = {
     "integrated_gradients": input_gradient.INTEGRATED_GRADIENTS,
     "expected_gradients": input_gradient.EXPECTED_GRADIENTS,
     "smooth_grad": input_gradient.SMOOTH_GRAD,
+    "guided_backprop": propagation.GUIDED_BACKPROP,
+    "guided_grad_cam": propagation.GUIDED_GRAD_CAM,
+    "deep_lift": propagation.DEEP_LIFT,
+    "lrp": propagation.LRP,
     "occlusion": perturbation.OCCLUSION,
 }
 
