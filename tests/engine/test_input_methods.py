@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from explorer.engine.attribution import METHODS, Heatmap, Method, attribute
+from explorer.engine.attribution import METHODS, Heatmap, Method, attribute, completeness_gap
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.attribution.operations import operations
 from model.checkpoint import Card
@@ -122,7 +122,7 @@ def test_in_a_linear_network_all_is_weight_times_input(linear: nn.Module, images
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
-@pytest.mark.parametrize("name", ["integrated_gradients", "deep_lift"])
+@pytest.mark.parametrize("name", [name for name, record in METHODS.items() if record.adds_up])
 def test_values_add_up_to_the_logit_minus_that_of_the_baseline(
     small: nn.Module, images: Tensor, name: str, baseline: str
 ) -> None:
@@ -132,6 +132,9 @@ def test_values_add_up_to_the_logit_minus_that_of_the_baseline(
     with torch.no_grad():
         (whole, none) = ((logits[:, 1] - logits[:, 3]).numpy() for logits in (small(images), small(start)))
     close(found.values.sum((1, 2)), whole - none, 1e-5 if name == "deep_lift" else 0.02)
+    gap = completeness_gap(small, images, found, start)
+    close(gap, found.values.sum((1, 2), dtype=np.float64) - (whole - none), 1e-2)
+    close(completeness_gap(small, images[:1], found.row(0), start[:1]), gap[:1], 1e-2)
 
 
 def test_integrated_gradients_by_a_plain_sum(small: nn.Module, images: Tensor) -> None:

@@ -122,6 +122,9 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
         net, attribution.class_gradients(net, X, ["relu"], (1,))["relu"][0], "grad_cam_pp"
     ),
     "attribution.channel_evidence": lambda net: attribution.channel_evidence(net, X, "relu", 1, 0),
+    "attribution.completeness_gap": lambda net: attribution.completeness_gap(
+        net, X, attribution.attribute(net, X, "integrated_gradients", target=1)
+    ),
     "attribution.operations.operations": lambda net: operations.operations(net, X),
     **{
         f"attribution.propagation.{check.__name__}": partial(check, layer=None, x=X)

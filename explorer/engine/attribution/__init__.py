@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,8 +23,9 @@ from explorer.engine.attribution.gradients import (
 )
 from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
 from explorer.engine.attribution.method import Method, Parameter, Question
+from explorer.engine.attribution.scored import Scored, classes_of
 from explorer.engine.passes import check_images, to_numpy
-from explorer.engine.values import one_or_many
+from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem
 from model.words import tr
 
@@ -38,6 +40,7 @@ __all__ = [
     "attribute_many",
     "channel_evidence",
     "class_gradients",
+    "completeness_gap",
     "evidence_from",
     "evidence_many",
     "heat_from",
@@ -93,6 +96,19 @@ def attribute(
         pieces = (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
         parts = [record.compute(question.rows(rows)).detach() for rows in pieces]
     return _heatmap(method, layer, score, parts)
+
+
+def completeness_gap(net: nn.Module, x: Tensor, heat: Heatmap, baseline: Tensor | None = None) -> Floats:
+    """How far the values of a method that `adds_up` are from the difference of scores: float32 (N,).
+
+    The images and the baseline, float (3, h, w) or (N, 3, h, w), are those that the heat map was made with.
+    """
+    score = _score(x, heat.target, heat.against)
+    start = torch.zeros_like(x) if baseline is None else baseline.expand(x.shape)
+    with torch.inference_mode(False), torch.no_grad():
+        scored, classes = Scored(net), classes_of(score)
+        whole, rest = (scored(images.detach().clone(), *classes) for images in (x, start))
+    return np.asarray(heat.values.reshape(len(x), -1).sum(1) - to_numpy(whole - rest), np.float32)
 
 
 def attribute_many(

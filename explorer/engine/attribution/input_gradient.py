@@ -153,6 +153,7 @@ INTEGRATED_GRADIENTS = Method(
     compute=integrated_gradients,
     needs_layer=False,
     baseline="image",
+    adds_up=True,
     parameters={"steps": Parameter(N_("Steps"), 50, 2, 500)},
 )
 EXPECTED_GRADIENTS = Method(

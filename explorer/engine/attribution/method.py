@@ -64,7 +64,8 @@ class Method:
     `heat(maps, gradients)` computes it, (N, h, w), from a layer's maps and the gradients of the explained
     score on them, both (N, C, h, w). A method that needs passes of its own has `compute(question)` instead.
     It is asked about a layer if `needs_layer`, and compares with a `baseline`, one image for each, or with
-    the same references for all images, if it has one.
+    the same references for all images, if it has one. Where it `adds_up`, its values together are the score
+    minus that of the baseline, up to the error that `completeness_gap` measures.
 
     `unmet(net, layer, values)` is the Problem, one sentence, why the method cannot explain this network or
     this layer; None where it can. The values are the layer's maps, or the images for a method in input space.
@@ -82,4 +83,5 @@ class Method:
     unmet: Callable[[nn.Module, str | None, Tensor], Problem | None] = any_network
     needs_layer: bool = True
     baseline: Literal["image", "references"] | None = None
+    adds_up: bool = False
     parameters: Mapping[str, Parameter] = field(default_factory=dict)

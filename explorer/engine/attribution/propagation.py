@@ -123,7 +123,9 @@ def _merge_batchnorm(view: nn.Module, ran: Sequence[tuple[str, nn.Module]]) -> N
     """
     for (before, _), (path, _) in pairwise(ran):
         conv, norm = view.get_submodule(before), view.get_submodule(path)
-        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None:
+        if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
+            continue
+        if norm.running_mean is not None and norm.num_features == conv.out_channels:
             view.set_submodule(before, fuse_conv_bn_eval(conv, norm))
             view.set_submodule(path, nn.Identity())
 
@@ -249,6 +251,7 @@ DEEP_LIFT = Method(
     unmet=not_lifted,
     needs_layer=False,
     baseline="image",
+    adds_up=True,
 )
 LRP = Method(
     title=N_("LRP"),
