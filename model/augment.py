@@ -29,7 +29,7 @@ Draws = dict[str, tuple[Tensor, ...]]
 class Augmentation:
     """A transform of a batch: `apply(images, *draw((N, H, W), strength, generator))`, float32 (N,3,H,W).
 
-    Those of the group “geometric” move uint8 as well. Strength 0 changes nothing. `says` states what it does
+    Those of the group “geometric” move uint8 as well. Strength 0 changes nothing. `summary` says what it does
     and what the strength measures, to be translated where it is shown; `mix`, where labels must follow, is
     `mix(labels, *drawn)`, float32 (N,K).
     """
@@ -39,7 +39,7 @@ class Augmentation:
     apply: Callable[..., Tensor]
     strength: float
     range: tuple[float, float]
-    says: str
+    summary: str
     mix: Callable[..., Tensor] | None = None
 
 

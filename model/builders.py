@@ -19,6 +19,12 @@ from torch import nn
 from model.nets import check_logits
 from model.problems import Problem
 
+CLASS_COUNTS = (
+    "classes",
+    "num_classes",
+    "n_classes",
+    "num_labels",
+)  # what builders call the number of classes
 _SPEC = re.compile(r"([\w.]+):(\w+)(\(.*\))?", re.DOTALL)
 
 
@@ -49,7 +55,7 @@ def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
 
 def offer(classes: int, input_size: int) -> dict[str, int]:
     """What a builder is told of the data if it has a parameter of that name."""
-    return {"classes": classes, "num_classes": classes, "input_size": input_size}
+    return dict.fromkeys(CLASS_COUNTS, classes) | {"input_size": input_size}
 
 
 def load_builder(spec: str, offered: Mapping[str, Any] | None = None) -> Callable[[], object]:
@@ -81,7 +87,28 @@ def load_builder(spec: str, offered: Mapping[str, Any] | None = None) -> Callabl
             kind=type(builder).__name__,
         )
     taken = {each: value for each, value in (offered or {}).items() if each in _parameters(builder)}
-    return lambda: builder(**taken | arguments)
+    more = _for_any_keyword(builder, offered or {}, taken)
+    return lambda: _called(builder, taken | arguments, more)
+
+
+def _for_any_keyword(
+    builder: Callable[..., object], offered: Mapping[str, Any], taken: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The number of classes for a builder that hands on any keyword, as torchvision's do."""
+    kinds = {each.kind for each in _parameters(builder).values()}
+    named = any(name in taken for name in CLASS_COUNTS)
+    if named or inspect.Parameter.VAR_KEYWORD not in kinds or "num_classes" not in offered:
+        return {}
+    return {"num_classes": offered["num_classes"]}
+
+
+def _called(builder: Callable[..., object], given: dict[str, Any], more: dict[str, Any]) -> object:
+    try:
+        return builder(**more | given)
+    except TypeError as error:
+        if "num_classes" in given or "num_classes" not in str(error):
+            raise
+        return builder(**given)  # it does not take the keyword after all
 
 
 def _arguments(call: str, spec: str) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 import errno
 import hashlib
-import io
 import json
 import math
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,22 +13,28 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from model import augment, cifar10
 from model.files import contents, replacing
-from model.names import readable, readable_values, shown
+from model.names import readable_values, shown
 from model.nets import NETS
-from model.pixels import Rectangle, center_square, whole
+from model.pixels import INTERPOLATIONS, Rectangle, ResizedCrop, center_square, whole
 from model.problems import Problem
+from model.weights import formats
+from model.weights.changes import UNCHANGED, Changes
+from model.weights.fitting import Layout, bare, below, chosen_place, fitted, places_of
+from model.weights.reading import metadata_of, read_entries
+from model.weights.stored import Damaged, Leaf, StoredTensor
 from model.words import N_
 
 MOST_BYTES = 8_000_000_000  # of a checkpoint; it is read into memory
 MOST_OF_CARD = 8_000_000  # characters
 MOST_CLASSES = 100_000
+MOST_CHANNELS = 1024  # of an input
 MOST_EPOCHS = 1_000_000_000
+MOST_RESIZE = 8192  # pixels of a shorter side
 
 Pixels = npt.NDArray[np.uint8]
 State = dict[str, Tensor]
@@ -44,11 +48,16 @@ FORMER_NAMES = {"optimiser": "optimizer"}
 
 @dataclass(frozen=True)
 class Card:
-    """What a checkpoint is: everything needed to rebuild the net, feed it and trust its figures."""
+    """What a checkpoint is: everything needed to rebuild the net, feed it and trust its figures.
+
+    `resize` is the length of a picture's shorter side before its center is cropped to the input size; None
+    crops the whole center square. `preset` names the weights whose preprocessing this is, if it is theirs.
+    """
 
     net: str = "course"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = cifar10.CLASSES
+    channels: int = 3
     mean: tuple[float, ...] = cifar10.MEAN
     std: tuple[float, ...] = cifar10.STD
     input_size: int = 32
@@ -58,55 +67,106 @@ class Card:
     metrics: Mapping[str, float] = field(default_factory=dict)
     data: str = "unknown"
     versions: Mapping[str, str] = field(default_factory=dict)
+    resize: int | None = None
+    interpolation: str = "bilinear"
+    preset: str = ""
 
     def framed(self, pixels: Pixels, fit: str = "crop") -> Pixels:
         """The picture the network gets, before normalizing: uint8 (H, W, 3) → uint8 (s, s, 3).
 
+        With `resize`, “crop” makes the shorter side that long and takes the square of (s, s) in the middle,
+        as torchvision's presets do. Without, or to squash:
+
         Already at the input size: unchanged. Otherwise `fit="crop"` takes the center square and
         `fit="squash"` the whole picture; either is then resized with an antialiasing bilinear filter.
+        Gray, with three equal colors, for a network with fewer channels than three.
         """
+        colored = self._resized(pixels, fit)
+        return colored if self.channels >= 3 else np.repeat(gray(colored), 3, 2)
+
+    def _resized(self, pixels: Pixels, fit: str) -> Pixels:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
         (height, width), size = pixels.shape[:2], self.input_size
         part = self.received(height, width, fit)
+        if self._crop is not None and fit == "crop":
+            return np.asarray(self._crop.of(Image.fromarray(pixels)))
         if (height, width) == (size, size):
             return pixels
         image = Image.fromarray(pixels[part.inside])  # cropped first: resize(box=…) looks past the edge
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+        return np.asarray(image.resize((size, size), INTERPOLATIONS[self.interpolation]))
 
     def received(self, height: int, width: int, fit: str = "crop") -> Rectangle:
         """The part of a picture of this size that the network receives by `framed`.
 
-        `fit="crop"`: its center square; `fit="squash"`: all of it. ValueError for another `fit`.
+        `fit="crop"`: its center square, less of it with `resize`; `fit="squash"`: all of it. ValueError for
+        another `fit`.
         """
         if fit not in ("crop", "squash"):
             raise ValueError(f"fit must be 'crop' or 'squash', not {fit!r}")
-        return center_square(height, width) if fit == "crop" else whole(height, width)
+        if fit == "squash":
+            return whole(height, width)
+        return center_square(height, width) if self._crop is None else self._crop.received(height, width)
+
+    @property
+    def _crop(self) -> ResizedCrop | None:
+        if self.resize is None:
+            return None
+        return ResizedCrop(self.resize, self.input_size, self.interpolation)
 
     def to_input(self, pixels: Pixels, fit: str = "crop") -> Tensor:
-        """The network's input for a picture: uint8 (H, W, 3) → float32 (1, 3, s, s), normalized."""
+        """The network's input for a picture: uint8 (H, W, 3) → float32 (1, channels, s, s), normalized."""
         return self.to_inputs([pixels], fit)
 
     def to_inputs(self, pictures: Iterable[Pixels], fit: str = "crop") -> Tensor:
-        """The network's input for pictures of any sizes: N of uint8 (H, W, 3) → float32 (N, 3, s, s)."""
-        framed = torch.from_numpy(np.stack([self.framed(pixels, fit) for pixels in pictures]))
+        """The network's input for pictures of any sizes: N of uint8 (H, W, 3) → float32 (N, channels, s, s).
+
+        One or two channels are gray; of four or more the first three are red, green, blue, the others gray.
+        """
+        framed = torch.from_numpy(
+            np.stack([in_channels(self.framed(pixels, fit), self.channels) for pixels in pictures])
+        )
         return augment.normalize(framed, self.mean, self.std).contiguous()
+
+
+def gray(pixels: Pixels) -> Pixels:
+    """The luminance of a picture by ITU-R 601, as Pillow's mode L: uint8 (H, W, 3) → (H, W, 1)."""
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+
+
+def in_channels(pixels: Pixels, channels: int) -> Pixels:
+    """A picture uint8 (H, W, 3) in a number of channels, (H, W, channels), as `Card.to_inputs` says."""
+    if channels == 3:
+        return pixels
+    colors = [pixels] if channels > 3 else []
+    return np.concatenate([*colors, np.repeat(gray(pixels), channels - 3 * len(colors), 2)], 2)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights with their card; `digest` is the SHA-256 of the weights, so that results can name them."""
+    """Weights with their card; `digest` is the SHA-256 of the weights, so that results can name them.
+
+    `changes`: what was done to the file's weights so that they fit.
+    """
 
     card: Card
     state: State
     digest: str
     builder: Callable[..., nn.Module] | None = None
+    changes: Changes = UNCHANGED
 
     def build(self) -> nn.Module:
         """A new network with these weights, float32, in eval mode."""
-        net = _build(self.card, self.builder)
-        net.load_state_dict(self.state)
-        return net.eval()
+        net = self.modules()
+        state = net.state_dict()  # with what it has besides tensors, and the versions of its modules
+        state.update(self.state)
+        net.load_state_dict(state)
+        net.eval()  # some networks return nothing here
+        return net
+
+    def modules(self) -> nn.Module:
+        """A new network as its builder makes it, without these weights."""
+        return _build(self.card, self.builder)
 
 
 def _build(card: Card, builder: Callable[..., nn.Module] | None = None) -> nn.Module:
@@ -163,46 +223,63 @@ def _halved(tensor: Tensor) -> Tensor:
 
 
 def load_checkpoint(
-    path: str | Path, builder: Callable[..., nn.Module] | None = None, card: Card | None = None
+    path: str | Path,
+    builder: Callable[..., nn.Module] | None = None,
+    card: Card | None = None,
+    weights: str | None = None,
 ) -> Checkpoint:
-    """Read a checkpoint of this project, or a plain `state_dict` (.pt, .pth) of the course CNN.
+    """Read a checkpoint of this project, or any file of weights of the course CNN.
 
-    `builder`, called without arguments, makes the network of a `state_dict` of one's own; `card` then
-    says its classes, input size, mean and std. Keys, shapes and finiteness are checked, and nothing in
-    the file is executed. Raises Problem.
+    `builder`, called without arguments, makes the network of weights of one's own; `card` then says its
+    classes, input size, mean and std. `weights` chooses among several in one file: “ema”, “model” or their
+    place; by default an average over training goes before the weights it is of. Keys, shapes and finiteness
+    are checked, and nothing in the file is executed. Raises Problem.
     """
     path = Path(path)
-    read = _read_state_dict if path.suffix in (".pt", ".pth", ".bin") else _read_safetensors
-    state, found = read(path)
-    card = card or found or _course_card(state, path)
+    data = _contents(path)
+    entries = read_entries(data, shown(path))
+    found = _card_of(data, path)
+    card = card or found or _course_card(entries, path, weights)
     _check_card(card, path, builder)
-    _check_state(_expected(card, path, builder), state, path)
-    return Checkpoint(card, state, digest_of(state), builder)
+    layout = replace(_expected(card, path, builder), plain=found is not None)
+    try:
+        state, changes = fitted(entries, layout, shown(path), weights)
+    except Damaged as error:
+        raise formats.problem("cut", shown(path)) from error
+    _check_finite(state, path)
+    return Checkpoint(card, state, digest_of(state), builder, changes)
 
 
 def look_into(path: Path) -> tuple[Card, str]:
-    """The card in a safetensors file and the digest of its weights; their network need not be at hand.
+    """The card of a file and the digest of its weights; of safetensors the network need not be at hand.
 
     Raises Problem.
     """
-    state, found = _read_safetensors(path)
-    card = found or _course_card(state, path)
+    data = _contents(path)
+    if not formats.is_safetensors(data):
+        checkpoint = load_checkpoint(path)
+        return checkpoint.card, checkpoint.digest
+    entries = read_entries(data, shown(path))
+    state = {name: leaf.load() for name, leaf in entries.items() if isinstance(leaf, StoredTensor)}
+    card = _card_of(data, path) or _course_card(entries, path)
     _check_values(card, path)
     return card, digest_of(state)
 
 
 def card_in(path: Path) -> Card | None:
     """The card in a safetensors file, None where it has none. Raises Problem."""
-    data = _contents(path)
-    try:
-        text = _metadata(data).get("card")
-    except ValueError:  # a state_dict, or what loading will complain of
-        return None
-    if text is None:
-        return None
-    card = _parse_card(text, path)
-    _check_values(card, path)
+    card = _card_of(_contents(path), path)
+    if card is not None:
+        _check_values(card, path)
     return card
+
+
+def _card_of(data: bytes, path: Path) -> Card | None:
+    try:
+        text = metadata_of(data).get("card")
+    except ValueError:  # a file without a card, or what loading will complain of
+        return None
+    return None if text is None else _parse_card(text, path)
 
 
 def _contents(path: Path) -> bytes:
@@ -235,29 +312,6 @@ _NOT_READ = N_(
 )
 
 
-def _read_safetensors(path: Path) -> tuple[State, Card | None]:
-    data = _contents(path)
-    try:
-        state, metadata = from_safetensors(data), _metadata(data)
-    except Exception as error:  # its reader and torch each raise kinds of their own
-        raise Problem(
-            "{path} is damaged or not a safetensors file; copy it again or train a new one.", path=shown(path)
-        ) from error
-    return state, _parse_card(metadata["card"], path) if "card" in metadata else None
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """What a safetensors file says beside its tensors. ValueError for another file."""
-    size = int.from_bytes(data[:8], "little")
-    if not 2 <= size <= len(data) - 8:
-        raise ValueError("no safetensors header")
-    try:
-        found = json.loads(data[8 : 8 + size])["__metadata__"]
-    except (KeyError, TypeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _parse_card(text: str, path: Path) -> Card:
     try:
         if len(text) > MOST_OF_CARD:
@@ -279,6 +333,7 @@ def _typed(card: Card) -> Card:
         net=str(card.net),
         arguments=dict(card.arguments),
         classes=tuple(str(name) for name in card.classes),
+        channels=int(card.channels),
         mean=tuple(float(value) for value in card.mean),
         std=tuple(float(value) for value in card.std),
         input_size=int(card.input_size),
@@ -288,6 +343,9 @@ def _typed(card: Card) -> Card:
         metrics={name: float(value) for name, value in card.metrics.items()},
         data=str(card.data),
         versions={name: str(value) for name, value in card.versions.items()},
+        resize=None if card.resize is None else int(card.resize),
+        interpolation=str(card.interpolation),
+        preset=str(card.preset),
     )
 
 
@@ -296,64 +354,21 @@ def with_current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
 
 
-def _read_state_dict(path: Path) -> tuple[State, None]:
-    data = _contents(path)
-    try:
-        check_unpacked(data)
-        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip and torch each raise kinds of their own
-        raise Problem(
-            "{path} is damaged or contains more than weights, which is never loaded; "
-            "save it again with torch.save(net.state_dict(), path).",
-            path=shown(path),
-        ) from error
-    if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
-        loaded = loaded["state_dict"]
-    if not isinstance(loaded, Mapping) or not loaded or not all(map(_is_named, loaded.items())):
-        raise Problem(
-            "{path} contains no state_dict; save one with torch.save(net.state_dict(), path).",
-            path=shown(path),
-        )
-    return {readable(name): value.detach().contiguous() for name, value in loaded.items()}, None
+_COURSE = ("conv1.weight", "fc1.weight", "fc2.weight")  # the names by which a course CNN is known
 
 
-def check_unpacked(data: bytes) -> None:
-    """ValueError for a file of torch that can take far more memory than its own size.
-
-    A few deflated bytes can claim a thousand each, many entries the same bytes, and a `bytearray` any number.
-    """
-    if b"bytearray" in data:
-        raise ValueError("it holds bytes that are no tensor")
-    if data[:2] != b"PK":  # torch's older form, without an archive
-        return
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        entries = archive.infolist()
-    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-    if packed or sum(entry.file_size for entry in entries) > len(data):
-        raise ValueError("it unpacks to more than its own size")
-
-
-def _is_named(item: tuple[object, object]) -> bool:
-    """Whether a name goes with a dense tensor that stores all its elements: few bytes can claim terabytes."""
-    name, value = item
-    if not isinstance(name, str) or getattr(value, "is_nested", False):
-        return False
-    if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_quantized:
-        return False
-    stored = value.untyped_storage().nbytes() if value.device.type == "cpu" else -1
-    return value.numel() * value.element_size() <= stored
-
-
-def _course_card(state: State, path: Path) -> Card:
+def _course_card(entries: Mapping[str, Leaf], path: Path, weights: str | None = None) -> Card:
     """Widths, classes and input size off a course CNN's shapes; mean and std of the course's script."""
+    shapes = _course_shapes(entries, path, weights)
     widths: list[int] = []
-    while f"conv{len(widths) + 1}.weight" in state:
-        widths.append(_shape(state, f"conv{len(widths) + 1}.weight", 4)[0])
-    hidden, flat = _shape(state, "fc1.weight", 2)
-    classes, _ = _shape(state, "fc2.weight", 2)
+    while (name := f"conv{len(widths) + 1}.weight") in shapes:
+        widths.append(_sized(shapes[name], 4)[0])
+    hidden, flat = _sized(shapes.get("fc1.weight", ()), 2)
+    classes, _ = _sized(shapes.get("fc2.weight", ()), 2)
     if not widths or not all(widths) or not hidden:
         raise Problem(
-            f"The weights in {shown(path)} are not the course CNN's; give the builder of their network."
+            "The weights in {path} are not the course CNN's; give the builder of their network with --net.",
+            path=shown(path),
         )
     side = round((flat / widths[-1]) ** 0.5)
     names = cifar10.CLASSES if classes == 10 else tuple(f"class {k}" for k in range(classes))
@@ -367,10 +382,22 @@ def _course_card(state: State, path: Path) -> Card:
     )
 
 
-def _shape(state: State, name: str, dimensions: int) -> tuple[int, ...]:
-    """The shape of a tensor, or zeros where there is none of that many dimensions."""
-    found = tuple(state[name].shape) if name in state and state[name].numel() else ()
-    return found if len(found) == dimensions else (0,) * dimensions
+def _course_shapes(
+    entries: Mapping[str, Leaf], path: Path, weights: str | None
+) -> dict[str, tuple[int, ...]]:
+    """Name → shape of the tensors where the file has a course CNN; empty where it has none."""
+    for names in ({name: name for name in entries}, {bare(name): name for name in entries}):
+        places = [place for place in places_of(names, _COURSE) if set(_COURSE) <= below(names, place).keys()]
+        if places:
+            chosen = below(names, chosen_place(places, shown(path), weights))
+            leaves = {name: entries[entry] for name, entry in chosen.items()}
+            return {name: leaf.shape for name, leaf in leaves.items() if isinstance(leaf, StoredTensor)}
+    return {}
+
+
+def _sized(shape: tuple[int, ...], dimensions: int) -> tuple[int, ...]:
+    """The shape, or zeros where it has another number of dimensions, or no elements."""
+    return shape if len(shape) == dimensions and all(shape) else (0,) * dimensions
 
 
 def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> None:
@@ -385,22 +412,28 @@ def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None
 
 
 def _check_values(card: Card, path: Path) -> None:
+    fitted = card.resize is None or card.input_size <= card.resize <= MOST_RESIZE
+    fitted = fitted and card.interpolation in INTERPOLATIONS
     finite = all(map(math.isfinite, (*card.mean, *card.std)))
-    three = len(card.mean) == len(card.std) == 3 and all(value > 0 for value in card.std)
+    fits = 1 <= len(card.mean) == len(card.std) == card.channels <= MOST_CHANNELS
+    each = fits and all(value > 0 for value in card.std)
     counted = 1 <= len(card.classes) <= MOST_CLASSES and 0 <= card.epoch <= MOST_EPOCHS
-    if not finite or not three or not counted or not 1 <= card.input_size <= 4096:
+    if not fitted or not finite or not each or not counted or not 1 <= card.input_size <= 4096:
         raise Problem(
-            "The card in {path} has an impossible mean, std, input size, epoch or class list; "
+            "The card in {path} has an impossible mean, std, input size, resize, epoch or class list; "
             "copy the file again or train a new checkpoint.",
             path=shown(path),
         )
 
 
-def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> State:
-    """The state of the card's network without its memory: a card may claim any size."""
+def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> Layout:
+    """What the card's network takes, without its memory: a card may claim any size."""
     try:
         with torch.device("meta"):
-            return _build(card, builder).state_dict()
+            net = _build(card, builder)
+            state = {name: value for name, value in net.state_dict().items() if isinstance(value, Tensor)}
+        buffers = frozenset(name for name, _ in net.named_buffers(remove_duplicate=False))
+        return Layout(state, buffers, _shared_names(net), len(card.classes))
     except Exception as error:  # whatever a builder makes of arguments it was never meant for
         reason = (str(error).splitlines() or ["for no stated reason"])[0].rstrip(".")
         raise Problem(
@@ -410,40 +443,19 @@ def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) 
         ) from error
 
 
-def _check_state(expected: State, state: State, path: Path) -> None:
-    for name in sorted(expected.keys() | state.keys()):
-        actual, wanted = state.get(name), expected.get(name)
-        if _shape_and_kind(actual) != _shape_and_kind(wanted):
-            raise _does_not_fit(name, actual, wanted, path)
+def _shared_names(net: nn.Module) -> list[list[str]]:
+    """The names of every parameter that has more than one."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in net.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [each for each in names.values() if len(each) > 1]
+
+
+def _check_finite(state: State, path: Path) -> None:
+    for name in sorted(state):
         if not bool(torch.isfinite(state[name].float()).all()):
             raise Problem(
                 "{name} in {path} has values that are not finite (NaN or infinity); use another checkpoint.",
                 name=name,
                 path=shown(path),
             )
-
-
-def _does_not_fit(name: str, actual: Tensor | None, wanted: Tensor | None, path: Path) -> Problem:
-    if actual is None:
-        template = N_(
-            "{path} does not fit its network: {name} is missing; give the network it was trained with."
-        )
-    elif wanted is None:
-        template = N_(
-            "{path} does not fit its network, which has no {name}; give the network it was trained with."
-        )
-    else:
-        template = N_(
-            "{path} does not fit its network: {name} is {actual}, but must be {wanted}; "
-            "give the network it was trained with."
-        )
-    fields = {"actual": _shape_and_kind(actual), "wanted": _shape_and_kind(wanted)}
-    return Problem(template, path=shown(path), name=name, **fields)
-
-
-def _shape_and_kind(tensor: Tensor | None) -> str:
-    """Such as `float (32, 3, 3, 3)`; float16 and float32 are both `float`."""
-    if tensor is None:
-        return ""
-    kind = "float" if tensor.is_floating_point() else "complex" if tensor.is_complex() else "int"
-    return f"{kind} {tuple(tensor.shape)}"

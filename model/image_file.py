@@ -7,35 +7,31 @@ gigabytes. What Pillow reads goes through `_Bounded`, whatever the format; the r
 from __future__ import annotations
 
 import io
-import re
 import struct
 import time
-from collections.abc import Iterator
 
-from PIL import Image
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+
+from model import heif, jpeg
+from model.image_kind import MOST_READ, is_cut_off, is_raw_tiff, kind_of, no_picture, raw_of_a_camera
+from model.problems import Problem
+from model.words import N_
 
 MOST_BYTES = 80_000_000
+MOST_PIXELS = 24_000_000  # of a picture that is decoded whole
 MOST_SIDE = 30_000
 MOST_SECONDS = 1.5  # of this thread's CPU
-MOST_SCANS = 40  # of a JPEG; usual are 1 to 16, and each goes over all pixels
-MOST_SEGMENTS = 2_000
 TIFF_COMPRESSIONS = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg"}
 TIFF_COMPRESSIONS |= {"tiff_ccitt", "group3", "group4"}
-ORIENTATION = 0x0112
-SMALLER, SAVE_AGAIN = "make it smaller and try again", "save it again as PNG"
-
-Formats = tuple[str, ...]
-
-
-class ImageFileError(ValueError):
-    """An image beyond bounds: what it has too much of and what to do, to follow a file's name."""
+MOST_TIFF_SCANS = 40  # of JPEGs within a TIFF, beyond two for each part
 
 
 class _Bounded(io.BytesIO):
     """Bytes that are read a few times over at most, and not after their time."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
+        self.name = name
         self.left = 2 * len(data) + 1_000_000
         self.end = time.thread_time() + MOST_SECONDS
 
@@ -43,47 +39,109 @@ class _Bounded(io.BytesIO):
         found = super().read(size)
         self.left -= len(found)
         if self.left < 0 or time.thread_time() > self.end:
-            raise ImageFileError(f"takes too long or too much memory to decode: {SAVE_AGAIN}")
+            raise Problem(
+                "{name} takes too long or too much memory to decode: save it again as PNG.", name=self.name
+            )
         return found
 
 
-def opened(data: bytes, formats: Formats, most_pixels: int) -> Image.Image:
-    """The image in a file's bytes, not decoded yet; decode it at once.
+def opened(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image.Image:
+    """The picture in a file's bytes, the first of several; decode it at once.
 
-    ImageFileError if it is too large in any way; whatever Pillow raises if it is damaged. Of a JPEG, only
-    the orientation is kept of what is no picture: `exif` in the image's `info`.
+    Its first bytes decide what kind it is. A JPEG may have more pixels than `most_pixels`, if `draft` then
+    asks for fewer. Of a JPEG, only the orientation (`orientation` in `info`) and the color profile are kept
+    of what is not the picture. Problem for what is no picture, or too large in any way; whatever Pillow
+    raises if it is damaged.
     """
     if len(data) > MOST_BYTES:
-        raise ImageFileError(f"is larger than {MOST_BYTES // 1_000_000} MB: {SMALLER}")
-    kept = data
-    if data[:2] == b"\xff\xd8":
-        kept = _jpeg(data)
-    elif data[:4] == b"RIFF":
-        _check_size(*_webp_size(data), most_pixels)
-    image = Image.open(_Bounded(kept), formats=formats)
-    _check_size(*image.size, most_pixels)
-    if image.format == "TIFF":
-        _check_tiff(image, data, most_pixels)
-    if kept is not data:
-        image.info["orientation"] = _orientation_in_jpeg(data)
+        raise Problem(
+            "{name} is larger than {megabytes} MB: make it smaller and try again.",
+            name=name,
+            megabytes=MOST_BYTES // 1_000_000,
+        )
+    kind = kind_of(data[:MOST_READ])
+    if kind is None:
+        raise no_picture(data, name)
+    try:
+        return _of_kind(kind, data, name, most_pixels)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(most_pixels, name) from error
+    except UnidentifiedImageError as error:
+        if is_cut_off(data, kind):
+            raise
+        raise Problem(
+            "{name} is damaged, or of a rare form of {kind}: save it again as PNG.",
+            name=name,
+            kind=kind,
+        ) from error
+
+
+def _of_kind(kind: str, data: bytes, name: str, most_pixels: int) -> Image.Image:
+    if kind == "JPEG":
+        return _jpeg(data, name)
+    if kind in ("HEIF", "AVIF"):
+        _check_claims(data, name, most_pixels)
+    if kind == "HEIF":
+        return heif.decoded(data)
+    if kind == "AVIF":
+        data = heif.still(data)
+    if kind == "TIFF" and is_raw_tiff(data):
+        raise raw_of_a_camera(name)
+    if kind == "WEBP":
+        _check_size(*_webp_size(data), name, most_pixels)
+    image = Image.open(_Bounded(data, name), formats=[kind])
+    _check_size(*image.size, name, most_pixels)
+    if kind == "TIFF":
+        _check_tiff(image, data, name, most_pixels)
+    return image
+
+
+def _jpeg(data: bytes, name: str) -> Image.Image:
+    parts = jpeg.looked_into(data, name)
+    image = JpegImagePlugin.JpegImageFile(_Bounded(parts.picture, name))  # Image.open warns of many pixels
+    _check_size(*image.size, name, jpeg.MOST_PIXELS)
+    jpeg.check_effort(parts, image, name)
+    image.info["orientation"] = parts.orientation
+    image.info["icc_profile"] = parts.profile
     return image
 
 
 def orientation(image: Image.Image) -> int:
     """How an image was held, 1 to 8 as in EXIF; 1 where it does not say."""
     info = image.info
+    if image.format == "HEIF":  # turned while it was decoded
+        return 1
     if "orientation" in info:
         return int(info["orientation"])
     if image.format == "TIFF":  # what Pillow has not applied while decoding
-        return int(image.getexif().get(ORIENTATION, 1))
-    return _orientation_in(info.get("exif") or _raw_profile(info.get("Raw profile type exif")))
+        return int(image.getexif().get(jpeg.ORIENTATION, 1))
+    return jpeg.orientation_in(info.get("exif") or _raw_profile(info.get("Raw profile type exif")))
 
 
-def _check_size(width: int, height: int, most_pixels: int) -> None:
+def _check_size(width: int, height: int, name: str, most_pixels: int) -> None:
     if width * height > most_pixels:
-        raise ImageFileError(f"has more than {most_pixels // 1_000_000} million pixels: {SMALLER}")
+        raise _too_many_pixels(most_pixels, name)
     if max(width, height) > MOST_SIDE:
-        raise ImageFileError(f"has a side of more than {MOST_SIDE:,} pixels: {SMALLER}")
+        raise Problem(
+            "{name} has a side of more than {pixels:,} pixels: make it smaller and try again.",
+            name=name,
+            pixels=MOST_SIDE,
+        )
+
+
+def _too_many_pixels(most: int, name: str) -> Problem:
+    template = N_("{name} has more than {millions} million pixels: make it smaller or save it as JPEG.")
+    if most >= jpeg.MOST_PIXELS:
+        template = N_("{name} has more than {millions} million pixels: make it smaller and try again.")
+    return Problem(template, name=name, millions=most // 1_000_000)
+
+
+def _check_claims(data: bytes, name: str, most_pixels: int) -> None:
+    sizes = heif.claimed_pixels(data)
+    for width, height in sizes:
+        _check_size(width, height, name, most_pixels)
+    if sum(width * height for width, height in sizes[1:]) > 2 * most_pixels:  # tiles may stand over the edge
+        raise _too_many_pixels(most_pixels, name)
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -94,72 +152,18 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
 
 
-def _check_tiff(image: Image.Image, data: bytes, most_pixels: int) -> None:
+def _check_tiff(image: Image.Image, data: bytes, name: str, most_pixels: int) -> None:
     compression, tags = image.info.get("compression", "raw"), image.tag_v2  # type: ignore[attr-defined]
     if compression not in TIFF_COMPRESSIONS:
-        raise ImageFileError(f"is compressed in a way that is not read ({compression}): {SAVE_AGAIN}")
-    _check_size(int(tags.get(322, 1)), int(tags.get(323, 1)), most_pixels)  # of a tile
+        raise Problem(
+            "{name} is compressed in a way that is not read ({compression}): save it again as PNG.",
+            name=name,
+            compression=compression,
+        )
+    _check_size(int(tags.get(322, 1)), int(tags.get(323, 1)), name, most_pixels)  # of a tile
     parts = tags.get(273) or tags.get(324) or ()
-    if compression == "jpeg" and data.count(b"\xff\xda") > MOST_SCANS + 2 * len(parts):
-        raise ImageFileError(f"has too many scans: {SAVE_AGAIN}")
-
-
-# JPEG
-
-
-def _jpeg(data: bytes) -> bytes:
-    """A JPEG without the segments of its applications, which Pillow reads far and wide while opening."""
-    if data.count(b"\xff\xda") > MOST_SCANS:
-        raise ImageFileError(f"has more than {MOST_SCANS} scans: {SAVE_AGAIN}")
-    kept, end = [data[:2]], 2
-    for start, stop in _segments(data):
-        end = stop
-        if data[start + 1] in (0xE0, 0xEE) or not 0xE0 <= data[start + 1] <= 0xEF:  # JFIF, Adobe's colors
-            kept.append(data[start:stop])
-    return b"".join((*kept, data[end:]))
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where each segment before a JPEG's first scan starts and stops."""
-    start = 2
-    for _ in range(MOST_SEGMENTS):
-        if start + 4 > len(data) or data[start] != 0xFF or data[start + 1] == 0xDA:
-            return
-        if data[start + 1] == 0xFF:  # a fill byte
-            start += 1
-            continue
-        stop = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-        yield start, stop
-        start = stop
-    raise ImageFileError(f"has more than {MOST_SEGMENTS:,} segments: {SAVE_AGAIN}")
-
-
-def _orientation_in_jpeg(data: bytes) -> int:
-    for start, stop in _segments(data):
-        held = data[start + 4 : stop]
-        if data[start + 1] == 0xE1 and held[:4] == b"Exif":
-            return _orientation_in(held)
-        if found := re.search(rb'tiff:Orientation(?:="|>)([1-8])', held):
-            return int(found[1])
-    return 1
-
-
-def _orientation_in(exif: bytes) -> int:
-    """The orientation in EXIF's first directory: Pillow would read every entry, each as large as it says."""
-    body = exif[6:] if exif[:4] == b"Exif" else exif
-    order = {b"II": "<", b"MM": ">"}.get(body[:2])
-    try:
-        if order is None:
-            return 1
-        (start,) = struct.unpack_from(order + "I", body, 4)
-        (count,) = struct.unpack_from(order + "H", body, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, _, value = struct.unpack_from(order + "HHIH", body, entry)
-            if tag == ORIENTATION and kind == 3:
-                return int(value) if 1 <= value <= 8 else 1
-    except struct.error:  # cut short
-        pass
-    return 1
+    if compression == "jpeg" and data.count(b"\xff\xda") > MOST_TIFF_SCANS + 2 * len(parts):
+        raise jpeg.too_many_scans(name)
 
 
 def _raw_profile(text: str | None) -> bytes:

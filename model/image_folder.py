@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from model.decoded import CACHE_VERSION, Decoded, cached, digest
+from model.decoding import picture
 from model.files import contents
-from model.image_file import MOST_BYTES, opened
+from model.image_file import MOST_BYTES
+from model.image_kind import MOST_READ, PICTURE_SUFFIXES, kind_of
 from model.images import Dataset, Images, OnCorrupt, Progress, Split, few, mean_and_std, tell
 from model.names import readable, shown
-from model.pixels import square, to_rgb
+from model.pixels import square
 from model.problems import Problem
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+PIXELS_VERSION = 2  # of how a file becomes pixels: what was decoded otherwise is decoded anew
 MOST_PIXELS = 89_000_000  # Pillow's own bound, beyond which it warns
 
 
@@ -33,7 +34,7 @@ class Listing:
 
     def key(self, size: int) -> str:
         """Return a digest that changes with any file's name, size or time, and with the target `size`."""
-        return digest(CACHE_VERSION, size, self.classes, *self.files)
+        return digest(CACHE_VERSION, PIXELS_VERSION, size, self.classes, *self.files)
 
 
 def folder(
@@ -96,11 +97,10 @@ def _rows(root: Path, name: str, label: int) -> Iterator[tuple[str, int, int, in
     files = image_files(root / name)
     if not files:
         _check_permission(root / name)
-        kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
         raise Problem(
-            "The class folder {folder} has no images ({kinds}); add some, or remove the folder.",
+            "The class folder {folder} has no images (PNG, JPEG, HEIC, AVIF, WebP, GIF, BMP or TIFF); "
+            "add some, or remove the folder.",
             folder=shown(root / name, 2),
-            kinds=kinds,
         )
     for entry in files:
         stat = entry.stat()
@@ -128,16 +128,29 @@ def class_folders(root: Path) -> tuple[str, ...]:
 
 
 def image_files(folder: Path) -> list[os.DirEntry[str]]:
-    """Return the files in the class `folder` whose suffix is an image's, sorted by name.
+    """Return the files in the class `folder` that are images by their suffix or first bytes, sorted by name.
 
     A symbolic link that leads out of the data folder, two above, is none: what comes from elsewhere may
     lead anywhere.
     """
-    named = [entry for entry in _entries(folder) if entry.name.lower().endswith(IMAGE_SUFFIXES)]
+    named = [entry for entry in _entries(folder) if _is_image(entry)]
     if not any(entry.is_symlink() for entry in named):
         return [entry for entry in named if entry.is_file()]
     inside = (folder.parent.parent.resolve(), folder.resolve())
     return [entry for entry in named if _stays(entry, inside) and entry.is_file()]
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """Whether a file is called an image, or begins as one under another name."""
+    if entry.name.lower().endswith(PICTURE_SUFFIXES):
+        return True
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        with open(entry.path, "rb") as file:
+            return kind_of(file.read(MOST_READ)) is not None
+    except OSError:
+        return False
 
 
 def _stays(entry: os.DirEntry[str], folders: tuple[Path, ...]) -> bool:
@@ -201,8 +214,7 @@ def decode_all(listing: Listing, size: int, progress: Progress | None = None) ->
 
 def _read_image(path: str, size: int) -> Images | None:
     try:
-        image = opened(contents(Path(path), MOST_BYTES), IMAGE_FORMATS, MOST_PIXELS)
-        image.draft(None, (4 * size, 4 * size))  # a big JPEG is decoded at a fraction of its size
-        return np.asarray(square(to_rgb(image), size))
-    except Exception:  # Pillow's readers raise whatever a broken file makes them trip over
+        image = picture(contents(Path(path), MOST_BYTES), path, draft=4 * size, most_pixels=MOST_PIXELS)
+    except (OSError, Problem):
         return None
+    return np.asarray(square(image, size))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from model.color import as_srgb
 from model.image_file import orientation
+from model.wide import is_wide, to_8_bits
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -18,6 +20,10 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+MOST_RESIZED = 16_000_000  # pixels that a picture is resized to before it is cropped
 
 
 @dataclass(frozen=True)
@@ -58,22 +64,83 @@ def center_square(height: int, width: int) -> Rectangle:
     return Rectangle(top, top + side, left, left + side)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Return `image` upright and in RGB: EXIF rotation applied, transparency on white, 16-bit gray scaled.
+@dataclass(frozen=True)
+class ResizedCrop:
+    """A picture's shorter side made `resize` long, then the middle of `size` × `size`, as torchvision does.
 
-    Takes every mode of 8 bits or fewer a channel that Pillow converts, and 16-bit gray; ValueError for others
-    (32-bit integer and floating-point pixels have no agreed range).
+    `resize` is `size` at least; `interpolation` is "bilinear" or "bicubic", with antialiasing.
+    """
+
+    resize: int
+    size: int
+    interpolation: str = "bilinear"
+
+    def of(self, image: Image.Image) -> Image.Image:
+        """The square of (size, size)."""
+        width, height = self._resized(image.height, image.width)
+        how, left, top = INTERPOLATIONS[self.interpolation], self._start(width), self._start(height)
+        box = (left, top, left + self.size, top + self.size)
+        if width * height <= MOST_RESIZED:
+            return image.resize((width, height), how).crop(box)
+        across, down = image.width / width, image.height / height  # a long strip: only what is left of it
+        part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+        return image.resize((self.size, self.size), how, box=part)
+
+    def received(self, height: int, width: int) -> Rectangle:
+        """The part of a picture of this size that is in the square, whole pixels."""
+        wide, tall = self._resized(height, width)
+        top, bottom = self._span(height, tall)
+        left, right = self._span(width, wide)
+        return Rectangle(top, bottom, left, right)
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """Width and height before the crop."""
+        short = min(height, width)
+        return self.resize * width // short, self.resize * height // short
+
+    def _start(self, side: int) -> int:
+        return round((side - self.size) / 2)
+
+    def _span(self, old: int, new: int) -> tuple[int, int]:
+        start = self._start(new)
+        return start * old // new, -(-(start + self.size) * old // new)
+
+
+def to_rgb(image: Image.Image, most_side: int | None = None) -> Image.Image:
+    """Return `image` upright, in RGB and sRGB: transparency on white, numbers of more than 8 bits scaled.
+
+    Takes every mode that Pillow has; numbers by the rules of `model/wide.py`. With `most_side` the long side
+    is reduced to that, with antialiasing and before anything makes copies of a large image.
     """
     image.load()  # some formats keep their EXIF and transparency behind the pixels
-    image = _upright(image)
-    if image.mode.startswith("I;16"):
-        return _from_16_bit(image)
-    if image.mode in ("I", "F"):
-        raise ValueError("its pixels are 32-bit numbers without an agreed brightness")
+    turn = _turn(image)
+    image = as_srgb(_reduced(_of_channels(image), most_side))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    return image if turn is None else image.transpose(turn)
+
+
+def _of_channels(image: Image.Image) -> Image.Image:
+    """The image in a mode that can be resized: 8 bits a channel, no palette, alpha by itself."""
+    if is_wide(image):
+        gray = Image.fromarray(to_8_bits(np.asarray(image)))
+        gray.info["icc_profile"] = image.info.get("icc_profile")
+        return gray
+    if image.has_transparency_data:
+        return image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+    if image.mode in ("1", "P"):
+        return image.convert("RGB" if image.mode == "P" else "L")
+    return image
+
+
+def _reduced(image: Image.Image, most_side: int | None) -> Image.Image:
+    scale = 1 if most_side is None else most_side / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
@@ -88,17 +155,8 @@ def square(image: Image.Image, size: int) -> Image.Image:
     return cropped.resize((size, size), Image.Resampling.BILINEAR)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
-        turn = UPRIGHT.get(orientation(image))
+        return UPRIGHT.get(orientation(image))
     except Exception:  # broken EXIF raises whatever it makes Pillow trip over; the picture itself is good
-        return image
-    return image if turn is None else image.transpose(turn)
-
-
-def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    scaled = np.empty(values.shape, np.uint8)
-    for row, wide in zip(scaled, values, strict=True):  # row by row takes a quarter of the memory
-        row[:] = (wide.astype(np.uint32) + 128) // 257  # 65535 = 257 · 255
-    return Image.fromarray(scaled).convert("RGB")
+        return None

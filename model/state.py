@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from model.builders import is_own
-from model.checkpoint import check_unpacked
 from model.datasets import Dataset
 from model.files import beside, contents, replacing, sweep
 from model.history import History, history_from, row_of
@@ -17,6 +16,7 @@ from model.names import readable
 from model.problems import Problem
 from model.recipes import FREE, Config, choose, config_from, flag
 from model.schedulers import SCHEDULERS
+from model.weights.containers import check_unpacked
 
 VERSION = 1
 

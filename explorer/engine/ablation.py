@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from explorer.engine.passes import check_images, feature_maps, recorded, to_numpy
+from explorer.engine.passes import check_images, feature_maps, recorded, recording_calls, to_numpy
 from explorer.engine.values import Floats, Rows, one_or_many
 from model.nets import check_logits
 from model.problems import Problem
@@ -30,14 +31,14 @@ class Ablations(Rows):
 
 
 def ablation(net: nn.Module, x: Tensor, layer: str, channel: int) -> Ablations:
-    """The Ablations of one channel (n = 1) for images x, float (N, 3, h, w); errors as `ablations`."""
+    """The Ablations of one channel (n = 1) for images x, float (N, C, h, w); errors as `ablations`."""
     return ablations(net, x, layer, [channel])
 
 
 def ablations(
     net: nn.Module, x: Tensor, layer: str, channels: Sequence[int] | None = None, batch: int = 64
 ) -> Ablations:
-    """The Ablations of many channels, all by default, for images x, float (N, 3, h, w); `batch` at a time.
+    """The Ablations of many channels, all by default, for images x, float (N, C, h, w); `batch` at a time.
 
     Raises Problem for an unknown layer or channel, ValueError for another shape of x.
     """
@@ -56,7 +57,7 @@ def ablations(
     def filled(fills: Tensor) -> Floats:
         """Logits (N, n, K), with the channels of image i filled by `fills[i]`, (C,)."""
         rows = zip(x[:, None], fills, strict=True)
-        each = [torch.cat([_switched(net, one, layer, part, fill) for part in parts]) for one, fill in rows]
+        each = [torch.cat([_each_alone(net, one, layer, part, fill) for part in parts]) for one, fill in rows]
         return to_numpy(torch.stack(each))
 
     means = maps.mean((2, 3))
@@ -67,8 +68,29 @@ def ablations(
 def _unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
     """The logits (N, K), and the layer's maps (N, C, h, w)."""
     kept: list[Tensor] = []
-    output = recorded(net, x, [layer], lambda at, _, output: kept.append(feature_maps(at, output).clone()))
-    return check_logits(output), kept[0]
+    view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
+    with torch.inference_mode(False), torch.no_grad():
+        return check_logits(view(x.detach().clone())), kept[0]
+
+
+def _each_alone(net: nn.Module, x: Tensor, layer: str, channels: Tensor, fill: Tensor) -> Tensor:
+    """Logits (n, K) of one image, row i with `channels[i]` filled, whatever is in the other rows.
+
+    In a net that normalizes by its batch the rows are computed one at a time.
+    """
+    if len(channels) == 1:
+        return _switched(net, x, layer, channels, fill)
+    if not _normalizes_by_batch(net):
+        together = _switched(net, x, layer, channels, fill)
+        first = _switched(net, x, layer, channels[:1], fill)
+        rounding = 1e-3 * float(first.abs().max())
+        if torch.allclose(together[:1], first, rtol=1e-3, atol=rounding, equal_nan=True):
+            return together
+    return torch.cat([_switched(net, x, layer, one, fill) for one in channels[:, None]])
+
+
+def _normalizes_by_batch(net: nn.Module) -> bool:
+    return any(isinstance(norm, _BatchNorm) and norm.running_mean is None for norm in net.modules())
 
 
 def _switched(net: nn.Module, x: Tensor, layer: str, channels: Tensor, fill: Tensor) -> Tensor:

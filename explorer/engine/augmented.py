@@ -219,7 +219,7 @@ def _scenes(wanted: int, card: Card) -> Dataset:
 
 
 def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = values
+    red, green, blue, *_ = values if len(values) >= 3 else (values[0],) * 3
     return red, green, blue
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from explorer.engine.outputs import probabilities
 from explorer.engine.passes import check_images, layer_module, private_view, recorded, to_numpy
 from explorer.engine.tracing import Trace
 from explorer.engine.values import Doubles, Floats, Value
@@ -17,6 +18,8 @@ from model.nets import check_logits
 from model.problems import Problem
 
 MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+# The layers between a BatchNorm and its ReLU that keep which values are positive.
+PASSED = (nn.MaxPool2d, nn.AdaptiveMaxPool2d, nn.Identity, nn.modules.dropout._DropoutNd)
 BINS = 32
 FAINT = 0.01  # a γ below this is near zero
 Stage = Literal["before", "normalized", "after"]
@@ -185,7 +188,7 @@ class TwoPredictions(Value):
 
 
 def statistics(net: nn.Module, x: Tensor, layer: str) -> NormStatistics:
-    """The NormStatistics of one BatchNorm layer for images x, float (N, 3, h, w).
+    """The NormStatistics of one BatchNorm layer for images x, float (N, C, h, w).
 
     Raises Problem for a layer that is not a BatchNorm, ValueError for one that is not in the network or does
     not run.
@@ -205,7 +208,7 @@ def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, N
 
 
 def summary(net: nn.Module, x: Tensor, layer: str) -> NormSummary:
-    """The NormSummary of one BatchNorm layer for images x, float (N, 3, h, w). Raises as `statistics`."""
+    """The NormSummary of one BatchNorm layer for images x, float (N, C, h, w). Raises as `statistics`."""
     summaries: list[NormSummary] = []
 
     def summarize(name: str, received: Tensor, output: Tensor) -> None:
@@ -238,24 +241,24 @@ def is_batchnorm(net: nn.Module, layer: str | None) -> bool:
 
 def batchnorms(net: nn.Module, seen: Trace) -> tuple[str, ...]:
     """Every BatchNorm of feature maps that ran, in execution order."""
-    return tuple(layer for layer in seen.maps if is_batchnorm(net, layer))
+    return tuple(layer for layer in seen.shapes if is_batchnorm(net, layer))
 
 
 def relu_behind(net: nn.Module, seen: Trace, layer: str) -> str | None:
-    """The ReLU layer that reads this layer's output, as it is or max-pooled; None where there is none."""
+    """The ReLU layer that reads this layer's output, if need be max-pooled or after a dropout; or None."""
     for name, read in seen.inputs.items():
         module = layer_module(net, name)
         if read.source != layer:
             continue
         if isinstance(module, nn.ReLU | nn.ReLU6):
             return name
-        if isinstance(module, nn.MaxPool2d | nn.AdaptiveMaxPool2d):
+        if isinstance(module, PASSED):
             return relu_behind(net, seen, name)
     return None
 
 
 def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
-    """The same images x, float (N, 3, h, w), normalized by running and by their own batch's statistics.
+    """The same images x, float (N, C, h, w), normalized by running and by their own batch's statistics.
 
     Dropout stays off and nothing stored is changed. Raises Problem where a channel has one value only.
     """
@@ -266,9 +269,9 @@ def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
             module.running_mean = module.running_var = None
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
-        running = check_logits(view(x)).softmax(1)
+        running = probabilities(net, check_logits(view(x)))
         try:
-            batch = check_logits(own(x)).softmax(1)
+            batch = probabilities(net, check_logits(own(x)))
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise

@@ -89,19 +89,21 @@ class LayerSize:
 
 
 def layer_size(net: nn.Module, seen: Trace, layer: str) -> LayerSize | None:
-    """The LayerSize of a traced convolution or pooling, None for a layer of another kind.
+    """The LayerSize of a traced convolution or pooling, None for one of another kind or with an
+    arithmetic of its own (as “same” padding that depends on the input).
 
     Raises Problem for a layer that was not traced.
     """
-    if layer not in seen.maps:
-        traced = ", ".join(seen.maps)
+    if layer not in seen.shapes:
+        traced = ", ".join(seen.shapes)
         raise Problem("Layer {layer!r} was not traced: choose one of {traced}.", layer=layer, traced=traced)
     module = layer_module(net, layer)
     incoming = seen.inputs[layer].shape
     both = axes(module, *incoming[-2:])
-    if both is None:
+    channels, *size = seen.shapes[layer]
+    if both is None or [axis.output for axis in both] != size:
         return None
-    return LayerSize(layer, type(module).__name__, (incoming[0], len(seen.row(0).maps[layer])), *both)
+    return LayerSize(layer, type(module).__name__, (incoming[0], channels), *both)
 
 
 def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None:

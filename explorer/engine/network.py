@@ -6,6 +6,8 @@ from functools import cached_property
 
 from torch import Tensor, nn
 
+from explorer.engine.checkup import UNCHECKED, Checkup
+from explorer.engine.outputs import LOGITS, outputs_of
 from model.checkpoint import Card, Checkpoint
 
 
@@ -14,11 +16,13 @@ class Network:
     """A network, which nobody hooks or changes, with its card: what it is fed and what its logits mean.
 
     `key` names it: networks with the same key have the same modules and weights and give the same results.
+    `checkup` is what was found when it was opened.
     """
 
     net: nn.Module
     card: Card
     key: str
+    checkup: Checkup = UNCHECKED
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,10 @@ class Input:
         return hashlib.sha256(f"{tuple(self.x.shape)}\n".encode() + self.x.numpy().tobytes()).hexdigest()
 
 
-def network_of(checkpoint: Checkpoint) -> Network:
+def network_of(checkpoint: Checkpoint, checkup: Checkup | None = None) -> Network:
     """The Network of a checkpoint, built anew."""
-    return Network(checkpoint.build(), checkpoint.card, f"{checkpoint.card.net} {checkpoint.digest}")
+    net = checkpoint.build()
+    outputs = outputs_of(net)
+    meaning = "" if outputs == LOGITS else f" {outputs}"
+    key = f"{checkpoint.card.net} {checkpoint.digest}{meaning}"
+    return Network(net, checkpoint.card, key, checkup or Checkup(outputs))

@@ -6,9 +6,10 @@ The only module imported is the one a `Source` names; what stands in a checkpoin
 import copy
 import errno
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,30 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from explorer.engine.checkup import Checkup, check_up, returned_by
+from explorer.engine.copies import check_kind, copied
+from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
-from model.builders import count_logits, make, offer
-from model.checkpoint import MOST_CLASSES, WITHOUT_CARD, Card, Checkpoint, card_in, digest_of, load_checkpoint
+from model.builders import make, offer
+from model.checkpoint import (
+    MOST_CLASSES,
+    MOST_RESIZE,
+    WITHOUT_CARD,
+    Card,
+    Checkpoint,
+    card_in,
+    digest_of,
+    load_checkpoint,
+)
 from model.files import contents
 from model.names import shown
+from model.presets import Preset, preset_of
 from model.problems import Problem
 from model.words import tr
 
 MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, by ITU-R 601
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -35,7 +50,12 @@ class Source:
 
     `net` is `package.module:builder`, with plain keyword arguments if wanted: `mine:make(num_classes=5)`.
     `classes` is `a,b,c`, a number, or a file with one name a line. What is None is read off the file's
-    card; without a card it is 224 pixels, ImageNet's mean and std, and as many classes as there are logits.
+    card; without a card it is 224 pixels, ImageNet's mean and std, and as many classes as there are logits,
+    or what a builder's own weights say (`model/presets.py`). `resize` is the card's; None, with an
+    `input_size`, is none.
+    `weights` chooses among several in one file, as in `load_checkpoint`.
+    `output`, one of KINDS, says what its outputs are, `output_name` which of several they are, and `channels`
+    how many its input has; what is None of these is found by a check-up.
     """
 
     path: Path | None = None
@@ -44,39 +64,112 @@ class Source:
     input_size: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    weights: str | None = None
+    resize: int | None = None
+    channels: int | None = None
+    output: str | None = None
+    output_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a source opens: its Checkpoint, whose networks return logits, and the Checkup of one of them."""
+
+    checkpoint: Checkpoint
+    checkup: Checkup
 
 
 def open_checkpoint(source: Source) -> Checkpoint:
-    """The Checkpoint of a source, tried once on an empty image. Raises Problem.
+    """The Checkpoint of a source; its networks return logits, whatever they are made of. Raises Problem.
 
     A builder's random weights are drawn from seed 0: the same at every start.
     """
+    return open_source(source).checkpoint
+
+
+def open_source(source: Source) -> Opening:
+    """A source's Checkpoint with the Checkup of its network; errors as `open_checkpoint`."""
     if source.net is not None:
-        return _from_builder(source, source.net)
-    if source.path is None:
+        checkpoint = _from_builder(source, source.net)
+    elif source.path is not None:
+        checkpoint = _from_file(source, source.path)
+    else:
         raise Problem("There is no network to open; give --checkpoint PATH, --net, or both.")
-    checkpoint = load_checkpoint(source.path)
+    checkup = check_up(checkpoint.build(), checkpoint.card, source.output, source.output_name)
+    outputs = checkup.outputs
+    card = _with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
+    builder = partial(_modules, checkpoint, outputs) if outputs != LOGITS else checkpoint.builder
+    return Opening(replace(checkpoint, card=card, builder=builder), checkup)
+
+
+def _modules(checkpoint: Checkpoint, outputs: Outputs) -> nn.Module:
+    """The modules of a checkpoint's network, without its weights, giving logits."""
+    return give_logits(checkpoint.modules(), outputs)
+
+
+def _from_file(source: Source, path: Path) -> Checkpoint:
+    checkpoint = load_checkpoint(path, weights=source.weights)
     card = _described(checkpoint.card, source)
     if card != checkpoint.card:
-        checkpoint = load_checkpoint(source.path, card=card)
-    net = checkpoint.build()
-    _check_maps(net, card.input_size)
-    _check_classes(card, logits_of(net, card.input_size))
+        checkpoint = load_checkpoint(path, card=card, weights=source.weights)
+    _check_maps(checkpoint.build(), card)
     return checkpoint
 
 
 def _from_builder(source: Source, spec: str) -> Checkpoint:
     written = card_in(source.path) if source.path else None
-    net = build(spec, written)
-    card = _described(replace(written or _blank(spec), net=spec), source)
-    _check_maps(net, card.input_size)
-    logits = logits_of(net, card.input_size)
-    card = card if card.classes else replace(card, classes=numbered(logits))
-    _check_classes(card, logits)
+    net = build(spec, written, _asked(source))
+    card, columns = _fitting(net, replace(written or _blank(spec), net=spec), source, written is None)
     if source.path is not None:
-        return load_checkpoint(source.path, lambda: copy.deepcopy(net), card)
-    state = {name: value.detach().contiguous() for name, value in net.state_dict().items()}
-    return Checkpoint(card, state, digest_of(state), lambda: copy.deepcopy(net))
+        card = _with_classes(card, columns)
+        return load_checkpoint(source.path, lambda: copied(net, shared=False), card, source.weights)
+    state = {
+        name: value.detach().contiguous()
+        for name, value in net.state_dict().items()
+        if isinstance(value, torch.Tensor)
+    }
+    return Checkpoint(
+        _with_classes(card, columns), state, digest_of(state), lambda: copied(net, shared=False)
+    )
+
+
+def _fitting(net: nn.Module, card: Card, source: Source, guess: bool) -> tuple[Card, int]:
+    """The card with what the source says, and how many values the network gives for an empty image.
+
+    With `guess`, the number of channels is the first that the network takes.
+    """
+    first = source.channels or (
+        channels_of(net, source.input_size or card.input_size) if guess else card.channels
+    )
+    tries = dict.fromkeys((first, *((3, 1) if guess and source.channels is None else ())))
+    problems = []
+    for channels in tries:
+        described = _described(replace(card, channels=channels), source)
+        _check_maps(net, described)
+        try:
+            return described, logits_of(net, described.input_size, channels, source.output_name,
+                                        len(described.classes))  # fmt: skip
+        except Problem as problem:
+            problems.append(problem)
+    raise problems[0]
+
+
+def channels_of(net: nn.Module, size: int) -> int:
+    """How many channels the first layer with weights reads, by their shape; 3 where that does not tell."""
+    for module in net.modules():
+        if isinstance(module, nn.modules.conv._ConvNd):
+            return module.in_channels or 3
+        if isinstance(module, nn.Linear):
+            return max(module.in_features // size**2, 1) if module.in_features % size**2 == 0 else 3
+    return 3
+
+
+def _asked(source: Source) -> dict[str, int]:
+    """What a person says of the network that its builder is asked for."""
+    if source.classes is None:
+        return {}
+    asked = offer(len(class_names(source.classes)), source.input_size or 0)
+    return {name: value for name, value in asked.items() if value}
 
 
 # The card
@@ -90,17 +183,83 @@ def assumed(card: Card, source: Source) -> dict[str, tuple[float, ...]]:
     """The mean and std of a card that neither its file nor the source gives, by name; empty where both do."""
     if card.data != WITHOUT_CARD or source.path is None:
         return {}
+    if card.preset and (preset := _preset(source)) is not None and preset.certain:
+        return {}
     given = {"mean": (source.mean, card.mean), "std": (source.std, card.std)}
     return {name: value for name, (said, value) in given.items() if said is None}
 
 
 def _described(card: Card, source: Source) -> Card:
-    """The card with what the source says of its own."""
-    own = {"input_size": source.input_size, "mean": source.mean, "std": source.std}
+    """The card with what the source says of its own, before that what its builder's weights say."""
+    card = _with_preset(card, source)
+    channels = source.channels or card.channels
+    own = {
+        "input_size": source.input_size,
+        "mean": source.mean or card.mean,
+        "std": source.std or card.std,
+        "resize": source.resize,
+    }
     said: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+    said |= {name: _per_channel(name, said[name], channels) for name in ("mean", "std")}
+    said["channels"] = channels
     if source.classes is not None:
         said["classes"] = class_names(source.classes)
-    return replace(card, **said)
+    described = replace(card, **said)
+    _check_resize(described)
+    return described
+
+
+def _preset(source: Source) -> Preset | None:
+    return preset_of(source.net, source.path.name if source.path else "") if source.net else None
+
+
+def _with_preset(card: Card, source: Source) -> Card:
+    """A card that no file gives, with the preprocessing and the class names of its builder's weights.
+
+    Random weights get the names only: how their pictures are prepared is nobody's.
+    """
+    preset = _preset(source) if card.data == WITHOUT_CARD else None
+    if preset is None:
+        return card
+    if source.classes is None:
+        card = replace(card, classes=preset.classes)
+    if source.path is None and not preset.certain:
+        return card
+    card = replace(card, mean=preset.mean, std=preset.std)
+    if source.input_size not in (None, preset.size):
+        return card
+    card = replace(card, input_size=preset.size, resize=preset.resize)
+    return replace(card, interpolation=preset.interpolation, preset=preset.name)
+
+
+def _check_resize(card: Card) -> None:
+    if card.resize is not None and not card.input_size <= card.resize <= MOST_RESIZE:
+        raise Problem(
+            "A picture cannot be resized to {resize} pixels and then cropped to {size}: "
+            "give a --resize from {size} to {most}.",
+            resize=card.resize,
+            size=card.input_size,
+            most=MOST_RESIZE,
+        )
+
+
+def _per_channel(name: str, values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """A mean or standard deviation for every channel; for gray, the luminance of three colors."""
+    if len(values) == channels:
+        return values
+    if len(set(values)) == 1:
+        return values[:1] * channels
+    if len(values) != 3:
+        raise Problem(
+            "The network takes {channels} channels, but --{name} has {given} numbers: give one number, "
+            "or one for each channel.",
+            channels=channels,
+            name=name,
+            given=len(values),
+        )
+    gray = sum(share * value for share, value in zip(LUMINANCE, values, strict=True))
+    colors = values if channels > 3 else ()
+    return (*colors, *(round(gray, 4),) * (channels - len(colors)))
 
 
 def class_names(text: str) -> tuple[str, ...]:
@@ -150,30 +309,39 @@ def numbered(count: int) -> tuple[str, ...]:
     return tuple(f"class {k}" for k in range(count))
 
 
-def _check_classes(card: Card, logits: int) -> None:
-    if len(card.classes) != logits:
+def _with_classes(card: Card, columns: int) -> Card:
+    """The card with names for all classes; one value stands for the second of two. Raises Problem."""
+    names = card.classes or numbered(max(columns, 2))
+    if columns == 1 and len(names) == 1:
+        names = (tr("not {name}", name=names[0]), names[0])
+    if len(names) != max(columns, 2):
         raise Problem(
             "The network returns {logits} logits, but {named} classes are named; "
             "give --classes {logits} or the {logits} names.",
-            logits=logits,
-            named=len(card.classes),
+            logits=max(columns, 2),
+            named=len(names),
         )
+    return replace(card, classes=names)
 
 
 # The network
 
 
-def build(spec: str, written: Card | None = None) -> nn.Module:
+def build(spec: str, written: Card | None = None, asked: Mapping[str, int] | None = None) -> nn.Module:
     """The network that `package.module:builder` makes, float32 in eval mode. Raises Problem.
 
-    It is offered the class count and input size of the card that its weights have, as in training.
+    It is offered the class count and input size of the card that its weights have, as in training, unless a
+    person asked for others.
     """
-    offered = offer(len(written.classes), written.input_size) if written else {}
+    offered = (offer(len(written.classes), written.input_size) if written else {}) | dict(asked or {})
     with _seeded():
-        return make(spec, offered).eval()
+        net = make(spec, offered)
+        check_kind(net)
+        net.eval()  # some networks return nothing here
+        return net
 
 
-def _check_maps(net: nn.Module, size: int) -> None:
+def _check_maps(net: nn.Module, card: Card) -> None:
     """Problem if the feature maps of one image take more than MOST_OF_MAPS, found without any memory.
 
     A network that cannot run without values, as one with lazy layers, is let pass.
@@ -184,25 +352,30 @@ def _check_maps(net: nn.Module, size: int) -> None:
         view = copy.deepcopy(net, {id(tensor): tensor.detach().to("meta") for tensor in tensors})
         visit_layers(view, leaf_paths(view), lambda _, __, output: sizes.append(output.nbytes))
         with _seeded(), torch.no_grad():
-            view(torch.zeros(1, 3, size, size, device="meta"))
+            view(torch.zeros(1, card.channels, card.input_size, card.input_size, device="meta"))
     except Exception:  # whatever a network makes of a tensor without values, or of this size
         pass
     if sum(sizes) > MOST_OF_MAPS:
         raise Problem(
             "The feature maps of one image of {size} × {size} pixels take {needed:.1f} GB, "
             "but only {most:g} GB are allowed; give a smaller --input-size.",
-            size=size,
+            size=card.input_size,
             needed=sum(sizes) / 1e9,
             most=MOST_OF_MAPS / 1e9,
         )
 
 
-def logits_of(net: nn.Module, size: int) -> int:
-    """How many logits the network gives for an empty image; of the network it writes only lazy weights."""
+def logits_of(net: nn.Module, size: int, channels: int = 3, name: str | None = None, classes: int = 0) -> int:
+    """How many logits the network gives for an empty image; of the network it writes only lazy weights.
+
+    `name` and `classes` choose among several outputs. Raises Problem.
+    """
+    x = torch.zeros(1, channels, size, size)
     with _seeded():
         if any(map(is_lazy, (*net.parameters(), *net.buffers()))):
-            count_logits(net, size)
-        return count_logits(private_view(net), size)
+            returned_by(net, x)
+        returned = returned_by(private_view(net), x)
+    return tensors_in(returned)[choose(returned, name, classes)].numel()
 
 
 @contextmanager

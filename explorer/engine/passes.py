@@ -4,40 +4,44 @@ Hooks sit on modules and Streamlit runs each visitor in a thread of its own, so 
 the network it is given. Each call hooks a private view of it: new module objects with tensors of their own.
 """
 
-import copy
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
 from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
+from explorer.engine.calls import Call, OnCall, visit_calls
+from explorer.engine.copies import copied, uncompile
+from explorer.engine.randomness import SEED, seed_passes
+from explorer.engine.stage import has_modules, stage_of
 from explorer.engine.values import Floats
 from model.problems import Problem
+from model.words import N_
 
 Visit = Callable[[str, Tensor, Tensor], Tensor | None]
 
 
-def private_view(net: nn.Module) -> nn.Module:
+def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
     """New module objects with tensors of their own, in eval mode, with nothing in place.
 
     Hook it, switch it, run it, throw it away: `net` keeps its hooks, its mode and every value. Buffers
     and other tensors are copies. Parameters share memory with `net` once a forward pass of a view has
     left all of them as they were; until then, and for a network that writes them, they are copies too.
     A network that writes a parameter only for some inputs, or only when gradients are taken, is not caught.
-    Tensors that share memory in `net` share it in the view.
+    Tensors that share memory in `net` share it in the view. Random numbers are those of `seed` in every pass.
     """
     calm = net in _CALM
     with torch.inference_mode(False), torch.no_grad():
-        view = copy.deepcopy(net, _copies(net, shared=calm) | _empty(net))
+        view = copied(net, shared=calm)
+    uncompile(view)
     for module in view.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
+    seed_passes(net, view, seed)
     if not calm:
         view.register_forward_hook(lambda view, *_: _note_calm(net, view))
-    return view.eval()
+    view.eval()  # some networks return nothing here
+    return view
 
 
 # Networks whose parameters a forward pass left as they were.
@@ -54,59 +58,8 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     return one.dtype == other.dtype and torch.equal(one, other)
 
 
-def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
-    """A memo for deepcopy: by id, every tensor's copy, a parameter's over the same memory if `shared`."""
-    tensors = {
-        id(value): value
-        for module in net.modules()
-        for held in (module._parameters, module._buffers, vars(module))
-        for value in held.values()
-        if isinstance(value, Tensor)
-    }
-    parameters = [t for t in tensors.values() if isinstance(t, nn.Parameter) and _is_dense(t)]
-    written = {_storage_of(t) for t in tensors.values() if not isinstance(t, nn.Parameter) and _is_dense(t)}
-    safe = [t for t in parameters if shared and _storage_of(t) not in written]
-    storages = {_storage_of(t): t.untyped_storage() for t in safe}
-    return {key: _copy(tensor, storages) for key, tensor in tensors.items()}
-
-
-def _empty(net: nn.Module) -> dict[int, Any]:
-    """A memo for deepcopy: new empty containers, most of them for hooks, which would take it longest."""
-    return {
-        id(value): type(value)()
-        for module in net.modules()
-        for value in vars(module).values()
-        if type(value) in (dict, OrderedDict) and not value
-    }
-
-
-def _storage_of(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
-
-
-def _copy(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
-    """The tensor over the storage that stands for its own, by default a copy of it."""
-    if not _is_dense(tensor):
-        return copy.deepcopy(tensor) if tensor.is_leaf else tensor.detach().clone()
-    key = _storage_of(tensor)
-    if key not in storages:
-        storages[key] = copy.deepcopy(tensor.untyped_storage())
-    own = storages[key]
-    made = tensor.new_empty(0).set_(own, tensor.storage_offset(), tensor.size(), tensor.stride())
-    if isinstance(tensor, nn.Parameter):
-        made = nn.Parameter(made, tensor.requires_grad)
-    made.__dict__.update(vars(tensor))
-    return made
-
-
-def _is_dense(tensor: Tensor) -> bool:
-    """Whether the tensor is no more than a window on a storage of plain numbers."""
-    plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
-    return plain and not (tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or tensor.is_meta)
-
-
 def recorded(net: nn.Module, x: Tensor, layers: Iterable[str] | None, visit: Visit) -> object:
-    """The network's output for images x, float (N, 3, h, w), from one pass without gradients that calls
+    """The network's output for images x, float (N, C, h, w), from one pass without gradients that calls
     `visit` as `recording` says; errors as there.
     """
     view = recording(net, layers, visit)
@@ -117,81 +70,89 @@ def recorded(net: nn.Module, x: Tensor, layers: Iterable[str] | None, visit: Vis
 def recording(net: nn.Module, layers: Iterable[str] | None, visit: Visit) -> nn.Module:
     """A private view that calls `visit(name, input, output)` whenever one of these layers has run.
 
-    None stands for every module that computes. What `visit` returns, unless None, is handed on instead of the
-    output. Raises Problem for a layer that is not there or, when the view runs, for one that does not run.
+    None stands for every module that computes. Feature maps are given as (N, C, h, w), however the network
+    holds them. What `visit` returns, unless None, is handed on instead of the output. Raises Problem for a
+    layer that is not there or, when the view runs, for one that does not run.
     """
+    return recording_calls(net, layers, lambda call: visit(call.layer, call.received, call.output))
+
+
+def recording_calls(net: nn.Module, layers: Iterable[str] | None, on_call: OnCall) -> nn.Module:
+    """As `recording`, with all that is known of each call."""
     view, reached = private_view(net), set[str]()
     wanted = None if layers is None else set(layers)
 
-    def visited(name: str, received: Tensor, output: Tensor) -> Tensor | None:
-        reached.add(name)
-        return visit(name, received, output) if wanted is None or name in wanted else None
+    def visited(call: Call) -> Tensor | None:
+        reached.add(call.layer)
+        return on_call(call) if wanted is None or call.layer in wanted else None
 
     def check_reached(*_: object) -> None:
         if missed := (wanted or set()) - reached:
-            raise Problem(
-                "Layer {layer} did not run on this input: choose another layer.", layer=repr(min(missed))
-            )
+            template = N_("Layer {layer} did not run on this input: choose another layer.")
+            if min(missed) in without_tensor:
+                template = N_("Layer {layer} gives no tensor: choose another layer.")
+            raise Problem(template, layer=repr(min(missed)))
 
-    paths = leaf_paths(view) if wanted is None else {layer_path(view, layer) for layer in wanted}
-    visit_layers(view, paths, visited)
+    # The layers before the wanted ones tell how these hold their maps.
+    paths = dict.fromkeys([*leaf_paths(view), *(_python_path(view, layer) for layer in wanted or ())])
+    without_tensor = visit_calls(view, paths, visited)
     view.register_forward_pre_hook(lambda *_: reached.clear())
     view.register_forward_hook(check_reached)
     return view
 
 
+def _python_path(view: nn.Module, layer: str) -> str:
+    """A layer's path. Raises Problem if it is not there or is TorchScript, which takes no hooks."""
+    path = layer_path(view, layer)
+    if isinstance(view.get_submodule(path), torch.jit.ScriptModule):
+        raise Problem("Layer {layer} is TorchScript: choose another layer.", layer=repr(layer))
+    return path
+
+
 def visit_layers(view: nn.Module, paths: Iterable[str], visit: Visit) -> None:
-    """Hooks a private view: `visit(name, input, output)` after every call of these modules giving a tensor.
-
-    What it returns, unless None, is handed on instead of the output. The k-th call of one forward is
-    named `path#k` from the second on.
-    """
-    calls: Counter[str] = Counter()
-
-    def visited(path: str, _: nn.Module, inputs: tuple[Tensor, ...], output: object) -> Tensor | None:
-        calls[path] += 1
-        name = path if calls[path] == 1 else f"{path}#{calls[path]}"
-        return visit(name, inputs[0], output) if inputs and isinstance(output, Tensor) else None
-
-    view.register_forward_pre_hook(lambda *_: calls.clear())
-    for path in paths:
-        view.get_submodule(path).register_forward_hook(partial(visited, path))
+    """Hooks a private view: `visit(name, input, output)` as `recording` says, after every call of these."""
+    visit_calls(view, paths, lambda call: visit(call.layer, call.received, call.output))
 
 
 def tapped(net: nn.Module, layers: Iterable[str]) -> tuple[nn.Module, dict[str, nn.Module]]:
     """A private view in which each named layer's output passes through an Identity of its own.
 
     Hook the Identity, or give it to Captum as the layer: it runs once a forward, also for `relu#2`,
-    which a hook on `relu` could not tell from `relu`. Errors as `recording` and `feature_maps`.
+    which a hook on `relu` could not tell from `relu`. Its maps are (N, C, h, w). Errors as `recording` and
+    `feature_maps`.
     """
     points: dict[str, nn.Module] = {layer: nn.Identity() for layer in layers}
 
-    def pass_through(name: str, _: Tensor, output: Tensor) -> Tensor:
-        passed: Tensor = points[name](feature_maps(name, output))
+    def pass_through(call: Call) -> Tensor:
+        passed: Tensor = points[call.layer](feature_maps(call))
         return passed.clone()  # what the network later does in place then happens to the copy
 
-    return recording(net, points, pass_through), points
+    return recording_calls(net, points, pass_through), points
 
 
-def feature_maps(layer: str, output: Tensor) -> Tensor:
-    """A layer's output as it is; Problem unless it is feature maps (N, C, h, w)."""
-    if output.ndim != 4:
+def feature_maps(call: Call) -> Tensor:
+    """A layer's output as feature maps (N, C, h, w); Problem if it holds none."""
+    if call.layout is None:
         raise Problem(
             "Layer {layer} gives values of shape {shape}, which are not feature maps: choose another layer.",
-            layer=repr(layer),
-            shape=tuple(output.shape),
+            layer=repr(call.layer),
+            shape=tuple(call.output.shape),
         )
-    return output
+    return call.output
 
 
 def leaf_paths(net: nn.Module) -> list[str]:
-    """The paths of the modules that compute; a parametrised weight's own modules do not count."""
+    """The paths of the modules that compute, also a norm, activation or pooling with modules of its own.
+
+    What is inside of them counts too, but not the modules of a parametrized weight or of TorchScript.
+    """
     return [
         path
         for path, module in net.named_modules()
         if path
         and "parametrizations" not in path.split(".")
-        and all(name == "parametrizations" for name, _ in module.named_children())
+        and not isinstance(module, torch.jit.ScriptModule)
+        and (not has_modules(module) or stage_of(module) is not None)
     ]
 
 
@@ -213,12 +174,13 @@ def layer_module(net: nn.Module, layer: str) -> nn.Module:
 
 
 def check_images(x: Tensor, one: bool = False) -> None:
-    """ValueError unless x is a float batch (N, 3, h, w) of one image or more, or of just `one`."""
-    if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point() or not len(x) or (one and len(x) > 1):
-        wanted = "(1, 3, h, w)" if one else "(N, 3, h, w), N at least 1"
+    """ValueError unless x is a float batch (N, C, h, w) of one image or more, or of just `one`."""
+    if x.ndim != 4 or not x.is_floating_point() or not x.numel() or (one and len(x) > 1):
+        wanted = "(1, C, h, w)" if one else "(N, C, h, w), N at least 1"
         raise ValueError(f"The input must be float {wanted}, not {x.dtype} {tuple(x.shape)}.")
 
 
 def to_numpy(tensor: Tensor) -> Floats:
     """A float32 array of its own, without the graph."""
-    return tensor.detach().to("cpu", torch.float32).numpy().copy()
+    plain = tensor.detach().dequantize() if tensor.is_quantized else tensor.detach()
+    return plain.to("cpu", torch.float32).numpy().copy()

@@ -5,18 +5,20 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from explorer.engine.geometry import Axis, axes
-from explorer.engine.passes import check_images, layer_module, recorded, to_numpy
+from explorer.engine.passes import check_images, layer_module, recording, to_numpy
 from explorer.engine.tracing import Block, stage_of
 from explorer.engine.values import Doubles, Floats, Integers, Value
 from model.problems import Problem
 
 Booleans = npt.NDArray[np.bool_]
+ROUNDING = 1e-5  # of the magnitudes that are added up, in float32
 InputsOutputs = dict[str, tuple[Tensor, Tensor]]  # layer → its input and its output, each (C, h, w)
 
 
@@ -156,7 +158,8 @@ Step = ConvStep | NormStep | ActStep | PoolStep
 class CellProbe(Value):
     """How one cell (channel, row, column) of a block's convolution is computed, and where it goes.
 
-    `steps` begin with the ConvStep and follow the block in execution order. Each step's `value` is its own
+    `steps` begin with the ConvStep, in a block without convolution with the first layer's, and follow the
+    block in execution order. Each step's `value` is its own
     arithmetic, `traced` the network's; they agree. A `before` other than the last step's value means that
     something else, such as a skip's addition, came between. A cell that no pooling window covers ends there;
     where several do, the steps after follow one of them.
@@ -170,24 +173,23 @@ class CellProbe(Value):
 
 
 def probe(net: nn.Module, x: Tensor, block: Block, channel: int, row: int, column: int) -> CellProbe:
-    """The CellProbe of one cell of `block.conv` for one input x, float (1, 3, h, w).
+    """The CellProbe of one cell of `block.conv`, or of the first layer of a block without, for one input x,
+    float (1, C, h, w).
 
-    Raises Problem for a cell outside the map and for a transposed convolution.
+    Raises Problem for a cell outside the map, for a transposed convolution, and for one whose value is not
+    the arithmetic of a Conv2d.
     """
     check_images(x, one=True)
-    layers = _inputs_outputs(
+    view, layers = _inputs_outputs(
         net, x, [name for name in (block.conv, block.norm, block.act, block.pool) if name]
     )
-    conv, cell = layer_module(net, block.conv), (channel, row, column)
-    if not isinstance(conv, nn.Conv2d):
-        raise Problem(
-            "Layer {layer!r} is a {kind}, not a Conv2d: choose another layer.",
-            layer=block.conv, kind=type(conv).__name__,
-        )  # fmt: skip
-    _check_inside(cell, tuple(layers[block.conv][1].shape))
-    steps: list[Step] = [_convolve(conv, block.conv, *layers[block.conv], cell)]
+    first, cell = block.conv or next(iter(layers)), (channel, row, column)
+    _check_inside(cell, tuple(layers[first][1].shape))
+    steps: list[Step] = []
+    if block.conv:
+        steps.append(_convolve(layer_module(view, block.conv), block.conv, *layers[block.conv], cell))
     for layer in [name for name in layers if name != block.conv]:
-        step = _follow(layer_module(net, layer), layer, *layers[layer], cell)
+        step = _follow(layer_module(view, layer), layer, *layers[layer], cell)
         if step is None:
             break
         steps.append(step)
@@ -202,23 +204,58 @@ def _check_inside(cell: tuple[int, int, int], shape: tuple[int, ...]) -> None:
         )
 
 
-def _inputs_outputs(net: nn.Module, x: Tensor, layers: list[str]) -> InputsOutputs:
-    """The input and output of each layer, in execution order."""
+def _inputs_outputs(net: nn.Module, x: Tensor, layers: list[str]) -> tuple[nn.Module, InputsOutputs]:
+    """The view that ran, and the input and output of each layer, in execution order."""
     tensors: InputsOutputs = {}
 
     def keep(name: str, received: Tensor, output: Tensor) -> None:
         tensors[name] = (received[0].clone(), output[0].clone())
 
-    recorded(net, x, layers, keep)
-    return tensors
+    view = recording(net, layers, keep)
+    with torch.inference_mode(False), torch.no_grad():
+        view(x.detach().clone())
+    return view, tensors
 
 
 def _convolve(
-    conv: nn.Conv2d, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+    conv: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+) -> ConvStep:
+    """The ConvStep of a cell. Raises Problem unless it is what the network computed."""
+    if not isinstance(conv, nn.Conv2d):
+        raise Problem(
+            "Layer {layer!r} is a {kind}, not a Conv2d: choose another layer.",
+            layer=layer, kind=type(conv).__name__,
+        )  # fmt: skip
+    both = axes(conv, *read.shape[1:])
+    step = _conv_step(conv, layer, both, read, made, cell) if both and _fits(both, made) else None
+    if step is None or not _agree(step.value, step.traced, float(np.abs(step.products).sum())):
+        raise Problem(
+            "Layer {layer!r} is a {kind} that computes more than a plain Conv2d, so its value cannot be "
+            "spelled out here: choose another layer.",
+            layer=layer, kind=type(conv).__name__,
+        )  # fmt: skip
+    return step
+
+
+def _fits(both: tuple[Axis, Axis], made: Tensor) -> bool:
+    """Whether this arithmetic gives maps (C, h, w) of that size."""
+    return tuple(axis.output for axis in both) == made.shape[1:]
+
+
+def _agree(value: float, traced: float, terms: float) -> bool:
+    """Whether two numbers differ by no more than the rounding of terms of this sum of magnitudes."""
+    return abs(value - traced) <= ROUNDING * (terms + abs(traced)) or not np.isfinite(value)
+
+
+def _conv_step(
+    conv: nn.Conv2d,
+    layer: str,
+    both: tuple[Axis, Axis],
+    read: Tensor,
+    made: Tensor,
+    cell: tuple[int, int, int],
 ) -> ConvStep:
     channel, row, column = cell
-    both = axes(conv, *read.shape[1:])
-    assert both is not None
     rows, columns = both[0].taps(row), both[1].taps(column)
     per_group = conv.in_channels // conv.groups
     first = channel // (conv.out_channels // conv.groups) * per_group
@@ -251,8 +288,16 @@ def _follow(
     before, traced = float(read[cell]), float(made[cell])
     terms = _norm_terms(module, read, cell) if stage == "norm" else None
     if terms is not None:
-        return NormStep(layer, kind, before, *terms, traced)
+        step = NormStep(layer, kind, before, *terms, traced)
+        if _agree(step.value, traced, _magnitude(step)):
+            return step
     return ActStep(layer, kind, before, traced, traced)
+
+
+def _magnitude(step: NormStep) -> float:
+    """The magnitudes that a normalization adds up, as they are scaled."""
+    scale = abs(step.weight) / float(np.sqrt(step.var + step.eps))
+    return (abs(step.before) + abs(step.mean)) * scale + abs(step.bias)
 
 
 def _norm_terms(
@@ -283,10 +328,13 @@ def _pool(
 ) -> PoolStep | None:
     channel, row, column = cell
     both = axes(pool, *read.shape[1:])
+    both = both if both and _fits(both, made) else None
     positions = list(product(_windows_over(both[0], row), _windows_over(both[1], column))) if both else []
     if not both or not positions:
         return None
     windows = tuple(_window(pool, both, read[channel], made[channel], position) for position in positions)
+    if not all(_agree(w.value, w.traced, float(np.nansum(np.abs(w.cells)))) for w in windows):
+        return None
     followed = next((window for window in windows if window.winner == (row, column)), windows[0])
     return PoolStep(layer, type(pool).__name__, float(read[cell]), windows, followed)
 

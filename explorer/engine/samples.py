@@ -6,26 +6,23 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from model import scenes as drawn
 from model.datasets import cifar10_present, class_folders, image_files, read_cifar10
+from model.decoding import picture
 from model.files import contents
-from model.image_file import MOST_BYTES, ImageFileError, opened
+from model.image_file import MOST_BYTES
 from model.names import readable, shown
-from model.pixels import to_rgb
 from model.problems import Problem
 from model.words import tr
 
 Labels = npt.NDArray[np.int64]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-MAX_PIXELS = 24_000_000
 MAX_SIDE = 1024
 
 
@@ -95,85 +92,63 @@ class Sample:
 def in_classes(sample: Sample, own: Sequence[str], wanted: Sequence[str]) -> Sample:
     """Return `sample` with its label, an index into `own`, turned into one into `wanted` by the class's name.
 
-    Upper case, spaces, “-” and “_” do not matter; the label is None where `wanted` has no such class.
+    Names are the same if they are written alike; else if only upper case, spaces, “-” and “_” differ; else if
+    one is the other's SPELLINGS. The label is None where `wanted` has no such class, or several.
     """
     if sample.label is None:
         return sample
-    names = [_plain(name) for name in wanted]
-    name = _plain(own[sample.label])
-    return replace(sample, label=names.index(name) if name in names else None)
+    return replace(sample, label=_places(tuple(own), tuple(wanted))[sample.label])
+
+
+SPELLINGS = {
+    "plane": "airplane",
+    "aeroplane": "airplane",
+    "car": "automobile",
+    "auto": "automobile",
+    "motorbike": "motorcycle",
+    "lorry": "truck",
+    "bike": "bicycle",
+    "sofa": "couch",
+    "tv": "television",
+}
+"""Names of data sets for the same thing: what is on the left means what is on the right."""
+
+
+@lru_cache(maxsize=64)
+def _places(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int | None, ...]:
+    """For each of the own names, the one index in `wanted` that means the same, or None."""
+    return tuple(_place(name, wanted) for name in own)
+
+
+def _place(name: str, wanted: tuple[str, ...]) -> int | None:
+    for key in (str, _plain, _meaning):
+        places = [place for place, other in enumerate(wanted) if key(other) == key(name)]
+        if places:
+            return places[0] if len(places) == 1 else None
+    return None
 
 
 def _plain(name: str) -> str:
-    return name.casefold().translate(str.maketrans("_-", "  ")).strip()
+    return " ".join(name.casefold().translate(str.maketrans("_-", "  ")).split())
+
+
+def _meaning(name: str) -> str:
+    return SPELLINGS.get(_plain(name), _plain(name))
 
 
 # An upload
 
 
 def decode(data: bytes, name: str) -> Sample:
-    """Turn an image file's bytes into a Sample of upright RGB pixels, uint8 (H,W,3).
+    """Turn an image file's bytes into a Sample of upright RGB pixels in sRGB, uint8 (H,W,3).
 
-    PNG, JPEG, WebP, GIF, BMP and TIFF, up to 24 megapixels, the first frame of an animation; transparency is
-    laid on white, 16-bit gray scaled to 8. More than 1024 pixels on the long side are reduced to 1024 with
-    antialiasing. Problem for anything else, before any pixel of a too large image is decoded.
+    What it takes, by the first bytes of the file, and what becomes of it: `model.decoding.picture`. More than
+    1024 pixels on the long side are reduced to 1024. Problem for anything else, before any pixel of a too
+    large image is decoded.
     """
     name = readable(name)
-    try:
-        image = _opened(data, name)
-        image.load()
-        rgb = to_rgb(_reduced(image))
-    except ImageFileError as error:
-        raise Problem("{name} {reason}.", name=name, reason=error) from error
-    except Problem:
-        raise
-    except Exception as error:  # Pillow's readers raise whatever a broken file makes them trip over
-        raise Problem(
-            "{name} is damaged or incomplete: save, copy or download it again.", name=name
-        ) from error
-    return Sample(name, np.array(rgb), origin=FromUpload(hashlib.sha256(data).hexdigest()))
-
-
-def _opened(data: bytes, name: str) -> Image.Image:
-    if not data:
-        raise Problem("{name} is empty: choose a file that contains an image.", name=name)
-    try:
-        image = opened(data, FORMATS, MAX_PIXELS)
-    except ImageFileError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Problem(
-            "{name} has more than {millions} million pixels: make it smaller and try again.",
-            name=name,
-            millions=MAX_PIXELS // 1_000_000,
-        ) from error
-    except Exception as error:
-        raise Problem(
-            "{name} is not an image that can be read: choose a PNG, JPEG, WebP, GIF, BMP or TIFF file.",
-            name=name,
-        ) from error
-    if image.mode in ("I", "F"):
-        raise Problem(
-            "{name} has pixels of mode {mode}, which is not supported: save it as 8-bit RGB.",
-            name=name,
-            mode=image.mode,
-        )
-    return image
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    """At most MAX_SIDE pixels a side, before anything makes copies of a large image."""
-    scale = MAX_SIDE / max(image.size)
-    if scale >= 1:
-        return image
-    if image.mode.startswith("I;16"):
-        image = to_rgb(image)
-    elif image.has_transparency_data and image.mode not in ("RGBA", "LA"):
-        image = image.convert("RGBA")
-    elif image.mode in ("1", "P"):
-        image = image.convert("RGB")
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.array(picture(data, name, MAX_SIDE))
+    return Sample(name, pixels, origin=FromUpload(hashlib.sha256(data).hexdigest()))
 
 
 # Built-in scenes

@@ -11,6 +11,7 @@ from torch import Size, Tensor, nn
 
 from explorer.engine.attribution import attribute
 from explorer.engine.batchnorm import NormSummary, summary
+from explorer.engine.outputs import LOGITS, outputs_of
 from explorer.engine.passes import leaf_paths, to_numpy
 from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
@@ -108,8 +109,11 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
     if last.card.epoch > epochs[-1]:
         kept.append(last)
         epochs.append(last.card.epoch)
-    digest = hashlib.sha256("\n".join(f"{e} {c.digest}" for e, c in zip(epochs, kept, strict=True)).encode())
     nets = tuple(checkpoint.build() for checkpoint in kept)
+    lines = [f"{e} {c.digest}" for e, c in zip(epochs, kept, strict=True)]
+    if (outputs := outputs_of(nets[-1])) != LOGITS:
+        lines.append(str(outputs))
+    digest = hashlib.sha256("\n".join(lines).encode())
     return Timeline(tuple(epochs), nets, digest.hexdigest(), tuple(left_out), len(files))
 
 
@@ -129,7 +133,18 @@ def _shapes(checkpoint: Checkpoint) -> dict[str, Size]:
 
 # Of one run
 
-RECORDED = ("net", "arguments", "classes", "mean", "std", "input_size", "recipe", "data")
+RECORDED = (
+    "net",
+    "arguments",
+    "classes",
+    "mean",
+    "std",
+    "input_size",
+    "resize",
+    "interpolation",
+    "recipe",
+    "data",
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +180,7 @@ OUTPUTS = ("logits", "probabilities")
 
 
 def course_of(timeline: Timeline, x: Tensor) -> Course:
-    """The predictions for one input x, float (1, 3, h, w), at every epoch."""
+    """The predictions for one input x, float (1, C, h, w), at every epoch."""
     traces = [trace(net, x) for net in timeline.nets]
     logits, probabilities = (np.stack([getattr(each, name) for each in traces]) for name in OUTPUTS)
     return Course(timeline.epochs, logits, probabilities)
@@ -186,7 +201,7 @@ def heat_over_time(timeline: Timeline, x: Tensor, layer: str, target: int) -> Fl
 
 
 def norms_over_time(timeline: Timeline, x: Tensor, layer: str) -> tuple[NormSummary, ...]:
-    """One BatchNorm at every epoch: learned, and observed on x, float (N, 3, h, w). Errors as `summary`."""
+    """One BatchNorm at every epoch: learned, and observed on x, float (N, C, h, w). Errors as `summary`."""
     return tuple(summary(net, x, layer) for net in timeline.nets)
 
 

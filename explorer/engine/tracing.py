@@ -1,6 +1,6 @@
 """Every feature map of one forward pass, seen without touching the network that is shared."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import ClassVar
@@ -10,15 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine import notebook
+from explorer.engine.calls import Call
+from explorer.engine.outputs import probabilities
 from explorer.engine.passes import (
     check_images,
     layer_module,
     layer_path,
     leaf_paths,
     private_view,
-    recording,
+    recording_calls,
     to_numpy,
 )
+from explorer.engine.stage import stage_of
 from explorer.engine.values import Floats, Rows, one_or_many
 from model.nets import check_logits
 from model.words import tr
@@ -38,15 +41,7 @@ __all__ = [
     "trace",
 ]
 
-# The stage a layer can be, by the module of torch that its class comes from.
-STAGES = {
-    "torch.nn.modules.conv": "conv",
-    "torch.nn.modules.batchnorm": "norm",
-    "torch.nn.modules.instancenorm": "norm",
-    "torch.nn.modules.normalization": "norm",
-    "torch.nn.modules.activation": "act",
-    "torch.nn.modules.pooling": "pool",
-}
+OPENERS = ("conv", "norm", "act")  # the stages that a block can begin with
 
 
 @dataclass(frozen=True)
@@ -66,13 +61,15 @@ class Trace(Rows):
     """One forward pass in eval mode: logits (K,), probabilities (K,), and what every layer made of the image.
 
     `maps` holds the output of each leaf module that gives feature maps, float32 (C, h, w), in execution
-    order by module path; a second call of one module is recorded as `path#2`. `inputs` has the same keys.
+    order by module path; a second call of one module is recorded as `path#2`. `inputs` and `shapes`, the
+    (C, h, w) of each, have the same keys, also where only some of the maps are kept.
     """
 
     logits: Floats
     probabilities: Floats
-    maps: dict[str, Floats]
+    maps: Mapping[str, Floats]
     inputs: dict[str, LayerInput]
+    shapes: dict[str, tuple[int, ...]]
 
     ROW: ClassVar[Mapping[str, int]] = {"logits": 1, "probabilities": 1, "maps": 3}
 
@@ -101,81 +98,85 @@ def _layer_html(layer: str, maps: Floats) -> str:
 
 @dataclass(frozen=True)
 class Block:
-    """The layer names of one conv block; what it does not have is None."""
+    """The layer names of one block; what it does not have is None. Without a convolution it has a norm or an
+    activation.
+    """
 
-    conv: str
+    conv: str | None
     norm: str | None = None
     act: str | None = None
     pool: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The layer that it is called by: its convolution, or else its norm or its activation."""
+        return self.conv or self.norm or self.act or ""
 
-def trace(net: nn.Module, x: Tensor) -> Trace:
-    """The Trace of images x, float (N, 3, h, w).
 
-    Raises ValueError for any other shape, and for a net whose output is not logits (N, K).
+def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> Trace:
+    """The Trace of images x, float (N, C, h, w), with all maps or those of some `layers` only.
+
+    Raises ValueError for any other shape, and for a net whose output is not logits (N, K). The
+    probabilities are what `outputs.probabilities` makes of them.
     """
     check_images(x)
     maps: dict[str, Floats] = {}
     inputs: dict[str, LayerInput] = {}
-    # A tensor written to since it was handed on has another version: it is no longer that output.
-    handed_on: dict[int, tuple[str, Tensor, int]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
 
-    def record(name: str, received: Tensor, output: Tensor) -> None:
-        if output.ndim == 4:
-            source, _, version = handed_on.get(id(received), (None, None, None))
-            unchanged = version == received._version
-            inputs[name] = LayerInput(source if unchanged else None, tuple(received.shape[1:]))
-            maps[name] = to_numpy(output)
-            handed_on[id(output)] = (name, output, output._version)
+    def record(call: Call) -> None:
+        if call.layout is None:
+            return
+        inputs[call.layer] = LayerInput(call.source, tuple(call.received.shape[1:]))
+        shapes[call.layer] = tuple(call.output.shape[1:])
+        if layers is None or call.layer in layers:
+            maps[call.layer] = to_numpy(call.output)
 
-    view = recording(net, None, record)
+    view = recording_calls(net, None, record)
     with torch.inference_mode(False), torch.no_grad():
-        x = x.detach().clone()
-        handed_on[id(x)] = ("", x, x._version)
-        logits = check_logits(view(x))
-    return one_or_many(Trace(to_numpy(logits), to_numpy(logits.softmax(1)), maps, inputs))
+        logits = check_logits(view(x.detach().clone()))
+    return one_or_many(Trace(to_numpy(logits), to_numpy(probabilities(net, logits)), maps, inputs, shapes))
 
 
 def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:
-    """The conv blocks of any CNN in execution order, found from what ran and what it read.
+    """The blocks of any network in execution order, found from what ran and what it read.
 
-    A norm, activation or pooling joins the block whose output it read. After an operation that is no
-    module (a skip's addition) it joins the unfinished block of its shape that lies nearest in the
-    module tree. Layers of another kind are left out.
+    A convolution opens a block. A norm, activation or pooling joins the block whose output it read. After an
+    operation that is no module (a skip's addition) it joins the unfinished block of its shape that lies
+    nearest in the module tree. A norm or activation that can join none (after a concatenation, as in a
+    DenseNet, or in a transformer) opens a block without convolution. Layers of another kind are left out.
     """
-    seen = seen.row(0)
-    found: list[dict[str, str]] = []
+    made: list[dict[str, str]] = []
     owner: dict[str, dict[str, str]] = {}
-    for name in seen.maps:
+    for name in seen.shapes:
         stage = stage_of(layer_module(net, name))
-        if stage == "conv":
-            found.append({"conv": name})
-            owner[name] = found[-1]
-            continue
-        source = seen.inputs[name].source
-        block = owner.get(source) if source is not None else _nearest_open(name, found, seen)
-        if block is not None and stage not in block and _fits(stage, name, block, seen):
+        block = None if stage == "conv" else _block_to_join(name, stage, made, owner, seen)
+        if block is None and stage in OPENERS:
+            made.append(block := {})
+        if block is not None:
             owner[name] = block
             block.update({stage: name} if stage else {})
-    return tuple(Block(**block) for block in found)
+    return tuple(Block(**{"conv": None, **block}) for block in made)
+
+
+def _block_to_join(
+    name: str, stage: str | None, made: list[dict[str, str]], owner: dict[str, dict[str, str]], seen: Trace
+) -> dict[str, str] | None:
+    source = seen.inputs[name].source
+    block = owner.get(source) if source is not None else _nearest_open(name, made, seen)
+    return block if block is not None and stage not in block and _fits(stage, name, block, seen) else None
 
 
 def stages(block: Block, seen: Trace) -> dict[str, str]:
     """The stages the block has, {"conv" | "norm" | "act" | "pool": layer name}, in execution order."""
     named = {stage: getattr(block, stage) for stage in ("conv", "norm", "act", "pool")}
-    order = list(seen.maps)
+    order = list(seen.shapes)
     return dict(sorted(((s, n) for s, n in named.items() if n), key=lambda item: order.index(item[1])))
-
-
-def stage_of(module: nn.Module) -> str | None:
-    """A module's stage by its type: "conv", "norm", "act" or "pool", None for any other kind."""
-    found = (STAGES.get(kind.__module__) for kind in type(module).__mro__)
-    return next((stage for stage in found if stage), None)
 
 
 def _fits(stage: str | None, name: str, block: dict[str, str], seen: Trace) -> bool:
     """Whether the layer keeps the block's shape, or, as a pooling, its channels."""
-    made, end = seen.maps[name].shape, seen.maps[list(block.values())[-1]].shape
+    made, end = seen.shapes[name], seen.shapes[list(block.values())[-1]]
     return made[0] == end[0] if stage == "pool" else made == end
 
 
@@ -186,7 +187,7 @@ def _nearest_open(name: str, found: list[dict[str, str]], seen: Trace) -> dict[s
     fits = [
         (-_tree_distance(name, end), index)
         for index, end in enumerate(last)
-        if end not in read and seen.maps[end].shape == seen.inputs[name].shape
+        if end not in read and seen.shapes[end] == seen.inputs[name].shape
     ]
     return found[max(fits)[1]] if fits else None
 

@@ -1,6 +1,6 @@
 """What every value of the engine can do: be compared, whatever arrays it holds, and give one row per image.
 
-The contract for batches, the same for every function of the engine that takes images x, float (N, 3, h, w):
+The contract for batches, the same for every function of the engine that takes images x, float (N, C, h, w):
 images do not influence one another (but in a layer that normalizes by its batch, such as a BatchNorm without
 running statistics), and the value has one row per image. With N > 1 its arrays have a leading N. With N = 1
 it is row 0 without the leading N, so that one image never has to be unpacked. A docstring that says (K,) or
@@ -72,7 +72,7 @@ def one_or_many(batch: R) -> R:
 
 
 def _row(held: Any, index: int) -> Any:
-    if isinstance(held, dict):
+    if isinstance(held, Mapping):
         return {name: array[index] for name, array in held.items()}
     if held is None:
         return None
@@ -82,7 +82,7 @@ def _row(held: Any, index: int) -> Any:
 def _same(one: object, other: object) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-    if isinstance(one, dict) and isinstance(other, dict):
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
         return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(_same, one, other))

@@ -71,12 +71,11 @@ def explain() -> None:
         sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
         selection = Selection(cached.opened(name, source), sample)
         blocks = [selection.blocks[index] for index in choices.at_first(len(selection.blocks))]
-        layers = tuple(block.act or block.conv for block in blocks)
+        layers = tuple(block.act or block.name for block in blocks)
         network, input = selection.network, selection.input
         cached.gradients(network, input, layers, (selection.target,))
-        cached.receptive_fields(
-            network, input
-        )  # has torch import its compiler, whose objects are half of all there are
+        # Has torch import its compiler, whose objects are half of all there are.
+        cached.receptive_fields(network, input)
     except (Problem, StopIteration):
         return  # the page says what is wrong to whoever opens it
 

@@ -6,7 +6,7 @@ Callers pass the values themselves; what stands for each of them in a key is in 
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from operator import attrgetter
 from pathlib import Path, PosixPath, WindowsPath
@@ -34,8 +34,9 @@ from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
+from explorer.engine.checkup import Checkup
 from explorer.engine.network import Input, Network, network_of
-from explorer.engine.opening import Source, open_checkpoint
+from explorer.engine.opening import Source, open_source
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
@@ -63,7 +64,9 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Input: attrgetter("digest"),
     Block: repr,
     # What a network's input and its labels depend on.
-    Card: lambda card: repr((card.input_size, card.mean, card.std, card.classes)),
+    Card: lambda card: repr(
+        (card.input_size, card.channels, card.resize, card.interpolation, card.mean, card.std, card.classes)
+    ),
     Checkpoint: lambda checkpoint: f"{checkpoint.card.net} {checkpoint.digest}",
     Config: repr,
     Timeline: attrgetter("digest"),
@@ -108,6 +111,8 @@ def _announced(template: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 # A checkpoint
 
+MOST_OF_MAPS = 2**24  # bytes of a trace's maps; ResNet-50 has 128 MB at 224 pixels
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:
@@ -122,6 +127,10 @@ class Opened:
     def card(self) -> Card:
         return self.network.card
 
+    @property
+    def checkup(self) -> Checkup:
+        return self.network.checkup
+
 
 def opened(name: str, source: Source) -> Opened:
     """The network of a source, its file as it is now on disk. Raises Problem."""
@@ -131,8 +140,9 @@ def opened(name: str, source: Source) -> Opened:
 @_resource(max_entries=6)
 @_announced(N_("Loading the checkpoint …"))
 def _opened(name: str, source: Source, stamp: tuple[int, int]) -> Opened:
-    checkpoint = open_checkpoint(source)
-    return Opened(name, source, checkpoint, network_of(checkpoint))
+    opening = open_source(source)
+    network = network_of(opening.checkpoint, opening.checkup)
+    return Opened(name, source, opening.checkpoint, network)
 
 
 def _stamp(path: Path | None) -> tuple[int, int]:
@@ -149,7 +159,16 @@ def _stamp(path: Path | None) -> tuple[int, int]:
 
 @_data(max_size="300MB")
 def trace(network: Network, input: Input) -> Trace:
-    return tracing.trace(network.net, input.x)
+    """What one pass shows; without its maps where they take more than MOST_OF_MAPS bytes."""
+    seen = tracing.trace(network.net, input.x)
+    size = sum(maps.nbytes for maps in seen.maps.values())
+    return seen if size <= MOST_OF_MAPS else replace(seen, maps={})
+
+
+@_data(max_size="300MB")
+def layer_maps(network: Network, input: Input, layers: tuple[str, ...]) -> dict[str, Floats]:
+    """The feature maps (C, h, w) of some layers."""
+    return dict(tracing.trace(network.net, input.x, layers).maps)
 
 
 @_data(max_size="300MB")

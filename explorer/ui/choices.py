@@ -66,30 +66,38 @@ def class_chosen(key: str, classes: Collection[str], other: str) -> str | None:
 
 
 def block_names(blocks: tuple[Block, ...]) -> dict[str, str]:
-    """Number → what a block is called: by its convolution's path."""
+    """Number → what a block is called: by its convolution's path, or that of its norm or activation."""
     return {
-        str(number): tr("Block {number} · {layer}", number=number, layer=block.conv)
+        str(number): tr("Block {number} · {layer}", number=number, layer=block.name)
         for number, block in enumerate(blocks, start=1)
     }
 
 
 def blocks_found(selection: Selection) -> str:
-    """How many conv blocks the network has, and which of its layers belong to none, as Markdown."""
-    count = len(selection.blocks)
+    """How many blocks the network has, and which of its layers belong to none, as Markdown."""
+    count = sum(block.conv is not None for block in selection.blocks)
     within = {name for block in selection.blocks for name in stages(block, selection.seen).values()}
     inside = {layer_path(selection.net, name) for name in within}
     kinds: dict[str, list[str]] = {}
     for path in leaf_paths(selection.net):
         if path not in inside:
             kinds.setdefault(type(layer_module(selection.net, path)).__name__, []).append(path)
-    if not kinds:
-        return ngettext("{n} conv block.", "{n} conv blocks.", count)
-    return ngettext(
-        "{n} conv block. Layers outside it: {layers}.",
-        "{n} conv blocks. Layers outside them: {layers}.",
-        count,
-        layers=", ".join(f"{_few(paths)} ({literal(kind)})" for kind, paths in kinds.items()),
-    )
+    sentences = [ngettext("{n} conv block.", "{n} conv blocks.", count)]
+    if others := len(selection.blocks) - count:
+        sentences.append(
+            ngettext("{n} block without convolution.", "{n} blocks without convolution.", others)
+        )
+    if kinds:
+        layers = ", ".join(f"{_few(paths)} ({literal(kind)})" for kind, paths in kinds.items())
+        sentences.append(
+            ngettext(
+                "Layers outside it: {layers}.",
+                "Layers outside them: {layers}.",
+                len(selection.blocks),
+                layers=layers,
+            )
+        )
+    return " ".join(sentences)
 
 
 def _few(paths: list[str]) -> str:
@@ -133,10 +141,11 @@ def spread_evenly(count: int, most: int) -> list[int]:
 
 
 def stage_names(selection: Selection, blocks: Collection[Block]) -> dict[str, str]:
-    """Stage → what it is called: by its kind of layer, such as BatchNorm or SiLU, if the blocks have one."""
-    names = {stage: tr(name) for stage, name in STAGE_NAMES.items()}
-    for stage in ("norm", "act"):
-        layers = [layer for block in blocks if (layer := stages(block, selection.seen).get(stage))]
+    """Stage that one of the blocks has → its name: by its kind, such as BatchNorm, if all are of one."""
+    of_blocks = [stages(block, selection.seen) for block in blocks]
+    names = {stage: tr(name) for stage, name in STAGE_NAMES.items() if any(stage in one for one in of_blocks)}
+    for stage in names.keys() & {"norm", "act"}:
+        layers = [one[stage] for one in of_blocks if stage in one]
         kinds = {type(layer_module(selection.net, layer)).__name__ for layer in layers}
         if len(kinds) == 1:
             names[stage] = kinds.pop().removesuffix("2d")
@@ -156,5 +165,5 @@ def choose_layer(
 
 def grid_scale() -> str:
     """On what scale the link wants grids of channels: one for all, or one for each channel."""
-    scale = link.held("scale", SCALES[0])
+    scale = link.value("scale", SCALES[0])
     return scale if scale in SCALES else SCALES[0]

@@ -15,7 +15,8 @@ from explorer.ui.downloads import Array, Pictures
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from model.checkpoint import Pixels
-from model.words import tr
+from model.pixels import whole
+from model.words import N_, tr
 
 Arrays = dict[str, tuple[Array, str]]
 Evidence = dict[str, ChannelEvidence]
@@ -23,6 +24,11 @@ Floats = npt.NDArray[np.float32]
 
 ATTRIBUTE = "from explorer.engine.attribution import attribute"
 TRACE = "from explorer.engine.tracing import trace"
+
+
+LOGITS = N_("logits of the {count} classes (K,)")
+LOG_PROBABILITIES = N_("log-probabilities of the {count} classes (K,)")
+SOFTMAX, SIGMOID = N_("softmax of the logits (K,)"), N_("sigmoid of each logit (K,)")
 
 
 def caption(
@@ -46,14 +52,12 @@ def caption(
 
 
 def image_name(selection: Selection) -> str:
-    """The name of the picture, with how one that is not square was made square."""
+    """The name of the picture, with how it was made square, unless the network gets all of it as it is."""
     height, width = selection.sample.pixels.shape[:2]
     name = selection.sample.name
-    if height == width:
-        return name
-    if selection.fit == "crop":
+    if selection.received != whole(height, width):
         return tr("{image} (center square)", image=name)
-    return tr("{image} (squashed to a square)", image=name)
+    return name if height == width else tr("{image} (squashed to a square)", image=name)
 
 
 def each_own(scales: Mapping[str, Range]) -> str:
@@ -62,9 +66,9 @@ def each_own(scales: Mapping[str, Range]) -> str:
     return tr("{ranges}, one scale per map", ranges=each)
 
 
-def given(selection: Selection) -> Arrays:
+def input_arrays(selection: Selection) -> Arrays:
     """The image, the network's input and its outputs."""
-    count = len(selection.card.classes)
+    count, outputs = len(selection.card.classes), selection.opened.checkup.outputs
     part = selection.received
     return {
         "image": (selection.sample.pixels, tr("the picture (H, W, 3), RGB, 0 to 255")),
@@ -74,13 +78,13 @@ def given(selection: Selection) -> Arrays:
         ),
         "input": (
             selection.input.x.numpy(),
-            tr("the network's normalized input (1, 3, s, s)"),
+            tr("the network's normalized input (1, C, s, s)"),
         ),
         "logits": (
             selection.seen.logits,
-            tr("logits of the {count} classes (K,)", count=count),
+            tr(LOG_PROBABILITIES if outputs.log_probabilities else LOGITS, count=count),
         ),
-        "probabilities": (selection.seen.probabilities, tr("softmax of the logits (K,)")),
+        "probabilities": (selection.seen.probabilities, tr(SIGMOID if outputs.independent else SOFTMAX)),
         "classes": (np.array(selection.card.classes), tr("the names of the classes (K,)")),
     }
 

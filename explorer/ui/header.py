@@ -3,18 +3,21 @@
 import numpy as np
 import streamlit as st
 
-from explorer.ui import link, markup
+from explorer.engine.samples import FromUpload
+from explorer.ui import checkup, link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.selection import Selection
-from model.words import tr
+from model.words import ngettext, tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
+FEW_CLASSES = 12  # whose names are all listed
 PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 
 
 def show(selection: Selection, page: str = "") -> None:
     """The strip; below a wrong prediction two buttons that explain it, except the one that `page` shows."""
     strip(selection)
+    checkup.show(selection.opened)
     label = selection.sample.label
     if label is not None and label != selection.predicted:
         with st.container(horizontal=True, key="mistake"):
@@ -102,11 +105,44 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
 def _prediction(selection: Selection) -> str:
     name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
-    lines = [markup.text(tr("Prediction"), "muted"), markup.element("div", name, " ", verdict)]
+    title = tr("Most probable label") if selection.independent else tr("Prediction")
+    lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
+    if selection.independent:
+        lines.append(markup.text(_labels_above_half(selection), "muted"))
     if selection.target != selection.predicted:
         target = selection.card.classes[selection.target]
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
+    if isinstance(selection.sample.origin, FromUpload) and not selection.independent:
+        lines.append(markup.text(_only_these(selection.card.classes), "muted"))
     return markup.element("div", *lines, cls="fx-prediction")
+
+
+def _only_these(classes: tuple[str, ...]) -> str:
+    """What a prediction means for a picture that may show anything."""
+    if len(classes) <= FEW_CLASSES:
+        return ngettext(
+            "The network knows only this {n} class: {names}. It names it whatever the picture shows.",
+            "The network knows only these {n} classes: {names}. It always names one of them, "
+            "whatever the picture shows.",
+            len(classes),
+            names=", ".join(classes),
+        )
+    return ngettext(
+        "The network knows only its {n:,} class. It names it whatever the picture shows.",
+        "The network knows only its {n:,} classes. It always names one of them, whatever the picture shows.",
+        len(classes),
+    )
+
+
+def _labels_above_half(selection: Selection) -> str:
+    """How many of independent labels are more probable than not."""
+    probabilities = selection.seen.probabilities
+    return ngettext(
+        "{n} of {count} labels has a probability above 50 %.",
+        "{n} of {count} labels have a probability above 50 %.",
+        int((probabilities > 0.5).sum()),
+        count=len(probabilities),
+    )
 
 
 def _verdict(selection: Selection) -> str:
@@ -114,6 +150,8 @@ def _verdict(selection: Selection) -> str:
     label = selection.sample.label
     if label is None:
         return ""
+    if selection.independent:
+        return tr("(labeled {label})", label=selection.card.classes[label])
     if label == selection.predicted:
         return tr("(correct)")
     return tr("(wrong: labeled {label})", label=selection.card.classes[label])
@@ -123,6 +161,8 @@ def _prediction_in_words(selection: Selection) -> str:
     """The predicted class, and how it compares with the image's label: `Prediction: cat (correct)`."""
     classes, label = selection.card.classes, selection.sample.label
     name = classes[selection.predicted]
+    if selection.independent:
+        return tr("Most probable label: {name}", name=name)
     if label is None:
         return tr("Prediction: {name}", name=name)
     if label == selection.predicted:

@@ -26,17 +26,17 @@ TURNS = 64  # then keys are used again: Streamlit remembers every key of a visit
 class _Link:
     """A visitor's choices: those in effect, and the address, which leaves out what is at its default.
 
-    `asked` are the keys that this run asked for, `shown` those of them that belong in the address, `left_out`
-    those that must not; `private` are all that must not, as of the last run that came to its end. `turns`
-    number the widgets of a key, `texts` are the hashes of what their options show, `defaults` those that
-    change with other choices.
+    `requested` are the keys that this run used, `in_address` those of them that belong in the address,
+    `left_out` those that must not; `private` are all that must not, as of the last run that came to its end.
+    `turns` number the widgets of a key, `texts` are the hashes of what their options show, `defaults` those
+    that change with other choices.
     """
 
-    kept: dict[str, str]
+    choices: dict[str, str]
     address: dict[str, str]
     written: dict[str, str] | None = None
-    asked: set[str] = field(default_factory=set)
-    shown: dict[str, str] = field(default_factory=dict)
+    requested: set[str] = field(default_factory=set)
+    in_address: dict[str, str] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
     turns: dict[str, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ def read() -> None:
     elif came_back():
         _go_to(_link(), address)
     link = _link()
-    link.asked, link.shown, link.left_out = set(), {}, set()
+    link.requested, link.in_address, link.left_out = set(), {}, set()
 
 
 def came_back() -> bool:
@@ -72,11 +72,11 @@ def came_back() -> bool:
 
 def _go_to(link: _Link, address: dict[str, str]) -> None:
     """Every choice as the address has it; one that may not stand there stays as it is."""
-    before = {key: value for key, value in link.kept.items() if key in link.private}
-    for key in link.kept.keys() | address.keys() | link.turns.keys():
+    before = {key: value for key, value in link.choices.items() if key in link.private}
+    for key in link.choices.keys() | address.keys() | link.turns.keys():
         if address.get(key) != link.address.get(key):
             _turn(link, key)
-    link.kept, link.address, link.written = before | address, dict(address), dict(address)
+    link.choices, link.address, link.written = before | address, dict(address), dict(address)
     link.defaults.clear()  # those of the state that is left: what the address says does not stand at them
 
 
@@ -89,7 +89,7 @@ def choose(
     at = {"selectbox": "index", "select_slider": "value"}.get(widget.__name__, "default")
     start = list(options).index(value) if at == "index" else value
     option = widget(label, options, key=_showing(key, value, named), **details | {at: start})
-    hold(key, str(option), default)
+    keep(key, str(option), default)
     return str(option)
 
 
@@ -104,12 +104,12 @@ def several(
     """Some of `options`, at least one, by a widget such as `st.multiselect`; joined by commas in the link."""
     in_browser = _in_browser(key)
     candidates = (
-        in_browser if isinstance(in_browser, list) else map(unquote, _link().kept.get(key, "").split(","))
+        in_browser if isinstance(in_browser, list) else map(unquote, _link().choices.get(key, "").split(","))
     )
     value = [option for option in dict.fromkeys(candidates) if option in options] or list(default)
     named = _named(options, details)
     chosen = widget(label, options, key=_showing(key, value, named), **details | {"default": value})
-    hold(key, _joined(chosen or default), _joined(default))
+    keep(key, _joined(chosen or default), _joined(default))
     return list(chosen or default)
 
 
@@ -123,7 +123,7 @@ def number(label: str, low: int, high: int, key: str, default: int | None = None
     first = str(low if default is None else default)
     value = int(current(key, range(low, high + 1), first))
     chosen_number = st.number_input(label, low, high, value, key=_showing(key, value, {}), **details)
-    hold(key, str(int(chosen_number)), first)
+    keep(key, str(int(chosen_number)), first)
     return int(chosen_number)
 
 
@@ -133,7 +133,7 @@ def current(key: str, options: Sequence[Any], default: str) -> str:
     `options` are texts, or a range of whole numbers.
     """
     in_browser = _in_browser(key)
-    value = _link().kept.get(key, default) if in_browser is None else str(in_browser)
+    value = _link().choices.get(key, default) if in_browser is None else str(in_browser)
     if isinstance(options, range):
         within = value.isascii() and value.isdecimal() and len(value) < 16
         return str(min(max(int(value), options[0]), options[-1])) if within else default
@@ -143,7 +143,7 @@ def current(key: str, options: Sequence[Any], default: str) -> str:
 def change(key: str, value: str) -> None:
     """Make a choice in another way than by its own widget, before that is drawn."""
     link = _link()
-    link.kept[key] = value
+    link.choices[key] = value
     _turn(link, key)
 
 
@@ -155,7 +155,7 @@ def change_several(key: str, values: Sequence[str]) -> None:
 def chosen(key: str, default: str = "") -> str:
     """What is chosen under the key of a widget that this run draws later, or another page draws."""
     in_browser = _in_browser(key)
-    return _link().kept.get(key, default) if in_browser is None else str(in_browser)
+    return _link().choices.get(key, default) if in_browser is None else str(in_browser)
 
 
 def follow_default(key: str, default: str) -> None:
@@ -172,28 +172,28 @@ def showing(key: str, value: int) -> str:
     return _showing(key, value, {})
 
 
-def held(key: str, default: str) -> str:
+def value(key: str, default: str) -> str:
     """What is kept under a key that no Streamlit widget has, such as the chosen channel."""
     link = _link()
-    link.asked.add(key)
-    return link.kept.get(key, default)
+    link.requested.add(key)
+    return link.choices.get(key, default)
 
 
-def hold(key: str, value: str, default: str) -> None:
+def keep(key: str, value: str, default: str) -> None:
     """Keep a value under a key."""
     link = _link()
-    link.asked.add(key)
-    link.kept[key] = value
+    link.requested.add(key)
+    link.choices[key] = value
     if value != default:
-        link.shown[key] = value
+        link.in_address[key] = value
     else:
-        link.shown.pop(key, None)
+        link.in_address.pop(key, None)
 
 
 def language() -> str:
     """The language of the page: the link's, else English. A fragment that runs alone asks for it too."""
-    chosen = held("lang", words.ENGLISH)
-    hold("lang", chosen, words.ENGLISH)
+    chosen = value("lang", words.ENGLISH)
+    keep("lang", chosen, words.ENGLISH)
     return chosen
 
 
@@ -201,7 +201,7 @@ def leave_out(key: str) -> None:
     """Keep a choice for this visitor, but not in the address: it means nothing to others."""
     link = _link()
     link.left_out.add(key)
-    link.shown.pop(key, None)
+    link.in_address.pop(key, None)
 
 
 def write() -> None:
@@ -210,8 +210,8 @@ def write() -> None:
     Choices of other pages stay there, so that going back to an address restores every one of them.
     """
     link = _link()
-    link.private = link.private - link.asked | link.left_out
-    now = {key: value for key, value in link.address.items() if key not in link.asked} | link.shown
+    link.private = link.private - link.requested | link.left_out
+    now = {key: value for key, value in link.address.items() if key not in link.requested} | link.in_address
     link.address = {key: now[key] for key in [*link.address, *now] if key in now}
     in_browser = st.query_params.to_dict()
     first, written = link.written is None, link.address if link.written is None else link.written

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.engine.opening import Source
+from explorer.engine.outputs import KINDS
 from model.arguments import Parser, WrongValue
+from model.checkpoint import MOST_CHANNELS
 from model.names import readable, shown
 from model.problems import Problem
 from model.words import N_, tr
@@ -71,6 +73,12 @@ def parser() -> Parser:
     add("--classes", help=tr("its classes: a,b,c, a file with one name on each line, or their number"))
     add("--input-size", type=_size, metavar="PIXELS", help=tr("the side of its square input in pixels"))
     add(
+        "--resize",
+        type=_size,
+        metavar="PIXELS",
+        help=tr("the length of a picture's shorter side before its center is cropped to the input size"),
+    )
+    add(
         "--mean",
         type=_three,
         metavar="R,G,B",
@@ -82,6 +90,24 @@ def parser() -> Parser:
         metavar="R,G,B",
         help=tr("the standard deviation its inputs were normalized with"),
     )
+    add(
+        "--weights",
+        metavar="NAME",
+        help=tr("which weights of the file, if it has several: ema, model, or their path in it"),
+    )
+    add(
+        "--channels",
+        type=_channels,
+        metavar="COUNT",
+        help=tr("the number of channels of its input, if it cannot be found: 1 is gray"),
+    )
+    add(
+        "--output",
+        type=_kind,
+        metavar="KIND",
+        help=tr("what its outputs are, if it is found wrong: {kinds}", kinds=", ".join(KINDS)),
+    )
+    add("--output-name", metavar="NAME", help=tr("which of several outputs are the logits, by name"))
     return parser
 
 
@@ -99,15 +125,33 @@ def _size(text: str) -> int:
     return int(text)
 
 
+def _channels(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST_CHANNELS:
+        raise WrongValue(
+            N_("{flag} must be a number of channels from 1 to {most}, not {text}."),
+            text=repr(text[:20]),
+            most=str(MOST_CHANNELS),
+        )
+    return int(text)
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS:
+        raise WrongValue(
+            N_("{flag} must be one of {kinds}, not {text}."), text=repr(text[:20]), kinds=", ".join(KINDS)
+        )
+    return text
+
+
 def _three(text: str) -> tuple[float, ...]:
-    """Three numbers with commas, or one for all three colors."""
+    """Numbers with commas, one for each channel of the input, or one for all."""
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+    if not 1 <= len(numbers) <= MOST_CHANNELS or not all(map(math.isfinite, numbers)):
         raise WrongValue(
-            N_("{flag} must be three numbers such as 0.49,0.48,0.45, not {text}."), text=repr(text[:40])
+            N_("{flag} must be numbers such as 0.49,0.48,0.45, not {text}."), text=repr(text[:40])
         )
     return numbers * 3 if len(numbers) == 1 else numbers
 
@@ -135,6 +179,17 @@ def _check_folder(option: str, folder: Path | None) -> None:
         ) from error
 
 
+def _check_numbers(option: str, numbers: tuple[float, ...] | None, channels: int | None) -> None:
+    """Problem for a mean or standard deviation of other channels than three, or those that are given."""
+    if numbers is not None and len(numbers) not in (3, channels):
+        raise Problem(
+            "{option} has {count} numbers: give one for all channels, three numbers for colors, or as many "
+            "as --channels says.",
+            option=option,
+            count=len(numbers),
+        )
+
+
 def options() -> Options:
     """The options of this process. Raises Problem."""
     try:
@@ -142,9 +197,23 @@ def options() -> Options:
     except Problem as problem:
         sentence = readable(str(problem))
         raise Problem("The options after `--` are not valid: {sentence}", sentence=sentence) from problem
+    for option, numbers in (("--mean", values.mean), ("--std", values.std)):
+        _check_numbers(option, numbers, values.channels)
     for option, folder in (("--data-dir", values.data_dir), ("--runs", values.runs)):
         _check_folder(option, folder)
-    own = Source(values.checkpoint, values.net, values.classes, values.input_size, values.mean, values.std)
+    own = Source(
+        values.checkpoint,
+        values.net,
+        values.classes,
+        values.input_size,
+        values.mean,
+        values.std,
+        channels=values.channels,
+        output=values.output,
+        output_name=values.output_name,
+        resize=values.resize,
+        weights=values.weights,
+    )
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
     return Options(values.data_dir, own if own != Source() else None, values.runs)

@@ -15,7 +15,12 @@ from explorer.drawing.ranges import Range, number
 from explorer.ui import markup
 from explorer.ui.selection import Selection
 from model.pixels import whole
-from model.words import tr
+from model.words import N_, tr
+
+ZERO = N_(
+    "There is no heat map: it is zero at every position, because the gradient of the class or the feature "
+    "maps are zero there."
+)
 
 
 def heat_panel(
@@ -29,8 +34,11 @@ def heat_panel(
 ) -> str:
     """One heat map (h, w) on a range: over the image, and beside it position by position; a note below.
 
-    With a `scale`, which says how far the range is shared, its color bar follows.
+    With a `scale`, which says how far the range is shared, its color bar follows. In the place of a map of
+    zeros, which is no finding, there is a sentence.
     """
+    if not heat.any():
+        return markup.element("section", markup.text(title, tag="h3"), markup.text(tr(ZERO), "muted"))
     height, width = heat.shape
     pixels = overlay(selection.sample.pixels, heat, range, selection.received)
     raw = tr("{title}, the raw map of {height} by {width} positions", title=alt, height=height, width=width)

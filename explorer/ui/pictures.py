@@ -9,7 +9,7 @@ from explorer.ui import link
 from explorer.ui.stepping import follow, steps
 from model.words import N_, tr
 
-TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+KINDS = N_("PNG, JPEG, HEIC, AVIF, WebP, GIF, BMP or TIFF. What a file contains counts, not its name.")
 PHOTO = N_("your photo")
 MOST, MOST_BYTES = 50, 40_000_000  # of all pictures of one visitor and side; the oldest are dropped
 
@@ -28,7 +28,7 @@ def upload(prefix: str) -> Picture | None:
     key = _turned(f"{prefix}upload")
     st.file_uploader(
         tr("Your own pictures"),
-        type=TYPES,
+        help=tr(KINDS),
         key=key,
         accept_multiple_files=True,
         on_change=_take_uploads,

@@ -1,19 +1,41 @@
 """What the visitor looks at: one checkpoint, one image, one class. Every page starts from it."""
 
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import streamlit as st
 from torch import nn
 
 from explorer.engine import tracing
 from explorer.engine.network import Input, Network
 from explorer.engine.samples import Sample
-from explorer.engine.tracing import Block, Trace
+from explorer.engine.tracing import Block, Floats, Trace, stages
 from explorer.ui import cached
 from explorer.ui.cached import Opened
 from model.checkpoint import Card, Pixels
 from model.pixels import Rectangle
+from model.problems import Problem
+
+
+class LayerMaps(Mapping[str, Floats]):
+    """Feature maps by layer, computed when asked for: `compute` gives those of a layer, and of others."""
+
+    def __init__(self, layers: Collection[str], compute: Callable[[str], dict[str, Floats]]) -> None:
+        self.layers, self.compute = tuple(layers), compute
+        self.maps: dict[str, Floats] = {}
+
+    def __getitem__(self, layer: str) -> Floats:
+        if layer in self.layers and layer not in self.maps:
+            self.maps |= self.compute(layer)
+        return self.maps[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +59,16 @@ class Selection:
     def net(self) -> nn.Module:
         return self.network.net
 
+    @property
+    def independent(self) -> bool:
+        """Whether the classes are independent labels, each with a probability of its own."""
+        outputs = self.opened.checkup.outputs
+        return outputs.independent and not outputs.single
+
+    def gradient_reaches(self, layer: str) -> bool:
+        """Whether heat maps and channel evidence of a layer can be computed."""
+        return layer not in self.opened.checkup.without_gradient
+
     @cached_property
     def framed(self) -> Pixels:
         """The pixels the network gets, uint8 (s, s, 3)."""
@@ -50,16 +82,32 @@ class Selection:
 
     @cached_property
     def input(self) -> Input:
-        """What the network gets, float32 (1, 3, s, s)."""
+        """What the network gets, float32 (1, C, s, s)."""
         return Input(self.card.to_input(self.sample.pixels, self.fit))
 
     @cached_property
     def seen(self) -> Trace:
-        return cached.trace(self.network, self.input)
+        """What one pass shows; many maps are computed when they are asked for, those of a block together."""
+        seen = cached.trace(self.network, self.input)
+        return seen if seen.maps else replace(seen, maps=LayerMaps(seen.shapes, self._maps_with))
+
+    def _maps_with(self, layer: str) -> dict[str, Floats]:
+        """The maps of a layer and of the others of its block."""
+        layers = [tuple(stages(block, self.seen).values()) for block in self.blocks]
+        together = next((names for names in layers if layer in names), (layer,))
+        return cached.layer_maps(self.network, self.input, together)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         return tracing.blocks(self.net, self.seen)
+
+    def check_prediction(self) -> None:
+        """Problem where the network predicts nothing for this image."""
+        if not np.isfinite(self.seen.logits).all():
+            raise Problem(
+                "The network returns NaN or infinity for this image, so there is no prediction and nothing "
+                "to explain: choose another image or another checkpoint."
+            )
 
     @cached_property
     def predicted(self) -> int:

@@ -19,6 +19,7 @@ from model import cifar10
 from model.checkpoint import Card
 from model.datasets import download_cifar10
 from model.names import shown
+from model.pixels import whole
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
@@ -63,6 +64,7 @@ def _selection(given: Options, explained: bool) -> Selection | None:
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
+    selection.check_prediction()
     if explained:
         selection = selection.explaining(_class(selection))
     with about:
@@ -80,6 +82,10 @@ ASSUMED_IMAGENET = N_(
     "The file does not say how its images were normalized. ImageNet's values are assumed: {values}. "
     "If it was trained with other values, add `{flags}` to the start command."
 )
+ASSUMED_PRESET = N_(
+    "The file does not say how its pictures were prepared. The preset of {preset} is assumed. "
+    "If it was trained otherwise, say so in the start command with `{flags}`."
+)
 
 
 def _checkpoint(options: Options) -> Opened:
@@ -87,10 +93,34 @@ def _checkpoint(options: Options) -> Opened:
     if not sources:
         raise Problem("There is no checkpoint yet; train one with `python -m model.train`.")
     name = link.choose(st.selectbox, tr("Checkpoint"), list(sources), "checkpoint", next(iter(sources)))
-    opened = cached.opened(name, sources[name])
-    if note := normalization(opened):
-        st.caption(note)
+    opened = _weights(cached.opened(name, sources[name]))
+    for note in (changes(opened), normalization(opened)):
+        if note:
+            st.caption(note)
     return opened
+
+
+def _weights(opened: Opened) -> Opened:
+    """The checkpoint with the weights to look at, where its file has several."""
+    of_file = opened.checkpoint.changes
+    if not of_file.others:
+        return opened
+    places = [of_file.place, *of_file.others]
+    place = link.choose(
+        st.selectbox,
+        tr("Weights in the file"),
+        places,
+        "weights",
+        places[0],
+        format_func=lambda place: place or tr("at the top of the file"),
+        help=tr("The file has several. The option `--weights` chooses among them at the start."),
+    )
+    return opened if place == places[0] else cached.opened(opened.name, replace(opened.source, weights=place))
+
+
+def changes(opened: Opened) -> str:
+    """What was changed or left out of the file's weights, as Markdown; "" where nothing was."""
+    return sentence(" ".join(opened.checkpoint.changes.sentences()))
 
 
 def normalization(opened: Opened) -> str:
@@ -98,8 +128,11 @@ def normalization(opened: Opened) -> str:
     numbers = assumed(opened.checkpoint.card, opened.source)
     if not numbers:
         return ""
+    if opened.card.preset:
+        return tr(ASSUMED_PRESET, preset=opened.card.preset, flags="--resize, --input-size, --mean, --std")
     values = "; ".join(f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items())
-    flags = " ".join(f"--{name} R,G,B" for name in numbers)
+    form = "R,G,B" if opened.card.channels == 3 else tr("VALUE")
+    flags = " ".join(f"--{name} {form}" for name in numbers)
     return tr(ASSUMED_COURSE if opened.source.net is None else ASSUMED_IMAGENET, values=values, flags=flags)
 
 
@@ -121,8 +154,23 @@ def _about(selection: Selection) -> None:
                 size=card.input_size,
             )
         )
+        if card.resize is not None:
+            st.caption(_resized(card))
+        if card.channels != 3:
+            st.caption(ngettext("Input: {n} channel.", "Input: {n} channels.", card.channels))
         st.caption(tr("Data: {data}.", data=literal(card.data)))
         st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
+
+
+def _resized(card: Card) -> str:
+    """How a picture becomes the input, where it is resized before the crop."""
+    return tr(
+        "Pictures: the shorter side is resized to {resize} pixels ({interpolation}), then the center of "
+        "{size} × {size} is taken.",
+        resize=card.resize,
+        interpolation=card.interpolation,
+        size=card.input_size,
+    )
 
 
 # Image
@@ -283,12 +331,12 @@ SOURCE_NAMES = {
 
 def _fit(sample: Sample, card: Card) -> str:
     height, width = sample.pixels.shape[:2]
-    if height == width:
+    if card.received(height, width) == whole(height, width):
         return "crop"
     return str(
         link.choose(
             st.segmented_control,
-            tr("The picture is not square"),
+            tr("The picture is not square") if height != width else tr("How the picture is fitted"),
             list(FITS),
             "fit",
             "crop",
@@ -309,5 +357,6 @@ def _class(selection: Selection) -> int | None:
     name = choices.choose_class(
         tr("Class to explain"), classes, "class", choices.PREDICTED, tr("Predicted class")
     )
-    markup.show(markup.text(tr("Prediction: {name}", name=classes[selection.predicted]), "muted"))
+    predicted = N_("Most probable label: {name}") if selection.independent else N_("Prediction: {name}")
+    markup.show(markup.text(tr(predicted, name=classes[selection.predicted]), "muted"))
     return None if name is None else classes.index(name)

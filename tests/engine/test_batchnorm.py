@@ -209,7 +209,7 @@ def test_statistics_leave_the_network_alone(tricky: nn.Module, x: Tensor, untouc
             statistics(tricky, x, "bn9")
         with pytest.raises(ValueError, match="did not run"):
             statistics(tricky, x, "bn1#2")
-        with pytest.raises(ValueError, match=r"\(N, 3, h, w\)"):
+        with pytest.raises(ValueError, match=r"\(N, C, h, w\)"):
             statistics(tricky, x[0], "bn1")
     assert not is_batchnorm(nn.Sequential(nn.BatchNorm1d(3)), "0")
     assert is_batchnorm(tricky, "bn1")

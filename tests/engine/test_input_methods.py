@@ -312,6 +312,15 @@ def heat_at(net: nn.Module, x: Tensor, name: str, layer: str | None) -> Heatmap:
     return attribute(net, x, name, layer=layer, target=1, **FEW.get(name, {}))
 
 
+@pytest.mark.parametrize("name", INPUT)
+def test_gray_images(small: nn.Module, images: Tensor, name: str) -> None:
+    small[0] = nn.Conv2d(1, 6, 3)
+    gray = images[:, :1]
+    assert heat(small, gray, name, 1).values.shape == (3, 12, 12)
+    assert BASELINES["blurred"].images(Card(mean=(0.5,), std=(0.2,)), gray).shape == gray.shape
+    close(BASELINES["black"].images(Card(mean=(0.5,), std=(0.2,)), gray), np.full(gray.shape, -2.5))
+
+
 def test_what_ran(images: Tensor) -> None:
     net = Functional(lambda x: (x * 2).mean((2, 3), keepdim=True) + x.sigmoid() * x)
     ran = operations(net.eval(), images)

@@ -17,6 +17,8 @@ from explorer.engine import (
     ablation,
     attribution,
     batchnorm,
+    checkup,
+    copies,
     opening,
     passes,
     probe,
@@ -27,7 +29,9 @@ from explorer.engine import (
 from explorer.engine.attribution import gradients, operations, propagation
 from explorer.engine.timeline import Timeline
 from explorer.engine.tracing import private_view, trace
+from model.checkpoint import Card
 
+CARD = Card(input_size=8, classes=("a", "b", "c"))
 X = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 MANY = torch.cat([X, X.flip(3)])
 
@@ -138,9 +142,11 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "batchnorm.statistics_many": lambda net: batchnorm.statistics_many(net, MANY, ["bn"]),
     "batchnorm.summary": lambda net: batchnorm.summary(net, MANY, "bn"),
     "batchnorm.with_batch_statistics": lambda net: batchnorm.with_batch_statistics(net, MANY),
+    "checkup.check_up": lambda net: checkup.check_up(net, CARD),
     "opening.logits_of": lambda net: opening.logits_of(net, 8),
     "probe.probe": _probe,
     "receptive.receptive_fields": lambda net: receptive.receptive_fields(net, X),
+    "copies.copied": lambda net: copies.copied(net, shared=False)(X.clone()),
     "timeline.course_of": _over_time(timeline.course_of, X),
     "timeline.filters_over_time": _over_time(timeline.filters_over_time),
     "timeline.heat_over_time": _over_time(timeline.heat_over_time, X, "relu", 1),
@@ -148,6 +154,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "timeline.norms_over_time": _over_time(timeline.norms_over_time, MANY, "bn"),
     "passes.private_view": lambda net: private_view(net)(X.clone()),
     "passes.recorded": lambda net: passes.recorded(net, X, None, lambda *_: None),
+    "passes.recording_calls": lambda net: passes.recording_calls(net, None, lambda _: None)(X.clone()),
     "passes.recording": lambda net: passes.recording(net, None, lambda *_: None)(X.clone()),
     "passes.tapped": _tapped,
     "tracing.trace": lambda net: trace(net, X),
@@ -167,7 +174,10 @@ METHODS = {f"attribution.attribute, {method}": partial(_attribute, method) for m
 # They only look at modules.
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
 LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
-LOOK |= {"attribution.cam.no_negative_maps"}
+LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of"}
+LOOK |= {"outputs.probabilities", "randomness.seed_passes"}
+BEFORE_IT_IS_SHARED = {"outputs.give_logits"}
+LOOK |= {"copies.check_kind"}
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 
 
@@ -193,7 +203,7 @@ def _functions() -> Iterator[str]:
 
 def test_every_function_of_the_engine_that_takes_a_network_is_tried() -> None:
     methods = {name.partition(",")[0] for name in METHODS}
-    assert set(_functions()) == TAKES.keys() | methods | LOOK
+    assert set(_functions()) == TAKES.keys() | methods | LOOK | BEFORE_IT_IS_SHARED
 
 
 @pytest.mark.parametrize("name", [*TAKES, *METHODS])

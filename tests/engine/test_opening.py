@@ -37,11 +37,25 @@ def lazy():
 def pair():
     class Two(Net):
         def forward(self, x):
-            return super().forward(x), None
+            return super().forward(x), super().forward(x) + 1
     return Two()
+
+def maps():
+    return nn.Conv2d(3, 4, 3)
 
 def small():
     return nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 6 * 6, 3))
+
+def any_way(**settings):
+    return Net(**settings)
+
+def takes_none(depth=1, **settings):
+    if "num_classes" in settings:
+        raise TypeError("Net() got an unexpected keyword argument 'num_classes'")
+    return Net()
+
+def n_classes(n_classes=3):
+    return Net(n_classes)
 
 def fails():
     raise RuntimeError("no weights here.\\nmore")
@@ -110,6 +124,48 @@ def test_a_state_dict_is_loaded_into_what_the_builder_makes(networks: Path) -> N
     assert all(torch.equal(value, built[name]) for name, value in net.state_dict().items())
 
 
+@pytest.mark.parametrize("spec", ["own_networks:Net", "own_networks:any_way", "own_networks:n_classes"])
+def test_classes_decide_what_a_builder_is_asked_for(networks: Path, spec: str) -> None:
+    sys.path.append(str(networks))
+    net = load_builder("own_networks:Net(num_classes=4)")()
+    assert isinstance(net, nn.Module)
+    torch.save({"epoch": 3, "state_dict": net.state_dict()}, networks / "own.pth.tar")
+    opened = open_checkpoint(Source(networks / "own.pth.tar", spec, "a,b,c,d", 16))
+    assert opened.card.classes == ("a", "b", "c", "d")
+    assert torch.equal(opened.build().state_dict()["4.weight"], net.state_dict()["4.weight"])
+    with pytest.raises(Problem, match=r"has 4 classes, but its network is built with 3; give --classes 4"):
+        open_checkpoint(Source(networks / "own.pth.tar", "own_networks:Net", input_size=16))
+
+
+@pytest.mark.usefixtures("networks")
+def test_a_builder_that_does_not_take_the_number_is_called_without_it() -> None:
+    assert len(open_checkpoint(Source(net="own_networks:takes_none", input_size=16)).card.classes) == 3
+    opened = open_checkpoint(Source(net="own_networks:takes_none", classes="a,b,c", input_size=16))
+    assert opened.card.classes == ("a", "b", "c")
+
+
+def test_the_classes_given_go_before_those_of_a_files_card(networks: Path) -> None:
+    sys.path.append(str(networks))
+    net = load_builder("own_networks:Net")()
+    assert isinstance(net, nn.Module)
+    save_checkpoint(networks / "own.safetensors", Card(classes=("u", "v"), input_size=12), net.state_dict())
+    opened = open_checkpoint(Source(networks / "own.safetensors", "own_networks:Net", "x,y,z"))
+    assert opened.card.classes == ("x", "y", "z")
+
+
+def test_one_of_several_weights_is_chosen(networks: Path) -> None:
+    sys.path.append(str(networks))
+    nets = [load_builder("own_networks:Net")() for _ in range(2)]
+    states = [net.state_dict() for net in nets if isinstance(net, nn.Module)]
+    torch.save({"model": states[0], "ema": states[1]}, networks / "own.ckpt")
+    for weights, state in ((None, states[1]), ("ema", states[1]), ("model", states[0])):
+        opened = open_checkpoint(
+            Source(networks / "own.ckpt", "own_networks:Net", input_size=16, weights=weights)
+        )
+        assert torch.equal(opened.state["0.weight"], state["0.weight"])
+        assert len(opened.changes.others) == 1
+
+
 def test_a_files_card_stays_unless_options_say_otherwise(networks: Path) -> None:
     net = load_builder("own_networks:Net")()
     assert isinstance(net, nn.Module)
@@ -154,9 +210,20 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
         (Source(net="own_networks:nothing"), "returns a NoneType"),
         (Source(net="own_networks:fails"), "RuntimeError: no weights here[^.]"),
         (Source(net="own_networks:Net(depth=3)"), "TypeError"),
-        (Source(net="own_networks:pair"), "logits"),
+        (Source(net="own_networks:pair"), "“0” \\(1, 3\\), “1” \\(1, 3\\).* --output-name 0"),
+        (Source(net="own_networks:pair", output_name="2"), "no logits \\(N, K\\) named “2”"),
+        (
+            Source(net="own_networks:Net", output_name="logits"),
+            "only, which has no name: leave --output-name out",
+        ),
+        (
+            Source(net="own_networks:maps"),
+            "must return logits .* but returns \\(1, 4, 222, 222\\)",
+        ),
+        (Source(net="own_networks:Net", channels=1), "cannot process an image .*channels: 1"),
+        (Source(net="own_networks:Net", output="sigmoid"), "are not probabilities"),
         (Source(net="own_networks:small"), "cannot process an image of 224 × 224"),
-        (Source(net="own_networks:Net", classes="4"), "returns 3 logits, but 4 classes are named"),
+        (Source(net="own_networks:Net(num_classes=3)", classes="4"), "3 logits, but 4 classes are named"),
         (Source(net="own_networks:Net", classes="a,b,a"), "“a” is used twice"),
         (Source(net="own_networks:Net", classes="names.txt"), "not a list of classes"),
         (Source(Path("none.pt"), "own_networks:Net"), "no checkpoint at none.pt"),

@@ -183,3 +183,48 @@ def test_nothing_is_left_behind(tricky: nn.Module, x: Tensor, untouched: Callabl
     assert fields["relu"].cell(0, 0).reach == (0, 2, 0, 2)
     assert fields["relu#2"].cell(5, 5).reach == (3, 8, 3, 8)
     np.testing.assert_array_equal(fields["down.1"].rows, fields["relu"].rows)
+
+
+class PerPosition(nn.Module):
+    """As ConvNeXt: norm and linear layers over channels, which are last in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 5, 2, 2), nn.LayerNorm(4)
+        self.wide, self.narrow, self.end = nn.Linear(4, 8), nn.Linear(8, 4), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        y = self.narrow(F.gelu(self.wide(self.norm(x.permute(0, 2, 3, 1)))))[:, 1:, :-2]
+        y = F.pad(y, (0, 0, 2, 0, 0, 1)).transpose(3, 2).transpose(2, 1).unsqueeze(2)[:, :, 0]
+        return self.end(x + y)
+
+
+def test_layers_over_channels_read_their_own_position() -> None:
+    net = PerPosition().eval()
+    fields = receptive_fields(net, torch.ones(1, 3, 20, 20))
+    assert list(fields) == ["conv", "norm", "wide", "narrow", "end"]
+    assert all(field.exact for field in fields.values())
+    assert fields["norm"].cell(4, 2) == fields["conv"].cell(4, 2)
+    assert fields["narrow"].cell(4, 2) == fields["conv"].cell(4, 2)
+    for cell in ((0, 3), (4, 5), (8, 9)):
+        assert fields["end"].cell(*cell).reach == by_gradient(net, 20, *cell)
+
+
+def test_tokens_and_volumes_may_read_the_whole_image() -> None:
+    class Other(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches, self.deep, self.end = (
+                nn.Conv2d(3, 4, 4, 4),
+                nn.Conv3d(1, 1, 3, padding=1),
+                nn.Identity(),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            tokens = self.patches(x).flatten(2).transpose(1, 2)[:, 3:]
+            deep = self.deep(x[:, None]).sum(1)
+            return self.end(deep + tokens.mean((1, 2))[:, None, None, None])
+
+    seen = receptive_fields(Other().eval(), torch.ones(1, 3, 16, 16))["end"].cell(3, 3)
+    assert seen == ReceptiveField(0, 16, 0, 16, (0, 16, 0, 16), False)

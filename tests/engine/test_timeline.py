@@ -148,7 +148,7 @@ def test_a_broken_and_a_foreign_snapshot_are_left_out_and_named(checkpoint: Path
     save_checkpoint(folder / "epoch-0002.safetensors", other, net.state_dict())
     found = timelines.open_timeline(timelines.snapshots_of(checkpoint), load_checkpoint(checkpoint))
     assert found.epochs == (0, 5, 6)
-    assert "epoch-0001.safetensors is damaged" in str(found.left_out[0])
+    assert "epoch-0001.safetensors is cut off or damaged" in str(found.left_out[0])
     assert "epoch-0002.safetensors is a snapshot of another network" in str(found.left_out[1])
     assert timelines.course_of(found, small).probabilities.shape == (3, 3)
 

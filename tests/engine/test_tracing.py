@@ -102,9 +102,9 @@ def test_trace_leaves_no_trace_after_an_exception(tricky: nn.Module, x: Tensor, 
         trace(tricky, x)
 
 
-@pytest.mark.parametrize("shape", [(3, 32, 32), (0, 3, 32, 32), (1, 1, 32, 32)])
+@pytest.mark.parametrize("shape", [(3, 32, 32), (0, 3, 32, 32), (1, 0, 32, 32)])
 def test_trace_names_a_wrong_shape(course: nn.Module, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"\(N, 3, h, w\), N at least 1"):
+    with pytest.raises(ValueError, match=r"\(N, C, h, w\), N at least 1"):
         trace(course, torch.zeros(shape))
 
 
@@ -147,12 +147,14 @@ def test_blocks_in_any_order_and_of_any_kind(x: Tensor) -> None:
     seen = trace(net, x)
     found = blocks(net, seen)
     assert found == (
+        Block(None, norm="0"),
         Block("1", norm="4", act="2"),
+        Block(None, act="5"),  # its block has an activation already
         Block("6", act="8", pool="7"),
         Block("10", norm="11", pool="12"),
     )
-    assert list(stages(found[0], seen)) == ["conv", "act", "norm"]
-    assert list(stages(found[1], seen)) == ["conv", "pool", "act"]
+    assert list(stages(found[1], seen)) == ["conv", "act", "norm"]
+    assert list(stages(found[3], seen)) == ["conv", "pool", "act"]
 
 
 def test_a_pooling_of_another_branch_is_not_a_stage(x: Tensor) -> None:
@@ -195,7 +197,7 @@ def test_resnet18_and_vgg11_bn(settled: Callable) -> None:
     np.testing.assert_array_equal(seen.maps["features.2"], F.relu(torch.tensor(seen.maps["features.1"])))
 
 
-def test_layers_with_another_layout_are_left_out(x: Tensor) -> None:
+def test_layers_with_channels_last_join_their_block(x: Tensor) -> None:
     class Last(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -205,7 +207,11 @@ def test_layers_with_another_layout_are_left_out(x: Tensor) -> None:
             return self.act(self.norm(self.conv(x).permute(0, 2, 3, 1))).mean((1, 2))
 
     net = Last().eval()
-    assert blocks(net, trace(net, x)) == (Block("conv"),)
+    seen = trace(net, x)
+    assert blocks(net, seen) == (Block("conv", "norm", "act"),)
+    with torch.no_grad():
+        norm = net.norm(net.conv(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    np.testing.assert_array_equal(seen.maps["norm"], norm[0])
 
 
 def test_a_tap_runs_once_a_forward(tricky: nn.Module, x: Tensor, untouched: Callable) -> None:
@@ -230,3 +236,13 @@ def test_a_tap_runs_once_a_forward(tricky: nn.Module, x: Tensor, untouched: Call
 def test_a_tap_names_what_is_wrong(tricky: nn.Module, x: Tensor, layer: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tapped(tricky, [layer])[0](x)
+
+
+def test_a_trace_of_some_layers_knows_the_others(course: nn.Module, x: Tensor) -> None:
+    whole, some, none = trace(course, x), trace(course, x, ["relu2", "pool3"]), trace(course, x, ())
+    assert (list(some.maps), dict(none.maps)) == (["relu2", "pool3"], {})
+    assert np.array_equal(some.maps["relu2"], whole.maps["relu2"])
+    assert none.shapes == some.shapes == {layer: maps.shape for layer, maps in whole.maps.items()}
+    assert none.inputs == whole.inputs
+    assert blocks(course, none) == blocks(course, whole)
+    assert len(pickle.dumps(none)) < 5000 < len(pickle.dumps(whole)) / 10

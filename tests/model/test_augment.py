@@ -197,7 +197,7 @@ def test_every_augmentation_says_what_it_does() -> None:
     for name, each in AUGMENTATIONS.items():
         assert each.range[0] == 0 < each.strength <= each.range[1], name
         assert each.group in ("geometric", "pixel", "semantic")
-        assert each.says.endswith(".")
+        assert each.summary.endswith(".")
 
 
 # The course's transform.

@@ -131,4 +131,6 @@ def test_what_cannot_be_trained_is_one_sentence(networks, run, capsys, flags, sa
 def test_a_builder_gets_what_it_has_a_parameter_for_and_the_text_goes_before():
     net = load_builder("my_networks:Net(num_classes=7)", offer(3, 8))()
     assert net[-1].weight.shape == (7, 4 * 16)
-    assert load_builder("my_networks:any_way(a=1)", offer(3, 8))() == {"a": 1}
+    assert load_builder("my_networks:any_way(a=1)", offer(3, 8))() == {"a": 1, "num_classes": 3}
+    assert load_builder("my_networks:any_way(num_classes=7)", offer(3, 8))() == {"num_classes": 7}
+    assert load_builder("my_networks:any_way(a=1)")() == {"a": 1}

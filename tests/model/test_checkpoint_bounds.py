@@ -164,7 +164,7 @@ def test_no_permission(tmp_path, load, monkeypatch):
 def test_an_empty_file(tmp_path):
     for name in ("a.safetensors", "a.pt"):
         (tmp_path / name).touch()
-        assert "damaged" in refused(tmp_path / name)
+        assert "is empty" in refused(tmp_path / name)
 
 
 def test_contents_are_bounded(tmp_path):
@@ -234,6 +234,12 @@ def test_what_is_saved_has_only_valid_unicode(tmp_path):
     held = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["card"])
     assert held["classes"] == ["caf\\xe9"]
     assert json.dumps(held, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("name", ["conv9\nweight", "conv9." + "x" * 5000, "\u2028conv9", "\ud800"])
+def test_names_of_entries_are_one_line(tmp_path, name):
+    torch.save({**state(), name: torch.zeros(2, 2)}, tmp_path / "a.pt")
+    assert len(refused(tmp_path / "a.pt")) < 250
 
 
 def test_readable_keeps_every_other_text_and_tells_names_apart():

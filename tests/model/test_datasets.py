@@ -135,7 +135,7 @@ def test_class_folder_without_images(pets):
     (pets / "train" / "eel").mkdir()
     message = failure("folder", pets, "train")
     assert f"{pets.name}/train/eel has no images" in message
-    assert "(bmp, jpeg, jpg, png, webp)" in message
+    assert "(PNG, JPEG, HEIC, AVIF, WebP, GIF, BMP or TIFF)" in message
 
 
 def test_class_that_training_does_not_know(pets):

@@ -29,15 +29,11 @@ def test_square_does_not_look_past_the_crop():
     assert np.asarray(square(Image.fromarray(pixels), 16)).max() == 0
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "I;16"])
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I", "F"]
+)
 def test_every_usual_mode_becomes_rgb(mode):
     assert to_rgb(Image.new(mode, (4, 3))).mode == "RGB"
-
-
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_32_bit_pixels_are_refused(mode):
-    with pytest.raises(ValueError, match="without an agreed brightness"):
-        to_rgb(Image.new(mode, (4, 3)))
 
 
 def test_16_bit_gray_rounds_to_the_nearest_level():

@@ -32,7 +32,7 @@ def test_no_class_has_the_option_beside_the_classes(other: str) -> None:
 def test_a_class_with_the_name_of_an_option_can_be_explained_and_compared(visit: Open, name: str) -> None:
     at = visit("explain", *OWN)
     assert at.selectbox(key="class").options == ["Predicted class", *NAMES]
-    predicted = html(at).partition('class="answer">')[2].partition("<")[0]
+    predicted = html(at).partition('class="name">')[2].partition("<")[0]
     at.selectbox(key="class").set_value(class_option(name, "predicted")).run()
     assert (f"Explained below: {name}<" in html(at)) == (name != predicted)
     assert visited(at, "class") == class_option(name, "predicted")

@@ -11,11 +11,13 @@ def script() -> None:
     from explorer.ui import link
 
     def turn() -> None:
-        link.hold("scale", {"shared": "channel", "channel": "shared"}[link.held("scale", "shared")], "shared")
+        link.keep(
+            "scale", {"shared": "channel", "channel": "shared"}[link.value("scale", "shared")], "shared"
+        )
 
     link.read()
     st.button("turn", on_click=turn)
-    link.hold("scale", link.held("scale", "shared"), "shared")
+    link.keep("scale", link.value("scale", "shared"), "shared")
     link.write()
 
 
@@ -160,7 +162,7 @@ def elsewhere() -> None:
     if st.toggle("other page"):
         link.choose(st.selectbox, "mine", list("abc"), "mine", "a")
     else:
-        link.hold("channel", link.held("channel", ""), "")
+        link.keep("channel", link.value("channel", ""), "")
         link.choose(st.selectbox, "list", list("abc"), "list", "a")
     link.write()
 

@@ -93,11 +93,11 @@ def test_the_shipped_checkpoint_stays_beside_it(app: Open) -> None:
     [
         (("--net", "own_nowhere:net"), "There is no module “own_nowhere”"),
         (("--net", "torchvision.models:ResNet34"), "has no “ResNet34”"),
-        (("--net", "torchvision.models:resnet18", "--classes", "5"), "returns 1000 logits"),
+        (("--net", "torchvision.models:resnet18(num_classes=7)", "--classes", "5"), "returns 7 logits"),
         (("--net", "math:pi"), "is a float"),
         (("--classes", "5"), "add --checkpoint PATH or --net"),
         (("--net", "a:b", "--mean", "1,2"), "three numbers"),
-        (("--net", "a:b", "--std", "0"), "not above zero"),
+        (("--net", "a:b", "--std", "0"), "must be numbers above zero"),
         (("--net", "a:b", "--input-size", "-3"), "pixels from 1 to 4096"),
     ],
     ids=str,

@@ -70,5 +70,5 @@ def test_the_predicted_class_is_named_below_the_box_and_not_in_it(visit: Callabl
         choose(at, "sample", name)
         assert at.selectbox(key="class").options[0] == "Predicted class"
         html = " ".join(piece.proto.body for piece in at.get("html"))
-        answer = html.partition('class="answer">')[2].partition("<")[0]
+        answer = html.partition('class="name">')[2].partition("<")[0]
         assert f"Prediction: {answer}<" in html

@@ -62,7 +62,7 @@ def test_every_transform_has_its_slider_and_its_draws(app: Open, group: str) -> 
             assert float(slider.value) == transform.strength
             assert (float(slider.options[0]), float(slider.options[-1])) == transform.range
             assert len(drawn(at, name)) == 6
-            assert any(transform.says in text.value for text in at.markdown)
+            assert any(transform.summary in text.value for text in at.markdown)
         else:
             assert not drawn(at, name)
 

@@ -79,7 +79,12 @@ def select(net: nn.Module, size: int = 32) -> Selection:
             module.bias.data.uniform_(-0.3, 0.3)
     digest = f"net {next(NUMBERS)}"
     network = Network(net, Card(input_size=size), digest)
-    opened = SimpleNamespace(network=network, card=network.card, checkpoint=SimpleNamespace(digest=digest))
+    opened = SimpleNamespace(
+        network=network,
+        card=network.card,
+        checkpoint=SimpleNamespace(digest=digest),
+        checkup=network.checkup,
+    )
     pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
     return Selection(cast(Opened, opened), Sample("noise", pixels, None, None))
 

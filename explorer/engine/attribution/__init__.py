@@ -79,9 +79,9 @@ def attribute(
     baseline: Tensor | None = None,
     **settings: float,
 ) -> Heatmap:
-    """The Heatmap of images x, float (N, 3, h, w), by a method of METHODS; classes are one int or (N,).
+    """The Heatmap of images x, float (N, C, h, w), by a method of METHODS; classes are one int or (N,).
 
-    A layer, a baseline, float (3, h, w) or a number of them, and settings are given to the methods whose
+    A layer, a baseline, float (C, h, w) or a number of them, and settings are given to the methods whose
     record asks for them. Raises Problem for an unknown method, class or setting and where the method cannot
     explain the network or the layer; ValueError for an unknown layer and another shape of x.
     """
@@ -101,7 +101,7 @@ def attribute(
 def completeness_gap(net: nn.Module, x: Tensor, heat: Heatmap, baseline: Tensor | None = None) -> Floats:
     """How far the values of a method that `adds_up` are from the difference of scores: float32 (N,).
 
-    The images and the baseline, float (3, h, w) or (N, 3, h, w), are those that the heat map was made with.
+    The images and the baseline, float (C, h, w) or (N, C, h, w), are those that the heat map was made with.
     """
     score = _score(x, heat.target, heat.against)
     start = torch.zeros_like(x) if baseline is None else baseline.expand(x.shape)
@@ -139,7 +139,7 @@ def attribute_many(
 def channel_evidence(
     net: nn.Module, x: Tensor, layer: str, target: Target, against: Target | None = None
 ) -> ChannelEvidence:
-    """The ChannelEvidence behind Grad-CAM for images x, float (N, 3, h, w); errors as `attribute`."""
+    """The ChannelEvidence behind Grad-CAM for images x, float (N, C, h, w); errors as `attribute`."""
     return evidence_many(net, x, [layer], target, against)[layer]
 
 
@@ -158,7 +158,7 @@ def evidence_many(
 def class_gradients(
     net: nn.Module, x: Tensor, layers: Iterable[str], classes: Sequence[int]
 ) -> dict[str, tuple[LayerGradients, ...]]:
-    """layer → the LayerGradients of one image x, float (1, 3, h, w), for each class in turn.
+    """layer → the LayerGradients of one image x, float (1, C, h, w), for each class in turn.
 
     All of them come from one forward and one backward pass, and every method and the channel evidence from
     them: see `heat_from` and `evidence_from`. Errors as `attribute`.

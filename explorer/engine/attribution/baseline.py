@@ -16,7 +16,7 @@ from model.words import N_
 class Baseline:
     """A baseline: `summary` is a whole sentence, marked with `N_`.
 
-    `images(card, x)` gives it for each of the images x, (N, 3, h, w), normalized as the card says.
+    `images(card, x)` gives it for each of the images x, (N, C, h, w), normalized as the card says.
     """
 
     title: str
@@ -25,24 +25,24 @@ class Baseline:
 
 
 def mean_color(card: Card, x: Tensor) -> Tensor:
-    """Zeros, (N, 3, h, w): what the card's mean color is normalized to."""
+    """Zeros, (N, C, h, w): what the card's mean color is normalized to."""
     return torch.zeros_like(x)
 
 
 def black(card: Card, x: Tensor) -> Tensor:
-    """Black, normalized, (N, 3, h, w)."""
+    """Black, normalized, (N, C, h, w)."""
     color = [-mean / std for mean, std in zip(card.mean, card.std, strict=True)]
     return torch.tensor(color).to(x)[:, None, None].expand(x.shape)
 
 
 def blurred(card: Card, x: Tensor) -> Tensor:
-    """The images under a Gaussian whose σ is an eighth of their shorter side, (N, 3, h, w)."""
+    """The images under a Gaussian whose σ is an eighth of their shorter side, (N, C, h, w)."""
     sigma = min(x.shape[2:]) / 8
     reach = math.ceil(3 * sigma)
     weights = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2)).to(x)
-    kernel = (weights / weights.sum()).expand(3, 1, 1, -1)
+    kernel = (weights / weights.sum()).expand(x.shape[1], 1, 1, -1)
     wide = pad(x, (reach, reach, reach, reach), "replicate")
-    return conv2d(conv2d(wide, kernel, groups=3), kernel.mT, groups=3)
+    return conv2d(conv2d(wide, kernel, groups=x.shape[1]), kernel.mT, groups=x.shape[1])
 
 
 BASELINES: dict[str, Baseline] = {

@@ -69,33 +69,54 @@ def _classes(given: Target, images: int) -> Tensor:
 def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: Score) -> Iterator[Pairs]:
     """For CHUNK images after another, per layer their maps and the gradients of the score on them, detached.
 
-    x is float (N, 3, h, w), maps and gradients are (n, C, h, w). Raises ValueError for another shape of x,
-    for an unknown layer or class, and for a layer that does not run or gives no feature maps.
+    x is float (N, C, h, w), maps and gradients are (n, C, h, w). Raises ValueError for another shape of x,
+    for an unknown layer or class, and for a layer that does not run, gives no maps or gets no gradient.
     """
     check_images(x)
     if not (layers := tuple(layers)):
         return
     view, points = tapped(net, layers)
     maps: dict[str, Tensor] = {}
+    reached = set[str]()
     for layer, point in points.items():
-        point.register_forward_hook(partial(_keep, maps, layer))
+        point.register_forward_hook(partial(_keep, maps, reached, layer))
     for start in range(0, len(x), CHUNK):
         rows = slice(start, start + CHUNK)
-        gradients = _captum_gradients(view, [points[at] for at in layers], x[rows], score.rows(rows))
+        reached.clear()
+        gradients = _captum_gradients(view, points, x[rows], score.rows(rows))
+        if cut := [layer for layer in layers if layer not in reached]:
+            raise _without_gradient(cut[0])
         yield {at: (maps[at], g) for at, g in zip(layers, gradients, strict=True)}
 
 
-def _keep(maps: dict[str, Tensor], layer: str, _: nn.Module, __: object, output: Tensor) -> None:
+def _keep(
+    maps: dict[str, Tensor], reached: set[str], layer: str, _: nn.Module, __: object, output: Tensor
+) -> None:
+    """Note a layer's maps, and when a gradient arrives at them: where none does, Captum gives zeros."""
     maps[layer] = output.detach()
+    if output.requires_grad:
+        output.register_hook(lambda _: reached.add(layer))  # type: ignore[no-untyped-call]
 
 
-def _captum_gradients(view: nn.Module, points: list[nn.Module], x: Tensor, score: Score) -> list[Tensor]:
+def _without_gradient(layer: str) -> Problem:
+    return Problem(
+        "No gradient of the class reaches layer {layer}: choose another. The network computes it without "
+        "gradients (no_grad, inference mode, reentrant checkpointing), or the class does not depend on it.",
+        layer=repr(layer),
+    )
+
+
+def _captum_gradients(view: nn.Module, points: dict[str, nn.Module], x: Tensor, score: Score) -> list[Tensor]:
     """Captum's gradients of each image's score on the outputs of modules, from one pass over all of them."""
     from captum.attr import LayerGradientXActivation
 
-    captum = LayerGradientXActivation(
-        lambda images: score.of(_logits(view, images)), points, multiply_by_inputs=False
-    )
+    def explained(images: Tensor) -> Tensor:
+        logits = _logits(view, images)
+        if not logits.requires_grad:
+            raise _without_gradient(next(iter(points)))
+        return score.of(logits)
+
+    captum = LayerGradientXActivation(explained, list(points.values()), multiply_by_inputs=False)
     with torch.inference_mode(False), torch.enable_grad():
         gradients = captum.attribute(x.detach().clone(), grad_kwargs={"materialize_grads": True})
     return [gradient.detach() for gradient in gradients]
@@ -109,8 +130,13 @@ def _logits(view: nn.Module, x: Tensor) -> Tensor:
     if len(x) > 1:
         try:
             faster = x.detach().clone(memory_format=torch.channels_last)
-            return check_logits(view(faster.requires_grad_()))
+            return check_logits(view(_writable(faster)))
         except RuntimeError as error:
             if "view size is not compatible" not in str(error):
                 raise
-    return check_logits(view(x.detach().clone().requires_grad_()))
+    return check_logits(view(_writable(x.detach().clone())))
+
+
+def _writable(x: Tensor) -> Tensor:
+    """Images with gradients that a network may write on, as one that normalizes them in place."""
+    return x.requires_grad_().clone()

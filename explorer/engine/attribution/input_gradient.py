@@ -59,7 +59,7 @@ def expected_gradients(question: Question) -> Tensor:
     x, references = question.x, question.references
     random = torch.Generator().manual_seed(SEED)
     if references is None:
-        plain = torch.randn(PLAIN_COLORS, 3, 1, 1, generator=random).to(x)
+        plain = torch.randn(PLAIN_COLORS, x.shape[1], 1, 1, generator=random).to(x)
         references = plain.expand(-1, -1, *x.shape[2:])
     samples = int(question.settings["samples"])
     chosen = references[torch.randint(len(references), (samples,), generator=random)]
@@ -87,7 +87,7 @@ def smooth_grad(question: Question) -> Tensor:
 
 
 def _gradients(scored: Scored, points: Tensor, question: Question, row: int) -> Tensor:
-    """The gradient of one image's score at points in its place, (n, 3, h, w)."""
+    """The gradient of one image's score at points in its place, (n, C, h, w)."""
     pairs = in_chunks(scored, points, question.score, row)
     return torch.cat([torch.autograd.grad(scores.sum(), variants)[0] for variants, scores in pairs])
 
@@ -97,11 +97,11 @@ PER_UNIT = N_(
     "channels."
 )
 PRODUCTS = N_(
-    "Values are in units of the logit, added up over the three color channels; in general they do not add up "
+    "Values are in units of the logit, added up over the color channels; in general they do not add up "
     "to the logit."
 )
 COMPLETE = N_(
-    "Values are in units of the logit, added up over the three color channels; together they give the logit "
+    "Values are in units of the logit, added up over the color channels; together they give the logit "
     "minus the logit of the baseline, up to the error of the approximation."
 )
 

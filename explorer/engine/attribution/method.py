@@ -23,10 +23,10 @@ class Parameter:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What a method is asked: the score of images x, float (N, 3, h, w), in a network that is not its own.
+    """What a method is asked: the score of images x, float (N, C, h, w), in a network that is not its own.
 
-    `layer` is set for a method that works at one. Images are compared with a `baseline` each, (N, 3, h, w),
-    or all with the same `references`, (M, 3, h, w); None stands for the method's default.
+    `layer` is set for a method that works at one. Images are compared with a `baseline` each, (N, C, h, w),
+    or all with the same `references`, (M, C, h, w); None stands for the method's default.
     """
 
     net: nn.Module
@@ -44,7 +44,7 @@ class Question:
 
     @property
     def start(self) -> Tensor:
-        """The baseline of each image, (N, 3, h, w): by default zero, the color that is normalized to it."""
+        """The baseline of each image, (N, C, h, w): by default zero, the color that is normalized to it."""
         return torch.zeros_like(self.x) if self.baseline is None else self.baseline
 
 

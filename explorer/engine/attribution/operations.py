@@ -42,7 +42,7 @@ class Operations:
 
 
 def operations(net: nn.Module, x: Tensor) -> Operations:
-    """The Operations of one forward pass of images x, float (N, 3, h, w), on a private view."""
+    """The Operations of one forward pass of images x, float (N, C, h, w), on a private view."""
     view = private_view(net).requires_grad_(False)
     modules: list[tuple[str, nn.Module]] = []
     inside: list[str] = []

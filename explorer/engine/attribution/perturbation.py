@@ -9,7 +9,7 @@ from explorer.engine.attribution.cam import POSITIONS_ONLY
 from explorer.engine.attribution.gradients import CHUNK
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import Scored, classes_of, in_chunks, repeated
-from explorer.engine.passes import feature_maps, recorded
+from explorer.engine.passes import feature_maps, recording_calls
 from model.words import N_
 
 
@@ -55,8 +55,8 @@ def occlusion(question: Question) -> Tensor:
     stride = max(1, round(question.settings["stride"] * patch))
     drops: Tensor = Occlusion(Scored(question.net)).attribute(
         question.x,
-        (3, patch, patch),
-        (3, stride, stride),
+        (question.x.shape[1], patch, patch),
+        (question.x.shape[1], stride, stride),
         question.start,
         additional_forward_args=classes_of(question.score),
         perturbations_per_eval=max(1, CHUNK // len(question.x)),
@@ -67,12 +67,11 @@ def occlusion(question: Question) -> Tensor:
 def _maps(question: Question) -> Tensor:
     """The layer's maps, (N, C, h, w)."""
     kept: list[Tensor] = []
-    recorded(
-        question.net,
-        question.x,
-        [question.layer],
-        lambda layer, _, output: kept.append(feature_maps(layer, output).clone()),
+    view = recording_calls(
+        question.net, [question.layer], lambda call: kept.append(feature_maps(call).clone())
     )
+    with torch.no_grad():
+        view(question.x.clone())
     return kept[0]
 
 

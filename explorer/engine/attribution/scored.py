@@ -38,7 +38,7 @@ def repeated(score: Score, row: int, times: int) -> Score:
 
 
 def in_chunks(scored: Scored, images: Tensor, score: Score, row: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Many variants of one image, (n, 3, h, w), a number at a time: the variants, and their scores (n,)."""
+    """Many variants of one image, (n, C, h, w), a number at a time: the variants, and their scores (n,)."""
     for variants in torch.split(images, CHUNK):
         variants = variants.detach().requires_grad_(torch.is_grad_enabled())
         yield variants, scored(variants, *classes_of(repeated(score, row, len(variants))))

@@ -81,7 +81,7 @@ def row(selection: Selection, name: str, transform: Augmentation, seed: int) -> 
     """One transform: its description, its strength, and the image under it."""
     left, right = st.columns([3, 8], gap="medium")
     with left:
-        st.markdown(f"**{name}** · {tr(transform.says)}")
+        st.markdown(f"**{name}** · {tr(transform.summary)}")
         strength = choose_strength(name, transform)
     partners = others(selection) if transform.mix is not None else {}
     draws = cached.draws(selection.framed, name, strength, seed, COUNT, tuple(partners.values()))

@@ -55,7 +55,7 @@ def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offe
             tr("Statistics"): lambda: channel_table(statistics),
             tr("Classes"): lambda: export_parts.classes(selection),
         },
-        arrays=lambda: export_parts.given(selection) | norm_arrays(statistics),
+        arrays=lambda: export_parts.input_arrays(selection) | norm_arrays(statistics),
         figure=lambda: [mapped(maps[name], scales[name], name, tr("scale per map")) for name in maps],
         snippet=program([selection], ["from explorer.engine.batchnorm import statistics"], lines),
         printed=distance_text(view),

@@ -222,9 +222,9 @@ def all_channels(view: LayerView, chart: ChannelChart) -> None:
 
 def chosen_channel(summary: NormSummary) -> int:
     """The channel in the link if the layer has it, else the one of the largest distance."""
-    text = link.held("channel", "")
+    text = link.value("channel", "")
     if text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < len(summary.mean):
-        link.hold("channel", text, "")
+        link.keep("channel", text, "")
         return int(text)
     return int(np.abs(summary.distance).argmax())
 
@@ -241,8 +241,8 @@ def typed(key: str) -> None:
 
 def keep(channel: int) -> None:
     """Put a chosen channel into the link; the position chosen on the maps page was another channel's."""
-    link.hold("channel", str(channel), "")
-    link.hold("cell", "", "")
+    link.keep("channel", str(channel), "")
+    link.keep("cell", "", "")
 
 
 # One channel

@@ -10,7 +10,7 @@ from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
 from explorer.engine.attribution import heat_from
 from explorer.engine.values import Floats
-from explorer.ui import cached, choices, markup, panels
+from explorer.ui import cached, checkup, choices, markup, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from model.words import tr
@@ -30,7 +30,7 @@ class ClassMaps:
 
 
 def show(selection: Selection) -> ClassMaps | None:
-    """Heat maps of two classes at the blocks that are chosen; None without a second class."""
+    """Heat maps of two classes at the blocks that are chosen; None without a second class or a heat map."""
     if len(selection.card.classes) < 2:
         st.info(tr("This network has one class only, so there is no other class to compare it with."))
         return None
@@ -39,7 +39,11 @@ def show(selection: Selection) -> ClassMaps | None:
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     markup.show(markup.text(question, tag="h3"))
     blocks = choices.choose_blocks(selection).values()
-    maps = compute(selection, [block.act or block.norm or block.conv for block in blocks], other, titles)
+    layers = {layer: layer for block in blocks if (layer := block.act or block.norm or block.name)}
+    layers = checkup.with_gradient(selection, layers)
+    if not layers:
+        return None
+    maps = compute(selection, list(layers), other, titles)
     for layer in maps.ranges:
         show_layer(selection, maps, layer)
     panels.explain_dimmed(selection)

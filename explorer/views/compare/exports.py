@@ -35,7 +35,9 @@ def pictures_of(name: str, side: Side) -> Pictures:
 
 def arrays_of(name: str, side: Side) -> Arrays:
     """The image, the input and the prediction of a side, their names beginning with its own."""
-    return {f"{name.lower()}_{array}": value for array, value in export_parts.given(side.selection).items()}
+    return {
+        f"{name.lower()}_{array}": value for array, value in export_parts.input_arrays(side.selection).items()
+    }
 
 
 # Feature maps of one network, or of two states of one run
@@ -230,7 +232,7 @@ def offer_of_classes(selection: Selection, maps: ClassMaps) -> Offer:
         ),
         pictures=class_pictures(selection, maps) | export_parts.the_image(selection),
         tables={tr("Classes"): lambda: export_parts.classes(selection)},
-        arrays=lambda: export_parts.given(selection) | class_arrays(maps),
+        arrays=lambda: export_parts.input_arrays(selection) | class_arrays(maps),
         figure=lambda: class_figure(selection, maps, last),
         snippet=export_parts.heat_program(selection, "grad_cam", last, selection.target, maps.other),
         printed=tr(

@@ -56,7 +56,7 @@ def show(selection: Selection, other: Selection, own: str) -> Comparison:
     for column, name, side in ((left, "A", a), (right, "B", b)):
         with column:
             show_side(name, side, comparison)
-    link.hold("scale", comparison.scale, "shared")
+    link.keep("scale", comparison.scale, "shared")
     show_channel(comparison)
     how_to_read()
     return comparison
@@ -73,7 +73,7 @@ def choose_layers(
         # The same layer of the same image would show no difference at first.
         first = sides.another_stage(selection, block, stage) if own == "same" else stage
         other_block, _, other_layer = sides.choose_like(selection, other, "b_", block, first)
-    return Side(selection, layer, block.conv), Side(other, other_layer, other_block.conv)
+    return Side(selection, layer, block.name), Side(other, other_layer, other_block.name)
 
 
 def compare(a: Side, b: Side, channel: int, scale: str) -> Comparison:
@@ -96,18 +96,18 @@ def channels_correspond(a: Side, b: Side) -> bool:
 
 def chosen_channel(channels: int) -> int:
     """The channel that both sides show, from the link or from the last click on either grid."""
-    held = link.held("channel", "0")
+    held = link.value("channel", "0")
     valid = held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < channels
     channel = int(held) if valid else 0
-    link.hold("channel", str(channel), "0")
+    link.keep("channel", str(channel), "0")
     return channel
 
 
 def follow(choice: Choice) -> None:
     """A click on one grid chooses the channel, or the kind of scale, for both."""
     if choice.channel is not None:
-        link.hold("channel", str(choice.channel), "0")
-    link.hold("scale", choice.scale, "shared")
+        link.keep("channel", str(choice.channel), "0")
+    link.keep("scale", choice.scale, "shared")
 
 
 def show_side(name: str, side: Side, comparison: Comparison) -> None:

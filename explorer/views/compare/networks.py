@@ -9,7 +9,7 @@ from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
 from explorer.engine.attribution import heat_from
 from explorer.engine.values import Floats
-from explorer.ui import cached, choices, header, markup, panels
+from explorer.ui import cached, checkup, choices, header, markup, panels
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection
 from explorer.views.compare import side_b, sides
@@ -77,7 +77,8 @@ def choose_layers(
         st.subheader(tr("B"), anchor=False)
         other_block, _, other_layer = sides.choose_like(selection, other, "b_cam_", block, stage)
         markup.show(header.beside(other))
-    return Side(selection, layer, block.conv), Side(other, other_layer, other_block.conv)
+        checkup.show(other.opened)
+    return Side(selection, layer, block.name), Side(other, other_layer, other_block.name)
 
 
 def compute(a: Side, b: Side, shared: bool) -> dict[str, Cam]:

@@ -16,7 +16,7 @@ def page() -> None:
     selection = current()
     st.header(tr("Side by side"), anchor=False)
     if not selection.blocks:
-        st.info(tr("This network has no convolution, so there are no feature maps to compare."))
+        st.info(tr("No layer of this network gives feature maps, so there are none to compare."))
         return
     with st.container(horizontal=True):
         modes = {mode: tr(name) for mode, name in MODES.items()}
@@ -33,13 +33,15 @@ def page() -> None:
 def two_sides(selection: Selection, own: str) -> None:
     try:
         other = side_b.choose(selection, own)
+        if other is not None:
+            other.check_prediction()
     except Problem as problem:
         st.error(sentence(problem), icon=":material/error:")
         return
     if other is None:
         return
     if not other.blocks:
-        st.info(tr("The network of B has no convolution, so there are no feature maps to compare."))
+        st.info(tr("No layer of the network of B gives feature maps, so there are none to compare."))
     elif side_b.of_one_run(selection.opened, other.opened):
         exports.show_comparison(feature_maps.show(selection, other, own))
     elif (cams := networks.show(selection, other)) is not None:

@@ -10,7 +10,7 @@ from explorer.ui.selection import Selection
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """A layer of a selection's network, and the convolution of the block that it is in."""
+    """A layer of a selection's network, and what the block that it is in is called by."""
 
     selection: Selection
     layer: str

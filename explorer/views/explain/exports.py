@@ -39,7 +39,7 @@ def offer(
             tr("Channels"): lambda: export_parts.channels(evidence),
         },
         arrays=lambda: (
-            export_parts.given(selection)
+            export_parts.input_arrays(selection)
             | export_parts.heat_arrays(maps.method, maps.values)
             | export_parts.evidence_arrays(selection, evidence)
         ),

@@ -41,9 +41,9 @@ class HeatMaps:
 
 
 def titles_at(selection: Selection, blocks: dict[int, Block], stage: str) -> dict[str, str]:
-    """Layer → title of each block at this stage, or of its convolution where it has no such stage."""
+    """Layer → title of each block at this stage, or else of the layer that the block is called by."""
     layers = {
-        number: stages(block, selection.seen).get(stage, block.conv) for number, block in blocks.items()
+        number: stages(block, selection.seen).get(stage, block.name) for number, block in blocks.items()
     }
     return {
         layer: tr("Block {number} · {layer}", number=number, layer=layer) for number, layer in layers.items()

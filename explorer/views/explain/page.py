@@ -1,12 +1,13 @@
 """Explain: which positions, and which feature maps, support a class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.engine.attribution import METHODS, LayerGradients, evidence_from
-from explorer.ui import cached, choices
+from explorer.engine.tracing import Block
+from explorer.ui import cached, checkup, choices
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.explain import contributions, exports, heat_maps
@@ -20,12 +21,16 @@ def page() -> None:
     name = literal(selection.card.classes[selection.target])
     st.header(tr("Why “{name}”?", name=name), anchor=False)
     if not selection.blocks:
-        st.info(tr("This network has no convolution, so there are no feature maps to explain."))
+        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
         return
     row = st.container(horizontal=True)
+    blocks = choices.choose_blocks(selection)
     with row:
-        method, stage, signed = choose_method(selection)
-    titles = heat_maps.titles_at(selection, choices.choose_blocks(selection), stage)
+        method, stage, signed = choose_method(selection, blocks.values())
+    titles = heat_maps.titles_at(selection, blocks, stage)
+    titles = checkup.with_gradient(selection, titles)
+    if not titles:
+        return
     shared = color_scale(row, titles) == "shared"
     gradients = cached.gradients(selection.network, selection.input, tuple(titles), (selection.target,))
     maps = show_heat_maps(selection, gradients, method, titles, signed, shared)
@@ -39,11 +44,11 @@ def page() -> None:
         exports.show(selection, maps, evidence, largest)
 
 
-def choose_method(selection: Selection) -> tuple[str, str, bool]:
-    """A method that works from maps and gradients, a stage, and whether negative values are shown too."""
+def choose_method(selection: Selection, blocks: Collection[Block]) -> tuple[str, str, bool]:
+    """A method that works from the kept pass, a stage of these blocks, and whether to show negatives."""
     names = {name: tr(record.title) for name, record in METHODS.items() if record.heat}
     method = choices.pick(tr("Method"), names, "method", width=150)
-    stages = choices.stage_names(selection, selection.blocks)
+    stages = choices.stage_names(selection, blocks)
     stage = choices.pick(tr("Stage"), stages, "cam_stage", "act", width=150)
     kinds = {kind: tr(name) for kind, name in choices.EVIDENCE_NAMES.items()}
     return method, stage, choices.choice(tr("Evidence"), kinds, "evidence") == "signed"

@@ -35,9 +35,9 @@ def show(selection: Selection, block: Block, layer: str, channel: int, cell: Cel
 
 def arithmetic(selection: Selection, probe: CellProbe) -> list[str]:
     """Every step of the probe as html, and what the network adds between two of them."""
-    conv, *later = probe.steps
-    assert isinstance(conv, ConvStep)
-    steps, before = [products(selection, conv)], conv.value
+    first, *later = probe.steps
+    opening = products(selection, first) if isinstance(first, ConvStep) else step_html_of(first, probe)
+    steps, before = [opening], first.value
     for step in later:
         assert not isinstance(step, ConvStep)
         if abs(step.before - before) > 1e-5 * max(1.0, abs(before)):

@@ -15,7 +15,7 @@ from explorer.drawing.sheets import sheet
 from explorer.engine.probe import CellProbe, ConvStep
 from explorer.ui import cached, downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import TRACE, Arrays
+from explorer.ui.export_parts import TRACE, Arrays, Evidence
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.views.maps.view import View
@@ -98,14 +98,22 @@ def figure(selection: Selection, view: View) -> list[Panel]:
 
 
 def tables(selection: Selection, view: View) -> Tables:
-    evidence = {view.layer: cached.evidence(selection.network, selection.input, view.layer, selection.target)}
-    probe = view.arithmetic
-    frames: Tables = {
+    evidence, probe = evidence_of(selection, view), view.arithmetic
+    channels: Tables = {
         tr("Channels"): lambda: export_parts.channels(evidence).iloc[list(view.order)],
+    }
+    frames: Tables = (channels if evidence else {}) | {
         tr("Without this channel"): lambda: without(selection, view),
         tr("Classes"): lambda: export_parts.classes(selection),
     }
     return frames if probe is None else frames | {tr("Position"): lambda: steps(probe)}
+
+
+def evidence_of(selection: Selection, view: View) -> Evidence:
+    """The channel evidence of the layer; none where no gradient reaches it."""
+    if not selection.gradient_reaches(view.layer):
+        return {}
+    return {view.layer: cached.evidence(selection.network, selection.input, view.layer, selection.target)}
 
 
 def without(selection: Selection, view: View) -> pd.DataFrame:
@@ -138,14 +146,13 @@ def steps(probe: CellProbe) -> pd.DataFrame:
 
 
 def arrays(selection: Selection, view: View) -> Arrays:
-    maps = selection.seen.maps[view.layer]
-    evidence = {view.layer: cached.evidence(selection.network, selection.input, view.layer, selection.target)}
+    maps, evidence = selection.seen.maps[view.layer], evidence_of(selection, view)
     kernel: Arrays = {}
     if view.kernel is not None:
         text = tr("the kernel of channel {channel} (I, kh, kw)", channel=view.channel)
         kernel = {"kernel": (view.kernel.slices, text)}
     return (
-        export_parts.given(selection)
+        export_parts.input_arrays(selection)
         | export_parts.map_arrays(view.layer, maps)
         | kernel
         | export_parts.evidence_arrays(selection, evidence)

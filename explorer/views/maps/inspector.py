@@ -21,6 +21,7 @@ from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
 from explorer.views.maps.view import Cell, Kernel, kernel_of
+from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 STRONGEST = "strongest"
@@ -30,6 +31,7 @@ LABELED = 64  # slices shown with their input channel's number
 CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
 COLORS = (N_("red"), N_("green"), N_("blue"))
+GRAY = N_("gray")
 
 
 def show(selection: Selection, block: Block, layer: str, channel: int, color_range: Range) -> Cell:
@@ -38,7 +40,9 @@ def show(selection: Selection, block: Block, layer: str, channel: int, color_ran
     with large:
         cell = large_map(selection, layer, channel, color_range)
     with numbers:
-        markup.show(on_this_image(selection, block, layer, channel), for_the_class(selection, layer, channel))
+        markup.show(
+            on_this_image(selection, block, layer, channel), class_or_reason(selection, layer, channel)
+        )
     switched_off(selection, layer, channel)
     return cell
 
@@ -79,7 +83,7 @@ def large_map(selection: Selection, layer: str, channel: int, color_range: Range
 
 def keep_cell(cell: Cell) -> None:
     """Keep a chosen cell in the link."""
-    link.hold("cell", "-".join(map(str, cell)), "")
+    link.keep("cell", "-".join(map(str, cell)), "")
 
 
 def largest_cell(values: Floats) -> Cell:
@@ -90,7 +94,7 @@ def largest_cell(values: Floats) -> Cell:
 
 def held_cell(shape: Sequence[int]) -> Cell | None:
     """The cell in the link, `row-column`, if a map of this shape has it."""
-    parts = link.held("cell", "").split("-")
+    parts = link.value("cell", "").split("-")
     if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts):
         return None
     row, column = int(parts[0]), int(parts[1])
@@ -113,8 +117,22 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
     return facts(tr("On this image"), rows)
 
 
+def class_or_reason(selection: Selection, layer: str, channel: int) -> str:
+    """`for_the_class`, or why the network gives no gradient of the class."""
+    try:
+        return for_the_class(selection, layer, channel)
+    except Problem as problem:
+        name = selection.card.classes[selection.target]
+        return facts(
+            tr("For the class “{class_name}”", class_name=name), (), markup.text(str(problem), "muted")
+        )
+
+
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
+    title = tr("For the class “{class_name}”", class_name=selection.card.classes[selection.target])
+    if not selection.gradient_reaches(layer):
+        return facts(title, (), markup.text(tr("No gradient of a class reaches this layer."), "muted"))
     evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
     contributions = evidence.contributions
     contribution, count = contributions[channel], len(contributions)
@@ -124,8 +142,7 @@ def for_the_class(selection: Selection, layer: str, channel: int) -> str:
         (tr("contribution"), f"{'+' if contribution > 0 else ''}{number(contribution)}"),
         (tr("rank among channels"), tr("{rank} of {count}", rank=rank, count=count)),
     ]
-    name = selection.card.classes[selection.target]
-    return facts(tr("For the class “{class_name}”", class_name=name), rows)
+    return facts(title, rows)
 
 
 def normalization(selection: Selection, block: Block, channel: int) -> str:
@@ -164,7 +181,7 @@ def _plus(value: float) -> str:
 
 def kernel(selection: Selection, block: Block, channel: int) -> Kernel | None:
     """The channel's kernel with the input channels of its group; None for a layer that is not a Conv2d."""
-    conv = layer_module(selection.net, block.conv)
+    conv = layer_module(selection.net, block.name)
     if not isinstance(conv, nn.Conv2d):
         return None
     slices = conv.weight[channel].detach().numpy().astype(np.float32)
@@ -176,13 +193,13 @@ def show_kernel(selection: Selection, block: Block, channel: int, kernel: Kernel
     """The slices of the channel's kernel: all as tiles, the strongest first, and the numbers of one."""
     st.subheader(tr("Kernel of channel {channel}", channel=channel), anchor=False)
     if kernel is None:
-        kind = type(layer_module(selection.net, block.conv)).__name__
+        kind = type(layer_module(selection.net, block.name)).__name__
         template = N_("{layer} is a {kind}. Only kernels of a Conv2d are shown here.")
-        st.info(tr(template, layer=literal(block.conv), kind=literal(kind)))
+        st.info(tr(template, layer=literal(block.name), kind=literal(kind)))
         return
-    names = input_names(selection, block.conv, kernel.channels)
+    names = input_names(selection, block.name, kernel.channels)
     if len(kernel.slices) <= ALL_WITH_NUMBERS:
-        markup.show(few_slices(kernel, names, selection.seen.inputs[block.conv].source == ""))
+        markup.show(few_slices(kernel, names, selection.seen.inputs[block.name].source == ""))
     else:
         chosen = choose_slice(kernel.order, names)
         numbers = with_numbers(kernel.slices[chosen], names[chosen], kernel.range)
@@ -208,9 +225,10 @@ def few_slices(kernel: Kernel, names: list[str], image: bool) -> str:
 
 
 def input_names(selection: Selection, conv: str, channels: range) -> list[str]:
-    """The names of the convolution's input channels: colors if it reads the image."""
+    """The names of the convolution's input channels: colors, or gray, if it reads the image."""
     if selection.seen.inputs[conv].source == "":
-        return [tr(COLORS[channel]) for channel in channels]
+        colors = COLORS if selection.card.channels >= len(COLORS) else ()
+        return [tr(colors[channel] if channel < len(colors) else GRAY) for channel in channels]
     return [tr("channel {channel}", channel=channel) for channel in channels]
 
 

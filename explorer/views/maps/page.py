@@ -11,6 +11,7 @@ from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
 from explorer.views.maps import cell_arithmetic, exports, inspector
 from explorer.views.maps.view import ColorRanges, View, color_ranges
+from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 TITLE = N_("What each channel responds to")
@@ -21,7 +22,7 @@ def page() -> None:
     selection = current()
     if not selection.blocks:
         st.header(tr(TITLE), anchor=False)
-        st.info(tr("This network has no convolution, so it has no feature maps."))
+        st.info(tr("No layer of this network gives feature maps, so there are none to show."))
         return
     all_channels, one_channel = st.columns([4, 3], gap="medium")
     with all_channels:
@@ -29,7 +30,7 @@ def page() -> None:
         with st.container(horizontal=True, gap="small", key="layer"):
             block, _, layer = choices.choose_layer(selection)
         colors = color_ranges(selection.seen.maps[layer])
-        orders = channel_orders(selection, layer)
+        orders = known_orders(selection, layer)
         with st.container(key="tiles"):
             channel, choice = choose_channel(selection, layer, colors, orders)
         about_the_grid(selection, block)
@@ -56,7 +57,8 @@ def choose_channel(
     """
     maps = selection.seen.maps[layer]
     first = list(orders.values())[-1][0]
-    markup.show(markup.text(about_the_layer(selection, layer, first), "muted"))
+    about = about_the_layer(selection, layer, first) if len(orders) > 1 else about_the_maps(maps.shape, layer)
+    markup.show(markup.text(about, "muted"))
     initial = held_channel(len(maps), first)
     choice = channel_grid(
         maps,
@@ -65,7 +67,7 @@ def choose_channel(
         selected=initial,
         orders=orders,
         scale=choices.grid_scale(),
-        order=held_order(),
+        order=min(held_order(), len(orders)),
         limits=colors.shared,
         each=colors.each,
         label=ngettext(
@@ -73,16 +75,25 @@ def choose_channel(
         ),
     )
     channel = initial if choice.channel is None else choice.channel
-    if channel != initial or link.held("channel", "") == str(channel):
+    if channel != initial or link.value("channel", "") == str(channel):
         keep(channel, initial)
-    link.hold("scale", choice.scale, "shared")
-    link.hold("order", ORDERS[choice.order], ORDERS[0])
+    link.keep("scale", choice.scale, "shared")
+    link.keep("order", ORDERS[choice.order], ORDERS[0])
     return channel, choice
 
 
 def about_the_layer(selection: Selection, layer: str, first: int) -> str:
     """How many channels a layer has, how large they are, and which contributes most to the class."""
     count, height, width = selection.seen.maps[layer].shape
+    if not selection.gradient_reaches(layer):
+        return ngettext(
+            "{layer} has one channel of {height} × {width} positions.",
+            "{layer} has {n} channels of {height} × {width} positions. Select any channel in the grid.",
+            count,
+            layer=layer,
+            height=height,
+            width=width,
+        )
     return ngettext(
         "{layer} has one channel of {height} × {width} positions. "
         "Channel {first} contributes most to “{class_name}”.",
@@ -97,15 +108,21 @@ def about_the_layer(selection: Selection, layer: str, first: int) -> str:
     )
 
 
+def about_the_maps(shape: tuple[int, ...], layer: str) -> str:
+    """How many channels a layer has, and how large they are."""
+    template = N_("{layer} has {n} channels of {height} × {width} positions. Select any channel in the grid.")
+    return tr(template, layer=layer, n=shape[0], height=shape[1], width=shape[2])
+
+
 def held_order() -> int:
     """The index among ORDERS of the order in the link."""
-    order = link.held("order", ORDERS[0])
+    order = link.value("order", ORDERS[0])
     return ORDERS.index(order) if order in ORDERS else 0
 
 
 def held_channel(count: int, otherwise: int) -> int:
     """The channel in the link, if the layer has it."""
-    text = link.held("channel", "")
+    text = link.value("channel", "")
     channel = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else count
     return channel if channel < count else otherwise
 
@@ -113,18 +130,31 @@ def held_channel(count: int, otherwise: int) -> int:
 def keep(channel: int, before: int) -> None:
     """Keep a chosen channel in the link; another one than before starts at its own largest value."""
     if channel != before:
-        link.hold("cell", "", "")
-    link.hold("channel", str(channel), "")
+        link.keep("cell", "", "")
+    link.keep("channel", str(channel), "")
+
+
+def known_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
+    """`channel_orders`; without the contributions where the network gives no gradient."""
+    try:
+        return channel_orders(selection, layer)
+    except Problem:  # the channel's facts say why
+        means = selection.seen.maps[layer].mean((1, 2))
+        return {tr("Mean activation"): np.argsort(-means, kind="stable").tolist()}
 
 
 def channel_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
-    """Channels from first to last, besides by number: by mean activation, by contribution to the class."""
+    """Channels from first to last, besides by number: by mean activation, by contribution to the class.
+
+    There are no contributions to layers that no gradient reaches.
+    """
     maps = selection.seen.maps[layer]
-    contributions = cached.evidence(selection.network, selection.input, layer, selection.target).contributions
-    return {
-        tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist(),
-        tr("Contribution to the class"): np.argsort(-contributions, kind="stable").tolist(),
-    }
+    orders = {tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist()}
+    if selection.gradient_reaches(layer):
+        evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
+        contributions = evidence.contributions
+        orders[tr("Contribution to the class")] = np.argsort(-contributions, kind="stable").tolist()
+    return orders
 
 
 def about_the_grid(selection: Selection, block: Block) -> None:

@@ -41,7 +41,7 @@ def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, 
     """The input image with the receptive field framed, and the field by itself."""
     fields = cached.receptive_fields(selection.network, selection.input)
     field = fields[layer].cell(*cell)
-    inner = fields[block.conv].cell(probe.row, probe.column)
+    inner = fields[block.name].cell(probe.row, probe.column)
     pixels = selection.framed
     boxes = [box(field)] + ([box(inner)] if box(inner) != box(field) else [])
     around = surroundings(pixels, fields[layer].rows, fields[layer].columns)
@@ -53,7 +53,7 @@ def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, 
     texts = [markup.text(text)]
     if len(boxes) > 1:
         template = N_("Inner frame: the receptive field of the position in {layer} that the steps follow.")
-        texts.append(markup.text(tr(template, layer=block.conv), "muted"))
+        texts.append(markup.text(tr(template, layer=block.name), "muted"))
     title = tr("Receptive field of ({row}, {column})", row=cell[0], column=cell[1])
     return step_html(title, markup.element("div", *pictures, cls="fx-sights"), *texts)
 

@@ -9,7 +9,7 @@ from explorer.drawing.chart import Area, Axis, Line, LineChart, axis, doubles
 from explorer.drawing.palette import BAND, SERIES, Color
 from explorer.drawing.ranges import probability
 from explorer.engine.batchnorm import NormSummary
-from explorer.ui.films import STATISTICS
+from explorer.views.time_machine.films import STATISTICS
 from model.words import tr
 
 MOST_CLASSES = len(SERIES)

@@ -18,7 +18,7 @@ from explorer.ui.selection import Selection
 from explorer.ui.snippets import path_text, program
 from explorer.views.time_machine import films
 from explorer.views.time_machine.over_time import TimeView
-from model.words import tr
+from model.words import N_, tr
 
 FEW = 6  # epochs in the figure for print
 ENGINE = "from explorer.engine.timeline import course_of, open_timeline, snapshots_of"
@@ -183,10 +183,13 @@ def statistics(epochs: Sequence[int], norms: Sequence[NormSummary]) -> pd.DataFr
 
 def arrays(selection: Selection, view: TimeView) -> Arrays:
     course, of = view.course, view.film.of
-    described = export_parts.given(selection) | {
+    probabilities = N_("softmax of the logits (epochs, K)")
+    if selection.opened.checkup.outputs.independent:
+        probabilities = N_("sigmoid of each logit (epochs, K)")
+    described = export_parts.input_arrays(selection) | {
         "epochs": (np.array(course.epochs), tr("of the snapshots (epochs,); 0 is the untrained network")),
         "logits": (course.logits, tr("at every epoch (epochs, K)")),
-        "probabilities": (course.probabilities, tr("softmax of the logits (epochs, K)")),
+        "probabilities": (course.probabilities, tr(probabilities)),
         "values": (of.values, of.description),
     }
     if view.history is not None:

@@ -49,7 +49,7 @@ class TimeView:
 
 def cam(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info(tr("This network has no convolution, so there are no feature maps to explain."))
+        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
         return None
     layer = cam_layer(selection)
     evidence = {name: tr(title) for name, title in choices.EVIDENCE_NAMES.items()}
@@ -71,14 +71,14 @@ def cam_layer(selection: Selection) -> str:
     names = choices.block_names(selection.blocks)
     chosen = choices.pick(tr("Block"), names, "cam_block", list(names)[-1], width=170)
     block = selection.blocks[int(chosen) - 1]
-    stage_names = choices.stage_names(selection, selection.blocks)
+    stage_names = choices.stage_names(selection, [block])
     stage = choices.pick(tr("Stage"), stage_names, "cam_stage", "act", width=150)
-    return stages(block, selection.seen).get(stage, block.conv)
+    return stages(block, selection.seen).get(stage, block.name)
 
 
 def maps(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info(tr("This network has no convolution, so it has no feature maps."))
+        st.info(tr("No layer of this network gives feature maps, so there are none to show."))
         return None
     _, _, layer = choices.choose_layer(selection)
     count = len(selection.seen.maps[layer])
@@ -120,11 +120,11 @@ CHOICES: dict[str, Callable[[Selection, Timeline], Make]] = {
 
 def choose_channel(count: int, default: int, label: str) -> int:
     """A channel, kept in the link; at first the default."""
-    kept = link.held("channel", "")
+    kept = link.value("channel", "")
     valid = kept.isascii() and kept.isdecimal() and len(kept) < 6 and int(kept) < count
     channel = int(kept) if valid else default
     if channel != default:
-        link.hold("channel", str(channel), "")
+        link.keep("channel", str(channel), "")
     key = link.showing("time_channel", channel)
     st.number_input(label, 0, count - 1, channel, key=key, on_change=keep_channel, args=(key,), width=160)
     return channel
@@ -132,16 +132,21 @@ def choose_channel(count: int, default: int, label: str) -> int:
 
 def keep_channel(key: str) -> None:
     """Put a chosen channel into the link; the position chosen on the maps page was another channel's."""
-    link.hold("channel", str(st.session_state[key]), "")
-    link.hold("cell", "", "")
+    link.keep("channel", str(st.session_state[key]), "")
+    link.keep("cell", "", "")
 
 
 def strongest(selection: Selection, layer: str) -> int:
-    """The channel with the largest contribution to the class in the trained network."""
+    """The channel with the largest contribution to the class in the trained network.
+
+    Where no gradient reaches the layer: the one with the largest mean.
+    """
+    if not selection.gradient_reaches(layer):
+        return int(selection.seen.maps[layer].mean((1, 2)).argmax())
     evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
     return int(evidence.contributions.argmax())
 
 
 def norms(selection: Selection, timeline: Timeline) -> tuple[NormSummary, ...]:
-    layer = link.held("norm", batchnorms(selection.net, selection.seen)[0])
+    layer = link.value("norm", batchnorms(selection.net, selection.seen)[0])
     return cached.norms_over_time(timeline, selection.input, layer)

@@ -107,7 +107,7 @@ def choose_runs(histories: dict[str, Path]) -> dict[str, Path]:
 def opened_run(histories: dict[str, Path]) -> str | None:
     """The run of the checkpoint in the sidebar; None where it has none."""
     sources = options().checkpoints
-    source = sources.get(link.held("checkpoint", next(iter(sources), "")))
+    source = sources.get(link.value("checkpoint", next(iter(sources), "")))
     if source is not None and source.path is not None:
         wanted = runs.history_of(source.path)
         for name, path in histories.items():

@@ -5,8 +5,8 @@
 const LABEL = 15; // room for a channel's number above its tile, in CSS pixels
 const GAP = 6;
 const TALL = 620; // a grid grows smaller tiles rather than taller than this, down to the smallest tile
+const IN_SIGHT = 128; // channels that are in sight at first; of a layer with more, the others scroll
 const SMALLEST = 44;
-const SMALLEST_OF_MANY = 28; // for more than 512 channels
 const LARGEST = 256;
 const LARGEST_ALONE = 512;
 const SMALLEST_SHRUNK = 96; // maps with more positions than pixels are shrunk no further
@@ -526,8 +526,9 @@ function arrange({ channels, height, width }, room, ratio) {
   const label = alone ? 0 : Math.round(LABEL * ratio);
   const fit = (scale) => {
     const columns = Math.max(1, Math.min(channels, Math.floor((wide + gap) / (scale * width + gap))));
+    const inSight = Math.ceil(Math.min(channels, IN_SIGHT) / columns);
     const rows = Math.ceil(channels / columns);
-    return { scale, columns, rows, tall: rows * (scale * height + label + gap) };
+    return { scale, columns, rows, tall: inSight * (scale * height + label + gap) };
   };
   const sizes = scales(channels, width, height, wide, ratio).map(fit);
   const { scale, columns, rows } = sizes.find(({ tall }) => alone || tall <= TALL * ratio) ?? sizes.at(-1);
@@ -546,7 +547,7 @@ function arrange({ channels, height, width }, room, ratio) {
 // The scales that could do, largest first: pixels per cell, or less than one for maps finer than the screen.
 function scales(channels, width, height, wide, ratio) {
   const alone = channels === 1;
-  const smallest = alone ? Infinity : channels > 512 ? SMALLEST_OF_MANY : SMALLEST;
+  const smallest = alone ? Infinity : SMALLEST;
   const limit = Math.min(wide, (alone ? LARGEST_ALONE : LARGEST) * ratio);
   const largest = Math.floor(limit / Math.max(width, height));
   const whole = Array.from({ length: Math.max(0, largest) }, (_, less) => largest - less);

@@ -1,0 +1,147 @@
+"""Each call of a layer in a forward pass of a private view: what it read, from where, and what it gave."""
+
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from explorer.engine.copies import uncompile
+from explorer.engine.layouts import Layout, Layouts
+from explorer.engine.stage import has_modules, stage_of
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a layer that gives a tensor: `path`, or `path#k` for its k-th call in one forward.
+
+    `source` is the name of the layer whose output it read unchanged, "" for the image, None for anything
+    computed in between. What holds feature maps, as `layout` says of the output, is given as (N, C, h, w).
+    """
+
+    layer: str
+    source: str | None
+    received: Tensor
+    output: Tensor
+    layout: Layout | None
+
+
+OnCall = Callable[[Call], Tensor | None]
+
+
+def visit_calls(view: nn.Module, paths: Iterable[str], on_call: OnCall) -> set[str]:
+    """Hooks a private view: `on_call` after every call of these modules that gives a tensor.
+
+    What it returns, unless None, is handed on instead of the output. A norm with an activation inside is
+    visited before that: its own value is what the first of its modules reads. Returns the paths of the
+    modules that gave no tensor in the last forward, once it has run.
+    """
+    uncompile(view)
+    follower = _Follower(view, on_call)
+    view.register_forward_pre_hook(follower.begin, with_kwargs=True)
+    for path in paths:
+        module = view.get_submodule(path)
+        if stage_of(module) == "norm" and has_modules(module):
+            _OwnValue(partial(follower.visit, path, module)).hook(module)
+        else:
+            module.register_forward_hook(partial(follower.after, path), with_kwargs=True)
+    return follower.without_tensor
+
+
+class _Follower:
+    """What is known of the tensors of one forward pass: whose output they are, and how they hold maps."""
+
+    def __init__(self, view: nn.Module, on_call: OnCall) -> None:
+        self.view, self.on_call = view, on_call
+        self.without_tensor: set[str] = set()
+        self.begin()
+
+    def begin(self, _: object = None, args: object = (), kwargs: object = None) -> None:
+        images = tensors_in((args, kwargs))
+        self.calls: Counter[str] = Counter()
+        self.without_tensor.clear()
+        self.layouts = Layouts(images[0] if images else torch.empty(0))
+        # A tensor written to since it was handed on has another version: it is no longer that output.
+        self.handed_on: dict[int, tuple[str, weakref.ref[Tensor], int]] = {}
+        if images:
+            self._hand_on("", images[0])
+
+    def after(self, path: str, module: nn.Module, args: Any, kwargs: Any, output: object) -> Tensor | None:
+        if isinstance(output, Tensor):
+            return self.visit(path, module, tensors_in((args, kwargs)), output)
+        self.without_tensor.add(path)
+        return None
+
+    def visit(self, path: str, module: nn.Module, read: list[Tensor], output: Tensor) -> Tensor | None:
+        """The output that goes on instead of this one, None for this one; `read` is all that it read."""
+        self.calls[path] += 1
+        name = path if self.calls[path] == 1 else f"{path}#{self.calls[path]}"
+        received = read[0] if read else output
+        source = self._source(received) if len(read) == 1 else None
+        layout = self.layouts.of(module, received, output)
+        before = self.layouts.read(received, layout if received.shape == output.shape else None)
+        maps = layout.maps(output) if layout else output
+        call = Call(name, source, before.maps(received) if before else received, maps, layout)
+        changed = self.on_call(call)
+        if changed is None:
+            self._hand_on(name, output)
+            return None
+        made = layout.filled(output, changed) if layout else changed
+        self.layouts.known[id(made)] = (weakref.ref(made), layout)
+        self._hand_on(name, made)
+        return made
+
+    def _source(self, received: Tensor) -> str | None:
+        name, tensor, version = self.handed_on.get(id(received), (None, None, None))
+        return name if tensor and tensor() is received and version == _version(received) else None
+
+    def _hand_on(self, name: str, output: Tensor) -> None:
+        self.handed_on[id(output)] = (name, weakref.ref(output), _version(output))
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def tensors_in(values: object) -> list[Tensor]:
+    """The tensors in arguments, lists and dicts, in order."""
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+
+
+Handle = Callable[[list[Tensor], Tensor], Tensor | None]
+
+
+class _OwnValue:
+    """Finds the own value of a norm with modules inside, in whatever order and however often it is called."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
+        self.read: list[Tensor] = []  # empty outside a call, and once the value is found
+
+    def hook(self, norm: nn.Module) -> None:
+        norm.register_forward_pre_hook(self._enter, with_kwargs=True)
+        for inner in norm.children():
+            inner.register_forward_pre_hook(self._inside)
+        norm.register_forward_hook(self._leave)
+
+    def _enter(self, _: nn.Module, args: Any, kwargs: Any) -> None:
+        self.read = tensors_in((args, kwargs))
+
+    def _inside(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        value = args[0] if args else None
+        if not self.read or not isinstance(value, Tensor) or value is self.read[0]:
+            return None
+        if value.shape != self.read[0].shape:
+            return None
+        read, self.read = self.read, []
+        changed = self.handle(read, value)
+        return None if changed is None else (changed, *args[1:])
+
+    def _leave(self, _: nn.Module, __: object, output: object) -> Tensor | None:
+        read, self.read = self.read, []
+        return self.handle(read, output) if read and isinstance(output, Tensor) else None

@@ -1,0 +1,274 @@
+"""A check-up of a network when it is opened: what its outputs mean, and what could make results wrong.
+
+It costs three forward passes and one backward pass of one image, about as much as a new image on a page.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from explorer.engine import findings
+from explorer.engine.findings import Finding
+from explorer.engine.outputs import LOGITS, Outputs, choose, tensors_in
+from explorer.engine.passes import leaf_paths, private_view, visit_layers
+from explorer.engine.randomness import SEED
+from model.builders import reason_of
+from model.checkpoint import Card, Pixels
+from model.problems import Problem
+
+FINAL = {
+    nn.Softmax: "probabilities",
+    nn.Softmax2d: "probabilities",
+    nn.LogSoftmax: "log-probabilities",
+    nn.Sigmoid: "sigmoid",
+}
+"""Final activations whose input is the logits, and what their output is."""
+
+LINEAR = ("Addmm", "Mm", "Convolution")  # operations whose results are not bounded
+BOUNDED = ("Sigmoid", "Hardsigmoid", "Clamp", "Hardtanh", "Softmax")
+SHAPING = ("View", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Select", "Mean", "AdaptiveAvgPool", "ToCopy",
+           "Permute", "Alias", "Clone", "Split", "Expand", "Transpose", "TBackward")  # fmt: skip
+TOLERANCE = 1e-4  # of sums of probabilities
+STRONG = 100.0  # what an input is multiplied by to drive logits out of 0 to 1
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What is known of a network from a few forward passes.
+
+    `outputs` says how logits are made of what it returns, `classes` how many there are. No gradient of a
+    class reaches the layers `without_gradient`, so that no heat map of them can be computed.
+    """
+
+    outputs: Outputs = LOGITS
+    classes: int = 0
+    findings: tuple[Finding, ...] = ()
+    without_gradient: tuple[str, ...] = ()
+
+
+UNCHECKED = Checkup()
+
+
+def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | None = None) -> Checkup:
+    """The Checkup of a network in eval mode, as its builder made it, for inputs by the card.
+
+    `kind`, one of KINDS, says what its outputs are; `name` which of several. Raises Problem where it cannot
+    process an image, or returns no logits.
+    """
+    one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
+    first = _watched(net, one, name, len(card.classes))
+    again, different = (_values(net, x, first, seed) for x, seed in ((one, SEED + 1), (other, SEED)))
+    values = torch.cat([first.values.detach(), different])
+    outputs = _outputs(net, first, values, kind, one)
+    before = replace(outputs, activation="")  # of values that are those after it
+    logits = before.logits({outputs.name: values})
+    spread = float((before.logits({outputs.name: again}) - logits[:1]).abs().max())
+    repeats = not spread or torch.equal(_values(net, one, first, SEED), first.values)
+    made = (
+        findings.of_outputs(outputs, kind),
+        findings.of_form(first.name, first.shape, first.others),
+        findings.of_channels(card.channels),
+        findings.of_randomness(spread, logits, repeats),
+        findings.of_batchnorm(first.batch_norms),
+        findings.of_values(logits, first.vanished and not outputs.activation),
+        findings.of_gradients(first.layers, first.without_gradient),
+    )
+    present = tuple(finding for finding in made if finding is not None)
+    return Checkup(outputs, logits.shape[1], present, first.without_gradient)
+
+
+def picture(seed: int, size: int) -> Pixels:
+    """A colored picture of smooth noise, uint8 (s, s, 3): it differs between seeds in all its parts."""
+    noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+    return np.asarray(Image.fromarray(noise).resize((size, size), Image.Resampling.BILINEAR))
+
+
+# The passes
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """What one forward pass showed; `values` (1, K) with their graph, where it has one."""
+
+    name: str
+    values: Tensor
+    plain: bool
+    operation: str
+    shape: tuple[int, ...]
+    others: tuple[str, ...]
+    activation: str
+    final: str
+    batch_norms: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+    without_gradient: tuple[str, ...] = ()
+    vanished: bool = False
+
+
+class _Call:
+    """One call of a module; `with_graph` says whether a gradient of what comes later can get there."""
+
+    def __init__(self, layer: str, output: Tensor) -> None:
+        self.layer, self.output, self.with_graph = layer, output, output.requires_grad
+
+
+def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass:
+    """One forward pass with gradients of one image, and one backward pass of its largest output."""
+    view = private_view(net)
+    running = {path: value.clone() for path, value in view.named_buffers() if path.endswith("running_mean")}
+    calls: list[_Call] = []
+    by_batch = _watch_batchnorms(view)
+    visit_layers(view, leaf_paths(view), lambda path, _, output: calls.append(_Call(path, output)))
+    returned = returned_by(view, x, gradients=True)
+    name = choose(returned, name, classes)
+    tensors = tensors_in(returned)
+    values = _row(tensors[name])
+    activation = _final_activation(view, calls, tensors[name])
+    changed = [path for path, before in running.items() if not torch.equal(view.get_buffer(path), before)]
+    watched = _Pass(
+        name=name,
+        values=values,
+        plain=tensors[name].shape == values.shape and tensors[name].dtype == values.dtype,
+        operation=_operation(values),
+        shape=tuple(tensors[name].shape),
+        others=tuple(other for other in tensors if other != name),
+        activation=activation,
+        final=FINAL[type(view.get_submodule(activation))] if activation else "",
+        batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
+    )
+    return _with_gradients(watched, [call for call in calls if call.output.ndim == 4])
+
+
+def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
+    """What a private view returns for images x, float (N, C, h, w); Problem where it cannot process them."""
+    try:
+        with torch.inference_mode(False), torch.set_grad_enabled(gradients):
+            return view(x.detach().clone().requires_grad_(gradients))
+    except Exception as error:  # whatever a network makes of an input it was not meant for
+        raise Problem(
+            "The network cannot process an image of {size} × {size} pixels (channels: {channels}; {reason}); "
+            "choose another size, number of channels or network.",
+            size=x.shape[-1],
+            channels=x.shape[1],
+            reason=reason_of(error),
+        ) from error
+
+
+def _values(net: nn.Module, x: Tensor, like: _Pass, seed: int) -> Tensor:
+    """The values (1, K) of the same output for another input or seed."""
+    return _row(tensors_in(returned_by(private_view(net, seed), x))[like.name])
+
+
+def _row(tensor: Tensor) -> Tensor:
+    """One image's values as float32 (1, K)."""
+    return tensor.float().reshape(1, -1)
+
+
+def _watch_batchnorms(view: nn.Module) -> list[str]:
+    """Filled, when the view runs, with every BatchNorm that then normalizes by the batch's statistics."""
+    by_batch: list[str] = []
+
+    def note(path: str, module: nn.Module, *_: object) -> None:
+        if module.training or module.running_mean is None:
+            by_batch.append(path)
+
+    for path, module in view.named_modules():
+        if isinstance(module, _BatchNorm):
+            module.register_forward_hook(partial(note, path))
+    return by_batch
+
+
+def _final_activation(view: nn.Module, calls: list[_Call], output: Tensor) -> str:
+    """The path of the module of FINAL that made the output, if that was its only call; "" otherwise."""
+    for call in reversed(calls):
+        made = call.output
+        same = made.data_ptr() == output.data_ptr() and made.numel() == output.numel()
+        if same and type(view.get_submodule(call.layer.partition("#")[0])) in FINAL:
+            return "" if "#" in call.layer else call.layer
+    return ""
+
+
+def _operation(values: Tensor) -> str:
+    """The name of the operation that made the values, such as `SoftmaxBackward0`; "" without a graph."""
+    node = values.grad_fn
+    while node is not None and node.name().startswith(SHAPING):
+        node = node.next_functions[0][0]
+    return "" if node is None else node.name()
+
+
+def _with_gradients(watched: _Pass, calls: list[_Call]) -> _Pass:
+    """The pass with the layers that no gradient of its largest value reaches."""
+    reached = [call for call in calls if call.with_graph]
+    gradients: tuple[Tensor | None, ...] = (None,) * len(reached)
+    if reached and watched.values.requires_grad:
+        with suppress(RuntimeError):  # reentrant checkpointing, or values that were written to
+            outputs = [call.output for call in reached]
+            gradients = torch.autograd.grad(watched.values.max(), outputs, allow_unused=True)
+    pairs = zip(reached, gradients, strict=True)
+    arrived = {call.layer: gradient for call, gradient in pairs if gradient is not None}
+    vanished = bool(arrived) and not any(bool(gradient.any()) for gradient in arrived.values())
+    layers = tuple(call.layer for call in calls)
+    cut = tuple(layer for layer in layers if layer not in arrived)
+    return replace(watched, layers=layers, without_gradient=cut, vanished=vanished)
+
+
+# What the outputs are
+
+
+def _outputs(net: nn.Module, first: _Pass, values: Tensor, kind: str | None, x: Tensor) -> Outputs:
+    single = values.shape[1] == 1
+    observed = _kind(net, first, values, x)
+    if kind is not None:
+        kind = _OF_ONE_VALUE.get(kind, kind) if single else kind
+        _check_kind(kind, values)
+    activation = first.activation if first.final == observed == (kind or observed) else ""
+    kind = kind or (_OF_ONE_VALUE.get(observed, observed) if single else observed)
+    return Outputs(kind, first.name, activation, 0 if first.plain else values.shape[1], single)
+
+
+_OF_ONE_VALUE = {
+    "logits": "sigmoid-logits",
+    "probabilities": "sigmoid",
+    "log-probabilities": "sigmoid-logits",
+}
+
+
+def _check_kind(kind: str, values: Tensor) -> None:
+    """Problem for probabilities that are none."""
+    low, high = (float(end) for end in values.aminmax())
+    if kind in ("probabilities", "sigmoid") and not (low >= 0 and high <= 1 + TOLERANCE):
+        raise Problem(
+            "The network returns values from {low:.3g} to {high:.3g}, which are not probabilities: give "
+            "--output logits, or --output sigmoid-logits for independent labels.",
+            low=low,
+            high=high,
+        )
+
+
+def _kind(net: nn.Module, first: _Pass, values: Tensor, x: Tensor) -> str:
+    """What values (2, K) of two images are, of KINDS."""
+    if not bool(values.isfinite().all()):
+        return "logits"
+    if values.shape[1] > 1 and bool((values >= 0).all()) and _close(values.sum(1), 1):
+        return "probabilities"
+    if values.shape[1] > 1 and bool((values <= 0).all()) and _close(values.logsumexp(1), 0):
+        return "log-probabilities"
+    if not _within(values) or first.operation.startswith(LINEAR):
+        return "logits"
+    if first.final == "sigmoid" or first.operation.startswith(BOUNDED):
+        return "sigmoid"
+    varied = not torch.equal(values[0], values[1])
+    return "sigmoid" if varied and _within(_values(net, x * STRONG, first, SEED)) else "logits"
+
+
+def _close(sums: Tensor, wanted: float) -> bool:
+    return bool((sums - wanted).abs().max() < TOLERANCE)
+
+
+def _within(values: Tensor) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())

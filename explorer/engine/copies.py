@@ -1,0 +1,139 @@
+"""Copies of networks: new module objects, also where an attribute cannot be copied or a part is compiled."""
+
+import copy
+import pickle
+from collections import OrderedDict
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from model.problems import Problem
+
+# What deepcopy raises for a lock, a file, a module of Python, a pool or a tensor of a graph.
+REFUSALS = (TypeError, ValueError, RuntimeError, AttributeError, pickle.PicklingError)
+
+
+def copied(net: nn.Module, shared: bool) -> nn.Module:
+    """A deep copy, in which parameters are over the same memory if `shared`, and an attribute that cannot be
+    copied is that of `net`. Raises Problem for a network without modules to look into.
+    """
+    check_kind(net)
+    memo = _copies(net, shared) | _empty(net)
+    try:
+        return copy.deepcopy(net, dict(memo))
+    except REFUSALS:
+        memo |= dict(_not_copyable(net, memo))
+    try:
+        return copy.deepcopy(net, memo)
+    except REFUSALS as error:
+        raise Problem(
+            "This network cannot be copied ({reason}), and a look inside needs a copy: remove what cannot "
+            "be copied from its attributes.",
+            reason=str(error)[:200],
+        ) from error
+
+
+def uncompile(view: nn.Module) -> None:
+    """Let compiled parts run as they were written: else they would be compiled anew for each view."""
+    for module in view.modules():
+        original = dict(module.named_children()).get("_orig_mod")
+        if original is not None:
+            module.forward = original.__call__
+
+
+def check_kind(net: nn.Module) -> None:
+    """Problem for a network whose layers are no modules that can be looked into."""
+    kind = "TorchScript" if isinstance(net, torch.jit.ScriptModule) else None
+    if isinstance(net, torch.fx.GraphModule) and not any(
+        node.op == "call_module" and node.target != "_guards_fn" for node in net.graph.nodes
+    ):
+        kind = "torch.export"
+    if kind:
+        raise Problem(
+            "This network is a program made by {kind}, whose layers cannot be looked into: give the network "
+            "as Python code, with the same weights.",
+            kind=kind,
+        )
+
+
+def _not_copyable(net: nn.Module, memo: dict[int, Any]) -> Iterator[tuple[int, Any]]:
+    """By id, what stands for the parts of the modules' attributes that deepcopy refuses."""
+    modules = {id(module): module for module in net.modules()}
+    for module in modules.values():
+        for value in vars(module).values():
+            yield from _refused(value, memo | modules, set())
+
+
+def _refused(value: object, memo: dict[int, Any], inside: set[int]) -> Iterator[tuple[int, Any]]:
+    if id(value) in inside or _is_copyable(value, memo):
+        return
+    if isinstance(value, Tensor | ModuleType):
+        yield id(value), _copy(value, {}) if isinstance(value, Tensor) else value
+        return
+    inside.add(id(value))
+    parts = list(value.values()) if isinstance(value, dict) else getattr(value, "__dict__", {}).values()
+    replaced: dict[int, Any] = {}
+    for part in value if isinstance(value, list | tuple | set) else parts:
+        replaced |= dict(_refused(part, memo, inside))
+    yield from replaced.items()
+    if not _is_copyable(value, memo | replaced):
+        yield id(value), value
+
+
+def _is_copyable(value: object, memo: dict[int, Any]) -> bool:
+    try:
+        copy.deepcopy(value, dict(memo))
+    except REFUSALS:
+        return False
+    return True
+
+
+def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
+    """A memo for deepcopy: by id, every tensor's copy, a parameter's over the same memory if `shared`."""
+    tensors = {
+        id(value): value
+        for module in net.modules()
+        for held in (module._parameters, module._buffers, vars(module))
+        for value in tree_leaves(list(held.values()))
+        if isinstance(value, Tensor)
+    }
+    parameters = [t for t in tensors.values() if isinstance(t, nn.Parameter) and _is_dense(t)]
+    written = {_storage_of(t) for t in tensors.values() if not isinstance(t, nn.Parameter) and _is_dense(t)}
+    safe = [t for t in parameters if shared and _storage_of(t) not in written]
+    storages = {_storage_of(t): t.untyped_storage() for t in safe}
+    return {key: _copy(tensor, storages) for key, tensor in tensors.items()}
+
+
+def _empty(net: nn.Module) -> dict[int, Any]:
+    """A memo for deepcopy: new empty containers, most of them for hooks, which would take it longest."""
+    held = (value for module in net.modules() for value in vars(module).values())
+    return {id(value): type(value)() for value in held if type(value) in (dict, OrderedDict) and not value}
+
+
+def _storage_of(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _copy(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
+    """The tensor over the storage that stands for its own, by default a copy of it."""
+    if not _is_dense(tensor):
+        return copy.deepcopy(tensor) if tensor.is_leaf else tensor.detach().clone()
+    key = _storage_of(tensor)
+    if key not in storages:
+        storages[key] = copy.deepcopy(tensor.untyped_storage())
+    own = storages[key]
+    made = tensor.new_empty(0).set_(own, tensor.storage_offset(), tensor.size(), tensor.stride())
+    if isinstance(tensor, nn.Parameter):
+        made = nn.Parameter(made, tensor.requires_grad)
+    made.__dict__.update(vars(tensor))
+    return made
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether the tensor is no more than a window on a storage of plain numbers."""
+    plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
+    return plain and not (tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or tensor.is_meta)

@@ -1,0 +1,181 @@
+"""What a check-up of a network finds, in sentences for a person: what it is, and what was done about it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from explorer.engine.outputs import Outputs
+from model.words import N_, tr
+
+SAME = 1e-6  # of the largest logit: a smaller difference is rounding
+NAMED = 3  # of many layers or outputs, those that a sentence names
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check-up found: its `name`, what it is (`found`), and what was done about it (`done`).
+
+    Both are sentences marked with `N_`; `sizes` are their fields. With `warning` it can make results wrong or
+    impossible.
+    """
+
+    name: str
+    found: str
+    done: str = ""
+    sizes: Mapping[str, object] = field(default_factory=dict)
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return " ".join(tr(template, **self.sizes) for template in (self.found, self.done) if template)
+
+
+# Outputs
+
+FOUND = {
+    "probabilities": N_("The network returns probabilities, not logits."),
+    "log-probabilities": N_("The network returns log-probabilities, not logits."),
+    "sigmoid": N_("The network returns a probability for each label, independent of the others."),
+    "sigmoid-logits": N_("Each output is the logit of a label, independent of the others."),
+}
+FOUND_SINGLE = {
+    "sigmoid": N_("The network returns one probability, taken as that of the second of two classes."),
+    "sigmoid-logits": N_("The network returns one logit, taken as that of the second of two classes."),
+}
+DONE = {
+    "probabilities": N_(
+        "They are shown unchanged. The softmax is no module of its own, so logits are not available: "
+        "“logit” below means log-probability, and heat maps explain the log-probability."
+    ),
+    "log-probabilities": N_(
+        "Their exponentials are shown. “Logit” below means log-probability, and heat maps explain the "
+        "log-probability."
+    ),
+    "sigmoid": N_("They are shown unchanged. Heat maps explain the logit that gives the probability."),
+    "sigmoid-logits": N_("The sigmoid of each logit is shown as its probability."),
+}
+DONE_SINGLE = {
+    "sigmoid": N_("It is shown unchanged. Heat maps explain the logit that gives the probability."),
+    "sigmoid-logits": N_("Its sigmoid is shown as the probability."),
+}
+DONE_BEFORE_SINGLE = N_(
+    "It is shown unchanged. Heat maps explain the logit before the final activation, “{activation}”."
+)
+DONE_BEFORE = N_(
+    "They are shown unchanged. Heat maps explain the logits before the final activation, “{activation}”."
+)
+
+
+def of_outputs(outputs: Outputs, asked: str | None) -> Finding | None:
+    """What the values of the network are; None for logits of classes, which need no word."""
+    found = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
+    if found is None:
+        return None if asked is None else Finding("outputs", ASKED_LOGITS)
+    if outputs.activation:
+        done = DONE_BEFORE_SINGLE if outputs.single else DONE_BEFORE
+    else:
+        done = (DONE_SINGLE if outputs.single else DONE)[outputs.kind]
+    return Finding("outputs", found, done, {"activation": outputs.activation})
+
+
+ASKED_LOGITS = N_("As --output says, the outputs are taken as logits, and their softmax as probabilities.")
+
+
+def of_form(name: str, shape: Sequence[int], others: Sequence[str]) -> Finding | None:
+    """Which of several outputs was taken; None for a network with one."""
+    if not others:
+        return None
+    left_out = few(tuple(f"“{other}”" for other in others))
+    sizes = {"name": name, "shape": " × ".join(map(str, shape)), "others": left_out}
+    return Finding("form", SEVERAL, "", sizes)
+
+
+SEVERAL = N_(
+    "Of several outputs “{name}” ({shape}) is used, and {others} not; --output-name chooses another."
+)
+
+
+def few(names: Sequence[str]) -> str:
+    """All of a few names, or the first of them and how many more there are."""
+    if len(names) <= NAMED + 1:
+        return ", ".join(names)
+    return tr("{names} and {count} more", names=", ".join(names[:NAMED]), count=len(names) - NAMED)
+
+
+# Inputs
+
+GRAY = N_("The network takes one channel.")
+GRAY_INPUT = N_("Every picture is converted to gray (ITU-R 601 luminance).")
+CHANNELS = N_("The network takes {channels} channels.")
+ALL_GRAY = N_("Each of them gets the picture in gray (ITU-R 601 luminance).")
+MORE_GRAY = N_(
+    "The first three get red, green and blue, the others the picture in gray (ITU-R 601 luminance)."
+)
+
+
+def of_channels(channels: int) -> Finding | None:
+    """How an input with another number of channels than three is made of a picture."""
+    if channels == 3:
+        return None
+    found = GRAY if channels == 1 else CHANNELS
+    done = GRAY_INPUT if channels == 1 else ALL_GRAY if channels < 3 else MORE_GRAY
+    return Finding("channels", found, done, {"channels": channels})
+
+
+# What can make results wrong
+
+RANDOM = N_("The network draws random numbers in eval mode, which change its logits by up to {spread:.2g}.")
+SEEDED = N_("Every result uses the same seed, so that all results for an image agree.")
+NOT_SEEDED = N_("They do not come from torch's generator, so results for the same image can differ.")
+
+
+def of_randomness(spread: float, logits: Tensor, repeats: bool) -> Finding | None:
+    """By how much logits differ from one pass to the next, where that is more than rounding."""
+    if not spread > SAME * max(1.0, float(logits.abs().max())):
+        return None
+    return Finding("randomness", RANDOM, SEEDED if repeats else NOT_SEEDED, {"spread": spread}, True)
+
+
+BATCH = N_("These BatchNorm layers use the statistics of the input even in eval mode: {layers}.")
+BATCH_DONE = N_(
+    "One image is normalized by its own statistics, and images in a batch change each other's results."
+)
+
+
+def of_batchnorm(layers: Sequence[str]) -> Finding | None:
+    """BatchNorm layers that the forward keeps in training mode, or that have no running statistics."""
+    if not layers:
+        return None
+    return Finding("batchnorm", BATCH, BATCH_DONE, {"layers": few(layers), "count": len(layers)}, True)
+
+
+NOT_FINITE = N_("The network returns NaN or infinity for a test picture.")
+NOT_FINITE_DONE = N_("Where that happens there is no prediction, and nothing to explain.")
+CONSTANT = N_("The network returns the same logits for two different pictures.")
+CONSTANT_DONE = N_("It may be damaged or not trained: its heat maps may be empty.")
+VANISHED = N_("The gradient of the predicted class was zero in every layer for a test picture.")
+VANISHED_DONE = N_("Where that happens no heat map is shown.")
+
+
+def of_values(logits: Tensor, vanished: bool) -> Finding | None:
+    """Logits (2, K) of two different pictures that are not finite or the same, or gradients that are zero."""
+    if not bool(logits.isfinite().all()):
+        return Finding("dead", NOT_FINITE, NOT_FINITE_DONE, warning=True)
+    if float((logits[0] - logits[1]).abs().max()) <= SAME * float(logits.abs().max()):
+        return Finding("dead", CONSTANT, CONSTANT_DONE, warning=True)
+    return Finding("dead", VANISHED, VANISHED_DONE, warning=True) if vanished else None
+
+
+CUT = N_(
+    "No gradient of a class reaches {count} of {total} layers with feature maps ({layers}): they run without "
+    "gradients (no_grad, inference mode, reentrant checkpointing), or the class does not depend on them."
+)
+CUT_DONE = N_("No heat maps of these layers can be computed.")
+
+
+def of_gradients(layers: Sequence[str], without: Sequence[str]) -> Finding | None:
+    """The layers with feature maps that no gradient reaches."""
+    if not without:
+        return None
+    sizes = {"count": len(without), "total": len(layers), "layers": few(without)}
+    return Finding("gradients", CUT, CUT_DONE, sizes, warning=True)

@@ -1,0 +1,180 @@
+"""How the tensors of a forward pass hold feature maps: channels first, channels last, or as tokens of a grid.
+
+Nothing of a network says which axes of a tensor are rows and columns. It follows from the layer that gives
+the tensor, from what that layer read, and from the sizes of the maps before it.
+"""
+
+import weakref
+from dataclasses import dataclass
+from math import isqrt
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from explorer.engine.stage import stage_of
+
+Grid = tuple[int, int]
+MOST_EXTRA = 8  # tokens that are no position: a class token, registers
+NORMS_OF_MAPS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LocalResponseNorm)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Feature maps in a tensor: (N, C, h, w) with channels `first`, (N, h, w, C) with channels `last`, or
+    (N, `extra` + h·w, C) as `tokens` of a `grid` (h, w).
+    """
+
+    order: Literal["first", "last", "tokens"]
+    grid: Grid = (0, 0)
+    extra: int = 0
+
+    def maps(self, tensor: Tensor) -> Tensor:
+        """The feature maps in it, (N, C, h, w)."""
+        if self.order == "first":
+            return tensor
+        if self.order == "last":
+            return tensor.permute(0, 3, 1, 2)
+        tokens = tensor[:, self.extra :] if self.extra else tensor
+        return tokens.transpose(1, 2).reshape(len(tokens), -1, *self.grid)
+
+    def filled(self, tensor: Tensor, maps: Tensor) -> Tensor:
+        """The tensor with these feature maps in place of its own; `maps` may be of more images."""
+        if self.order == "first":
+            return maps
+        if self.order == "last":
+            return _laid_out(maps.permute(0, 2, 3, 1), tensor)
+        tokens = maps.flatten(2).transpose(1, 2)
+        if self.extra:
+            others = tensor[:, : self.extra].expand(len(maps), -1, -1)
+            tokens = torch.cat([others, tokens], 1)
+        return _laid_out(tokens, tensor)
+
+
+FIRST, LAST = Layout("first"), Layout("last")
+
+
+def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
+    """Contiguous if `like` is: some networks call `.view` on it."""
+    return tensor.contiguous() if like.is_contiguous() else tensor
+
+
+class Layouts:
+    """The layouts of the tensors of one forward pass of some images, float (N, channels, h, w)."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images.shape[0] if images.ndim else 0
+        self.image_grid: Grid | None = (images.shape[2], images.shape[3]) if images.ndim == 4 else None
+        self.grids: list[Grid] = []
+        self.tokens: set[int] = set()
+        self.others: set[torch.Size] = set()
+        self.known: dict[int, tuple[weakref.ref[Tensor], Layout | None]] = {}
+
+    def of(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
+        """How the output of a layer holds feature maps; None if it holds none."""
+        if self._knows(output):
+            return self.known[id(output)][1]
+        layout = self._find(module, received, output)
+        self.known[id(output)] = (weakref.ref(output), layout)
+        if layout:
+            self._note(layout, output)
+        elif output.ndim == 4:
+            self.others.add(output.shape)
+        return layout
+
+    def read(self, received: Tensor, given: Layout | None) -> Layout | None:
+        """How a tensor that a layer reads holds feature maps: as is known, else as what it gave."""
+        if self._knows(received):
+            return self.known[id(received)][1]
+        return given or (FIRST if received.ndim == 4 else None)
+
+    def _knows(self, tensor: Tensor) -> bool:
+        return id(tensor) in self.known and self.known[id(tensor)][0]() is tensor
+
+    def _note(self, layout: Layout, output: Tensor) -> None:
+        if layout.order == "tokens":
+            self.tokens.add(output.shape[1])
+            return
+        height, width = layout.maps(output).shape[2:]
+        if height * width > 1 and (height, width) not in self.grids[-1:]:
+            self.grids.append((height, width))
+
+    def _find(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
+        if output.ndim == 3:
+            return self._as_tokens(module, output)
+        if output.ndim != 4:
+            return None
+        if _is_channels_first(module, output):
+            return FIRST
+        if _is_channels_last(module):
+            return LAST if self._is_grid(output) else None
+        known = self._knows(received)
+        before = self.known[id(received)][1] if known else self._by_grid(received)
+        if before == FIRST:
+            return _after_first(module, received, output)
+        if before == LAST and output.shape[1:3] == received.shape[1:3]:
+            return LAST
+        if output.shape in self.others or self._has_tokens(output):
+            return None
+        return self._by_grid(output) or (None if known and before is None else FIRST)
+
+    def _as_tokens(self, module: nn.Module, output: Tensor) -> Layout | None:
+        images, count, _ = output.shape
+        if images != self.images or stage_of(module) == "conv":
+            return None
+        for grid in reversed(self.grids):
+            if 0 <= (extra := count - grid[0] * grid[1]) <= MOST_EXTRA:
+                return Layout("tokens", grid, extra)
+        if self.grids:
+            return None
+        for extra in (0, 1):
+            side = isqrt(max(count - extra, 0))
+            if side > 1 and side * side == count - extra:
+                return Layout("tokens", (side, side), extra)
+        return None
+
+    def _is_grid(self, output: Tensor) -> bool:
+        """Whether axes 1 and 2 are rows and columns: as large as maps were before, or half."""
+        images, height, width, _ = output.shape
+        grids = [grid for grid in (self.image_grid, *self.grids) if grid]
+        halves = [(-(-rows // 2), -(-columns // 2)) for rows, columns in grids]
+        return images == self.images and (height, width) in {*grids, *halves}
+
+    def _by_grid(self, tensor: Tensor) -> Layout | None:
+        """By the sizes of the maps before; None where they do not tell."""
+        if tensor.ndim != 4 or self._has_tokens(tensor):
+            return None
+        if tuple(tensor.shape[2:]) in self.grids:
+            return FIRST
+        return LAST if tuple(tensor.shape[1:3]) in self.grids else None
+
+    def _has_tokens(self, tensor: Tensor) -> bool:
+        """Whether it is attention of tokens to tokens, or tokens by heads."""
+        return bool(set(tensor.shape[1:3]) & self.tokens)
+
+
+def _is_channels_first(module: nn.Module, output: Tensor) -> bool:
+    if isinstance(module, nn.LayerNorm):
+        own = type(module).forward is not nn.LayerNorm.forward
+        return len(module.normalized_shape) == 3 or (own and output.shape[1] == module.normalized_shape[0])
+    return isinstance(module, NORMS_OF_MAPS) or stage_of(module) in ("conv", "pool")
+
+
+def _is_channels_last(module: nn.Module) -> bool:
+    if isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        return len(module.normalized_shape) == 1
+    return isinstance(module, nn.Linear)
+
+
+def _after_first(module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
+    """What a layer of no known kind makes of maps with channels first."""
+    channels, height, width = received.shape[1:]
+    if output.shape[1:] == received.shape[1:]:
+        return FIRST
+    if output.shape[1:] == (height, width, channels):
+        return LAST
+    across = abs(output.shape[2] * width - output.shape[3] * height)
+    torchs = type(module).__module__.startswith("torch.nn.")
+    return FIRST if torchs or across <= max(height, width) else None

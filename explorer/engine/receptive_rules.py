@@ -1,0 +1,232 @@
+"""What each operation does to the rows and columns that its values read.
+
+A rule gives None where the operation is not followed: its values may then read the whole image.
+"""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from explorer.engine.spans import CHANNELS_FIRST, Dims, Fields
+from explorer.engine.values import Integers
+
+Rule = Callable[[Fields, tuple[Any, ...], Any], Fields | None]
+
+# Operations whose every cell reads the same place of what comes in, beside those PyTorch tags as pointwise.
+ALIKE = {"clone", "detach", "alias", "_to_copy", "copy_", "hardswish", "hardswish_", "log_sigmoid_forward"}
+ALIKE |= {"_prelu_kernel", "rrelu_with_noise", "contiguous"}
+# Operations of which every cell reads the whole map.
+MIXING = {"native_group_norm", "native_layer_norm", "native_batch_norm"}
+
+
+def _convolution(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
+    _, weight, _, stride, padding, dilation, transposed = args[:7]
+    if transposed:
+        return None
+    return _windows(read, out, weight.shape[2:], stride, padding, dilation)
+
+
+def _max_pool(read: Fields, args: tuple[Any, ...], out: tuple[Tensor, Tensor]) -> Fields:
+    kernel, stride, padding, dilation = (argument(args, 1 + i, d) for i, d in enumerate(([], [], [0], [1])))
+    return _windows(read, out[0], kernel, stride or kernel, padding, dilation)
+
+
+def _avg_pool(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+    kernel, stride, padding = (argument(args, 1 + i, default) for i, default in enumerate(([], [], [0])))
+    return _windows(read, out, kernel, stride or kernel, padding, [1])
+
+
+def _windows(read: Fields, out: Tensor, *window: Sequence[int]) -> Fields:
+    """`window` is kernel, stride, padding and dilation, each for rows and columns or one for both."""
+    made = []
+    for axis in (0, 1):
+        kernel, stride, padding, dilation = (sizes[axis % len(sizes)] for sizes in window)
+        starts = np.arange(out.shape[2 + axis]) * stride - padding
+        made.append((starts[:, None] + np.arange(kernel) * dilation, stride))
+    return read.windowed(made)
+
+
+def _adaptive_pool(read: Fields, args: tuple[Any, ...], out: Any) -> Fields:
+    pooled, made = out[0] if isinstance(out, tuple) else out, list[tuple[Integers, int]]()
+    for axis, size in enumerate(args[0].shape[2:]):
+        cells = np.arange(pooled.shape[2 + axis])
+        starts, stops = cells * size // len(cells), -(-(cells + 1) * size // len(cells))
+        taps = starts[:, None] + np.arange((stops - starts).max())
+        made.append((np.minimum(taps, stops[:, None] - 1), size // len(cells)))
+    return read.windowed(made)
+
+
+# Rules for maps (N, C, h, w) only
+SPATIAL: dict[str, Rule] = {
+    "convolution": _convolution,
+    "max_pool2d_with_indices": _max_pool,
+    "avg_pool2d": _avg_pool,
+    "_adaptive_avg_pool2d": _adaptive_pool,
+    "adaptive_max_pool2d": _adaptive_pool,
+}
+
+
+def _batch_norm(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
+    return None if args[5] is True else read  # args[5]: normalizes by this batch's own statistics
+
+
+def _layer_norm(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
+    """Each position by itself where neither rows nor columns are normalized over."""
+    return read if max(_dims(read)) < -len(args[1]) else None
+
+
+def _reduce(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
+    ndim, given, kept = args[0].ndim, argument(args, 1, None), argument(args, 2, False)
+    dims = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    reduced = {dim % ndim - ndim for dim in dims} or set(range(-ndim, 0))
+    if set(_dims(read)) <= reduced:
+        return read.whole(True)
+    if set(_dims(read)) & reduced:
+        return None
+    return read if kept else _without(read, reduced)
+
+
+def _without(read: Fields, gone: set[int]) -> Fields:
+    """After dimensions are gone, counted from the end."""
+    rows, columns = (dim + sum(1 for other in gone if other > dim) for dim in _dims(read))
+    return read.at((rows, columns))
+
+
+def _over_one(index: int, default: int) -> Rule:
+    """For an operation along one dimension, its argument of this index."""
+
+    def along(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
+        ndim = args[0].ndim
+        return None if argument(args, index, default) % ndim - ndim in _dims(read) else read
+
+    return along
+
+
+def _view(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
+    """Rows and columns go to the dimensions of their length with as many values behind them."""
+    shape, made = args[0].shape, list[int]()
+    for dim in _dims(read):
+        behind = prod(shape[dim + 1 :]) if dim < -1 else 1
+        at = [
+            to
+            for to in range(-out.ndim, 0)
+            if out.shape[to] == shape[dim] and (prod(out.shape[to + 1 :]) if to < -1 else 1) == behind
+        ]
+        if not at:
+            return None
+        made.append(at[-1])
+    return read.at((made[0], made[1])) if made[0] < made[1] else None
+
+
+def _transpose(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+    first, second = (dim % out.ndim - out.ndim for dim in args[1:3])
+    swapped = {first: second, second: first}
+    rows, columns = (swapped.get(dim, dim) for dim in _dims(read))
+    return read.at((rows, columns))
+
+
+def _permute(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+    order = [dim % out.ndim - out.ndim for dim in args[1]]
+    rows, columns = (order.index(dim) - out.ndim for dim in _dims(read))
+    return read.at((rows, columns))
+
+
+def _unsqueeze(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+    new, ndim = args[1] % out.ndim, args[0].ndim
+    rows, columns = (dim - 1 if dim + ndim < new else dim for dim in _dims(read))
+    return read.at((rows, columns))
+
+
+def _select(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
+    gone = args[1] % args[0].ndim - args[0].ndim
+    return None if gone in _dims(read) else _without(read, {gone})
+
+
+def _expand(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
+    return read if all(out.shape[dim] == args[0].shape[dim] for dim in _dims(read)) else None
+
+
+def _slice(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+    tensor, dim = args[0], argument(args, 1, 0) % args[0].ndim - args[0].ndim
+    if dim not in _dims(read):
+        return read
+    axis = _dims(read).index(dim)
+    start, stop, step = argument(args, 2, None), argument(args, 3, None), argument(args, 4, 1)
+    taken = np.arange(tensor.shape[dim])[start:stop:step]
+    moved = read.axes[axis].at(taken[:, None], jump=read.axes[axis].jump * step)
+    axes = (moved, read.axes[1]) if axis == 0 else (read.axes[0], moved)
+    return Fields(axes, read.exact, read.dims)
+
+
+def _pad(mode: str) -> Rule:
+    def padded(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+        made = []
+        for axis, dim in enumerate(_dims(read)):
+            size, before = args[0].shape[dim], [*args[1], *[0] * 8][2 * (-dim - 1)]
+            taps = np.arange(out.shape[dim]) - before
+            mirrored = size - 1 - np.abs(size - 1 - np.abs(taps))
+            copied = {"constant": taps, "replicate": np.clip(taps, 0, size - 1), "reflect": mirrored}[mode]
+            made.append(read.axes[axis].at(taps[:, None], copied[:, None]))
+        return Fields((made[0], made[1]), read.exact, read.dims)
+
+    return padded
+
+
+RULES: dict[str, Rule] = {
+    "native_batch_norm": _batch_norm,
+    "native_layer_norm": _layer_norm,
+    "mean": _reduce,
+    "sum": _reduce,
+    "amax": _reduce,
+    "max": _reduce,
+    "_softmax": _over_one(1, -1),
+    "_log_softmax": _over_one(1, -1),
+    "glu": _over_one(1, -1),
+    "split": _over_one(2, 0),
+    "split_with_sizes": _over_one(2, 0),
+    "view": _view,
+    "_unsafe_view": _view,
+    "reshape": _view,
+    "transpose": _transpose,
+    "permute": _permute,
+    "unsqueeze": _unsqueeze,
+    "select": _select,
+    "expand": _expand,
+    "slice": _slice,
+    "constant_pad_nd": _pad("constant"),
+    "replication_pad2d": _pad("replicate"),
+    "reflection_pad2d": _pad("reflect"),
+}
+
+
+def followed(name: str, read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
+    """The Fields of what an operation gives that reads one tensor, its first argument; None if not known."""
+    tensor = args[0]
+    if name in SPATIAL:
+        fits = tensor.ndim == 4 and read.dims in (CHANNELS_FIRST, None)
+        return SPATIAL[name](read.sized(tensor.shape), args, out) if fits else None
+    if read.dims is None:  # all values read the same, and so does whatever is made of them
+        return read
+    if name not in RULES:
+        return None
+    return RULES[name](read.sized(tensor.shape), args, out)
+
+
+def keeps_places(name: str, args: tuple[Any, ...], read: list[Fields]) -> bool:
+    """Whether a concatenation is along another dimension than rows or columns."""
+    if name != "cat":
+        return False
+    ndim = args[0][0].ndim
+    along = argument(args, 1, 0) % ndim - ndim
+    return all(along not in fields.dims for fields in read if fields.dims)
+
+
+def _dims(read: Fields) -> Dims:
+    return read.dims or CHANNELS_FIRST
+
+
+def argument(args: tuple[Any, ...], index: int, default: Any) -> Any:
+    return args[index] if index < len(args) else default

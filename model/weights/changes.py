@@ -1,0 +1,70 @@
+"""What was changed or left out of a file's weights so that they fit their network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.words import ngettext, tr
+
+MOST_NAMED = 3
+LONGEST = 60  # characters of a name
+
+
+@dataclass(frozen=True)
+class Changes:
+    """`place` is where in the file the weights are, which may be a prefix of their names; "" for its top.
+
+    `others`: places of other weights that fit as well. `unused`: entries of the file that are left out.
+    `missing`: counters of BatchNorm that the file lacks, set to 0. `renamed`: how many names were changed
+    within. `converted`: dtypes that were converted to the network's. `average`: whether the weights are an
+    average over training, such as EMA.
+    """
+
+    place: str = ""
+    others: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    renamed: int = 0
+    converted: tuple[str, ...] = ()
+    average: bool = False
+
+    def sentences(self) -> tuple[str, ...]:
+        """A sentence for each kind of change, with names in `backticks`; none for a file taken as it is."""
+        return tuple(filter(None, (self._place(), self._unused(), *self._numbers())))
+
+    def _place(self) -> str:
+        if not self.place:
+            return ""
+        if self.average:
+            return tr("Read from {place} in the file: averaged weights.", place=_code(self.place))
+        return tr("Read from {place} in the file.", place=_code(self.place))
+
+    def _unused(self) -> str:
+        names, more = ", ".join(map(_code, self.unused[:MOST_NAMED])), len(self.unused) - MOST_NAMED
+        if more > 0:
+            return ngettext(
+                "Not used: {names} and {n} more.", "Not used: {names} and {n} more.", more, names=names
+            )
+        return tr("Not used: {names}.", names=names) if names else ""
+
+    def _numbers(self) -> Sequence[str]:
+        renamed = ngettext(
+            "{n} name was changed to the network's.", "{n} names were changed to the network's.", self.renamed
+        )
+        missing = tr("The counters num_batches_tracked are missing, which changes no result.")
+        converted = tr("Converted from {kinds}.", kinds=", ".join(self.converted))
+        return [
+            sentence
+            for sentence, applies in (
+                (renamed, self.renamed),
+                (missing, self.missing),
+                (converted, self.converted),
+            )
+            if applies
+        ]
+
+
+UNCHANGED = Changes()
+
+
+def _code(name: str) -> str:
+    return f"`{name if len(name) <= LONGEST else name[: LONGEST - 1] + '…'}`"

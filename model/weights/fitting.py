@@ -1,0 +1,309 @@
+"""A file's tensors fitted to a network: the place in the file where they are, and what is left out."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from model.problems import Problem
+from model.weights.changes import Changes
+from model.weights.stored import Leaf, StoredTensor, UnusableTensor
+from model.words import N_
+
+Entries = Mapping[str, Leaf]
+State = dict[str, Tensor]
+
+LONGEST = 100  # characters of a name in a sentence
+COUNTER = "num_batches_tracked"
+MOST_PLACES = 16  # tried in one file
+AVERAGE, RAW = "ema", "model"  # words for `wanted`
+_AVERAGED = re.compile(r"(^|[._])(ema|swa|avg|averaged?)([._]|$)", re.I)
+# Parts of a name that a wrapper added, and what old files write with a dot: `norm.1` for `norm1`.
+_WRAPPERS = re.compile(r"(^|(?<=\.))(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_PARTED = re.compile(r"\b(norm|relu|conv)\.(\d)")
+# Parts of names kept beside a network's own weights, which take no part in its prediction.
+_MEASURE = r"(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|metrics?|acc|accuracy|auroc)"
+_BESIDE = re.compile(
+    rf"(^|\.)(n_averaged|total_ops|total_params|num_updates|initted|step|epoch|best_\w+|(ema_)?decay|aux\w*|"
+    rf"(\w+_)?{_MEASURE}(_\w+)?|(\w+_)?(ema|swa)(_\w+)?|"
+    r"optimizers?|optim|(lr_)?schedulers?|rng_state|hyper_parameters|callbacks)(\.|$)",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a network's state_dict is to be: name → tensor (its memory is not needed).
+
+    `buffers` are names of buffers that it has and does not keep. `shared`: names of the same tensor, of which
+    some files have one only. `classes`: how many it is built with, 0 if unknown. `plain`: whether numbers
+    keep the type they are stored in.
+    """
+
+    state: Mapping[str, Tensor]
+    buffers: Collection[str] = ()
+    shared: Collection[Collection[str]] = ()
+    classes: int = 0
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """The entries in one place of a file beside a network's names."""
+
+    place: str
+    found: Mapping[str, Leaf]
+    extra: Mapping[str, Leaf]
+    renamed: int
+
+
+def fitted(entries: Entries, layout: Layout, path: str, wanted: str | None = None) -> tuple[State, Changes]:
+    """The state that the network takes, and what was done for it. Raises Problem, and Damaged.
+
+    `wanted` is “ema”, “model” or a place; else an average over training goes before the weights it is of.
+    """
+    attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
+    fitting = _different(each for each in attempts if _problem(each, layout, path) is None)
+    places = list(fitting)
+    if not places:
+        raise _refusal(entries, attempts, layout, path)
+    place = chosen_place(places, path, wanted)
+    state, changes = _taken(fitting[place], layout, path)
+    others = tuple(each for each in places if each != place)
+    return state, replace(changes, others=others, unused=_unused(entries, fitting[place], others))
+
+
+def chosen_place(places: list[str], path: str, wanted: str | None) -> str:
+    """The place of the weights that are wanted. Problem where there are none."""
+    averaged = [place for place in places if _AVERAGED.search(place)]
+    raw = [place for place in places if place not in averaged]
+    if wanted is None:
+        return (averaged or raw)[0]
+    exact = [place for place in places if place == wanted]
+    within = [place for place in places if wanted in place.split(".")]
+    suited = exact or {AVERAGE: averaged, RAW: raw}.get(wanted) or within
+    if not suited:
+        raise Problem(
+            "{path} has no weights “{wanted}” that fit its network; those that fit are in {places}.",
+            path=path,
+            wanted=wanted,
+            places=", ".join(f"“{place}”" for place in places),
+        )
+    return suited[0]
+
+
+def places_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
+    """Where in a file the most of these names are, the best first; "" for its top."""
+    hits = Counter[str]()
+    deepest = max((name.count(".") for name in names), default=0) + 1
+    for entry in entries:
+        parts = entry.split(".")
+        for cut in range(max(0, len(parts) - deepest), len(parts)):
+            if ".".join(parts[cut:]) in names:
+                hits[".".join(parts[:cut])] += 1
+    return [place for place, count in hits.most_common(MOST_PLACES) if 2 * count >= max(hits.values())]
+
+
+def bare(name: str) -> str:
+    """A name without what wrappers added, as newer files write it.
+
+    >>> bare("layer1._orig_mod.norm.1.weight")
+    'layer1.norm1.weight'
+    """
+    return _PARTED.sub(r"\1\2", _WRAPPERS.sub("", name))
+
+
+# Trying
+
+
+def _attempts(entries: Entries, layout: Layout, bared: bool) -> list[_Attempt]:
+    """The places where the network's names are, tried as they are written or `bare`."""
+    names = {bare(name) if bared else name: name for name in layout.state}
+    renamed = {bare(entry) if bared else entry: entry for entry in reversed(list(entries))}
+    renamed = dict(reversed(renamed.items()))  # of two with the same bare name the first
+    if bared:
+        if len(names) < len(layout.state):
+            return []
+        names = _without_common_prefix(names)
+    attempts = []
+    for place in places_of(renamed, names):
+        within = below(renamed, place)
+        found = {names[name]: entries[entry] for name, entry in within.items() if name in names}
+        for group in layout.shared:
+            known = [found[name] for name in group if name in found]
+            found = {name: known[0] for name in group if known and name not in found} | found
+        changed = sum(
+            f"{place}.{names[name]}".lstrip(".") != within[name] for name in within if name in names
+        )
+        extra = {name: entries[entry] for name, entry in within.items() if name not in names}
+        attempts.append(_Attempt(place, found, extra, changed))
+    return attempts
+
+
+def _different(attempts: Iterable[_Attempt]) -> dict[str, _Attempt]:
+    """The attempts by place, of those that find the same tensors the first."""
+    by_tensors = dict[frozenset[int], _Attempt]()
+    for each in attempts:
+        by_tensors.setdefault(frozenset(map(id, each.found.values())), each)
+    return {each.place: each for each in reversed(by_tensors.values())}
+
+
+def _without_common_prefix(names: dict[str, str]) -> dict[str, str]:
+    """The network's names without the first part, where all of them share one."""
+    first = {name.partition(".")[0] for name in names}
+    inner = {name.partition(".")[2]: value for name, value in names.items()}
+    return inner if len(first) == 1 and all(inner) else names
+
+
+def below(entries: Mapping[str, str], place: str) -> dict[str, str]:
+    """What a file has in a place, by the names there."""
+    if not place:
+        return dict(entries)
+    return {name[len(place) + 1 :]: entry for name, entry in entries.items() if name.startswith(f"{place}.")}
+
+
+def _problem(attempt: _Attempt, layout: Layout, path: str) -> Problem | None:
+    """Why the entries of an attempt do not fit; None where they do."""
+    mismatched = [name for name in sorted(layout.state) if not _is_fitting(name, attempt, layout)]
+    if mismatched:
+        head = _other_head(mismatched, attempt, layout, path)
+        return head or _mismatch(mismatched[0], attempt, layout, path)
+    for name in sorted(attempt.extra):
+        if not _is_beside(name, attempt, layout):
+            return _does_not_fit(_SURPLUS, path, name)
+    return None
+
+
+def _is_fitting(name: str, attempt: _Attempt, layout: Layout) -> bool:
+    actual = attempt.found.get(name)
+    if name.rpartition(".")[2] == COUNTER:
+        return actual is None or (isinstance(actual, StoredTensor) and math.prod(actual.shape) == 1)
+    return isinstance(actual, StoredTensor) and shape_and_kind(actual) == shape_and_kind(layout.state[name])
+
+
+def _is_beside(name: str, attempt: _Attempt, layout: Layout) -> bool:
+    """Whether an entry takes no part in the network's prediction."""
+    entry = attempt.extra[name]
+    if name in layout.buffers or _BESIDE.search(name):
+        return True
+    if not isinstance(entry, StoredTensor):
+        return False
+    counts = not entry.dtype.is_floating_point and not entry.dtype.is_complex  # such as an index of positions
+    of_classes = entry.shape == (layout.classes,) and name.endswith(("weight", "weights"))  # those of a loss
+    return counts or of_classes
+
+
+def _unused(entries: Entries, attempt: _Attempt, others: Collection[str]) -> tuple[str, ...]:
+    """What is left out: each entry beside the weights, of anything further away only where it begins."""
+    place = attempt.place.split(".") if attempt.place else []
+    away = []
+    for entry in entries:
+        parts = entry.split(".")
+        shared = next((k for k, part in enumerate(place) if parts[k : k + 1] != [part]), len(place))
+        if shared < len(place) and not any(f"{entry}.".startswith(f"{other}.") for other in others if other):
+            away.append(".".join(parts[: shared + 1]))
+    return tuple(dict.fromkeys([*attempt.extra, *away]))
+
+
+# Taking
+
+
+def _taken(attempt: _Attempt, layout: Layout, path: str) -> tuple[State, Changes]:
+    state: State = {}
+    converted = dict[str, None]()
+    missing = [name for name in layout.state if name not in attempt.found]
+    for name, expected in layout.state.items():
+        found = attempt.found.get(name)
+        value = found.load() if isinstance(found, StoredTensor) else torch.zeros(expected.shape).long()
+        if name.rpartition(".")[2] == COUNTER:
+            value = value.reshape(expected.shape).to(expected.dtype)
+        elif value.dtype != expected.dtype and not layout.plain:
+            converted[str(value.dtype).removeprefix("torch.")] = None
+            value = value.to(expected.dtype)
+        state[name] = value
+    average = bool(_AVERAGED.search(attempt.place))
+    return state, Changes(attempt.place, (), (), tuple(missing), attempt.renamed, tuple(converted), average)
+
+
+# Refusing
+
+
+def _refusal(entries: Entries, attempts: list[_Attempt], layout: Layout, path: str) -> Problem:
+    """Why nothing in the file fits, by the place that has the most of the network."""
+    if any(isinstance(leaf, UnusableTensor) and leaf.kind == "quantized" for leaf in entries.values()):
+        return Problem(
+            "{path} has quantized weights, which cannot be explained; "
+            "give the weights that the network had before it was quantized.",
+            path=path,
+        )
+    best = max(attempts, key=lambda each: len(each.found), default=_Attempt("", {}, {}, 0))
+    return _problem(best, layout, path) or _does_not_fit(_MISSING, path, min(layout.state, default=""))
+
+
+def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: str) -> Problem | None:
+    """A sentence where nothing but the number of classes differs."""
+    pairs = set()
+    for name in mismatched:
+        actual, wanted = attempt.found.get(name), tuple(layout.state[name].shape)
+        if not isinstance(actual, StoredTensor) or not wanted or actual.shape[1:] != wanted[1:]:
+            return None
+        pairs.add((actual.shape[:1], wanted[0]))
+    parents = {name.rpartition(".")[0] for name in mismatched}
+    heads = [name for name in layout.state if name.rpartition(".")[0] in parents]
+    if len(pairs) != 1 or heads != [name for name in heads if name in mismatched]:
+        return None
+    (found, classes) = pairs.pop()
+    if not found or classes != (layout.classes or classes):
+        return None
+    if found[0] == 1:
+        return Problem(
+            "{path} has a single output, but its network is built with {classes}; "
+            "write num_classes=1 in the arguments of --net.",
+            path=path,
+            classes=classes,
+        )
+    return Problem(
+        "{path} has {found} classes, but its network is built with {classes}; give --classes {found} or the "
+        "{found} names (its builder gets num_classes={found}).",
+        path=path,
+        found=found[0],
+        classes=classes,
+    )
+
+
+_MISSING = N_("{path} does not fit its network: {name} is missing; give the network it was trained with.")
+_SURPLUS = N_("{path} does not fit its network, which has no {name}; give the network it was trained with.")
+_DIFFERENT = N_(
+    "{path} does not fit its network: {name} is {actual}, but must be {wanted}; "
+    "give the network it was trained with."
+)
+_UNUSABLE = N_(
+    "{path} stores {name} in a form that no network takes ({actual}); save it again as a dense tensor."
+)
+
+
+def _mismatch(name: str, attempt: _Attempt, layout: Layout, path: str) -> Problem:
+    match attempt.found.get(name):
+        case None:
+            return _does_not_fit(_MISSING, path, name)
+        case UnusableTensor(kind):
+            return _does_not_fit(_UNUSABLE, path, name, kind)
+        case StoredTensor() as actual:
+            wanted = shape_and_kind(layout.state[name])
+            return _does_not_fit(_DIFFERENT, path, name, shape_and_kind(actual), wanted)
+
+
+def _does_not_fit(template: str, path: str, name: str, actual: str = "", wanted: str = "") -> Problem:
+    short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return Problem(template, path=path, name=short, actual=actual, wanted=wanted)
+
+
+def shape_and_kind(tensor: Tensor | StoredTensor) -> str:
+    """Such as `float (32, 3, 3, 3)`; float16 and float32 are both `float`."""
+    dtype = tensor.dtype
+    kind = "float" if dtype.is_floating_point else "complex" if dtype.is_complex else "int"
+    return f"{kind} {tuple(tensor.shape)}"

@@ -1,0 +1,109 @@
+"""Pixels of more than 8 bits, or of numbers without a range, as 8 bits of gray or color.
+
+The rules. Whole numbers: the fewest of 8, 10, 12, 14, 16 or 32 bits that hold the largest one are the
+range, so that a camera's 12 bits in a file of 16 are not near black. Floating point: within 0 to 1 as it
+is, else within 0 to 255 as it is, else from the least value (black) to the greatest (white). So are whole
+numbers of which some are negative. What is not finite is black.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile
+
+Pixels = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+BITS = (8, 10, 12, 14, 16, 32)
+CHUNK = 2_000_000  # values that are scaled at once: all of them would take eight times the memory
+
+
+def is_wide(image: Image.Image) -> bool:
+    """Whether each pixel is one number of more than 8 bits."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def to_8_bits(values: npt.NDArray[Any]) -> Pixels:
+    """Numbers of any range, (H, W) or more, as uint8 by the rules above."""
+    return _scaled(values, *_range(values))
+
+
+def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """The numbers that become black and white."""
+    if values.dtype.kind != "f":
+        low, high = float(values.min()), float(values.max())
+        return (0.0, _most_of_bits(high)) if low >= 0 else (low, max(high, low + 1))
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if low >= 0 and high <= 255:
+        return 0.0, 1.0 if high <= 1 else 255.0
+    return low, high if high > low else low + 1
+
+
+def _most_of_bits(value: float) -> float:
+    return float(2 ** next(bits for bits in BITS if value < 2**bits) - 1)
+
+
+def _scaled(values: npt.NDArray[Any], low: float, high: float) -> Pixels:
+    scaled = np.empty(values.shape, np.uint8)
+    rows = max(1, CHUNK // max(1, values[:1].size))
+    for start in range(0, len(values), rows):
+        part = values[start : start + rows].astype(np.float64)
+        part[~np.isfinite(part)] = low
+        scaled[start : start + rows] = np.floor(255 * ((part - low) / (high - low)).clip(0, 1) + 0.5)
+    return scaled
+
+
+# Colors of 16 bits, of which Pillow reads the upper 8 only
+
+COLORS = re.compile(r"(RGBA?);16([BLN])")
+OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+FEW = 64  # of the upper byte: 14 bits or fewer are used
+
+
+def with_all_bits(image: ImageFile.ImageFile, reopened: Callable[[], Image.Image]) -> None:
+    """Decode an image; colors of 16 bits that use 14 or fewer are scaled by the rules above.
+
+    `reopened` opens the same file again: Pillow gives the lower 8 bits if it is told that the bytes of each
+    number come in the other order.
+    """
+    tiles = [_in_other_order(tile) for tile in image.tile]
+    image.load()
+    if not tiles or None in tiles or max(top for _, top in image.getextrema()[:3]) >= FEW:  # type: ignore[misc]
+        return
+    lower = reopened()
+    if not isinstance(lower, ImageFile.ImageFile):
+        return
+    lower.tile = [tile for tile in tiles if tile is not None]
+    lower.load()
+    boxes = _strips(*image.size)
+    white = _most_of_bits(max(float(_joined(image, lower, box).max()) for box in boxes))
+    for box in boxes:
+        pixels = np.array(image.crop(box))
+        pixels[..., :3] = _scaled(_joined(image, lower, box), 0, white)
+        image.paste(Image.fromarray(pixels), box[:2])
+
+
+def _in_other_order(tile: ImageFile._Tile) -> ImageFile._Tile | None:
+    """A part of a file to decode, with the bytes of each number in the other order; None for other pixels."""
+    mode = tile.args[0] if isinstance(tile.args, tuple) else tile.args
+    found = COLORS.fullmatch(mode) if isinstance(mode, str) else None
+    if found is None:
+        return None
+    other = f"{found[1]};16{OTHER_ORDER[found[2]]}"
+    return tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other)
+
+
+def _strips(width: int, height: int) -> list[Box]:
+    rows = max(1, CHUNK // (3 * width))
+    return [(0, top, width, min(top + rows, height)) for top in range(0, height, rows)]
+
+
+def _joined(upper: Image.Image, lower: Image.Image, box: Box) -> npt.NDArray[np.uint16]:
+    high, low = (np.asarray(each.crop(box))[..., :3].astype(np.uint16) for each in (upper, lower))
+    return high * np.uint16(256) + low

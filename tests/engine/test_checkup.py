@@ -1,0 +1,513 @@
+"""The check-up of a network when it is opened: small replicas of every kind, with values by hand."""
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint as recomputed
+
+import explorer
+from explorer.engine.ablation import ablations
+from explorer.engine.attribution import attribute, channel_evidence
+from explorer.engine.batchnorm import with_batch_statistics
+from explorer.engine.checkup import Checkup, check_up
+from explorer.engine.network import network_of
+from explorer.engine.opening import Opening, Source, open_source
+from explorer.engine.outputs import outputs_of
+from explorer.engine.tracing import trace
+from model.checkpoint import Card, load_checkpoint, save_checkpoint
+from model.nets import NETS
+from model.problems import Problem
+
+CARD = Card(input_size=16, classes=("a", "b", "c", "d"))
+X = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+class Plain(nn.Module):
+    """A small classifier that returns `returned(logits)`; large logits, so that they leave 0 to 1."""
+
+    def __init__(self, num_classes: int = 4, channels: int = 3) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.conv, self.bn, self.relu = nn.Conv2d(channels, 8, 3), nn.BatchNorm2d(8), nn.ReLU()
+        self.fc = nn.Linear(8, num_classes)
+        nn.init.normal_(self.fc.weight, std=3.0)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.relu(self.bn(self.conv(x)))
+
+    def logits(self, x: Tensor) -> Tensor:
+        return self.fc(self.features(x).mean((2, 3)))
+
+    def returned(self, logits: Tensor) -> Any:
+        return logits
+
+    def forward(self, x: Tensor) -> Any:
+        return self.returned(self.logits(x))
+
+
+class WithModule(Plain):
+    def __init__(self, final: nn.Module, num_classes: int = 4) -> None:
+        super().__init__(num_classes)
+        self.final = final
+
+    def returned(self, logits: Tensor) -> Tensor:
+        return self.final(logits)
+
+
+def of(function: Callable[[Tensor], Any], num_classes: int = 4) -> Plain:
+    net = Plain(num_classes)
+    net.returned = function
+    return net
+
+
+def softmax(logits: Tensor) -> Tensor:
+    return logits.softmax(1)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Opening]:
+    """Opens what a function builds, as `--net own:build` does."""
+    module = ModuleType("own_checked")
+    monkeypatch.setitem(sys.modules, "own_checked", module)
+
+    def open_(build: Callable[[], nn.Module], **options: Any) -> Opening:
+        module.build = lambda: build().eval()  # type: ignore[attr-defined]
+        return open_source(Source(**{"net": "own_checked:build", "input_size": 16} | options))
+
+    return open_
+
+
+def finding(checkup: Checkup, name: str) -> str:
+    return next((str(each) for each in checkup.findings if each.name == name), "")
+
+
+# What the outputs are
+
+OWN: dict[str, tuple[Callable[[], nn.Module], str, Callable[[Tensor], Tensor]]] = {
+    "logits": (Plain, "logits", softmax),
+    "softmax module": (lambda: WithModule(nn.Softmax(1)), "probabilities", softmax),
+    "softmax": (lambda: of(softmax), "probabilities", softmax),
+    "log-softmax module": (lambda: WithModule(nn.LogSoftmax(1)), "log-probabilities", softmax),
+    "log-softmax": (lambda: of(lambda z: z.log_softmax(1)), "log-probabilities", softmax),
+    "sigmoid module": (lambda: WithModule(nn.Sigmoid()), "sigmoid", torch.sigmoid),
+    "sigmoid": (lambda: of(torch.sigmoid), "sigmoid", torch.sigmoid),
+    "hard sigmoid": (lambda: of(functional.hardsigmoid), "sigmoid", functional.hardsigmoid),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_probabilities_are_the_networks_own(opened: Callable[..., Opening], kind: str) -> None:
+    build, name, meaning = OWN[kind]
+    opening = opened(build)
+    assert opening.checkup.outputs.kind == name
+    with torch.no_grad():
+        own = meaning(build().eval().logits(X)).numpy()
+    net = opening.checkpoint.build()
+    seen = trace(net, X)
+    np.testing.assert_allclose(seen.probabilities, own, atol=1e-6)
+    assert seen.logits.shape == (2, 4)
+    both = with_batch_statistics(net, X)
+    np.testing.assert_allclose(both.running, own, atol=1e-6)
+    assert bool(finding(opening.checkup, "outputs")) is (name != "logits")
+
+
+@pytest.mark.parametrize("kind", ["softmax module", "log-softmax module", "sigmoid module", "sigmoid"])
+def test_grad_cam_is_that_of_the_logits(opened: Callable[..., Opening], kind: str) -> None:
+    net, plain = opened(OWN[kind][0]).checkpoint.build(), Plain().eval()
+    for method in ("grad_cam", "layer_cam"):
+        one, other = (attribute(each, X, method, layer="relu", target=[1, 2]) for each in (net, plain))
+        np.testing.assert_allclose(one.values, other.values, atol=1e-5)
+    ours, theirs = (channel_evidence(each, X, "bn", 0, 3) for each in (net, plain))
+    np.testing.assert_allclose(ours.weights, theirs.weights, atol=1e-5)
+
+
+def test_without_a_module_grad_cam_is_that_of_the_log_probability(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: of(softmax))
+    net, plain = opening.checkpoint.build(), Plain().eval()
+    maps = plain.features(X[:1]).detach().requires_grad_()
+    score = plain.fc(maps.mean((2, 3))).log_softmax(1)[0, 2]
+    weights = torch.autograd.grad(score, maps)[0].mean((2, 3))
+    wanted = (weights[..., None, None] * maps).sum(1)[0].detach()
+    np.testing.assert_allclose(
+        attribute(net, X[:1], layer="relu", target=2).values, wanted, rtol=1e-4, atol=1e-6
+    )
+    assert "heat maps explain the log-probability" in finding(opening.checkup, "outputs")
+
+
+@pytest.mark.parametrize(
+    "final", [torch.sigmoid, lambda z: z, lambda z: z.sigmoid()[:, 0], lambda z: z[:, 0]]
+)
+def test_one_value_is_the_probability_of_the_second_class(
+    opened: Callable[..., Opening], final: Callable[[Tensor], Tensor]
+) -> None:
+    opening = opened(lambda: of(final, 1), classes="healthy,ill")
+    with torch.no_grad():
+        own = Plain(1).eval().logits(X)[:, 0].sigmoid().numpy()
+    net = opening.checkpoint.build()
+    np.testing.assert_allclose(trace(net, X).probabilities, np.stack([1 - own, own], 1), atol=1e-6)
+    ill, healthy = (attribute(net, X, layer="relu", target=target).values for target in (1, 0))
+    wanted = attribute(Plain(1).eval(), X, layer="relu", target=0).values
+    np.testing.assert_allclose(ill, wanted, atol=1e-5)
+    np.testing.assert_allclose(healthy, -wanted, atol=1e-5)
+    assert opened(lambda: of(final, 1)).checkpoint.card.classes == ("class 0", "class 1")
+
+
+def test_a_softmax_over_one_value_is_no_sigmoid(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: WithModule(nn.Softmax(1), 1))
+    assert opening.checkup.outputs.activation == ""
+    assert "the same logits for two different pictures" in finding(opening.checkup, "dead")
+
+
+def test_a_small_logit_is_no_probability(opened: Callable[..., Opening]) -> None:
+    def small() -> Plain:
+        net = Plain(1)
+        nn.init.zeros_(net.fc.weight)
+        nn.init.constant_(net.fc.bias, 0.3)
+        net.fc.weight.data[0, 0] = 1e-3
+        return net
+
+    outputs = opened(small).checkup.outputs
+    assert (outputs.kind, outputs.single) == ("sigmoid-logits", True)
+
+
+def test_the_option_overrules(opened: Callable[..., Opening]) -> None:
+    with torch.no_grad():
+        logits = Plain().eval().logits(X)
+    twice = opened(lambda: of(softmax), output="logits").checkpoint.build()
+    np.testing.assert_allclose(trace(twice, X).probabilities, logits.softmax(1).softmax(1), atol=1e-6)
+    labels = opened(Plain, output="sigmoid-logits").checkpoint.build()
+    np.testing.assert_allclose(trace(labels, X).probabilities, logits.sigmoid(), atol=1e-6)
+    with pytest.raises(Problem, match="are not probabilities"):
+        opened(Plain, output="probabilities")
+
+
+def test_a_file_with_a_card_obeys_the_option_and_so_do_its_snapshots(tmp_path: Any) -> None:
+    card = Card(arguments={"widths": [4], "hidden": 8}, input_size=16)
+    save_checkpoint(
+        tmp_path / "a.safetensors", card, NETS["course"](**card.arguments, input_size=16).state_dict()
+    )
+    opening = open_source(Source(tmp_path / "a.safetensors", output="sigmoid-logits"))
+    again = load_checkpoint(tmp_path / "a.safetensors", opening.checkpoint.builder)
+    seen = trace(again.build(), X)
+    np.testing.assert_allclose(seen.probabilities, 1 / (1 + np.exp(-seen.logits)), rtol=1e-5)
+    plain = open_source(Source(tmp_path / "a.safetensors"))
+    assert network_of(plain.checkpoint).key != network_of(opening.checkpoint).key
+    assert plain.checkpoint.builder is None
+    assert plain.checkup.findings == ()
+
+
+def test_a_gate_that_is_also_the_final_activation_stays_a_gate(opened: Callable[..., Opening]) -> None:
+    class Gated(WithModule):
+        def features(self, x: Tensor) -> Tensor:
+            maps = super().features(x)
+            return maps * self.final(maps.mean((2, 3), keepdim=True))
+
+    opening = opened(lambda: Gated(nn.Sigmoid()))
+    assert opening.checkup.outputs.activation == ""
+    with torch.no_grad():
+        own = Gated(nn.Sigmoid()).eval()(X)
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
+
+
+# How they come
+
+
+class Heads(NamedTuple):
+    logits: Tensor
+    aux_logits: Tensor
+
+
+@dataclass
+class Answer:
+    loss: None
+    logits: Tensor
+    features: Tensor
+
+
+class Slotted:
+    __slots__ = ("logits",)
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+
+
+FORMS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "(N, K, 1, 1)": (lambda z: z[..., None, None], ""),
+    "float64": (lambda z: z.double(), ""),
+    "squeezed": (lambda z: z.squeeze(), ""),
+    "tuple with None": (lambda z: (z, None), "0"),
+    "tuple with maps": (lambda z: (z.new_zeros(len(z), 5, 7, 7), z), "1"),
+    "out and aux": (lambda z: {"out": z, "aux": z + 1}, "out"),
+    "named tuple": (lambda z: Heads(z, z + 1), "logits"),
+    "dataclass": (lambda z: Answer(None, z, z[:, :2]), "logits"),
+    "object": (lambda z: SimpleNamespace(logits=z, hidden=[z[:, :3]]), "logits"),
+    "slots": (Slotted, "logits"),
+    "nested": (lambda z: {"heads": [z], "aux_head": z + 1}, "heads.0"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_any_form_of_outputs_gives_the_logits(opened: Callable[..., Opening], form: str) -> None:
+    function, name = FORMS[form]
+    opening = opened(lambda: of(function))
+    assert opening.checkup.outputs.name == name
+    net, plain = opening.checkpoint.build(), Plain().eval()
+    for x in (X, X[:1]):
+        seen, wanted = trace(net, x), trace(plain, x)
+        np.testing.assert_allclose(seen.logits, wanted.logits, atol=1e-6)
+        assert list(seen.maps) == list(wanted.maps) == ["conv", "bn", "relu"]
+    heat = attribute(net, X, layer="relu", target=1).values
+    np.testing.assert_allclose(heat, attribute(plain, X, layer="relu", target=1).values, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["(N, K, 1, 1)", "squeezed", "out and aux"])
+def test_channels_are_switched_off_as_in_the_plain_network(opened: Callable[..., Opening], form: str) -> None:
+    net = opened(lambda: of(FORMS[form][0])).checkpoint.build()
+    one, other = (ablations(each, X[:1], "relu") for each in (net, Plain().eval()))
+    np.testing.assert_allclose(one.zeroed, other.zeroed, atol=1e-5)
+    np.testing.assert_allclose(one.averaged, other.averaged, atol=1e-5)
+
+
+def test_channels_are_switched_off_in_a_network_of_one_value(opened: Callable[..., Opening]) -> None:
+    net = opened(lambda: of(lambda z: z[:, 0], 1)).checkpoint.build()
+    one, other = (ablations(each, X[:1], "relu") for each in (net, Plain(1).eval()))
+    np.testing.assert_allclose(one.zeroed[:, 1:], other.zeroed, atol=1e-5)
+    np.testing.assert_allclose(one.zeroed[:, :1], -other.zeroed, atol=1e-5)
+
+
+def test_the_other_outputs_are_named(opened: Callable[..., Opening]) -> None:
+    said = finding(opened(lambda: of(FORMS["out and aux"][0])).checkup, "form")
+    assert "“out” (1 × 4) is used" in said
+    assert "“aux” not" in said
+
+
+def test_several_outputs_are_chosen_by_name_or_number_of_classes(
+    opened: Callable[..., Opening],
+) -> None:
+    def two() -> Plain:
+        return of(lambda z: (z + 1, z[:, :3]))
+
+    with pytest.raises(Problem, match=r"“0” \(1, 4\), “1” \(1, 3\).*--output-name 0"):
+        opened(two)
+    assert opened(two, output_name="1").checkpoint.card.classes == ("class 0", "class 1", "class 2")
+    assert opened(two, classes="a,b,c,d").checkup.outputs.name == "0"
+
+
+# Channels
+
+
+def test_a_gray_network_gets_the_luminance(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: Plain(channels=1), mean=(0.13,) * 3, std=(0.31,) * 3)
+    card = opening.checkpoint.card
+    assert (card.channels, card.mean, card.std) == (1, (0.13,), (0.31,))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    square = Image.fromarray(pixels[5:35]).resize((16, 16), Image.Resampling.BILINEAR).convert("L")
+    wanted = (np.asarray(square) / 255 - 0.13) / 0.31
+    np.testing.assert_allclose(card.to_input(pixels)[0, 0], wanted, atol=1e-5)
+    assert card.to_input(pixels).shape == (1, 1, 16, 16)
+    np.testing.assert_array_equal(card.framed(pixels), np.asarray(square)[..., None].repeat(3, 2))
+    assert trace(opening.checkpoint.build(), card.to_input(pixels)).maps["conv"].shape == (8, 14, 14)
+    assert "converted to gray" in finding(opening.checkup, "channels")
+
+
+def test_imagenets_mean_becomes_that_of_the_luminance(opened: Callable[..., Opening]) -> None:
+    card = opened(lambda: Plain(channels=1)).checkpoint.card
+    assert card.mean == pytest.approx((0.299 * 0.485 + 0.587 * 0.456 + 0.114 * 0.406,), abs=1e-4)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 7])
+def test_any_number_of_channels(opened: Callable[..., Opening], channels: int) -> None:
+    for given in (None, channels):
+        card = opened(lambda: Plain(channels=channels), channels=given).checkpoint.card
+        assert card.channels == len(card.mean) == len(card.std) == channels
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    unscaled = (card.to_input(pixels)[0] * torch.tensor(card.std)[:, None, None]
+                + torch.tensor(card.mean)[:, None, None]) * 255  # fmt: skip
+    gray = np.asarray(Image.fromarray(pixels).convert("L"))
+    np.testing.assert_allclose(unscaled[-1], gray, atol=0.01)
+    if channels > 3:
+        np.testing.assert_allclose(unscaled[:3], pixels.transpose(2, 0, 1), atol=0.01)
+
+
+def test_a_network_without_convolution_tells_its_channels(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: nn.Sequential(nn.Flatten(), nn.Linear(256, 3)))
+    assert opening.checkpoint.card.channels == 1
+
+
+def test_a_first_module_that_is_not_the_first_to_run_does_not_mislead(opened: Callable[..., Opening]) -> None:
+    class Later(Plain):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            self.extra = nn.Conv2d(8, 8, 1)
+            stem = Plain()
+            self.conv, self.bn, self.relu, self.fc = stem.conv, stem.bn, stem.relu, stem.fc
+
+    assert opened(Later).checkpoint.card.channels == 3
+
+
+def test_a_card_without_channels_has_three_and_one_with_them_keeps_them(tmp_path: Any) -> None:
+    for channels in (1, 3):
+        own = Card(input_size=16, channels=channels, mean=(0.5,) * channels, std=(0.5,) * channels)
+        file = tmp_path / f"{channels}.safetensors"
+        save_checkpoint(file, own, Plain(10, channels).state_dict())
+        assert load_checkpoint(file, lambda n=channels: Plain(10, n)).card.channels == channels
+    assert Card().channels == 3
+
+
+# What can make results wrong
+
+
+class Drops(Plain):
+    def logits(self, x: Tensor) -> Tensor:
+        return self.fc(functional.dropout(self.features(x), 0.5, training=True).mean((2, 3)))
+
+
+def test_randomness_is_measured_and_fixed(opened: Callable[..., Opening]) -> None:
+    opening = opened(Drops)
+    found = next(each for each in opening.checkup.findings if each.name == "randomness")
+    net, one = opening.checkpoint.build(), X[:1]
+    torch.manual_seed(7)
+    undisturbed = torch.rand(1)
+    torch.manual_seed(7)
+    assert trace(net, one) == trace(net, one)
+    assert attribute(net, one, layer="relu", target=1) == attribute(net, one, layer="relu", target=1)
+    assert torch.equal(torch.rand(1), undisturbed)
+    with torch.no_grad():
+        torch.manual_seed(0)
+        wanted = Drops().eval()
+        torch.manual_seed(0)
+        np.testing.assert_allclose(trace(net, one).logits, wanted(one)[0], atol=1e-6)
+    assert 0 < found.sizes["spread"] < 20
+    assert "same seed" in str(found)
+
+
+def test_the_size_of_the_noise_is_the_change_of_the_logits() -> None:
+    class Noisy(Plain):
+        def returned(self, logits: Tensor) -> Tensor:
+            return logits + torch.rand(())
+
+    tossed = [torch.rand((), generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    found = next(each for each in check_up(Noisy().eval(), CARD).findings if each.name == "randomness")
+    assert found.sizes["spread"] == pytest.approx(abs(float(tossed[0] - tossed[1])), abs=1e-5)
+
+
+def test_randomness_that_no_seed_fixes_is_said() -> None:
+    generator = np.random.default_rng()
+    checkup = check_up(of(lambda z: z + float(generator.normal())).eval(), CARD)
+    assert "results for the same image can differ" in finding(checkup, "randomness")
+
+
+class Trains(Plain):
+    def features(self, x: Tensor) -> Tensor:
+        self.bn.train()
+        return super().features(x)
+
+
+class Functional(Plain):
+    def features(self, x: Tensor) -> Tensor:
+        bn = self.bn
+        maps = functional.batch_norm(self.conv(x), bn.running_mean, bn.running_var, bn.weight, bn.bias, True)
+        return self.relu(maps)
+
+
+class Untracked(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm2d(8, track_running_stats=False)
+
+
+@pytest.mark.parametrize("kind", [Trains, Functional, Untracked])
+def test_batchnorm_by_the_batchs_statistics_is_said(kind: type[Plain]) -> None:
+    assert "even in eval mode: bn." in finding(check_up(kind().eval(), CARD), "batchnorm")
+
+
+def test_dead_networks_are_said() -> None:
+    nan = check_up(of(lambda z: z * float("nan")).eval(), CARD)
+    assert "NaN or infinity" in finding(nan, "dead")
+    constant = check_up(of(lambda z: z * 0 + 1).eval(), CARD)
+    assert "the same logits for two different pictures" in finding(constant, "dead")
+    assert constant.outputs.kind == "logits"
+    flat = check_up(of(lambda z: z.detach() + z * 0).eval(), CARD)
+    assert "gradient of the predicted class was zero" in finding(flat, "dead")
+
+
+class Cut(Plain):
+    """The features run without gradients, each time in another way; `conv2` behind them has gradients."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.conv2 = way, nn.Conv2d(8, 8, 3)
+
+    def features(self, x: Tensor) -> Tensor:
+        if self.way == "reentrant":
+            return self.conv2(recomputed(super().features, x, use_reentrant=True))
+        if self.way == "detach":
+            return self.conv2(super().features(x).detach())
+        with torch.no_grad() if self.way == "no_grad" else torch.inference_mode():
+            maps = super().features(x)
+        return self.conv2(maps.clone())
+
+
+@pytest.mark.parametrize("way", ["no_grad", "inference_mode", "reentrant", "detach"])
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+def test_layers_without_gradients_are_named_and_have_no_heat_map(
+    opened: Callable[..., Opening], way: str
+) -> None:
+    opening = opened(lambda: Cut(way))
+    assert opening.checkup.without_gradient == ("conv", "bn", "relu")
+    assert "reaches 3 of 4 layers with feature maps (conv, bn, relu)" in finding(opening.checkup, "gradients")
+    net = opening.checkpoint.build()
+    assert attribute(net, X, layer="conv2", target=1).values.any()
+    for layer in opening.checkup.without_gradient:
+        with pytest.raises(Problem, match=f"No gradient of the class reaches layer '{layer}'"):
+            attribute(net, X, layer=layer, target=1)
+
+
+def test_a_network_in_inference_mode_is_one_sentence(opened: Callable[..., Opening]) -> None:
+    class Whole(Plain):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.inference_mode():
+                return super().forward(x)
+
+    opening = opened(Whole)
+    assert opening.checkup.without_gradient == ("conv", "bn", "relu")
+    with pytest.raises(Problem, match="No gradient of the class reaches"):
+        attribute(opening.checkpoint.build(), X, layer="conv", target=1)
+
+
+# Of ordinary networks
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_nothing_is_found_in_the_networks_of_the_project(name: str) -> None:
+    torch.manual_seed(0)
+    net = NETS[name](classes=4, input_size=16, **({"widths": [4, 8]} if name == "course" else {"width": 4}))
+    checkup = check_up(net.eval(), CARD)
+    assert checkup == Checkup(classes=4)
+    assert outputs_of(net) == checkup.outputs
+
+
+def test_the_check_up_takes_three_forward_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+    net = of(lambda z: passes.append(len(z)) or z).eval()
+    check_up(net, CARD)
+    assert passes == [1, 1, 1]
+
+
+def test_probabilities_are_made_in_one_place() -> None:
+    folder = Path(explorer.__file__).parent
+    makers = [
+        path.name for path in folder.rglob("*.py") if re.search(r"softmax\(|\.sigmoid\(", path.read_text())
+    ]
+    assert makers == ["outputs.py"]

@@ -1,0 +1,166 @@
+"""What is no checkpoint is named for what it is."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from model.checkpoint import Card, load_checkpoint
+from model.nets import NETS
+from model.problems import Problem
+
+STATE = NETS["course"](classes=3, input_size=8, widths=[4, 6], hidden=8).state_dict()
+
+
+def zipped(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+def archive(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        for name in names:
+            made.writestr(name, b"\0" * 9)
+    return file.getvalue()
+
+
+def picture(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(file, kind)
+    return file.getvalue()
+
+
+def array(save: object) -> bytes:
+    file = io.BytesIO()
+    save(file, np.zeros(3))
+    return file.getvalue()
+
+
+def tarred() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as made:
+        made.addfile(tarfile.TarInfo("net.pt"))
+    return file.getvalue()
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+ONNX = b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:\xbd\xcd\x09\n\x12\n\x05input"
+KINDS = {
+    "html": (b"<!DOCTYPE html>\n<html><body>404</body></html>", "web page"),
+    "html of a drive": (b"\n  <HTML><HEAD><TITLE>Sign in</TITLE></HEAD>", "web page"),
+    "xml": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "web page"),
+    "lfs": (POINTER, "git lfs pull"),
+    "onnx": (ONNX, "ONNX"),
+    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5"),
+    "keras": (archive("metadata.json", "config.json", "model.weights.h5"), "HDF5"),
+    "saved model": (b"\x08\x01\x12\xd5\x93\x01\n\xf2\x1f\x12\x05serve", "TensorFlow"),
+    "frozen graph": (b"\n\x1d\n\x05input\x12\x0bPlaceholder*\x07", "TensorFlow"),
+    "tflite": (b"\x1c\0\0\0TFL3" + bytes(50), "TensorFlow"),
+    "index": (bytes(range(1, 200)) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "TensorFlow"),
+    "checkpoint": (b'model_checkpoint_path: "model.ckpt-5"\n', "TensorFlow"),
+    "torch7": (b"\x04\0\0\0\x01\0\0\0\x03\0\0\0V 1\r\0\0\0nn.Sequential", "Torch7"),
+    "darknet": (b"\0\0\0\0\x02\0\0\0\x05\0\0\0\0\x12\x01\0\0\0\0\0" + bytes(range(99)), "Darknet"),
+    "gguf": (b"GGUF\x03\0\0\0" + bytes(50), "GGUF"),
+    "npy": (array(np.save), "NumPy"),
+    "npz": (array(np.savez), "NumPy"),
+    "exported": (archive("a/archive_format", "a/models/model.json"), "torch.export"),
+    "png": (picture("PNG"), "a picture"),
+    "jpeg": (picture("JPEG"), "a picture"),
+    "webp": (picture("WEBP"), "a picture"),
+    "gif": (picture("GIF"), "a picture"),
+    "bmp": (picture("BMP"), "a picture"),
+    "tiff": (picture("TIFF"), "a picture"),
+    "pdf": (b"%PDF-1.7\n", "PDF"),
+    "zip": (archive("net.pt", "readme.txt"), "archive (ZIP)"),
+    "gzip": (gzip.compress(b"x"), "archive (gzip)"),
+    "bzip2": (bz2.compress(b"x"), "archive (bzip2)"),
+    "xz": (lzma.compress(b"x"), "archive (xz)"),
+    "tar": (tarred(), "archive (tar)"),
+    "7z": (b"7z\xbc\xaf\x27\x1c\0\x04", "archive (7-Zip)"),
+    "text": (b"epoch,loss\n1,0.5\n", "text file"),
+    "json": (b'{"epochs": [1, 2]}', "text file"),
+    "letter": ("(Grüße.)\nSee the notes.".encode(), "text file"),
+    "empty": (b"", "is empty"),
+    "zeros": (bytes(5000), "only zeros"),
+    "noise": (np.random.default_rng(0).bytes(3000), "not a checkpoint in any known form"),
+    "few bytes": (b"\x01\x02", "cut off"),
+    "cut zip": (zipped(STATE)[:-200], "cut off"),
+    "cut safetensors": (b"\xff\x10\0\0\0\0\0\0{", "cut off"),
+}
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(Problem) as caught:
+        load_checkpoint(path)
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert message.count("\n") == 0
+    return message
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("ending", [".pt", ".safetensors"])
+def test_it_is_named_for_what_it_is(tmp_path, name, ending):
+    data, kind = KINDS[name]
+    path = tmp_path / f"weights{ending}"
+    path.write_bytes(data)
+    message = refused(path)
+    assert kind in message
+    assert message.startswith(f"weights{ending} ")
+
+
+def test_an_exported_onnx_file_has_that_beginning():
+    """As torch.onnx writes it: the version of the format, then who wrote it."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], []), producer_name="pytorch")
+    assert model.SerializeToString()[0] == ONNX[0]
+
+
+def test_quantized_weights_are_named(tmp_path):
+    net = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), {nn.Linear})
+    for value in (net.state_dict(), {"model": net.state_dict()}, net):
+        (tmp_path / "a.pt").write_bytes(zipped(value))
+        with pytest.raises(Problem, match="quantized"):
+            load_checkpoint(tmp_path / "a.pt", lambda: nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), Card())
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, torch.zeros(3), {"state_dict": {"a": "b"}}, print])
+def test_a_file_without_weights(tmp_path, value):
+    (tmp_path / "a.pt").write_bytes(zipped(value))
+    assert "no state_dict" in refused(tmp_path / "a.pt")
+
+
+def test_an_archive_that_was_packed_again(tmp_path):
+    made = io.BytesIO()
+    saved = io.BytesIO(zipped(STATE))
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    (tmp_path / "a.pt").write_bytes(made.getvalue())
+    assert "packed again with compression" in refused(tmp_path / "a.pt")
+
+
+def test_more_beside_the_weights_than_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("model.weights.pickles.MOST_OPERATIONS", 2_000)
+    (tmp_path / "a.pt").write_bytes(zipped({"state_dict": STATE, "log": list(range(3_000))}))
+    assert "save the weights alone" in refused(tmp_path / "a.pt")
+
+
+def test_an_optimizer_is_not_a_network(tmp_path):
+    net = nn.Conv2d(3, 2, 1)
+    adam = torch.optim.Adam(net.parameters())
+    net(torch.zeros(1, 3, 2, 2)).sum().backward()
+    adam.step()
+    (tmp_path / "a.pt").write_bytes(zipped(adam.state_dict()))
+    assert "are not the course CNN's" in refused(tmp_path / "a.pt")

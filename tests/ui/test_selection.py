@@ -1,0 +1,32 @@
+"""What a visit keeps of a network's pass: its structure, and the maps of the blocks that were looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from explorer.engine import tracing
+from explorer.engine.samples import scene
+from explorer.ui import cached
+from explorer.ui.options import ROOT
+from explorer.ui.selection import Selection
+
+
+def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = cached.Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
+    selection = Selection(cached.opened("resnet9", source), scene(3, 40))
+    whole = tracing.trace(selection.net, selection.x)
+    asked: list[object] = []
+    trace = tracing.trace
+    monkeypatch.setattr(
+        tracing, "trace", lambda net, x, layers=None: asked.append(layers) or trace(net, x, layers)
+    )
+    assert list(selection.seen.maps) == list(whole.maps)
+    first, last = selection.blocks[0], selection.blocks[-1]
+    assert len(asked) <= 1
+    for block in (first, last, first):
+        for layer in tracing.stages(block, whole).values():
+            assert (selection.seen.maps[layer] == whole.maps[layer]).all()
+    assert asked[-2:] == [tuple(tracing.stages(block, whole).values()) for block in (first, last)]
+    with pytest.raises(KeyError):
+        selection.seen.maps["nope"]
+    assert selection.seen == whole

@@ -1,0 +1,76 @@
+"""Every page opens with the networks that people really have, or says in a sentence why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from explorer.engine import attribution
+from model.problems import Problem
+
+PAGES = ("explain", "maps", "batchnorm", "compare", "time_machine")
+NETWORKS = (
+    "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
+)  # fmt: skip
+
+
+def own(name: str) -> tuple[str, ...]:
+    """The start options that open one of the odd networks."""
+    return "--net", f"tests.engine.odd_networks:{name}", "--classes", "5", "--input-size", "32"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_with(visit: Callable, page: str, name: str) -> None:
+    at = visit(page, *own(name))
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+
+
+def options(at: object, label: str) -> list[str]:
+    return next(box.options for box in at.selectbox if box.label == label)
+
+
+def test_only_stages_of_the_chosen_blocks_are_offered(visit: Callable) -> None:
+    net = own("PreActivation")
+    assert options(visit("explain", *net), "Stage") == ["Convolution", "BatchNorm", "ReLU"]
+    assert options(visit("explain", *net, blocks="2,4"), "Stage") == ["Convolution"]
+    last = visit("explain", *net, blocks="5", cam_stage="norm")
+    assert options(last, "Stage") == ["BatchNorm"]
+    assert "Block 5 · norms.2" in " ".join(text.value for text in last.html)
+
+
+def test_feature_maps_are_shown_also_where_no_gradient_arrives(
+    visit: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise Problem("No gradient reaches this layer: choose another.")
+
+    monkeypatch.setattr(attribution, "maps_and_gradients", refused)
+    at = visit("maps", *own("UnderInference"))
+    assert not at.exception, at.exception[0].value
+    shown = " ".join(element.value for element in at.html)
+    assert "act has 8 channels of 32 × 32 positions. Select any channel" in shown
+    assert "No gradient reaches this layer: choose another." in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["ReturnsNothing", "Uncopyable", "ExtraState", "Keywords", "NormalizesInPlace"]
+)
+def test_explain_opens_with(visit: Callable, name: str) -> None:
+    at = visit(
+        "explain", "--net", f"tests.engine.odd_networks:{name}", "--classes", "5", "--input-size", "32"
+    )
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    assert "Grad-CAM of" in " ".join(element.value for element in at.html)
+
+
+@pytest.mark.parametrize("name", ["scripted", "exported"])
+def test_a_program_is_refused_in_a_sentence(visit: Callable, name: str) -> None:
+    at = visit(
+        "explain", "--net", f"tests.engine.odd_networks:{name}", "--classes", "5", "--input-size", "32"
+    )
+    assert not at.exception, at.exception[0].value
+    assert "give the network as Python code" in at.error[0].value
