@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import torch
@@ -76,3 +77,9 @@ def test_what_grad_cam_pp_requires(course: nn.Module, x: Tensor) -> None:
     assert not any(
         METHODS[name].unmet(course, "conv1", -torch.ones(1, 1, 1, 1)) for name in ("grad_cam", "layer_cam")
     )
+
+
+def test_readme_names_every_method(method: Method) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("### Methods")[2].partition("```python")[0]
+    assert re.search(rf"(\||,) {re.escape(method.title)}( \||,)", table)
