@@ -1,7 +1,8 @@
 """How long every attribution method takes: `python -m benchmarks.methods`.
 
-All at the second block of the course CNN or on its input, for one batch and one class per image, beside Captum
-or torchcam as they come, where they can be asked for the same. In turn in one run, on two threads; medians.
+All at the second block of the course CNN or on its input, for one batch and one class per image, beside
+Captum or torchcam as they come, where they can be asked for the same. In turn in one run, on two threads;
+medians.
 """
 
 import argparse
