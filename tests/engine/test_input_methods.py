@@ -282,7 +282,7 @@ UNMET: dict[str, tuple[Callable[[], nn.Module], dict[str, str]]] = {
     "silu": (lambda: Functional(nn.Identity(), relu=nn.SiLU()), SILU | both("no rule for SiLU")),
     "no relu": (lambda: Functional(nn.Identity(), relu=nn.Tanh()), NONE),
     "group norm": (lambda: Functional(nn.GroupNorm(2, 4)), both("no rule for GroupNorm")),
-    "overlapping": (lambda: Functional(nn.MaxPool2d(3, 1, 1)), {"deep_lift": "no rule for MaxPool2d"}),
+    "overlapping": (lambda: Functional(nn.MaxPool2d(3, 1, 1)), {"deep_lift": "windows that do not overlap"}),
     "identity": (lambda: Functional(nn.Identity()), {}),
 }
 

@@ -151,6 +151,8 @@ def not_lifted(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
     for path, module in ran.modules:
         if type(module) in (*ELEMENTWISE, nn.MaxPool2d) and path in ran.reused:
             return Problem(REUSED, layer=repr(path))
+        if type(module) is nn.MaxPool2d and not _has_a_lift(module):
+            return Problem(OVERLAPPING, layer=repr(path))
         if not _has_a_lift(module):
             return Problem(NO_RULE, kind=type(module).__name__, layer=repr(path))
     return None
@@ -193,6 +195,10 @@ NOT_IN_A_MODULE = N_(
     "This method has rules for modules, and this network calls {name} as a function: choose another method."
 )
 NO_RULE = N_("This method has no rule for {kind}, which this network has at {layer}: choose another method.")
+OVERLAPPING = N_(
+    "This method needs pooling windows that do not overlap, and this network has others at {layer}: choose "
+    "another method."
+)
 REUSED = N_(
     "This method needs modules that run once, and this network uses {layer} several times: choose another "
     "method."
