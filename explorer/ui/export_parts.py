@@ -10,7 +10,7 @@ from explorer.drawing import figures, ranges
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
 from explorer.drawing.sheets import sheet
-from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.attribution import METHODS, ChannelEvidence
 from explorer.ui.downloads import Array, Pictures
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
@@ -24,14 +24,6 @@ Floats = npt.NDArray[np.float32]
 
 ATTRIBUTE = "from explorer.engine.attribution import attribute"
 TRACE = "from explorer.engine.tracing import trace"
-SIGNED = N_(
-    "{method} (h, w): not normalized, signed; positive values support the class. In units of the logit, "
-    "but their sum is not the logit."
-)
-UNSCALED = N_(
-    "{method} (h, w): not normalized, signed; positive values support the class. Positions can be compared, "
-    "but the values are not in units of the logit."
-)
 
 
 LOGITS = N_("logits of the {count} classes (K,)")
@@ -140,7 +132,8 @@ def map_arrays(layer: str, maps: Floats, name: str = "maps") -> Arrays:
 
 
 def heat_arrays(method: str, heats: dict[str, Floats]) -> Arrays:
-    text = tr(UNSCALED if method == "grad_cam_pp" else SIGNED, method=method)
+    units = tr(METHODS[method].units)
+    text = tr("{method} (h, w): raw values, not normalized. {units}", method=method, units=units)
     return {f"heat_{layer}": (heat, text) for layer, heat in heats.items()}
 
 

@@ -1,6 +1,8 @@
 """Every attribution method's record is complete, and what it says of the method is so."""
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import METHODS, Method, attribute
 from explorer.engine.tracing import trace
+from model.problems import Problem
 
 
 @pytest.fixture(params=METHODS)
@@ -30,10 +33,20 @@ def test_the_record_is_complete(method: Method) -> None:
     assert all(each.low <= each.default <= each.high for each in method.parameters.values())
 
 
+def layers_for(method: Method, layers: Iterable[str]) -> list[str | None]:
+    """These layers for a method that needs one, else none."""
+    return list(layers) if method.needs_layer else [None]
+
+
+def test_a_method_has_one_way_to_be_computed(method: Method) -> None:
+    assert (method.heat is None) is not (method.compute is None)
+    assert method.needs_layer or method.space == "input"
+
+
 def test_only_a_signed_method_gives_negative_values(
     course: nn.Module, x: Tensor, name: str, method: Method
 ) -> None:
-    layers = [layer for layer in trace(course, x).maps if layer.startswith(("relu", "pool"))]
+    layers = layers_for(method, ["relu1", "relu3", "pool3"])
     values = [attribute(course, x, name, layer=at, target=k).values for at in layers for k in range(3)]
     assert any((each > 0).any() for each in values)
     if not method.signed:
@@ -43,13 +56,15 @@ def test_only_a_signed_method_gives_negative_values(
 def test_what_is_required_is_said_before_and_when_it_is_computed(
     course: nn.Module, x: Tensor, name: str, method: Method
 ) -> None:
-    for layer, maps in trace(course, x).maps.items():
-        reason = method.unmet(course, layer, torch.from_numpy(maps)[None])
+    maps = trace(course, x).maps
+    for layer in layers_for(method, ["conv1", "bn2", "relu3", "pool3"]):
+        values = x if method.space == "input" else torch.from_numpy(maps[layer])[None]
+        reason = method.unmet(course, layer, values)
         if reason is None:
             attribute(course, x, name, layer=layer, target=0)
         else:
-            assert re.fullmatch(r"[A-Z].*: .*\.", reason)
-            with pytest.raises(ValueError, match=re.escape(reason)):
+            assert re.fullmatch(r"[A-Z].*: .*\.", str(reason))
+            with pytest.raises(Problem, match=re.escape(str(reason))):
                 attribute(course, x, name, layer=layer, target=0)
 
 
@@ -62,3 +77,9 @@ def test_what_grad_cam_pp_requires(course: nn.Module, x: Tensor) -> None:
     assert not any(
         METHODS[name].unmet(course, "conv1", -torch.ones(1, 1, 1, 1)) for name in ("grad_cam", "layer_cam")
     )
+
+
+def test_readme_names_every_method(method: Method) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("### Methods")[2].partition("```python")[0]
+    assert re.search(rf"(\||,) {re.escape(method.title)}( \||,)", table)

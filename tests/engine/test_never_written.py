@@ -26,7 +26,7 @@ from explorer.engine import (
     timeline,
     tracing,
 )
-from explorer.engine.attribution import gradients
+from explorer.engine.attribution import gradients, operations, propagation
 from explorer.engine.timeline import Timeline
 from explorer.engine.tracing import private_view, trace
 from model.checkpoint import Card
@@ -119,13 +119,21 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
     "attribution.attribute_many": lambda net: attribution.attribute_many(
-        net, X, attribution.METHODS, ["relu"], 1
+        net, X, [name for name, record in attribution.METHODS.items() if record.heat], ["relu"], 1
     ),
     "attribution.class_gradients": lambda net: attribution.class_gradients(net, X, ["conv", "relu"], (0, 1)),
     "attribution.heat_from": lambda net: attribution.heat_from(
         net, attribution.class_gradients(net, X, ["relu"], (1,))["relu"][0], "grad_cam_pp"
     ),
     "attribution.channel_evidence": lambda net: attribution.channel_evidence(net, X, "relu", 1, 0),
+    "attribution.completeness_gap": lambda net: attribution.completeness_gap(
+        net, X, attribution.attribute(net, X, "integrated_gradients", target=1)
+    ),
+    "attribution.operations.operations": lambda net: operations.operations(net, X),
+    **{
+        f"attribution.propagation.{check.__name__}": partial(check, layer=None, x=X)
+        for check in (propagation.not_guided, propagation.not_lifted, propagation.no_relevance)
+    },
     "attribution.evidence_many": lambda net: attribution.evidence_many(net, X, ["conv", "relu"], 1),
     "attribution.gradients.maps_and_gradients": lambda net: list(
         gradients.maps_and_gradients(net, MANY, ["bn"], gradients.score_of(1, None, 2))
@@ -151,15 +159,21 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "passes.tapped": _tapped,
     "tracing.trace": lambda net: trace(net, X),
 }
-METHODS = {
-    f"attribution.attribute, {method}": partial(
-        attribution.attribute, x=X, method=method, layer="relu", target=1
-    )
-    for method in attribution.METHODS
-}
+
+
+def _attribute(method: str, net: nn.Module) -> object:
+    """The heat map, or the reason why there is none: LRP has no rule for what these networks multiply."""
+    record = attribution.METHODS[method]
+    layer = "relu" if record.needs_layer else None
+    if record.space == "input" and (problem := record.unmet(net, layer, X)):
+        return problem
+    return attribution.attribute(net, X, method, layer=layer, target=1)
+
+
+METHODS = {f"attribution.attribute, {method}": partial(_attribute, method) for method in attribution.METHODS}
 # They only look at modules.
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
-LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_layer"}
+LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
 LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of"}
 LOOK |= {"outputs.probabilities", "randomness.seed_passes"}
 BEFORE_IT_IS_SHARED = {"outputs.give_logits"}

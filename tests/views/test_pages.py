@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.engine.attribution import METHODS
+
 ROOT = Path(__file__).parents[2]
 WITHOUT_IMAGE = {"training"}
 VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
@@ -53,6 +55,16 @@ def check(at: AppTest) -> None:
     assert not at.exception, at.exception[0].value
     assert not at.error, at.error[0].value
     assert at.header
+
+
+def test_explain_offers_the_methods_that_work_from_the_kept_pass(app: Open) -> None:
+    at = app("explain", method="integrated_gradients")  # a link that names another opens the first of them
+    check(at)
+    offered = next(box for box in at.selectbox if box.label == "Method")
+    assert offered.options == [record.title for record in METHODS.values() if record.heat]
+    assert offered.value == "grad_cam"
+    for name in ("xgrad_cam", "eigen_cam"):
+        check(app("explain", method=name))
 
 
 @pytest.mark.parametrize("page", VIEWS)

@@ -1,21 +1,33 @@
-"""Which positions of which feature maps support a class: heat maps and the channel evidence behind them.
+"""Which positions of which feature maps, and which pixels, support a class: heat maps, and channel evidence.
 
-Everything is raw and signed, at the layer's own resolution. ReLU, normalizing and upsampling are drawing.
+Everything is raw and signed, at the layer's own resolution, or at the input's with the color channels added
+up. ReLU, normalizing and upsampling are drawing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution import cam
-from explorer.engine.attribution.gradients import Pairs, Score, Target, maps_and_gradients, score_of
+from explorer.engine.attribution import cam, input_gradient, perturbation, propagation
+from explorer.engine.attribution.gradients import (
+    CHUNK,
+    Pairs,
+    Score,
+    Target,
+    maps_and_gradients,
+    score_of,
+)
 from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
-from explorer.engine.attribution.method import Method, Parameter
+from explorer.engine.attribution.method import Method, Parameter, Question
+from explorer.engine.attribution.scored import Scored, classes_of
 from explorer.engine.passes import check_images, to_numpy
-from explorer.engine.values import one_or_many
+from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem
+from model.words import tr
 
 __all__ = [
     "METHODS",
@@ -28,6 +40,7 @@ __all__ = [
     "attribute_many",
     "channel_evidence",
     "class_gradients",
+    "completeness_gap",
     "evidence_from",
     "evidence_many",
     "heat_from",
@@ -38,6 +51,20 @@ METHODS: dict[str, Method] = {
     "hires_cam": cam.HIRES_CAM,
     "layer_cam": cam.LAYER_CAM,
     "grad_cam_pp": cam.GRAD_CAM_PP,
+    "xgrad_cam": cam.XGRAD_CAM,
+    "eigen_cam": cam.EIGEN_CAM,
+    "ablation_cam": perturbation.ABLATION_CAM,
+    "score_cam": perturbation.SCORE_CAM,
+    "saliency": input_gradient.SALIENCY,
+    "input_x_gradient": input_gradient.INPUT_X_GRADIENT,
+    "integrated_gradients": input_gradient.INTEGRATED_GRADIENTS,
+    "expected_gradients": input_gradient.EXPECTED_GRADIENTS,
+    "smooth_grad": input_gradient.SMOOTH_GRAD,
+    "guided_backprop": propagation.GUIDED_BACKPROP,
+    "guided_grad_cam": propagation.GUIDED_GRAD_CAM,
+    "deep_lift": propagation.DEEP_LIFT,
+    "lrp": propagation.LRP,
+    "occlusion": perturbation.OCCLUSION,
 }
 
 
@@ -46,16 +73,42 @@ def attribute(
     x: Tensor,
     method: str = "grad_cam",
     *,
-    layer: str,
+    layer: str | None = None,
     target: Target,
     against: Target | None = None,
+    baseline: Tensor | None = None,
+    **settings: float,
 ) -> Heatmap:
     """The Heatmap of images x, float (N, C, h, w), by a method of METHODS; classes are one int or (N,).
 
-    Raises Problem for an unknown method or class and where the method cannot explain a layer; ValueError for
-    an unknown layer and another shape of x.
+    A layer, a baseline, float (C, h, w) or a number of them, and settings are given to the methods whose
+    record asks for them. Raises Problem for an unknown method, class or setting and where the method cannot
+    explain the network or the layer; ValueError for an unknown layer and another shape of x.
     """
-    return attribute_many(net, x, [method], [layer], target, against)[method][layer]
+    record, score = _record(method), _score(x, target, against)
+    _check_asked(record, layer, baseline, settings)
+    if record.compute is None:
+        return attribute_many(net, x, [method], [layer or ""], target, against)[method][layer or ""]
+    with torch.inference_mode(False), torch.enable_grad():
+        question = _question(record, net, x, score, layer, baseline, settings)
+        if problem := record.unmet(net, layer, question.x[:1]):
+            raise problem
+        pieces = (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
+        parts = [record.compute(question.rows(rows)).detach() for rows in pieces]
+    return _heatmap(method, layer, score, parts)
+
+
+def completeness_gap(net: nn.Module, x: Tensor, heat: Heatmap, baseline: Tensor | None = None) -> Floats:
+    """How far the values of a method that `adds_up` are from the difference of scores: float32 (N,).
+
+    The images and the baseline, float (C, h, w) or (N, C, h, w), are those that the heat map was made with.
+    """
+    score = _score(x, heat.target, heat.against)
+    start = torch.zeros_like(x) if baseline is None else baseline.expand(x.shape)
+    with torch.inference_mode(False), torch.no_grad():
+        scored, classes = Scored(net), classes_of(score)
+        whole, rest = (scored(images.detach().clone(), *classes) for images in (x, start))
+    return np.asarray(heat.values.reshape(len(x), -1).sum(1) - to_numpy(whole - rest), np.float32)
 
 
 def attribute_many(
@@ -66,15 +119,13 @@ def attribute_many(
     target: Target,
     against: Target | None = None,
 ) -> dict[str, dict[str, Heatmap]]:
-    """method → layer → Heatmap, for the price of one forward and one backward pass; errors as `attribute`."""
+    """method → layer → Heatmap, for the price of one forward and one backward pass; errors as `attribute`.
+
+    The methods are those that have `heat`: ValueError for others.
+    """
     methods, layers, score = tuple(methods), tuple(layers), _score(x, target, against)
-    for method in methods:
-        if method not in METHODS:
-            raise Problem(
-                "There is no method “{method}”: choose one of {methods}.",
-                method=method,
-                methods=", ".join(METHODS),
-            )
+    if others := [method for method in methods if _record(method).heat is None]:
+        raise ValueError(f"{others[0]} needs passes of its own: use attribute.")
     parts: dict[tuple[str, str], list[Tensor]] = {(m, layer): [] for m in methods for layer in layers}
     for pairs in maps_and_gradients(net, x, layers, score):
         for method, layer in parts:
@@ -107,7 +158,7 @@ def evidence_many(
 def class_gradients(
     net: nn.Module, x: Tensor, layers: Iterable[str], classes: Sequence[int]
 ) -> dict[str, tuple[LayerGradients, ...]]:
-    """layer → the LayerGradients of one image x, float (1, 3, h, w), for each class in turn.
+    """layer → the LayerGradients of one image x, float (1, C, h, w), for each class in turn.
 
     All of them come from one forward and one backward pass, and every method and the channel evidence from
     them: see `heat_from` and `evidence_from`. Errors as `attribute`.
@@ -122,7 +173,7 @@ def class_gradients(
 
 
 def heat_from(net: nn.Module, one: LayerGradients, method: str) -> Heatmap:
-    """The Heatmap of one image by a method of METHODS. Raises Problem where it cannot explain the layer."""
+    """The Heatmap of one image by a method of METHODS that has `heat`; errors as `attribute_many`."""
     maps, gradients = (torch.from_numpy(array)[None] for array in (one.maps, one.gradients))
     values = to_numpy(_heat(net, method, one.layer, {one.layer: (maps, gradients)})[0])
     return Heatmap(method, one.layer, one.target, values, one.against)
@@ -134,14 +185,75 @@ def evidence_from(one: LayerGradients) -> ChannelEvidence:
     return ChannelEvidence(one.layer, one.target, weights, one.maps, one.against)
 
 
+def _record(method: str) -> Method:
+    if method not in METHODS:
+        raise Problem(
+            "There is no method “{method}”: choose one of {methods}.",
+            method=method,
+            methods=", ".join(METHODS),
+        )
+    return METHODS[method]
+
+
+def _check_asked(
+    record: Method, layer: str | None, baseline: Tensor | None, settings: Mapping[str, float]
+) -> None:
+    """Problem unless a method is given what its record asks for, and nothing else."""
+    title = tr(record.title)
+    if record.needs_layer and layer is None:
+        raise Problem("{title} explains a layer: choose one.", title=title)
+    if not record.needs_layer and layer is not None:
+        raise Problem("{title} explains the input and needs no layer: leave it out.", title=title)
+    if baseline is not None and record.baseline is None:
+        raise Problem("{title} does not compare with a baseline: leave it out.", title=title)
+    for name, number in settings.items():
+        if name not in record.parameters:
+            raise Problem("{title} has no setting “{name}”: leave it out.", title=title, name=name)
+        known = record.parameters[name]
+        if not known.low <= number <= known.high:
+            raise Problem(
+                "“{name}” of {title} is {number}: choose a number from {low} to {high}.",
+                name=name,
+                title=title,
+                number=number,
+                low=known.low,
+                high=known.high,
+            )
+
+
+def _question(
+    record: Method,
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: str | None,
+    baseline: Tensor | None,
+    settings: Mapping[str, float],
+) -> Question:
+    values = {name: settings.get(name, each.default) for name, each in record.parameters.items()}
+    question = Question(net, x.detach().clone(), score, layer or "", settings=values)
+    if baseline is None:
+        return question
+    if baseline.shape[-3:] != x.shape[1:]:
+        raise ValueError(
+            f"A baseline must be {tuple(x.shape[1:])} like an image, not {tuple(baseline.shape)}."
+        )
+    own = baseline.detach().to(x.dtype, copy=True).reshape(-1, *x.shape[1:])
+    if record.baseline == "references":
+        return replace(question, references=own)
+    return replace(question, baseline=own.expand(x.shape))
+
+
 def _heat(net: nn.Module, method: str, layer: str, pairs: Pairs) -> Tensor:
-    maps, gradients = pairs[layer]
-    if reason := METHODS[method].unmet(net, layer, maps):
-        raise Problem(reason)
-    return METHODS[method].heat(maps, gradients)
+    (maps, gradients), record = pairs[layer], _record(method)
+    if problem := record.unmet(net, layer, maps):
+        raise problem
+    if record.heat is None:
+        raise ValueError(f"{method} needs passes of its own: use attribute.")
+    return record.heat(maps, gradients)
 
 
-def _heatmap(method: str, layer: str, score: Score, parts: list[Tensor]) -> Heatmap:
+def _heatmap(method: str, layer: str | None, score: Score, parts: list[Tensor]) -> Heatmap:
     return one_or_many(Heatmap(method, layer, values=to_numpy(torch.cat(parts)), **_classes(score)))
 
 

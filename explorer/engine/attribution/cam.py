@@ -3,9 +3,11 @@
 All are raw and signed, at the layer's own resolution. ReLU, normalizing and upsampling are drawing.
 """
 
+import torch
 from torch import Tensor, nn
 
 from explorer.engine.attribution.method import Method
+from model.problems import Problem
 from model.words import N_
 
 
@@ -39,13 +41,34 @@ def grad_cam_pp(maps: Tensor, gradients: Tensor) -> Tensor:
     return (weights * maps).sum(1)
 
 
-def no_negative_maps(net: nn.Module, layer: str, maps: Tensor) -> str | None:
-    """Grad-CAM++ is derived for maps that an activation has made non-negative."""
-    return NEEDS_NO_NEGATIVE if bool(maps.min() < 0) else None
+def xgrad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
+    """XGrad-CAM, (N, h, w), for maps without negative values, arXiv:2008.02312.
+
+    Its weights are the means of the gradients, weighted by the map's values; a map of zeros has weight 0.
+    """
+    sums = maps.sum((2, 3), keepdim=True)
+    weights = (gradients * maps).sum((2, 3), keepdim=True) / sums.where(sums > 0, 1)
+    return (weights * maps).sum(1)
+
+
+def eigen_cam(maps: Tensor, gradients: Tensor) -> Tensor:
+    """The maps' projection on their first principal direction, (N, h, w), arXiv:2008.00299.
+
+    As in the paper the maps are not centered. A direction has no sign: here the projection's sum is positive.
+    """
+    positions, strengths, _ = torch.linalg.svd(maps.flatten(2).mT, full_matrices=False)
+    first = positions[:, :, 0] * strengths[:, :1]
+    signs = torch.where(first.sum(1, keepdim=True) < 0, -1, 1)
+    return torch.mul(first, signs).reshape(len(maps), *maps.shape[2:])
+
+
+def no_negative_maps(net: nn.Module, layer: str | None, maps: Tensor) -> Problem | None:
+    """For methods that are derived for maps that an activation has made non-negative."""
+    return Problem(NEEDS_NO_NEGATIVE) if bool(maps.min() < 0) else None
 
 
 NEEDS_NO_NEGATIVE = N_(
-    "Grad-CAM++ needs maps without negative values: choose an activation or pooling layer."
+    "This method needs maps without negative values: choose an activation or pooling layer."
 )
 LOGIT = N_(
     "Values are in units of the logit of the class; they are not probabilities, and in general they do not "
@@ -59,6 +82,10 @@ LOGIT_OR_ITS_SUM = N_(
 POSITIONS_ONLY = N_(
     "Values compare positions only: the weights are not linear in the gradient, so the values are neither "
     "probabilities nor in units of the logit."
+)
+FEATURES = N_(
+    "Values are in the units of the feature maps; they compare positions only and say nothing about the "
+    "class."
 )
 
 GRAD_CAM = Method(
@@ -122,4 +149,37 @@ GRAD_CAM_PP = Method(
     units=POSITIONS_ONLY,
     heat=grad_cam_pp,
     unmet=no_negative_maps,
+)
+XGRAD_CAM = Method(
+    title=N_("XGrad-CAM"),
+    summary=N_(
+        "XGrad-CAM is Grad-CAM with another mean of the gradients: positions count in proportion to the "
+        "value of the feature map there."
+    ),
+    pitfall=N_(
+        "As in Grad-CAM, each map has one weight for all positions, so positions that did not affect the "
+        "logit can be highlighted."
+    ),
+    paper="arXiv:2008.02312",
+    space="layer",
+    signed=True,
+    units=LOGIT_OR_ITS_SUM,
+    heat=xgrad_cam,
+    unmet=no_negative_maps,
+)
+EIGEN_CAM = Method(
+    title=N_("Eigen-CAM"),
+    summary=N_(
+        "Eigen-CAM shows the one pattern that explains most of all feature maps of the layer: their first "
+        "principal component."
+    ),
+    pitfall=N_(
+        "It uses neither the class nor a gradient: the heat map is the same for every class, also for a "
+        "class that the network finds impossible."
+    ),
+    paper="arXiv:2008.00299",
+    space="layer",
+    signed=True,
+    units=FEATURES,
+    heat=eigen_cam,
 )

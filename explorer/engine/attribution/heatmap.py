@@ -15,11 +15,12 @@ from model.words import tr
 class Heatmap(Rows):
     """One attribution, float32 (h, w): raw, signed (positive supports `target`), at the layer's resolution.
 
-    With `against`, what is explained is logit `target` minus logit `against`. Both are (N,) for a batch.
+    `layer` is None where the method needs none; the heat map then lies on the pixels of the input. With
+    `against`, what is explained is logit `target` minus logit `against`. Both are (N,) for a batch.
     """
 
     method: str
-    layer: str
+    layer: str | None
     target: int | Integers
     values: Floats
     against: int | Integers | None = None
@@ -28,7 +29,9 @@ class Heatmap(Rows):
 
     def _repr_html_(self) -> str:
         rows = self.rows()[: notebook.MOST]
-        title = tr("{method} at {layer}", method=self.method, layer=self.layer)
+        title = self.method
+        if self.layer is not None:
+            title = tr("{method} at {layer}", method=self.method, layer=self.layer)
         title += notebook.of_images(self.images, len(rows))
         return notebook.section(
             title, notebook.row(notebook.picture(one.values, _asked(one)) for one in rows)

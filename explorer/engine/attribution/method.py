@@ -1,10 +1,14 @@
 """What an attribution method is: one record with everything about it, for pages, command line and tests."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
+
+from explorer.engine.attribution.gradients import Score
+from model.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,35 @@ class Parameter:
     high: float
 
 
-def any_layer(net: nn.Module, layer: str, maps: Tensor) -> None:
-    """For a method that requires nothing: no layer gives a reason."""
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What a method is asked: the score of images x, float (N, C, h, w), in a network that is not its own.
+
+    `layer` is set for a method that works at one. Images are compared with a `baseline` each, (N, C, h, w),
+    or all with the same `references`, (M, C, h, w); None stands for the method's default.
+    """
+
+    net: nn.Module
+    x: Tensor
+    score: Score
+    layer: str = ""
+    baseline: Tensor | None = None
+    references: Tensor | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    def rows(self, rows: slice) -> "Question":
+        """The same of some of the images."""
+        own = None if self.baseline is None else self.baseline[rows]
+        return replace(self, x=self.x[rows], score=self.score.rows(rows), baseline=own)
+
+    @property
+    def start(self) -> Tensor:
+        """The baseline of each image, (N, C, h, w): by default zero, the color that is normalized to it."""
+        return torch.zeros_like(self.x) if self.baseline is None else self.baseline
+
+
+def any_network(net: nn.Module, layer: str | None, values: Tensor) -> None:
+    """For a method that requires nothing: no network and no layer gives a reason."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +59,16 @@ class Method:
     `summary`, a whole sentence, is what it computes; `pitfall`, a whole sentence, how it can mislead;
     `units`, whole sentences, what its values measure: all are marked with `N_`, and `tr` translates them.
     `paper` is an arXiv number or a DOI. Its heat map lies on the positions of a layer or on the pixels of the
-    input (`space`), and can be negative where it is `signed`.
+    input (`space`), where the color channels are added up, and can be negative where it is `signed`.
 
     `heat(maps, gradients)` computes it, (N, h, w), from a layer's maps and the gradients of the explained
-    score on them, both (N, C, h, w). `unmet(net, layer, maps)` is the reason, a whole sentence marked with
-    `N_` that says what to do, why the method cannot explain this layer; None where it can.
+    score on them, both (N, C, h, w). A method that needs passes of its own has `compute(question)` instead.
+    It is asked about a layer if `needs_layer`, and compares with a `baseline`, one image for each, or with
+    the same references for all images, if it has one. Where it `adds_up`, its values together are the score
+    minus that of the baseline, up to the error that `completeness_gap` measures.
+
+    `unmet(net, layer, values)` is the Problem, one sentence, why the method cannot explain this network or
+    this layer; None where it can. The values are the layer's maps, or the images for a method in input space.
     """
 
     title: str
@@ -42,6 +78,10 @@ class Method:
     paper: str
     space: Literal["layer", "input"]
     signed: bool
-    heat: Callable[[Tensor, Tensor], Tensor]
-    unmet: Callable[[nn.Module, str, Tensor], str | None] = any_layer
+    heat: Callable[[Tensor, Tensor], Tensor] | None = None
+    compute: Callable[[Question], Tensor] | None = None
+    unmet: Callable[[nn.Module, str | None, Tensor], Problem | None] = any_network
+    needs_layer: bool = True
+    baseline: Literal["image", "references"] | None = None
+    adds_up: bool = False
     parameters: Mapping[str, Parameter] = field(default_factory=dict)

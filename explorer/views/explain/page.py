@@ -45,8 +45,8 @@ def page() -> None:
 
 
 def choose_method(selection: Selection, blocks: Collection[Block]) -> tuple[str, str, bool]:
-    """A method of METHODS, a stage that one of these blocks has, and whether to show negative values."""
-    names = {name: tr(record.title) for name, record in METHODS.items()}
+    """A method that works from the kept pass, a stage of these blocks, and whether to show negatives."""
+    names = {name: tr(record.title) for name, record in METHODS.items() if record.heat}
     method = choices.pick(tr("Method"), names, "method", width=150)
     stages = choices.stage_names(selection, blocks)
     stage = choices.pick(tr("Stage"), stages, "cam_stage", "act", width=150)

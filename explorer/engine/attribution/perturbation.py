@@ -1,0 +1,136 @@
+"""Methods by changing something and looking at the score again: forward passes only, no gradient."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from explorer.engine.ablation import ablations
+from explorer.engine.attribution.cam import POSITIONS_ONLY
+from explorer.engine.attribution.gradients import CHUNK
+from explorer.engine.attribution.method import Method, Parameter, Question
+from explorer.engine.attribution.scored import Scored, classes_of, in_chunks, repeated
+from explorer.engine.passes import feature_maps, recording_calls
+from model.words import N_
+
+
+def ablation_cam(question: Question) -> Tensor:
+    """Maps weighted by the drop of the score without them, (N, h, w), doi:10.1109/WACV45572.2020.00104.
+
+    The paper divides the drops by the score, which turns their signs around where it is negative: not here.
+    """
+    maps = _maps(question)
+    found = ablations(question.net, question.x, question.layer)
+    zeroed = torch.from_numpy(found.zeroed).reshape(*maps.shape[:2], -1)
+    whole = question.score.of(torch.from_numpy(found.logits).reshape(len(maps), -1))
+    without = [question.rows(slice(row, row + 1)) for row in range(len(maps))]
+    scores = [repeated(one.score, 0, maps.shape[1]).of(zeroed[row]) for row, one in enumerate(without)]
+    return ((whole[:, None] - torch.stack(scores))[:, :, None, None].to(maps) * maps).sum(1)
+
+
+def score_cam(question: Question) -> Tensor:
+    """Maps weighted by the score of the image seen through them, (N, h, w), arXiv:1910.01279.
+
+    A softmax over the channels makes the weights; the score of a baseline, which the paper takes away from
+    all of them, does not change it.
+    """
+    maps, scored, heats = _maps(question), Scored(question.net), []
+    for row, (image, own) in enumerate(zip(question.x, maps, strict=True)):
+        low, high = own.amin((1, 2), keepdim=True), own.amax((1, 2), keepdim=True)
+        masks = (own - low) / (high - low).where(high > low, 1)
+        masks = interpolate(masks[:, None], image.shape[1:], mode="bilinear", align_corners=False)
+        with torch.no_grad():
+            scores = torch.cat([s for _, s in in_chunks(scored, masks * image, question.score, row)])
+        heats.append((scores.softmax(0)[:, None, None] * own).sum(0))
+    return torch.stack(heats)
+
+
+def occlusion(question: Question) -> Tensor:
+    """The drop of the score when a patch is covered by the baseline, averaged over the patches that cover a
+    pixel, (N, h, w), arXiv:1311.2901.
+    """
+    from captum.attr import Occlusion
+
+    height, width = question.x.shape[2:]
+    patch = max(1, round(question.settings["patch"] * min(height, width)))
+    stride = max(1, round(question.settings["stride"] * patch))
+    drops: Tensor = Occlusion(Scored(question.net)).attribute(
+        question.x,
+        (question.x.shape[1], patch, patch),
+        (question.x.shape[1], stride, stride),
+        question.start,
+        additional_forward_args=classes_of(question.score),
+        perturbations_per_eval=max(1, CHUNK // len(question.x)),
+    )
+    return drops[:, 0]  # a patch covers all channels at once, so all have the same drop
+
+
+def _maps(question: Question) -> Tensor:
+    """The layer's maps, (N, C, h, w)."""
+    kept: list[Tensor] = []
+    view = recording_calls(
+        question.net, [question.layer], lambda call: kept.append(feature_maps(call).clone())
+    )
+    with torch.no_grad():
+        view(question.x.clone())
+    return kept[0]
+
+
+DROPS = N_("Values are in units of the logit: how much it falls when the part is covered.")
+DROPS_OF_MAPS = N_(
+    "Values are in units of the logit times those of the feature maps; they compare positions only."
+)
+
+ABLATION_CAM = Method(
+    title=N_("Ablation-CAM"),
+    summary=N_(
+        "Ablation-CAM multiplies each feature map by how much the class logit falls when this map is "
+        "switched off, and adds up the results."
+    ),
+    pitfall=N_(
+        "Each map is switched off alone, so maps that can stand in for each other all get small weights, and "
+        "a layer with one map at zero may be unlike any that the network was trained on."
+    ),
+    units=DROPS_OF_MAPS,
+    paper="doi:10.1109/WACV45572.2020.00104",
+    space="layer",
+    signed=True,
+    compute=ablation_cam,
+)
+SCORE_CAM = Method(
+    title=N_("Score-CAM"),
+    summary=N_(
+        "Score-CAM darkens the image by each feature map in turn, and adds up the feature maps, weighted by "
+        "the class logits that the darkened images get."
+    ),
+    pitfall=N_(
+        "The weights are a softmax of logits, so few maps get almost all of the weight, none can oppose the "
+        "class, and the darkened images are unlike any that the network was trained on."
+    ),
+    units=POSITIONS_ONLY,
+    paper="arXiv:1910.01279",
+    space="layer",
+    signed=True,
+    compute=score_cam,
+)
+OCCLUSION = Method(
+    title=N_("Occlusion"),
+    summary=N_(
+        "Occlusion covers a patch of the image with the baseline, at every place in turn, and shows how much "
+        "the class logit falls."
+    ),
+    pitfall=N_(
+        "The size of the patch and the color of the cover decide the result, and a covered image is unlike "
+        "any that the network was trained on."
+    ),
+    units=DROPS,
+    paper="arXiv:1311.2901",
+    space="input",
+    signed=True,
+    compute=occlusion,
+    needs_layer=False,
+    baseline="image",
+    parameters={
+        "patch": Parameter(N_("Side of the patch, as a fraction of the image's side"), 0.125, 0.01, 1),
+        "stride": Parameter(N_("Step, as a fraction of the patch"), 0.5, 0.1, 1),
+    },
+)

@@ -1,0 +1,44 @@
+"""A network as Captum and the methods of the input ask it: images in, the score that is explained out."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.attribution.gradients import CHUNK, Score
+from explorer.engine.passes import private_view
+from model.nets import check_logits
+
+
+class Scored(nn.Module):
+    """A private view that gives each image's score, (N,), instead of logits.
+
+    The classes come as further arguments, so that Captum repeats them wherever it repeats the images.
+    """
+
+    def __init__(self, net: nn.Module, view: nn.Module | None = None) -> None:
+        super().__init__()
+        self.view = private_view(net) if view is None else view
+        self.eval()
+
+    def forward(self, images: Tensor, target: Tensor, against: Tensor | None = None) -> Tensor:
+        return Score(target, against).of(check_logits(self.view(images)))
+
+
+def classes_of(score: Score) -> tuple[Tensor, ...]:
+    """A score's classes as the further arguments of `Scored`."""
+    return (score.target,) if score.against is None else (score.target, score.against)
+
+
+def repeated(score: Score, row: int, times: int) -> Score:
+    """The score of one of the images, for several copies of it."""
+    first = score.rows(slice(row, row + 1))
+    against = None if first.against is None else first.against.expand(times)
+    return Score(first.target.expand(times), against)
+
+
+def in_chunks(scored: Scored, images: Tensor, score: Score, row: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Many variants of one image, (n, C, h, w), a number at a time: the variants, and their scores (n,)."""
+    for variants in torch.split(images, CHUNK):
+        variants = variants.detach().requires_grad_(torch.is_grad_enabled())
+        yield variants, scored(variants, *classes_of(repeated(score, row, len(variants))))
