@@ -31,7 +31,7 @@ def class_sensitivity(subject: Subject) -> OtherClass:
     outputs = logits(subject.net, subject.x).cpu().numpy()
     outputs[np.arange(len(outputs)), subject.target] = -np.inf
     other = outputs.argmax(1)
-    maps = subject.explained(subject.net, subject.x, other)
+    maps = subject.explained(subject.net, subject.x, other, np.arange(len(other)))
     pairs = list(zip(subject.values, maps, strict=True))
     value = np.array([spearman(one, another) for one, another in pairs])
     chance = np.stack([correlations_by_chance(one, another, subject.seed) for one, another in pairs])

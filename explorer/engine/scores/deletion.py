@@ -10,7 +10,7 @@ from torch import Tensor
 
 from explorer.engine.scores import regions
 from explorer.engine.scores.forward import logits
-from explorer.engine.scores.ranks import permuted, spearman
+from explorer.engine.scores.ranks import DRAWS, permuted, spearman, standard_ranks
 from explorer.engine.scores.removal import REMOVALS
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.values import Doubles, one_or_many
@@ -38,17 +38,18 @@ def deletions(subject: Subject, patches: int = PATCHES, removal: str = "infilled
     sums = regions.sums(subject.values, (patches, patches))
     drops = np.stack([_drops(subject, index, patches, removal) for index in range(len(sums))])
     value = np.array([_agreement(one, other) for one, other in zip(sums, drops, strict=True)])
-    chance = np.stack(
-        [
-            [_agreement(drawn, other.reshape(-1)) for drawn in permuted(one.reshape(-1), subject.seed)]
-            for one, other in zip(sums, drops, strict=True)
-        ]
-    )
+    chance = np.stack([_chance(one, other, subject.seed) for one, other in zip(sums, drops, strict=True)])
     return one_or_many(Deletions(chance, value, sums, drops))
 
 
 def _agreement(sums: Doubles, drops: Doubles) -> float:
     return 0.0 if np.ptp(sums) == 0 < np.ptp(drops) else spearman(sums, drops)
+
+
+def _chance(sums: Doubles, drops: Doubles, seed: int) -> Doubles:
+    if np.ptp(sums) == 0:
+        return np.full(DRAWS, _agreement(sums, drops))
+    return np.asarray(permuted(standard_ranks(sums).reshape(-1), seed) @ standard_ranks(drops).reshape(-1))
 
 
 def _drops(subject: Subject, index: int, patches: int, removal: str) -> Doubles:
@@ -64,9 +65,7 @@ def _drops(subject: Subject, index: int, patches: int, removal: str) -> Doubles:
 def explained_score(subject: Subject, index: int, outputs: Tensor) -> Tensor:
     """What the map of one image explains, (n,): a logit, less that of another class if there is one."""
     score = outputs[:, subject.target[index]]
-    if subject.heat.against is None:
-        return score
-    return score - outputs[:, np.broadcast_to(subject.heat.against, len(subject.x))[index]]
+    return score if subject.against is None else score - outputs[:, subject.against[index]]
 
 
 DELETION = Score(

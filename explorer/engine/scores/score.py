@@ -23,9 +23,9 @@ class Subject:
     """What is judged: the heat map of images x, float (N, 3, h, w), and how it was made.
 
     `explain(net, x, classes)` makes such a map anew, by default with `attribute` as `heat` says. `mask`, bool
-    (h, w) or (N, h, w), is True on the object. `images`, float (M, 3, h, w), recalibrate BatchNorm in
-    networks with random weights. All that is drawn at random follows from `seed`. Raises ValueError for
-    shapes that do not fit one another.
+    (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
+    network. All that is drawn at random follows from `seed`. Raises ValueError for shapes that do not fit one
+    another.
     """
 
     net: nn.Module
@@ -33,7 +33,7 @@ class Subject:
     heat: Heatmap
     explain: Explain | None = None
     mask: Masks | None = None
-    images: Tensor | None = None
+    random_nets: tuple[nn.Module, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,26 +55,34 @@ class Subject:
         return np.broadcast_to(np.asarray(self.heat.target, np.int64), len(self.x))
 
     @property
+    def against(self) -> Integers | None:
+        """The class whose logit is subtracted, (N,); None where there is none."""
+        if self.heat.against is None:
+            return None
+        return np.broadcast_to(np.asarray(self.heat.against, np.int64), len(self.x))
+
+    @property
     def masks(self) -> Masks:
         """The mask of each image, (N, h, w); ValueError where there is none."""
         if self.mask is None:
             raise ValueError("This score needs a mask of the object.")
         return np.broadcast_to(self.mask, (len(self.x), *self.x.shape[2:]))
 
-    def explained(self, net: nn.Module, x: Tensor, target: Integers) -> Doubles:
-        """Maps (n, h, w) made like this one, of images x, n times as many as N, in their order."""
+    def explained(self, net: nn.Module, x: Tensor, target: Integers, of: Integers) -> Doubles:
+        """Maps (n, h, w) made like this one, of images x (n, 3, h, w) for classes (n,).
+
+        `of` (n,) says which of the N images each of them is made from, for the class that it is `against`.
+        """
         if self.explain is not None:
             return _batch(self.explain(net, x, target))
-        against = self.heat.against
-        if against is not None:
-            against = np.repeat(np.broadcast_to(against, len(self.x)), len(x) // len(self.x))
+        against = self.against
         heat = attribute(
             net,
             x,
             self.heat.method,
             layer=self.heat.layer,
             target=torch.tensor(target),
-            against=None if against is None else torch.tensor(against),
+            against=None if against is None else torch.tensor(against[of]),
         )
         return _batch(heat)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.attribution import attribute
-from explorer.engine.scores import SCORES, Score, Scored, Subject
+from explorer.engine.scores import SCORES, Score, Scored, Subject, random_nets
 
 
 @pytest.fixture(params=SCORES)
@@ -24,13 +24,19 @@ def subject(course: nn.Module) -> Subject:
     x, images = torch.randn(2, 3, 32, 32, generator=generator), torch.randn(8, 3, 32, 32, generator=generator)
     mask = np.zeros((2, 32, 32), bool)
     mask[0, 4:20, 8:30] = mask[1, 20:, 3:9] = True
-    return Subject(course, x, attribute(course, x, layer="relu3", target=[3, 1]), mask=mask, images=images)
+    return Subject(
+        course,
+        x,
+        attribute(course, x, layer="relu3", target=[4, 0]),
+        mask=mask,
+        random_nets=random_nets(course, images),
+    )
 
 
 def row(subject: Subject, index: int) -> Subject:
     mask = None if subject.mask is None else subject.mask[index]
     x = subject.x[[index]]
-    return Subject(subject.net, x, subject.heat.row(index), mask=mask, images=subject.images)
+    return Subject(subject.net, x, subject.heat.row(index), mask=mask, random_nets=subject.random_nets)
 
 
 def test_the_record_is_complete(score: Score) -> None:
