@@ -25,6 +25,7 @@ from explorer.engine import (
     tracing,
 )
 from explorer.engine.attribution import gradients
+from explorer.engine.scores import forward, randomized
 from explorer.engine.timeline import Timeline
 from explorer.engine.tracing import private_view, trace
 
@@ -142,6 +143,9 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "passes.recorded": lambda net: passes.recorded(net, X, None, lambda *_: None),
     "passes.recording": lambda net: passes.recording(net, None, lambda *_: None)(X.clone()),
     "passes.tapped": _tapped,
+    "scores.forward.logits": lambda net: forward.logits(net, MANY),
+    "scores.randomized.random_nets": lambda net: randomized.random_nets(net, MANY),
+    "scores.randomized.with_random_weights": lambda net: randomized.with_random_weights(net, 0, MANY)(X),
     "tracing.trace": lambda net: trace(net, X),
 }
 METHODS = {

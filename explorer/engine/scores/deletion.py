@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.engine.scores import regions
 from explorer.engine.scores.forward import logits
 from explorer.engine.scores.ranks import DRAWS, permuted, spearman, standard_ranks
+from explorer.engine.scores.regions import patch_sums, positions
 from explorer.engine.scores.removal import REMOVALS
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.values import Doubles, one_or_many
@@ -35,7 +35,7 @@ class Deletions(Scored):
 
 def deletions(subject: Subject, patches: int = PATCHES, removal: str = "infilled") -> Deletions:
     """The Deletions of a grid of `patches` by `patches`, removed as an entry of REMOVALS says."""
-    sums = regions.sums(subject.values, (patches, patches))
+    sums = patch_sums(subject.values, (patches, patches))
     drops = np.stack([_drops(subject, index, patches, removal) for index in range(len(sums))])
     value = np.array([_agreement(one, other) for one, other in zip(sums, drops, strict=True)])
     chance = np.stack([_chance(one, other, subject.seed) for one, other in zip(sums, drops, strict=True)])
@@ -55,7 +55,7 @@ def _chance(sums: Doubles, drops: Doubles, seed: int) -> Doubles:
 def _drops(subject: Subject, index: int, patches: int, removal: str) -> Doubles:
     """How much the score of one image falls with each patch removed, (g, g), from one pass."""
     x = subject.x[index]
-    patch = torch.from_numpy(regions.positions((x.shape[1], x.shape[2]), (patches, patches)))
+    patch = torch.from_numpy(positions((x.shape[1], x.shape[2]), (patches, patches)))
     removed = patch == torch.arange(patches**2)[:, None, None]
     images = torch.cat([x[None], REMOVALS[removal].fill(x, removed.to(x.device), subject.seed)])
     score = explained_score(subject, index, logits(subject.net, images))

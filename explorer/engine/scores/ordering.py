@@ -7,15 +7,16 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from explorer.engine.scores import regions
 from explorer.engine.scores.forward import logits
+from explorer.engine.scores.ranks import moved
+from explorer.engine.scores.regions import positions
 from explorer.engine.scores.removal import REMOVALS
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.values import Doubles, Integers, one_or_many
 from model.words import N_
 
-STEPS = 10
-ORDERS = 5
+STEPS = 8
+ORDERS, DRAWS = 2, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,10 @@ class Orderings(Scored):
 
     float64: `most_first` and `least_first` (S + 1,) over `removed`, the fraction of the map's positions that
     are removed, 0 to 1; `random` (2 ORDERS, S + 1), the same for random orders and their reverses. All start
-    at the full image and end at the mean color. The chance of the area is that of random orders.
+    at the full image and end at the mean color.
+
+    The chance of the area is that of the map in the wrong place. Random orders would be too easy to beat:
+    they leave a fine pattern of pixels to interpolate from, where a smooth map removes whole regions.
     """
 
     removed: Doubles
@@ -57,28 +61,35 @@ def _orderings(subject: Subject, index: int, steps: int, removal: str) -> dict[s
     curves = _curves(subject, index, orders, counts, removal)
     areas = np.trapezoid(curves[1::2] - curves[::2], fractions, axis=1)
     return {
-        "chance": np.concatenate([areas[1:], -areas[1:]]),
+        "chance": areas[1 + ORDERS :],
         "value": areas[0],
         "removed": fractions,
         "most_first": curves[0],
         "least_first": curves[1],
-        "random": curves[2:],
+        "random": curves[2 : 2 + 2 * ORDERS],
     }
 
 
 def _orders(heat: Doubles, seed: int) -> Integers:
-    """When each position goes, (2 + 2 ORDERS, h·w): by the map, then at random, each before its reverse."""
+    """When each position goes, (2 + 2 ORDERS + 2 DRAWS, h·w): by the map, at random, by the map moved.
+
+    Each stands before its reverse. Equal values go in random order: sorted stably they would begin at the top
+    left.
+    """
     random = np.random.default_rng(seed)
-    flat = heat.reshape(-1)
-    by_map = np.argsort(np.lexsort((random.permutation(flat.size), -flat)))
-    drawn = [random.permutation(flat.size) for _ in range(ORDERS)]
-    return np.stack([each for one in (by_map, *drawn) for each in (one, flat.size - 1 - one)])
+
+    def turns(values: Doubles) -> Integers:
+        return np.argsort(np.lexsort((random.random(values.size), -values.reshape(-1))))
+
+    by_map, *drawn = [turns(each) for each in (heat, *moved(heat, seed, DRAWS))]
+    orders = [by_map, *(random.permutation(heat.size) for _ in range(ORDERS)), *drawn]
+    return np.stack([each for one in orders for each in (one, heat.size - 1 - one)])
 
 
 def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, removal: str) -> Doubles:
     """The probability of the class, (orders, counts), all from one pass; the ends are the same for all."""
     x, shape = subject.x[index], subject.values.shape[1:]
-    position = regions.positions((x.shape[1], x.shape[2]), (shape[0], shape[1]))
+    position = positions((x.shape[1], x.shape[2]), (shape[0], shape[1]))
     some = orders[:, None] < counts[1:-1, None]
     every = np.concatenate([np.ones((1, orders.shape[1]), bool), some.reshape(-1, orders.shape[1])])
     removed = torch.from_numpy(every[:, position]).to(x.device)
@@ -97,10 +108,10 @@ ORDERING = Score(
         "takes the area between the two curves of the probability."
     ),
     direction="higher",
-    chance=N_("Chance is the area for random orders of the map's positions."),
+    chance=N_("Chance is the area for the same map, mirrored and shifted at random."),
     pitfall=N_(
-        "Random orders leave a fine pattern of pixels to interpolate from, a smooth map removes whole "
-        "regions: it can lie outside the random band without explaining the prediction."
+        "It tests the order of the values only, not the values, and a network may give any prediction for an "
+        "image that is half interpolated."
     ),
     paper="arXiv:2401.06654",
     measure=orderings,

@@ -13,7 +13,7 @@ def overlaps(parts: int, cells: int) -> Doubles:
     return np.asarray(np.clip(inside, 0, 1))
 
 
-def sums(heat: Doubles, size: tuple[int, int]) -> Doubles:
+def patch_sums(heat: Doubles, size: tuple[int, int]) -> Doubles:
     """Maps (…, h, w) summed over a grid of `size`; a position's value is spread evenly over its area.
 
     Rounded to nine digits of the largest, so that equal sums are equal whatever order they were added in.

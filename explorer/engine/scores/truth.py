@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from explorer.engine.scores import regions
 from explorer.engine.scores.ranks import moved
+from explorer.engine.scores.regions import means
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.values import Doubles, Integers, one_or_many
 from model.words import N_
@@ -40,7 +40,7 @@ def inside_object(subject: Subject) -> InsideObject:
 
 def _inside(heat: Doubles, mask: Doubles, seed: int) -> tuple[Doubles, float, float, float, float]:
     shape = (heat.shape[0], heat.shape[1])
-    area, fractions = float(mask.mean()), regions.means(mask, shape)
+    area, fractions = float(mask.mean()), means(mask, shape)
     centers = mask[_centers(mask.shape[0], shape[0])[:, None], _centers(mask.shape[1], shape[1])]
     hits = centers[heat == heat.max()]
     chance = _energy(moved(heat, seed), fractions, area)
