@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from explorer.engine.scores.forward import logits
-from explorer.engine.scores.ranks import DRAWS, permuted, spearman, standard_ranks
+from explorer.engine.scores.ranks import moved, spearman
 from explorer.engine.scores.regions import patch_sums, positions
 from explorer.engine.scores.removal import REMOVALS
 from explorer.engine.scores.score import Score, Scored, Subject
@@ -35,21 +35,17 @@ class Deletions(Scored):
 
 def deletions(subject: Subject, patches: int = PATCHES, removal: str = "infilled") -> Deletions:
     """The Deletions of a grid of `patches` by `patches`, removed as an entry of REMOVALS says."""
-    sums = patch_sums(subject.values, (patches, patches))
+    size = (patches, patches)
+    sums = patch_sums(subject.values, size)
     drops = np.stack([_drops(subject, index, patches, removal) for index in range(len(sums))])
     value = np.array([_agreement(one, other) for one, other in zip(sums, drops, strict=True)])
-    chance = np.stack([_chance(one, other, subject.seed) for one, other in zip(sums, drops, strict=True)])
-    return one_or_many(Deletions(chance, value, sums, drops))
+    elsewhere = [patch_sums(moved(heat, subject.seed), size) for heat in subject.values]
+    chance = [[_agreement(one, of) for one in draws] for draws, of in zip(elsewhere, drops, strict=True)]
+    return one_or_many(Deletions(np.array(chance), value, sums, drops))
 
 
 def _agreement(sums: Doubles, drops: Doubles) -> float:
     return 0.0 if np.ptp(sums) == 0 < np.ptp(drops) else spearman(sums, drops)
-
-
-def _chance(sums: Doubles, drops: Doubles, seed: int) -> Doubles:
-    if np.ptp(sums) == 0:
-        return np.full(DRAWS, _agreement(sums, drops))
-    return np.asarray(permuted(standard_ranks(sums).reshape(-1), seed) @ standard_ranks(drops).reshape(-1))
 
 
 def _drops(subject: Subject, index: int, patches: int, removal: str) -> Doubles:
@@ -75,10 +71,10 @@ DELETION = Score(
         "the map's sum over that patch, as a rank correlation."
     ),
     direction="higher",
-    chance=N_("Chance is the correlation with the map's 16 sums in random order."),
+    chance=N_("Chance is the correlation for the same map, mirrored and shifted at random."),
     pitfall=N_(
-        "With 16 patches even unrelated maps reach correlations of about ±0.5, and where two patches show "
-        "the same evidence, neither is missed when it is removed alone."
+        "With 16 patches even a map in the wrong place reaches correlations of about ±0.5, and where two "
+        "patches show the same evidence, neither is missed when it is removed alone."
     ),
     paper="arXiv:2308.06248",
     measure=deletions,

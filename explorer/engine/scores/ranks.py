@@ -26,15 +26,11 @@ def spearman(one: Doubles, other: Doubles) -> float:
     return float((standard_ranks(one) * standard_ranks(other)).sum())
 
 
-def permuted(values: Doubles, seed: int, draws: int = DRAWS) -> Doubles:
-    """The values (n,) in random orders, (draws, n)."""
-    return np.random.default_rng(seed).permuted(np.tile(values, (draws, 1)), axis=1)
-
-
 def moved(heat: Doubles, seed: int, draws: int = DRAWS) -> Doubles:
     """The map (h, w) mirrored and shifted around at random, (draws, h, w).
 
-    Unlike a permutation this keeps the map as smooth as it is: smooth maps correlate by chance more often.
+    Unlike a permutation this keeps the map as smooth as it is. Smooth maps correlate by chance more often:
+    one in seven in the wrong place is better than 95 % of its permutations, one in thirty than 95 % of these.
     """
     random = np.random.default_rng(seed)
     rows, columns = (

@@ -1,6 +1,6 @@
 import numpy as np
 
-from explorer.engine.scores.ranks import correlations_by_chance, moved, permuted, ranks, spearman
+from explorer.engine.scores.ranks import correlations_by_chance, moved, ranks, spearman
 
 
 def test_equal_values_share_their_mean_rank():
@@ -24,10 +24,10 @@ def test_nothing_can_be_said_of_equal_values():
 
 def test_chance_keeps_the_values_and_follows_from_the_seed():
     heat = np.arange(12.0).reshape(3, 4)
-    for draws in (permuted(heat.reshape(-1), 1), moved(heat, 1)):
-        assert np.array_equal(
-            np.sort(draws.reshape(len(draws), -1), 1), np.tile(np.arange(12.0), (len(draws), 1))
-        )
+    draws = moved(heat, 1)
+    assert np.array_equal(
+        np.sort(draws.reshape(len(draws), -1), 1), np.tile(np.arange(12.0), (len(draws), 1))
+    )
     assert np.array_equal(moved(heat, 1), moved(heat, 1))
     assert not np.array_equal(moved(heat, 1), moved(heat, 2))
 
