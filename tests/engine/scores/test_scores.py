@@ -3,6 +3,7 @@
 import pickle
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import attribute
 from explorer.engine.scores import SCORES, Score, Scored, Subject, random_nets
+from explorer.engine.scores.forward import logits
 
 
 @pytest.fixture(params=SCORES)
@@ -58,6 +60,42 @@ def test_a_batch_equals_its_rows(score: Score, subject: Subject) -> None:
         for name in alone.ROW:
             assert np.shape(getattr(one, name)) == np.shape(getattr(alone, name))
             assert np.allclose(getattr(one, name), getattr(alone, name), atol=1e-3, equal_nan=True), name
+
+
+def test_a_difference_of_two_classes_in_a_batch_equals_its_rows(score: Score, subject: Subject) -> None:
+    heat = attribute(subject.net, subject.x, layer="relu3", target=[4, 0], against=[0, 7])
+    both = replace(subject, heat=heat)
+    for index, one in enumerate(score.measure(both).rows()):
+        assert np.isclose(one.value, score.measure(row(both, index)).value, atol=1e-3, equal_nan=True)
+
+
+@pytest.mark.parametrize("layer", ["relu", "relu#2", "conv3"])
+def test_a_network_with_reused_modules_and_functions(
+    score: Score, tricky: nn.Module, untouched: Callable, layer: str
+) -> None:
+    x = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(6))
+    heat = attribute(tricky, x, layer=layer, target=2)
+    mask = np.eye(16, dtype=bool)
+    with untouched(tricky):
+        result = score.measure(Subject(tricky, x, heat, mask=mask, random_nets=random_nets(tricky, x)))
+    assert result.images is None
+    assert np.isfinite(result.value) or (heat.values <= 0).all()
+
+
+def test_a_network_that_calls_view_works_in_the_slower_memory_order() -> None:
+    class Viewed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.relu, self.linear = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4 * 36, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.relu(self.conv(x))
+            return self.linear(maps.view(len(x), -1))
+
+    torch.manual_seed(0)
+    net, x = Viewed().eval(), torch.randn(5, 3, 8, 8)
+    with torch.no_grad():
+        assert torch.allclose(logits(net, x), net(x).double())
 
 
 def test_the_same_seed_gives_the_same_and_random_numbers_of_others_are_left_alone(
