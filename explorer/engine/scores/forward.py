@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from explorer.engine.passes import private_view
 from model.nets import check_logits
 
-CHUNK = 128
+CHUNK = 64
 
 
 def logits(net: nn.Module, x: Tensor) -> Tensor:

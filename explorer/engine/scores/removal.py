@@ -12,6 +12,8 @@ from model.words import N_
 NOISE = 0.01
 EXACT = 5e-4  # of the system's right-hand side: well below the noise
 ROUNDS, MOST_ROUNDS = 4, 600
+LARGEST = 64
+MOST_PIXELS = 2_000_000  # of the images solved together, so that memory stays bounded
 Fill = Callable[[Tensor, Tensor, int], Tensor]
 
 
@@ -32,16 +34,36 @@ def infilled(x: Tensor, removed: Tensor, seed: int) -> Tensor:
     """Each removed pixel is the weighted mean of its neighbors, kept or removed, plus small noise.
 
     Weights are 1/6 for the four direct and 1/12 for the four diagonal neighbors; at the image's border those
-    that exist are weighted up. One linear system an image, solved by conjugate gradients. arXiv:2202.00449.
+    that exist are weighted up. One linear system an image, solved by conjugate gradients; an image larger than
+    LARGEST is solved at a smaller size, and its holes enlarged. arXiv:2202.00449.
     """
+    parts = torch.split(removed, max(1, MOST_PIXELS // removed[0].numel()))
+    generator = torch.Generator().manual_seed(seed)
+    noise = NOISE * torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+    return torch.cat([_smooth(x, part) + noise * part[:, None] for part in parts])
+
+
+def _smooth(x: Tensor, removed: Tensor) -> Tensor:
+    """Images with what is removed filled in, without noise."""
     nothing_kept = removed.flatten(1).all(1)[:, None, None, None]
     base = torch.where(nothing_kept, x.mean((1, 2), keepdim=True), x)
     missing = (removed[:, None] & ~nothing_kept).to(x.dtype)
-    known = base * (1 - missing)
-    solved = _solved(missing, known, missing * _from_coarse(known, 1 - missing))
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
-    return known + solved + NOISE * noise * removed[:, None]
+    known, kept = base * (1 - missing), 1 - missing
+    if max(x.shape[1:]) <= LARGEST:
+        return known + _solved(missing, known, missing * _from_coarse(known, kept))
+    small, where_known = _reduced(known, kept, -(-max(x.shape[1:]) // LARGEST))
+    holes = 1 - where_known
+    filled = small + _solved(holes, small, holes * _from_coarse(small, where_known))
+    return known + missing * functional.interpolate(filled, size=x.shape[1:], mode="bilinear")
+
+
+def _reduced(known: Tensor, kept: Tensor, times: int) -> tuple[Tensor, Tensor]:
+    """The mean of the pixels that are kept, so many times smaller, and where there are some."""
+    height, width = known.shape[2:]
+    size = -(-height // times), -(-width // times)
+    weight = functional.adaptive_avg_pool2d(kept, size)
+    mean = functional.adaptive_avg_pool2d(known, size) / weight.clamp_min(1e-6)
+    return mean, (weight > 0).to(known.dtype)
 
 
 def averaged(x: Tensor, removed: Tensor, seed: int) -> Tensor:
@@ -104,10 +126,7 @@ def _from_coarse(values: Tensor, kept: Tensor) -> Tensor:
     height, width = values.shape[2:]
     if height * width == 1:
         return values
-    half = (height + 1) // 2, (width + 1) // 2
-    weight = functional.adaptive_avg_pool2d(kept, half)
-    mean = functional.adaptive_avg_pool2d(values * kept, half) / weight.clamp_min(1e-6)
-    coarse = _from_coarse(mean, (weight > 0).to(values.dtype))
+    coarse = _from_coarse(*_reduced(values * kept, kept, 2))
     guess = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, :height, :width]
     return torch.where(kept > 0, values, guess)
 

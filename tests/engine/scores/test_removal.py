@@ -59,6 +59,19 @@ def test_the_noise_is_small_and_only_where_something_is_missing(x: Tensor, remov
     assert torch.equal(one, infilled(x, removed, 0))
 
 
+@pytest.mark.parametrize("size", [(100, 80), (224, 224)])
+def test_a_large_image_is_filled_in_smoothly(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Away from the border a plane is its own mean: holes in it leave no trace."""
+    monkeypatch.setattr(removal, "NOISE", 0.0)
+    height, width = size
+    plane = torch.linspace(0, 1, height)[:, None] + torch.linspace(0, 2, width)
+    removed = torch.zeros(1, *size, dtype=torch.bool)
+    removed[0, height // 4 : height // 2, width // 3 : width // 2] = True
+    filled = infilled(plane.expand(3, -1, -1), removed, 0)[0]
+    assert torch.allclose(filled, plane.expand(3, -1, -1), atol=0.05)
+    assert torch.equal(filled[:, ~removed[0]], plane.expand(3, -1, -1)[:, ~removed[0]])
+
+
 @pytest.mark.parametrize("name", REMOVALS)
 def test_images_do_not_influence_one_another(name: str, x: Tensor, removed: Tensor) -> None:
     together = REMOVALS[name].fill(x, removed, 0)
