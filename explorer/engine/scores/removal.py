@@ -34,8 +34,8 @@ def infilled(x: Tensor, removed: Tensor, seed: int) -> Tensor:
     """Each removed pixel is the weighted mean of its neighbors, kept or removed, plus small noise.
 
     Weights are 1/6 for the four direct and 1/12 for the four diagonal neighbors; at the image's border those
-    that exist are weighted up. One linear system an image, solved by conjugate gradients; an image larger than
-    LARGEST is solved at a smaller size, and its holes enlarged. arXiv:2202.00449.
+    that exist are weighted up. One linear system an image, solved by conjugate gradients; for an image larger
+    than LARGEST at a smaller size, and then enlarged. arXiv:2202.00449.
     """
     parts = torch.split(removed, max(1, MOST_PIXELS // removed[0].numel()))
     generator = torch.Generator().manual_seed(seed)
