@@ -27,6 +27,7 @@ from explorer.engine import (
     tracing,
 )
 from explorer.engine.attribution import gradients, operations, propagation
+from explorer.engine.scores import forward, randomized
 from explorer.engine.timeline import Timeline
 from explorer.engine.tracing import private_view, trace
 from model.checkpoint import Card
@@ -157,6 +158,9 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "passes.recording_calls": lambda net: passes.recording_calls(net, None, lambda _: None)(X.clone()),
     "passes.recording": lambda net: passes.recording(net, None, lambda *_: None)(X.clone()),
     "passes.tapped": _tapped,
+    "scores.forward.logits": lambda net: forward.logits(net, MANY),
+    "scores.randomized.random_nets": lambda net: randomized.random_nets(net, MANY),
+    "scores.randomized.with_random_weights": lambda net: randomized.with_random_weights(net, 0, MANY)(X),
     "tracing.trace": lambda net: trace(net, X),
 }
 

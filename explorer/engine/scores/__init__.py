@@ -1,0 +1,23 @@
+"""How far a heat map can be trusted: each score beside what chance gives on the same image."""
+
+from explorer.engine.scores.class_sensitivity import CLASS_SENSITIVITY
+from explorer.engine.scores.deletion import DELETION
+from explorer.engine.scores.findings import FINDINGS
+from explorer.engine.scores.ordering import ORDERING
+from explorer.engine.scores.randomized import RANDOMIZED, random_nets
+from explorer.engine.scores.removal import REMOVALS
+from explorer.engine.scores.score import Score, Scored, Subject
+from explorer.engine.scores.stability import STABILITY
+from explorer.engine.scores.truth import INSIDE_OBJECT
+
+__all__ = ["REMOVALS", "SCORES", "Score", "Scored", "Subject", "random_nets"]
+
+SCORES: dict[str, Score] = {
+    "deletion": DELETION,
+    "ordering": ORDERING,
+    "randomized": RANDOMIZED,
+    "class_sensitivity": CLASS_SENSITIVITY,
+    "stability": STABILITY,
+    "inside_object": INSIDE_OBJECT,
+    "findings": FINDINGS,
+}

@@ -1,0 +1,118 @@
+"""Most first against least first: the probability as the image is removed in the map's order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from explorer.engine.scores.forward import logits
+from explorer.engine.scores.ranks import moved
+from explorer.engine.scores.regions import positions
+from explorer.engine.scores.removal import REMOVALS
+from explorer.engine.scores.score import Score, Scored, Subject
+from explorer.engine.values import Doubles, Integers, one_or_many
+from model.words import N_
+
+STEPS = 8
+ORDERS, DRAWS = 2, 8
+
+
+@dataclass(frozen=True, eq=False)
+class Orderings(Scored):
+    """The area between two curves: the probability of the class with least first, less that with most first.
+
+    float64: `most_first` and `least_first` (S + 1,) over `removed`, the fraction of the map's positions that
+    are removed, 0 to 1; `random` (2 ORDERS, S + 1), the same for random orders and their reverses. All start
+    at the full image and end at the mean color.
+
+    The chance of the area is that of the map in the wrong place. Random orders would be too easy to beat:
+    they leave a fine pattern of pixels to interpolate from, where a smooth map removes whole regions.
+    """
+
+    removed: Doubles
+    most_first: Doubles
+    least_first: Doubles
+    random: Doubles
+
+    ROW: ClassVar[Mapping[str, int]] = {
+        "chance": 1, "value": 0, "removed": 1, "most_first": 1, "least_first": 1, "random": 2
+    }  # fmt: skip
+
+    @property
+    def band(self) -> Doubles:
+        """The lowest and highest of the random curves at every step, (2, S + 1)."""
+        return np.stack([self.random.min(-2), self.random.max(-2)], axis=-2)
+
+
+def orderings(subject: Subject, steps: int = STEPS, removal: str = "infilled") -> Orderings:
+    """The Orderings of the map at its own resolution, its equal values in random order."""
+    images = [_orderings(subject, index, steps, removal) for index in range(len(subject.x))]
+    names = ("chance", "value", "removed", "most_first", "least_first", "random")
+    return one_or_many(Orderings(**{name: np.stack([one[name] for one in images]) for name in names}))
+
+
+def _orderings(subject: Subject, index: int, steps: int, removal: str) -> dict[str, Doubles]:
+    heat = subject.values[index]
+    orders = _orders(heat, subject.seed)
+    counts = np.round(np.linspace(0, heat.size, steps + 1)).astype(np.int64)
+    fractions = counts / heat.size
+    curves = _curves(subject, index, orders, counts, removal)
+    areas = np.trapezoid(curves[1::2] - curves[::2], fractions, axis=1)
+    return {
+        "chance": areas[1 + ORDERS :],
+        "value": areas[0],
+        "removed": fractions,
+        "most_first": curves[0],
+        "least_first": curves[1],
+        "random": curves[2 : 2 + 2 * ORDERS],
+    }
+
+
+def _orders(heat: Doubles, seed: int) -> Integers:
+    """When each position goes, (2 + 2 ORDERS + 2 DRAWS, h·w): by the map, at random, by the map moved.
+
+    Each stands before its reverse. Equal values go in random order: sorted stably they would begin at the top
+    left.
+    """
+    random = np.random.default_rng(seed)
+
+    def turns(values: Doubles) -> Integers:
+        return np.argsort(np.lexsort((random.random(values.size), -values.reshape(-1))))
+
+    by_map, *drawn = [turns(each) for each in (heat, *moved(heat, seed, DRAWS))]
+    orders = [by_map, *(random.permutation(heat.size) for _ in range(ORDERS)), *drawn]
+    return np.stack([each for one in orders for each in (one, heat.size - 1 - one)])
+
+
+def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, removal: str) -> Doubles:
+    """The probability of the class, (orders, counts), all from one pass; the ends are the same for all."""
+    x, shape = subject.x[index], subject.values.shape[1:]
+    position = positions((x.shape[1], x.shape[2]), (shape[0], shape[1]))
+    some = orders[:, None] < counts[1:-1, None]
+    every = np.concatenate([np.ones((1, orders.shape[1]), bool), some.reshape(-1, orders.shape[1])])
+    removed = torch.from_numpy(every[:, position]).to(x.device)
+    images = torch.cat([x[None], REMOVALS[removal].fill(x, removed, subject.seed)])
+    probability = logits(subject.net, images).softmax(1)[:, subject.target[index]].cpu().numpy()
+    curves = np.empty((len(orders), len(counts)))
+    curves[:, 0], curves[:, -1] = probability[:2]
+    curves[:, 1:-1] = probability[2:].reshape(len(orders), -1)
+    return curves
+
+
+ORDERING = Score(
+    title=N_("Most first against least first"),
+    summary=N_(
+        "Most first against least first removes the image in the map's order and in the reverse order and "
+        "takes the area between the two curves of the probability."
+    ),
+    direction="higher",
+    chance=N_("Chance is the area for the same map, mirrored and shifted at random."),
+    pitfall=N_(
+        "It tests the order of the values only, not the values, and a network may give any prediction for an "
+        "image that is half interpolated."
+    ),
+    paper="arXiv:2401.06654",
+    measure=orderings,
+)

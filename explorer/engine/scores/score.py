@@ -1,0 +1,152 @@
+"""What a score of a heat map is: one record with everything about it; its value, beside chance."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.attribution import Heatmap, attribute
+from explorer.engine.passes import check_images
+from explorer.engine.values import Doubles, Integers, Rows
+
+Explain = Callable[[nn.Module, Tensor, Integers], Heatmap]
+Masks = npt.NDArray[np.bool_]
+Direction = Literal["higher", "lower", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is judged: the heat map of images x, float (N, 3, h, w), and how it was made.
+
+    `explain(net, x, classes)` makes such a map anew, by default with `attribute` as `heat` says. `mask`, bool
+    (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
+    network. All that is drawn at random follows from `seed`. Raises ValueError for shapes that do not fit one
+    another.
+    """
+
+    net: nn.Module
+    x: Tensor
+    heat: Heatmap
+    explain: Explain | None = None
+    mask: Masks | None = None
+    random_nets: tuple[nn.Module, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_images(self.x)
+        count, size = len(self.x), tuple(self.x.shape[2:])
+        if len(self.values) != count:
+            raise ValueError(f"There must be one heat map per image, not {len(self.values)} for {count}.")
+        if self.mask is not None and self.mask.shape not in (size, (count, *size)):
+            raise ValueError(f"mask must be bool {size} or {(count, *size)}, not {self.mask.shape}.")
+
+    @property
+    def values(self) -> Doubles:
+        """The heat maps, (N, h, w), signed."""
+        return _batch(self.heat)
+
+    @property
+    def target(self) -> Integers:
+        """The class that each map explains, (N,)."""
+        return np.broadcast_to(np.asarray(self.heat.target, np.int64), len(self.x))
+
+    @property
+    def against(self) -> Integers | None:
+        """The class whose logit is subtracted, (N,); None where there is none."""
+        if self.heat.against is None:
+            return None
+        return np.broadcast_to(np.asarray(self.heat.against, np.int64), len(self.x))
+
+    @property
+    def masks(self) -> Masks:
+        """The mask of each image, (N, h, w); ValueError where there is none."""
+        if self.mask is None:
+            raise ValueError("This score needs a mask of the object.")
+        return np.broadcast_to(self.mask, (len(self.x), *self.x.shape[2:]))
+
+    def explained(self, net: nn.Module, x: Tensor, target: Integers, of: Integers) -> Doubles:
+        """Maps (n, h, w) made like this one, of images x (n, 3, h, w) for classes (n,).
+
+        `of` (n,) says which of the N images each of them is made from, for the class that it is `against`.
+        """
+        if self.explain is not None:
+            return _batch(self.explain(net, x, target))
+        against = self.against
+        heat = attribute(
+            net,
+            x,
+            self.heat.method,
+            layer=self.heat.layer,
+            target=torch.tensor(target),
+            against=None if against is None else torch.tensor(against[of]),
+        )
+        return _batch(heat)
+
+
+def _batch(heat: Heatmap) -> Doubles:
+    values = np.asarray(heat.values, np.float64)
+    return values if values.ndim == 3 else values[None]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored(Rows):
+    """A score, one number per image, and what chance gives on the same image, float64 (draws,).
+
+    NaN is a score that says nothing on this image, such as a correlation with a map of equal values.
+    """
+
+    chance: Doubles
+    value: float | Doubles
+
+    ROW: ClassVar[Mapping[str, int]] = {"chance": 1, "value": 0}
+
+    @property
+    def chance_mean(self) -> float | Doubles:
+        """The mean of what chance gives."""
+        return _one_or_rows(self.chance.mean(-1))
+
+    @property
+    def chance_band(self) -> Doubles:
+        """The ends of the middle 95 % of what chance gives, (2,)."""
+        return np.moveaxis(np.quantile(self.chance, (0.025, 0.975), axis=-1), 0, -1)
+
+    @property
+    def above_chance(self) -> float | Doubles:
+        """The fraction of chance below the score, half of what equals it included; NaN for a score of NaN."""
+        value = np.asarray(self.value)[..., None]
+        below = (self.chance < value).mean(-1) + (self.chance == value).mean(-1) / 2
+        return _one_or_rows(np.where(np.isnan(value[..., 0]), np.nan, below))
+
+
+def _one_or_rows(values: Doubles) -> float | Doubles:
+    return values if values.ndim else float(values)
+
+
+def nothing_missing(subject: Subject) -> None:
+    """For a score that needs no more than a heat map: no subject gives a reason."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of heat maps.
+
+    `summary`, a whole sentence, is what it measures; `chance`, a whole sentence, what it is compared with;
+    `pitfall`, a whole sentence, how it can mislead: all are marked with `N_`, and `tr` translates them.
+    `direction` says which values are better. `paper` is an arXiv number or a DOI.
+
+    `measure(subject)` computes it for every image. `unmet(subject)` is the reason, a whole sentence marked
+    with `N_`, why it cannot be computed here; None where it can.
+    """
+
+    title: str
+    summary: str
+    direction: Direction
+    chance: str
+    pitfall: str
+    paper: str
+    measure: Callable[[Subject], Scored]
+    unmet: Callable[[Subject], str | None] = nothing_missing
