@@ -42,6 +42,9 @@ State = dict[str, Tensor]
 WITHOUT_CARD = "unknown (a plain state_dict)"
 """What a card says of the data when the file has none: class names, mean and std are then assumed."""
 
+AS_BUILT = "unknown (weights as the builder makes them)"
+"""What a card says of the data of a network without a file of weights: random ones, or its builder's."""
+
 FORMER_NAMES = {"optimiser": "optimizer"}
 """Settings that have another name in files written earlier."""
 

@@ -23,6 +23,7 @@ from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensor
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import make, offer
 from model.checkpoint import (
+    AS_BUILT,
     MOST_CLASSES,
     MOST_RESIZE,
     WITHOUT_CARD,
@@ -123,6 +124,8 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
     if source.path is not None:
         card = _with_classes(card, columns)
         return load_checkpoint(source.path, lambda: copied(net, shared=False), card, source.weights)
+    if card.data == WITHOUT_CARD and not card.preset:
+        card = replace(card, data=AS_BUILT)
     state = {
         name: value.detach().contiguous()
         for name, value in net.state_dict().items()

@@ -204,7 +204,7 @@ def two_predictions(network: Network, input: Input) -> TwoPredictions:
 @_data(max_size="20MB")
 def map_thumbnails(network: Network, input: Input, layer: str) -> list[str]:
     """The feature maps of a layer as data addresses, by channel."""
-    return thumbnails.thumbnails(trace(network, input).maps[layer])
+    return thumbnails.thumbnails(layer_maps(network, input, (layer,))[layer])
 
 
 @_data(max_size="20MB")

@@ -16,7 +16,7 @@ from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import follow, steps
 from model import cifar10
-from model.checkpoint import Card
+from model.checkpoint import AS_BUILT, Card
 from model.datasets import download_cifar10
 from model.names import shown
 from model.pixels import whole
@@ -94,7 +94,7 @@ def _checkpoint(options: Options) -> Opened:
         raise Problem("There is no checkpoint yet; train one with `python -m model.train`.")
     name = link.choose(st.selectbox, tr("Checkpoint"), list(sources), "checkpoint", next(iter(sources)))
     opened = _weights(cached.opened(name, sources[name]))
-    for note in (changes(opened), normalization(opened)):
+    for note in (untrained(opened), changes(opened), normalization(opened)):
         if note:
             st.caption(note)
     return opened
@@ -116,6 +116,16 @@ def _weights(opened: Opened) -> Opened:
         help=tr("The file has several. The option `--weights` chooses among them at the start."),
     )
     return opened if place == places[0] else cached.opened(opened.name, replace(opened.source, weights=place))
+
+
+def untrained(opened: Opened) -> str:
+    """That no file gives the weights, as Markdown; "" where one does."""
+    if opened.card.data != AS_BUILT:
+        return ""
+    return tr(
+        "**No file of weights:** the weights are random, unless the builder loads its own. To open trained "
+        "weights, start with `--checkpoint FILE`."
+    )
 
 
 def changes(opened: Opened) -> str:

@@ -105,7 +105,7 @@ def test_every_page_is_one_tap_away(phone: Page, explorer: str) -> None:
         expect(link).to_be_in_viewport(ratio=1)
         link.tap()
         expect(phone.locator("[aria-current=page]").locator("visible=true")).to_have_text(
-            name, timeout=60_000
+            [name], timeout=60_000
         )
         settle(phone)
         assert phone.url.split("?")[0] == f"{explorer}/{PAGES[name]}"

@@ -31,3 +31,15 @@ def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.
     with pytest.raises(KeyError):
         selection.seen.maps["nope"]
     assert selection.seen == whole
+
+
+def test_thumbnails_are_those_of_maps_that_were_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.drawing import thumbnails
+
+    monkeypatch.setattr(cached, "MOST_OF_MAPS", 0)
+    source = cached.Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
+    selection = Selection(cached.opened("resnet9", source), scene(5, 40))
+    layer = selection.blocks[1].norm or ""
+    whole = tracing.trace(selection.net, selection.input.x)
+    pictures = cached.map_thumbnails(selection.network, selection.input, layer)
+    assert pictures == thumbnails.thumbnails(whole.maps[layer])

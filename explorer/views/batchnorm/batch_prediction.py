@@ -125,10 +125,10 @@ def meaning_of_many(both: TwoPredictions, batch: Batch) -> str:
         total=total,
         percent=percent(count / total, 0),
     )
-    return f"{changes} {_interpretation(both, batch, count, total)}"
+    return f"{changes} {_interpretation(both, batch, count)}"
 
 
-def _interpretation(both: TwoPredictions, batch: Batch, count: int, total: int) -> str:
+def _interpretation(both: TwoPredictions, batch: Batch, count: int) -> str:
     if (batch.labels < 0).all():
         return tr("Without labels it is unknown which prediction is correct.")
     running, own = both.correct(batch.labels)
@@ -145,9 +145,9 @@ def _interpretation(both: TwoPredictions, batch: Batch, count: int, total: int) 
             "Running statistics give more correct predictions: the statistics of this batch are not a good "
             "estimate."
         )
-    if count <= total / 4:
-        return tr("The accuracy is about the same: few predictions depend on which statistics are used.")
-    return tr("The accuracy is about the same, but many predictions depend on which statistics are used.")
+    return tr(
+        "The difference in accuracy is no larger than chance explains for that many changed predictions."
+    )
 
 
 def changed(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> None:

@@ -50,8 +50,9 @@ def show(contributions: Contributions) -> None:
     st.caption(
         tr(
             "Contribution = weight × mean of the feature map, where the weight is that of Grad-CAM. The "
-            "contributions of all channels add up to the mean of the Grad-CAM heat map. The length of a bar "
-            "is relative to the largest contribution in this layer. Each map has its own color scale."
+            "contributions of all channels add up to the mean of the Grad-CAM heat map, negative values "
+            "included. The length of a bar is relative to the largest contribution in this layer. Each map "
+            "has its own color scale."
         )
     )
 

@@ -82,11 +82,11 @@ def no_snapshots(selection: Selection) -> str:
     if path is None:
         return tr(
             "There are no snapshots from this network’s training. The trainer saves one after every epoch "
-            "with this option:"
+            "with this command:"
         )
     return tr(
         "There are no snapshots from this network’s training. The trainer saves one after every epoch, into "
-        "{folder} beside the checkpoint, with this option:",
+        "{folder} beside the checkpoint, with this command:",
         folder=literal(folder_of(path).name),
     )
 
@@ -222,8 +222,8 @@ def probabilities(selection: Selection, course: Course, epoch: int) -> LineChart
     if len(names) > len(chart.lines):
         sentences.append(
             ngettext(
-                "{n} class with a lower maximum is not shown.",
-                "{n} classes with lower maxima are not shown.",
+                "{n} class whose highest probability is lower is not shown.",
+                "{n} classes whose highest probability is lower are not shown.",
                 len(names) - len(chart.lines),
             )
         )
