@@ -6,12 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from explorer.engine.ablation import ablations
 from explorer.engine.attribution import (
     attribute,
     class_gradients,
     evidence_from,
     heat_from,
 )
+from explorer.engine.tracing import blocks, trace
 from tests.engine.conftest import settle
 
 X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -110,3 +112,55 @@ def test_no_class_depends_on_a_layer_whose_maps_are_dropped() -> None:
     assert class_gradients(made(Unused), X, ["bn1", "conv2"], (2, 3))["bn1"][1].gradients.any()
     with pytest.raises(ValueError, match="No gradient of the class reaches layer 'conv1'"):
         class_gradients(made(Unused), X, ["bn1", "conv1"], (2, 3))
+
+
+@pytest.mark.parametrize("kind", [Plain, *MIXING])
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_each_channel_is_switched_off_alone(kind: type[Plain], layer: str) -> None:
+    """By hand: one channel after another is set to zero in a pass of its own, by the seed of all passes."""
+    net = made(kind)
+    zeroed = ablations(net, X, layer).zeroed
+    for channel, logits in enumerate(zeroed):
+
+        def switch(_: nn.Module, __: object, maps: Tensor, channel: int = channel) -> Tensor:
+            kept = torch.ones(maps.shape[1])
+            kept[channel] = 0
+            return maps * kept[:, None, None]
+
+        handle = net.get_submodule(layer).register_forward_hook(switch)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            wanted = net(X)[0].numpy()
+        handle.remove()
+        np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-5)
+
+
+class Flips(Plain):
+    """The mean of an image's logits and its mirror image's, both in one batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv0(x)
+        return Plain.forward(self, torch.cat([maps, maps.flip(3)])).unflatten(0, (2, -1)).mean(0)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(3, 3, 3, padding=1)
+
+
+class Patches(Flips):
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.conv0(x).unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5)
+        return Plain.forward(self, patches.flatten(0, 2)).unflatten(0, (-1, 4)).mean(1)
+
+
+@pytest.mark.parametrize("kind", [Flips, Patches])
+@pytest.mark.parametrize("images", [1, 2])
+def test_layers_with_another_number_of_rows_than_images_are_left_out(kind: type[Plain], images: int) -> None:
+    net, x = made(kind), torch.cat([X, X.flip(2)])[:images]
+    seen = trace(net, x)
+    assert list(seen.maps) == list(seen.shapes) == ["conv0"]
+    assert [block.name for block in blocks(net, seen)] == ["conv0"]
+    with torch.no_grad():
+        np.testing.assert_allclose(np.atleast_2d(seen.logits), net(x).numpy(), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=r"'conv1' gives values of shape .* which are not feature maps"):
+        attribute(net, x, layer="conv1", target=0)
