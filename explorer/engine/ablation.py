@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine.passes import check_images, feature_maps, recorded, recording_calls, to_numpy
+from explorer.engine.randomness import is_random
 from explorer.engine.values import Floats, Rows, one_or_many
 from model.nets import check_logits
 from model.problems import Problem
@@ -76,15 +77,16 @@ def _unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
 def _each_alone(net: nn.Module, x: Tensor, layer: str, channels: Tensor, fill: Tensor) -> Tensor:
     """Logits (n, K) of one image, row i with `channels[i]` filled, whatever is in the other rows.
 
-    In a net that normalizes by its batch the rows are computed one at a time.
+    In a net that mixes the rows, or gives each its own random numbers, they are computed one at a time.
     """
     if len(channels) == 1:
         return _switched(net, x, layer, channels, fill)
-    if not _normalizes_by_batch(net):
+    if not (_normalizes_by_batch(net) or is_random(net)):
         together = _switched(net, x, layer, channels, fill)
-        first = _switched(net, x, layer, channels[:1], fill)
-        rounding = 1e-3 * float(first.abs().max())
-        if torch.allclose(together[:1], first, rtol=1e-3, atol=rounding, equal_nan=True):
+        row = 1 + int((together - together.mean(0))[1:].abs().amax(1).argmax())  # that others change most
+        alone = _switched(net, x, layer, channels[row : row + 1], fill)
+        rounding = 1e-3 * float(alone.abs().max())
+        if torch.allclose(together[row : row + 1], alone, rtol=1e-3, atol=rounding, equal_nan=True):
             return together
     return torch.cat([_switched(net, x, layer, one, fill) for one in channels[:, None]])
 

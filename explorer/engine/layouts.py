@@ -102,6 +102,8 @@ class Layouts:
             self.grids.append((height, width))
 
     def _find(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
+        if not output.ndim or output.shape[0] != self.images:
+            return None  # of flipped copies or patches, not of the images
         if output.ndim == 3:
             return self._as_tokens(module, output)
         if output.ndim != 4:
@@ -121,8 +123,8 @@ class Layouts:
         return self._by_grid(output) or (None if known and before is None else FIRST)
 
     def _as_tokens(self, module: nn.Module, output: Tensor) -> Layout | None:
-        images, count, _ = output.shape
-        if images != self.images or stage_of(module) == "conv":
+        count = output.shape[1]
+        if stage_of(module) == "conv":
             return None
         for grid in reversed(self.grids):
             if 0 <= (extra := count - grid[0] * grid[1]) <= MOST_EXTRA:
@@ -137,10 +139,10 @@ class Layouts:
 
     def _is_grid(self, output: Tensor) -> bool:
         """Whether axes 1 and 2 are rows and columns: as large as maps were before, or half."""
-        images, height, width, _ = output.shape
+        height, width = output.shape[1:3]
         grids = [grid for grid in (self.image_grid, *self.grids) if grid]
         halves = [(-(-rows // 2), -(-columns // 2)) for rows, columns in grids]
-        return images == self.images and (height, width) in {*grids, *halves}
+        return (height, width) in {*grids, *halves}
 
     def _by_grid(self, tensor: Tensor) -> Layout | None:
         """By the sizes of the maps before; None where they do not tell."""

@@ -46,5 +46,10 @@ def seed_passes(net: nn.Module, view: nn.Module, seed: int = SEED) -> None:
     view.register_forward_hook(finish, always_call=True)
 
 
+def is_random(net: nn.Module) -> bool:
+    """Whether a forward pass of a private view of `net` was seen to draw random numbers."""
+    return net in _RANDOM
+
+
 def _state_of(seed: int) -> Tensor:
     return torch.Generator().manual_seed(seed).get_state()

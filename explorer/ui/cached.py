@@ -175,7 +175,7 @@ def layer_maps(network: Network, input: Input, layers: tuple[str, ...]) -> dict[
 def gradients(
     network: Network, input: Input, layers: tuple[str, ...], classes: tuple[int, ...]
 ) -> dict[str, tuple[LayerGradients, ...]]:
-    """layer → for each class what every heat map and the channel evidence come from: one pass for all."""
+    """layer → for each class what every heat map and the channel evidence come from, for one forward pass."""
     return attribution.class_gradients(network.net, input.x, layers, classes)
 
 

@@ -136,6 +136,9 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
         for check in (propagation.not_guided, propagation.not_lifted, propagation.no_relevance)
     },
     "attribution.evidence_many": lambda net: attribution.evidence_many(net, X, ["conv", "relu"], 1),
+    "attribution.gradients.maps_and_class_gradients": lambda net: gradients.maps_and_class_gradients(
+        net, X, ["bn"], gradients.score_of((0, 1), None, 2)
+    ),
     "attribution.gradients.maps_and_gradients": lambda net: list(
         gradients.maps_and_gradients(net, MANY, ["bn"], gradients.score_of(1, None, 2))
     ),

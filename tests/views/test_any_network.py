@@ -67,7 +67,7 @@ def test_feature_maps_are_shown_also_where_the_class_of_an_image_does_not_depend
     def refused(*_: object) -> None:
         raise Problem("No gradient reaches this layer: choose another.")
 
-    monkeypatch.setattr(attribution, "maps_and_gradients", refused)
+    monkeypatch.setattr(attribution, "class_gradients", refused)
     assert "No gradient reaches this layer: choose another." in maps_of(visit, "PreActivation")
 
 

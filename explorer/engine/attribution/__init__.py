@@ -18,6 +18,7 @@ from explorer.engine.attribution.gradients import (
     Pairs,
     Score,
     Target,
+    maps_and_class_gradients,
     maps_and_gradients,
     score_of,
 )
@@ -160,16 +161,18 @@ def class_gradients(
 ) -> dict[str, tuple[LayerGradients, ...]]:
     """layer → the LayerGradients of one image x, float (1, C, h, w), for each class in turn.
 
-    All of them come from one forward and one backward pass, and every method and the channel evidence from
-    them: see `heat_from` and `evidence_from`. Errors as `attribute`.
+    All of them come from one forward pass of the image, and every method and the channel evidence from them:
+    see `heat_from` and `evidence_from`. The classes share the array of the maps. Errors as `attribute`.
     """
     check_images(x, one=True)
-    layers, score = tuple(layers), score_of(list(classes), None, len(classes))
-    parts: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
-    for pairs in maps_and_gradients(net, x.expand(len(classes), -1, -1, -1), layers, score):
-        for layer, pair in pairs.items():
-            parts[layer].append(pair)
-    return {layer: _gradients(layer, score, parts[layer]).rows() for layer in layers}
+    layers, score = tuple(dict.fromkeys(layers)), score_of(list(classes), None, len(classes))
+    if not layers:
+        return {}
+    if len(classes) == 1:
+        (pairs,) = maps_and_gradients(net, x, layers, score)
+    else:
+        pairs = maps_and_class_gradients(net, x, layers, score)
+    return {layer: _of_classes(layer, score.target.tolist(), *pairs[layer]) for layer in layers}
 
 
 def heat_from(net: nn.Module, one: LayerGradients, method: str) -> Heatmap:
@@ -257,9 +260,12 @@ def _heatmap(method: str, layer: str | None, score: Score, parts: list[Tensor]) 
     return one_or_many(Heatmap(method, layer, values=to_numpy(torch.cat(parts)), **_classes(score)))
 
 
-def _gradients(layer: str, score: Score, parts: list[tuple[Tensor, Tensor]]) -> LayerGradients:
-    maps, gradients = (to_numpy(torch.cat(tensors)) for tensors in zip(*parts, strict=True))
-    return LayerGradients(layer, maps=maps, gradients=gradients, **_classes(score))
+def _of_classes(
+    layer: str, classes: list[int], maps: Tensor, gradients: Tensor
+) -> tuple[LayerGradients, ...]:
+    own = to_numpy(maps[0])
+    pairs = zip(classes, to_numpy(gradients), strict=True)
+    return tuple(LayerGradients(layer, target, own, gradient) for target, gradient in pairs)
 
 
 def _evidence(layer: str, score: Score, parts: list[tuple[Tensor, Tensor]]) -> ChannelEvidence:

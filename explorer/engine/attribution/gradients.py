@@ -89,6 +89,34 @@ def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: 
         yield {at: (maps[at], g) for at, g in zip(layers, gradients, strict=True)}
 
 
+def maps_and_class_gradients(
+    net: nn.Module, x: Tensor, layers: Iterable[str], score: Score
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """layer → its maps (1, C, h, w) of one image x, and the gradients (K, C, h, w) of K scores on them.
+
+    One forward pass of the one image, and a backward pass for each score: rows of a batch would change each
+    other's results in a network that mixes them. Errors as `maps_and_gradients`.
+    """
+    view, points = tapped(net, layers := tuple(dict.fromkeys(layers)))
+    outputs: dict[str, Tensor] = {}
+    for layer, point in points.items():
+        point.register_forward_hook(lambda _, __, output, layer=layer: outputs.update({layer: output}))
+    with torch.inference_mode(False), torch.enable_grad():
+        logits = _logits(view, x)
+        scores = score.of(logits.expand(len(score.target), -1))
+        if cut := [layer for layer in layers if not (logits.requires_grad and outputs[layer].requires_grad)]:
+            raise _without_gradient(cut[0])
+        tensors = [outputs[layer] for layer in layers]
+        each = [torch.autograd.grad(one, tensors, retain_graph=True, allow_unused=True) for one in scores]
+    made = {}
+    for layer, maps, gradients in zip(layers, tensors, zip(*each, strict=True), strict=True):
+        if all(gradient is None for gradient in gradients):
+            raise _without_gradient(layer)
+        filled = [torch.zeros_like(maps) if gradient is None else gradient for gradient in gradients]
+        made[layer] = (maps.detach(), torch.cat(filled))
+    return made
+
+
 def _keep(
     maps: dict[str, Tensor], reached: set[str], layer: str, _: nn.Module, __: object, output: Tensor
 ) -> None:

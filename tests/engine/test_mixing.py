@@ -1,0 +1,166 @@
+"""Networks in which the images of a batch change each other's results: one image is computed alone."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from explorer.engine.ablation import ablations
+from explorer.engine.attribution import (
+    attribute,
+    class_gradients,
+    evidence_from,
+    heat_from,
+)
+from explorer.engine.tracing import blocks, trace
+from tests.engine.conftest import settle
+
+X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+CLASSES = (0, 2, 3)
+
+
+class Plain(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.relu, self.pool = nn.ReLU(), nn.MaxPool2d(2)
+        self.conv2, self.fc = nn.Conv2d(8, 12, 3, padding=1), nn.Linear(12, 4)
+
+    def mixed(self, maps: Tensor) -> Tensor:
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv2(self.pool(self.relu(self.bn1(self.conv1(x)))))
+        return self.fc(self.mixed(maps).relu().mean((2, 3)))
+
+
+class Untracked(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(8, track_running_stats=False)
+
+
+class Functional(Plain):
+    def mixed(self, maps: Tensor) -> Tensor:
+        return F.batch_norm(maps, None, None, training=True)
+
+
+class Centered(Plain):
+    def mixed(self, maps: Tensor) -> Tensor:
+        return maps - 0.5 * maps.mean(0)
+
+
+class Drops(Plain):
+    def mixed(self, maps: Tensor) -> Tensor:
+        return F.dropout(maps, 0.3)
+
+
+MIXING = (Untracked, Functional, Centered, Drops)
+
+
+def made(kind: type[Plain]) -> Plain:
+    torch.manual_seed(1)
+    return settle(kind())  # type: ignore[return-value]
+
+
+def by_hand(net: nn.Module, layer: str, target: int) -> tuple[Tensor, Tensor]:
+    """A layer's maps and autograd's gradients, (C, h, w), of the image alone, by the seed of all passes."""
+    kept: list[Tensor] = []
+    handle = net.get_submodule(layer).register_forward_hook(lambda _, __, output: kept.append(output))
+    torch.manual_seed(0)
+    logits = net(X)
+    handle.remove()
+    return kept[0][0].detach(), torch.autograd.grad(logits[0, target], kept[0])[0][0]
+
+
+@pytest.mark.parametrize("kind", [Plain, *MIXING])
+@pytest.mark.parametrize("layer", ["conv1", "pool"])
+def test_the_gradients_of_many_classes_are_those_of_the_image_alone(kind: type[Plain], layer: str) -> None:
+    net = made(kind)
+    for one, target in zip(class_gradients(net, X, [layer], CLASSES)[layer], CLASSES, strict=True):
+        maps, gradient = by_hand(net, layer, target)
+        assert (one.target, one.against) == (target, None)
+        torch.testing.assert_close(torch.from_numpy(one.maps), maps)
+        torch.testing.assert_close(torch.from_numpy(one.gradients), gradient, rtol=1e-5, atol=1e-7)
+        heat = (gradient.mean((1, 2), keepdim=True) * maps).sum(0)
+        torch.testing.assert_close(torch.from_numpy(heat_from(net, one, "grad_cam").values), heat)
+        torch.testing.assert_close(torch.from_numpy(evidence_from(one).weights), gradient.mean((1, 2)))
+
+
+@pytest.mark.parametrize("kind", [Plain, *MIXING])
+def test_they_are_captums(kind: type[Plain]) -> None:
+    """Captum is asked for one class after another, with a pass of its own for each."""
+    from captum.attr import LayerGradientXActivation
+
+    net = made(kind)
+    captum = LayerGradientXActivation(net, net.pool, multiply_by_inputs=False)
+    for one, target in zip(class_gradients(net, X, ["pool"], CLASSES)["pool"], CLASSES, strict=True):
+        torch.manual_seed(0)
+        wanted = captum.attribute(X, target=target)[0].detach()
+        torch.testing.assert_close(torch.from_numpy(one.gradients), wanted, rtol=1e-6, atol=1e-6)
+        alone = attribute(net, X, layer="pool", target=target)
+        np.testing.assert_allclose(heat_from(net, one, "grad_cam").values, alone.values, rtol=1e-5, atol=1e-6)
+
+
+def test_no_class_depends_on_a_layer_whose_maps_are_dropped() -> None:
+    class Unused(Plain):
+        def forward(self, x: Tensor) -> Tensor:
+            self.conv1(x)
+            return self.conv2(self.bn1(x.repeat(1, 3, 1, 1)[:, :8])).mean((2, 3))[:, :4]
+
+    assert class_gradients(made(Unused), X, ["bn1", "conv2"], (2, 3))["bn1"][1].gradients.any()
+    with pytest.raises(ValueError, match="No gradient of the class reaches layer 'conv1'"):
+        class_gradients(made(Unused), X, ["bn1", "conv1"], (2, 3))
+
+
+@pytest.mark.parametrize("kind", [Plain, *MIXING])
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_each_channel_is_switched_off_alone(kind: type[Plain], layer: str) -> None:
+    """By hand: one channel after another is set to zero in a pass of its own, by the seed of all passes."""
+    net = made(kind)
+    zeroed = ablations(net, X, layer).zeroed
+    for channel, logits in enumerate(zeroed):
+
+        def switch(_: nn.Module, __: object, maps: Tensor, channel: int = channel) -> Tensor:
+            kept = torch.ones(maps.shape[1])
+            kept[channel] = 0
+            return maps * kept[:, None, None]
+
+        handle = net.get_submodule(layer).register_forward_hook(switch)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            wanted = net(X)[0].numpy()
+        handle.remove()
+        np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-5)
+
+
+class Flips(Plain):
+    """The mean of an image's logits and its mirror image's, both in one batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv0(x)
+        return Plain.forward(self, torch.cat([maps, maps.flip(3)])).unflatten(0, (2, -1)).mean(0)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(3, 3, 3, padding=1)
+
+
+class Patches(Flips):
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.conv0(x).unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5)
+        return Plain.forward(self, patches.flatten(0, 2)).unflatten(0, (-1, 4)).mean(1)
+
+
+@pytest.mark.parametrize("kind", [Flips, Patches])
+@pytest.mark.parametrize("images", [1, 2])
+def test_layers_with_another_number_of_rows_than_images_are_left_out(kind: type[Plain], images: int) -> None:
+    net, x = made(kind), torch.cat([X, X.flip(2)])[:images]
+    seen = trace(net, x)
+    assert list(seen.maps) == list(seen.shapes) == ["conv0"]
+    assert [block.name for block in blocks(net, seen)] == ["conv0"]
+    with torch.no_grad():
+        np.testing.assert_allclose(np.atleast_2d(seen.logits), net(x).numpy(), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=r"'conv1' gives values of shape .* which are not feature maps"):
+        attribute(net, x, layer="conv1", target=0)
