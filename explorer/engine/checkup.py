@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine import findings
+from explorer.engine.calls import Call, visit_calls
 from explorer.engine.findings import Finding
 from explorer.engine.outputs import LOGITS, Outputs, choose, tensors_in
-from explorer.engine.passes import leaf_paths, private_view, visit_layers
+from explorer.engine.passes import leaf_paths, private_view
 from explorer.engine.randomness import SEED
 from model.builders import reason_of
 from model.checkpoint import Card, Pixels
@@ -113,8 +114,9 @@ class _Pass:
 class _Call:
     """One call of a module; `with_graph` says whether a gradient of what comes later can get there."""
 
-    def __init__(self, layer: str, output: Tensor) -> None:
-        self.layer, self.output, self.with_graph = layer, output, output.requires_grad
+    def __init__(self, call: Call) -> None:
+        self.layer, self.output = call.layer, call.handed_on
+        self.has_maps, self.with_graph = call.output.ndim == 4, self.output.requires_grad
 
 
 def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass:
@@ -123,7 +125,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     running = {path: value.clone() for path, value in view.named_buffers() if path.endswith("running_mean")}
     calls: list[_Call] = []
     by_batch = _watch_batchnorms(view)
-    visit_layers(view, leaf_paths(view), lambda path, _, output: calls.append(_Call(path, output)))
+    visit_calls(view, leaf_paths(view), lambda call: calls.append(_Call(call)))
     returned = returned_by(view, x, gradients=True)
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
@@ -141,7 +143,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         final=FINAL[type(view.get_submodule(activation))] if activation else "",
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
     )
-    return _with_gradients(watched, [call for call in calls if call.output.ndim == 4])
+    return _with_gradients(watched, [call for call in calls if call.has_maps])
 
 
 def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -25,9 +26,13 @@ from explorer.engine.network import network_of
 from explorer.engine.opening import Opening, Source, open_source
 from explorer.engine.outputs import outputs_of
 from explorer.engine.tracing import trace
+from model import torchvision_repair
 from model.checkpoint import Card, load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.problems import Problem
+
+torchvision_repair.repair()
+import torchvision.models as models  # noqa: E402  (repaired first)
 
 CARD = Card(input_size=16, classes=("a", "b", "c", "d"))
 X = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -484,6 +489,46 @@ def test_a_network_in_inference_mode_is_one_sentence(opened: Callable[..., Openi
     assert opening.checkup.without_gradient == ("conv", "bn", "relu")
     with pytest.raises(Problem, match="No gradient of the class reaches"):
         attribute(opening.checkpoint.build(), X, layer="conv", target=1)
+
+
+TORCHVISION = {"convnext_tiny": 154, "swin_t": 120, "vit_b_16": 99}  # layers with feature maps
+
+
+@cache
+def of_torchvision(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    size = {"image_size": 32} if name == "vit_b_16" else {}
+    net = getattr(models, name)(weights=None, num_classes=4, **size).eval()
+    if name == "vit_b_16":
+        nn.init.normal_(net.heads.head.weight)
+    return net
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_gradients_reach_maps_with_channels_last_and_tokens(name: str) -> None:
+    net, card = of_torchvision(name), Card(input_size=32, classes=CARD.classes)
+    checkup = check_up(net, card)
+    assert (checkup.without_gradient, finding(checkup, "gradients")) == ((), "")
+    x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    layers = list(trace(net, x).maps)
+    assert attribute(net, x, layer=layers[len(layers) // 2], target=1).values.any()
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_layers_of_a_backbone_without_gradients_are_named(name: str) -> None:
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone, self.head = of_torchvision(name), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                seen = self.backbone(x)
+            return self.head(seen)
+
+    checkup = check_up(Frozen().eval(), Card(input_size=32, classes=CARD.classes))
+    assert len(checkup.without_gradient) == TORCHVISION[name]
+    assert f"reaches {TORCHVISION[name]} of {TORCHVISION[name]} layers" in finding(checkup, "gradients")
 
 
 # Of ordinary networks
