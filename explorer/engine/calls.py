@@ -100,13 +100,14 @@ class _Follower:
 
     def _source(self, received: Tensor) -> str | None:
         name, tensor, version = self.handed_on.get(id(received), (None, None, None))
-        return name if tensor and tensor() is received and version == _version(received) else None
+        return name if tensor and tensor() is received and version == version_of(received) else None
 
     def _hand_on(self, name: str, output: Tensor) -> None:
-        self.handed_on[id(output)] = (name, weakref.ref(output), _version(output))
+        self.handed_on[id(output)] = (name, weakref.ref(output), version_of(output))
 
 
-def _version(tensor: Tensor) -> int:
+def version_of(tensor: Tensor) -> int:
+    """How often the tensor was written to, as far as it counts: one of inference mode does not."""
     return 0 if tensor.is_inference() else tensor._version
 
 

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -193,8 +194,29 @@ def test_the_option_overrules(opened: Callable[..., Opening]) -> None:
     np.testing.assert_allclose(trace(twice, X).probabilities, logits.softmax(1).softmax(1), atol=1e-6)
     labels = opened(Plain, output="sigmoid-logits").checkpoint.build()
     np.testing.assert_allclose(trace(labels, X).probabilities, logits.sigmoid(), atol=1e-6)
-    with pytest.raises(Problem, match="are not probabilities"):
-        opened(Plain, output="probabilities")
+
+
+@pytest.mark.parametrize(
+    ("final", "kind", "message"),
+    [
+        (lambda z: z, "probabilities", "not probabilities with .* --output logits, --output sigmoid-logits"),
+        (lambda z: z, "log-probabilities", "not logarithms .* --output logits, --output sigmoid-logits"),
+        (lambda z: z, "sigmoid", "not probabilities from 0 .* --output logits, --output sigmoid-logits"),
+        (torch.sigmoid, "probabilities", "not probabilities with .* --output sigmoid, --output sigmoid-logi"),
+        (softmax, "log-probabilities", "not logarithms .* --output probabilities, --output sigmoid,"),
+        (lambda z: z.log_softmax(1), "probabilities", "sum of 1: .* --output log-probabilities"),
+    ],
+)
+def test_a_kind_that_the_values_cannot_be_is_refused(
+    opened: Callable[..., Opening], final: Callable[[Tensor], Tensor], kind: str, message: str
+) -> None:
+    with pytest.raises(Problem, match=message):
+        opened(lambda: of(final), output=kind)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "sigmoid", "sigmoid-logits", "logits"])
+def test_a_kind_that_the_values_can_be_is_taken(opened: Callable[..., Opening], kind: str) -> None:
+    assert opened(lambda: of(softmax), output=kind).checkup.outputs.kind == kind
 
 
 def test_a_file_with_a_card_obeys_the_option_and_so_do_its_snapshots(tmp_path: Any) -> None:
@@ -222,6 +244,47 @@ def test_a_gate_that_is_also_the_final_activation_stays_a_gate(opened: Callable[
     assert opening.checkup.outputs.activation == ""
     with torch.no_grad():
         own = Gated(nn.Sigmoid()).eval()(X)
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
+
+
+def clamped(values: Tensor) -> Tensor:
+    return values.clamp_(0.2, 0.6)
+
+
+def rescaled(values: Tensor) -> Tensor:
+    values.clamp_(min=0.1)
+    values /= values.sum(1, keepdim=True)
+    return values
+
+
+def untold(values: Tensor) -> Tensor:
+    values.data.clamp_(0.2, 0.6)  # not counted as a new version
+    return values
+
+
+class Written(WithModule):
+    """What the final activation gave is written to, in inference mode or not."""
+
+    def __init__(self, final: nn.Module, write: Callable[[Tensor], Tensor], inference: bool) -> None:
+        super().__init__(final)
+        self.write, self.inference = write, inference
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.inference_mode() if self.inference else nullcontext():
+            return self.write(super().forward(x))
+
+
+@pytest.mark.parametrize("inference", [False, True])
+@pytest.mark.parametrize(
+    ("final", "write"), [(nn.Sigmoid(), clamped), (nn.Sigmoid(), untold), (nn.Softmax(1), rescaled)]
+)
+def test_a_final_activation_that_is_written_to_is_not_left_out(
+    opened: Callable[..., Opening], final: nn.Module, write: Callable[[Tensor], Tensor], inference: bool
+) -> None:
+    opening = opened(lambda: Written(final, write, inference))
+    assert opening.checkup.outputs.activation == ""
+    with torch.no_grad():
+        own = write(final(Plain().eval().logits(X)))
     np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
 
 
