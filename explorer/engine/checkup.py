@@ -20,6 +20,7 @@ from explorer.engine.findings import Finding
 from explorer.engine.outputs import KINDS, LOGITS, Outputs, choose, give_logits, probabilities, tensors_in
 from explorer.engine.passes import leaf_paths, private_view
 from explorer.engine.randomness import SEED
+from explorer.engine.stage import stage_of
 from model.builders import reason_of
 from model.checkpoint import Card, Pixels
 from model.problems import Problem
@@ -77,7 +78,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     made = (
         findings.of_outputs(outputs, kind),
         findings.of_form(first.name, first.shape, first.others),
-        findings.of_channels(card.channels),
+        findings.of_channels(card.channels, first.reads),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
         findings.of_values(logits, first.vanished and not outputs.activation),
@@ -109,6 +110,7 @@ class _Pass:
     activation: str
     final: str
     batch_norms: tuple[str, ...]
+    reads: int | None = None  # channels of what the first convolution to run reads
     layers: tuple[str, ...] = ()
     without_gradient: tuple[str, ...] = ()
     vanished: bool = False
@@ -120,7 +122,7 @@ class _Call:
     def __init__(self, call: Call) -> None:
         self.layer, self.output = call.layer, call.handed_on
         self.has_maps, self.with_graph = call.output.ndim == 4, self.output.requires_grad
-        self.version = version_of(self.output)
+        self.version, self.received = version_of(self.output), call.received.shape
 
 
 def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass:
@@ -146,6 +148,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         activation=activation,
         final=FINAL[type(view.get_submodule(activation))] if activation else "",
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
+        reads=_channels_read(view, calls),
     )
     return _with_gradients(watched, [call for call in calls if call.has_maps])
 
@@ -201,6 +204,13 @@ def _final_activation(view: nn.Module, calls: list[_Call], output: Tensor) -> st
             changed = call.version != version_of(made)
             return "" if "#" in call.layer or changed else call.layer
     return ""
+
+
+def _channels_read(view: nn.Module, calls: list[_Call]) -> int | None:
+    """How many channels the first convolution to run reads; None where it reads no images."""
+    shapes = (call.received for call in calls if stage_of(view.get_submodule(call.layer)) == "conv")
+    first = next(shapes, torch.Size())
+    return first[1] if len(first) == 4 else None
 
 
 def _operation(values: Tensor) -> str:

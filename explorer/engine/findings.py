@@ -113,10 +113,18 @@ MORE_GRAY = N_(
 )
 
 
-def of_channels(channels: int) -> Finding | None:
-    """How an input with another number of channels than three is made of a picture."""
+FEWER = N_("The network takes three channels, of which its first convolution reads fewer ({reads}).")
+COLOR_INPUT = N_("Every picture is given in color; --channels chooses another number.")
+
+
+def of_channels(channels: int, reads: int | None) -> Finding | None:
+    """How an input with another number of channels than three is made of a picture.
+
+    Also that a first convolution that `reads` fewer than three gets three.
+    """
     if channels == 3:
-        return None
+        fewer = reads is not None and reads < 3
+        return Finding("channels", FEWER, COLOR_INPUT, {"reads": reads}) if fewer else None
     found = GRAY if channels == 1 else CHANNELS
     done = GRAY_INPUT if channels == 1 else ALL_GRAY if channels < 3 else MORE_GRAY
     return Finding("channels", found, done, {"channels": channels})

@@ -408,6 +408,38 @@ def test_any_number_of_channels(opened: Callable[..., Opening], channels: int) -
         np.testing.assert_allclose(unscaled[:3], pixels.transpose(2, 0, 1), atol=0.01)
 
 
+class Grays(Plain):
+    """Makes one channel of color itself: their mean, or green."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__(channels=1)
+        self.way = way
+
+    def logits(self, x: Tensor) -> Tensor:
+        return super().logits(x.mean(1, keepdim=True) if self.way == "mean" else x[:, -2:][:, :1])
+
+
+@pytest.mark.parametrize("way", ["mean", "green"])
+def test_a_network_that_makes_gray_of_color_itself_gets_color(
+    opened: Callable[..., Opening], way: str
+) -> None:
+    opening = opened(lambda: Grays(way))
+    assert opening.checkpoint.card.channels == 3
+    assert "its first convolution reads fewer (1)" in finding(opening.checkup, "channels")
+    with torch.no_grad():
+        own = Plain(channels=1).eval().logits(X.mean(1, keepdim=True) if way == "mean" else X[:, 1:2])
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).logits, own, atol=1e-5)
+    assert opened(lambda: Grays(way), channels=1).checkpoint.card.channels == 1
+
+
+def test_a_network_that_takes_channels_for_images_stays_gray(opened: Callable[..., Opening]) -> None:
+    class Views(Plain):
+        def logits(self, x: Tensor) -> Tensor:
+            return super().logits(x.view(-1, 1, 16, 16))
+
+    assert opened(lambda: Views(1, channels=1)).checkpoint.card.channels == 1
+
+
 def test_a_network_without_convolution_tells_its_channels(opened: Callable[..., Opening]) -> None:
     opening = opened(lambda: nn.Sequential(nn.Flatten(), nn.Linear(256, 3)))
     assert opening.checkpoint.card.channels == 1
