@@ -44,8 +44,8 @@ FOUND_SINGLE = {
 }
 DONE = {
     "probabilities": N_(
-        "They are shown unchanged. The softmax is no module of its own, so logits are not available: "
-        "“logit” below means log-probability, and heat maps explain the log-probability."
+        "They are shown unchanged. They are not just what a softmax module gives in its only call, so logits "
+        "are not available: “logit” below means log-probability, and heat maps explain the log-probability."
     ),
     "log-probabilities": N_(
         "Their exponentials are shown. “Logit” below means log-probability, and heat maps explain the "

@@ -288,6 +288,16 @@ def test_a_final_activation_that_is_written_to_is_not_left_out(
     np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
 
 
+def test_a_softmax_module_that_runs_twice_is_not_called_missing(opened: Callable[..., Opening]) -> None:
+    class Attends(WithModule):
+        def features(self, x: Tensor) -> Tensor:
+            maps = super().features(x)
+            return maps * self.final(maps)
+
+    message = finding(opened(lambda: Attends(nn.Softmax(1))).checkup, "outputs")
+    assert "not just what a softmax module gives in its only call" in message
+
+
 # How they come
 
 
