@@ -141,7 +141,8 @@ def _fitting(net: nn.Module, card: Card, source: Source, guess: bool) -> tuple[C
     """
     if source.channels is not None or not guess:
         return _tried(net, card, source, source.channels or card.channels)
-    problems, fitting = [], []
+    problems: list[Problem] = []
+    fitting: list[tuple[Card, int]] = []
     first = channels_of(net, source.input_size or card.input_size)
     for channels in dict.fromkeys((first, 3, 1)):
         if fitting and channels != 3:
