@@ -21,7 +21,8 @@ class Call:
     """One call of a layer that gives a tensor: `path`, or `path#k` for its k-th call in one forward.
 
     `source` is the name of the layer whose output it read unchanged, "" for the image, None for anything
-    computed in between. What holds feature maps, as `layout` says of the output, is given as (N, C, h, w).
+    computed in between. What holds feature maps, as `layout` says of the output, is given as (N, C, h, w);
+    `handed_on` is the output as the network goes on with it, of which later gradients are.
     """
 
     layer: str
@@ -29,6 +30,7 @@ class Call:
     received: Tensor
     output: Tensor
     layout: Layout | None
+    handed_on: Tensor
 
 
 OnCall = Callable[[Call], Tensor | None]
@@ -86,7 +88,7 @@ class _Follower:
         layout = self.layouts.of(module, received, output)
         before = self.layouts.read(received, layout if received.shape == output.shape else None)
         maps = layout.maps(output) if layout else output
-        call = Call(name, source, before.maps(received) if before else received, maps, layout)
+        call = Call(name, source, before.maps(received) if before else received, maps, layout, output)
         changed = self.on_call(call)
         if changed is None:
             self._hand_on(name, output)
@@ -98,13 +100,14 @@ class _Follower:
 
     def _source(self, received: Tensor) -> str | None:
         name, tensor, version = self.handed_on.get(id(received), (None, None, None))
-        return name if tensor and tensor() is received and version == _version(received) else None
+        return name if tensor and tensor() is received and version == version_of(received) else None
 
     def _hand_on(self, name: str, output: Tensor) -> None:
-        self.handed_on[id(output)] = (name, weakref.ref(output), _version(output))
+        self.handed_on[id(output)] = (name, weakref.ref(output), version_of(output))
 
 
-def _version(tensor: Tensor) -> int:
+def version_of(tensor: Tensor) -> int:
+    """How often the tensor was written to, as far as it counts: one of inference mode does not."""
     return 0 if tensor.is_inference() else tensor._version
 
 

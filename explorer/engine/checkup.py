@@ -1,6 +1,7 @@
 """A check-up of a network when it is opened: what its outputs mean, and what could make results wrong.
 
-It costs three forward passes and one backward pass of one image, about as much as a new image on a page.
+It costs three forward passes (four with a final activation) and one backward pass of one image, about as
+much as a new image on a page.
 """
 
 from contextlib import suppress
@@ -14,13 +15,16 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine import findings
+from explorer.engine.calls import Call, version_of, visit_calls
 from explorer.engine.findings import Finding
-from explorer.engine.outputs import LOGITS, Outputs, choose, tensors_in
-from explorer.engine.passes import leaf_paths, private_view, visit_layers
+from explorer.engine.outputs import KINDS, LOGITS, Outputs, choose, give_logits, probabilities, tensors_in
+from explorer.engine.passes import leaf_paths, private_view
 from explorer.engine.randomness import SEED
+from explorer.engine.stage import stage_of
 from model.builders import reason_of
 from model.checkpoint import Card, Pixels
 from model.problems import Problem
+from model.words import N_
 
 FINAL = {
     nn.Softmax: "probabilities",
@@ -35,6 +39,7 @@ BOUNDED = ("Sigmoid", "Hardsigmoid", "Clamp", "Hardtanh", "Softmax")
 SHAPING = ("View", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Select", "Mean", "AdaptiveAvgPool", "ToCopy",
            "Permute", "Alias", "Clone", "Split", "Expand", "Transpose", "TBackward")  # fmt: skip
 TOLERANCE = 1e-4  # of sums of probabilities
+SAME_VALUES = 1e-5  # of probabilities made in two ways
 STRONG = 100.0  # what an input is multiplied by to drive logits out of 0 to 1
 
 
@@ -73,7 +78,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     made = (
         findings.of_outputs(outputs, kind),
         findings.of_form(first.name, first.shape, first.others),
-        findings.of_channels(card.channels),
+        findings.of_channels(card.channels, first.reads),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
         findings.of_values(logits, first.vanished and not outputs.activation),
@@ -105,6 +110,7 @@ class _Pass:
     activation: str
     final: str
     batch_norms: tuple[str, ...]
+    reads: int | None = None  # channels of what the first convolution to run reads
     layers: tuple[str, ...] = ()
     without_gradient: tuple[str, ...] = ()
     vanished: bool = False
@@ -113,8 +119,10 @@ class _Pass:
 class _Call:
     """One call of a module; `with_graph` says whether a gradient of what comes later can get there."""
 
-    def __init__(self, layer: str, output: Tensor) -> None:
-        self.layer, self.output, self.with_graph = layer, output, output.requires_grad
+    def __init__(self, call: Call) -> None:
+        self.layer, self.output = call.layer, call.handed_on
+        self.has_maps, self.with_graph = call.output.ndim == 4, self.output.requires_grad
+        self.version, self.received = version_of(self.output), call.received.shape
 
 
 def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass:
@@ -123,7 +131,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     running = {path: value.clone() for path, value in view.named_buffers() if path.endswith("running_mean")}
     calls: list[_Call] = []
     by_batch = _watch_batchnorms(view)
-    visit_layers(view, leaf_paths(view), lambda path, _, output: calls.append(_Call(path, output)))
+    visit_calls(view, leaf_paths(view), lambda call: calls.append(_Call(call)))
     returned = returned_by(view, x, gradients=True)
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
@@ -140,8 +148,9 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         activation=activation,
         final=FINAL[type(view.get_submodule(activation))] if activation else "",
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
+        reads=_channels_read(view, calls),
     )
-    return _with_gradients(watched, [call for call in calls if call.output.ndim == 4])
+    return _with_gradients(watched, [call for call in calls if call.has_maps])
 
 
 def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
@@ -184,13 +193,24 @@ def _watch_batchnorms(view: nn.Module) -> list[str]:
 
 
 def _final_activation(view: nn.Module, calls: list[_Call], output: Tensor) -> str:
-    """The path of the module of FINAL that made the output, if that was its only call; "" otherwise."""
+    """The path of the module of FINAL that made the output, if that was its only call; "" otherwise.
+
+    Also "" where the output was written to since, so that it is no longer what the module made.
+    """
     for call in reversed(calls):
         made = call.output
         same = made.data_ptr() == output.data_ptr() and made.numel() == output.numel()
         if same and type(view.get_submodule(call.layer.partition("#")[0])) in FINAL:
-            return "" if "#" in call.layer else call.layer
+            changed = call.version != version_of(made)
+            return "" if "#" in call.layer or changed else call.layer
     return ""
+
+
+def _channels_read(view: nn.Module, calls: list[_Call]) -> int | None:
+    """How many channels the first convolution to run reads; None where it reads no images."""
+    shapes = (call.received for call in calls if stage_of(view.get_submodule(call.layer)) == "conv")
+    first = next(shapes, torch.Size())
+    return first[1] if len(first) == 4 else None
 
 
 def _operation(values: Tensor) -> str:
@@ -228,7 +248,20 @@ def _outputs(net: nn.Module, first: _Pass, values: Tensor, kind: str | None, x: 
         _check_kind(kind, values)
     activation = first.activation if first.final == observed == (kind or observed) else ""
     kind = kind or (_OF_ONE_VALUE.get(observed, observed) if single else observed)
-    return Outputs(kind, first.name, activation, 0 if first.plain else values.shape[1], single)
+    outputs = Outputs(kind, first.name, activation, 0 if first.plain else values.shape[1], single)
+    return outputs if _agree(net, outputs, first, x) else replace(outputs, activation="")
+
+
+def _agree(net: nn.Module, outputs: Outputs, first: _Pass, x: Tensor) -> bool:
+    """Whether the logits before a final activation mean the values that the network itself returns."""
+    if not outputs.activation:
+        return True
+    view = give_logits(private_view(net), outputs)
+    returned = returned_by(view, x)
+    assert isinstance(returned, Tensor)
+    meant = probabilities(view, returned)[:, -1:] if outputs.single else probabilities(view, returned)
+    own = first.values.exp() if outputs.kind == "log-probabilities" else first.values
+    return torch.allclose(meant, own, rtol=0, atol=SAME_VALUES, equal_nan=True)
 
 
 _OF_ONE_VALUE = {
@@ -239,15 +272,32 @@ _OF_ONE_VALUE = {
 
 
 def _check_kind(kind: str, values: Tensor) -> None:
-    """Problem for probabilities that are none."""
-    low, high = (float(end) for end in values.aminmax())
-    if kind in ("probabilities", "sigmoid") and not (low >= 0 and high <= 1 + TOLERANCE):
-        raise Problem(
-            "The network returns values from {low:.3g} to {high:.3g}, which are not probabilities: give "
-            "--output logits, or --output sigmoid-logits for independent labels.",
-            low=low,
-            high=high,
-        )
+    """Problem for values (2, K) that cannot be what `kind` says, as probabilities whose sum is not 1."""
+    fits = {
+        "probabilities": bool((values >= 0).all()) and _close(values.sum(1), 1),
+        "log-probabilities": bool((values <= TOLERANCE).all()) and _close(values.logsumexp(1), 0),
+        "sigmoid": bool(((values >= 0) & (values <= 1 + TOLERANCE)).all()),
+    }
+    if not fits.get(kind, True):
+        low, high = (float(end) for end in values.aminmax())
+        kinds = ", ".join(f"--output {each}" for each in KINDS if fits.get(each, True))
+        raise Problem(_NOT_OF_KIND[kind], low=low, high=high, kinds=kinds)
+
+
+_NOT_OF_KIND = {
+    "probabilities": N_(
+        "The network returns values from {low:.3g} to {high:.3g}, which are not probabilities with a sum "
+        "of 1: give one of {kinds}."
+    ),
+    "log-probabilities": N_(
+        "The network returns values from {low:.3g} to {high:.3g}, which are not logarithms of probabilities "
+        "with a sum of 1: give one of {kinds}."
+    ),
+    "sigmoid": N_(
+        "The network returns values from {low:.3g} to {high:.3g}, which are not probabilities from 0 to 1: "
+        "give one of {kinds}."
+    ),
+}
 
 
 def _kind(net: nn.Module, first: _Pass, values: Tensor, x: Tensor) -> str:

@@ -44,8 +44,8 @@ FOUND_SINGLE = {
 }
 DONE = {
     "probabilities": N_(
-        "They are shown unchanged. The softmax is no module of its own, so logits are not available: "
-        "“logit” below means log-probability, and heat maps explain the log-probability."
+        "They are shown unchanged. They are not just what a softmax module gives in its only call, so logits "
+        "are not available: “logit” below means log-probability, and heat maps explain the log-probability."
     ),
     "log-probabilities": N_(
         "Their exponentials are shown. “Logit” below means log-probability, and heat maps explain the "
@@ -113,10 +113,18 @@ MORE_GRAY = N_(
 )
 
 
-def of_channels(channels: int) -> Finding | None:
-    """How an input with another number of channels than three is made of a picture."""
+FEWER = N_("The network takes three channels, of which its first convolution reads fewer ({reads}).")
+COLOR_INPUT = N_("Every picture is given in color; --channels chooses another number.")
+
+
+def of_channels(channels: int, reads: int | None) -> Finding | None:
+    """How an input with another number of channels than three is made of a picture.
+
+    Also that a first convolution that `reads` fewer than three gets three.
+    """
     if channels == 3:
-        return None
+        fewer = reads is not None and reads < 3
+        return Finding("channels", FEWER, COLOR_INPUT, {"reads": reads}) if fewer else None
     found = GRAY if channels == 1 else CHANNELS
     done = GRAY_INPUT if channels == 1 else ALL_GRAY if channels < 3 else MORE_GRAY
     return Finding("channels", found, done, {"channels": channels})

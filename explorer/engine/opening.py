@@ -139,22 +139,32 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
 def _fitting(net: nn.Module, card: Card, source: Source, guess: bool) -> tuple[Card, int]:
     """The card with what the source says, and how many values the network gives for an empty image.
 
-    With `guess`, the number of channels is the first that the network takes.
+    With `guess`, the number of channels is what the first layer reads, or 3 if the network gives as many
+    values for that, as one does that makes gray of color itself; otherwise the first that it takes.
     """
-    first = source.channels or (
-        channels_of(net, source.input_size or card.input_size) if guess else card.channels
-    )
-    tries = dict.fromkeys((first, *((3, 1) if guess and source.channels is None else ())))
-    problems = []
-    for channels in tries:
-        described = _described(replace(card, channels=channels), source)
-        _check_maps(net, described)
+    if source.channels is not None or not guess:
+        return _tried(net, card, source, source.channels or card.channels)
+    problems: list[Problem] = []
+    fitting: list[tuple[Card, int]] = []
+    first = channels_of(net, source.input_size or card.input_size)
+    for channels in dict.fromkeys((first, 3, 1)):
+        if fitting and channels != 3:
+            break
         try:
-            return described, logits_of(net, described.input_size, channels, source.output_name,
-                                        len(described.classes))  # fmt: skip
+            fitting.append(_tried(net, card, source, channels))
         except Problem as problem:
             problems.append(problem)
-    raise problems[0]
+    if not fitting:
+        raise problems[0]
+    return fitting[-1] if fitting[-1][1] == fitting[0][1] else fitting[0]
+
+
+def _tried(net: nn.Module, card: Card, source: Source, channels: int) -> tuple[Card, int]:
+    """As `_fitting`, for this number of channels."""
+    described = _described(replace(card, channels=channels), source)
+    _check_maps(net, described)
+    size, classes = described.input_size, len(described.classes)
+    return described, logits_of(net, size, channels, source.output_name, classes)
 
 
 def channels_of(net: nn.Module, size: int) -> int:

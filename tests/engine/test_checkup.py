@@ -3,7 +3,9 @@
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -25,9 +27,13 @@ from explorer.engine.network import network_of
 from explorer.engine.opening import Opening, Source, open_source
 from explorer.engine.outputs import outputs_of
 from explorer.engine.tracing import trace
+from model import torchvision_repair
 from model.checkpoint import Card, load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.problems import Problem
+
+torchvision_repair.repair()
+import torchvision.models as models  # noqa: E402  (repaired first)
 
 CARD = Card(input_size=16, classes=("a", "b", "c", "d"))
 X = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -188,8 +194,29 @@ def test_the_option_overrules(opened: Callable[..., Opening]) -> None:
     np.testing.assert_allclose(trace(twice, X).probabilities, logits.softmax(1).softmax(1), atol=1e-6)
     labels = opened(Plain, output="sigmoid-logits").checkpoint.build()
     np.testing.assert_allclose(trace(labels, X).probabilities, logits.sigmoid(), atol=1e-6)
-    with pytest.raises(Problem, match="are not probabilities"):
-        opened(Plain, output="probabilities")
+
+
+@pytest.mark.parametrize(
+    ("final", "kind", "message"),
+    [
+        (lambda z: z, "probabilities", "not probabilities with .* --output logits, --output sigmoid-logits"),
+        (lambda z: z, "log-probabilities", "not logarithms .* --output logits, --output sigmoid-logits"),
+        (lambda z: z, "sigmoid", "not probabilities from 0 .* --output logits, --output sigmoid-logits"),
+        (torch.sigmoid, "probabilities", "not probabilities with .* --output sigmoid, --output sigmoid-logi"),
+        (softmax, "log-probabilities", "not logarithms .* --output probabilities, --output sigmoid,"),
+        (lambda z: z.log_softmax(1), "probabilities", "sum of 1: .* --output log-probabilities"),
+    ],
+)
+def test_a_kind_that_the_values_cannot_be_is_refused(
+    opened: Callable[..., Opening], final: Callable[[Tensor], Tensor], kind: str, message: str
+) -> None:
+    with pytest.raises(Problem, match=message):
+        opened(lambda: of(final), output=kind)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "sigmoid", "sigmoid-logits", "logits"])
+def test_a_kind_that_the_values_can_be_is_taken(opened: Callable[..., Opening], kind: str) -> None:
+    assert opened(lambda: of(softmax), output=kind).checkup.outputs.kind == kind
 
 
 def test_a_file_with_a_card_obeys_the_option_and_so_do_its_snapshots(tmp_path: Any) -> None:
@@ -218,6 +245,57 @@ def test_a_gate_that_is_also_the_final_activation_stays_a_gate(opened: Callable[
     with torch.no_grad():
         own = Gated(nn.Sigmoid()).eval()(X)
     np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
+
+
+def clamped(values: Tensor) -> Tensor:
+    return values.clamp_(0.2, 0.6)
+
+
+def rescaled(values: Tensor) -> Tensor:
+    values.clamp_(min=0.1)
+    values /= values.sum(1, keepdim=True)
+    return values
+
+
+def untold(values: Tensor) -> Tensor:
+    values.data.clamp_(0.2, 0.6)  # not counted as a new version
+    return values
+
+
+class Written(WithModule):
+    """What the final activation gave is written to, in inference mode or not."""
+
+    def __init__(self, final: nn.Module, write: Callable[[Tensor], Tensor], inference: bool) -> None:
+        super().__init__(final)
+        self.write, self.inference = write, inference
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.inference_mode() if self.inference else nullcontext():
+            return self.write(super().forward(x))
+
+
+@pytest.mark.parametrize("inference", [False, True])
+@pytest.mark.parametrize(
+    ("final", "write"), [(nn.Sigmoid(), clamped), (nn.Sigmoid(), untold), (nn.Softmax(1), rescaled)]
+)
+def test_a_final_activation_that_is_written_to_is_not_left_out(
+    opened: Callable[..., Opening], final: nn.Module, write: Callable[[Tensor], Tensor], inference: bool
+) -> None:
+    opening = opened(lambda: Written(final, write, inference))
+    assert opening.checkup.outputs.activation == ""
+    with torch.no_grad():
+        own = write(final(Plain().eval().logits(X)))
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
+
+
+def test_a_softmax_module_that_runs_twice_is_not_called_missing(opened: Callable[..., Opening]) -> None:
+    class Attends(WithModule):
+        def features(self, x: Tensor) -> Tensor:
+            maps = super().features(x)
+            return maps * self.final(maps)
+
+    message = finding(opened(lambda: Attends(nn.Softmax(1))).checkup, "outputs")
+    assert "not just what a softmax module gives in its only call" in message
 
 
 # How they come
@@ -338,6 +416,38 @@ def test_any_number_of_channels(opened: Callable[..., Opening], channels: int) -
     np.testing.assert_allclose(unscaled[-1], gray, atol=0.01)
     if channels > 3:
         np.testing.assert_allclose(unscaled[:3], pixels.transpose(2, 0, 1), atol=0.01)
+
+
+class Grays(Plain):
+    """Makes one channel of color itself: their mean, or green."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__(channels=1)
+        self.way = way
+
+    def logits(self, x: Tensor) -> Tensor:
+        return super().logits(x.mean(1, keepdim=True) if self.way == "mean" else x[:, -2:][:, :1])
+
+
+@pytest.mark.parametrize("way", ["mean", "green"])
+def test_a_network_that_makes_gray_of_color_itself_gets_color(
+    opened: Callable[..., Opening], way: str
+) -> None:
+    opening = opened(lambda: Grays(way))
+    assert opening.checkpoint.card.channels == 3
+    assert "its first convolution reads fewer (1)" in finding(opening.checkup, "channels")
+    with torch.no_grad():
+        own = Plain(channels=1).eval().logits(X.mean(1, keepdim=True) if way == "mean" else X[:, 1:2])
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).logits, own, atol=1e-5)
+    assert opened(lambda: Grays(way), channels=1).checkpoint.card.channels == 1
+
+
+def test_a_network_that_takes_channels_for_images_stays_gray(opened: Callable[..., Opening]) -> None:
+    class Views(Plain):
+        def logits(self, x: Tensor) -> Tensor:
+            return super().logits(x.view(-1, 1, 16, 16))
+
+    assert opened(lambda: Views(1, channels=1)).checkpoint.card.channels == 1
 
 
 def test_a_network_without_convolution_tells_its_channels(opened: Callable[..., Opening]) -> None:
@@ -484,6 +594,46 @@ def test_a_network_in_inference_mode_is_one_sentence(opened: Callable[..., Openi
     assert opening.checkup.without_gradient == ("conv", "bn", "relu")
     with pytest.raises(Problem, match="No gradient of the class reaches"):
         attribute(opening.checkpoint.build(), X, layer="conv", target=1)
+
+
+TORCHVISION = {"convnext_tiny": 154, "swin_t": 120, "vit_b_16": 99}  # layers with feature maps
+
+
+@cache
+def of_torchvision(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    size = {"image_size": 32} if name == "vit_b_16" else {}
+    net = getattr(models, name)(weights=None, num_classes=4, **size).eval()
+    if name == "vit_b_16":
+        nn.init.normal_(net.heads.head.weight)
+    return net
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_gradients_reach_maps_with_channels_last_and_tokens(name: str) -> None:
+    net, card = of_torchvision(name), Card(input_size=32, classes=CARD.classes)
+    checkup = check_up(net, card)
+    assert (checkup.without_gradient, finding(checkup, "gradients")) == ((), "")
+    x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    layers = list(trace(net, x).maps)
+    assert attribute(net, x, layer=layers[len(layers) // 2], target=1).values.any()
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_layers_of_a_backbone_without_gradients_are_named(name: str) -> None:
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone, self.head = of_torchvision(name), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                seen = self.backbone(x)
+            return self.head(seen)
+
+    checkup = check_up(Frozen().eval(), Card(input_size=32, classes=CARD.classes))
+    assert len(checkup.without_gradient) == TORCHVISION[name]
+    assert f"reaches {TORCHVISION[name]} of {TORCHVISION[name]} layers" in finding(checkup, "gradients")
 
 
 # Of ordinary networks

@@ -230,6 +230,17 @@ def test_a_network_without_batchnorm_says_what_it_has(
     assert not charts(at)
 
 
+def test_batchnorm_of_three_dimensions_is_named(page: Open, network: Callable[..., None]) -> None:
+    def build() -> nn.Module:
+        body = [nn.Unflatten(1, (1, 3)), nn.Conv3d(1, 4, 3, padding=1), nn.BatchNorm3d(4), nn.ReLU()]
+        return nn.Sequential(*body, nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(4, 2))
+
+    network(build)
+    seen = text(page(*OWN))
+    assert "BatchNorm layers of this network (BatchNorm3d) are not of two dimensions" in seen
+    assert "no BatchNorm" not in seen
+
+
 def test_blocks_without_batchnorm_are_named(page: Open, network: Callable[..., None]) -> None:
     def build() -> nn.Module:
         body = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.GroupNorm(2, 8)]

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.drawing.chart import ChannelChart, Histogram
 from explorer.drawing.ranges import MINUS, number, percent
@@ -101,6 +102,14 @@ def norm_kind(net: nn.Module, norm: str | None) -> str:
 def without_batchnorm(selection: Selection) -> str:
     """Why there is nothing to compare in a network without BatchNorm."""
     norms = [layer_module(selection.net, block.norm) for block in selection.blocks if block.norm]
+    if others := dict.fromkeys(
+        type(each).__name__ for each in selection.net.modules() if isinstance(each, _BatchNorm)
+    ):
+        return tr(
+            "The BatchNorm layers of this network ({kinds}) are not of two dimensions or did not run; only "
+            "those of feature maps (BatchNorm2d) are compared here.",
+            kinds=", ".join(others),
+        )
     if not norms:
         return tr(
             "This network has no BatchNorm: nothing is normalized, so there are no statistics to compare."

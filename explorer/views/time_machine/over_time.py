@@ -102,7 +102,7 @@ def filters(_: Selection, timeline: Timeline) -> Make:
 def norm(selection: Selection, timeline: Timeline) -> Make:
     layers = batchnorms(selection.net, selection.seen)
     if not layers:
-        st.info(tr("This network has no BatchNorm, so it has no running statistics."))
+        st.info(tr("This network has no BatchNorm of feature maps whose running statistics could be shown."))
         return None
     choices.pick(tr("Layer"), {layer: layer for layer in layers}, "norm", width=180)
     names = {name: tr(title) for name, (title, _, _) in STATISTICS.items()}
