@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 
 from model.color import as_srgb
 from model.image_file import orientation
-from model.wide import is_wide, to_8_bits
+from model.wide import is_wide, numbers, to_8_bits
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -125,7 +124,7 @@ def to_rgb(image: Image.Image, most_side: int | None = None) -> Image.Image:
 def _of_channels(image: Image.Image) -> Image.Image:
     """The image in a mode that can be resized: 8 bits a channel, no palette, alpha by itself."""
     if is_wide(image):
-        gray = Image.fromarray(to_8_bits(np.asarray(image)))
+        gray = Image.fromarray(to_8_bits(numbers(image)))
         gray.info["icc_profile"] = image.info.get("icc_profile")
         return gray
     if image.has_transparency_data:

@@ -1,9 +1,9 @@
 """Pixels of more than 8 bits, or of numbers without a range, as 8 bits of gray or color.
 
-The rules. Whole numbers: the fewest of 8, 10, 12, 14, 16 or 32 bits that hold the largest one are the
-range, so that a camera's 12 bits in a file of 16 are not near black. Floating point: within 0 to 1 as it
-is, else within 0 to 255 as it is, else from the least value (black) to the greatest (white). So are whole
-numbers of which some are negative. What is not finite is black.
+The rules. Whole numbers: the fewest of 8, 10, 12, 14, 16, 17 … 32 bits that hold the largest color are
+the range, so that a camera's 12 bits in a file of 16 are not near black; alpha may need more. Floating
+point: within 0 to 1 as it is, else within 0 to 255 as it is, else from the least value (black) to the
+greatest (white). So are whole numbers of which some are negative. What is not finite is black.
 """
 
 from __future__ import annotations
@@ -19,13 +19,23 @@ from PIL import Image, ImageFile
 
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
-BITS = (8, 10, 12, 14, 16, 32)
+BITS = (8, 10, 12, 14, *range(16, 33))
+BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # tags of a TIFF
 CHUNK = 2_000_000  # values that are scaled at once: all of them would take eight times the memory
 
 
 def is_wide(image: Image.Image) -> bool:
     """Whether each pixel is one number of more than 8 bits."""
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def numbers(image: Image.Image) -> npt.NDArray[Any]:
+    """The pixels (H, W) of a wide image; whole numbers of 32 bits without a sign as what they are."""
+    values, tags = np.asarray(image), getattr(image, "tag_v2", {})
+    unsigned = (
+        image.mode == "I" and tags.get(BITS_PER_SAMPLE) == (32,) and tags.get(SAMPLE_FORMAT, (1,)) == (1,)
+    )
+    return values.view(np.uint32) if unsigned else values
 
 
 def to_8_bits(values: npt.NDArray[Any]) -> Pixels:
@@ -62,15 +72,16 @@ def _scaled(values: npt.NDArray[Any], low: float, high: float) -> Pixels:
 # Colors of 16 bits, of which Pillow reads the upper 8 only
 
 COLORS = re.compile(r"(RGBA?);16([BLN])")
+GRAY_ALPHA = "LA;16B"  # has no other order, but as RGBA its bytes are gray, gray, alpha, alpha
 OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 FEW = 64  # of the upper byte: 14 bits or fewer are used
 
 
 def with_all_bits(image: ImageFile.ImageFile, reopened: Callable[[], Image.Image]) -> None:
-    """Decode an image; colors of 16 bits that use 14 or fewer are scaled by the rules above.
+    """Decode an image; colors, or gray with alpha, of 16 bits that use 14 or fewer are scaled by these rules.
 
-    `reopened` opens the same file again: Pillow gives the lower 8 bits if it is told that the bytes of each
-    number come in the other order.
+    Alpha has the range of the colors, or that of more bits if it has a number beyond it. `reopened` opens the
+    same file again: Pillow gives the lower 8 bits if it is told that the bytes come in the other order.
     """
     tiles = [_in_other_order(tile) for tile in image.tile]
     image.load()
@@ -80,12 +91,26 @@ def with_all_bits(image: ImageFile.ImageFile, reopened: Callable[[], Image.Image
     if not isinstance(lower, ImageFile.ImageFile):
         return
     lower.tile = [tile for tile in tiles if tile is not None]
+    gray = any(tile.args == "RGBA" for tile in lower.tile)
     lower.load()
+    _scale(image, _of_gray(lower) if gray else lower)
+
+
+def _of_gray(lower: Image.Image) -> Image.Image:
+    _, gray, _, alpha = lower.split()
+    return Image.merge("RGBA", (gray, gray, gray, alpha))
+
+
+def _scale(image: Image.Image, lower: Image.Image) -> None:
+    """Scale an image, of which the lower 8 bits are given too, in place."""
     boxes = _strips(*image.size)
-    white = _most_of_bits(max(float(_joined(image, lower, box).max()) for box in boxes))
+    most = np.max([_joined(image, lower, box).max((0, 1)) for box in boxes], axis=0)
+    white = _most_of_bits(float(most[:3].max()))
+    opaque = max(white, _most_of_bits(float(most[-1])))
     for box in boxes:
-        pixels = np.array(image.crop(box))
-        pixels[..., :3] = _scaled(_joined(image, lower, box), 0, white)
+        values = _joined(image, lower, box)
+        pixels = _scaled(values, 0, white)
+        pixels[..., 3:] = _scaled(values[..., 3:], 0, opaque)
         image.paste(Image.fromarray(pixels), box[:2])
 
 
@@ -93,17 +118,18 @@ def _in_other_order(tile: ImageFile._Tile) -> ImageFile._Tile | None:
     """A part of a file to decode, with the bytes of each number in the other order; None for other pixels."""
     mode = tile.args[0] if isinstance(tile.args, tuple) else tile.args
     found = COLORS.fullmatch(mode) if isinstance(mode, str) else None
-    if found is None:
+    if found is None and mode != GRAY_ALPHA:
         return None
-    other = f"{found[1]};16{OTHER_ORDER[found[2]]}"
+    other = f"{found[1]};16{OTHER_ORDER[found[2]]}" if found else "RGBA"
     return tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other)
 
 
 def _strips(width: int, height: int) -> list[Box]:
-    rows = max(1, CHUNK // (3 * width))
+    rows = max(1, CHUNK // (4 * width))
     return [(0, top, width, min(top + rows, height)) for top in range(0, height, rows)]
 
 
 def _joined(upper: Image.Image, lower: Image.Image, box: Box) -> npt.NDArray[np.uint16]:
-    high, low = (np.asarray(each.crop(box))[..., :3].astype(np.uint16) for each in (upper, lower))
+    """All channels of a part of the image, (h, w, channels)."""
+    high, low = (np.asarray(each.crop(box)).astype(np.uint16) for each in (upper, lower))
     return high * np.uint16(256) + low

@@ -139,11 +139,14 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return union([fields.whole(name in MIXING) for fields in read])
 
     def _written(self, func: Any, tensor: Tensor, fields: Fields) -> None:
-        """What is written into a part of a tensor can be anywhere in it."""
-        while func._schema.is_mutable and id(tensor) in self.parent:
-            _, tensor = self.parent[id(tensor)]
-            old = [self.known[id(tensor)][1]] if id(tensor) in self.known else []
-            self.known[id(tensor)] = (tensor, union([f.whole(False) for f in (*old, fields)]))
+        """What is written into a tensor can be anywhere in the others that share its memory."""
+        if not func._schema.is_mutable:
+            return
+        memory = tensor.untyped_storage()._cdata
+        pairs = [pair for pair in self.parent.values() if pair[0].untyped_storage()._cdata == memory]
+        for other in {id(each): each for pair in pairs for each in pair if each is not tensor}.values():
+            old = [self.known[id(other)][1]] if id(other) in self.known else []
+            self.known[id(other)] = (other, union([f.whole(False) for f in (*old, fields)]))
 
 
 def _is_area(reach: tuple[int, ...]) -> bool:

@@ -176,6 +176,27 @@ def test_shuffled_channels_and_splits_are_followed(x: Tensor) -> None:
     assert seen == ReceptiveField(4, 7, 9, 12, (4, 7, 9, 12), True)
 
 
+def test_a_view_taken_earlier_follows_what_is_written_into_its_tensor() -> None:
+    class Written(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.end = nn.Conv2d(3, 4, 3, padding=1), nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.conv(x)
+            buffer = torch.zeros_like(maps)
+            early, empty = maps[:, :2], buffer[:, :2]
+            buffer[:] = maps
+            maps.add_(100 * maps.mean((2, 3), keepdim=True))
+            return self.end(early + empty)
+
+    net, x = Written().eval(), torch.zeros(1, 3, 16, 16)
+    far = x.clone()
+    far[..., 15, 15] = 10
+    assert (net(far) - net(x))[0, :, 0, 0].abs().max() > 0
+    assert receptive_fields(net, x)["end"].cell(0, 0).reach == (0, 16, 0, 16)
+
+
 def test_nothing_is_left_behind(tricky: nn.Module, x: Tensor, untouched: Callable) -> None:
     with untouched(tricky), torch.inference_mode():
         fields = receptive_fields(tricky, x)

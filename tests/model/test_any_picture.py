@@ -223,13 +223,13 @@ def test_srgb_leaves_every_value():
 
 
 def png_of_16_bits(values):
-    """A PNG (H,W) or (H,W,3 or 4) of 16 bits a number."""
+    """A PNG (H,W) or (H,W,2, 3 or 4) of 16 bits a number."""
 
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     height, width = values.shape[:2]
-    color = {1: 0, 3: 2, 4: 6}[values.size // (height * width)]
+    color = {1: 0, 2: 4, 3: 2, 4: 6}[values.size // (height * width)]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     header = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
@@ -274,11 +274,29 @@ def test_few_bits_in_a_file_of_16_fill_the_range(bits, shape):
         assert np.abs(pixels_of(data) - wanted).max() <= 0.5
 
 
-def test_twelve_bits_keep_their_transparency():
-    values = deep(12, 9, 7, 4)
-    values[..., 3] = 65535
-    wanted = values[..., :3] / 4095 * 255
-    assert np.abs(pixels_of(png_of_16_bits(values)) - wanted).max() <= 0.5
+@pytest.mark.parametrize(
+    ("alpha", "opacity"), [(65535, 1), (32768, 0.5), (4095, 1), ([0, 2048, 4095], [0, 0.5, 1])]
+)
+@pytest.mark.parametrize("channels", [2, 4])
+def test_twelve_bits_keep_their_transparency(channels, alpha, opacity):
+    values = deep(12, 5, 3, channels)
+    values[..., -1] = alpha
+    share = np.broadcast_to(opacity, (5, 3))[..., None]
+    wanted = np.broadcast_to(255 - share * (255 - values[..., :-1] / 4095 * 255), (5, 3, 3))
+    assert np.abs(pixels_of(png_of_16_bits(values)) - wanted).max() <= 1.5
+
+
+@pytest.mark.parametrize("most", [65_535, 65_536, 100_000, 1_000_000, 2**31 - 1])
+@pytest.mark.parametrize(("kind", "sample_format"), [(np.uint32, 1), (np.int32, 2)])
+def test_numbers_of_more_than_16_bits_are_not_black(most, kind, sample_format):
+    data = tiff(np.array([[0, most // 2, most]], kind), 32, sample_format)
+    wanted = np.array([0, most // 2, most]) / (2 ** most.bit_length() - 1) * 255
+    assert np.abs(pixels_of(data)[0, :, 0] - wanted).max() <= 0.5
+
+
+def test_numbers_without_a_sign_beyond_31_bits():
+    data = tiff(np.array([[0, 2_000_000_000, 4_000_000_000]], np.uint32), 32)
+    np.testing.assert_array_equal(pixels_of(data)[0, :, 0], [0, 119, 237])
 
 
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3)])
