@@ -39,6 +39,12 @@ def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
     try:
         net = builder()
     except Exception as error:  # whatever happens in code of other people's
+        if needed := _needed_count(error, offered):
+            raise Problem(
+                "The builder {builder} needs the number of classes ({name}); give --classes.",
+                builder=spec,
+                name=needed,
+            ) from error
         raise Problem(
             "The builder {builder} failed ({reason}); try it in Python.",
             builder=spec,
@@ -51,6 +57,14 @@ def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
             kind=type(net).__name__,
         )
     return net.cpu().float()
+
+
+def _needed_count(error: Exception, offered: Mapping[str, Any]) -> str:
+    """The parameter for the number of classes, where nothing but that was not given; "" elsewhere."""
+    if offered or not isinstance(error, TypeError) or " missing " not in str(error):
+        return ""
+    names = re.findall(r"'(\w+)'", str(error).partition(" missing ")[2])
+    return names[0] if len(names) == 1 and names[0] in CLASS_COUNTS else ""
 
 
 def offer(classes: int, input_size: int) -> dict[str, int]:

@@ -24,7 +24,8 @@ from model.pixels import INTERPOLATIONS, Rectangle, ResizedCrop, center_square, 
 from model.problems import Problem
 from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
-from model.weights.fitting import Layout, bare, below, chosen_place, fitted, places_of
+from model.weights.fitting import Layout, bare, below, fitted, places_of
+from model.weights.places import chosen_place
 from model.weights.reading import metadata_of, read_entries
 from model.weights.stored import Damaged, Leaf, StoredTensor
 from model.words import N_

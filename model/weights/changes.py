@@ -13,7 +13,8 @@ LONGEST = 60  # characters of a name
 class Changes:
     """`place` is where in the file the weights are, which may be a prefix of their names; "" for its top.
 
-    `others`: places of other weights that fit as well. `unused`: entries of the file that are left out.
+    `others`: places of other weights that fit as well; `rivals`: those of them that could be meant just as
+    well, by their names. `unused`: entries of the file that are left out.
     `missing`: counters of BatchNorm that the file lacks, set to 0. `renamed`: how many names were changed
     within. `converted`: dtypes that were converted to the network's. `average`: whether the weights are an
     average over training, such as EMA.
@@ -26,10 +27,11 @@ class Changes:
     renamed: int = 0
     converted: tuple[str, ...] = ()
     average: bool = False
+    rivals: tuple[str, ...] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """A sentence for each kind of change, with names in `backticks`; none for a file taken as it is."""
-        return tuple(filter(None, (self._place(), self._unused(), *self._numbers())))
+        return tuple(filter(None, (self._place(), self._rivals(), self._unused(), *self._numbers())))
 
     def _place(self) -> str:
         if not self.place:
@@ -38,13 +40,16 @@ class Changes:
             return tr("Read from {place} in the file: averaged weights.", place=_code(self.place))
         return tr("Read from {place} in the file.", place=_code(self.place))
 
+    def _rivals(self) -> str:
+        if not self.rivals:
+            return ""
+        return tr(
+            "The names do not say which weights are meant, and {names} would fit as well.",
+            names=_names(self.rivals),
+        )
+
     def _unused(self) -> str:
-        names, more = ", ".join(map(_code, self.unused[:MOST_NAMED])), len(self.unused) - MOST_NAMED
-        if more > 0:
-            return ngettext(
-                "Not used: {names} and {n} more.", "Not used: {names} and {n} more.", more, names=names
-            )
-        return tr("Not used: {names}.", names=names) if names else ""
+        return tr("Not used: {names}.", names=_names(self.unused)) if self.unused else ""
 
     def _numbers(self) -> Sequence[str]:
         renamed = ngettext(
@@ -64,6 +69,14 @@ class Changes:
 
 
 UNCHANGED = Changes()
+
+
+def _names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    listed, more = ", ".join(map(_code, names[:MOST_NAMED])), len(names) - MOST_NAMED
+    if more <= 0:
+        return listed
+    return ngettext("{names} and {n} more", "{names} and {n} more", more, names=listed)
 
 
 def _code(name: str) -> str:

@@ -5,12 +5,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from model.problems import Problem
 from model.weights.changes import Changes
+from model.weights.places import Rank, chosen_place, rank, ranked, rivals
 from model.weights.stored import Leaf, StoredTensor, UnusableTensor
 from model.words import N_
 
@@ -20,8 +22,6 @@ State = dict[str, Tensor]
 LONGEST = 100  # characters of a name in a sentence
 COUNTER = "num_batches_tracked"
 MOST_PLACES = 16  # tried in one file
-AVERAGE, RAW = "ema", "model"  # words for `wanted`
-_AVERAGED = re.compile(r"(^|[._])(ema|swa|avg|averaged?)([._]|$)", re.I)
 # Parts of a name that a wrapper added, and what old files write with a dot: `norm.1` for `norm1`.
 _WRAPPERS = re.compile(r"(^|(?<=\.))(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _PARTED = re.compile(r"\b(norm|relu|conv)\.(\d)")
@@ -33,6 +33,13 @@ _BESIDE = re.compile(
     r"optimizers?|optim|(lr_)?schedulers?|rng_state|hyper_parameters|callbacks)(\.|$)",
     re.I,
 )
+# Of these also whole layers: a loss may have some, and auxiliary classifiers are trained with only.
+_LAYERS_BESIDE = re.compile(
+    r"(^|\.)(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|optimizers?|optim|callbacks|"
+    r"aux\d*|auxlogits|auxiliary|aux(iliary)?_(logits|classifiers?|heads?))(\.|$)",
+    re.I,
+)
+_OF_LAYERS = ("weight", "bias", "running_mean", "running_var")
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,15 @@ class Layout:
     classes: int = 0
     plain: bool = False
 
+    @cached_property
+    def joined(self) -> Mapping[tuple[int, ...], tuple[str, ...]]:
+        """Its names without dots, by the shape of their tensors."""
+        names = dict[tuple[int, ...], tuple[str, ...]]()
+        for name, tensor in self.state.items():
+            shape = tuple(tensor.shape)
+            names[shape] = (*names.get(shape, ()), name.replace(".", ""))
+        return names
+
 
 @dataclass(frozen=True)
 class _Attempt:
@@ -64,36 +80,20 @@ class _Attempt:
 def fitted(entries: Entries, layout: Layout, path: str, wanted: str | None = None) -> tuple[State, Changes]:
     """The state that the network takes, and what was done for it. Raises Problem, and Damaged.
 
-    `wanted` is “ema”, “model” or a place; else an average over training goes before the weights it is of.
+    `wanted` is “ema”, “model” or a place; else the first by `places.rank` is taken, whatever their order.
     """
     attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
     fitting = _different(each for each in attempts if _problem(each, layout, path) is None)
-    places = list(fitting)
+    places = ranked(fitting)
     if not places:
         raise _refusal(entries, attempts, layout, path)
     place = chosen_place(places, path, wanted)
     state, changes = _taken(fitting[place], layout, path)
     others = tuple(each for each in places if each != place)
-    return state, replace(changes, others=others, unused=_unused(entries, fitting[place], others))
-
-
-def chosen_place(places: list[str], path: str, wanted: str | None) -> str:
-    """The place of the weights that are wanted. Problem where there are none."""
-    averaged = [place for place in places if _AVERAGED.search(place)]
-    raw = [place for place in places if place not in averaged]
-    if wanted is None:
-        return (averaged or raw)[0]
-    exact = [place for place in places if place == wanted]
-    within = [place for place in places if wanted in place.split(".")]
-    suited = exact or {AVERAGE: averaged, RAW: raw}.get(wanted) or within
-    if not suited:
-        raise Problem(
-            "{path} has no weights “{wanted}” that fit its network; those that fit are in {places}.",
-            path=path,
-            wanted=wanted,
-            places=", ".join(f"“{place}”" for place in places),
-        )
-    return suited[0]
+    alike = () if place == wanted else rivals(place, places)
+    return state, replace(
+        changes, others=others, rivals=alike, unused=_unused(entries, fitting[place], others)
+    )
 
 
 def places_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
@@ -105,7 +105,8 @@ def places_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
         for cut in range(max(0, len(parts) - deepest), len(parts)):
             if ".".join(parts[cut:]) in names:
                 hits[".".join(parts[:cut])] += 1
-    return [place for place, count in hits.most_common(MOST_PLACES) if 2 * count >= max(hits.values())]
+    ordered = sorted(hits, key=lambda place: (rank(place) == Rank.LAST, -hits[place]))
+    return [place for place in ordered if 2 * hits[place] >= max(hits.values())][:MOST_PLACES]
 
 
 def bare(name: str) -> str:
@@ -145,11 +146,11 @@ def _attempts(entries: Entries, layout: Layout, bared: bool) -> list[_Attempt]:
 
 
 def _different(attempts: Iterable[_Attempt]) -> dict[str, _Attempt]:
-    """The attempts by place, of those that find the same tensors the first."""
+    """The attempts by place, of those that find the same tensors the first, LAST ones last."""
     by_tensors = dict[frozenset[int], _Attempt]()
-    for each in attempts:
+    for each in sorted(attempts, key=lambda each: rank(each.place) == Rank.LAST):
         by_tensors.setdefault(frozenset(map(id, each.found.values())), each)
-    return {each.place: each for each in reversed(by_tensors.values())}
+    return {each.place: each for each in reversed(by_tensors.values())}  # of two in a place the first
 
 
 def _without_common_prefix(names: dict[str, str]) -> dict[str, str]:
@@ -188,13 +189,29 @@ def _is_fitting(name: str, attempt: _Attempt, layout: Layout) -> bool:
 def _is_beside(name: str, attempt: _Attempt, layout: Layout) -> bool:
     """Whether an entry takes no part in the network's prediction."""
     entry = attempt.extra[name]
-    if name in layout.buffers or _BESIDE.search(name):
+    if name in layout.buffers or _is_copy(name, entry, layout):
+        return True
+    if _BESIDE.search(name) and (_LAYERS_BESIDE.search(name) or not _is_of_layer(name, entry)):
         return True
     if not isinstance(entry, StoredTensor):
         return False
     counts = not entry.dtype.is_floating_point and not entry.dtype.is_complex  # such as an index of positions
     of_classes = entry.shape == (layout.classes,) and name.endswith(("weight", "weights"))  # those of a loss
     return counts or of_classes
+
+
+def _is_of_layer(name: str, entry: Leaf) -> bool:
+    """Whether an entry looks like a layer's weights, not like a number or a statistic that a run keeps."""
+    shape = entry.shape if isinstance(entry, StoredTensor) else ()
+    return len(shape) >= 3 or (len(shape) >= 1 and name.rpartition(".")[2] in _OF_LAYERS)
+
+
+def _is_copy(name: str, entry: Leaf, layout: Layout) -> bool:
+    """Whether an entry is a copy of one of the network's, such as `ema.conv1.weight` or `ema.conv1weight`."""
+    first, _, rest = name.partition(".")
+    if rank(first) in (Rank.USUAL, Rank.OTHER) or not isinstance(entry, StoredTensor):
+        return False
+    return rest.replace(".", "").endswith(layout.joined.get(tuple(entry.shape), ()))
 
 
 def _unused(entries: Entries, attempt: _Attempt, others: Collection[str]) -> tuple[str, ...]:
@@ -225,7 +242,7 @@ def _taken(attempt: _Attempt, layout: Layout, path: str) -> tuple[State, Changes
             converted[str(value.dtype).removeprefix("torch.")] = None
             value = value.to(expected.dtype)
         state[name] = value
-    average = bool(_AVERAGED.search(attempt.place))
+    average = rank(attempt.place) == Rank.AVERAGE
     return state, Changes(attempt.place, (), (), tuple(missing), attempt.renamed, tuple(converted), average)
 
 

@@ -57,6 +57,9 @@ def takes_none(depth=1, **settings):
 def n_classes(n_classes=3):
     return Net(n_classes)
 
+def needs(n_classes):
+    return Net(n_classes)
+
 def fails():
     raise RuntimeError("no weights here.\\nmore")
 
@@ -142,6 +145,13 @@ def test_a_builder_that_does_not_take_the_number_is_called_without_it() -> None:
     assert len(open_checkpoint(Source(net="own_networks:takes_none", input_size=16)).card.classes) == 3
     opened = open_checkpoint(Source(net="own_networks:takes_none", classes="a,b,c", input_size=16))
     assert opened.card.classes == ("a", "b", "c")
+
+
+@pytest.mark.usefixtures("networks")
+def test_a_builder_that_must_have_the_number_says_so() -> None:
+    with pytest.raises(Problem, match=r"needs the number of classes \(n_classes\); give --classes\."):
+        open_checkpoint(Source(net="own_networks:needs", input_size=16))
+    assert open_checkpoint(Source(net="own_networks:needs", classes="4", input_size=16)).card.classes
 
 
 def test_the_classes_given_go_before_those_of_a_files_card(networks: Path) -> None:

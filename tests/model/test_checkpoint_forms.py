@@ -210,6 +210,33 @@ def test_an_extra_layer_is_not_left_out(tmp_path):
             loaded(tmp_path, zipped({**STATE, extra: torch.zeros(4, 4)}))
 
 
+@pytest.mark.parametrize(
+    ("extra", "shape"),
+    [
+        ("acc.0.weight", (4, 4, 3, 3)),
+        ("attention_ema.weight", (4, 4)),
+        ("best_norm.weight", (4,)),
+        ("aux_conv.weight", (4, 4, 3, 3)),
+    ],
+)
+def test_a_whole_layer_is_not_left_out_for_its_name(tmp_path, extra, shape):
+    with pytest.raises(Problem, match=f"no {extra}"):
+        loaded(tmp_path, zipped({**STATE, extra: torch.zeros(shape)}))
+
+
+@pytest.mark.parametrize(
+    ("extra", "value"),
+    [
+        ("ema.conv1.weight", STATE["conv1.weight"]),
+        ("model_ema.modelconv1weight", STATE["conv1.weight"]),
+        ("AuxLogits.fc.weight", torch.zeros(3, 8)),
+        ("loss.vgg.0.weight", torch.zeros(4, 3, 3, 3)),
+    ],
+)
+def test_copies_and_what_only_training_needs_are_left_out(tmp_path, extra, value):
+    assert loaded(tmp_path, zipped({**STATE, extra: value})).changes.unused == (extra,)
+
+
 def test_buffers_that_are_not_kept_are_left_out(tmp_path):
     class Net(nn.Sequential):
         def __init__(self) -> None:
@@ -264,8 +291,59 @@ def test_weights_that_are_not_there_are_named(tmp_path):
     data = zipped({"model": STATE, "model_ema": RAW})
     with pytest.raises(Problem, match=r"no weights “student”.*“model”"):
         loaded(tmp_path, data, weights="student")
-    with pytest.raises(Problem, match="no weights “ema”"):
-        loaded(tmp_path, zipped(STATE), weights="ema")
+    for value, place in ((STATE, "the top of the file"), ({"net": STATE}, "“net”")):
+        with pytest.raises(Problem, match=rf"no weights “ema”.* only one set \({place}\); leave"):
+            loaded(tmp_path, zipped(value), weights="ema")
+
+
+SEVERAL = {
+    "gradients": lambda right, wrong: {"model": right, "grads": wrong},
+    "momentum": lambda right, wrong: {"weights": right, "momentum_buffer": wrong},
+    "first": lambda right, wrong: {"state_dict": right, "init_state_dict": wrong},
+    "best": lambda right, wrong: {"best_state_dict": right, "state_dict": wrong},
+    "earlier": lambda right, wrong: {"state_dict": right, "snapshots": [wrong] * 20},
+    "mask": lambda right, wrong: {"state_dict": right, "mask": wrong},
+    "fisher": lambda right, wrong: {"model": right, "fisher": wrong},
+    "adam": lambda right, wrong: {"model": right, "optimizer": {"exp_avg": wrong, "exp_avg_sq": wrong}},
+    "adam of an average": lambda right, wrong: {"model": right, "optimizer": {"ema": wrong}},
+    "moco": lambda right, wrong: {
+        "state_dict": {
+            **prefixed("module", "encoder_q", state=right),
+            **prefixed("module", "encoder_k", state=wrong),
+        }
+    },
+    "teacher at the top": lambda right, wrong: {**right, **prefixed("teacher", state=wrong)},
+    "average": lambda right, wrong: {"params_ema": right, "params": wrong, "best": wrong},
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_the_order_in_the_file_decides_nothing(tmp_path, name):
+    def copied(state=RAW):
+        return {key: value.clone() for key, value in state.items()}
+
+    value = SEVERAL[name](STATE, copied())
+    for each in (value, dict(reversed(value.items()))):
+        checkpoint = loaded(tmp_path, zipped(each))
+        assert checkpoint.digest == DIGEST
+        assert checkpoint.changes.rivals == ()
+        assert any("averaged" in text for text in checkpoint.changes.sentences()) == (name == "average")
+
+
+def test_what_no_name_decides_is_said(tmp_path):
+    for value in ({"a": STATE, "b": RAW}, {"b": RAW, "a": STATE}):
+        checkpoint = loaded(tmp_path, zipped({"state_dict": value}))
+        assert (checkpoint.changes.place, checkpoint.digest) == ("state_dict.a", DIGEST)
+        assert "`state_dict.b` would fit as well" in " ".join(checkpoint.changes.sentences())
+        asked = loaded(tmp_path, zipped({"state_dict": value}), weights="state_dict.b")
+        assert asked.changes.rivals == ()
+
+
+def test_what_is_no_networks_is_taken_only_if_asked_for(tmp_path):
+    data = zipped({"grads": STATE})
+    with pytest.raises(Problem, match="give --weights grads to use them"):
+        loaded(tmp_path, data)
+    assert loaded(tmp_path, data, weights="grads").digest == DIGEST
 
 
 def test_an_average_of_another_shape_is_passed_over(tmp_path):
