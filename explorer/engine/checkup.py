@@ -17,7 +17,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from explorer.engine import findings
 from explorer.engine.calls import Call, version_of, visit_calls
 from explorer.engine.findings import Finding
-from explorer.engine.outputs import KINDS, LOGITS, Outputs, choose, give_logits, probabilities, tensors_in
+from explorer.engine.outputs import (
+    KINDS,
+    LOGITS,
+    Outputs,
+    choose,
+    give_logits,
+    hand_on_copies,
+    probabilities,
+    tensors_in,
+)
 from explorer.engine.passes import leaf_paths, private_view
 from explorer.engine.randomness import SEED
 from explorer.engine.stage import stage_of
@@ -131,6 +140,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     running = {path: value.clone() for path, value in view.named_buffers() if path.endswith("running_mean")}
     calls: list[_Call] = []
     by_batch = _watch_batchnorms(view)
+    hand_on_copies(view)
     visit_calls(view, leaf_paths(view), lambda call: calls.append(_Call(call)))
     returned = returned_by(view, x, gradients=True)
     name = choose(returned, name, classes)

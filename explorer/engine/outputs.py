@@ -179,12 +179,25 @@ def _input_of(_: nn.Module, inputs: tuple[Tensor, ...], __: object) -> Tensor:
     return inputs[0]
 
 
+def _copy(_: nn.Module, __: object, output: Tensor) -> Tensor:
+    return output.clone()
+
+
+def hand_on_copies(net: nn.Module) -> None:
+    """Lets final activations hand on copies: a gradient needs what they gave, also if it is written to."""
+    for module in net.modules():
+        if type(module) in (nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Sigmoid):
+            module.register_forward_hook(_copy)
+
+
 def give_logits(net: nn.Module, outputs: Outputs) -> nn.Module:
     """The network itself, which returns logits (N, K) from now on; unchanged where it always did."""
     if outputs == LOGITS:
         return net
     if outputs.activation:
         net.get_submodule(outputs.activation).register_forward_hook(_input_of)
+    else:
+        hand_on_copies(net)
     net.register_forward_hook(_GivesLogits(outputs))
     return net
 

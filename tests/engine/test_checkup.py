@@ -283,6 +283,9 @@ def test_a_final_activation_that_is_written_to_is_not_left_out(
 ) -> None:
     opening = opened(lambda: Written(final, write, inference))
     assert opening.checkup.outputs.activation == ""
+    if not inference:
+        assert opening.checkup.without_gradient == ()
+        attribute(opening.checkpoint.build(), X, layer="relu", target=1)
     with torch.no_grad():
         own = write(final(Plain().eval().logits(X)))
     np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
