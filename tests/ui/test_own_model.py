@@ -96,9 +96,11 @@ def test_the_shipped_checkpoint_stays_beside_it(app: Open) -> None:
         (("--net", "torchvision.models:resnet18(num_classes=7)", "--classes", "5"), "returns 7 logits"),
         (("--net", "math:pi"), "is a float"),
         (("--classes", "5"), "add --checkpoint PATH or --net"),
-        (("--net", "a:b", "--mean", "1,2"), "three numbers"),
+        (("--net", "a:b", "--mean", "0.1,0.2"), "three numbers"),
         (("--net", "a:b", "--std", "0"), "must be numbers above zero"),
         (("--net", "a:b", "--input-size", "-3"), "pixels from 1 to 4096"),
+        (("--net", "a:b", "--resize", "9000"), "pixels from the input size to 8192"),
+        (("--net", "a:b", "--mean", "128,128,128"), "such as 0.5 instead of 128"),
     ],
     ids=str,
 )
