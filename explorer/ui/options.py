@@ -236,4 +236,6 @@ def options() -> Options:
     )
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
+    if own.weights is not None and own.path is None:
+        raise Problem("--weights chooses among the weights of a file: add --checkpoint PATH.")
     return Options(values.data_dir, own if own != Source() else None, values.runs)
