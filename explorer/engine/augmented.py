@@ -129,7 +129,7 @@ def _value(drawn: Tensor) -> bool | tuple[float, ...]:
 
 def _parameter_text(name: str, value: bool | tuple[float, ...]) -> str:
     if isinstance(value, bool):
-        return tr("{parameter} yes", parameter=name) if value else tr("{parameter} no", parameter=name)
+        return name if value else tr("not {parameter}", parameter=name)
     numbers = " ".join(f"{each:.3g}".replace("-", "−") for each in value)
     return tr("{parameter} {numbers}", parameter=name, numbers=numbers)
 

@@ -277,6 +277,8 @@ def _per_channel(name: str, values: tuple[float, ...], channels: int) -> tuple[f
 
 def class_names(text: str) -> tuple[str, ...]:
     """Class names from `a,b,c`, from a number (class 0, class 1 …) or from a file with one name a line."""
+    if not text.strip():
+        raise Problem("--classes is empty; give names separated by commas, a number, or a file.")
     if text.isdecimal():
         return numbered(_count(text))
     lines = _lines(text)
@@ -297,6 +299,8 @@ def class_names(text: str) -> tuple[str, ...]:
 def _count(text: str) -> int:
     if len(text) > len(str(MOST_CLASSES)) or int(text) > MOST_CLASSES:
         raise Problem("A network has at most {most:,} classes; give fewer with --classes.", most=MOST_CLASSES)
+    if int(text) == 0:
+        raise Problem("A network has at least one class; give more than 0 with --classes.")
     return int(text)
 
 

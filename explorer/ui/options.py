@@ -9,7 +9,7 @@ from pathlib import Path
 from explorer.engine.opening import Source
 from explorer.engine.outputs import KINDS
 from model.arguments import Parser, WrongValue
-from model.checkpoint import MOST_CHANNELS
+from model.checkpoint import MOST_CHANNELS, MOST_RESIZE
 from model.names import readable, shown
 from model.problems import Problem
 from model.words import N_, tr
@@ -74,13 +74,13 @@ def parser() -> Parser:
     add("--input-size", type=_size, metavar="PIXELS", help=tr("the side of its square input in pixels"))
     add(
         "--resize",
-        type=_size,
+        type=_resize,
         metavar="PIXELS",
         help=tr("the length of a picture's shorter side before its center is cropped to the input size"),
     )
     add(
         "--mean",
-        type=_three,
+        type=_mean,
         metavar="R,G,B",
         help=tr("the mean its inputs were normalized with, from 0 to 1"),
     )
@@ -141,6 +141,26 @@ def _kind(text: str) -> str:
             N_("{flag} must be one of {kinds}, not {text}."), text=repr(text[:20]), kinds=", ".join(KINDS)
         )
     return text
+
+
+def _resize(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST_RESIZE:
+        raise WrongValue(
+            N_("{flag} must be a number of pixels from the input size to {most}, not {text}."),
+            text=repr(text[:20]),
+            most=str(MOST_RESIZE),
+        )
+    return int(text)
+
+
+def _mean(text: str) -> tuple[float, ...]:
+    numbers = _three(text)
+    if not all(0 <= number <= 1 for number in numbers):
+        raise WrongValue(
+            N_("{flag} must be numbers from 0 to 1, such as 0.5 instead of 128, not {text}."),
+            text=repr(text[:40]),
+        )
+    return numbers
 
 
 def _three(text: str) -> tuple[float, ...]:
@@ -216,4 +236,6 @@ def options() -> Options:
     )
     if own != Source() and not (own.path or own.net):
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
+    if own.weights is not None and own.path is None:
+        raise Problem("--weights chooses among the weights of a file: add --checkpoint PATH.")
     return Options(values.data_dir, own if own != Source() else None, values.runs)

@@ -79,8 +79,8 @@ def test_labels_mix_as_the_pictures_do(name: str) -> None:
 
 def test_what_was_drawn_has_its_names() -> None:
     (pixels,) = pictures()
-    assert augmented.draws(pixels, "flip", 1.0, 0, 1).text(0) == "flipped yes"
-    assert augmented.draws(pixels, "flip", 0.0, 0, 1).text(0) == "flipped no"
+    assert augmented.draws(pixels, "flip", 1.0, 0, 1).text(0) == "flipped"
+    assert augmented.draws(pixels, "flip", 0.0, 0, 1).text(0) == "not flipped"
     assert augmented.draws(pixels, "crop", 0.0, 0, 1).text(0) == "down 0, right 0"
     text = augmented.draws(pixels, "rotate", 90, 0, 1).text(0)
     drawn = augment.draw({"rotate": 90.0}, (1, 32, 32), torch.Generator().manual_seed(0))["rotate"][0]

@@ -64,7 +64,9 @@ def test_explain_offers_the_methods_that_work_from_the_kept_pass(app: Open) -> N
     assert offered.options == [record.title for record in METHODS.values() if record.heat]
     assert offered.value == "grad_cam"
     for name in ("xgrad_cam", "eigen_cam"):
-        check(app("explain", method=name))
+        at = app("explain", method=name)
+        check(at)
+        assert any("the same for every class" in info.value for info in at.info) == (name == "eigen_cam")
 
 
 @pytest.mark.parametrize("page", VIEWS)

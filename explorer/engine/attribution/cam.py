@@ -182,4 +182,5 @@ EIGEN_CAM = Method(
     signed=True,
     units=FEATURES,
     heat=eigen_cam,
+    uses_class=False,
 )

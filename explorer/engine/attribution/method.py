@@ -65,7 +65,8 @@ class Method:
     score on them, both (N, C, h, w). A method that needs passes of its own has `compute(question)` instead.
     It is asked about a layer if `needs_layer`, and compares with a `baseline`, one image for each, or with
     the same references for all images, if it has one. Where it `adds_up`, its values together are the score
-    minus that of the baseline, up to the error that `completeness_gap` measures.
+    minus that of the baseline, up to the error that `completeness_gap` measures. Unless it `uses_class`,
+    its map is the same for every class.
 
     `unmet(net, layer, values)` is the Problem, one sentence, why the method cannot explain this network or
     this layer; None where it can. The values are the layer's maps, or the images for a method in input space.
@@ -84,4 +85,5 @@ class Method:
     needs_layer: bool = True
     baseline: Literal["image", "references"] | None = None
     adds_up: bool = False
+    uses_class: bool = True
     parameters: Mapping[str, Parameter] = field(default_factory=dict)

@@ -77,6 +77,11 @@ def show_heat_maps(
     except Problem as problem:
         st.info(sentence(problem))
         return None
+    if not METHODS[method].uses_class:
+        title = tr(METHODS[method].title)
+        st.info(
+            tr("{method} does not use the class: these heat maps are the same for every class.", method=title)
+        )
     heat_maps.show(selection, maps)
     return maps
 
