@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from explorer.engine.outputs import probabilities
 from explorer.engine.scores.forward import logits
 from explorer.engine.scores.ranks import moved
 from explorer.engine.scores.regions import positions
@@ -94,7 +95,8 @@ def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, re
     every = np.concatenate([np.ones((1, orders.shape[1]), bool), some.reshape(-1, orders.shape[1])])
     removed = torch.from_numpy(every[:, position]).to(x.device)
     images = torch.cat([x[None], REMOVALS[removal].fill(x, removed, subject.seed)])
-    probability = logits(subject.net, images).softmax(1)[:, subject.target[index]].cpu().numpy()
+    means = probabilities(subject.net, logits(subject.net, images))
+    probability = means[:, subject.target[index]].cpu().numpy()
     curves = np.empty((len(orders), len(counts)))
     curves[:, 0], curves[:, -1] = probability[:2]
     curves[:, 1:-1] = probability[2:].reshape(len(orders), -1)
