@@ -1,7 +1,7 @@
 """A check-up of a network when it is opened: what its outputs mean, and what could make results wrong.
 
-It costs three forward passes (four with a final activation) and one backward pass of one image, about as
-much as a new image on a page.
+It costs four forward passes (five with a final activation), of one image or two, and one backward pass: about
+as much as a new image on a page.
 """
 
 from contextlib import suppress
@@ -84,12 +84,15 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     logits = before.logits({outputs.name: values})
     spread = float((before.logits({outputs.name: again}) - logits[:1]).abs().max())
     repeats = not spread or torch.equal(_values(net, one, first, SEED), first.values)
+    together = _together(net, torch.cat([one, other]), first, values)
+    change = float((before.logits({outputs.name: together}) - logits).abs().max())
     made = (
         findings.of_outputs(outputs, kind),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
+        None if spread or first.batch_norms else findings.of_batch(change, logits),
         findings.of_values(logits, first.vanished and not outputs.activation),
         findings.of_gradients(first.layers, first.without_gradient),
     )
@@ -181,6 +184,32 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
 def _values(net: nn.Module, x: Tensor, like: _Pass, seed: int) -> Tensor:
     """The values (1, K) of the same output for another input or seed."""
     return _row(tensors_in(returned_by(private_view(net, seed), x))[like.name])
+
+
+def _together(net: nn.Module, x: Tensor, like: _Pass, alone: Tensor) -> Tensor:
+    """The values (2, K) of two images in one pass; those of each `alone` where it gives no such values.
+
+    Raises Problem if they are clearly (K, 2), with those of each image alone as its columns.
+    """
+    try:
+        values = tensors_in(returned_by(private_view(net), x)).get(like.name, alone).detach().float()
+    except Problem:  # it processes one image at a time
+        return alone
+    if values.numel() != alone.numel():
+        return alone
+    rows = values.reshape(alone.shape)
+    if values.shape == alone.T.shape and _alike(values.T, alone) and not _alike(rows, alone):
+        raise Problem(
+            "The network returns a column for each image, {classes} × {images}: make it return a row for "
+            "each image.",
+            classes=len(values),
+            images=len(x),
+        )
+    return rows
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, rtol=1e-3, atol=TOLERANCE)
 
 
 def _row(tensor: Tensor) -> Tensor:

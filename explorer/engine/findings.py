@@ -157,6 +157,21 @@ def of_batchnorm(layers: Sequence[str]) -> Finding | None:
     return Finding("batchnorm", BATCH, BATCH_DONE, {"layers": few(layers), "count": len(layers)}, True)
 
 
+MIXED = N_(
+    "The result for one image depends on the other images of a batch (largest difference of the logits: "
+    "{change:.2g})."
+)
+MIXED_DONE = N_("One image is computed alone; images in a batch change each other's results.")
+MIXING = 1e-4  # of the range of the logits: a smaller difference is rounding
+
+
+def of_batch(change: float, logits: Tensor) -> Finding | None:
+    """By how much the logits of two images differ from those of each alone, beyond rounding."""
+    if not change > MIXING * float(logits.max() - logits.min()):
+        return None
+    return Finding("batch", MIXED, MIXED_DONE, {"change": change}, True)
+
+
 NOT_FINITE = N_("The network returns NaN or infinity for a test picture.")
 NOT_FINITE_DONE = N_("Where that happens there is no prediction, and nothing to explain.")
 CONSTANT = N_("The network returns the same logits for two different pictures.")

@@ -13,7 +13,10 @@ from explorer.engine.attribution import (
     evidence_from,
     heat_from,
 )
+from explorer.engine.checkup import check_up, picture
 from explorer.engine.tracing import blocks, trace
+from model.checkpoint import Card
+from model.problems import Problem
 from tests.engine.conftest import settle
 
 X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -164,3 +167,42 @@ def test_layers_with_another_number_of_rows_than_images_are_left_out(kind: type[
         np.testing.assert_allclose(np.atleast_2d(seen.logits), net(x).numpy(), rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match=r"'conv1' gives values of shape .* which are not feature maps"):
         attribute(net, x, layer="conv1", target=0)
+
+
+CARD = Card(classes=("a", "b", "c", "d"), input_size=16)
+
+
+@pytest.mark.parametrize("kind", [Functional, Centered])
+def test_the_check_up_says_by_how_much_images_change_each_other(kind: type[Plain]) -> None:
+    net = made(kind)
+    both = torch.cat([CARD.to_input(picture(seed, 16)) for seed in (0, 1)])
+    with torch.no_grad():
+        change = float((net(both) - torch.cat([net(both[:1]), net(both[1:])])).abs().max())
+    (finding,) = check_up(net, CARD).findings
+    assert (finding.name, finding.warning) == ("batch", True)
+    assert "The result for one image depends on the other images of a batch" in str(finding)
+    assert f"(largest difference of the logits: {change:.2g})" in str(finding)
+
+
+@pytest.mark.parametrize("kind", [Plain, Flips, Untracked, Drops])
+def test_it_says_so_of_no_other_network_and_not_twice(kind: type[Plain]) -> None:
+    assert "batch" not in [finding.name for finding in check_up(made(kind), CARD).findings]
+
+
+class Columns(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).T
+
+
+def test_a_column_for_each_image_is_refused() -> None:
+    with pytest.raises(Problem, match="a column for each image, 4 × 2: make it return a row"):
+        check_up(made(Columns), CARD)
+
+
+class OneAtATime(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).reshape(1, 4)
+
+
+def test_a_network_that_takes_one_image_at_a_time_is_opened() -> None:
+    assert check_up(made(OneAtATime), CARD).findings == ()

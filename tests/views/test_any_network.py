@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from explorer.engine import attribution
+from explorer.ui import cached
 from model.problems import Problem
 
 PAGES = ("explain", "maps", "batchnorm", "compare", "time_machine")
@@ -67,6 +68,7 @@ def test_feature_maps_are_shown_also_where_the_class_of_an_image_does_not_depend
     def refused(*_: object) -> None:
         raise Problem("No gradient reaches this layer: choose another.")
 
+    cached.gradients.clear()
     monkeypatch.setattr(attribution, "class_gradients", refused)
     assert "No gradient reaches this layer: choose another." in maps_of(visit, "PreActivation")
 
