@@ -21,11 +21,14 @@ from model.datasets import Dataset, cifar10_present, class_folders, decode_all, 
 from model.names import readable, shown
 from model.problems import Problem
 from model.recipes import RECIPES, Config, config_from
-from model.words import tr
+from model.words import N_, tr
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
 FEW, MANY, LARGE = 16, 64, 64  # images of a batch, of large ones and of small ones
 Parameters = dict[str, bool | tuple[float, ...]]
+
+DECISIONS = {"flipped": (N_("not flipped"), N_("flipped")), "chosen": (N_("unchanged"), N_("changed"))}
+"""What a transform that is made or not says of an image: where it was not made, and where it was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +132,7 @@ def _value(drawn: Tensor) -> bool | tuple[float, ...]:
 
 def _parameter_text(name: str, value: bool | tuple[float, ...]) -> str:
     if isinstance(value, bool):
-        return name if value else tr("not {parameter}", parameter=name)
+        return tr(DECISIONS[name][value])
     numbers = " ".join(f"{each:.3g}".replace("-", "−") for each in value)
     return tr("{parameter} {numbers}", parameter=name, numbers=numbers)
 

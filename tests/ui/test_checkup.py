@@ -171,7 +171,7 @@ def test_a_map_of_zeros_is_a_sentence() -> None:
     [
         (("--channels", "0"), "must be a number of channels from 1 to 1024"),
         (("--output", "softmax"), "must be one of logits, probabilities"),
-        (("--mean", "1,2"), "three numbers"),
+        (("--mean", "0.1,0.2"), "three numbers"),
         (("--std", "1,2,3,4", "--channels", "5"), "has 4 numbers"),
     ],
     ids=str,

@@ -175,7 +175,7 @@ def test_values_are_in_units_of_the_logit_and_do_not_add_up_to_it(opened: Open) 
     assert all(abs(held[f"heat_relu{k}"].sum() - logit) > 1 for k in (1, 2, 3))
     at, offer = opened("explain", method="grad_cam_pp")
     assert "neither probabilities nor in units of the logit" in " ".join(each.value for each in at.markdown)
-    assert "not in units of the logit" in offer.arrays()["heat_relu3"][1]
+    assert "neither probabilities nor in units of the logit" in offer.arrays()["heat_relu3"][1]
 
 
 def test_predictions_name_their_images(opened: Open, tmp_path: Path) -> None:

@@ -66,5 +66,5 @@ def test_a_file_without_the_weights_asked_for_is_one_sentence(visit: Open, path:
     assert not at.exception
     assert [error.value for error in at.error] == [
         "run.pth.tar has no weights “student” that fit its network; "
-        "those that fit are in “model”, “model_ema”."
+        "those that fit are in “model_ema”, “model”."
     ]

@@ -339,7 +339,7 @@ def test_a_first_kernel_as_colors_is_gray_at_zero() -> None:
 
 @pytest.mark.parametrize("text", ["", "3", "3-", "-1-2", "1-2-3", "9999999-1", "٣-١", "4-0"])
 def test_a_cell_that_is_not_there_is_not_held(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(inspector.link, "held", lambda key, default: text)
+    monkeypatch.setattr(inspector.link, "value", lambda key, default: text)
     assert inspector.held_cell((4, 4)) is None
 
 
