@@ -14,18 +14,16 @@ if TYPE_CHECKING:
 DIMMED = 0.35  # of its brightness, what the network never received keeps
 
 
-def upsampled(heat: ArrayLike, size: tuple[int, int], smooth: bool = True) -> NDArray[np.float32]:
-    """Bring a raw, signed heat map (h,w) to `size` (H,W) as float32.
+def upsampled(heat: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Bring a heat map (h,w) to `size` (H,W) as float32.
 
-    Smooth is bilinear with `align_corners=False`, as `torch.nn.functional.interpolate` does it; otherwise
-    every pixel takes the cell it lies in.
+    Bilinear with `align_corners=False`, as `torch.nn.functional.interpolate` does it.
     """
     values = np.asarray(heat, dtype=np.float32)
     if values.ndim != 2 or not values.size:
         raise ValueError(f"A heat map has shape (h,w) with at least one cell, not {values.shape}.")
-    along = _bilinear if smooth else _nearest
-    tall = along(values, size[0])
-    return np.ascontiguousarray(along(np.ascontiguousarray(tall.T), size[1]).T)
+    tall = _bilinear(values, size[0])
+    return np.ascontiguousarray(_bilinear(np.ascontiguousarray(tall.T), size[1]).T)
 
 
 def _bilinear(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
@@ -36,10 +34,6 @@ def _bilinear(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
     share = (at - below).astype(np.float32)[:, None]
     between: NDArray[np.float32] = values[below] * (1 - share) + values[np.minimum(below + 1, last)] * share
     return between
-
-
-def _nearest(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    return values[np.arange(length) * len(values) // length]
 
 
 def strength(values: ArrayLike, range: Range) -> NDArray[np.float64]:
@@ -57,7 +51,6 @@ def overlay(
     range: Range,
     received: "Rectangle",
     *,
-    smooth: bool = True,
     opacity: float = 0.85,
     name: str | None = None,
 ) -> NDArray[np.uint8]:
@@ -67,7 +60,7 @@ def overlay(
     part stays as it is, bit for bit. A positive range shows positive evidence only, a signed one both.
     """
     drawn = dimmed(pixels, received)
-    drawn[received.inside] = _blended(pixels[received.inside], heat, range, smooth, opacity, name)
+    drawn[received.inside] = _blended(pixels[received.inside], heat, range, opacity, name)
     return drawn
 
 
@@ -79,9 +72,10 @@ def dimmed(pixels: NDArray[np.uint8], received: "Rectangle") -> NDArray[np.uint8
 
 
 def _blended(
-    pixels: NDArray[np.uint8], heat: ArrayLike, range: Range, smooth: bool, opacity: float, name: str | None
+    pixels: NDArray[np.uint8], heat: ArrayLike, range: Range, opacity: float, name: str | None
 ) -> NDArray[np.uint8]:
-    values = upsampled(heat, pixels.shape[:2], smooth)
+    # Negative values go before enlarging: else a position between strongly negative ones would vanish.
+    values = upsampled(heat if range.signed else np.maximum(heat, 0), pixels.shape[:2])
     evidence = strength(values, range)[..., None]
     # Steeper than a straight line, so that middling evidence is seen, but without an edge at zero.
     alpha = opacity * evidence * (2 - evidence)
