@@ -50,7 +50,7 @@ def opened(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image.Imag
 
     Its first bytes decide what kind it is. A JPEG may have more pixels than `most_pixels`, if `draft` then
     asks for fewer. Of a JPEG, only the orientation (`orientation` in `info`) and the color profile are kept
-    of what is not the picture. Problem for what is no picture, or too large in any way; whatever Pillow
+    of what is not the picture. Problem for what is not a picture, or too large in any way; whatever Pillow
     raises if it is damaged.
     """
     if len(data) > MOST_BYTES:

@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Iterator
 
+from model.archives import ARCHIVES
 from model.problems import Problem
 from model.words import N_
 
@@ -56,12 +57,7 @@ _OTHER_STARTS = {
     b"FLV\x01": _VIDEO,
     b"OggS": _VIDEO,
     b"0&\xb2u\x8ef\xcf\x11": _VIDEO,
-    b"PK\x03\x04": _ARCHIVE,
-    b"\x1f\x8b": _ARCHIVE,
-    b"7z\xbc\xaf": _ARCHIVE,
-    b"Rar!": _ARCHIVE,
-    b"BZh": _ARCHIVE,
-    b"\xfd7zXZ": _ARCHIVE,
+    **dict.fromkeys((b"PK\x03\x04", *ARCHIVES), _ARCHIVE),
 }
 _OTHER_PICTURES = {
     b"8BPS": "Photoshop",

@@ -46,7 +46,7 @@ def uncompile(view: nn.Module) -> None:
 
 
 def check_kind(net: nn.Module) -> None:
-    """Problem for a network whose layers are no modules that can be looked into."""
+    """Problem for a network whose layers are not modules that can be looked into."""
     kind = "TorchScript" if isinstance(net, torch.jit.ScriptModule) else None
     if isinstance(net, torch.fx.GraphModule) and not any(
         node.op == "call_module" and node.target != "_guards_fn" for node in net.graph.nodes

@@ -17,7 +17,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from explorer.engine.stage import stage_of
 
 Grid = tuple[int, int]
-MOST_EXTRA = 8  # tokens that are no position: a class token, registers
+MOST_EXTRA = 8  # tokens without a position: a class token, registers
 NORMS_OF_MAPS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LocalResponseNorm)
 
 

@@ -1,6 +1,6 @@
 """The receptive field of each cell of any layer, followed through the operations that really ran.
 
-A dispatch mode sees every operation of one forward pass, also those that are no module (a skip's addition,
+A dispatch mode sees every operation of one forward pass, also those outside of modules (a skip's addition,
 a functional pooling), and carries along which input rows and columns each row and column of a tensor reads.
 """
 

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def parser() -> Parser:
         help=tr("the folder with the images: CIFAR-10, or test/<class>/*"),
     )
     add("--runs", type=_path, help=tr("a folder with more training runs, or with folders of runs"))
+    _add_network(add)
+    _add_input(add)
+    return parser
+
+
+def _add_network(add: Callable[..., object]) -> None:
+    """What says where a network comes from and what it returns."""
     add("--checkpoint", type=_path, help=tr("a checkpoint or state_dict in another place"))
     add(
         "--net",
@@ -71,6 +79,22 @@ def parser() -> Parser:
         help=tr("the function that builds your own network; its module is imported"),
     )
     add("--classes", help=tr("its classes: a,b,c, a file with one name on each line, or their number"))
+    add(
+        "--weights",
+        metavar="NAME",
+        help=tr("which weights of the file, if it has several: ema, model, or their path in it"),
+    )
+    add(
+        "--output",
+        type=_kind,
+        metavar="KIND",
+        help=tr("what its outputs are, if it is found wrong: {kinds}", kinds=", ".join(KINDS)),
+    )
+    add("--output-name", metavar="NAME", help=tr("which of several outputs are the logits, by name"))
+
+
+def _add_input(add: Callable[..., object]) -> None:
+    """What says what a network takes in."""
     add("--input-size", type=_size, metavar="PIXELS", help=tr("the side of its square input in pixels"))
     add(
         "--resize",
@@ -91,24 +115,11 @@ def parser() -> Parser:
         help=tr("the standard deviation its inputs were normalized with"),
     )
     add(
-        "--weights",
-        metavar="NAME",
-        help=tr("which weights of the file, if it has several: ema, model, or their path in it"),
-    )
-    add(
         "--channels",
         type=_channels,
         metavar="COUNT",
         help=tr("the number of channels of its input, if it cannot be found: 1 is gray"),
     )
-    add(
-        "--output",
-        type=_kind,
-        metavar="KIND",
-        help=tr("what its outputs are, if it is found wrong: {kinds}", kinds=", ".join(KINDS)),
-    )
-    add("--output-name", metavar="NAME", help=tr("which of several outputs are the logits, by name"))
-    return parser
 
 
 def _path(text: str) -> Path:

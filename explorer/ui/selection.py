@@ -9,6 +9,8 @@ import streamlit as st
 from torch import nn
 
 from explorer.engine import tracing
+from explorer.engine.attribution import ChannelEvidence
+from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.network import Input, Network
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Floats, Trace, stages
@@ -68,6 +70,15 @@ class Selection:
     def gradient_reaches(self, layer: str) -> bool:
         """Whether heat maps and channel evidence of a layer can be computed."""
         return layer not in self.opened.checkup.without_gradient
+
+    def evidence(self, layer: str) -> ChannelEvidence | None:
+        """Grad-CAM's channel evidence for the class to explain; None where no gradient reaches the layer."""
+        if not self.gradient_reaches(layer):
+            return None
+        try:
+            return cached.evidence(self.network, self.input, layer, self.target)
+        except NoGradient:  # one reached it in the check-up, but none does so for this image and class
+            return None
 
     @cached_property
     def framed(self) -> Pixels:

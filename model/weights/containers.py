@@ -41,7 +41,7 @@ def check_unpacked(data: bytes) -> None:
     A few deflated bytes can claim a thousand each, many entries the same bytes, and a `bytearray` any number.
     """
     if b"bytearray" in data:
-        raise ValueError("it holds bytes that are no tensor")
+        raise ValueError("it holds bytes outside of its tensors")
     if data[:2] == b"PK":  # else torch's older form, without an archive
         with archive_in(data) as archive:
             check_stored(archive.infolist(), len(data))

@@ -1,5 +1,7 @@
 """What a file is, by its first bytes and never by its suffix."""
 
+from model.archives import ARCHIVES
+from model.image_kind import MOST_READ, kind_of
 from model.problems import Problem
 from model.weights.stored import Damaged
 from model.words import N_
@@ -53,11 +55,6 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "numpy"),
     (b"GGUF", "gguf"),
     (b"%PDF-", "pdf"),
-    (b"\x89PNG\r\n", "picture"),
-    (b"\xff\xd8\xff", "picture"),
-    (b"GIF8", "picture"),
-    (b"II*\x00", "picture"),
-    (b"MM\x00*", "picture"),
     (b"\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1", "torch7"),
     (b"\x00\x00\x00\x00\x02\x00\x00\x00\x05\x00\x00\x00", "darknet"),
     (b"\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00", "darknet"),
@@ -65,14 +62,6 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"model_checkpoint_path:", "tensorflow"),
     (b"\x08\x01\x12", "tensorflow"),  # a SavedModel; ONNX has had no version 1 since 2017
 )
-_PACKED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"7z\xbc\xaf\x27\x1c": "7-Zip",
-    b"Rar!": "RAR",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
-}
 _TABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # of an index of TensorFlow's
 _OPENING = b"(}]clI.)N\x80"  # what a pickle of any protocol begins with
 
@@ -107,13 +96,13 @@ def is_safetensors(data: bytes) -> bool:
 
 
 def _other(data: bytes) -> tuple[str | None, str]:
-    """What a file is that is no checkpoint, and the kind of archive; None where only a pickle may be it."""
+    """What a file is instead of a checkpoint, and the kind of archive; None where only a pickle may be it."""
     if not data.strip(b"\0"):
         return ("zeros" if data else "empty"), ""
     for beginning, kind in _BEGINNINGS:
         if data.startswith(beginning):
             return kind, ""
-    for beginning, name in _PACKED.items():
+    for beginning, name in ARCHIVES.items():
         if data.startswith(beginning):
             return "packed", name
     if data[257:262] == b"ustar":
@@ -125,7 +114,7 @@ def _by_more_than_the_beginning(data: bytes) -> str | None:
     head = data[:2_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")) or b"<html" in head:
         return "html"
-    if data[:4] == b"RIFF" or data[4:8] == b"ftyp" or (data[:2] == b"BM" and data[6:10] == b"\0\0\0\0"):
+    if kind_of(data[:MOST_READ]):
         return "picture"
     if (
         data[:1] == b"\x08"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from explorer.engine import attribution
+from explorer.engine.attribution.gradients import NoGradient
 from explorer.ui import cached
 from model.problems import Problem
 
@@ -66,11 +67,11 @@ def test_feature_maps_are_shown_also_where_the_class_of_an_image_does_not_depend
     visit: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> None:
-        raise Problem("No gradient reaches this layer: choose another.")
+        raise NoGradient("No gradient reaches this layer: choose another.")
 
     cached.gradients.clear()
     monkeypatch.setattr(attribution, "class_gradients", refused)
-    assert "No gradient reaches this layer: choose another." in maps_of(visit, "PreActivation")
+    assert "No gradient of a class reaches this layer." in maps_of(visit, "PreActivation")
 
 
 def maps_of(visit: Callable, name: str) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.passes import check_images, tapped
+from explorer.engine.passes import check_images, in_faster_order, tapped
 from explorer.engine.values import Integers
 from model.nets import check_logits
 from model.problems import Problem
@@ -126,8 +126,12 @@ def _keep(
         output.register_hook(lambda _: reached.add(layer))  # type: ignore[no-untyped-call]
 
 
-def _without_gradient(layer: str) -> Problem:
-    return Problem(
+class NoGradient(Problem):
+    """The score does not depend on a layer by any way that gradients take."""
+
+
+def _without_gradient(layer: str) -> NoGradient:
+    return NoGradient(
         "No gradient of the class reaches layer {layer}: choose another. The network computes it without "
         "gradients (no_grad, inference mode, reentrant checkpointing), or the class does not depend on it.",
         layer=repr(layer),
@@ -151,18 +155,12 @@ def _captum_gradients(view: nn.Module, points: dict[str, nn.Module], x: Tensor, 
 
 
 def _logits(view: nn.Module, x: Tensor) -> Tensor:
-    """Logits (N, K), in the faster memory order for several images if the network can work in it.
+    """Logits (N, K), of several images in the faster memory order."""
 
-    A network that calls `.view` on its maps cannot.
-    """
-    if len(x) > 1:
-        try:
-            faster = x.detach().clone(memory_format=torch.channels_last)
-            return check_logits(view(_writable(faster)))
-        except RuntimeError as error:
-            if "view size is not compatible" not in str(error):
-                raise
-    return check_logits(view(_writable(x.detach().clone())))
+    def run(images: Tensor) -> Tensor:
+        return check_logits(view(_writable(images)))
+
+    return in_faster_order(run, x) if len(x) > 1 else run(x.detach().clone())
 
 
 def _writable(x: Tensor) -> Tensor:

@@ -111,9 +111,8 @@ def tables(selection: Selection, view: View) -> Tables:
 
 def evidence_of(selection: Selection, view: View) -> Evidence:
     """The channel evidence of the layer; none where no gradient reaches it."""
-    if not selection.gradient_reaches(view.layer):
-        return {}
-    return {view.layer: cached.evidence(selection.network, selection.input, view.layer, selection.target)}
+    evidence = selection.evidence(view.layer)
+    return {} if evidence is None else {view.layer: evidence}
 
 
 def without(selection: Selection, view: View) -> pd.DataFrame:

@@ -21,7 +21,6 @@ from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
 from explorer.views.maps.view import Cell, Kernel, kernel_of
-from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 STRONGEST = "strongest"
@@ -40,9 +39,7 @@ def show(selection: Selection, block: Block, layer: str, channel: int, color_ran
     with large:
         cell = large_map(selection, layer, channel, color_range)
     with numbers:
-        markup.show(
-            on_this_image(selection, block, layer, channel), class_or_reason(selection, layer, channel)
-        )
+        markup.show(on_this_image(selection, block, layer, channel), for_the_class(selection, layer, channel))
     switched_off(selection, layer, channel)
     return cell
 
@@ -117,23 +114,12 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
     return facts(tr("On this image"), rows)
 
 
-def class_or_reason(selection: Selection, layer: str, channel: int) -> str:
-    """`for_the_class`, or why the network gives no gradient of the class."""
-    try:
-        return for_the_class(selection, layer, channel)
-    except Problem as problem:
-        name = selection.card.classes[selection.target]
-        return facts(
-            tr("For the class “{class_name}”", class_name=name), (), markup.text(str(problem), "muted")
-        )
-
-
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
     title = tr("For the class “{class_name}”", class_name=selection.card.classes[selection.target])
-    if not selection.gradient_reaches(layer):
+    evidence = selection.evidence(layer)
+    if evidence is None:
         return facts(title, (), markup.text(tr("No gradient of a class reaches this layer."), "muted"))
-    evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
     contributions = evidence.contributions
     contribution, count = contributions[channel], len(contributions)
     rank = int((contributions > contribution).sum()) + 1

@@ -5,13 +5,12 @@ import streamlit as st
 
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
-from explorer.ui import cached, choices, link, markup
+from explorer.ui import choices, link, markup
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
 from explorer.views.maps import cell_arithmetic, exports, inspector
 from explorer.views.maps.view import ColorRanges, View, color_ranges
-from model.problems import Problem
 from model.words import N_, ngettext, tr
 
 TITLE = N_("What each channel responds to")
@@ -30,7 +29,7 @@ def page() -> None:
         with st.container(horizontal=True, gap="small", key="layer"):
             block, _, layer = choices.choose_layer(selection)
         colors = color_ranges(selection.seen.maps[layer])
-        orders = known_orders(selection, layer)
+        orders = channel_orders(selection, layer)
         with st.container(key="tiles"):
             channel, choice = choose_channel(selection, layer, colors, orders)
         about_the_grid(selection, block)
@@ -57,8 +56,8 @@ def choose_channel(
     """
     maps = selection.seen.maps[layer]
     first = list(orders.values())[-1][0]
-    about = about_the_layer(selection, layer, first) if len(orders) > 1 else about_the_maps(maps.shape, layer)
-    markup.show(markup.text(about, "muted"))
+    strongest = first if len(orders) > 1 else None
+    markup.show(markup.text(about_the_layer(selection, layer, strongest), "muted"))
     initial = held_channel(len(maps), first)
     choice = channel_grid(
         maps,
@@ -82,17 +81,16 @@ def choose_channel(
     return channel, choice
 
 
-def about_the_layer(selection: Selection, layer: str, first: int) -> str:
-    """How many channels a layer has, how large they are, and which contributes most to the class."""
+def about_the_layer(selection: Selection, layer: str, strongest: int | None) -> str:
+    """How many channels a layer has, how large they are, and which contributes most to the class if known."""
     count, height, width = selection.seen.maps[layer].shape
-    if not selection.gradient_reaches(layer):
+    size = {"layer": layer, "height": height, "width": width}
+    if strongest is None:
         return ngettext(
             "{layer} has one channel of {height} × {width} positions.",
             "{layer} has {n} channels of {height} × {width} positions. Select any channel in the grid.",
             count,
-            layer=layer,
-            height=height,
-            width=width,
+            **size,
         )
     return ngettext(
         "{layer} has one channel of {height} × {width} positions. "
@@ -100,18 +98,10 @@ def about_the_layer(selection: Selection, layer: str, first: int) -> str:
         "{layer} has {n} channels of {height} × {width} positions. "
         "Channel {first} contributes most to “{class_name}”. Select any channel in the grid.",
         count,
-        layer=layer,
-        height=height,
-        width=width,
-        first=first,
+        first=strongest,
         class_name=selection.card.classes[selection.target],
+        **size,
     )
-
-
-def about_the_maps(shape: tuple[int, ...], layer: str) -> str:
-    """How many channels a layer has, and how large they are."""
-    template = N_("{layer} has {n} channels of {height} × {width} positions. Select any channel in the grid.")
-    return tr(template, layer=layer, n=shape[0], height=shape[1], width=shape[2])
 
 
 def held_order() -> int:
@@ -134,26 +124,16 @@ def keep(channel: int, before: int) -> None:
     link.keep("channel", str(channel), "")
 
 
-def known_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
-    """`channel_orders`; without the contributions where the network gives no gradient."""
-    try:
-        return channel_orders(selection, layer)
-    except Problem:  # the channel's facts say why
-        means = selection.seen.maps[layer].mean((1, 2))
-        return {tr("Mean activation"): np.argsort(-means, kind="stable").tolist()}
-
-
 def channel_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
     """Channels from first to last, besides by number: by mean activation, by contribution to the class.
 
     There are no contributions to layers that no gradient reaches.
     """
-    maps = selection.seen.maps[layer]
+    maps, evidence = selection.seen.maps[layer], selection.evidence(layer)
     orders = {tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist()}
-    if selection.gradient_reaches(layer):
-        evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
-        contributions = evidence.contributions
-        orders[tr("Contribution to the class")] = np.argsort(-contributions, kind="stable").tolist()
+    if evidence is not None:
+        order = np.argsort(-evidence.contributions, kind="stable").tolist()
+        orders[tr("Contribution to the class")] = order
     return orders
 
 

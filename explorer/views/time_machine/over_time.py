@@ -141,10 +141,9 @@ def strongest(selection: Selection, layer: str) -> int:
 
     Where no gradient reaches the layer: the one with the largest mean.
     """
-    if not selection.gradient_reaches(layer):
-        return int(selection.seen.maps[layer].mean((1, 2)).argmax())
-    evidence = cached.evidence(selection.network, selection.input, layer, selection.target)
-    return int(evidence.contributions.argmax())
+    evidence = selection.evidence(layer)
+    strengths = selection.seen.maps[layer].mean((1, 2)) if evidence is None else evidence.contributions
+    return int(strengths.argmax())
 
 
 def norms(selection: Selection, timeline: Timeline) -> tuple[NormSummary, ...]:
