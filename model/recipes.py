@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from model import augment
 from model.builders import is_own
-from model.checkpoint import with_current_names
+from model.card import with_current_names
 from model.nets import NETS
 from model.optimizers import OPTIMIZERS
 from model.problems import Problem

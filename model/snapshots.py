@@ -11,7 +11,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from model.checkpoint import Card, compact, save_checkpoint
+from model.card import Card
+from model.checkpoint import compact, save_checkpoint
 from model.files import beside, sweep
 from model.problems import Problem
 from model.words import tr

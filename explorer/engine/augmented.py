@@ -16,7 +16,7 @@ from explorer.engine.values import Floats, Value
 from model import augment, scenes
 from model.augment import AUGMENTATIONS
 from model.batches import batches
-from model.checkpoint import Card, Pixels
+from model.card import Card, Pixels
 from model.datasets import Dataset, cifar10_present, class_folders, decode_all, list_images, read_cifar10
 from model.names import readable, shown
 from model.problems import Problem

@@ -13,7 +13,7 @@ from explorer.engine.network import Input
 from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.engine.values import Value
 from model import scenes
-from model.checkpoint import Card, Pixels
+from model.card import Card, Pixels
 from model.problems import Problem
 
 COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)

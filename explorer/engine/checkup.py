@@ -31,7 +31,7 @@ from explorer.engine.passes import leaf_paths, private_view
 from explorer.engine.randomness import SEED
 from explorer.engine.stage import stage_of
 from model.builders import reason_of
-from model.checkpoint import Card, Pixels
+from model.card import Card, Pixels
 from model.problems import Problem
 from model.words import N_
 

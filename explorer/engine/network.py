@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from explorer.engine.checkup import UNCHECKED, Checkup
 from explorer.engine.outputs import LOGITS, outputs_of
-from model.checkpoint import Card, Checkpoint
+from model.card import Card
+from model.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,17 +22,8 @@ from explorer.engine.copies import check_kind, copied
 from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import make, offer
-from model.checkpoint import (
-    AS_BUILT,
-    MOST_CLASSES,
-    MOST_RESIZE,
-    WITHOUT_CARD,
-    Card,
-    Checkpoint,
-    card_in,
-    digest_of,
-    load_checkpoint,
-)
+from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
+from model.checkpoint import Checkpoint, card_in, digest_of, load_checkpoint
 from model.files import contents
 from model.names import shown
 from model.presets import Preset, preset_of

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.engine.values import Value
-from model.checkpoint import MOST_EPOCHS, Card, look_into
+from model.card import MOST_EPOCHS, Card
+from model.checkpoint import look_into
 from model.files import beside, contents
 from model.history import NOT_A_HISTORY, About, Epoch, history_from
 from model.names import readable, readable_values, shown

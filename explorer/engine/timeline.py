@@ -15,7 +15,8 @@ from explorer.engine.outputs import LOGITS, outputs_of
 from explorer.engine.passes import leaf_paths, to_numpy
 from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
-from model.checkpoint import Card, Checkpoint, load_checkpoint
+from model.card import Card
+from model.checkpoint import Checkpoint, load_checkpoint
 from model.names import shown
 from model.problems import Problem
 from model.recipes import FREE

@@ -45,7 +45,8 @@ from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
 from explorer.ui.pictures import Picture
 from model import cifar10
-from model.checkpoint import Card, Checkpoint, Pixels
+from model.card import Card, Pixels
+from model.checkpoint import Checkpoint
 from model.recipes import Config
 from model.words import N_, tr
 

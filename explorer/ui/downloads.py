@@ -22,7 +22,7 @@ from explorer.drawing.pictures import png
 from explorer.ui import link
 from explorer.ui.markdown import literal, sentence
 from model import words
-from model.checkpoint import Pixels
+from model.card import Pixels
 from model.problems import Problem
 from model.words import tr
 

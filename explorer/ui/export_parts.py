@@ -14,7 +14,7 @@ from explorer.engine.attribution import METHODS, ChannelEvidence
 from explorer.ui.downloads import Array, Pictures
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
-from model.checkpoint import Pixels
+from model.card import Pixels
 from model.pixels import whole
 from model.words import N_, tr
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from explorer.engine.opening import Source
 from explorer.engine.outputs import KINDS
 from model.arguments import Parser, WrongValue
-from model.checkpoint import MOST_CHANNELS, MOST_RESIZE
+from model.card import MOST_CHANNELS, MOST_RESIZE
 from model.names import readable, shown
 from model.problems import Problem
 from model.words import N_, tr

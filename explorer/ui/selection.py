@@ -16,7 +16,7 @@ from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Floats, Trace, stages
 from explorer.ui import cached
 from explorer.ui.cached import Opened
-from model.checkpoint import Card, Pixels
+from model.card import Card, Pixels
 from model.pixels import Rectangle
 from model.problems import Problem
 

@@ -16,7 +16,7 @@ from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import follow, steps
 from model import cifar10
-from model.checkpoint import AS_BUILT, Card
+from model.card import AS_BUILT, Card
 from model.datasets import download_cifar10
 from model.names import shown
 from model.pixels import whole

@@ -16,7 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from model.batches import steps_of
 from model.board import events_of
 from model.builders import count_logits, is_own, make, offer
-from model.checkpoint import Card, save_checkpoint
+from model.card import Card
+from model.checkpoint import save_checkpoint
 from model.datasets import Dataset
 from model.files import beside, sweep
 from model.history import About, History, load_history, save_history

@@ -7,7 +7,7 @@ from benchmarks import attribution, readme
 from explorer.engine import attribution as engine
 from explorer.engine.network import Input, Network
 from explorer.ui import cached
-from model.checkpoint import Card
+from model.card import Card
 from model.nets import CourseCNN
 
 pytest.importorskip("torchcam")

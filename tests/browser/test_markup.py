@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from model.checkpoint import Card, save_checkpoint
+from model.card import Card
+from model.checkpoint import save_checkpoint
 from model.history import About, Epoch, History, save_history
 
 MARKUP = (

@@ -13,7 +13,7 @@ from explorer.engine.augmented import TrainingImages
 from model import augment
 from model.augment import AUGMENTATIONS
 from model.batches import batches
-from model.checkpoint import Card, Pixels
+from model.card import Card, Pixels
 from model.datasets import Dataset
 from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, recorded

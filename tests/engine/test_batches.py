@@ -11,7 +11,7 @@ from PIL import Image
 from explorer.engine import batches
 from explorer.engine.samples import TestSet, find_test_set
 from model import scenes
-from model.checkpoint import Card
+from model.card import Card
 from model.problems import Problem
 
 

@@ -28,7 +28,8 @@ from explorer.engine.opening import Opening, Source, open_source
 from explorer.engine.outputs import outputs_of
 from explorer.engine.tracing import trace
 from model import torchvision_repair
-from model.checkpoint import Card, load_checkpoint, save_checkpoint
+from model.card import Card
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.problems import Problem
 

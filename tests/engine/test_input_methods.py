@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from explorer.engine.attribution import METHODS, Heatmap, Method, attribute, completeness_gap
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.attribution.operations import operations
-from model.checkpoint import Card
+from model.card import Card
 from model.problems import Problem
 
 OWN_PASSES = {name: record for name, record in METHODS.items() if record.compute}

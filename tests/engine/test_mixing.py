@@ -15,7 +15,7 @@ from explorer.engine.attribution import (
 )
 from explorer.engine.checkup import check_up, picture
 from explorer.engine.tracing import blocks, trace
-from model.checkpoint import Card
+from model.card import Card
 from model.problems import Problem
 from tests.engine.conftest import settle
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 import torch
 
 from explorer.engine.network import network_of
-from model.checkpoint import Card, Checkpoint, digest_of
+from model.card import Card
+from model.checkpoint import Checkpoint, digest_of
 from model.nets import CourseCNN
 
 CARD = Card(arguments={"widths": (2, 3), "hidden": 4}, input_size=8)

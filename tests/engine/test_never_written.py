@@ -30,7 +30,7 @@ from explorer.engine.attribution import gradients, operations, propagation
 from explorer.engine.scores import forward, randomized
 from explorer.engine.timeline import Timeline
 from explorer.engine.tracing import private_view, trace
-from model.checkpoint import Card
+from model.card import Card
 
 CARD = Card(input_size=8, classes=("a", "b", "c"))
 X = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -17,7 +17,8 @@ from explorer.engine.opening import (
 )
 from explorer.engine.tracing import trace
 from model.builders import load_builder
-from model.checkpoint import Card, save_checkpoint
+from model.card import Card
+from model.checkpoint import save_checkpoint
 from model.nets import NETS
 from model.problems import Problem
 

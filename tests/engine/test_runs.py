@@ -11,7 +11,8 @@ import torch
 
 from explorer.engine import runs
 from explorer.engine.runs import Run, Written
-from model.checkpoint import Card, save_checkpoint
+from model.card import Card
+from model.checkpoint import save_checkpoint
 from model.history import About, Epoch, History, save_history
 from model.nets import NETS
 from model.problems import Problem

@@ -15,7 +15,8 @@ from explorer.engine.attribution import attribute
 from explorer.engine.timeline import CardFile, SnapshotFile, Timeline
 from explorer.engine.tracing import trace
 from model import words
-from model.checkpoint import Card, Checkpoint, load_checkpoint, save_checkpoint
+from model.card import Card
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.problems import Problem
 from model.snapshots import folder_of, save_snapshot

@@ -11,7 +11,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from model import cifar10, files
-from model.checkpoint import Card, digest_of, load_checkpoint, save_checkpoint
+from model.card import Card
+from model.checkpoint import digest_of, load_checkpoint, save_checkpoint
 from model.nets import CourseCNN, ResNet9
 from model.problems import Problem
 

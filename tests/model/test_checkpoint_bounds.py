@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save as to_safetensors
 
-from model.checkpoint import Card, card_in, load_checkpoint, look_into, save_checkpoint
+from model.card import Card
+from model.checkpoint import card_in, load_checkpoint, look_into, save_checkpoint
 from model.files import contents
 from model.names import readable, shown
 from model.nets import NETS

@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import save as to_safetensors
 from torch import nn
 
-from model.checkpoint import Card, Checkpoint, digest_of, load_checkpoint, save_checkpoint
+from model.card import Card
+from model.checkpoint import Checkpoint, digest_of, load_checkpoint, save_checkpoint
 from model.nets import NETS, CourseCNN
 from model.problems import Problem
 

@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from model.checkpoint import Card, load_checkpoint
+from model.card import Card
+from model.checkpoint import load_checkpoint
 from model.nets import NETS
 from model.problems import Problem
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import model  # noqa: F401  (before torchvision)
-from model.checkpoint import Card
+from model.card import Card
 
 transforms = pytest.importorskip("torchvision.transforms")
 

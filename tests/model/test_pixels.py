@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.checkpoint import Card
+from model.card import Card
 from model.pixels import square, to_rgb
 
 

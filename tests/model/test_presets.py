@@ -11,7 +11,8 @@ from PIL import Image
 
 import model  # noqa: F401  (before torchvision)
 from explorer.engine.opening import Source, assumed, open_checkpoint
-from model.checkpoint import Card, Checkpoint, load_checkpoint, save_checkpoint
+from model.card import Card
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.pixels import Rectangle, ResizedCrop
 from model.presets import preset_of

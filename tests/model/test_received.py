@@ -8,7 +8,7 @@ import torch
 
 from explorer.engine.batches import from_test_set
 from explorer.ui.selection import Selection
-from model.checkpoint import Card
+from model.card import Card
 from model.pixels import Rectangle, whole
 
 SHAPES = [

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import Card, compact, load_checkpoint
+from model.card import Card
+from model.checkpoint import compact, load_checkpoint
 from model.nets import CourseCNN
 from model.snapshots import checkpoint_of, clear, folder_of, keep_snapshot, list_snapshots, save_snapshot
 

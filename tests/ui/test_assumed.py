@@ -12,7 +12,8 @@ from torchvision import transforms
 
 from benchmarks import listing
 from explorer.engine.opening import Source, assumed, open_checkpoint
-from model.checkpoint import Card, Pixels, load_checkpoint, save_checkpoint
+from model.card import Card, Pixels
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
 
 # As the course's script writes it.

@@ -19,7 +19,7 @@ from explorer.engine.network import Input, Network
 from explorer.ui import cached
 from explorer.ui.pictures import Picture
 from model import words
-from model.checkpoint import Card
+from model.card import Card
 from model.nets import CourseCNN
 
 LAYERS = ("relu1", "relu3")

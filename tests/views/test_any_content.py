@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.augmented import config_of
 from explorer.engine.runs import command_from, read_run
 from explorer.ui.options import options
-from model.checkpoint import Card
+from model.card import Card
 from model.nets import NETS
 from model.problems import Problem
 

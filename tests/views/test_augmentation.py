@@ -18,7 +18,7 @@ from explorer.engine import samples
 from explorer.ui.downloads import Offer
 from explorer.ui.markdown import literal
 from model.augment import AUGMENTATIONS
-from model.checkpoint import Card
+from model.card import Card
 from model.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]

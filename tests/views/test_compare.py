@@ -17,7 +17,8 @@ from explorer.engine.tracing import trace
 from explorer.ui import downloads
 from explorer.ui.downloads import Offer
 from explorer.ui.options import Options, options
-from model.checkpoint import Card, load_checkpoint, save_checkpoint
+from model.card import Card
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.scenes import CLASSES
 from model.snapshots import save_snapshot

@@ -27,7 +27,7 @@ from explorer.ui.selection import Selection
 from explorer.views.maps import cell_arithmetic, convolution_step, inspector, receptive_field_step
 from explorer.views.maps.matrix import decimals_for, fixed, matrix
 from explorer.views.maps.view import kernel_of
-from model.checkpoint import Card
+from model.card import Card
 from model.nets import NETS
 from model.problems import Problem
 

@@ -23,7 +23,8 @@ from explorer.ui.downloads import Offer
 from explorer.views.time_machine import films
 from explorer.views.time_machine.exports import few
 from explorer.views.time_machine.films import STATISTICS
-from model.checkpoint import Card, load_checkpoint, save_checkpoint
+from model.card import Card
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.pixels import whole
 from model.snapshots import folder_of, list_snapshots, save_snapshot

@@ -21,7 +21,8 @@ from explorer.engine import runs
 from explorer.engine.runs import read_run
 from explorer.ui.downloads import Offer
 from explorer.views.training.charts import COLUMNS
-from model.checkpoint import Card, save_checkpoint
+from model.card import Card
+from model.checkpoint import save_checkpoint
 from model.history import About, Epoch, History, save_history, smoothed
 from model.nets import NETS
 from model.recipes import Config, recorded

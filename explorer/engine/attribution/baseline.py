@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from model.checkpoint import Card
+from model.card import Card
 from model.words import N_
 
 

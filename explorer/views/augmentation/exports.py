@@ -25,7 +25,7 @@ from explorer.views.augmentation.draws import (
     augmentation_text,
     source_text,
 )
-from model.checkpoint import Pixels
+from model.card import Pixels
 from model.words import tr
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from explorer.views.augmentation.draws import (
     source_text,
 )
 from model.augment import AUGMENTATIONS, Augmentation
-from model.checkpoint import Pixels
+from model.card import Pixels
 from model.problems import Problem
 from model.recipes import Config
 from model.scenes import CLASSES

@@ -19,7 +19,7 @@ from explorer.ui.export_parts import TRACE, Arrays, Evidence
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.views.maps.view import View
-from model.checkpoint import Pixels
+from model.card import Pixels
 from model.words import tr
 
 ENLARGED, AROUND = 8, 12  # each pixel of the input becomes a square; gray around the picture

@@ -15,7 +15,7 @@ from explorer.drawing.ranges import Range, number, percent
 from explorer.drawing.sheets import colored, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
 from explorer.ui.markdown import literal
-from model.checkpoint import Pixels
+from model.card import Pixels
 from model.pixels import Rectangle
 from model.words import N_, ngettext, tr
 
