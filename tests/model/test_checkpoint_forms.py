@@ -21,6 +21,7 @@ from model.card import Card
 from model.checkpoint import Checkpoint, digest_of, load_checkpoint, save_checkpoint
 from model.nets import NETS, CourseCNN
 from model.problems import Problem
+from tests.model.saved_files import legacy, zipped
 
 SMALL = {"classes": 3, "input_size": 8, "widths": [4, 6], "hidden": 8}
 
@@ -39,18 +40,6 @@ COUNTERS = [name for name in STATE if name.endswith("num_batches_tracked")]
 def prefixed(*prefixes: str, state: dict[str, torch.Tensor] = STATE) -> dict[str, torch.Tensor]:
     """The state with these parts before every name."""
     return {".".join((*prefixes, name)): value for name, value in state.items()}
-
-
-def zipped(value: object) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file)
-    return file.getvalue()
-
-
-def legacy(value: object) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file, _use_new_zipfile_serialization=False)
-    return file.getvalue()
 
 
 def loaded(folder: pathlib.Path, data: bytes, name: str = "weights.pt", **options: object) -> Checkpoint:

@@ -18,21 +18,10 @@ from safetensors.torch import save as to_safetensors
 from model.checkpoint import load_checkpoint
 from model.nets import NETS
 from model.problems import Problem
+from tests.model.saved_files import legacy, zipped
 
 SMALL = {"classes": 3, "input_size": 8, "widths": [4, 6], "hidden": 8}
 STATE = NETS["course"](**SMALL).state_dict()
-
-
-def zipped(value: object) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file)
-    return file.getvalue()
-
-
-def legacy(value: object) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file, _use_new_zipfile_serialization=False)
-    return file.getvalue()
 
 
 def scripted() -> bytes:
