@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from model.cifar10 import CLASSES
 
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
@@ -137,8 +138,10 @@ def test_eight_quick_clicks_on_a_number_all_count(opened: Page) -> None:
 def test_the_class_shown_is_the_class_explained(opened: Page) -> None:
     """Step through all images: the box under which a class was predicted before shows no other's name."""
     page = opened
-    for _ in range(10):
+    for n in range(1, 11):
         page.get_by_role("button", name="Next").click()
+        sample = CLASSES[(CLASSES.index("horse") + n) % 10]
+        expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible(timeout=60_000)
         settle(page)
         assert page.get_by_role("combobox", name="Class to explain").input_value() == "Predicted class"
         predicted = page.locator(".fx-prediction .name").inner_text()
