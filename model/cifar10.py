@@ -1,4 +1,4 @@
-"""What CIFAR-10's labels mean, and its training images' mean and standard deviation (shares of 255)."""
+"""What CIFAR-10's labels mean, and its training images' mean and standard deviation (fractions of 255)."""
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 MEAN = (0.4914, 0.4822, 0.4465)

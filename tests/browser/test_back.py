@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from model.cifar10 import CLASSES
 
+
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
     page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/?sample=horse")
