@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from model import augment_captions as captions
 from model import augment_geometry as geometry
 from model import augment_mixing as mixing
 from model import augment_pixels as pixels
+from model.augment_captions import Caption
 from model.augment_draws import Shape, draw_about_one, draw_about_zero, draw_chance
 from model.problems import Problem
 from model.words import N_
@@ -30,8 +32,9 @@ class Augmentation:
     """A transform of a batch: `apply(images, *draw((N, H, W), strength, generator))`, float32 (N,3,H,W).
 
     Those of the group “geometric” move uint8 as well. Strength 0 changes nothing. `summary` says what it does
-    and what the strength measures, to be translated where it is shown; `mix`, where labels must follow, is
-    `mix(labels, *drawn)`, float32 (N,K).
+    and what the strength measures, to be translated where it is shown; `caption(*drawn)` says what was drawn
+    for one image, from as many of its parameters as it takes, each a tuple of numbers; `mix`, where labels
+    must follow, is `mix(labels, *drawn)`, float32 (N,K).
     """
 
     group: str
@@ -40,52 +43,70 @@ class Augmentation:
     strength: float
     range: tuple[float, float]
     summary: str
+    caption: Caption = captions.nothing
     mix: Callable[..., Tensor] | None = None
 
 
 # fmt: off
 AUGMENTATIONS: dict[str, Augmentation] = {
     "crop": Augmentation("geometric", geometry.draw_shift, geometry.shift, 0.125, (0, 0.5),
-        N_("Adds a black border of this fraction of each side, then crops to the original size at random.")),
+        N_("Adds a black border of this fraction of each side, then crops to the original size at random."),
+        captions.moved),
     "flip": Augmentation("geometric", draw_chance, geometry.flip, 0.5, (0, 1),
-        N_("Mirrors the image left to right with this probability.")),
+        N_("Mirrors the image left to right with this probability."),
+        captions.flipped),
     "rotate": Augmentation("geometric", draw_about_zero, geometry.rotate, 15, (0, 180),
-        N_("Rotates by up to this many degrees in either direction.")),
+        N_("Rotates by up to this many degrees in either direction."),
+        captions.turned),
     "scale": Augmentation("geometric", draw_about_one, geometry.scale, 0.2, (0, 0.9),
-        N_("Enlarges or shrinks the image by up to this fraction.")),
+        N_("Enlarges or shrinks the image by up to this fraction."),
+        captions.multiplied),
     "translate": Augmentation("geometric", geometry.draw_shift, geometry.shift, 0.25, (0, 1),
-        N_("Moves the image by up to this fraction of its height and width.")),
+        N_("Moves the image by up to this fraction of its height and width."),
+        captions.moved),
     "shear": Augmentation("geometric", draw_about_zero, geometry.shear, 15, (0, 60),
-        N_("Shears horizontally by up to this many degrees.")),
+        N_("Shears horizontally by up to this many degrees."),
+        captions.sheared),
     "brightness": Augmentation("pixel", draw_about_one, pixels.brightness, 0.2, (0, 1),
-        N_("Makes the image brighter or darker by up to this fraction.")),
+        N_("Makes the image brighter or darker by up to this fraction."),
+        captions.multiplied),
     "contrast": Augmentation("pixel", draw_about_one, pixels.contrast, 0.2, (0, 1),
-        N_("Increases or reduces the contrast by up to this fraction, around the image's mean gray.")),
+        N_("Increases or reduces the contrast by up to this fraction, around the image's mean gray."),
+        captions.multiplied),
     "saturation": Augmentation("pixel", draw_about_one, pixels.saturation, 0.2, (0, 1),
-        N_("Makes colors more or less saturated by up to this fraction.")),
+        N_("Makes colors more or less saturated by up to this fraction."),
+        captions.multiplied),
     "hue": Augmentation("pixel", draw_about_zero, pixels.hue, 0.1, (0, 0.5),
-        N_("Rotates all hues on the color circle by up to this fraction of it.")),
+        N_("Rotates all hues on the color circle by up to this fraction of it."),
+        captions.hue_turned),
     "jitter": Augmentation("pixel", pixels.draw_jitter, pixels.jitter, 0.2, (0, 1),
-        N_("Changes brightness, contrast, saturation by up to this fraction, hue by half, in random order.")),
-    "grey": Augmentation("pixel", draw_chance, pixels.gray, 0.2, (0, 1),
-        N_("Converts the image to grayscale with this probability.")),
+        N_("Changes brightness, contrast, saturation by up to this fraction, hue by half, in random order."),
+        captions.jittered),
+    "gray": Augmentation("pixel", draw_chance, pixels.gray, 0.2, (0, 1),
+        N_("Converts the image to grayscale with this probability."),
+        captions.grayed),
     "blur": Augmentation("pixel", pixels.draw_blur, pixels.blur, 0.03, (0, 0.2),
         N_("Blurs with a Gaussian whose sigma is up to this fraction of the shorter side.")),
     "noise": Augmentation("pixel", pixels.draw_noise, pixels.noise, 0.1, (0, 1),
-        N_("Adds Gaussian noise with a standard deviation of up to this fraction of the brightness range.")),
+        N_("Adds Gaussian noise with a standard deviation of up to this fraction of the brightness range."),
+        captions.noisy),
     "mosaic": Augmentation("pixel", pixels.draw_mosaic, pixels.mosaic, 0.125, (0, 0.5),
-        N_("Fills squares of up to this fraction of the shorter side with their mean color.")),
+        N_("Fills squares of up to this fraction of the shorter side with their mean color."),
+        captions.squared),
     "mixup": Augmentation("semantic", mixing.draw_mixup, mixing.mixup, 0.2, (0, 2),
         N_("Blends each image and its label with another: hardly at all near 0, often half and half at 2."),
-        mixing.mix),
+        mix=mixing.mix),
     "cutmix": Augmentation("semantic", mixing.draw_cutmix, mixing.cutmix, 1, (0, 2),
         N_("Pastes a box from another image and mixes the labels by area: near 0 the box covers almost "
            "nothing or almost everything, at 2 often about half."),
-        mixing.mix),
+        mix=mixing.mix),
     "cutout": Augmentation("semantic", mixing.draw_cutout, mixing.cutout, 0.5, (0, 1),
         N_("Sets a box of this fraction of each side to black, at a random position.")),
 }
 # fmt: on
+
+ALIASES = {"grey": "gray"}
+"""Other spellings of a name, which commands and older checkpoints may use."""
 
 COURSE = {"crop": 0.125, "flip": 0.5, "jitter": 0.2, "rotate": 15.0}
 """The course's training transform: strengths by name, in order. Any such mapping is a transform."""
@@ -95,7 +116,8 @@ def parse(texts: Iterable[str]) -> dict[str, float]:
     """Read strengths from texts such as “rotate” (its default) or “rotate=30”; Problem if wrong."""
     strengths = {}
     for text in texts:
-        name, equals, value = text.partition("=")
+        written, equals, value = text.partition("=")
+        name = ALIASES.get(written, written)
         default = find(name).strength
         try:
             strengths[name] = float(value) if equals else default

@@ -21,30 +21,28 @@ from model.datasets import Dataset, cifar10_present, class_folders, decode_all, 
 from model.names import readable, shown
 from model.problems import Problem
 from model.recipes import RECIPES, Config, config_from
-from model.words import N_, tr
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
 FEW, MANY, LARGE = 16, 64, 64  # images of a batch, of large ones and of small ones
-Parameters = dict[str, bool | tuple[float, ...]]
-
-DECISIONS = {"flipped": (N_("not flipped"), N_("flipped")), "chosen": (N_("unchanged"), N_("changed"))}
-"""What a transform that is made or not says of an image: where it was not made, and where it was."""
+Parameters = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Draws(Value):
-    """One image transformed several times: `pixels` uint8 (n, h, w, 3), and the parameters drawn for each.
+    """One image transformed several times: `pixels` uint8 (n, h, w, 3).
 
-    `fractions` float32 (n, 1 + partners) are the parts of the label: the image's own and each partner's.
+    `parameters` are for each result those that the transform's caption takes. `fractions`, float32
+    (n, 1 + partners), are the parts of the label: the image's own and each partner's.
     """
 
+    name: str
     pixels: Pixels
     parameters: tuple[Parameters, ...]
     fractions: Floats
 
     def text(self, index: int) -> str:
-        """The parameters of one draw in words, such as "down 2, right −1". Raises IndexError."""
-        return ", ".join(_parameter_text(name, value) for name, value in self.parameters[index].items())
+        """The parameters of one draw in words, such as “2 px down, 1 px left”. Raises IndexError."""
+        return AUGMENTATIONS[self.name].caption(*self.parameters[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +83,7 @@ def _alone(pixels: Pixels, name: str, strength: float, seed: int, count: int) ->
     images = torch.from_numpy(np.repeat(pixels[None], count, axis=0))
     drawn = augment.draw({name: strength}, _shape(images), _generator(seed))
     parameters = tuple(_parameters(name, drawn[name], row) for row in range(count))
-    return Draws(_pixels(augment.apply(images, drawn)), parameters, np.ones((count, 1), np.float32))
+    return Draws(name, _pixels(augment.apply(images, drawn)), parameters, np.ones((count, 1), np.float32))
 
 
 def _mixed(images: Sequence[Pixels], name: str, strength: float, seed: int, count: int) -> Draws:
@@ -96,7 +94,7 @@ def _mixed(images: Sequence[Pixels], name: str, strength: float, seed: int, coun
         rows.append(_pixels(augment.apply(batch, drawn)[:1])[0])
         fractions.append(to_numpy(augment.mix_labels(own, drawn)[0]))
         parameters.append(_parameters(name, drawn[name], 0))
-    return Draws(np.stack(rows), tuple(parameters), np.stack(fractions))
+    return Draws(name, np.stack(rows), tuple(parameters), np.stack(fractions))
 
 
 def _shape(images: Tensor) -> tuple[int, int, int]:
@@ -114,27 +112,9 @@ def _pixels(images: Tensor) -> Pixels:
 
 
 def _parameters(name: str, drawn: tuple[Tensor, ...], row: int) -> Parameters:
-    """What was drawn for one image, by the transform's names for it; long values are left out."""
-    names = list(inspect.signature(AUGMENTATIONS[name].apply).parameters)[1:]
-    values = zip(names, drawn, strict=False)
-    return {name: _value(tensor[row]) for name, tensor in values if _is_short(name, tensor)}
-
-
-def _is_short(name: str, values: Tensor) -> bool:
-    """Whether a drawn value can be shown in a few words: one number for each image, or up to four."""
-    small = values.ndim == 1 or (values.ndim == 2 and values.shape[1] <= 4 and values.is_floating_point())
-    return small and name != "partner"
-
-
-def _value(drawn: Tensor) -> bool | tuple[float, ...]:
-    return bool(drawn) if drawn.dtype == torch.bool else tuple(drawn.reshape(-1).tolist())
-
-
-def _parameter_text(name: str, value: bool | tuple[float, ...]) -> str:
-    if isinstance(value, bool):
-        return tr(DECISIONS[name][value])
-    numbers = " ".join(f"{each:.3g}".replace("-", "−") for each in value)
-    return tr("{parameter} {numbers}", parameter=name, numbers=numbers)
+    """What was drawn for one image, as far as the transform's caption tells it."""
+    told = len(inspect.signature(AUGMENTATIONS[name].caption).parameters)
+    return tuple(tuple(tensor[row].reshape(-1).tolist()) for tensor in drawn[:told])
 
 
 # A batch

@@ -77,16 +77,54 @@ def test_labels_mix_as_the_pictures_do(name: str) -> None:
     assert (drawn.fractions[:, 0] < 0.999).any()
 
 
-def test_what_was_drawn_has_its_names() -> None:
+@pytest.mark.parametrize(
+    ("name", "drawn", "text"),
+    [
+        ("crop", [torch.tensor([2]), torch.tensor([-1])], "2 px down, 1 px left"),
+        ("translate", [torch.tensor([0]), torch.tensor([3])], "3 px right"),
+        ("crop", [torch.tensor([0]), torch.tensor([0])], "not moved"),
+        ("rotate", [torch.tensor([-90.0])], "90.0° clockwise"),
+        ("shear", [torch.tensor([12.0])], "12.0°, top to the right"),
+        ("gray", [torch.tensor([True])], "grayscale"),
+        ("hue", [torch.tensor([-0.05])], "−18°"),
+        ("brightness", [torch.tensor([1.118])], "× 1.12"),
+        (
+            "jitter",
+            [torch.tensor([[1.1, 0.9, 1.0, 0.1]])],
+            "brightness × 1.10, contrast × 0.90, saturation × 1.00, hue +36°",
+        ),
+        ("mosaic", [torch.tensor([4])], "squares of 4 px"),
+    ],
+)
+def test_what_was_drawn_is_said(name: str, drawn: list[torch.Tensor], text: str) -> None:
+    assert AUGMENTATIONS[name].caption(*(tuple(each[0].reshape(-1).tolist()) for each in drawn)) == text
+
+
+def test_captions_say_which_way_pixels_move() -> None:
+    """A white pixel in the middle of the upper edge, moved, turned and sheared as the captions say."""
+    image = torch.zeros(1, 3, 5, 5)
+    image[..., 0, 2] = 1
+    moves = {"translate": [torch.tensor([1]), torch.tensor([-1])], "rotate": [torch.tensor([90.0])]}
+    moves["shear"] = [torch.tensor([45.0])]
+    ends = {name: AUGMENTATIONS[name].apply(image, *moves[name])[0, 0].nonzero().tolist() for name in moves}
+    assert ends == {"translate": [[1, 1]], "rotate": [[2, 0]], "shear": [[0, 4]]}
+    assert AUGMENTATIONS["translate"].caption((1.0,), (-1.0,)) == "1 px down, 1 px left"
+    assert AUGMENTATIONS["rotate"].caption((90.0,)) == "90.0° counterclockwise"
+    assert AUGMENTATIONS["shear"].caption((45.0,)) == "45.0°, top to the right"
+
+
+def test_a_draw_is_captioned_with_its_own_parameters() -> None:
     (pixels,) = pictures()
-    assert augmented.draws(pixels, "flip", 1.0, 0, 1).text(0) == "flipped"
-    assert augmented.draws(pixels, "flip", 0.0, 0, 1).text(0) == "not flipped"
-    assert augmented.draws(pixels, "crop", 0.0, 0, 1).text(0) == "down 0, right 0"
-    text = augmented.draws(pixels, "rotate", 90, 0, 1).text(0)
-    drawn = augment.draw({"rotate": 90.0}, (1, 32, 32), torch.Generator().manual_seed(0))["rotate"][0]
-    assert text == f"degrees {float(drawn[0]):.3g}".replace("-", "−")
-    assert len(augmented.draws(pixels, "jitter", 0.2, 0, 1).text(0).split()) == 5
+    drawn = augment.draw({"rotate": 90.0}, (3, 32, 32), torch.Generator().manual_seed(0))["rotate"][0]
+    draws = augmented.draws(pixels, "rotate", 90, 0, 3)
+    assert [draws.text(n) for n in range(3)] == [
+        f"{abs(float(angle)):.1f}° {'counterclockwise' if angle >= 0 else 'clockwise'}" for angle in drawn
+    ]
     assert augmented.draws(pixels, "blur", 0.1, 0, 1).text(0) == ""
+
+
+def test_another_spelling_of_gray_is_known() -> None:
+    assert augment.parse(["grey=0.3"]) == {"gray": 0.3}
 
 
 def test_an_unknown_transform_or_strength_is_refused() -> None:

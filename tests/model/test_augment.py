@@ -112,7 +112,7 @@ REFERENCES: dict[str, Callable[..., Tensor]] = {
     "saturation": lambda images, n, factor: torchvision.adjust_saturation(images[n], factor),
     "hue": lambda images, n, turn: torchvision.adjust_hue(images[n], turn),
     "jitter": jittered_one,
-    "grey": lambda images, n, chosen: torchvision.rgb_to_grayscale(images[n], 3) if chosen else images[n],
+    "gray": lambda images, n, chosen: torchvision.rgb_to_grayscale(images[n], 3) if chosen else images[n],
     "blur": blurred_one,
     "noise": lambda images, n, amplitude, field: (images[n] + amplitude * torch.tensor(field)).clamp(0, 1),
     "mosaic": mosaic_one,

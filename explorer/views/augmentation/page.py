@@ -29,7 +29,11 @@ from model.words import N_, tr
 
 COUNT = 6  # draws of each transform
 STEPS = 20  # of a strength's slider
-GROUPS = {"geometric": N_("Geometric"), "pixel": N_("Pixels"), "semantic": N_("Semantic")}
+GROUPS = {
+    "geometric": N_("Geometric"),
+    "pixel": N_("Color and sharpness"),
+    "semantic": N_("Mixing and erasing"),
+}
 NO_MIXING = "none"
 SEEDS = 9999
 
@@ -189,15 +193,18 @@ def batch_caption(shown: ShownBatch, seed: int) -> str:
             seed=config.seed,
         )
     )
-    sentences.append(
-        tr(
-            "Colors are shown before normalization. Black areas lie outside the original image or were cut "
-            "out."
-        )
-    )
+    sentences.append(tr("Colors are shown before normalization."))
+    sentences.append(tr(black_areas(config)))
     if config.alternating_flip:
         sentences.append(tr("Flips alternate from epoch to epoch."))
     return " ".join(sentences)
+
+
+def black_areas(config: Config) -> str:
+    """What black areas in a batch are, to be translated."""
+    if "cutout" in config.augment:
+        return N_("Black areas lie outside the original image or were cut out.")
+    return N_("Black areas lie outside the original image.")
 
 
 def how_to_read() -> None:
