@@ -26,15 +26,19 @@ else:
     from model.problems import Problem
     from model.words import N_, tr
 
-    PAGES = (
-        ("explain", N_("Explain"), "target", "start"),
-        ("maps", N_("Feature maps"), "grid_view", "maps"),
-        ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
-        ("compare", N_("Compare"), "compare", "compare"),
-        ("training", N_("Training"), "show_chart", "training"),
-        ("time_machine", N_("Time machine"), "history", "time"),
-        ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
-    )
+    PAGES = {  # section of the menu → its pages; those without a section come first
+        "": (
+            ("explain", N_("Explain"), "target", "start"),
+            ("maps", N_("Feature maps"), "grid_view", "maps"),
+            ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
+            ("compare", N_("Compare"), "compare", "compare"),
+        ),
+        N_("Training"): (
+            ("training", N_("Training runs"), "show_chart", "training"),
+            ("time_machine", N_("Time machine"), "history", "time"),
+            ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
+        ),
+    }
     WITHOUT_IMAGE = ("training",)
     WITHOUT_CLASS = ("batchnorm", "augmentation")
 
@@ -50,18 +54,26 @@ else:
     words.use(link.language())
     style.set_up_page()
     one_entry_a_page()
-    pages = [
-        st.Page(
-            f"views/{name}/page.py", title=tr(title), icon=f":material/{icon}:", url_path=path, default=not n
-        )
-        for n, (name, title, icon, path) in enumerate(PAGES)
-    ]
+    sections = {
+        tr(section) if section else "": [
+            st.Page(
+                f"views/{name}/page.py",
+                title=tr(title),
+                icon=f":material/{icon}:",
+                url_path=path,
+                default=name == "explain",
+            )
+            for name, title, icon, path in entries
+        ]
+        for section, entries in PAGES.items()
+    }
+    pages = [page for entries in sections.values() for page in entries]
     hidden = st.Page("views/explain/page.py", title=pages[0].title, url_path="explain", visibility="hidden")
-    page = st.navigation([*pages, hidden], position="top")
+    page = st.navigation(sections | {"": [*sections[""], hidden]}, position="top")
     if page.url_path == "explain":  # the first page is at the root, but people try its name
         st.switch_page(pages[0])
     style.name_page(page.title)
-    phone.page_links(pages, page)
+    phone.page_links(sections, page)
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
     if about_image:

@@ -8,6 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.navigation import SECTIONS, follow
+
 PAGES = (
     "",
     "maps",
@@ -57,7 +59,7 @@ NAMES = {
     "maps": "Feature maps",
     "batchnorm": "BatchNorm",
     "compare": "Compare",
-    "training": "Training",
+    "training": "Training runs",
     "time": "Time machine",
     "augmentation": "Augmentation",
 }
@@ -85,12 +87,16 @@ def test_headings_go_down_one_level_at_a_time(page: Page, serve: Callable[..., s
 
 
 def test_the_navigation_says_where_one_is(page: Page, serve: Callable[..., str]) -> None:
+    """One link of the menu is marked; where the page is in a section, that, and it shows the page's name."""
     drawn(page, serve("explorer/app.py"))
     here = page.locator("[aria-current=page]").locator("visible=true")
     for name in (*list(NAMES.values())[1:], "Explain"):
-        page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
-        expect(here).to_have_count(1)
-        expect(here).to_have_text(re.compile(f"{name}$"), timeout=60_000)
+        follow(page, name)
+        marked = here.filter(has_text=re.compile(f"{SECTIONS.get(name, name)}$"))
+        expect(marked).to_be_visible(timeout=60_000)
+        expect(here).to_have_count(1, timeout=60_000)
+        if name in SECTIONS:
+            expect(here.locator("p")).to_have_attribute("data-page", name)
         expect(page).to_have_title(f"{name} · Feature-map explorer", timeout=60_000)
 
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from model.cifar10 import CLASSES
+from tests.browser.navigation import follow
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def settle(page: Page) -> None:
 
 
 def open_page(page: Page, name: str) -> None:
-    page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+    follow(page, name)
     settle(page)
 
 

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browser.navigation import follow
+
 PAGES = ("Explain", "Feature maps", "BatchNorm", "Compare")
 
 
@@ -34,7 +36,7 @@ def portrait() -> bytes:
 
 
 def open_page(page: Page, name: str) -> None:
-    page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+    follow(page, name)
     settle(page)
 
 

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browser.navigation import follow
+
 
 def file(name: str, shade: int) -> dict[str, object]:
     made = io.BytesIO()
@@ -36,7 +38,7 @@ def source(page: Page, name: str) -> None:
 
 
 def open_page(page: Page, name: str) -> None:
-    page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+    follow(page, name)
 
 
 def test_uploads_are_there_again_after_another_source_and_another_page(opened: Page) -> None:
@@ -51,7 +53,7 @@ def test_uploads_are_there_again_after_another_source_and_another_page(opened: P
     shows(page, "c.png")
     page.get_by_role("button", name="Next").click()
     shows(page, "a.png")
-    open_page(page, "Training")
+    open_page(page, "Training runs")
     expect(page.get_by_role("heading", level=2).first).to_be_visible()
     open_page(page, "Feature maps")
     shows(page, "a.png")

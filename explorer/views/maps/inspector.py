@@ -339,7 +339,11 @@ def changes(selection: Selection, ablations: Ablations) -> str:
     names, target = selection.card.classes, selection.target
     order = most_changed(largest, target)
     rows = [_change(names[k], zeroed[k], averaged[k], reach, k == target) for k in order]
-    head = ["<div></div><div></div>", _key(tr("at zero"), "zeroed"), _key(tr("at its mean"), "averaged")]
+    head = [
+        "<div></div><div></div>",
+        _key(tr("set to zero"), "zeroed"),
+        _key(tr("set to its mean"), "averaged"),
+    ]
     bars = markup.element("div", *head, *rows[:CLASSES_IN_VIEW], cls="fx-changes")
     template = N_("Change of each logit, largest first, always with {class_name}. A full bar is ±{reach}.")
     caption = tr(template, class_name=names[target], reach=number(reach))

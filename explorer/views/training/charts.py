@@ -60,15 +60,15 @@ def columns_each(runs: int) -> int:
 
 
 def losses(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
-    """The loss of every step, faint, and over it the running mean.
+    """The loss of every step as a thin line, and over it the running mean.
 
-    Where there are more steps than columns, the faint line connects each column's minimum and maximum.
+    Where there are more steps than columns, a band goes from each column's minimum to its maximum.
     """
     most, x_axis = columns_each(len(runs)), settings.x_axis
     colored = [(name, run, color) for (name, run), color in zip(runs.items(), SERIES, strict=False)]
-    faint = [_faint(name, run, color, x_axis, most) for name, run, color in colored]
+    every_step = [_every_step(name, run, color, x_axis, most) for name, run, color in colored]
     means = [_mean(name, run, color, settings, most) for name, run, color in colored]
-    lines = (*faint, *means)
+    lines = (*every_step, *means)
     whole: Numbers = "any" if x_axis == "minutes" else "whole"
     return LineChart(
         tr("Training loss"),
@@ -80,9 +80,9 @@ def losses(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
     )
 
 
-def _faint(name: str, run: Run, color: Color, x_axis: str, most: int) -> Line:
+def _every_step(name: str, run: Run, color: Color, x_axis: str, most: int) -> Line:
     x, y = _envelope(run, x_axis, most)
-    return Line(name, x, y, color, width=0.6, opacity=0.38, details=None)
+    return Line(name, x, y, color, width=0.6, opacity=0.5, details=None)
 
 
 def _envelope(run: Run, x_axis: str, most: int) -> tuple[Doubles, Doubles]:
@@ -102,7 +102,7 @@ def _mean(name: str, run: Run, color: Color, settings: ChartSettings, most: int)
 
 def loss_caption(by_name: Mapping[str, Run], window: int) -> str:
     """What the loss chart shows, with its window and how it was thinned."""
-    sentences = [tr("Cross-entropy loss of the augmented training batches."), _faint_line(by_name)]
+    sentences = [tr("Cross-entropy loss of the augmented training batches."), _loss_of_steps(by_name)]
     if window > 1:
         sentences.append(
             tr("Thick line: mean of the last {window} steps (fewer at the start).", window=window)
@@ -110,14 +110,14 @@ def loss_caption(by_name: Mapping[str, Run], window: int) -> str:
     return " ".join(sentences)
 
 
-def _faint_line(by_name: Mapping[str, Run]) -> str:
+def _loss_of_steps(by_name: Mapping[str, Run]) -> str:
     most = columns_each(len(by_name))
     longest = max(len(run.losses) for run in by_name.values())
     if longest <= most:
-        return tr("Faint line: every step.")
+        return tr("Thin line: every step.")
     return ngettext(
-        "Faint line: minimum and maximum of about {n} step at a time.",
-        "Faint line: minimum and maximum of about {n} steps at a time.",
+        "Light band: from the minimum to the maximum of about {n} step.",
+        "Light band: from the minimum to the maximum of about {n} steps.",
         round(longest / most),
     )
 

@@ -4,14 +4,16 @@ Streamlit folds both its navigation and the sidebar away there. What is narrow i
 and by `phone.js`, at the width where Streamlit does so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import chain
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.ui import link
+from explorer.ui.components import menu
 from explorer.ui.selection import Selection
 
 _CLOSING = st.components.v2.component(
@@ -19,10 +21,14 @@ _CLOSING = st.components.v2.component(
 )
 
 
-def page_links(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
-    """A row of links to all pages, the current one marked; the style sheet hides it on a wide screen."""
+def page_links(sections: Mapping[str, Sequence[StreamlitPage]], current: StreamlitPage) -> None:
+    """A row of links to all pages, the current one marked; the style sheet hides it on a wide screen.
+
+    There the menu marks the section of the current page.
+    """
     with st.container(horizontal=True, gap="xxsmall", key="pages"):
-        for page in pages:
+        menu.mark(next(title for title, pages in sections.items() if current in pages), current.title)
+        for page in chain(*sections.values()):
             if page.title == current.title:
                 st.html(f'<b class="fx-here" aria-current="page">{escape(page.title)}</b>', width="content")
             else:

@@ -1,0 +1,15 @@
+"""Where one is, in a menu with sections: the section of the page in sight is marked and names that page.
+
+Streamlit marks a page in its menu only while the section is open.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+_MENU = st.components.v2.component("menu", js=Path(__file__).with_name("menu.js").read_text(encoding="utf-8"))
+
+
+def mark(section: str, page: str) -> None:
+    """Mark a section by its title, or none for a page without one (""). Nothing is seen of the component."""
+    _MENU(key="menu", data={"section": section, "page": page}, height="content")

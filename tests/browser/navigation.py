@@ -1,0 +1,16 @@
+"""How a visitor goes to a page: by its link in the menu, in a section where it is in one."""
+
+from playwright.sync_api import Page, expect
+
+SECTIONS = {"Training runs": "Training", "Time machine": "Training", "Augmentation": "Training"}
+
+
+def follow(page: Page, name: str) -> None:
+    """Click the menu's link to a page."""
+    if name not in SECTIONS:
+        page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+        return
+    page.get_by_test_id("stTopNavSection").filter(has_text=SECTIONS[name]).click()
+    link = page.get_by_test_id("stTopNavDropdownLink").filter(has_text=name)
+    link.click()
+    expect(link).to_have_count(0)  # the section has closed
