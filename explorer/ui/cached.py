@@ -47,6 +47,7 @@ from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
 from model.checkpoint import Checkpoint
+from model.problems import Problem
 from model.recipes import Config
 from model.words import N_, tr
 
@@ -194,6 +195,13 @@ def gradients(
 def evidence(network: Network, input: Input, layer: str, target: int) -> ChannelEvidence:
     """Grad-CAM's channel evidence for one class at one layer."""
     return attribution.evidence_from(gradients(network, input, (layer,), (target,))[layer][0])
+
+
+@_data(max_size="10MB")
+@_announced(N_("Looking for methods that this network allows …"))
+def method_problems(network: Network, input: Input, layer: str | None) -> dict[str, Problem]:
+    """Method → why it cannot explain the network, or this layer; those that can are left out."""
+    return attribution.method_problems(network.net, input.x, layer)
 
 
 @_data(max_size="100MB")

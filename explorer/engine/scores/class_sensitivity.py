@@ -58,5 +58,12 @@ CLASS_SENSITIVITY = Score(
     ),
     paper="arXiv:1912.09818",
     measure=class_sensitivity,
+    below=N_("The other class has nearly the opposite map: the map depends on the class."),
+    within=N_(
+        "The map of the other class is no more like this one than by chance: the map depends on the class."
+    ),
+    above=N_(
+        "The map of the other class is like this one: it says little about what is special to the class."
+    ),
     unmet=needs_two_classes,
 )

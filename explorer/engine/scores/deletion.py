@@ -78,4 +78,10 @@ DELETION = Score(
     ),
     paper="arXiv:2308.06248",
     measure=deletions,
+    below=N_("Patches with more heat matter less to the logit than by chance."),
+    within=N_(
+        "The map in the wrong place does as well: nothing is shown of whether patches with more "
+        "heat matter more."
+    ),
+    above=N_("Patches with more heat matter more to the logit than by chance."),
 )

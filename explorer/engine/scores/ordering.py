@@ -117,4 +117,7 @@ ORDERING = Score(
     ),
     paper="arXiv:2401.06654",
     measure=orderings,
+    below=N_("Removing what the map marks first lowers the probability less than by chance."),
+    within=N_("The map in the wrong place orders the image as well as this one."),
+    above=N_("Removing what the map marks first lowers the probability more than by chance."),
 )

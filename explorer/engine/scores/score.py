@@ -126,6 +126,14 @@ def _one_or_rows(values: Doubles) -> float | Doubles:
     return values if values.ndim else float(values)
 
 
+def reading(score: "Score", one: Scored) -> str | None:
+    """What the value for one image says beside chance: `below`, `within` or `above`; None for NaN."""
+    low, high = one.chance_band
+    if np.isnan(one.value) or np.isnan(low):
+        return None
+    return score.below if one.value < low else score.above if one.value > high else score.within
+
+
 def nothing_missing(subject: Subject) -> None:
     """For a score that needs no more than a heat map: no subject gives a reason."""
 
@@ -136,7 +144,8 @@ class Score:
 
     `summary`, a whole sentence, is what it measures; `chance`, a whole sentence, what it is compared with;
     `pitfall`, a whole sentence, how it can mislead: all are marked with `N_`, and `tr` translates them.
-    `direction` says which values are better. `paper` is an arXiv number or a DOI.
+    `direction` says which values are better. `paper` is an arXiv number or a DOI. `below`, `within` and
+    `above`, whole sentences, are what a value below, within or above the band of chance says.
 
     `measure(subject)` computes it for every image. `unmet(subject)` is the reason, a whole sentence marked
     with `N_`, why it cannot be computed here; None where it can.
@@ -149,4 +158,7 @@ class Score:
     pitfall: str
     paper: str
     measure: Callable[[Subject], Scored]
+    below: str
+    within: str
+    above: str
     unmet: Callable[[Subject], str | None] = nothing_missing
