@@ -24,7 +24,7 @@ R = TypeVar("R")
 THREADS = max(1, (os.cpu_count() or 2) // 2)  # the rest is for the pages
 KEPT = 256  # jobs, finished or not
 FOLLOWED = 30.0  # seconds for which a job goes on that nobody asks about
-POLL = 0.4  # seconds between two looks of a page
+POLL = 1.0  # seconds between two looks of a page; each costs a run, with its garbage collection
 
 
 @dataclass(frozen=True, eq=False)

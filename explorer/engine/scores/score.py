@@ -1,8 +1,8 @@
 """What a score of a heat map is: one record with everything about it; its value, beside chance."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from explorer.engine.values import Doubles, Integers, Rows
 
 Explain = Callable[[nn.Module, Tensor, Integers], Heatmap]
 Masks = npt.NDArray[np.bool_]
+T = TypeVar("T")
 Direction = Literal["higher", "lower", "none"]
 
 
@@ -24,8 +25,9 @@ class Subject:
 
     `explain(net, x, classes)` makes such a map anew, by default with `attribute` as `heat` says. `mask`, bool
     (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
-    network. All that is drawn at random follows from `seed`. Raises ValueError for shapes that do not fit one
-    another.
+    network. All that is drawn at random follows from `seed`. `known` keeps what scores have measured of the
+    network and the images alone: subjects that differ only in the map may share it. Raises ValueError for
+    shapes that do not fit one another.
     """
 
     net: nn.Module
@@ -35,6 +37,7 @@ class Subject:
     mask: Masks | None = None
     random_nets: tuple[nn.Module, ...] = ()
     seed: int = 0
+    known: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_images(self.x)
@@ -43,6 +46,12 @@ class Subject:
             raise ValueError(f"There must be one heat map per image, not {len(self.values)} for {count}.")
         if self.mask is not None and self.mask.shape not in (size, (count, *size)):
             raise ValueError(f"mask must be bool {size} or {(count, *size)}, not {self.mask.shape}.")
+
+    def once(self, key: tuple[Any, ...], measure: Callable[[], T]) -> T:
+        """What `measure` gives, which follows from `key`, the network, the images and the seed."""
+        if key not in self.known:
+            self.known[key] = measure()
+        return cast(T, self.known[key])
 
     @property
     def values(self) -> Doubles:

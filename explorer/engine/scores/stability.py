@@ -42,7 +42,7 @@ def stability(subject: Subject) -> Stability:
 
 def _stability(subject: Subject, index: int) -> tuple[Doubles, float, float, float, int]:
     heat = subject.values[index]
-    noise, copies = _unnoticed(subject, index)
+    noise, copies = subject.once(("unnoticed", index), lambda: _unnoticed(subject, index))
     changes = np.array([np.nan])
     if len(copies):
         of = np.full(len(copies), index)
