@@ -55,10 +55,10 @@ def draw(label: int, seed: int, size: int = 256, without: Collection[str] = ()) 
     """The scene of class `label` (0–9) that belongs to `seed`, `size` pixels wide and high (16 or more).
 
     The mask is True wherever the object shows, be it on part of a pixel. `without` leaves out some of
-    `parts`, the “object” or the “background”. Outside of what is left out every byte stays as it is: so do the
-    object's shadow on its place and the shading of one part by another. Where a part or the object was, there
-    is what it hid. The background becomes flat gray (128) without the shadow: unlike another place, gray is
-    seen with no class more often than with another. Problem for another label, size or part.
+    `parts`, the “object” or the “background”. Outside of what is left out every byte stays as it is, also in
+    the object's shadow on its place and the shading of one part by another. Where a part or the object was,
+    there is what it hid. The background becomes flat gray (128), without the shadow: another place would
+    bring evidence of its own. Problem for another label, size or part.
     """
     stage = _stage(label, seed, size)
     _check_parts(stage, without)

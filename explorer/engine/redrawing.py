@@ -24,7 +24,7 @@ class Redrawing(Value):
     """A drawn scene, and what a network makes of it without each of P things: its parts, object, background.
 
     `parts` names them, the object and the background last. `picture` uint8 (s,s,3) is the scene as the
-    network gets it, `pictures` (P,s,s,3) the scene without each; `masks` bool (P,s,s) is True wherever the two
+    network gets it, `pictures` (P,s,s,3) the scene without each; `masks` bool (P,s,s) is True wherever they
     differ.
     `logits` float32 (K,) are those of the scene and `without` (P,K) those without each.
     """
