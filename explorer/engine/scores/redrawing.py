@@ -13,8 +13,8 @@ fixed set of parts.
   the measured effects say to which of two classes a part matters more.
 - Background independence is a property of the network, not of a map: `Redrawing.depends_on_background`. There
   single things of the background are taken out, here all of it becomes gray.
-- The controlled synthetic data check needs classes of which it is known which parts suffice: scenes have none.
-  `PartTruth.strongest` stands in: whether the part with the largest effect also has the highest sum.
+- The controlled synthetic data check needs classes of which it is known which parts suffice; scenes have none
+  such. `PartTruth.strongest` stands in: whether the part with the largest effect also has the highest sum.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
