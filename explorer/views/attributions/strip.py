@@ -1,0 +1,172 @@
+"""The trust strip of a map: each score beside what chance gives, in a sentence, and how it can mislead."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from explorer.drawing.ranges import number, percent
+from explorer.engine.scores import SCORES, Scored, reading
+from explorer.engine.scores.class_sensitivity import OtherClass
+from explorer.engine.scores.findings import Findings
+from explorer.engine.scores.randomized import Randomized
+from explorer.engine.scores.stability import Stability
+from explorer.engine.scores.truth import InsideObject
+from explorer.ui import markup
+from explorer.views.attributions.measuring import Attribution, Measured
+from model.words import N_, tr
+
+DIRECTIONS = {
+    "higher": N_("higher is better"),
+    "lower": N_("lower is better"),
+    "none": N_("neither is better"),
+}
+NO_VALUE = N_("There is no value: all values of a map are equal, or nothing is left to compare with.")
+MARGIN = 0.04  # of a bar, free at each end
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The ends of a score's bars, the same for all maps that are shown."""
+
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """Where a value lies on a bar, 0 to 1."""
+        inside = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return MARGIN + (1 - 2 * MARGIN) * min(max(inside, 0.0), 1.0)
+
+
+def extents(attributions: Iterable[Attribution]) -> dict[str, Extent]:
+    """Score → the ends that hold every value and every band of the maps."""
+    together: dict[str, list[float]] = {}
+    for attribution in attributions:
+        for name, measured in attribution.scores.items():
+            if measured.scored is not None:
+                together.setdefault(name, []).extend(
+                    (*measured.scored.chance_band, float(measured.scored.value))
+                )
+    finite = {name: [each for each in values if np.isfinite(each)] for name, values in together.items()}
+    return {name: Extent(min(values), max(values)) for name, values in finite.items() if values}
+
+
+def strip(attribution: Attribution, extents: Mapping[str, Extent], classes: Sequence[str]) -> str:
+    """One row for each score of SCORES, as html; a score that is still to come has its name only."""
+    rows = [
+        row(name, attribution.scores.get(name), extents.get(name, Extent(0, 1)), classes) for name in SCORES
+    ]
+    return markup.element("div", *rows, cls="fx-trust")
+
+
+def row(name: str, measured: Measured | None, extent: Extent, classes: Sequence[str]) -> str:
+    score = SCORES[name]
+    if measured is None:
+        return head(tr(score.title), "…", "")
+    if measured.scored is None:
+        return head(tr(score.title), "–", "") + markup.text(tr(measured.reason), "muted")
+    scored = measured.scored
+    return (
+        head(tr(score.title), number(float(scored.value)), bar(scored, extent))
+        + markup.text(says(name, scored))
+        + markup.text(beside_chance(name, scored), "muted")
+        + markup.element("ul", *(markup.text(each, "muted", "li") for each in details(scored, classes)))
+        + markup.element(
+            "details",
+            markup.text(tr("What it measures, and how it can mislead"), tag="summary"),
+            *(markup.text(tr(text), tag="p") for text in (score.summary, score.chance, score.pitfall)),
+            markup.text(score.paper, "muted", "p"),
+        )
+    )
+
+
+def head(title: str, value: str, bar: str) -> str:
+    return markup.element(
+        "div",
+        markup.text(title, "strong"),
+        bar or markup.element("div"),
+        markup.text(value, "strong"),
+        cls="head",
+    )
+
+
+def bar(scored: Scored, extent: Extent) -> str:
+    """The band of chance and a mark at the value."""
+    value, (low, high) = float(scored.value), scored.chance_band
+    if not np.isfinite([value, low, high]).all():
+        return ""
+    start, end = extent.place(float(low)), extent.place(float(high))
+    label = tr(
+        "{value}; chance {low} to {high}",
+        value=number(value),
+        low=number(float(low)),
+        high=number(float(high)),
+    )
+    return (
+        f'<div class="band" role="img" aria-label="{escape(label, quote=True)}">'
+        f'<i style="left:{start:.1%};width:{max(end - start, 0.01):.1%}"></i>'
+        f'<b style="left:{extent.place(value):.1%}"></b></div>'
+    )
+
+
+def says(name: str, scored: Scored) -> str:
+    """What the value says beside chance, in one sentence."""
+    return tr(reading(SCORES[name], scored) or NO_VALUE)
+
+
+def beside_chance(name: str, scored: Scored) -> str:
+    """The band that holds 95 % of what chance gives, and which direction is better."""
+    low, high = (number(float(end)) for end in scored.chance_band)
+    direction = tr(DIRECTIONS[SCORES[name].direction])
+    return tr("Chance {low} … {high}; {direction}.", low=low, high=high, direction=direction)
+
+
+def details(scored: Scored, classes: Sequence[str]) -> list[str]:
+    """What else a score has found, each in a sentence."""
+    match scored:
+        case Randomized(rise=rise) if np.isfinite(rise):
+            return [tr("The entropy of the random maps is {percent} higher.", percent=signed_percent(rise))]
+        case OtherClass(other=other):
+            return [tr("The other class is “{name}”.", name=classes[int(other)])]
+        case Stability(worst=worst, noise=noise) if np.isfinite(worst):
+            return [
+                tr(
+                    "Noise of {noise} of the image’s range; the largest change is {worst}.",
+                    noise=percent(float(noise)),
+                    worst=number(float(worst)),
+                )
+            ]
+        case InsideObject(pointing=pointing, pointing_chance=by_chance):
+            template = N_("The highest value is on the object; by chance it would be in {percent} of cases.")
+            if pointing < 1:
+                template = N_(
+                    "The highest value is not on the object; by chance it would be in {percent} of cases."
+                )
+            return [tr(template, percent=percent(float(by_chance), 0))]
+        case Findings():
+            return findings(scored)
+    return []
+
+
+def findings(found: Findings) -> list[str]:
+    if found.all_zero:
+        return [tr("The map is zero at every position.")]
+    texts = [
+        tr(
+            "{percent} of the heat is negative, which a ReLU cuts off.",
+            percent=percent(float(found.negative)),
+        )
+    ]
+    if found.tied > 0:
+        texts.append(
+            tr(
+                "{percent} of the positions share their value with others.",
+                percent=percent(float(found.tied)),
+            )
+        )
+    return texts
+
+
+def signed_percent(value: float | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+    return f"{number(100 * float(value))}%"
