@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.passes import check_images
+from explorer.engine.redrawing import Redrawing
 from explorer.engine.values import Doubles, Integers, Rows
 
 Explain = Callable[[nn.Module, Tensor, Integers], Heatmap]
@@ -25,9 +26,10 @@ class Subject:
 
     `explain(net, x, classes)` makes such a map anew, by default with `attribute` as `heat` says. `mask`, bool
     (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
-    network. All that is drawn at random follows from `seed`. `known` keeps what scores have measured of the
-    network and the images alone: subjects that differ only in the map may share it. Raises ValueError for
-    shapes that do not fit one another.
+    network, and `redrawings`, one per image, what `redraw` gives for drawn scenes. All that is drawn at
+    random follows from `seed`. `known` keeps what scores have measured of the network and the images alone:
+    subjects that differ only in the map may share it. Raises ValueError for shapes that do not fit one
+    another.
     """
 
     net: nn.Module
@@ -36,6 +38,7 @@ class Subject:
     explain: Explain | None = None
     mask: Masks | None = None
     random_nets: tuple[nn.Module, ...] = ()
+    redrawings: tuple[Redrawing, ...] = ()
     seed: int = 0
     known: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
