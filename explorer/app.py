@@ -29,6 +29,7 @@ else:
     PAGES = {  # section of the menu → its pages; those without a section come first
         "": (
             ("explain", N_("Explain"), "target", "start"),
+            ("attributions", N_("Attributions"), "fact_check", "attributions"),
             ("maps", N_("Feature maps"), "grid_view", "maps"),
             ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
             ("compare", N_("Compare"), "compare", "compare"),

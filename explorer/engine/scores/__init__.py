@@ -5,12 +5,13 @@ from explorer.engine.scores.deletion import DELETION
 from explorer.engine.scores.findings import FINDINGS
 from explorer.engine.scores.ordering import ORDERING
 from explorer.engine.scores.randomized import RANDOMIZED, random_nets
+from explorer.engine.scores.redrawing import DISTRACTIBILITY, REDRAWING, TARGET_SENSITIVITY
 from explorer.engine.scores.removal import REMOVALS
-from explorer.engine.scores.score import Score, Scored, Subject
+from explorer.engine.scores.score import Score, Scored, Subject, reading
 from explorer.engine.scores.stability import STABILITY
 from explorer.engine.scores.truth import INSIDE_OBJECT
 
-__all__ = ["REMOVALS", "SCORES", "Score", "Scored", "Subject", "random_nets"]
+__all__ = ["REMOVALS", "SCORES", "Score", "Scored", "Subject", "random_nets", "reading"]
 
 SCORES: dict[str, Score] = {
     "deletion": DELETION,
@@ -19,5 +20,8 @@ SCORES: dict[str, Score] = {
     "class_sensitivity": CLASS_SENSITIVITY,
     "stability": STABILITY,
     "inside_object": INSIDE_OBJECT,
+    "redrawing": REDRAWING,
+    "distractibility": DISTRACTIBILITY,
+    "target_sensitivity": TARGET_SENSITIVITY,
     "findings": FINDINGS,
 }
