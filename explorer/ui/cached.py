@@ -86,6 +86,17 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
 """Type → what stands for a value of it in the key of a result."""
 
 
+def key_of(value: Any) -> Any:
+    """What stands for a value in a key, also within a tuple; ValueError for a type that KEYS lacks."""
+    if isinstance(value, tuple):
+        return tuple(map(key_of, value))
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) not in KEYS:
+        raise ValueError(f"KEYS does not say what stands for a {type(value).__name__}.")
+    return KEYS[type(value)](value)
+
+
 def _data(**bounds: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Keep what a function returns, within bounds; each caller gets a copy of its own."""
     return st.cache_data(show_spinner=False, hash_funcs=KEYS, **bounds)
