@@ -29,6 +29,7 @@ else:
     PAGES = (
         ("explain", N_("Explain"), "target", "start"),
         ("maps", N_("Feature maps"), "grid_view", "maps"),
+        ("interventions", N_("Interventions"), "toggle_off", "interventions"),
         ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
         ("compare", N_("Compare"), "compare", "compare"),
         ("training", N_("Training"), "show_chart", "training"),

@@ -67,7 +67,8 @@ def channel_grid(
     `selected`, `cell`, `marked`, `scale` and `order` are the page's request: it counts at first and whenever
     it changes, in between the visitor's choice does. `cells` lets single cells of the chosen channel be
     chosen. With `marked`, the grid is for marking: a click marks a channel or takes its mark away, with Shift
-    all from the last one on, and a drag does so for every channel that it passes. `orders` maps a name to the channels in that order; `limits` fixes the shared range, `each` the
+    it marks all from the last one on, and a drag does as its first click for every channel on its way.
+    `orders` maps a name to the channels in that order; `limits` fixes the shared range, `each` the
     range of every channel. `on_change` is called with a new choice before the page runs again. ValueError
     as for `payload`.
     """
