@@ -16,6 +16,7 @@ from explorer.ui.cached import Outcome
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection
 from model.card import Pixels
+from model.pixels import whole
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -24,15 +25,21 @@ FIRST = 5  # most probable classes, before and after, that are shown
 
 @dataclass(frozen=True, eq=False)
 class BeforeAfter:
-    """What the network makes of the image as it is and with the change; Grad-CAM's layer and common range."""
+    """What the network makes of the image as it is and with the change; Grad-CAM's layer and common range.
+
+    `pixels` are drawn below the heat maps, where they are others than the picture.
+    """
 
     layer: str
     before: Outcome
     after: Outcome
     range: Range
+    pixels: tuple[Pixels, Pixels] | None = None
 
 
-def compare(layer: str, before: Outcome, after: Outcome) -> BeforeAfter:
+def compare(
+    layer: str, before: Outcome, after: Outcome, pixels: tuple[Pixels, Pixels] | None = None
+) -> BeforeAfter:
     """Both, with one range for both heat maps. Raises Problem where the changed network predicts nothing."""
     if not np.isfinite(after.logits).all():
         raise Problem(
@@ -40,7 +47,7 @@ def compare(layer: str, before: Outcome, after: Outcome) -> BeforeAfter:
             "change."
         )
     heats = [one.heat for one in (before, after) if one.heat is not None]
-    return BeforeAfter(layer, before, after, ranges.positive(*heats))
+    return BeforeAfter(layer, before, after, ranges.positive(*heats), pixels)
 
 
 def choose_layer(selection: Selection) -> str:
@@ -141,7 +148,10 @@ def heat_figure(selection: Selection, both: BeforeAfter, title: str, heat: Float
 
 def over(selection: Selection, both: BeforeAfter, heat: Floats) -> Pixels:
     """A heat map (h, w) over the picture, on the common range."""
-    return overlay(selection.sample.pixels, heat, both.range, selection.received)
+    if both.pixels is None:
+        return overlay(selection.sample.pixels, heat, both.range, selection.received)
+    pixels = both.pixels[heat is both.after.heat]
+    return overlay(pixels, heat, both.range, whole(*pixels.shape[:2]))
 
 
 def guarded(draw: Callable[[], None]) -> None:

@@ -40,11 +40,11 @@ def show(selection: Selection) -> None:
     with grid:
         with st.container(horizontal=True, gap="small", key="layer"):
             _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
+        marked = marks.current(channel_counts(selection))
+        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             how, factor = choose_how()
-        counts = channel_counts(selection)
-        marked = marks.current(counts)
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             buttons(marked)
+        markup.show(markup.text(about(marked), "muted"))
         with st.container(key="tiles"):
             mark_channels(selection, layer, marked)
     with results, st.container(key="channel", gap="xsmall"):
@@ -54,8 +54,9 @@ def show(selection: Selection) -> None:
 
 def choose_how() -> tuple[How, float]:
     """What is done to the marked channels."""
-    names = {key: tr(name) for key, name in HOW.items()}
-    how: How = choices.choice(tr("Marked"), names, "how", "zero")  # type: ignore[assignment]
+    names: dict[str, str] = {key: tr(name) for key, name in HOW.items()}
+    chosen = choices.choice(tr("Marked channels"), names, "how", "zero")
+    how = next(key for key in HOW if key == chosen)
     if how != "scale":
         return how, 1.0
     factors = {factor: f"× {factor}".replace("-", "−") for factor in FACTORS}
@@ -71,13 +72,12 @@ def channel_counts(selection: Selection) -> dict[str, int]:
 def buttons(marked: Marks) -> None:
     st.button(tr("Undo"), icon=":material/undo:", disabled=not marks.can_undo(), on_click=marks.undo)
     st.button(tr("Reset"), disabled=not marked, on_click=marks.change, args=({},))
-    markup.show(markup.text(about(marked), "muted"))
 
 
 def about(marked: Marks) -> str:
     """Which channels are marked, in all layers."""
     if not marked:
-        return tr("No channel is marked.")
+        return tr("No channel is marked: click a channel, or drag over several.")
     return " · ".join(f"{layer}: {marks.in_words(channels)}" for layer, channels in marked.items())
 
 
