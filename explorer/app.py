@@ -31,6 +31,7 @@ else:
             ("explain", N_("Explain"), "target", "start"),
             ("attributions", N_("Attributions"), "fact_check", "attributions"),
             ("maps", N_("Feature maps"), "grid_view", "maps"),
+            ("interventions", N_("Interventions"), "toggle_off", "interventions"),
             ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
             ("compare", N_("Compare"), "compare", "compare"),
         ),

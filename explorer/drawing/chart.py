@@ -208,7 +208,29 @@ class ChannelChart(Value):
         return [Color.HIGHLIGHT if each == self.chosen else Color.ACCENT for each in self.channels.tolist()]
 
 
-Chart = LineChart | Histogram | ChannelChart
+@dataclass(frozen=True, eq=False)
+class PointChart(Value):
+    """One point for each of n channels, at `across`, `up`, float64 (n,); `channels` int64 (n,) are their
+    numbers, one of which may be `chosen`. Lines mark zero on both axes.
+    """
+
+    title: str
+    alt: str
+    x: Axis
+    y: Axis
+    channels: Integers
+    across: Doubles
+    up: Doubles
+    chosen: int | None = None
+    height: int = 340
+
+    @property
+    def colors(self) -> list[Color]:
+        """The color of each point."""
+        return [Color.HIGHLIGHT if each == self.chosen else Color.ACCENT for each in self.channels.tolist()]
+
+
+Chart = LineChart | Histogram | ChannelChart | PointChart
 
 
 def doubles(values: Sequence[float] | npt.ArrayLike) -> Doubles:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.drawing.chart import Axis, ChannelChart, Chart, Histogram, Line, LineChart
+from explorer.drawing.chart import Axis, ChannelChart, Chart, Histogram, Line, LineChart, PointChart
 from explorer.drawing.palette import BAND, Color
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def draw(chart: Chart, axes: "Axes") -> None:
         _line_chart(axes, chart)
     elif isinstance(chart, Histogram):
         _histogram(axes, chart)
+    elif isinstance(chart, PointChart):
+        _point_chart(axes, chart)
     else:
         _channel_chart(axes, chart)
     axes.tick_params(length=0, labelsize=SMALL)
@@ -144,3 +146,15 @@ def _signs(axes: "Axes", chart: ChannelChart) -> None:
             columns, np.full(len(columns), height), marker, color=Color.QUIET, markersize=3,
             markerfacecolor="none", markeredgewidth=0.7, transform=axes.get_xaxis_transform(),
         )  # fmt: skip
+
+
+# Points
+
+
+def _point_chart(axes: "Axes", chart: PointChart) -> None:
+    axes.axhline(0, color=Color.QUIET, linewidth=0.6, alpha=0.6)
+    axes.axvline(0, color=Color.QUIET, linewidth=0.6, alpha=0.6)
+    sizes = [22 if each == chart.chosen else 7 for each in chart.channels.tolist()]
+    axes.scatter(chart.across, chart.up, sizes, chart.colors, alpha=0.75, linewidths=0, clip_on=False)
+    _scale(axes.xaxis, chart.x)
+    axes.set_xlim(*chart.x.ends)

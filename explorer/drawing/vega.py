@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from explorer.drawing import vega_channels
-from explorer.drawing.chart import Area, Axis, Chart, Histogram, Line, LineChart
+from explorer.drawing.chart import Area, Axis, Chart, Histogram, Line, LineChart, PointChart
 from explorer.drawing.palette import BAND, Color
 from model.words import tr
 
@@ -25,6 +25,8 @@ def spec(chart: Chart) -> Spec:
         content: Spec = {"layer": _line_chart(chart)}
     elif isinstance(chart, Histogram):
         content = {"layer": _histogram(chart)}
+    elif isinstance(chart, PointChart):
+        content = {"layer": _points(chart)}
     else:
         content = vega_channels.content(chart, quantitative("from", chart.y))
     return {
@@ -206,3 +208,43 @@ def _bars(chart: Histogram) -> Spec:
             ],
         },
     }
+
+
+# Points
+
+
+def _points(chart: PointChart) -> list[Spec]:
+    rule = {"type": "rule", "color": Color.QUIET, "strokeWidth": 1, "opacity": 0.6, **SILENT}
+    zeros: list[Spec] = [
+        {"data": {"values": [{}]}, "mark": rule, "encoding": {"x": {"datum": 0}}},
+        {"data": {"values": [{}]}, "mark": rule, "encoding": {"y": {"datum": 0}}},
+    ]
+    rows = [
+        {"channel": channel, "x": short(x), "y": short(y), "chosen": channel == chart.chosen}
+        for channel, x, y in zip(
+            chart.channels.tolist(), chart.across.tolist(), chart.up.tolist(), strict=True
+        )
+    ]
+    tone = {"condition": {"test": "datum.chosen", "value": Color.HIGHLIGHT}, "value": Color.ACCENT}
+    size = {"condition": {"test": "datum.chosen", "value": 160}, "value": 45}
+    tooltip = [
+        {"field": "channel", "type": "nominal", "title": tr("channel")},
+        vega_channels.measure("x", chart.x.title, ".3g"),
+        vega_channels.measure("y", chart.y.title, ".3g"),
+    ]
+    click = {"name": "chosen", "select": {"type": "point", "fields": ["channel"], "toggle": False}}
+    return [
+        *zeros,
+        {
+            "data": {"values": rows},
+            "params": [click],
+            "mark": {"type": "circle", "opacity": 0.75, "cursor": "pointer"},
+            "encoding": {
+                "x": horizontal("x", chart.x),
+                "y": vertical("y", chart.y),
+                "color": tone,
+                "size": size,
+                "tooltip": tooltip,
+            },
+        },
+    ]

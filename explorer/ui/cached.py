@@ -31,10 +31,12 @@ from explorer.engine import (
 from explorer.engine import timeline as timelines
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
+from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.checkup import Checkup
+from explorer.engine.intervention import Change, altered
 from explorer.engine.network import Input, Network, network_of
 from explorer.engine.opening import Source, open_source
 from explorer.engine.probe import CellProbe
@@ -43,6 +45,7 @@ from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
 from explorer.engine.samples import ArrayTestSet, FolderTestSet, Sample, TestSet
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
+from explorer.engine.values import Value
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -65,6 +68,7 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Network: attrgetter("key"),
     Input: attrgetter("digest"),
     Block: repr,
+    Change: repr,
     # What a network's input and its labels depend on.
     Card: lambda card: repr(
         (card.input_size, card.channels, card.resize, card.interpolation, card.mean, card.std, card.classes)
@@ -231,6 +235,30 @@ def map_thumbnails(network: Network, input: Input, layer: str) -> list[str]:
 def ablation_of(network: Network, input: Input, layer: str, channel: int) -> Ablations:
     """The logits with one channel of a layer switched off."""
     return ablation.ablation(network.net, input.x, layer, channel)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome(Value):
+    """What a network makes of an image: logits and probabilities (K,), and Grad-CAM (h, w) of a class at a
+    layer, None where no gradient of the class reaches that.
+    """
+
+    logits: Floats
+    probabilities: Floats
+    heat: Floats | None
+
+
+@_data(max_size="50MB")
+def outcome(network: Network, input: Input, changes: tuple[Change, ...], layer: str, target: int) -> Outcome:
+    """The outcome with changes of feature maps made. Raises Problem as `altered`."""
+    net = altered(network.net, changes) if changes else network.net
+    seen = tracing.trace(net, input.x, ())
+    try:
+        gradients = attribution.class_gradients(net, input.x, (layer,), (target,))[layer][0]
+        heat = attribution.heat_from(net, gradients, "grad_cam").values
+    except NoGradient:
+        heat = None
+    return Outcome(seen.logits, seen.probabilities, heat)
 
 
 @_data(max_size="50MB")

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.ablation import ablation, ablations
+from explorer.engine.ablation import ablation, ablations, without_sets
+from explorer.engine.tracing import trace
+from model.nets import NETS
+from tests.engine.odd_networks import ODD
 
 
 @pytest.mark.parametrize("layer", ["relu1", "bn2", "relu3", "pool3"])
@@ -65,3 +68,60 @@ def test_switching_a_channel_off_in_a_linear_head(gap: nn.Module, x: Tensor) -> 
     drop = (gap[:5](x).flatten() * gap[-1].weight).T.detach()
     np.testing.assert_allclose(off.logits - off.zeroed, drop, atol=1e-5)
     assert torch.is_grad_enabled()
+
+
+# Sets of channels, from the layer on
+
+
+def by_hand(net: nn.Module, x: Tensor, layer: str, channels: tuple[int, ...]) -> np.ndarray:
+    """The whole network, with a hook of its own."""
+
+    def switch(_: nn.Module, __: object, maps: Tensor) -> Tensor:
+        kept = torch.ones(maps.shape[1])
+        kept[list(channels)] = 0
+        return maps * kept[:, None, None]
+
+    with net.get_submodule(layer).register_forward_hook(switch), torch.no_grad():
+        return net(x).numpy()
+
+
+@pytest.mark.parametrize("name", [*NETS, *(ODD.keys() - {"Tokens", "Compiled", "NormAct", "GroupNormAct"})])
+def test_sets_from_a_layer_on_are_those_of_the_whole_network(name: str, x: Tensor, settled: Callable) -> None:
+    torch.manual_seed(0)
+    net = (NETS | ODD)[name]()
+    settled(net)
+    for layer in list(trace(net, x).maps)[::3]:
+        sets = [(0, 1), (2,), (1,), ()]
+        without = without_sets(net, x.clone(), layer, sets)
+        wanted = np.concatenate([by_hand(net, x.clone(), layer, one) for one in sets])
+        np.testing.assert_allclose(without.zeroed, wanted, atol=1e-5)
+
+
+def test_the_layers_before_run_for_one_image(course: nn.Module, x: Tensor) -> None:
+    rows: dict[str, list[int]] = {"conv1": [], "conv3": []}
+    hooks = [
+        course.get_submodule(layer).register_forward_hook(lambda _, __, maps, n=n: n.append(len(maps)))
+        for layer, n in rows.items()
+    ]
+    without_sets(course, x, "conv2", [(k,) for k in range(9)])
+    for hook in hooks:
+        hook.remove()
+    assert set(rows["conv1"]) == {1}
+    assert max(rows["conv3"]) == 9
+
+
+def test_a_batch_of_sets_is_its_rows(course: nn.Module) -> None:
+    images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(4))
+    batch = without_sets(course, images, "relu3", [(0, 5), (7,)], batch=2)
+    for row, image in zip(batch.rows(), images, strict=True):
+        alone = without_sets(course, image[None], "relu3", [(0, 5), (7,)])
+        np.testing.assert_allclose(row.zeroed, alone.zeroed, atol=1e-5)
+        np.testing.assert_allclose(row.falls(3), alone.logits[3] - alone.zeroed[:, 3], atol=1e-5)
+
+
+def test_an_empty_set_and_maps_of_zeros_change_nothing_to_the_bit(course: nn.Module, x: Tensor) -> None:
+    course.bn3.weight.data[4], course.bn3.bias.data[4] = 0, -1
+    every = without_sets(course, x, "relu3", [(), (4,), (5,)])
+    assert every.zeroed[0].tobytes() == every.zeroed[1].tobytes() == every.logits.tobytes()
+    assert np.abs(every.zeroed[2] - every.logits).max() > 1e-6
+    assert without_sets(course, x, "relu3").sets == tuple((k,) for k in range(128))

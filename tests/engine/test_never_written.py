@@ -19,10 +19,12 @@ from explorer.engine import (
     batchnorm,
     checkup,
     copies,
+    intervention,
     opening,
     passes,
     probe,
     receptive,
+    smallest_set,
     timeline,
     tracing,
 )
@@ -119,6 +121,12 @@ def _tapped(net: nn.Module) -> object:
 TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
+    "ablation.without_sets": lambda net: ablation.without_sets(net, X, "relu", [(0, 1), (2,)]),
+    "intervention.altered": lambda net: intervention.altered(net, [intervention.Change("relu", (1,))])(X),
+    "intervention.intervene": lambda net: intervention.intervene(
+        net, X, [intervention.Change("relu", (0, 2), "mean"), intervention.Change("bn", (1,), "scale", 2.0)]
+    ),
+    "smallest_set.search": lambda net: list(smallest_set.search(net, X, "relu")),
     "attribution.attribute_many": lambda net: attribution.attribute_many(
         net, X, [name for name, record in attribution.METHODS.items() if record.heat], ["relu"], 1
     ),

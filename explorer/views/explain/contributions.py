@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -9,8 +10,14 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number
+from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
-from explorer.ui import markup
+from explorer.engine.effects import Effects
+from explorer.engine.tracing import stages
+from explorer.ui import effects, jobs, link, markup
+from explorer.ui.jobs import Progress
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.selection import Selection
 from model.words import tr
 
 SUPPORTING, OPPOSING = 8, 4  # the most maps that are shown of each
@@ -37,7 +44,16 @@ def largest(evidence: ChannelEvidence) -> Contributions:
     return Contributions(evidence, supporting, opposing, own)
 
 
-def show(contributions: Contributions) -> None:
+def show(selection: Selection, contributions: Contributions) -> None:
+    """The cards, with what switching each channel off changes as soon as that is measured."""
+    layer = contributions.evidence.layer
+    jobs.show(partial(_draw, selection, contributions), effects.measuring(selection, layer))
+
+
+def _draw(
+    selection: Selection, contributions: Contributions, progress: Sequence[Progress[WithoutSets]]
+) -> None:
+    measured = effects.effects(selection, contributions.evidence.layer, progress[0])
     sides = {
         tr("Support the class (positive contribution)"): contributions.supporting,
         tr("Oppose the class (negative contribution)"): contributions.opposing,
@@ -45,19 +61,59 @@ def show(contributions: Contributions) -> None:
     for title, channels in sides.items():
         if channels:
             st.markdown(f"**{title}**")
-            cards = [card(contributions, channel) for channel in channels]
-            markup.show(markup.element("div", *cards, cls="fx-cards"))
-    st.caption(
+            with st.container(
+                horizontal=True, gap="small", key=f"cards_{channels is contributions.opposing}"
+            ):
+                for channel in channels:
+                    show_card(selection, contributions, measured, channel)
+    if progress[0].problem is not None:
+        st.info(sentence(progress[0].problem))
+    elif measured is None:
+        st.caption(effects.waiting(progress))
+    else:
+        st.markdown(literal(" ".join(effects.in_words(selection, measured))))
+    st.caption(about_the_cards(selection))
+
+
+def about_the_cards(selection: Selection) -> str:
+    return literal(
         tr(
             "Contribution = weight × mean of the feature map, where the weight is that of Grad-CAM. The "
             "contributions of all channels add up to the mean of the Grad-CAM heat map, negative values "
-            "included. The length of a bar is relative to the largest contribution in this layer. Each map "
-            "has its own color scale."
+            "included. The length of the first bar is relative to the largest contribution in this layer. "
+            "“Off” is measured: how the logit of {class_name} changes when this channel alone is set to "
+            "zero; the length of the second bar is relative to the largest change in this layer. "
+            "Contributions and changes have different units, so only their order can be compared. Each map "
+            "has its own color scale. Click a card to open its channel on the page “Feature maps”.",
+            class_name=selection.card.classes[selection.target],
         )
     )
 
 
-def card(contributions: Contributions, channel: int) -> str:
+def show_card(
+    selection: Selection, contributions: Contributions, measured: Effects | None, channel: int
+) -> None:
+    """A card that is a button: it opens the channel on the page of feature maps."""
+    layer = contributions.evidence.layer
+    with st.container(key=f"card_{channel}", gap=None):
+        markup.show(card(contributions, measured, channel))
+        label = tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=layer)
+        if st.button(literal(label), key=f"open_{channel}", type="tertiary"):
+            open_channel(selection, layer, channel)
+
+
+def open_channel(selection: Selection, layer: str, channel: int) -> None:
+    """Choose a channel of a layer, and open the page that shows it."""
+    for index, block in enumerate(selection.blocks, start=1):
+        for stage, name in stages(block, selection.seen).items():
+            if name == layer:
+                choices = {"block": str(index), "stage": stage, "channel": str(channel), "cell": ""}
+                for key, value in choices.items():
+                    link.change(key, value)
+                st.switch_page("views/maps/page.py")
+
+
+def card(contributions: Contributions, measured: Effects | None, channel: int) -> str:
     evidence, range = contributions.evidence, contributions.ranges[channel]
     values, contribution = evidence.maps[channel], evidence.contributions[channel]
     low, high = number(values.min()), number(values.max())
@@ -68,11 +124,21 @@ def card(contributions: Contributions, channel: int) -> str:
         markup.text(f"{number(evidence.weights[channel])} × {number(values.mean())}"),
         markup.text(f"= {number(contribution)}"),
         bar(contribution / np.abs(evidence.contributions).max()),
+        "" if measured is None else change(measured, channel),
         fill=True,
     )
 
 
-def bar(fraction: float) -> str:
-    """A bar for a contribution, as a fraction from −1 to 1 of the largest."""
-    side = "fx-contribution" if fraction >= 0 else "fx-contribution against"
+def change(measured: Effects, channel: int) -> str:
+    """How the logit changes without the channel, with a bar from −1 to 1 of the largest change."""
+    value, largest = -float(measured.falls[channel]), float(np.abs(measured.falls).max())
+    text = f"+{number(value)}" if value > 0 else number(value)
+    return markup.text(tr("off: logit {change}", change=text)) + bar(
+        -value / largest if largest else 0.0, "measured"
+    )
+
+
+def bar(fraction: float, kind: str = "") -> str:
+    """A bar for −1 to 1 of the largest: from the left for the class, from the right against it."""
+    side = " ".join(filter(None, ("fx-contribution", "" if fraction >= 0 else "against", kind)))
     return f'<div class="{side}"><span style="width:{abs(fraction):.1%}"></span></div>'

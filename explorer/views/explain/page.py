@@ -39,7 +39,7 @@ def page() -> None:
     layer = choices.choice(tr("Layer"), titles, "carrier", list(titles)[-1])
     evidence = {layer: evidence_from(one) for layer, (one,) in gradients.items()}
     largest = contributions.largest(evidence[layer])
-    contributions.show(largest)
+    contributions.show(selection, largest)
     if maps is not None:
         exports.show(selection, maps, evidence, largest)
 

@@ -5,7 +5,7 @@ back as state of the component, and choosing does not send the maps again.
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,12 +35,14 @@ _GRID = st.components.v2.component(
 class Choice:
     """The chosen channel and the chosen cell (row, column) of it, None where there is none, and the view:
     the scale, "shared" or "channel", and the order by its number: 0 is by index, 1 the first of `orders`.
+    `marked` are the channels that are marked, in a grid for marking.
     """
 
     channel: int | None
     cell: tuple[int, int] | None
     scale: str = "shared"
     order: int = 0
+    marked: tuple[int, ...] = ()
 
 
 def channel_grid(
@@ -52,6 +54,7 @@ def channel_grid(
     selected: int | None = None,
     cell: tuple[int, int] | None = None,
     cells: bool = False,
+    marked: Collection[int] | None = None,
     orders: Mapping[str, Sequence[int]] | None = None,
     scale: str = "shared",
     order: int = 0,
@@ -61,26 +64,31 @@ def channel_grid(
 ) -> Choice:
     """Draw float maps (C,h,w) and return what the visitor selected; a single map is drawn large.
 
-    `selected`, `cell`, `scale` and `order` are the page's request: it counts at first and whenever
+    `selected`, `cell`, `marked`, `scale` and `order` are the page's request: it counts at first and whenever
     it changes, in between the visitor's choice does. `cells` lets single cells of the chosen channel be
-    chosen. `orders` maps a name to the channels in that order; `limits` fixes the shared range, `each` the
+    chosen. With `marked`, the grid is for marking: a click marks a channel or takes its mark away, with Shift
+    it marks all from the last one on, and a drag does as its first click for every channel on its way.
+    `orders` maps a name to the channels in that order; `limits` fixes the shared range, `each` the
     range of every channel. `on_change` is called with a new choice before the page runs again. ValueError
     as for `payload`.
     """
     shape, orders = np.shape(maps), orders or {}
-    requested = Choice(selected, cell, scale, order if order <= len(orders) else 0)
-    request, view = _request(key, "choice", requested), _request(key, "view", requested)
+    requested = Choice(
+        selected, cell, scale, order if order <= len(orders) else 0, tuple(sorted(marked or ()))
+    )
+    request, view, marks = (_request(key, part, requested) for part in _PARTS)
     data = payload(
         maps, signed=signed, label=label, orders=orders, scale=view.sent.scale,
         order=[INDEX, *orders][view.sent.order], limits=limits, each=each, cells=cells, turn=request.turn,
         channel=request.sent.channel, cell=request.sent.cell, view_turn=view.turn, words=words(shape),
+        marking=marked is not None, marked=marks.sent.marked, marks_turn=marks.turn,
     )  # fmt: skip
-    current = partial(_current, key, shape, len(orders), request, view)
+    current = partial(_current, key, shape, len(orders), request, view, marks)
     report = partial(_report, on_change, current)
-    _GRID(key=key, data=data, on_choice_change=report, on_view_change=report)
+    _GRID(key=key, data=data, on_choice_change=report, on_view_change=report, on_marks_change=report)
     choice = current()
-    _remember(key, "choice", replace(request, reported=_PARTS["choice"](choice)))
-    _remember(key, "view", replace(view, reported=_PARTS["view"](choice)))
+    for part, last in zip(_PARTS, (request, view, marks), strict=True):
+        _remember(key, part, replace(last, reported=_PARTS[part](choice)))
     return choice
 
 
@@ -103,13 +111,15 @@ class _Request:
 _PARTS: dict[str, Callable[[Choice], Choice]] = {
     "choice": lambda whole: Choice(whole.channel, whole.cell),
     "view": lambda whole: Choice(None, None, whole.scale, whole.order),
+    "marks": lambda whole: Choice(None, None, marked=whole.marked),
 }
 
 
 def _request(key: str, part: str, whole: Choice) -> _Request:
     """Decide whether the page's request overrides what the visitor chose.
 
-    `part` is "choice", for channel and cell, or "view", for scale and order: each has turns of its own.
+    `part` is "choice", for channel and cell, "view", for scale and order, or "marks": each has turns of its
+    own.
     """
     requested = _PARTS[part](whole)
     last: _Request | None = st.session_state.get(_memory(key, part))
@@ -119,11 +129,19 @@ def _request(key: str, part: str, whole: Choice) -> _Request:
     return _Request(requested, requested, secrets.token_hex(4))
 
 
-def _current(key: str, shape: Sequence[int], orders: int, request: _Request, view: _Request) -> Choice:
-    """The visitor's choice and view, or the page's request, as far as they exist."""
+def _current(
+    key: str, shape: Sequence[int], orders: int, request: _Request, view: _Request, marks: _Request
+) -> Choice:
+    """The visitor's choice, view and marks, or the page's request, as far as they exist."""
     choice = _within(shape, _visitors(key, "choice", request) or request.sent)
     latest = _visitors(key, "view", view) or view.sent
-    return replace(choice, scale=latest.scale, order=latest.order if latest.order <= orders else 0)
+    marked = (_visitors(key, "marks", marks) or marks.sent).marked
+    return replace(
+        choice,
+        scale=latest.scale,
+        order=latest.order if latest.order <= orders else 0,
+        marked=tuple(sorted({channel for channel in marked if _inside([channel], shape[:1])})),
+    )
 
 
 def _report(on_change: Callable[[Choice], None] | None, current: Callable[[], Choice]) -> None:
@@ -153,6 +171,9 @@ def _visitors(key: str, part: str, request: _Request) -> Choice | None:
         scale, order = state.get("scale"), state.get("order")
         known = scale in SCALES and type(order) is int and order >= 0
         return Choice(None, None, scale, order) if known else None
+    if part == "marks":
+        channels = state.get("channels")
+        return Choice(None, None, marked=tuple(channels)) if isinstance(channels, list) else None
     cell = state.get("cell")
     return Choice(state.get("channel"), tuple(cell) if isinstance(cell, list) else None)
 

@@ -15,6 +15,7 @@ const KEY_PAUSE = 160; // ms without a key before it is reported to Python
 const DIGIT_PAUSE = 700;
 
 const choices = new Map(); // turn → what the visitor chose in it
+const marks = new Map(); // marks_turn → the Set of channels marked in it
 const views = new Map(); // view_turn → the order and scale chosen in it
 const grids = new WeakMap(); // root → its Grid
 
@@ -41,7 +42,7 @@ class Grid {
       orderName: find('[data-choice="order"] legend'), scaleName: find('[data-choice="scale"] legend'),
       jump: find(".jump"), jumpName: find(".jump span"), number: find(".jump input"), colors: find(".colors"), ramp: find(".ramp"),
       low: find(".low"), zero: find(".zero"), high: find(".high"), stage: find(".stage"),
-      canvas: find("canvas"), hovered: find(".hovered"), chosen: find(".chosen"), chosenNumber: find(".chosen span"),
+      canvas: find("canvas"), marks: find(".marks"), hovered: find(".hovered"), chosen: find(".chosen"), chosenNumber: find(".chosen span"),
       hoveredCell: find(".hovered-cell"), chosenCell: find(".chosen-cell"), status: find(".status"),
       summary: find(".summary"), tip: find(".tip"), swatch: find(".swatch"), value: find(".tip strong"),
       where: find(".where"),
@@ -56,6 +57,10 @@ class Grid {
     on(stage, "pointermove", (event) => this.hover(event));
     on(stage, "pointerleave", (event) => this.leave(event));
     on(stage, "click", (event) => this.click(event));
+    on(stage, "pointerdown", (event) => this.startBrush(event));
+    on(window, "pointermove", (event) => this.brush(event));
+    on(window, "pointerup", () => this.endBrush());
+    on(window, "pointercancel", () => this.endBrush());
     on(stage, "keydown", (event) => this.press(event));
     on(number, "input", () => this.jump());
     on(number, "keydown", (event) => event.stopPropagation());
@@ -69,6 +74,7 @@ class Grid {
 
   close() {
     clearTimeout(this.timer);
+    clearTimeout(this.marksTimer);
     this.observer.disconnect();
     this.ending.abort();
   }
@@ -93,7 +99,10 @@ class Grid {
     this.label();
   }
 
-  adopt({ turn, channel, cell, view_turn, order, scale }) {
+  adopt({ turn, channel, cell, view_turn, order, scale, marks_turn, marked }) {
+    if (!marks.has(marks_turn)) marks.set(marks_turn, new Set(marked));
+    this.marksTurn = marks_turn;
+    this.brushing = null;
     if (!choices.has(turn)) choices.set(turn, { channel, cell });
     this.turn = turn;
     // An order is kept by its place, since its name may change with what is shown.
@@ -130,7 +139,15 @@ class Grid {
   }
 
   get choosable() {
-    return !this.alone || this.maps.header.cells;
+    return this.marking || !this.alone || this.maps.header.cells;
+  }
+
+  get marking() {
+    return this.maps.header.marking;
+  }
+
+  get marked() {
+    return marks.get(this.marksTurn);
   }
 
   highOf(channel) {
@@ -144,6 +161,7 @@ class Grid {
     const { header, channels, height, width } = this.maps;
     const { grid, order, orderName, scale, scaleName, jump, jumpName, stage } = this.parts;
     grid.classList.toggle("alone", this.alone);
+    grid.classList.toggle("marking", this.marking);
     const { words } = this;
     orderName.textContent = words.order;
     scaleName.textContent = words.scale;
@@ -160,7 +178,7 @@ class Grid {
 
   describe() {
     const { parts, choice, maps } = this;
-    const selected = this.alone ? this.positionText() : this.channelText();
+    const selected = this.alone && !this.marking ? this.positionText() : this.channelText();
     parts.summary.textContent = this.summary();
     parts.status.replaceChildren(...withBold(selected ?? this.hint()));
     const now = this.alone ? (choice.cell ?? [0, 0])[0] * maps.width + (choice.cell ?? [0, 0])[1] : choice.channel ?? 0;
@@ -172,14 +190,14 @@ class Grid {
   hint() {
     const { words } = this;
     const reading = this.layout.scale < 1 ? words.hover_small : words.hover;
-    const selecting = this.alone ? words.click_position : words.click_channel;
+    const selecting = this.marking ? words.click_mark : this.alone ? words.click_position : words.click_channel;
     return [words.size, reading, ...(this.choosable ? [selecting] : [])].join(" ");
   }
 
   summary() {
     const { words } = this;
     const order = fill(words.ordered_by, { order: this.orderNames[this.view.order] });
-    const keys = this.alone ? words.keys_position : words.keys_channel;
+    const keys = this.marking ? words.keys_mark : this.alone ? words.keys_position : words.keys_channel;
     const more = this.choosable ? [...(this.alone ? [] : [order]), keys] : [];
     return [words.size, this.scaleText(), ...more].join(" ");
   }
@@ -196,7 +214,8 @@ class Grid {
     const { mean, least, most, zeros } = statistics(this.maps, channel);
     const template = zeros ? this.words.about_channel_with_zeros : this.words.about_channel;
     const fields = { channel, mean: number(mean), low: number(least), high: number(most), zeros: percent(zeros) };
-    const text = fill(template, fields);
+    const mark = this.marked.has(channel) ? ` · ${this.words.marked}` : "";
+    const text = fill(template, fields) + mark;
     return cell ? `${text} · ${this.positionText()}` : text;
   }
 
@@ -267,6 +286,7 @@ class Grid {
     check(order, String(this.view.order));
     check(scale, this.view.scale);
     chosen.hidden = channel === null || this.alone;
+    this.markTiles();
     if (!chosen.hidden) move(chosen, this.layout.tile(this.places[channel]));
     chosenNumber.textContent = channel ?? "";
     chosenCell.hidden = cell === null;
@@ -337,6 +357,81 @@ class Grid {
     swatch.style.background = css(colorOf(this.maps, shown, this.highOf(channel)));
   }
 
+  // ── Marking ───────────────────────────────────────────────────────────────────────────────────
+
+  markTiles() {
+    const tiles = [...this.marked].filter((channel) => channel < this.maps.channels);
+    const elements = tiles.map((channel) => {
+      const element = Object.assign(document.createElement("div"), { className: "mark" });
+      element.dataset.channel = channel;
+      move(element, this.layout.tile(this.places[channel]));
+      return element;
+    });
+    this.parts.marks.replaceChildren(...elements);
+  }
+
+  // A finger scrolls; it marks by touching a channel once.
+  startBrush(event) {
+    if (!this.marking || event.button !== 0 || event.pointerType === "touch") return;
+    const found = this.find({ x: event.clientX, y: event.clientY });
+    if (!found) return;
+    this.brushing = { on: !this.marked.has(found.channel), from: found.channel, at: [event.clientX, event.clientY], moved: false };
+  }
+
+  // Every channel on the way from the last point to this one, however fast the pointer is.
+  brush(event) {
+    const { brushing } = this;
+    if (!brushing) return;
+    const [x, y] = brushing.at;
+    const steps = Math.max(1, Math.ceil(Math.hypot(event.clientX - x, event.clientY - y) / 8));
+    const passed = Array.from({ length: steps }, (_, step) => {
+      const part = (step + 1) / steps;
+      return this.find({ x: x + (event.clientX - x) * part, y: y + (event.clientY - y) * part })?.channel;
+    });
+    brushing.at = [event.clientX, event.clientY];
+    const others = passed.filter((channel) => channel !== undefined && channel !== brushing.from);
+    if (!brushing.moved && !others.length) return;
+    this.setMarks(brushing.moved ? others : [brushing.from, ...others], brushing.on);
+    this.last = others.at(-1) ?? this.last;
+    brushing.moved = true;
+  }
+
+  endBrush() {
+    if (this.brushing?.moved) {
+      this.brushed = true; // the click that follows belongs to the drag
+      setTimeout(() => (this.brushed = false));
+      this.report(0);
+    }
+    this.brushing = null;
+  }
+
+  setMarks(channels, on) {
+    for (const channel of channels) on ? this.marked.add(channel) : this.marked.delete(channel);
+    this.markTiles();
+    this.describe();
+  }
+
+  // From the last channel to this one in the order that is shown.
+  reach(channel) {
+    const ends = [this.places[this.last ?? channel], this.places[channel]].sort((one, other) => one - other);
+    return this.order.slice(ends[0], ends[1] + 1);
+  }
+
+  clickMark(channel, shift) {
+    if (this.brushed) return;
+    if (shift) this.setMarks(this.reach(channel), true);
+    else this.setMarks([channel], !this.marked.has(channel));
+    this.last = channel;
+    this.report(0);
+  }
+
+  report(pause) {
+    clearTimeout(this.marksTimer);
+    const turn = this.marksTurn;
+    const channels = [...this.marked].sort((one, other) => one - other);
+    this.marksTimer = setTimeout(() => this.setStateValue("marks", { channels, turn }), pause);
+  }
+
   // ── Choosing ──────────────────────────────────────────────────────────────────────────────────
 
   click(event) {
@@ -344,6 +439,7 @@ class Grid {
     if (!found) return;
     this.point({ x: event.clientX, y: event.clientY });
     if (!this.choosable) return;
+    if (this.marking) return this.clickMark(found.channel, event.shiftKey);
     const cellwise = this.maps.header.cells && (this.alone || found.channel === this.choice.channel);
     this.choose(found.channel, cellwise && found.inside ? [found.row, found.column] : null, 0);
   }
@@ -359,12 +455,26 @@ class Grid {
   press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") return this.point(null);
-    const acted = /^\d$/.test(event.key) && !this.alone ? this.type(event.key) : this.step(event.key);
+    const acted = /^\d$/.test(event.key) && !this.alone ? this.type(event.key)
+      : this.marking && event.key === " " ? this.pressMark() : this.step(event.key);
     if (!acted) return;
+    if (this.marking && event.shiftKey && this.choice.channel !== null) {
+      this.setMarks([this.choice.channel], true);
+      this.report(KEY_PAUSE);
+    }
     event.preventDefault();
     event.stopPropagation();
     const shown = this.alone ? this.parts.chosenCell : this.parts.chosen;
     if (!shown.hidden) shown.scrollIntoView({ block: "nearest" });
+  }
+
+  pressMark() {
+    const channel = this.choice.channel ?? (this.alone ? 0 : null);
+    if (channel === null) return false;
+    this.setMarks([channel], !this.marked.has(channel));
+    this.last = channel;
+    this.report(KEY_PAUSE);
+    return true;
   }
 
   step(key) {

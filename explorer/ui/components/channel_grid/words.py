@@ -18,6 +18,12 @@ TEXTS = {
     "hover_small": N_("The maps are drawn smaller than they are: hover to read every value."),
     "click_channel": N_("Click, use the arrow keys or type a number to select a channel."),
     "click_position": N_("Click a position to select it."),
+    "click_mark": N_(
+        "Click a channel to mark it or to take its mark away; drag over several; click with Shift to reach "
+        "from the last one."
+    ),
+    "keys_mark": N_("Arrow keys move, Space marks, with Shift they mark as they move."),
+    "marked": N_("marked"),
     "keys_channel": N_("Arrow keys, Home and End move between channels; digits select one."),
     "keys_position": N_("Arrow keys move between positions."),
     "ordered_by": N_("Order: {order}."),

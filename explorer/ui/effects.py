@@ -1,0 +1,100 @@
+"""The measured effect of each channel of a layer, on every page that asks; in words where it agrees."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from explorer.drawing.ranges import number
+from explorer.engine.ablation import WithoutSets
+from explorer.engine.effects import FIRST, Effects, channel_effects, channel_steps, effects_of
+from explorer.ui.jobs import JOBS, Progress, Work
+from explorer.ui.selection import Selection
+from model.words import ngettext, tr
+
+AT_ONCE = 0.3  # seconds that a page waits for the measurement before it shows itself without
+
+
+def measuring(selection: Selection, layer: str) -> Work[WithoutSets]:
+    """The work of switching each channel of a layer off; what is quick is done when this returns."""
+    network, input, channels = selection.network, selection.input, selection.seen.shapes[layer][0]
+    work = Work(
+        "effects",
+        (network, input, layer),
+        channel_steps(channels),
+        lambda: channel_effects(network.net, input.x, layer, channels),
+    )
+    with suppress(TimeoutError):  # it goes on, and is shown part by part
+        JOBS.wait(work, seconds=AT_ONCE)
+    return work
+
+
+def effects(selection: Selection, layer: str, progress: Progress[WithoutSets]) -> Effects | None:
+    """What was measured for the class to explain; None before all channels are, and without evidence."""
+    evidence = selection.evidence(layer)
+    if evidence is None or len(progress.results) < progress.steps:
+        return None
+    return effects_of(evidence, progress.results, selection.target)
+
+
+def in_words(selection: Selection, one: Effects) -> list[str]:
+    """How far the order by contribution agrees with the order by measured effect, in plain sentences."""
+    count, name = len(one.falls), selection.card.classes[selection.target]
+    if count < 2:
+        return []
+    if one.correlation != one.correlation:
+        return [tr("All contributions, or all measured effects, are equal, so there is no order to compare.")]
+    correlation = tr(
+        "Rank correlation of contribution and measured effect over the {count} channels of {layer}: {value}.",
+        count=count,
+        layer=one.layer,
+        value=number(one.correlation),
+    )
+    return [correlation, *_order(one, name), *_silent(one)]
+
+
+def _order(one: Effects, name: str) -> list[str]:
+    if len(one.falls) <= FIRST:
+        return []
+    if one.common == FIRST:
+        return [
+            tr(
+                "The {first} channels that contribute most are also the {first} whose removal lowers the "
+                "logit of {class_name} most.",
+                first=FIRST,
+                class_name=name,
+            )
+        ]
+    return [
+        tr(
+            "The two orders disagree: of the {first} channels that contribute most, {common} are among the "
+            "{first} whose removal lowers the logit of {class_name} most. The channel whose removal lowers "
+            "it most has place {rank} by contribution.",
+            first=FIRST,
+            common=one.common,
+            class_name=name,
+            rank=one.rank_of_largest_fall,
+        )
+    ]
+
+
+def _silent(one: Effects) -> list[str]:
+    if not one.silent:
+        return []
+    return [
+        ngettext(
+            "{n} channel is zero at every position for this image: it contributes nothing and changes "
+            "nothing.",
+            "{n} channels are zero at every position for this image: they contribute nothing and change "
+            "nothing.",
+            one.silent,
+        )
+    ]
+
+
+def waiting(progress: Sequence[Progress[WithoutSets]]) -> str:
+    """How far the measurement is."""
+    (one,) = progress
+    return tr(
+        "Measuring what each channel does: part {done} of {steps} is done.",
+        done=len(one.results),
+        steps=one.steps,
+    )
