@@ -2,45 +2,38 @@
 
 from collections.abc import Sequence
 
-import numpy as np
+import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.engine.scores.deletion import Deletions
-from explorer.engine.values import Doubles, Floats
 from explorer.ui import markup
 from explorer.ui.selection import Selection
-from explorer.views.attributions.measuring import Attribution, TimedMap
-from explorer.views.attributions.strip import Extent, extents, strip
+from explorer.views.attributions.measuring import Attribution
+from explorer.views.attributions.strip import extents, strip
 from model.words import tr
 
 
 def show(selection: Selection, attributions: Sequence[Attribution]) -> None:
-    """All maps on one grid, those that are not there yet as a title."""
+    """All maps on one grid, those that are not there yet as a title.
+
+    Pictures and strips are elements of their own: while strips grow, the browser keeps the pictures.
+    """
     ends = extents(attributions)
-    markup.show(
-        markup.element("div", *(card(selection, each, ends) for each in attributions), cls="fx-attributions")
-    )
-
-
-def card(selection: Selection, attribution: Attribution, ends: dict[str, Extent]) -> str:
-    title = markup.text(attribution.choice.title, tag="h3")
-    problem = attribution.maps.problem or attribution.strip.problem
-    if problem is not None:
-        return markup.element("section", title, markup.text(str(problem), "muted"))
-    if attribution.map is None:
-        return markup.element("section", title, markup.text(tr("Computing …"), "muted"))
-    classes = selection.card.classes
-    return markup.element(
-        "section",
-        title,
-        pictures(selection, attribution),
-        markup.scale(range_of(attribution), tr("its own scale")),
-        markup.text(facts(attribution.map), "muted"),
-        strip(attribution, ends, classes),
-    )
+    with st.container(key="attributions"):
+        for each in attributions:
+            with st.container(gap="xsmall"):
+                title = markup.text(each.choice.title, tag="h3")
+                problem = each.maps.problem or each.strip.problem
+                if problem is not None:
+                    markup.show(title, markup.text(str(problem), "muted"))
+                elif each.map is None:
+                    markup.show(title, markup.text(tr("Computing …"), "muted"))
+                else:
+                    markup.show(title, pictures(selection, each), *facts(each))
+                    markup.show(strip(each, ends, selection.card.classes))
 
 
 def range_of(attribution: Attribution) -> Range:
@@ -85,15 +78,24 @@ def measured_drops(attribution: Attribution) -> str:
     )
 
 
-def facts(timed: TimedMap) -> str:
-    """The least and the largest value, and the time, of a map."""
-    values: Floats | Doubles = timed.heat.values
-    return tr(
-        "{low} … {high}; computed in {seconds} s.",
-        low=number(float(np.min(values))),
-        high=number(float(np.max(values))),
-        seconds=number(timed.seconds),
+def facts(attribution: Attribution) -> tuple[str, str]:
+    """The color scale of a map; its least and its largest value, and its time."""
+    assert attribution.map is not None
+    values = attribution.map.heat.values
+    text = tr(
+        "{low} … {high}; computed in {time}.",
+        low=number(float(values.min())),
+        high=number(float(values.max())),
+        time=duration(attribution.map.seconds),
     )
+    return markup.scale(range_of(attribution), tr("its own scale")), markup.text(text, "muted")
+
+
+def duration(seconds: float) -> str:
+    """A time as a caption says it."""
+    if seconds < 1:
+        return tr("{number} ms", number=max(1, round(1000 * seconds)))
+    return tr("{number} s", number=number(seconds))
 
 
 def class_name(selection: Selection) -> str:

@@ -21,7 +21,7 @@ Progresses = Sequence[Progress[TimedMap | Measured]]
 def page() -> None:
     selection = current()
     name = literal(selection.card.classes[selection.target])
-    st.header(tr("Where “{name}” is seen, by many methods", name=name), anchor=False)
+    st.header(tr("Attributions for “{name}”", name=name), anchor=False)
     st.caption(
         tr(
             "A heat map looks convincing whether or not it is right. Below each map its scores stand beside "

@@ -67,28 +67,22 @@ def row(name: str, measured: Measured | None, extent: Extent, classes: Sequence[
     if measured.scored is None:
         return head(tr(score.title), "–", "") + markup.text(tr(measured.reason), "muted")
     scored = measured.scored
+    about = (tr(text) for text in (score.summary, score.chance, score.pitfall, score.paper))
     return (
         head(tr(score.title), number(float(scored.value)), bar(scored, extent))
         + markup.text(says(name, scored))
-        + markup.text(beside_chance(name, scored), "muted")
-        + markup.element("ul", *(markup.text(each, "muted", "li") for each in details(scored, classes)))
+        + "".join(markup.text(each, "muted") for each in details(scored, classes))
         + markup.element(
             "details",
-            markup.text(tr("What it measures, and how it can mislead"), tag="summary"),
-            *(markup.text(tr(text), tag="p") for text in (score.summary, score.chance, score.pitfall)),
-            markup.text(score.paper, "muted", "p"),
+            markup.text(beside_chance(name, scored), tag="summary"),
+            *(markup.text(each, "muted", "p") for each in about),
         )
     )
 
 
 def head(title: str, value: str, bar: str) -> str:
-    return markup.element(
-        "div",
-        markup.text(title, "strong"),
-        bar or markup.element("div"),
-        markup.text(value, "strong"),
-        cls="head",
-    )
+    names = markup.element("div", markup.text(title, "strong"), markup.text(value, "strong"), cls="head")
+    return names + bar
 
 
 def bar(scored: Scored, extent: Extent) -> str:
@@ -126,7 +120,10 @@ def details(scored: Scored, classes: Sequence[str]) -> list[str]:
     """What else a score has found, each in a sentence."""
     match scored:
         case Randomized(rise=rise) if np.isfinite(rise):
-            return [tr("The entropy of the random maps is {percent} higher.", percent=signed_percent(rise))]
+            template = N_("The values of the random maps have an entropy that is {percent} higher.")
+            if rise < 0:
+                template = N_("The values of the random maps have an entropy that is {percent} lower.")
+            return [tr(template, percent=percent(abs(float(rise))))]
         case OtherClass(other=other):
             return [tr("The other class is “{name}”.", name=classes[int(other)])]
         case Stability(worst=worst, noise=noise) if np.isfinite(worst):
@@ -152,21 +149,11 @@ def details(scored: Scored, classes: Sequence[str]) -> list[str]:
 def findings(found: Findings) -> list[str]:
     if found.all_zero:
         return [tr("The map is zero at every position.")]
-    texts = [
-        tr(
-            "{percent} of the heat is negative, which a ReLU cuts off.",
-            percent=percent(float(found.negative)),
-        )
-    ]
+    texts = []
+    if found.negative > 0:
+        template = N_("{percent} of the heat is negative, which a ReLU cuts off.")
+        texts.append(tr(template, percent=percent(float(found.negative))))
     if found.tied > 0:
-        texts.append(
-            tr(
-                "{percent} of the positions share their value with others.",
-                percent=percent(float(found.tied)),
-            )
-        )
+        template = N_("{percent} of the positions share their value with others.")
+        texts.append(tr(template, percent=percent(float(found.tied))))
     return texts
-
-
-def signed_percent(value: float | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
-    return f"{number(100 * float(value))}%"
