@@ -31,12 +31,13 @@ else:
         ("maps", N_("Feature maps"), "grid_view", "maps"),
         ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
         ("compare", N_("Compare"), "compare", "compare"),
+        ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ("training", N_("Training"), "show_chart", "training"),
         ("time_machine", N_("Time machine"), "history", "time"),
         ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
     )
     WITHOUT_IMAGE = ("training",)
-    WITHOUT_CLASS = ("batchnorm", "augmentation")
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

@@ -18,6 +18,7 @@ from explorer.engine.passes import recorded
 from explorer.engine.scores.regions import means
 from explorer.engine.tracing import trace
 from explorer.engine.values import Doubles, Floats, Integers, Value
+from model import scenes
 from model.images import Images, Labels
 from model.nets import check_logits
 from model.shortcut import mark_mask, with_marks, wrong_marks
@@ -70,6 +71,11 @@ def marked_scenes(images: Images, labels: Labels) -> MarkedScenes:
     return MarkedScenes(conditions, labels, wrong)
 
 
+def draw_marked(count: int, seed: int, size: int) -> MarkedScenes:
+    """`count` drawn scenes of all classes by `seed`, of `size` pixels (16 or more), in every condition."""
+    return marked_scenes(*scenes.dataset(count, seed, size))
+
+
 def predictions(network: Network, images: Images, layer: str = "", off: Sequence[int] = ()) -> Integers:
     """The predicted class of each image, int64 (N,), with the channels `off` of a layer at zero.
 
@@ -89,14 +95,14 @@ def predictions(network: Network, images: Images, layer: str = "", off: Sequence
 
 
 def accuracy(
-    network: Network, scenes: MarkedScenes, layer: str = "", off: Sequence[int] = ()
+    network: Network, marked: MarkedScenes, layer: str = "", off: Sequence[int] = ()
 ) -> ShortcutAccuracy:
     """The ShortcutAccuracy of a network, with channels `off` as `predictions` says; errors as there."""
     predicted = {
-        condition: predictions(network, images, layer, off) for condition, images in scenes.images.items()
+        condition: predictions(network, images, layer, off) for condition, images in marked.images.items()
     }
-    correct = {name: int((each == scenes.labels).sum()) for name, each in predicted.items()}
-    return ShortcutAccuracy(len(scenes.labels), correct, int((predicted["wrong"] == scenes.wrong).sum()))
+    correct = {name: int((each == marked.labels).sum()) for name, each in predicted.items()}
+    return ShortcutAccuracy(len(marked.labels), correct, int((predicted["wrong"] == marked.wrong).sum()))
 
 
 def on_mark(heat: Floats, mark: int, size: int) -> OnMark:
@@ -115,30 +121,30 @@ def touched_positions(mark: int, size: int, shape: tuple[int, int]) -> npt.NDArr
     return np.asarray(means(mark_mask(mark, size).astype(np.float64), shape) > 1e-9)
 
 
-def mean_on_mark(network: Network, scenes: MarkedScenes, layer: str) -> OnMark:
+def mean_on_mark(network: Network, marked: MarkedScenes, layer: str) -> OnMark:
     """The mean OnMark of Grad-CAM of the scenes' classes at a layer, over all scenes with their own mark.
 
     Maps without positive or without any values are left out of their mean.
     """
-    images, labels = scenes.images["own"], scenes.labels
+    images, labels = marked.images["own"], marked.labels
     x = network.card.to_inputs(images)
     heats = attribute(network.net, x, "grad_cam", layer=layer, target=labels.tolist()).values
     each = [on_mark(heat, int(mark), x.shape[-1]) for heat, mark in zip(heats, labels, strict=True)]
     return OnMark(*(_mean([getattr(one, name) for one in each]) for name in ("positive", "absolute", "area")))
 
 
-def mark_shifts(network: Network, scenes: MarkedScenes, layer: str) -> Floats:
+def mark_shifts(network: Network, marked: MarkedScenes, layer: str) -> Floats:
     """How far the mark of its class moves the mean of each channel's map at a layer, float32 (C,).
 
     The mean over all scenes of the absolute difference with and without the mark, in standard deviations of
     the channel's means over both; 0 for a channel that never changes.
     """
-    marked, plain = (
-        trace(network.net, network.card.to_inputs(scenes.images[name]), [layer]).maps[layer].mean((2, 3))
+    with_mark, plain = (
+        trace(network.net, network.card.to_inputs(marked.images[name]), [layer]).maps[layer].mean((2, 3))
         for name in ("own", "none")
     )
-    spread = np.concatenate([marked, plain]).std(0)
-    moved = np.abs(marked - plain).mean(0)
+    spread = np.concatenate([with_mark, plain]).std(0)
+    moved = np.abs(with_mark - plain).mean(0)
     return np.where(spread > 0, moved / np.where(spread > 0, spread, 1), 0).astype(np.float32)
 
 
