@@ -6,10 +6,10 @@ runs in `benchmarks/logs/<checkpoint>-seed<N>.log`, as `python -m model.train` p
 
 import argparse
 import re
-from math import sqrt
 from pathlib import Path
 
 from benchmarks import readme
+from explorer.engine.intervals import interval
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.files import beside
 from model.history import load_history
@@ -27,13 +27,6 @@ def shipped() -> list[Path]:
     return sorted(
         path for path in (ROOT / "checkpoints").glob("*.safetensors") if not path.name.startswith("my-")
     )
-
-
-def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a fraction observed in `count` trials (95 % for z = 1.96)."""
-    center = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return center - half, center + half
 
 
 def measured_on(checkpoint: Checkpoint) -> int:

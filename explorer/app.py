@@ -40,9 +40,12 @@ else:
             ("time_machine", N_("Time machine"), "history", "time"),
             ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
         ),
+        N_("Evaluation"): (
+            ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
+        ),
     }
     WITHOUT_IMAGE = ("training",)
-    WITHOUT_CLASS = ("batchnorm", "augmentation")
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from model import augment
 from model.datasets import Dataset, Split, load
 from model.recipes import Config, strengths_of
+from model.shortcut import planted
 from model.words import tr
 
 BATCHES_PER_CHUNK = 8  # augmented at once: enough to amortize the calls, little enough to stay in the cache
@@ -58,7 +59,8 @@ def images_of(config: Config) -> tuple[Dataset, Dataset]:
     """Training and test images, as many as the config takes, with a progress bar where it takes long."""
     limit = config.limit or None
     train, test = _split(config, "train"), _split(config, "test")
-    return _first(train, limit, config.seed), _first(test, limit, config.seed)
+    train, test = _first(train, limit, config.seed), _first(test, limit, config.seed)
+    return (train, test) if config.shortcut is None else planted(train, test, config.shortcut, config.seed)
 
 
 def _split(config: Config, split: Split) -> Dataset:

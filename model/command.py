@@ -55,6 +55,13 @@ def fraction(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise WrongValue(N_("{flag} must be from 0 to 1, not {text}."), text=text)
+    return value
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -82,6 +89,7 @@ def read_by(reader: Callable[[str], Any], metavar: str) -> dict[str, Any]:
 
 COUNT, NATURAL = read_by(count, "N"), read_by(natural, "N")
 POSITIVE, NOT_NEGATIVE, FRACTION = read_by(positive, "X"), read_by(not_negative, "X"), read_by(fraction, "X")
+SHARE = read_by(share, "X")
 SWITCH: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
 ON: dict[str, Any] = {"action": "store_const", "const": True}
 TEXT: dict[str, Any] = {"metavar": "TEXT"}
@@ -111,6 +119,8 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "limit": (NATURAL, N_("use this many images of each split, chosen at random; 0: all images")),
         "on_corrupt": (one_of(("fail", "skip")), N_("what to do when images cannot be read: fail (stop "
                                                     "before training) or skip (train without them)")),
+        "shortcut": (SHARE, N_("with scenes: a mark near a corner is that of the class in this fraction of "
+                               "them, and of a random class in the others; if not given: no marks")),
     },
     N_("network"): {
         "net": ({"metavar": "NAME"}, N_("the network: {nets}, or your own as package.module:builder")),

@@ -29,6 +29,7 @@ class Config:
     size: int = 32
     limit: int = 0
     on_corrupt: str = "fail"
+    shortcut: float | None = None
 
     net: str = "course"
     width: int | None = None
@@ -276,6 +277,8 @@ def _check_own(config: Config, settings: Mapping[str, Any]) -> None:
 
 
 def _check_together(config: Config) -> None:
+    if config.shortcut is not None and config.dataset != "scenes":
+        raise Problem("--shortcut is only for drawn scenes; leave it out, or give --dataset scenes.")
     if config.nesterov and not config.momentum:
         raise Problem("Nesterov momentum needs a momentum above 0; give --momentum 0.9 or --no-nesterov.")
     if "flip" not in strengths_of(config) and config.alternating_flip:

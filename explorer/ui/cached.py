@@ -28,6 +28,7 @@ from explorer.engine import (
     samples,
     tracing,
 )
+from explorer.engine import shortcut as shortcuts
 from explorer.engine import timeline as timelines
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
@@ -43,6 +44,8 @@ from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
 from explorer.engine.samples import ArrayTestSet, FolderTestSet, Sample, TestSet
+from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
+from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
 from explorer.engine.values import Value
@@ -278,6 +281,42 @@ def _shape(input: Input) -> tuple[int, ...]:
 def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveFields]:
     """What every layer's cells look at, by layer."""
     return receptive.receptive_fields(network.net, input.x)
+
+
+# Marked scenes
+
+
+@_resource(max_entries=8)
+@_announced(N_("Drawing the scenes …"))
+def marked_scenes(count: int, seed: int, size: int) -> MarkedScenes:
+    """Drawn scenes that no training has drawn, with marks and without."""
+    return shortcuts.draw_marked(count, seed, size)
+
+
+@_data(max_entries=32)
+@_announced(N_("Comparing the channels with and without marks …"))
+def mark_shifts(network: Network, count: int, seed: int, layer: str) -> Floats:
+    return shortcuts.mark_shifts(network, marked_scenes(count, seed, network.card.input_size), layer)
+
+
+@_data(max_entries=256)
+@_announced(N_("Predicting the marked scenes …"))
+def shortcut_accuracy(
+    network: Network, count: int, seed: int, layer: str, off: tuple[int, ...]
+) -> ShortcutAccuracy:
+    """The accuracy on marked scenes, with channels of a layer switched off."""
+    scenes = marked_scenes(count, seed, network.card.input_size)
+    return shortcuts.accuracy(network, scenes, layer, off)
+
+
+def shortcut_curve(path: Path) -> ShortcutCurve:
+    """The measured curve in a file, read again once it has changed. Raises Problem."""
+    return _shortcut_curve(path, _stamp(path))
+
+
+@_data(max_entries=4)
+def _shortcut_curve(path: Path, stamp: tuple[int, int]) -> ShortcutCurve:
+    return read_curve(path)
 
 
 # Images

@@ -1,0 +1,87 @@
+"""The measured curve: accuracy and evidence by the fraction of training scenes whose mark told the class."""
+
+import streamlit as st
+
+from explorer.drawing.ranges import percent
+from explorer.engine.intervals import interval
+from explorer.engine.shortcut import CONDITIONS
+from explorer.engine.shortcut_curve import ShortcutCurve, fractions_correct
+from explorer.ui import panels
+from explorer.ui.markdown import code
+from explorer.views.shortcut import charts
+from explorer.views.shortcut.charts import Networks
+from model.words import N_, ngettext, tr
+
+
+def show(curve: ShortcutCurve) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"**{tr('Accuracy')}**")
+        panels.chart(charts.accuracy(curve))
+    with right:
+        st.markdown(f"**{tr('Grad-CAM on the mark')}**")
+        panels.chart(charts.evidence(curve))
+    for text in meaning(curve):
+        st.markdown(text)
+    st.caption(about(curve))
+
+
+def meaning(curve: ShortcutCurve) -> list[str]:
+    """What the two ends of the curve say, as Markdown."""
+    control, always = curve.at(0.0), curve.at(1.0)
+    texts = []
+    if control:
+        template = N_(
+            "**Control at 0**, where the marks are those of random classes: accuracy {own} with the mark of "
+            "the class, {wrong} with another, {none} without. The 95 % intervals of the first two overlap, so "
+            "no use of the mark can be measured."
+        )
+        if uses_mark(control):
+            template = N_(
+                "**Control at 0**, where the marks are those of random classes: accuracy {own} with the mark "
+                "of the class, {wrong} with another, {none} without. The 95 % intervals of the first two do "
+                "not overlap, although the marks said nothing of the class."
+            )
+        texts.append(tr(template, **accuracies(control)))
+    if always:
+        template = N_(
+            "**At 100 %**, where the mark is always that of the class: accuracy {own} with the mark of the "
+            "class, {wrong} with another, {none} without. A test set with the same marks shows the first "
+            "number only."
+        )
+        texts.append(tr(template, **accuracies(always)))
+    return texts
+
+
+def accuracies(networks: Networks) -> dict[str, str]:
+    """The mean accuracy in each condition, as text."""
+    return {name: percent(mean_correct(networks, name)) for name in CONDITIONS}
+
+
+def mean_correct(networks: Networks, condition: str) -> float:
+    return sum(fractions_correct(networks, condition)) / len(networks)
+
+
+def uses_mark(networks: Networks) -> bool:
+    """Whether true marks are better than wrong ones by more than the intervals of both."""
+    n = sum(each.accuracy.n for each in networks)
+    own, wrong = (mean_correct(networks, name) for name in ("own", "wrong"))
+    return interval(own, n)[0] > interval(wrong, n)[1]
+
+
+def about(curve: ShortcutCurve) -> str:
+    """How the curve was measured, as Markdown."""
+    seeds = len({each.seed for each in curve.networks})
+    return ngettext(
+        "Measured once by {command}: the course's network and recipe, {epochs} epochs, {n} seed, on "
+        "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
+        "their class. Every training scene has a mark, at 0 that of a random class.",
+        "Measured once by {command}: the course's network and recipe, {epochs} epochs, {n} seeds (line: "
+        "mean, band: least to largest), on {count:,} test scenes. Grad-CAM of the class at {layer}: mean over the "
+        "scenes with the mark of their class. Every training scene has a mark, at 0 that of a random class.",
+        seeds,
+        command=code(curve.command),
+        epochs=curve.epochs,
+        count=curve.networks[0].accuracy.n,
+        layer=code(curve.layer),
+    )

@@ -1,0 +1,72 @@
+"""Shortcut: two networks on scenes with and without a mark that told one of them the class in training."""
+
+import streamlit as st
+
+from explorer.engine.shortcut_curve import ShortcutCurve
+from explorer.ui import cached, choices
+from explorer.ui.markdown import sentence
+from explorer.ui.options import ROOT
+from explorer.ui.selection import Selection, current
+from explorer.views.shortcut import accuracies, carriers, curve, exports, marked, scene
+from explorer.views.shortcut.carriers import Carriers
+from explorer.views.shortcut.marked import Pair
+from model.problems import Problem
+from model.words import N_, tr
+
+CURVE = ROOT / "checkpoints" / "scenes-shortcut.curve.json"
+ACCURACIES = N_(
+    "Accuracy on 1,000 drawn test scenes (95 % interval: Wilson), measured once. “Follows the wrong mark”: "
+    "predicted as the class whose mark was planted in place of its own. A network that ignores the mark has "
+    "the same accuracy in all three; in scenes like those of its training it looks perfect either way."
+)
+
+
+def page() -> None:
+    st.header(tr("Right for the wrong reason"), anchor=False)
+    measured = measured_curve()
+    try:
+        networks = marked.networks(current().opened)
+    except Problem as problem:
+        st.info(sentence(problem))
+    else:
+        st.markdown(marked.introduction(networks))
+        if measured and (table := accuracies.of_networks(networks, measured)):
+            st.markdown(table)
+            st.caption(tr(ACCURACIES))
+        show_scene(current(), networks)
+    if measured:
+        st.subheader(tr("How often must the mark be true in training?"), anchor=False)
+        curve.show(measured)
+
+
+def measured_curve() -> ShortcutCurve | None:
+    """The curve that is in the project; None after a message where it is not."""
+    try:
+        return cached.shortcut_curve(CURVE)
+    except Problem as problem:
+        st.info(sentence(problem))
+        return None
+
+
+def show_scene(selection: Selection, networks: marked.Networks) -> None:
+    """The chosen scene with and without a mark, and the channels that carry the mark."""
+    if (label := marked.label_of(selection)) is None:
+        st.info(tr("Marks are planted in drawn scenes: choose one of the built-in samples in the sidebar."))
+        return
+    with st.container(horizontal=True):
+        mark = marked.choose_mark(label)
+        block = choices.choose_block(marked.plain(selection, networks.shortcut), "shortcut_block", "3")
+    pair = marked.pair(selection, networks, mark, block)
+    scene.show(pair)
+    exports.show(pair, show_carriers(pair))
+
+
+def show_carriers(pair: Pair) -> Carriers:
+    st.subheader(tr("Channels that carry the mark"), anchor=False)
+    carried = carriers.choose(pair)
+    carriers.show(pair, carried)
+    return carried
+
+
+if __name__ == "__main__":  # Streamlit runs a page as a script
+    page()
