@@ -40,9 +40,7 @@ else:
             ("time_machine", N_("Time machine"), "history", "time"),
             ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
         ),
-        N_("Evaluation"): (
-            ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
-        ),
+        N_("Evaluation"): (("shortcut", N_("Shortcut"), "alt_route", "shortcut"),),
     }
     WITHOUT_IMAGE = ("training",)
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
