@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from explorer.drawing import vega_channels
-from explorer.drawing.chart import Area, Axis, Chart, Histogram, Line, LineChart, PointChart
-from explorer.drawing.palette import BAND, Color
+from explorer.drawing.chart import Area, Axis, Line, LineChart, PointChart
+from explorer.drawing.palette import Color
 from model.words import tr
 
 Spec = dict[str, Any]
@@ -19,20 +18,12 @@ DASHES = {"domain": [False, True], "range": [[1, 0], [5, 3]]}
 SILENT = {"tooltip": None, "aria": False}
 
 
-def spec(chart: Chart) -> Spec:
+def spec(chart: LineChart | PointChart) -> Spec:
     """The Vega-Lite of a chart, without frame or menu."""
-    if isinstance(chart, LineChart):
-        content: Spec = {"layer": _line_chart(chart)}
-    elif isinstance(chart, Histogram):
-        content = {"layer": _histogram(chart)}
-    elif isinstance(chart, PointChart):
-        content = {"layer": _points(chart)}
-    else:
-        content = vega_channels.content(chart, quantitative("from", chart.y))
     return {
         "description": chart.alt,
         "height": chart.height,
-        **content,
+        "layer": _points(chart) if isinstance(chart, PointChart) else _line_chart(chart),
         "config": {"view": {"stroke": None}, "axisY": {"labelFlush": False}},
         "usermeta": {"embedOptions": {"actions": False}},
     }
@@ -168,48 +159,6 @@ def _position(field: str) -> Spec:
     return {"field": field, "type": "quantitative"}
 
 
-# Histograms
-
-
-def _histogram(chart: Histogram) -> list[Spec]:
-    low, high = chart.band
-    band = {"type": "rect", "color": Color.QUIET, "opacity": BAND, "clip": True, **SILENT}
-    line = {"type": "rule", "color": Color.HIGHLIGHT, "strokeWidth": 2, "clip": True, **SILENT}
-    return [
-        {
-            "data": {"values": [{"from": low, "to": high}]},
-            "mark": band,
-            "encoding": {"x": _position("from"), "x2": {"field": "to"}},
-        },
-        _bars(chart),
-        {"data": {"values": [{"at": chart.mean}]}, "mark": line, "encoding": {"x": _position("at")}},
-    ]
-
-
-def _bars(chart: Histogram) -> Spec:
-    rows = [
-        {"from": bar.start, "to": bar.end, "low": bar.low, "high": bar.high, "count": bar.count,
-         "pale": bar.pale}
-        for bar in chart.bars
-    ]  # fmt: skip
-    return {
-        "data": {"values": rows},
-        "mark": {"type": "bar", "color": Color.ACCENT, "clip": True, "binSpacing": 0},
-        "encoding": {
-            "x": horizontal("from", chart.x),
-            "x2": {"field": "to"},
-            "y": vertical("count", chart.y),
-            "y2": {"datum": 0},
-            "opacity": {"condition": {"test": "datum.pale", "value": 0.28}, "value": 0.8},
-            "tooltip": [
-                vega_channels.measure("low", tr("from"), ".3g"),
-                vega_channels.measure("high", tr("to"), ".3g"),
-                vega_channels.measure("count", tr("positions"), ",d"),
-            ],
-        },
-    }
-
-
 # Points
 
 
@@ -229,8 +178,8 @@ def _points(chart: PointChart) -> list[Spec]:
     size = {"condition": {"test": "datum.chosen", "value": 160}, "value": 45}
     tooltip = [
         {"field": "channel", "type": "nominal", "title": tr("channel")},
-        vega_channels.measure("x", chart.x.title, ".3g"),
-        vega_channels.measure("y", chart.y.title, ".3g"),
+        measure("x", chart.x.title, ".3g"),
+        measure("y", chart.y.title, ".3g"),
     ]
     click = {"name": "chosen", "select": {"type": "point", "fields": ["channel"], "toggle": False}}
     return [
@@ -248,3 +197,8 @@ def _points(chart: PointChart) -> list[Spec]:
             },
         },
     ]
+
+
+def measure(field: str, title: str, format: str) -> Spec:
+    """A number in the text that appears over a mark."""
+    return {"field": field, "type": "quantitative", "title": title, "format": format}

@@ -1,18 +1,20 @@
 """Parts that several pages show: heat maps over the image and as raw maps, charts, and lists of facts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from explorer.drawing import small_chart as small_charts
 from explorer.drawing import vega
-from explorer.drawing.chart import Chart
+from explorer.drawing.chart import ChannelChart, Histogram, LineChart, PointChart
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
 from explorer.ui import markup
+from explorer.ui.components.small_chart import small_chart
 from explorer.ui.selection import Selection
 from model.pixels import whole
 from model.words import N_, tr
@@ -75,13 +77,20 @@ def side_by_side(panels: list[str], *below: str) -> None:
     markup.show(markup.element("div", *panels, cls="fx-panels"), *below)
 
 
-def chart(chart: Chart, **details: Any) -> None:
+def chart(chart: LineChart | PointChart, **details: Any) -> None:
     """Show a chart as wide as its column and `chart.height` pixels high.
 
     The height is reserved: the browser would give a chart none until it is drawn, so that the page below
     moves up for a moment, and a click lands beside its target.
     """
     st.vega_lite_chart(vega.spec(chart), width="stretch", height=chart.height, **details)
+
+
+def drawn_chart(
+    chart: Histogram | ChannelChart, key: str, on_choose: Callable[[int], None] | None = None
+) -> None:
+    """Show a chart that the server draws; `on_choose` gets the index of a bin or a channel clicked."""
+    small_chart(small_charts.draw(chart), chart.height, key, on_choose)
 
 
 def facts(title: str, rows: Sequence[tuple[str, str]], *before: str) -> str:

@@ -17,17 +17,16 @@ def opened(page: Page, serve: Callable[..., str]) -> Page:
 
 def settled(page: Page) -> None:
     expect(page.get_by_text("before and after BatchNorm")).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(4, timeout=60_000)
+    expect(page.locator(".fx-chart")).to_have_count(4, timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
 
 
 def click_column(page: Page, fraction: float, before: str) -> str:
     """Click at a fraction of the chart's width; the channel that is then looked at, another than before."""
-    chart = page.get_by_test_id("stVegaLiteChart").first.locator("svg")
+    chart = page.locator(".fx-chart .plot").first
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box is not None
-    page.wait_for_timeout(500)  # the chart takes clicks once its scales are drawn
     page.mouse.move(box["x"] + fraction * box["width"], box["y"] + 60)
     page.mouse.down()
     page.mouse.up()

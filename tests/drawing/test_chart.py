@@ -1,14 +1,17 @@
 """Every chart of the pages, drawn for the page and in print: the same series, ends, titles and colors.
 
-The page's is read from its Vega-Lite, that of print from what Matplotlib has drawn.
+The page's is read from its Vega-Lite or from its SVG, that of print from what Matplotlib has drawn.
 """
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import numpy as np
 import pytest
@@ -20,7 +23,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from explorer.drawing import chart_print, vega
+from explorer.drawing import chart_print, small_chart, vega
 from explorer.drawing.chart import ChannelChart, Chart, Histogram, LineChart, axis, tick_step, ticks
 from explorer.engine.batchnorm import BINS, NormSummary
 from explorer.engine.runs import Run
@@ -108,10 +111,18 @@ class Drawn:
 
 
 def by_kind(marks: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return sorted(marks, key=lambda mark: str(mark[0]))
+    return sorted(marks, key=lambda mark: (str(mark[0]), from_left(mark)))
+
+
+def from_left(mark: tuple[Any, ...]) -> float:
+    """Where a bar, a span or a mean stands among its kind; means grow from left to right."""
+    places = {"bar": lambda: mark[3][0], "span": lambda: mark[2][0], "mean": lambda: mark[1]}
+    return float(places.get(mark[0], lambda: 0.0)())
 
 
 def on_page(chart: Chart) -> Drawn:
+    if not isinstance(chart, LineChart):
+        return drawn_on_page(chart)
     spec = json.loads(json.dumps(vega.spec(chart)))
     scaled = [layer["encoding"] for layer in spec["layer"] if "axis" in layer["encoding"].get("y", {})]
     x, y = scaled[0]["x"], scaled[0]["y"]
@@ -146,59 +157,120 @@ def area_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any,
     return [("area", layer["mark"]["color"], layer["mark"]["opacity"], sorted(set(map(close, around))))]
 
 
-def bars_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
-    encoding = layer["encoding"]
-    if "channel" in str(encoding["x"]["field"]):
-        if "value" in encoding["y"]:
-            return []  # the invisible columns to click
-        colors = encoding["color"]
-        return [
-            ("span", colors["condition"]["value"] if row["chosen"] else colors["value"],
-             (index, *close(row["from"]), *close(row["to"])))
-            for index, row in enumerate(spec["data"]["values"])
-        ]  # fmt: skip
-    pale, full = encoding["opacity"]["condition"]["value"], encoding["opacity"]["value"]
-    return [
-        ("bar", layer["mark"]["color"], pale if row["pale"] else full,
-         close([row["from"], row["to"], row["count"]]))
-        for row in layer["data"]["values"]
-    ]  # fmt: skip
-
-
 def rule_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
-    at = layer["encoding"].get("y", {}).get("datum")
-    values = layer["data"]["values"][0]
-    return [("rule", layer["mark"]["color"], *close(at if at is not None else next(iter(values.values()))))]
-
-
-def band_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
-    values = layer["data"]["values"][0] or {"from": -1, "to": 1}
-    mark = layer["mark"]
-    return [("band", mark["color"], mark["opacity"], close([values["from"], values["to"]]))]
-
-
-def ticks_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
-    return [("mean", *close(row["distance"])) for row in spec["data"]["values"]]
-
-
-def texts_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
-    text, (chosen,) = layer["mark"].get("text"), layer["transform"]
-    if text is None:
-        return [("text", chosen["filter"].rpartition(" ")[2])]
-    field = chosen["filter"].removeprefix("datum.")
-    columns = tuple(n for n, row in enumerate(spec["data"]["values"]) if row[field])
-    return [("sign", {"✕": "x", "◇": "D"}[text], columns)]
+    (values,) = layer["data"]["values"]
+    return [("rule", layer["mark"]["color"], *close(values["x"]))]
 
 
 PAGE_MARKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[tuple[Any, ...]]]] = {
     "line": lines_on_page,
     "area": area_on_page,
-    "bar": bars_on_page,
     "rule": rule_on_page,
-    "rect": band_on_page,
-    "tick": ticks_on_page,
-    "text": texts_on_page,
 }
+
+
+# Charts that the server draws
+
+NUMBER = r"(-?[\d.]+)"
+
+
+def drawn_on_page(chart: Histogram | ChannelChart) -> Drawn:
+    """What can be seen of an SVG: its marks are in a square of 1000, whose sides are the ends of the axes."""
+    root = ElementTree.fromstring(small_chart.draw(chart).xhtml)
+    assert root.get("aria-label") == chart.alt
+    y_axis, plot = root
+    marks = next(each for each in plot if each.get("class") == "marks")
+    xs, ys = (chart.x.ends if isinstance(chart, Histogram) else (0.0, 1000.0)), chart.y.ends
+    square = Square(xs, ys)
+    grid = next(each for each in marks if each.get("class") == "grid")
+    titles = [each.text or "" for each in (*plot, *y_axis) if each.get("class") == "title"]
+    titles = titles if isinstance(chart, ChannelChart) else [chart.x.title, *titles]
+    labels = [each.text for each in y_axis if each.get("class") == "tick"]
+    assert labels == [chart.y.label(tick) for tick in chart.y.ticks]
+    kind = (lambda each: bars_of(each, square)) if isinstance(chart, Histogram) else spans_of(square, chart)
+    seen = [mark for each in marks if each is not grid for mark in kind(each)]
+    seen += texts_of(plot, chart) if isinstance(chart, ChannelChart) else []
+    assert same(close([square.y(y) for (y,) in numbers(grid, rf"M0 {NUMBER}H")]), close(chart.y.ticks))
+    ends = close(xs) if isinstance(chart, Histogram) else ()
+    return Drawn((titles[0], titles[1]), (ends, close(ys)), close(chart.y.ticks), by_kind(seen))
+
+
+@dataclass
+class Square:
+    """From a place in the square of marks back to values."""
+
+    xs: tuple[float, float]
+    ys: tuple[float, float]
+
+    def x(self, at: float) -> float:
+        return self.xs[0] + at / 1000 * (self.xs[1] - self.xs[0])
+
+    def y(self, at: float) -> float:
+        return self.ys[1] - at / 1000 * (self.ys[1] - self.ys[0])
+
+
+def numbers(path: Element, pattern: str) -> list[tuple[float, ...]]:
+    found = re.findall(pattern, path.get("d") or "")
+    return [tuple(map(float, each if isinstance(each, tuple) else [each])) for each in found]
+
+
+def bars_of(each: Element, square: Square) -> list[tuple[Any, ...]]:
+    """The marks in one element of a histogram."""
+    kind, color, opacity = each.get("class"), each.get("fill"), float(each.get("opacity", 1))
+    if kind == "band":
+        left, width = float(each.get("x", 0)), float(each.get("width", 0))
+        return [("band", color, opacity, close([square.x(left), square.x(left + width)]))]
+    if kind == "mean":
+        ((at, top),) = numbers(each, rf"M{NUMBER} {NUMBER}V1000")
+        assert top == 0
+        return [("rule", each.get("stroke"), *close(square.x(at)))]
+    return [
+        ("bar", color, opacity, close([square.x(start), square.x(end), square.y(top)]))
+        for start, bottom, top, end in numbers(each, rf"M{NUMBER} {NUMBER}V{NUMBER}H{NUMBER}V1000z")
+        if bottom == 1000
+    ]
+
+
+def spans_of(square: Square, chart: ChannelChart) -> Callable[[Element], list[tuple[Any, ...]]]:
+    """The marks in one element of a chart of all channels; columns are counted from the left."""
+    count = len(chart.channels)
+
+    def column(left: float, right: float) -> int:
+        return int((left + right) / 2 / 1000 * (count + 0.5) - 0.25)
+
+    def marks(each: Element) -> list[tuple[Any, ...]]:
+        kind, color, stroke = each.get("class"), each.get("fill"), each.get("stroke")
+        if kind == "band":
+            top, height = float(each.get("y", 0)), float(each.get("height", 0))
+            low, high = square.y(top + height), square.y(top)
+            return [("band", color, float(each.get("opacity", 1)), close([low, high]))]
+        if kind == "zero":
+            return [("rule", stroke, *close(square.y(y))) for (y,) in numbers(each, rf"M0 {NUMBER}H1000")]
+        if kind == "means":
+            return [
+                ("mean", *close(square.y(y))) for _, y, _ in numbers(each, rf"M{NUMBER} {NUMBER}H{NUMBER}")
+            ]
+        pattern = rf"M{NUMBER} {NUMBER}V{NUMBER}H{NUMBER}V{NUMBER}z"
+        return [
+            ("span", color, (column(left, right), *close(square.y(low)), *close(square.y(high))))
+            for left, low, high, right, _ in numbers(each, pattern)
+        ]
+
+    return marks
+
+
+def texts_of(plot: Element, chart: ChannelChart) -> list[tuple[Any, ...]]:
+    """The chosen channel's number, and the columns that have a sign."""
+    count, signs = len(chart.channels), {"✕": "x", "◇": "D"}
+    columns: dict[str, list[int]] = {sign: [] for sign in signs}
+    chosen = [each.text for each in plot if each.get("class") == "chosen"]
+    for each in plot:
+        if each.get("class") == "sign":
+            at = float(str(each.get("x")).rstrip("%")) / 100
+            columns[str(each.text)].append(int(at * (count + 0.5) - 0.25))
+    return [("text", text) for text in chosen] + [
+        ("sign", signs[sign], tuple(at)) for sign, at in columns.items()
+    ]
 
 
 def in_print(chart: Chart) -> Drawn:
@@ -342,17 +414,41 @@ def test_the_chart_of_channels_reaches_beyond_the_band(
     )
     chart = batchnorm.all_channels(LayerView(moved, Measured(torch.zeros(1), "0"), "relu1", 3))
     assert chart.y.ends == pytest.approx(ends)
-    domains = [
-        layer["encoding"]["y"]["scale"]["domain"]
-        for layer in vega.spec(chart)["layer"]
-        if "scale" in layer["encoding"].get("y", {})
-    ]
-    assert domains == [pytest.approx(list(ends))]
+    xhtml = small_chart.draw(chart).xhtml
+    assert "inf" not in xhtml
+    assert "nan" not in xhtml
 
 
 def test_the_labels_of_the_y_axis_stand_at_their_values() -> None:
     for chart in CHARTS.values():
-        assert vega.spec(chart)["config"]["axisY"] == {"labelFlush": False}
+        if isinstance(chart, LineChart):
+            assert vega.spec(chart)["config"]["axisY"] == {"labelFlush": False}
+
+
+def test_a_column_stands_where_its_bar_or_its_span_does_and_has_its_numbers() -> None:
+    histogram, channels = CHARTS["histogram 0"], CHARTS["channels"]
+    assert isinstance(histogram, Histogram)
+    assert isinstance(channels, ChannelChart)
+    low, high = histogram.x.ends
+    columns = small_chart.draw(histogram).columns
+    starts = [low + column.start * (high - low) for column in columns]
+    np.testing.assert_allclose(starts, histogram.edges[:-1], atol=1e-6)
+    assert [column.tip[2] for column in columns] == [f"{count:,}" for count in histogram.counts.tolist()]
+    columns = small_chart.draw(channels).columns
+    assert len(columns) == len(channels.channels)
+    assert all(one.end == pytest.approx(other.start) for one, other in pairwise(columns))
+    assert [column.tip[0] for column in columns] == list(channels.texts)
+    means = [float(column.tip[1].replace("\N{MINUS SIGN}", "-")) for column in columns]
+    np.testing.assert_allclose(means, channels.mean, atol=0.006)
+
+
+def test_texts_of_a_small_chart_are_escaped() -> None:
+    channels = CHARTS["channels"]
+    assert isinstance(channels, ChannelChart)
+    marked = replace(channels, alt='"><script>', x_title="<b>&", y=replace(channels.y, title="</svg>"))
+    root = ElementTree.fromstring(small_chart.draw(marked).xhtml)
+    assert root.get("aria-label") == '"><script>'
+    assert {"<b>&", "</svg>"} <= {each.text for each in root.iter()}
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5), st.booleans(), st.booleans())

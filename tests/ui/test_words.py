@@ -228,6 +228,12 @@ def in_data(data: Any) -> list[str]:
     if not isinstance(data, dict):
         return []
     named = [data[key] for key in ("label", "words", "title", "help") if isinstance(data.get(key), str)]
+    if "xhtml" in data:
+        return [
+            *in_html(data["xhtml"]),
+            *data["titles"],
+            *(text for *_, tip in data["columns"] for text in tip),
+        ]
     return named + [text for value in data.values() for text in in_data(value)]
 
 

@@ -1,6 +1,7 @@
 """The BatchNorm page: one image and many, the channel chosen, and networks with other normalization."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,6 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
@@ -84,24 +84,37 @@ def opened_table(at: AppTest) -> pd.DataFrame:
 
 
 def charts(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(chart.proto.spec) for chart in at.main.get("vega_lite_chart")]
+    """All that the page's charts are given to show: that of all channels, then the histograms."""
+    components = at.main.get("bidi_component")
+    return [json.loads(each.proto.json) for each in components if "xhtml" in (each.proto.json or "")]
 
 
-def rows(at: AppTest) -> list[dict[str, Any]]:
-    """The channels of the first chart."""
-    table = convert_arrow_bytes_to_pandas_df(at.main.get("vega_lite_chart")[0].proto.data.data)
-    return table.to_dict("records")
+def columns(at: AppTest) -> list[tuple[str, float, float]]:
+    """The channels of the first chart: the text, observed mean and spread that their tips say."""
+    tips = (tip for _, _, tip in charts(at)[0]["columns"])
+    return [(text, float(mean.replace("\N{MINUS SIGN}", "-")), float(spread)) for text, mean, spread in tips]
+
+
+def distances(at: AppTest) -> list[float]:
+    return [mean for _, mean, _ in columns(at)]
+
+
+def channels(at: AppTest) -> list[int]:
+    return [int(text.partition(":")[0]) for text, _, _ in columns(at)]
+
+
+def chosen(at: AppTest) -> list[int]:
+    return [int(each) for each in re.findall(r'class="chosen"[^>]*>(\d+)<', charts(at)[0]["xhtml"])]
 
 
 def test_an_image_against_the_learned_statistics(page: Open) -> None:
     at = page(norm="bn2")
     checkpoint = load_checkpoint(COURSE)
     observed = statistics(checkpoint.build(), checkpoint.card.to_input(scene(CAT).pixels), "bn2")
-    shown = rows(at)
-    assert [row["channel"] for row in shown] == np.argsort(observed.distance, kind="stable").tolist()
-    np.testing.assert_allclose([row["distance"] for row in shown], np.sort(observed.distance), atol=1e-3)
+    assert channels(at) == np.argsort(observed.distance, kind="stable").tolist()
+    np.testing.assert_allclose(distances(at), np.sort(observed.distance), atol=0.006)
     furthest = int(np.abs(observed.distance).argmax())
-    assert [row["channel"] for row in shown if row["chosen"]] == [furthest]
+    assert chosen(at) == [furthest]
     assert f"Largest distance: channel {furthest} (" in text(at)
     assert f"Channel {furthest}, before and after BatchNorm" in text(at)
     table = opened_table(at)
@@ -113,13 +126,11 @@ def test_an_image_against_the_learned_statistics(page: Open) -> None:
 def test_three_histograms_of_the_same_positions(page: Open) -> None:
     before, normalized, after = charts(page(norm="bn1", channel="9"))[1:]
     for chart in (before, normalized, after):
-        bins = {(bar["low"], bar["count"]) for bar in chart["layer"][1]["data"]["values"]}
-        assert sum(count for _, count in bins) == 32 * 32
-    assert normalized["layer"][0]["data"]["values"] == [{"from": -1, "to": 1}]
-    bars = after["layer"][1]["data"]["values"]
-    assert all(bar["pale"] == (bar["to"] <= 0) for bar in bars)
-    assert {bar["pale"] for bar in bars} == {True, False}
-    assert not any(bar["pale"] for bar in before["layer"][1]["data"]["values"])
+        assert sum(int(count.replace(",", "")) for _, _, (_, _, count) in chart["columns"]) == 32 * 32
+    pale = {name: re.search(r'd="([^"]*)"[^>]*opacity="0.28"', chart["xhtml"]) for name, chart in
+            (("before", before), ("normalized", normalized), ("after", after))}  # fmt: skip
+    assert {name: bool(found and found[1]) for name, found in pale.items()} == {
+        "before": False, "normalized": False, "after": True}  # fmt: skip
 
 
 def test_a_batch_of_scenes(page: Open) -> None:
@@ -127,7 +138,7 @@ def test_a_batch_of_scenes(page: Open) -> None:
     checkpoint = load_checkpoint(COURSE)
     batch = from_scenes(16, checkpoint.card)
     observed = summary(checkpoint.build(), batch.x, "bn3")
-    np.testing.assert_allclose([row["distance"] for row in rows(at)], np.sort(observed.distance), atol=1e-3)
+    np.testing.assert_allclose(distances(at), np.sort(observed.distance), atol=0.006)
     assert "Observed on 16 drawn scenes." in text(at)
     assert "map" not in opened_table(at)
     both = with_batch_statistics(checkpoint.build(), batch.x)
@@ -171,7 +182,7 @@ def test_a_typed_channel_survives_layers_that_do_not_have_it(page: Open) -> None
     at = page(norm="bn3")
     checked(at.number_input(key="norm_channel").set_value(100).run())
     assert at.query_params["channel"] == "100"
-    assert [row["channel"] for row in rows(at) if row["chosen"]] == [100]
+    assert chosen(at) == [100]
     checked(at.selectbox(key="norm").select("bn1").run())
     assert "channel" not in at.query_params
     assert "Channel 100" not in text(at)
@@ -182,7 +193,7 @@ def test_a_typed_channel_survives_layers_that_do_not_have_it(page: Open) -> None
 @pytest.mark.parametrize("channel", ["-1", "99999999", "²", "<b>"])
 def test_a_channel_that_is_none_is_the_furthest(page: Open, channel: str) -> None:
     at = page(channel=channel)
-    assert any(row["chosen"] for row in rows(at))
+    assert chosen(at) == [channels(at)[int(np.abs(distances(at)).argmax())]]
     assert "channel" not in at.query_params
 
 
@@ -197,12 +208,12 @@ def test_dead_and_faint_channels_are_named(page: Open, network: Callable[..., No
         in text(at)
     )
     assert "γ near zero (|γ| below 0.01) in channel 2: its output is close to β for any input." in text(at)
-    texts = {row["channel"]: row["text"] for row in rows(at)}
+    texts = dict(zip(channels(at), (text for text, _, _ in columns(at)), strict=True))
     assert texts[2] == "2: dead, the ReLU gives only zeros; γ near zero"
     assert texts[5] == "5: dead, the ReLU gives only zeros"
     assert texts[0] == "0"
-    marks = {row["channel"]: (row["dead"], row["faint"]) for row in rows(at)}
-    assert (marks[2], marks[5], marks[0]) == ((True, True), (True, False), (False, False))
+    signs = re.findall(r'class="sign"[^>]*>(.)<', charts(at)[0]["xhtml"])
+    assert (signs.count("✕"), signs.count("◇")) == (2, 1)
 
 
 def test_a_layer_that_keeps_no_statistics_says_so(page: Open, network: Callable[..., None]) -> None:

@@ -1,7 +1,6 @@
 """BatchNorm: each channel's learned statistics, beside those observed on this image or a batch of images."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -219,13 +218,7 @@ def listed(names: list[str], most: int) -> str:
 
 def all_channels(view: LayerView, chart: ChannelChart) -> None:
     """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
-    key = f"expected_{view.layer}_{view.measured.input.digest[:8]}_{view.channel}"
-    panels.chart(
-        chart,
-        on_select=partial(clicked, key),
-        selection_mode="chosen",
-        key=key,
-    )
+    panels.drawn_chart(chart, "channels", lambda index: keep(int(chart.channels[index])))
     st.caption(f"{charts.caption(view)} {tr('Click a channel to see it below.')}")
 
 
@@ -236,12 +229,6 @@ def chosen_channel(summary: NormSummary) -> int:
         link.keep("channel", text, "")
         return int(text)
     return int(np.abs(summary.distance).argmax())
-
-
-def clicked(key: str) -> None:
-    """Keep the channel whose column was clicked; a click outside all columns changes nothing."""
-    if picked := st.session_state[key].selection.get("chosen"):
-        keep(int(picked[0]["channel"]))
 
 
 def typed(key: str) -> None:
@@ -266,10 +253,10 @@ def one_channel(view: LayerView, histograms: Sequence[Histogram]) -> None:
     which.number_input(
         tr("Channel"), 0, len(summary.mean) - 1, channel, key=key, on_change=typed, args=(key,)
     )
-    for column, histogram in zip(st.columns(3, gap="medium"), histograms, strict=True):
+    for column, (stage, histogram) in zip(st.columns(3, gap="medium"), enumerate(histograms), strict=True):
         with column:
             st.markdown(f"**{histogram.title}**")
-            panels.chart(histogram)
+            panels.drawn_chart(histogram, f"histogram_{stage}")
     st.caption(
         tr(
             "Number of positions by value. Orange line: their mean. Gray band: running mean ± running "
