@@ -5,6 +5,7 @@ The only module imported is the one a `Source` names; what stands in a checkpoin
 
 import copy
 import errno
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -267,14 +268,17 @@ def _per_channel(name: str, values: tuple[float, ...], channels: int) -> tuple[f
 
 
 def class_names(text: str) -> tuple[str, ...]:
-    """Class names from `a,b,c`, from a number (class 0, class 1 …) or from a file with one name a line."""
+    """Class names from `a,b,c`, from a number (class 0, class 1 …) or from a file with one name a line.
+
+    One name is that of the only output of a network.
+    """
     if not text.strip():
         raise Problem("--classes is empty; give names separated by commas, a number, or a file.")
     if text.isdecimal():
         return numbered(_count(text))
     lines = _lines(text)
     names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
-    if lines is None and (len(names) < 2 or "/" in text):
+    if not names or (lines is None and _is_path(text)):
         raise Problem(
             "“{text}” is not a list of classes; give names separated by commas, a number, "
             "or a file that exists.",
@@ -285,6 +289,12 @@ def class_names(text: str) -> tuple[str, ...]:
             "The class name “{name}” is used twice; give every class its own name.", name=repeated[0]
         )
     return names
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text without a file of that name was meant as one, rather than as names."""
+    suffix = re.search(r"\.\w{1,5}$", text) and "," not in text
+    return "\0" in text or "/" in text or bool(suffix)
 
 
 def _count(text: str) -> int:
@@ -322,6 +332,13 @@ def _with_classes(card: Card, columns: int) -> Card:
     names = card.classes or numbered(max(columns, 2))
     if columns == 1 and len(names) == 1:
         names = (tr("not {name}", name=names[0]), names[0])
+    if len(names) == 1:
+        raise Problem(
+            "The network returns {logits} logits, but only one class is named, “{name}”; give --classes "
+            "{logits} or the {logits} names.",
+            logits=columns,
+            name=names[0],
+        )
     if len(names) != max(columns, 2):
         raise Problem(
             "The network returns {logits} logits, but {named} classes are named; "
