@@ -20,6 +20,7 @@ from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up, returned_by
 from explorer.engine.copies import check_kind, copied
+from explorer.engine.layouts import give_grid
 from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import make, offer
@@ -48,7 +49,8 @@ class Source:
     `input_size`, is none.
     `weights` chooses among several in one file, as in `load_checkpoint`.
     `output`, one of KINDS, says what its outputs are, `output_name` which of several they are, and `channels`
-    how many its input has; what is None of these is found by a check-up.
+    how many its input has; what is None of these is found by a check-up. `grid` is the rows and columns of
+    its tokens, where they do not follow from it.
     """
 
     path: Path | None = None
@@ -62,6 +64,7 @@ class Source:
     channels: int | None = None
     output: str | None = None
     output_name: str | None = None
+    grid: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,16 +91,18 @@ def open_source(source: Source) -> Opening:
         checkpoint = _from_file(source, source.path)
     else:
         raise Problem("There is no network to open; give --checkpoint PATH, --net, or both.")
-    checkup = check_up(checkpoint.build(), checkpoint.card, source.output, source.output_name)
+    net = give_grid(checkpoint.build(), source.grid)
+    checkup = check_up(net, checkpoint.card, source.output, source.output_name)
     outputs = checkup.outputs
     card = _with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
-    builder = partial(_modules, checkpoint, outputs) if outputs != LOGITS else checkpoint.builder
+    plain = outputs == LOGITS and source.grid is None
+    builder = checkpoint.builder if plain else partial(_modules, checkpoint, outputs, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
 
-def _modules(checkpoint: Checkpoint, outputs: Outputs) -> nn.Module:
+def _modules(checkpoint: Checkpoint, outputs: Outputs, grid: tuple[int, int] | None) -> nn.Module:
     """The modules of a checkpoint's network, without its weights, giving logits."""
-    return give_logits(checkpoint.modules(), outputs)
+    return give_grid(give_logits(checkpoint.modules(), outputs), grid)
 
 
 def _from_file(source: Source, path: Path) -> Checkpoint:
