@@ -19,9 +19,9 @@ from model.nets import NETS
 from model.problems import Problem
 from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
-from model.weights.fitting import Layout, bare, below, fitted, places_of
+from model.weights.fitting import Layout, Missing, bare, below, fitted, places_of
 from model.weights.places import chosen_place
-from model.weights.reading import metadata_of, read_entries
+from model.weights.reading import has_constants, metadata_of, read_entries
 from model.weights.stored import Damaged, Leaf, StoredTensor
 from model.words import N_
 
@@ -134,6 +134,8 @@ def load_checkpoint(
         state, changes = fitted(entries, layout, shown(path), weights)
     except Damaged as error:
         raise formats.problem("cut", shown(path)) from error
+    except Missing as problem:
+        raise (formats.problem("frozen", shown(path)) if has_constants(data) else problem) from problem
     _check_finite(state, path)
     return Checkpoint(card, state, digest_of(state), builder, changes)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from explorer.engine.independence import pieces
 from explorer.engine.passes import check_images, feature_maps, recorded, recording_calls, to_numpy
 from explorer.engine.randomness import is_random
 from explorer.engine.values import Floats, Rows, one_or_many
@@ -143,7 +144,8 @@ def _unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
     kept: list[Tensor] = []
     view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
     with torch.inference_mode(False), torch.no_grad():
-        return check_logits(view(x.detach().clone())), kept[0]
+        logits = [check_logits(view(x[rows].detach().clone())) for rows in pieces(net, x, len(x))]
+    return torch.cat(logits), torch.cat(kept)
 
 
 def _each_alone(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from explorer.engine.copies import uncompile
-from explorer.engine.layouts import Layout, Layouts
+from explorer.engine.layouts import Layout, Layouts, grid_of
 from explorer.engine.stage import has_modules, stage_of
 
 
@@ -67,7 +67,7 @@ class _Follower:
         images = tensors_in((args, kwargs))
         self.calls: Counter[str] = Counter()
         self.without_tensor.clear()
-        self.layouts = Layouts(images[0] if images else torch.empty(0))
+        self.layouts = Layouts(images[0] if images else torch.empty(0), grid_of(self.view))
         # A tensor written to since it was handed on has another version: it is no longer that output.
         self.handed_on: dict[int, tuple[str, weakref.ref[Tensor], int]] = {}
         if images:

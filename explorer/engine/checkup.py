@@ -16,7 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine import findings
 from explorer.engine.calls import Call, version_of, visit_calls
-from explorer.engine.findings import Finding
+from explorer.engine.findings import WITHOUT_TOKENS, Finding, Tokens
+from explorer.engine.layouts import grid_of
 from explorer.engine.outputs import (
     KINDS,
     LOGITS,
@@ -27,7 +28,7 @@ from explorer.engine.outputs import (
     probabilities,
     tensors_in,
 )
-from explorer.engine.passes import leaf_paths, private_view
+from explorer.engine.passes import layer_module, leaf_paths, private_view
 from explorer.engine.randomness import SEED
 from explorer.engine.stage import stage_of
 from model.builders import reason_of
@@ -77,6 +78,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
     first = _watched(net, one, name, len(card.classes))
+    findings.check_grid(grid_of(net), first.tokens)
     again, different = (_values(net, x, first, seed) for x, seed in ((one, SEED + 1), (other, SEED)))
     values = torch.cat([first.values.detach(), different])
     outputs = _outputs(net, first, values, kind, one)
@@ -90,6 +92,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_outputs(outputs, kind),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
+        findings.of_tokens(grid_of(net), first.tokens),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
         None if spread or first.batch_norms else findings.of_batch(change, logits),
@@ -126,14 +129,18 @@ class _Pass:
     layers: tuple[str, ...] = ()
     without_gradient: tuple[str, ...] = ()
     vanished: bool = False
+    tokens: Tokens = WITHOUT_TOKENS
 
 
 class _Call:
     """One call of a module; `with_graph` says whether a gradient of what comes later can get there."""
 
-    def __init__(self, call: Call) -> None:
-        self.layer, self.output = call.layer, call.handed_on
-        self.has_maps, self.with_graph = call.output.ndim == 4, self.output.requires_grad
+    def __init__(self, call: Call, view: nn.Module) -> None:
+        self.layer, self.output, self.layout = call.layer, call.handed_on, call.layout
+        module = layer_module(view, call.layer)
+        self.stage = stage_of(module)
+        self.gives_tokens = isinstance(module, nn.Linear) or self.stage in ("norm", "act")
+        self.with_graph = self.output.requires_grad
         self.version, self.received = version_of(self.output), call.received.shape
 
 
@@ -144,7 +151,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     calls: list[_Call] = []
     by_batch = _watch_batchnorms(view)
     hand_on_copies(view)
-    visit_calls(view, leaf_paths(view), lambda call: calls.append(_Call(call)))
+    visit_calls(view, leaf_paths(view), lambda call: calls.append(_Call(call, view)))
     returned = returned_by(view, x, gradients=True)
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
@@ -161,9 +168,10 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         activation=activation,
         final=FINAL[type(view.get_submodule(activation))] if activation else "",
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
-        reads=_channels_read(view, calls),
+        reads=_channels_read(calls),
+        tokens=_tokens(calls),
     )
-    return _with_gradients(watched, [call for call in calls if call.has_maps])
+    return _with_gradients(watched, [call for call in calls if call.layout is not None])
 
 
 def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
@@ -245,11 +253,29 @@ def _final_activation(view: nn.Module, calls: list[_Call], output: Tensor) -> st
     return ""
 
 
-def _channels_read(view: nn.Module, calls: list[_Call]) -> int | None:
+def _channels_read(calls: list[_Call]) -> int | None:
     """How many channels the first convolution to run reads; None where it reads no images."""
-    shapes = (call.received for call in calls if stage_of(view.get_submodule(call.layer)) == "conv")
+    shapes = (call.received for call in calls if call.stage == "conv")
     first = next(shapes, torch.Size())
     return first[1] if len(first) == 4 else None
+
+
+def _tokens(calls: list[_Call]) -> Tokens:
+    """What is known of the tokens of one image, (1, count, C), and whether maps before have their grid."""
+    seen: set[tuple[int, int]] = set()
+    grids: dict[tuple[int, int], bool] = {}
+    unknown: dict[int, None] = {}
+    for call in calls:
+        shape = call.output.shape
+        if call.layout is None:
+            if len(shape) == 3 and shape[0] == 1 and call.gives_tokens:
+                unknown[shape[1]] = None
+        elif call.layout.order == "tokens":
+            grids.setdefault(call.layout.grid, call.layout.grid in seen)
+        else:
+            rows, columns = call.layout.maps(call.output).shape[2:]
+            seen.add((rows, columns))
+    return Tokens(grids, tuple(unknown))
 
 
 def _operation(values: Tensor) -> str:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from explorer.engine.layouts import MOST_EXTRA
 from explorer.engine.outputs import Outputs
+from model.problems import Problem
 from model.words import N_, tr
 
 SAME = 1e-6  # of the largest logit: a smaller difference is rounding
@@ -128,6 +130,59 @@ def of_channels(channels: int, reads: int | None) -> Finding | None:
     found = GRAY if channels == 1 else CHANNELS
     done = GRAY_INPUT if channels == 1 else ALL_GRAY if channels < 3 else MORE_GRAY
     return Finding("channels", found, done, {"channels": channels})
+
+
+# Tokens
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The grids (h, w) that the tokens of a network are laid out on, and whether maps before have this size;
+    and the numbers of tokens of which no grid is known.
+    """
+
+    grids: Mapping[tuple[int, int], bool] = field(default_factory=dict)
+    unknown: tuple[int, ...] = ()
+
+
+WITHOUT_TOKENS = Tokens()
+
+GUESSED = N_(
+    "Nothing in the network says which positions its tokens have: they are taken as a grid of {rows} × "
+    "{columns}."
+)
+GUESSED_DONE = N_("--grid ROWSxCOLUMNS gives another.")
+UNKNOWN = N_("The positions of its tokens are not known (numbers of tokens: {counts}).")
+UNKNOWN_DONE = N_("Their layers are not shown as feature maps; --grid ROWSxCOLUMNS gives the positions.")
+
+
+def of_tokens(given: tuple[int, int] | None, tokens: Tokens) -> Finding | None:
+    """A grid of tokens that is a guess, or none where there are tokens; None where all is known."""
+    guessed = [grid for grid, known in tokens.grids.items() if not known and given is None]
+    if guessed:
+        rows, columns = guessed[0]
+        return Finding("grid", GUESSED, GUESSED_DONE, {"rows": rows, "columns": columns})
+    if tokens.grids or not tokens.unknown:
+        return None
+    return Finding("grid", UNKNOWN, UNKNOWN_DONE, {"counts": few(tuple(map(str, tokens.unknown)))})
+
+
+def check_grid(given: tuple[int, int] | None, tokens: Tokens) -> None:
+    """Problem for a grid that is given and that no tokens have."""
+    if given is None or given in tokens.grids:
+        return
+    counts = (*tokens.unknown, *(rows * columns for rows, columns in tokens.grids))
+    if not counts:
+        raise Problem("This network has no tokens on a grid: leave --grid out.")
+    raise Problem(
+        "No tokens of this network fit a grid of {rows} × {columns} (numbers of tokens: {counts}): give "
+        "--grid ROWSxCOLUMNS whose product is such a number, or up to {most} less for tokens without a "
+        "position, or leave it out.",
+        rows=given[0],
+        columns=given[1],
+        counts=few(tuple(map(str, sorted(set(counts), reverse=True)))),
+        most=MOST_EXTRA,
+    )
 
 
 # What can make results wrong

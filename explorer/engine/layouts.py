@@ -1,7 +1,7 @@
 """How the tensors of a forward pass hold feature maps: channels first, channels last, or as tokens of a grid.
 
 Nothing of a network says which axes of a tensor are rows and columns. It follows from the layer that gives
-the tensor, from what that layer read, and from the sizes of the maps before it.
+the tensor, from what that layer read, and from the sizes of the maps before it; or a person gives the grid.
 """
 
 import weakref
@@ -61,10 +61,37 @@ def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor.contiguous() if like.is_contiguous() else tensor
 
 
-class Layouts:
-    """The layouts of the tensors of one forward pass of some images, float (N, channels, h, w)."""
+@dataclass(frozen=True)
+class _HasGrid:
+    """A hook that does nothing but go with every copy of a network, as a note of its grid."""
 
-    def __init__(self, images: Tensor) -> None:
+    grid: Grid
+
+    def __call__(self, *_: object) -> None:
+        pass
+
+
+def give_grid(net: nn.Module, grid: Grid | None) -> nn.Module:
+    """The network itself, whose tokens have the positions of this grid (h, w) from now on; None: as found."""
+    if grid is not None:
+        net.register_forward_pre_hook(_HasGrid(grid))
+    return net
+
+
+def grid_of(net: nn.Module) -> Grid | None:
+    """The grid that `give_grid` gave the network."""
+    hooks = net._forward_pre_hooks.values()
+    return next((hook.grid for hook in hooks if isinstance(hook, _HasGrid)), None)
+
+
+class Layouts:
+    """The layouts of the tensors of one forward pass of some images, float (N, channels, h, w).
+
+    `grid`, if it is given, is that of the tokens; with fewer tokens, it is halved as often as they fit.
+    """
+
+    def __init__(self, images: Tensor, grid: Grid | None = None) -> None:
+        self.given = _halved(grid) if grid else ()
         self.images = images.shape[0] if images.ndim else 0
         self.image_grid: Grid | None = (images.shape[2], images.shape[3]) if images.ndim == 4 else None
         self.grids: list[Grid] = []
@@ -124,9 +151,9 @@ class Layouts:
 
     def _as_tokens(self, module: nn.Module, output: Tensor) -> Layout | None:
         count = output.shape[1]
-        if stage_of(module) == "conv":
+        if stage_of(module) == "conv" or isinstance(module, nn.Unfold):
             return None
-        for grid in reversed(self.grids):
+        for grid in (*self.given, *reversed(self.grids)):
             if 0 <= (extra := count - grid[0] * grid[1]) <= MOST_EXTRA:
                 return Layout("tokens", grid, extra)
         if self.grids:
@@ -155,6 +182,13 @@ class Layouts:
     def _has_tokens(self, tensor: Tensor) -> bool:
         """Whether it is attention of tokens to tokens, or tokens by heads."""
         return bool(set(tensor.shape[1:3]) & self.tokens)
+
+
+def _halved(grid: Grid) -> tuple[Grid, ...]:
+    """A grid and those with half as many rows and columns, as long as these are whole and more than one."""
+    rows, columns = grid
+    smaller = _halved((rows // 2, columns // 2)) if rows > 2 and columns > 2 else ()
+    return (grid, *(smaller if rows % 2 == columns % 2 == 0 else ()))
 
 
 def _is_channels_first(module: nn.Module, output: Tensor) -> bool:

@@ -7,6 +7,7 @@ from functools import cached_property
 from torch import Tensor, nn
 
 from explorer.engine.checkup import UNCHECKED, Checkup
+from explorer.engine.layouts import grid_of
 from explorer.engine.outputs import LOGITS, outputs_of
 from model.card import Card
 from model.checkpoint import Checkpoint
@@ -42,6 +43,7 @@ def network_of(checkpoint: Checkpoint, checkup: Checkup | None = None) -> Networ
     """The Network of a checkpoint, built anew."""
     net = checkpoint.build()
     outputs = outputs_of(net)
-    meaning = "" if outputs == LOGITS else f" {outputs}"
+    grid = grid_of(net)
+    meaning = ("" if outputs == LOGITS else f" {outputs}") + (f" {grid}" if grid else "")
     key = f"{checkpoint.card.net} {checkpoint.digest}{meaning}"
     return Network(net, checkpoint.card, key, checkup or Checkup(outputs))

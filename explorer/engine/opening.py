@@ -5,6 +5,7 @@ The only module imported is the one a `Source` names; what stands in a checkpoin
 
 import copy
 import errno
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up, returned_by
 from explorer.engine.copies import check_kind, copied
+from explorer.engine.layouts import give_grid
 from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
 from model.builders import make, offer
@@ -47,7 +49,8 @@ class Source:
     `input_size`, is none.
     `weights` chooses among several in one file, as in `load_checkpoint`.
     `output`, one of KINDS, says what its outputs are, `output_name` which of several they are, and `channels`
-    how many its input has; what is None of these is found by a check-up.
+    how many its input has; what is None of these is found by a check-up. `grid` is the rows and columns of
+    its tokens, where they do not follow from it.
     """
 
     path: Path | None = None
@@ -61,6 +64,7 @@ class Source:
     channels: int | None = None
     output: str | None = None
     output_name: str | None = None
+    grid: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,18 @@ def open_source(source: Source) -> Opening:
         checkpoint = _from_file(source, source.path)
     else:
         raise Problem("There is no network to open; give --checkpoint PATH, --net, or both.")
-    checkup = check_up(checkpoint.build(), checkpoint.card, source.output, source.output_name)
+    net = give_grid(checkpoint.build(), source.grid)
+    checkup = check_up(net, checkpoint.card, source.output, source.output_name)
     outputs = checkup.outputs
     card = _with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
-    builder = partial(_modules, checkpoint, outputs) if outputs != LOGITS else checkpoint.builder
+    plain = outputs == LOGITS and source.grid is None
+    builder = checkpoint.builder if plain else partial(_modules, checkpoint, outputs, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
 
-def _modules(checkpoint: Checkpoint, outputs: Outputs) -> nn.Module:
+def _modules(checkpoint: Checkpoint, outputs: Outputs, grid: tuple[int, int] | None) -> nn.Module:
     """The modules of a checkpoint's network, without its weights, giving logits."""
-    return give_logits(checkpoint.modules(), outputs)
+    return give_grid(give_logits(checkpoint.modules(), outputs), grid)
 
 
 def _from_file(source: Source, path: Path) -> Checkpoint:
@@ -267,14 +273,17 @@ def _per_channel(name: str, values: tuple[float, ...], channels: int) -> tuple[f
 
 
 def class_names(text: str) -> tuple[str, ...]:
-    """Class names from `a,b,c`, from a number (class 0, class 1 …) or from a file with one name a line."""
+    """Class names from `a,b,c`, from a number (class 0, class 1 …) or from a file with one name a line.
+
+    One name is that of the only output of a network.
+    """
     if not text.strip():
         raise Problem("--classes is empty; give names separated by commas, a number, or a file.")
     if text.isdecimal():
         return numbered(_count(text))
     lines = _lines(text)
     names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
-    if lines is None and (len(names) < 2 or "/" in text):
+    if not names or (lines is None and _is_path(text)):
         raise Problem(
             "“{text}” is not a list of classes; give names separated by commas, a number, "
             "or a file that exists.",
@@ -285,6 +294,12 @@ def class_names(text: str) -> tuple[str, ...]:
             "The class name “{name}” is used twice; give every class its own name.", name=repeated[0]
         )
     return names
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text without a file of that name was meant as one, rather than as names."""
+    suffix = re.search(r"\.\w{1,5}$", text) and "," not in text
+    return "\0" in text or "/" in text or bool(suffix)
 
 
 def _count(text: str) -> int:
@@ -322,6 +337,13 @@ def _with_classes(card: Card, columns: int) -> Card:
     names = card.classes or numbered(max(columns, 2))
     if columns == 1 and len(names) == 1:
         names = (tr("not {name}", name=names[0]), names[0])
+    if len(names) == 1:
+        raise Problem(
+            "The network returns {logits} logits, but only one class is named, “{name}”; give --classes "
+            "{logits} or the {logits} names.",
+            logits=columns,
+            name=names[0],
+        )
     if len(names) != max(columns, 2):
         raise Problem(
             "The network returns {logits} logits, but {named} classes are named; "

@@ -28,7 +28,8 @@ def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
     and other tensors are copies. Parameters share memory with `net` once a forward pass of a view has
     left all of them as they were; until then, and for a network that writes them, they are copies too.
     A network that writes a parameter only for some inputs, or only when gradients are taken, is not caught.
-    Tensors that share memory in `net` share it in the view. Random numbers are those of `seed` in every pass.
+    Tensors that share memory in `net` share it in the view. Random numbers are those of `seed` in every pass,
+    and every pass begins with the buffers of `net`, whatever the one before wrote into them.
     """
     calm = net in _CALM
     with torch.inference_mode(False), torch.no_grad():
@@ -38,6 +39,8 @@ def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
     seed_passes(net, view, seed)
+    if net not in _STEADY:
+        _start_anew(net, view)
     if not calm:
         view.register_forward_hook(lambda view, *_: _note_calm(net, view))
     view.eval()  # some networks return nothing here
@@ -52,6 +55,37 @@ def _note_calm(net: nn.Module, view: nn.Module) -> None:
     before, after = list(net.parameters()), list(view.parameters())
     if len(before) == len(after) and all(map(_equal, before, after)):
         _CALM.add(net)
+
+
+# Networks whose buffers a forward pass left as they were.
+_STEADY: "WeakSet[nn.Module]" = WeakSet()
+
+
+def _start_anew(net: nn.Module, view: nn.Module) -> None:
+    """Give every pass of a view but the first new buffers: gradients may need those written before."""
+    originals = {id(buffer): buffer.clone() for buffer in view.buffers()}
+    places = [
+        (module._buffers, name, originals[id(buffer)])
+        for module in view.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    passes: list[bool] = []
+
+    def start(*_: object) -> None:
+        if passes and net not in _STEADY:
+            copies = {id(original): original.clone() for original in originals.values()}
+            for buffers, name, original in places:
+                buffers[name] = copies[id(original)]
+        passes.append(True)
+
+    def finish(*_: object) -> None:
+        held = ((buffers.get(name), original) for buffers, name, original in places)
+        if len(passes) == 1 and all(now is not None and _equal(now, before) for now, before in held):
+            _STEADY.add(net)
+
+    view.register_forward_pre_hook(start)
+    view.register_forward_hook(finish)
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

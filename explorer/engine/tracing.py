@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from explorer.engine import notebook
 from explorer.engine.calls import Call
+from explorer.engine.independence import pieces
 from explorer.engine.outputs import probabilities
 from explorer.engine.passes import (
     check_images,
@@ -120,7 +121,7 @@ def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> T
     probabilities are what `outputs.probabilities` makes of them.
     """
     check_images(x)
-    maps: dict[str, Floats] = {}
+    kept: dict[str, list[Floats]] = {}
     inputs: dict[str, LayerInput] = {}
     shapes: dict[str, tuple[int, ...]] = {}
 
@@ -130,11 +131,13 @@ def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> T
         inputs[call.layer] = LayerInput(call.source, tuple(call.received.shape[1:]))
         shapes[call.layer] = tuple(call.output.shape[1:])
         if layers is None or call.layer in layers:
-            maps[call.layer] = to_numpy(call.output)
+            kept.setdefault(call.layer, []).append(to_numpy(call.output))
 
     view = recording_calls(net, None, record)
     with torch.inference_mode(False), torch.no_grad():
-        logits = check_logits(view(x.detach().clone()))
+        parts = [check_logits(view(x[rows].detach().clone())) for rows in pieces(net, x, len(x))]
+    logits = torch.cat(parts)
+    maps = {layer: one[0] if len(one) == 1 else np.concatenate(one) for layer, one in kept.items()}
     return one_or_many(Trace(to_numpy(logits), to_numpy(probabilities(net, logits)), maps, inputs, shapes))
 
 

@@ -1,11 +1,11 @@
 """What every value of the engine can do: be compared, whatever arrays it holds, and give one row per image.
 
 The contract for batches, the same for every function of the engine that takes images x, float (N, C, h, w):
-images do not influence one another (but in a layer that normalizes by its batch, such as a BatchNorm without
-running statistics), and the value has one row per image. With N > 1 its arrays have a leading N. With N = 1
-it is row 0 without the leading N, so that one image never has to be unpacked. A docstring that says (K,) or
-(C, h, w) means one image's; (N, K) and (N, C, h, w) are then a batch's. `rows()` and `row(i)` take a batch
-apart into values like those of one image. A row equals the value of its image alone except for float
+images do not influence one another (a network that mixes them, as by a BatchNorm without running statistics,
+gets them one at a time), and the value has one row per image. With N > 1 its arrays have a leading N. With
+N = 1 it is row 0 without the leading N, so that one image never has to be unpacked. A docstring that says
+(K,) or (C, h, w) means one image's; (N, K) and (N, C, h, w) are then a batch's. `rows()` and `row(i)` take a
+batch apart into values like those of one image. A row equals the value of its image alone except for float
 rounding, since some operations add up in another order when there are more images.
 
 Statistics of a BatchNorm are taken over all N images together and say so; their `row(i)` is one image's.

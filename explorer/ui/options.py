@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -120,6 +121,22 @@ def _add_input(add: Callable[..., object]) -> None:
         metavar="COUNT",
         help=tr("the number of channels of its input, if it cannot be found: 1 is gray"),
     )
+    add(
+        "--grid",
+        type=_grid,
+        metavar="ROWSxCOLUMNS",
+        help=tr("the positions of a transformer's tokens, if they cannot be found, such as 14x14"),
+    )
+
+
+def _grid(text: str) -> tuple[int, int]:
+    sides = re.fullmatch(r"(\d{1,4})[x×X](\d{1,4})", text.strip())
+    rows, columns = map(int, sides.groups()) if sides else (0, 0)
+    if not rows or not columns:
+        raise WrongValue(
+            N_("{flag} must be numbers of rows and columns such as 14x14, not {text}."), text=repr(text[:20])
+        )
+    return rows, columns
 
 
 def _path(text: str) -> Path:
@@ -242,6 +259,7 @@ def options() -> Options:
         channels=values.channels,
         output=values.output,
         output_name=values.output_name,
+        grid=values.grid,
         resize=values.resize,
         weights=values.weights,
     )

@@ -16,8 +16,9 @@ class Changes:
     `others`: places of other weights that fit as well; `rivals`: those of them that could be meant just as
     well, by their names. `unused`: entries of the file that are left out.
     `missing`: counters of BatchNorm that the file lacks, set to 0. `renamed`: how many names were changed
-    within. `converted`: dtypes that were converted to the network's. `average`: whether the weights are an
-    average over training, such as EMA.
+    within, `normed` how many weights of weight_norm or spectral_norm were put in another form. `converted`:
+    dtypes that were converted to the network's. `average`: whether the weights are an average over training,
+    such as EMA.
     """
 
     place: str = ""
@@ -28,6 +29,7 @@ class Changes:
     converted: tuple[str, ...] = ()
     average: bool = False
     rivals: tuple[str, ...] = ()
+    normed: int = 0
 
     def sentences(self) -> tuple[str, ...]:
         """A sentence for each kind of change, with names in `backticks`; none for a file taken as it is."""
@@ -55,12 +57,18 @@ class Changes:
         renamed = ngettext(
             "{n} name was changed to the network's.", "{n} names were changed to the network's.", self.renamed
         )
+        normed = ngettext(
+            "{n} weight of weight_norm or spectral_norm was converted to the network's form.",
+            "{n} weights of weight_norm or spectral_norm were converted to the network's form.",
+            self.normed,
+        )
         missing = tr("The counters num_batches_tracked are missing, which changes no result.")
         converted = tr("Converted from {kinds}.", kinds=", ".join(self.converted))
         return [
             sentence
             for sentence, applies in (
                 (renamed, self.renamed),
+                (normed, self.normed),
                 (missing, self.missing),
                 (converted, self.converted),
             )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from model.problems import Problem
 from model.weights.changes import Changes
+from model.weights.parametrized import SPECTRAL_NORM, groups, in_form_of
 from model.weights.places import Rank, chosen_place, rank, ranked, rivals
 from model.weights.stored import Leaf, StoredTensor, UnusableTensor
 from model.words import N_
@@ -40,6 +41,10 @@ _LAYERS_BESIDE = re.compile(
     re.I,
 )
 _OF_LAYERS = ("weight", "bias", "running_mean", "running_var")
+
+
+class Missing(Problem):
+    """A file has less than the weights of its network."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ def fitted(entries: Entries, layout: Layout, path: str, wanted: str | None = Non
 
     `wanted` is “ema”, “model” or a place; else the first by `places.rank` is taken, whatever their order.
     """
+    entries, normed = in_form_of(entries, layout.state)
     attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
     fitting = _different(each for each in attempts if _problem(each, layout, path) is None)
     places = ranked(fitting)
@@ -92,7 +98,7 @@ def fitted(entries: Entries, layout: Layout, path: str, wanted: str | None = Non
     others = tuple(each for each in places if each != place)
     alike = () if place == wanted else rivals(place, places)
     return state, replace(
-        changes, others=others, rivals=alike, unused=_unused(entries, fitting[place], others)
+        changes, others=others, rivals=alike, unused=_unused(entries, fitting[place], others), normed=normed
     )
 
 
@@ -257,8 +263,23 @@ def _refusal(entries: Entries, attempts: list[_Attempt], layout: Layout, path: s
             "give the weights that the network had before it was quantized.",
             path=path,
         )
+    if plain := _without_spectral_norm(entries, layout):
+        return Problem(
+            "{path} has {name} as it is without spectral_norm, with which its network is built; "
+            "give a builder without spectral_norm.",
+            path=path,
+            name=plain,
+        )
     best = max(attempts, key=lambda each: len(each.found), default=_Attempt("", {}, {}, 0))
-    return _problem(best, layout, path) or _does_not_fit(_MISSING, path, min(layout.state, default=""))
+    return _problem(best, layout, path) or _missing(path, min(layout.state, default=""))
+
+
+def _without_spectral_norm(entries: Entries, layout: Layout) -> str:
+    """A plain weight in the file that the network divides by its largest singular value; "" for none."""
+    if groups(entries):
+        return ""
+    wanted = [group.weight for group in groups(layout.state) if group.norm == SPECTRAL_NORM]
+    return next((weight for weight in wanted for name in entries if f".{name}".endswith(f".{weight}")), "")
 
 
 def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: str) -> Problem | None:
@@ -306,7 +327,7 @@ _UNUSABLE = N_(
 def _mismatch(name: str, attempt: _Attempt, layout: Layout, path: str) -> Problem:
     match attempt.found.get(name):
         case None:
-            return _does_not_fit(_MISSING, path, name)
+            return _missing(path, name)
         case UnusableTensor(kind):
             return _does_not_fit(_UNUSABLE, path, name, kind)
         case StoredTensor() as actual:
@@ -314,9 +335,16 @@ def _mismatch(name: str, attempt: _Attempt, layout: Layout, path: str) -> Proble
             return _does_not_fit(_DIFFERENT, path, name, shape_and_kind(actual), wanted)
 
 
+def _missing(path: str, name: str) -> Missing:
+    return Missing(_MISSING, path=path, name=_shortened(name))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
+
 def _does_not_fit(template: str, path: str, name: str, actual: str = "", wanted: str = "") -> Problem:
-    short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
-    return Problem(template, path=path, name=short, actual=actual, wanted=wanted)
+    return Problem(template, path=path, name=_shortened(name), actual=actual, wanted=wanted)
 
 
 def shape_and_kind(tensor: Tensor | StoredTensor) -> str:

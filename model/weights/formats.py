@@ -31,6 +31,11 @@ _SENTENCES = {
         "{path} is an exported program of torch.export, not a checkpoint; "
         "save the weights with torch.save(net.state_dict(), path)."
     ),
+    "frozen": N_(
+        "{path} is a TorchScript program in which weights are constants without names, as torch.jit.freeze "
+        "makes it; save the program before it is frozen, or the weights with "
+        "torch.save(net.state_dict(), path)."
+    ),
     "picture": N_("{path} is a picture, not a checkpoint; give the file with the weights."),
     "pdf": N_("{path} is a PDF document, not a checkpoint; give the file with the weights."),
     "packed": N_("{path} is a packed archive ({kind}); unpack it and give the checkpoint inside."),

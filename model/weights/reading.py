@@ -32,10 +32,21 @@ def read_entries(data: bytes, path: str) -> dict[str, Leaf]:
         raise formats.problem(formats.damaged(data, error), path) from error
     entries.pop("", None)  # a tensor without a name
     if not entries:
+        if has_constants(data):
+            raise formats.problem("frozen", path)
         raise Problem(
             "{path} contains no state_dict; save one with torch.save(net.state_dict(), path).", path=path
         )
     return entries
+
+
+def has_constants(data: bytes) -> bool:
+    """Whether a file is a TorchScript program with tensors without names, as torch.jit.freeze makes them."""
+    if data[:2] != b"PK":
+        return False
+    with archive_in(data) as archive:
+        root = root_of(archive)
+        return root is not None and any(name.startswith(f"{root}constants/") for name in archive.namelist())
 
 
 def _in_safetensors(data: bytes, path: str) -> dict[str, Leaf]:

@@ -621,6 +621,8 @@ def test_gradients_reach_maps_with_channels_last_and_tokens(name: str) -> None:
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     layers = list(trace(net, x).maps)
     assert attribute(net, x, layer=layers[len(layers) // 2], target=1).values.any()
+    assert len(layers) == TORCHVISION[name]
+    assert finding(checkup, "grid") == ""
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
@@ -638,6 +640,67 @@ def test_layers_of_a_backbone_without_gradients_are_named(name: str) -> None:
     checkup = check_up(Frozen().eval(), Card(input_size=32, classes=CARD.classes))
     assert len(checkup.without_gradient) == TORCHVISION[name]
     assert f"reaches {TORCHVISION[name]} of {TORCHVISION[name]} layers" in finding(checkup, "gradients")
+
+
+def test_only_layers_of_the_images_are_counted() -> None:
+    class Flips(Plain):
+        """A layer that sees every image twice, in a batch of its own, is no layer with the image's maps."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                both = self.bn(self.conv(torch.cat([x, x.flip(3)])))
+            return self.fc(self.relu(both[: len(x)] + both[len(x) :]).mean((2, 3)))
+
+    net = Flips().eval()
+    checkup = check_up(net, CARD)
+    assert list(trace(net, X[:1]).maps) == ["relu"]
+    assert checkup.without_gradient == ("relu",)
+    assert "reaches 1 of 1 layers with feature maps (relu)" in finding(checkup, "gradients")
+
+
+# Tokens
+
+
+class Patches(nn.Module):
+    """Patches without a convolution, so that nothing says where they are."""
+
+    def __init__(self, patch: tuple[int, int]) -> None:
+        super().__init__()
+        self.cut, self.embed = nn.Unfold(patch, stride=patch), nn.Linear(3 * patch[0] * patch[1], 6)
+        self.norm, self.fc = nn.LayerNorm(6), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.norm(self.embed(self.cut(x).transpose(1, 2))).mean(1))
+
+
+def test_a_guessed_grid_is_said_and_can_be_given(opened: Callable[..., Opening]) -> None:
+    guessed = opened(lambda: Patches((2, 8)))
+    assert "a grid of 4 × 4. --grid ROWSxCOLUMNS" in finding(guessed.checkup, "grid")
+    given = opened(lambda: Patches((2, 8)), grid=(8, 2))
+    assert finding(given.checkup, "grid") == ""
+    net = given.checkpoint.build()
+    maps = trace(net, X[:1]).maps["norm"]
+    with torch.no_grad():
+        at = X[:1, :, 6:8, 8:16].reshape(1, 1, -1)  # row 3, column 1
+        np.testing.assert_allclose(maps[:, 3, 1], net.norm(net.embed(at))[0, 0], atol=1e-6)
+    assert attribute(net, X, layer="norm", target=1).values.shape == (2, 8, 2)
+    keys = [network_of(each.checkpoint).key for each in (guessed, given)]
+    assert keys[0] != keys[1]
+
+
+def test_tokens_of_no_known_grid_are_said(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: Patches((2, 4)))
+    assert "not known (numbers of tokens: 32). Their layers" in finding(opening.checkup, "grid")
+    assert not trace(opening.checkpoint.build(), X[:1]).maps
+    given = opened(lambda: Patches((2, 4)), grid=(8, 4))
+    assert trace(given.checkpoint.build(), X[:1]).maps["norm"].shape == (6, 8, 4)
+
+
+def test_a_grid_that_does_not_fit_is_one_sentence(opened: Callable[..., Opening]) -> None:
+    with pytest.raises(Problem, match=r"fit a grid of 3 × 5 \(numbers of tokens: 32\): give --grid"):
+        opened(lambda: Patches((2, 4)), grid=(3, 5))
+    with pytest.raises(Problem, match="has no tokens on a grid: leave --grid out"):
+        opened(Plain, grid=(4, 4))
 
 
 # Of ordinary networks

@@ -19,6 +19,7 @@ from explorer.engine import (
     batchnorm,
     checkup,
     copies,
+    independence,
     intervention,
     opening,
     passes,
@@ -164,6 +165,8 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "timeline.heat_over_time": _over_time(timeline.heat_over_time, X, "relu", 1),
     "timeline.maps_over_time": _over_time(timeline.maps_over_time, X, "relu"),
     "timeline.norms_over_time": _over_time(timeline.norms_over_time, MANY, "bn"),
+    "independence.mixes_rows": lambda net: independence.mixes_rows(net, X),
+    "independence.pieces": lambda net: independence.pieces(net, MANY, 2),
     "passes.private_view": lambda net: private_view(net)(X.clone()),
     "passes.recorded": lambda net: passes.recorded(net, X, None, lambda *_: None),
     "passes.recording_calls": lambda net: passes.recording_calls(net, None, lambda _: None)(X.clone()),
@@ -190,8 +193,8 @@ METHODS = {f"attribution.attribute, {method}": partial(_attribute, method) for m
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
 LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
 LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of"}
-LOOK |= {"outputs.probabilities", "randomness.seed_passes"}
-BEFORE_IT_IS_SHARED = {"outputs.give_logits", "outputs.hand_on_copies"}
+LOOK |= {"layouts.grid_of", "outputs.probabilities", "randomness.seed_passes"}
+BEFORE_IT_IS_SHARED = {"layouts.give_grid", "outputs.give_logits", "outputs.hand_on_copies"}
 LOOK |= {"copies.check_kind", "randomness.is_random"}
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 

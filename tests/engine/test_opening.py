@@ -11,9 +11,11 @@ from torch import nn
 from explorer.engine.opening import (
     IMAGENET_MEAN,
     Source,
+    build,
     class_names,
     logits_of,
     open_checkpoint,
+    open_source,
 )
 from explorer.engine.tracing import trace
 from model.builders import load_builder
@@ -237,6 +239,12 @@ def test_a_state_dict_of_the_course_cnn_takes_names_of_its_own(tmp_path: Path) -
         (Source(net="own_networks:Net(num_classes=3)", classes="4"), "3 logits, but 4 classes are named"),
         (Source(net="own_networks:Net", classes="a,b,a"), "“a” is used twice"),
         (Source(net="own_networks:Net", classes="names.txt"), "not a list of classes"),
+        (Source(net="own_networks:Net", classes="folder/names"), "not a list of classes"),
+        (Source(net="own_networks:Net", classes=","), "not a list of classes"),
+        (
+            Source(net="own_networks:Net(num_classes=3)", classes="dog"),
+            "3 logits, but only one .* “dog”; give",
+        ),
         (Source(Path("none.pt"), "own_networks:Net"), "no checkpoint at none.pt"),
     ],
     ids=str,
@@ -260,12 +268,25 @@ def test_another_input_size_than_the_weights_fit_is_one_sentence(tmp_path: Path)
         open_checkpoint(Source(tmp_path / "course.pt", input_size=64))
 
 
+@pytest.mark.usefixtures("networks")
+@pytest.mark.parametrize("spec", ["own_networks:Net", "own_networks:Net(num_classes=1)"])
+def test_one_name_is_that_of_the_only_output(spec: str, networks: Path) -> None:
+    opened = open_source(Source(net=spec, classes="dog", input_size=16))
+    assert opened.checkpoint.card.classes == ("not dog", "dog")
+    net = opened.checkpoint.build()
+    assert net(torch.zeros(1, 3, 16, 16)).shape == (1, 2)
+    torch.save(build(spec, asked={"num_classes": 1}).state_dict(), networks / "single.pt")
+    names = open_source(Source(networks / "single.pt", spec, "dog", 16)).checkpoint.card.classes
+    assert names == ("not dog", "dog")
+
+
 def test_class_names_come_from_a_list_a_number_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_text("tench\n\nSt. Bernard, dog\n", encoding="utf-8")
     assert class_names(str(file)) == ("tench", "St. Bernard, dog")
     assert class_names("2") == ("class 0", "class 1")
     assert class_names("a, b") == ("a", "b")
+    assert class_names(" dog ") == ("dog",)
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Problem, match="UTF-8"):
         class_names(str(file))

@@ -504,9 +504,15 @@ def test_torchscript_archives_give_their_weights(tmp_path):
     torch.jit.save(torch.jit.script(net), tmp_path / "scripted.pt")
     checkpoint = load_checkpoint(tmp_path / "scripted.pt", Scripted, card)
     assert checkpoint.digest == digest_of(net.state_dict())
-    torch.jit.save(torch.jit.freeze(torch.jit.script(net)), tmp_path / "frozen.pt")
-    with pytest.raises(Problem, match="no state_dict"):  # its weights are constants without names
-        load_checkpoint(tmp_path / "frozen.pt", Scripted, card)
+    for kept in ([], ["bn"]):
+        frozen = torch.jit.freeze(torch.jit.script(net), preserved_attrs=kept)
+        torch.jit.save(frozen, tmp_path / "frozen.pt")
+        with pytest.raises(Problem, match=r"constants without names, as torch\.jit\.freeze"):
+            load_checkpoint(tmp_path / "frozen.pt", Scripted, card)
+    all_kept = torch.jit.freeze(torch.jit.script(net), preserved_attrs=["conv", "bn"])
+    torch.jit.save(all_kept, tmp_path / "kept.pt")
+    checkpoint = load_checkpoint(tmp_path / "kept.pt", Scripted, card)
+    assert checkpoint.digest == digest_of(net.state_dict())
 
 
 # Networks of torchvision

@@ -172,6 +172,7 @@ def test_a_map_of_zeros_is_a_sentence() -> None:
         (("--channels", "0"), "must be a number of channels from 1 to 1024"),
         (("--output", "softmax"), "must be one of logits, probabilities"),
         (("--mean", "0.1,0.2"), "three numbers"),
+        (("--grid", "14"), "rows and columns such as 14x14"),
         (("--std", "1,2,3,4", "--channels", "5"), "has 4 numbers"),
     ],
     ids=str,
@@ -185,3 +186,4 @@ def test_a_wrong_option_is_one_sentence(visit: Visit, options: tuple[str, ...], 
 def test_options_reach_the_source() -> None:
     given = parser().parse_args(["--output", "sigmoid", "--output-name", "out", "--channels", "1"])
     assert (given.output, given.output_name, given.channels) == ("sigmoid", "out", 1)
+    assert parser().parse_args(["--grid", "8x4"]).grid == (8, 4)

@@ -25,6 +25,7 @@ from explorer.engine.attribution.gradients import (
 from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import Scored, classes_of
+from explorer.engine.independence import pieces
 from explorer.engine.passes import check_images, feature_maps, recording_calls, to_numpy
 from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem
@@ -95,8 +96,7 @@ def attribute(
         question = _question(record, net, x, score, layer, baseline, settings)
         if problem := record.unmet(net, layer, question.x[:1]):
             raise problem
-        pieces = (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
-        parts = [record.compute(question.rows(rows)).detach() for rows in pieces]
+        parts = [record.compute(question.rows(rows)).detach() for rows in pieces(net, x, CHUNK)]
     return _heatmap(method, layer, score, parts)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from explorer.engine.independence import pieces
 from explorer.engine.passes import check_images, in_faster_order, tapped
 from explorer.engine.values import Integers
 from model.nets import check_logits
@@ -67,7 +68,7 @@ def _classes(given: Target, images: int) -> Tensor:
 
 
 def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: Score) -> Iterator[Pairs]:
-    """For CHUNK images after another, per layer their maps and the gradients of the score on them, detached.
+    """For up to CHUNK images after another, per layer their maps and the score's gradients on them, detached.
 
     x is float (N, C, h, w), maps and gradients are (n, C, h, w). Raises ValueError for another shape of x,
     for an unknown layer or class, and for a layer that does not run, gives no maps or gets no gradient.
@@ -80,8 +81,7 @@ def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: 
     reached = set[str]()
     for layer, point in points.items():
         point.register_forward_hook(partial(_keep, maps, reached, layer))
-    for start in range(0, len(x), CHUNK):
-        rows = slice(start, start + CHUNK)
+    for rows in pieces(net, x, CHUNK):
         reached.clear()
         gradients = _captum_gradients(view, points, x[rows], score.rows(rows))
         if cut := [layer for layer in layers if layer not in reached]:

@@ -18,6 +18,7 @@ from explorer.engine.attribution.input_gradient import COMPLETE, PER_UNIT, PRODU
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.operations import LINEAR, RESHAPING, operations
 from explorer.engine.attribution.scored import Scored, classes_of
+from explorer.engine.independence import mixes_rows
 from explorer.engine.passes import layer_path, leaf_paths, tapped
 from model.problems import Problem
 from model.words import N_
@@ -145,6 +146,8 @@ def not_guided(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
 
 def not_lifted(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
     """DeepLift needs a rule for all that is not linear, in a module that runs once."""
+    if mixes_rows(net, x):
+        return Problem(WITH_ITS_BASELINE)
     ran = operations(net, x)
     if functions := set(ran.functions) - LINEAR:
         return Problem(NOT_IN_A_MODULE, name=min(functions))
@@ -193,6 +196,10 @@ ONLY_RELU = N_("This method is defined for ReLU, and this network has {kind}: ch
 NO_RELU = N_("This method changes ReLU modules, and this network has none: choose another method.")
 NOT_IN_A_MODULE = N_(
     "This method has rules for modules, and this network calls {name} as a function: choose another method."
+)
+WITH_ITS_BASELINE = N_(
+    "This method computes an image together with its baseline, and in this network images that run together "
+    "change each other's results: choose another method."
 )
 NO_RULE = N_("This method has no rule for {kind}, which this network has at {layer}: choose another method.")
 OVERLAPPING = N_(

@@ -1,11 +1,13 @@
 """A network as Captum and the methods of the input ask it: images in, the score that is explained out."""
 
 from collections.abc import Iterator
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
 
 from explorer.engine.attribution.gradients import CHUNK, Score
+from explorer.engine.independence import mixes_rows
 from explorer.engine.passes import private_view
 from model.nets import check_logits
 
@@ -13,16 +15,25 @@ from model.nets import check_logits
 class Scored(nn.Module):
     """A private view that gives each image's score, (N,), instead of logits.
 
-    The classes come as further arguments, so that Captum repeats them wherever it repeats the images.
+    The classes come as further arguments, so that Captum repeats them wherever it repeats the images. Images
+    that would change each other's scores run one at a time.
     """
 
     def __init__(self, net: nn.Module, view: nn.Module | None = None) -> None:
         super().__init__()
         self.view = private_view(net) if view is None else view
+        self.shared = ref(net)
         self.eval()
 
     def forward(self, images: Tensor, target: Tensor, against: Tensor | None = None) -> Tensor:
-        return Score(target, against).of(check_logits(self.view(images)))
+        return Score(target, against).of(self.logits(images))
+
+    def logits(self, images: Tensor) -> Tensor:
+        """The logits (N, K) of images, float (N, C, h, w)."""
+        net = self.shared()
+        if net is not None and len(images) > 1 and mixes_rows(net, images):
+            return torch.cat([check_logits(self.view(one)) for one in torch.split(images, 1)])
+        return check_logits(self.view(images))
 
 
 def classes_of(score: Score) -> tuple[Tensor, ...]:

@@ -1,0 +1,48 @@
+"""Whether a network computes each image of a batch as it computes this image alone.
+
+One that normalizes by the batch, or gives each image its own random numbers, does not: such a network gets
+its images one at a time, so that a batch still gives what its images give.
+"""
+
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.passes import private_view
+from explorer.engine.randomness import is_random
+
+TOLERANCE = 1e-4  # of the range of the logits: a smaller difference is rounding
+
+_ALONE: "WeakSet[nn.Module]" = WeakSet()
+_TOGETHER: "WeakSet[nn.Module]" = WeakSet()
+
+
+def mixes_rows(net: nn.Module, x: Tensor) -> bool:
+    """Whether images like x, float (N, C, h, w), change each other's logits, or cannot run together.
+
+    Found once for each network, by two images of noise: together, and each alone.
+    """
+    if net not in _ALONE and net not in _TOGETHER:
+        (_ALONE if _found_mixed(net, x) else _TOGETHER).add(net)
+    return net in _ALONE
+
+
+def pieces(net: nn.Module, x: Tensor, most: int) -> list[slice]:
+    """The rows of images x, float (N, C, h, w), that may run together: at most so many."""
+    step = 1 if len(x) > 1 and mixes_rows(net, x) else most
+    return [slice(start, start + step) for start in range(0, len(x), step)]
+
+
+def _found_mixed(net: nn.Module, x: Tensor) -> bool:
+    pair = torch.randn(2, *x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x)
+    with torch.inference_mode(False), torch.no_grad():
+        alone = torch.cat([private_view(net)(one.clone()) for one in torch.split(pair, 1)])
+        try:
+            together = private_view(net)(pair.clone())
+        except RuntimeError:  # it takes one image at a time
+            return True
+    if is_random(net) or together.shape != alone.shape:
+        return True
+    change = (together - alone).abs().nan_to_num(0, 0).max()
+    return bool(change > TOLERANCE * (alone.max() - alone.min()).nan_to_num(0))
