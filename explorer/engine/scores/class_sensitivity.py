@@ -59,4 +59,5 @@ CLASS_SENSITIVITY = Score(
     paper="arXiv:1912.09818",
     measure=class_sensitivity,
     unmet=needs_two_classes,
+    remakes=True,
 )

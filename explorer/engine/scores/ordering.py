@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from model.words import N_
 
 STEPS = 8
 ORDERS, DRAWS = 2, 8
+DRAWS_OF_MANY = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,32 +49,43 @@ class Orderings(Scored):
         return np.stack([self.random.min(-2), self.random.max(-2)], axis=-2)
 
 
-def orderings(subject: Subject, steps: int = STEPS, removal: str = "infilled") -> Orderings:
-    """The Orderings of the map at its own resolution, its equal values in random order."""
-    images = [_orderings(subject, index, steps, removal) for index in range(len(subject.x))]
+def orderings(
+    subject: Subject,
+    steps: int = STEPS,
+    removal: str = "infilled",
+    orders: int = ORDERS,
+    draws: int = DRAWS,
+) -> Orderings:
+    """The Orderings of the map at its own resolution, its equal values in random order.
+
+    `orders` are the random ones, `draws` the maps in the wrong place.
+    """
+    images = [_orderings(subject, index, steps, removal, orders, draws) for index in range(len(subject.x))]
     names = ("chance", "value", "removed", "most_first", "least_first", "random")
     return one_or_many(Orderings(**{name: np.stack([one[name] for one in images]) for name in names}))
 
 
-def _orderings(subject: Subject, index: int, steps: int, removal: str) -> dict[str, Doubles]:
+def _orderings(
+    subject: Subject, index: int, steps: int, removal: str, random: int, draws: int
+) -> dict[str, Doubles]:
     heat = subject.values[index]
-    orders = _orders(heat, subject.seed)
+    orders = _orders(heat, subject.seed, random, draws)
     counts = np.round(np.linspace(0, heat.size, steps + 1)).astype(np.int64)
     fractions = counts / heat.size
     curves = _curves(subject, index, orders, counts, removal)
     areas = np.trapezoid(curves[1::2] - curves[::2], fractions, axis=1)
     return {
-        "chance": areas[1 + ORDERS :],
+        "chance": areas[1 + random :],
         "value": areas[0],
         "removed": fractions,
         "most_first": curves[0],
         "least_first": curves[1],
-        "random": curves[2 : 2 + 2 * ORDERS],
+        "random": curves[2 : 2 + 2 * random],
     }
 
 
-def _orders(heat: Doubles, seed: int) -> Integers:
-    """When each position goes, (2 + 2 ORDERS + 2 DRAWS, h·w): by the map, at random, by the map moved.
+def _orders(heat: Doubles, seed: int, orders: int, draws: int) -> Integers:
+    """When each position goes, (2 + 2 orders + 2 draws, h·w): by the map, at random, by the map moved.
 
     Each stands before its reverse. Equal values go in random order: sorted stably they would begin at the top
     left.
@@ -82,9 +95,9 @@ def _orders(heat: Doubles, seed: int) -> Integers:
     def turns(values: Doubles) -> Integers:
         return np.argsort(np.lexsort((random.random(values.size), -values.reshape(-1))))
 
-    by_map, *drawn = [turns(each) for each in (heat, *moved(heat, seed, DRAWS))]
-    orders = [by_map, *(random.permutation(heat.size) for _ in range(ORDERS)), *drawn]
-    return np.stack([each for one in orders for each in (one, heat.size - 1 - one)])
+    by_map, *drawn = [turns(each) for each in (heat, *moved(heat, seed, draws))]
+    every = [by_map, *(random.permutation(heat.size) for _ in range(orders)), *drawn]
+    return np.stack([each for one in every for each in (one, heat.size - 1 - one)])
 
 
 def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, removal: str) -> Doubles:
@@ -117,4 +130,5 @@ ORDERING = Score(
     ),
     paper="arXiv:2401.06654",
     measure=orderings,
+    measure_many=partial(orderings, orders=0, draws=DRAWS_OF_MANY),
 )

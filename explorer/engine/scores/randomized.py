@@ -150,4 +150,5 @@ RANDOMIZED = Score(
     paper="arXiv:2401.06465",
     measure=randomized,
     unmet=needs_random_nets,
+    remakes=True,
 )

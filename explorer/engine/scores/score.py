@@ -24,8 +24,9 @@ class Subject:
 
     `explain(net, x, classes)` makes such a map anew, by default with `attribute` as `heat` says. `mask`, bool
     (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
-    network. All that is drawn at random follows from `seed`. Raises ValueError for shapes that do not fit one
-    another.
+    network, and `drops` what `deletion.measured_drops` gives for these images and classes, where another map
+    of them was judged before. All that is drawn at random follows from `seed`. Raises ValueError for shapes
+    that do not fit one another.
     """
 
     net: nn.Module
@@ -34,6 +35,7 @@ class Subject:
     explain: Explain | None = None
     mask: Masks | None = None
     random_nets: tuple[nn.Module, ...] = ()
+    drops: Doubles | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -138,8 +140,10 @@ class Score:
     `pitfall`, a whole sentence, how it can mislead: all are marked with `N_`, and `tr` translates them.
     `direction` says which values are better. `paper` is an arXiv number or a DOI.
 
-    `measure(subject)` computes it for every image. `unmet(subject)` is the reason, a whole sentence marked
-    with `N_`, why it cannot be computed here; None where it can.
+    `measure(subject)` computes it for every image, and `measure_many(subject)`, where it is there, the same
+    with fewer draws of chance, for a mean over many images. `unmet(subject)` is the reason, a whole sentence
+    marked with `N_`, why it cannot be computed here; None where it can. One that `remakes` the map computes
+    it several times anew, so that its cost is a multiple of the map's.
     """
 
     title: str
@@ -150,3 +154,5 @@ class Score:
     paper: str
     measure: Callable[[Subject], Scored]
     unmet: Callable[[Subject], str | None] = nothing_missing
+    measure_many: Callable[[Subject], Scored] | None = None
+    remakes: bool = False

@@ -85,4 +85,5 @@ STABILITY = Score(
     ),
     paper="arXiv:2203.06877",
     measure=stability,
+    remakes=True,
 )
