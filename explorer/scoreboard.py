@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from explorer.drawing import board_charts, figures
 from explorer.engine.attribution import METHODS
 from explorer.engine.network import Network, network_of
 from explorer.engine.opening import Source, open_source
@@ -273,7 +274,9 @@ def command_of(words: Sequence[str]) -> str:
 
 def write(made: Board, out: Path) -> list[Path]:
     """Write a board as JSON, CSV, Markdown and a figure into a folder; the paths."""
+    charts = list(board_charts.charts_of(made).values())
     files = {
+        "scoreboard.png": figures.figure(charts, figure_caption(made)),
         "scoreboard.json": board.to_json(made),
         "scoreboard.csv": tables.to_csv(made).encode(),
         "scoreboard.md": tables.to_markdown(made).encode(),
@@ -282,6 +285,17 @@ def write(made: Board, out: Path) -> list[Path]:
         with replacing(out / name) as file:
             file.write(data)
     return [out / name for name in files]
+
+
+def figure_caption(made: Board) -> str:
+    """What the figure shows, and of what."""
+    return " · ".join(
+        [
+            figures.caption(checkpoint=made.checkpoint, digest=made.digest),
+            tables.measured(made),
+            tables.reading_chart(),
+        ]
+    )
 
 
 if __name__ == "__main__":

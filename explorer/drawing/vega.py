@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from explorer.drawing import vega_channels
-from explorer.drawing.chart import Area, Axis, Chart, Histogram, Line, LineChart
+from explorer.drawing.chart import Area, Axis, Chart, DotChart, Histogram, Line, LineChart
 from explorer.drawing.palette import BAND, Color
 from model.words import tr
 
@@ -25,6 +25,8 @@ def spec(chart: Chart) -> Spec:
         content: Spec = {"layer": _line_chart(chart)}
     elif isinstance(chart, Histogram):
         content = {"layer": _histogram(chart)}
+    elif isinstance(chart, DotChart):
+        content = _dot_chart(chart)
     else:
         content = vega_channels.content(chart, quantitative("from", chart.y))
     return {
@@ -160,6 +162,43 @@ def _area(chart: LineChart, area: Area) -> Spec:
 def _mark(at: float) -> Spec:
     mark = {"type": "rule", "color": Color.ACCENT, "strokeWidth": 1.5, "strokeDash": [2, 2], **SILENT}
     return {"data": {"values": [{"x": at}]}, "mark": mark, "encoding": {"x": _position("x")}}
+
+
+# Dots
+
+
+def _dot_chart(chart: DotChart) -> Spec:
+    y: Spec = {"field": "name", "type": "nominal", "sort": list(chart.names)}
+    y |= {"axis": {"title": None, "labelLimit": 200, "domain": False, "ticks": False, "grid": False}}
+    x = horizontal("low", chart.x)
+    x["axis"] |= {"grid": True}
+    color = {"field": "color", "type": "nominal", "scale": None, "legend": None}
+    rule = {"type": "rule", "strokeWidth": 2, **SILENT}
+    diamond = {"type": "point", "shape": "diamond", "size": 45, "color": Color.HIGHLIGHT, **SILENT}
+    dot = {"type": "point", "filled": True, "size": 55, "opacity": 1}
+    layers = [
+        {"mark": rule, "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "color": color}},
+        {"mark": diamond, "encoding": {"x": _position("chance"), "y": y}},
+        {
+            "mark": dot,
+            "encoding": {"x": _position("mean"), "y": y, "color": color, "tooltip": _dot_tooltip()},
+        },
+    ]
+    return {"data": {"values": _dot_rows(chart)}, "layer": layers}
+
+
+def _dot_rows(chart: DotChart) -> list[Spec]:
+    numbers = {"mean": chart.mean, "low": chart.low, "high": chart.high, "chance": chart.chance}
+    return [
+        {"name": name, "color": color} | {key: short(float(values[n])) for key, values in numbers.items()}
+        for n, (name, color) in enumerate(zip(chart.names, chart.colors, strict=True))
+    ]
+
+
+def _dot_tooltip() -> list[Spec]:
+    titles = {"mean": tr("mean"), "low": tr("from"), "high": tr("to"), "chance": tr("chance")}
+    numbers = [vega_channels.measure(field, title, ".3g") for field, title in titles.items()]
+    return [{"field": "name", "type": "nominal", "title": tr("map")}, *numbers]
 
 
 def _position(field: str) -> Spec:

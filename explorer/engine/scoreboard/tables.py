@@ -55,6 +55,14 @@ def measured(board: Board) -> str:
     )
 
 
+def reading_chart() -> str:
+    """What the marks of a chart are."""
+    return tr(
+        "Dot and line: mean over images and its 95 % interval (gray: maps that are made without the network). "
+        "Diamond: the mean of what chance gives for the same map and images."
+    )
+
+
 def legend(board: Board) -> str:
     """What the numbers of the table are."""
     sentences = [
