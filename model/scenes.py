@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from model.cifar10 import CLASSES as CLASSES  # what labels mean, for whoever draws
 from model.drawn import aircraft, cars, cats, dogs, hoofed, ships, small_animals, trucks
 from model.drawn.bodies import Subject
-from model.drawn.brushes import Array, blob, grid, noise, out_of_focus
-from model.drawn.landscape import Place
-from model.drawn.painting import paint
-from model.drawn.places import PLACES
-from model.drawn.solids import Layer, View, extent, fitted
+from model.drawn.naming import part_names
+from model.drawn.stage import Stage, staged
 from model.problems import Problem
 
 DEFAULT_SEEDS = {
@@ -55,19 +51,66 @@ class Scene:
     name: str
 
 
-def draw(label: int, seed: int, size: int = 256) -> Scene:
+def draw(label: int, seed: int, size: int = 256, without: Collection[str] = ()) -> Scene:
     """The scene of class `label` (0–9) that belongs to `seed`, `size` pixels wide and high (16 or more).
 
-    The mask is True wherever the object shows, be it on part of a pixel.
-    Problem for another label or size.
+    The mask is True wherever the object shows, be it on part of a pixel. `without` leaves out some of
+    `parts`, the “object” or the “background”. Outside of what is left out every byte stays as it is, also in
+    the object's shadow on its place and the shading of one part by another. Where a part or the object was,
+    there is what it hid. The background becomes flat gray (128), without the shadow: another place would
+    bring evidence of its own. Problem for another label, size or part.
     """
-    pixels, cover = _drawn(label, seed, size, True)
-    return Scene(pixels, cover > 0, label, CLASSES[label])
+    stage = _stage(label, seed, size)
+    _check_parts(stage, without)
+    layer = stage.layer(without)
+    return Scene(stage.picture(layer, "background" not in without), stage.mask(layer), label, CLASSES[label])
+
+
+def parts(label: int, seed: int) -> tuple[str, ...]:
+    """The names of the parts that the object of this scene has, such as “wings” (marked for `tr`).
+
+    One may be hidden by others. Some contain others, as a head its ears.
+    """
+    rng = _random(label, seed)
+    return part_names(SUBJECTS[CLASSES[label]](rng).parts)
+
+
+def part_masks(label: int, seed: int, size: int = 256) -> dict[str, NDArray[np.bool_]]:
+    """Each of `parts` with its mask, bool (size,size): True wherever leaving it out changes the picture.
+
+    A part that nothing shows of has an empty mask.
+    """
+    stage = _stage(label, seed, size)
+    return {name: stage.changed(stage.layer((name,))) for name in stage.parts}
+
+
+@dataclass(frozen=True, eq=False)
+class Redrawn:
+    """A scene and what it is without each of its parts that show, its object and its background (P).
+
+    `without` uint8 (P,size,size,3); `masks` bool (P,size,size) True wherever those differ from the scene.
+    """
+
+    scene: Scene
+    parts: tuple[str, ...]
+    without: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+
+
+def redrawn(label: int, seed: int, size: int = 256) -> Redrawn:
+    """The scene with all that can be left out, each drawn as `draw` does without it."""
+    stage = _stage(label, seed, size)
+    scene = Scene(stage.picture(stage.whole), stage.mask(stage.whole), label, CLASSES[label])
+    layers = {name: stage.layer((name,)) for name in (*stage.parts, "object")}
+    shown = {name: layer for name, layer in layers.items() if stage.changed(layer).any()}
+    pictures = [*(stage.picture(layer) for layer in shown.values()), stage.picture(stage.whole, False)]
+    masks = [*(stage.changed(layer) for layer in shown.values()), stage.bare()]
+    return Redrawn(scene, (*shown, "background"), np.stack(pictures), np.stack(masks))
 
 
 def backdrop(label: int, seed: int, size: int = 256) -> NDArray[np.uint8]:
     """The scene without its object (its shadow stays): uint8 (size,size,3), equal to it outside the mask."""
-    return _drawn(label, seed, size, False)[0]
+    return draw(label, seed, size, ("object",)).pixels
 
 
 def samples() -> tuple[Scene, ...]:
@@ -87,7 +130,7 @@ def dataset(
     seeds = rng.integers(0, 2**31, count)
     images = np.empty((count, size, size, 3), np.uint8)
     for i in range(count):
-        images[i] = _drawn(int(labels[i]), int(seeds[i]), size, True)[0]
+        images[i] = draw(int(labels[i]), int(seeds[i]), size).pixels
         if progress is not None:
             progress(i + 1)
     return images, labels
@@ -96,71 +139,24 @@ def dataset(
 # ---------------------------------------------------------------- composing
 
 
-def _drawn(label: int, seed: int, size: int, with_object: bool) -> tuple[NDArray[np.uint8], Array]:
-    """The finished picture and how far the object covers each pixel."""
+def _random(label: int, seed: int) -> np.random.Generator:
     if not 0 <= label < len(CLASSES):
         last = len(CLASSES) - 1
         raise Problem("There is no class {label}; choose one from 0 to {last}.", label=label, last=last)
+    return np.random.default_rng([seed, label])
+
+
+def _stage(label: int, seed: int, size: int) -> Stage:
+    rng = _random(label, seed)
     if size < 16:
         raise Problem("Scenes of {size} pixels are too small to draw; choose 16 or more.", size=size)
-    rng = np.random.default_rng([seed, label])
-    wide = size * 2 if size > 48 else size * 3 // 2
-    subject = SUBJECTS[CLASSES[label]](rng)
-    view = fitted(subject.parts, subject.turn, subject.width, subject.height, subject.center, subject.near)
-    bounds = extent(subject.parts, view)
-    place = PLACES[subject.places[rng.integers(len(subject.places))]](
-        rng, wide, _foot(subject, view, bounds[3])
-    )
-    behind = out_of_focus(_shadowed(place, subject.ground, bounds), place.blur)
-    grade = _grading(rng, wide)
-    layer = (
-        _clipped(paint(subject.parts, view, place.light, wide, rng), place)
-        if with_object
-        else Layer.empty(wide)
-    )
-    picture = layer.pixels + behind * (1 - layer.cover[..., None])
-    return _finished(picture * grade, size), _reduced(layer.cover, size)
+    return staged(SUBJECTS[CLASSES[label]], rng, size)
 
 
-def _foot(subject: Subject, view: View, bottom: float) -> float:
-    """The height at which the object touches its place: its lowest point unless it says where."""
-    return bottom if subject.feet is None else float(view.project(np.array(subject.feet))[1])
-
-
-def _clipped(layer: Layer, place: Place) -> Layer:
-    """What grass, water or leaves in front leave of the object."""
-    if place.front is None:
-        return layer
-    rest = np.where(place.front > 0.98, 0, 1 - place.front).astype(np.float32)
-    return Layer(layer.pixels * rest[..., None], layer.cover * rest, layer.depth)
-
-
-def _shadowed(place: Place, ground: str, bounds: tuple[float, float, float, float]) -> Array:
-    """The background under the object's shadow."""
-    left, _, right, bottom = bounds
-    pixels = place.pixels
-    wide = pixels.shape[0]
-    if ground in ("flies", "cut") or place.shadow == 0:
-        return pixels
-    middle, half = (left + right) / 2, (right - left) / 2
-    dark = blob(wide, middle, bottom - 0.02, half * 1.04, 0.07, 0.8) * np.float32(place.shadow)
-    core = blob(wide, middle, bottom - 0.03, half * 0.92, 0.035, 0.7) * np.float32(0.9 * place.shadow)
-    return np.asarray(pixels * ((1 - dark) * (1 - core))[..., None])
-
-
-def _grading(rng: np.random.Generator, wide: int) -> Array:
-    """What the camera does to every pixel: exposure, tint, a darker rim, grain."""
-    x, y = grid(wide)
-    tint = rng.uniform(0.9, 1.08) * (1 + rng.normal(0, 0.02, 3))
-    rim = 1 - 0.22 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
-    grain = 1 + 0.01 * noise(rng, wide, 256, 1)
-    return (rim * grain)[..., None] * tint.astype(np.float32)
-
-
-def _reduced(plane: Array, size: int) -> Array:
-    return np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR))
-
-
-def _finished(picture: Array, size: int) -> NDArray[np.uint8]:
-    exact = Image.fromarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
-    return np.asarray(exact.resize((size, size), Image.Resampling.BILINEAR))
+def _check_parts(stage: Stage, without: Collection[str]) -> None:
+    known = (*stage.parts, "object", "background")
+    for name in without:
+        if name not in known:
+            raise Problem(
+                "This scene has no part “{name}”; choose from {parts}.", name=name, parts=", ".join(known)
+            )

@@ -27,6 +27,7 @@ from model.drawn.meshes import (
     panel,
     rect,
 )
+from model.drawn.naming import parted
 from model.drawn.solids import (
     Faces,
     Part,
@@ -88,7 +89,7 @@ def airplane(rng: Rng) -> Subject:
             bool(rng.integers(2)),
         )
         if kind != "prop":
-            parts = (Faces(tuple(_gear())), *parts)
+            parts = (Faces(*parted({"wheels": _gear()})), *parts)
         return Subject(parts, turn, ("runway",), rng.uniform(0.88, 1.0), 0.7, (0.5, 0.5), "stands", 0.1)
     turn = turned(
         float(rng.choice([rng.uniform(-25, 25), rng.uniform(20, 55), rng.uniform(-55, -20)])),
@@ -155,9 +156,10 @@ def _airliner(rng: Rng) -> tuple[Part, ...]:
         ]
     )
     stripe = mirrored([panel(rect((-0.6, 0.72), (-0.02, -0.002)), r + 0.001, tail)])
+    groups = {"fuselage": shell, "wings": wings, "tail": stabiliser + fin, "engines": engines}
     return (
-        Faces(tuple(shell + wings + stabiliser + fin + engines), gloss=0.15, smooth=0.003),
-        Faces(tuple(stripe + windows + cockpit), sort=False),
+        Faces(*parted(groups), gloss=0.15, smooth=0.003),
+        Faces(*parted({"fuselage": stripe, "fuselage/windows": windows + cockpit}), sort=False),
     )
 
 
@@ -218,11 +220,12 @@ def _light_plane(rng: Rng) -> tuple[Part, ...]:
             (1, 0, 0),
         )
     ]
+    groups = {"fuselage": shell, "wings": wings, "tail": stabiliser + fin, "cockpit": cabin}
     return (
-        Faces(tuple(legs + tyres)),
-        Faces(tuple(shell + wings + stabiliser + fin + cabin), gloss=0.2),
-        Faces(tuple(stripe)),
-        Faces(tuple(blades), one_sided=False),
+        Faces(*parted({"wheels": legs + tyres})),
+        Faces(*parted(groups), gloss=0.2),
+        Faces(*parted({"fuselage": stripe})),
+        Faces(*parted({"propeller": blades}), one_sided=False),
     )
 
 
@@ -272,7 +275,14 @@ def _fighter(rng: Rng) -> tuple[Part, ...]:
             )
         ]
     ]
+    groups = {
+        "fuselage": shell,
+        "wings": wings,
+        "tail": stabiliser + fins,
+        "fuselage/engines": nozzle,
+        "missiles": missiles,
+    }
     return (
-        Faces(tuple(shell + wings + stabiliser + fins + nozzle + missiles), gloss=0.15),
-        Faces(tuple(canopy), gloss=0.6),
+        Faces(*parted(groups), gloss=0.15),
+        Faces(*parted({"cockpit": canopy}), gloss=0.6),
     )

@@ -13,6 +13,7 @@ from model.drawn.brushes import (
     Point,
     rgb,
 )
+from model.drawn.naming import all_named, named
 from model.drawn.solids import (
     Coat,
     Cone,
@@ -71,7 +72,7 @@ def moved(
         x, y, z = grow * (spin @ np.asarray(p)) + by
         return float(x), float(y), float(z)
 
-    return [Cone(place(c.a), place(c.b), c.ra * grow, c.rb * grow, c.color) for c in cones]
+    return [Cone(place(c.a), place(c.b), c.ra * grow, c.rb * grow, c.color, c.part) for c in cones]
 
 
 def eye(
@@ -96,8 +97,7 @@ def eye(
 
 
 def placed(head: Head, at: Point, pitch: float, look: float, grow: float = 1.0) -> Head:
-    """The head nodded by `pitch` and looking `look` degrees to the near side."""
+    """The head nodded by `pitch` and looking `look` degrees to the near side, as the part “head”."""
     spin = turned(look) @ turned(0, 0, pitch)
-    return moved(head[0], at, spin, grow), [
-        Flesh(tuple(moved(m.cones, at, spin, grow)), m.coat, m.melt) for m in head[1]
-    ]
+    marks = [Flesh(tuple(moved(m.cones, at, spin, grow)), m.coat, m.melt) for m in head[1]]
+    return named("head", moved(head[0], at, spin, grow)), all_named("head", marks)

@@ -23,6 +23,7 @@ from model.drawn.meshes import (
     panel,
     rect,
 )
+from model.drawn.naming import parted
 from model.drawn.solids import Faces, Points, turned
 from model.drawn.wheels import LAMP, TAIL, arches, wheels
 
@@ -148,7 +149,7 @@ def _pillars(near: Points, paint: Color) -> list[Face]:
 
 
 def face_of_car(nose: float, tail: float, belt: float, z: float, paint: Color) -> list[Face]:
-    """Lamps, grille, bumpers and number plates, front and back."""
+    """Grille, bumpers and number plates, front and back."""
     n, t, low = nose + 0.008, tail - 0.008, belt * 0.45
     dark = mix(paint, DARK, 0.75)
     parts = [
@@ -160,13 +161,18 @@ def face_of_car(nose: float, tail: float, belt: float, z: float, paint: Color) -
         front(t, (low - 0.09, low - 0.03), (-z * 0.6, z * 0.6), dark, -1),
         front(t, (low + 0.03, low + 0.1), (-0.1, 0.1), rgb("e6e3d2"), -1),
     ]
-    parts += mirrored(
+    return parts
+
+
+def lamps_of_car(nose: float, tail: float, belt: float, z: float) -> list[Face]:
+    """The lamps at the four corners."""
+    low = belt * 0.45
+    return mirrored(
         [
             *_corner(nose, z, (low + 0.045, low + 0.135), LAMP, 1),
             *_corner(tail, z, (low + 0.05, low + 0.16), TAIL, -1),
         ]
     )
-    return parts
 
 
 def _corner(end: float, z: float, y: tuple[float, float], color: Color, out: float) -> list[Face]:
@@ -215,15 +221,17 @@ def automobile(rng: Rng) -> Subject:
     tyres, hubs = wheels(at, radius, z * 0.99, rim)
     outline = spline(body, 2)
     shell = extruded(outline, narrowed(z), paint, (0, 0.3))
+    floor = box((tail + 0.15, nose - 0.15), (0.06, 0.2), (-z * 0.9, z * 0.9), rgb("101012"))
+    lamps = lamps_of_car(nose, tail, belt, z)
     parts = (
-        Faces(tuple(box((tail + 0.15, nose - 0.15), (0.06, 0.2), (-z * 0.9, z * 0.9), rgb("101012")))),
-        Faces(tuple(tyres)),
-        Faces(tuple(shell), gloss=0.4, smooth=0.007),
-        Faces(tuple(cabin_shell(cabin, z, paint, glass)), gloss=0.3, smooth=0.002, sort=False),
-        Faces(tuple(arches(at, radius * 1.22, z + 0.001))),
-        Faces(tuple(sides_of_car(belt, z, paint, nose, tail)), sort=False),
-        Faces(tuple(face_of_car(nose, tail, belt, z, paint)), sort=False),
-        Faces(tuple(hubs), sort=False),
+        Faces(*parted({"body": floor})),
+        Faces(*parted({"wheels": tyres})),
+        Faces(*parted({"body": shell}), gloss=0.4, smooth=0.007),
+        Faces(*parted({"cabin": cabin_shell(cabin, z, paint, glass)}), gloss=0.3, smooth=0.002, sort=False),
+        Faces(*parted({"body": arches(at, radius * 1.22, z + 0.001)})),
+        Faces(*parted({"body": sides_of_car(belt, z, paint, nose, tail)}), sort=False),
+        Faces(*parted({"body": face_of_car(nose, tail, belt, z, paint), "body/lights": lamps}), sort=False),
+        Faces(*parted({"wheels": hubs}), sort=False),
     )
     yaw = float(
         rng.choice(

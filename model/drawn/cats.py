@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, placed
 from model.drawn.brushes import Color, Rng, mix, pick, rgb, tinted
+from model.drawn.naming import all_named, named, rest_named
 from model.drawn.solids import Coat, Cone, Flesh, turned
 
 CATS = (
@@ -33,29 +34,47 @@ def _cat_head(fur: Color, dark: Color, pale: Color, iris: Color) -> Head:
                 Cone((0.03, -0.08, s * 0.14), (-0.02, -0.12, s * 0.235), 0.09, 0.018, mix(fur, pale, 0.3)),
             ]
         ),
-        *both(
+    ]
+    skull += named(
+        "ears",
+        both(
             lambda s: [
                 Cone((-0.02, 0.1, s * z), (-0.03, 0.305, s * 0.185), r, 0.008, fur)
                 for z, r in ((0.165, 0.045), (0.07, 0.045), (0.115, 0.055))
             ]
         ),
-        *both(lambda s: [ball((0.165, -0.088, s * 0.042), 0.058, snout)]),
-        ball((0.15, -0.145, 0), 0.046, pale),
+    )
+    muzzle = both(lambda s: [ball((0.165, -0.088, s * 0.042), 0.058, snout)])
+    skull += named("muzzle", [*muzzle, ball((0.15, -0.145, 0), 0.046, pale)])
+    return skull, [
+        *all_named("ears", _cat_inner_ears(mix(pink, dark, 0.4))),
+        *_cat_eyes(iris, mix(fur, pale, 0.55)),
+        *all_named("muzzle", _cat_mouth(pink, mix(dark, BLACK, 0.6))),
     ]
-    marks = [
+
+
+def _cat_inner_ears(color: Color) -> list[Flesh]:
+    return [
         Flesh(
-            (Cone((0.035, 0.15, s * 0.128), (0.0, 0.25, s * 0.172), 0.03, 0.006, mix(pink, dark, 0.4)),),
+            (Cone((0.035, 0.15, s * 0.128), (0.0, 0.25, s * 0.172), 0.03, 0.006, color),),
             Coat(hair=0.4),
             0.01,
         )
         for s in (1.0, -1.0)
     ]
-    marks += [
-        Flesh((ball((0.148, 0.03, s * 0.09), 0.058, mix(fur, pale, 0.55)),), Coat(hair=0.6, cells=42), 0.03)
+
+
+def _cat_eyes(iris: Color, around: Color) -> list[Flesh]:
+    rings = [
+        Flesh((ball((0.148, 0.03, s * 0.09), 0.058, around),), Coat(hair=0.6, cells=42), 0.03)
         for s in (1.0, -1.0)
     ]
-    marks += [_cat_eye(s, iris) for s in (1.0, -1.0)]
-    marks.append(
+    return rings + all_named("eyes", [_cat_eye(s, iris) for s in (1.0, -1.0)])
+
+
+def _cat_mouth(pink: Color, line: Color) -> list[Flesh]:
+    """The nose, the mouth and the whiskers."""
+    marks = [
         Flesh(
             (
                 Cone((0.222, -0.05, 0.014), (0.222, -0.05, -0.014), 0.017, 0.017, pink),
@@ -63,18 +82,15 @@ def _cat_head(fur: Color, dark: Color, pale: Color, iris: Color) -> Head:
             ),
             Coat(hair=0, gloss=0.15),
             0.006,
-        )
-    )
-    marks.append(
+        ),
         Flesh(
             tuple(
-                Cone((0.222, -0.08, 0), (0.195, -0.125, s * 0.04), 0.006, 0.004, mix(dark, BLACK, 0.6))
-                for s in (1.0, -1.0)
+                Cone((0.222, -0.08, 0), (0.195, -0.125, s * 0.04), 0.006, 0.004, line) for s in (1.0, -1.0)
             ),
             Coat(hair=0),
             0.002,
-        )
-    )
+        ),
+    ]
     hairs = both(
         lambda s: [
             Cone(
@@ -87,8 +103,7 @@ def _cat_head(fur: Color, dark: Color, pale: Color, iris: Color) -> Head:
             for d in (-0.5, 0.4, 1.2)
         ]
     )
-    marks.append(Flesh(tuple(hairs), Coat(hair=0), 0.001))
-    return skull, marks
+    return [*marks, Flesh(tuple(hairs), Coat(hair=0), 0.001)]
 
 
 def _cat_eye(s: float, iris: Color) -> Flesh:
@@ -143,7 +158,7 @@ def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> 
         Cone((-0.2, -0.66, -0.14), (-0.2, -0.66, 0.14), 0.24, 0.24, fur),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.025), *marks),
+        (Flesh((*rest_named("body", body), *skull), coat, 0.025), *marks),
         turned(90, rng.uniform(-5, 12), rng.uniform(-10, 10), bool(rng.integers(2))),
         INDOORS,
         rng.uniform(0.95, 1.3),
@@ -159,28 +174,37 @@ def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> S
         Cone((0.08, 0.2, 0), (-0.06, -0.15, 0), 0.15, 0.24, fur),
         ball((-0.10, -0.22, 0), 0.24, fur),
         ball((0.15, 0.1, 0), 0.12, pale),
-        *both(
-            lambda s: chain(
-                [(0.14, 0.02, s * 0.09), (0.17, -0.25, s * 0.085), (0.2, -0.43, s * 0.08)],
-                (0.085, 0.06, 0.05),
-                fur,
-                fur,
-            )
+        *named(
+            "legs",
+            both(
+                lambda s: chain(
+                    [(0.14, 0.02, s * 0.09), (0.17, -0.25, s * 0.085), (0.2, -0.43, s * 0.08)],
+                    (0.085, 0.06, 0.05),
+                    fur,
+                    fur,
+                )
+            ),
         ),
-        *both(
-            lambda s: [
-                Cone((0.18, -0.44, s * 0.08), (0.24, -0.45, s * 0.08), 0.045, 0.045, pale),
-                Cone((-0.03, -0.28, s * 0.16), (0.1, -0.43, s * 0.18), 0.15, 0.05, fur),
-            ]
+        *named(
+            "legs",
+            both(
+                lambda s: [
+                    Cone((0.18, -0.44, s * 0.08), (0.24, -0.45, s * 0.08), 0.045, 0.045, pale),
+                    Cone((-0.03, -0.28, s * 0.16), (0.1, -0.43, s * 0.18), 0.15, 0.05, fur),
+                ]
+            ),
         ),
-        *chain(
-            [(-0.3, -0.38, 0), (-0.3, -0.43, 0.22), (-0.05, -0.45, 0.33), (0.15, -0.46, 0.3)],
-            (0.05, 0.05, 0.045, 0.03),
-            fur,
+        *named(
+            "tail",
+            chain(
+                [(-0.3, -0.38, 0), (-0.3, -0.43, 0.22), (-0.05, -0.45, 0.33), (0.15, -0.46, 0.3)],
+                (0.05, 0.05, 0.045, 0.03),
+                fur,
+            ),
         ),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.03), *marks),
+        (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(50, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
         INDOORS,
         rng.uniform(0.85, 1.05),
@@ -194,18 +218,24 @@ def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subj
     body = [
         Cone((-0.3, -0.03, 0), (0.2, 0.0, 0), 0.23, 0.19, fur),
         ball((-0.34, -0.07, 0.06), 0.21, fur),
-        *both(
-            lambda s: chain(
-                [(0.2, -0.1, s * 0.12), (0.32, -0.2, s * 0.12), (0.5, -0.21, s * 0.09)],
-                (0.1, 0.065, 0.05),
-                fur,
-                pale,
-            )
+        *named(
+            "legs",
+            both(
+                lambda s: chain(
+                    [(0.2, -0.1, s * 0.12), (0.32, -0.2, s * 0.12), (0.5, -0.21, s * 0.09)],
+                    (0.1, 0.065, 0.05),
+                    fur,
+                    pale,
+                )
+            ),
         ),
-        *chain([(-0.5, -0.17, 0.05), (-0.45, -0.2, 0.25), (-0.1, -0.2, 0.32)], (0.06, 0.055, 0.035), fur),
+        *named(
+            "tail",
+            chain([(-0.5, -0.17, 0.05), (-0.45, -0.2, 0.25), (-0.1, -0.2, 0.32)], (0.06, 0.055, 0.035), fur),
+        ),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.03), *marks),
+        (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(5, 60), rng.uniform(8, 20), 0, bool(rng.integers(2))),
         INDOORS,
         rng.uniform(0.9, 1.1),
@@ -220,44 +250,53 @@ def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> 
     body = [
         Cone((-0.3, 0.02, 0), (0.28, 0.04, 0), 0.17, 0.16, fur),
         Cone((0.28, 0.08, 0), (0.42, 0.2, 0), 0.13, 0.11, fur),
-        *both(
-            lambda s: chain(
-                [
-                    (0.3, 0.0, s * 0.08),
-                    (0.3 + s * step, -0.22, s * 0.08),
-                    (0.3 + s * step, -0.4, s * 0.08),
-                    (0.35 + s * step, -0.41, s * 0.08),
-                ],
-                (0.11, 0.06, 0.045, 0.045),
-                fur,
-                fur,
-                pale,
-            )
+        *named(
+            "legs",
+            both(
+                lambda s: chain(
+                    [
+                        (0.3, 0.0, s * 0.08),
+                        (0.3 + s * step, -0.22, s * 0.08),
+                        (0.3 + s * step, -0.4, s * 0.08),
+                        (0.35 + s * step, -0.41, s * 0.08),
+                    ],
+                    (0.11, 0.06, 0.045, 0.045),
+                    fur,
+                    fur,
+                    pale,
+                )
+            ),
         ),
-        *both(
-            lambda s: chain(
-                [
-                    (-0.33, 0.0, s * 0.08),
-                    (-0.3 - s * step, -0.17, s * 0.09),
-                    (-0.38 - s * step, -0.28, s * 0.09),
-                    (-0.34 - s * step, -0.4, s * 0.09),
-                    (-0.3 - s * step, -0.41, s * 0.09),
-                ],
-                (0.15, 0.09, 0.05, 0.045, 0.045),
-                fur,
-                fur,
-                fur,
-                pale,
-            )
+        *named(
+            "legs",
+            both(
+                lambda s: chain(
+                    [
+                        (-0.33, 0.0, s * 0.08),
+                        (-0.3 - s * step, -0.17, s * 0.09),
+                        (-0.38 - s * step, -0.28, s * 0.09),
+                        (-0.34 - s * step, -0.4, s * 0.09),
+                        (-0.3 - s * step, -0.41, s * 0.09),
+                    ],
+                    (0.15, 0.09, 0.05, 0.045, 0.045),
+                    fur,
+                    fur,
+                    fur,
+                    pale,
+                )
+            ),
         ),
-        *chain(
-            [(-0.45, 0.08, 0), (-0.6, 0.15, 0), (-0.68, 0.34, 0), (-0.64, 0.52, 0)],
-            (0.05, 0.042, 0.04, 0.03),
-            fur,
+        *named(
+            "tail",
+            chain(
+                [(-0.45, 0.08, 0), (-0.6, 0.15, 0), (-0.68, 0.34, 0), (-0.64, 0.52, 0)],
+                (0.05, 0.042, 0.04, 0.03),
+                fur,
+            ),
         ),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.025), *marks),
+        (Flesh((*rest_named("body", body), *skull), coat, 0.025), *marks),
         turned(rng.uniform(15, 65), rng.uniform(3, 14), 0, bool(rng.integers(2))),
         INDOORS,
         rng.uniform(0.92, 1.1),

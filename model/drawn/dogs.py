@@ -8,6 +8,7 @@ import numpy as np
 
 from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, eye, moved, placed
 from model.drawn.brushes import Color, Rng, mix, rgb, tinted
+from model.drawn.naming import all_named, named, rest_named
 from model.drawn.solids import Coat, Cone, Flesh, turned
 
 
@@ -45,12 +46,17 @@ def _dog_head(breed: Breed, fur: Color) -> Head:
     head = [
         ball((0, 0.02, 0), 0.19, fur),
         Cone((0.08, -0.03, 0), (0.16, -0.06, 0), 0.145, 0.12, fur),
-        Cone((0.15, -0.07, 0), (tip - 0.02, -0.085, 0), 0.098, 0.078, muzzle),
-        Cone((0.12, -0.13, 0), (tip - 0.06, -0.155, 0), 0.08, 0.048, muzzle),
+        *named(
+            "muzzle",
+            [
+                Cone((0.15, -0.07, 0), (tip - 0.02, -0.085, 0), 0.098, 0.078, muzzle),
+                Cone((0.12, -0.13, 0), (tip - 0.06, -0.155, 0), 0.08, 0.048, muzzle),
+            ],
+        ),
         *both(lambda s: [ball((0.08, 0.09, s * 0.07), 0.09, fur)]),
     ]
     if breed.hanging:
-        head += both(
+        ears = both(
             lambda s: chain(
                 [(-0.02, 0.12, s * 0.15), (0.0, 0.02, s * 0.225), (0.02, -0.17, s * 0.22)],
                 (0.05, 0.072, 0.06),
@@ -58,27 +64,29 @@ def _dog_head(breed: Breed, fur: Color) -> Head:
             )
         )
     else:
-        head += both(lambda s: [Cone((-0.03, 0.15, s * 0.11), (-0.02, 0.33, s * 0.14), 0.07, 0.015, ear)])
-    marks = [
-        eye((0.168, 0.055, s * 0.078), 0.03, rgb("3a2312"), 0.6, (1, 0.05, s * 0.5)) for s in (1.0, -1.0)
+        ears = both(lambda s: [Cone((-0.03, 0.15, s * 0.11), (-0.02, 0.33, s * 0.14), 0.07, 0.015, ear)])
+    eyes = [eye((0.168, 0.055, s * 0.078), 0.03, rgb("3a2312"), 0.6, (1, 0.05, s * 0.5)) for s in (1.0, -1.0)]
+    return head + named("ears", ears), [
+        *all_named("eyes", eyes),
+        *all_named("muzzle", _dog_nose(tip, mix(muzzle, BLACK, 0.75))),
     ]
-    marks.append(
-        Flesh(
-            (
-                Cone((tip + 0.045, -0.05, 0.02), (tip + 0.045, -0.05, -0.02), 0.034, 0.034, BLACK),
-                ball((tip + 0.045, -0.075, 0), 0.022, BLACK),
-            ),
-            Coat(hair=0, gloss=0.45),
-            0.01,
-        )
+
+
+def _dog_nose(tip: float, line: Color) -> list[Flesh]:
+    """The nose and the mouth."""
+    nose = (
+        Cone((tip + 0.045, -0.05, 0.02), (tip + 0.045, -0.05, -0.02), 0.034, 0.034, BLACK),
+        ball((tip + 0.045, -0.075, 0), 0.022, BLACK),
     )
     mouth = chain(
         [(tip + 0.035, -0.118, 0), (tip - 0.01, -0.138, 0.04), (tip - 0.1, -0.138, 0.068)],
         (0.008, 0.009, 0.006),
-        mix(muzzle, BLACK, 0.75),
+        line,
     )
-    marks.append(Flesh(tuple(mouth + moved(mouth, (0, 0, 0), np.diag([1.0, 1, -1]))), Coat(hair=0), 0.003))
-    return head, marks
+    return [
+        Flesh(nose, Coat(hair=0, gloss=0.45), 0.01),
+        Flesh(tuple(mouth + moved(mouth, (0, 0, 0), np.diag([1.0, 1, -1]))), Coat(hair=0), 0.003),
+    ]
 
 
 def _tongue(tip: float) -> Flesh:
@@ -94,7 +102,7 @@ def dog(rng: Rng) -> Subject:
     fur = tinted(rgb(breed.fur), rng)
     head = _dog_head(breed, fur)
     if rng.random() < 0.35:
-        head[1].append(_tongue(0.17 + 0.2 * breed.snout))
+        head[1].extend(all_named("muzzle", [_tongue(0.17 + 0.2 * breed.snout)]))
     patch = None if breed.patch is None else rgb(breed.patch)
     coat = Coat(
         hair=breed.hair,
@@ -123,7 +131,7 @@ def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
         Cone((-0.2, -0.66, -0.14), (-0.2, -0.66, 0.14), 0.24, 0.24, fur),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.03), *marks),
+        (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(90, rng.uniform(-2, 14), rng.uniform(-8, 8), bool(rng.integers(2))),
         OUTDOORS,
         rng.uniform(0.95, 1.25),
@@ -140,25 +148,33 @@ def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
         Cone((0.08, 0.2, 0), (-0.08, -0.15, 0), 0.16, 0.22, fur),
         ball((-0.14, -0.22, 0), 0.23, fur),
         ball((0.13, 0.08, 0), 0.14, pale),
-        *both(
-            lambda s: chain(
-                [
-                    (0.12, 0.0, s * 0.11),
-                    (0.17, -0.25, s * 0.105),
-                    (0.19, -0.46, s * 0.105),
-                    (0.26, -0.48, s * 0.105),
-                ],
-                (0.1, 0.065, 0.052, 0.05),
-                fur,
-                fur,
-                pale,
-            )
+        *named(
+            "legs",
+            both(
+                lambda s: chain(
+                    [
+                        (0.12, 0.0, s * 0.11),
+                        (0.17, -0.25, s * 0.105),
+                        (0.19, -0.46, s * 0.105),
+                        (0.26, -0.48, s * 0.105),
+                    ],
+                    (0.1, 0.065, 0.052, 0.05),
+                    fur,
+                    fur,
+                    pale,
+                )
+            ),
         ),
-        *both(lambda s: [Cone((-0.08, -0.28, s * 0.17), (0.08, -0.46, s * 0.2), 0.14, 0.06, fur)]),
-        *chain([(-0.3, -0.36, 0), (-0.45, -0.42, 0.1), (-0.55, -0.36, 0.15)], (0.06, 0.05, 0.03), fur),
+        *named(
+            "legs", both(lambda s: [Cone((-0.08, -0.28, s * 0.17), (0.08, -0.46, s * 0.2), 0.14, 0.06, fur)])
+        ),
+        *named(
+            "tail",
+            chain([(-0.3, -0.36, 0), (-0.45, -0.42, 0.1), (-0.55, -0.36, 0.15)], (0.06, 0.05, 0.03), fur),
+        ),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.03), *marks),
+        (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(30, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
         OUTDOORS,
         rng.uniform(0.72, 0.92),
@@ -173,40 +189,46 @@ def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
     body = [
         Cone((-0.32, 0.02, 0), (0.26, 0.03, 0), 0.17, 0.2, fur),
         Cone((0.28, 0.1, 0), (0.44, 0.26, 0), 0.16, 0.13, fur),
-        *both(
-            lambda s: chain(
-                [
-                    (0.28, -0.02, s * 0.1),
-                    (0.3 + s * step, -0.22, s * 0.1),
-                    (0.29 + s * step, -0.38, s * 0.1),
-                    (0.35 + s * step, -0.4, s * 0.1),
-                ],
-                (0.14, 0.08, 0.062, 0.06),
-                fur,
-                fur,
-                pale,
-            )
+        *named(
+            "legs",
+            both(
+                lambda s: chain(
+                    [
+                        (0.28, -0.02, s * 0.1),
+                        (0.3 + s * step, -0.22, s * 0.1),
+                        (0.29 + s * step, -0.38, s * 0.1),
+                        (0.35 + s * step, -0.4, s * 0.1),
+                    ],
+                    (0.14, 0.08, 0.062, 0.06),
+                    fur,
+                    fur,
+                    pale,
+                )
+            ),
         ),
-        *both(
-            lambda s: chain(
-                [
-                    (-0.34, 0.0, s * 0.09),
-                    (-0.3 - s * step, -0.18, s * 0.1),
-                    (-0.4 - s * step, -0.27, s * 0.1),
-                    (-0.37 - s * step, -0.38, s * 0.1),
-                    (-0.32 - s * step, -0.4, s * 0.1),
-                ],
-                (0.17, 0.105, 0.064, 0.06, 0.06),
-                fur,
-                fur,
-                fur,
-                pale,
-            )
+        *named(
+            "legs",
+            both(
+                lambda s: chain(
+                    [
+                        (-0.34, 0.0, s * 0.09),
+                        (-0.3 - s * step, -0.18, s * 0.1),
+                        (-0.4 - s * step, -0.27, s * 0.1),
+                        (-0.37 - s * step, -0.38, s * 0.1),
+                        (-0.32 - s * step, -0.4, s * 0.1),
+                    ],
+                    (0.17, 0.105, 0.064, 0.06, 0.06),
+                    fur,
+                    fur,
+                    fur,
+                    pale,
+                )
+            ),
         ),
-        *chain([(-0.47, 0.1, 0), (-0.62, 0.2, 0), (-0.72, 0.38, 0)], (0.055, 0.05, 0.03), fur),
+        *named("tail", chain([(-0.47, 0.1, 0), (-0.62, 0.2, 0), (-0.72, 0.38, 0)], (0.055, 0.05, 0.03), fur)),
     ]
     return Subject(
-        (Flesh((*body, *skull), coat, 0.03), *marks),
+        (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(20, 70), rng.uniform(2, 12), 0, bool(rng.integers(2))),
         OUTDOORS,
         rng.uniform(0.95, 1.08),

@@ -16,6 +16,7 @@ from model.drawn.brushes import (
     rgb,
     tinted,
 )
+from model.drawn.naming import named, rest_named
 from model.drawn.solids import (
     Coat,
     Cone,
@@ -61,7 +62,7 @@ def _legs(build: Hoofed, rng: Rng) -> list[Cone]:
         lower = [build.coat, build.coat, build.points, build.hoof]
         legs += chain(front, (g * 0.55, b * 1.5, b * 1.1, b * 0.8, b), *lower)
         legs += chain(hind, (g * 0.85, b * 2.2, b * 1.25, b * 0.85, b), *lower)
-    return legs
+    return named("legs", legs)
 
 
 def _trunk(build: Hoofed) -> list[Cone]:
@@ -85,8 +86,9 @@ def _horse_head(coat: Color, muzzle: Color, mane: Color, blaze: Color | None) ->
         ball(nose, 0.054, muzzle),
         Cone((0.28, -0.235, 0), (0.20, -0.19, 0), 0.036, 0.045, muzzle),
     ]
-    skull += both(lambda s: [Cone((-0.01, 0.07, s * 0.05), (0.0, 0.17, s * 0.062), 0.03, 0.008, coat)])
-    skull += [Cone((0.0, 0.09, 0), (0.09, 0.03, 0), 0.035, 0.02, mane)]
+    ears = both(lambda s: [Cone((-0.01, 0.07, s * 0.05), (0.0, 0.17, s * 0.062), 0.03, 0.008, coat)])
+    skull += named("ears", ears)
+    skull += named("mane", [Cone((0.0, 0.09, 0), (0.09, 0.03, 0), 0.035, 0.02, mane)])
     if blaze is not None:
         skull += [Cone((0.12, -0.025, 0), (0.29, -0.155, 0), 0.034, 0.028, blaze)]
     marks = [eye((0.115, -0.045, s * 0.066), 0.02, rgb("2a1a10"), 0.6, (0.3, 0.1, s)) for s in (1.0, -1.0)]
@@ -124,8 +126,9 @@ def horse(rng: Rng) -> Subject:
         head, poll, rng.uniform(-12, 10) - (22 if pose == "graze" else 0), rng.uniform(-10, 30)
     )
     patch = WHITE if rng.random() < 0.12 else None
-    cones = (
-        _trunk(build) + _legs(build, rng) + _horse_neck(build, poll, mane) + skull + _horse_tail(rng, mane)
+    cones = rest_named(
+        "body",
+        _trunk(build) + _legs(build, rng) + _horse_neck(build, poll, mane) + skull + _horse_tail(rng, mane),
     )
     coat_kind = Coat(hair=0.35, cells=26, gloss=0.10, patch=patch, belly=mix(coat, BLACK, 0.25))
     yaw = float(rng.choice([rng.uniform(-25, 30), rng.uniform(30, 58)], p=[0.7, 0.3]))
@@ -146,13 +149,14 @@ def _horse_neck(build: Hoofed, poll: Point, mane: Color) -> list[Cone]:
         build.coat,
     )
     crest = np.array([(0.24, 0.20, 0.03), (0.36, 0.20 + (y - 0.06) * 0.45, 0.04), (x - 0.05, y + 0.07, 0.03)])
-    return neck + chain([tuple(p) for p in crest], (0.03, 0.055, 0.035), mane)
+    hair = chain([tuple(p) for p in crest], (0.03, 0.055, 0.035), mane)
+    return named("neck", neck + named("mane", hair))
 
 
 def _horse_tail(rng: Rng, mane: Color) -> list[Cone]:
     lift = rng.uniform(0, 0.12)
     line = [(-0.53, 0.14, 0), (-0.62 - lift, 0.06, 0), (-0.66 - lift, -0.22, 0), (-0.64 - lift, -0.52, 0.02)]
-    return chain(line, (0.03, 0.045, 0.06, 0.018), mane)
+    return named("tail", chain(line, (0.03, 0.045, 0.06, 0.018), mane))
 
 
 def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Color) -> Subject:
@@ -174,7 +178,14 @@ def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Color) -> Subject
     ]
     yaw = rng.uniform(-15, 60)
     return Subject(
-        (Flesh((*neck, *hair, *skull), Coat(hair=0.35, cells=22, gloss=0.1), 0.03), *marks),
+        (
+            Flesh(
+                (*named("neck", neck + named("mane", hair)), *skull),
+                Coat(hair=0.35, cells=22, gloss=0.1),
+                0.03,
+            ),
+            *marks,
+        ),
         turned(yaw, 3, 0, bool(rng.integers(2))),
         ("meadow", "forest", "hills", "paddock"),
         1.05,
@@ -191,37 +202,53 @@ def _deer_head(coat: Color, rng: Rng, antlers: float) -> Head:
         Cone((0.05, -0.01, 0), (0.20, -0.07, 0), 0.062, 0.036, coat),
         Cone((0.19, -0.085, 0), (0.13, -0.085, 0), 0.026, 0.03, pale),
     ]
-    skull += both(
-        lambda s: chain(
-            [(-0.02, 0.05, s * 0.06), (-0.05, 0.10, s * 0.13), (-0.06, 0.135, s * 0.20)],
-            (0.022, 0.042, 0.008),
-            mix(coat, BLACK, 0.15),
-        )
+    skull += named(
+        "ears",
+        both(
+            lambda s: chain(
+                [(-0.02, 0.05, s * 0.06), (-0.05, 0.10, s * 0.13), (-0.06, 0.135, s * 0.20)],
+                (0.022, 0.042, 0.008),
+                mix(coat, BLACK, 0.15),
+            )
+        ),
     )
     horn = rgb("6f553b")
     if antlers > 0:
         a = antlers
-        skull += both(
-            lambda s: chain(
-                [
-                    (0.0, 0.06, s * 0.03),
-                    (-0.04, 0.06 + 0.16 * a, s * 0.12),
-                    (0.0, 0.06 + 0.34 * a, s * 0.19),
-                    (0.08, 0.06 + 0.47 * a, s * 0.17),
-                ],
-                (0.018, 0.015, 0.013, 0.006),
-                horn,
-            )
+        skull += named(
+            "antlers",
+            both(
+                lambda s: chain(
+                    [
+                        (0.0, 0.06, s * 0.03),
+                        (-0.04, 0.06 + 0.16 * a, s * 0.12),
+                        (0.0, 0.06 + 0.34 * a, s * 0.19),
+                        (0.08, 0.06 + 0.47 * a, s * 0.17),
+                    ],
+                    (0.018, 0.015, 0.013, 0.006),
+                    horn,
+                )
+            ),
         )
-        skull += both(
-            lambda s: chain(
-                [(-0.03, 0.06 + 0.13 * a, s * 0.10), (0.10, 0.06 + 0.24 * a, s * 0.12)], (0.013, 0.006), horn
-            )
+        skull += named(
+            "antlers",
+            both(
+                lambda s: chain(
+                    [(-0.03, 0.06 + 0.13 * a, s * 0.10), (0.10, 0.06 + 0.24 * a, s * 0.12)],
+                    (0.013, 0.006),
+                    horn,
+                )
+            ),
         )
-        skull += both(
-            lambda s: chain(
-                [(-0.02, 0.06 + 0.26 * a, s * 0.16), (-0.12, 0.06 + 0.40 * a, s * 0.24)], (0.012, 0.006), horn
-            )
+        skull += named(
+            "antlers",
+            both(
+                lambda s: chain(
+                    [(-0.02, 0.06 + 0.26 * a, s * 0.16), (-0.12, 0.06 + 0.40 * a, s * 0.24)],
+                    (0.012, 0.006),
+                    horn,
+                )
+            ),
         )
     marks = [eye((0.07, 0.015, s * 0.057), 0.019, rgb("1d120c"), 0.6, (0.4, 0.1, s)) for s in (1.0, -1.0)]
     marks.append(Flesh((ball((0.225, -0.065, 0), 0.024, BLACK),), Coat(hair=0, gloss=0.2), 0.004))
@@ -251,7 +278,9 @@ def deer(rng: Rng) -> Subject:
     kind = Coat(
         hair=0.5, cells=34, belly=mix(coat, WHITE, 0.5), patch=spots, patch_share=0.16, patch_cells=36
     )
-    cones = _trunk(build) + _legs(build, rng) + neck + skull + tail
+    cones = rest_named(
+        "body", _trunk(build) + _legs(build, rng) + named("neck", neck) + skull + named("tail", tail)
+    )
     yaw = float(rng.choice([rng.uniform(-30, 30), rng.uniform(30, 65)], p=[0.7, 0.3]))
     return Subject(
         (Flesh(tuple(cones), kind, 0.04), *marks),
@@ -272,7 +301,7 @@ def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
     neck.append(Cone((0.0, -0.09, 0), (-0.02, -0.2, 0), 0.05, 0.058, mix(build.coat, WHITE, 0.5)))
     kind = Coat(hair=0.6, cells=30, belly=mix(build.coat, WHITE, 0.45))
     return Subject(
-        (Flesh((*neck, *skull), kind, 0.02), *marks),
+        (Flesh((*named("neck", neck), *skull), kind, 0.02), *marks),
         turned(rng.uniform(15, 85), 3, 0, bool(rng.integers(2))),
         ("forest", "glade", "reeds"),
         0.8,

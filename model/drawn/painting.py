@@ -33,8 +33,10 @@ def paint(parts: Sequence[Part], view: View, light: Light, wide: int, rng: np.ra
     layer = Layer.empty(wide)
     for part in _joined(parts):
         if isinstance(part, Flesh):
-            _paint_flesh(layer, part, view, light, wide, rng)
-        else:
+            own = np.random.default_rng(rng.integers(2**32))  # drawn for what is left out, too
+            if part.cones:
+                _paint_flesh(layer, part, view, light, wide, own)
+        elif part.shapes:
             _paint_faces(layer, part, view, light, wide)
     return layer
 
@@ -55,9 +57,8 @@ def _window(wide: int, bounds: tuple[float, float, float, float], margin: float)
 
 
 def _paint_flesh(
-    layer: Layer, part: Flesh, view: View, light: Light, wide: int, rng: np.random.Generator
+    layer: Layer, part: Flesh, view: View, light: Light, wide: int, own: np.random.Generator
 ) -> None:
-    own = np.random.default_rng(rng.integers(2**32))
     window = _window(wide, extent([part], view), part.melt * view.scale)
     x, y = (plane[window] for plane in grid(wide))
     if x.size == 0 or min(x.shape) < 2:

@@ -28,6 +28,7 @@ from model.drawn.meshes import (
     panel,
     rect,
 )
+from model.drawn.naming import parted
 from model.drawn.solids import (
     Faces,
     Part,
@@ -144,7 +145,8 @@ def _cargo(rng: Rng) -> tuple[Part, ...]:
             load += box((x - 0.12, x + 0.12), (0.2, 0.25), (-0.11, 0.11), rgb("8a6a52")) + _mast(
                 x + 0.16, (0.2, 0.5), 0.016, rgb("d9c68a")
             )
-    return (Faces(tuple(hull + house + load + _mast(0.86, (0.28, 0.46)))), Faces(tuple(panes)))
+    groups = {"hull": hull, "deckhouse": house, "cargo": load, "masts": _mast(0.86, (0.28, 0.46))}
+    return (Faces(*parted(groups)), Faces(*parted({"deckhouse": panes})))
 
 
 def _cruise(rng: Rng) -> tuple[Part, ...]:
@@ -164,9 +166,10 @@ def _cruise(rng: Rng) -> tuple[Part, ...]:
     boats = mirrored(
         [panel(rect((x, x + 0.12), (0.2, 0.24)), 0.15, rgb("e0842f")) for x in np.arange(-0.6, 0.4, 0.22)]
     )
+    mast = _mast(0.3, (top, top + 0.16))
     return (
-        Faces(tuple(hull + house + stack + _mast(0.3, (top, top + 0.16)))),
-        Faces(tuple(panes + ports + boats), sort=False),
+        Faces(*parted({"hull": hull, "deckhouse": house, "funnel": stack, "masts": mast})),
+        Faces(*parted({"deckhouse": panes, "hull": ports, "deckhouse/lifeboats": boats}), sort=False),
     )
 
 
@@ -192,7 +195,8 @@ def _warship(rng: Rng) -> tuple[Part, ...]:
         + box((0.0, 0.16), (0.56, 0.58), (-0.09, 0.09), gray)
         + _mast(-0.3, (0.4, 0.62), 0.014, gray)
     )
-    return (Faces(tuple(hull + house + guns + masts)), Faces(tuple(panes)))
+    groups = {"hull": hull, "deckhouse": house, "guns": guns, "masts": masts}
+    return (Faces(*parted(groups)), Faces(*parted({"deckhouse": panes})))
 
 
 def _sailboat(rng: Rng) -> tuple[Part, ...]:
@@ -219,11 +223,12 @@ def _sailboat(rng: Rng) -> tuple[Part, ...]:
         )
         for t in (0.3, 0.5, 0.7)
     ]
+    sails = [(jib, mix(sail, (0.8, 0.85, 0.95), 0.25)), (main, sail), *seams]
     return (
-        Faces(tuple(hull + cabin)),
-        Faces(tuple(panes)),
-        Faces(((jib, mix(sail, (0.8, 0.85, 0.95), 0.25)), (main, sail), *seams), one_sided=False, sort=False),
-        Faces(tuple(_mast(0.04, (0.12, 1.54), 0.012, rgb("8a7a66")))),
+        Faces(*parted({"hull": hull, "deckhouse": cabin})),
+        Faces(*parted({"deckhouse": panes})),
+        Faces(*parted({"sails": sails}), one_sided=False, sort=False),
+        Faces(*parted({"masts": _mast(0.04, (0.12, 1.54), 0.012, rgb("8a7a66"))})),
     )
 
 
@@ -246,7 +251,11 @@ def _motorboat(rng: Rng) -> tuple[Part, ...]:
         face([(0.15, 0.4, -0.11), (0.15, 0.4, 0.11), (0.3, 0.26, 0.11), (0.3, 0.26, -0.11)], GLASS, (1, 1, 0))
     ]
     rail = mirrored([panel([(0.3, 0.3), (0.86, 0.42), (0.86, 0.43), (0.3, 0.31)], 0.06, CHROME)])
-    return (Faces(tuple(hull + house + _mast(-0.2, (0.42, 0.68), 0.01))), Faces(tuple(screen + panes + rail)))
+    mast = _mast(-0.2, (0.42, 0.68), 0.01)
+    return (
+        Faces(*parted({"hull": hull, "deckhouse": house, "masts": mast})),
+        Faces(*parted({"deckhouse/windows": screen + panes, "hull": rail})),
+    )
 
 
 def _tall_ship(rng: Rng) -> tuple[Part, ...]:
@@ -277,4 +286,7 @@ def _tall_ship(rng: Rng) -> tuple[Part, ...]:
                 )
             )
     jib = (np.array([(0.62, 0.34, 0.0), (1.22, 0.42, 0.0), (0.56, 0.9, 0.0)]), mix(cloth, DARK, 0.06))
-    return (Faces(tuple(hull + masts), one_sided=False), Faces((jib, *sails), one_sided=False, sort=False))
+    return (
+        Faces(*parted({"hull": hull, "masts": masts}), one_sided=False),
+        Faces(*parted({"sails": [jib, *sails]}), one_sided=False, sort=False),
+    )

@@ -26,13 +26,14 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Cone:
-    """A rounded cone from a to b with the radii there."""
+    """A rounded cone from a to b with the radii there; `part` as `model.drawn.naming` says."""
 
     a: Point
     b: Point
     ra: float
     rb: float
     color: Color
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,11 @@ class Faces:
     """Flat polygons (n,3) with colors, seen from one side, painted back to front unless `sort` is off.
 
     `smooth` softens the edges between them by that much of the picture; `flat` leaves out the light.
+    `names` has the part that each belongs to, as `model.drawn.naming` says.
     """
 
     shapes: tuple[tuple[NDArray[np.float64], Color], ...]
+    names: tuple[str, ...] = ()
     gloss: float = 0.0
     one_sided: bool = True
     sort: bool = True

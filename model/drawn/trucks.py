@@ -8,7 +8,7 @@ import numpy as np
 
 from model.drawn.bodies import Subject
 from model.drawn.brushes import Color, Rng, mix, pick, rgb
-from model.drawn.cars import PAINTS, cabin_shell, face_of_car, narrowed, sides_of_car
+from model.drawn.cars import PAINTS, cabin_shell, face_of_car, lamps_of_car, narrowed, sides_of_car
 from model.drawn.meshes import (
     CHROME,
     DARK,
@@ -23,6 +23,7 @@ from model.drawn.meshes import (
     panel,
     rect,
 )
+from model.drawn.naming import Groups, parted
 from model.drawn.solids import Faces, Part, turned
 from model.drawn.wheels import LAMP, TAIL, arches, wheels
 
@@ -85,7 +86,7 @@ def _cab(
 
 def _cab_details(
     x: tuple[float, float], y: tuple[float, float], z: float, paint: Color, bonnet: float = 0.0
-) -> list[Face]:
+) -> dict[str, list[Face]]:
     (back, nose), (low, high) = x, y
     waist, tip = low + (high - low) * 0.5, nose + bonnet + 0.004
     screen = face(
@@ -98,23 +99,22 @@ def _cab_details(
         GLASS,
         (1, 0, 0.0),
     )
+    pane = panel(
+        [
+            (back + 0.1, waist + 0.02),
+            (nose - 0.05, waist + 0.02),
+            (nose - 0.11, high - 0.06),
+            (back + 0.1, high - 0.06),
+        ],
+        z + 0.003,
+        GLASS,
+    )
     side = [
-        panel(
-            [
-                (back + 0.1, waist + 0.02),
-                (nose - 0.05, waist + 0.02),
-                (nose - 0.11, high - 0.06),
-                (back + 0.1, high - 0.06),
-            ],
-            z + 0.003,
-            GLASS,
-        ),
         panel(rect((back + 0.06, back + 0.072), (low + 0.08, high - 0.05)), z + 0.003, mix(paint, DARK, 0.5)),
         panel(rect((back + 0.1, back + 0.17), (waist - 0.08, waist - 0.05)), z + 0.003, DARK),
     ]
     grille_low, grille_high = low + 0.1, waist - 0.05
     face_parts = [
-        screen,
         front(tip, (grille_low, grille_high), (-z * 0.5, z * 0.5), rgb("2b2d30")),
         front(tip + 0.002, (low, low + 0.07), (-z * 0.95, z * 0.95), CHROME),
     ]
@@ -124,8 +124,12 @@ def _cab_details(
         )
         for i in range(max(1, int((grille_high - grille_low) / 0.05)))
     ]
-    face_parts += [front(tip, (low + 0.09, low + 0.18), (s * z * 0.58, s * z * 0.86), LAMP) for s in (1, -1)]
-    return [*face_parts, *mirrored(side)]
+    lamps = [front(tip, (low + 0.09, low + 0.18), (s * z * 0.58, s * z * 0.86), LAMP) for s in (1, -1)]
+    return {
+        "cab/windows": [screen, *mirrored([pane])],
+        "cab": [*face_parts, *mirrored(side)],
+        "cab/lights": lamps,
+    }
 
 
 def _chassis(tail: float, nose: float, z: float) -> list[Face]:
@@ -133,8 +137,8 @@ def _chassis(tail: float, nose: float, z: float) -> list[Face]:
 
 
 def _assembled(
-    solid: list[Face],
-    details: list[Face],
+    solid: Groups,
+    details: Groups,
     at: Sequence[float],
     radius: float,
     z: float,
@@ -144,12 +148,12 @@ def _assembled(
 ) -> tuple[Part, ...]:
     tyres, hubs = wheels(at, radius, z, rim, 0.16)
     return (
-        Faces(tuple(_chassis(tail, nose, z))),
-        Faces(tuple(tyres)),
-        Faces(tuple(solid), gloss=0.15, smooth=0.003),
-        Faces(tuple(arches(at, radius * 1.1, z - 0.004))),
-        Faces(tuple(details), sort=False),
-        Faces(tuple(hubs), sort=False),
+        Faces(*parted({"chassis": _chassis(tail, nose, z)})),
+        Faces(*parted({"wheels": tyres})),
+        Faces(*parted(solid), gloss=0.15, smooth=0.003),
+        Faces(*parted({"chassis": arches(at, radius * 1.1, z - 0.004)})),
+        Faces(*parted(details), sort=False),
+        Faces(*parted({"wheels": hubs}), sort=False),
     )
 
 
@@ -159,10 +163,10 @@ def _box_truck(rng: Rng) -> tuple[Part, ...]:
         pick(rng, "f0efe9", "e3e3df", "c9ccd0", "d9c35a", "b3c4d3"),
     )
     z, top = 0.36, rng.uniform(0.88, 1.02)
-    body = [
-        *box((-1.0, 0.42), (0.26, top), (-z, z), cargo),
-        *_cab((0.46, 0.98), (0.2, 0.74), z * 0.93, paint),
-    ]
+    body = {
+        "rear body": box((-1.0, 0.42), (0.26, top), (-z, z), cargo),
+        "cab": _cab((0.46, 0.98), (0.2, 0.74), z * 0.93, paint),
+    }
     stripe = pick(rng, "b3261e", "1f3f7a", "e07b1f", "3f7a4f")
     trim = mirrored(
         [
@@ -178,7 +182,7 @@ def _box_truck(rng: Rng) -> tuple[Part, ...]:
     trim += [front(-1.004, (0.2, 0.26), (s * z * 0.7, s * z * 0.95), TAIL, -1.0) for s in (1, -1)]
     return _assembled(
         body,
-        trim + _cab_details((0.46, 0.98), (0.2, 0.74), z * 0.93, paint),
+        {"rear body": trim} | _cab_details((0.46, 0.98), (0.2, 0.74), z * 0.93, paint),
         (0.68, -0.58),
         0.165,
         z * 0.97,
@@ -212,12 +216,13 @@ def _semi(rng: Rng) -> tuple[Part, ...]:
         if tank
         else box((-1.15, 0.42), (0.28, 0.86), (-z, z), cargo)
     )
-    body = [
-        *trailer,
-        *_cab((0.5, nose), (0.18, 0.78), z * 0.96, paint, bonnet),
-        *box((0.36, 0.52), (0.16, 0.3), (-z * 0.7, z * 0.7), DARK),
-    ]
-    trim = _cab_details((0.5, nose), (0.18, 0.78), z * 0.96, paint, bonnet)
+    body = {
+        "rear body": trailer,
+        "cab": _cab((0.5, nose), (0.18, 0.78), z * 0.96, paint, bonnet),
+        "chassis": box((0.36, 0.52), (0.16, 0.3), (-z * 0.7, z * 0.7), DARK),
+    }
+    details = _cab_details((0.5, nose), (0.18, 0.78), z * 0.96, paint, bonnet)
+    trim: list[Face] = []
     if not tank:
         trim += mirrored(
             [
@@ -232,7 +237,7 @@ def _semi(rng: Rng) -> tuple[Part, ...]:
     pipes = mirrored([panel(rect((0.47, 0.5), (0.3, 0.92)), z * 0.9, CHROME)])
     return _assembled(
         body,
-        trim + pipes,
+        details | {"rear body": trim, "chassis": pipes},
         (0.78 if bonnet == 0 else 0.9, 0.46, 0.24, -0.78, -1.0),
         0.125,
         z * 0.97,
@@ -276,16 +281,20 @@ def _pickup(rng: Rng) -> tuple[Part, ...]:
             (0, 1, 0),
         )
     ]
-    trim = [*bed, *sides_of_car(0.5, z, paint, 0.98, -1.0), *face_of_car(0.98, -1.0, 0.54, z, paint)]
+    trim = {
+        "rear body": bed,
+        "body": [*sides_of_car(0.5, z, paint, 0.98, -1.0), *face_of_car(0.98, -1.0, 0.54, z, paint)],
+        "body/lights": lamps_of_car(0.98, -1.0, 0.54, z),
+    }
     tyres, hubs = wheels((0.62, -0.62), 0.18, z * 0.99, rgb("b8bcc0"))
     return (
-        Faces(tuple(_chassis(-0.95, 0.9, z))),
-        Faces(tuple(tyres)),
-        Faces(tuple(lower), gloss=0.35, smooth=0.006),
-        Faces(tuple(cabin), gloss=0.3, smooth=0.002, sort=False),
-        Faces(tuple(arches((0.62, -0.62), 0.215, z + 0.001))),
-        Faces(tuple(trim), sort=False),
-        Faces(tuple(hubs), sort=False),
+        Faces(*parted({"chassis": _chassis(-0.95, 0.9, z)})),
+        Faces(*parted({"wheels": tyres})),
+        Faces(*parted({"body": lower}), gloss=0.35, smooth=0.006),
+        Faces(*parted({"cabin": cabin}), gloss=0.3, smooth=0.002, sort=False),
+        Faces(*parted({"body": arches((0.62, -0.62), 0.215, z + 0.001)})),
+        Faces(*parted(trim), sort=False),
+        Faces(*parted({"wheels": hubs}), sort=False),
     )
 
 
@@ -307,7 +316,7 @@ def _dump_truck(rng: Rng) -> tuple[Part, ...]:
         mix(paint, rgb("8a8f94"), float(rng.choice([0, 0.8]))),
         (-0.35, 0.6),
     )
-    body = [*tub, *_cab((0.4, 0.96), (0.2, 0.82), z * 0.9, paint)]
+    body = {"rear body": tub, "cab": _cab((0.4, 0.96), (0.2, 0.82), z * 0.9, paint)}
     ribs = mirrored(
         [
             panel(
@@ -318,7 +327,7 @@ def _dump_truck(rng: Rng) -> tuple[Part, ...]:
     )
     return _assembled(
         body,
-        ribs + _cab_details((0.4, 0.96), (0.2, 0.82), z * 0.9, paint),
+        {"rear body": ribs} | _cab_details((0.4, 0.96), (0.2, 0.82), z * 0.9, paint),
         (0.68, -0.4, -0.76),
         0.18,
         z * 0.96,
@@ -331,19 +340,20 @@ def _dump_truck(rng: Rng) -> tuple[Part, ...]:
 def _fire_engine(rng: Rng) -> tuple[Part, ...]:
     paint = pick(rng, "b8211c", "c42f22", "a81f1f")
     z = 0.34
-    body = [
-        *box((-1.0, 0.5), (0.22, 0.78), (-z, z), paint),
-        *_cab((0.5, 1.0), (0.2, 0.8), z, paint),
-        *box((-0.9, 0.3), (0.8, 0.85), (-0.18, 0.18), CHROME),
-    ]
+    lights = box((0.62, 0.8), (0.8, 0.86), (-z * 0.7, z * 0.7), rgb("3f7fd3"))
+    body = {
+        "rear body": box((-1.0, 0.5), (0.22, 0.78), (-z, z), paint),
+        "cab": _cab((0.5, 1.0), (0.2, 0.8), z, paint),
+        "rear body/ladder": box((-0.9, 0.3), (0.8, 0.85), (-0.18, 0.18), CHROME),
+        "cab/lights": lights,
+    }
     shutters = [
         panel(rect((x, x + 0.3), (0.34, 0.68)), z + 0.003, rgb("b9bec3")) for x in (-0.94, -0.58, 0.02)
     ]
     band = [panel(rect((-1.0, 1.0), (0.29, 0.33)), z + 0.004, rgb("f0eee6"))]
-    lights = box((0.62, 0.8), (0.8, 0.86), (-z * 0.7, z * 0.7), rgb("3f7fd3"))
     return _assembled(
-        body + lights,
-        mirrored(shutters + band) + _cab_details((0.5, 1.0), (0.2, 0.8), z, paint),
+        body,
+        {"rear body": mirrored(shutters + band)} | _cab_details((0.5, 1.0), (0.2, 0.8), z, paint),
         (0.72, -0.5),
         0.165,
         z * 0.98,
