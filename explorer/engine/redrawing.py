@@ -18,6 +18,9 @@ from model.nets import check_logits
 OBJECT, BACKGROUND = "object", "background"
 """What can be left out besides the object's parts."""
 
+MATTERS = 0.05
+"""What lowers a logit by less than this fraction of the largest change does not matter to it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Redrawing(Value):
@@ -57,22 +60,27 @@ class Redrawing(Value):
         scores = all_logits[:, target] - (0 if against is None else all_logits[:, against])
         return np.asarray(scores[0] - scores[1:])
 
+    def depends_on_background(self, target: int, against: int | None = None) -> bool:
+        """Whether without the background the logit falls by at least 5 % of the largest change."""
+        effects = self.effects(target, against)
+        return bool(effects[self.parts.index(BACKGROUND)] >= MATTERS * np.abs(effects).max())
 
-def redraw(network: Network, label: int, seed: int, size: int = 256) -> Redrawing:
+
+def redraw(network: Network, label: int, seed: int, size: int = 256, fit: str = "crop") -> Redrawing:
     """The Redrawing of a scene, drawn with `size` pixels; all its logits come from one forward pass.
 
     `label` is one of the drawn classes, whatever classes the network has. A part of which the network gets
-    nothing to see is not in it. Problem for another label or size.
+    nothing to see is not in it. `fit` as in `Card.framed`. Problem for another label or size.
     """
     drawing = scenes.redrawn(label, seed, size)
     card = network.card
-    picture = card.framed(drawing.scene.pixels)
-    pictures = np.stack([card.framed(pixels) for pixels in drawing.without])
+    picture = card.framed(drawing.scene.pixels, fit)
+    pictures = np.stack([card.framed(pixels, fit) for pixels in drawing.without])
     masks = (pictures != picture).any(-1)
     seen = np.flatnonzero(
-        [mask.any() or name == OBJECT for name, mask in zip(drawing.parts, masks, strict=True)]
+        [mask.any() or name in (OBJECT, BACKGROUND) for name, mask in zip(drawing.parts, masks, strict=True)]
     )
-    logits = to_numpy(_logits(network, [drawing.scene.pixels, *drawing.without[seen]]))
+    logits = to_numpy(_logits(network, [drawing.scene.pixels, *drawing.without[seen]], fit))
     return Redrawing(
         label=label,
         seed=seed,
@@ -85,8 +93,8 @@ def redraw(network: Network, label: int, seed: int, size: int = 256) -> Redrawin
     )
 
 
-def _logits(network: Network, pictures: Sequence[Pixels]) -> Tensor:
-    x = network.card.to_inputs(pictures)
+def _logits(network: Network, pictures: Sequence[Pixels], fit: str) -> Tensor:
+    x = network.card.to_inputs(pictures, fit)
     view = private_view(network.net)
     with torch.inference_mode(False), torch.no_grad():
         return check_logits(in_faster_order(view, x))

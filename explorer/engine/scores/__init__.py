@@ -5,6 +5,7 @@ from explorer.engine.scores.deletion import DELETION
 from explorer.engine.scores.findings import FINDINGS
 from explorer.engine.scores.ordering import ORDERING
 from explorer.engine.scores.randomized import RANDOMIZED, random_nets
+from explorer.engine.scores.redrawing import DISTRACTIBILITY, REDRAWING, TARGET_SENSITIVITY
 from explorer.engine.scores.removal import REMOVALS
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.scores.stability import STABILITY
@@ -19,5 +20,8 @@ SCORES: dict[str, Score] = {
     "class_sensitivity": CLASS_SENSITIVITY,
     "stability": STABILITY,
     "inside_object": INSIDE_OBJECT,
+    "redrawing": REDRAWING,
+    "distractibility": DISTRACTIBILITY,
+    "target_sensitivity": TARGET_SENSITIVITY,
     "findings": FINDINGS,
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.passes import check_images
+from explorer.engine.redrawing import Redrawing
 from explorer.engine.values import Doubles, Integers, Rows
 
 Explain = Callable[[nn.Module, Tensor, Integers], Heatmap]
@@ -24,9 +25,9 @@ class Subject:
 
     `explain(net, x, classes)` makes such a map anew, by default with `attribute` as `heat` says. `mask`, bool
     (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
-    network, and `drops` what `deletion.measured_drops` gives for these images and classes, where another map
-    of them was judged before. All that is drawn at random follows from `seed`. Raises ValueError for shapes
-    that do not fit one another.
+    network, `redrawings`, one per image, what `redraw` gives for drawn scenes, and `drops` what
+    `deletion.measured_drops` gives for these images and classes, where another map of them was judged before.
+    All that is drawn at random follows from `seed`. Raises ValueError for shapes that do not fit one another.
     """
 
     net: nn.Module
@@ -35,6 +36,7 @@ class Subject:
     explain: Explain | None = None
     mask: Masks | None = None
     random_nets: tuple[nn.Module, ...] = ()
+    redrawings: tuple[Redrawing, ...] = ()
     drops: Doubles | None = None
     seed: int = 0
 
