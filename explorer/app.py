@@ -32,10 +32,11 @@ else:
         ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
         ("compare", N_("Compare"), "compare", "compare"),
         ("training", N_("Training"), "show_chart", "training"),
+        ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
         ("time_machine", N_("Time machine"), "history", "time"),
         ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
     )
-    WITHOUT_IMAGE = ("training",)
+    WITHOUT_IMAGE = ("training", "scoreboard")
     WITHOUT_CLASS = ("batchnorm", "augmentation")
 
     def explains_class(path: str) -> bool:

@@ -1,18 +1,14 @@
 """The rows of a scoreboard: the methods that a network allows, and maps that no network was asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor, nn
 
 from explorer.engine.attribution import METHODS, attribute
-from explorer.engine.scores.score import Masks
-from explorer.engine.values import Doubles
+from explorer.engine.scores.references import REFERENCES
 from model.problems import Problem
-from model.words import N_, tr
-
-CENTERED_SIGMA = 0.25  # of the centered Gaussian, as a fraction of the image's side
+from model.words import tr
 
 
 @dataclass(frozen=True)
@@ -44,39 +40,6 @@ def entry(key: str) -> Entry:
     """The Entry of a key."""
     name, _, layer = key.partition("@")
     return Entry(name, layer or None)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A map that is made without the network: `make(size, mask, seed)` gives it, float64 (h, w) of `size`."""
-
-    title: str
-    make: Callable[[tuple[int, int], Masks | None, int], Doubles]
-    needs_mask: bool = False
-
-
-def random_map(size: tuple[int, int], mask: Masks | None, seed: int) -> Doubles:
-    """Independent random values, another map for every image."""
-    return np.random.default_rng(seed).random(size)
-
-
-def centered(size: tuple[int, int], mask: Masks | None, seed: int) -> Doubles:
-    """A Gaussian in the middle of the image, the same for every image."""
-    rows, columns = (((np.arange(side) + 0.5) / side - 0.5) / CENTERED_SIGMA for side in size)
-    return np.asarray(np.exp(-(rows[:, None] ** 2 + columns**2) / 2))
-
-
-def area(size: tuple[int, int], mask: Masks | None, seed: int) -> Doubles:
-    """1 on the object and 0 elsewhere."""
-    assert mask is not None
-    return mask.astype(np.float64)
-
-
-REFERENCES: dict[str, Reference] = {
-    "random": Reference(N_("Random map"), random_map),
-    "gaussian": Reference(N_("Centered Gaussian"), centered),
-    "area": Reference(N_("Object area"), area, needs_mask=True),
-}
 
 
 @dataclass(frozen=True)

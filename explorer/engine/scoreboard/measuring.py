@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.attribution import Heatmap, attribute
-from explorer.engine.samples import Sample
-from explorer.engine.scoreboard.entries import REFERENCES, Entry
+from explorer.engine.network import Network
+from explorer.engine.redrawing import Redrawing, redraw
+from explorer.engine.samples import FromScene, Sample
+from explorer.engine.scoreboard.entries import Entry
 from explorer.engine.scoreboard.image_sets import ImageSet
 from explorer.engine.scores import SCORES, Score, Subject
 from explorer.engine.scores.deletion import measured_drops
 from explorer.engine.scores.forward import logits
+from explorer.engine.scores.references import REFERENCES
 from explorer.engine.scores.score import Masks
 from explorer.engine.values import Doubles, Integers
 from model.card import Card
@@ -47,6 +50,10 @@ class Piece:
         """How many predictions are the label."""
         labels = [sample.label for sample in self.samples]
         return sum(int(label == of) for label, of in zip(labels, self.target.tolist(), strict=True))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.x.shape[2], self.x.shape[3]
 
     def one(self, index: int) -> "Piece":
         """The piece with one image only."""
@@ -84,8 +91,12 @@ def _masks(card: Card, samples: Sequence[Sample]) -> Masks | None:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Judges maps of the images of one Piece, with what all of them share computed once."""
+    """Judges maps of the images of one Piece, with what all of them share computed once.
 
+    `net` is the network's on the device of the images.
+    """
+
+    network: Network
     net: nn.Module
     random_nets: tuple[nn.Module, ...]
     piece: Piece
@@ -97,6 +108,24 @@ class Judge:
         """What single deletion measures of these images, whatever the map."""
         return measured_drops(self.without_map())
 
+    @cached_property
+    def redrawings(self) -> tuple[Redrawing, ...]:
+        """The scenes without each of their parts; none where an image is not a scene."""
+        origins = [sample.origin for sample in self.piece.samples]
+        scenes = [origin for origin in origins if isinstance(origin, FromScene)]
+        if len(scenes) < len(origins):
+            return ()
+        return tuple(
+            redraw(self.network, each.label, each.seed, sample.pixels.shape[0])
+            for each, sample in zip(scenes, self.piece.samples, strict=True)
+        )
+
+    def one(self, index: int) -> "Judge":
+        """The judge of one image only, with what is known of it."""
+        judge, rows = replace(self, piece=self.piece.one(index)), slice(index, index + 1)
+        vars(judge).update(drops=self.drops[rows], redrawings=self.redrawings[rows])
+        return judge
+
     def without_map(self) -> Subject:
         """The images and classes with a map of one position, for what does not depend on the map."""
         values = np.zeros((len(self.piece.x), 1, 1), np.float32)
@@ -104,8 +133,16 @@ class Judge:
 
     def _subject(self, heat: Heatmap, **known: Any) -> Subject:
         piece = self.piece
-        nets, seed = self.random_nets, self.seed + piece.start
-        return Subject(self.net, piece.x, heat, mask=piece.masks, random_nets=nets, seed=seed, **known)
+        return Subject(
+            self.net,
+            piece.x,
+            heat,
+            mask=piece.masks,
+            random_nets=self.random_nets,
+            redrawings=self.redrawings,
+            seed=self.seed + piece.start,
+            **known,
+        )
 
     def row(self, entry: Entry, scores: Sequence[str]) -> tuple[float, dict[str, Cell]]:
         """The seconds that an image's map takes, and the cell of each score."""
@@ -125,24 +162,22 @@ class Judge:
         """Image by image: whoever asks for the map again gets that of the image."""
         cells: dict[str, Cell] = {}
         for index in range(len(self.piece.x)):
-            judge = replace(self, piece=self.piece.one(index))
-            subject = judge._reference_subject(entry, index, self.drops[index : index + 1])
-            for score, cell in judge._cells(subject, scores).items():
+            subject = self.one(index)._reference_subject(entry, index)
+            for score, cell in self._cells(subject, scores).items():
                 whole = cells.setdefault(score, {name: [] for name in cell})
                 for name, numbers in cell.items():
                     whole[name].extend(numbers)
         return cells
 
-    def _reference_subject(self, entry: Entry, index: int, drops: Doubles) -> Subject:
+    def _reference_subject(self, entry: Entry, index: int) -> Subject:
         piece = self.piece
         mask = None if piece.masks is None else piece.masks[0]
-        size = (piece.x.shape[2], piece.x.shape[3])
-        values = REFERENCES[entry.name].make(size, mask, self.seed + piece.start + index)
+        values = REFERENCES[entry.name].make(piece.size, mask, self.seed + piece.start + index)
 
         def explain(net: nn.Module, x: Tensor, classes: Integers) -> Heatmap:
             return Heatmap(entry.name, None, classes, np.repeat(values[None], len(x), 0).astype(np.float32))
 
-        return self._subject(explain(self.net, piece.x, piece.target), drops=drops, explain=explain)
+        return self._subject(explain(self.net, piece.x, piece.target), drops=self.drops, explain=explain)
 
     def _cells(self, subject: Subject, scores: Sequence[str]) -> dict[str, Cell]:
         return {name: _cell(SCORES[name], subject) for name in scores}

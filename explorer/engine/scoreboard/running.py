@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,14 +79,14 @@ def prepare(
 ) -> Measurement:
     """The Measurement of what is wanted that can be had; Problem where no image can be read."""
     device, wanted = torch.device(device), replace(wanted, images=min(wanted.images, images.count))
-    net = network.net.to(device)
+    net = network.net if device.type == "cpu" else deepcopy(network.net).to(device)
     first = _first_images(net, network, images, wanted, device)
     layer = wanted.layer or last_activation(net, first.x[:1])
     check_layer(net, first.x[:1], layer)
     possible = entries(net, first.x[:1], wanted.methods, layer, first.masks is not None)
     again = any(SCORES[name].remakes for name in wanted.scores)
     nets = random_nets(net, first.x) if again and len(first.x) > 1 else ()
-    judge = Judge(net, nets, first.one(0), wanted.seed, clock)
+    judge = Judge(network, net, nets, first.one(0), wanted.seed, clock)
     left_out = unmet(judge, wanted.scores)
     wanted = replace(wanted, scores=tuple(name for name in wanted.scores if name not in left_out))
     place = store(out, network.key, network.card, images.digest, layer, wanted.seed, torch.__version__)
@@ -151,7 +152,12 @@ def _measure(measurement: Measurement, numbers_: range) -> None:
     if not images.samples:
         return
     judge = Judge(
-        measurement.net, measurement.random_nets, images, measurement.wanted.seed, measurement.clock
+        measurement.network,
+        measurement.net,
+        measurement.random_nets,
+        images,
+        measurement.wanted.seed,
+        measurement.clock,
     )
     for entry, names in lacking:
         seconds, cells = judge.row(entry, names)

@@ -58,17 +58,26 @@ def measured(board: Board) -> str:
 def reading_chart() -> str:
     """What the marks of a chart are."""
     return tr(
-        "Dot and line: mean over images and its 95 % interval (gray: maps that are made without the network). "
-        "Diamond: the mean of what chance gives for the same map and images."
+        "Dot and line: mean over images and its 95 % interval (gray: maps that are made without the "
+        "network). Diamond: the mean of what chance gives for the same map and images."
     )
 
 
 def legend(board: Board) -> str:
     """What the numbers of the table are."""
+    cells = tr(
+        "Each cell: the mean of the score ± half of its 95 % interval, then the mean of what chance gives on "
+        "the same images."
+    )
+    return f"{cells} {legend_of_images(board)}"
+
+
+def legend_of_images(board: Board) -> str:
+    """How intervals are made, and which scores have fewer images than the others."""
     sentences = [
         tr(
-            "Each cell: the mean of the score ± half of its 95 % interval (bootstrap over images), then the "
-            "mean of what chance gives on the same images."
+            "Intervals: bootstrap over images. CPU times were measured beside other work and are for "
+            "comparison only."
         )
     ]
     for name, (few, many) in _fewer(board).items():

@@ -230,4 +230,5 @@ TARGET_SENSITIVITY = Score(
     paper="arXiv:2308.06248",
     measure=target_sensitivity,
     unmet=needs_redrawings_of_two_classes,
+    remakes=True,
 )
