@@ -230,7 +230,41 @@ class PointChart(Value):
         return [Color.HIGHLIGHT if each == self.chosen else Color.ACCENT for each in self.channels.tolist()]
 
 
-Chart = LineChart | Histogram | ChannelChart | PointChart
+@dataclass(frozen=True, eq=False)
+class DotChart(Value):
+    """A row for each name, the first at the top: a dot at `mean` on its interval from `low` to `high`.
+
+    A diamond stands at what `chance` gives; all four are float64 (n,), not finite where there is none. Rows
+    that are `quiet` (n,) are drawn without color.
+    """
+
+    title: str
+    alt: str
+    x: Axis
+    names: tuple[str, ...]
+    mean: Doubles
+    low: Doubles
+    high: Doubles
+    chance: Doubles
+    quiet: Booleans
+
+    @property
+    def height(self) -> int:
+        """In pixels on the page."""
+        return 60 + 22 * len(self.names)
+
+    @property
+    def aspect(self) -> float:
+        """Its height by its width in print."""
+        return 0.25 + 0.045 * len(self.names)
+
+    @property
+    def colors(self) -> list[Color]:
+        """The color of each row."""
+        return [Color.QUIET if each else Color.ACCENT for each in self.quiet.tolist()]
+
+
+Chart = LineChart | Histogram | ChannelChart | PointChart | DotChart
 
 
 def doubles(values: Sequence[float] | npt.ArrayLike) -> Doubles:

@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.drawing.chart import Axis, ChannelChart, Chart, Histogram, Line, LineChart, PointChart
+from explorer.drawing.chart import (
+    Axis,
+    ChannelChart,
+    Chart,
+    DotChart,
+    Histogram,
+    Line,
+    LineChart,
+    PointChart,
+)
 from explorer.drawing.palette import BAND, Color
 
 if TYPE_CHECKING:
@@ -22,10 +31,13 @@ DASHES = (0, (4, 2))
 def draw(chart: Chart, axes: "Axes") -> None:
     """Draw a chart on axes, with its title."""
     axes.set_title(plain(chart.title), fontsize=8)
-    _scale(axes.yaxis, chart.y)
-    axes.set_ylim(*chart.y.ends)
     axes.spines[:].set_visible(False)
     axes.set_axisbelow(True)
+    if isinstance(chart, DotChart):
+        _dot_chart(axes, chart)
+        return
+    _scale(axes.yaxis, chart.y)
+    axes.set_ylim(*chart.y.ends)
     if isinstance(chart, LineChart):
         _line_chart(axes, chart)
     elif isinstance(chart, Histogram):
@@ -96,6 +108,26 @@ def _legend(axes: "Axes", chart: LineChart) -> None:
     axes.legend(
         handles, names, loc=position, frameon=False, fontsize=SMALL, labelspacing=0.3, handlelength=1.6
     )
+
+
+# Dots
+
+
+def _dot_chart(axes: "Axes", chart: DotChart) -> None:
+    """The interval of each row, its dot, and chance as a diamond; the names at the left."""
+    rows = np.arange(len(chart.names))
+    colors = [str(color) for color in chart.colors]
+    axes.hlines(rows, chart.low, chart.high, colors=colors, linewidth=1.2)
+    axes.scatter(
+        chart.chance, rows, s=9, marker="D", facecolors="none", edgecolors=Color.HIGHLIGHT, linewidths=0.7
+    )
+    axes.scatter(chart.mean, rows, s=9, c=colors)
+    _scale(axes.xaxis, chart.x)
+    axes.set_xlim(*chart.x.ends)
+    axes.set_yticks(rows, [plain(name) for name in chart.names])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="x", color=Color.QUIET, alpha=0.25, linewidth=0.5)
+    axes.tick_params(length=0, labelsize=SMALL)
 
 
 # BatchNorm

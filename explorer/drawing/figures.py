@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.drawing import chart_print
-from explorer.drawing.chart import Chart
+from explorer.drawing.chart import Chart, DotChart
 from explorer.drawing.chart_print import plain
 from explorer.drawing.colorbar import bar as colors
 from explorer.drawing.colorbar import ticks
@@ -154,6 +154,7 @@ def picture(*charts: Chart) -> NDArray[np.uint8]:
     from matplotlib.figure import Figure
 
     width, height = SIZE
+    height = max([height, *(width * chart.aspect for chart in charts if isinstance(chart, DotChart))])
     size = (width * (1 + len(charts)) / 2, height)
     drawn = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     for chart, axes in zip(charts, np.ravel(drawn.subplots(1, len(charts))), strict=True):
@@ -215,6 +216,8 @@ def _aspect(row: Sequence[Part]) -> float:
 def _panel_aspect(panel: Part) -> float:
     if isinstance(panel, Panel):
         return panel.pixels.shape[0] / panel.pixels.shape[1]
+    if isinstance(panel, DotChart):
+        return panel.aspect
     return panel.aspect if isinstance(panel, Drawing) else CHART_ASPECT
 
 

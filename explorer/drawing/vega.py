@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from explorer.drawing.chart import Area, Axis, Line, LineChart, PointChart
+from explorer.drawing.chart import Area, Axis, DotChart, Line, LineChart, PointChart
 from explorer.drawing.palette import Color
 from model.words import tr
 
@@ -18,15 +18,21 @@ DASHES = {"domain": [False, True], "range": [[1, 0], [5, 3]]}
 SILENT = {"tooltip": None, "aria": False}
 
 
-def spec(chart: LineChart | PointChart) -> Spec:
+def spec(chart: LineChart | PointChart | DotChart) -> Spec:
     """The Vega-Lite of a chart, without frame or menu."""
     return {
         "description": chart.alt,
         "height": chart.height,
-        "layer": _points(chart) if isinstance(chart, PointChart) else _line_chart(chart),
+        **_content(chart),
         "config": {"view": {"stroke": None}, "axisY": {"labelFlush": False}},
         "usermeta": {"embedOptions": {"actions": False}},
     }
+
+
+def _content(chart: LineChart | PointChart | DotChart) -> Spec:
+    if isinstance(chart, LineChart):
+        return {"layer": _line_chart(chart)}
+    return {"layer": _points(chart)} if isinstance(chart, PointChart) else _dot_chart(chart)
 
 
 def short(value: float) -> float | None:
@@ -153,6 +159,43 @@ def _area(chart: LineChart, area: Area) -> Spec:
 def _mark(at: float) -> Spec:
     mark = {"type": "rule", "color": Color.ACCENT, "strokeWidth": 1.5, "strokeDash": [2, 2], **SILENT}
     return {"data": {"values": [{"x": at}]}, "mark": mark, "encoding": {"x": _position("x")}}
+
+
+# Dots
+
+
+def _dot_chart(chart: DotChart) -> Spec:
+    y: Spec = {"field": "name", "type": "nominal", "sort": list(chart.names)}
+    y |= {"axis": {"title": None, "labelLimit": 200, "domain": False, "ticks": False, "grid": False}}
+    x = horizontal("low", chart.x)
+    x["axis"] |= {"grid": True}
+    color = {"field": "color", "type": "nominal", "scale": None, "legend": None}
+    rule = {"type": "rule", "strokeWidth": 2, **SILENT}
+    diamond = {"type": "point", "shape": "diamond", "size": 45, "color": Color.HIGHLIGHT, **SILENT}
+    dot = {"type": "point", "filled": True, "size": 55, "opacity": 1}
+    layers = [
+        {"mark": rule, "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "color": color}},
+        {"mark": diamond, "encoding": {"x": _position("chance"), "y": y}},
+        {
+            "mark": dot,
+            "encoding": {"x": _position("mean"), "y": y, "color": color, "tooltip": _dot_tooltip()},
+        },
+    ]
+    return {"data": {"values": _dot_rows(chart)}, "layer": layers}
+
+
+def _dot_rows(chart: DotChart) -> list[Spec]:
+    numbers = {"mean": chart.mean, "low": chart.low, "high": chart.high, "chance": chart.chance}
+    return [
+        {"name": name, "color": color} | {key: short(float(values[n])) for key, values in numbers.items()}
+        for n, (name, color) in enumerate(zip(chart.names, chart.colors, strict=True))
+    ]
+
+
+def _dot_tooltip() -> list[Spec]:
+    titles = {"mean": tr("mean"), "low": tr("from"), "high": tr("to"), "chance": tr("chance")}
+    numbers = [measure(field, title, ".3g") for field, title in titles.items()]
+    return [{"field": "name", "type": "nominal", "title": tr("map")}, *numbers]
 
 
 def _position(field: str) -> Spec:

@@ -71,4 +71,5 @@ CLASS_SENSITIVITY = Score(
         "The map of the other class is like this one: it says little about what is special to the class."
     ),
     unmet=needs_two_classes,
+    remakes=True,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from model.words import N_
 
 STEPS = 8
 ORDERS, DRAWS = 2, 8
+DRAWS_OF_MANY = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +49,30 @@ class Orderings(Scored):
         return np.stack([self.random.min(-2), self.random.max(-2)], axis=-2)
 
 
-def orderings(subject: Subject, steps: int = STEPS, removal: str = "infilled") -> Orderings:
-    """The Orderings of the map at its own resolution, its equal values in random order."""
-    images = [_orderings(subject, index, steps, removal) for index in range(len(subject.x))]
+def orderings(
+    subject: Subject,
+    steps: int = STEPS,
+    removal: str = "infilled",
+    orders: int = ORDERS,
+    draws: int = DRAWS,
+) -> Orderings:
+    """The Orderings of the map at its own resolution, its equal values in random order.
+
+    `orders` are the random ones, `draws` the maps in the wrong place.
+    """
+    images = [_orderings(subject, index, steps, removal, orders, draws) for index in range(len(subject.x))]
     names = ("chance", "value", "removed", "most_first", "least_first", "random")
     return one_or_many(Orderings(**{name: np.stack([one[name] for one in images]) for name in names}))
 
 
-def _orderings(subject: Subject, index: int, steps: int, removal: str) -> dict[str, Doubles]:
+def _orderings(
+    subject: Subject, index: int, steps: int, removal: str, orders: int, draws: int
+) -> dict[str, Doubles]:
     heat = subject.values[index]
     counts = np.round(np.linspace(0, heat.size, steps + 1)).astype(np.int64)
-    curves = _curves(subject, index, _orders(heat, subject.seed), counts, removal)
-    key = ("random orders", index, int(subject.target[index]), heat.shape, steps, removal)
-    random = _random_orders(heat.size, subject.seed)
+    curves = _curves(subject, index, _orders(heat, subject.seed, draws), counts, removal)
+    key = ("random orders", index, int(subject.target[index]), heat.shape, steps, removal, orders)
+    random = _random_orders(heat.size, subject.seed, orders)
     fractions = counts / heat.size
     areas = np.trapezoid(curves[1::2] - curves[::2], fractions, axis=1)
     return {
@@ -72,8 +85,8 @@ def _orderings(subject: Subject, index: int, steps: int, removal: str) -> dict[s
     }
 
 
-def _orders(heat: Doubles, seed: int) -> Integers:
-    """When each position goes, (2 + 2 DRAWS, h·w): by the map, and by the map moved; each with its reverse.
+def _orders(heat: Doubles, seed: int, draws: int) -> Integers:
+    """When each position goes, (2 + 2 draws, h·w): by the map, and by the map moved; each with its reverse.
 
     Equal values go in random order: sorted stably they would begin at the top left.
     """
@@ -82,18 +95,19 @@ def _orders(heat: Doubles, seed: int) -> Integers:
     def turns(values: Doubles) -> Integers:
         return np.argsort(np.lexsort((random.random(values.size), -values.reshape(-1))))
 
-    return _with_reverses([turns(each) for each in (heat, *moved(heat, seed, DRAWS))])
+    return _with_reverses([turns(each) for each in (heat, *moved(heat, seed, draws))], heat.size)
 
 
-def _random_orders(size: int, seed: int) -> Integers:
-    """Random orders of so many positions, (2 ORDERS, size), each with its reverse."""
+def _random_orders(size: int, seed: int, orders: int) -> Integers:
+    """Random orders of so many positions, (2 orders, size), each with its reverse."""
     random = np.random.default_rng((seed, size))
-    return _with_reverses([random.permutation(size) for _ in range(ORDERS)])
+    return _with_reverses([random.permutation(size) for _ in range(orders)], size)
 
 
-def _with_reverses(orders: list[Integers]) -> Integers:
-    """Each order, and after it its reverse."""
-    return np.stack([each for one in orders for each in (one, one.size - 1 - one)])
+def _with_reverses(orders: list[Integers], size: int) -> Integers:
+    """Each order of so many positions, and after it its reverse: (2 n, size)."""
+    every = [each for one in orders for each in (one, size - 1 - one)]
+    return np.array(every, np.int64).reshape(-1, size)
 
 
 def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, removal: str) -> Doubles:
@@ -129,4 +143,5 @@ ORDERING = Score(
     below=N_("Removing what the map marks first lowers the probability less than by chance."),
     within=N_("The map in the wrong place orders the image as well as this one."),
     above=N_("Removing what the map marks first lowers the probability more than by chance."),
+    measure_many=partial(orderings, orders=0, draws=DRAWS_OF_MANY),
 )

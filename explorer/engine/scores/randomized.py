@@ -155,4 +155,5 @@ RANDOMIZED = Score(
     ),
     above=N_("It is like the maps of random networks: it shows the image as much as what was learned."),
     unmet=needs_random_nets,
+    remakes=True,
 )

@@ -241,4 +241,5 @@ TARGET_SENSITIVITY = Score(
     within=N_("The maps of two classes in the wrong place differ by the right sign as often."),
     above=N_("The maps of two classes show to which of them a part matters more, better than by chance."),
     unmet=needs_redrawings_of_two_classes,
+    remakes=True,
 )

@@ -28,8 +28,8 @@ class Subject:
     (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
     network, and `redrawings`, one per image, what `redraw` gives for drawn scenes. All that is drawn at
     random follows from `seed`. `known` keeps what scores have measured of the network and the images alone:
-    subjects that differ only in the map may share it. Raises ValueError for shapes that do not fit one
-    another.
+    subjects that differ only in the map may share it; `drops` is what `deletion.measured_drops` gave for
+    these images and classes. Raises ValueError for shapes that do not fit one another.
     """
 
     net: nn.Module
@@ -39,6 +39,7 @@ class Subject:
     mask: Masks | None = None
     random_nets: tuple[nn.Module, ...] = ()
     redrawings: tuple[Redrawing, ...] = ()
+    drops: Doubles | None = None
     seed: int = 0
     known: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
@@ -159,8 +160,10 @@ class Score:
     `direction` says which values are better. `paper` is an arXiv number or a DOI. `below`, `within` and
     `above`, whole sentences, are what a value below, within or above the band of chance says.
 
-    `measure(subject)` computes it for every image. `unmet(subject)` is the reason, a whole sentence marked
-    with `N_`, why it cannot be computed here; None where it can.
+    `measure(subject)` computes it for every image, and `measure_many(subject)`, where it is there, the same
+    with fewer draws of chance, for a mean over many images. `unmet(subject)` is the reason, a whole sentence
+    marked with `N_`, why it cannot be computed here; None where it can. One that `remakes` the map computes
+    it several times anew, so that its cost is a multiple of the map's.
     """
 
     title: str
@@ -174,3 +177,5 @@ class Score:
     within: str
     above: str
     unmet: Callable[[Subject], str | None] = nothing_missing
+    measure_many: Callable[[Subject], Scored] | None = None
+    remakes: bool = False

@@ -88,4 +88,5 @@ STABILITY = Score(
     below=N_("Noise that leaves the prediction as it is changes the map less than moving it would."),
     within=N_("Noise that leaves the prediction as it is changes the map as much as moving it would."),
     above=N_("Noise that leaves the prediction as it is changes the map more than moving it would."),
+    remakes=True,
 )

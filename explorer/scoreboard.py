@@ -1,0 +1,302 @@
+"""Every attribution method over many images: `python -m explorer.scoreboard --checkpoint FILE --out DIR`.
+
+What is measured is on disk at once, so that a stopped run goes on where it was: start it again.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer.drawing import board_charts, figures
+from explorer.engine.attribution import METHODS
+from explorer.engine.network import Network, network_of
+from explorer.engine.opening import Source, open_source
+from explorer.engine.scoreboard import board, running, tables
+from explorer.engine.scoreboard.board import Board
+from explorer.engine.scoreboard.chunks import CHUNK
+from explorer.engine.scoreboard.image_sets import DATASETS, image_set
+from explorer.engine.scoreboard.running import Measurement, Wanted
+from explorer.engine.scores import SCORES
+from model.arguments import Parser, WrongValue
+from model.command import count, natural, one_of
+from model.datasets import DATA_DIR
+from model.failures import Terminated, sentence_of, stopped_once
+from model.files import claimed, replacing
+from model.problems import Problem
+from model.processes import all_reduce_sum, joined, rank, world_size
+from model.training.run import find_device, say
+from model.words import N_, ngettext, tr
+
+SEVERAL = N_("{flag} must be some of {choices}, not {text}.")
+SHARD = N_("{flag} must be two whole numbers such as 1/4, not {text}.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _read(words)
+    try:
+        with stopped_once(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="captum")
+            _command(options, words)
+    except KeyboardInterrupt as stopped:
+        say(tr("Stopped. The same command goes on from here."))
+        return 143 if isinstance(stopped, Terminated) else 130
+    except Exception as error:
+        sentence = sentence_of(error)
+        if not sentence:
+            raise
+        print(tr("error: {sentence}", sentence=sentence), file=sys.stderr)
+        return 1
+    return 0
+
+
+# The command line
+
+
+def parser() -> Parser:
+    parser = Parser(
+        "python -m explorer.scoreboard",
+        usage=tr("%(prog)s --checkpoint FILE --out DIR [flags]"),
+        description=tr(
+            "Measure every attribution method on many images: the mean of each score with its 95 % interval, "
+            "beside what chance gives. A stopped run goes on when the same command is started again."
+        ),
+        epilog=tr(
+            "In several processes: torchrun --nproc-per-node N -m explorer.scoreboard …, or --shard 1/N to "
+            "--shard N/N on machines that share the folder, and then the command without --shard."
+        ),
+        title=tr("general"),
+    )
+    add = parser.first.add_argument
+    add("--checkpoint", type=Path, required=True, metavar="PATH", help=tr("the network's weights"))
+    add("--net", metavar="MODULE:BUILDER", help=tr("the function that builds your own network"))
+    add("--out", type=Path, required=True, metavar="DIR", help=tr("the folder of the results"))
+    add(
+        "--publish",
+        action="store_true",
+        help=tr("also write the numbers beside the checkpoint, where the Scoreboard page shows them"),
+    )
+    _add_images(parser)
+    _add_measures(parser)
+    return parser
+
+
+def _add_images(parser: Parser) -> None:
+    add = parser.add_argument_group(tr("images")).add_argument
+    sets = tr("the images: {names} (default: scenes, drawn anew)", names=", ".join(DATASETS))
+    add("--dataset", default="scenes", help=sets, **one_of(DATASETS))
+    data = tr("the folder of CIFAR-10, or a folder with test/CLASS/*")
+    add("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help=data)
+    add("--images", type=count, default=100, metavar="N", help=tr("how many images (default: 100)"))
+    again = tr("how many of them get the scores that compute each map several times (default: all)")
+    add("--images-again", type=natural, metavar="N", help=again)
+    add("--note", default="", metavar="TEXT", help=tr("what else is to be said about the images"))
+
+
+def _add_measures(parser: Parser) -> None:
+    add = parser.add_argument_group(tr("what is measured, and how")).add_argument
+    names = tr("some of {names}, separated by commas (default: all)", names=", ".join(METHODS))
+    add("--methods", type=several(METHODS), default=tuple(METHODS), metavar="NAMES", help=names)
+    names = tr("some of {names}, separated by commas (default: all)", names=", ".join(SCORES))
+    add("--scores", type=several(SCORES), default=tuple(SCORES), metavar="NAMES", help=names)
+    layer = tr("the layer of the methods that explain one (default: the last block's activation)")
+    add("--layer", metavar="NAME", help=layer)
+    add("--seed", type=natural, default=0, metavar="N", help=tr("the seed of all random numbers"))
+    device = tr("the device: cpu, cuda, …; auto: cuda if available, else cpu")
+    add("--device", default="auto", metavar="NAME", help=device)
+    add("--shard", type=shard, default=None, metavar="I/N", help=tr("measure only the Ith of N parts"))
+
+
+def several(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """Reads some of the names, separated by commas."""
+    known = tuple(names)
+
+    def read(text: str) -> tuple[str, ...]:
+        chosen = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        for name in chosen or (text,):
+            if name not in known:
+                raise WrongValue(SEVERAL, choices=", ".join(known), text=name)
+        return chosen
+
+    return read
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Reads `2/4` as (1, 4): which of how many parts, from 0."""
+    index, slash, parts = text.partition("/")
+    if not (slash and index.isdecimal() and parts.isdecimal() and 1 <= int(index) <= int(parts)):
+        raise WrongValue(SHARD, text=text)
+    return int(index) - 1, int(parts)
+
+
+def _read(words: Sequence[str]) -> argparse.Namespace:
+    try:
+        return parser().read(words)
+    except Problem as problem:
+        print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
+        raise SystemExit(2) from problem
+
+
+# The work
+
+
+def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
+    device = find_device(options.device)
+    with joined(device), _alone(options):
+        index, parts = _part(options)
+        measurement = _prepared(options, device)
+        for sentence in _said_before(measurement):
+            say(sentence)
+        running.run(measurement, _progress(), index, parts)
+        all_reduce_sum(torch.zeros(1, device=device))  # all processes have finished
+        if not rank():
+            _finish(measurement, options, words)
+
+
+def _part(options: argparse.Namespace) -> tuple[int, int]:
+    """Which part of how many this process measures."""
+    if options.shard is None:
+        return rank(), world_size()
+    if world_size() > 1:
+        raise Problem("torchrun shares the images by itself; leave out --shard.")
+    index, parts = options.shard
+    return index, parts
+
+
+@contextmanager
+def _alone(options: argparse.Namespace) -> Any:
+    """Problem if another process measures the same part into the same folder."""
+    index, parts = options.shard or (0, 1)
+    claim = nullcontext(True) if rank() else claimed(options.out / f".lock-{index + 1}-{parts}")
+    with claim as mine:
+        if not mine:
+            raise Problem(
+                "Another process is writing to {path}; wait until it has finished, or give another --out.",
+                path=options.out,
+            )
+        yield
+
+
+def _prepared(options: argparse.Namespace, device: Any) -> Measurement:
+    opening = open_source(Source(path=options.checkpoint, net=options.net))
+    network: Network = network_of(opening.checkpoint, opening.checkup)
+    images = image_set(options.dataset, network.card, options.data_dir, options.seed, options.note)
+    wanted = Wanted(
+        options.images, options.methods, options.scores, options.images_again, options.layer, options.seed
+    )
+    return running.prepare(network, images, wanted, options.out, device)
+
+
+def _said_before(measurement: Measurement) -> list[str]:
+    wanted, rows = measurement.wanted, measurement.entries.rows
+    sentence = tr(
+        "{rows} maps and {scores} scores on {images} images: {provenance}",
+        rows=len(rows),
+        scores=len(wanted.scores),
+        images=wanted.images,
+        provenance=measurement.images.provenance,
+    )
+    left_out = measurement.entries.left_out | measurement.scores_left_out
+    return [
+        sentence,
+        *(tr("{name} is left out: {reason}", name=name, reason=why) for name, why in left_out.items()),
+    ]
+
+
+def _progress(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int], None]:
+    """Prints how far this process is, and how long the rest takes at the speed of this run."""
+    started = clock()
+
+    def tell(done: int, total: int) -> None:
+        left = round((clock() - started) / done * (total - done)) if done else 0
+        say(
+            tr(
+                "{done} of {total} chunks of {size} images, about {left} left",
+                done=done,
+                total=total,
+                size=CHUNK,
+                left=timedelta(seconds=left),
+            )
+        )
+
+    return tell
+
+
+def _finish(measurement: Measurement, options: argparse.Namespace, words: Sequence[str]) -> None:
+    """Write the results where everything is measured; else say what is missing."""
+    chunks, lacking = running.chunks_of(measurement)
+    if lacking:
+        say(
+            ngettext(
+                "{n} chunk is not measured yet; start the command without --shard to measure it and to write "
+                "the results.",
+                "{n} chunks are not measured yet; start the command without --shard to measure them and to "
+                "write the results.",
+                lacking,
+            )
+        )
+        return
+    made = running.board_of(measurement, chunks, options.checkpoint.stem, command_of(words))
+    for path in write(made, options.out):
+        say(tr("Saved {path}", path=path))
+    if options.publish:
+        path = board.path_beside(options.checkpoint, made.dataset)
+        board.write(made, path)
+        say(tr("Saved {path}", path=path))
+    say(tables.table(made))
+
+
+PLACES = ("--out", "--data-dir", "--shard")
+"""Flags whose values say where, or which part, and not what was measured."""
+
+
+def command_of(words: Sequence[str]) -> str:
+    """The command that makes a scoreboard anew, without the folders of this machine."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, _ = word.partition("=")
+        if name not in PLACES:
+            kept.append(word)
+        elif not equals:
+            next(rest, None)
+    return shlex.join(["python", "-m", "explorer.scoreboard", *kept, "--out", "DIR"])
+
+
+def write(made: Board, out: Path) -> list[Path]:
+    """Write a board as JSON, CSV, Markdown and a figure into a folder; the paths."""
+    charts = list(board_charts.charts_of(made).values())
+    files = {
+        "scoreboard.png": figures.figure(charts, figure_caption(made)),
+        "scoreboard.json": board.to_json(made),
+        "scoreboard.csv": tables.to_csv(made).encode(),
+        "scoreboard.md": tables.to_markdown(made).encode(),
+    }
+    for name, data in files.items():
+        with replacing(out / name) as file:
+            file.write(data)
+    return [out / name for name in files]
+
+
+def figure_caption(made: Board) -> str:
+    """What the figure shows, and of what."""
+    return " · ".join(
+        [
+            figures.caption(checkpoint=made.checkpoint, digest=made.digest),
+            tables.measured(made),
+            tables.reading_chart(),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Scoreboard: every attribution method over many images, as measured for the chosen checkpoint."""
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.drawing import board_charts
+from explorer.drawing.ranges import number, percent
+from explorer.engine.scoreboard import board, tables
+from explorer.engine.scoreboard.board import Board, Row
+from explorer.engine.scoreboard.estimates import Estimate
+from explorer.engine.scores import SCORES
+from explorer.ui import choices, link, markup, panels
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.options import options
+from explorer.views.scoreboard import exports
+from explorer.views.scoreboard.findings import findings
+from model.names import shown
+from model.problems import Problem
+from model.words import N_, tr
+
+DIRECTIONS = {
+    "higher": N_("Higher is better."),
+    "lower": N_("Lower is better."),
+    "none": N_("No direction is better."),
+}
+
+
+def page() -> None:
+    st.header(tr("Scoreboard"), anchor=False)
+    checkpoint = chosen_checkpoint()
+    boards = {} if checkpoint is None else board.paths_of(checkpoint)
+    st.markdown(
+        tr(
+            "Every attribution method over many images: the mean of each score, beside what chance gives and "
+            "beside three maps that are made without the network."
+        )
+    )
+    if not boards:
+        say_how_to_measure(checkpoint)
+        return
+    with st.container(horizontal=True):
+        path = boards[choose_board(list(boards))]
+        try:
+            measured = board.read(path)
+        except Problem as problem:
+            st.warning(sentence(problem))
+            return
+        score = choose_score(measured)
+    show(measured, score)
+    exports.show(measured, score, path)
+
+
+def chosen_checkpoint() -> Path | None:
+    """The file of the checkpoint in the sidebar; None where it has none."""
+    try:
+        sources = options().checkpoints
+    except Problem as problem:
+        st.error(sentence(problem), icon=":material/error:")
+        return None
+    source = sources.get(link.value("checkpoint", next(iter(sources), "")))
+    return None if source is None else source.path
+
+
+def say_how_to_measure(checkpoint: Path | None) -> None:
+    st.info(
+        tr(
+            "This checkpoint has no scoreboard yet. The command below measures one on fresh drawn scenes and "
+            "puts it beside the checkpoint. It takes minutes to hours; a stopped one goes on where it was. "
+            "Your own images: `--dataset folder --data-dir DIR`."
+        )
+    )
+    name = "FILE" if checkpoint is None else shown(checkpoint, 1)
+    st.code(
+        f"python -m explorer.scoreboard --checkpoint {name} --images 100 --out scoreboard --publish",
+        language=None,
+        wrap_lines=True,
+    )
+
+
+def choose_board(names: list[str]) -> str:
+    return choices.pick(tr("Images"), {name: name for name in names}, "board", width=240)
+
+
+def choose_score(measured: Board) -> str:
+    titles = {name: tr(SCORES[name].title) for name in measured.scores}
+    return choices.pick(tr("Score, which sorts the rows"), titles, "board_score", width=320)
+
+
+def show(measured: Board, score: str) -> None:
+    """One score: its chart and table, what they say, and how far the score can be trusted."""
+    st.caption(literal(tables.measured(measured)))
+    record, rows = SCORES[score], board_charts.sorted_rows(measured, score)
+    st.subheader(tr(record.title), anchor=False)
+    st.markdown(f"{tr(record.summary)} {tr(DIRECTIONS[record.direction])}")
+    panels.chart(board_charts.score_chart(measured, score, rows))
+    st.caption(tables.reading_chart())
+    what_it_says(measured, score)
+    with st.expander(tr("Numbers")):
+        markup.show(table(rows, score))
+    show_judged(measured)
+    how_it_was_measured(measured)
+
+
+def what_it_says(measured: Board, score: str) -> None:
+    st.markdown("\n".join(f"- {literal(each)}" for each in findings(measured, score)))
+    st.caption(f"{tr(SCORES[score].chance)} {tr(SCORES[score].pitfall)}")
+
+
+def table(rows: list[Row], score: str) -> str:
+    """A row for every map: the score and chance with their intervals, and the fraction above chance."""
+    heads = (
+        tr("map"),
+        tr("score (95 % interval)"),
+        tr("chance"),
+        tr("above chance"),
+        tr("images"),
+        tr("CPU time per map"),
+    )
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    body = "".join(table_row(row, score) for row in rows)
+    return f'<div class="fx-runs"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def table_row(row: Row, score: str) -> str:
+    cell = row.cells[score]
+    seconds = "–" if row.entry.is_reference else tr("{time} ms", time=number(1000 * row.seconds))
+    above = percent(cell.above.mean) if cell.above.n else "–"
+    texts = (interval(cell.value), interval(cell.chance), above, f"{cell.value.n:,}", seconds)
+    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+    return f'<tr><th scope="row">{escape(row.entry.title)}</th>{cells}</tr>'
+
+
+def interval(estimate: Estimate) -> str:
+    """A mean and its interval."""
+    if not estimate.n:
+        return "–"
+    return tr(
+        "{mean} ({low} to {high})",
+        mean=f"{estimate.mean:.3f}",
+        low=f"{estimate.low:.3f}",
+        high=f"{estimate.high:.3f}",
+    ).replace("-", "−")
+
+
+def show_judged(measured: Board) -> None:
+    if not measured.judged:
+        return
+    st.subheader(tr("Are the scores right?"), anchor=False)
+    st.markdown(
+        tr(
+            "Drawn scenes can be drawn again without one part of the object, so the true effect of each part "
+            "is known. Of two maps of the same scene, the better one is that whose sums over the parts "
+            "agree more with these effects. How often does each score prefer it? A coin does in 50 % of "
+            "the pairs."
+        )
+    )
+    st.markdown(tables.judged_table(measured))
+
+
+def how_it_was_measured(measured: Board) -> None:
+    with st.expander(tr("How it was measured")):
+        st.code(measured.command, language=None, wrap_lines=True)
+        st.markdown(tables.legend_of_images(measured))
+        for text in tables.left_out(measured):
+            st.markdown(f"- {literal(text)}")
+
+
+if __name__ == "__main__":  # Streamlit runs a page as a script
+    page()

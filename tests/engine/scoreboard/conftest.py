@@ -1,0 +1,66 @@
+"""A tiny network, images for it, and a scoreboard of them."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from explorer.engine.network import Network
+from explorer.engine.scoreboard.image_sets import ImageSet, folder, scenes
+from explorer.engine.scoreboard.running import Measurement, Wanted, prepare
+from model.card import Card
+
+SIDE = 16
+CARD = Card(net="tiny", classes=("airplane", "automobile", "bird", "cat"), mean=(0.5, 0.5, 0.5),
+            std=(0.25, 0.25, 0.25), input_size=SIDE, data="drawn for a test")  # fmt: skip
+METHODS = ("grad_cam", "saliency")
+CHEAP = ("deletion", "ordering", "inside_object", "class_sensitivity", "redrawing", "findings")
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 4),
+    ).eval()  # fmt: skip
+    return Network(net, CARD, "tiny 0123")
+
+
+@pytest.fixture(scope="session")
+def drawn() -> ImageSet:
+    return scenes(CARD, 0)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with twelve images of two classes, two of them unreadable."""
+    random = np.random.default_rng(0)
+    for name in ("bird", "cat"):
+        place = tmp_path / "photos" / "test" / name
+        place.mkdir(parents=True)
+        for index in range(5):
+            Image.fromarray(random.integers(0, 255, (20, 20, 3), np.uint8)).save(place / f"{index}.png")
+        (place / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def photo_set(photos: Path) -> ImageSet:
+    return folder(CARD, photos, 0)
+
+
+@pytest.fixture
+def ready(network: Network, drawn: ImageSet, tmp_path: Path) -> Callable[..., Measurement]:
+    """`ready(images=…, out=…, …)`: a Measurement whose clock ticks once a call."""
+
+    def make(images: int = 20, out: str = "out", on: ImageSet = drawn, **wanted: object) -> Measurement:
+        chosen = Wanted(images, **{"methods": METHODS, "scores": CHEAP, **wanted})  # type: ignore[arg-type]
+        return prepare(network, on, chosen, tmp_path / out, clock=count().__next__)
+
+    return make

@@ -1,0 +1,76 @@
+"""A board as a file: the same value again, and a sentence for everything else."""
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import pytest
+
+from explorer.engine.scoreboard import board, tables
+from explorer.engine.scoreboard.board import Board, Cell, Row
+from explorer.engine.scoreboard.estimates import Estimate
+from explorer.engine.scoreboard.judging import Judgement
+from model.problems import Problem
+
+NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
+ROWS = (
+    Row(
+        "grad_cam@relu3",
+        0.01,
+        {"deletion": Cell(*(Estimate(m, round(m - 0.1, 3), round(m + 0.1, 3), 40) for m in (0.4, 0.0, 0.9)))},
+    ),
+    Row("random", 0.0, {"deletion": Cell(NOTHING, NOTHING, NOTHING)}),
+)
+BOARD = Board(
+    checkpoint="mine",
+    digest="0123",
+    dataset="scenes",
+    provenance="drawn",
+    layer="relu3",
+    seed=0,
+    images=40,
+    accuracy=0.75,
+    command="python -m …",
+    rows=ROWS,
+    methods_left_out={"lrp": "No rule."},
+    scores_left_out={"stability": "None."},
+    images_left_out=("a.png cannot be read.",),
+    judged={"deletion": Judgement(ROWS[0].cells["deletion"].value, 99)},
+)
+
+
+def test_a_board_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = board.path_beside(tmp_path / "mine.safetensors", "scenes")
+    board.write(BOARD, path)
+    again = board.read(path)
+    assert board.to_json(again) == path.read_bytes() == board.to_json(BOARD)
+    assert again.rows[0].cells["deletion"].value == Estimate(0.4, 0.3, 0.5, 40)
+    assert again.judged == BOARD.judged
+    assert math.isnan(again.rows[1].cells["deletion"].value.mean)
+    assert board.paths_of(tmp_path / "mine.safetensors") == {"scenes": path}
+    assert board.paths_of(tmp_path / "my.safetensors") == {}
+    assert board.paths_of(tmp_path / "none" / "mine.safetensors") == {}
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"version": 1}', b'{"version": 99}', b"\xff"])
+def test_anything_else_ends_in_a_sentence(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "mine.scoreboard-scenes.json"
+    path.write_bytes(data)
+    with pytest.raises(Problem, match="is not a scoreboard that can be read"):
+        board.read(path)
+
+
+def test_csv_has_every_cell() -> None:
+    lines = list(csv.DictReader(io.StringIO(tables.to_csv(BOARD))))
+    assert [line["row"] for line in lines] == ["grad_cam@relu3", "random"]
+    assert float(lines[0]["score high"]) == 0.5
+    assert (lines[1]["score"], lines[1]["images"]) == ("", "0")
+
+
+def test_markdown_says_how_it_was_measured_and_what_is_left_out() -> None:
+    text = tables.to_markdown(BOARD)
+    assert "| Grad-CAM at relu3 | 0.40 ± 0.10 (0.00) | 10 ms |" in text
+    assert "| Random map | – |" in text
+    for part in ("python -m …", "75.0 %", "No rule.", "a.png cannot be read.", "40.0 %"):
+        assert part in text
