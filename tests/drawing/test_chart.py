@@ -16,16 +16,28 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from explorer.drawing import chart_print, vega
-from explorer.drawing.chart import ChannelChart, Chart, Histogram, LineChart, axis, tick_step, ticks
+from explorer.drawing.chart import (
+    ChannelChart,
+    Chart,
+    Histogram,
+    LineChart,
+    PointChart,
+    axis,
+    tick_step,
+    ticks,
+)
 from explorer.engine.batchnorm import BINS, NormSummary
+from explorer.engine.effects import Effects
 from explorer.engine.runs import Run
+from explorer.engine.smallest_set import GreedySearch
 from explorer.views.batchnorm import charts as batchnorm
 from explorer.views.batchnorm.measured import LayerView, Measured
+from explorer.views.interventions import charts as interventions
 from explorer.views.time_machine import charts as time_machine
 from explorer.views.training import charts as training
 from explorer.views.training.run_list import ChartSettings
@@ -70,6 +82,10 @@ def all_charts() -> dict[str, Chart]:
     charts["probabilities"] = time_machine.class_probabilities(EPOCHS, probabilities, "abcdefghi", [5, 2], 3)
     charts |= time_machine.statistics(EPOCHS, norms, 5, 7)
     charts["channels"] = batchnorm.all_channels(view)
+    effects = Effects("relu1", *np.random.default_rng(3).normal(0, 1, (2, 9)).astype(np.float32), 0)
+    charts["effects"] = interventions.contribution_and_effect(effects, "cat $5", 4)
+    logits = np.random.default_rng(4).normal(0, 1, (5, 3)).astype(np.float32)
+    charts["margins"] = interventions.margins(GreedySearch("relu1", (3, 1, 0, 2), logits), "cat")
     return charts | {f"histogram {n}": each for n, each in enumerate(batchnorm.histograms(view))}
 
 
@@ -166,7 +182,7 @@ def bars_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any,
 
 
 def rule_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
-    at = layer["encoding"].get("y", {}).get("datum")
+    at = next((each["datum"] for each in layer["encoding"].values() if "datum" in each), None)
     values = layer["data"]["values"][0]
     return [("rule", layer["mark"]["color"], *close(at if at is not None else next(iter(values.values()))))]
 
@@ -190,6 +206,15 @@ def texts_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any
     return [("sign", {"✕": "x", "◇": "D"}[text], columns)]
 
 
+def points_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    color = layer["encoding"]["color"]
+    tones = [
+        color["condition"]["value"] if row["chosen"] else color["value"] for row in layer["data"]["values"]
+    ]
+    places = [(row["x"], row["y"]) for row in layer["data"]["values"]]
+    return [("points", tuple(tones), layer["mark"]["opacity"], close(places))]
+
+
 PAGE_MARKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[tuple[Any, ...]]]] = {
     "line": lines_on_page,
     "area": area_on_page,
@@ -198,6 +223,7 @@ PAGE_MARKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[tuple[Any,
     "rect": band_on_page,
     "tick": ticks_on_page,
     "text": texts_on_page,
+    "circle": points_on_page,
 }
 
 
@@ -241,6 +267,9 @@ def areas_in_print(axes: Axes) -> list[tuple[Any, ...]]:
     for each in axes.collections:
         if isinstance(each, LineCollection):
             marks += [("mean", *close(segment[0][1])) for segment in each.get_segments()]
+        elif isinstance(each, PathCollection):
+            tones = tuple(map(to_hex, each.get_facecolor()))
+            marks.append(("points", tones, each.get_alpha(), close(each.get_offsets())))
         elif isinstance(each, PolyCollection):
             (path,) = each.get_paths()
             corners = sorted(set(map(close, path.vertices)))
@@ -284,6 +313,8 @@ def test_every_value_lies_within_the_ends(name: str) -> None:
         y += [each for area in chart.areas for each in (area.low, area.high)]
     elif isinstance(chart, Histogram):
         x, y = [chart.edges], [chart.counts]
+    elif isinstance(chart, PointChart):
+        x, y = [chart.across], [chart.up]
     else:
         x, y = [], [chart.mean - chart.spread, chart.mean + chart.spread]
     for axis_, parts in ((getattr(chart, "x", None), x), (chart.y, y)):
