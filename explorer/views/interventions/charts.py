@@ -41,7 +41,7 @@ def margins(state: GreedySearch, name: str) -> LineChart:
         axis("", [values], zero=True, rounded=True, most=5),
         (
             Line(
-                tr("zero: below it another class is predicted"), steps, 0 * steps, Color.QUIET, details=None
+                tr("below zero another class is predicted"), steps, 0 * steps, Color.QUIET, details=None
             ),
             Line(title, steps, values, Color.ACCENT, points=True),
         ),
