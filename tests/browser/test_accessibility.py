@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 PAGES = (
     "",
     "maps",
+    "interventions",
     "batchnorm",
     "compare",
     "compare?b_own=checkpoint",
@@ -44,6 +45,7 @@ MODES = (
     "?method=layer_cam&evidence=signed&cam_scale=own",
     "?source=upload",
     "maps?stage=pool",
+    *(f"interventions?change={part}" for part in ("patch", "effect", "other")),
     "maps?checkpoint=cifar10-resnet9",
     "batchnorm?checkpoint=cifar10-resnet9",
     "compare?b_own=image",
@@ -55,6 +57,7 @@ MODES = (
 NAMES = {
     "": "Explain",
     "maps": "Feature maps",
+    "interventions": "Interventions",
     "batchnorm": "BatchNorm",
     "compare": "Compare",
     "training": "Training",

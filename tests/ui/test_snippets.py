@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES: dict[str, dict[str, str]] = {
     "explain": {},
     "maps": {"block": "2", "channel": "5"},
+    "interventions": {"marked": "relu3~1-3"},
     "batchnorm": {"channel": "7"},
     "compare": {"b_own": "image", "b_sample": "dog"},
     "training": {},

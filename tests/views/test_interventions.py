@@ -108,13 +108,6 @@ def test_what_the_network_does_not_have_is_left_out(visit: Callable) -> None:
     assert at.query_params["marked"] in ("relu3~500.2~none~1~fc1~3~relu2", ["relu3~500.2~none~1~fc1~3~relu2"])
 
 
-@pytest.mark.parametrize("name", ["Tokens", "PreActivation", "perceptron", "Volumes", "UnderInference"])
-def test_any_network(visit: Callable, name: str) -> None:
-    at = visit("interventions", *own(name))
-    assert not at.exception, at.exception[0].value
-    assert not at.error, at.error[0].value
-
-
 @pytest.mark.parametrize(
     "given", [{}, {"a": (0,)}, {"a": (0, 1, 2, 9), "b~%7E": (3, 5, 6)}, {"a": tuple(range(2048))}]
 )

@@ -40,11 +40,8 @@ def margins(state: GreedySearch, name: str) -> LineChart:
         axis(tr("channels set to zero"), [steps], "whole", zero=True),
         axis("", [values], zero=True, rounded=True, most=5),
         (
-            Line(
-                tr("below zero another class is predicted"), steps, 0 * steps, Color.QUIET, details=None
-            ),
+            Line(tr("zero"), steps, 0 * steps, Color.QUIET, details=None),
             Line(title, steps, values, Color.ACCENT, points=True),
         ),
-        legend=True,
-        height=220,
+        height=200,
     )
