@@ -13,6 +13,7 @@ from tests.browser.navigation import SECTIONS, follow
 PAGES = (
     "",
     "maps",
+    "interventions",
     "batchnorm",
     "compare",
     "compare?b_own=checkpoint",
@@ -46,6 +47,7 @@ MODES = (
     "?method=layer_cam&evidence=signed&cam_scale=own",
     "?source=upload",
     "maps?stage=pool",
+    *(f"interventions?change={part}" for part in ("patch", "effect", "other")),
     "maps?checkpoint=cifar10-resnet9",
     "batchnorm?checkpoint=cifar10-resnet9",
     "compare?b_own=image",
@@ -57,6 +59,7 @@ MODES = (
 NAMES = {
     "": "Explain",
     "maps": "Feature maps",
+    "interventions": "Interventions",
     "batchnorm": "BatchNorm",
     "compare": "Compare",
     "training": "Training runs",

@@ -33,7 +33,18 @@ def build():
         net.add_module(f"{{name}} " + {MARKUP!r}, layer)
     return net
 """
-PAGES = ("", "maps", "batchnorm", "compare", "compare?compare=classes", "training", "time", "augmentation")
+PAGES = (
+    "",
+    "attributions",
+    "maps",
+    "interventions",
+    "batchnorm",
+    "compare",
+    "compare?compare=classes",
+    "training",
+    "time",
+    "augmentation",
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 PAGES = {
     "Explain": "",
     "Feature maps": "maps",
+    "Interventions": "interventions",
     "BatchNorm": "batchnorm",
     "Compare": "compare",
     "Training runs": "training",
@@ -20,6 +21,7 @@ VIEWS = (
     *PAGES.values(),
     "maps?block=3",
     "maps?checkpoint=cifar10-resnet9",
+    "interventions?change=patch",
     "batchnorm?norm=bn3",
     "compare?compare=classes",
     "compare?b_own=both",

@@ -19,16 +19,28 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from explorer.drawing import chart_print, small_chart, vega
-from explorer.drawing.chart import ChannelChart, Chart, Histogram, LineChart, axis, tick_step, ticks
+from explorer.drawing.chart import (
+    ChannelChart,
+    Chart,
+    Histogram,
+    LineChart,
+    PointChart,
+    axis,
+    tick_step,
+    ticks,
+)
 from explorer.engine.batchnorm import BINS, NormSummary
+from explorer.engine.effects import Effects
 from explorer.engine.runs import Run
+from explorer.engine.smallest_set import GreedySearch
 from explorer.views.batchnorm import charts as batchnorm
 from explorer.views.batchnorm.measured import LayerView, Measured
+from explorer.views.interventions import charts as interventions
 from explorer.views.time_machine import charts as time_machine
 from explorer.views.training import charts as training
 from explorer.views.training.run_list import ChartSettings
@@ -73,6 +85,10 @@ def all_charts() -> dict[str, Chart]:
     charts["probabilities"] = time_machine.class_probabilities(EPOCHS, probabilities, "abcdefghi", [5, 2], 3)
     charts |= time_machine.statistics(EPOCHS, norms, 5, 7)
     charts["channels"] = batchnorm.all_channels(view)
+    effects = Effects("relu1", *np.random.default_rng(3).normal(0, 1, (2, 9)).astype(np.float32), 0)
+    charts["effects"] = interventions.contribution_and_effect(effects, "cat $5", 4)
+    logits = np.random.default_rng(4).normal(0, 1, (5, 3)).astype(np.float32)
+    charts["margins"] = interventions.margins(GreedySearch("relu1", (3, 1, 0, 2), logits), "cat")
     return charts | {f"histogram {n}": each for n, each in enumerate(batchnorm.histograms(view))}
 
 
@@ -121,7 +137,7 @@ def from_left(mark: tuple[Any, ...]) -> float:
 
 
 def on_page(chart: Chart) -> Drawn:
-    if not isinstance(chart, LineChart):
+    if not isinstance(chart, LineChart | PointChart):
         return drawn_on_page(chart)
     spec = json.loads(json.dumps(vega.spec(chart)))
     scaled = [layer["encoding"] for layer in spec["layer"] if "axis" in layer["encoding"].get("y", {})]
@@ -158,14 +174,25 @@ def area_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any,
 
 
 def rule_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
-    (values,) = layer["data"]["values"]
-    return [("rule", layer["mark"]["color"], *close(values["x"]))]
+    at = next((each["datum"] for each in layer["encoding"].values() if "datum" in each), None)
+    values = layer["data"]["values"][0]
+    return [("rule", layer["mark"]["color"], *close(at if at is not None else next(iter(values.values()))))]
+
+
+def points_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    color = layer["encoding"]["color"]
+    tones = [
+        color["condition"]["value"] if row["chosen"] else color["value"] for row in layer["data"]["values"]
+    ]
+    places = [(row["x"], row["y"]) for row in layer["data"]["values"]]
+    return [("points", tuple(tones), layer["mark"]["opacity"], close(places))]
 
 
 PAGE_MARKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[tuple[Any, ...]]]] = {
     "line": lines_on_page,
     "area": area_on_page,
     "rule": rule_on_page,
+    "circle": points_on_page,
 }
 
 
@@ -313,6 +340,9 @@ def areas_in_print(axes: Axes) -> list[tuple[Any, ...]]:
     for each in axes.collections:
         if isinstance(each, LineCollection):
             marks += [("mean", *close(segment[0][1])) for segment in each.get_segments()]
+        elif isinstance(each, PathCollection):
+            tones = tuple(map(to_hex, each.get_facecolor()))
+            marks.append(("points", tones, each.get_alpha(), close(each.get_offsets())))
         elif isinstance(each, PolyCollection):
             (path,) = each.get_paths()
             corners = sorted(set(map(close, path.vertices)))
@@ -356,6 +386,8 @@ def test_every_value_lies_within_the_ends(name: str) -> None:
         y += [each for area in chart.areas for each in (area.low, area.high)]
     elif isinstance(chart, Histogram):
         x, y = [chart.edges], [chart.counts]
+    elif isinstance(chart, PointChart):
+        x, y = [chart.across], [chart.up]
     else:
         x, y = [], [chart.mean - chart.spread, chart.mean + chart.spread]
     for axis_, parts in ((getattr(chart, "x", None), x), (chart.y, y)):

@@ -22,6 +22,7 @@ PAGES: dict[str, dict[str, str]] = {
     "explain": {},
     "attributions": {"methods": "saliency"},
     "maps": {"block": "2", "channel": "5"},
+    "interventions": {"marked": "relu3~1-3"},
     "batchnorm": {"channel": "7"},
     "compare": {"b_own": "image", "b_sample": "dog"},
     "training": {},

@@ -20,8 +20,9 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri, enlarged
 from explorer.drawing.ranges import number, per_channel, shared
 from explorer.drawing.sheets import columns_for
-from explorer.ui import downloads
+from explorer.ui import downloads, effects
 from explorer.ui.downloads import Offer
+from explorer.views.interventions import other_class
 
 ROOT = Path(__file__).parents[2]
 VGG = ("--net", "torchvision.models:vgg16_bn(num_classes=3, init_weights=False)", "--input-size", "32",
@@ -36,6 +37,10 @@ CASES = {
     "maps": ("maps", {"sample": "horse"}),
     "maps, ordered, each its own scale": ("maps", GRID),
     "maps, pooled": ("maps", {"block": "3", "stage": "pool"}),
+    "interventions": ("interventions", {"marked": "relu3~5.52~relu2~0-3", "how": "mean"}),
+    "interventions, a covered square": ("interventions", {"change": "patch", "patch": "4.8.9"}),
+    "interventions, effects": ("interventions", {"change": "effect", "block": "2"}),
+    "interventions, a search": ("interventions", {"change": "other", "sample": "cat"}),
     "batchnorm": ("batchnorm", {"channel": "7"}),
     "batchnorm, drawn scenes": ("batchnorm", {"of": "scenes", "images": "16"}),
     "compare, two stages": ("compare", {"b_stage": "conv", "channel": "3"}),
@@ -54,6 +59,13 @@ CASES = {
 }  # fmt: skip
 Open = Callable[..., tuple[AppTest, Offer]]
 Visit = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages wait for what they measure, however busy the machine is."""
+    for module in (effects, other_class):
+        monkeypatch.setattr(module, "AT_ONCE", 60.0)
 
 
 def output(program: str) -> str:

@@ -1,5 +1,6 @@
 """The page “Interventions”: marks in the link, undo, and results by hand."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -8,11 +9,18 @@ import pytest
 from explorer.drawing.ranges import number
 from explorer.engine.intervention import Change, intervene
 from explorer.engine.samples import scene
-from explorer.views.interventions import marks
+from explorer.ui import effects
+from explorer.views.interventions import marks, other_class
 from model.checkpoint import load_checkpoint
 from model.cifar10 import CLASSES
 from tests.conftest import ROOT
 from tests.views.test_any_network import own
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (effects, other_class):
+        monkeypatch.setattr(module, "AT_ONCE", 60.0)
 
 
 def html(at: object) -> str:
@@ -43,13 +51,54 @@ def test_a_link_brings_marks_back_and_results_follow(visit: Callable, link: dict
     assert "Grad-CAM before the change" in html(at)
 
 
-def test_marking_undo_and_reset(visit: Callable) -> None:
-    at = visit("interventions", sample="dog")
+def test_reset_and_undo(visit: Callable) -> None:
+    at = visit("interventions", sample="dog", marked="relu3~1-3")
+    undo, reset = (next(each for each in at.button if each.label == name) for name in ("Undo", "Reset"))
+    assert undo.disabled
+    reset.click()
+    at.run()
     assert "No logit changes" in html(at)
-    for channels in ([3], [3, 4, 5]):
-        at.session_state["marking relu3"] = {"marks": {"channels": channels}}
-        at.run()
+    assert "marked" not in at.query_params
+    next(each for each in at.button if each.label == "Undo").click().run()
+    assert "relu3: 1–3" in html(at)
+    assert not at.exception
+
+
+@pytest.mark.parametrize("change", ["patch", "effect", "other"])
+@pytest.mark.parametrize("name", ["Tokens", "PreActivation", "UnderInference", "Volumes"])
+def test_every_part_with_any_network(visit: Callable, change: str, name: str) -> None:
+    at = visit("interventions", *own(name), change=change)
     assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+
+
+def test_a_covered_square_by_hand(visit: Callable) -> None:
+    at = visit("interventions", sample="dog", change="patch", patch="4.8.9", fill="black")
+    checkpoint = load_checkpoint(ROOT / "checkpoints/cifar10-course.safetensors")
+    card = checkpoint.card
+    x = card.to_input(scene(CLASSES.index("dog")).pixels)
+    black = x.clone()
+    for channel, (mean, std) in enumerate(zip(card.mean, card.std, strict=True)):
+        black[0, channel, 4:13, 8:17] = -mean / std
+    before, after = (checkpoint.build().eval()(each)[0].detach().numpy() for each in (x, black))
+    target = int(before.argmax())
+    assert f"goes from {number(before[target])} to {number(after[target])}" in html(at)
+    assert "Covered: 9 × 9 pixels of the input, from row 4 and column 8 on." in at.caption[0].value
+
+
+def test_the_search_says_what_it_found_and_marks_it(visit: Callable) -> None:
+    at = visit("interventions", sample="cat", change="other")
+    text = " ".join(each.value for each in at.markdown)
+    assert "Found by greedy search; a smaller set may exist." in text
+    channels = tuple(map(int, re.search(r"channels ([\d, ]+), in the order", text)[1].split(", ")))
+    after = logits("cat", Change("relu3", channels))
+    assert CLASSES[int(after.argmax())] in text.partition("changes from cat to ")[2]
+    assert logits("cat", Change("relu3", channels[:-1])).argmax() == logits("cat").argmax()
+    next(each for each in at.button if each.label == "Mark these channels").click().run()
+    at.run()
+    assert not at.exception
+    assert f"relu3: {marks.in_words(channels)}" in html(at)
+    assert "The prediction changes from cat to" in html(at)
 
 
 def test_what_the_network_does_not_have_is_left_out(visit: Callable) -> None:
@@ -57,13 +106,6 @@ def test_what_the_network_does_not_have_is_left_out(visit: Callable) -> None:
     assert not at.exception, at.exception[0].value
     assert "relu3: 2<" in html(at)
     assert at.query_params["marked"] in ("relu3~500.2~none~1~fc1~3~relu2", ["relu3~500.2~none~1~fc1~3~relu2"])
-
-
-@pytest.mark.parametrize("name", ["Tokens", "PreActivation", "perceptron", "Volumes", "UnderInference"])
-def test_any_network(visit: Callable, name: str) -> None:
-    at = visit("interventions", *own(name))
-    assert not at.exception, at.exception[0].value
-    assert not at.error, at.error[0].value
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from explorer.drawing.ranges import Range, number
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import Effects
-from explorer.engine.tracing import stages
-from explorer.ui import effects, jobs, link, markup
+from explorer.ui import effects, jobs, markup
+from explorer.ui.channel_link import open_channel
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
@@ -100,17 +100,6 @@ def show_card(
         label = tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=layer)
         if st.button(literal(label), key=f"open_{channel}", type="tertiary"):
             open_channel(selection, layer, channel)
-
-
-def open_channel(selection: Selection, layer: str, channel: int) -> None:
-    """Choose a channel of a layer, and open the page that shows it."""
-    for index, block in enumerate(selection.blocks, start=1):
-        for stage, name in stages(block, selection.seen).items():
-            if name == layer:
-                choices = {"block": str(index), "stage": stage, "channel": str(channel), "cell": ""}
-                for key, value in choices.items():
-                    link.change(key, value)
-                st.switch_page("views/maps/page.py")
 
 
 def card(contributions: Contributions, measured: Effects | None, channel: int) -> str:

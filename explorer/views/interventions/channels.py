@@ -36,10 +36,10 @@ class Intervened:
 
 
 def show(selection: Selection) -> None:
+    with st.container(horizontal=True, gap="small", key="layer"):
+        _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
     grid, results = st.columns([4, 3], gap="medium")
     with grid:
-        with st.container(horizontal=True, gap="small", key="layer"):
-            _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
         marked = marks.current(channel_counts(selection))
         with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             how, factor = choose_how()

@@ -39,6 +39,9 @@ def margins(state: GreedySearch, name: str) -> LineChart:
         tr("{title}, after each channel that is set to zero", title=title),
         axis(tr("channels set to zero"), [steps], "whole", zero=True),
         axis("", [values], zero=True, rounded=True, most=5),
-        (Line(title, steps, values, Color.ACCENT, points=True),),
+        (
+            Line(tr("zero"), steps, 0 * steps, Color.QUIET, details=None),
+            Line(title, steps, values, Color.ACCENT, points=True),
+        ),
         height=200,
     )

@@ -9,6 +9,7 @@ from explorer.drawing.ranges import number
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.effects import Effects
 from explorer.ui import choices, effects, jobs, link, markup, panels
+from explorer.ui.channel_link import open_channel
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
@@ -87,6 +88,8 @@ def about_channel(selection: Selection, measured: Effects, channel: int) -> None
         markup.text(text),
         markup.text(tr("Click a point to choose another channel."), "muted"),
     )
+    if st.button(tr("Open on Feature maps"), key="open_point"):
+        open_channel(selection, measured.layer, channel)
 
 
 def how_to_read(selection: Selection) -> None:

@@ -127,7 +127,7 @@ def occlusion_offer(selection: Selection, made: "Occluded") -> Offer:
     lines = [
         f"patch = Patch({patch.top}, {patch.left}, {patch.side})",
         f"images = torch.cat([x, covered(checkpoint.card, x, patch, {made.fill!r})])",
-        f"print(trace(net, images).logits[:, {target}])  # {selection.card.classes[target]!r}",
+        f"print(*trace(net, images).logits[:, {target}])  # {selection.card.classes[target]!r}",
     ]
     imports = [
         "import torch",
@@ -216,7 +216,7 @@ def search(selection: Selection, state: GreedySearch, chart: LineChart) -> None:
 
 
 def search_offer(selection: Selection, state: GreedySearch, chart: LineChart) -> Offer:
-    lines = [f"*_, last = search(net, x, {state.layer!r})", "print(last.channels)"]
+    lines = [f"*_, last = search(net, x, {state.layer!r})", "print(*last.channels)"]
     return Offer(
         name=f"greedy search {state.layer} {selection.sample.name}",
         caption=export_parts.caption(selection, layer=state.layer),
@@ -239,7 +239,7 @@ def search_rows(selection: Selection, state: GreedySearch) -> pd.DataFrame:
     """One row per channel taken: the margin and the prediction without it and those before."""
     names = selection.card.classes
     rows = {
-        "channel": ["", *state.channels],
+        "channel": ["none", *map(str, state.channels)],
         "margin": state.margins,
         "prediction": [names[k] for k in state.logits.argmax(1)],
     }

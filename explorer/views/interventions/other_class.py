@@ -81,6 +81,7 @@ def draw(selection: Selection, layer: str, stopped: bool, progress: Sequence[Pro
         state = one.results[-1]
         st.markdown(literal(in_words(selection, state, one.finished)))
         panels.chart(charts.margins(state, name))
+        st.caption(literal(about_margins(name)))
     if not one.finished:
         buttons(selection, layer, stopped)
         return
@@ -93,6 +94,14 @@ def draw(selection: Selection, layer: str, stopped: bool, progress: Sequence[Pro
             help=tr("Opens them under “Switch channels off”."),
         )
     exports.search(selection, state, charts.margins(state, name))
+
+
+def about_margins(name: str) -> str:
+    return tr(
+        "The logit of {class_name} less the largest other logit, after each channel that is set to zero. "
+        "Below zero, another class is predicted. Each step takes the channel that leaves the smallest value.",
+        class_name=name,
+    )
 
 
 def buttons(selection: Selection, layer: str, stopped: bool) -> None:

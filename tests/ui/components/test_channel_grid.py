@@ -195,3 +195,51 @@ def test_every_text_of_the_grid_is_translated_with_its_fields_left_to_the_browse
     assert translated["about_position"] == "⟦**Row {row}, column {column}**: {value}⟧"
     assert all(text.startswith("⟦") for text in translated.values())
     assert words((1, 8, 8))["size"] == "One map of 8 × 8 positions."
+
+
+def marking():
+    import numpy as np
+    import streamlit as st
+
+    from explorer.ui.components.channel_grid import channel_grid
+
+    marked = st.session_state.get("marked", (1,))
+    told = st.session_state.setdefault("told", [])
+    maps = np.zeros((4, 3, 5), np.float32)
+    choice = channel_grid(maps, key="grid", signed=True, label="", marked=marked, on_change=told.append)
+    st.session_state["turn"] = st.session_state["grid: request for marks"].turn
+    st.text(str(choice.marked))
+
+
+@pytest.fixture
+def marks():
+    return AppTest.from_function(marking, default_timeout=20)
+
+
+def mark(app, channels, **turn):
+    app.session_state["grid"] = {"marks": {"channels": channels} | turn}
+    return app.run().text[0].value
+
+
+def test_marks_are_the_pages_first_and_then_the_visitors(marks):
+    assert marks.run().text[0].value == "(1,)"
+    assert mark(marks, [3, 0, 3]) == "(0, 3)"
+    assert mark(marks, []) == "()"
+    assert not marks.exception
+
+
+@pytest.mark.parametrize("channels", [[4], [-1], ["2"], [True], [[1]], [None], [1.0]])
+def test_marks_that_do_not_exist_are_dropped(marks, channels):
+    marks.run()
+    assert mark(marks, channels) == "()"
+
+
+def test_a_page_that_takes_marks_back_begins_a_turn_and_one_that_follows_does_not(marks):
+    first = marks.run().session_state["turn"]
+    mark(marks, [1, 2], turn=first)
+    marks.session_state["marked"] = (1, 2)
+    assert mark(marks, [1, 2], turn=first) == "(1, 2)"
+    assert marks.session_state["turn"] == first
+    marks.session_state["marked"] = (1,)  # as Undo does
+    assert mark(marks, [1, 2], turn=first) == "(1,)"
+    assert marks.session_state["turn"] != first

@@ -1,4 +1,4 @@
-"""All channels of a layer on one canvas: look at any cell, choose a channel, change order and scale.
+"""All channels of a layer on one canvas: look at any cell, choose or mark channels, change order and scale.
 
 The maps travel once as float16 bytes; hovering, ordering and scaling happen in the browser. A choice comes
 back as state of the component, and choosing does not send the maps again.
