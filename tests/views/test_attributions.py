@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing.pictures import png
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, attribute
 from explorer.engine.samples import scene
@@ -90,10 +91,22 @@ def test_baseline_and_settings_change_the_map(finished: Opened) -> None:
     assert not np.array_equal(heats[0], heats[2])
 
 
-def test_a_scene_has_its_known_truth_and_another_picture_the_reason(finished: Opened) -> None:
+def test_a_scene_has_its_known_truth(finished: Opened) -> None:
     shown = text(finished()[0])
     assert "The highest value is" in shown
-    assert "needs a mask" not in shown
+    assert "The part that matters most has" in shown
+    assert "Not measured here" not in shown
+
+
+def test_of_another_picture_it_is_said_what_cannot_be_measured(visit: Callable[..., AppTest]) -> None:
+    at = visit("attributions", **CHEAP, source="upload")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    at.file_uploader[0].set_value([("mine.png", png(pixels), "image/png")]).run()
+    while buttons(at) == ["Stop"]:
+        at.run()
+    shown = text(at)
+    assert shown.count("Heat inside the object: ") == shown.count("Redrawing: ") == 1
+    assert shown.count("\nSingle deletion\n") == 2
 
 
 def test_methods_that_the_network_does_not_allow_are_listed_with_the_reason(finished: Opened) -> None:
@@ -114,7 +127,7 @@ def test_a_stopped_strip_stands_still_and_can_go_on(
     assert buttons(at) == ["Stop"]
     at = press(at, "Stop")
     assert buttons(at) == ["Continue"]
-    assert "0 of 8 maps and scores are computed" in at.get("progress")[0].proto.text
+    assert f"0 of {1 + len(SCORES)} maps and scores are computed" in at.get("progress")[0].proto.text
     assert buttons(press(at, "Continue")) == ["Stop"]
 
 

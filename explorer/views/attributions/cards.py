@@ -8,11 +8,12 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
+from explorer.engine.scores import SCORES
 from explorer.engine.scores.deletion import Deletions
 from explorer.ui import markup
 from explorer.ui.selection import Selection
 from explorer.views.attributions.measuring import Attribution
-from explorer.views.attributions.strip import extents, strip
+from explorer.views.attributions.strip import extents, reasons, strip
 from model.words import tr
 
 
@@ -34,6 +35,11 @@ def show(selection: Selection, attributions: Sequence[Attribution]) -> None:
                 else:
                     markup.show(title, pictures(selection, each), *facts(each))
                     markup.show(strip(each, ends, selection.card.classes))
+    if missing := reasons(attributions):
+        texts = (f"{tr(SCORES[name].title)}: {tr(reason)}" for name, reason in missing.items())
+        markup.show(
+            markup.text(tr("Not measured here"), "strong"), *(markup.text(each, "muted") for each in texts)
+        )
 
 
 def range_of(attribution: Attribution) -> Range:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.network import Input, Network
-from explorer.engine.samples import scene
+from explorer.engine.redrawing import redraw
+from explorer.engine.samples import FromScene, scene
 from explorer.engine.scores import SCORES, Scored, Subject, random_nets
 from explorer.engine.scores.score import Masks
 from explorer.engine.values import Integers
@@ -30,17 +31,19 @@ MASKED = 127  # of 255: pixels of the input that are more object than not
 class Explained:
     """What the maps explain: a class of a network's prediction for one input.
 
-    `mask`, bool (h, w), is where the object is in the input; None where that is not known.
+    `mask`, bool (h, w), is where the object is in the input; None where that is not known. `drawing` is how a
+    drawn scene is drawn again: label, seed, size, and how it is made square; None for any other picture.
     """
 
     network: Network
     input: Input
     target: int
     mask: Masks | None
+    drawing: tuple[int, int, int, str] | None
 
     @property
     def values(self) -> tuple[object, ...]:
-        return (self.network, self.input, self.target, self.mask)
+        return (self.network, self.input, self.target, self.mask, self.drawing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,10 @@ class Attribution:
 
 def explained(selection: Selection) -> Explained:
     """What the visitor looks at."""
-    return Explained(selection.network, selection.input, selection.target, mask_of(selection))
+    origin, drawing = selection.sample.origin, None
+    if isinstance(origin, FromScene):
+        drawing = (origin.label, origin.seed, len(selection.sample.pixels), selection.fit)
+    return Explained(selection.network, selection.input, selection.target, mask_of(selection), drawing)
 
 
 def mask_of(selection: Selection) -> Masks | None:
@@ -167,8 +173,13 @@ def subject_of(explained: Explained, choice: MapChoice) -> Subject:
         explain=lambda net, images, classes: heat_of(choice, network, net, images, classes),
         mask=explained.mask,
         random_nets=random_nets_of(network),
+        redrawings=() if explained.drawing is None else (redrawing_of(network, *explained.drawing),),
         known=known_of(network.key, explained.input.digest),
     )
+
+
+redrawing_of = lru_cache(maxsize=16)(redraw)
+"""A scene drawn again without each of its parts, and what a network makes of it; made once for all maps."""
 
 
 @lru_cache(maxsize=8)

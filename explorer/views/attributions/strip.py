@@ -11,6 +11,7 @@ from explorer.engine.scores import SCORES, Scored, reading
 from explorer.engine.scores.class_sensitivity import OtherClass
 from explorer.engine.scores.findings import Findings
 from explorer.engine.scores.randomized import Randomized
+from explorer.engine.scores.redrawing import PartTruth
 from explorer.engine.scores.stability import Stability
 from explorer.engine.scores.truth import InsideObject
 from explorer.ui import markup
@@ -54,18 +55,25 @@ def extents(attributions: Iterable[Attribution]) -> dict[str, Extent]:
 
 def strip(attribution: Attribution, extents: Mapping[str, Extent], classes: Sequence[str]) -> str:
     """One row for each score of SCORES, as html; a score that is still to come has its name only."""
+    measured = {name: attribution.scores.get(name) for name in SCORES}
     rows = [
-        row(name, attribution.scores.get(name), extents.get(name, Extent(0, 1)), classes) for name in SCORES
+        row(name, each, extents.get(name, Extent(0, 1)), classes)
+        for name, each in measured.items()
+        if each is None or each.scored is not None
     ]
     return markup.element("div", *rows, cls="fx-trust")
 
 
+def reasons(attributions: Iterable[Attribution]) -> dict[str, str]:
+    """The scores that cannot be measured here, each with the reason, a template."""
+    measured = (each for attribution in attributions for each in attribution.scores.values())
+    return {each.name: each.reason for each in measured if each.scored is None}
+
+
 def row(name: str, measured: Measured | None, extent: Extent, classes: Sequence[str]) -> str:
     score = SCORES[name]
-    if measured is None:
+    if measured is None or measured.scored is None:
         return head(tr(score.title), "…", "")
-    if measured.scored is None:
-        return head(tr(score.title), "–", "") + markup.text(tr(measured.reason), "muted")
     scored = measured.scored
     about = (tr(text) for text in (score.summary, score.chance, score.pitfall, score.paper))
     return (
@@ -139,6 +147,15 @@ def details(scored: Scored, classes: Sequence[str]) -> list[str]:
             if pointing < 1:
                 template = N_(
                     "The highest value is not on the object; by chance it would be in {percent} of cases."
+                )
+            return [tr(template, percent=percent(float(by_chance), 0))]
+        case PartTruth(strongest=strongest, strongest_chance=by_chance) if np.isfinite(strongest):
+            template = N_("The part that matters most has the most heat; by chance in {percent} of cases.")
+            if strongest < 1:
+                by_chance = 1 - np.asarray(by_chance)
+                template = N_(
+                    "Another part than the one that matters most has the most heat; by chance that is so in "
+                    "{percent} of cases."
                 )
             return [tr(template, percent=percent(float(by_chance), 0))]
         case Findings():
