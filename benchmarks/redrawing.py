@@ -1,4 +1,4 @@
-"""Which heat maps tell the truth about drawn parts: `python -m benchmarks.redrawing` (`--write`: into README.md).
+"""Which heat maps are true of drawn parts: `python -m benchmarks.redrawing` (`--write`: into README.md).
 
 Scenes that no training has drawn are drawn again without each part of the object. Each map's sums over the
 parts are ranked beside the measured fall of the predicted class's logit (FunnyBirds' single deletion,
@@ -72,7 +72,7 @@ def painted(
     network: Network, scenes: list[Redrawing], target: Integers
 ) -> Iterator[tuple[str, list[Doubles]]]:
     """The fall of the logit when a part is only painted over in the network's input."""
-    for name, removal in {"black": None, **REMOVALS}.items():
+    for removal in (None, *REMOVALS.values()):
         falls = []
         for scene, label in zip(scenes, target.tolist(), strict=True):
             x = network.card.to_input(scene.picture)[0]
@@ -120,11 +120,12 @@ def table(rows: Correlations, scenes: list[Redrawing]) -> str:
             "|---|---|---|---|",
             *(line(name, rows[name], area) for name in ordered),
             "",
-            f"Means ± 95 % intervals over {count} of {len(scenes)} drawn scenes, those of which at least three "
-            f"parts show, by `python -m benchmarks.redrawing --scenes {len(scenes)}` on {platform.machine()}, torch "
-            f"{torch.__version__}. The network (`{CHECKPOINT.name}`) is right on {correct:.1%} of them, and on "
-            f"{background:.0%} its logit depends on the background (falls without it by 5 % of the largest "
-            f"change). With {len(rows)} rows, about one is above or below the area by chance alone.",
+            f"Means ± 95 % intervals over {count} of {len(scenes)} drawn scenes, those of which at least "
+            f"three parts show, by `python -m benchmarks.redrawing --scenes {len(scenes)}` on "
+            f"{platform.machine()}, torch {torch.__version__}. The network (`{CHECKPOINT.name}`) is right on "
+            f"{correct:.1%} of them; on {background:.0%} its logit depends on the background: without it, it "
+            f"falls by 5 % of the largest change or more. Of {len(rows)} rows about one is above or below "
+            "the area by chance alone.",
         ]
     )
 

@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import streamlit as st
 
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import Heatmap
-from explorer.engine.redrawing import BACKGROUND, OBJECT, Redrawing
+from explorer.engine.redrawing import Redrawing
 from explorer.engine.scores.ranks import moved
 from explorer.engine.scores.redrawing import LEAST_PARTS, agreement, part_sums
 from explorer.engine.scores.references import REFERENCES
 from explorer.engine.values import Doubles
 from explorer.ui import markup
-from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from model.drawn.naming import PARTS as PARTS  # whose names `tr` translates
-from model.words import N_, ngettext, tr
+from explorer.views.attributions import measuring
+from model.words import ngettext, tr
 
-WHOLE = {OBJECT: N_("object"), BACKGROUND: N_("background")}
 Heats = Sequence[tuple[str, Heatmap]]
 
 
@@ -35,21 +34,25 @@ class Row:
     band: tuple[float, float] | None = None
 
 
-def show(selection: Selection, heats: Heats, drawn: Redrawing) -> None:
-    """The pictures without each part, and a table of the maps, each with its title, all for one class."""
-    name = literal(selection.card.classes[selection.target])
-    markup.show(*pictures(drawn, drawn.effects(selection.target), name))
+def show(selection: Selection, heats: Heats) -> None:
+    """For a drawn scene the pictures without each part, and a table of the maps, each with its title."""
+    drawing = measuring.explained(selection).drawing
+    if drawing is None or not heats:
+        return
+    with st.spinner(tr("Drawing the scene without each part …")):
+        drawn = measuring.redrawing_of(selection.network, *drawing)
+    st.header(tr("What each part really does"), anchor=False)
+    effects, name = drawn.effects(selection.target), selection.card.classes[selection.target]
+    markup.show(*pictures(drawn, effects, name))
     own = drawn.own_parts
     if len(own) < LEAST_PARTS:
-        markup.show(
-            markup.text(tr("With two parts a map orders them rightly by chance in half of all cases."))
-        )
+        markup.show(markup.text(tr("Too few parts show for an order of them to say anything."), "muted"))
         return
-    effects = drawn.effects(selection.target)[own]
-    maps = [row(title, heat, drawn, effects) for title, heat in heats]
-    references = reference_rows(drawn, effects)
+    maps = [row(title, heat, drawn, effects[own]) for title, heat in heats]
+    references = reference_rows(drawn, effects[own])
+    parts = [tr(drawn.parts[index]) for index in own]
     markup.show(
-        table([tr(drawn.parts[index]) for index in own], name, effects, maps, references),
+        table(parts, name, effects[own], maps, references),
         *(markup.text(each, "muted", "p") for each in sentences(maps, references, len(own))),
     )
 
@@ -72,15 +75,12 @@ def pictures(drawn: Redrawing, effects: Doubles, name: str) -> list[str]:
         "logit of “{name}” really changes; no baseline and no gradient is involved.",
         name=name,
     )
-    return [markup.text(text, tag="p"), markup.element("div", first, *others, cls="fx-compared")]
+    return [markup.text(text, tag="p"), markup.element("div", first, *others, cls="fx-redrawn")]
 
 
 def change(value: float) -> str:
-    return (
-        tr("logit +{change}", change=number(value))
-        if value > 0
-        else tr("logit {change}", change=number(value))
-    )
+    sign = "+" if value > 0 else ""
+    return tr("change: {change}", change=sign + short(value))
 
 
 def row(title: str, heat: Heatmap, drawn: Redrawing, effects: Doubles) -> Row:
@@ -143,18 +143,21 @@ def sentences(maps: list[Row], references: list[Row], parts: int) -> list[str]:
     area = references[-1].correlation
     better = sum(each.correlation > area for each in maps)
     return [
+        tr(
+            "The number of a map is the sum of its values over the part; each row has bars of its own scale. "
+            "“By chance” is the same map, mirrored and shifted at random."
+        ),
         ngettext(
-            "Each row has bars of its own scale. {better} of {n} map orders the parts better than their plain "
-            "area does ({area}).",
-            "Each row has bars of its own scale. {better} of {n} maps order the parts better than their plain "
-            "area does ({area}).",
+            "{better} of {n} map orders the parts better than their plain area does ({area}).",
+            "{better} of {n} maps order the parts better than their plain area does ({area}).",
             len(maps),
             better=better,
             area=short(area),
-        ),
-        tr(
-            "One scene has only {parts} parts, so a single rank correlation is a rough number: compare methods "
-            "over many scenes, and beside the area, because larger parts mostly matter more.",
+        )
+        + " "
+        + tr(
+            "One scene has only {parts} parts, so a single rank correlation is a rough number: compare "
+            "methods over many scenes, and beside the area, because larger parts mostly matter more.",
             parts=parts,
         ),
     ]
