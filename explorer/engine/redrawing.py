@@ -14,8 +14,9 @@ from explorer.engine.values import Doubles, Floats, Value
 from model import scenes
 from model.card import Pixels
 from model.nets import check_logits
+from model.words import N_
 
-OBJECT, BACKGROUND = "object", "background"
+OBJECT, BACKGROUND = N_("object"), N_("background")
 """What can be left out besides the object's parts."""
 
 MATTERS = 0.05

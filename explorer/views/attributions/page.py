@@ -8,7 +8,7 @@ from explorer.ui import jobs, panels
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
-from explorer.views.attributions import cards, detail, exports, map_choice, measuring
+from explorer.views.attributions import cards, detail, exports, map_choice, measuring, redrawing
 from explorer.views.attributions.map_choice import MapChoice
 from explorer.views.attributions.measuring import Measured, TimedMap
 from model.words import tr
@@ -36,7 +36,9 @@ def page() -> None:
     panels.explain_dimmed(selection)
     progress = JOBS.look(*works)
     if stopped or all(each.finished for each in progress):
-        detail.show(selection, measuring.attributions(chosen, progress))
+        attributions = measuring.attributions(chosen, progress)
+        detail.show(selection, attributions)
+        redrawing.show(selection, [(each.choice.title, each.map.heat) for each in attributions if each.map])
     exports.show(selection, chosen, works, stopped)
 
 
