@@ -12,6 +12,7 @@ PAGES = {
     "Feature maps": "maps",
     "BatchNorm": "batchnorm",
     "Compare": "compare",
+    "Shortcut": "shortcut",
     "Training": "training",
     "Time machine": "time",
     "Augmentation": "augmentation",

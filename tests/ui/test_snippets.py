@@ -23,6 +23,7 @@ PAGES: dict[str, dict[str, str]] = {
     "maps": {"block": "2", "channel": "5"},
     "batchnorm": {"channel": "7"},
     "compare": {"b_own": "image", "b_sample": "dog"},
+    "shortcut": {"sample": "horse", "mark": "dog"},
     "training": {},
     "time_machine": {"checkpoint": "cifar10-fast", "epoch": "6"},
     "augmentation": {},
