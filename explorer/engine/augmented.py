@@ -21,6 +21,7 @@ from model.datasets import Dataset, cifar10_present, class_folders, decode_all, 
 from model.names import readable, shown
 from model.problems import Problem
 from model.recipes import RECIPES, Config, config_from
+from model.shortcut import planted_marks, with_marks
 
 SCENES_SEED = 30_000_001  # of scenes that neither training nor testing has drawn
 FEW, MANY, LARGE = 16, 64, 64  # images of a batch, of large ones and of small ones
@@ -196,6 +197,9 @@ def _from_folder(data_dir: Path, wanted: int, card: Card) -> Dataset:
 
 def _scenes(wanted: int, card: Card) -> Dataset:
     images, labels = scenes.dataset(wanted, SCENES_SEED, max(card.input_size, 16))
+    config = config_of(card)
+    if config is not None and config.shortcut is not None:
+        images = with_marks(images, planted_marks(labels, config.shortcut, SCENES_SEED))
     if images.shape[1] != card.input_size:
         images = np.stack([card.framed(pixels) for pixels in images])
     return Dataset("scenes", images, labels, scenes.CLASSES, (0, 0, 0), (1, 1, 1), "")

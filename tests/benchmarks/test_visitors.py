@@ -14,7 +14,7 @@ from benchmarks import visitors
 from benchmarks.visitors import Crowd, Visitor
 
 APP = Path(__file__).parents[2] / "explorer" / "app.py"
-ALL_PAGES = ("", "maps", "batchnorm", "compare", "training", "time", "augmentation")
+ALL_PAGES = ("", "maps", "batchnorm", "compare", "shortcut", "training", "time", "augmentation")
 STARTS = int(os.environ.get("COLD_STARTS", "3"))  # twelve for the whole of it
 
 

@@ -2,7 +2,13 @@
 
 from playwright.sync_api import Page, expect
 
-SECTIONS = {"Training runs": "Training", "Time machine": "Training", "Augmentation": "Training"}
+SECTIONS = {
+    "Training runs": "Training",
+    "Time machine": "Training",
+    "Augmentation": "Training",
+    "Shortcut": "Evaluation",
+    "Scoreboard": "Evaluation",
+}
 
 
 def follow(page: Page, name: str) -> None:

@@ -13,6 +13,7 @@ PAGES = {
     "Interventions": "interventions",
     "BatchNorm": "batchnorm",
     "Compare": "compare",
+    "Shortcut": "shortcut",
     "Training runs": "training",
     "Time machine": "time",
     "Augmentation": "augmentation",

@@ -25,6 +25,7 @@ PAGES: dict[str, dict[str, str]] = {
     "interventions": {"marked": "relu3~1-3"},
     "batchnorm": {"channel": "7"},
     "compare": {"b_own": "image", "b_sample": "dog"},
+    "shortcut": {"sample": "horse", "mark": "dog"},
     "training": {},
     "time_machine": {"checkpoint": "cifar10-fast", "epoch": "6"},
     "augmentation": {},

@@ -46,6 +46,7 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "compare two images": ("compare", {"b_own": "image", "b_sample": "dog"}),
     "compare two classes": ("compare", {"compare": "classes", "against": "truck"}),
     "compare two networks": ("compare", {"b_own": "checkpoint"}),
+    "shortcut": ("shortcut", {"mark": "dog"}),
     "training": ("training", {}),
     "time machine": ("time_machine", {"checkpoint": FAST}),
     "time machine, maps": ("time_machine", {"checkpoint": FAST, "over_time": "maps"}),
@@ -99,7 +100,7 @@ def test_every_page_is_named_in_the_language(visit: Callable[..., AppTest], page
     title = at.get("html")[0].proto.body
     row = next(block for block in blocks(at.main) if getattr(block.proto, "id", "").endswith("-pages"))
     assert "⟦" in title
-    assert len(texts(row)) == 7
+    assert len(texts(row)) == 8
     assert untranslated([*in_html(title), *texts(row)]) == []
 
 

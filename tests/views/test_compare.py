@@ -332,6 +332,7 @@ EVERYTHING = {"checkpoint", "source", "sample", "class"}
         ("compare", {}, {"class"}),
         ("compare", {"compare": "classes"}, set()),
         ("compare", {"b_own": "checkpoint"}, set()),
+        ("shortcut", {}, {"class"}),
         ("training", {}, {"source", "sample", "class"}),
         ("time_machine", {"checkpoint": "cifar10-fast"}, set()),
         ("augmentation", {}, {"class"}),

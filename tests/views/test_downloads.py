@@ -49,6 +49,7 @@ CASES = {
     "compare, two classes": ("compare", {"compare": "classes", "against": "truck"}),
     "compare, two networks": ("compare", {"b_own": "checkpoint", "class": "dog"}),
     "compare, two epochs": ("compare", {**FAST, "b_own": "epoch", "b_epoch": "6", "a_block": "2"}),
+    "shortcut": ("shortcut", {"sample": "horse", "mark": "dog"}),
     "training": ("training", {}),
     "time machine": ("time_machine", {**FAST, "sample": "horse", "epoch": "6", "evidence": "signed"}),
     "time machine, maps": ("time_machine", {**FAST, "over_time": "maps", "channel": "3"}),

@@ -33,8 +33,8 @@ def meaning(curve: ShortcutCurve) -> list[str]:
     if control:
         template = N_(
             "**Control at 0**, where the marks are those of random classes: accuracy {own} with the mark of "
-            "the class, {wrong} with another, {none} without. The 95 % intervals of the first two overlap, so "
-            "no use of the mark can be measured."
+            "the class, {wrong} with another, {none} without. The 95 % intervals of the first two overlap, "
+            "so no use of the mark can be measured."
         )
         if uses_mark(control):
             template = N_(
@@ -77,8 +77,9 @@ def about(curve: ShortcutCurve) -> str:
         "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
         "their class. Every training scene has a mark, at 0 that of a random class.",
         "Measured once by {command}: the course's network and recipe, {epochs} epochs, {n} seeds (line: "
-        "mean, band: least to largest), on {count:,} test scenes. Grad-CAM of the class at {layer}: mean over the "
-        "scenes with the mark of their class. Every training scene has a mark, at 0 that of a random class.",
+        "mean, band: least to largest), on {count:,} test scenes. Grad-CAM of the class at {layer}: mean "
+        "over the scenes with the mark of their class. Every training scene has a mark, at 0 that of a "
+        "random class.",
         seeds,
         command=code(curve.command),
         epochs=curve.epochs,

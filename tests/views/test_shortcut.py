@@ -1,0 +1,106 @@
+"""The page Shortcut: two networks on a scene with and without a mark."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from benchmarks import readme, shortcut
+from explorer.engine.network import network_of
+from explorer.engine.samples import scene
+from explorer.engine.shortcut import predictions
+from explorer.engine.shortcut_curve import read_curve
+from explorer.ui import options
+from explorer.views.shortcut import page
+from model.checkpoint import load_checkpoint
+from model.problems import Problem
+from model.scenes import CLASSES
+from model.shortcut import with_mark
+
+ROOT = Path(__file__).parents[2]
+HORSE, DOG = CLASSES.index("horse"), CLASSES.index("dog")
+Open = Callable[..., AppTest]
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def written(at: AppTest) -> str:
+    return " ".join(each.value for each in [*at.markdown, *at.caption, *at.info])
+
+
+def test_the_page_says_what_the_networks_predict(visit: Open) -> None:
+    at = visit("shortcut", sample="horse", mark="dog")
+    assert not at.exception, at.exception[0].value
+    checkpoint = load_checkpoint(ROOT / "checkpoints" / "scenes-shortcut.safetensors")
+    framed = checkpoint.card.framed(scene(HORSE).pixels)
+    images = np.stack([framed, with_mark(framed, DOG)])
+    without, with_it = predictions(network_of(checkpoint), images).tolist()
+    assert (without, with_it) == (HORSE, DOG)
+    assert "the mark changes the prediction from horse to **dog**" in written(at)
+    assert "an even map would have" in html(at)
+    assert "6.2%" in html(at)  # 4 of 64 positions
+    assert "Control at 0" in written(at)
+
+
+def test_the_accuracy_is_measured_only_when_asked_for(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.views.shortcut.carriers.MEASURED", (30, 5))
+    at = visit("shortcut", sample="horse", carriers="8")
+    assert "random channels at zero" not in written(at)
+    at = visit("shortcut", sample="horse", carriers="8", shortcut_measured="yes")
+    assert not at.exception, at.exception[0].value
+    assert "the 16 channels above at zero" in written(at)
+    assert "16 random channels at zero" in written(at)
+    assert "on 30 drawn scenes" in written(at)
+
+
+def test_a_missing_checkpoint_is_a_sentence_and_the_curve_stays(
+    visit: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("scenes-course.safetensors", page.CURVE.name):
+        shutil.copy(ROOT / "checkpoints" / name, folder)
+    monkeypatch.setattr(options, "ROOT", tmp_path)
+    at = visit("shortcut")
+    assert not at.exception
+    assert "scenes-shortcut is not in the folder" in written(at)
+    assert "--shortcut 1" in written(at)
+    assert "Control at 0" in written(at)
+
+
+def test_a_network_of_ones_own_takes_the_place_of_the_shipped_one(visit: Open, tmp_path: Path) -> None:
+    own = tmp_path / "mine.safetensors"
+    shutil.copy(ROOT / "checkpoints" / "scenes-shortcut.safetensors", own)
+    at = visit("shortcut", "--checkpoint", str(own))
+    assert "**mine.safetensors** was trained on scenes" in written(at)
+
+
+def test_a_damaged_curve_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "curve.json"
+    for text in (None, "", "[]", '{"rows": [{}]}'):
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(Problem, match=r"curve\.json is missing or damaged"):
+            read_curve(path)
+
+
+def test_the_committed_curve_has_both_ends_and_is_of_the_shipped_checkpoints() -> None:
+    curve = read_curve(page.CURVE)
+    assert curve.fractions[0] == 0
+    assert curve.fractions[-1] == 1
+    digests = [load_checkpoint(page.CURVE.parent / f"{name}.safetensors").digest for name in shortcut.SHIPPED]
+    assert list(curve.shipped) == digests
+    card = load_checkpoint(page.CURVE.parent / "scenes-shortcut.safetensors").card
+    measured = curve.shipped[digests[1]]
+    assert measured.correct["own"] / measured.n == card.metrics["test_accuracy"]
+
+
+def test_the_table_in_the_readme_is_that_of_the_file() -> None:
+    rows = json.loads(page.CURVE.read_text(encoding="utf-8"))["shipped"]
+    assert readme.told("benchmarks/shortcut.py") == shortcut.table(rows)
