@@ -15,6 +15,8 @@ from model import av1
 from model.problems import Problem
 
 MOST_ITEMS = 4_000
+MOST_PIXELS = 50_000_000  # of HEVC, as phones make it: 350 MB while it is decoded
+MOST_OF_PARTS = 56_000_000  # pixels of all its tiles and of its transparency
 CODED = (b"hvc1", b"hev1", b"av01")
 DERIVED = (b"grid", b"iden")
 Span = tuple[int, int]

@@ -79,11 +79,12 @@ def opened(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image.Imag
 def _of_kind(kind: str, data: bytes, name: str, most_pixels: int) -> Image.Image:
     if kind == "JPEG":
         return _jpeg(data, name)
-    if kind in ("HEIF", "AVIF"):
-        _check_claims(data, name, most_pixels)
     if kind == "HEIF":
+        most, parts = max(most_pixels, heif.MOST_PIXELS), max(2 * most_pixels, heif.MOST_OF_PARTS)
+        _check_claims(data, name, most, parts)
         return heif.decoded(data)
     if kind == "AVIF":
+        _check_claims(data, name, most_pixels, 2 * most_pixels)
         data = heif.still(data)
     if kind == "TIFF" and is_raw_tiff(data):
         raise raw_of_a_camera(name)
@@ -136,11 +137,11 @@ def _too_many_pixels(most: int, name: str) -> Problem:
     return Problem(template, name=name, millions=most // 1_000_000)
 
 
-def _check_claims(data: bytes, name: str, most_pixels: int) -> None:
+def _check_claims(data: bytes, name: str, most_pixels: int, most_of_parts: int) -> None:
     sizes = heif.claimed_pixels(data)
     for width, height in sizes:
         _check_size(width, height, name, most_pixels)
-    if sum(width * height for width, height in sizes[1:]) > 2 * most_pixels:  # tiles may stand over the edge
+    if sum(width * height for width, height in sizes[1:]) > most_of_parts:  # tiles may stand over the edge
         raise _too_many_pixels(most_pixels, name)
 
 

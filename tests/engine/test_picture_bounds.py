@@ -166,6 +166,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
         noise(8064, 6048), "JPEG", quality=80, progressive=True, subsampling=0
     ),
     "HEIC": lambda: grid("HEIF", 12, 8, size=(6000, 4000)),
+    "HEIC of 48 megapixels": lambda: grid("HEIF", 16, 12, size=(8064, 6048)),
     "AVIF": lambda: grid("AVIF", 12, 8, size=(6000, 4000)),
     "PNG with transparency": lambda: encoded(noise(6000, 4000, 4), "PNG", compress_level=1),
     "PNG of a palette with transparency": lambda: encoded(

@@ -87,7 +87,7 @@ def test_avif_is_upright_by_exif(turn):
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
 def test_a_container_that_claims_too_much_is_not_decoded(kind):
     for data in (grid(kind, 20, 20), grid(kind, 2, 2, 64, claimed_tile=9000)):
-        with pytest.raises(Problem, match="more than 24 million pixels"):
+        with pytest.raises(Problem, match=f"more than {50 if kind == 'HEIF' else 24} million pixels"):
             picture(data, "a")
 
 
