@@ -28,6 +28,7 @@ else:
 
     PAGES = (
         ("explain", N_("Explain"), "target", "start"),
+        ("attributions", N_("Attributions"), "fact_check", "attributions"),
         ("maps", N_("Feature maps"), "grid_view", "maps"),
         ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
         ("compare", N_("Compare"), "compare", "compare"),

@@ -47,6 +47,7 @@ from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
 from model.checkpoint import Checkpoint
+from model.problems import Problem
 from model.recipes import Config
 from model.words import N_, tr
 
@@ -84,6 +85,17 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     WindowsPath: os.fsencode,
 }
 """Type → what stands for a value of it in the key of a result."""
+
+
+def key_of(value: Any) -> Any:
+    """What stands for a value in a key, also within a tuple; ValueError for a type that KEYS lacks."""
+    if isinstance(value, tuple):
+        return tuple(map(key_of, value))
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) not in KEYS:
+        raise ValueError(f"KEYS does not say what stands for a {type(value).__name__}.")
+    return KEYS[type(value)](value)
 
 
 def _data(**bounds: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -183,6 +195,13 @@ def gradients(
 def evidence(network: Network, input: Input, layer: str, target: int) -> ChannelEvidence:
     """Grad-CAM's channel evidence for one class at one layer."""
     return attribution.evidence_from(gradients(network, input, (layer,), (target,))[layer][0])
+
+
+@_data(max_size="10MB")
+@_announced(N_("Looking for methods that this network allows …"))
+def method_problems(network: Network, input: Input, layer: str | None) -> dict[str, Problem]:
+    """Method → why it cannot explain the network, or this layer; those that can are left out."""
+    return attribution.method_problems(network.net, input.x, layer)
 
 
 @_data(max_size="100MB")

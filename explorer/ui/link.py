@@ -8,6 +8,7 @@ to the next image, the browser's Back button, a button of the page) or its texts
 key has another turn: what the browser still sends of the old one is late, and is not taken for a choice.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,6 +126,21 @@ def number(label: str, low: int, high: int, key: str, default: int | None = None
     chosen_number = st.number_input(label, low, high, value, key=_showing(key, value, {}), **details)
     keep(key, str(int(chosen_number)), first)
     return int(chosen_number)
+
+
+def decimal(label: str, low: float, high: float, key: str, default: float, **details: Any) -> float:
+    """A number from `low` to `high`; starts from the link, else at the default."""
+    in_browser = _in_browser(key)
+    text = _link().choices.get(key, "") if in_browser is None else str(in_browser)
+    try:
+        value = float(text)
+    except ValueError:
+        value = default
+    value = float(min(max(value, low), high) if math.isfinite(value) else default)
+    shown = _showing(key, value, {})
+    chosen = st.number_input(label, float(low), float(high), value, key=shown, format="%g", **details)
+    keep(key, f"{chosen:g}", f"{default:g}")
+    return float(chosen)
 
 
 def current(key: str, options: Sequence[Any], default: str) -> str:

@@ -14,7 +14,7 @@ from explorer.ui import panels
 from explorer.ui.options import parser
 from explorer.ui.selection import Selection
 
-PAGES = ("explain", "maps", "batchnorm", "compare", "augmentation")
+PAGES = ("explain", "attributions", "maps", "batchnorm", "compare", "augmentation")
 Visit = Callable[..., AppTest]
 CLASSES = "airplane,automobile,bird,cat"
 

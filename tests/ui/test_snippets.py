@@ -20,6 +20,7 @@ from model.nets import NETS
 ROOT = Path(__file__).parents[2]
 PAGES: dict[str, dict[str, str]] = {
     "explain": {},
+    "attributions": {"methods": "saliency"},
     "maps": {"block": "2", "channel": "5"},
     "batchnorm": {"channel": "7"},
     "compare": {"b_own": "image", "b_sample": "dog"},

@@ -33,6 +33,7 @@ FAST = "cifar10-fast"  # it has snapshots
 LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "explain": ("explain", {}),
     "explain a wrong prediction": ("explain", {"class": "dog", "evidence": "signed", "cam_scale": "shared"}),
+    "attributions": ("attributions", {"methods": "saliency"}),
     "maps": ("maps", {}),
     "maps, one position": ("maps", {"block": "2", "channel": "5", "cell": "0-3"}),
     "batchnorm": ("batchnorm", {}),

@@ -11,7 +11,7 @@ from explorer.engine.attribution.gradients import NoGradient
 from explorer.ui import cached
 from model.problems import Problem
 
-PAGES = ("explain", "maps", "batchnorm", "compare", "time_machine")
+PAGES = ("explain", "attributions", "maps", "batchnorm", "compare", "time_machine")
 NETWORKS = (
     "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
 )  # fmt: skip

@@ -25,10 +25,10 @@ from explorer.engine.attribution.gradients import (
 from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import Scored, classes_of
-from explorer.engine.passes import check_images, to_numpy
+from explorer.engine.passes import check_images, feature_maps, recording_calls, to_numpy
 from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem
-from model.words import tr
+from model.words import N_, tr
 
 __all__ = [
     "METHODS",
@@ -45,6 +45,7 @@ __all__ = [
     "evidence_from",
     "evidence_many",
     "heat_from",
+    "method_problems",
 ]
 
 METHODS: dict[str, Method] = {
@@ -97,6 +98,38 @@ def attribute(
         pieces = (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
         parts = [record.compute(question.rows(rows)).detach() for rows in pieces]
     return _heatmap(method, layer, score, parts)
+
+
+def method_problems(net: nn.Module, x: Tensor, layer: str | None) -> dict[str, Problem]:
+    """Method → the Problem why it cannot explain images x, float (N, C, h, w), or this layer of the network.
+
+    Those of METHODS that can are left out; without a layer, all that need one can not.
+    """
+    check_images(x)
+    maps = None if layer is None else _maps_of(net, x, layer)
+    problems: dict[str, Problem] = {}
+    with torch.inference_mode(False), torch.enable_grad():
+        for name, record in METHODS.items():
+            if record.needs_layer and maps is None:
+                problem: Problem | None = Problem(NO_MAPS)
+            else:
+                values = x if maps is None or not record.needs_layer else maps
+                given = values if record.compute is None else x
+                problem = record.unmet(net, layer if record.needs_layer else None, given.detach().clone())
+            if problem is not None:
+                problems[name] = problem
+    return problems
+
+
+NO_MAPS = N_("It explains a layer with feature maps, and this network has none.")
+
+
+def _maps_of(net: nn.Module, x: Tensor, layer: str) -> Tensor:
+    kept: list[Tensor] = []
+    view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
+    with torch.inference_mode(False), torch.no_grad():
+        view(x.detach().clone())
+    return kept[0]
 
 
 def completeness_gap(net: nn.Module, x: Tensor, heat: Heatmap, baseline: Tensor | None = None) -> Floats:

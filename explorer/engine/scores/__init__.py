@@ -7,11 +7,11 @@ from explorer.engine.scores.ordering import ORDERING
 from explorer.engine.scores.randomized import RANDOMIZED, random_nets
 from explorer.engine.scores.redrawing import DISTRACTIBILITY, REDRAWING, TARGET_SENSITIVITY
 from explorer.engine.scores.removal import REMOVALS
-from explorer.engine.scores.score import Score, Scored, Subject
+from explorer.engine.scores.score import Score, Scored, Subject, reading
 from explorer.engine.scores.stability import STABILITY
 from explorer.engine.scores.truth import INSIDE_OBJECT
 
-__all__ = ["REMOVALS", "SCORES", "Score", "Scored", "Subject", "random_nets"]
+__all__ = ["REMOVALS", "SCORES", "Score", "Scored", "Subject", "random_nets", "reading"]
 
 SCORES: dict[str, Score] = {
     "deletion": DELETION,

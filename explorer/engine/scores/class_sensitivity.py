@@ -28,7 +28,7 @@ class OtherClass(Scored):
 
 def class_sensitivity(subject: Subject) -> OtherClass:
     """The OtherClass of the map."""
-    outputs = logits(subject.net, subject.x).cpu().numpy()
+    outputs = _logits(subject).copy()
     outputs[np.arange(len(outputs)), subject.target] = -np.inf
     other = outputs.argmax(1)
     maps = subject.explained(subject.net, subject.x, other, np.arange(len(other)))
@@ -40,7 +40,12 @@ def class_sensitivity(subject: Subject) -> OtherClass:
 
 def needs_two_classes(subject: Subject) -> str | None:
     """There must be another class."""
-    return None if logits(subject.net, subject.x[:1]).shape[1] > 1 else NEEDS_TWO_CLASSES
+    return None if _logits(subject).shape[1] > 1 else NEEDS_TWO_CLASSES
+
+
+def _logits(subject: Subject) -> Doubles:
+    """The logits of the images, (N, K)."""
+    return subject.once(("logits",), lambda: np.asarray(logits(subject.net, subject.x).cpu().numpy()))
 
 
 NEEDS_TWO_CLASSES = N_("Class sensitivity needs another class: choose a network with at least two classes.")
@@ -58,6 +63,13 @@ CLASS_SENSITIVITY = Score(
     ),
     paper="arXiv:1912.09818",
     measure=class_sensitivity,
+    below=N_("The other class has nearly the opposite map: the map depends on the class."),
+    within=N_(
+        "The map of the other class is no more like this one than by chance: the map depends on the class."
+    ),
+    above=N_(
+        "The map of the other class is like this one: it says little about what is special to the class."
+    ),
     unmet=needs_two_classes,
     remakes=True,
 )

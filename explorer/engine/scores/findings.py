@@ -63,4 +63,7 @@ FINDINGS = Score(
     ),
     paper="arXiv:2010.02178",
     measure=findings,
+    below=N_("Less heat is at the border than by chance."),
+    within=N_("The heat at the border is no more than by chance."),
+    above=N_("More heat is at the border than by chance: look whether the padding is the reason."),
 )

@@ -50,54 +50,57 @@ class Orderings(Scored):
 
 
 def orderings(
-    subject: Subject,
-    steps: int = STEPS,
-    removal: str = "infilled",
-    orders: int = ORDERS,
-    draws: int = DRAWS,
+    subject: Subject, steps: int = STEPS, removal: str = "infilled", draws: int = DRAWS
 ) -> Orderings:
     """The Orderings of the map at its own resolution, its equal values in random order.
 
-    `orders` are the random ones, `draws` the maps in the wrong place.
+    `draws` is how many maps in the wrong place are compared with it.
     """
-    images = [_orderings(subject, index, steps, removal, orders, draws) for index in range(len(subject.x))]
+    images = [_orderings(subject, index, steps, removal, draws) for index in range(len(subject.x))]
     names = ("chance", "value", "removed", "most_first", "least_first", "random")
     return one_or_many(Orderings(**{name: np.stack([one[name] for one in images]) for name in names}))
 
 
-def _orderings(
-    subject: Subject, index: int, steps: int, removal: str, random: int, draws: int
-) -> dict[str, Doubles]:
+def _orderings(subject: Subject, index: int, steps: int, removal: str, draws: int) -> dict[str, Doubles]:
     heat = subject.values[index]
-    orders = _orders(heat, subject.seed, random, draws)
     counts = np.round(np.linspace(0, heat.size, steps + 1)).astype(np.int64)
+    curves = _curves(subject, index, _orders(heat, subject.seed, draws), counts, removal)
+    key = ("random orders", index, int(subject.target[index]), heat.shape, steps, removal)
+    random = _random_orders(heat.size, subject.seed)
     fractions = counts / heat.size
-    curves = _curves(subject, index, orders, counts, removal)
     areas = np.trapezoid(curves[1::2] - curves[::2], fractions, axis=1)
     return {
-        "chance": areas[1 + random :],
+        "chance": areas[1:],
         "value": areas[0],
         "removed": fractions,
         "most_first": curves[0],
         "least_first": curves[1],
-        "random": curves[2 : 2 + 2 * random],
+        "random": subject.once(key, lambda: _curves(subject, index, random, counts, removal)),
     }
 
 
-def _orders(heat: Doubles, seed: int, orders: int, draws: int) -> Integers:
-    """When each position goes, (2 + 2 orders + 2 draws, h·w): by the map, at random, by the map moved.
+def _orders(heat: Doubles, seed: int, draws: int) -> Integers:
+    """When each position goes, (2 + 2 draws, h·w): by the map, and by the map moved; each with its reverse.
 
-    Each stands before its reverse. Equal values go in random order: sorted stably they would begin at the top
-    left.
+    Equal values go in random order: sorted stably they would begin at the top left.
     """
     random = np.random.default_rng(seed)
 
     def turns(values: Doubles) -> Integers:
         return np.argsort(np.lexsort((random.random(values.size), -values.reshape(-1))))
 
-    by_map, *drawn = [turns(each) for each in (heat, *moved(heat, seed, draws))]
-    every = [by_map, *(random.permutation(heat.size) for _ in range(orders)), *drawn]
-    return np.stack([each for one in every for each in (one, heat.size - 1 - one)])
+    return _with_reverses([turns(each) for each in (heat, *moved(heat, seed, draws))])
+
+
+def _random_orders(size: int, seed: int) -> Integers:
+    """Random orders of so many positions, (2 ORDERS, size), each with its reverse."""
+    random = np.random.default_rng((seed, size))
+    return _with_reverses([random.permutation(size) for _ in range(ORDERS)])
+
+
+def _with_reverses(orders: list[Integers]) -> Integers:
+    """Each order, and after it its reverse."""
+    return np.stack([each for one in orders for each in (one, one.size - 1 - one)])
 
 
 def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, removal: str) -> Doubles:
@@ -130,5 +133,8 @@ ORDERING = Score(
     ),
     paper="arXiv:2401.06654",
     measure=orderings,
-    measure_many=partial(orderings, orders=0, draws=DRAWS_OF_MANY),
+    below=N_("Removing what the map marks first lowers the probability less than by chance."),
+    within=N_("The map in the wrong place orders the image as well as this one."),
+    above=N_("Removing what the map marks first lowers the probability more than by chance."),
+    measure_many=partial(orderings, draws=DRAWS_OF_MANY),
 )

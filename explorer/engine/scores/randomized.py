@@ -149,6 +149,11 @@ RANDOMIZED = Score(
     ),
     paper="arXiv:2401.06465",
     measure=randomized,
+    below=N_("Random networks give nearly the opposite map: the map depends on what was learned."),
+    within=N_(
+        "It is no more like the maps of random networks than by chance: it depends on what was learned."
+    ),
+    above=N_("It is like the maps of random networks: it shows the image as much as what was learned."),
     unmet=needs_random_nets,
     remakes=True,
 )

@@ -195,6 +195,11 @@ REDRAWING = Score(
     ),
     paper="arXiv:2308.06248",
     measure=redrawing,
+    below=N_("Parts with more heat matter less to the logit than by chance."),
+    within=N_(
+        "The map in the wrong place does as well: this scene does not show that its order of parts is true."
+    ),
+    above=N_("Parts with more heat matter more to the logit than by chance."),
     unmet=needs_redrawings,
 )
 
@@ -212,6 +217,9 @@ DISTRACTIBILITY = Score(
     ),
     paper="arXiv:2308.06248",
     measure=distractibility,
+    below=N_("What does not matter has more heat than by chance."),
+    within=N_("The map in the wrong place tells what matters from what does not just as well."),
+    above=N_("The map tells what matters from what does not better than by chance."),
     unmet=needs_redrawings,
 )
 
@@ -229,6 +237,9 @@ TARGET_SENSITIVITY = Score(
     ),
     paper="arXiv:2308.06248",
     measure=target_sensitivity,
+    below=N_("Which of two classes a part belongs to is shown less well than by chance."),
+    within=N_("The maps of two classes in the wrong place differ by the right sign as often."),
+    above=N_("The maps of two classes show to which of them a part matters more, better than by chance."),
     unmet=needs_redrawings_of_two_classes,
     remakes=True,
 )

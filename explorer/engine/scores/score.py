@@ -1,8 +1,8 @@
 """What a score of a heat map is: one record with everything about it; its value, beside chance."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from explorer.engine.values import Doubles, Integers, Rows
 
 Explain = Callable[[nn.Module, Tensor, Integers], Heatmap]
 Masks = npt.NDArray[np.bool_]
+T = TypeVar("T")
 Direction = Literal["higher", "lower", "none"]
 
 
@@ -25,9 +26,10 @@ class Subject:
 
     `explain(net, x, classes)` makes such a map anew, by default with `attribute` as `heat` says. `mask`, bool
     (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
-    network, `redrawings`, one per image, what `redraw` gives for drawn scenes, and `drops` what
-    `deletion.measured_drops` gives for these images and classes, where another map of them was judged before.
-    All that is drawn at random follows from `seed`. Raises ValueError for shapes that do not fit one another.
+    network, and `redrawings`, one per image, what `redraw` gives for drawn scenes. All that is drawn at
+    random follows from `seed`. `known` keeps what scores have measured of the network and the images alone:
+    subjects that differ only in the map may share it. Raises ValueError for shapes that do not fit one
+    another.
     """
 
     net: nn.Module
@@ -37,8 +39,8 @@ class Subject:
     mask: Masks | None = None
     random_nets: tuple[nn.Module, ...] = ()
     redrawings: tuple[Redrawing, ...] = ()
-    drops: Doubles | None = None
     seed: int = 0
+    known: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_images(self.x)
@@ -47,6 +49,12 @@ class Subject:
             raise ValueError(f"There must be one heat map per image, not {len(self.values)} for {count}.")
         if self.mask is not None and self.mask.shape not in (size, (count, *size)):
             raise ValueError(f"mask must be bool {size} or {(count, *size)}, not {self.mask.shape}.")
+
+    def once(self, key: tuple[Any, ...], measure: Callable[[], T]) -> T:
+        """What `measure` gives, which follows from `key`, the network, the images and the seed."""
+        if key not in self.known:
+            self.known[key] = measure()
+        return cast(T, self.known[key])
 
     @property
     def values(self) -> Doubles:
@@ -130,6 +138,14 @@ def _one_or_rows(values: Doubles) -> float | Doubles:
     return values if values.ndim else float(values)
 
 
+def reading(score: "Score", one: Scored) -> str | None:
+    """What the value for one image says beside chance: `below`, `within` or `above`; None for NaN."""
+    low, high = one.chance_band
+    if np.isnan(one.value) or np.isnan(low):
+        return None
+    return score.below if one.value < low else score.above if one.value > high else score.within
+
+
 def nothing_missing(subject: Subject) -> None:
     """For a score that needs no more than a heat map: no subject gives a reason."""
 
@@ -140,7 +156,8 @@ class Score:
 
     `summary`, a whole sentence, is what it measures; `chance`, a whole sentence, what it is compared with;
     `pitfall`, a whole sentence, how it can mislead: all are marked with `N_`, and `tr` translates them.
-    `direction` says which values are better. `paper` is an arXiv number or a DOI.
+    `direction` says which values are better. `paper` is an arXiv number or a DOI. `below`, `within` and
+    `above`, whole sentences, are what a value below, within or above the band of chance says.
 
     `measure(subject)` computes it for every image, and `measure_many(subject)`, where it is there, the same
     with fewer draws of chance, for a mean over many images. `unmet(subject)` is the reason, a whole sentence
@@ -155,6 +172,9 @@ class Score:
     pitfall: str
     paper: str
     measure: Callable[[Subject], Scored]
+    below: str
+    within: str
+    above: str
     unmet: Callable[[Subject], str | None] = nothing_missing
     measure_many: Callable[[Subject], Scored] | None = None
     remakes: bool = False

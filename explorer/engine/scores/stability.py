@@ -42,7 +42,7 @@ def stability(subject: Subject) -> Stability:
 
 def _stability(subject: Subject, index: int) -> tuple[Doubles, float, float, float, int]:
     heat = subject.values[index]
-    noise, copies = _unnoticed(subject, index)
+    noise, copies = subject.once(("unnoticed", index), lambda: _unnoticed(subject, index))
     changes = np.array([np.nan])
     if len(copies):
         of = np.full(len(copies), index)
@@ -85,5 +85,8 @@ STABILITY = Score(
     ),
     paper="arXiv:2203.06877",
     measure=stability,
+    below=N_("Noise that leaves the prediction as it is changes the map less than moving it would."),
+    within=N_("Noise that leaves the prediction as it is changes the map as much as moving it would."),
+    above=N_("Noise that leaves the prediction as it is changes the map more than moving it would."),
     remakes=True,
 )

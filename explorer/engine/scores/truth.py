@@ -80,5 +80,8 @@ INSIDE_OBJECT = Score(
     ),
     paper="arXiv:1608.00507",
     measure=inside_object,
+    below=N_("Less heat is on the object than by chance."),
+    within=N_("The map in the wrong place has as much heat on the object."),
+    above=N_("More heat is on the object than by chance."),
     unmet=needs_a_mask,
 )

@@ -1,0 +1,108 @@
+"""The maps as small multiples: each over the image, with its range and time, and its trust strip."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.drawing.overlay import overlay
+from explorer.drawing.ranges import Range, number
+from explorer.engine.scores import SCORES
+from explorer.engine.scores.deletion import Deletions
+from explorer.ui import markup
+from explorer.ui.selection import Selection
+from explorer.views.attributions.measuring import Attribution
+from explorer.views.attributions.strip import extents, reasons, strip
+from model.words import tr
+
+
+def show(selection: Selection, attributions: Sequence[Attribution]) -> None:
+    """All maps on one grid, those that are not there yet as a title.
+
+    Pictures and strips are elements of their own: while strips grow, the browser keeps the pictures.
+    """
+    ends = extents(attributions)
+    with st.container(key="attributions"):
+        for each in attributions:
+            with st.container(gap="xsmall"):
+                title = markup.text(each.choice.title, tag="h3")
+                problem = each.maps.problem or each.strip.problem
+                if problem is not None:
+                    markup.show(title, markup.text(str(problem), "muted"))
+                elif each.map is None:
+                    markup.show(title, markup.text(tr("Computing …"), "muted"))
+                else:
+                    markup.show(title, pictures(selection, each), *facts(each))
+                    markup.show(strip(each, ends, selection.card.classes))
+    if missing := reasons(attributions):
+        texts = (f"{tr(SCORES[name].title)}: {tr(reason)}" for name, reason in missing.items())
+        markup.show(
+            markup.text(tr("Not measured here"), "strong"), *(markup.text(each, "muted") for each in texts)
+        )
+
+
+def range_of(attribution: Attribution) -> Range:
+    """The range of a map that is there: about zero for a signed method, else from zero."""
+    assert attribution.map is not None
+    choose = ranges.symmetric if attribution.choice.record.signed else ranges.positive
+    return choose(attribution.map.heat.values)
+
+
+def pictures(selection: Selection, attribution: Attribution) -> str:
+    """The map over the image; beside it the raw map, and what removing each patch really changes."""
+    assert attribution.map is not None
+    heat, range = attribution.map.heat.values, range_of(attribution)
+    height, width = heat.shape
+    about = tr("{title}, for {name}", title=attribution.choice.title, name=class_name(selection))
+    over = overlay(selection.sample.pixels, heat, range, selection.received)
+    raw = markup.figure(
+        color(heat, range),
+        tr("{title}, the raw map", title=about),
+        markup.text(tr("Raw, {height} × {width}", height=height, width=width)),
+        fill=True,
+    )
+    return markup.element(
+        "div",
+        markup.figure(over, tr("{title}, over the image", title=about), fill=True),
+        markup.element("div", raw, measured_drops(attribution)),
+        cls="fx-pair",
+    )
+
+
+def measured_drops(attribution: Attribution) -> str:
+    """The measured drop of the logit for each patch; nothing before it is there."""
+    deletion = attribution.scored("deletion")
+    if not isinstance(deletion, Deletions):
+        return ""
+    range = ranges.symmetric(deletion.drops)
+    return markup.figure(
+        color(deletion.drops, range),
+        tr("Measured drop of the logit when each patch is removed, {range}", range=ranges.text(range)),
+        markup.text(tr("Measured drops, ±{reach}", reach=number(range.high))),
+        fill=True,
+    )
+
+
+def facts(attribution: Attribution) -> tuple[str, str]:
+    """The color scale of a map; its least and its largest value, and its time."""
+    assert attribution.map is not None
+    values = attribution.map.heat.values
+    text = tr(
+        "{low} … {high}; computed in {time}.",
+        low=number(float(values.min())),
+        high=number(float(values.max())),
+        time=duration(attribution.map.seconds),
+    )
+    return markup.scale(range_of(attribution), tr("its own scale")), markup.text(text, "muted")
+
+
+def duration(seconds: float) -> str:
+    """A time as a caption says it."""
+    if seconds < 1:
+        return tr("{number} ms", number=max(1, round(1000 * seconds)))
+    return tr("{number} s", number=number(seconds))
+
+
+def class_name(selection: Selection) -> str:
+    return selection.card.classes[selection.target]

@@ -1,0 +1,71 @@
+"""Attributions: heat maps by many methods, each with a trust strip: scores beside what chance gives."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.ui import jobs, panels
+from explorer.ui.jobs import JOBS, Progress, Work
+from explorer.ui.markdown import literal
+from explorer.ui.selection import Selection, current
+from explorer.views.attributions import cards, detail, exports, map_choice, measuring
+from explorer.views.attributions.map_choice import MapChoice
+from explorer.views.attributions.measuring import Measured, TimedMap
+from model.words import tr
+
+STOPPED = "_attributions_stopped"
+Works = Sequence[Work[TimedMap | Measured]]
+Progresses = Sequence[Progress[TimedMap | Measured]]
+
+
+def page() -> None:
+    selection = current()
+    name = literal(selection.card.classes[selection.target])
+    st.header(tr("Attributions for “{name}”", name=name), anchor=False)
+    st.caption(
+        tr(
+            "A heat map looks convincing whether or not it is right. Below each map its scores stand beside "
+            "what the same map would get in the wrong place. There is no total score: each tells something "
+            "else."
+        )
+    )
+    chosen = map_choice.choose(selection)
+    works = measuring.works(measuring.explained(selection), chosen)
+    stopped = stop_button(works)
+    jobs.show(lambda progress: show_maps(selection, chosen, progress), *works, stopped=stopped)
+    panels.explain_dimmed(selection)
+    progress = JOBS.look(*works)
+    if stopped or all(each.finished for each in progress):
+        detail.show(selection, measuring.attributions(chosen, progress))
+    exports.show(selection, chosen, works, stopped)
+
+
+def stop_button(works: Works) -> bool:
+    """A button to stop these works, or to go on with them; whether they are stopped."""
+    keys = tuple(work.key for work in works)
+    stopped = bool(st.session_state.get(STOPPED) == keys)
+    if stopped:
+        st.button(
+            tr("Continue"), on_click=st.session_state.pop, args=(STOPPED,), icon=":material/play_arrow:"
+        )
+    elif not all(each.finished for each in JOBS.follow(*works)):
+        st.button(tr("Stop"), on_click=stop, args=(works, keys), icon=":material/stop:")
+    return stopped
+
+
+def stop(works: Works, keys: tuple[object, ...]) -> None:
+    JOBS.stop(*works)
+    st.session_state[STOPPED] = keys
+
+
+def show_maps(selection: Selection, chosen: Sequence[MapChoice], progress: Progresses) -> None:
+    """How far all is, while it is not finished, and the maps."""
+    done, steps = sum(len(each.results) for each in progress), sum(each.steps for each in progress)
+    if not all(each.finished for each in progress):
+        text = tr("{done} of {steps} maps and scores are computed.", done=done, steps=steps)
+        st.progress(done / steps, text)
+    cards.show(selection, measuring.attributions(chosen, progress))
+
+
+if __name__ == "__main__":  # Streamlit runs a page as a script
+    page()

@@ -1,0 +1,176 @@
+"""The trust strip of a map: each score beside what chance gives, in a sentence, and how it can mislead."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from explorer.drawing.ranges import number, percent
+from explorer.engine.scores import SCORES, Scored, reading
+from explorer.engine.scores.class_sensitivity import OtherClass
+from explorer.engine.scores.findings import Findings
+from explorer.engine.scores.randomized import Randomized
+from explorer.engine.scores.redrawing import PartTruth
+from explorer.engine.scores.stability import Stability
+from explorer.engine.scores.truth import InsideObject
+from explorer.ui import markup
+from explorer.views.attributions.measuring import Attribution, Measured
+from model.words import N_, tr
+
+DIRECTIONS = {
+    "higher": N_("higher is better"),
+    "lower": N_("lower is better"),
+    "none": N_("neither is better"),
+}
+NO_VALUE = N_("There is no value: all values of a map are equal, or nothing is left to compare with.")
+MARGIN = 0.04  # of a bar, free at each end
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The ends of a score's bars, the same for all maps that are shown."""
+
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """Where a value lies on a bar, 0 to 1."""
+        inside = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return MARGIN + (1 - 2 * MARGIN) * min(max(inside, 0.0), 1.0)
+
+
+def extents(attributions: Iterable[Attribution]) -> dict[str, Extent]:
+    """Score → the ends that hold every value and every band of the maps."""
+    together: dict[str, list[float]] = {}
+    for attribution in attributions:
+        for name, measured in attribution.scores.items():
+            if measured.scored is not None:
+                together.setdefault(name, []).extend(
+                    (*measured.scored.chance_band, float(measured.scored.value))
+                )
+    finite = {name: [each for each in values if np.isfinite(each)] for name, values in together.items()}
+    return {name: Extent(min(values), max(values)) for name, values in finite.items() if values}
+
+
+def strip(attribution: Attribution, extents: Mapping[str, Extent], classes: Sequence[str]) -> str:
+    """One row for each score of SCORES, as html; a score that is still to come has its name only."""
+    measured = {name: attribution.scores.get(name) for name in SCORES}
+    rows = [
+        row(name, each, extents.get(name, Extent(0, 1)), classes)
+        for name, each in measured.items()
+        if each is None or each.scored is not None
+    ]
+    return markup.element("div", *rows, cls="fx-trust")
+
+
+def reasons(attributions: Iterable[Attribution]) -> dict[str, str]:
+    """The scores that cannot be measured here, each with the reason, a template."""
+    measured = (each for attribution in attributions for each in attribution.scores.values())
+    return {each.name: each.reason for each in measured if each.scored is None}
+
+
+def row(name: str, measured: Measured | None, extent: Extent, classes: Sequence[str]) -> str:
+    score = SCORES[name]
+    if measured is None or measured.scored is None:
+        return head(tr(score.title), "…", "")
+    scored = measured.scored
+    about = (tr(text) for text in (score.summary, score.chance, score.pitfall, score.paper))
+    return (
+        head(tr(score.title), number(float(scored.value)), bar(scored, extent))
+        + markup.text(says(name, scored))
+        + "".join(markup.text(each, "muted") for each in details(scored, classes))
+        + markup.element(
+            "details",
+            markup.text(beside_chance(name, scored), tag="summary"),
+            *(markup.text(each, "muted", "p") for each in about),
+        )
+    )
+
+
+def head(title: str, value: str, bar: str) -> str:
+    names = markup.element("div", markup.text(title, "strong"), markup.text(value, "strong"), cls="head")
+    return names + bar
+
+
+def bar(scored: Scored, extent: Extent) -> str:
+    """The band of chance and a mark at the value."""
+    value, (low, high) = float(scored.value), scored.chance_band
+    if not np.isfinite([value, low, high]).all():
+        return ""
+    start, end = extent.place(float(low)), extent.place(float(high))
+    label = tr(
+        "{value}; chance {low} to {high}",
+        value=number(value),
+        low=number(float(low)),
+        high=number(float(high)),
+    )
+    return (
+        f'<div class="band" role="img" aria-label="{escape(label, quote=True)}">'
+        f'<i style="left:{start:.1%};width:{max(end - start, 0.01):.1%}"></i>'
+        f'<b style="left:{extent.place(value):.1%}"></b></div>'
+    )
+
+
+def says(name: str, scored: Scored) -> str:
+    """What the value says beside chance, in one sentence."""
+    return tr(reading(SCORES[name], scored) or NO_VALUE)
+
+
+def beside_chance(name: str, scored: Scored) -> str:
+    """The band that holds 95 % of what chance gives, and which direction is better."""
+    low, high = (number(float(end)) for end in scored.chance_band)
+    direction = tr(DIRECTIONS[SCORES[name].direction])
+    return tr("Chance {low} … {high}; {direction}.", low=low, high=high, direction=direction)
+
+
+def details(scored: Scored, classes: Sequence[str]) -> list[str]:
+    """What else a score has found, each in a sentence."""
+    match scored:
+        case Randomized(rise=rise) if np.isfinite(rise):
+            template = N_("The values of the random maps have an entropy that is {percent} higher.")
+            if rise < 0:
+                template = N_("The values of the random maps have an entropy that is {percent} lower.")
+            return [tr(template, percent=percent(abs(float(rise))))]
+        case OtherClass(other=other):
+            return [tr("The other class is “{name}”.", name=classes[int(other)])]
+        case Stability(worst=worst, noise=noise) if np.isfinite(worst):
+            return [
+                tr(
+                    "Noise of {noise} of the image’s range; the largest change is {worst}.",
+                    noise=percent(float(noise)),
+                    worst=number(float(worst)),
+                )
+            ]
+        case InsideObject(pointing=pointing, pointing_chance=by_chance):
+            template = N_("The highest value is on the object; by chance it would be in {percent} of cases.")
+            if pointing < 1:
+                template = N_(
+                    "The highest value is not on the object; by chance it would be in {percent} of cases."
+                )
+            return [tr(template, percent=percent(float(by_chance), 0))]
+        case PartTruth(strongest=strongest, strongest_chance=by_chance) if np.isfinite(strongest):
+            template = N_("The part that matters most has the most heat; by chance in {percent} of cases.")
+            if strongest < 1:
+                by_chance = 1 - np.asarray(by_chance)
+                template = N_(
+                    "Another part than the one that matters most has the most heat; by chance that is so in "
+                    "{percent} of cases."
+                )
+            return [tr(template, percent=percent(float(by_chance), 0))]
+        case Findings():
+            return findings(scored)
+    return []
+
+
+def findings(found: Findings) -> list[str]:
+    if found.all_zero:
+        return [tr("The map is zero at every position.")]
+    texts = []
+    if found.negative > 0:
+        template = N_("{percent} of the heat is negative, which a ReLU cuts off.")
+        texts.append(tr(template, percent=percent(float(found.negative))))
+    if found.tied > 0:
+        template = N_("{percent} of the positions share their value with others.")
+        texts.append(tr(template, percent=percent(float(found.tied))))
+    return texts

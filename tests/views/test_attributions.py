@@ -1,0 +1,141 @@
+"""The page Attributions: every score of every map beside its chance, as the engine gives it."""
+
+import io
+import re
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.drawing.pictures import png
+from explorer.drawing.ranges import number
+from explorer.engine.attribution import METHODS, attribute
+from explorer.engine.samples import scene
+from explorer.engine.scores import SCORES, Subject
+from explorer.ui.downloads import Offer, files
+from explorer.ui.jobs import JOBS
+from model.checkpoint import load_checkpoint
+
+CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "cifar10-course.safetensors"
+CHEAP = {"methods": "grad_cam,input_x_gradient"}
+Opened = Callable[..., tuple[AppTest, Offer]]
+
+
+def text(at: AppTest) -> str:
+    """The text of all html on the page."""
+    return unescape(re.sub(r"<[^>]+>", "\n", " ".join(piece.proto.body for piece in at.get("html"))))
+
+
+@pytest.fixture
+def finished(opened: Opened) -> Callable[..., tuple[AppTest, Offer]]:
+    """The page once everything is computed: putting its downloads together waits for that."""
+
+    def at_page(**link: str) -> tuple[AppTest, Offer]:
+        at, offer = opened("attributions", **(CHEAP | link))
+        at.run()
+        assert not at.exception
+        return at, offer
+
+    return at_page
+
+
+def table(offer: Offer) -> pd.DataFrame:
+    (name,) = (name for name in files(offer) if name.endswith("scores.csv"))
+    return pd.read_csv(io.BytesIO(files(offer)[name]()))
+
+
+def test_every_score_is_shown_and_equals_the_engines(finished: Opened) -> None:
+    at, offer = finished()
+    checkpoint = load_checkpoint(CHECKPOINT)
+    net, x = checkpoint.build(), checkpoint.card.to_input(scene(3).pixels)
+    rows, shown = table(offer), text(at)
+    assert len(rows) == 2 * len(SCORES)
+    for method, layer in [("grad_cam", "relu3"), ("input_x_gradient", None)]:
+        heat = attribute(net, x, method, layer=layer, target=3)
+        for name in ("deletion", "ordering", "class_sensitivity", "stability", "findings"):
+            expected = SCORES[name].measure(Subject(net, x, heat))
+            (row,) = rows[(rows.method == method) & (rows.score == name)].itertuples()
+            assert row.value == pytest.approx(expected.value, abs=1e-6)
+            assert [row.chance_low, row.chance_high] == pytest.approx(expected.chance_band, abs=1e-6)
+            low, high = (number(float(end)) for end in expected.chance_band)
+            assert f"\n{number(expected.value)}\n" in shown
+            assert f"Chance {low} … {high}" in shown
+    for score in SCORES.values():
+        assert shown.count(f"\n{score.title}\n") == 2
+        assert score.pitfall in shown
+
+
+def test_the_program_computes_what_it_says(finished: Opened) -> None:
+    _, offer = finished(methods="integrated_gradients", baseline="black", integrated_gradients_steps="8")
+    assert "BASELINES['black']" in offer.snippet
+    assert "steps=8.0" in offer.snippet
+    names: dict[str, object] = {}
+    exec(offer.snippet, names)
+    value = table(offer).set_index("score").value["deletion"]
+    assert names["score"].value == pytest.approx(value)
+    assert number(value) in offer.printed
+
+
+def test_baseline_and_settings_change_the_map(finished: Opened) -> None:
+    heats = [
+        finished(methods="integrated_gradients", integrated_gradients_steps=steps, baseline=baseline)[
+            1
+        ].arrays()["heat_integrated_gradients_input"][0]
+        for steps, baseline in (("4", "mean"), ("4", "blurred"), ("6", "mean"))
+    ]
+    assert not np.array_equal(heats[0], heats[1])
+    assert not np.array_equal(heats[0], heats[2])
+
+
+def test_a_scene_has_its_known_truth(finished: Opened) -> None:
+    shown = text(finished()[0])
+    assert "The highest value is" in shown
+    assert "The part that matters most has" in shown
+    assert "Not measured here" not in shown
+
+
+def test_of_another_picture_it_is_said_what_cannot_be_measured(visit: Callable[..., AppTest]) -> None:
+    at = visit("attributions", **CHEAP, source="upload")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    at.file_uploader[0].set_value([("mine.png", png(pixels), "image/png")]).run()
+    while buttons(at) == ["Stop"]:
+        at.run()
+    shown = text(at)
+    assert shown.count("Heat inside the object: ") == shown.count("Redrawing: ") == 1
+    assert shown.count("\nSingle deletion\n") == 2
+
+
+def test_methods_that_the_network_does_not_allow_are_listed_with_the_reason(finished: Opened) -> None:
+    at, _ = finished(att_stage="conv")
+    (fold,) = (each for each in at.expander if "not possible here" in each.label)
+    assert "Grad-CAM++" in text(at)
+    assert "choose an activation or pooling layer" in text(at)
+    (box,) = at.multiselect
+    assert "Grad-CAM++" not in box.options
+    assert len(box.options) == len(METHODS) - int(fold.label.split()[0])
+
+
+def test_a_stopped_strip_stands_still_and_can_go_on(
+    visit: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JOBS, "_threads", 0)  # nothing ever advances
+    at = visit("attributions", methods="saliency", sample="frog")
+    assert buttons(at) == ["Stop"]
+    at = press(at, "Stop")
+    assert buttons(at) == ["Continue"]
+    assert f"0 of {1 + len(SCORES)} maps and scores are computed" in at.get("progress")[0].proto.text
+    assert buttons(press(at, "Continue")) == ["Stop"]
+
+
+def buttons(at: AppTest) -> list[str]:
+    assert not at.exception
+    return [each.label for each in at.button if each.label in ("Stop", "Continue")]
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    (button,) = (each for each in at.button if each.label == label)
+    return button.click().run()
