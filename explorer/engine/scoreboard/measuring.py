@@ -20,7 +20,7 @@ from explorer.engine.scores import SCORES, Score, Subject
 from explorer.engine.scores.forward import logits
 from explorer.engine.scores.references import REFERENCES
 from explorer.engine.scores.score import Masks
-from explorer.engine.values import Doubles, Integers
+from explorer.engine.values import Integers
 from model.card import Card
 from model.problems import Problem
 from model.words import tr
