@@ -17,11 +17,10 @@ from explorer.engine.samples import FromScene, Sample
 from explorer.engine.scoreboard.entries import Entry
 from explorer.engine.scoreboard.image_sets import ImageSet
 from explorer.engine.scores import SCORES, Score, Subject
-from explorer.engine.scores.deletion import measured_drops
 from explorer.engine.scores.forward import logits
 from explorer.engine.scores.references import REFERENCES
 from explorer.engine.scores.score import Masks
-from explorer.engine.values import Doubles, Integers
+from explorer.engine.values import Integers
 from model.card import Card
 from model.problems import Problem
 from model.words import tr
@@ -104,9 +103,9 @@ class Judge:
     clock: Clock = time.process_time
 
     @cached_property
-    def drops(self) -> Doubles:
-        """What single deletion measures of these images, whatever the map."""
-        return measured_drops(self.without_map())
+    def known(self) -> dict[tuple[Any, ...], Any]:
+        """What scores have measured of these images, whatever the map."""
+        return {}
 
     @cached_property
     def redrawings(self) -> tuple[Redrawing, ...]:
@@ -120,11 +119,13 @@ class Judge:
             for each, sample in zip(scenes, self.piece.samples, strict=True)
         )
 
-    def one(self, index: int) -> "Judge":
-        """The judge of one image only, with what is known of it."""
-        judge, rows = replace(self, piece=self.piece.one(index)), slice(index, index + 1)
-        vars(judge).update(drops=self.drops[rows], redrawings=self.redrawings[rows])
-        return judge
+    @cached_property
+    def singles(self) -> tuple["Judge", ...]:
+        """The judge of each image alone, with its redrawing."""
+        judges = tuple(replace(self, piece=self.piece.one(index)) for index in range(len(self.piece.x)))
+        for index, judge in enumerate(judges):
+            vars(judge)["redrawings"] = self.redrawings[index : index + 1]
+        return judges
 
     def without_map(self) -> Subject:
         """The images and classes with a map of one position, for what does not depend on the map."""
@@ -141,6 +142,7 @@ class Judge:
             random_nets=self.random_nets,
             redrawings=self.redrawings,
             seed=self.seed + piece.start,
+            known=self.known,
             **known,
         )
 
@@ -151,7 +153,7 @@ class Judge:
             return 0.0, self._of_reference(entry, scores)
         subject = self.subject_of(entry)
         seconds = (self.clock() - started) / len(self.piece.x)
-        return seconds, self._cells(replace(subject, drops=self.drops), scores)
+        return seconds, self._cells(subject, scores)
 
     def subject_of(self, entry: Entry) -> Subject:
         """The maps of a method for all images, to be judged."""
@@ -161,8 +163,8 @@ class Judge:
     def _of_reference(self, entry: Entry, scores: Sequence[str]) -> dict[str, Cell]:
         """Image by image: whoever asks for the map again gets that of the image."""
         cells: dict[str, Cell] = {}
-        for index in range(len(self.piece.x)):
-            subject = self.one(index)._reference_subject(entry, index)
+        for index, judge in enumerate(self.singles):
+            subject = judge._reference_subject(entry, index)
             for score, cell in self._cells(subject, scores).items():
                 whole = cells.setdefault(score, {name: [] for name in cell})
                 for name, numbers in cell.items():
@@ -177,7 +179,7 @@ class Judge:
         def explain(net: nn.Module, x: Tensor, classes: Integers) -> Heatmap:
             return Heatmap(entry.name, None, classes, np.repeat(values[None], len(x), 0).astype(np.float32))
 
-        return self._subject(explain(self.net, piece.x, piece.target), drops=self.drops, explain=explain)
+        return self._subject(explain(self.net, piece.x, piece.target), explain=explain)
 
     def _cells(self, subject: Subject, scores: Sequence[str]) -> dict[str, Cell]:
         return {name: _cell(SCORES[name], subject) for name in scores}

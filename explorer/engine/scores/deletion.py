@@ -35,18 +35,13 @@ class Deletions(Scored):
 
 def deletions(subject: Subject, patches: int = PATCHES, removal: str = "infilled") -> Deletions:
     """The Deletions of a grid of `patches` by `patches`, removed as an entry of REMOVALS says."""
-    drops = measured_drops(subject, patches, removal) if subject.drops is None else subject.drops
-    size = (drops.shape[1], drops.shape[2])
+    size = (patches, patches)
     sums = patch_sums(subject.values, size)
+    drops = np.stack([_drops_once(subject, index, patches, removal) for index in range(len(sums))])
     value = np.array([_agreement(one, other) for one, other in zip(sums, drops, strict=True)])
     elsewhere = [patch_sums(moved(heat, subject.seed), size) for heat in subject.values]
     chance = [[_agreement(one, of) for one in draws] for draws, of in zip(elsewhere, drops, strict=True)]
     return one_or_many(Deletions(np.array(chance), value, sums, drops))
-
-
-def measured_drops(subject: Subject, patches: int = PATCHES, removal: str = "infilled") -> Doubles:
-    """How much each image's score falls with each patch removed, (N, g, g): the same for every map of it."""
-    return np.stack([_drops_once(subject, index, patches, removal) for index in range(len(subject.x))])
 
 
 def _agreement(sums: Doubles, drops: Doubles) -> float:

@@ -50,29 +50,23 @@ class Orderings(Scored):
 
 
 def orderings(
-    subject: Subject,
-    steps: int = STEPS,
-    removal: str = "infilled",
-    orders: int = ORDERS,
-    draws: int = DRAWS,
+    subject: Subject, steps: int = STEPS, removal: str = "infilled", draws: int = DRAWS
 ) -> Orderings:
     """The Orderings of the map at its own resolution, its equal values in random order.
 
-    `orders` are the random ones, `draws` the maps in the wrong place.
+    `draws` is how many maps in the wrong place are compared with it.
     """
-    images = [_orderings(subject, index, steps, removal, orders, draws) for index in range(len(subject.x))]
+    images = [_orderings(subject, index, steps, removal, draws) for index in range(len(subject.x))]
     names = ("chance", "value", "removed", "most_first", "least_first", "random")
     return one_or_many(Orderings(**{name: np.stack([one[name] for one in images]) for name in names}))
 
 
-def _orderings(
-    subject: Subject, index: int, steps: int, removal: str, orders: int, draws: int
-) -> dict[str, Doubles]:
+def _orderings(subject: Subject, index: int, steps: int, removal: str, draws: int) -> dict[str, Doubles]:
     heat = subject.values[index]
     counts = np.round(np.linspace(0, heat.size, steps + 1)).astype(np.int64)
     curves = _curves(subject, index, _orders(heat, subject.seed, draws), counts, removal)
-    key = ("random orders", index, int(subject.target[index]), heat.shape, steps, removal, orders)
-    random = _random_orders(heat.size, subject.seed, orders)
+    key = ("random orders", index, int(subject.target[index]), heat.shape, steps, removal)
+    random = _random_orders(heat.size, subject.seed)
     fractions = counts / heat.size
     areas = np.trapezoid(curves[1::2] - curves[::2], fractions, axis=1)
     return {
@@ -95,19 +89,18 @@ def _orders(heat: Doubles, seed: int, draws: int) -> Integers:
     def turns(values: Doubles) -> Integers:
         return np.argsort(np.lexsort((random.random(values.size), -values.reshape(-1))))
 
-    return _with_reverses([turns(each) for each in (heat, *moved(heat, seed, draws))], heat.size)
+    return _with_reverses([turns(each) for each in (heat, *moved(heat, seed, draws))])
 
 
-def _random_orders(size: int, seed: int, orders: int) -> Integers:
-    """Random orders of so many positions, (2 orders, size), each with its reverse."""
+def _random_orders(size: int, seed: int) -> Integers:
+    """Random orders of so many positions, (2 ORDERS, size), each with its reverse."""
     random = np.random.default_rng((seed, size))
-    return _with_reverses([random.permutation(size) for _ in range(orders)], size)
+    return _with_reverses([random.permutation(size) for _ in range(ORDERS)])
 
 
-def _with_reverses(orders: list[Integers], size: int) -> Integers:
-    """Each order of so many positions, and after it its reverse: (2 n, size)."""
-    every = [each for one in orders for each in (one, size - 1 - one)]
-    return np.array(every, np.int64).reshape(-1, size)
+def _with_reverses(orders: list[Integers]) -> Integers:
+    """Each order, and after it its reverse."""
+    return np.stack([each for one in orders for each in (one, one.size - 1 - one)])
 
 
 def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, removal: str) -> Doubles:
@@ -143,5 +136,5 @@ ORDERING = Score(
     below=N_("Removing what the map marks first lowers the probability less than by chance."),
     within=N_("The map in the wrong place orders the image as well as this one."),
     above=N_("Removing what the map marks first lowers the probability more than by chance."),
-    measure_many=partial(orderings, orders=0, draws=DRAWS_OF_MANY),
+    measure_many=partial(orderings, draws=DRAWS_OF_MANY),
 )

@@ -28,8 +28,8 @@ class Subject:
     (h, w) or (N, h, w), is True on the object. `random_nets` are what `randomized.random_nets` makes of the
     network, and `redrawings`, one per image, what `redraw` gives for drawn scenes. All that is drawn at
     random follows from `seed`. `known` keeps what scores have measured of the network and the images alone:
-    subjects that differ only in the map may share it; `drops` is what `deletion.measured_drops` gave for
-    these images and classes. Raises ValueError for shapes that do not fit one another.
+    subjects that differ only in the map may share it. Raises ValueError for shapes that do not fit one
+    another.
     """
 
     net: nn.Module
@@ -39,7 +39,6 @@ class Subject:
     mask: Masks | None = None
     random_nets: tuple[nn.Module, ...] = ()
     redrawings: tuple[Redrawing, ...] = ()
-    drops: Doubles | None = None
     seed: int = 0
     known: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 

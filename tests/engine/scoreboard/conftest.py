@@ -11,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from explorer.engine.network import Network
+from explorer.engine.scoreboard import chunks, running
 from explorer.engine.scoreboard.image_sets import ImageSet, folder, scenes
 from explorer.engine.scoreboard.running import Measurement, Wanted, prepare
 from model.card import Card
@@ -19,7 +20,8 @@ SIDE = 16
 CARD = Card(net="tiny", classes=("airplane", "automobile", "bird", "cat"), mean=(0.5, 0.5, 0.5),
             std=(0.25, 0.25, 0.25), input_size=SIDE, data="drawn for a test")  # fmt: skip
 METHODS = ("grad_cam", "saliency")
-CHEAP = ("deletion", "ordering", "inside_object", "class_sensitivity", "redrawing", "findings")
+CHEAP = ("deletion", "inside_object", "class_sensitivity", "redrawing", "findings")
+CHUNK = 3
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +58,16 @@ def photo_set(photos: Path) -> ImageSet:
 
 
 @pytest.fixture
-def ready(network: Network, drawn: ImageSet, tmp_path: Path) -> Callable[..., Measurement]:
-    """`ready(images=…, out=…, …)`: a Measurement whose clock ticks once a call."""
+def ready(
+    network: Network, drawn: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Measurement]:
+    """`ready(images=…, out=…, …)`: a Measurement by chunks of CHUNK, whose clock ticks once a call."""
+    monkeypatch.setattr(chunks, "CHUNK", CHUNK)
+    monkeypatch.setattr(running, "RECALIBRATION", 4)
 
-    def make(images: int = 20, out: str = "out", on: ImageSet = drawn, **wanted: object) -> Measurement:
+    def make(
+        images: int = 2 * CHUNK, out: str = "out", on: ImageSet = drawn, **wanted: object
+    ) -> Measurement:
         chosen = Wanted(images, **{"methods": METHODS, "scores": CHEAP, **wanted})  # type: ignore[arg-type]
         return prepare(network, on, chosen, tmp_path / out, clock=count().__next__)
 
