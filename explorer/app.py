@@ -40,9 +40,12 @@ else:
             ("time_machine", N_("Time machine"), "history", "time"),
             ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
         ),
-        N_("Evaluation"): (("shortcut", N_("Shortcut"), "alt_route", "shortcut"),),
+        N_("Evaluation"): (
+            ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
+            ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
+        ),
     }
-    WITHOUT_IMAGE = ("training",)
+    WITHOUT_IMAGE = ("training", "scoreboard")
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
 
     def explains_class(path: str) -> bool:
