@@ -8,7 +8,7 @@ from explorer.ui import jobs, panels
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
-from explorer.views.attributions import cards, detail, exports, map_choice, measuring
+from explorer.views.attributions import cards, classic_scores, detail, exports, map_choice, measuring
 from explorer.views.attributions.map_choice import MapChoice
 from explorer.views.attributions.measuring import Measured, TimedMap
 from model.words import tr
@@ -30,13 +30,15 @@ def page() -> None:
         )
     )
     chosen = map_choice.choose(selection)
-    works = measuring.works(measuring.explained(selection), chosen)
+    explained = measuring.explained(selection)
+    works = measuring.works(explained, chosen)
     stopped = stop_button(works)
     jobs.show(lambda progress: show_maps(selection, chosen, progress), *works, stopped=stopped)
     panels.explain_dimmed(selection)
     progress = JOBS.look(*works)
     if stopped or all(each.finished for each in progress):
         detail.show(selection, measuring.attributions(chosen, progress))
+    classic_scores.show(selection, explained, chosen)
     exports.show(selection, chosen, works, stopped)
 
 
