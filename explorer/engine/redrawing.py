@@ -64,7 +64,8 @@ class Redrawing(Value):
     def depends_on_background(self, target: int, against: int | None = None) -> bool:
         """Whether without the background the logit falls by at least 5 % of the largest change."""
         effects = self.effects(target, against)
-        return bool(effects[self.parts.index(BACKGROUND)] >= MATTERS * np.abs(effects).max())
+        fall = effects[self.parts.index(BACKGROUND)]
+        return bool(fall > 0 and fall >= MATTERS * np.abs(effects).max())
 
 
 def redraw(network: Network, label: int, seed: int, size: int = 256, fit: str = "crop") -> Redrawing:

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.drawing.pictures import png
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, attribute
+from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.samples import scene
 from explorer.engine.scores import SCORES, Subject
 from explorer.ui.downloads import Offer, files
@@ -129,6 +130,19 @@ def test_a_stopped_strip_stands_still_and_can_go_on(
     assert buttons(at) == ["Continue"]
     assert f"0 of {1 + len(SCORES)} maps and scores are computed" in at.get("progress")[0].proto.text
     assert buttons(press(at, "Continue")) == ["Stop"]
+
+
+def test_the_classic_scores_are_measured_once_they_are_wanted(visit: Callable[..., AppTest]) -> None:
+    at = visit("attributions", methods="saliency")
+    assert "The baseline decides" not in " ".join(each.value for each in at.markdown)
+    at.session_state["classic_scores"] = True
+    at.run()
+    while "\n…\n" in text(at):
+        at.run()
+    assert not at.exception
+    assert any("The baseline decides the winner" in each.value for each in at.markdown)
+    for baseline in BASELINES.values():
+        assert text(at).count(f"\n{baseline.title}\n") == 3
 
 
 def buttons(at: AppTest) -> list[str]:

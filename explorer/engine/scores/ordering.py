@@ -12,7 +12,7 @@ from explorer.engine.outputs import probabilities
 from explorer.engine.scores.forward import logits
 from explorer.engine.scores.ranks import moved
 from explorer.engine.scores.regions import positions
-from explorer.engine.scores.removal import REMOVALS
+from explorer.engine.scores.removal import REMOVALS, Fill
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.values import Doubles, Integers, one_or_many
 from model.words import N_
@@ -63,8 +63,8 @@ def orderings(
 
 def _orderings(subject: Subject, index: int, steps: int, removal: str, draws: int) -> dict[str, Doubles]:
     heat = subject.values[index]
-    counts = np.round(np.linspace(0, heat.size, steps + 1)).astype(np.int64)
-    curves = _curves(subject, index, _orders(heat, subject.seed, draws), counts, removal)
+    counts, fill = steps_of(heat.size, steps), REMOVALS[removal].fill
+    curves = curves_of(subject, index, orders_of(heat, subject.seed, draws), counts, fill)
     key = ("random orders", index, int(subject.target[index]), heat.shape, steps, removal)
     random = _random_orders(heat.size, subject.seed)
     fractions = counts / heat.size
@@ -75,11 +75,16 @@ def _orderings(subject: Subject, index: int, steps: int, removal: str, draws: in
         "removed": fractions,
         "most_first": curves[0],
         "least_first": curves[1],
-        "random": subject.once(key, lambda: _curves(subject, index, random, counts, removal)),
+        "random": subject.once(key, lambda: curves_of(subject, index, random, counts, fill)),
     }
 
 
-def _orders(heat: Doubles, seed: int, draws: int) -> Integers:
+def steps_of(size: int, steps: int) -> Integers:
+    """How many of so many positions are removed at each step, (steps + 1,), none to all."""
+    return np.round(np.linspace(0, size, steps + 1)).astype(np.int64)
+
+
+def orders_of(heat: Doubles, seed: int, draws: int = DRAWS) -> Integers:
     """When each position goes, (2 + 2 draws, h·w): by the map, and by the map moved; each with its reverse.
 
     Equal values go in random order: sorted stably they would begin at the top left.
@@ -103,14 +108,14 @@ def _with_reverses(orders: list[Integers]) -> Integers:
     return np.stack([each for one in orders for each in (one, one.size - 1 - one)])
 
 
-def _curves(subject: Subject, index: int, orders: Integers, counts: Integers, removal: str) -> Doubles:
+def curves_of(subject: Subject, index: int, orders: Integers, counts: Integers, fill: Fill) -> Doubles:
     """The probability of the class, (orders, counts), all from one pass; the ends are the same for all."""
     x, shape = subject.x[index], subject.values.shape[1:]
     position = positions((x.shape[1], x.shape[2]), (shape[0], shape[1]))
     some = orders[:, None] < counts[1:-1, None]
     every = np.concatenate([np.ones((1, orders.shape[1]), bool), some.reshape(-1, orders.shape[1])])
     removed = torch.from_numpy(every[:, position]).to(x.device)
-    images = torch.cat([x[None], REMOVALS[removal].fill(x, removed, subject.seed)])
+    images = torch.cat([x[None], fill(x, removed, subject.seed)])
     means = probabilities(subject.net, logits(subject.net, images))
     probability = means[:, subject.target[index]].cpu().numpy()
     curves = np.empty((len(orders), len(counts)))

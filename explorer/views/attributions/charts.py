@@ -1,8 +1,12 @@
 """The chart of the page “Attributions”: the probability as the image is removed in a map's order."""
 
+from collections.abc import Mapping
+
 from explorer.drawing.chart import Area, Axis, Line, LineChart, doubles
-from explorer.drawing.palette import BAND, Color
+from explorer.drawing.palette import BAND, SERIES, Color
 from explorer.drawing.ranges import number, probability
+from explorer.engine.attribution.baseline import BASELINES
+from explorer.engine.scores.classic import INSERTION, RemovalCurve
 from explorer.engine.scores.ordering import Orderings
 from explorer.engine.values import Doubles
 from model.words import tr
@@ -33,6 +37,25 @@ def removal(ordering: Orderings, title: str, name: str) -> LineChart:
         (Area(x, low, high, Color.QUIET, 2 * BAND), Area(x, lowest, highest, Color.ACCENT, BAND)),
         legend=True,
         dashed=tr("random order"),
+        height=260,
+    )
+
+
+def classic(curves: Mapping[str, Mapping[str, RemovalCurve]], title: str, name: str) -> LineChart:
+    """Deletion and insertion of a map, called `title`, with each baseline: name → score → its curve."""
+    lines = []
+    for baseline, color in zip(BASELINES, SERIES, strict=False):
+        for kind, one in curves.get(baseline, {}).items():
+            label = tr(BASELINES[baseline].title)
+            lines.append(_curve(label, doubles(one.fractions), one.curve, color, dashed=kind == INSERTION))
+    return LineChart(
+        tr("Deletion and insertion: {title}", title=title),
+        tr("Probability of {name} by deletion and insertion in the order of {title}", name=name, title=title),
+        Axis(tr("fraction of the image deleted or inserted"), (0.0, 1.0), FIFTHS, "percent"),
+        Axis(tr("probability"), (0.0, 1.0), FIFTHS, "percent"),
+        tuple(lines),
+        legend=True,
+        dashed=tr("insertion"),
         height=260,
     )
 

@@ -149,7 +149,7 @@ def snippet(selection: Selection, first: Attribution | None) -> str:
     lines += [
         f"heat = attribute(net, x, {choice.method!r}, target={selection.target}{more})  # {name!r}",
         f"score = SCORES[{SCORE!r}].measure(Subject(net, x, heat))",
-        "print(score.value, score.chance_band)",
+        "print(score.value, *score.chance_band)",
     ]
     return program([selection], imports, lines)
 

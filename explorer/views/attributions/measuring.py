@@ -16,6 +16,7 @@ from explorer.engine.network import Input, Network
 from explorer.engine.redrawing import redraw
 from explorer.engine.samples import FromScene, scene
 from explorer.engine.scores import SCORES, Scored, Subject, random_nets
+from explorer.engine.scores.classic import classic
 from explorer.engine.scores.score import Masks
 from explorer.engine.values import Integers
 from explorer.ui.jobs import JOBS, Progress, Work
@@ -154,6 +155,18 @@ def iter_strip(explained: Explained, choice: MapChoice) -> Iterator[Measured]:
     for name, score in SCORES.items():
         reason = score.unmet(subject)
         yield Measured(name, None, reason) if reason else Measured(name, score.measure(subject))
+
+
+def classic_work(explained: Explained, choice: MapChoice) -> Work[dict[str, Scored]]:
+    """The classic scores of a map, with each of BASELINES in turn."""
+    run = partial(iter_classic, explained, choice)
+    return Work("classic scores", (*explained.values, choice.value), len(BASELINES), run)
+
+
+def iter_classic(explained: Explained, choice: MapChoice) -> Iterator[dict[str, Scored]]:
+    subject = subject_of(explained, choice)
+    for baseline in BASELINES.values():
+        yield classic(subject, baseline.images(explained.network.card, subject.x))
 
 
 def subject_of(explained: Explained, choice: MapChoice) -> Subject:

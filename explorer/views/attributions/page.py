@@ -8,7 +8,15 @@ from explorer.ui import jobs, panels
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
-from explorer.views.attributions import cards, detail, exports, map_choice, measuring, redrawing
+from explorer.views.attributions import (
+    cards,
+    classic_scores,
+    detail,
+    exports,
+    map_choice,
+    measuring,
+    redrawing,
+)
 from explorer.views.attributions.map_choice import MapChoice
 from explorer.views.attributions.measuring import Measured, TimedMap
 from model.words import tr
@@ -30,7 +38,8 @@ def page() -> None:
         )
     )
     chosen = map_choice.choose(selection)
-    works = measuring.works(measuring.explained(selection), chosen)
+    explained = measuring.explained(selection)
+    works = measuring.works(explained, chosen)
     stopped = stop_button(works)
     jobs.show(lambda progress: show_maps(selection, chosen, progress), *works, stopped=stopped)
     panels.explain_dimmed(selection)
@@ -39,6 +48,7 @@ def page() -> None:
         attributions = measuring.attributions(chosen, progress)
         detail.show(selection, attributions)
         redrawing.show(selection, [(each.choice.title, each.map.heat) for each in attributions if each.map])
+    classic_scores.show(selection, explained, chosen)
     exports.show(selection, chosen, works, stopped)
 
 

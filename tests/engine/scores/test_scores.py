@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.attribution import attribute
+from explorer.engine.redrawing import Redrawing
 from explorer.engine.scores import SCORES, Score, Scored, Subject, random_nets
 from explorer.engine.scores.forward import logits
 
@@ -32,13 +33,37 @@ def subject(course: nn.Module) -> Subject:
         attribute(course, x, layer="relu3", target=[4, 0]),
         mask=mask,
         random_nets=random_nets(course, images),
+        redrawings=(redrawing(0), redrawing(1)),
+    )
+
+
+def redrawing(seed: int, size: int = 32, classes: int = 10) -> Redrawing:
+    """What a network could make of a scene without each of four parts, drawn at random."""
+    random = np.random.default_rng(seed)
+    parts = ("body", "head", "legs", "tail", "object", "background")
+    return Redrawing(
+        label=0,
+        seed=seed,
+        parts=parts,
+        picture=random.integers(0, 256, (size, size, 3), np.uint8),
+        pictures=random.integers(0, 256, (len(parts), size, size, 3), np.uint8),
+        masks=random.random((len(parts), size, size)) < 0.2,
+        logits=random.standard_normal(classes).astype(np.float32),
+        without=random.standard_normal((len(parts), classes)).astype(np.float32),
     )
 
 
 def row(subject: Subject, index: int) -> Subject:
     mask = None if subject.mask is None else subject.mask[index]
     x = subject.x[[index]]
-    return Subject(subject.net, x, subject.heat.row(index), mask=mask, random_nets=subject.random_nets)
+    return Subject(
+        subject.net,
+        x,
+        subject.heat.row(index),
+        mask=mask,
+        random_nets=subject.random_nets,
+        redrawings=(subject.redrawings[index],),
+    )
 
 
 def test_the_record_is_complete(score: Score) -> None:
@@ -77,7 +102,8 @@ def test_a_network_with_reused_modules_and_functions(
     heat = attribute(tricky, x, layer=layer, target=2)
     mask = np.eye(16, dtype=bool)
     with untouched(tricky):
-        result = score.measure(Subject(tricky, x, heat, mask=mask, random_nets=random_nets(tricky, x)))
+        nets, drawn = random_nets(tricky, x), redrawing(0, 16, tricky(x).shape[1])
+        result = score.measure(Subject(tricky, x, heat, mask=mask, random_nets=nets, redrawings=(drawn,)))
     assert result.images is None
     assert np.isfinite(result.value) or (heat.values <= 0).all()
 
