@@ -5,6 +5,7 @@ to another image, or away, gives way, and stands where it is until somebody asks
 ask for the same share it. Nothing of Streamlit is touched from its threads.
 """
 
+import atexit
 import math
 import os
 import time
@@ -24,7 +25,7 @@ R = TypeVar("R")
 THREADS = max(1, (os.cpu_count() or 2) // 2)  # the rest is for the pages
 KEPT = 256  # jobs, finished or not
 FOLLOWED = 30.0  # seconds for which a job goes on that nobody asks about
-POLL = 0.4  # seconds between two looks of a page
+POLL = 1.0  # seconds between two looks of a page; each costs a run, with its garbage collection
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ class Jobs:
                 job.followed = now
             self._forget()
             waiting = sum(not (job.finished or job.busy) for job in jobs)
-            for _ in range(min(waiting, self._threads - self._working)):
+            for _ in range(max(0, min(waiting, self._threads - self._working))):
                 self._working += 1
                 Thread(target=self._work, daemon=True, name="jobs").start()
             return tuple(job.progress() for job in jobs)
@@ -137,6 +138,16 @@ class Jobs:
             with self._changed:
                 self._changed.wait(0.1)
 
+    def close(self, seconds: float = 10.0) -> None:
+        """Let everything stand, and wait until the threads have ended: torch must not be cut off."""
+        end = time.monotonic() + seconds
+        with self._changed:
+            self._threads = 0
+            for job in self._jobs.values():
+                job.followed = -math.inf
+            while self._working and time.monotonic() < end:
+                self._changed.wait(0.1)
+
     def _job(self, work: Work[Any]) -> _Job:
         if work.key not in self._jobs:
             self._jobs[work.key] = _Job(work.key, work.steps, work.run())
@@ -164,6 +175,7 @@ class Jobs:
                 job = self._next()
                 if job is None:
                     self._working -= 1
+                    self._changed.notify_all()
                     return
                 job.busy = True
             job.advance()
@@ -174,6 +186,7 @@ class Jobs:
 
 JOBS = Jobs()
 """The jobs of the server, for all visitors."""
+atexit.register(JOBS.close)
 
 
 def show(draw: Callable[[Sequence[Progress[R]]], None], *works: Work[R], stopped: bool = False) -> None:

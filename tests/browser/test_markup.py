@@ -33,7 +33,10 @@ def build():
         net.add_module(f"{{name}} " + {MARKUP!r}, layer)
     return net
 """
-PAGES = ("", "maps", "interventions", "batchnorm", "compare", "compare?compare=classes", "training", "time", "augmentation")
+PAGES = (
+    "", "maps", "interventions", "batchnorm", "compare", "compare?compare=classes", "training", "time",
+    "augmentation",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -162,6 +162,18 @@ def test_a_bounded_number_is_kept_and_what_was_asked_for_last_stays() -> None:
     assert len(made) == 7
 
 
+def test_closing_waits_for_the_result_being_made_and_nothing_begins_afterwards() -> None:
+    own, gated = Jobs(1), Gated()
+    own.follow(gated.work)
+    until(lambda: gated.begun == [0])
+    own.close(0.01)
+    for gate in gated.gates:
+        gate.set()
+    own.close()
+    own.follow(gated.work)
+    assert (gated.begun, own.look(gated.work)[0].results) == ([0], (0,))
+
+
 PAGE = """
 import streamlit as st
 from explorer.ui import jobs, link
