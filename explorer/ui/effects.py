@@ -15,16 +15,25 @@ AT_ONCE = 0.3  # seconds that a page waits for the measurement before it shows i
 
 def measuring(selection: Selection, layer: str) -> Work[WithoutSets]:
     """The work of switching each channel of a layer off; what is quick is done when this returns."""
+    work = _work(selection, layer)
+    with suppress(TimeoutError):  # it goes on, and is shown part by part
+        JOBS.wait(work, seconds=AT_ONCE)
+    return work
+
+
+def _work(selection: Selection, layer: str) -> Work[WithoutSets]:
     network, input, channels = selection.network, selection.input, selection.seen.shapes[layer][0]
-    work = Work(
+    return Work(
         "effects",
         (network, input, layer),
         channel_steps(channels),
         lambda: channel_effects(network.net, input.x, layer, channels),
     )
-    with suppress(TimeoutError):  # it goes on, and is shown part by part
-        JOBS.wait(work, seconds=AT_ONCE)
-    return work
+
+
+def measured_so_far(selection: Selection, layer: str) -> Effects | None:
+    """What is measured by now; None before all channels are. Nothing is begun."""
+    return effects(selection, layer, JOBS.look(_work(selection, layer))[0])
 
 
 def effects(selection: Selection, layer: str, progress: Progress[WithoutSets]) -> Effects | None:

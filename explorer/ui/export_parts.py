@@ -11,6 +11,7 @@ from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
 from explorer.drawing.sheets import sheet
 from explorer.engine.attribution import METHODS, ChannelEvidence
+from explorer.engine.effects import Effects
 from explorer.ui.downloads import Array, Pictures
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
@@ -114,6 +115,16 @@ def _channels(layer: str, one: ChannelEvidence) -> pd.DataFrame:
             "contribution": one.contributions,
         }
     )
+
+
+def effects(measured: Effects) -> pd.DataFrame:
+    """One row per channel: its contribution to Grad-CAM, and how much the logit falls without it."""
+    rows = {
+        "channel": np.arange(len(measured.falls)),
+        "contribution": measured.contributions,
+        "fall_of_logit": measured.falls,
+    }
+    return pd.DataFrame(rows).sort_values("fall_of_logit", ascending=False, kind="stable")
 
 
 def evidence_arrays(selection: Selection, evidence: Evidence) -> Arrays:

@@ -10,6 +10,7 @@ from explorer.drawing.ranges import number
 from explorer.engine.intervention import Change, intervene
 from explorer.engine.samples import scene
 from explorer.ui import effects
+from explorer.ui.jobs import JOBS
 from explorer.views.interventions import marks, other_class
 from model.checkpoint import load_checkpoint
 from model.cifar10 import CLASSES
@@ -120,3 +121,16 @@ def test_marks_come_back_from_their_text(given: dict[str, tuple[int, ...]]) -> N
 @pytest.mark.parametrize("text", ["~", "a", "a~", "a~~b", "a~-", "a~1-", "a~9-1", "a~99999999", "a~٣", "~1"])
 def test_marks_of_nonsense_are_none(text: str) -> None:
     assert marks.decoded(text, {"a": 8}) == {}
+
+
+def test_a_search_is_stopped_and_goes_on(visit: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_class, "AT_ONCE", 0.0)
+    monkeypatch.setattr(JOBS, "follow", JOBS.look)  # a machine that is busy
+    at = visit("interventions", sample="truck", change="other")
+    next(each for each in at.button if each.label == "Stop").click().run()
+    labels = [each.label for each in at.button]
+    assert "Continue" in labels
+    assert "Stop" not in labels
+    next(each for each in at.button if each.label == "Continue").click().run()
+    assert "Stop" in [each.label for each in at.button]
+    assert not at.exception

@@ -26,7 +26,7 @@ from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerG
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import Scored, classes_of
 from explorer.engine.independence import pieces
-from explorer.engine.passes import check_images, feature_maps, recording_calls, to_numpy
+from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem
 from model.words import N_, tr

@@ -8,8 +8,8 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, ChannelEvidence
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures
+from explorer.ui import downloads, effects, export_parts
+from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.selection import Selection
 from explorer.views.explain.contributions import Contributions
 from explorer.views.explain.heat_maps import HeatMaps
@@ -29,7 +29,10 @@ def show(
 def offer(
     selection: Selection, maps: HeatMaps, evidence: dict[str, ChannelEvidence], largest: Contributions
 ) -> Offer:
-    last = list(maps.values)[-1]
+    last, measured = list(maps.values)[-1], effects.measured_so_far(selection, largest.evidence.layer)
+    more: Tables = {}
+    if measured is not None:
+        more[tr("Effects, {layer}", layer=measured.layer)] = partial(export_parts.effects, measured)
     return Offer(
         name=f"{maps.method} {selection.sample.name} {selection.card.classes[selection.target]}",
         caption=caption(selection, maps),
@@ -37,6 +40,7 @@ def offer(
         tables={
             tr("Classes"): lambda: export_parts.classes(selection),
             tr("Channels"): lambda: export_parts.channels(evidence),
+            **more,
         },
         arrays=lambda: (
             export_parts.input_arrays(selection)

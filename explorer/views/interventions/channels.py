@@ -50,6 +50,23 @@ def show(selection: Selection) -> None:
     with results, st.container(key="channel", gap="xsmall"):
         at = before_after.choose_layer(selection)
         before_after.guarded(partial(show_results, selection, marked, how, factor, at))
+    how_to_read()
+
+
+def how_to_read() -> None:
+    with st.expander(tr("How to read this")):
+        st.markdown(
+            tr(
+                "The grid shows the feature maps of the unchanged network; striped channels are marked. "
+                "The network then runs again, and in that pass the map of every marked channel is set to "
+                "zero, to its own mean at every position (which keeps its level and removes its pattern), "
+                "or multiplied by the factor. Channels may be marked in several layers: all are changed "
+                "in the same pass. The column “logit” says how much each logit changes. Grad-CAM after "
+                "the change is that of the changed network for the same class, and both maps have one "
+                "color scale. No network was trained with these channels changed, so it may be in a state "
+                "that no image brings about."
+            )
+        )
 
 
 def choose_how() -> tuple[How, float]:

@@ -179,22 +179,12 @@ def contribution_offer(selection: Selection, measured: Effects, chart: PointChar
         name=f"contribution and effect {layer} {selection.sample.name}",
         caption=export_parts.caption(selection, method="Grad-CAM", layer=layer),
         pictures={chart.title: partial(figures.picture, chart)} | export_parts.the_image(selection),
-        tables={tr("Channels"): partial(effect_rows, measured)},
+        tables={tr("Channels"): partial(export_parts.effects, measured)},
         arrays=partial(effect_arrays, selection, measured),
         figure=lambda: [chart],
         snippet=program([selection], imports, lines),
         printed=tr("It prints the rank correlation: {value}.", value=number(measured.correlation)),
     )
-
-
-def effect_rows(measured: Effects) -> pd.DataFrame:
-    """One row per channel: its contribution and how much the logit falls without it."""
-    rows = {
-        "channel": np.arange(len(measured.falls)),
-        "contribution": measured.contributions,
-        "fall_of_logit": measured.falls,
-    }
-    return pd.DataFrame(rows).sort_values("fall_of_logit", ascending=False, kind="stable")
 
 
 def effect_arrays(selection: Selection, measured: Effects) -> Arrays:

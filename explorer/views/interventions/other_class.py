@@ -108,8 +108,9 @@ def buttons(selection: Selection, layer: str, stopped: bool) -> None:
     """Stop the search, or let it go on."""
     if stopped:
         st.button(tr("Continue"), on_click=link.change, args=("stopped", ""))
-    else:
-        st.button(tr("Stop"), on_click=stop, args=(selection, layer))
+    elif st.button(tr("Stop")):
+        stop(selection, layer)
+        st.rerun()  # all of the page, which then no longer asks for more
 
 
 def stop(selection: Selection, layer: str) -> None:
