@@ -9,8 +9,10 @@ counts is the difference to the plain area of each part on the same scenes.
 import argparse
 import os
 import platform
+import sys
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "2"
@@ -46,8 +48,12 @@ def drawings(network: Network, count: int, size: int) -> list[Redrawing]:
 def measured(network: Network, scenes: list[Redrawing]) -> Correlations:
     """The rank correlation of every row on each scene, (N,), NaN where there are too few parts."""
     target = np.array([scene.logits.argmax() for scene in scenes])
-    rows = [*references(scenes), *painted(network, scenes, target), *methods(network, scenes, target)]
-    return {name: correlations(scenes, target, sums) for name, sums in rows}
+    rows: Correlations = {}
+    every = (references(scenes), methods(network, scenes, target), painted(network, scenes, target))
+    for name, sums in chain(*every):
+        rows[name] = correlations(scenes, target, sums)
+        print(name, f"{interval(rows[name])[0]:.2f}", file=sys.stderr, flush=True)
+    return rows
 
 
 def correlations(scenes: list[Redrawing], target: Integers, sums: list[Doubles]) -> Doubles:
