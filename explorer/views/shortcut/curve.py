@@ -72,7 +72,17 @@ def uses_mark(networks: Networks) -> bool:
 def about(curve: ShortcutCurve) -> str:
     """How the curve was measured, as Markdown."""
     seeds = len({each.seed for each in curve.networks})
-    return ngettext(
+    epochs = min(each.epochs for each in curve.networks)
+    longer = [
+        tr(
+            "At {fraction} it is a network of {epochs} epochs.",
+            fraction=f"{one.fraction:.0%}",
+            epochs=one.epochs,
+        )
+        for one in curve.networks
+        if one.epochs != epochs
+    ]
+    measured = ngettext(
         "Measured once by {command}: the course's network and recipe, {epochs} epochs, {n} seed, on "
         "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
         "their class. Every training scene has a mark, at 0 that of a random class.",
@@ -82,7 +92,8 @@ def about(curve: ShortcutCurve) -> str:
         "random class.",
         seeds,
         command=code(curve.command),
-        epochs=curve.epochs,
+        epochs=epochs,
         count=curve.networks[0].accuracy.n,
         layer=code(curve.layer),
     )
+    return " ".join([measured, *longer])
