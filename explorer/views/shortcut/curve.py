@@ -50,7 +50,26 @@ def meaning(curve: ShortcutCurve) -> list[str]:
             "number only."
         )
         texts.append(tr(template, **accuracies(always)))
+    if between := [fraction for fraction in curve.fractions if 0 < fraction < 1]:
+        texts.append(little_evidence(between[-1], curve.at(between[-1])))
     return texts
+
+
+def little_evidence(fraction: float, networks: Networks) -> str:
+    """How the accuracy and the heat on the mark compare at one fraction, as Markdown."""
+    positive, area = (
+        percent(sum(getattr(each.on_mark, name) for each in networks) / len(networks))
+        for name in ("positive", "area")
+    )
+    return tr(
+        "**At {fraction}** the accuracy is {own} with the mark of the class and {wrong} with another, and "
+        "{positive} of Grad-CAM's positive evidence is on the mark (an even map: {area}). The accuracies tell "
+        "how much the network uses the mark; the heat map does not.",
+        fraction=percent(fraction, 0),
+        positive=positive,
+        area=area,
+        **accuracies(networks),
+    )
 
 
 def accuracies(networks: Networks) -> dict[str, str]:
