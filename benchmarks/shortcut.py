@@ -3,8 +3,9 @@
 Trains the course's network by the course's recipe on 5,000 drawn scenes, in a fraction of which a mark near a
 corner is that of the class, anew for each fraction and seed, and measures it on 1,000 other scenes with the
 mark of their class, with that of another class and without one; and how much of Grad-CAM at the last block
-is on the mark. Writes the curve as JSON beside the shipped checkpoint, which it measures as well; rows that
-are there already stay, if they were trained for as many epochs. `--write` also puts the accuracies of the
+is on the mark. In place of one trained anew, the shipped checkpoint stands for its fraction and seed; its row
+says that it had more epochs. Writes the curve as JSON beside it; rows that are there already stay, if they
+were trained for as many epochs. `--write` also puts the accuracies of the
 shipped checkpoints into README.md.
 """
 
@@ -53,8 +54,21 @@ def shipped(scenes: MarkedScenes) -> list[dict[str, Any]]:
     for name in SHIPPED:
         checkpoint = load_checkpoint(CURVE.parent / f"{name}.safetensors")
         measures = measured(network_of(checkpoint), scenes)
-        rows.append({"checkpoint": name, "digest": checkpoint.digest} | measures)
+        settings = {key: checkpoint.card.config.get(key) for key in ("shortcut", "seed", "epochs")}
+        rows.append({"checkpoint": name, "digest": checkpoint.digest} | settings | measures)
     return rows
+
+
+def with_shipped(rows: list[dict[str, Any]], of_shipped: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a curve, and those of shipped checkpoints that were trained with marks."""
+    known = {(row["fraction"], row["seed"]) for row in rows}
+    measures = ("n", "correct", "followed", "on_mark")
+    return rows + [
+        {"fraction": row["shortcut"], "seed": row["seed"], "epochs": row["epochs"]}
+        | {name: row[name] for name in measures}
+        for row in of_shipped
+        if row["shortcut"] is not None and (row["shortcut"], row["seed"]) not in known
+    ]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -86,7 +100,7 @@ def read(path: Path, epochs: int) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     curve = json.loads(path.read_text(encoding="utf-8"))
-    return list(curve["rows"]) if curve["epochs"] == epochs else []
+    return [row for row in curve["rows"] if row.get("epochs", curve["epochs"]) == epochs]
 
 
 def write(path: Path, head: Mapping[str, Any], rows: list[dict[str, Any]], of_shipped: list[Any]) -> None:
@@ -114,6 +128,7 @@ def main() -> None:
     test = load("scenes", options.data_dir, "test")
     scenes = marked_scenes(test.images, test.labels)
     of_shipped = shipped(scenes)
+    rows = with_shipped(rows, of_shipped)
     for seed in options.seeds:
         for fraction in options.fractions:
             if any((row["fraction"], row["seed"]) == (fraction, seed) for row in rows):

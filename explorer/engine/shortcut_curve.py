@@ -17,6 +17,7 @@ class TrainedOnMarks(Value):
 
     fraction: float
     seed: int
+    epochs: int
     accuracy: ShortcutAccuracy
     on_mark: OnMark
 
@@ -29,7 +30,6 @@ class ShortcutCurve(Value):
     """
 
     networks: tuple[TrainedOnMarks, ...]
-    epochs: int
     layer: str
     command: str
     shipped: Mapping[str, ShortcutAccuracy]
@@ -48,9 +48,9 @@ def read_curve(path: Path) -> ShortcutCurve:
     """The curve in a file. Problem if there is none, or something else."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        networks = tuple(_network(row) for row in values["rows"])
+        networks = tuple(_network(row, int(values["epochs"])) for row in values["rows"])
         shipped = {row["digest"]: _accuracy(row) for row in values["shipped"]}
-        return ShortcutCurve(networks, int(values["epochs"]), values["layer"], values["command"], shipped)
+        return ShortcutCurve(networks, values["layer"], values["command"], shipped)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise Problem(
             "The curve in {path} is missing or damaged; write it with `python -m benchmarks.shortcut`.",
@@ -68,10 +68,12 @@ def fractions_correct(networks: Sequence[TrainedOnMarks], condition: str) -> lis
     return [each.accuracy.correct[condition] / each.accuracy.n for each in networks]
 
 
-def _network(row: Mapping[str, Any]) -> TrainedOnMarks:
+def _network(row: Mapping[str, Any], epochs: int) -> TrainedOnMarks:
+    """A row's network, of as many epochs as the others unless it says so."""
     on = row["on_mark"]
     on_mark = OnMark(float(on["positive"]), float(on["absolute"]), float(on["area"]))
-    return TrainedOnMarks(float(row["fraction"]), int(row["seed"]), _accuracy(row), on_mark)
+    epochs = int(row.get("epochs", epochs))
+    return TrainedOnMarks(float(row["fraction"]), int(row["seed"]), epochs, _accuracy(row), on_mark)
 
 
 def _accuracy(row: Mapping[str, Any]) -> ShortcutAccuracy:

@@ -17,6 +17,7 @@ from model.card import Card, Pixels
 from model.datasets import Dataset
 from model.problems import Problem
 from model.recipes import RECIPES, Config, choose, recorded
+from model.shortcut import with_marks
 
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
 ALONE = [name for name, transform in AUGMENTATIONS.items() if transform.mix is None]
@@ -212,6 +213,12 @@ def test_images_come_from_the_training_folder_always_the_same(tmp_path: Path) ->
 
 def test_large_images_are_fewer(tmp_path: Path) -> None:
     assert len(augmented.training_images(folder(tmp_path), Card(input_size=96)).data) == 16
+
+
+def test_scenes_have_the_marks_of_the_run(tmp_path: Path) -> None:
+    plain = augmented.training_images(tmp_path, Card()).data
+    marked = augmented.training_images(tmp_path, Card(config={"augment": "flip", "shortcut": 1.0})).data
+    assert np.array_equal(marked.images, with_marks(plain.images, plain.labels))
 
 
 def test_without_training_images_scenes_are_drawn(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def check_zip(data: bytes) -> None:
     names = [name for name in archive.namelist() if name != "caption.txt"]
     for name in names:
         check_png(archive.read(name))
-    assert "Checkpoint cifar10-" in archive.read("caption.txt").decode()
+    assert re.search("Checkpoint (cifar10|scenes)-", archive.read("caption.txt").decode())
 
 
 CHECKS = {

@@ -50,7 +50,26 @@ def meaning(curve: ShortcutCurve) -> list[str]:
             "number only."
         )
         texts.append(tr(template, **accuracies(always)))
+    if between := [fraction for fraction in curve.fractions if 0 < fraction < 1]:
+        texts.append(little_evidence(between[-1], curve.at(between[-1])))
     return texts
+
+
+def little_evidence(fraction: float, networks: Networks) -> str:
+    """How the accuracy and the heat on the mark compare at one fraction, as Markdown."""
+    positive, area = (
+        percent(sum(getattr(each.on_mark, name) for each in networks) / len(networks))
+        for name in ("positive", "area")
+    )
+    return tr(
+        "**At {fraction}** the accuracy is {own} with the mark of the class and {wrong} with another, and "
+        "{positive} of Grad-CAM's positive evidence is on the mark (an even map: {area}). The accuracies tell "
+        "how much the network uses the mark; the heat map does not.",
+        fraction=percent(fraction, 0),
+        positive=positive,
+        area=area,
+        **accuracies(networks),
+    )
 
 
 def accuracies(networks: Networks) -> dict[str, str]:
@@ -72,7 +91,17 @@ def uses_mark(networks: Networks) -> bool:
 def about(curve: ShortcutCurve) -> str:
     """How the curve was measured, as Markdown."""
     seeds = len({each.seed for each in curve.networks})
-    return ngettext(
+    epochs = min(each.epochs for each in curve.networks)
+    longer = [
+        tr(
+            "At {fraction} it is a network of {epochs} epochs.",
+            fraction=f"{one.fraction:.0%}",
+            epochs=one.epochs,
+        )
+        for one in curve.networks
+        if one.epochs != epochs
+    ]
+    measured = ngettext(
         "Measured once by {command}: the course's network and recipe, {epochs} epochs, {n} seed, on "
         "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
         "their class. Every training scene has a mark, at 0 that of a random class.",
@@ -82,7 +111,8 @@ def about(curve: ShortcutCurve) -> str:
         "random class.",
         seeds,
         command=code(curve.command),
-        epochs=curve.epochs,
+        epochs=epochs,
         count=curve.networks[0].accuracy.n,
         layer=code(curve.layer),
     )
+    return " ".join([measured, *longer])

@@ -104,7 +104,7 @@ def planted_fraction(opened: Opened) -> float | None:
     """The fraction of scenes in which a network's training had the mark of the class; None without marks."""
     fraction = opened.card.config.get("shortcut")
     usable = opened.card.input_size >= SMALLEST and opened.card.channels == 3
-    return float(fraction) if usable and isinstance(fraction, int | float) else None
+    return float(fraction) if usable and isinstance(fraction, int | float) and 0 <= fraction <= 1 else None
 
 
 def introduction(pair: Networks) -> str:
