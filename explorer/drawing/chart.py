@@ -1,6 +1,7 @@
 """Charts as values: what is drawn, in which colors, on which axes.
 
-`vega.spec` draws a chart on the page and `chart_print.draw` in print, both from the same value.
+`vega.spec` or `small_chart.draw` draws a chart on the page and `chart_print.draw` in print, both from the
+same value.
 """
 
 import math

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from explorer.engine.independence import pieces
 from explorer.engine.passes import check_images, feature_maps, recorded, recording_calls, to_numpy
 from explorer.engine.randomness import is_random
+from explorer.engine.tracing import Trace
 from explorer.engine.values import Floats, Rows, one_or_many
 from model.nets import check_logits
 from model.problems import Problem
@@ -36,20 +37,29 @@ class Ablations(Rows):
     ROW: ClassVar[Mapping[str, int]] = {"logits": 1, "zeroed": 2, "averaged": 2}
 
 
-def ablation(net: nn.Module, x: Tensor, layer: str, channel: int) -> Ablations:
+def ablation(net: nn.Module, x: Tensor, layer: str, channel: int, seen: Trace | None = None) -> Ablations:
     """The Ablations of one channel (n = 1) for images x, float (N, C, h, w); errors as `ablations`."""
-    return ablations(net, x, layer, [channel])
+    return ablations(net, x, layer, [channel], seen=seen)
 
 
 def ablations(
-    net: nn.Module, x: Tensor, layer: str, channels: Sequence[int] | None = None, batch: int = BATCH
+    net: nn.Module,
+    x: Tensor,
+    layer: str,
+    channels: Sequence[int] | None = None,
+    batch: int = BATCH,
+    seen: Trace | None = None,
 ) -> Ablations:
     """The Ablations of many channels, all by default, for images x, float (N, C, h, w); `batch` at a time.
+    The trace of one image, `seen`, saves the pass without a change if it has the layer's maps.
 
     Raises Problem for an unknown layer or channel, ValueError for another shape of x.
     """
     check_images(x)
-    logits, maps = _unchanged(net, x, layer)
+    if seen is not None and len(x) == 1 and layer in seen.maps:
+        logits, maps = torch.from_numpy(seen.logits)[None], torch.from_numpy(seen.maps[layer])[None]
+    else:
+        logits, maps = _unchanged(net, x, layer)
     chosen = tuple(range(maps.shape[1]) if channels is None else channels)
     masks = _masks([(channel,) for channel in chosen], layer, maps.shape[1])
     means = maps.mean((2, 3))

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine.outputs import probabilities
 from explorer.engine.passes import check_images, layer_module, private_view, recorded, to_numpy
-from explorer.engine.tracing import Trace
+from explorer.engine.tracing import Trace, input_output
 from explorer.engine.values import Doubles, Floats, Value
 from model.nets import check_logits
 from model.problems import Problem
@@ -194,6 +194,15 @@ def statistics(net: nn.Module, x: Tensor, layer: str) -> NormStatistics:
     not run.
     """
     return statistics_many(net, x, [layer])[layer]
+
+
+def statistics_of_trace(net: nn.Module, seen: Trace, x: Tensor, layer: str) -> NormStatistics | None:
+    """`statistics` of one image x without another pass, where its trace has all of it; else None."""
+    both = input_output(seen, x, layer) if is_batchnorm(net, layer) else None
+    if both is None:
+        return None
+    before, after = (torch.from_numpy(maps)[None] for maps in both)
+    return _with_maps(layer, layer_module(net, layer), before, after)
 
 
 def statistics_many(net: nn.Module, x: Tensor, layers: list[str]) -> dict[str, NormStatistics]:

@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
-from explorer.engine.copies import uncompile
+from explorer.engine.copies import tensors_in, uncompile
 from explorer.engine.layouts import Layout, Layouts, grid_of
 from explorer.engine.stage import has_modules, stage_of
 
@@ -109,11 +108,6 @@ class _Follower:
 def version_of(tensor: Tensor) -> int:
     """How often the tensor was written to, as far as it counts: one of inference mode does not."""
     return 0 if tensor.is_inference() else tensor._version
-
-
-def tensors_in(values: object) -> list[Tensor]:
-    """The tensors in arguments, lists and dicts, in order."""
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 
 Handle = Callable[[list[Tensor], Tensor], Tensor | None]

@@ -16,6 +16,8 @@ from model.problems import Problem
 # What deepcopy raises for a lock, a file, a module of Python, a pool or a tensor of a graph.
 REFUSALS = (TypeError, ValueError, RuntimeError, AttributeError, pickle.PicklingError)
 
+PLAIN = (bool, int, float, str, type(None))  # the commonest attributes: torch takes long to look into them
+
 
 def copied(net: nn.Module, shared: bool) -> nn.Module:
     """A deep copy, in which parameters are over the same memory if `shared`, and an attribute that cannot be
@@ -97,15 +99,25 @@ def _copies(net: nn.Module, shared: bool) -> dict[int, Any]:
     tensors = {
         id(value): value
         for module in net.modules()
-        for held in (module._parameters, module._buffers, vars(module))
-        for value in tree_leaves(list(held.values()))
-        if isinstance(value, Tensor)
+        for attribute in vars(module).values()  # the parameters and buffers among them
+        for value in tensors_in(attribute)
     }
     parameters = [t for t in tensors.values() if isinstance(t, nn.Parameter) and _is_dense(t)]
     written = {_storage_of(t) for t in tensors.values() if not isinstance(t, nn.Parameter) and _is_dense(t)}
     safe = [t for t in parameters if shared and _storage_of(t) not in written]
     storages = {_storage_of(t): t.untyped_storage() for t in safe}
     return {key: _copy(tensor, storages) for key, tensor in tensors.items()}
+
+
+def tensors_in(value: object) -> list[Tensor]:
+    """The tensors in a value, in lists, dicts and whatever else torch looks into, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if type(value) in PLAIN or (type(value) in (dict, OrderedDict, list, tuple) and not value):
+        return []
+    if type(value) is tuple:
+        return [tensor for part in value for tensor in tensors_in(part)]
+    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
 
 
 def _empty(net: nn.Module) -> dict[int, Any]:

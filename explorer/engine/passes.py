@@ -51,6 +51,11 @@ def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
 _CALM: "WeakSet[nn.Module]" = WeakSet()
 
 
+def is_calm(net: nn.Module) -> bool:
+    """Whether a forward pass of a view has left the parameters of the network as they were."""
+    return net in _CALM
+
+
 def _note_calm(net: nn.Module, view: nn.Module) -> None:
     before, after = list(net.parameters()), list(view.parameters())
     if len(before) == len(after) and all(map(_equal, before, after)):

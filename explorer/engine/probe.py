@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.utils.parametrize import is_parametrized
 
 from explorer.engine.geometry import Axis, axes
-from explorer.engine.passes import check_images, layer_module, recording, to_numpy
-from explorer.engine.tracing import Block, stage_of
+from explorer.engine.passes import check_images, is_calm, layer_module, recording, to_numpy
+from explorer.engine.tracing import Block, Trace, input_output, stage_of
 from explorer.engine.values import Doubles, Floats, Integers, Value
 from model.problems import Problem
 
@@ -172,17 +173,24 @@ class CellProbe(Value):
     steps: tuple[Step, ...]
 
 
-def probe(net: nn.Module, x: Tensor, block: Block, channel: int, row: int, column: int) -> CellProbe:
+def probe(
+    net: nn.Module,
+    x: Tensor,
+    block: Block,
+    channel: int,
+    row: int,
+    column: int,
+    seen: Trace | None = None,
+) -> CellProbe:
     """The CellProbe of one cell of `block.conv`, or of the first layer of a block without, for one input x,
-    float (1, C, h, w).
+    float (1, C, h, w); from its trace where that has what the block read and gave, else from another pass.
 
     Raises Problem for a cell outside the map, for a transposed convolution, and for one whose value is not
     the arithmetic of a Conv2d.
     """
     check_images(x, one=True)
-    view, layers = _inputs_outputs(
-        net, x, [name for name in (block.conv, block.norm, block.act, block.pool) if name]
-    )
+    names = [name for name in (block.conv, block.norm, block.act, block.pool) if name]
+    view, layers = _of_trace(net, x, names, seen) or _inputs_outputs(net, x, names)
     first, cell = block.conv or next(iter(layers)), (channel, row, column)
     _check_inside(cell, tuple(layers[first][1].shape))
     steps: list[Step] = []
@@ -202,6 +210,28 @@ def _check_inside(cell: tuple[int, int, int], shape: tuple[int, ...]) -> None:
         raise Problem(
             "Position {cell} is outside maps of shape {shape}: choose one inside.", cell=cell, shape=shape
         )
+
+
+def _of_trace(
+    net: nn.Module, x: Tensor, layers: list[str], seen: Trace | None
+) -> tuple[nn.Module, InputsOutputs] | None:
+    """`_inputs_outputs` from a trace; None where it does not have all, or where only a pass makes weights."""
+    if seen is None or net.training or not is_calm(net):
+        return None
+    if any(_makes_weights(layer_module(net, layer)) for layer in layers):
+        return None
+    tensors: InputsOutputs = {}
+    for layer in sorted(layers, key=list(seen.shapes).index) if set(layers) <= set(seen.shapes) else []:
+        both = input_output(seen, x, layer)
+        if both is None:
+            return None
+        tensors[layer] = (torch.from_numpy(both[0]), torch.from_numpy(both[1]))
+    return (net, tensors) if tensors else None
+
+
+def _makes_weights(module: nn.Module) -> bool:
+    """Whether a layer's weights are computed whenever it runs."""
+    return is_parametrized(module) or bool(module._forward_pre_hooks)
 
 
 def _inputs_outputs(net: nn.Module, x: Tensor, layers: list[str]) -> tuple[nn.Module, InputsOutputs]:

@@ -141,6 +141,18 @@ def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> T
     return one_or_many(Trace(to_numpy(logits), to_numpy(probabilities(net, logits)), maps, inputs, shapes))
 
 
+def input_output(seen: Trace, x: Tensor, layer: str) -> tuple[Floats, Floats] | None:
+    """What a layer read of one image x, float (1, C, h, w), and gave, each (C, h, w), from its trace.
+
+    None where the trace does not have both: without the maps, or for what was computed between two layers.
+    """
+    read = seen.inputs.get(layer)
+    if read is None or layer not in seen.maps:
+        return None
+    received = to_numpy(x[0]) if read.source == "" else seen.maps.get(read.source or "")
+    return None if received is None or received.shape != read.shape else (received, seen.maps[layer])
+
+
 def blocks(net: nn.Module, seen: Trace) -> tuple[Block, ...]:
     """The blocks of any network in execution order, found from what ran and what it read.
 

@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing import thumbnails
-from explorer.drawing.pictures import data_uri
+from explorer.drawing.pictures import icon_uri
 from explorer.engine import (
     ablation,
     attribution,
@@ -213,7 +213,9 @@ def method_problems(network: Network, input: Input, layer: str | None) -> dict[s
 
 @_data(max_size="100MB")
 def norm_statistics(network: Network, input: Input, layer: str) -> NormStatistics:
-    return batchnorm.statistics(network.net, input.x, layer)
+    seen = trace(network, input)
+    known = batchnorm.statistics_of_trace(network.net, seen, input.x, layer)
+    return batchnorm.statistics(network.net, input.x, layer) if known is None else known
 
 
 @_data(max_size="50MB")
@@ -237,7 +239,7 @@ def map_thumbnails(network: Network, input: Input, layer: str) -> list[str]:
 @_data(max_size="20MB")
 def ablation_of(network: Network, input: Input, layer: str, channel: int) -> Ablations:
     """The logits with one channel of a layer switched off."""
-    return ablation.ablation(network.net, input.x, layer, channel)
+    return ablation.ablation(network.net, input.x, layer, channel, trace(network, input))
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,7 +271,7 @@ def cell_probe(
     network: Network, input: Input, block: Block, channel: int, row: int, column: int
 ) -> CellProbe:
     """How one cell of a block's convolution comes about. ValueError as the engine's."""
-    return probe.probe(network.net, input.x, block, channel, row, column)
+    return probe.probe(network.net, input.x, block, channel, row, column, trace(network, input))
 
 
 def _shape(input: Input) -> tuple[int, ...]:
@@ -352,7 +354,7 @@ def scene(label: int, size: int = 256) -> Sample:
 @_announced(N_("Drawing …"))
 def gallery() -> dict[str, str]:
     """Class → thumbnail of its built-in sample, as a data address."""
-    return {name: data_uri(samples.scene(label, 64).pixels) for label, name in enumerate(cifar10.CLASSES)}
+    return {name: icon_uri(samples.scene(label, 64).pixels) for label, name in enumerate(cifar10.CLASSES)}
 
 
 @_data(max_size="100MB")

@@ -193,7 +193,13 @@ METHODS = {f"attribution.attribute, {method}": partial(_attribute, method) for m
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
 LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
 LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of"}
-LOOK |= {"layouts.grid_of", "outputs.probabilities", "randomness.seed_passes"}
+LOOK |= {
+    "layouts.grid_of",
+    "batchnorm.statistics_of_trace",
+    "passes.is_calm",
+    "outputs.probabilities",
+    "randomness.seed_passes",
+}
 BEFORE_IT_IS_SHARED = {"layouts.give_grid", "outputs.give_logits", "outputs.hand_on_copies"}
 LOOK |= {"copies.check_kind", "randomness.is_random"}
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}

@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import model  # noqa: F401  (before torchvision)
-from explorer.engine.passes import tapped
-from explorer.engine.tracing import Block, blocks, private_view, stages, trace
+from explorer.engine import batchnorm
+from explorer.engine.ablation import ablation
+from explorer.engine.passes import recorded, tapped
+from explorer.engine.probe import probe
+from explorer.engine.tracing import Block, blocks, input_output, private_view, stages, trace
+from model.nets import CourseCNN, ResNet9
 
 torchvision = pytest.importorskip("torchvision")
 
@@ -246,3 +251,59 @@ def test_a_trace_of_some_layers_knows_the_others(course: nn.Module, x: Tensor) -
     assert none.inputs == whole.inputs
     assert blocks(course, none) == blocks(course, whole)
     assert len(pickle.dumps(none)) < 5000 < len(pickle.dumps(whole)) / 10
+
+
+@pytest.mark.parametrize("name", ["course", "ResNet-9", "reused"])
+def test_what_a_layer_read_is_in_the_trace_or_is_not_given(name: str, x: Tensor) -> None:
+    """Statistics, a cell's arithmetic and switched-off channels are those of passes of their own."""
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(4)
+    reused = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.ReLU(), norm, nn.Flatten(), nn.LazyLinear(3))
+    net = {"course": CourseCNN, "ResNet-9": lambda: ResNet9(width=4), "reused": lambda: reused}[name]().eval()
+    net(x)
+    for each in net.modules():
+        if isinstance(each, nn.BatchNorm2d):
+            nn.init.uniform_(each.running_mean, -1, 1)
+            nn.init.uniform_(each.running_var, 0.5, 2)
+    seen = trace(net, x)
+    known = {layer: input_output(seen, x, layer) for layer in seen.maps}
+    assert known[next(iter(seen.maps))] is not None
+    passed: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def keep(layer: str, read: Tensor, made: Tensor) -> None:
+        passed[layer] = (read.clone(), made.clone())
+
+    recorded(net, x, list(known), keep)
+    for layer, both in known.items():
+        if both is not None:
+            assert all(
+                torch.equal(torch.from_numpy(one), other[0])
+                for one, other in zip(both, passed[layer], strict=True)
+            )
+    for layer in batchnorm.batchnorms(net, seen):
+        of_trace = batchnorm.statistics_of_trace(net, seen, x, layer)
+        of_pass = batchnorm.statistics(net, x, layer)
+        if of_trace is not None:
+            np.testing.assert_allclose(of_trace.mean, of_pass.mean, atol=1e-6)
+            np.testing.assert_allclose(of_trace.var, of_pass.var, rtol=1e-5)
+            assert np.array_equal(of_trace.before, of_pass.before)
+            assert np.array_equal(of_trace.after, of_pass.after)
+    for block in blocks(net, seen):
+        assert probe(net, x, block, 1, 2, 2, seen) == probe(net, x, block, 1, 2, 2)
+        assert ablation(net, x, block.name, 1, seen) == ablation(net, x, block.name, 1)
+
+
+def test_without_maps_a_trace_gives_no_input(course: nn.Module, x: Tensor) -> None:
+    seen = replace(trace(course, x), maps={})
+    assert input_output(seen, x, "bn1") is None
+    assert batchnorm.statistics_of_trace(course, seen, x, "bn1") is None
+
+
+def test_weights_that_only_a_pass_computes_are_those_of_the_pass(x: Tensor) -> None:
+    torch.manual_seed(0)
+    conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3))
+    net = nn.Sequential(conv, nn.ReLU(), nn.Flatten(), nn.LazyLinear(3)).eval()
+    net(x)
+    seen = trace(net, x)
+    (block,) = blocks(net, seen)
+    assert probe(net, x, block, 1, 2, 2, seen) == probe(net, x, block, 1, 2, 2)
