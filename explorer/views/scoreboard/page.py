@@ -157,6 +157,7 @@ def show_judged(measured: Board) -> None:
         )
     )
     st.markdown(tables.judged_table(measured))
+    st.caption(literal(tables.unsound(measured)))
 
 
 def how_it_was_measured(measured: Board) -> None:
