@@ -16,6 +16,7 @@ PAGES = (
     "compare?b_own=checkpoint",
     "compare?compare=classes",
     "training",
+    "scoreboard",
     "time",
     "augmentation",
 )
@@ -58,6 +59,7 @@ NAMES = {
     "batchnorm": "BatchNorm",
     "compare": "Compare",
     "training": "Training",
+    "scoreboard": "Scoreboard",
     "time": "Time machine",
     "augmentation": "Augmentation",
 }

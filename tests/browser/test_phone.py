@@ -13,6 +13,7 @@ PAGES = {
     "BatchNorm": "batchnorm",
     "Compare": "compare",
     "Training": "training",
+    "Scoreboard": "scoreboard",
     "Time machine": "time",
     "Augmentation": "augmentation",
 }

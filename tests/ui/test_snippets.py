@@ -25,6 +25,7 @@ PAGES: dict[str, dict[str, str]] = {
     "batchnorm": {"channel": "7"},
     "compare": {"b_own": "image", "b_sample": "dog"},
     "training": {},
+    "scoreboard": {"checkpoint": "scenes-course"},
     "time_machine": {"checkpoint": "cifar10-fast", "epoch": "6"},
     "augmentation": {},
 }

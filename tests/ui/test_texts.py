@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-PAGES = ("explain", "attributions", "maps", "batchnorm", "compare", "training", "time_machine",
+PAGES = ("explain", "attributions", "maps", "batchnorm", "compare", "training", "scoreboard", "time_machine",
          "augmentation")  # fmt: skip
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (

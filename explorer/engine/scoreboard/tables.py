@@ -146,11 +146,22 @@ def judged_table(board: Board) -> str:
         tr("Pairs"),
         tr("Images"),
     ]
-    lines = [_line(heads), _line(["---"] * len(heads))]
-    for name, each in board.judged.items():
-        cells = [tr(SCORES[name].title), _preference(each.all), _preference(each.sound)]
-        lines.append(_line([*cells, f"{each.all.pairs:,}", f"{each.all.preferred.n:,}"]))
+    lines = [_line(heads), _line(["---"] * len(heads)), *map(_line, judged_rows(board))]
     return "\n".join(lines)
+
+
+def judged_rows(board: Board) -> list[list[str]]:
+    """A row for each judged score: its title, both fractions with their intervals, pairs and images."""
+    return [
+        [
+            tr(SCORES[name].title),
+            _preference(each.all),
+            _preference(each.sound),
+            f"{each.all.pairs:,}",
+            f"{each.all.preferred.n:,}",
+        ]
+        for name, each in board.judged.items()
+    ]
 
 
 def _preference(judgement: Judgement) -> str:
