@@ -60,10 +60,10 @@ def _better(measured: Board) -> str:
     over_all = {name: each.all for name, each in measured.judged.items()}
     good = {name: each for name, each in over_all.items() if each.better_than_coin}
     rest = {name: each for name, each in over_all.items() if name not in good}
-    said = f"better than a coin: {_named(good)}; not better: {_named(rest)}"
     return (
-        f"On {measured.images} drawn scenes the truly better of two maps, by redrawing, is preferred by "
-        f"these scores {said}."
+        f"On {measured.images} drawn scenes, where redrawing says which of two maps is truly the better one, "
+        f"{len(good)} of {len(over_all)} scores prefer it more often than a coin: {_named(good)}; the others do "
+        f"not: {_named(rest)}."
     )
 
 
@@ -72,8 +72,8 @@ def _among_sound(measured: Board) -> str:
     good = {name: each.sound for name, each in measured.judged.items() if each.sound.better_than_coin}
     count = len(measured.unsound)
     return (
-        f"Without the {count} methods that are no better than a random map, few of these differences are "
-        f"left; better than a coin are then: {_named(good)}."
+        f"Without the {count} methods that are no better than a random map, which are told from the others "
+        f"easily, these are better than a coin: {_named(good)}."
     )
 
 

@@ -10,6 +10,7 @@ import torch
 
 from benchmarks import checkpoints, judging, readme
 from explorer import scoreboard
+from explorer.engine.scores import SCORES
 from explorer.ui import options
 from model import command
 from model.checkpoint import compact
@@ -21,6 +22,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_table_of_checkpoints_is_the_files() -> None:
     assert readme.told("benchmarks/checkpoints.py") == checkpoints.table()
+
+
+def test_a_score_no_better_than_a_coin_is_not_in_the_strip() -> None:
+    judged = judging.scores_board().judged
+    assert {name: SCORES[name].in_strip for name in judged} == {
+        name: each.all.better_than_coin for name, each in judged.items()
+    }
 
 
 def test_what_is_said_of_the_scores_is_the_scoreboard() -> None:

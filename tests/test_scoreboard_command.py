@@ -49,6 +49,24 @@ def test_it_writes_every_file_and_publishes_beside_the_checkpoint(
     assert str(mine.parent / "out") not in made.command
 
 
+def test_the_command_names_no_folder_of_this_machine() -> None:
+    words = [
+        "--checkpoint",
+        "a.safetensors",
+        "--data-dir=/secret",
+        "--out",
+        "/secret",
+        "--shard",
+        "1/2",
+        "--note",
+        "b c",
+    ]
+    expected = (
+        "python -m explorer.scoreboard --checkpoint a.safetensors --data-dir DIR --out DIR --note 'b c'"
+    )
+    assert scoreboard.command_of(words) == expected
+
+
 def test_shards_are_merged_by_the_command_without_shard(
     mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
