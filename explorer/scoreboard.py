@@ -255,21 +255,23 @@ def _finish(measurement: Measurement, options: argparse.Namespace, words: Sequen
     say(tables.table(made))
 
 
-PLACES = ("--out", "--data-dir", "--shard")
-"""Flags whose values say where, or which part, and not what was measured."""
+PLACES = ("--out", "--data-dir")
+"""Flags whose values say where something is on this machine."""
 
 
 def command_of(words: Sequence[str]) -> str:
-    """The command that makes a scoreboard anew, without the folders of this machine."""
+    """The command that makes a scoreboard anew, without this machine's folders and without parts."""
     kept: list[str] = []
     rest = iter(words)
     for word in rest:
         name, equals, _ = word.partition("=")
-        if name not in PLACES:
-            kept.append(word)
-        elif not equals:
+        if name in (*PLACES, "--shard") and not equals:
             next(rest, None)
-    return shlex.join(["python", "-m", "explorer.scoreboard", *kept, "--out", "DIR"])
+        if name in PLACES:
+            kept += [name, "DIR"]
+        elif name != "--shard":
+            kept.append(word)
+    return shlex.join(["python", "-m", "explorer.scoreboard", *kept])
 
 
 def write(made: Board, out: Path) -> list[Path]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import checkpoints, readme
+from benchmarks import checkpoints, judging, readme
+from explorer import scoreboard
+from explorer.engine.scores import SCORES
 from explorer.ui import options
 from model import command
 from model.checkpoint import compact
@@ -20,6 +22,19 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_table_of_checkpoints_is_the_files() -> None:
     assert readme.told("benchmarks/checkpoints.py") == checkpoints.table()
+
+
+def test_a_score_no_better_than_a_coin_is_not_in_the_strip() -> None:
+    judged = judging.scores_board().judged
+    assert {name: SCORES[name].in_strip for name in judged} == {
+        name: each.all.better_than_coin for name, each in judged.items()
+    }
+
+
+def test_what_is_said_of_the_scores_is_the_scoreboard() -> None:
+    measured = judging.scores_board()
+    assert readme.told(judging.NAME) == judging.sentences(measured)
+    assert judging.PAGE.read_text(encoding="utf-8") == judging.page(measured)
 
 
 @pytest.mark.parametrize("path", checkpoints.shipped(), ids=lambda path: path.stem)
@@ -57,7 +72,11 @@ def test_the_interval_is_wilsons() -> None:
 
 
 def test_every_flag_that_is_named_exists() -> None:
-    known = {flag for each in (command.parser(), options.parser()) for flag in each._option_string_actions}
+    known = {
+        flag
+        for each in (command.parser(), options.parser(), scoreboard.parser())
+        for flag in each._option_string_actions
+    }
     named = set(re.findall(r"(?<=[ `(])--[a-z][a-z-]+", README))
     elsewhere = {"--nproc-per-node", "--write", "--race", "--variants", "--url", "--server"}
     assert named - elsewhere <= known

@@ -20,6 +20,7 @@ PAGES = (
     "compare?compare=classes",
     "shortcut",
     "training",
+    "scoreboard",
     "time",
     "augmentation",
 )
@@ -65,6 +66,7 @@ NAMES = {
     "compare": "Compare",
     "shortcut": "Shortcut",
     "training": "Training runs",
+    "scoreboard": "Scoreboard",
     "time": "Time machine",
     "augmentation": "Augmentation",
 }

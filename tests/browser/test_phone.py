@@ -15,6 +15,7 @@ PAGES = {
     "Compare": "compare",
     "Shortcut": "shortcut",
     "Training runs": "training",
+    "Scoreboard": "scoreboard",
     "Time machine": "time",
     "Augmentation": "augmentation",
 }

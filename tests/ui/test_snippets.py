@@ -27,6 +27,7 @@ PAGES: dict[str, dict[str, str]] = {
     "compare": {"b_own": "image", "b_sample": "dog"},
     "shortcut": {"sample": "horse", "mark": "dog"},
     "training": {},
+    "scoreboard": {"checkpoint": "scenes-course"},
     "time_machine": {"checkpoint": "cifar10-fast", "epoch": "6"},
     "augmentation": {},
 }

@@ -48,6 +48,8 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "compare two networks": ("compare", {"b_own": "checkpoint"}),
     "shortcut": ("shortcut", {"mark": "dog"}),
     "training": ("training", {}),
+    "scoreboard": ("scoreboard", {"checkpoint": "scenes-course"}),
+    "scoreboard, none measured": ("scoreboard", {"checkpoint": FAST}),
     "time machine": ("time_machine", {"checkpoint": FAST}),
     "time machine, maps": ("time_machine", {"checkpoint": FAST, "over_time": "maps"}),
     "time machine, filters": ("time_machine", {"checkpoint": FAST, "over_time": "filters"}),

@@ -23,7 +23,7 @@ from model.nets import NETS
 from model.problems import Problem
 
 Visit = Callable[..., AppTest]
-PAGES = ["explain", "maps", "batchnorm", "compare", "augmentation", "training",
+PAGES = ["explain", "maps", "batchnorm", "compare", "augmentation", "training", "scoreboard",
          "time_machine"]  # fmt: skip
 KEYS = [
     "checkpoint",

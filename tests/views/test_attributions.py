@@ -16,7 +16,7 @@ from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, attribute
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.samples import scene
-from explorer.engine.scores import SCORES, Subject
+from explorer.engine.scores import SCORES, STRIP, Subject
 from explorer.ui.downloads import Offer, files
 from explorer.ui.jobs import JOBS
 from model.checkpoint import load_checkpoint
@@ -54,10 +54,10 @@ def test_every_score_is_shown_and_equals_the_engines(finished: Opened) -> None:
     checkpoint = load_checkpoint(CHECKPOINT)
     net, x = checkpoint.build(), checkpoint.card.to_input(scene(3).pixels)
     rows, shown = table(offer), text(at)
-    assert len(rows) == 2 * len(SCORES)
+    assert len(rows) == 2 * len(STRIP)
     for method, layer in [("grad_cam", "relu3"), ("input_x_gradient", None)]:
         heat = attribute(net, x, method, layer=layer, target=3)
-        for name in ("deletion", "ordering", "class_sensitivity", "stability", "findings"):
+        for name in ("deletion", "ordering", "stability", "findings"):
             expected = SCORES[name].measure(Subject(net, x, heat))
             (row,) = rows[(rows.method == method) & (rows.score == name)].itertuples()
             assert row.value == pytest.approx(expected.value, abs=1e-6)
@@ -65,7 +65,7 @@ def test_every_score_is_shown_and_equals_the_engines(finished: Opened) -> None:
             low, high = (number(float(end)) for end in expected.chance_band)
             assert f"\n{number(expected.value)}\n" in shown
             assert f"Chance {low} … {high}" in shown
-    for score in SCORES.values():
+    for score in STRIP.values():
         assert shown.count(f"\n{score.title}\n") == 2
         assert score.pitfall in shown
 
@@ -128,7 +128,7 @@ def test_a_stopped_strip_stands_still_and_can_go_on(
     assert buttons(at) == ["Stop"]
     at = press(at, "Stop")
     assert buttons(at) == ["Continue"]
-    assert f"0 of {1 + len(SCORES)} maps and scores are computed" in at.get("progress")[0].proto.text
+    assert f"0 of {1 + len(STRIP)} maps and scores are computed" in at.get("progress")[0].proto.text
     assert buttons(press(at, "Continue")) == ["Stop"]
 
 

@@ -334,6 +334,7 @@ EVERYTHING = {"checkpoint", "source", "sample", "class"}
         ("compare", {"b_own": "checkpoint"}, set()),
         ("shortcut", {}, {"class"}),
         ("training", {}, {"source", "sample", "class"}),
+        ("scoreboard", {}, {"source", "sample", "class"}),
         ("time_machine", {"checkpoint": "cifar10-fast"}, set()),
         ("augmentation", {}, {"class"}),
     ],
@@ -343,7 +344,9 @@ def test_a_page_has_the_controls_that_it_uses(
 ) -> None:
     at = checked(visit(page, sample="horse", **{"class": "dog"}, **link))
     assert controls(at) == EVERYTHING - missing
-    assert ("Explained below" in html(at)) == ("class" not in missing and page != "training")
+    assert ("Explained below" in html(at)) == (
+        "class" not in missing and page not in ("training", "scoreboard")
+    )
 
 
 def test_what_is_hidden_stays_chosen(visit: Open) -> None:

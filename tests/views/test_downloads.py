@@ -51,6 +51,7 @@ CASES = {
     "compare, two epochs": ("compare", {**FAST, "b_own": "epoch", "b_epoch": "6", "a_block": "2"}),
     "shortcut": ("shortcut", {"sample": "horse", "mark": "dog"}),
     "training": ("training", {}),
+    "scoreboard": ("scoreboard", {"checkpoint": "scenes-course"}),
     "time machine": ("time_machine", {**FAST, "sample": "horse", "epoch": "6", "evidence": "signed"}),
     "time machine, maps": ("time_machine", {**FAST, "over_time": "maps", "channel": "3"}),
     "time machine, filters": ("time_machine", {**FAST, "over_time": "filters", "class": "dog"}),

@@ -12,8 +12,9 @@ import numpy as np
 from explorer.engine.scoreboard.chunks import Chunk
 from explorer.engine.scoreboard.entries import Entry, entry
 from explorer.engine.scoreboard.estimates import Estimate, mean_of
-from explorer.engine.scoreboard.judging import Judgement
+from explorer.engine.scoreboard.judging import Judged, Judgement
 from explorer.engine.scores import SCORES
+from explorer.engine.values import Doubles
 from model.files import beside, contents, replacing
 from model.names import readable, shown
 from model.problems import Problem
@@ -50,7 +51,8 @@ class Board:
     """The rows, measured on `images` of a data set with a network; `accuracy` is the network's on them.
 
     `methods_left_out` and `scores_left_out` give the reason by name, `images_left_out` is a sentence each.
-    `judged` is score → Judgement where the truth by redrawing was measured. `command` makes it anew.
+    `judged` is score → Judged where the truth by redrawing was measured, which finds the `unsound` methods no
+    better than a random map. `command` makes it anew.
     """
 
     checkpoint: str
@@ -66,7 +68,8 @@ class Board:
     methods_left_out: dict[str, str]
     scores_left_out: dict[str, str]
     images_left_out: tuple[str, ...]
-    judged: dict[str, Judgement]
+    judged: dict[str, Judged]
+    unsound: tuple[str, ...]
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -90,7 +93,7 @@ def _cell(chunks: Sequence[Chunk], key: str, score: str) -> Cell:
     return Cell(*(mean_of(numbers(chunks, key, score, name)) for name in ("value", "chance", "above")))
 
 
-def numbers(chunks: Sequence[Chunk], key: str, score: str, name: str = "value") -> Any:
+def numbers(chunks: Sequence[Chunk], key: str, score: str, name: str = "value") -> Doubles:
     """A score of a row for every image of the chunks that have it, float64 (n,); NaN where it is none."""
     cells = [chunk.rows[key]["cells"].get(score) for chunk in chunks if key in chunk.rows]
     return np.array([value for cell in cells if cell for value in cell[name]], np.float64)
@@ -124,9 +127,10 @@ def from_json(data: bytes) -> Board:
         for row in stored["rows"]
     )
     stored["judged"] = {
-        name: Judgement(_estimate(each["preferred"]), int(each["pairs"]))
+        name: Judged(_judgement(each["all"]), _judgement(each["sound"]))
         for name, each in stored["judged"].items()
     }
+    stored["unsound"] = tuple(stored["unsound"])
     stored["accuracy"] = _number(stored["accuracy"])
     stored["images_left_out"] = tuple(stored["images_left_out"])
     return Board(**stored)
@@ -144,6 +148,10 @@ def _cell_of(stored: Mapping[str, Any]) -> Cell:
 def _estimate(stored: Mapping[str, Any]) -> Estimate:
     mean, low, high = (_number(stored[name]) for name in ("mean", "low", "high"))
     return Estimate(mean, low, high, int(stored["n"]))
+
+
+def _judgement(stored: Mapping[str, Any]) -> Judgement:
+    return Judgement(_estimate(stored["preferred"]), int(stored["pairs"]))
 
 
 def _number(value: float | None) -> float:

@@ -11,6 +11,8 @@ from explorer.engine.scores import SCORES
 from explorer.engine.values import Doubles
 
 TRUTH = "redrawing"
+DRAWN_TRUTH = (TRUTH, "distractibility", "target_sensitivity")
+"""Scores that come from the redrawing themselves, so that it cannot judge them."""
 SIGN = {"higher": 1.0, "lower": -1.0}
 
 
@@ -27,13 +29,25 @@ class Judgement:
         return self.preferred.low > 0.5
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A score's Judgement over the pairs of all methods, and of those that are better than a random map.
+
+    A few methods that are plainly worse are told from the others easily, and are in many of the pairs.
+    """
+
+    all: Judgement
+    sound: Judgement
+
+
 def judged(values: Doubles, truth: Doubles, direction: str) -> Judgement:
     """The Judgement of a score by its values, beside the truth, both (methods, images).
 
     The higher truth is the better one. A pair that the truth does not order, or that lacks a number, does not
     count; one that the score does not order counts half. The interval draws images as a whole.
     """
-    right, count = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    images = values.shape[1] if values.ndim == 2 else 0
+    right, count = np.zeros(images), np.zeros(images)
     for one, other in combinations(range(len(values)), 2):
         better = truth[one] - truth[other]
         preferred = SIGN[direction] * (values[one] - values[other])
@@ -46,4 +60,4 @@ def judged(values: Doubles, truth: Doubles, direction: str) -> Judgement:
 
 def judgeable(scores: Sequence[str]) -> list[str]:
     """The scores of which one direction is better, without the truth itself."""
-    return [name for name in scores if name != TRUTH and SCORES[name].direction in SIGN]
+    return [name for name in scores if name not in DRAWN_TRUTH and SCORES[name].direction in SIGN]

@@ -1,7 +1,7 @@
 """Measures a scoreboard, chunk by chunk: what is on disk is not measured again."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +15,13 @@ from explorer.engine.network import Network
 from explorer.engine.scoreboard.board import Board, numbers, rows_of
 from explorer.engine.scoreboard.chunks import Chunk, Store, pieces, share, store
 from explorer.engine.scoreboard.entries import Entries, Entry, entries
+from explorer.engine.scoreboard.estimates import mean_of
 from explorer.engine.scoreboard.image_sets import ImageSet
-from explorer.engine.scoreboard.judging import TRUTH, Judgement, judgeable, judged
+from explorer.engine.scoreboard.judging import TRUTH, Judged, Judgement, judgeable, judged
 from explorer.engine.scoreboard.measuring import Clock, Judge, Piece, piece, unmet
 from explorer.engine.scores import SCORES, random_nets
 from explorer.engine.tracing import blocks, trace
+from explorer.engine.values import Doubles
 from model.problems import Problem
 
 RECALIBRATION = 60
@@ -192,6 +194,7 @@ def chunks_of(measurement: Measurement) -> tuple[list[Chunk], int]:
 def board_of(measurement: Measurement, chunks: Sequence[Chunk], checkpoint: str, command: str) -> Board:
     """The Board of complete chunks."""
     wanted, images = measurement.wanted, sum(chunk.images for chunk in chunks)
+    sound = sound_methods(measurement, chunks)
     return Board(
         checkpoint=checkpoint,
         digest=measurement.network.key.split()[1],
@@ -206,21 +209,41 @@ def board_of(measurement: Measurement, chunks: Sequence[Chunk], checkpoint: str,
         methods_left_out=measurement.entries.left_out,
         scores_left_out=measurement.scores_left_out,
         images_left_out=tuple(sentence for chunk in chunks for sentence in chunk.left_out),
-        judged=judgements(measurement, chunks),
+        judged=judgements(measurement, chunks, sound),
+        unsound=tuple(key for key in _methods(measurement) if sound and key not in sound),
     )
 
 
-def judgements(measurement: Measurement, chunks: Sequence[Chunk]) -> dict[str, Judgement]:
-    """Score → its Judgement over all pairs of methods, where the truth by redrawing is among the scores."""
-    methods = [entry.key for entry in measurement.entries.rows if not entry.is_reference]
+def _methods(measurement: Measurement) -> list[str]:
+    return [entry.key for entry in measurement.entries.rows if not entry.is_reference]
+
+
+def sound_methods(measurement: Measurement, chunks: Sequence[Chunk]) -> list[str]:
+    """The methods that are better than the random map by redrawing, by intervals that do not overlap."""
+    if TRUTH not in measurement.wanted.scores:
+        return []
+    random = mean_of(numbers(chunks, "random", TRUTH))
+    truth = {key: mean_of(numbers(chunks, key, TRUTH)) for key in _methods(measurement)}
+    return [key for key, each in truth.items() if each.low > random.high]
+
+
+def judgements(measurement: Measurement, chunks: Sequence[Chunk], sound: Sequence[str]) -> dict[str, Judged]:
+    """Score → how it is Judged, where the truth by redrawing is among the scores."""
+    methods = _methods(measurement)
     if TRUTH not in measurement.wanted.scores or len(methods) < 2:
         return {}
     made = {}
     for score in judgeable(measurement.wanted.scores):
         known = [chunk for chunk in chunks if chunk.images and score in chunk.rows[methods[0]]["cells"]]
         if known:
-            values, truth = (
-                np.stack([numbers(known, key, name) for key in methods]) for name in (score, TRUTH)
-            )
-            made[score] = judged(values, truth, SCORES[score].direction)
+            values, truth = ({key: numbers(known, key, name) for key in methods} for name in (score, TRUTH))
+            direction = SCORES[score].direction
+            made[score] = Judged(*(_judged(values, truth, keys, direction) for keys in (methods, sound)))
     return made
+
+
+def _judged(
+    values: Mapping[str, Doubles], truth: Mapping[str, Doubles], keys: Sequence[str], direction: str
+) -> Judgement:
+    one, other = (np.array([of[key] for key in keys]) for of in (values, truth))
+    return judged(one, other, direction)

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 
 from explorer.engine.scoreboard.board import Board, Cell, Row
+from explorer.engine.scoreboard.entries import entry
 from explorer.engine.scoreboard.estimates import Estimate
+from explorer.engine.scoreboard.judging import Judgement
 from explorer.engine.scores import SCORES
 from model.words import ngettext, tr
 
@@ -40,7 +42,7 @@ def to_markdown(board: Board) -> str:
     parts += [table(board), "", legend(board), ""]
     parts += [f"- {sentence}" for sentence in left_out(board)]
     if board.judged:
-        parts += ["", judged_table(board)]
+        parts += ["", judged_table(board), "", unsound(board)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -137,11 +139,48 @@ def left_out(board: Board) -> list[str]:
 
 def judged_table(board: Board) -> str:
     """How often each score prefers the better of two maps, as a Markdown table."""
-    heads = [tr("Score"), tr("Prefers the better map"), tr("95 % interval"), tr("Pairs"), tr("Images")]
-    lines = [_line(heads), _line(["---"] * len(heads))]
-    for name, each in board.judged.items():
-        preferred = each.preferred
-        interval = f"{100 * preferred.low:.1f} – {100 * preferred.high:.1f} %"
-        cells = [tr(SCORES[name].title), f"{100 * preferred.mean:.1f} %", interval]
-        lines.append(_line([*cells, f"{each.pairs:,}", f"{preferred.n:,}"]))
+    heads = [
+        tr("Score"),
+        tr("Prefers the better map, all methods"),
+        tr("Only methods better than a random map"),
+        tr("Pairs"),
+        tr("Images"),
+    ]
+    lines = [_line(heads), _line(["---"] * len(heads)), *map(_line, judged_rows(board))]
     return "\n".join(lines)
+
+
+def judged_rows(board: Board) -> list[list[str]]:
+    """A row for each judged score: its title, both fractions with their intervals, pairs and images."""
+    return [
+        [
+            tr(SCORES[name].title),
+            _preference(each.all),
+            _preference(each.sound),
+            f"{each.all.pairs:,}",
+            f"{each.all.preferred.n:,}",
+        ]
+        for name, each in board.judged.items()
+    ]
+
+
+def _preference(judgement: Judgement) -> str:
+    preferred = judgement.preferred
+    if not preferred.n:
+        return "–"
+    return tr(
+        "{mean} % ({low} to {high})",
+        mean=f"{100 * preferred.mean:.1f}",
+        low=f"{100 * preferred.low:.1f}",
+        high=f"{100 * preferred.high:.1f}",
+    )
+
+
+def unsound(board: Board) -> str:
+    """Which methods the second column leaves out."""
+    if not board.unsound:
+        return tr("All methods are better than a random map by redrawing.")
+    names = ", ".join(entry(key).title for key in board.unsound)
+    return tr(
+        "No better than a random map by redrawing, and left out of the second column: {names}.", names=names
+    )

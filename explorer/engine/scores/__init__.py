@@ -11,7 +11,7 @@ from explorer.engine.scores.score import Score, Scored, Subject, reading
 from explorer.engine.scores.stability import STABILITY
 from explorer.engine.scores.truth import INSIDE_OBJECT
 
-__all__ = ["REMOVALS", "SCORES", "Score", "Scored", "Subject", "random_nets", "reading"]
+__all__ = ["REMOVALS", "SCORES", "STRIP", "Score", "Scored", "Subject", "random_nets", "reading"]
 
 SCORES: dict[str, Score] = {
     "deletion": DELETION,
@@ -25,3 +25,5 @@ SCORES: dict[str, Score] = {
     "target_sensitivity": TARGET_SENSITIVITY,
     "findings": FINDINGS,
 }
+STRIP: dict[str, Score] = {name: score for name, score in SCORES.items() if score.in_strip}
+"""What a trust strip shows: the others are no better than a coin, see docs/scores.md."""

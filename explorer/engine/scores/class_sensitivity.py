@@ -72,4 +72,5 @@ CLASS_SENSITIVITY = Score(
     ),
     unmet=needs_two_classes,
     remakes=True,
+    in_strip=False,
 )

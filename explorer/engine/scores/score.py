@@ -162,7 +162,8 @@ class Score:
     `measure(subject)` computes it for every image, and `measure_many(subject)`, where it is there, the same
     with fewer draws of chance, for a mean over many images. `unmet(subject)` is the reason, a whole sentence
     marked with `N_`, why it cannot be computed here; None where it can. One that `remakes` the map computes
-    it several times anew, so that its cost is a multiple of the map's.
+    it several times anew, so that its cost is a multiple of the map's. One that is no better than a coin at
+    preferring the truly better of two maps (docs/scores.md) is not `in_strip`.
     """
 
     title: str
@@ -178,3 +179,4 @@ class Score:
     unmet: Callable[[Subject], str | None] = nothing_missing
     measure_many: Callable[[Subject], Scored] | None = None
     remakes: bool = False
+    in_strip: bool = True

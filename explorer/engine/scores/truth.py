@@ -84,4 +84,5 @@ INSIDE_OBJECT = Score(
     within=N_("The map in the wrong place has as much heat on the object."),
     above=N_("More heat is on the object than by chance."),
     unmet=needs_a_mask,
+    in_strip=False,
 )

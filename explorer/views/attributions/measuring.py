@@ -15,7 +15,7 @@ from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.network import Input, Network
 from explorer.engine.redrawing import redraw
 from explorer.engine.samples import FromScene, scene
-from explorer.engine.scores import SCORES, Scored, Subject, random_nets
+from explorer.engine.scores import STRIP, Scored, Subject, random_nets
 from explorer.engine.scores.classic import classic
 from explorer.engine.scores.score import Masks
 from explorer.engine.values import Integers
@@ -122,7 +122,7 @@ def map_work(explained: Explained, choice: MapChoice) -> Work[TimedMap | Measure
 
 def strip_work(explained: Explained, choice: MapChoice) -> Work[TimedMap | Measured]:
     run = partial(iter_strip, explained, choice)
-    return Work("trust strip", (*explained.values, choice.value), len(SCORES), run)
+    return Work("trust strip", (*explained.values, choice.value), len(STRIP), run)
 
 
 def iter_map(explained: Explained, choice: MapChoice) -> Iterator[TimedMap]:
@@ -150,9 +150,9 @@ def heat_of(
 
 
 def iter_strip(explained: Explained, choice: MapChoice) -> Iterator[Measured]:
-    """Each score of SCORES in turn, cheap ones first."""
+    """Each score of STRIP in turn, cheap ones first."""
     subject = subject_of(explained, choice)
-    for name, score in SCORES.items():
+    for name, score in STRIP.items():
         reason = score.unmet(subject)
         yield Measured(name, None, reason) if reason else Measured(name, score.measure(subject))
 

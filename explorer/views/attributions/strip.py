@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from explorer.drawing.ranges import number, percent
-from explorer.engine.scores import SCORES, Scored, reading
+from explorer.engine.scores import SCORES, STRIP, Scored, reading
 from explorer.engine.scores.class_sensitivity import OtherClass
 from explorer.engine.scores.findings import Findings
 from explorer.engine.scores.randomized import Randomized
@@ -54,8 +54,8 @@ def extents(attributions: Iterable[Attribution]) -> dict[str, Extent]:
 
 
 def strip(attribution: Attribution, extents: Mapping[str, Extent], classes: Sequence[str]) -> str:
-    """One row for each score of SCORES, as html; a score that is still to come has its name only."""
-    measured = {name: attribution.scores.get(name) for name in SCORES}
+    """One row for each score of STRIP, as html; a score that is still to come has its name only."""
+    measured = {name: attribution.scores.get(name) for name in STRIP}
     rows = [
         row(name, each, extents.get(name, Extent(0, 1)), classes)
         for name, each in measured.items()

@@ -62,10 +62,21 @@ def numbers(board: Board) -> pd.DataFrame:
 
 def judged(board: Board) -> pd.DataFrame:
     """One row for each judged score: how often it prefers the better of two maps."""
-    columns = ["score", "preferred", "low", "high", "pairs", "images"]
+    columns = ["score", "methods", "preferred", "low", "high", "pairs", "images"]
+    judgements = [
+        (name, kind, getattr(each, kind)) for name, each in board.judged.items() for kind in ("all", "sound")
+    ]
     rows = [
-        (name, each.preferred.mean, each.preferred.low, each.preferred.high, each.pairs, each.preferred.n)
-        for name, each in board.judged.items()
+        (
+            name,
+            kind,
+            each.preferred.mean,
+            each.preferred.low,
+            each.preferred.high,
+            each.pairs,
+            each.preferred.n,
+        )
+        for name, kind, each in judgements
     ]
     return pd.DataFrame(rows, columns=columns)
 

@@ -1,5 +1,6 @@
 """Scoreboard: every attribution method over many images, as measured for the chosen checkpoint."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -118,18 +119,25 @@ def table(rows: list[Row], score: str) -> str:
         tr("images"),
         tr("CPU time per map"),
     )
+    return html_table(heads, [table_row(row, score) for row in rows])
+
+
+def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Texts as a table; the first of each row is its name."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join(table_row(row, score) for row in rows)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
+        for name, *texts in rows
+    )
     return f'<div class="fx-runs"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def table_row(row: Row, score: str) -> str:
+def table_row(row: Row, score: str) -> list[str]:
     cell = row.cells[score]
     seconds = "–" if row.entry.is_reference else tr("{time} ms", time=number(1000 * row.seconds))
     above = percent(cell.above.mean) if cell.above.n else "–"
     texts = (interval(cell.value), interval(cell.chance), above, f"{cell.value.n:,}", seconds)
-    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
-    return f'<tr><th scope="row">{escape(row.entry.title)}</th>{cells}</tr>'
+    return [row.entry.title, *texts]
 
 
 def interval(estimate: Estimate) -> str:
@@ -156,7 +164,14 @@ def show_judged(measured: Board) -> None:
             "the pairs."
         )
     )
-    st.markdown(tables.judged_table(measured))
+    markup.show(judged_table(measured))
+    st.caption(literal(tables.unsound(measured)))
+
+
+def judged_table(measured: Board) -> str:
+    """How often each score prefers the better map, of all methods and of those that are sound."""
+    heads = (tr("score"), tr("all methods"), tr("only methods better than a random map"))
+    return html_table(heads, [row[:3] for row in tables.judged_rows(measured)])
 
 
 def how_it_was_measured(measured: Board) -> None:

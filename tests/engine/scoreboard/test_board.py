@@ -10,7 +10,7 @@ import pytest
 from explorer.engine.scoreboard import board, tables
 from explorer.engine.scoreboard.board import Board, Cell, Row
 from explorer.engine.scoreboard.estimates import Estimate
-from explorer.engine.scoreboard.judging import Judgement
+from explorer.engine.scoreboard.judging import Judged, Judgement
 from model.problems import Problem
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
@@ -36,7 +36,8 @@ BOARD = Board(
     methods_left_out={"lrp": "No rule."},
     scores_left_out={"stability": "None."},
     images_left_out=("a.png cannot be read.",),
-    judged={"deletion": Judgement(ROWS[0].cells["deletion"].value, 99)},
+    judged={"deletion": Judged(*2 * (Judgement(ROWS[0].cells["deletion"].value, 99),))},
+    unsound=("lrp",),
 )
 
 

@@ -1,0 +1,65 @@
+"""A chart of dots with intervals is the same on the page and in print."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from explorer.drawing import chart_print, vega
+from explorer.drawing.chart import DotChart, axis, doubles
+from explorer.drawing.figures import figure, picture
+
+MEAN, HALF = np.array([0.6, 0.2, -0.1, np.nan]), np.array([0.1, 0.05, 0.2, np.nan])
+CHART = DotChart(
+    title="Costs $5",
+    alt="four rows",
+    x=axis("mean", [MEAN - HALF, MEAN + HALF], zero=True, rounded=True),
+    names=("one", "two", "three $x_{", "nothing"),
+    mean=doubles(MEAN),
+    low=doubles(MEAN - HALF),
+    high=doubles(MEAN + HALF),
+    chance=doubles([0, 0.1, np.nan, np.nan]),
+    quiet=np.array([False, False, True, False]),
+)
+
+
+def test_page_and_print_have_the_same_rows() -> None:
+    spec = json.loads(json.dumps(vega.spec(CHART)))
+    rows = spec["data"]["values"]
+    axes = Figure().subplots()
+    chart_print.draw(CHART, axes)
+    (rules,) = [each for each in axes.collections if isinstance(each, LineCollection)]
+    chance, dots = [each for each in axes.collections if not isinstance(each, LineCollection)]
+    for place, row in enumerate(rows[:3]):
+        (low, y), (high, _) = rules.get_segments()[place]
+        assert (low, high, y) == (pytest.approx(row["low"]), pytest.approx(row["high"]), place)
+        assert dots.get_offsets()[place][0] == pytest.approx(row["mean"])
+        assert to_hex(rules.get_colors()[place]) == to_hex(dots.get_facecolors()[place]) == row["color"]
+    assert [row["chance"] for row in rows] == [0, 0.1, None, None]
+    assert chance.get_offsets()[1][0] == pytest.approx(0.1)
+    assert rows[3]["mean"] is None
+    assert [row["name"] for row in rows] == list(CHART.names)
+    assert [label.get_text().replace(r"\$", "$") for label in axes.get_yticklabels()] == list(CHART.names)
+    assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first row is at the top"
+
+
+def test_both_have_the_same_axis() -> None:
+    (scaled,) = [
+        layer["encoding"]["x"] for layer in vega.spec(CHART)["layer"] if "axis" in layer["encoding"]["x"]
+    ]
+    axes = Figure().subplots()
+    chart_print.draw(CHART, axes)
+    assert tuple(scaled["scale"]["domain"]) == axes.get_xlim() == CHART.x.ends
+    assert list(scaled["axis"]["values"]) == list(axes.get_xticks())
+    assert scaled["axis"]["title"] == axes.get_xlabel() == "mean"
+
+
+def test_files_are_high_enough_for_many_rows() -> None:
+    rows = {name: np.tile(getattr(CHART, name), 6) for name in ("mean", "low", "high", "chance", "quiet")}
+    many = replace(CHART, names=tuple(map(str, range(24))), **rows)
+    assert picture(many).shape[0] > 1.5 * picture(CHART).shape[0]
+    assert figure([many], "caption")[:4] == b"\x89PNG"

@@ -1,0 +1,124 @@
+"""`python -m explorer.scoreboard`: its files, its sentences, and several processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from explorer import scoreboard
+from explorer.engine.scoreboard import board, chunks, running
+from model.card import Card
+from model.checkpoint import save_checkpoint
+from model.nets import NETS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    arguments = {"widths": [4, 4, 4], "hidden": 8}
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
+    return path
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "CHUNK", 2)
+    monkeypatch.setattr(running, "RECALIBRATION", 2)
+
+
+def arguments(mine: Path, *more: str) -> list[str]:
+    return ["--checkpoint", str(mine), "--out", str(mine.parent / "out"), "--images", "4", "--methods",
+            "grad_cam", "--scores", "deletion,redrawing", *more]  # fmt: skip
+
+
+def test_it_writes_every_file_and_publishes_beside_the_checkpoint(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scoreboard.main(arguments(mine, "--publish")) == 0
+    assert "Grad-CAM at relu3" in capsys.readouterr().out
+    for name in ("scoreboard.json", "scoreboard.csv", "scoreboard.md", "scoreboard.png"):
+        assert (mine.parent / "out" / name).stat().st_size > 100
+    made = board.read(board.path_beside(mine, "scenes"))
+    assert [row.key for row in made.rows] == ["grad_cam@relu3", "random", "gaussian", "area"]
+    assert made.images == 4
+    assert str(mine.parent / "out") not in made.command
+
+
+def test_the_command_names_no_folder_of_this_machine() -> None:
+    words = [
+        "--checkpoint",
+        "a.safetensors",
+        "--data-dir=/secret",
+        "--out",
+        "/secret",
+        "--shard",
+        "1/2",
+        "--note",
+        "b c",
+    ]
+    expected = (
+        "python -m explorer.scoreboard --checkpoint a.safetensors --data-dir DIR --out DIR --note 'b c'"
+    )
+    assert scoreboard.command_of(words) == expected
+
+
+def test_shards_are_merged_by_the_command_without_shard(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scoreboard.main(arguments(mine, "--shard", "2/2")) == 0
+    assert "1 chunk is not measured yet" in capsys.readouterr().out
+    assert not (mine.parent / "out" / "scoreboard.json").exists()
+    assert scoreboard.main(arguments(mine)) == 0
+    assert board.read(mine.parent / "out" / "scoreboard.json").images == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--methods", "mine"), "--methods must be some of grad_cam"),
+        (("--shard", "3/2"), "--shard must be two whole numbers such as 1/4, not 3/2"),
+        (("--images", "0"), "--images must be a whole number of at least 1"),
+        (("--dataset", "photos"), "--dataset must be one of scenes, folder, cifar10, not photos"),
+    ],
+)
+def test_a_wrong_flag_is_one_sentence(
+    mine: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(SystemExit):
+        scoreboard.main(arguments(mine, *more))
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--dataset", "folder"), "There are no test images in"),
+        (("--dataset", "cifar10"), "CIFAR-10 is not in"),
+        (("--layer", "conv9"), "There is no layer 'conv9'"),
+        (("--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(
+    mine: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], sentence: str
+) -> None:
+    assert scoreboard.main(arguments(mine, "--data-dir", str(mine.parent / "empty"), *more)) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_torchrun_shares_the_images(mine: Path) -> None:
+    out = mine.parent / "shared"
+    words = ["--checkpoint", str(mine), "--out", str(out), "--images", "20", "--methods", "grad_cam",
+             "--scores", "deletion", "--device", "cpu"]  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
+         "explorer.scoreboard", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("Saved ") == 4
+    assert board.read(out / "scoreboard.json").images == 20

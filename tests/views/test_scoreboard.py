@@ -1,0 +1,114 @@
+"""The Scoreboard page without a browser: with results, without any, and with damaged ones."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from explorer.drawing.board_charts import score_chart, sorted_rows
+from explorer.engine.scoreboard import board
+from explorer.engine.scoreboard.board import Board, Cell, Row
+from explorer.engine.scoreboard.estimates import Estimate
+from explorer.engine.scoreboard.judging import Judged, Judgement
+from explorer.views.scoreboard.findings import findings
+from model.card import Card
+from model.checkpoint import save_checkpoint
+from model.nets import NETS
+
+Open = Callable[..., AppTest]
+
+
+def about(mean: float, half: float = 0.05, n: int = 40) -> Estimate:
+    return Estimate(mean, mean - half, mean + half, n)
+
+
+def cell(mean: float) -> Cell:
+    return Cell(about(mean), about(0), about(0.9))
+
+
+MEANS = {"grad_cam@relu3": (0.4, 0.7), "saliency": (0.6, 0.2), "lrp": (0.58, 0.9), "random": (0.0, 1.0),
+         "gaussian": (0.45, 0.3)}  # fmt: skip
+BOARD = Board(
+    checkpoint="mine",
+    digest="0123456789ab",
+    dataset="scenes",
+    provenance="drawn",
+    layer="relu3",
+    seed=0,
+    images=40,
+    accuracy=0.75,
+    command="python -m explorer.scoreboard",
+    rows=tuple(
+        Row(key, 0.01, {"deletion": cell(one), "class_sensitivity": cell(other)})
+        for key, (one, other) in MEANS.items()
+    ),
+    methods_left_out={"deep_lift": "A module is used twice."},
+    scores_left_out={},
+    images_left_out=(),
+    judged={"deletion": Judged(*2 * (Judgement(about(0.6), 100),))},
+    unsound=("saliency",),
+)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A checkpoint with a scoreboard beside it."""
+    torch.manual_seed(0)
+    arguments = {"widths": [4, 4, 4], "hidden": 8}
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
+    board.write(BOARD, board.path_beside(path, "scenes"))
+    return path
+
+
+def shown(at: AppTest) -> str:
+    assert not at.exception, at.exception[0].value
+    html = (piece.proto.body for piece in at.get("html"))
+    return " ".join([*html, *(each.value for each in (*at.markdown, *at.caption, *at.info, *at.warning))])
+
+
+def test_results_are_shown_with_what_they_say(visit: Open, mine: Path) -> None:
+    text = shown(visit("scoreboard", "--checkpoint", str(mine)))
+    assert "Saliency has the best mean; the interval of 1 other method overlaps" in text
+    assert "2 of 3 methods are better than “Centered Gaussian”" in text
+    assert "0.600 (0.550 to 0.650)" in text
+    assert "60.0 % (55.0 to 65.0)" in text
+    assert "A module is used twice" in text
+
+
+def test_another_score_sorts_anew(visit: Open, mine: Path) -> None:
+    text = shown(visit("scoreboard", "--checkpoint", str(mine), board_score="class_sensitivity"))
+    assert "0.200 (0.150 to 0.250)" in text
+    assert "Lower is better" in text
+
+
+def test_a_checkpoint_without_results_has_the_command(visit: Open, mine: Path) -> None:
+    board.path_beside(mine, "scenes").unlink()
+    at = visit("scoreboard", "--checkpoint", str(mine))
+    assert "no scoreboard yet" in shown(at)
+    assert "python -m explorer.scoreboard --checkpoint" in at.code[0].value
+
+
+def test_a_damaged_file_is_a_sentence(visit: Open, mine: Path) -> None:
+    board.path_beside(mine, "scenes").write_text("{")
+    assert "is not a scoreboard that can be read" in shown(visit("scoreboard", "--checkpoint", str(mine)))
+
+
+def test_rows_go_from_best_to_worst_and_what_has_no_number_last() -> None:
+    assert [row.key for row in sorted_rows(BOARD, "deletion")][:2] == ["saliency", "lrp"]
+    assert sorted_rows(BOARD, "class_sensitivity")[0].key == "saliency"
+    nothing = Estimate(math.nan, math.nan, math.nan, 0)
+    empty = Row("occlusion", math.nan, {"deletion": Cell(nothing, nothing, nothing)})
+    board_with = Board(**{**vars(BOARD), "rows": (empty, *BOARD.rows)})
+    assert sorted_rows(board_with, "deletion")[-1] is empty
+    assert "Occlusion" not in findings(board_with, "deletion")[0]
+    assert score_chart(board_with, "deletion").names[-1] == "Occlusion"
+
+
+def test_intervals_that_overlap_decide_nothing() -> None:
+    sentences = findings(BOARD, "deletion")
+    assert "2 of 3 methods are better than “Centered Gaussian” by intervals that do not overlap." in sentences
+    assert "3 of 3 methods are better than “Random map” by intervals that do not overlap." in sentences
