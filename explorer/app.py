@@ -48,6 +48,7 @@ else:
     use_one_thread()
     link.read()
     words.use(link.language())
+    style.set_up_page()
     one_entry_a_page()
     pages = [
         st.Page(
@@ -59,7 +60,7 @@ else:
     page = st.navigation([*pages, hidden], position="top")
     if page.url_path == "explain":  # the first page is at the root, but people try its name
         st.switch_page(pages[0])
-    style.set_up_page(page.title)
+    style.name_page(page.title)
     phone.page_links(pages, page)
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
