@@ -8,22 +8,27 @@ import streamlit as st
 from explorer.drawing.colormaps import viridis
 from explorer.drawing.pictures import data_uri
 from explorer.ui import markup
-from model.words import tr
+from model.words import N_, tr
 
+TITLE = N_("Feature-map explorer")
 SHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
-def set_up_page(title: str) -> None:
-    """The page's name in the browser's tab, and as the only h1 before all else, for screen readers.
-
-    To the eye the navigation names it already.
-    """
-    st.set_page_config(tr("{page} · Feature-map explorer", page=title), icon(), layout="wide")
+def set_up_page() -> None:
+    # Before the navigation, which else sets the page's named icon, to be fetched from outside.
+    st.set_page_config(tr(TITLE), icon(), layout="wide")
     st.html(f"<style>{SHEET}</style>")
-    markup.show(markup.text(title, "fx-unseen", tag="h1"))
 
 
 def icon() -> str:
-    """The tab's icon, drawn here: a named one would be fetched from outside."""
-    cells = viridis()[np.array([[230, 90, 30], [120, 250, 70], [20, 140, 200]])]
-    return data_uri(cells, 16)
+    """The icon of the browser's tab, drawn here and kept as a `data:` address."""
+    return data_uri(viridis()[np.array([[230, 90, 30], [120, 250, 70], [20, 140, 200]])], 16)
+
+
+def name_page(title: str) -> None:
+    """Put the page's name into the browser's tab, and as the only h1 before all else, for screen readers.
+
+    To the eye the navigation names it already.
+    """
+    st.set_page_config(tr("{page} · Feature-map explorer", page=title))
+    markup.show(markup.text(title, "fx-unseen", tag="h1"))
