@@ -95,7 +95,8 @@ def about(marked: Marks) -> str:
     """Which channels are marked, in all layers."""
     if not marked:
         return tr("No channel is marked: click a channel, or drag over several.")
-    return " · ".join(f"{layer}: {marks.in_words(channels)}" for layer, channels in marked.items())
+    each = " · ".join(f"{layer}: {marks.in_words(channels)}" for layer, channels in marked.items())
+    return tr("Marked: {channels}", channels=each)
 
 
 def mark_channels(selection: Selection, layer: str, marked: Marks) -> None:
