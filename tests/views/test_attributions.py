@@ -95,8 +95,14 @@ def test_baseline_and_settings_change_the_map(finished: Opened) -> None:
 def test_a_scene_has_its_known_truth(finished: Opened) -> None:
     shown = text(finished()[0])
     assert "The highest value is" in shown
-    assert "The part that matters most has" in shown
+    assert "that matters most has" in shown
     assert "Not measured here" not in shown
+    for words in (
+        "without: muzzle",
+        "Measured fall of the logit",
+        "Object area",
+    ):
+        assert words in shown
 
 
 def test_of_another_picture_it_is_said_what_cannot_be_measured(visit: Callable[..., AppTest]) -> None:
