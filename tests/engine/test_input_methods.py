@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from explorer.engine.attribution import METHODS, Heatmap, Method, attribute, completeness_gap
+from explorer.engine.attribution import (
+    METHODS,
+    Heatmap,
+    Method,
+    attribute,
+    completeness_gap,
+    method_problems,
+)
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.attribution.operations import operations
 from model.card import Card
@@ -400,3 +407,19 @@ def test_what_a_method_is_not_asked(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         attribute(small, images, name, target=0, **more)
+
+
+@pytest.mark.parametrize("layer", ["0", "2", None])
+def test_the_methods_with_a_problem_are_those_that_raise_it(
+    small: nn.Module, images: Tensor, layer: str | None
+) -> None:
+    problems = method_problems(small, images[:1], layer)
+    for name, record in METHODS.items():
+        given = layer if record.needs_layer else None
+        if name not in problems:
+            attribute(small, images[:1], name, layer=given, target=1, **FEW.get(name, {}))
+        elif layer is not None:
+            with pytest.raises(Problem, match=re.escape(str(problems[name]))):
+                attribute(small, images[:1], name, layer=given, target=1)
+    assert ("xgrad_cam" in problems) == (layer != "2")
+    assert ("grad_cam" in problems) == (layer is None)

@@ -95,7 +95,7 @@ def test_baseline_and_settings_change_the_map(finished: Opened) -> None:
 def test_a_scene_has_its_known_truth(finished: Opened) -> None:
     shown = text(finished()[0])
     assert "The highest value is" in shown
-    assert "that matters most has" in shown
+    assert "matters most has the most heat" in shown
     assert "Not measured here" not in shown
     for words in (
         "without: muzzle",

@@ -25,7 +25,7 @@ from explorer.engine.attribution.gradients import (
 from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import Scored, classes_of
-from explorer.engine.passes import check_images, feature_maps, recording_calls, to_numpy
+from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem
 from model.words import N_, tr
@@ -106,7 +106,7 @@ def method_problems(net: nn.Module, x: Tensor, layer: str | None) -> dict[str, P
     Those of METHODS that can are left out; without a layer, all that need one can not.
     """
     check_images(x)
-    maps = None if layer is None else _maps_of(net, x, layer)
+    maps = None if layer is None else perturbation.maps_of(net, x, layer)
     problems: dict[str, Problem] = {}
     with torch.inference_mode(False), torch.enable_grad():
         for name, record in METHODS.items():
@@ -122,14 +122,6 @@ def method_problems(net: nn.Module, x: Tensor, layer: str | None) -> dict[str, P
 
 
 NO_MAPS = N_("It explains a layer with feature maps, and this network has none.")
-
-
-def _maps_of(net: nn.Module, x: Tensor, layer: str) -> Tensor:
-    kept: list[Tensor] = []
-    view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
-    with torch.inference_mode(False), torch.no_grad():
-        view(x.detach().clone())
-    return kept[0]
 
 
 def completeness_gap(net: nn.Module, x: Tensor, heat: Heatmap, baseline: Tensor | None = None) -> Floats:

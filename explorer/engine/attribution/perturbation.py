@@ -1,7 +1,7 @@
 """Methods by changing something and looking at the score again: forward passes only, no gradient."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from explorer.engine.ablation import ablations
@@ -18,7 +18,7 @@ def ablation_cam(question: Question) -> Tensor:
 
     The paper divides the drops by the score, which turns their signs around where it is negative: not here.
     """
-    maps = _maps(question)
+    maps = maps_of(question.net, question.x, question.layer)
     found = ablations(question.net, question.x, question.layer)
     zeroed = torch.from_numpy(found.zeroed).reshape(*maps.shape[:2], -1)
     whole = question.score.of(torch.from_numpy(found.logits).reshape(len(maps), -1))
@@ -33,7 +33,8 @@ def score_cam(question: Question) -> Tensor:
     A softmax over the channels makes the weights; the score of a baseline, which the paper takes away from
     all of them, does not change it.
     """
-    maps, scored, heats = _maps(question), Scored(question.net), []
+    maps = maps_of(question.net, question.x, question.layer)
+    scored, heats = Scored(question.net), []
     for row, (image, own) in enumerate(zip(question.x, maps, strict=True)):
         low, high = own.amin((1, 2), keepdim=True), own.amax((1, 2), keepdim=True)
         masks = (own - low) / (high - low).where(high > low, 1)
@@ -64,14 +65,12 @@ def occlusion(question: Question) -> Tensor:
     return drops[:, 0]  # a patch covers all channels at once, so all have the same drop
 
 
-def _maps(question: Question) -> Tensor:
-    """The layer's maps, (N, C, h, w)."""
+def maps_of(net: nn.Module, x: Tensor, layer: str) -> Tensor:
+    """The layer's maps, (N, C, h, w), of images x, from a pass without gradients."""
     kept: list[Tensor] = []
-    view = recording_calls(
-        question.net, [question.layer], lambda call: kept.append(feature_maps(call).clone())
-    )
-    with torch.no_grad():
-        view(question.x.clone())
+    view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
+    with torch.inference_mode(False), torch.no_grad():
+        view(x.detach().clone())
     return kept[0]
 
 
