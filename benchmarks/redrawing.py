@@ -1,4 +1,4 @@
-"""Which heat maps are true of drawn parts: `python -m benchmarks.redrawing` (`--write`: into README.md).
+"""Which heat maps are true of drawn parts: `python -m benchmarks.redrawing`.
 
 Scenes that no training has drawn are drawn again without each part of the object. Each map's sums over the
 parts are ranked beside the measured fall of the predicted class's logit (FunnyBirds' single deletion,
@@ -20,7 +20,6 @@ os.environ["OMP_NUM_THREADS"] = "2"
 import numpy as np
 import torch
 
-from benchmarks import readme
 from explorer.engine.attribution import METHODS, attribute
 from explorer.engine.network import Network, network_of
 from explorer.engine.redrawing import Redrawing, redraw
@@ -35,7 +34,7 @@ from model.problems import Problem
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINT = ROOT / "checkpoints" / "scenes-course.safetensors"
 LAYERS = ("relu1", "relu2", "relu3")
-SCENES, SEED = 400, 30_000_000  # of scenes that neither training nor a batch of the explorer draws
+SCENES, SEED = 80, 30_000_000  # of scenes that neither training nor a batch of the explorer draws
 Correlations = dict[str, Doubles]
 
 
@@ -148,15 +147,11 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.redrawing", description=__doc__)
     parser.add_argument("--scenes", type=int, default=SCENES)
     parser.add_argument("--size", type=int, default=32, help="pixels that the scenes are drawn with")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # Captum's, of every call
     network = network_of(load_checkpoint(CHECKPOINT))
     scenes = drawings(network, options.scenes, options.size)
-    text = table(measured(network, scenes), scenes)
-    print(text)
-    if options.write:
-        readme.put("benchmarks/redrawing.py", text)
+    print(table(measured(network, scenes), scenes))
 
 
 if __name__ == "__main__":
