@@ -63,8 +63,8 @@ def little_evidence(fraction: float, networks: Networks) -> str:
     )
     return tr(
         "**At {fraction}** the accuracy is {own} with the mark of the class and {wrong} with another, and "
-        "{positive} of Grad-CAM's positive evidence is on the mark (an even map: {area}). The accuracies tell "
-        "how much the network uses the mark; the heat map does not.",
+        "{positive} of Grad-CAM's positive evidence is on the mark (an even map: {area}). The accuracies "
+        "tell how much the network uses the mark; the heat map does not.",
         fraction=percent(fraction, 0),
         positive=positive,
         area=area,
