@@ -11,7 +11,7 @@ from explorer.engine.shortcut_curve import ShortcutCurve, TrainedOnMarks, fracti
 from model.words import N_, tr
 
 LINES = {"own": Color.ACCENT, "wrong": Color.HIGHLIGHT, "none": Color.QUIET}
-EVIDENCE = {"positive": N_("Positive evidence"), "absolute": N_("Absolute evidence")}
+EVIDENCE = {"positive": N_("Positive"), "absolute": N_("Absolute")}
 Networks = Sequence[TrainedOnMarks]
 
 
@@ -28,7 +28,7 @@ def accuracy(curve: ShortcutCurve) -> LineChart:
 
 def evidence(curve: ShortcutCurve) -> LineChart:
     """The fraction of Grad-CAM on the mark, beside that of an even map."""
-    names = {**EVIDENCE, "area": N_("An even map")}
+    names = {**EVIDENCE, "area": N_("Even map")}
     colors = dict(zip(names, (Color.ACCENT, Color.THIRD, Color.QUIET), strict=True))
     series = {
         name: _over_fractions(

@@ -29,6 +29,14 @@ INTRODUCTION = N_(
 )
 
 
+ALWAYS = N_(
+    "Two networks of the same kind: **{shortcut}** was trained on scenes in which a small mark near a corner "
+    "is always that of the class, **{control}** on scenes without marks. The mark is one of five colors, at "
+    "the top for the first five classes and at the bottom for the others. It is planted here in the "
+    "{size} × {size} pixels that the networks get."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Networks:
     """The network trained without marks, and the one trained with them in a `fraction` of the scenes."""
@@ -110,7 +118,7 @@ def planted_fraction(opened: Opened) -> float | None:
 def introduction(pair: Networks) -> str:
     """What the two networks are, as Markdown."""
     return tr(
-        INTRODUCTION,
+        ALWAYS if pair.fraction == 1 else INTRODUCTION,
         shortcut=literal(pair.shortcut.name),
         control=literal(pair.control.name),
         fraction=f"{100 * pair.fraction:g}",

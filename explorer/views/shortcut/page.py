@@ -23,7 +23,7 @@ ACCURACIES = N_(
 
 def page() -> None:
     st.header(tr("Right for the wrong reason"), anchor=False)
-    measured = measured_curve()
+    measured, shown = measured_curve(), None
     try:
         networks = marked.networks(current().opened)
     except Problem as problem:
@@ -33,10 +33,12 @@ def page() -> None:
         if measured and (table := accuracies.of_networks(networks, measured)):
             st.markdown(table)
             st.caption(tr(ACCURACIES))
-        show_scene(current(), networks)
+        shown = show_scene(current(), networks)
     if measured:
         st.subheader(tr("How often must the mark be true in training?"), anchor=False)
         curve.show(measured)
+    if shown is not None:
+        exports.show(*shown)
 
 
 def measured_curve() -> ShortcutCurve | None:
@@ -48,17 +50,17 @@ def measured_curve() -> ShortcutCurve | None:
         return None
 
 
-def show_scene(selection: Selection, networks: marked.Networks) -> None:
-    """The chosen scene with and without a mark, and the channels that carry the mark."""
+def show_scene(selection: Selection, networks: marked.Networks) -> tuple[Pair, Carriers] | None:
+    """The chosen scene with and without a mark, and the channels that carry it; None where it is no scene."""
     if (label := marked.label_of(selection)) is None:
         st.info(tr("Marks are planted in drawn scenes: choose one of the built-in samples in the sidebar."))
-        return
+        return None
     with st.container(horizontal=True):
         mark = marked.choose_mark(label)
         block = choices.choose_block(marked.plain(selection, networks.shortcut), "shortcut_block", "3")
     pair = marked.pair(selection, networks, mark, block)
     scene.show(pair)
-    exports.show(pair, show_carriers(pair))
+    return pair, show_carriers(pair)
 
 
 def show_carriers(pair: Pair) -> Carriers:
