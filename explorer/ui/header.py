@@ -18,10 +18,26 @@ def show(selection: Selection, page: str = "") -> None:
     """The strip; below a wrong prediction two buttons that explain it, except the one that `page` shows."""
     strip(selection)
     checkup.show(selection.opened)
+    if names := _repeated(selection):
+        markup.show(markup.text(names, "muted"))
     label = selection.sample.label
     if label is not None and label != selection.predicted:
         with st.container(horizontal=True, key="mistake"):
             why_wrong(selection.card.classes[label], page)
+
+
+def _repeated(selection: Selection) -> str:
+    """What a name such as `relu#2` means; "" for a network that calls every layer once."""
+    name = next((layer for layer in selection.seen.shapes if "#" in layer), "")
+    if not name:
+        return ""
+    layer, _, number = name.partition("#")
+    return tr(
+        "The network calls some layers several times: “{name}” is call {number} of “{layer}” for one image.",
+        name=name,
+        number=number,
+        layer=layer,
+    )
 
 
 def why_wrong(true: str, page: str) -> None:
@@ -112,8 +128,9 @@ def _prediction(selection: Selection) -> str:
     if selection.target != selection.predicted:
         target = selection.card.classes[selection.target]
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
-    if isinstance(selection.sample.origin, FromUpload) and not selection.independent:
-        lines.append(markup.text(_only_these(selection.card.classes), "muted"))
+    if isinstance(selection.sample.origin, FromUpload):
+        known = _only_these_labels if selection.independent else _only_these
+        lines.append(markup.text(known(selection.card.classes), "muted"))
     return markup.element("div", *lines, cls="fx-prediction")
 
 
@@ -131,6 +148,22 @@ def _only_these(classes: tuple[str, ...]) -> str:
         "The network knows only its {n:,} class. It names it whatever the picture shows.",
         "The network knows only its {n:,} classes. It always names one of them, whatever the picture shows.",
         len(classes),
+    )
+
+
+def _only_these_labels(labels: tuple[str, ...]) -> str:
+    """The same of independent labels, of which none may apply."""
+    if len(labels) <= FEW_CLASSES:
+        return ngettext(
+            "The network knows only this {n} label: {names}. It cannot name anything else.",
+            "The network knows only these {n} labels: {names}. It cannot name anything else.",
+            len(labels),
+            names=", ".join(labels),
+        )
+    return ngettext(
+        "The network knows only its {n:,} label. It cannot name anything else.",
+        "The network knows only its {n:,} labels. It cannot name anything else.",
+        len(labels),
     )
 
 

@@ -1,5 +1,6 @@
 """Small pieces of html. Every text that comes in is escaped; every picture has an alternative text."""
 
+import re
 from collections.abc import Callable
 from html import escape
 
@@ -12,6 +13,7 @@ from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import Range
 from model.words import tr
 
+_PATH = re.compile(r"\b[A-Za-z_]\w*(?:\.\w+){2,}")
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -26,7 +28,12 @@ def element(tag: str, *inner: str, cls: str = "") -> str:
 
 
 def text(words: str, cls: str = "", tag: str = "div") -> str:
-    return element(tag, escape(words), cls=cls)
+    return element(tag, _breakable(escape(words)), cls=cls)
+
+
+def _breakable(words: str) -> str:
+    """Html in which the path of a layer may be broken behind its dots, and is better not broken elsewhere."""
+    return _PATH.sub(lambda path: path[0].replace(".", ".<wbr>"), words)
 
 
 def image(pixels: Pixels, alt: str, *, fill: bool = False) -> str:

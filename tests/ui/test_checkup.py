@@ -13,6 +13,7 @@ from explorer.drawing.ranges import Range
 from explorer.ui import panels
 from explorer.ui.options import parser
 from explorer.ui.selection import Selection
+from tests.model.containers import grid
 
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "augmentation")
 Visit = Callable[..., AppTest]
@@ -48,6 +49,19 @@ class Cut(Small):
         return self.fc(maps.mean((2, 3)))
 
 
+class Repeats(Small):
+    """One activation, deep inside, that runs twice."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity())
+        self.deeper = nn.ModuleDict({"inside": nn.ModuleDict({"relu": nn.ReLU()})})
+        self.first[2], self.second[2] = nn.Identity(), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        relu = self.deeper["inside"]["relu"]
+        return self.fc(relu(self.second(relu(self.first(x)))).mean((2, 3)))
+
+
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "softmax": lambda: Small(nn.Softmax(1)),
     "functional": lambda: Small(lambda z: z.softmax(1)),
@@ -59,6 +73,7 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "nan": lambda: Small(lambda z: z * float("nan")),
     "half": lambda: Cut(whole=False),
     "cut": lambda: Cut(whole=True),
+    "repeats": Repeats,
     "heads": lambda: Small(lambda z: {"out": z, "aux": z}),  # type: ignore[arg-type,return-value]
 }
 
@@ -187,3 +202,36 @@ def test_options_reach_the_source() -> None:
     given = parser().parse_args(["--output", "sigmoid", "--output-name", "out", "--channels", "1"])
     assert (given.output, given.output_name, given.channels) == ("sigmoid", "out", 1)
     assert parser().parse_args(["--grid", "8x4"]).grid == (8, 4)
+
+
+# What a picture of one's own cannot be, and names of layers
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "message"),
+    [
+        (
+            "softmax",
+            CLASSES,
+            "these 4 classes: airplane, automobile, bird, cat. It always names one",
+        ),
+        ("sigmoid", CLASSES, "knows only these 4 labels: airplane, automobile, bird, cat. It cannot name"),
+        ("single", "dog", "knows only these 2 classes: not dog, dog. It always names one"),
+        ("gray", CLASSES, "knows only these 4 classes"),
+    ],
+)
+def test_an_uploaded_picture_may_be_of_no_class(
+    at: Callable[..., AppTest], name: str, classes: str, message: str
+) -> None:
+    page = at(name, classes=classes, source="upload")
+    page.file_uploader[0].set_value([("IMG_0001", grid("HEIF", 3, 2, 64), "")]).run()
+    assert not page.exception
+    assert message in " ".join(piece.proto.body for piece in page.get("html"))
+
+
+def test_names_of_repeated_layers_are_explained_and_long_ones_break_behind_dots(
+    at: Callable[..., AppTest],
+) -> None:
+    page = " ".join(piece.proto.body for piece in at("repeats").get("html"))
+    assert "“deeper.<wbr>inside.<wbr>relu#2” is call 2 of “deeper.<wbr>inside.<wbr>relu” for" in page
+    assert "several times" not in " ".join(piece.proto.body for piece in at("softmax").get("html"))
