@@ -62,8 +62,8 @@ def _better(measured: Board) -> str:
     rest = {name: each for name, each in over_all.items() if name not in good}
     return (
         f"On {measured.images} drawn scenes, where redrawing says which of two maps is truly the better one, "
-        f"{len(good)} of {len(over_all)} scores prefer it more often than a coin: {_named(good)}; the others do "
-        f"not: {_named(rest)}."
+        f"{len(good)} of {len(over_all)} scores prefer it more often than a coin: {_named(good)}; the others "
+        f"do not: {_named(rest)}."
     )
 
 
