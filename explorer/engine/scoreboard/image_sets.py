@@ -49,7 +49,7 @@ def scenes(card: Card, seed: int) -> ImageSet:
         return in_classes(sample, drawn.CLASSES, card.classes)
 
     probe = hashlib.sha256(drawn.draw(0, first, 16).pixels.tobytes()).hexdigest()
-    provenance = f"drawn scenes that are in no training or test set (seeds from {first:,})"
+    provenance = f"drawn scenes that are in no training or test set, seeds from {first:,} on"
     return ImageSet("scenes", provenance, SEEDS, _digest("scenes", size, seed, probe), take)
 
 
