@@ -12,6 +12,7 @@ from explorer.engine.ablation import ablations
 from explorer.engine.attribution import METHODS, attribute, attribute_many, completeness_gap, evidence_many
 from explorer.engine.independence import mixes_rows, pieces
 from explorer.engine.passes import private_view
+from explorer.engine.scores import forward
 from explorer.engine.tracing import trace
 from model.problems import Problem
 
@@ -163,3 +164,12 @@ def test_every_pass_begins_with_the_networks_own_buffers() -> None:
     view = private_view(net)
     with torch.no_grad():
         assert torch.equal(view(X.clone()), view(X.clone()))
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_the_changed_images_of_a_score_are_predicted_alone(name: str) -> None:
+    torch.manual_seed(0)
+    net = Net(MIXING[name]()).eval()
+    images = torch.randn(3, 3, 12, 12)
+    together = forward.logits(net, images)
+    assert torch.allclose(together, torch.cat([forward.logits(net, one[None]) for one in images]), atol=1e-5)

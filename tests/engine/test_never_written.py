@@ -19,6 +19,7 @@ from explorer.engine import (
     batchnorm,
     checkup,
     copies,
+    effects,
     independence,
     intervention,
     opening,
@@ -29,7 +30,8 @@ from explorer.engine import (
     timeline,
     tracing,
 )
-from explorer.engine.attribution import gradients, operations, propagation
+from explorer.engine.attribution import gradients, operations, perturbation, propagation
+from explorer.engine.scoreboard import entries, running
 from explorer.engine.scores import forward, randomized
 from explorer.engine.timeline import Timeline
 from explorer.engine.tracing import private_view, trace
@@ -144,6 +146,14 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
         f"attribution.propagation.{check.__name__}": partial(check, layer=None, x=X)
         for check in (propagation.not_guided, propagation.not_lifted, propagation.no_relevance)
     },
+    "attribution.method_problems": lambda net: attribution.method_problems(net, X, "relu"),
+    "attribution.perturbation.maps_of": lambda net: perturbation.maps_of(net, X, "relu"),
+    "effects.channel_effects": lambda net: list(effects.channel_effects(net, X, "relu", 4)),
+    "scoreboard.entries.entries": lambda net: entries.entries(
+        net, X, ["grad_cam", "saliency"], "relu", False
+    ),
+    "scoreboard.running.check_layer": lambda net: running.check_layer(net, X, "relu"),
+    "scoreboard.running.last_activation": lambda net: running.last_activation(net, X),
     "attribution.evidence_many": lambda net: attribution.evidence_many(net, X, ["conv", "relu"], 1),
     "attribution.gradients.maps_and_class_gradients": lambda net: gradients.maps_and_class_gradients(
         net, X, ["bn"], gradients.score_of((0, 1), None, 2)
@@ -202,6 +212,7 @@ LOOK |= {
 }
 BEFORE_IT_IS_SHARED = {"layouts.give_grid", "outputs.give_logits", "outputs.hand_on_copies"}
 LOOK |= {"copies.check_kind", "randomness.is_random"}
+LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 
 
