@@ -13,12 +13,14 @@ from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.passes import check_images
 from explorer.engine.redrawing import Redrawing
 from explorer.engine.values import Doubles, Integers, Rows
+from model.words import N_
 
 Explain = Callable[[nn.Module, Tensor, Integers], Heatmap]
 Masks = npt.NDArray[np.bool_]
 T = TypeVar("T")
 Direction = Literal["higher", "lower", "none"]
 
+TIED = N_("The map in the wrong place always has this same value: the score says nothing here.")
 FEWEST_FOR_QUANTILES = 39  # so that a further draw is outside of the lowest and the highest in 5 % of cases
 STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
@@ -146,6 +148,11 @@ class Scored(Rows):
         return int(self.chance.shape[-1])
 
     @property
+    def no_verdict(self) -> str | None:
+        """Why the value for one image says nothing beside chance, a whole sentence; None where it may."""
+        return TIED if (self.chance == self.value).all() else None
+
+    @property
     def _prediction_interval(self) -> Doubles:
         if self.draws < 2:
             return np.full((*self.chance.shape[:-1], 2), np.nan)
@@ -167,10 +174,15 @@ def _one_or_rows(values: Doubles) -> float | Doubles:
 
 
 def reading(score: "Score", one: Scored) -> str | None:
-    """What the value for one image says beside chance: `below`, `within` or `above`; None for NaN."""
+    """What the value for one image says beside chance: `below`, `within` or `above`; None for NaN.
+
+    Where it can say nothing, it is the reason, its `no_verdict`.
+    """
     low, high = one.chance_band
     if np.isnan(one.value) or np.isnan(low):
         return None
+    if one.no_verdict is not None:
+        return one.no_verdict
     return score.below if one.value < low else score.above if one.value > high else score.within
 
 

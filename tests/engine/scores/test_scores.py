@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import attribute
 from explorer.engine.redrawing import Redrawing
-from explorer.engine.scores import SCORES, Score, Scored, Subject, random_nets
+from explorer.engine.scores import SCORES, Score, Scored, Subject, random_nets, reading
 from explorer.engine.scores.forward import logits
-from explorer.engine.scores.score import FEWEST_FOR_QUANTILES, STUDENT
+from explorer.engine.scores.score import FEWEST_FOR_QUANTILES, STUDENT, TIED
 
 
 @pytest.fixture(params=SCORES)
@@ -164,6 +164,22 @@ def test_the_band_of_few_draws_by_hand() -> None:
     assert np.isnan(Scored(np.array([1.0]), 2.0).chance_band).all()
     many = Scored(np.arange(200.0), 2.0)
     assert list(many.chance_band) == pytest.approx([4.975, 194.025])
+
+
+def test_a_value_that_chance_always_gives_has_no_verdict(score: Score) -> None:
+    assert reading(score, Scored(np.full(200, 0.5), 0.5)) == TIED
+    assert reading(score, Scored(np.full(200, 0.5), 0.6)) == score.above
+    assert reading(score, Scored(np.linspace(0, 1, 200), 0.5)) == score.within
+    assert reading(score, Scored(np.linspace(0, 1, 200), -1.0)) == score.below
+    assert reading(score, Scored(np.full(200, np.nan), 0.5)) is None
+
+
+@pytest.mark.parametrize("name", ["randomized", "class_sensitivity"])
+def test_a_correlation_claims_no_more_than_its_value(name: str) -> None:
+    score = SCORES[name]
+    for text in (score.below, score.within, score.above):
+        assert not re.search("opposite|map depends|as much as|: it depends", text)
+    assert " can be measured." in score.within
 
 
 def test_quantiles_of_students_t() -> None:
