@@ -68,6 +68,8 @@ def test_every_score_is_shown_and_equals_the_engines(finished: Opened) -> None:
     for score in STRIP.values():
         assert shown.count(f"\n{score.title}\n") == 2
         assert score.pitfall in shown
+    assert shown.count("Chance: 8 draws; the band is where one more draw would lie") == 2
+    assert "Chance: 200 draws; the band holds the middle 95 %" in shown
 
 
 def test_the_program_computes_what_it_says(finished: Opened) -> None:
@@ -94,9 +96,19 @@ def test_baseline_and_settings_change_the_map(finished: Opened) -> None:
 
 def test_a_scene_has_its_known_truth(finished: Opened) -> None:
     shown = text(finished()[0])
-    assert "The highest value is" in shown
     assert "matters most has the most heat" in shown
     assert "Not measured here" not in shown
+
+
+def test_chance_is_explained_with_its_counts(finished: Opened) -> None:
+    at = finished()[0]
+    captions = " ".join(each.value for each in at.caption)
+    assert "about 1 score in 20 lies outside by chance alone" in captions
+    assert "in the wrong place, mirrored and shifted at random" in captions
+    assert "spans 2 random orders and their reverses" in captions
+    assert "mirrored and shifted at random 8 times" in captions
+    assert "\nHeat at the border\n" in text(at)
+    assert "Findings" not in text(at)
 
 
 def test_of_another_picture_it_is_said_what_cannot_be_measured(visit: Callable[..., AppTest]) -> None:

@@ -63,13 +63,9 @@ CLASS_SENSITIVITY = Score(
     ),
     paper="arXiv:1912.09818",
     measure=class_sensitivity,
-    below=N_("The other class has nearly the opposite map: the map depends on the class."),
-    within=N_(
-        "The map of the other class is no more like this one than by chance: the map depends on the class."
-    ),
-    above=N_(
-        "The map of the other class is like this one: it says little about what is special to the class."
-    ),
+    below=N_("The map of the other class is less like this one than by chance."),
+    within=N_("No likeness of the maps of the two classes can be measured."),
+    above=N_("The map of the other class is more like this one than by chance."),
     unmet=needs_two_classes,
     remakes=True,
     in_strip=False,

@@ -50,10 +50,11 @@ def _at_border(size: Doubles) -> Doubles:
 
 
 FINDINGS = Score(
-    title=N_("Findings"),
+    title=N_("Heat at the border"),
     summary=N_(
-        "Findings say how much heat lies at the border, where the padding is, compared with an even map, and "
-        "how much of the map is negative, tied or zero."
+        "Heat at the border is the fraction of the heat in the outermost positions, where the padding is, "
+        "divided by their fraction of the map, so that an even map has 1; it is also said how much of the "
+        "map is negative, tied or zero."
     ),
     direction="none",
     chance=N_("Chance is the heat at the border of the same map, mirrored and shifted at random."),

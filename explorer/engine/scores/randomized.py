@@ -149,11 +149,12 @@ RANDOMIZED = Score(
     ),
     paper="arXiv:2401.06465",
     measure=randomized,
-    below=N_("Random networks give nearly the opposite map: the map depends on what was learned."),
-    within=N_(
-        "It is no more like the maps of random networks than by chance: it depends on what was learned."
+    below=N_("The map is less like those of random networks than a map in the wrong place is."),
+    within=N_("No likeness to the maps of random networks can be measured."),
+    above=N_(
+        "The map is more like those of random networks than a map in the wrong place is: part of it does not "
+        "depend on what was learned."
     ),
-    above=N_("It is like the maps of random networks: it shows the image as much as what was learned."),
     unmet=needs_random_nets,
     remakes=True,
 )

@@ -17,7 +17,7 @@ fixed set of parts.
   such. `PartTruth.strongest` stands in: whether the part with the largest effect also has the highest sum.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,13 +27,15 @@ import numpy.typing as npt
 from explorer.engine.redrawing import MATTERS, OBJECT, Redrawing
 from explorer.engine.scores.ranks import moved, spearman
 from explorer.engine.scores.regions import means
-from explorer.engine.scores.score import Score, Scored, Subject
+from explorer.engine.scores.score import Masks, Score, Scored, Subject
 from explorer.engine.values import Doubles, one_or_many
 from model.words import N_
 
 Regions = npt.NDArray[np.bool_]
 PartTruthFields = tuple[Doubles, float, float, float]
 
+SAME_MAPS = N_("The maps of the two classes are the same.")
+ROUNDING = 1e-6  # of the largest value of float32 maps: less is no difference
 LEAST_PARTS = 3  # of an object, below which every order is likely by chance
 
 
@@ -49,6 +51,19 @@ class PartTruth(Scored):
     strongest_chance: float | Doubles
 
     ROW: ClassVar[Mapping[str, int]] = {"chance": 1, "value": 0, "strongest": 0, "strongest_chance": 0}
+
+
+@dataclass(frozen=True, eq=False)
+class TwoMaps(Scored):
+    """A score of how the maps of two classes differ; `same` where they do not."""
+
+    same: bool | Masks
+
+    ROW: ClassVar[Mapping[str, int]] = {"chance": 1, "value": 0, "same": 0}
+
+    @property
+    def no_verdict(self) -> str | None:
+        return SAME_MAPS if self.same else super().no_verdict
 
 
 def part_sums(heat: Doubles, masks: Regions) -> Doubles:
@@ -92,8 +107,8 @@ def distractibility(subject: Subject) -> Scored:
     What matters lowers the explained logit by at least 5 % of the largest change. The object's parts and the
     background are compared. NaN where all of them matter, or none.
     """
-    images = [_ordered_pairs(*each, subject.seed) for each in _images(subject)]
-    return _scored(images)
+    rows = np.stack([_ordered_pairs(*each, subject.seed) for each in _images(subject)])
+    return one_or_many(Scored(rows[:, 1:], rows[:, 0]))
 
 
 def _ordered_pairs(heat: Doubles, drawn: Redrawing, effects: Doubles, seed: int) -> Doubles:
@@ -107,7 +122,7 @@ def _ordered_pairs(heat: Doubles, drawn: Redrawing, effects: Doubles, seed: int)
     return np.asarray(((above > 0) + (above == 0) / 2).sum((1, 2)) / count)
 
 
-def target_sensitivity(subject: Subject) -> Scored:
+def target_sensitivity(subject: Subject) -> TwoMaps:
     """The fraction of parts whose sums in this map and in the runner-up's differ as their effects do.
 
     The runner-up has the highest logit of all classes except the explained one. A part should have the
@@ -118,11 +133,14 @@ def target_sensitivity(subject: Subject) -> Scored:
     others = np.array([_runner_up(*each) for each in zip(drawings, subject.target, strict=True)], np.int64)
     maps = subject.explained(subject.net, subject.x, others, np.arange(len(others)))
     differences = subject.values - maps
+    same = np.abs(differences).max((1, 2)) <= ROUNDING * np.abs(subject.values).max((1, 2))
+    differences[same] = 0
     images = [
         _equal_signs(heat, drawn, drawn.effects(int(target), int(other)), subject.seed)
         for heat, drawn, target, other in zip(differences, drawings, subject.target, others, strict=True)
     ]
-    return _scored(images)
+    rows = np.stack(images)
+    return one_or_many(TwoMaps(rows[:, 1:], rows[:, 0], same))
 
 
 def _runner_up(drawn: Redrawing, target: int) -> int:
@@ -141,12 +159,6 @@ def _equal_signs(heat: Doubles, drawn: Redrawing, effects: Doubles, seed: int) -
 def _with_chance(heat: Doubles, masks: Regions, seed: int) -> Doubles:
     """The sums of the map, and those of its moved copies, (1 + draws, P)."""
     return part_sums(np.concatenate([heat[None], moved(heat, seed)]), masks)
-
-
-def _scored(images: Sequence[Doubles]) -> Scored:
-    """Of each image the value, and what chance gives."""
-    rows = np.stack(images)
-    return one_or_many(Scored(rows[:, 1:], rows[:, 0]))
 
 
 def _images(subject: Subject) -> Iterator[tuple[Doubles, Redrawing, Doubles]]:
@@ -238,7 +250,7 @@ TARGET_SENSITIVITY = Score(
     paper="arXiv:2308.06248",
     measure=target_sensitivity,
     below=N_("Which of two classes a part belongs to is shown less well than by chance."),
-    within=N_("The maps of two classes in the wrong place differ by the right sign as often."),
+    within=N_("Nothing is shown: maps of two classes in the wrong place reach such a value too."),
     above=N_("The maps of two classes show to which of them a part matters more, better than by chance."),
     unmet=needs_redrawings_of_two_classes,
     remakes=True,

@@ -13,11 +13,21 @@ from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.passes import check_images
 from explorer.engine.redrawing import Redrawing
 from explorer.engine.values import Doubles, Integers, Rows
+from model.words import N_
 
 Explain = Callable[[nn.Module, Tensor, Integers], Heatmap]
 Masks = npt.NDArray[np.bool_]
 T = TypeVar("T")
 Direction = Literal["higher", "lower", "none"]
+
+TIED = N_("The map in the wrong place always has this same value: the score says nothing here.")
+FEWEST_FOR_QUANTILES = 39  # so that a further draw is outside of the lowest and the highest in 5 % of cases
+STUDENT = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+    2.040, 2.037, 2.035, 2.032, 2.030, 2.028, 2.026,
+)  # fmt: skip
+"""The 97.5 % quantile of Student's t with 1, 2, … degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +133,33 @@ class Scored(Rows):
 
     @property
     def chance_band(self) -> Doubles:
-        """The ends of the middle 95 % of what chance gives, (2,)."""
+        """The ends of the band where 95 % of what chance gives lies, (2,); NaN for a single draw.
+
+        They are the quantiles of the draws. Of few draws, whose lowest and highest hold less than 95 %, they
+        are the prediction interval for one more draw, if draws are normally distributed.
+        """
+        if self.draws < FEWEST_FOR_QUANTILES:
+            return self._prediction_interval
         return np.moveaxis(np.quantile(self.chance, (0.025, 0.975), axis=-1), 0, -1)
+
+    @property
+    def draws(self) -> int:
+        """How many draws of chance there are for each image."""
+        return int(self.chance.shape[-1])
+
+    @property
+    def no_verdict(self) -> str | None:
+        """Why the value for one image says nothing beside chance, a whole sentence; None where it may."""
+        return TIED if (self.chance == self.value).all() else None
+
+    @property
+    def _prediction_interval(self) -> Doubles:
+        if self.draws < 2:
+            return np.full((*self.chance.shape[:-1], 2), np.nan)
+        spread = self.chance.std(-1, ddof=1) * np.sqrt(1 + 1 / self.draws)
+        reach = STUDENT[self.draws - 2] * spread
+        mean = self.chance.mean(-1)
+        return np.stack([mean - reach, mean + reach], axis=-1)
 
     @property
     def above_chance(self) -> float | Doubles:
@@ -139,10 +174,15 @@ def _one_or_rows(values: Doubles) -> float | Doubles:
 
 
 def reading(score: "Score", one: Scored) -> str | None:
-    """What the value for one image says beside chance: `below`, `within` or `above`; None for NaN."""
+    """What the value for one image says beside chance: `below`, `within` or `above`; None for NaN.
+
+    Where it can say nothing, it is the reason, its `no_verdict`.
+    """
     low, high = one.chance_band
     if np.isnan(one.value) or np.isnan(low):
         return None
+    if one.no_verdict is not None:
+        return one.no_verdict
     return score.below if one.value < low else score.above if one.value > high else score.within
 
 

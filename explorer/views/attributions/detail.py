@@ -40,8 +40,11 @@ def show_curves(selection: Selection, one: Attribution) -> None:
         st.caption(
             tr(
                 "The image is removed bit by bit, in the map’s order and in the reverse order; what is "
-                "removed is interpolated from what is left. The shaded area between the curves is the score; "
-                "the gray band holds random orders and their reverses."
+                "removed is interpolated from what is left. The shaded area between the curves is the score. "
+                "The gray band spans {count} random orders and their reverses. The chance beside the score "
+                "is another: the area for the same map, mirrored and shifted at random {draws} times.",
+                count=len(ordering.random) // 2,
+                draws=ordering.draws,
             )
         )
 

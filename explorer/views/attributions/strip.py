@@ -12,11 +12,12 @@ from explorer.engine.scores.class_sensitivity import OtherClass
 from explorer.engine.scores.findings import Findings
 from explorer.engine.scores.randomized import Randomized
 from explorer.engine.scores.redrawing import PartTruth
+from explorer.engine.scores.score import FEWEST_FOR_QUANTILES
 from explorer.engine.scores.stability import Stability
 from explorer.engine.scores.truth import InsideObject
 from explorer.ui import markup
 from explorer.views.attributions.measuring import Attribution, Measured
-from model.words import N_, tr
+from model.words import N_, ngettext, tr
 
 DIRECTIONS = {
     "higher": N_("higher is better"),
@@ -75,7 +76,7 @@ def row(name: str, measured: Measured | None, extent: Extent, classes: Sequence[
     if measured is None or measured.scored is None:
         return head(tr(score.title), "…", "")
     scored = measured.scored
-    about = (tr(text) for text in (score.summary, score.chance, score.pitfall, score.paper))
+    about = (tr(score.summary), tr(score.chance), draws(scored), tr(score.pitfall), tr(score.paper))
     return (
         head(tr(score.title), number(float(scored.value)), bar(scored, extent))
         + markup.text(says(name, scored))
@@ -118,10 +119,26 @@ def says(name: str, scored: Scored) -> str:
 
 
 def beside_chance(name: str, scored: Scored) -> str:
-    """The band that holds 95 % of what chance gives, and which direction is better."""
+    """The band where 95 % of what chance gives lies, and which direction is better."""
     low, high = (number(float(end)) for end in scored.chance_band)
     direction = tr(DIRECTIONS[SCORES[name].direction])
     return tr("Chance {low} … {high}; {direction}.", low=low, high=high, direction=direction)
+
+
+def draws(scored: Scored) -> str:
+    """How the band of chance was made."""
+    if scored.draws < FEWEST_FOR_QUANTILES:
+        return ngettext(
+            "Chance: {n} draw, too few for a band.",
+            "Chance: {n} draws; the band is where one more draw would lie with a probability of 95 %, if "
+            "draws are normally distributed.",
+            scored.draws,
+        )
+    return ngettext(
+        "Chance: {n} draw; the band holds the middle 95 % of it.",
+        "Chance: {n} draws; the band holds the middle 95 % of them.",
+        scored.draws,
+    )
 
 
 def details(scored: Scored, classes: Sequence[str]) -> list[str]:

@@ -8,11 +8,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer.engine import scores
 from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.network import Network
 from explorer.engine.redrawing import Redrawing, redraw
 from explorer.engine.scores import SCORES, Subject
-from explorer.engine.scores.redrawing import distractibility, part_sums, redrawing, target_sensitivity
+from explorer.engine.scores.redrawing import (
+    SAME_MAPS,
+    TwoMaps,
+    distractibility,
+    part_sums,
+    redrawing,
+    target_sensitivity,
+)
 from explorer.engine.scores.references import REFERENCES
 from model import scenes
 from model.card import Card
@@ -114,13 +122,18 @@ def test_maps_of_the_right_class_are_told_from_those_of_the_other() -> None:
     x = CARD.to_input(drawn.picture)
     both = [attribute(net, x, "saliency", target=label).values for label in (0, 1)]
 
-    def sensitivity(*order: int) -> float:
+    def sensitivity(*order: int) -> TwoMaps:
         def explain(net: nn.Module, x: Tensor, classes: np.ndarray) -> Heatmap:
             return Heatmap("by hand", None, classes, both[order[int(classes[0])]][None])
 
-        return float(target_sensitivity(judged(net, drawn, both[order[0]], explain=explain)).value)
+        return target_sensitivity(judged(net, drawn, both[order[0]], explain=explain))
 
-    assert (sensitivity(0, 1), sensitivity(1, 0), sensitivity(0, 0)) == (1, 0, 0.5)
+    maps = [sensitivity(0, 1), sensitivity(1, 0), sensitivity(0, 0)]
+    assert [each.value for each in maps] == [1, 0, 0.5]
+    assert [each.same for each in maps] == [False, False, True]
+    said = [scores.reading(SCORES["target_sensitivity"], each) for each in maps]
+    assert said[2] == SAME_MAPS
+    assert SAME_MAPS not in said[:2]
 
 
 @pytest.mark.parametrize("name", ["redrawing", "distractibility", "target_sensitivity"])

@@ -1,5 +1,6 @@
 """Of every score: the record is complete, a batch is its rows, the seed decides, the net is untouched."""
 
+import math
 import pickle
 import re
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import attribute
 from explorer.engine.redrawing import Redrawing
-from explorer.engine.scores import SCORES, Score, Scored, Subject, random_nets
+from explorer.engine.scores import SCORES, Score, Scored, Subject, random_nets, reading
 from explorer.engine.scores.forward import logits
+from explorer.engine.scores.score import FEWEST_FOR_QUANTILES, STUDENT, TIED
 
 
 @pytest.fixture(params=SCORES)
@@ -148,6 +150,45 @@ def test_what_chance_gives_is_on_the_same_image(score: Score, subject: Subject) 
         low, high = one.chance_band
         assert low <= one.chance_mean <= high
         assert 0 <= one.above_chance <= 1
+
+
+def test_the_band_of_few_draws_holds_one_more_draw_in_95_percent_of_cases() -> None:
+    draws = np.random.default_rng(0).standard_normal((20_000, 9))
+    low, high = Scored(draws[:, :8], draws[:, 8]).chance_band.T
+    assert ((low <= draws[:, 8]) & (draws[:, 8] <= high)).mean() == pytest.approx(0.95, abs=0.005)
+
+
+def test_the_band_of_few_draws_by_hand() -> None:
+    low, high = Scored(np.array([1.0, 2.0, 3.0]), 2.0).chance_band  # mean 2, standard deviation 1
+    assert [low, high] == pytest.approx([2 - 4.303 * (4 / 3) ** 0.5, 2 + 4.303 * (4 / 3) ** 0.5])
+    assert np.isnan(Scored(np.array([1.0]), 2.0).chance_band).all()
+    many = Scored(np.arange(200.0), 2.0)
+    assert list(many.chance_band) == pytest.approx([4.975, 194.025])
+
+
+def test_a_value_that_chance_always_gives_has_no_verdict(score: Score) -> None:
+    assert reading(score, Scored(np.full(200, 0.5), 0.5)) == TIED
+    assert reading(score, Scored(np.full(200, 0.5), 0.6)) == score.above
+    assert reading(score, Scored(np.linspace(0, 1, 200), 0.5)) == score.within
+    assert reading(score, Scored(np.linspace(0, 1, 200), -1.0)) == score.below
+    assert reading(score, Scored(np.full(200, np.nan), 0.5)) is None
+
+
+@pytest.mark.parametrize("name", ["randomized", "class_sensitivity"])
+def test_a_correlation_claims_no_more_than_its_value(name: str) -> None:
+    score = SCORES[name]
+    for text in (score.below, score.within, score.above):
+        assert not re.search("opposite|map depends|as much as|: it depends", text)
+    assert " can be measured." in score.within
+
+
+def test_quantiles_of_students_t() -> None:
+    t = (np.arange(13_000) + 0.5) * 1e-3
+    for degrees in range(1, FEWEST_FOR_QUANTILES - 1):
+        density = (1 + t[: round(STUDENT[degrees - 1] * 1000)] ** 2 / degrees) ** (-(degrees + 1) / 2)
+        norm = math.sqrt(degrees * math.pi) * math.gamma(degrees / 2) / math.gamma((degrees + 1) / 2) / 2
+        assert density.sum() * 1e-3 / norm == pytest.approx(0.95, abs=1e-4)
+    assert len(STUDENT) == FEWEST_FOR_QUANTILES - 2
 
 
 def test_shapes_that_do_not_fit_are_refused(course: nn.Module, x: Tensor) -> None:
