@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from explorer.engine.scoreboard import board
 from explorer.engine.scoreboard.board import Board, Cell, Row
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judged, Judgement
+from explorer.engine.scores import SCORES
 from explorer.views.scoreboard.findings import findings
 from model.card import Card
 from model.checkpoint import save_checkpoint
@@ -72,7 +74,7 @@ def shown(at: AppTest) -> str:
 
 def test_results_are_shown_with_what_they_say(visit: Open, mine: Path) -> None:
     text = shown(visit("scoreboard", "--checkpoint", str(mine)))
-    assert "Saliency has the best mean; the interval of 1 other method overlaps" in text
+    assert "Of the methods, Saliency has the best mean; the interval of 1 other overlaps" in text
     assert "2 of 3 methods are better than “Centered Gaussian”" in text
     assert "0.600 (0.550 to 0.650)" in text
     assert "60.0 % (55.0 to 65.0)" in text
@@ -112,3 +114,22 @@ def test_intervals_that_overlap_decide_nothing() -> None:
     sentences = findings(BOARD, "deletion")
     assert "2 of 3 methods are better than “Centered Gaussian” by intervals that do not overlap." in sentences
     assert "3 of 3 methods are better than “Random map” by intervals that do not overlap." in sentences
+
+
+def test_a_reference_above_every_method_is_named() -> None:
+    rows = tuple(row for row in BOARD.rows if row.key in ("grad_cam@relu3", "gaussian"))
+    best, higher, *rest = findings(replace(BOARD, rows=rows), "deletion")
+    assert best.startswith("Of the methods, Grad-CAM")
+    assert higher.startswith("“Centered Gaussian”")
+    assert "better mean than every method" in higher
+    assert rest[0].startswith("0 of 1 methods")
+    assert not any("than every method" in each for each in findings(BOARD, "deletion"))
+
+
+@pytest.mark.parametrize("score", [name for name, each in SCORES.items() if each.remakes])
+def test_where_references_are_fixed_no_method_is_compared_with_them(score: str) -> None:
+    rows = tuple(replace(row, cells={score: row.cells["deletion"]}) for row in BOARD.rows)
+    best, fixed, last = findings(replace(BOARD, rows=rows), score)
+    assert best.startswith("Of the methods, ")
+    assert "a fixed value" in fixed
+    assert "These are means over images" in last
