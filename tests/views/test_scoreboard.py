@@ -1,6 +1,7 @@
 """The Scoreboard page without a browser: with results, without any, and with damaged ones."""
 
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,17 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from explorer import scoreboard
 from explorer.drawing.board_charts import score_chart, sorted_rows
+from explorer.engine.opening import Source
 from explorer.engine.scoreboard import board
 from explorer.engine.scoreboard.board import Board, Cell, Row
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judged, Judgement
 from explorer.engine.scores import SCORES
+from explorer.ui.options import ROOT
 from explorer.views.scoreboard.findings import findings
+from explorer.views.scoreboard.page import command
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.nets import NETS
@@ -91,7 +96,28 @@ def test_a_checkpoint_without_results_has_the_command(visit: Open, mine: Path) -
     board.path_beside(mine, "scenes").unlink()
     at = visit("scoreboard", "--checkpoint", str(mine))
     assert "no scoreboard yet" in shown(at)
-    assert "python -m explorer.scoreboard --checkpoint" in at.code[0].value
+    words = shlex.split(at.code[0].value)
+    options = scoreboard.parser().read(words[words.index("explorer.scoreboard") + 1 :])
+    assert options.checkpoint == mine
+    assert options.net is None
+    assert "does not know" not in shown(at)
+
+
+def test_the_command_finds_a_file_anywhere_and_the_builder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    path = Path("tmp/my files/it's.pt")
+    words = shlex.split(command(Source(path, net="mine:net"), path))
+    options = scoreboard.parser().read(words[3:])
+    assert (options.checkpoint, options.net) == (Path("/") / path, "mine:net")
+    shipped = ROOT / "checkpoints" / "scenes-course.safetensors"
+    assert "--checkpoint checkpoints/scenes-course.safetensors --images" in command(Source(shipped), shipped)
+
+
+def test_what_the_command_cannot_know_is_said(visit: Open, mine: Path) -> None:
+    board.path_beside(mine, "scenes").unlink()
+    at = visit("scoreboard", "--checkpoint", str(mine), "--std", "0.25")
+    assert "does not know the other options" in shown(at)
+    assert "needs a file of weights" in shown(visit("scoreboard", "--net", "model.nets:course"))
 
 
 def test_a_damaged_file_is_a_sentence(visit: Open, mine: Path) -> None:
