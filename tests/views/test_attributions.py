@@ -114,7 +114,7 @@ def test_methods_that_the_network_does_not_allow_are_listed_with_the_reason(fini
     at, _ = finished(att_stage="conv")
     (fold,) = (each for each in at.expander if "not possible here" in each.label)
     assert "Grad-CAM++" in text(at)
-    assert "choose an activation or pooling layer" in text(at)
+    assert "choose a layer after a ReLU" in text(at)
     (box,) = at.multiselect
     assert "Grad-CAM++" not in box.options
     assert len(box.options) == len(METHODS) - int(fold.label.split()[0])
