@@ -72,8 +72,8 @@ def say_how_to_measure(source: Source | None) -> None:
     st.info(
         tr(
             "This checkpoint has no scoreboard yet. The command below, in the folder of this program, "
-            "measures one on fresh drawn scenes and puts it beside the checkpoint. It takes minutes to hours; "
-            "a stopped one goes on where it was. Your own images: `--dataset folder --data-dir DIR`."
+            "measures one on fresh drawn scenes and puts it beside the checkpoint. It takes minutes to "
+            "hours; a stopped one goes on where it was. Your own images: `--dataset folder --data-dir DIR`."
         )
     )
     st.code(command(source, source.path), language=None, wrap_lines=True)
