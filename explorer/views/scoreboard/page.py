@@ -162,10 +162,10 @@ def interval(estimate: Estimate) -> str:
         return "–"
     return tr(
         "{mean} ({low} to {high})",
-        mean=f"{estimate.mean:.3f}",
-        low=f"{estimate.low:.3f}",
-        high=f"{estimate.high:.3f}",
-    ).replace("-", "−")
+        mean=tables.fixed(estimate.mean, 3),
+        low=tables.fixed(estimate.low, 3),
+        high=tables.fixed(estimate.high, 3),
+    )
 
 
 def show_judged(measured: Board) -> None:
@@ -177,7 +177,7 @@ def show_judged(measured: Board) -> None:
             "Drawn scenes can be drawn again without one part of the object, so the true effect of each part "
             "is known. Of two maps of the same scene, the better one is that whose sums over the parts "
             "agree more with these effects. How often does each score prefer it? A coin does in 50 % of "
-            "the pairs."
+            "the pairs. Scores that come from the redrawing themselves are not judged by it."
         )
     )
     markup.show(judged_table(measured))
