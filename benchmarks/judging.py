@@ -11,6 +11,7 @@ from benchmarks import readme
 from explorer.engine.scoreboard import board, tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.judging import TRUTH, Judgement
+from explorer.engine.scoreboard.tables import fixed
 from explorer.engine.scores import SCORES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,12 +22,14 @@ INTRODUCTION = """\
 # How far the scores can be trusted
 
 A score of a heat map is itself doubtful. Drawn scenes allow a test: a scene is drawn again without one part
-of the object, everything else staying the same to the byte, so the true change of the logit is known. Of two
+of the object, every other pixel staying the same, so the true change of the logit is known. Of two
 maps of the same scene and class by two methods, the better one is the one whose sums over the parts agree
 more, by rank correlation, with these true changes. The table says in which fraction of all such pairs a score
-that does not know the truth prefers the better map; a coin prefers it in 50 %. Intervals draw whole scenes
-(bootstrap), for the {methods} methods and the one network that were measured; others can give other numbers.
-A score whose interval over all methods is not above 50 % is not in the strip of the page Attributions.
+that does not know the truth prefers the better map; a coin prefers it in 50 %. Redrawing, distractibility and
+target sensitivity come from the redrawn scenes themselves, so they are not judged. Intervals draw whole
+scenes (bootstrap), for the {methods} methods and the one network that were measured; others can give other
+numbers. A score whose interval over all methods is not above 50 % is not in the strip of the page
+Attributions.
 """
 LIMITS = """\
 What this does not say: the truth has limits too. An object has only a few parts, parts differ in size, and
@@ -62,8 +65,8 @@ def _better(measured: Board) -> str:
     rest = {name: each for name, each in over_all.items() if name not in good}
     return (
         f"On {measured.images} drawn scenes, where redrawing says which of two maps is truly the better one, "
-        f"{len(good)} of {len(over_all)} scores prefer it more often than a coin: {_named(good)}; the others "
-        f"do not: {_named(rest)}."
+        f"{len(good)} of {len(over_all)} scores that do not use redrawing prefer it more often than a coin: "
+        f"{_named(good)}; the others do not: {_named(rest)}."
     )
 
 
@@ -97,10 +100,10 @@ def _methods(measured: Board) -> str:
     best = max((row for row in measured.rows if not row.entry.is_reference),
                key=lambda row: row.cells[TRUTH].value.mean)  # fmt: skip
     return (
-        f"The area of each part alone, without any network, has a rank correlation of {area.mean:.2f} "
-        f"({area.low:.2f} to {area.high:.2f}) with the true effects, and {better} of {len(methods)} methods "
-        f"have more by intervals that do not overlap (the highest: {best.entry.title}, "
-        f"{cells[best.key].mean:.2f})."
+        f"The area of each part alone, without any network, has a rank correlation of {fixed(area.mean)} "
+        f"({fixed(area.low)} to {fixed(area.high)}) with the true effects, and {better} of {len(methods)} "
+        f"methods have more by intervals that do not overlap (the highest: {best.entry.title}, "
+        f"{fixed(cells[best.key].mean)})."
     )
 
 

@@ -23,6 +23,7 @@ import torch
 from explorer.engine.attribution import METHODS, attribute
 from explorer.engine.network import Network, network_of
 from explorer.engine.redrawing import Redrawing, redraw
+from explorer.engine.scoreboard.tables import fixed
 from explorer.engine.scores.forward import logits
 from explorer.engine.scores.redrawing import agreement, part_sums
 from explorer.engine.scores.references import REFERENCES
@@ -138,9 +139,11 @@ def table(rows: Correlations, scenes: list[Redrawing]) -> str:
 def line(name: str, values: Doubles, area: Doubles) -> str:
     (mean, reach), (difference, around) = interval(values), interval(values - area)
     verdict = "yes" if difference > around else "no, below" if -difference > around else "not shown"
+    about = f"{fixed(mean)} ± {fixed(reach)}"
     if values is area:
-        return f"| {name} | {mean:.2f} ± {reach:.2f} | | |"
-    return f"| {name} | {mean:.2f} ± {reach:.2f} | {difference:+.2f} ± {around:.2f} | {verdict} |"
+        return f"| {name} | {about} | | |"
+    sign = "+" if difference > 0 else ""
+    return f"| {name} | {about} | {sign}{fixed(difference)} ± {fixed(around)} | {verdict} |"
 
 
 def main() -> None:

@@ -15,10 +15,12 @@ from explorer.drawing.pictures import png
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, attribute
 from explorer.engine.attribution.baseline import BASELINES
+from explorer.engine.redrawing import Redrawing
 from explorer.engine.samples import scene
 from explorer.engine.scores import SCORES, STRIP, Subject
 from explorer.ui.downloads import Offer, files
 from explorer.ui.jobs import JOBS
+from explorer.views.attributions import redrawing
 from model.checkpoint import load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "cifar10-course.safetensors"
@@ -111,6 +113,33 @@ def test_chance_is_explained_with_its_counts(finished: Opened) -> None:
     assert "Findings" not in text(at)
 
 
+def test_redrawing_says_what_it_is_and_gives_one_number_with_its_sign_in_both_places(
+    finished: Opened,
+) -> None:
+    shown = text(finished()[0])
+    assert "every other pixel is the same" in shown
+    assert "no baseline, except that a background left out becomes plain gray" in shown
+    assert "Some parts contain others" in shown
+    drawn = Redrawing(
+        label=0,
+        seed=0,
+        parts=("head", "tail", "legs", "object", "background"),
+        picture=np.zeros((4, 4, 3), np.uint8),
+        pictures=np.zeros((5, 4, 4, 3), np.uint8),
+        masks=np.zeros((5, 4, 4), bool),
+        logits=np.array([3, 0], np.float32),
+        without=np.array([[1.14, 0], [3.5, 0], [3, 0], [0, 0], [2, 0]], np.float32),
+    )
+    effects = drawn.effects(0)
+    pictures = "".join(redrawing.pictures(drawn, effects, "cat"))
+    row = "".join(redrawing.cells("measured", effects[:3], redrawing.change))
+    for change in ("−1.86", "+0.5", "0"):
+        assert f"change: {change}<" in pictures
+        assert f">{change}<" in row
+    sides = [piece.split('"')[0] for piece in row.split('<i class="')[1:]]
+    assert sides == ["for", "against", "for"]
+
+
 def test_of_another_picture_it_is_said_what_cannot_be_measured(visit: Callable[..., AppTest]) -> None:
     at = visit("attributions", **CHEAP, source="upload")
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
@@ -126,7 +155,7 @@ def test_methods_that_the_network_does_not_allow_are_listed_with_the_reason(fini
     at, _ = finished(att_stage="conv")
     (fold,) = (each for each in at.expander if "not possible here" in each.label)
     assert "Grad-CAM++" in text(at)
-    assert "choose an activation or pooling layer" in text(at)
+    assert "choose a layer after a ReLU" in text(at)
     (box,) = at.multiselect
     assert "Grad-CAM++" not in box.options
     assert len(box.options) == len(METHODS) - int(fold.label.split()[0])

@@ -1,19 +1,26 @@
 """The Scoreboard page without a browser: with results, without any, and with damaged ones."""
 
 import math
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from explorer import scoreboard
 from explorer.drawing.board_charts import score_chart, sorted_rows
+from explorer.engine.opening import Source
 from explorer.engine.scoreboard import board
 from explorer.engine.scoreboard.board import Board, Cell, Row
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judged, Judgement
+from explorer.engine.scores import SCORES
+from explorer.ui.options import ROOT
 from explorer.views.scoreboard.findings import findings
+from explorer.views.scoreboard.page import command
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.nets import NETS
@@ -72,7 +79,7 @@ def shown(at: AppTest) -> str:
 
 def test_results_are_shown_with_what_they_say(visit: Open, mine: Path) -> None:
     text = shown(visit("scoreboard", "--checkpoint", str(mine)))
-    assert "Saliency has the best mean; the interval of 1 other method overlaps" in text
+    assert "Of the methods, Saliency has the best mean; the interval of 1 other overlaps" in text
     assert "2 of 3 methods are better than “Centered Gaussian”" in text
     assert "0.600 (0.550 to 0.650)" in text
     assert "60.0 % (55.0 to 65.0)" in text
@@ -89,7 +96,28 @@ def test_a_checkpoint_without_results_has_the_command(visit: Open, mine: Path) -
     board.path_beside(mine, "scenes").unlink()
     at = visit("scoreboard", "--checkpoint", str(mine))
     assert "no scoreboard yet" in shown(at)
-    assert "python -m explorer.scoreboard --checkpoint" in at.code[0].value
+    words = shlex.split(at.code[0].value)
+    options = scoreboard.parser().read(words[words.index("explorer.scoreboard") + 1 :])
+    assert options.checkpoint == mine
+    assert options.net is None
+    assert "does not know" not in shown(at)
+
+
+def test_the_command_finds_a_file_anywhere_and_the_builder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    path = Path("tmp/my files/it's.pt")
+    words = shlex.split(command(Source(path, net="mine:net"), path))
+    options = scoreboard.parser().read(words[3:])
+    assert (options.checkpoint, options.net) == (Path("/") / path, "mine:net")
+    shipped = ROOT / "checkpoints" / "scenes-course.safetensors"
+    assert "--checkpoint checkpoints/scenes-course.safetensors --images" in command(Source(shipped), shipped)
+
+
+def test_what_the_command_cannot_know_is_said(visit: Open, mine: Path) -> None:
+    board.path_beside(mine, "scenes").unlink()
+    at = visit("scoreboard", "--checkpoint", str(mine), "--std", "0.25")
+    assert "does not know the other options" in shown(at)
+    assert "needs a file of weights" in shown(visit("scoreboard", "--net", "model.nets:course"))
 
 
 def test_a_damaged_file_is_a_sentence(visit: Open, mine: Path) -> None:
@@ -112,3 +140,22 @@ def test_intervals_that_overlap_decide_nothing() -> None:
     sentences = findings(BOARD, "deletion")
     assert "2 of 3 methods are better than “Centered Gaussian” by intervals that do not overlap." in sentences
     assert "3 of 3 methods are better than “Random map” by intervals that do not overlap." in sentences
+
+
+def test_a_reference_above_every_method_is_named() -> None:
+    rows = tuple(row for row in BOARD.rows if row.key in ("grad_cam@relu3", "gaussian"))
+    best, higher, *rest = findings(replace(BOARD, rows=rows), "deletion")
+    assert best.startswith("Of the methods, Grad-CAM")
+    assert higher.startswith("“Centered Gaussian”")
+    assert "better mean than every method" in higher
+    assert rest[0].startswith("0 of 1 methods")
+    assert not any("than every method" in each for each in findings(BOARD, "deletion"))
+
+
+@pytest.mark.parametrize("score", [name for name, each in SCORES.items() if each.remakes])
+def test_where_references_are_fixed_no_method_is_compared_with_them(score: str) -> None:
+    rows = tuple(replace(row, cells={score: row.cells["deletion"]}) for row in BOARD.rows)
+    best, fixed, last = findings(replace(BOARD, rows=rows), score)
+    assert best.startswith("Of the methods, ")
+    assert "a fixed value" in fixed
+    assert "These are means over images" in last

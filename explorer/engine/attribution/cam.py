@@ -68,7 +68,8 @@ def no_negative_maps(net: nn.Module, layer: str | None, maps: Tensor) -> Problem
 
 
 NEEDS_NO_NEGATIVE = N_(
-    "This method needs maps without negative values: choose an activation or pooling layer."
+    "The formula of this method needs maps without negative values: choose a layer after a ReLU, if there "
+    "is one."
 )
 LOGIT = N_(
     "Values are in units of the logit of the class; they are not probabilities, and in general they do not "

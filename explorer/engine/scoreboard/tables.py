@@ -116,12 +116,19 @@ def written(cell: Cell) -> str:
     if not cell.value.n:
         return "–"
     half = (cell.value.high - cell.value.low) / 2
-    return tr("{mean} ± {half} ({chance})", mean=_short(cell.value.mean), half=_short(half),
-              chance=_short(cell.chance.mean))  # fmt: skip
+    return tr("{mean} ± {half} ({chance})", mean=fixed(cell.value.mean), half=fixed(half),
+              chance=fixed(cell.chance.mean))  # fmt: skip
 
 
-def _short(number: float) -> str:
-    return f"{number:.2f}" if math.isfinite(number) else "–"
+def fixed(number: float, digits: int = 2) -> str:
+    """A number with that many digits after the point, a true minus sign, zero without one; a dash for NaN.
+
+    >>> fixed(-0.314), fixed(-0.004), fixed(0.5, 3)
+    ('−0.31', '0.00', '0.500')
+    """
+    if not math.isfinite(number):
+        return "–"
+    return f"{number:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def left_out(board: Board) -> list[str]:

@@ -1,6 +1,6 @@
 """A drawn scene without each of its parts: what that does to the logit, beside what each map says of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,22 +65,25 @@ def pictures(drawn: Redrawing, effects: Doubles, name: str) -> list[str]:
             picture,
             tr("The scene without this: {part}", part=tr(part)),
             markup.text(tr("without: {part}", part=tr(part))),
-            markup.text(change(-effect), "muted"),
+            markup.text(tr("change: {change}", change=change(effect)), "muted"),
             fill=True,
         )
         for part, picture, effect in zip(drawn.parts, drawn.pictures, effects.tolist(), strict=True)
     ]
     text = tr(
-        "The scene is drawn again without each part, equal to the byte outside of it. Below stands how the "
-        "logit of “{name}” really changes; no baseline and no gradient is involved.",
+        "The scene is drawn again without each part; every other pixel is the same. Below stands how the "
+        "logit of “{name}” really changes. No gradient is involved, and no baseline, except that a "
+        "background left out becomes plain gray. Some parts contain others, as a head its ears: "
+        "these go with them.",
         name=name,
     )
     return [markup.text(text, tag="p"), markup.element("div", first, *others, cls="fx-redrawn")]
 
 
-def change(value: float) -> str:
-    sign = "+" if value > 0 else ""
-    return tr("change: {change}", change=sign + short(value))
+def change(effect: float) -> str:
+    """What a part's absence adds to the logit, which falls by `effect`, with its sign."""
+    sign = "+" if round(effect, 2) < 0 else ""
+    return sign + short(-effect)
 
 
 def row(title: str, heat: Heatmap, drawn: Redrawing, effects: Doubles) -> Row:
@@ -103,11 +106,12 @@ def reference_rows(drawn: Redrawing, effects: Doubles) -> list[Row]:
 
 
 def table(parts: list[str], name: str, effects: Doubles, maps: list[Row], references: list[Row]) -> str:
-    """Parts as columns; the measured fall of the logit first, then the maps, then the references."""
+    """Parts as columns; the measured change of the logit first, then the maps, then the references."""
     titles = ["", *parts, tr("rank correlation"), tr("by chance")]
     head = markup.element("tr", *(markup.text(title, tag="th") for title in titles))
-    measured = tr("Measured fall of the logit of “{name}”", name=name)
-    first = markup.element("tr", *cells(measured, effects), "<td></td><td></td>", cls="measured")
+    measured = tr("Measured change of the logit of “{name}” without it", name=name)
+    changes = cells(measured, effects, change)
+    first = markup.element("tr", *changes, "<td></td><td></td>", cls="measured")
     body = [table_row(each) for each in maps] + [table_row(each, "reference") for each in references]
     return markup.element(
         "div",
@@ -122,16 +126,17 @@ def table_row(one: Row, cls: str = "") -> str:
     return markup.element("tr", *cells(one.title, one.sums), *ends, cls=cls)
 
 
-def cells(title: str, values: Doubles) -> list[str]:
+def cells(title: str, values: Doubles, written: Callable[[float], str] = number) -> list[str]:
     """A row's title, and for each value a bar from the middle, as long as the row's largest allows."""
     reach = float(np.abs(values).max()) or 1.0
-    return [markup.text(title, tag="th"), *(cell(value, reach) for value in values.tolist())]
+    bars = [cell(value, reach, written(value)) for value in values.tolist()]
+    return [markup.text(title, tag="th"), *bars]
 
 
-def cell(value: float, reach: float) -> str:
+def cell(value: float, reach: float, text: str) -> str:
     side, share = "against" if value < 0 else "for", abs(value) / reach / 2
     bar = markup.element("div", f'<i class="{side}" style="width:{share:.1%}"></i>', cls="bar")
-    return markup.element("td", bar, markup.text(number(value)))
+    return markup.element("td", bar, markup.text(text))
 
 
 def short(value: float) -> str:
@@ -144,8 +149,9 @@ def sentences(maps: list[Row], references: list[Row], parts: int) -> list[str]:
     better = sum(each.correlation > area for each in maps)
     return [
         tr(
-            "The number of a map is the sum of its values over the part; each row has bars of its own scale. "
-            "“By chance” is the same map, mirrored and shifted at random."
+            "The number of a map is the sum of its values over the part. A bar to the right speaks for the "
+            "class: without the part the logit falls, or the map’s sum is positive. Each row has bars of its "
+            "own scale. “By chance” is the same map, mirrored and shifted at random."
         ),
         ngettext(
             "{better} of {n} map orders the parts better than their plain area does ({area}).",

@@ -14,7 +14,8 @@ def findings(board: Board, score: str) -> list[str]:
     references = [row for row in rows if row.entry.is_reference]
     sentences = []
     if SCORES[score].direction != "none" and methods:
-        sentences = [_best(methods, score), *_beside_references(methods, references, score)]
+        beside = _fixed if SCORES[score].remakes else _beside_references
+        sentences = [_best(methods, score), *beside(methods, references, score)]
     sentences.append(
         tr(
             "These are means over images: they do not say which map is right for one image, and for another "
@@ -29,34 +30,62 @@ def _best(methods: list[Row], score: str) -> str:
     best, *others = methods
     close = [row for row in others if not apart(best.cells[score].value, row.cells[score].value)]
     if not close:
-        return tr("{method} has the best mean, and no other method’s interval overlaps with its own.",
-                  method=best.entry.title)  # fmt: skip
+        return tr(
+            "Of the methods, {method} has the best mean, and no other’s interval overlaps with its own.",
+            method=best.entry.title,
+        )
     return ngettext(
-        "{method} has the best mean; the interval of {n} other method overlaps with its own.",
-        "{method} has the best mean; the intervals of {n} other methods overlap with its own.",
+        "Of the methods, {method} has the best mean; the interval of {n} other overlaps with its own.",
+        "Of the methods, {method} has the best mean; the intervals of {n} others overlap with its own.",
         len(close),
         method=best.entry.title,
     )
 
 
-def _beside_references(methods: list[Row], references: list[Row], score: str) -> list[str]:
-    """For every reference, how many methods are better by intervals that do not overlap."""
-    sign = -1 if SCORES[score].direction == "lower" else 1
-    sentences = []
-    for reference in references:
-        beside = reference.cells[score].value
-        better = [row for row in methods if apart(row.cells[score].value, beside)
-                  and sign * (row.cells[score].value.mean - beside.mean) > 0]  # fmt: skip
-        sentences.append(
-            ngettext(
-                "{n} of {count} methods is better than “{reference}” by intervals that do not overlap.",
-                "{n} of {count} methods are better than “{reference}” by intervals that do not overlap.",
-                len(better),
-                count=len(methods),
-                reference=reference.entry.title,
-            )
+def _fixed(methods: list[Row], references: list[Row], score: str) -> list[str]:
+    """Why no method is compared with the references by a score that remakes the map."""
+    if not references:
+        return []
+    return [
+        tr(
+            "The maps that are made without the network do not change with the network, the class or noise, "
+            "so this score gives them a fixed value: it is no bar for the methods."
         )
-    return sentences
+    ]
+
+
+def _beside_references(methods: list[Row], references: list[Row], score: str) -> list[str]:
+    """Which references are above every method, and how many methods are better than each."""
+    return [*_higher(methods[0], references, score), *(_better(methods, each, score) for each in references)]
+
+
+def _higher(best: Row, references: list[Row], score: str) -> list[str]:
+    """Which references have a better mean than the best method."""
+    mean = best.cells[score].value.mean
+    return [
+        tr("“{reference}”, which is made without the network, has a better mean than every method.",
+           reference=row.entry.title)
+        for row in references
+        if _sign(score) * (row.cells[score].value.mean - mean) > 0
+    ]  # fmt: skip
+
+
+def _better(methods: list[Row], reference: Row, score: str) -> str:
+    """How many methods are better than a reference by intervals that do not overlap."""
+    beside = reference.cells[score].value
+    better = [row for row in methods if apart(row.cells[score].value, beside)
+              and _sign(score) * (row.cells[score].value.mean - beside.mean) > 0]  # fmt: skip
+    return ngettext(
+        "{n} of {count} methods is better than “{reference}” by intervals that do not overlap.",
+        "{n} of {count} methods are better than “{reference}” by intervals that do not overlap.",
+        len(better),
+        count=len(methods),
+        reference=reference.entry.title,
+    )
+
+
+def _sign(score: str) -> int:
+    return -1 if SCORES[score].direction == "lower" else 1
 
 
 def apart(one: Estimate, other: Estimate) -> bool:

@@ -1,5 +1,6 @@
 """Scoreboard: every attribution method over many images, as measured for the chosen checkpoint."""
 
+import shlex
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -8,16 +9,17 @@ import streamlit as st
 
 from explorer.drawing import board_charts
 from explorer.drawing.ranges import number, percent
+from explorer.engine.opening import Source
 from explorer.engine.scoreboard import board, tables
 from explorer.engine.scoreboard.board import Board, Row
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scores import SCORES
 from explorer.ui import choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
-from explorer.ui.options import options
+from explorer.ui.options import ROOT, options
 from explorer.views.scoreboard import exports
 from explorer.views.scoreboard.findings import findings
-from model.names import shown
+from model.names import readable
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -30,8 +32,8 @@ DIRECTIONS = {
 
 def page() -> None:
     st.header(tr("Scoreboard"), anchor=False)
-    checkpoint = chosen_checkpoint()
-    boards = {} if checkpoint is None else board.paths_of(checkpoint)
+    source = chosen_source()
+    boards = {} if source is None or source.path is None else board.paths_of(source.path)
     st.markdown(
         tr(
             "Every attribution method over many images: the mean of each score, beside what chance gives and "
@@ -39,7 +41,7 @@ def page() -> None:
         )
     )
     if not boards:
-        say_how_to_measure(checkpoint)
+        say_how_to_measure(source)
         return
     with st.container(horizontal=True):
         path = boards[choose_board(list(boards))]
@@ -53,31 +55,45 @@ def page() -> None:
     exports.show(measured, score, path)
 
 
-def chosen_checkpoint() -> Path | None:
-    """The file of the checkpoint in the sidebar; None where it has none."""
+def chosen_source() -> Source | None:
+    """The network in the sidebar; None where there is none."""
     try:
         sources = options().checkpoints
     except Problem as problem:
         st.error(sentence(problem), icon=":material/error:")
         return None
-    source = sources.get(link.value("checkpoint", next(iter(sources), "")))
-    return None if source is None else source.path
+    return sources.get(link.value("checkpoint", next(iter(sources), "")))
 
 
-def say_how_to_measure(checkpoint: Path | None) -> None:
+def say_how_to_measure(source: Source | None) -> None:
+    if source is None or source.path is None:
+        st.info(tr("A scoreboard needs a file of weights: choose a checkpoint, or give one at start."))
+        return
     st.info(
         tr(
-            "This checkpoint has no scoreboard yet. The command below measures one on fresh drawn scenes and "
-            "puts it beside the checkpoint. It takes minutes to hours; a stopped one goes on where it was. "
-            "Your own images: `--dataset folder --data-dir DIR`."
+            "This checkpoint has no scoreboard yet. The command below, in the folder of this program, "
+            "measures one on fresh drawn scenes and puts it beside the checkpoint. It takes minutes to "
+            "hours; a stopped one goes on where it was. Your own images: `--dataset folder --data-dir DIR`."
         )
     )
-    name = "FILE" if checkpoint is None else shown(checkpoint, 1)
-    st.code(
-        f"python -m explorer.scoreboard --checkpoint {name} --images 100 --out scoreboard --publish",
-        language=None,
-        wrap_lines=True,
-    )
+    st.code(command(source, source.path), language=None, wrap_lines=True)
+    if source != Source(path=source.path, net=source.net):
+        st.caption(
+            tr(
+                "The command takes what the file says of the network. It does not know the other options "
+                "that this network was given at start, such as its classes or its input size."
+            )
+        )
+
+
+def command(source: Source, path: Path) -> str:
+    """What measures a scoreboard of a source's file; one beside the program is given in short."""
+    file = path.absolute()
+    short = file.relative_to(ROOT) if file.is_relative_to(ROOT / "checkpoints") else file
+    words = ["python", "-m", "explorer.scoreboard", "--checkpoint", str(short)]
+    words += ["--net", source.net] if source.net else []
+    words += ["--images", "100", "--out", "scoreboard", "--publish"]
+    return readable(shlex.join(words))
 
 
 def choose_board(names: list[str]) -> str:
@@ -146,10 +162,10 @@ def interval(estimate: Estimate) -> str:
         return "–"
     return tr(
         "{mean} ({low} to {high})",
-        mean=f"{estimate.mean:.3f}",
-        low=f"{estimate.low:.3f}",
-        high=f"{estimate.high:.3f}",
-    ).replace("-", "−")
+        mean=tables.fixed(estimate.mean, 3),
+        low=tables.fixed(estimate.low, 3),
+        high=tables.fixed(estimate.high, 3),
+    )
 
 
 def show_judged(measured: Board) -> None:
@@ -161,7 +177,7 @@ def show_judged(measured: Board) -> None:
             "Drawn scenes can be drawn again without one part of the object, so the true effect of each part "
             "is known. Of two maps of the same scene, the better one is that whose sums over the parts "
             "agree more with these effects. How often does each score prefer it? A coin does in 50 % of "
-            "the pairs."
+            "the pairs. Scores that come from the redrawing themselves are not judged by it."
         )
     )
     markup.show(judged_table(measured))

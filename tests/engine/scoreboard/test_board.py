@@ -75,3 +75,10 @@ def test_markdown_says_how_it_was_measured_and_what_is_left_out() -> None:
     assert "| Random map | – |" in text
     for part in ("python -m …", "75.0 %", "No rule.", "a.png cannot be read.", "40.0 %"):
         assert part in text
+
+
+def test_numbers_have_a_true_minus_sign_and_zero_has_none() -> None:
+    numbers = (-0.314, -0.004, -0.0, 0.005, -0.005001, math.nan)
+    assert [tables.fixed(each) for each in numbers] == ["−0.31", "0.00", "0.00", "0.01", "−0.01", "–"]
+    one, chance = Estimate(-0.25, -0.35, -0.15, 40), Estimate(-0.001, -0.002, 0, 40)
+    assert tables.written(Cell(one, chance, chance)) == "−0.25 ± 0.10 (0.00)"
