@@ -46,6 +46,7 @@ else:
         ),
     }
     WITHOUT_IMAGE = ("training", "scoreboard")
+    WITHOUT_PREDICTION = ("shortcut",)  # of the checkpoint in the sidebar: the page has networks of its own
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
 
     def explains_class(path: str) -> bool:
@@ -84,7 +85,7 @@ else:
     selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
     if about_image:
         phone.close_sidebar(selection)
-    if selection is not None and about_image:
+    if selection is not None and about_image and page.url_path not in WITHOUT_PREDICTION:
         header.show(selection, page.url_path)
     if selection is not None or not about_image:
         try:

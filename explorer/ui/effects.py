@@ -66,15 +66,15 @@ def _order(one: Effects, name: str) -> list[str]:
     if one.common == FIRST:
         return [
             tr(
-                "The {first} channels that contribute most are also the {first} whose removal lowers the "
-                "logit of {class_name} most.",
+                "The first {first} agree: the channels that contribute most are also the {first} whose "
+                "removal lowers the logit of {class_name} most.",
                 first=FIRST,
                 class_name=name,
             )
         ]
     return [
         tr(
-            "The two orders disagree: of the {first} channels that contribute most, {common} are among the "
+            "The first {first} differ: of the {first} channels that contribute most, {common} are among the "
             "{first} whose removal lowers the logit of {class_name} most. The channel whose removal lowers "
             "it most has place {rank} by contribution.",
             first=FIRST,

@@ -171,8 +171,8 @@ def _labels_above_half(selection: Selection) -> str:
     """How many of independent labels are more probable than not."""
     probabilities = selection.seen.probabilities
     return ngettext(
-        "{n} of {count} labels has a probability above 50 %.",
-        "{n} of {count} labels have a probability above 50 %.",
+        "{n} of {count} labels has a probability above 50%.",
+        "{n} of {count} labels have a probability above 50%.",
         int((probabilities > 0.5).sum()),
         count=len(probabilities),
     )

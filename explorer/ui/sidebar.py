@@ -149,12 +149,17 @@ def normalization(opened: Opened) -> str:
 def _about(selection: Selection) -> None:
     """What the network is, folded away under its accuracy."""
     card, digest = selection.card, selection.opened.checkpoint.digest
-    accuracy = card.metrics.get("test_accuracy")
+    accuracy, marks = card.metrics.get("test_accuracy"), with_marks(card)
     title = tr("About this network")
     if accuracy is not None:
-        title = tr("Test accuracy: {accuracy}", accuracy=percent(accuracy, 2))
+        template = (
+            N_("Test accuracy: {accuracy}") if marks == "" else N_("Test accuracy with marks: {accuracy}")
+        )
+        title = tr(template, accuracy=percent(accuracy, 2))
     classes = len(card.classes)
     with st.expander(title):
+        if marks:
+            st.caption(marks)
         st.caption(choices.blocks_found(selection))
         st.caption(
             ngettext(
@@ -170,6 +175,23 @@ def _about(selection: Selection) -> None:
             st.caption(ngettext("Input: {n} channel.", "Input: {n} channels.", card.channels))
         st.caption(tr("Data: {data}.", data=literal(card.data)))
         st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
+
+
+def with_marks(card: Card) -> str:
+    """That the test images of a network trained with marks have them too, as Markdown; "" without marks."""
+    fraction = card.config.get("shortcut")
+    if not isinstance(fraction, int | float) or isinstance(fraction, bool):
+        return ""
+    if fraction == 1:
+        return tr(
+            "**The test images have marks, too:** each has the mark of its class, as in training. The test "
+            "accuracy does not tell what the network predicts without marks; the page “Shortcut” does."
+        )
+    return tr(
+        "**The test images have marks, too:** that of their class in {fraction} of them, as in training. The "
+        "test accuracy does not tell what the network predicts without marks; the page “Shortcut” does.",
+        fraction=percent(fraction, 0),
+    )
 
 
 def _resized(card: Card) -> str:

@@ -33,7 +33,7 @@ def test_a_card_shows_the_measured_change_and_opens_its_channel(visit: Callable)
     off = ablations(checkpoint.build(), x, "relu3", [channel])
     change = float((off.zeroed[0] - off.logits)[int(off.logits.argmax())])
     shown = f"+{number(change)}" if change > 0 else number(change)
-    assert f"off: logit {shown}" in html(at)
+    assert f"switched off: logit {shown}" in html(at)
     assert any("over the 128 channels of relu3" in each.value for each in at.markdown)
     button.click().run()
     assert not at.exception
@@ -56,4 +56,4 @@ def test_until_all_is_measured_the_page_says_how_far_it_is(
     at = visit("explain", sample="ship", **{"class": "frog"})
     assert not at.exception
     assert any("part 0 of 2 is done" in each.value for each in at.caption)
-    assert "off: logit" not in html(at)
+    assert "switched off: logit" not in html(at)

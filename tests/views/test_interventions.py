@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from explorer.drawing.ranges import number
+from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.intervention import Change, intervene
+from explorer.engine.opening import Source
 from explorer.engine.samples import scene
-from explorer.ui import effects
+from explorer.ui import cached, effects
+from explorer.ui.cached import Outcome
 from explorer.ui.jobs import JOBS
-from explorer.views.interventions import marks, other_class
+from explorer.ui.selection import Selection
+from explorer.views.interventions import before_after, covering, marks, other_class
 from model.checkpoint import load_checkpoint
 from model.cifar10 import CLASSES
 from tests.conftest import ROOT
@@ -134,3 +138,29 @@ def test_a_search_is_stopped_and_goes_on(visit: Callable, monkeypatch: pytest.Mo
     next(each for each in at.button if each.label == "Continue").click().run()
     assert "Stop" in [each.label for each in at.button]
     assert not at.exception
+
+
+def test_the_search_says_which_prediction_it_changes(visit: Callable) -> None:
+    at = visit("interventions", sample="cat", change="other", against="ship", **{"class": "dog"})
+    assert "about the prediction, cat, not about dog, the class to explain" in html(at)
+    text = " ".join(each.value for each in at.markdown)
+    count = int(re.search(r"Without (\d+) of the 128 channels", text)[1])
+    assert f"{count} channels of relu3 without which the prediction is no longer “cat”" in html(at)
+
+
+def test_each_baseline_says_what_a_covered_square_shows() -> None:
+    assert covering.FILLS.keys() == BASELINES.keys()
+
+
+def cat() -> Selection:
+    source = Source(path=ROOT / "checkpoints/cifar10-course.safetensors")
+    return Selection(cached.opened("cifar10-course", source), scene(CLASSES.index("cat")))
+
+
+@pytest.mark.parametrize(("value", "note"), [(0.0, "There is no heat map"), (-0.5, "No position supports")])
+def test_a_heat_map_without_support_says_so(value: float, note: str) -> None:
+    seen = cat()
+    heat = np.full((8, 8), value, np.float32)
+    one = Outcome(seen.seen.logits, seen.seen.probabilities, heat)
+    both = before_after.compare("relu3", one, one)
+    assert note in before_after.heat_figure(seen, both, "after", heat)

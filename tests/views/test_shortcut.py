@@ -104,3 +104,26 @@ def test_the_committed_curve_has_both_ends_and_is_of_the_shipped_checkpoints() -
 def test_the_table_in_the_readme_is_that_of_the_file() -> None:
     rows = json.loads(page.CURVE.read_text(encoding="utf-8"))["shipped"]
     assert readme.told("benchmarks/shortcut.py") == shortcut.table(rows)
+
+
+def test_no_prediction_of_another_network_stands_on_the_page(visit: Open) -> None:
+    at = visit("shortcut", sample="horse", checkpoint="cifar10-course")
+    assert "Prediction</div>" not in html(at)
+    assert "Explain the true class" not in [each.label for each in at.button]
+    assert "The checkpoint chosen in the sidebar, cifar10-course, is neither of them" in written(at)
+    assert "is neither of them" not in written(visit("shortcut", checkpoint="scenes-course"))
+
+
+@pytest.mark.parametrize("name", ["scenes-course", "scenes-shortcut"])
+def test_the_sidebar_says_where_the_test_images_have_marks(visit: Open, name: str) -> None:
+    at = visit("explain", checkpoint=name)
+    (title,) = [each.label for each in at.expander if each.label.startswith("Test accuracy")]
+    assert title.startswith("Test accuracy with marks: 100.00%") == (name == "scenes-shortcut")
+    assert ("The test images have marks" in written(at)) == (name == "scenes-shortcut")
+
+
+def test_the_shipped_network_is_the_end_of_the_curve() -> None:
+    curve = read_curve(page.CURVE)
+    (last,) = curve.at(1.0)
+    shipped = list(curve.shipped.values())[-1]
+    assert (last.accuracy.n, last.accuracy.correct) == (shipped.n, shipped.correct)

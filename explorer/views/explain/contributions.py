@@ -55,8 +55,8 @@ def _draw(
 ) -> None:
     measured = effects.effects(selection, contributions.evidence.layer, progress[0])
     sides = {
-        tr("Support the class (positive contribution)"): contributions.supporting,
-        tr("Oppose the class (negative contribution)"): contributions.opposing,
+        tr("Positive contribution (by Grad-CAM)"): contributions.supporting,
+        tr("Negative contribution (by Grad-CAM)"): contributions.opposing,
     }
     for title, channels in sides.items():
         if channels:
@@ -122,7 +122,7 @@ def change(measured: Effects, channel: int) -> str:
     """How the logit changes without the channel, with a bar from −1 to 1 of the largest change."""
     value, largest = -float(measured.falls[channel]), float(np.abs(measured.falls).max())
     text = f"+{number(value)}" if value > 0 else number(value)
-    return markup.text(tr("off: logit {change}", change=text)) + bar(
+    return markup.text(tr("switched off: logit {change}", change=text)) + bar(
         -value / largest if largest else 0.0, "measured"
     )
 

@@ -11,7 +11,7 @@ from explorer.drawing import ranges
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number, probability
 from explorer.engine.values import Floats
-from explorer.ui import cached, choices, markup
+from explorer.ui import cached, choices, markup, panels
 from explorer.ui.cached import Outcome
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection
@@ -20,6 +20,7 @@ from model.pixels import whole
 from model.problems import Problem
 from model.words import N_, tr
 
+NOT_POSITIVE = N_("No position supports the class: no value of this map is above zero.")
 FIRST = 5  # most probable classes, before and after, that are shown
 
 
@@ -102,7 +103,7 @@ def bars(selection: Selection, both: BeforeAfter) -> str:
     """The most probable classes with two bars each: before in gray, after in the accent's color."""
     shares = both.before.probabilities, both.after.probabilities
     order = in_view(selection, both)
-    head = ["", "", tr("before"), tr("after"), tr("logit")]
+    head = ["", "", tr("before"), tr("after"), tr("change of logit")]
     cells = [markup.text(text, "muted") for text in head]
     for k in order:
         change = signed(float(both.after.logits[k] - both.before.logits[k]))
@@ -142,8 +143,10 @@ def heat_figure(selection: Selection, both: BeforeAfter, title: str, heat: Float
     if heat is None:
         return markup.text(tr("No gradient of the class reaches this layer."), "muted")
     alt = tr("Grad-CAM {title} the change", title=title)
-    note = "" if heat.max() > 0 else tr(" · no position supports the class")
-    return markup.figure(over(selection, both, heat), alt, markup.text(f"{title}{note}"), fill=True)
+    if not heat.any():
+        return markup.element("div", markup.text(title), markup.text(tr(panels.ZERO), "muted"))
+    notes = () if heat.max() > 0 else (markup.text(tr(NOT_POSITIVE)),)
+    return markup.figure(over(selection, both, heat), alt, markup.text(title), *notes, fill=True)
 
 
 def over(selection: Selection, both: BeforeAfter, heat: Floats) -> Pixels:

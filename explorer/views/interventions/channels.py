@@ -61,10 +61,10 @@ def how_to_read() -> None:
                 "The network then runs again, and in that pass the map of every marked channel is set to "
                 "zero, to its own mean at every position (which keeps its level and removes its pattern), "
                 "or multiplied by the factor. Channels may be marked in several layers: all are changed "
-                "in the same pass. The column “logit” says how much each logit changes. Grad-CAM after "
-                "the change is that of the changed network for the same class, and both maps have one "
-                "color scale. No network was trained with these channels changed, so it may be in a state "
-                "that no image brings about."
+                "in the same pass. The column “change of logit” says how much each logit changes. "
+                "Grad-CAM after the change is that of the changed network for the same class, and both maps "
+                "have one color scale. No network was trained with these channels changed, so it may be in a "
+                "state that no image brings about."
             )
         )
 

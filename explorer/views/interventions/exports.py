@@ -10,7 +10,6 @@ from explorer.drawing import figures, ranges
 from explorer.drawing.chart import LineChart, PointChart
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
-from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.effects import Effects
 from explorer.engine.smallest_set import GreedySearch
 from explorer.engine.values import Floats
@@ -19,7 +18,7 @@ from explorer.ui.downloads import Offer, Pictures
 from explorer.ui.export_parts import Arrays
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
-from explorer.views.interventions import before_after, marks
+from explorer.views.interventions import before_after, covering, marks
 from explorer.views.interventions.before_after import BeforeAfter
 from model.words import tr
 
@@ -134,17 +133,10 @@ def occlusion_offer(selection: Selection, made: "Occluded") -> Offer:
         "from explorer.engine.occluding import Patch, covered",
         "from explorer.engine.tracing import trace",
     ]
-    covered_by = tr(
-        "Covered: {side} × {side} pixels of the input, from row {top} and column {left} on.",
-        side=patch.side,
-        top=patch.top,
-        left=patch.left,
-    )
-    fill = tr(BASELINES[made.fill].summary)
     covered: Arrays = {"covered": (made.input.x.numpy(), tr("the covered normalized input (1, C, s, s)"))}
     return Offer(
         name=f"covered {selection.sample.name}",
-        caption=" ".join([caption(selection, made.both), covered_by, fill]),
+        caption=" ".join([caption(selection, made.both), covering.in_words(patch, made.fill)]),
         pictures=pictures(selection, made.both),
         tables={tr("Classes"): partial(classes, selection, made.both)},
         arrays=lambda: arrays(selection, made.both) | covered,

@@ -12,7 +12,7 @@ from explorer.engine.occluding import Patch, covered
 from explorer.ui import cached, choices, link
 from explorer.ui.components.patch import patch_over
 from explorer.ui.selection import Selection
-from explorer.views.interventions import before_after, exports
+from explorer.views.interventions import before_after, covering, exports
 from explorer.views.interventions.before_after import BeforeAfter
 from model.card import Card, Pixels
 from model.words import tr
@@ -43,7 +43,7 @@ def show(selection: Selection) -> None:
             label=tr("The input of the network, with a square that covers a part of it"),
             on_change=keep,
         )
-        st.caption(f"{about(patch)} {tr(BASELINES[fill].summary)}")
+        st.caption(covering.in_words(patch, fill))
     with results, st.container(gap="xsmall"):
         at = before_after.choose_layer(selection)
         before_after.guarded(partial(show_results, selection, patch, fill, at))
@@ -62,15 +62,6 @@ def occluded(selection: Selection, patch: Patch, fill: str, at: str) -> Occluded
     after = cached.outcome(selection.network, input, (), at, selection.target)
     pixels = large(selection.framed), large(pixels_of(selection, input, patch))
     return Occluded(patch, fill, input, before_after.compare(at, before, after, pixels))
-
-
-def about(patch: Patch) -> str:
-    return tr(
-        "Covered: {side} × {side} pixels of the input, from row {top} and column {left} on.",
-        side=patch.side,
-        top=patch.top,
-        left=patch.left,
-    )
 
 
 def pixels_of(selection: Selection, input: Input, patch: Patch) -> Pixels:

@@ -72,20 +72,20 @@ def show_search(selection: Selection, layer: str) -> None:
 def draw(selection: Selection, layer: str, stopped: bool, progress: Sequence[Progress[GreedySearch]]) -> None:
     (one,) = progress
     name = selection.card.classes[selection.predicted]
-    heading = tr("A few channels of {layer} that hold the prediction “{name}”", layer=layer, name=name)
-    markup.show(markup.text(heading, tag="h3"))
+    state = one.results[-1] if one.results else None
+    markup.show(
+        markup.text(heading(layer, name, state), tag="h3"), markup.text(about_search(selection), "muted")
+    )
     if one.problem is not None:
         st.info(sentence(one.problem))
         return
-    if one.results:
-        state = one.results[-1]
+    if state is not None:
         st.markdown(literal(in_words(selection, state, one.finished)))
         panels.chart(charts.margins(state, name))
         st.caption(literal(about_margins(name)))
-    if not one.finished:
+    if state is None or not one.finished:
         buttons(selection, layer, stopped)
         return
-    state = one.results[-1]
     if state.channels:
         st.button(
             tr("Mark these channels"),
@@ -94,6 +94,34 @@ def draw(selection: Selection, layer: str, stopped: bool, progress: Sequence[Pro
             help=tr("Opens them under “Switch channels off”."),
         )
     exports.search(selection, state, charts.margins(state, name))
+
+
+def heading(layer: str, name: str, state: GreedySearch | None) -> str:
+    """What the search is for; how many channels it took, once the prediction has changed."""
+    if state is None or not state.changed:
+        return tr("Which channels of {layer} hold the prediction “{name}”?", layer=layer, name=name)
+    return ngettext(
+        "{n} channel of {layer} without which the prediction is no longer “{name}”",
+        "{n} channels of {layer} without which the prediction is no longer “{name}”",
+        len(state.channels),
+        layer=layer,
+        name=name,
+    )
+
+
+def about_search(selection: Selection) -> str:
+    """Which classes the search is about, whatever classes are chosen."""
+    template = N_(
+        "The search is about the prediction, {was}: it stops at the first other class, which need not be "
+        "the one to compare with."
+    )
+    if selection.target != selection.predicted:
+        template = N_(
+            "The search is about the prediction, {was}, not about {name}, the class to explain: it stops at "
+            "the first class other than {was}."
+        )
+    names = selection.card.classes
+    return tr(template, was=names[selection.predicted], name=names[selection.target])
 
 
 def about_margins(name: str) -> str:

@@ -22,7 +22,7 @@ def of_networks(networks: Networks, curve: ShortcutCurve) -> str:
 
 
 def table(rows: Sequence[tuple[str, Sequence[ShortcutAccuracy]]]) -> str:
-    """Rows of a name and measures, whose mean is shown; a single one has its 95 % interval. Markdown."""
+    """Rows of a name and measures, whose mean is shown; a single one has its 95% interval. Markdown."""
     head = ["", *(tr(name) for name in CONDITIONS.values()), tr("Follows the wrong mark")]
     lines = [head, ["---"] * len(head), *([literal(name), *_cells(each)] for name, each in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -28,8 +28,8 @@ RANKING = N_(
     "that sees the mark need not decide the class; what switching it off does is measured below."
 )
 TABLE = N_(
-    "Channels at zero on {count} drawn scenes that were neither trained on nor ranked with (95 % interval: "
-    "Wilson). Random channels: mean of {draws} draws. Chance is 10 %. If the ranked channels carry the mark, "
+    "Channels at zero on {count} drawn scenes that were neither trained on nor ranked with (95% interval: "
+    "Wilson). Random channels: mean of {draws} draws. Chance is 10%. If the ranked channels carry the mark, "
     "switching them off makes the network follow a wrong mark less often than switching off as many others."
 )
 

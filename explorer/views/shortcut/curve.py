@@ -33,19 +33,19 @@ def meaning(curve: ShortcutCurve) -> list[str]:
     if control:
         template = N_(
             "**Control at 0**, where the marks are those of random classes: accuracy {own} with the mark of "
-            "the class, {wrong} with another, {none} without. The 95 % intervals of the first two overlap, "
+            "the class, {wrong} with another, {none} without. The 95% intervals of the first two overlap, "
             "so no use of the mark can be measured."
         )
         if uses_mark(control):
             template = N_(
                 "**Control at 0**, where the marks are those of random classes: accuracy {own} with the mark "
-                "of the class, {wrong} with another, {none} without. The 95 % intervals of the first two do "
+                "of the class, {wrong} with another, {none} without. The 95% intervals of the first two do "
                 "not overlap, although the marks said nothing of the class."
             )
         texts.append(tr(template, **accuracies(control)))
     if always:
         template = N_(
-            "**At 100 %**, where the mark is always that of the class: accuracy {own} with the mark of the "
+            "**At 100%**, where the mark is always that of the class: accuracy {own} with the mark of the "
             "class, {wrong} with another, {none} without. A test set with the same marks shows the first "
             "number only."
         )

@@ -23,7 +23,7 @@ CONTROL, SHORTCUT = "scenes-course", "scenes-shortcut"
 OWN = "own"
 INTRODUCTION = N_(
     "Two networks of the same kind: **{shortcut}** was trained on scenes in which a small mark near a corner "
-    "is that of the class in **{fraction} %** of them and of a random class in the others, **{control}** on "
+    "is that of the class in **{fraction}** of them and of a random class in the others, **{control}** on "
     "scenes without marks. The mark is one of five colors, at the top for the first five classes and at the "
     "bottom for the others. It is planted here in the {size} × {size} pixels that the networks get."
 )
@@ -121,8 +121,19 @@ def introduction(pair: Networks) -> str:
         ALWAYS if pair.fraction == 1 else INTRODUCTION,
         shortcut=literal(pair.shortcut.name),
         control=literal(pair.control.name),
-        fraction=f"{100 * pair.fraction:g}",
+        fraction=f"{100 * pair.fraction:g}%",
         size=pair.shortcut.card.input_size,
+    )
+
+
+def not_chosen(chosen: Opened, pair: Networks) -> str:
+    """That the checkpoint chosen in the sidebar is neither of the two, as Markdown; "" where it is one."""
+    if any(chosen.checkpoint.digest == each.checkpoint.digest for each in (pair.control, pair.shortcut)):
+        return ""
+    return tr(
+        "The checkpoint chosen in the sidebar, {name}, is neither of them: this page shows it only if it was "
+        "trained with marks.",
+        name=literal(chosen.name),
     )
 
 

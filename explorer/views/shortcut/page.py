@@ -15,7 +15,7 @@ from model.words import N_, tr
 
 CURVE = ROOT / "checkpoints" / "scenes-shortcut.curve.json"
 ACCURACIES = N_(
-    "Accuracy on 1,000 drawn test scenes (95 % interval: Wilson), measured once. “Follows the wrong mark”: "
+    "Accuracy on 1,000 drawn test scenes (95% interval: Wilson), measured once. “Follows the wrong mark”: "
     "predicted as the class whose mark was planted in place of its own. A network that has never seen marks "
     "can still be disturbed by them, as by any unknown object."
 )
@@ -30,6 +30,8 @@ def page() -> None:
         st.info(sentence(problem))
     else:
         st.markdown(marked.introduction(networks))
+        if note := marked.not_chosen(current().opened, networks):
+            st.caption(note)
         if measured and (table := accuracies.of_networks(networks, measured)):
             st.markdown(table)
             st.caption(tr(ACCURACIES))
@@ -51,7 +53,7 @@ def measured_curve() -> ShortcutCurve | None:
 
 
 def show_scene(selection: Selection, networks: marked.Networks) -> tuple[Pair, Carriers] | None:
-    """The chosen scene with and without a mark, and the channels that carry it; None where it is no scene."""
+    """The chosen scene with and without a mark, and the channels that it moves; None where it is no scene."""
     if (label := marked.label_of(selection)) is None:
         st.info(tr("Marks are planted in drawn scenes: choose one of the built-in samples in the sidebar."))
         return None
@@ -64,7 +66,7 @@ def show_scene(selection: Selection, networks: marked.Networks) -> tuple[Pair, C
 
 
 def show_carriers(pair: Pair) -> Carriers:
-    st.subheader(tr("Channels that carry the mark"), anchor=False)
+    st.subheader(tr("Channels that the mark moves most"), anchor=False)
     carried = carriers.choose(pair)
     carriers.show(pair, carried)
     return carried
