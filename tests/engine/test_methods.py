@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,17 @@ def test_only_a_signed_method_gives_negative_values(
     assert any((each > 0).any() for each in values)
     if not method.signed:
         assert not any((each < 0).any() for each in values)
+
+
+def test_a_map_is_drawn_from_zero_only_where_the_method_cannot_be_negative(
+    course: nn.Module, x: Tensor, name: str, method: Method
+) -> None:
+    (after,) = layers_for(method, ["relu3"])
+    values = attribute(course, x, name, layer=after, target=0).values
+    assert method.is_signed(values) == (method.signed and name not in ("layer_cam", "eigen_cam"))
+    if method.signed_as_maps:
+        assert method.is_signed(np.array([[-0.001, 2.0]]))
+        assert not method.is_signed(np.array([[-1e-9, 2.0]]))
 
 
 def test_what_is_required_is_said_before_and_when_it_is_computed(

@@ -133,6 +133,7 @@ LAYER_CAM = Method(
     signed=True,
     units=LOGIT,
     heat=layer_cam,
+    signed_as_maps=True,
 )
 GRAD_CAM_PP = Method(
     title=N_("Grad-CAM++"),
@@ -183,5 +184,6 @@ EIGEN_CAM = Method(
     signed=True,
     units=FEATURES,
     heat=eigen_cam,
+    signed_as_maps=True,
     uses_class=False,
 )

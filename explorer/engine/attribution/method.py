@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -52,6 +54,10 @@ def any_network(net: nn.Module, layer: str | None, values: Tensor) -> None:
     """For a method that requires nothing: no network and no layer gives a reason."""
 
 
+Floats = npt.NDArray[np.floating[Any]]
+ROUNDING = 1e-6  # of the largest value of a float32 map
+
+
 @dataclass(frozen=True)
 class Method:
     """An attribution method.
@@ -59,7 +65,8 @@ class Method:
     `summary`, a whole sentence, is what it computes; `pitfall`, a whole sentence, how it can mislead;
     `units`, whole sentences, what its values measure: all are marked with `N_`, and `tr` translates them.
     `paper` is an arXiv number or a DOI. Its heat map lies on the positions of a layer or on the pixels of the
-    input (`space`), where the color channels are added up, and can be negative where it is `signed`.
+    input (`space`), where the color channels are added up, and can be negative where it is `signed`; where it
+    is `signed_as_maps`, only if the layer's maps are negative somewhere.
 
     `heat(maps, gradients)` computes it, (N, h, w), from a layer's maps and the gradients of the explained
     score on them, both (N, C, h, w). A method that needs passes of its own has `compute(question)` instead.
@@ -86,4 +93,11 @@ class Method:
     baseline: Literal["image", "references"] | None = None
     adds_up: bool = False
     uses_class: bool = True
+    signed_as_maps: bool = False
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def is_signed(self, values: Floats) -> bool:
+        """Whether a map's values, of any shape, are drawn about zero, not from zero up."""
+        if not self.signed_as_maps:
+            return self.signed
+        return bool(values.min() < -ROUNDING * np.abs(values).max())

@@ -43,10 +43,10 @@ def show(selection: Selection, attributions: Sequence[Attribution]) -> None:
 
 
 def range_of(attribution: Attribution) -> Range:
-    """The range of a map that is there: about zero for a signed method, else from zero."""
+    """The range of a map that is there: about zero for a signed map, else from zero."""
     assert attribution.map is not None
-    choose = ranges.symmetric if attribution.choice.record.signed else ranges.positive
-    return choose(attribution.map.heat.values)
+    values = attribution.map.heat.values
+    return ranges.shared(values, signed=attribution.choice.record.is_signed(values))
 
 
 def pictures(selection: Selection, attribution: Attribution) -> str:

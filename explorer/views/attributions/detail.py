@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import number
+from explorer.engine.attribution import Method
 from explorer.engine.scores import Scored
 from explorer.engine.scores.class_sensitivity import OtherClass
 from explorer.engine.scores.deletion import Deletions
@@ -53,27 +54,27 @@ def show_maps(one: Attribution) -> None:
     """The map, and beside it each map that a score compares it with."""
     assert one.map is not None
     heat = one.map.heat.values
-    signed = one.choice.record.signed
-    compared = [(tr("This map"), heat.astype(float), signed)]
+    record = one.choice.record
+    compared = [(tr("This map"), heat.astype(float), record.is_signed(heat))]
     for measured in one.scores.values():
-        compared += [] if measured.scored is None else list(maps_of(measured.scored, signed))
+        compared += [] if measured.scored is None else list(maps_of(measured.scored, record))
     markup.show(
         markup.element("div", *(figure(*each) for each in compared), cls="fx-compared"),
         markup.text(tr("Each picture has its own scale."), "muted"),
     )
 
 
-def maps_of(scored: Scored, signed: bool) -> Iterator[tuple[str, Doubles, bool]]:
+def maps_of(scored: Scored, record: Method) -> Iterator[tuple[str, Doubles, bool]]:
     """What a score compares a map with: title, values (h, w), whether they are signed."""
     match scored:
         case Deletions(sums=sums, drops=drops):
-            yield tr("This map, summed by patch"), sums, signed
+            yield tr("This map, summed by patch"), sums, record.is_signed(sums)
             yield tr("Measured drop of the logit by patch"), drops, True
         case OtherClass(map=values):
-            yield tr("For the other class"), values, signed
+            yield tr("For the other class"), values, record.is_signed(values)
         case Randomized(maps=maps):
             for seed, values in enumerate(maps):
-                yield tr("Random weights, seed {seed}", seed=seed), values, signed
+                yield tr("Random weights, seed {seed}", seed=seed), values, record.is_signed(values)
 
 
 def figure(title: str, values: Doubles, signed: bool) -> str:
