@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST_IN_ROW = 4
 PAGE, COLUMN = 7.2, (2.4, 3.6)  # inches: how wide a figure is to be, and a panel at least and at most
 BAR, WORDS, TICKS = 0.1, 0.35, 0.5  # heights of a color bar, of the text around a panel, of a bar's ticks
+LETTERS = 14  # of a title, for each inch of its panel
 CHART_ASPECT = 0.75  # of a chart in a figure: its height by its width
 SIZE, DPI = (4.4, 2.0), 360  # of one chart by itself: inches, as a figure shows it, and pixels an inch
 
@@ -190,7 +191,7 @@ def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
     grid = drawn.add_gridspec(len(heights), columns, height_ratios=heights)
     for index, (row, barred) in enumerate(zip(rows, below, strict=True)):
         for column_index, panel in enumerate(row):
-            _draw(panel, drawn.add_subplot(grid[2 * index, column_index]))
+            _draw(panel, drawn.add_subplot(grid[2 * index, column_index]), int(column * LETTERS))
         for bar in barred:
             _draw_bar(drawn.add_subplot(grid[2 * index + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))
@@ -221,11 +222,13 @@ def _panel_aspect(panel: Part) -> float:
     return panel.aspect if isinstance(panel, Drawing) else CHART_ASPECT
 
 
-def _draw(panel: Part, axes: "Axes") -> None:
+def _draw(panel: Part, axes: "Axes", letters: int) -> None:
+    """Draw a panel below its title, in lines of at most so many letters."""
     if isinstance(panel, Chart):
         chart_print.draw(panel, axes)
+    axes.set_title(plain("\n".join(wrapped(panel.title, letters))), fontsize=8)
+    if isinstance(panel, Chart):
         return
-    axes.set_title(plain(panel.title), fontsize=8)
     if isinstance(panel, Drawing):
         panel.draw(axes)
         return

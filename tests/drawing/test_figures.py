@@ -49,6 +49,15 @@ def test_many_panels_stand_in_rows_and_charts_beside_pictures():
     assert drawn == ["its title"]
 
 
+def test_a_long_title_stays_above_its_own_panel():
+    titles: list[str] = []
+    title = "Most first against least first: Guided Grad-CAM at relu3"
+    draw = Drawing(lambda axes: titles.append(axes.get_title()), title)
+    figure([draw] * 3, CAPTION, dpi=50)
+    assert {each.replace("\n", " ") for each in titles} == {title}
+    assert max(len(line) for line in titles[0].split("\n")) <= 34  # about 2.4 inches of 8 points
+
+
 def test_a_figure_without_pictures_is_refused():
     with pytest.raises(ValueError, match="at least one picture"):
         figure([], CAPTION)

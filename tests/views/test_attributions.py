@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing import chart_print
 from explorer.drawing.pictures import png
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, attribute
@@ -18,9 +20,10 @@ from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.redrawing import Redrawing
 from explorer.engine.samples import scene
 from explorer.engine.scores import SCORES, STRIP, Subject
+from explorer.engine.scores.ordering import Orderings
 from explorer.ui.downloads import Offer, files
 from explorer.ui.jobs import JOBS
-from explorer.views.attributions import redrawing
+from explorer.views.attributions import charts, redrawing
 from model.checkpoint import load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "cifar10-course.safetensors"
@@ -111,6 +114,18 @@ def test_chance_is_explained_with_its_counts(finished: Opened) -> None:
     assert "mirrored and shifted at random 8 times" in captions
     assert "\nHeat at the border\n" in text(at)
     assert "Findings" not in text(at)
+
+
+def test_the_printed_chart_names_every_curve_once() -> None:
+    checkpoint = load_checkpoint(CHECKPOINT)
+    net, x = checkpoint.build(), checkpoint.card.to_input(scene(3).pixels)
+    heat = attribute(net, x, "grad_cam", layer="relu3", target=3)
+    ordering = SCORES["ordering"].measure(Subject(net, x, heat))
+    assert isinstance(ordering, Orderings)
+    axes = Figure().subplots()
+    chart_print.draw(charts.removal(ordering, "Grad-CAM", "cat"), axes)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["most first", "least first", "random order"]
 
 
 def test_redrawing_says_what_it_is_and_gives_one_number_with_its_sign_in_both_places(

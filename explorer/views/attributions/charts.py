@@ -36,7 +36,6 @@ def removal(ordering: Orderings, title: str, name: str) -> LineChart:
         ),
         (Area(x, low, high, Color.QUIET, 2 * BAND), Area(x, lowest, highest, Color.ACCENT, BAND)),
         legend=True,
-        dashed=tr("random order"),
         height=260,
     )
 
