@@ -35,6 +35,8 @@ def test_a_card_shows_the_measured_change_and_opens_its_channel(visit: Callable)
     shown = f"+{number(change)}" if change > 0 else number(change)
     assert f"switched off: logit {shown}" in html(at)
     assert any("over the 128 channels of relu3" in each.value for each in at.markdown)
+    assert any("The first 3 differ: of the 3 channels" in each.value for each in at.markdown)
+    assert "**Positive contribution (by Grad-CAM)**" in [each.value for each in at.markdown]
     button.click().run()
     assert not at.exception
     assert f"Channel {channel} of relu3" in [each.value for each in at.header]

@@ -81,8 +81,8 @@ def about_the_cards(selection: Selection) -> str:
             "Contribution = weight × mean of the feature map, where the weight is that of Grad-CAM. The "
             "contributions of all channels add up to the mean of the Grad-CAM heat map, negative values "
             "included. The length of the first bar is relative to the largest contribution in this layer. "
-            "“Off” is measured: how the logit of {class_name} changes when this channel alone is set to "
-            "zero; the length of the second bar is relative to the largest change in this layer. "
+            "“Switched off” is measured: how the logit of {class_name} changes when this channel alone is "
+            "set to zero; the length of the second bar is relative to the largest change in this layer. "
             "Contributions and changes have different units, so only their order can be compared. Each map "
             "has its own color scale. Click a card to open its channel on the page “Feature maps”.",
             class_name=selection.card.classes[selection.target],
