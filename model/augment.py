@@ -95,11 +95,11 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         captions.squared),
     "mixup": Augmentation("semantic", mixing.draw_mixup, mixing.mixup, 0.2, (0, 2),
         N_("Blends each image and its label with another: hardly at all near 0, often half and half at 2."),
-        mix=mixing.mix),
+        captions.blended, mix=mixing.mix),
     "cutmix": Augmentation("semantic", mixing.draw_cutmix, mixing.cutmix, 1, (0, 2),
         N_("Pastes a box from another image and mixes the labels by area: near 0 the box covers almost "
            "nothing or almost everything, at 2 often about half."),
-        mix=mixing.mix),
+        captions.blended, mix=mixing.mix),
     "cutout": Augmentation("semantic", mixing.draw_cutout, mixing.cutout, 0.5, (0, 1),
         N_("Sets a box of this fraction of each side to black, at a random position.")),
 }

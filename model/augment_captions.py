@@ -70,6 +70,11 @@ def squared(block: Drawn) -> str:
     return tr("squares of {n} px", n=int(block[0]))
 
 
+def blended(partner: Drawn, share: Drawn) -> str:
+    """How much of an image is its own; the rest is its partner's."""
+    return tr("{percent:.0f}% of its own", percent=100 * share[0])
+
+
 def signed(number: float) -> str:
     """A whole number with its sign; zero has none."""
     whole = round(number)

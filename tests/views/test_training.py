@@ -146,7 +146,7 @@ def test_a_long_run_is_thinned_and_the_page_says_so(app: Open, tmp_path: Path) -
     assert len(raw) <= 2 * COLUMNS
     assert max(raw) == pytest.approx(max(long.losses))
     assert min(raw) == pytest.approx(min(long.losses), rel=1e-4)
-    assert "minimum and maximum of about 10 steps at a time" in captions(at)
+    assert "from the minimum to the maximum of about 10 steps" in captions(at)
 
 
 @pytest.mark.parametrize(("along", "last"), [("steps", 12), ("epochs", 3), ("minutes", 1.5)])

@@ -104,6 +104,6 @@ def best_map(board: Board, score: str, path: Path) -> tuple[str, str]:
         ["from explorer.drawing.board_charts import sorted_rows",
          "from explorer.engine.scoreboard.board import read"],
         [f"best = sorted_rows(read({path_text(path)}), {score!r})[0]",
-         f"print(best.key, f'{{best.cells[{score!r}].value.mean:.3f}}')"],
+         f"print(best.key, f'{{best.cells[\"{score}\"].value.mean:.3f}}')"],
     )  # fmt: skip
     return program, tr("It prints the first row and its mean: {key} {mean}.", key=best.key, mean=mean)
