@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,14 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "explorer" / "app.py"
+
+
+@pytest.fixture(autouse=True)
+def jobs_rest() -> Iterator[None]:
+    """What a page has begun in the background does not go on in the next test."""
+    yield
+    if jobs := sys.modules.get("explorer.ui.jobs"):
+        jobs.JOBS.rest()
 
 
 @pytest.fixture

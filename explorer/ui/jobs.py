@@ -140,9 +140,14 @@ class Jobs:
 
     def close(self, seconds: float = 10.0) -> None:
         """Let everything stand, and wait until the threads have ended: torch must not be cut off."""
-        end = time.monotonic() + seconds
         with self._changed:
             self._threads = 0
+        self.rest(seconds)
+
+    def rest(self, seconds: float = 10.0) -> None:
+        """Let everything stand until somebody follows it again, and wait until no thread works."""
+        end = time.monotonic() + seconds
+        with self._changed:
             for job in self._jobs.values():
                 job.followed = -math.inf
             while self._working and time.monotonic() < end:
