@@ -149,7 +149,7 @@ def sentences(maps: list[Row], references: list[Row], parts: int) -> list[str]:
     better = sum(each.correlation > area for each in maps)
     return [
         tr(
-            "The number of a map is the sum of its values over the part. A bar to the right speaks for the "
+            "The number of a map is the sum of its values over the part. A bar to the right supports the "
             "class: without the part the logit falls, or the map’s sum is positive. Each row has bars of its "
             "own scale. “By chance” is the same map, mirrored and shifted at random."
         ),
