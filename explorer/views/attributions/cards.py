@@ -34,7 +34,7 @@ def show(selection: Selection, attributions: Sequence[Attribution]) -> None:
                     markup.show(title, markup.text(tr("Computing …"), "muted"))
                 else:
                     markup.show(title, pictures(selection, each), *facts(each))
-                    markup.show(strip(each, ends, selection.card.classes))
+                    markup.show(strip(each, ends))
     if missing := reasons(attributions):
         texts = (f"{tr(SCORES[name].title)}: {tr(reason)}" for name, reason in missing.items())
         markup.show(

@@ -9,7 +9,6 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import Method
 from explorer.engine.scores import Scored
-from explorer.engine.scores.class_sensitivity import OtherClass
 from explorer.engine.scores.deletion import Deletions
 from explorer.engine.scores.ordering import Orderings
 from explorer.engine.scores.randomized import Randomized
@@ -70,8 +69,6 @@ def maps_of(scored: Scored, record: Method) -> Iterator[tuple[str, Doubles, bool
         case Deletions(sums=sums, drops=drops):
             yield tr("This map, summed by patch"), sums, record.is_signed(sums)
             yield tr("Measured drop of the logit by patch"), drops, True
-        case OtherClass(map=values):
-            yield tr("For the other class"), values, record.is_signed(values)
         case Randomized(maps=maps):
             for seed, values in enumerate(maps):
                 yield tr("Random weights, seed {seed}", seed=seed), values, record.is_signed(values)

@@ -1,6 +1,6 @@
 """The trust strip of a map: each score beside what chance gives, in a sentence, and how it can mislead."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -8,13 +8,11 @@ import numpy as np
 
 from explorer.drawing.ranges import number, percent
 from explorer.engine.scores import SCORES, STRIP, Scored, reading
-from explorer.engine.scores.class_sensitivity import OtherClass
 from explorer.engine.scores.findings import Findings
 from explorer.engine.scores.randomized import Randomized
 from explorer.engine.scores.redrawing import PartTruth
 from explorer.engine.scores.score import FEWEST_FOR_QUANTILES
 from explorer.engine.scores.stability import Stability
-from explorer.engine.scores.truth import InsideObject
 from explorer.ui import markup
 from explorer.views.attributions.measuring import Attribution, Measured
 from model.words import N_, ngettext, tr
@@ -54,11 +52,11 @@ def extents(attributions: Iterable[Attribution]) -> dict[str, Extent]:
     return {name: Extent(min(values), max(values)) for name, values in finite.items() if values}
 
 
-def strip(attribution: Attribution, extents: Mapping[str, Extent], classes: Sequence[str]) -> str:
+def strip(attribution: Attribution, extents: Mapping[str, Extent]) -> str:
     """One row for each score of STRIP, as html; a score that is still to come has its name only."""
     measured = {name: attribution.scores.get(name) for name in STRIP}
     rows = [
-        row(name, each, extents.get(name, Extent(0, 1)), classes)
+        row(name, each, extents.get(name, Extent(0, 1)))
         for name, each in measured.items()
         if each is None or each.scored is not None
     ]
@@ -71,7 +69,7 @@ def reasons(attributions: Iterable[Attribution]) -> dict[str, str]:
     return {each.name: each.reason for each in measured if each.scored is None}
 
 
-def row(name: str, measured: Measured | None, extent: Extent, classes: Sequence[str]) -> str:
+def row(name: str, measured: Measured | None, extent: Extent) -> str:
     score = SCORES[name]
     if measured is None or measured.scored is None:
         return head(tr(score.title), "…", "")
@@ -80,7 +78,7 @@ def row(name: str, measured: Measured | None, extent: Extent, classes: Sequence[
     return (
         head(tr(score.title), number(float(scored.value)), bar(scored, extent))
         + markup.text(says(name, scored))
-        + "".join(markup.text(each, "muted") for each in details(scored, classes))
+        + "".join(markup.text(each, "muted") for each in details(scored))
         + markup.element(
             "details",
             markup.text(beside_chance(name, scored), tag="summary"),
@@ -141,7 +139,7 @@ def draws(scored: Scored) -> str:
     )
 
 
-def details(scored: Scored, classes: Sequence[str]) -> list[str]:
+def details(scored: Scored) -> list[str]:
     """What else a score has found, each in a sentence."""
     match scored:
         case Randomized(rise=rise) if np.isfinite(rise):
@@ -149,8 +147,6 @@ def details(scored: Scored, classes: Sequence[str]) -> list[str]:
             if rise < 0:
                 template = N_("The values of the random maps have an entropy that is {percent} lower.")
             return [tr(template, percent=percent(abs(float(rise))))]
-        case OtherClass(other=other):
-            return [tr("The other class is “{name}”.", name=classes[int(other)])]
         case Stability(worst=worst, noise=noise) if np.isfinite(worst):
             return [
                 tr(
@@ -159,13 +155,6 @@ def details(scored: Scored, classes: Sequence[str]) -> list[str]:
                     worst=number(float(worst)),
                 )
             ]
-        case InsideObject(pointing=pointing, pointing_chance=by_chance):
-            template = N_("The highest value is on the object; by chance it would be in {percent} of cases.")
-            if pointing < 1:
-                template = N_(
-                    "The highest value is not on the object; by chance it would be in {percent} of cases."
-                )
-            return [tr(template, percent=percent(float(by_chance), 0))]
         case PartTruth(strongest=strongest, strongest_chance=by_chance) if np.isfinite(strongest):
             template = N_("The part that matters most has the most heat; by chance in {percent} of cases.")
             if strongest < 1:
