@@ -26,10 +26,11 @@ from explorer.engine.scoreboard.chunks import CHUNK
 from explorer.engine.scoreboard.image_sets import DATASETS, image_set
 from explorer.engine.scoreboard.running import Measurement, Wanted
 from explorer.engine.scores import SCORES
+from model import failures
 from model.arguments import Parser, WrongValue
 from model.command import count, natural, one_of
 from model.datasets import DATA_DIR
-from model.failures import Terminated, sentence_of, stopped_once
+from model.failures import exit_code
 from model.files import claimed, replacing
 from model.problems import Problem
 from model.processes import all_reduce_sum, joined, rank, world_size
@@ -43,20 +44,24 @@ SHARD = N_("{flag} must be two whole numbers such as 1/4, not {text}.")
 def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     options = _read(words)
-    try:
-        with stopped_once(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="captum")
-            _command(options, words)
-    except KeyboardInterrupt as stopped:
-        say(tr("Stopped. The same command goes on from here."))
-        return 143 if isinstance(stopped, Terminated) else 130
-    except Exception as error:
-        sentence = sentence_of(error)
-        if not sentence:
-            raise
-        print(tr("error: {sentence}", sentence=sentence), file=sys.stderr)
-        return 1
-    return 0
+    stopped = tr("Stopped. The same command goes on from here.")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="captum")
+        return exit_code(lambda: _command(options, words), sentence_of, stopped)
+
+
+def sentence_of(error: Exception) -> str:
+    """What was wrong and what to do, with this command's flags; "" for an error of the program itself."""
+    if failures.is_out_of_memory(error):
+        return tr(
+            "There is not enough memory for this run; leave out methods with --methods, or choose another "
+            "--device."
+        )
+    if failures.is_of_lost_process(error):
+        return tr(
+            "Another process of this run has ended; read its last message, and start the same command again."
+        )
+    return failures.sentence_of(error)
 
 
 # The command line

@@ -1,8 +1,9 @@
 """What can end a run, beside its last epoch: errors, in one sentence each, and signals."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -34,6 +35,29 @@ def sentence_of(error: Exception) -> str:
     if is_of_lost_process(error):
         return tr("Another process of this run has ended; read its last message, and continue with --resume.")
     return ""
+
+
+def exit_code(
+    work: Callable[[], None], sentence: Callable[[Exception], str] = sentence_of, stopped: str = ""
+) -> int:
+    """Do the work of a command; its exit code: 1 after a sentence, 130 after Ctrl-C, 143 after SIGTERM, or 0.
+
+    `sentence` says what was wrong, "" for an error of the program itself, which is raised; `stopped` is
+    printed after a stop.
+    """
+    try:
+        with stopped_once():
+            work()
+    except KeyboardInterrupt as stop:
+        if stopped:
+            print(stopped, flush=True)
+        return 143 if isinstance(stop, Terminated) else 130
+    except Exception as error:
+        if not (text := sentence(error)):
+            raise
+        print(tr("error: {sentence}", sentence=text), file=sys.stderr)
+        return 1
+    return 0
 
 
 def is_out_of_memory(error: Exception) -> bool:

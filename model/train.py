@@ -17,7 +17,7 @@ from model.allocator import keep_freed_memory
 from model.batches import images_of
 from model.builders import is_own, load_builder
 from model.command import read_settings
-from model.failures import Terminated, sentence_of, stopped_once
+from model.failures import exit_code
 from model.files import beside, claimed, replacing
 from model.history import epochs_figure, loss_figure, save_figure
 from model.problems import Problem
@@ -35,18 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent  # the project's folder
 def main(arguments: list[str] | None = None) -> int:
     settings = read_settings(arguments)
     keep_freed_memory()
-    try:
-        with stopped_once():
-            _command(settings)
-    except KeyboardInterrupt as stopped:
-        return 143 if isinstance(stopped, Terminated) else 130
-    except Exception as error:
-        sentence = sentence_of(error)
-        if not sentence:
-            raise
-        print(tr("error: {sentence}", sentence=sentence), file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: _command(settings))
 
 
 def _command(settings: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`python -m explorer.scoreboard`: its files, its sentences, and several processes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,26 @@ def test_what_is_not_there_is_one_sentence(
 ) -> None:
     assert scoreboard.main(arguments(mine, "--data-dir", str(mine.parent / "empty"), *more)) == 1
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("gloo: Connection closed by peer")])
+def test_a_sentence_names_only_flags_of_this_command(
+    error: Exception, mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(scoreboard, "_command", fails)
+    assert scoreboard.main(arguments(mine)) == 1
+    sentence = capsys.readouterr().err
+    assert sentence.startswith("error: ")
+    assert set(re.findall(r"--[a-z-]+", sentence)) <= scoreboard.parser()._option_string_actions.keys()
+
+
+def test_an_error_of_the_program_itself_is_raised(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoreboard, "_command", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        scoreboard.main(arguments(mine))
 
 
 def test_torchrun_shares_the_images(mine: Path) -> None:
