@@ -27,12 +27,12 @@ def page_links(sections: Mapping[str, Sequence[StreamlitPage]], current: Streaml
     There the menu marks the section of the current page.
     """
     with st.container(horizontal=True, gap="xxsmall", key="pages"):
-        menu.mark(next(title for title, pages in sections.items() if current in pages), current.title)
         for page in chain(*sections.values()):
             if page.title == current.title:
                 st.html(f'<b class="fx-here" aria-current="page">{escape(page.title)}</b>', width="content")
             else:
                 st.page_link(page, label=page.title, width="content")
+        menu.mark(next(title for title, pages in sections.items() if current in pages), current.title)
 
 
 def close_sidebar(selection: Selection | None) -> None:
