@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from model.cifar10 import CLASSES
 from tests.browser.navigation import follow
@@ -120,6 +121,26 @@ def test_eight_quick_clicks_all_count(opened: Page) -> None:
         page.keyboard.press("p")
         page.wait_for_timeout(100)
     shows(page, "horse")
+
+
+def test_no_message_refers_to_one_that_the_browser_may_have_dropped(
+    page: Page, serve: Callable[..., str]
+) -> None:
+    kinds: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: kinds.append(kind_of(frame))))
+    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/?sample=horse")
+    settle(page)
+    for name in ("Next", "Previous"):
+        page.get_by_role("button", name=name).click()
+        settle(page)
+    shows(page, "horse")
+    assert kinds.count("delta") > 50
+    assert "ref_hash" not in kinds  # “Connection error” if the browser's copy is gone: seen with quick clicks
+
+
+def kind_of(frame: bytes | str) -> str:
+    assert isinstance(frame, bytes)
+    return ForwardMsg.FromString(frame).WhichOneof("type") or ""
 
 
 def test_eight_quick_clicks_on_a_number_all_count(opened: Page) -> None:
