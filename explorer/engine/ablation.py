@@ -59,7 +59,7 @@ def ablations(
     if seen is not None and len(x) == 1 and layer in seen.maps:
         logits, maps = torch.from_numpy(seen.logits)[None], torch.from_numpy(seen.maps[layer])[None]
     else:
-        logits, maps = _unchanged(net, x, layer)
+        logits, maps = unchanged(net, x, layer)
     chosen = tuple(range(maps.shape[1]) if channels is None else channels)
     masks = _masks([(channel,) for channel in chosen], layer, maps.shape[1])
     means = maps.mean((2, 3))
@@ -85,15 +85,21 @@ class WithoutSets(Rows):
 
 
 def without_sets(
-    net: nn.Module, x: Tensor, layer: str, sets: Iterable[Iterable[int]] | None = None, batch: int = BATCH
+    net: nn.Module,
+    x: Tensor,
+    layer: str,
+    sets: Iterable[Iterable[int]] | None = None,
+    batch: int = BATCH,
+    known: tuple[Tensor, Tensor] | None = None,
 ) -> WithoutSets:
     """The WithoutSets for images x, float (N, C, h, w), every channel alone by default; `batch` at a time.
 
     The layers before this one run for a single image in each pass, those from it on for every set. A set in
-    which every map is zero changes nothing, so nothing is computed for it. Errors as `ablations`.
+    which every map is zero changes nothing, so nothing is computed for it. `known` is what `unchanged` gives,
+    if that was computed before. Errors as `ablations`.
     """
     check_images(x)
-    logits, maps = _unchanged(net, x, layer)
+    logits, maps = unchanged(net, x, layer) if known is None else known
     single = [(channel,) for channel in range(maps.shape[1])]
     chosen = single if sets is None else [tuple(sorted(set(one))) for one in sets]
     batch = max(2, min(batch, MOST_VALUES // maps[0].numel()))
@@ -149,8 +155,8 @@ def _each_image(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fills: Ten
     return to_numpy(torch.stack(each))
 
 
-def _unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-    """The logits (N, K), and the layer's maps (N, C, h, w)."""
+def unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    """The logits (N, K), and the layer's maps (N, C, h, w), of images x without a change."""
     kept: list[Tensor] = []
     view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
     with torch.inference_mode(False), torch.no_grad():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
-from explorer.engine.ablation import BATCH, WithoutSets, without_sets
+from explorer.engine.ablation import BATCH, WithoutSets, unchanged, without_sets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.scores.ranks import spearman
 from explorer.engine.values import Floats, Value
@@ -57,9 +57,10 @@ def channel_steps(channels: int) -> int:
 
 def channel_effects(net: nn.Module, x: Tensor, layer: str, channels: int) -> Iterator[WithoutSets]:
     """WithoutSets with every channel of the layer alone, BATCH channels after another; errors as there."""
+    known = unchanged(net, x, layer)
     for start in range(0, channels, BATCH):
         part = range(start, min(start + BATCH, channels))
-        yield without_sets(net, x, layer, [(channel,) for channel in part])
+        yield without_sets(net, x, layer, [(channel,) for channel in part], known=known)
 
 
 def effects_of(evidence: ChannelEvidence, parts: Sequence[WithoutSets], target: int) -> Effects:

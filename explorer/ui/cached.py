@@ -47,7 +47,7 @@ from explorer.engine.samples import ArrayTestSet, FolderTestSet, Sample, TestSet
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
-from explorer.engine.tracing import Block, Floats, Trace
+from explorer.engine.tracing import Block, Floats, Trace, stages
 from explorer.engine.values import Value
 from explorer.ui.pictures import Picture
 from model import cifar10
@@ -191,6 +191,13 @@ def layer_maps(network: Network, input: Input, layers: tuple[str, ...]) -> dict[
     return dict(tracing.trace(network.net, input.x, layers).maps)
 
 
+def block_maps(network: Network, input: Input, layer: str) -> dict[str, Floats]:
+    """The feature maps (C, h, w) of a layer and of the others of its block, which a page asks for next."""
+    seen = trace(network, input)
+    layers = [tuple(stages(block, seen).values()) for block in tracing.blocks(network.net, seen)]
+    return layer_maps(network, input, next((names for names in layers if layer in names), (layer,)))
+
+
 @_data(max_size="300MB")
 def gradients(
     network: Network, input: Input, layers: tuple[str, ...], classes: tuple[int, ...]
@@ -239,7 +246,9 @@ def map_thumbnails(network: Network, input: Input, layer: str) -> list[str]:
 @_data(max_size="20MB")
 def ablation_of(network: Network, input: Input, layer: str, channel: int) -> Ablations:
     """The logits with one channel of a layer switched off."""
-    return ablation.ablation(network.net, input.x, layer, channel, trace(network, input))
+    seen = trace(network, input)
+    known = seen if seen.maps else replace(seen, maps=block_maps(network, input, layer))
+    return ablation.ablation(network.net, input.x, layer, channel, known)
 
 
 @dataclass(frozen=True, eq=False)

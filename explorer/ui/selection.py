@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import streamlit as st
@@ -13,7 +13,7 @@ from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.network import Input, Network
 from explorer.engine.samples import Sample
-from explorer.engine.tracing import Block, Floats, Trace, stages
+from explorer.engine.tracing import Block, Floats, Trace
 from explorer.ui import cached
 from explorer.ui.cached import Opened
 from model.card import Card, Pixels
@@ -100,13 +100,11 @@ class Selection:
     def seen(self) -> Trace:
         """What one pass shows; many maps are computed when they are asked for, those of a block together."""
         seen = cached.trace(self.network, self.input)
-        return seen if seen.maps else replace(seen, maps=LayerMaps(seen.shapes, self._maps_with))
-
-    def _maps_with(self, layer: str) -> dict[str, Floats]:
-        """The maps of a layer and of the others of its block."""
-        layers = [tuple(stages(block, self.seen).values()) for block in self.blocks]
-        together = next((names for names in layers if layer in names), (layer,))
-        return cached.layer_maps(self.network, self.input, together)
+        if seen.maps:
+            return seen
+        return replace(
+            seen, maps=LayerMaps(seen.shapes, partial(cached.block_maps, self.network, self.input))
+        )
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -127,7 +127,8 @@ def test_no_message_refers_to_one_that_the_browser_may_have_dropped(
     page: Page, serve: Callable[..., str]
 ) -> None:
     kinds: list[str] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: kinds.append(kind_of(frame))))
+    received = lambda frame: kinds.append(kind_of(frame))  # noqa: E731
+    page.on("websocket", lambda socket: socket.on("framereceived", received))
     page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/?sample=horse")
     settle(page)
     for name in ("Next", "Previous"):

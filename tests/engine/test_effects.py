@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.ablation import ablations
+from explorer.engine import ablation
+from explorer.engine import effects as effects_module
+from explorer.engine.ablation import ablations, unchanged
 from explorer.engine.attribution import channel_evidence
 from explorer.engine.effects import Effects, channel_effects, channel_steps, effects_of
 
@@ -29,6 +31,21 @@ def test_falls_are_those_of_each_channel_alone(course: nn.Module, x: Tensor) -> 
     every = ablations(course, x, "relu3")
     np.testing.assert_allclose(made.falls, every.logits[4] - every.zeroed[:, 4], atol=1e-5)
     assert channel_steps(128) == 2 == len(list(channel_effects(course, x, "relu3", 128)))
+
+
+def test_the_pass_without_a_change_is_made_once(
+    course: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[str] = []
+
+    def counted(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        passes.append(layer)
+        return unchanged(net, x, layer)
+
+    monkeypatch.setattr(ablation, "unchanged", counted)
+    monkeypatch.setattr(effects_module, "unchanged", counted)
+    assert len(list(channel_effects(course, x, "relu3", 128))) == 2
+    assert passes == ["relu3"]
 
 
 def test_silent_channels_are_counted_and_fall_by_exactly_zero(course: nn.Module, x: Tensor) -> None:

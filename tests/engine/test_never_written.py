@@ -124,6 +124,7 @@ def _tapped(net: nn.Module) -> object:
 TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
+    "ablation.unchanged": lambda net: ablation.unchanged(net, X, "relu"),
     "ablation.without_sets": lambda net: ablation.without_sets(net, X, "relu", [(0, 1), (2,)]),
     "intervention.altered": lambda net: intervention.altered(net, [intervention.Change("relu", (1,))])(X),
     "intervention.intervene": lambda net: intervention.intervene(
