@@ -35,6 +35,7 @@ else:
             ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
             ("compare", N_("Compare"), "compare", "compare"),
         ),
+        N_("Data set"): (("channel", N_("Channel"), "biotech", "channel"),),
         N_("Training"): (
             ("training", N_("Training runs"), "show_chart", "training"),
             ("time_machine", N_("Time machine"), "history", "time"),
