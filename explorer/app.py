@@ -35,7 +35,10 @@ else:
             ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
             ("compare", N_("Compare"), "compare", "compare"),
         ),
-        N_("Data set"): (("channel", N_("Channel"), "biotech", "channel"),),
+        N_("Data set"): (
+            ("errors", N_("Errors"), "error", "errors"),
+            ("channel", N_("Channel"), "biotech", "channel"),
+        ),
         N_("Training"): (
             ("training", N_("Training runs"), "show_chart", "training"),
             ("time_machine", N_("Time machine"), "history", "time"),
@@ -47,8 +50,8 @@ else:
         ),
     }
     WITHOUT_IMAGE = ("training", "scoreboard")
-    WITHOUT_PREDICTION = ("shortcut",)  # of the checkpoint in the sidebar: the page has networks of its own
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
+    WITHOUT_PREDICTION = ("shortcut", "errors")  # networks of its own, or many images
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""
