@@ -37,7 +37,9 @@ else:
         ),
         N_("Data set"): (
             ("errors", N_("Errors"), "error", "errors"),
+            ("channels", N_("Channels of a layer"), "view_module", "channels"),
             ("channel", N_("Channel"), "biotech", "channel"),
+            ("class_evidence", N_("Evidence per class"), "balance", "class_evidence"),
         ),
         N_("Training"): (
             ("training", N_("Training runs"), "show_chart", "training"),
@@ -49,8 +51,8 @@ else:
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard")
-    WITHOUT_PREDICTION = ("shortcut", "errors")  # networks of its own, or many images
+    WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence")
+    WITHOUT_PREDICTION = ("shortcut", "errors")  # a page with networks of its own, or with many images
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors")
 
     def explains_class(path: str) -> bool:
