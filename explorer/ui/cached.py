@@ -44,6 +44,10 @@ from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
 from explorer.engine.samples import ArrayTestSet, FolderTestSet, Sample, TestSet
+from explorer.engine.scan import finding
+from explorer.engine.scan import images as scan_images
+from explorer.engine.scan import result as scans
+from explorer.engine.scan.result import Scan
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
@@ -361,6 +365,32 @@ def gallery() -> dict[str, str]:
 def decoded(picture: Picture) -> Sample:
     """An uploaded file's picture; the same bytes are decoded once. Raises Problem."""
     return samples.decode(picture.data, picture.name)
+
+
+# Scans
+
+
+def finished_scan(folder: Path, network: Network, images: str) -> Path | None:
+    """The file of the largest scan in a folder of a network and of the images with this digest."""
+    return finding.find(folder, network, images)
+
+
+def scan(path: Path) -> Scan:
+    """The scan in a file, which all visitors share; read again once it has changed. Raises Problem."""
+    return _scan(path, _stamp(path))
+
+
+@_resource(max_entries=4)
+@_announced(N_("Opening the scan …"))
+def _scan(path: Path, stamp: tuple[int, int]) -> Scan:
+    return scans.load(path)
+
+
+@_data(max_entries=4096)
+def numbered_scene(number: int, size: int, classes: tuple[str, ...]) -> Sample:
+    """A scene of a scan by its number, for a network of that input size and these classes."""
+    card = Card(input_size=size, classes=classes)
+    return scan_images.drawn_scenes(card).take(number)
 
 
 # Training runs

@@ -21,11 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True)
 class Options:
-    """Where the explorer finds its images, networks and runs; `own` is the network given at start."""
+    """Where the explorer finds images, networks, runs and scans; `own` is the network given at start."""
 
     data_dir: Path = ROOT / "data"
     own: Source | None = None
     runs: Path | None = None
+    scans: Path = ROOT / "scans"
 
     @property
     def checkpoints(self) -> dict[str, Source]:
@@ -66,6 +67,7 @@ def parser() -> Parser:
         help=tr("the folder with the images: CIFAR-10, or test/<class>/*"),
     )
     add("--runs", type=_path, help=tr("a folder with more training runs, or with folders of runs"))
+    add("--scans", type=_path, default=Options.scans, help=tr("the folder of the scans of data sets"))
     _add_network(add)
     _add_input(add)
     return parser
@@ -247,7 +249,8 @@ def options() -> Options:
         raise Problem("The options after `--` are not valid: {sentence}", sentence=sentence) from problem
     for option, numbers in (("--mean", values.mean), ("--std", values.std)):
         _check_numbers(option, numbers, values.channels)
-    for option, folder in (("--data-dir", values.data_dir), ("--runs", values.runs)):
+    folders = {"--data-dir": values.data_dir, "--runs": values.runs, "--scans": values.scans}
+    for option, folder in folders.items():
         _check_folder(option, folder)
     own = Source(
         values.checkpoint,
@@ -267,4 +270,4 @@ def options() -> Options:
         raise Problem("These options describe a network, but none is given: add --checkpoint PATH or --net.")
     if own.weights is not None and own.path is None:
         raise Problem("--weights chooses among the weights of a file: add --checkpoint PATH.")
-    return Options(values.data_dir, own if own != Source() else None, values.runs)
+    return Options(values.data_dir, own if own != Source() else None, values.runs, values.scans)

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.drawing.ranges import percent
 from explorer.engine.opening import assumed
 from explorer.engine.samples import Sample, TestSet, in_classes, scene_name
+from explorer.engine.scan.images import SCENES
 from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
@@ -304,6 +305,19 @@ def _number(test_set: TestSet, indices: Sequence[int], prefix: str, first: int) 
     )
 
 
+def _from_scenes(card: Card, _: Options, prefix: str) -> Sample | None:
+    """One of the drawn scenes that a scan is made of."""
+    key, numbers = f"{prefix}scene", range(SCENES)
+    follow(key, numbers)
+    last = SCENES - 1
+    number = link.number(
+        tr("Number, 0 to {last:,}", last=last), 0, last, key,
+        help=tr("Drawn scenes that are in no training or test set."),
+    )  # fmt: skip
+    steps(key, numbers, prefix)
+    return cached.numbered_scene(number, card.input_size, card.classes)
+
+
 def _offer_download(data_dir: Path) -> None:
     missing = tr(
         "There is no test set in {folder}. Download CIFAR-10 (170 MB), or start with "
@@ -347,12 +361,14 @@ def _not_in_the_link(prefix: str) -> None:
 SOURCES: dict[str, Callable[[Card, Options, str], Sample | None]] = {
     "samples": _from_samples,
     "test": _from_test_set,
+    "scenes": _from_scenes,
     "upload": _from_upload,
     "camera": _from_camera,
 }
 SOURCE_NAMES = {
     "samples": N_("Samples"),
     "test": N_("Test set"),
+    "scenes": N_("Scenes"),
     "upload": N_("Upload"),
     "camera": N_("Camera"),
 }

@@ -12,6 +12,8 @@ import streamlit as st
 
 from explorer.engine.opening import Source
 from explorer.engine.samples import FromScene, FromTestSet, Sample
+from explorer.engine.scan.images import scene_number
+from explorer.engine.scoreboard.image_sets import FRESH
 from explorer.ui.options import ROOT, options
 from explorer.ui.selection import Selection
 from model.words import N_, tr
@@ -29,6 +31,12 @@ class Origin:
 
 def drawn(label: int) -> Origin:
     return Origin(("from explorer.engine.samples import scene",), f"scene({label})")
+
+
+def numbered_scene(number: int) -> Origin:
+    """One of the scenes that no training has drawn."""
+    imports = ("from explorer.engine.scan.images import drawn_scenes",)
+    return Origin(imports, f"drawn_scenes(checkpoint.card).take({number})")
 
 
 def test_image(data_dir: Path, index: int) -> Origin:
@@ -62,6 +70,8 @@ def test_batch(data_dir: Path, count: int, fit: str) -> Origin:
 def origin(sample: Sample) -> Origin:
     """Where a sample came from; for one of the visitor's own, a file of its name."""
     match sample.origin:
+        case FromScene(seed=seed) if seed >= FRESH:
+            return numbered_scene(scene_number(seed))
         case FromScene(label=label):
             return drawn(label)
         case FromTestSet(index=index):

@@ -1,0 +1,173 @@
+"""A scan as a value: what a network gives for every image of a data set, and each channel's statistics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.engine.scan import tensor_file
+from explorer.engine.values import Doubles, Floats, Integers, Value
+from model.names import shown
+from model.problems import Problem
+
+VERSION = 1
+BINS = 32
+TOP = 16
+"""How many images of each end are kept of a channel, fewer where there are fewer images."""
+SAMPLED = 16
+"""How many positions of each map a histogram counts: all of a smaller map."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerScan(Value):
+    """The feature maps of a layer over all N images; C channels, maps of h × w.
+
+    `count` values of each channel, N·h·w, have a `mean`, a population `variance` and `zeros`, the fraction
+    that is exactly zero, float64 (C,). `class_mean` float32 (K, C) is the mean over the images of a labeled
+    class, NaN for a class without images; `image_mean` float32 (N, C) that of each image.
+
+    `histogram` int64 (C, B) counts the values of up to `SAMPLED` positions of each image between the `edges`,
+    float32 (C, B + 1); its first and last bin also hold what lies beyond.
+
+    `top_rows` int64 (C, k) are the images with the largest maximum of the map, in descending order, with
+    `top_values` float32 (C, k) and `top_positions` int64 (C, k, 2), the first (y, x) with that value; of
+    equal ones the first image. `bottom_rows` and `bottom_values` are those with the smallest maximum,
+    ascending. Rows are those of the scan: `ids` says which images they are.
+    """
+
+    count: int
+    mean: Doubles
+    variance: Doubles
+    zeros: Doubles
+    class_mean: Floats
+    image_mean: Floats
+    histogram: Integers
+    edges: Floats
+    top_rows: Integers
+    top_values: Floats
+    top_positions: Integers
+    bottom_rows: Integers
+    bottom_values: Floats
+
+    @property
+    def maximum(self) -> Floats:
+        """The largest value of each channel, (C,)."""
+        return self.top_values[:, 0]
+
+    @property
+    def maximum_row(self) -> Integers:
+        """The row of the image that has it, (C,)."""
+        return self.top_rows[:, 0]
+
+    @property
+    def maximum_position(self) -> Integers:
+        """Where it has it, (y, x) for each channel, (C, 2)."""
+        return self.top_positions[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Scan(Value):
+    """A network over N images of a data set, K classes; names and settings that say which.
+
+    `network` is the Network's key and `images` the digest of the data set: a test set's, or that of the drawn
+    scenes. `dataset` is "cifar10", "folder" or "scenes". `card` has the settings that results depend on.
+
+    `ids` int64 (N,) are the images' indices in their set, or the seeds of scenes; `labels` int64 (N,) index
+    `classes`, -1 where the network has no such class. `logits` float32 (N, K); `features` float32 (N, D) is
+    what the last linear layer reads. `layers` are those of the blocks, in execution order. `unreadable` is a
+    sentence for each image that could not be read; it has no row.
+    """
+
+    network: str
+    images: str
+    dataset: str
+    split: str
+    card: dict[str, Any]
+    classes: tuple[str, ...]
+    ids: Integers
+    labels: Integers
+    logits: Floats
+    features: Floats
+    layers: dict[str, LayerScan]
+    unreadable: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def predicted(self) -> Integers:
+        """The class with the largest logit of each image, int64 (N,)."""
+        return np.asarray(self.logits.argmax(1), np.int64)
+
+    @cached_property
+    def labeled(self) -> npt.NDArray[np.bool_]:
+        """Images (N,) whose label is one of the network's classes."""
+        return np.asarray(self.labels >= 0)
+
+    @cached_property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Images (N,) whose prediction is their label."""
+        return np.asarray(self.predicted == self.labels)
+
+
+ARRAYS = ("ids", "labels", "logits", "features")
+NAMED = ("network", "images", "dataset", "split", "card")
+
+
+def save(scan: Scan, path: Path) -> None:
+    """Write a scan as safetensors with a JSON card, whole or not at all: equal scans give equal bytes."""
+    arrays = {name: getattr(scan, name) for name in ARRAYS}
+    counts = {}
+    for number, (layer, each) in enumerate(scan.layers.items()):
+        counts[layer] = each.count
+        values = {field.name: getattr(each, field.name) for field in fields(each) if field.name != "count"}
+        arrays |= {_name(number, name): array for name, array in values.items()}
+    card = {name: getattr(scan, name) for name in NAMED}
+    lists = {"classes": list(scan.classes), "unreadable": list(scan.unreadable)}
+    layers = [[layer, count] for layer, count in counts.items()]
+    tensor_file.write(path, arrays, {"scan": VERSION, **card, **lists, "layers": layers, "count": len(scan)})
+
+
+def load(path: Path) -> Scan:
+    """The scan in a file. Raises Problem where there is none."""
+    try:
+        arrays, card = tensor_file.read(path)
+        return _scan(arrays, card)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error)
+    raise Problem(
+        "{file} is not a scan that can be read ({reason}): make it anew with python -m explorer.scan.",
+        file=shown(path),
+        reason=reason,
+    )
+
+
+def _scan(arrays: Mapping[str, npt.NDArray[Any]], card: Mapping[str, Any]) -> Scan:
+    if card["scan"] != VERSION:
+        raise ValueError("another version")
+    names = [field.name for field in fields(LayerScan) if field.name != "count"]
+    layers = {
+        layer: LayerScan(count=int(count), **{name: arrays[_name(number, name)] for name in names})
+        for number, (layer, count) in enumerate(card["layers"])
+    }
+    return Scan(
+        **{name: card[name] for name in NAMED},
+        classes=tuple(card["classes"]),
+        ids=arrays["ids"],
+        labels=arrays["labels"],
+        logits=arrays["logits"],
+        features=arrays["features"],
+        layers=layers,
+        unreadable=tuple(card["unreadable"]),
+    )
+
+
+def _name(number: int, field: str) -> str:
+    """A tensor of a layer; by number, since a layer's name may hold any character."""
+    return f"layers/{number}/{field}"

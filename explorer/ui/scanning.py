@@ -1,0 +1,180 @@
+"""The scan that a page of the data set works from: which one, how it comes about, and its images."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.engine.network import Network
+from explorer.engine.samples import Sample, TestSet, in_classes
+from explorer.engine.scan import running
+from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, of_test_set, scene_number
+from explorer.engine.scan.result import Scan
+from explorer.ui import cached, choices, jobs, link
+from explorer.ui.jobs import JOBS, Progress, Work
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.options import options
+from model.problems import Problem
+from model.words import ngettext, tr
+
+FEWER = 1000
+"""How many images of a larger test set can be scanned instead of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """The images to scan with a network, and the folder of the results."""
+
+    network: Network
+    images: ScanImages
+    folder: Path
+
+
+def scan_of(network: Network) -> Scan | None:
+    """The scan of the images that the visitor chose, made by the command or by the app.
+
+    Where there is none, the page shows what to press, or how far the scan is, and this returns None.
+    """
+    sets = _sets(network)
+    names = {name: _title(name, images) for name, images in sets.items()}
+    chosen = choices.choice(tr("Images"), names, "scan") if len(names) > 1 else next(iter(names))
+    folder = options().scans
+    path = cached.finished_scan(folder, network, sets[chosen].digest)
+    if path is not None:
+        return cached.scan(path)
+    _offer(network, sets[chosen], folder)
+    return None
+
+
+def sample_of(scan: Scan, row: int) -> Sample:
+    """The image of a row, its label among the network's classes. Raises Problem where it is gone."""
+    if scan.dataset == "scenes":
+        return cached.numbered_scene(scene_number(int(scan.ids[row])), scan.card["input_size"], scan.classes)
+    images = _test_set()
+    if images is None or images.digest != scan.images:
+        raise Problem("The images of this scan are no longer in the folder: start with their --data-dir.")
+    return in_classes(images.sample(int(scan.ids[row])), images.classes, scan.classes)
+
+
+def select(scan: Scan, row: int, rival: int | None = None) -> None:
+    """Make a row's image the selected one on every page, in a callback of a widget.
+
+    The class to explain becomes `rival`, and Compare shows it beside the most probable other class; without
+    one, the predicted class is explained.
+    """
+    if scan.dataset == "scenes":
+        link.change("source", "scenes")
+        link.change("scene", str(scene_number(int(scan.ids[row]))))
+    else:
+        link.change("source", "test")
+        link.change("only", choices.ALL)
+        link.change("index", str(int(scan.ids[row])))
+    name = None if rival is None else choices.class_option(scan.classes[rival], choices.PREDICTED)
+    link.change("class", name or choices.PREDICTED)
+    link.change("against", choices.RUNNER_UP)
+    if rival is not None:
+        link.change("compare", "classes")
+
+
+# What there is to scan
+
+
+def _test_set() -> TestSet | None:
+    return cached.test_set(options().data_dir)
+
+
+def _sets(network: Network) -> dict[str, ScanImages]:
+    """The images on hand: the test set where there is one, and drawn scenes."""
+    images = _test_set()
+    tested = {} if images is None else {"test": of_test_set(images, network.card)}
+    return tested | {"scenes": drawn_scenes(network.card, SCENES)}
+
+
+def _title(name: str, images: ScanImages) -> str:
+    if name == "scenes":
+        return ngettext("{n:,} drawn scene", "{n:,} drawn scenes", images.count)
+    return ngettext("Test set: {n:,} image", "Test set: {n:,} images", images.count)
+
+
+# One that is not there yet
+
+
+def _offer(network: Network, images: ScanImages, folder: Path) -> None:
+    """The button that starts a scan, or how far it is."""
+    if images.count > FEWER:
+        counts = {"all": tr("All {count:,}", count=images.count), "fewer": tr("First {count:,}", count=FEWER)}
+        if choices.choice(tr("How many"), counts, "scan_count") == "fewer":
+            images = replace(images, count=FEWER)
+    wanted = Wanted(network, images, folder)
+    started: dict[str, int] = st.session_state.setdefault("_scans", {})
+    key = running.key_of(network, images)
+    if not started.get(key):
+        _say_missing(wanted, key)
+        return
+    jobs.show(partial(_draw, key), _work(wanted, started[key]))
+
+
+def _say_missing(wanted: Wanted, key: str) -> None:
+    count = wanted.images.count
+    st.info(
+        ngettext(
+            "This page needs one pass of the network over the image, which is not there yet.",
+            "This page needs one pass of the network over all {n:,} images, which is not there yet.",
+            count,
+        )
+    )
+    st.button(
+        ngettext("Scan {n:,} image", "Scan {n:,} images", count),
+        type="primary",
+        on_click=_start,
+        args=(key, wanted),
+        key="scan_start",
+    )
+
+
+def _start(key: str, wanted: Wanted) -> None:
+    """A scan that ended before, by an error or since its file was removed, begins anew."""
+    attempt = 1
+    while JOBS.look(_work(wanted, attempt))[0].finished:
+        attempt += 1
+    st.session_state.setdefault("_scans", {})[key] = attempt
+
+
+def _stop(key: str) -> None:
+    st.session_state["_scans"].pop(key, None)
+
+
+def _draw(key: str, progress: Sequence[Progress[int]]) -> None:
+    (one,) = progress
+    if one.problem is not None:
+        st.error(sentence(one.problem), icon=":material/error:")
+        st.button(tr("Try again"), on_click=_stop, args=(key,), key="scan_again")
+        return
+    done = len(one.results)
+    st.progress(done / one.steps, literal(tr("Scanned images: {count:,}", count=sum(one.results))))
+    st.button(tr("Stop"), on_click=_stop, args=(key,), key="scan_stop")
+    st.caption(tr("What is scanned is kept: a stopped scan goes on from there."))
+
+
+def _work(wanted: Wanted, attempt: int) -> Work[int]:
+    """A scan as a job: the number of images of each shard, and 0 once the result is written."""
+    shards = -(-wanted.images.count // running.SHARD)
+    values = (wanted.network, wanted.images.digest, wanted.images.count, wanted.folder, attempt)
+    return Work("scan", values, shards + 1, partial(_scan, wanted))
+
+
+def _scan(wanted: Wanted) -> Iterator[int]:
+    scanning = running.prepare(wanted.network, wanted.images, wanted.folder)
+    try:
+        yield from running.run(scanning)
+        running.finish(scanning)
+    except OSError as error:
+        raise Problem(
+            "The results cannot be written to {folder} ({reason}): free some space there, or start with "
+            "another folder as --scans.",
+            folder=wanted.folder,
+            reason=error.strerror or str(error),
+        ) from error
+    yield 0
