@@ -41,6 +41,7 @@ else:
             ("channel", N_("Channel"), "biotech", "channel"),
             ("class_evidence", N_("Evidence per class"), "balance", "class_evidence"),
         ),
+        N_("Data set"): (("shift", N_("Shifted data"), "tonality", "shift"),),
         N_("Training"): (
             ("training", N_("Training runs"), "show_chart", "training"),
             ("time_machine", N_("Time machine"), "history", "time"),
@@ -53,7 +54,7 @@ else:
     }
     WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence")
     WITHOUT_PREDICTION = ("shortcut", "errors")  # a page with networks of its own, or with many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors")
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "shift")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

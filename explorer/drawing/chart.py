@@ -236,7 +236,7 @@ class DotChart(Value):
     """A row for each name, the first at the top: a dot at `mean` on its interval from `low` to `high`.
 
     A diamond stands at what `chance` gives; all four are float64 (n,), not finite where there is none. Rows
-    that are `quiet` (n,) are drawn without color.
+    that are `quiet` (n,) are drawn without color. `row` is what a row is, "" for a map.
     """
 
     title: str
@@ -248,6 +248,7 @@ class DotChart(Value):
     high: Doubles
     chance: Doubles
     quiet: Booleans
+    row: str = ""
 
     @property
     def height(self) -> int:

@@ -178,7 +178,7 @@ def _dot_chart(chart: DotChart) -> Spec:
         {"mark": diamond, "encoding": {"x": _position("chance"), "y": y}},
         {
             "mark": dot,
-            "encoding": {"x": _position("mean"), "y": y, "color": color, "tooltip": _dot_tooltip()},
+            "encoding": {"x": _position("mean"), "y": y, "color": color, "tooltip": _dot_tooltip(chart)},
         },
     ]
     return {"data": {"values": _dot_rows(chart)}, "layer": layers}
@@ -192,10 +192,10 @@ def _dot_rows(chart: DotChart) -> list[Spec]:
     ]
 
 
-def _dot_tooltip() -> list[Spec]:
+def _dot_tooltip(chart: DotChart) -> list[Spec]:
     titles = {"mean": tr("mean"), "low": tr("from"), "high": tr("to"), "chance": tr("chance")}
     numbers = [measure(field, title, ".3g") for field, title in titles.items()]
-    return [{"field": "name", "type": "nominal", "title": tr("map")}, *numbers]
+    return [{"field": "name", "type": "nominal", "title": chart.row or tr("map")}, *numbers]
 
 
 def _position(field: str) -> Spec:

@@ -1,0 +1,140 @@
+"""How far the shift moves the statistics: every layer, and the channels of one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from explorer.drawing.ranges import number
+from explorer.engine.shift import NormDrift
+from explorer.engine.shift_measuring import Step, first_beyond
+from explorer.ui import choices, link, panels
+from explorer.ui.markdown import code
+from explorer.views.shift import charts
+from explorer.views.shift.measuring import Question
+from model import words
+from model.words import N_, ngettext, tr
+
+MOST_NAMED = 4
+ABOUT_CHANCE = N_(
+    "Shift: the mean over images and positions, less that of the unshifted images, divided by the running σ "
+    "of the channel. Diamonds: 95% of differences between two draws of as many unshifted images (with "
+    "replacement) are smaller, so about 1 channel in 20 lies beyond by chance alone. Gray: not beyond."
+)
+
+
+def show(question: Question, steps: Sequence[Step]) -> tuple[Step, str]:
+    """The charts of one severity and one layer, which are returned."""
+    shifted = steps[1:]
+    where, which = st.columns(2, vertical_alignment="bottom")
+    with where:
+        names = {str(n): question.severity(step) for n, step in enumerate(shifted)}
+        step = shifted[int(choices.pick(tr("Severity"), names, "shift_step", str(len(shifted) - 1)))]
+    with which:
+        layer = choices.pick(tr("Layer"), {name: name for name in step.layers}, "shift_layer")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"**{tr('Every layer')}**")
+        panels.chart(charts.layers(question, step))
+    with right:
+        st.markdown(tr("**The channels of {layer} that move most**", layer=code(layer)))
+        panels.chart(charts.channels(question, step, layer))
+    st.markdown(" ".join(sentences(question, shifted, step, layer)))
+    st.caption(tr(ABOUT_CHANCE))
+    numbers(question, shifted, step, layer)
+    return step, layer
+
+
+def sentences(question: Question, shifted: Sequence[Step], step: Step, layer: str) -> list[str]:
+    """How many channels move, which first, and how their spread changes, as Markdown."""
+    one, first = step.layers[layer], first_beyond(tuple(shifted), layer)
+    beyond = ngettext(
+        "At {severity}, **{n}** of {count} channels of {layer} moves further than resampling explains.",
+        "At {severity}, **{n}** of {count} channels of {layer} move further than resampling explains.",
+        int(one.beyond.sum()),
+        severity=question.severity(step),
+        count=len(first),
+        layer=code(layer),
+    )
+    spread = tr(
+        "The standard deviation becomes {factor} times as large (median over channels).",
+        factor=number(float(np.median(one.widening))),
+    )
+    return [beyond, *_earliest(question, shifted, first, layer), spread]
+
+
+def _earliest(question: Question, shifted: Sequence[Step], first: np.ndarray, layer: str) -> list[str]:
+    """The channels that are beyond chance at the mildest severity, and stay there."""
+    if len(shifted) < 2 or not (first >= 0).any():
+        return []
+    index = int(first[first >= 0].min())
+    one = shifted[index].layers[layer]
+    early = np.flatnonzero(first == index)
+    order = early[np.argsort(-np.abs(one.shift[early]), kind="stable")]
+    named = ", ".join(
+        tr("channel {channel} ({shift} σ)", channel=channel, shift=number(one.shift[channel]))
+        for channel in order[:MOST_NAMED]
+    )
+    return [
+        ngettext(
+            "First to move, from {severity} on: {n} channel, {names}.",
+            "First to move, from {severity} on: {n} channels, most of all {names}.",
+            len(early),
+            severity=question.severity(shifted[index]),
+            names=named,
+        )
+    ]
+
+
+@st.fragment
+def numbers(question: Question, shifted: Sequence[Step], step: Step, layer: str) -> None:
+    """The table of all channels, folded away; it is made once it is opened."""
+    words.use(link.language())  # a fragment that runs alone
+    with st.expander(
+        tr("Every channel in numbers, largest shift first"), on_change="rerun", key="shift_numbers"
+    ) as fold:
+        if fold.open:
+            names = [question.severity(each) for each in shifted]
+            table = channel_table(tuple(shifted), step, layer)
+            table["first"] = [names[index] if index >= 0 else "" for index in table["first"]]
+            st.dataframe(table, hide_index=True, height=320, column_config=columns())
+
+
+def channel_table(shifted: tuple[Step, ...], step: Step, layer: str) -> pd.DataFrame:
+    """One row for each channel of a layer at a severity; `first` is the index of a step, -1 for none."""
+    one, order = step.layers[layer], charts.ranked(step.layers[layer])
+    columns = {"channel": np.arange(len(order)), **arrays(one), "first": first_beyond(shifted, layer)}
+    return pd.DataFrame(columns).iloc[order]
+
+
+def arrays(one: NormDrift) -> dict[str, np.ndarray]:
+    """What the table has of each channel, (C,) each, by name."""
+    names = ("shift", "low", "high", "chance", "widening", "distance", "spread", "running_mean",
+             "running_std", "plain_mean", "plain_std", "mean", "std")  # fmt: skip
+    return {name: getattr(one, name) for name in names}
+
+
+def columns() -> dict[str, object]:
+    def numbered(label: str, help: str, format: str = "%.3f") -> object:
+        return st.column_config.NumberColumn(label, help=help, format=format)
+
+    return {
+        "channel": st.column_config.NumberColumn(tr("channel"), width="small"),
+        "shift": numbered(tr("shift"), tr("(shifted mean − unshifted mean) / running σ"), "%+.3f σ"),
+        "low": numbered(tr("from"), tr("95% interval of the shift over images"), "%+.3f"),
+        "high": numbered(tr("to"), tr("95% interval of the shift over images"), "%+.3f"),
+        "chance": numbered(tr("chance"), tr("95% of what resampling gives is smaller"), "%.3f"),
+        "widening": numbered(tr("σ ratio"), tr("standard deviation, shifted / unshifted"), "%.2f"),
+        "distance": numbered(tr("distance"), tr("(unshifted mean − running mean) / running σ"), "%+.3f σ"),
+        "spread": numbered(tr("spread"), tr("unshifted standard deviation / running σ"), "%.2f"),
+        "running_mean": numbered(tr("running mean"), tr("learned in training")),
+        "running_std": numbered(tr("running σ"), tr("√(running variance + ε)")),
+        "plain_mean": numbered(tr("unshifted mean"), tr("observed on the unshifted images")),
+        "plain_std": numbered(tr("unshifted σ"), tr("observed on the unshifted images")),
+        "mean": numbered(tr("shifted mean"), tr("observed on the shifted images")),
+        "std": numbered(tr("shifted σ"), tr("observed on the shifted images")),
+        "first": st.column_config.TextColumn(
+            tr("first beyond"), help=tr("the mildest severity from which on the shift stays beyond chance")
+        ),
+    }

@@ -1,0 +1,144 @@
+"""The downloads of the page “Shifted data”: its charts, every channel in numbers, and a program."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from explorer.drawing import figures
+from explorer.drawing.chart import Chart
+from explorer.drawing.ranges import percent
+from explorer.engine.shift_measuring import Step
+from explorer.ui import downloads, export_parts, snippets
+from explorer.ui.downloads import Array, Offer, Pictures
+from explorer.ui.options import options
+from explorer.ui.selection import Selection
+from explorer.ui.snippets import Origin
+from explorer.views.shift import charts, this_image
+from explorer.views.shift.drift_part import arrays, channel_table
+from explorer.views.shift.measuring import Question
+from model.words import tr
+
+IMPORTS = (
+    "from explorer.engine.corruptions import CORRUPTIONS",
+    "from explorer.engine.network import network_of",
+    "from explorer.engine.shift_measuring import Pictures, measure_shift",
+)
+
+
+def show(selection: Selection, question: Question, steps: Sequence[Step], step: Step, layer: str) -> None:
+    downloads.show(partial(offer, selection, question, tuple(steps), step, layer))
+
+
+def offer(selection: Selection, question: Question, steps: tuple[Step, ...], step: Step, layer: str) -> Offer:
+    drawn = list(drawn_charts(question, steps, step, layer))
+    return Offer(
+        name=f"shift {question.shift} {layer}",
+        caption=caption(selection, question, steps, step, layer),
+        pictures=pictures(selection, question),
+        tables={
+            tr("Accuracy"): lambda: accuracy_table(steps),
+            tr("Channels"): lambda: channel_table(steps[1:], step, layer),
+        },
+        arrays=lambda: {**predictions(steps), **channel_arrays(step)},
+        figure=lambda: drawn,
+        snippet=snippets.program_of(selection.opened.source, origin(question), IMPORTS, lines(question)),
+        printed=printed(steps),
+    )
+
+
+def drawn_charts(question: Question, steps: Sequence[Step], step: Step, layer: str) -> tuple[Chart, ...]:
+    chart = charts.accuracies(question, steps)
+    moved = (charts.layers(question, step), charts.channels(question, step, layer))
+    return moved if chart is None else (chart, *moved)
+
+
+def caption(selection: Selection, question: Question, steps: Sequence[Step], step: Step, layer: str) -> str:
+    about = tr(
+        "{shift}, {severity}; {measuring} measure, {calibrating} others recalibrate",
+        shift=question.title,
+        severity=question.severity(step),
+        measuring=question.images(len(steps[0].labels)),
+        calibrating=steps[0].calibrated_on,
+    )
+    traced = figures.caption(
+        checkpoint=selection.opened.name, digest=selection.opened.checkpoint.digest, layer=layer
+    )
+    return f"{about} · {traced}"
+
+
+def pictures(selection: Selection, question: Question) -> Pictures:
+    """The image at each severity."""
+    drawn: Pictures = export_parts.the_image(selection)
+    for severity, pixels in this_image.versions(selection, question)[1:]:
+        drawn[tr("the image, {severity}", severity=severity)] = partial(np.asarray, pixels)
+    return drawn
+
+
+def accuracy_table(steps: Sequence[Step]) -> pd.DataFrame:
+    """One row for each severity, the unshifted one first."""
+    return pd.DataFrame([_accuracy_row(step, steps[0]) for step in steps])
+
+
+def _accuracy_row(step: Step, unshifted: Step) -> dict[str, float | None]:
+    row: dict[str, float | None] = {"severity": step.severity, "images": step.running.n}
+    for name, accuracy in (("running", step.running), ("recalibrated", step.recovered)):
+        row |= {f"{name}_correct": accuracy.correct, f"{name}_accuracy": accuracy.value}
+        row |= {f"{name}_low": accuracy.ends[0], f"{name}_high": accuracy.ends[1]}
+    shifted = step.since(unshifted)
+    row |= {
+        "lost_by_shift": shifted.lost if shifted else None,
+        "gained_by_shift": shifted.gained if shifted else None,
+    }
+    return row | {"gained_by_recalibrating": step.gain.gained, "lost_by_recalibrating": step.gain.lost}
+
+
+def predictions(steps: Sequence[Step]) -> dict[str, tuple[Array, str]]:
+    """The predicted classes at every severity."""
+    made: dict[str, tuple[Array, str]] = {}
+    for number, step in enumerate(steps):
+        made[f"labels_{number}"] = (step.labels, tr("the class of each image (n,), -1 for none"))
+        made[f"running_{number}"] = (
+            step.predicted,
+            tr("the class predicted with the running statistics of training (n,)"),
+        )
+        made[f"recalibrated_{number}"] = (
+            step.recalibrated,
+            tr("the class predicted with recalibrated statistics (n,)"),
+        )
+    return made
+
+
+def channel_arrays(step: Step) -> dict[str, tuple[Array, str]]:
+    """What is measured of the channels of every layer at one severity."""
+    return {
+        f"{layer}_{name}": (values, tr("{name} of each channel of {layer} (C,)", name=name, layer=layer))
+        for layer, one in step.layers.items()
+        for name, values in arrays(one).items()
+    }
+
+
+# A program
+
+
+def origin(question: Question) -> Origin:
+    if question.kind == "test":
+        return snippets.test_batch(options().data_dir, question.wanted, question.fit)
+    return snippets.drawn_batch(question.wanted)
+
+
+def lines(question: Question) -> list[str]:
+    """Python that measures the shift and prints the accuracy at each severity."""
+    shift = question.shift if question.corruption is not None else "blur"
+    return [
+        "pictures = Pictures(batch.pixels, batch.labels)",
+        f"steps = list(measure_shift(network_of(checkpoint), pictures, CORRUPTIONS[{shift!r}]))",
+        "print(steps[0].running.value)",
+    ]
+
+
+def printed(steps: Sequence[Step]) -> str:
+    return tr(
+        "It prints the accuracy on the unshifted images: {value}.", value=percent(steps[0].running.value)
+    )
