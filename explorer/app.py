@@ -39,13 +39,14 @@ else:
             ("training", N_("Training runs"), "show_chart", "training"),
             ("time_machine", N_("Time machine"), "history", "time"),
             ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
+            ("data_map", N_("Data map"), "scatter_plot", "data_map"),
         ),
         N_("Evaluation"): (
             ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard")
+    WITHOUT_IMAGE = ("training", "scoreboard", "data_map")
     WITHOUT_PREDICTION = ("shortcut",)  # of the checkpoint in the sidebar: the page has networks of its own
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
 

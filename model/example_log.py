@@ -19,6 +19,7 @@ from model.names import readable
 from model.problems import Problem
 
 VERSION = 1
+ENDING = ".examples.npz"
 MOST_BYTES = 1_000_000_000  # of a log, unpacked: 1.28 million images over 250 epochs
 UNSEEN = 255  # in a log with eight bits: an image that was not seen in an epoch
 NOT_A_LOG = (KeyError, TypeError, ValueError, AttributeError, EOFError, MemoryError, RecursionError)
@@ -65,7 +66,7 @@ class ExampleLog:
 
 def path_of_log(checkpoint_path: str | Path) -> Path:
     """Where a run's log is: `a/b.safetensors` → `a/b.examples.npz`."""
-    return beside(Path(checkpoint_path), ".examples.npz")
+    return beside(Path(checkpoint_path), ENDING)
 
 
 def empty_log(data: Dataset, card: LogCard) -> ExampleLog:

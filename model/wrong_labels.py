@@ -18,6 +18,15 @@ def wrong_rows(count: int, fraction: float, seed: int) -> Labels:
     return np.sort(chosen).astype(np.int64)
 
 
+def change_labels(labels: Labels, classes: int, fraction: float, seed: int) -> Labels:
+    """The labels, int64 (N,), with those of `wrong_rows` changed to another of two or more classes."""
+    rows = wrong_rows(len(labels), fraction, seed)
+    steps = np.random.default_rng([seed, STREAM, 1]).integers(1, classes, len(rows))
+    changed = labels.copy()
+    changed[rows] = (labels[rows] + steps) % classes
+    return changed
+
+
 def with_wrong_labels(data: Dataset, fraction: float, seed: int) -> Dataset:
     """The data set with the labels of `wrong_rows` changed, each of the other classes equally likely.
 
@@ -26,10 +35,7 @@ def with_wrong_labels(data: Dataset, fraction: float, seed: int) -> Dataset:
     classes = len(data.classes)
     if classes < 2:
         raise Problem("--wrong-labels needs at least two classes; leave it out.")
-    rows = wrong_rows(len(data), fraction, seed)
-    labels = data.labels.copy()
-    steps = np.random.default_rng([seed, STREAM, 1]).integers(1, classes, len(rows))
-    labels[rows] = (labels[rows] + steps) % classes
+    labels = change_labels(data.labels, classes, fraction, seed)
     provenance = f"{data.provenance}, labels of {100 * fraction:g} % changed to another class"
     return replace(data, labels=labels, provenance=provenance)
 
