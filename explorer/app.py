@@ -40,19 +40,20 @@ else:
             ("channels", N_("Channels of a layer"), "view_module", "channels"),
             ("channel", N_("Channel"), "biotech", "channel"),
             ("class_evidence", N_("Evidence per class"), "balance", "class_evidence"),
+            ("shift", N_("Shifted data"), "tonality", "shift"),
         ),
-        N_("Data set"): (("shift", N_("Shifted data"), "tonality", "shift"),),
         N_("Training"): (
             ("training", N_("Training runs"), "show_chart", "training"),
             ("time_machine", N_("Time machine"), "history", "time"),
             ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
+            ("data_map", N_("Data map"), "scatter_plot", "data_map"),
         ),
         N_("Evaluation"): (
             ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence")
+    WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence", "data_map")
     WITHOUT_PREDICTION = ("shortcut", "errors")  # a page with networks of its own, or with many images
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "shift")
 

@@ -11,9 +11,11 @@ from tqdm import tqdm
 
 from model import augment
 from model.datasets import Dataset, Split, load
+from model.images import Labels
 from model.recipes import Config, strengths_of
 from model.shortcut import planted
 from model.words import tr
+from model.wrong_labels import with_wrong_labels
 
 BATCHES_PER_CHUNK = 8  # augmented at once: enough to amortize the calls, little enough to stay in the cache
 
@@ -35,6 +37,11 @@ def steps_of(data: Dataset, config: Config) -> int:
     return -(-len(data.labels) // config.batch_size)
 
 
+def order_of(count: int, config: Config, epoch: int) -> Tensor:
+    """The images of an epoch in the order of its batches: int64 (count,), each index once."""
+    return torch.randperm(count, generator=generator_for(ORDER, config.seed, epoch))
+
+
 def batches(
     data: Dataset, config: Config, epoch: int, device: torch.device | str = "cpu"
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -46,7 +53,7 @@ def batches(
     strengths, flips = strengths_of(config), _flips(config, len(data.labels), epoch)
     if flips is not None:
         strengths.pop("flip")
-    order = torch.randperm(len(labels), generator=generator_for(ORDER, config.seed, epoch))
+    order = order_of(len(labels), config, epoch)
     for number, chosen in enumerate(torch.split(order, config.batch_size * BATCHES_PER_CHUNK)):
         drawn = generator_for(AUGMENTATION, config.seed, epoch, number)
         here = chosen.to(device)
@@ -60,7 +67,11 @@ def images_of(config: Config) -> tuple[Dataset, Dataset]:
     limit = config.limit or None
     train, test = _split(config, "train"), _split(config, "test")
     train, test = _first(train, limit, config.seed), _first(test, limit, config.seed)
-    return (train, test) if config.shortcut is None else planted(train, test, config.shortcut, config.seed)
+    if config.shortcut is not None:
+        train, test = planted(train, test, config.shortcut, config.seed)
+    if config.wrong_labels is not None:
+        train = with_wrong_labels(train, config.wrong_labels, config.seed)
+    return train, test
 
 
 def _split(config: Config, split: Split) -> Dataset:
@@ -81,8 +92,15 @@ def _first(data: Dataset, limit: int | None, seed: int) -> Dataset:
     """`limit` images drawn at random: a folder's order goes class by class."""
     if limit is None or limit >= len(data.labels):
         return data
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(data.labels))[:limit])
+    chosen = limited_rows(len(data.labels), limit, seed)
     return replace(data, images=data.images[chosen], labels=data.labels[chosen])
+
+
+def limited_rows(count: int, limit: int | None, seed: int) -> Labels:
+    """Which of `count` images of a split a run with a `limit` takes: int64, ascending; None or 0: all."""
+    if not limit or limit >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:limit])
 
 
 def _augmented(

@@ -121,6 +121,8 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
                                                     "before training) or skip (train without them)")),
         "shortcut": (SHARE, N_("with scenes: a mark near a corner is that of the class in this fraction of "
                                "them, and of a random class in the others; if not given: no marks")),
+        "wrong_labels": (SHARE, N_("change this fraction of the training labels to another class, such as to "
+                                   "see whether the page Data map finds them; if not given: none")),
     },
     N_("network"): {
         "net": ({"metavar": "NAME"}, N_("the network: {nets}, or your own as package.module:builder")),
@@ -175,6 +177,10 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "snapshot_every": (NATURAL, N_("keep the weights of every Nth epoch; 0: keep none")),
         "snapshot_limit": (POSITIVE, N_("maximum size of all snapshots in MB; when it is reached, every "
                                         "second snapshot is removed")),
+        "log_examples": (SWITCH, N_("log for every training image and epoch the probability of its class "
+                                    "(label smoothing left out; of the mixed picture with mixup and cutmix) "
+                                    "and whether it was predicted, into NAME.examples.npz for the page Data "
+                                    "map")),
         "tensorboard": (PATH, N_("also write logs for TensorBoard into this folder")),
     },
     N_("stop and resume"): {

@@ -198,7 +198,7 @@ def decode_all(listing: Listing, size: int, progress: Progress | None = None) ->
 
     def decode(rows: range) -> range:
         for row in rows:
-            pixels = _read_image(paths[row], size)
+            pixels = read_image(paths[row], size)
             if pixels is not None:
                 images[row], good[row] = pixels, True
         return rows
@@ -212,7 +212,8 @@ def decode_all(listing: Listing, size: int, progress: Progress | None = None) ->
     return Decoded(images[good] if corrupt else images, labels[good], corrupt)
 
 
-def _read_image(path: str, size: int) -> Images | None:
+def read_image(path: str, size: int) -> Images | None:
+    """An image file as training gets it, uint8 (size, size, 3); None where it cannot be read."""
     try:
         image = picture(contents(Path(path), MOST_BYTES), path, draft=4 * size, most_pixels=MOST_PIXELS)
     except (OSError, Problem):

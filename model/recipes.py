@@ -30,6 +30,7 @@ class Config:
     limit: int = 0
     on_corrupt: str = "fail"
     shortcut: float | None = None
+    wrong_labels: float | None = None
 
     net: str = "course"
     width: int | None = None
@@ -70,6 +71,7 @@ class Config:
     half: bool = False
     snapshot_every: int = 0
     snapshot_limit: float = 200.0
+    log_examples: bool = False
     tensorboard: str = ""
     resume: bool = False
     overwrite: bool = False
@@ -110,7 +112,7 @@ RECIPES: dict[str, Config] = {
 }
 
 LEAVES = (
-    *("out", "note", "half", "snapshot_every", "snapshot_limit", "tensorboard"),
+    *("out", "note", "half", "snapshot_every", "snapshot_limit", "log_examples", "tensorboard"),
     *("resume", "overwrite", "stop_after"),
 )
 """Settings of what a run leaves and when it stops: the card does not hold them, nor where the images are."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from model import scenes as drawn
 from model.decoded import CACHE_VERSION, Decoded, cached, digest
-from model.images import Dataset, OnCorrupt, Progress, Split, mean_and_std, tell
+from model.images import Dataset, Labels, OnCorrupt, Progress, Split, mean_and_std, tell
 
 SCENES_COUNT: dict[Split, int] = {"train": 5_000, "test": 1_000}
 SCENES_SEED: dict[Split, int] = {"train": 1_000, "test": 2_000}
@@ -32,6 +32,17 @@ def scenes(
     chosen = train if split == "train" else _drawn(data_dir, "test", size, progress)
     provenance = f"{len(chosen.labels):,} drawn scenes ({split})"
     return Dataset("scenes", chosen.images, chosen.labels, drawn.CLASSES, mean, std, provenance)
+
+
+def planned(split: Split) -> tuple[Labels, Labels]:
+    """The labels and the seeds of all scenes of a split, int64 (N,) both: `draw` makes each of them alone."""
+    count, seed = SCENES_COUNT[split], SCENES_SEED[split]
+    parts = [
+        drawn.planned(min(SCENES_CHUNK, count - start), seed + number)
+        for number, start in enumerate(range(0, count, SCENES_CHUNK))
+    ]
+    labels, seeds = zip(*parts, strict=True)
+    return np.concatenate(labels), np.concatenate(seeds)
 
 
 def _drawn(data_dir: Path, split: Split, size: int, progress: Progress | None) -> Decoded:

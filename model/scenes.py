@@ -125,15 +125,20 @@ def dataset(
 
     `progress` is called with the number of finished images after each.
     """
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.arange(count, dtype=np.int64) % len(CLASSES))
-    seeds = rng.integers(0, 2**31, count)
+    labels, seeds = planned(count, seed)
     images = np.empty((count, size, size, 3), np.uint8)
     for i in range(count):
         images[i] = draw(int(labels[i]), int(seeds[i]), size).pixels
         if progress is not None:
             progress(i + 1)
     return images, labels
+
+
+def planned(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The labels and the seeds of the scenes of `dataset`, int64 (count,) both."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count, dtype=np.int64) % len(CLASSES))
+    return labels, rng.integers(0, 2**31, count)
 
 
 # ---------------------------------------------------------------- composing

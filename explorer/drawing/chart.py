@@ -266,7 +266,31 @@ class DotChart(Value):
         return [Color.QUIET if each else Color.ACCENT for each in self.quiet.tolist()]
 
 
-Chart = LineChart | Histogram | ChannelChart | PointChart | DotChart
+@dataclass(frozen=True, eq=False)
+class ScatterChart(Value):
+    """One point for each of n images, at `across`, `up`, float64 (n,); `images` int64 (n,) are their indices,
+    one of which may be `chosen`.
+
+    `groups` int64 (n,) index `names`, which have `colors` (#rrggbb); `texts` name each point in its tooltip.
+    """
+
+    title: str
+    alt: str
+    x: Axis
+    y: Axis
+    images: Integers
+    across: Doubles
+    up: Doubles
+    groups: Integers
+    names: tuple[str, ...]
+    colors: tuple[str, ...]
+    texts: tuple[str, ...]
+    group_title: str
+    chosen: int | None = None
+    height: int = 420
+
+
+Chart = LineChart | Histogram | ChannelChart | PointChart | DotChart | ScatterChart
 
 
 def doubles(values: Sequence[float] | npt.ArrayLike) -> Doubles:

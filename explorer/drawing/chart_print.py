@@ -13,6 +13,7 @@ from explorer.drawing.chart import (
     Line,
     LineChart,
     PointChart,
+    ScatterChart,
 )
 from explorer.drawing.palette import BAND, Color
 
@@ -44,6 +45,8 @@ def draw(chart: Chart, axes: "Axes") -> None:
         _histogram(axes, chart)
     elif isinstance(chart, PointChart):
         _point_chart(axes, chart)
+    elif isinstance(chart, ScatterChart):
+        _scatter_chart(axes, chart)
     else:
         _channel_chart(axes, chart)
     axes.tick_params(length=0, labelsize=SMALL)
@@ -190,3 +193,32 @@ def _point_chart(axes: "Axes", chart: PointChart) -> None:
     axes.scatter(chart.across, chart.up, sizes, chart.colors, alpha=0.75, linewidths=0, clip_on=False)
     _scale(axes.xaxis, chart.x)
     axes.set_xlim(*chart.x.ends)
+
+
+# Images
+
+
+def _scatter_chart(axes: "Axes", chart: ScatterChart) -> None:
+    """The points in the colors of their groups, in the order given, and a ring around the chosen one."""
+    from matplotlib.lines import Line2D
+
+    colors = [chart.colors[group] for group in chart.groups.tolist()]
+    axes.scatter(chart.across, chart.up, 3, colors, alpha=0.7, linewidths=0, clip_on=False, rasterized=True)
+    chosen = chart.images == (-1 if chart.chosen is None else chart.chosen)
+    axes.scatter(
+        chart.across[chosen],
+        chart.up[chosen],
+        24,
+        facecolors="none",
+        edgecolors=Color.HIGHLIGHT,
+        linewidths=1,
+    )
+    _scale(axes.xaxis, chart.x)
+    axes.set_xlim(*chart.x.ends)
+    axes.grid(axis="y", color=Color.QUIET, alpha=0.25, linewidth=0.5)
+    handles = [
+        Line2D([], [], color=color, marker="o", linestyle="", markersize=3, label=plain(name))
+        for name, color in zip(chart.names, chart.colors, strict=True)
+    ]
+    axes.legend(handles=handles, loc="upper right", frameon=False, fontsize=SMALL, labelspacing=0.3,
+                title=plain(chart.group_title), title_fontsize=SMALL)  # fmt: skip

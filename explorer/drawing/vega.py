@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from explorer.drawing.chart import Area, Axis, DotChart, Line, LineChart, PointChart
+from explorer.drawing.chart import Area, Axis, DotChart, Line, LineChart, PointChart, ScatterChart
 from explorer.drawing.palette import Color
 from model.words import tr
 
@@ -18,7 +18,7 @@ DASHES = {"domain": [False, True], "range": [[1, 0], [5, 3]]}
 SILENT = {"tooltip": None, "aria": False}
 
 
-def spec(chart: LineChart | PointChart | DotChart) -> Spec:
+def spec(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
     """The Vega-Lite of a chart, without frame or menu."""
     return {
         "description": chart.alt,
@@ -29,7 +29,9 @@ def spec(chart: LineChart | PointChart | DotChart) -> Spec:
     }
 
 
-def _content(chart: LineChart | PointChart | DotChart) -> Spec:
+def _content(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
+    if isinstance(chart, ScatterChart):
+        return {"layer": list(_scatter(chart))}
     if isinstance(chart, LineChart):
         return {"layer": _line_chart(chart)}
     return {"layer": _points(chart)} if isinstance(chart, PointChart) else _dot_chart(chart)
@@ -240,6 +242,45 @@ def _points(chart: PointChart) -> list[Spec]:
             },
         },
     ]
+
+
+# Images
+
+
+def _scatter(chart: ScatterChart) -> list[Spec]:
+    """The points in the colors of their groups, in the order given, and a ring around the chosen one."""
+    fields = (chart.images, chart.across, chart.up, chart.groups)
+    rows = [
+        {"image": image, "x": short(x), "y": short(y), "group": chart.names[group], "text": text}
+        for image, x, y, group, text in zip(*(each.tolist() for each in fields), chart.texts, strict=True)
+    ]
+    position = {"x": horizontal("x", chart.x), "y": vertical("y", chart.y)}
+    legend = {"title": chart.group_title, "orient": "top", "columns": 3, "symbolOpacity": 1, "symbolSize": 80}
+    color = {
+        "field": "group",
+        "type": "nominal",
+        "scale": {"domain": list(chart.names), "range": list(chart.colors)},
+        "legend": legend | {"labelLimit": 260},
+    }
+    tooltip = [
+        {"field": "text", "type": "nominal", "title": tr("training image")},
+        {"field": "group", "type": "nominal", "title": chart.group_title},
+        measure("x", chart.x.title, ".3g"),
+        measure("y", chart.y.title, ".3g"),
+    ]
+    click = {"name": "chosen", "select": {"type": "point", "fields": ["image"], "toggle": False}}
+    points = {
+        "params": [click],
+        "mark": {"type": "circle", "opacity": 0.7, "size": 26, "cursor": "pointer"},
+        "encoding": position | {"color": color, "tooltip": tooltip, "opacity": {"value": 0.7}},
+    }
+    ring = {
+        "transform": [{"filter": {"field": "image", "equal": -1 if chart.chosen is None else chart.chosen}}],
+        "mark": {"type": "point", "size": 170, "strokeWidth": 3, "color": Color.HIGHLIGHT, **SILENT},
+        "encoding": position,
+    }
+    data = {"data": {"values": rows}}
+    return [data | points, data | ring]
 
 
 def measure(field: str, title: str, format: str) -> Spec:

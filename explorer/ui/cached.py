@@ -29,8 +29,10 @@ from explorer.engine import (
     samples,
     tracing,
 )
+from explorer.engine import data_map as data_maps
 from explorer.engine import shortcut as shortcuts
 from explorer.engine import timeline as timelines
+from explorer.engine import training_images as training_images_of
 from explorer.engine.ablation import Ablations
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.attribution.gradients import NoGradient
@@ -39,6 +41,7 @@ from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.channel_survey import ChannelSurvey, Scaling, survey
 from explorer.engine.checkup import Checkup
+from explorer.engine.data_map import DataMap
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
@@ -55,11 +58,13 @@ from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace, stages
+from explorer.engine.training_images import LoggedImages
 from explorer.engine.values import Doubles, Integers, Value
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
 from model.checkpoint import Checkpoint
+from model.example_log import ExampleLog, load_log
 from model.problems import Problem
 from model.recipes import Config
 from model.words import N_, tr
@@ -475,6 +480,41 @@ def written(checkpoint: Path) -> Written | None:
 @_data(max_entries=32)
 def _written(path: Path, stamp: tuple[int, int]) -> Written:
     return read_card(path)
+
+
+# A run's log of its training images
+
+
+def example_log(path: Path) -> ExampleLog:
+    """The log in a file, read again once it has changed. Raises Problem."""
+    return _example_log(path, _stamp(path))
+
+
+@_resource(max_entries=4)
+@_announced(N_("Reading the log of the training images …"))
+def _example_log(path: Path, stamp: tuple[int, int]) -> ExampleLog:
+    return load_log(path)
+
+
+def data_map(path: Path) -> DataMap:
+    """The data map of the log in a file. Raises Problem."""
+    return _data_map(path, _stamp(path))
+
+
+@_resource(max_entries=4)
+def _data_map(path: Path, stamp: tuple[int, int]) -> DataMap:
+    return data_maps.data_map(example_log(path))
+
+
+def logged_images(path: Path, data_dir: Path) -> LoggedImages:
+    """The training images of the log in a file, looked for again after ten minutes. Raises Problem."""
+    return _logged_images(path, _stamp(path), data_dir)
+
+
+@_resource(max_entries=2, ttl=600)
+@_announced(N_("Looking for the training images …"))
+def _logged_images(path: Path, stamp: tuple[int, int], data_dir: Path) -> LoggedImages:
+    return training_images_of.logged_images(example_log(path), data_dir)
 
 
 # A run's snapshots

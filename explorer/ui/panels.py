@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.drawing import small_chart as small_charts
 from explorer.drawing import vega
-from explorer.drawing.chart import ChannelChart, DotChart, Histogram, LineChart, PointChart
+from explorer.drawing.chart import ChannelChart, DotChart, Histogram, LineChart, PointChart, ScatterChart
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
@@ -77,7 +77,7 @@ def side_by_side(panels: list[str], *below: str) -> None:
     markup.show(markup.element("div", *panels, cls="fx-panels"), *below)
 
 
-def chart(chart: LineChart | PointChart | DotChart, **details: Any) -> None:
+def chart(chart: LineChart | PointChart | DotChart | ScatterChart, **details: Any) -> None:
     """Show a chart as wide as its column and `chart.height` pixels high.
 
     The height is reserved: the browser would give a chart none until it is drawn, so that the page below

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from explorer.drawing.pictures import png
 from explorer.ui import link
 from explorer.ui.stepping import follow, steps
+from model.card import Pixels
 from model.words import N_, tr
 
 KINDS = N_("PNG, JPEG, HEIC, AVIF, WebP, GIF, BMP or TIFF. What a file contains counts, not its name.")
@@ -65,6 +67,14 @@ def photo(prefix: str) -> Picture | None:
     st.camera_input(tr("Take a picture"), key=key, on_change=_take_photo, args=(key,))
     taken = next(iter(_kept(key)), None)
     return None if taken is None else replace(taken, name=tr(PHOTO))
+
+
+def add(name: str, pixels: Pixels) -> None:
+    """Keep a picture, uint8 (h, w, 3), as if the visitor had uploaded it, and choose it on every page."""
+    kept, picture = _kept("upload"), _picture(f"{name}.png", png(pixels))
+    kept[:] = _bounded([*(each for each in kept if each != picture), picture])
+    link.change("which", str(len(kept) - 1))
+    link.change("source", "upload")
 
 
 # What is kept: plain values of this visit, since Streamlit forgets a widget's files when it is not drawn

@@ -5,16 +5,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from model.batches import DROPOUT, batches, seed_for, steps_of
+from model.batches import DROPOUT, batches, order_of, seed_for, steps_of
 from model.board import open_board, pictures, show
 from model.datasets import Dataset
 from model.evaluation import evaluate, flip_averaged
+from model.example_log import with_epoch
 from model.files import naming
 from model.history import Epoch
 from model.optimizers import follow
@@ -23,6 +25,7 @@ from model.processes import rank, share_buffers
 from model.recipes import Config, settled
 from model.schedulers import after_epoch, after_step
 from model.state import State, load_state, path_of
+from model.training.examples import keep_log, record_epoch
 from model.training.messages import HEADER, about_run, epoch_line, rate_reduced
 from model.training.run import Run, begin, keep_state, restore, save, say, snapshot, start, tell
 from model.training.step import step
@@ -77,6 +80,7 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
         began = time.perf_counter()
         run.history.epochs.append(_epoch(run, data, test, epoch))
         snapshot(run)
+        keep_log(config, run.examples)  # before the state: a run that goes on needs all of its epochs
         if board is not None:
             show(board, run.history, pictures(run.net, data, config, epoch))
         keep_state(run)  # before the checkpoint: it can write that anew
@@ -148,9 +152,12 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
         unit=tr("batch"),
         disable=rank() > 0 or None,
     )
+    order = torch.split(order_of(len(data.labels), config, epoch), config.batch_size)
+    record = None if run.examples is None else record_epoch(data.labels, run.device)
     for number, (x, y) in enumerate(bar):
         torch.manual_seed(seed_for(DROPOUT, config.seed, epoch, number))
-        loss, hits = step(run, x.to(memory_format=torch.channels_last), y)
+        watch = None if record is None else partial(record.add, order[number])
+        loss, hits = step(run, x.to(memory_format=torch.channels_last), y, watch)
         _check_finite(loss, run, len(losses) + 1)
         losses.append(loss)
         after_step(config.scheduler, run.scheduler, len(losses), steps * config.epochs)
@@ -161,6 +168,8 @@ def _pass(run: Run, data: Dataset, epoch: int) -> tuple[float, int]:
         if time.monotonic() - last_write > LIVE_SECONDS:
             tell(run, "running")
             last_write = time.monotonic()
+    if run.examples is not None and record is not None:
+        run.examples = with_epoch(run.examples, *record.finish())
     return total, correct
 
 

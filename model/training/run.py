@@ -19,6 +19,7 @@ from model.builders import count_logits, is_own, make, offer
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.datasets import Dataset
+from model.example_log import ExampleLog, path_of_log
 from model.files import beside, sweep
 from model.history import About, History, load_history, save_history
 from model.nets import NETS
@@ -29,6 +30,7 @@ from model.recipes import Config, arguments_of, command_of, recorded, settings_o
 from model.schedulers import SCHEDULERS
 from model.snapshots import clear, folder_of, keep_snapshot, list_snapshots
 from model.state import State, check_data, digest_of_data, load_state, path_of, save_state
+from model.training.examples import continued_log, new_log
 from model.words import tr
 
 
@@ -37,7 +39,7 @@ class Run:
     """Everything that changes while a network trains. `card` is the checkpoint's before the first epoch.
 
     `forward` is `net` as the training steps call it: compiled, or shared among processes. `data` is the
-    digest of the training images.
+    digest of the training images, `examples` the log of them, where one is kept.
     """
 
     config: Config
@@ -50,6 +52,7 @@ class Run:
     average: nn.Module | None
     history: History
     data: str
+    examples: ExampleLog | None = None
 
     @property
     def lr(self) -> float:
@@ -89,9 +92,9 @@ def start(config: Config, data: Dataset, test: Dataset) -> Run:
     scheduler = schedule.build(optimizer, steps * config.epochs, **settings_of(config, schedule.settings))
     average = averaged(net) if config.ema else None
     history = History(about=about(config, steps))
-    return Run(
-        config, card, device, net, forward, optimizer, scheduler, average, history, digest_of_data(data)
-    )
+    digest = digest_of_data(data)
+    examples = new_log(config, data, digest, card.data)
+    return Run(config, card, device, net, forward, optimizer, scheduler, average, history, digest, examples)
 
 
 def build(card: Card) -> nn.Module:
@@ -191,12 +194,13 @@ def left_at(config: Config) -> list[Path]:
     """What an earlier run has left where this one writes; of one that ended in its first epoch, nothing."""
     path = config.path
     history, state = beside(path, ".history.json"), path_of(path)
-    trained = any(epoch for epoch, _ in list_snapshots(path))
+    trained, log = any(epoch for epoch, _ in list_snapshots(path)), path_of_log(path)
     return [
         *([path] if path.exists() else []),
         *([history] if _holds_epochs(history, load_history) else []),
         *([state] if _holds_epochs(state, lambda file: load_state(file).history) else []),
         *([folder_of(path)] if trained else []),
+        *([log] if log.exists() else []),
         *events_of(config.tensorboard, path.stem),
     ]
 
@@ -213,8 +217,9 @@ def begin(run: Run) -> None:
     """Take the place of a former run: its snapshots and its state go."""
     if rank():
         return
-    for ending in (".safetensors", ".history.json", ".state.pt"):
+    for ending in (".safetensors", ".history.json", ".state.pt", ".examples.npz"):
         sweep(beside(run.config.path, ending))
+    path_of_log(run.config.path).unlink(missing_ok=True)
     clear(run.config.path)
     snapshot(run)
     keep_state(run)
@@ -235,6 +240,10 @@ def restore(run: Run, state: State) -> None:
     run.history = replace(state.history, about=replace(run.history.about or About(), started=began))
     for name, part in run.parts.items():
         part.load_state_dict(state.parts[name])
+    if run.examples is not None:
+        run.examples, message = continued_log(run.config, run.examples, len(run.history.epochs))
+        if message:
+            say(message)
     if run.history.epochs:
         save(run)
 

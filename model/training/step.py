@@ -1,5 +1,7 @@
 """One training step: the logits of a batch, its loss, and one update of the weights."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -12,16 +14,19 @@ from model.processes import all_reduce_sum, shard, world_size
 from model.training.run import Run
 
 
-def step(run: Run, x: Tensor, y: Tensor) -> tuple[float, int]:
+def step(run: Run, x: Tensor, y: Tensor, watch: Callable[[Tensor], None] | None = None) -> tuple[float, int]:
     """One update of the weights; the batch's mean loss and how many of it were right before.
 
     Of several processes each works on its rows of the batch; what is returned is the whole batch's.
 
     `y` is int64 (n,), or float32 (n, classes) of mixed labels: then the largest part is what is right.
+    `watch` is called with the logits of this process's rows, float32 (rows, classes).
     """
     several, whole = world_size() > 1, len(y)
     x, y = shard(x), shard(y)
     logits = _logits(run, x)
+    if watch is not None:
+        watch(logits.detach())
     smoothing, reduction = run.config.label_smoothing, "sum" if several else "mean"
     loss = cross_entropy(logits, y, label_smoothing=smoothing, reduction=reduction)
     if several:

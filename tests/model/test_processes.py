@@ -14,6 +14,7 @@ from model.builders import load_builder
 from model.checkpoint import load_checkpoint
 from model.datasets import load
 from model.evaluation import evaluate
+from model.example_log import load_log, path_of_log
 from model.history import load_history
 from model.processes import WHOLE, WholeBatchNorm, all_reduce_sum, rank, shard, world_size
 from model.train import main
@@ -48,7 +49,7 @@ def rows(printed):
 
 def test_two_processes_come_to_what_one_does(pictures, tmp_path):
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    flags = [*FLAGS, "--dataset", "folder", "--data-dir", str(pictures)]
+    flags = [*FLAGS, "--dataset", "folder", "--data-dir", str(pictures), "--log-examples"]
     assert main([*flags, "--out", str(one)]) == 0
     done = by_two(*flags, "--out", str(two))
     assert done.returncode == 0, done.stderr
@@ -65,6 +66,9 @@ def test_two_processes_come_to_what_one_does(pictures, tmp_path):
     assert states[0].keys() == states[1].keys()
     torch.testing.assert_close(states[1], states[0], atol=1e-4, rtol=1e-4)
     assert [name for name in states[0] if "running" in name]
+    logs = [load_log(path_of_log(path)).confidence for path in (one, two)]
+    np.testing.assert_allclose(*logs, atol=2e-3)  # NaN, an image not seen, is equal only to NaN
+    assert not np.isnan(logs[0]).any()
     left = [
         {path.name.removeprefix(each.stem) for path in tmp_path.rglob(f"{each.stem}*")} for each in (one, two)
     ]

@@ -69,7 +69,12 @@ def test_every_recipe_trains_and_its_card_says_all_its_settings(out, scenes, rec
     wanted = {name: value for name, value in asdict(run.config).items() if value is not None}
     assert card.config.items() <= wanted.items()
     missing = {"out", "note", "half", "data_dir", "snapshot_every", "snapshot_limit", "tensorboard"}
-    assert wanted.keys() - card.config.keys() <= missing | {"resume", "overwrite", "stop_after"}
+    assert wanted.keys() - card.config.keys() <= missing | {
+        "log_examples",
+        "resume",
+        "overwrite",
+        "stop_after",
+    }
 
 
 def test_the_course_recipe_is_the_courses(scenes):

@@ -1,0 +1,128 @@
+"""Data map: how each training image was learned, from its probabilities at every epoch of a run."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer.drawing.chart import ScatterChart
+from explorer.engine.data_map import by_suspicion
+from explorer.engine.samples import Sample
+from explorer.ui import choices, link, markup, panels
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.options import options
+from explorer.views.data_map import charts, exports, image, lists, logs
+from explorer.views.data_map.image import Filmed
+from explorer.views.data_map.logs import LoggedRun
+from model.problems import Problem
+from model.words import tr
+
+
+@dataclass(frozen=True, eq=False)
+class MapView:
+    """What the page shows: a run, its scatter, the chosen image, and its Grad-CAM where there is one."""
+
+    run: LoggedRun
+    scatter: ScatterChart
+    index: int
+    sample: Sample | Problem
+    filmed: Filmed | None
+
+
+def page() -> None:
+    st.header(tr("How each training image was learned"), anchor=False)
+    found = logs.find_logs(options().run_folders)
+    if not found:
+        say_how_to_log()
+        return
+    with st.container(horizontal=True):
+        name = logs.choose_log(found)
+        titles = {key: tr(each.title).capitalize() for key, each in charts.COLORINGS.items()}
+        color = choices.choice(tr("Color"), titles, "map_color")
+    try:
+        run = logs.read(name, found[name])
+    except Problem as problem:
+        st.warning(sentence(problem))
+        return
+    if not run.map.seen.any():
+        st.info(tr("No epoch of this run has been logged yet."))
+        return
+    view = show(run, color)
+    how_to_read()
+    exports.show(view)
+
+
+def say_how_to_log() -> None:
+    st.info(tr("There is no log of training images yet. The trainer writes one with this command:"))
+    st.code("python -m model.train --log-examples --snapshot-every 5", language=None)
+
+
+def show(run: LoggedRun, color: str) -> MapView:
+    st.caption(about(run))
+    images = image.on_hand(run)
+    left, right = st.columns([3, 2], gap="large")
+    with right:
+        index = image.choose_image(run, int(by_suspicion(run.map)[0]))
+        sample = image.sample_of(images, index)
+        image.show(run, index, sample)
+    with left:
+        scatter = show_scatter(run, color, index)
+        if text := lists.planted(run):
+            st.markdown(literal(text))
+    lists.show(run, images)
+    filmed = image.through_epochs(run, index, sample)
+    return MapView(run, scatter, index, sample, filmed)
+
+
+def about(run: LoggedRun) -> str:
+    return tr(
+        "{images}. Logged by the training steps of {epochs} epochs, with augmentation and Dropout.",
+        images=literal(run.log.card.images),
+        epochs=run.log.epochs,
+    )
+
+
+def show_scatter(run: LoggedRun, color: str, index: int) -> ScatterChart:
+    chart, total = charts.scatter(run, color, index), int((run.map.seen > 0).sum())
+    key = f"map_{run.name}_{color}_{index}"
+    panels.chart(chart, key=key, on_select=lambda: clicked(key), selection_mode="chosen")
+    if len(chart.images) < total:
+        st.caption(
+            tr(
+                "{count:,} of {total:,} images, chosen at random, so that the page stays fast; the counts "
+                "and the lists below are of all. Click a point to choose its image.",
+                count=len(chart.images),
+                total=total,
+            )
+        )
+    else:
+        st.caption(tr("All {total:,} images. Click a point to choose its image.", total=total))
+    markup.show(panels.facts("", lists.regions_in_words(run.map)))
+    return chart
+
+
+def clicked(key: str) -> None:
+    """Keep the image whose point was clicked; a click beside all points changes nothing."""
+    if picked := st.session_state[key].selection.get("chosen"):
+        link.change("train_image", str(int(picked[0]["image"])))
+
+
+def how_to_read() -> None:
+    with st.expander(tr("How to read this")):
+        st.markdown(
+            tr(
+                "Each point is a training image. Mean confidence is the mean, over the epochs, of the "
+                "probability that the network gave the image’s own label; variability is its standard "
+                "deviation (arXiv:2009.10795). An image is *likely mislabeled* where the mean confidence "
+                "is below chance, which is 1 / classes: the network kept preferring another class. Of the "
+                "others, the third of all images with the highest variability is *ambiguous*; the rest is "
+                "*easy* from a mean confidence of 0.5 on, and *hard to learn* below. These are rules, not "
+                "facts: look at the pictures. An image is *forgotten* each time it is predicted as its class "
+                "in one epoch and not in the next in which it was seen (arXiv:1812.05159). The probabilities "
+                "are those of the training steps, from augmented pictures while the weights change, so they "
+                "differ from what the finished network says of the picture itself."
+            )
+        )
+
+
+if __name__ == "__main__":  # Streamlit runs a page as a script
+    page()
