@@ -20,7 +20,7 @@ from explorer.ui.export_parts import TRACE, Arrays
 from explorer.ui.snippets import program
 from explorer.views.channel import charts, tiles
 from explorer.views.channel.examples import Examples
-from explorer.views.channel.numbers import Numbers, largest_classes
+from explorer.views.channel.over_scan import Numbers, largest_classes
 from explorer.views.channel.over_time import History
 from explorer.views.channel.subject import Subject
 from explorer.views.channel.tiles import Tile
