@@ -18,6 +18,7 @@ PAGES = {
     "Scoreboard": "scoreboard",
     "Time machine": "time",
     "Augmentation": "augmentation",
+    "Channel": "channel",
 }
 VIEWS = (
     *PAGES.values(),
