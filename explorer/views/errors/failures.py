@@ -216,11 +216,10 @@ def draw_channels(
         return
     st.caption(literal(channels_in_words(card, channels, names)))
     maps = card.selection.seen.maps[card.layer]
-    with st.container(horizontal=True, gap="small"):
-        for one in channels:
-            with st.container(key=f"card_{card.row}_{one.channel}", gap=None):
-                markup.show(channel_card(maps[one.channel], one, card, names))
-                open_button(evaluation, card, one.channel)
+    for column, one in zip(st.columns(TIPPING, gap="small"), channels, strict=False):
+        with column, st.container(key=f"card_{card.row}_{one.channel}", gap=None):
+            markup.show(channel_card(maps[one.channel], one, card, names))
+            open_button(evaluation, card, one.channel)
 
 
 def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:

@@ -15,11 +15,11 @@ from model.words import N_, tr
 
 WHICH = {"wrong": N_("Wrong"), "correct": N_("Correct"), "all": N_("All")}
 ORDERS = {
-    "confident": N_("Highest confidence first"),
-    "unsure": N_("Lowest confidence first"),
+    "confident": N_("Most confident first"),
+    "unsure": N_("Least confident first"),
     "entropy": N_("Largest entropy first"),
     "loss": N_("Largest loss first"),
-    "set": N_("Order of the data set"),
+    "set": N_("As in the data set"),
 }
 PAGE = "err_page"
 
@@ -109,7 +109,7 @@ def choose(classes: tuple[str, ...]) -> tuple[Filter, str]:
             tr("Predictions"), {name: tr(text) for name, text in WHICH.items()}, "err_which"
         )
         order = choices.pick(
-            tr("Order"), {name: tr(text) for name, text in ORDERS.items()}, "err_order", width=190
+            tr("Order"), {name: tr(text) for name, text in ORDERS.items()}, "err_order", width=180
         )
     cell = tuple(None if name is None else classes.index(name) for name in (true, named))
     return Filter((cell[0], cell[1]), which), order
