@@ -19,7 +19,7 @@ def show(evaluation: Evaluation) -> None:
     names = {name: tr(text) for name, text in BINNINGS.items()}
     equal_counts = choices.choice(tr("Bins"), names, KEY) == "count"
     one, by_chance = compute(evaluation, equal_counts)
-    markup.show(markup.text(in_words(one, by_chance), "fx-verdict"))
+    markup.show(markup.text(in_words(one, by_chance), "strong"))
     chart, words = st.columns([3, 2], gap="medium")
     with chart:
         panels.chart(charts.reliability_chart(one))
@@ -57,7 +57,7 @@ def in_words(one: Reliability, by_chance: CalibratedError) -> str:
     if one.ece > by_chance.high:
         template = N_(
             "ECE {error}. A perfectly calibrated network with these confidences would have {mean} by chance, "
-            "and at most {high} in 95 % of cases, so this one is miscalibrated."
+            "and at most {high} in 95 % of cases, so chance alone does not explain it."
         )
     return tr(template, **fields)
 

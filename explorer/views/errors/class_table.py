@@ -8,7 +8,7 @@ from explorer.views.errors import charts
 from explorer.views.errors.evaluation import Evaluation
 from model.words import N_, tr
 
-PERCENT = "percent"
+PERCENT = "%.1f%%"
 HELP = {
     "images": N_("How many images have this class as their label."),
     "recall": N_("The fraction of the images of this class that is predicted as it."),
@@ -22,7 +22,7 @@ HELP = {
 
 def show(evaluation: Evaluation) -> None:
     table = shown(scores(evaluation))
-    st.dataframe(table, hide_index=True, column_config=columns(), height=min(36 * len(table) + 38, 460))
+    st.dataframe(table, hide_index=True, column_config=columns(), height=min(35 * len(table) + 38, 460))
     st.caption(
         tr(
             "A click on a heading sorts by it. Chance: what the same predictions give on average when they "
@@ -62,6 +62,8 @@ def scores(evaluation: Evaluation) -> pd.DataFrame:
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The table of the page: percent, and each interval in one column."""
     each = table.copy()
+    fractions = ["recall", "precision", "f1", "chance_recall", "chance_precision", "chance_f1"]
+    each[fractions] *= 100
     for name in ("recall", "precision"):
         ends = zip(each[f"{name}_low"], each[f"{name}_high"], strict=True)
         each.insert(

@@ -14,6 +14,7 @@ from explorer.ui.markdown import literal
 from explorer.ui.stepping import Button
 from explorer.views.errors import filters, opening
 from explorer.views.errors.evaluation import Evaluation
+from explorer.views.errors.filters import Filter
 from explorer.views.errors.thumbnails import thumbnail
 from model.words import N_, ngettext, tr
 
@@ -32,19 +33,24 @@ def show(evaluation: Evaluation) -> None:
 
 
 def show_matrix(evaluation: Evaluation) -> None:
+    matrix, shown = st.container(), classes_shown(evaluation.table)
     names = {name: tr(text) for name, text in NUMBERS.items()}
     numbers = choices.choice(tr("Numbers in the cells"), names, "err_cells")
-    shown = classes_shown(evaluation.table)
+    with matrix:
+        draw_matrix(evaluation, shown, numbers == "percent")
+    st.caption(literal(about_matrix(evaluation, len(shown))))
+
+
+def draw_matrix(evaluation: Evaluation, shown: list[int], percents: bool) -> None:
     confusion_matrix(
         evaluation.table,
         evaluation.classes,
         shown,
         key="confusion",
-        percents=numbers == "percent",
+        percents=percents,
         chosen=filters.cell_chosen(evaluation.classes),
         on_choose=partial(filters.choose_cell, evaluation.classes),
     )
-    st.caption(literal(about_matrix(evaluation, len(shown))))
 
 
 def classes_shown(table: Integers) -> list[int]:
@@ -75,8 +81,15 @@ def about_matrix(evaluation: Evaluation, shown: int) -> str:
 
 def show_images(evaluation: Evaluation) -> None:
     one = evaluation.predictions
-    wanted, order = filters.choose(one, evaluation.classes)
-    rows = filters.rows(one, wanted, order)
+    wanted, order = filters.choose(evaluation.classes)
+    images = st.container()
+    rows = filters.rows(one, filters.choose_bounds(one, wanted), order)
+    with images:
+        draw_images(evaluation, wanted, order, rows)
+
+
+def draw_images(evaluation: Evaluation, wanted: Filter, order: str, rows: Integers) -> None:
+    """A page of the images, and the way to the next."""
     st.markdown(f"**{literal(heading(evaluation, wanted.cell, wanted.which, len(rows)))}**")
     if not len(rows):
         return

@@ -163,15 +163,18 @@ def draw_card(evaluation: Evaluation, card: Failure, progress: Progress[WithoutS
         confidence=probability(float(probabilities[card.predicted])),
         other=probability(float(probabilities[card.true])),
     )
-    markup.show(markup.text(title, tag="h3"), pictures(card, predicted, true))
-    if not card.heats:
-        st.caption(tr("No gradient of the class reaches this layer."))
-    if progress.problem is not None:
-        st.info(sentence(progress.problem))
-    else:
-        draw_channels(evaluation, card, tipping(card, progress), progress)
-    label = tr("Open on Explain: image {number}", number=int(evaluation.scan.ids[card.row]))
-    st.button(label, key=f"open_{card.row}", on_click=opening.choose, args=(evaluation, card.row))
+    maps, channels = st.columns([4, 3], gap="medium")
+    with maps:
+        markup.show(markup.text(title, tag="h3"), pictures(card, predicted, true))
+        if not card.heats:
+            st.caption(tr("No gradient of the class reaches this layer."))
+        label = tr("Open image {number} on Explain", number=int(evaluation.scan.ids[card.row]))
+        st.button(label, key=f"open_{card.row}", on_click=opening.choose, args=(evaluation, card.row))
+    with channels:
+        if progress.problem is not None:
+            st.info(sentence(progress.problem))
+        else:
+            draw_channels(evaluation, card, tipping(card, progress), progress)
 
 
 def pictures(card: Failure, predicted: str, true: str) -> str:
@@ -211,13 +214,12 @@ def draw_channels(
             tr("No single channel of this layer tips it: none lowers the lead when it is switched off.")
         )
         return
-    st.markdown(literal(channels_in_words(card, channels, names)))
+    st.caption(literal(channels_in_words(card, channels, names)))
     maps = card.selection.seen.maps[card.layer]
-    with st.container(horizontal=True, gap="small"):
-        for one in channels:
-            with st.container(key=f"card_{card.row}_{one.channel}", gap=None):
-                markup.show(channel_card(maps[one.channel], one, card, names))
-                open_button(evaluation, card, one.channel)
+    for column, one in zip(st.columns(TIPPING, gap="small"), channels, strict=False):
+        with column, st.container(key=f"card_{card.row}_{one.channel}", gap=None):
+            markup.show(channel_card(maps[one.channel], one, card, names))
+            open_button(evaluation, card, one.channel)
 
 
 def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:

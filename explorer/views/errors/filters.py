@@ -1,7 +1,7 @@
 """Which images the page shows, and in which order: kept in the link."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,11 @@ from model.words import N_, tr
 
 WHICH = {"wrong": N_("Wrong"), "correct": N_("Correct"), "all": N_("All")}
 ORDERS = {
-    "confident": N_("Highest confidence first"),
-    "unsure": N_("Lowest confidence first"),
+    "confident": N_("Most confident first"),
+    "unsure": N_("Least confident first"),
     "entropy": N_("Largest entropy first"),
     "loss": N_("Largest loss first"),
-    "set": N_("Order of the data set"),
+    "set": N_("As in the data set"),
 }
 PAGE = "err_page"
 
@@ -97,8 +97,8 @@ def choose_cell(classes: tuple[str, ...], chosen: Cell) -> None:
     link.change(PAGE, "0")
 
 
-def choose(one: Predictions, classes: tuple[str, ...]) -> tuple[Filter, str]:
-    """The filter and the order, by widgets."""
+def choose(classes: tuple[str, ...]) -> tuple[Filter, str]:
+    """The classes and the kind of predictions, and the order, by widgets."""
     with st.container(horizontal=True, gap="small"):
         options = {"width": 165}
         true = choices.choose_class(tr("True class"), classes, "err_true", choices.ALL, tr("all"), **options)
@@ -109,14 +109,19 @@ def choose(one: Predictions, classes: tuple[str, ...]) -> tuple[Filter, str]:
             tr("Predictions"), {name: tr(text) for name, text in WHICH.items()}, "err_which"
         )
         order = choices.pick(
-            tr("Order"), {name: tr(text) for name, text in ORDERS.items()}, "err_order", width=215
+            tr("Order"), {name: tr(text) for name, text in ORDERS.items()}, "err_order", width=180
         )
+    cell = tuple(None if name is None else classes.index(name) for name in (true, named))
+    return Filter((cell[0], cell[1]), which), order
+
+
+def choose_bounds(one: Predictions, wanted: Filter) -> Filter:
+    """The filter with bounds of confidence, entropy and loss, by widgets."""
     with st.expander(tr("Confidence, entropy, loss")):
         confidence = _bounds(tr("confidence"), one.confidence, "err_confidence", 1.0)
         entropy = _bounds(tr("entropy (nats)"), one.entropy, "err_entropy")
         loss = _bounds(tr("loss (nats)"), one.loss, "err_loss")
-    cell = tuple(None if name is None else classes.index(name) for name in (true, named))
-    return Filter((cell[0], cell[1]), which, confidence, entropy, loss), order
+    return replace(wanted, confidence=confidence, entropy=entropy, loss=loss)
 
 
 def _bounds(name: str, values: Doubles, key: str, most: float | None = None) -> Bounds:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.drawing.ranges import percent
 from explorer.ui import choices, markup
-from explorer.ui.markdown import literal, sentence
+from explorer.ui.markdown import sentence
 from explorer.ui.scanning import scan_of
 from explorer.ui.selection import current
 from explorer.views.errors import calibration, class_table, confused, exports, failures
@@ -29,7 +29,9 @@ SHOW = {
 def page() -> None:
     opened = current().opened
     st.header(tr("Errors"), anchor=False)
-    scan = scan_of(opened.network)
+    images, parts = st.columns(2, gap="medium")
+    with images:
+        scan = scan_of(opened.network)
     if scan is None:
         return
     evaluation = evaluate(opened, scan)
@@ -41,8 +43,9 @@ def page() -> None:
             )
         )
         return
+    with parts:
+        part = choices.choice(tr("Show"), {name: tr(text) for name, text in PARTS.items()}, "errors")
     show_summary(evaluation)
-    part = choices.choice(tr("Show"), {name: tr(text) for name, text in PARTS.items()}, "errors")
     try:
         SHOW[part](evaluation)
     except Problem as problem:  # the images are gone, or the network does not allow it
@@ -52,9 +55,8 @@ def page() -> None:
 
 def show_summary(evaluation: Evaluation) -> None:
     """The accuracy with its interval, beside chance; what is left out of it."""
-    markup.show(markup.text(accuracy_in_words(evaluation), "fx-verdict"))
-    notes = [chance_in_words(evaluation), *left_out(evaluation)]
-    st.caption(literal(" ".join(notes)))
+    notes = " ".join([chance_in_words(evaluation), *left_out(evaluation)])
+    markup.show(markup.text(accuracy_in_words(evaluation), "strong"), markup.text(notes, "muted"))
 
 
 def accuracy_in_words(evaluation: Evaluation) -> str:

@@ -81,8 +81,8 @@ def _cell(
     part = count / total if total else 0.0
     text = (f"{100 * part:.0f}" if part >= 0.095 else f"{100 * part:.1f}") if percents else f"{count:,}"
     tip = ngettext(
-        "{true} predicted as {predicted}: {n:,} image, {percent} of this class",
-        "{true} predicted as {predicted}: {n:,} images, {percent} of this class",
+        "{true} predicted as {predicted}: {n:,} image, {percent} of the class {true}",
+        "{true} predicted as {predicted}: {n:,} images, {percent} of the class {true}",
         count,
         true=names[row],
         predicted=names[column],
@@ -92,12 +92,8 @@ def _cell(
 
 
 def _row_tip(name: str, count: int) -> str:
-    return ngettext(
-        "{n:,} image of the class {name}", "All {n:,} images of the class {name}", count, name=name
-    )
+    return ngettext("{n:,} image of the class {name}", "{n:,} images of the class {name}", count, name=name)
 
 
 def _column_tip(name: str, count: int) -> str:
-    return ngettext(
-        "{n:,} image predicted as {name}", "All {n:,} images predicted as {name}", count, name=name
-    )
+    return ngettext("{n:,} image predicted as {name}", "{n:,} images predicted as {name}", count, name=name)
