@@ -35,6 +35,10 @@ else:
             ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
             ("compare", N_("Compare"), "compare", "compare"),
         ),
+        N_("Data set"): (
+            ("channels", N_("Channels of a layer"), "view_module", "channels"),
+            ("class_evidence", N_("Evidence per class"), "balance", "class_evidence"),
+        ),
         N_("Training"): (
             ("training", N_("Training runs"), "show_chart", "training"),
             ("time_machine", N_("Time machine"), "history", "time"),
@@ -45,7 +49,7 @@ else:
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard")
+    WITHOUT_IMAGE = ("channels", "class_evidence", "training", "scoreboard")
     WITHOUT_PREDICTION = ("shortcut",)  # of the checkpoint in the sidebar: the page has networks of its own
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
 

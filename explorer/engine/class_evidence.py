@@ -1,6 +1,6 @@
 """Grad-CAM's channel evidence over many images: what supports a class on average, and what two differ in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,17 @@ def evidence(
     if one.images is None:
         contributions, heats = contributions[None], heats[None]
     return Evidence(labels, contributions, heats)
+
+
+def evidence_of_batches(
+    net: nn.Module,
+    batches: Iterable[tuple[Callable[[], Tensor], Integers, Integers]],
+    layer: str,
+    against: int | None = None,
+) -> Iterator[Evidence]:
+    """`evidence` for one batch after another, each given as what makes x, its labels and its classes."""
+    for make, labels, classes in batches:
+        yield evidence(net, make(), labels, layer, classes, against)
 
 
 def joined(parts: Sequence[Evidence]) -> Evidence:

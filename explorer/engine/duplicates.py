@@ -26,6 +26,15 @@ class Partners(Value):
         """The channels, ascending, whose partner has a correlation of `least` or more."""
         return np.flatnonzero(np.nan_to_num(self.correlation, nan=-1.0) >= least)
 
+    def pairs(self, least: float = NEAR) -> tuple[tuple[int, int, float], ...]:
+        """The pairs of a channel and its partner, the lower number first, with their correlation of `least`
+        or more; the highest first.
+        """
+        near = self.near(least).tolist()
+        each = {tuple(sorted((one, int(self.channel[one])))): float(self.correlation[one]) for one in near}
+        pairs = [(one, other, value) for (one, other), value in each.items()]
+        return tuple(sorted(pairs, key=lambda pair: -pair[2]))
+
 
 def correlations(image_mean: Floats) -> Doubles:
     """Pearson's correlation of each two channels over N images, float64 (C, C), of their means (N, C).

@@ -36,6 +36,7 @@ from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
+from explorer.engine.channel_survey import ChannelSurvey, Scaling, survey
 from explorer.engine.checkup import Checkup
 from explorer.engine.intervention import Change, altered
 from explorer.engine.network import Input, Network, network_of
@@ -47,12 +48,12 @@ from explorer.engine.samples import ArrayTestSet, FolderTestSet, Sample, TestSet
 from explorer.engine.scan import finding
 from explorer.engine.scan import images as scan_images
 from explorer.engine.scan import result as scans
-from explorer.engine.scan.result import Scan
+from explorer.engine.scan.result import LayerScan, Scan
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
-from explorer.engine.values import Value
+from explorer.engine.values import Integers, Value
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -384,6 +385,27 @@ def scan(path: Path) -> Scan:
 @_announced(N_("Opening the scan …"))
 def _scan(path: Path, stamp: tuple[int, int]) -> Scan:
     return scans.load(path)
+
+
+def channel_survey(
+    network: Network, scan: Scan, layer: str, scaling: Scaling | None, rectified: bool
+) -> ChannelSurvey:
+    """What a scan says of the channels of a layer; `scaling` and `rectified` are those of the network."""
+    return _channel_survey(network, scan.images, scan.ids, layer, rectified, scan.layers[layer], scaling)
+
+
+@_data(max_size="50MB")
+@_announced(N_("Comparing the channels …"))
+def _channel_survey(
+    network: Network,
+    images: str,
+    ids: Integers,
+    layer: str,
+    rectified: bool,
+    _one: LayerScan,
+    _scaling: Scaling | None,
+) -> ChannelSurvey:
+    return survey(layer, _one, _scaling, rectified)
 
 
 @_data(max_entries=4096)

@@ -1,4 +1,6 @@
-"""From any page to one channel on the page of feature maps."""
+"""From any page to one channel: on the page of feature maps, or on its own."""
+
+from typing import Literal
 
 import streamlit as st
 
@@ -7,7 +9,9 @@ from explorer.ui import link
 from explorer.ui.selection import Selection
 
 
-def open_channel(selection: Selection, layer: str, channel: int) -> None:
+def open_channel(
+    selection: Selection, layer: str, channel: int, page: Literal["maps", "channel"] = "maps"
+) -> None:
     """Choose a channel of a layer of a block, and open the page that shows it."""
     for index, block in enumerate(selection.blocks, start=1):
         for stage, name in stages(block, selection.seen).items():
@@ -15,4 +19,4 @@ def open_channel(selection: Selection, layer: str, channel: int) -> None:
                 choices = {"block": str(index), "stage": stage, "channel": str(channel), "cell": ""}
                 for key, value in choices.items():
                     link.change(key, value)
-                st.switch_page("views/maps/page.py")
+                st.switch_page(f"views/{page}/page.py")

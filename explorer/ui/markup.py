@@ -1,7 +1,7 @@
 """Small pieces of html. Every text that comes in is escaped; every picture has an alternative text."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
@@ -61,6 +61,17 @@ def _bar(name: str, share: float, number: str, chosen: bool) -> str:
         + f'<div class="track"><div class="value" style="width:{share:.1%}"></div></div>'
         + text(number, mark)
     )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Texts as a table, wider than the page if need be; the first of each row is its name."""
+    head = "".join(f'<th scope="col">{escape(words)}</th>' for words in heads)
+    cells = (
+        f'<th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(words)}</td>" for words in texts)
+        for name, *texts in rows
+    )
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f'<div class="fx-runs"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def scale(range: Range, sharing: str) -> str:

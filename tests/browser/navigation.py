@@ -3,6 +3,8 @@
 from playwright.sync_api import Page, expect
 
 SECTIONS = {
+    "Channels of a layer": "Data set",
+    "Evidence per class": "Data set",
     "Training runs": "Training",
     "Time machine": "Training",
     "Augmentation": "Training",

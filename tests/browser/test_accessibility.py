@@ -23,6 +23,8 @@ PAGES = (
     "scoreboard",
     "time",
     "augmentation",
+    "channels",
+    "class_evidence",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -69,6 +71,8 @@ NAMES = {
     "scoreboard": "Scoreboard",
     "time": "Time machine",
     "augmentation": "Augmentation",
+    "channels": "Channels of a layer",
+    "class_evidence": "Evidence per class",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

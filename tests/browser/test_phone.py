@@ -18,6 +18,8 @@ PAGES = {
     "Scoreboard": "scoreboard",
     "Time machine": "time",
     "Augmentation": "augmentation",
+    "Channels of a layer": "channels",
+    "Evidence per class": "class_evidence",
 }
 VIEWS = (
     *PAGES.values(),

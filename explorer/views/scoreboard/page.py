@@ -1,8 +1,6 @@
 """Scoreboard: every attribution method over many images, as measured for the chosen checkpoint."""
 
 import shlex
-from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -135,17 +133,7 @@ def table(rows: list[Row], score: str) -> str:
         tr("images"),
         tr("CPU time per map"),
     )
-    return html_table(heads, [table_row(row, score) for row in rows])
-
-
-def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Texts as a table; the first of each row is its name."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
-        for name, *texts in rows
-    )
-    return f'<div class="fx-runs"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return markup.table(heads, [table_row(row, score) for row in rows])
 
 
 def table_row(row: Row, score: str) -> list[str]:
@@ -187,7 +175,7 @@ def show_judged(measured: Board) -> None:
 def judged_table(measured: Board) -> str:
     """How often each score prefers the better map, of all methods and of those that are sound."""
     heads = (tr("score"), tr("all methods"), tr("only methods better than a random map"))
-    return html_table(heads, [row[:3] for row in tables.judged_rows(measured)])
+    return markup.table(heads, [row[:3] for row in tables.judged_rows(measured)])
 
 
 def how_it_was_measured(measured: Board) -> None:

@@ -1,0 +1,38 @@
+"""What downloads of the pages of a data set have in common: which scan it was, how a program opens it."""
+
+from explorer.drawing import figures
+from explorer.engine.scan.result import Scan
+from explorer.ui import cached
+from explorer.ui.options import options
+from explorer.ui.selection import Selection
+from explorer.ui.snippets import path_text
+from model.words import ngettext, tr
+
+READ = "from explorer.engine.scan.result import load"
+
+
+def caption(selection: Selection, scan: Scan, layer: str = "", method: str = "") -> str:
+    """The layer, the images of the scan, and the checkpoint with its digest."""
+    images = ngettext(
+        "{n:,} image ({dataset})", "{n:,} images ({dataset})", len(scan.ids), dataset=scan.dataset
+    )
+    return figures.caption(
+        checkpoint=selection.opened.name,
+        digest=selection.opened.checkpoint.digest,
+        image=images,
+        layer=layer,
+        method=method,
+    )
+
+
+def opening(selection: Selection, scan: Scan) -> str:
+    """The line of a program that reads the file of a scan."""
+    path = cached.finished_scan(options().scans, selection.network, scan.images)
+    return "" if path is None else f"scan = load({path_text(path)})"
+
+
+def name(selection: Selection, scan: Scan, layer: str) -> str:
+    """How the files of a layer's download begin."""
+    return tr(
+        "{checkpoint} {dataset} {layer}", checkpoint=selection.opened.name, dataset=scan.dataset, layer=layer
+    )

@@ -1,0 +1,29 @@
+"""The chart of the page: by how much channels differ between two groups of images."""
+
+import numpy as np
+
+from explorer.drawing.chart import DotChart, axis
+from explorer.engine.class_evidence import LEVEL, Differences
+from model.words import tr
+
+SHOWN = 12
+
+
+def differences(layer: str, names: tuple[str, str], found: Differences) -> DotChart:
+    """The channels that differ most, each with its interval and what chance gives."""
+    order = found.order[:SHOWN]
+    mean = found.difference[order]
+    chance = np.where(mean < 0, -1.0, 1.0) * found.chance[order]
+    values = [found.low[order], found.high[order], chance]
+    return DotChart(
+        title=tr("Channels of {layer}: {first} minus {second}", layer=layer, first=names[0], second=names[1]),
+        alt=tr("The mean contributions of the channels of {layer} that differ most, {first} minus {second}, "
+               "with their intervals", layer=layer, first=names[0], second=names[1]),
+        x=axis(tr("difference of the mean contributions (logit)"), values, zero=True, rounded=True, most=6),
+        names=tuple(tr("channel {channel}", channel=channel) for channel in order.tolist()),
+        mean=mean,
+        low=found.low[order],
+        high=found.high[order],
+        chance=chance,
+        quiet=np.asarray(found.p[order] > LEVEL),
+    )  # fmt: skip

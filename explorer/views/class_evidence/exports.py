@@ -1,0 +1,171 @@
+"""The downloads of the page: mean heat maps, contributions of every channel, and how two classes differ."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.drawing.figures import Panel, Part
+from explorer.drawing.ranges import number
+from explorer.engine.class_evidence import Evidence
+from explorer.engine.scan.images import scene_number
+from explorer.engine.scan.result import Scan
+from explorer.engine.values import Integers
+from explorer.ui import downloads, scan_export
+from explorer.ui.downloads import Offer, Pictures, Tables
+from explorer.ui.export_parts import Arrays
+from explorer.ui.options import options
+from explorer.ui.scan_batches import rows_of
+from explorer.ui.selection import Selection
+from explorer.ui.snippets import Origin, path_text, program_of
+from explorer.views.class_evidence import charts, per_class
+from explorer.views.class_evidence.pair import Pair
+from model.words import tr
+
+IMPORTS = ("from explorer.engine.class_evidence import evidence", "import numpy as np")
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The averages of classes at a layer, of up to `count` images each, and of two groups of images."""
+
+    scan: Scan
+    layer: str
+    count: int
+    averages: Evidence
+    pair: Pair | None
+
+
+def show(selection: Selection, shown: Shown) -> None:
+    downloads.show(partial(offer, selection, shown))
+
+
+def offer(selection: Selection, shown: Shown) -> Offer:
+    program, printed = first_class(selection, shown)
+    return Offer(
+        name=f"class evidence {scan_export.name(selection, shown.scan, shown.layer)}",
+        caption=caption(selection, shown),
+        pictures=pictures(shown),
+        tables=tables(shown),
+        arrays=lambda: arrays(shown),
+        figure=lambda: parts(shown),
+        snippet=program,
+        printed=printed,
+    )
+
+
+def caption(selection: Selection, shown: Shown) -> str:
+    own = scan_export.caption(selection, shown.scan, shown.layer, tr("Grad-CAM"))
+    images = tr("means over up to {count} images of each class", count=shown.count)
+    return f"{own} · {images}"
+
+
+def pictures(shown: Shown) -> Pictures:
+    range = per_class.common_range(shown.averages)
+    return {
+        tr("mean heat map of {name}", name=shown.scan.classes[label]): partial(
+            color, shown.averages.of(label).heats.mean(0), range
+        )
+        for label in per_class.present(shown.averages)
+    }
+
+
+def tables(shown: Shown) -> Tables:
+    means: Tables = {
+        tr("Mean contributions"): lambda: per_class.table(shown.scan.classes, shown.averages),
+    }
+    pair = shown.pair
+    return means if pair is None else means | {tr("Differences"): lambda: differences(pair)}
+
+
+def differences(pair: Pair) -> pd.DataFrame:
+    """One row per channel, the largest difference beside chance first."""
+    found, order = pair.differences, pair.differences.order
+    columns = {name: getattr(found, name)[order] for name in ("difference", "low", "high", "chance", "p")}
+    first, second = pair.names
+    return pd.DataFrame({"channel": order, "group": first, "minus": second, **columns})
+
+
+def arrays(shown: Shown) -> Arrays:
+    labels = per_class.present(shown.averages)
+    names = ", ".join(shown.scan.classes[label] for label in labels)
+    each = [shown.averages.of(label) for label in labels]
+    made: Arrays = {
+        "heats": (
+            np.stack([one.heats.mean(0) for one in each]),
+            tr("mean heat maps (K, h, w), raw, of {names}", names=names),
+        ),
+        "contributions": (
+            shown.averages.contributions,
+            tr("contribution of each channel for each image (N, C)"),
+        ),
+        "labels": (shown.averages.labels, tr("the class of each image (N,)")),
+    }
+    if shown.pair is not None:
+        first, second = shown.pair.classes
+        made["pair_contributions"] = (
+            shown.pair.evidence.contributions,
+            tr("contributions for {first} minus {second} (N, C)", first=first, second=second),
+        )
+        made["pair_groups"] = (shown.pair.evidence.labels, tr("the group of each image (N,), 0 or 1"))
+    return made
+
+
+def parts(shown: Shown) -> list[Part]:
+    """The mean maps of two classes and the chart of their differences; without two, those of all classes."""
+    if shown.pair is None:
+        labels = per_class.present(shown.averages)
+        heats = {shown.scan.classes[label]: shown.averages.of(label).heats.mean(0) for label in labels}
+    else:
+        pair = shown.pair
+        heats = {name: pair.evidence.of(group).heats.mean(0) for group, name in enumerate(pair.names)}
+    range = ranges.symmetric(*heats.values())
+    panels: list[Part] = [
+        Panel(color(heat, range), name, range, tr("shared scale"), shared=True)
+        for name, heat in heats.items()
+    ]
+    if shown.pair is None:
+        return panels
+    return [*panels, charts.differences(shown.layer, shown.pair.names, shown.pair.differences)]
+
+
+def first_class(selection: Selection, shown: Shown) -> tuple[str, str]:
+    """A program that prints the largest mean contribution to the first class; what it prints."""
+    scan, label = shown.scan, per_class.present(shown.averages)[0]
+    means = shown.averages.of(label).contributions.mean(0)
+    channel = int(means.argmax())
+    lines = [
+        f"numbers = {numbers(scan, rows_of(scan, label, shown.count))}",
+        "x = checkpoint.card.to_inputs([batch.take(number).pixels for number in numbers])",
+        f"labels = np.full(len(x), {label})  # {scan.classes[label]!r}",
+        f"one = evidence(net, x, labels, {shown.layer!r}, {label})",
+        f"print(one.contributions.mean(0)[{channel}])",
+    ]
+    sentence = tr(
+        "It prints the mean contribution of channel {channel} to {name}: {value}.",
+        channel=channel,
+        name=scan.classes[label],
+        value=number(means[channel]),
+    )
+    return program_of(selection.opened.source, images(scan), IMPORTS, lines), sentence
+
+
+def images(scan: Scan) -> Origin:
+    """The images of a scan, as `batch` of a program."""
+    if scan.dataset == "scenes":
+        imports = ("from explorer.engine.scan.images import drawn_scenes",)
+        return Origin(imports, "drawn_scenes(checkpoint.card)")
+    folder = path_text(options().data_dir)
+    return Origin(
+        ("from explorer.engine.scan.images import scan_images",),
+        f"scan_images({scan.dataset!r}, checkpoint.card, {folder}, {scan.split!r})",
+    )
+
+
+def numbers(scan: Scan, rows: Integers) -> list[int]:
+    """What the images of some rows are taken by."""
+    ids: list[int] = scan.ids[rows].tolist()
+    return [scene_number(each) for each in ids] if scan.dataset == "scenes" else ids

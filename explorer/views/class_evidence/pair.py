@@ -1,0 +1,179 @@
+"""Two classes: what differs between images of the one and of the other, by channel, beside chance."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.drawing.ranges import number
+from explorer.engine.class_evidence import PERMUTATIONS, Differences, Evidence
+from explorer.engine.scan.result import Scan
+from explorer.ui import markup, panels, scanning
+from explorer.ui.channel_link import open_channel
+from explorer.ui.markdown import code, literal
+from explorer.ui.selection import Selection
+from explorer.views.class_evidence import charts
+from explorer.views.class_evidence.measuring import Groups, differences_of
+from model.problems import Problem
+from model.words import N_, ngettext, tr
+
+CARDS, IMAGES = 4, 4
+ABOUT = N_(
+    "What is explained is the logit of {first} minus that of {second}, so a positive contribution speaks "
+    "for {first}. Dots: the mean contribution over {one} minus that over {other}, with its 95% interval. "
+    "Diamonds: when the images are put into two groups at random ({draws} draws), in 95% of the draws no "
+    "channel is beyond its diamond. Without color: not beyond chance. A difference says that the channel "
+    "responds otherwise to the two groups, not that it causes the prediction."
+)
+
+
+CHOSEN = N_(
+    "These groups were chosen by what the network predicts, so that some channels must differ; which ones "
+    "do is what the chart tells."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two groups of images with their names, the evidence for one class rather than the other, and how the
+    groups differ.
+    """
+
+    layer: str
+    groups: Groups
+    names: tuple[str, str]
+    classes: tuple[str, str]
+    evidence: Evidence
+    differences: Differences
+
+
+def pair_of(scan: Scan, layer: str, groups: Groups, evidence: Evidence) -> Pair:
+    classes = (scan.classes[groups.first], scan.classes[groups.second])
+    names = classes
+    if groups.errors:
+        names = (
+            tr("{true} predicted as {other}", true=classes[0], other=classes[0]),
+            tr("{true} predicted as {other}", true=classes[0], other=classes[1]),
+        )
+    return Pair(layer, groups, names, classes, evidence, differences_of(evidence))
+
+
+def show(selection: Selection, scan: Scan, pair: Pair) -> None:
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.markdown(summary(pair))
+        panels.chart(charts.differences(pair.layer, pair.names, pair.differences))
+    with right:
+        maps(pair)
+    st.caption(
+        tr(
+            ABOUT,
+            first=literal(pair.classes[0]),
+            second=literal(pair.classes[1]),
+            one=counted(pair, 0),
+            other=counted(pair, 1),
+            draws=f"{PERMUTATIONS:,}",
+        )
+    )
+    if pair.groups.errors:
+        st.caption(tr(CHOSEN))
+    cards(selection, scan, pair)
+
+
+def counted(pair: Pair, index: int) -> str:
+    """A group with the number of its images, as Markdown."""
+    return ngettext(
+        "{n} image ({name})",
+        "{n} images ({name})",
+        pair.differences.counts[index],
+        name=literal(pair.names[index]),
+    )
+
+
+def summary(pair: Pair) -> str:
+    """How many channels differ beyond chance, as Markdown."""
+    beyond, total = len(pair.differences.beyond), len(pair.differences.p)
+    if not beyond:
+        return tr("**No channel** of {layer} differs by more than chance gives.", layer=code(pair.layer))
+    return ngettext(
+        "**{n} of {total} channels** of {layer} differs by more than chance gives.",
+        "**{n} of {total} channels** of {layer} differ by more than chance gives.",
+        beyond,
+        total=total,
+        layer=code(pair.layer),
+    )
+
+
+def maps(pair: Pair) -> None:
+    """The mean heat map of each group, on one scale."""
+    heats = [pair.evidence.of(group).heats.mean(0) for group in (0, 1)]
+    range = ranges.symmetric(*heats)
+    figures = [
+        markup.figure(
+            color(heat, range),
+            tr("Mean heat map of {name}", name=name),
+            markup.text(name, "strong"),
+            fill=True,
+        )
+        for heat, name in zip(heats, pair.names, strict=True)
+    ]
+    score = tr("Mean Grad-CAM for {first} minus {second}", first=pair.classes[0], second=pair.classes[1])
+    markup.show(
+        markup.text(score),
+        markup.element("div", *figures, cls="fx-two"),
+        markup.scale(range, tr("shared scale")),
+    )
+
+
+def cards(selection: Selection, scan: Scan, pair: Pair) -> None:
+    """The channels that differ most: the images with their largest values, and the way to their pages."""
+    st.markdown(f"**{tr('Images with the largest values of the channels that differ most')}**")
+    for column, channel in zip(
+        st.columns(CARDS, gap="medium"), pair.differences.order[:CARDS].tolist(), strict=False
+    ):
+        with column:
+            st.markdown(about_channel(pair, channel))
+            pictures = top_images(scan, pair.layer, channel)
+            markup.show(markup.element("div", *pictures, cls="fx-cards"))
+            with st.container(horizontal=True, gap="small"):
+                if st.button(tr("Its page"), key=f"evidence page {channel}"):
+                    open_channel(selection, pair.layer, channel, page="channel")
+                if st.button(tr("Feature map"), key=f"evidence map {channel}"):
+                    open_channel(selection, pair.layer, channel)
+
+
+def about_channel(pair: Pair, channel: int) -> str:
+    found = pair.differences
+    return tr(
+        "**Channel {channel}**: {difference} ({low} to {high})",
+        channel=channel,
+        difference=number(found.difference[channel]),
+        low=number(found.low[channel]),
+        high=number(found.high[channel]),
+    )
+
+
+def top_images(scan: Scan, layer: str, channel: int) -> list[str]:
+    """The images with the largest values of a channel, as html; those that are gone are left out."""
+    pictures = []
+    for row, value in list(zip(*_top(scan, layer, channel), strict=True))[:IMAGES]:
+        try:
+            sample = scanning.sample_of(scan, row)
+        except Problem:
+            continue
+        name = scan.classes[sample.label] if sample.label is not None else sample.name
+        pictures.append(
+            markup.figure(
+                sample.pixels,
+                tr("{name}: largest value {value}", name=sample.name, value=number(value)),
+                markup.text(name, "muted"),
+                fill=True,
+            )
+        )
+    return pictures
+
+
+def _top(scan: Scan, layer: str, channel: int) -> tuple[list[int], list[float]]:
+    one = scan.layers[layer]
+    return one.top_rows[channel].tolist(), one.top_values[channel].tolist()

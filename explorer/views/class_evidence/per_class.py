@@ -1,0 +1,72 @@
+"""The average of each class: its heat map, and the channels that contribute most to it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.drawing.ranges import Range, number
+from explorer.engine.class_evidence import Evidence
+from explorer.ui import markup
+from model.words import N_, ngettext, tr
+
+TOP = 3
+ABOUT = N_(
+    "Grad-CAM for the true class, whether it is predicted or not: the mean of the heat maps, at the "
+    "positions of the layer, and the channels with the largest mean contribution, in units of the logit. "
+    "Where the objects lie in different places, the mean map shows the places, not the objects."
+)
+
+
+def show(classes: Sequence[str], evidence: Evidence) -> None:
+    """A card for each class, and every channel in numbers."""
+    labels = present(evidence)
+    range = common_range(evidence)
+    cards = [card(classes[label], evidence.of(label), range) for label in labels]
+    markup.show(
+        markup.element("div", *cards, cls="fx-cards fx-classes"), markup.scale(range, tr("shared scale"))
+    )
+    st.caption(tr(ABOUT))
+    with st.expander(tr("Every channel in numbers")):
+        frame = table(classes, evidence)
+        st.dataframe(frame, hide_index=True, height=320)
+
+
+def present(evidence: Evidence) -> list[int]:
+    """The labels that there are."""
+    labels: list[int] = np.unique(evidence.labels).tolist()
+    return labels
+
+
+def common_range(evidence: Evidence) -> Range:
+    """One range for the mean maps of all classes."""
+    return ranges.symmetric(*(evidence.of(label).heats.mean(0) for label in present(evidence)))
+
+
+def card(name: str, own: Evidence, range: Range) -> str:
+    """The mean map of a class, and its first channels."""
+    contributions = own.contributions.mean(0)
+    order = np.argsort(-contributions, kind="stable")[:TOP]
+    lines = [
+        markup.text(
+            tr("channel {channel}: {value}", channel=channel, value=number(contributions[channel])), "muted"
+        )
+        for channel in order.tolist()
+    ]
+    return markup.figure(
+        color(own.heats.mean(0), range),
+        tr("Mean heat map of {name}", name=name),
+        markup.text(name, "strong"),
+        markup.text(ngettext("{n} image", "{n} images", len(own.labels)), "muted"),
+        *lines,
+        fill=True,
+    )
+
+
+def table(classes: Sequence[str], evidence: Evidence) -> pd.DataFrame:
+    """One row per channel: its mean contribution to each class."""
+    means = {classes[label]: evidence.of(label).contributions.mean(0) for label in present(evidence)}
+    return pd.DataFrame({"channel": np.arange(evidence.contributions.shape[1]), **means})
