@@ -36,6 +36,7 @@ else:
             ("compare", N_("Compare"), "compare", "compare"),
         ),
         N_("Data set"): (
+            ("channel", N_("Channel"), "biotech", "channel"),
             ("channels", N_("Channels of a layer"), "view_module", "channels"),
             ("class_evidence", N_("Evidence per class"), "balance", "class_evidence"),
         ),

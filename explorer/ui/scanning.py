@@ -168,7 +168,7 @@ def _work(wanted: Wanted, attempt: int) -> Work[int]:
 def _scan(wanted: Wanted) -> Iterator[int]:
     scanning = running.prepare(wanted.network, wanted.images, wanted.folder)
     try:
-        yield from running.run(scanning)
+        yield from running.run(scanning, scanning.shards)
         running.finish(scanning)
     except OSError as error:
         raise Problem(

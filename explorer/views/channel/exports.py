@@ -1,0 +1,199 @@
+"""The downloads of a channel's biography: what the page shows, as far as it is measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.drawing.figures import Panel, Part
+from explorer.drawing.ranges import number
+from explorer.engine.channel_effects import ClassEffect
+from explorer.engine.dissection import Dissection
+from explorer.engine.visualization import Visualization
+from explorer.ui import downloads, export_parts
+from explorer.ui.downloads import Offer, Pictures, Tables
+from explorer.ui.export_parts import TRACE, Arrays
+from explorer.ui.snippets import program
+from explorer.views.channel import charts, tiles
+from explorer.views.channel.examples import Examples
+from explorer.views.channel.numbers import Numbers, largest_classes
+from explorer.views.channel.over_time import History
+from explorer.views.channel.subject import Subject
+from explorer.views.channel.tiles import Tile
+from model.card import Pixels
+from model.words import tr
+
+IN_FIGURE = 4  # top images
+
+
+@dataclass(frozen=True, eq=False)
+class Biography:
+    """All that the page shows of a channel; None or nothing for what is not there, or not yet."""
+
+    subject: Subject
+    examples: Examples | None = None
+    numbers: Numbers | None = None
+    made: Visualization | None = None
+    effects: Sequence[ClassEffect] = field(default_factory=list)
+    dissection: Dissection | None = None
+    history: History | None = None
+
+
+def show(biography: Biography) -> None:
+    downloads.show(partial(offer, biography))
+
+
+def offer(biography: Biography) -> Offer:
+    subject = biography.subject
+    selection, layer, channel = subject.selection, subject.layer, subject.channel
+    value = float(selection.seen.maps[layer][channel].max())
+    lines = [f"print(trace(net, x).maps[{layer!r}][{channel}].max())"]
+    return Offer(
+        name=f"channel {layer} {channel}",
+        caption=export_parts.caption(selection, layer=layer, method=subject.name),
+        pictures=pictures(biography),
+        tables=tables(biography),
+        arrays=partial(arrays, biography),
+        figure=partial(figure, biography),
+        snippet=program([selection], [TRACE], lines),
+        printed=tr(
+            "It prints the largest value of the channel’s map of the selected image: {value}.",
+            value=number(value),
+        ),
+    )
+
+
+def pictures(biography: Biography) -> Pictures:
+    """The map, the image made for the channel, and the images that the page shows."""
+    subject = biography.subject
+    drawn: Pictures = {tr("the map of the selected image"): partial(map_picture, subject)}
+    if biography.made is not None:
+        made = biography.made
+        drawn[tr("the image made for the channel")] = lambda: made.pixels
+    for name, each in kinds(biography).items():
+        for rank, tile in enumerate(each, start=1):
+            text = tr("{kind}, number {rank}", kind=name, rank=rank)
+            drawn[text] = partial(tiles.picture, subject, tile, False)
+    return drawn
+
+
+def kinds(biography: Biography) -> dict[str, list[Tile]]:
+    """What is shown of the scan's images: a name → tiles."""
+    one = biography.examples
+    if one is None:
+        return {}
+    every = {
+        tr("largest activation"): one.top,
+        tr("largest contribution"): one.contributing,
+        tr("smallest"): one.bottom,
+    }
+    return {name: each for name, each in every.items() if each}
+
+
+def map_picture(subject: Subject) -> Pixels:
+    values = subject.selection.seen.maps[subject.layer][subject.channel]
+    return color(values, ranges.shared(values, signed=bool(values.min() < 0)))
+
+
+def tables(biography: Biography) -> Tables:
+    made: Tables = {}
+    if biography.examples is not None:
+        made[tr("Images")] = partial(image_table, biography)
+    if biography.numbers is not None:
+        made[tr("Classes")] = partial(class_table, biography, biography.numbers)
+        made[tr("Correlations")] = partial(correlation_table, biography.numbers)
+    if biography.effects:
+        made[tr("Switched off")] = partial(effect_table, biography)
+    if biography.dissection is not None:
+        made[tr("Overlap with objects")] = partial(overlap_table, biography.dissection)
+    return made
+
+
+def image_table(biography: Biography) -> pd.DataFrame:
+    """One row an image, with the receptive field of its position."""
+    subject = biography.subject
+    assert subject.scan is not None
+    rows = []
+    for name, each in kinds(biography).items():
+        for rank, tile in enumerate(each, start=1):
+            place: dict[str, object] = {}
+            if tile.position is not None:
+                top, bottom, left, right = subject.field(tile.position).reach
+                place = {"y": tile.position[0], "x": tile.position[1]}
+                place |= {"top": top, "bottom": bottom, "left": left, "right": right}
+            label = tiles.label_of(subject, tile.row)
+            image = int(subject.scan.ids[tile.row])
+            rows.append(
+                {"kind": name, "rank": rank, "image": image, "class": label, "value": tile.value, **place}
+            )
+    return pd.DataFrame(rows)
+
+
+def class_table(biography: Biography, numbers: Numbers) -> pd.DataFrame:
+    assert biography.subject.scan is not None
+    return pd.DataFrame({"class": biography.subject.scan.classes, "mean": numbers.class_means})
+
+
+def correlation_table(numbers: Numbers) -> pd.DataFrame:
+    channels = np.arange(len(numbers.correlations))
+    return pd.DataFrame({"channel": channels, "correlation": numbers.correlations})
+
+
+def effect_table(biography: Biography) -> pd.DataFrame:
+    names = biography.subject.selection.card.classes
+    rows = [
+        {"class": names[one.label], "images": one.fall.n, "fall_of_logit": one.fall.mean, "low": one.fall.low,
+         "high": one.fall.high, "changed_predictions": one.changed}
+        for one in biography.effects
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def overlap_table(dissection: Dissection) -> pd.DataFrame:
+    table = pd.DataFrame([vars(one) for one in dissection.overlaps])
+    table["concept"] = [charts.concept(one.concept) for one in dissection.overlaps]
+    return table
+
+
+def arrays(biography: Biography) -> Arrays:
+    subject = biography.subject
+    values = subject.selection.seen.maps[subject.layer][subject.channel]
+    made: Arrays = {"map": (values, tr("the map of the selected image (h, w)"))}
+    if biography.made is not None:
+        made["made"] = (biography.made.pixels, tr("the image made for the channel (s, s, 3), RGB, 0 to 255"))
+    if (scanned := subject.scanned) is not None:
+        k = subject.channel
+        made["image_mean"] = (
+            scanned.image_mean[:, k],
+            tr("the mean of the map for each image of the scan (N,)"),
+        )
+        made["histogram"] = (scanned.histogram[k], tr("how many values are in each bin (B,)"))
+        made["edges"] = (scanned.edges[k], tr("the edges of the bins (B + 1,)"))
+    if biography.history is not None:
+        made["epochs"] = (np.array(biography.history.epochs), tr("the epochs of the snapshots (E,)"))
+        made["maps"] = (biography.history.maps, tr("the map of the selected image at each epoch (E, h, w)"))
+    return made
+
+
+def figure(biography: Biography) -> list[Part]:
+    """The image made for the channel, its first images, and the charts."""
+    subject = biography.subject
+    parts: list[Part] = []
+    if biography.made is not None:
+        parts.append(Panel(biography.made.pixels, tr("made for the channel")))
+    if biography.examples is not None:
+        for rank, tile in enumerate(biography.examples.top[:IN_FIGURE], start=1):
+            parts.append(Panel(tiles.picture(subject, tile, True), tr("top image {rank}", rank=rank)))
+    if not parts:
+        parts.append(Panel(map_picture(subject), subject.name))
+    if biography.numbers is not None and subject.scan is not None:
+        order = largest_classes(biography.numbers.class_means)
+        if order:
+            parts.append(charts.class_means(biography.numbers.class_means, subject.scan.classes, order))
+    if biography.effects:
+        parts.append(charts.effects(biography.effects, subject.selection.card.classes))
+    return parts

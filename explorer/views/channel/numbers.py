@@ -1,0 +1,206 @@
+"""What the channel gives over the scan: its values, its classes, and which others go with it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from explorer.drawing.ranges import number, percent
+from explorer.engine.batchnorm import NormStatistics, is_batchnorm
+from explorer.engine.scan.result import LayerScan
+from explorer.engine.selectivity import PERMUTATIONS, Selectivity, alike, selectivity
+from explorer.engine.values import Doubles
+from explorer.ui import cached, markup, panels
+from explorer.ui.channel_link import open_channel
+from explorer.ui.markdown import literal
+from explorer.views.channel import charts, tiles
+from explorer.views.channel.subject import Subject
+from explorer.views.channel.tiles import Tile
+from model.words import ngettext, tr
+
+MOST_CLASSES = 12
+NEIGHBORS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """The means by class (K,), the selectivity where it is defined, and the correlations (C,) with others."""
+
+    class_means: Doubles
+    selectivity: Selectivity | None
+    correlations: Doubles
+
+
+def numbers_of(subject: Subject, scanned: LayerScan) -> Numbers:
+    assert subject.scan is not None
+    channel, scan = subject.channel, subject.scan
+    selective = selectivity(scanned.image_mean[:, channel], scan.labels, len(scan.classes))
+    means = scanned.class_mean[:, channel].astype(np.float64)
+    return Numbers(means, selective, alike(scanned.image_mean, channel))
+
+
+# The layer's own statistics
+
+
+def normalization(subject: Subject) -> str:
+    """γ, β and the statistics of the block's BatchNorm in this channel, as html; "" without one."""
+    norm = statistics(subject)
+    if norm is None:
+        return ""
+    k = subject.channel
+    rows = [
+        (tr("γ (scale)"), number(norm.weight[k])),
+        (tr("β (shift)"), number(norm.bias[k])),
+        (tr("running mean μ"), number(norm.running_mean[k])),
+        (tr("running σ"), number(norm.running_std[k])),
+        (tr("this image: mean, in running σ from μ"), number(norm.distance[k])),
+    ]
+    return panels.facts(tr("BatchNorm · {layer}", layer=norm.layer), rows)
+
+
+def statistics(subject: Subject) -> NormStatistics | None:
+    """The statistics of the block's BatchNorm on the selected image; None where there is none to show."""
+    selection, layer = subject.selection, subject.block.norm
+    if layer is None or not is_batchnorm(selection.net, layer):
+        return None
+    norm = cached.norm_statistics(selection.network, selection.input, layer)
+    return norm if subject.channel < len(norm.weight) else None
+
+
+# Over the scan
+
+
+def show(subject: Subject, scanned: LayerScan, numbers: Numbers) -> None:
+    """The distribution, and the means by class."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader(tr("Values over all images"), anchor=False)
+        chart = charts.values(scanned, subject.layer, subject.channel)
+        panels.drawn_chart(chart, f"values_{subject.layer}_{subject.channel}")
+        st.caption(literal(about_values(subject, scanned)))
+    with right:
+        st.subheader(tr("Which class it responds to"), anchor=False)
+        order = largest_classes(numbers.class_means)
+        if order:
+            assert subject.scan is not None
+            panels.chart(
+                charts.class_means(numbers.class_means, subject.scan.classes, order), key="class_means"
+            )
+        st.caption(literal(about_classes(subject, numbers)))
+
+
+def largest_classes(means: Doubles) -> list[int]:
+    """Classes with images, the largest mean first."""
+    order = np.argsort(-np.nan_to_num(means, nan=-np.inf), kind="stable")
+    return [int(k) for k in order if np.isfinite(means[k])][:MOST_CLASSES]
+
+
+def about_values(subject: Subject, scanned: LayerScan) -> str:
+    k = subject.channel
+    sentences = [
+        tr(
+            "{images}: mean {mean}, standard deviation {deviation}, largest value {maximum}. Line: the mean; "
+            "band: mean ± standard deviation.",
+            images=subject.images.text,
+            mean=number(scanned.mean[k]),
+            deviation=number(np.sqrt(scanned.variance[k])),
+            maximum=number(scanned.maximum[k]),
+        )
+    ]
+    zeros = float(scanned.zeros[k])
+    if zeros >= 1:
+        sentences.append(
+            tr("The channel is zero at every position of every image: it is dead on these images.")
+        )
+    elif zeros >= charts.MANY_ZEROS:
+        sentences.append(
+            tr(
+                "{zeros} of the values are exactly zero; the chart leaves out their bar.",
+                zeros=percent(zeros),
+            )
+        )
+    elif zeros > 0:
+        sentences.append(tr("{zeros} of the values are exactly zero.", zeros=percent(zeros)))
+    return " ".join(sentences)
+
+
+def about_classes(subject: Subject, numbers: Numbers) -> str:
+    """The selectivity with what chance gives, in sentences."""
+    assert subject.scan is not None
+    if not largest_classes(numbers.class_means):
+        return tr("No image of the scan is labeled with a class of this network.")
+    one = numbers.selectivity
+    if one is None:
+        return tr(
+            "Diamonds: the mean over the classes. The class selectivity index is defined only for values "
+            "that are not negative: choose the activation of this block."
+        )
+    fields = {
+        "index": f"{one.index:.2f}",
+        "name": subject.scan.classes[one.favorite],
+        "chance": f"{one.chance:.2f}",
+        "high": f"{one.chance_high:.2f}",
+        "count": PERMUTATIONS,
+    }
+    template = (
+        tr(
+            "Class selectivity index (arXiv:1803.06959): {index}, for {name}. With the labels permuted "
+            "{count} times it is {chance} on average and {high} at the 95th percentile. Diamonds: the mean "
+            "over the classes.",
+            **fields,
+        )
+        if one.index > one.chance_high
+        else tr(
+            "Class selectivity index (arXiv:1803.06959): {index}, for {name}: no more than chance gives. "
+            "With the labels permuted {count} times it is {chance} on average and {high} at the 95th "
+            "percentile. Diamonds: the mean over the classes.",
+            **fields,
+        )
+    )
+    return template
+
+
+# Others like it
+
+
+def neighbors(correlations: Doubles) -> list[int]:
+    """The other channels, the largest correlation first."""
+    order = np.argsort(-np.nan_to_num(correlations, nan=-np.inf), kind="stable")
+    return [int(k) for k in order if np.isfinite(correlations[k])][:NEIGHBORS]
+
+
+def show_neighbors(subject: Subject, scanned: LayerScan, numbers: Numbers) -> None:
+    """The channels whose mean per image goes with this one's; each is a button to its page."""
+    st.subheader(tr("Channels most like it"), anchor=False)
+    others = neighbors(numbers.correlations)
+    if not others:
+        st.caption(
+            tr("Nothing to compare: this channel, or each of the others, is the same for every image.")
+        )
+        return
+    with st.container(horizontal=True, gap="small", key="cards_alike"):
+        for other in others:
+            with st.container(key=f"card_alike_{other}", gap=None):
+                show_neighbor(subject, scanned, other, float(numbers.correlations[other]))
+    st.caption(
+        literal(
+            ngettext(
+                "Pearson’s correlation of the mean of the map over {n:,} image, with each one’s top image.",
+                "Pearson’s correlation of the mean of the map over {n:,} images, with each one’s top image. "
+                "From about 0.95 on, two channels do almost the same.",
+                len(scanned.image_mean),
+            )
+        )
+    )
+
+
+def show_neighbor(subject: Subject, scanned: LayerScan, other: int, correlation: float) -> None:
+    top = (int(scanned.maximum_position[other, 0]), int(scanned.maximum_position[other, 1]))
+    tile = Tile(int(scanned.maximum_row[other]), float(scanned.maximum[other]), top)
+    title = tr("Channel {channel}", channel=other)
+    alt = tr("Top image of channel {channel}", channel=other)
+    caption = markup.text(title, "strong") + markup.text(tr("r = {value}", value=f"{correlation:.2f}"))
+    markup.show(markup.figure(tiles.picture(subject, tile, False), alt, caption, fill=True))
+    label = tr("Open channel {channel} of {layer}", channel=other, layer=subject.layer)
+    if st.button(literal(label), key=f"alike_{other}", type="tertiary"):
+        open_channel(subject.selection, subject.layer, other, "channel")

@@ -1,0 +1,124 @@
+"""Channel: the biography of one channel, from its best images to what is lost without it."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.ui import choices, markup, panels, scanning
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.selection import current
+from explorer.views.channel import examples, exports, masks, numbers, optimized, over_time, switched_off
+from explorer.views.channel.exports import Biography
+from explorer.views.channel.subject import Subject, choose
+from model.problems import Problem
+from model.words import tr
+
+
+def page() -> None:
+    selection = current()
+    if not selection.blocks:
+        st.header(tr("A channel’s biography"), anchor=False)
+        st.info(tr("No layer of this network gives feature maps, so there is no channel to describe."))
+        return
+    heading = st.container()
+    subject = choose(selection)
+    heading.header(literal(subject.name), anchor=False)
+    start, many = st.container(), st.container()
+    with many:
+        st.header(tr("Over many images"), anchor=False)
+        subject = replace(subject, scan=scanning.scan_of(selection.network))
+        biography = over_images(subject)
+    with start:
+        biography = introduction(biography)
+    biography = measured(biography)
+    biography = replace(biography, history=over_time.show(subject))
+    how_to_read()
+    exports.show(biography)
+
+
+def over_images(subject: Subject) -> Biography:
+    """What the scan shows; of a subject without one, nothing."""
+    scanned = subject.scanned
+    if scanned is None:
+        if subject.scan is not None:
+            st.info(tr("The scan has no numbers of this layer: choose another one."))
+        return Biography(subject)
+    try:
+        found = examples.show(subject)
+    except Problem as problem:  # the images are gone
+        st.info(sentence(problem))
+        return Biography(subject)
+    summary = numbers.numbers_of(subject, scanned)
+    numbers.show(subject, scanned, summary)
+    numbers.show_neighbors(subject, scanned, summary)
+    return Biography(subject, found, summary)
+
+
+def introduction(biography: Biography) -> Biography:
+    """The channel on the selected image, an image made for it, and its BatchNorm."""
+    subject = biography.subject
+    picture, facts = st.columns([5, 3], gap="large")
+    with facts:
+        markup.show(on_this_image(subject), numbers.normalization(subject))
+    with picture:
+        st.subheader(tr("An image made for this channel"), anchor=False)
+        if not started(subject, "make"):
+            return biography
+        return replace(biography, made=optimized.show(subject))
+
+
+def on_this_image(subject: Subject) -> str:
+    """The map of the selected image with its extremes, as html."""
+    values = subject.selection.seen.maps[subject.layer][subject.channel]
+    range = ranges.shared(values, signed=bool(values.min() < 0))
+    alt = tr("Feature map {channel} of {layer}", channel=subject.channel, layer=subject.layer)
+    picture = markup.figure(color(values, range), alt, markup.text(panels.extent(values)), fill=True)
+    title = tr("On the selected image")
+    return markup.element("section", markup.text(title, tag="h3"), picture, cls="fx-on-image")
+
+
+def measured(biography: Biography) -> Biography:
+    """What switching it off does, and how far it lies on objects."""
+    subject = biography.subject
+    if not started(subject, "measure"):
+        return biography
+    left, right = st.columns(2, gap="large")
+    with left:
+        try:
+            effects = switched_off.show(subject)
+        except Problem as problem:  # the images are gone
+            st.info(sentence(problem))
+            effects = []
+    with right:
+        dissection = masks.show(subject)
+    return replace(biography, effects=effects, dissection=dissection)
+
+
+def started(subject: Subject, key: str) -> bool:
+    """Whether a measurement may begin: at once for small inputs, for larger ones when asked for."""
+    if subject.small:
+        return True
+    labels = {"make": tr("Make an image for the channel"), "measure": tr("Measure on images and scenes")}
+    names = {"no": tr("Not now"), "yes": tr("Start (takes minutes)")}
+    return choices.choice(labels[key], names, f"channel_{key}", "no") == "yes"
+
+
+def how_to_read() -> None:
+    with st.expander(tr("How to read this")):
+        st.markdown(
+            tr(
+                "*Real images* show what the channel responds to in this data. They can share more than what "
+                "it looks at: compare them with the images where it is lowest. *The image made for it* is "
+                "not a photograph: it shows what raises the channel when nothing else matters, and can be "
+                "far from anything that the network was trained on. *Contribution* depends on the class, "
+                "activation does not: a channel may be large in an image without a say in the prediction. "
+                "*Switched off* is measured, not estimated. A channel does not have to stand for one thing "
+                "that people have a word for."
+            )
+        )
+
+
+if __name__ == "__main__":  # Streamlit runs a page as a script
+    page()

@@ -1,0 +1,100 @@
+"""Images in which a channel is large or small, cut to what the position that fired can see."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from explorer.drawing.pictures import enlarged
+from explorer.drawing.ranges import number
+from explorer.ui import markup, scanning
+from explorer.ui.markdown import literal
+from explorer.views.channel.subject import Subject, framed
+from model.card import Pixels
+from model.words import tr
+
+SIDE = 160  # pixels that a whole image is enlarged to about, so that a frame is thin
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """An image by its row, the position that fired if there is one, and its value."""
+
+    row: int
+    value: float
+    position: tuple[int, int] | None
+
+
+def picture(subject: Subject, tile: Tile, whole: bool) -> Pixels:
+    """The receptive field of the position, cut at the border of the image; or all of it, with a frame."""
+    pixels = framed(subject, tile.row)
+    if tile.position is None:
+        return pixels
+    top, bottom, left, right = subject.field(tile.position).reach
+    if top >= bottom or left >= right:
+        return pixels
+    return with_frame(pixels, (top, bottom, left, right)) if whole else pixels[top:bottom, left:right]
+
+
+def with_frame(pixels: Pixels, reach: tuple[int, int, int, int]) -> Pixels:
+    """The image enlarged, with a white and black frame inside rows and columns `reach`, stops excluded."""
+    scale = max(1, SIDE // max(pixels.shape[:2]))
+    large = np.array(enlarged(pixels, scale))
+    top, bottom, left, right = (each * scale for each in reach)
+    for inset, shade in ((0, 0), (1, 255), (2, 255), (3, 0)):
+        one, other = slice(top + inset, bottom - inset), slice(left + inset, right - inset)
+        if bottom - top <= 2 * inset or right - left <= 2 * inset:
+            break
+        large[one, [left + inset, right - inset - 1]] = shade
+        large[[top + inset, bottom - inset - 1], other] = shade
+    return large
+
+
+def show(subject: Subject, tiles: list[Tile], key: str, whole: bool) -> None:
+    """Cards that are buttons: each makes its image the selected one on every page."""
+    with st.container(horizontal=True, gap="small", key=f"cards_{key}"):
+        for rank, tile in enumerate(tiles):
+            with st.container(key=f"card_{key}_{rank}", gap=None):
+                show_card(subject, tile, f"{key}_{rank}", whole)
+
+
+def show_card(subject: Subject, tile: Tile, key: str, whole: bool) -> None:
+    assert subject.scan is not None
+    name = subject.images.take(tile.row).name
+    alt = tr("{name}: {value}", name=name, value=number(tile.value))
+    caption = markup.text(label_of(subject, tile.row), "strong") + markup.text(number(tile.value))
+    markup.show(markup.figure(picture(subject, tile, whole), alt, caption, fill=True))
+    st.button(
+        literal(tr("Select {name}", name=name)),
+        key=f"select_{key}",
+        type="tertiary",
+        on_click=scanning.select,
+        args=(subject.scan, tile.row),
+    )
+
+
+def label_of(subject: Subject, row: int) -> str:
+    """The class that an image is labeled with; a sign for none."""
+    label = int(subject.images.labels[row])
+    return "–" if label < 0 else subject.selection.card.classes[label]
+
+
+def field_in_words(subject: Subject) -> str:
+    """How much of an image a position sees, in a sentence."""
+    (rows, columns), size = (subject.fields.rows, subject.fields.columns), subject.selection.card.input_size
+    height, width = int((rows[:, 1] - rows[:, 0]).max()), int((columns[:, 1] - columns[:, 0]).max())
+    if height >= size and width >= size:
+        return tr(
+            "A position of this layer sees {height} × {width} pixels: cut at the border of the image, "
+            "that can be all of its {size} × {size}.",
+            height=height,
+            width=width,
+            size=size,
+        )
+    return tr(
+        "Cut to the receptive field of the position with the largest value: {height} × {width} of "
+        "{size} × {size} pixels, less at the border of the image.",
+        height=height,
+        width=width,
+        size=size,
+    )
