@@ -66,7 +66,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     network = network_of(opening.checkpoint, opening.checkup)
     images = drawn_scenes(network.card, IMAGES)
     scan = running.scan(network, images)
-    result.save(scan, running.path_of(folder, network, images))
+    result.save(scan, folder / "planted-scan.safetensors")
     return Planted(file, folder, network, scan)
 
 
