@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-import streamlit as st
-
 from explorer.engine.tracing import stages
 from explorer.ui import link
 from explorer.ui.selection import Selection
@@ -19,4 +17,4 @@ def open_channel(
                 choices = {"block": str(index), "stage": stage, "channel": str(channel), "cell": ""}
                 for key, value in choices.items():
                     link.change(key, value)
-                st.switch_page(f"views/{page}/page.py")
+                link.open_page(f"views/{page}/page.py")

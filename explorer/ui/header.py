@@ -52,7 +52,7 @@ def button(key: str, label: str, choices: dict[str, str], target: str, page: str
     if page == target and all(link.chosen(name) == value for name, value in choices.items()):
         return
     if st.button(label, key=key, on_click=choose, args=(choices,)):
-        st.switch_page(PAGES[target])
+        link.open_page(PAGES[target])
 
 
 def choose(choices: dict[str, str]) -> None:

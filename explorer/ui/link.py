@@ -206,6 +206,13 @@ def keep(key: str, value: str, default: str) -> None:
         link.in_address.pop(key, None)
 
 
+def open_page(script: str) -> None:
+    """Go on with another page, by its script. Else Streamlit would first empty the address of this one, which
+    the browser would keep as the place that Back leads to.
+    """
+    st.switch_page(script, query_params=_link().address)
+
+
 def language() -> str:
     """The language of the page: the link's, else English. A fragment that runs alone asks for it too."""
     chosen = value("lang", words.ENGLISH)

@@ -4,6 +4,8 @@ from playwright.sync_api import Page, expect
 
 SECTIONS = {
     "Channel": "Data set",
+    "Channels of a layer": "Data set",
+    "Evidence per class": "Data set",
     "Training runs": "Training",
     "Time machine": "Training",
     "Augmentation": "Training",

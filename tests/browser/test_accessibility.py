@@ -24,6 +24,8 @@ PAGES = (
     "time",
     "augmentation",
     "channel",
+    "channels",
+    "class_evidence",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -71,6 +73,8 @@ NAMES = {
     "time": "Time machine",
     "augmentation": "Augmentation",
     "channel": "Channel",
+    "channels": "Channels of a layer",
+    "class_evidence": "Evidence per class",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

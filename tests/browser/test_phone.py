@@ -19,6 +19,8 @@ PAGES = {
     "Time machine": "time",
     "Augmentation": "augmentation",
     "Channel": "channel",
+    "Channels of a layer": "channels",
+    "Evidence per class": "class_evidence",
 }
 VIEWS = (
     *PAGES.values(),

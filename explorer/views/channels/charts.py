@@ -15,9 +15,9 @@ from model.words import N_, tr
 BINS = 20
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CRITERIA = {
-    "gamma": N_("smallest |γ| first"),
-    "mean": N_("smallest mean first"),
-    "alike": N_("most alike first"),
+    "gamma": N_("smallest |γ|"),
+    "mean": N_("smallest mean"),
+    "alike": N_("most alike"),
 }
 COLORS = {"gamma": Color.ACCENT, "mean": Color.HIGHLIGHT, "alike": Color.THIRD}
 
@@ -72,14 +72,14 @@ def curve(
     random = np.array([[whole, *(cost.accuracy for cost in each)] for each in drawn])
     mean = random.mean(0)
     lines.append(
-        Line(tr("random (mean)"), x, mean, Color.QUIET, dashed=True, points=True,
+        Line(tr("random"), x, mean, Color.QUIET, dashed=True, points=True,
              texts=tuple(percent(value) for value in mean))
     )  # fmt: skip
     ticks = axis("", [x], "whole", zero=True)
     return LineChart(
         title=tr("Accuracy without channels of {layer}", layer=layer),
         alt=tr("Accuracy by the number of channels of {layer} that are removed", layer=layer),
-        x=Axis(tr("channels removed"), ticks.ends, ticks.ticks, "whole"),
+        x=Axis(tr("channels removed, in this order"), ticks.ends, ticks.ticks, "whole"),
         y=axis(tr("accuracy"), [line.y for line in lines], "percent", zero=True, rounded=True, most=5),
         lines=tuple(lines),
         areas=(Area(x, random.min(0), random.max(0), Color.QUIET, BAND),),

@@ -23,9 +23,9 @@ from explorer.ui.selection import Selection
 from explorer.views.channels import charts
 from model.words import N_, tr
 
-SEEDS = 5  # of random channels
+SEEDS, CURVE_SEEDS = 5, 3  # of random channels, beside each named set and in the curve
 SIZES = (500, 2000)  # images to measure on, beside all of them
-FILLS = {"zero": N_("Zero"), "mean": N_("Their mean over the images")}
+FILLS = {"zero": N_("Zero"), "mean": N_("Its mean over the images")}
 SETS = {
     "dead": N_("dead"),
     "constant": N_("constant"),
@@ -54,16 +54,19 @@ class Plan:
     @property
     def named_sets(self) -> tuple[Set, ...]:
         """The named ones, then those of each seed for each of them."""
-        return (*self.named.values(), *chain(*(self._random([len(one)]) for one in self.named.values())))
+        return (
+            *self.named.values(),
+            *chain(*(self._random([len(one)], SEEDS) for one in self.named.values())),
+        )
 
     @property
     def curve_sets(self) -> tuple[Set, ...]:
         """Those of each order, then of each seed."""
         ordered = (pruning.first_of(order, self.counts) for order in self.orders.values())
-        return (*chain(*ordered), *self._random(self.counts))
+        return (*chain(*ordered), *self._random(self.counts, CURVE_SEEDS))
 
-    def _random(self, counts: Sequence[int]) -> tuple[Set, ...]:
-        orders = (pruning.random_order(self.channels, seed) for seed in range(SEEDS))
+    def _random(self, counts: Sequence[int], seeds: int) -> tuple[Set, ...]:
+        orders = (pruning.random_order(self.channels, seed) for seed in range(seeds))
         return tuple(chain(*(pruning.first_of(order, counts) for order in orders)))
 
 
@@ -183,7 +186,7 @@ def _of_curve(
     points = len(plan.counts)
     series = [
         tuple(done.cost(line * points + point) for point in range(points))
-        for line in range(len(plan.orders) + SEEDS)
+        for line in range(len(plan.orders) + CURVE_SEEDS)
     ]
     return dict(zip(plan.orders, series, strict=False)), tuple(series[len(plan.orders) :])
 
@@ -265,15 +268,15 @@ def spread(drawn: Sequence[PruningCost]) -> str:
 def about(by_now: Measured) -> str:
     """How it was measured."""
     template = N_(
-        "Measured on {images} images, each channel that is removed at zero everywhere, as in a network built "
-        "without it. Intervals: Wilson, 95%. Random channels: the mean of {seeds} draws, and their least and "
-        "largest. The network was not trained again."
+        "Measured on {images} images, each removed channel at zero everywhere, as in a network built without "
+        "it. Intervals: Wilson, 95%. Random channels: mean, least and largest of {seeds} draws, in the curve "
+        "of {curve}. The network was not trained again."
     )
     if by_now.fill == "mean":
         template = N_(
-            "Measured on {images} images, each channel that is removed at its mean over all images of the "
-            "scan, as in a network built without it whose next layer has that in its bias. Intervals: "
-            "Wilson, 95%. Random channels: the mean of {seeds} draws, and their least and largest. The "
-            "network was not trained again."
+            "Measured on {images} images, each removed channel at its mean over all images of the scan, as "
+            "in a network built without it whose next layer has that in its bias. Intervals: Wilson, 95%. "
+            "Random channels: mean, least and largest of {seeds} draws, in the curve of {curve}. The network "
+            "was not trained again."
         )
-    return tr(template, images=f"{by_now.images:,}", seeds=SEEDS)
+    return tr(template, images=f"{by_now.images:,}", seeds=SEEDS, curve=CURVE_SEEDS)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from explorer.drawing import figures
 from explorer.drawing.chart import LineChart
-from explorer.drawing.ranges import percent
+from explorer.drawing.ranges import number
 from explorer.engine.channel_survey import ChannelSurvey
 from explorer.engine.pruning import PruningCost
 from explorer.engine.scan.result import Scan
@@ -44,7 +44,7 @@ def offer(selection: Selection, scan: Scan, surveyed: ChannelSurvey, measured: M
         printed=tr(
             "It prints the fraction of zeros of channel {channel}: {zeros}.",
             channel=channel,
-            zeros=percent(float(surveyed.zeros[channel])),
+            zeros=number(float(surveyed.zeros[channel])),
         ),
     )
 

@@ -33,6 +33,14 @@ def page() -> None:
     scaling, rectified = scaling_before(selection.net, selection.seen, block, layer)
     surveyed = cached.channel_survey(selection.network, scan, layer, scaling, rectified)
     chosen = show(selection, scan, surveyed)
+    if layer == block.conv and block.norm is not None:
+        st.caption(
+            tr(
+                "At a convolution a channel of zeros is not yet a channel less: {norm} reads it, and still "
+                "adds its shift. For a network without the channel choose the stage behind.",
+                norm=code(block.norm),
+            )
+        )
     measured = costs.show(selection, scan, surveyed, chosen)
     exports.show(selection, scan, surveyed, measured)
     how_to_read()

@@ -62,6 +62,8 @@ def rows(surveyed: ChannelSurvey) -> pd.DataFrame:
     if surveyed.scaling is not None:
         columns |= {"gamma": surveyed.scaling.gamma, "beta": surveyed.scaling.beta}
     frame = pd.DataFrame(columns)
+    if not frame["finding"].any():
+        return frame.drop(columns="finding").sort_values("zeros", ascending=False, ignore_index=True)
     order = np.lexsort((-surveyed.zeros, frame["finding"].eq("")))
     return frame.iloc[order].reset_index(drop=True)
 

@@ -18,13 +18,19 @@ from explorer.views.class_evidence.measuring import Groups, differences_of
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
-CARDS, IMAGES = 4, 3
+CARDS, IMAGES = 4, 4
 ABOUT = N_(
     "What is explained is the logit of {first} minus that of {second}, so a positive contribution speaks "
     "for {first}. Dots: the mean contribution over {one} minus that over {other}, with its 95% interval. "
     "Diamonds: when the images are put into two groups at random ({draws} draws), in 95% of the draws no "
     "channel is beyond its diamond. Without color: not beyond chance. A difference says that the channel "
     "responds otherwise to the two groups, not that it causes the prediction."
+)
+
+
+CHOSEN = N_(
+    "These groups were chosen by what the network predicts, so that some channels must differ; which ones "
+    "do is what the chart tells."
 )
 
 
@@ -70,6 +76,8 @@ def show(selection: Selection, scan: Scan, pair: Pair) -> None:
             draws=f"{PERMUTATIONS:,}",
         )
     )
+    if pair.groups.errors:
+        st.caption(tr(CHOSEN))
     cards(selection, scan, pair)
 
 

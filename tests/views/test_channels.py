@@ -1,0 +1,163 @@
+"""The pages Channels of a layer and Evidence per class: a network with planted faults, over drawn scenes."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from explorer.engine.attribution import channel_evidence
+from explorer.engine.intervals import interval
+from explorer.engine.intervention import Change, altered
+from explorer.engine.network import Network, network_of
+from explorer.engine.opening import Source, open_source
+from explorer.engine.scan import result, running
+from explorer.engine.scan.images import drawn_scenes
+from explorer.engine.scan.result import Scan
+from explorer.ui import jobs
+from explorer.ui.downloads import Offer
+from explorer.ui.options import ROOT
+from model.checkpoint import load_checkpoint, save_checkpoint
+
+IMAGES = 40
+DEAD, ONE, COPY = 5, 2, 9
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A checkpoint's file and a folder with the scan of its network."""
+
+    file: Path
+    folder: Path
+    network: Network
+    scan: Scan
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--checkpoint", str(self.file), "--scans", str(self.folder))
+
+    def x(self) -> torch.Tensor:
+        images = drawn_scenes(self.network.card, IMAGES)
+        return self.network.card.to_inputs([images.take(number).pixels for number in range(IMAGES)])
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    """The shipped network of scenes, in whose third block a channel is dead and one is another's copy."""
+    folder = tmp_path_factory.mktemp("planted")
+    shipped = load_checkpoint(ROOT / "checkpoints" / "scenes-course.safetensors")
+    net = shipped.build()
+    with torch.no_grad():
+        net.bn3.weight[DEAD], net.bn3.bias[DEAD] = 0.001, -1.0
+        net.conv3.weight[COPY] = net.conv3.weight[ONE]
+        for values in (net.bn3.weight, net.bn3.bias, net.bn3.running_mean, net.bn3.running_var):
+            values[COPY] = values[ONE]
+        if net.conv3.bias is not None:
+            net.conv3.bias[COPY] = net.conv3.bias[ONE]
+    file = folder / "planted.safetensors"
+    save_checkpoint(file, shipped.card, net.state_dict())
+    opening = open_source(Source(file))
+    network = network_of(opening.checkpoint, opening.checkup)
+    images = drawn_scenes(network.card, IMAGES)
+    scan = running.scan(network, images)
+    result.save(scan, folder / "planted-scan.safetensors")
+    return Planted(file, folder, network, scan)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages wait for their work, so that the first run shows the results."""
+    monkeypatch.setattr(jobs, "show", lambda draw, *works: draw(jobs.JOBS.wait(*works)))
+
+
+def written(at: AppTest) -> str:
+    return " ".join(each.value for each in [*at.markdown, *at.caption, *at.info])
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def test_the_dead_and_the_duplicated_channel_are_named(
+    visit: Callable[..., AppTest], planted: Planted
+) -> None:
+    at = visit("channels", *planted.options, block="3")
+    assert not at.exception, at.exception[0].value
+    text = written(at)
+    assert "**1 dead channel**: 5" in text
+    assert "Channel 5 is dead: γ = 0.001 and β = −1 put 100.0% of a normal distribution at zero." in text
+    assert f"{ONE} and {COPY} (1)" in text
+    assert "**1 channel with γ near zero** in `bn3`: 5" in text
+    table = at.dataframe[0].value.set_index("channel")
+    assert table.loc[DEAD, "finding"] == "dead, γ near zero"
+    assert table.loc[ONE, "partner"] == COPY
+    np.testing.assert_allclose(table.loc[range(10), "zeros"], planted.scan.layers["relu3"].zeros[:10])
+
+
+def test_the_cost_is_that_of_the_network_without_the_channels(
+    opened: Callable[..., tuple[AppTest, Offer]], planted: Planted
+) -> None:
+    at, offer = opened("channels", *planted.options, block="3", measure="all")
+    net, x, labels = planted.network.net, planted.x(), planted.scan.labels
+    table = offer.tables["Accuracy without channels"]().set_index("removed")
+    assert table.loc["dead", ["channels", "changed"]].tolist() == [str(DEAD), 0]
+    redundant, every = (tuple(map(int, table.loc[name, "channels"].split())) for name in ("redundant", "all"))
+    assert len({ONE, COPY} & set(redundant)) == 1
+    assert set(every) == {DEAD, *redundant}
+    with torch.no_grad():
+        whole = net(x).argmax(1).numpy()
+        without = altered(net, [Change("relu3", every)])(x).argmax(1).numpy()
+    assert table.loc["all", "accuracy"] == (without == labels).mean()
+    assert table.loc["all", "changed"] == (without != whole).sum()
+    assert table.loc["dead", ["low", "high"]].tolist() == list(interval((whole == labels).mean(), IMAGES))
+    assert (table["images"] == IMAGES).all()
+    curve = offer.tables["Curve"]()
+    assert set(curve["order"]) == {"gamma", "mean", "alike", *(f"random, seed {seed}" for seed in range(3))}
+    last = curve[curve["count"] == len(planted.scan.layers["relu3"].mean)]
+    assert last["accuracy"].nunique() == 1  # without any channel the order does not matter
+    assert "as many random channels" in html(at)
+    check(offer)
+
+
+def test_evidence_of_each_class_is_the_mean_of_its_images(
+    opened: Callable[..., tuple[AppTest, Offer]], planted: Planted
+) -> None:
+    at, offer = opened("class_evidence", *planted.options, block="3", per_class="20")
+    net, x, labels = planted.network.net, planted.x(), planted.scan.labels
+    table = offer.tables["Mean contributions"]().set_index("channel")
+    for label in (0, 7):
+        each = [
+            channel_evidence(net, x[[row]], "relu3", label).contributions
+            for row in np.flatnonzero(label == labels)
+        ]
+        np.testing.assert_allclose(table[planted.scan.classes[label]], np.mean(each, 0), atol=1e-5)
+    assert "Mean heat map of airplane" in html(at)
+    assert "differ" in written(at)
+    check(offer)
+
+
+def check(offer: Offer) -> None:
+    """What is offered is there, and the program prints what is promised."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    assert f"{float(printed.getvalue()):.2g}" in f"{float(offer.printed.rstrip('.').split(' ')[-1]):.2g}"
+    assert all(isinstance(make(), pd.DataFrame) for make in offer.tables.values())
+    assert all(text for _, text in offer.arrays().values())
+    assert next(iter(offer.pictures.values()))().dtype == np.uint8
+    assert len(offer.figure())
+
+
+@pytest.mark.parametrize("page", ["channels", "class_evidence"])
+def test_without_a_scan_a_page_says_how_to_make_one(
+    visit: Callable[..., AppTest], planted: Planted, tmp_path: Path, page: str
+) -> None:
+    at = visit(page, "--checkpoint", str(planted.file), "--scans", str(tmp_path))
+    assert not at.exception, at.exception[0].value
+    assert any("Scan" in button.label for button in at.button)
