@@ -35,7 +35,10 @@ else:
             ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
             ("compare", N_("Compare"), "compare", "compare"),
         ),
-        N_("Data set"): (("shift", N_("Shifted data"), "tonality", "shift"),),
+        N_("Data set"): (
+            ("set_map", N_("Map of the test set"), "scatter_plot", "set_map"),
+            ("shift", N_("Shifted data"), "tonality", "shift"),
+        ),
         N_("Training"): (
             ("training", N_("Training runs"), "show_chart", "training"),
             ("time_machine", N_("Time machine"), "history", "time"),
@@ -48,7 +51,7 @@ else:
     }
     WITHOUT_IMAGE = ("training", "scoreboard")
     WITHOUT_PREDICTION = ("shortcut",)  # of the checkpoint in the sidebar: the page has networks of its own
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift")
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "set_map", "shift")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""
