@@ -3,6 +3,8 @@
 from playwright.sync_api import Page, expect
 
 SECTIONS = {
+    "Map of the test set": "Data set",
+    "Shifted data": "Data set",
     "Training runs": "Training",
     "Time machine": "Training",
     "Augmentation": "Training",

@@ -23,6 +23,8 @@ PAGES = (
     "scoreboard",
     "time",
     "augmentation",
+    "set_map",
+    "shift",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -69,6 +71,8 @@ NAMES = {
     "scoreboard": "Scoreboard",
     "time": "Time machine",
     "augmentation": "Augmentation",
+    "set_map": "Map of the test set",
+    "shift": "Shifted data",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

@@ -44,6 +44,8 @@ PAGES = (
     "training",
     "time",
     "augmentation",
+    "set_map",
+    "shift",
 )
 
 

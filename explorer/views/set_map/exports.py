@@ -9,7 +9,7 @@ import pandas as pd
 
 from explorer.drawing import figures
 from explorer.drawing.figures import Drawing
-from explorer.drawing.ranges import percent
+from explorer.drawing.ranges import number
 from explorer.drawing.sheets import columns_for, tiled
 from explorer.engine.projection import PROJECTIONS, Projection
 from explorer.engine.values import Integers
@@ -151,6 +151,6 @@ def program(shown: Shown) -> str:
 
 def printed(projection: Projection) -> str:
     if projection.method == "pca":
-        value = percent(float(projection.explained.sum()))
+        value = number(float(projection.explained.sum()))
         return tr("It prints the fraction of the variance in the map: {value}.", value=value)
-    return tr("It prints the fraction of neighbors that are kept: {value}.", value=percent(projection.kept))
+    return tr("It prints the fraction of neighbors that are kept: {value}.", value=number(projection.kept))
