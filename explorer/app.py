@@ -36,6 +36,7 @@ else:
             ("compare", N_("Compare"), "compare", "compare"),
         ),
         N_("Data set"): (
+            ("errors", N_("Errors"), "error", "errors"),
             ("set_map", N_("Map of the test set"), "scatter_plot", "set_map"),
             ("shift", N_("Shifted data"), "tonality", "shift"),
         ),
@@ -50,8 +51,8 @@ else:
         ),
     }
     WITHOUT_IMAGE = ("training", "scoreboard")
-    WITHOUT_PREDICTION = ("shortcut",)  # of the checkpoint in the sidebar: the page has networks of its own
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "set_map", "shift")
+    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")  # networks of its own, or many images
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "set_map", "shift")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

@@ -9,7 +9,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,14 @@ from model.arguments import Parser, WrongValue
 from model.command import count, natural, one_of
 from model.datasets import DATA_DIR
 from model.failures import exit_code
-from model.files import claimed, replacing
+from model.files import replacing
 from model.problems import Problem
-from model.processes import all_reduce_sum, joined, rank, world_size
+from model.processes import all_reduce_sum, joined, rank
+from model.sharing import alone, part, shard
 from model.training.run import find_device, say
 from model.words import N_, ngettext, tr
 
 SEVERAL = N_("{flag} must be some of {choices}, not {text}.")
-SHARD = N_("{flag} must be two whole numbers such as 1/4, not {text}.")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -135,14 +134,6 @@ def several(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
     return read
 
 
-def shard(text: str) -> tuple[int, int]:
-    """Reads `2/4` as (1, 4): which of how many parts, from 0."""
-    index, slash, parts = text.partition("/")
-    if not (slash and index.isdecimal() and parts.isdecimal() and 1 <= int(index) <= int(parts)):
-        raise WrongValue(SHARD, text=text)
-    return int(index) - 1, int(parts)
-
-
 def _read(words: Sequence[str]) -> argparse.Namespace:
     try:
         return parser().read(words)
@@ -156,8 +147,8 @@ def _read(words: Sequence[str]) -> argparse.Namespace:
 
 def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
     device = find_device(options.device)
-    with joined(device), _alone(options):
-        index, parts = _part(options)
+    with joined(device), alone(options.out, options.shard):
+        index, parts = part(options.shard)
         measurement = _prepared(options, device)
         for sentence in _said_before(measurement):
             say(sentence)
@@ -165,30 +156,6 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
         all_reduce_sum(torch.zeros(1, device=device))  # all processes have finished
         if not rank():
             _finish(measurement, options, words)
-
-
-def _part(options: argparse.Namespace) -> tuple[int, int]:
-    """Which part of how many this process measures."""
-    if options.shard is None:
-        return rank(), world_size()
-    if world_size() > 1:
-        raise Problem("torchrun shares the images by itself; leave out --shard.")
-    index, parts = options.shard
-    return index, parts
-
-
-@contextmanager
-def _alone(options: argparse.Namespace) -> Any:
-    """Problem if another process measures the same part into the same folder."""
-    index, parts = options.shard or (0, 1)
-    claim = nullcontext(True) if rank() else claimed(options.out / f".lock-{index + 1}-{parts}")
-    with claim as mine:
-        if not mine:
-            raise Problem(
-                "Another process is writing to {path}; wait until it has finished, or give another --out.",
-                path=options.out,
-            )
-        yield
 
 
 def _prepared(options: argparse.Namespace, device: Any) -> Measurement:

@@ -150,16 +150,17 @@ def in_a_row(count: int) -> int:
     return -(-count // -(-count // MOST_IN_ROW))
 
 
-def picture(*charts: Chart) -> NDArray[np.uint8]:
+def picture(*charts: Chart | Drawing) -> NDArray[np.uint8]:
     """One chart by itself, or a few side by side, as uint8 (h,w,3)."""
     from matplotlib.figure import Figure
 
     width, height = SIZE
-    height = max([height, *(width * chart.aspect for chart in charts if isinstance(chart, DotChart))])
+    tall = [width * chart.aspect for chart in charts if isinstance(chart, DotChart | Drawing)]
+    height = max([height, *tall])
     size = (width * (1 + len(charts)) / 2, height)
     drawn = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     for chart, axes in zip(charts, np.ravel(drawn.subplots(1, len(charts))), strict=True):
-        chart_print.draw(chart, axes)
+        _draw(chart, axes, int(width * LETTERS))
     return pixels(drawn)
 
 

@@ -16,13 +16,14 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing import thumbnails
-from explorer.drawing.pictures import icon_uri
+from explorer.drawing.pictures import data_uri, icon_uri, reduced
 from explorer.engine import (
     ablation,
     attribution,
     augmented,
     batches,
     batchnorm,
+    metrics,
     probe,
     receptive,
     samples,
@@ -38,6 +39,7 @@ from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.checkup import Checkup
 from explorer.engine.intervention import Change, altered
+from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
 from explorer.engine.opening import Source, open_source
 from explorer.engine.probe import CellProbe
@@ -52,7 +54,7 @@ from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
-from explorer.engine.values import Value
+from explorer.engine.values import Doubles, Integers, Value
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -369,6 +371,8 @@ def decoded(picture: Picture) -> Sample:
 
 # Scans
 
+THUMBNAIL = 96  # pixels at most of a small picture
+
 
 def finished_scan(folder: Path, network: Network, images: str) -> Path | None:
     """The file of the largest scan in a folder of a network and of the images with this digest."""
@@ -391,6 +395,26 @@ def numbered_scene(number: int, size: int, classes: tuple[str, ...]) -> Sample:
     """A scene of a scan by its number, for a network of that input size and these classes."""
     card = Card(input_size=size, classes=classes)
     return scan_images.drawn_scenes(card).take(number)
+
+
+@_data(max_entries=64)
+def predictions(logits: Floats, labels: Integers, independent: bool) -> Predictions:
+    return metrics.predictions(logits, labels, independent)
+
+
+@_data(max_entries=64)
+def calibrated_error(confidence: Doubles, equal_counts: bool) -> CalibratedError:
+    return metrics.calibrated_error(confidence, equal_counts=equal_counts)
+
+
+@_data(max_size="60MB")
+def thumbnail(images: TestSet, index: int, card: Card) -> str:
+    """What a network gets of a test image, as the `data:` address of a small picture; "" if unreadable."""
+    try:
+        pixels = card.framed(images.sample(index).pixels)
+    except Problem:
+        return ""
+    return data_uri(reduced(pixels, THUMBNAIL))
 
 
 # Training runs

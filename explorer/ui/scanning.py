@@ -70,6 +70,7 @@ def select(scan: Scan, row: int, rival: int | None = None) -> None:
     else:
         link.change("source", "test")
         link.change("only", choices.ALL)
+        link.change("wrong", "all")
         link.change("index", str(int(scan.ids[row])))
     name = None if rival is None else choices.class_option(scan.classes[rival], choices.PREDICTED)
     link.change("class", name or choices.PREDICTED)
@@ -168,7 +169,7 @@ def _work(wanted: Wanted, attempt: int) -> Work[int]:
 def _scan(wanted: Wanted) -> Iterator[int]:
     scanning = running.prepare(wanted.network, wanted.images, wanted.folder)
     try:
-        yield from running.run(scanning)
+        yield from running.run(scanning, scanning.shards)
         running.finish(scanning)
     except OSError as error:
         raise Problem(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import percent
@@ -12,6 +13,7 @@ from explorer.engine.samples import Sample, TestSet, in_classes, scene_name
 from explorer.engine.scan.images import SCENES
 from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
+from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
@@ -26,6 +28,8 @@ from model.words import N_, ngettext, tr
 
 FIRST = "cat"  # the sample that a visit begins with
 OTHER = "dog"  # what it is compared with at first
+WHICH = {"all": N_("All"), "wrong": N_("Wrong only")}
+NEIGHBORS = 8  # images of a test set that are shown small
 FITS = {"crop": N_("Crop"), "squash": N_("Squash")}
 
 
@@ -61,7 +65,7 @@ def _selection(given: Options, explained: bool) -> Selection | None:
     """What is chosen in the sidebar; None until there is a picture. Raises what `choose` says."""
     opened = _checkpoint(given)
     about = st.container()
-    sample = choose_sample(opened.card, given)
+    sample = choose_sample(opened, given)
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
@@ -209,8 +213,8 @@ def _resized(card: Card) -> str:
 # Image
 
 
-def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None:
-    """Pick an image; its label is an index into the card's classes, or None. Raises Problem."""
+def choose_sample(opened: Opened, given: Options, prefix: str = "") -> Sample | None:
+    """Pick an image; its label is an index into the network's classes, or None. Raises Problem."""
     with st.container(key=f"{prefix}sources"):
         source = link.choose(
             st.segmented_control,
@@ -222,10 +226,10 @@ def choose_sample(card: Card, given: Options, prefix: str = "") -> Sample | None
             format_func=lambda name: tr(SOURCE_NAMES[name]),
             width="stretch",
         )
-    return SOURCES[source](card, given, prefix)
+    return SOURCES[source](opened, given, prefix)
 
 
-def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
+def _from_samples(opened: Opened, _: Options, prefix: str) -> Sample | None:
     thumbnails = cached.gallery()
     first = _first_sample(prefix)
     follow(f"{prefix}sample", cifar10.CLASSES, first)
@@ -241,7 +245,7 @@ def _from_samples(card: Card, _: Options, prefix: str) -> Sample | None:
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
-    return in_classes(_scene(label), cifar10.CLASSES, card.classes)
+    return in_classes(_scene(label), cifar10.CLASSES, opened.card.classes)
 
 
 def _scene(label: int) -> Sample:
@@ -259,25 +263,80 @@ def _first_sample(prefix: str) -> str:
     return first
 
 
-def _from_test_set(card: Card, given: Options, prefix: str) -> Sample | None:
+def _from_test_set(opened: Opened, given: Options, prefix: str) -> Sample | None:
     test_set = cached.test_set(given.data_dir)
     if test_set is None:
         return _offer_download(given.data_dir)
     name = choices.choose_class(
         tr("Class"), test_set.classes, f"{prefix}only", choices.ALL, tr("all classes")
     )
-    indices = _indices(test_set, name)
+    indices = _only_wrong(opened, given, test_set, _indices(test_set, name), prefix)
     first = _first_index(test_set, indices, prefix)
     follow(f"{prefix}index", range(len(indices)), first)
     position = _number(test_set, indices, prefix, first)
     steps(f"{prefix}index", range(len(indices)), prefix)
+    _neighbors(opened, test_set, indices, position, prefix)
     index = int(indices[position])
-    return in_classes(test_set.sample(index), test_set.classes, card.classes)
+    return in_classes(test_set.sample(index), test_set.classes, opened.card.classes)
 
 
 def _indices(test_set: TestSet, name: str | None) -> Sequence[int]:
     """The images of a class, or all of them."""
     return range(len(test_set)) if name is None else test_set.where(test_set.classes.index(name)).tolist()
+
+
+def _only_wrong(
+    opened: Opened, given: Options, test_set: TestSet, indices: Sequence[int], prefix: str
+) -> Sequence[int]:
+    """Those of the images that the network gets wrong, if the visitor wants only these and a scan knows them.
+
+    Otherwise all of them, and a sentence that says why.
+    """
+    names = {which: tr(text) for which, text in WHICH.items()}
+    if choices.choice(tr("Predictions"), names, f"{prefix}wrong") == "all":
+        return indices
+    path = cached.finished_scan(given.scans, opened.network, test_set.digest)
+    if path is None:
+        st.caption(tr("A scan has to tell which images are wrong: start one on the page “Errors”."))
+        return indices
+    scan = cached.scan(path)
+    wrong = np.intersect1d(indices, scan.ids[scan.labeled & ~scan.correct]).tolist()
+    if len(scan) < len(test_set):
+        st.caption(
+            ngettext(
+                "Only {n:,} of {count:,} images is scanned.",
+                "Only {n:,} of {count:,} images are scanned.",
+                len(scan),
+                count=len(test_set),
+            )
+        )
+    if not wrong:
+        st.caption(tr("None of these images is predicted wrongly; all of them are shown."))
+    return wrong or indices
+
+
+def _neighbors(opened: Opened, test_set: TestSet, indices: Sequence[int], position: int, prefix: str) -> None:
+    """Small pictures of the chosen image and those beside it, to press."""
+    start = position // NEIGHBORS * NEIGHBORS
+    numbers = range(start, min(start + NEIGHBORS, len(indices)))
+    if len(indices) < 2:
+        return
+    pictures = [
+        Picture(number, cached.thumbnail(test_set, int(indices[number]), opened.card), "", _name(number))
+        for number in numbers
+    ]
+    key = f"{prefix}index"
+    picture_grid(
+        pictures,
+        key=f"{prefix}neighbors",
+        on_open=lambda number: link.change(key, str(number)),
+        side=48,
+        chosen=position,
+    )
+
+
+def _name(number: int) -> str:
+    return tr("Number {number:,}", number=number)
 
 
 def _first_index(test_set: TestSet, indices: Sequence[int], prefix: str) -> int:
@@ -305,7 +364,7 @@ def _number(test_set: TestSet, indices: Sequence[int], prefix: str, first: int) 
     )
 
 
-def _from_scenes(card: Card, _: Options, prefix: str) -> Sample | None:
+def _from_scenes(opened: Opened, _: Options, prefix: str) -> Sample | None:
     """One of the drawn scenes that a scan is made of."""
     key, numbers = f"{prefix}scene", range(SCENES)
     follow(key, numbers)
@@ -315,7 +374,7 @@ def _from_scenes(card: Card, _: Options, prefix: str) -> Sample | None:
         help=tr("Drawn scenes that are in no training or test set."),
     )  # fmt: skip
     steps(key, numbers, prefix)
-    return cached.numbered_scene(number, card.input_size, card.classes)
+    return cached.numbered_scene(number, opened.card.input_size, opened.card.classes)
 
 
 def _offer_download(data_dir: Path) -> None:
@@ -336,13 +395,13 @@ def _downloaded(fraction: float) -> str:
     return tr("Downloading CIFAR-10 … {percent}", percent=f"{fraction:.0%}")
 
 
-def _from_upload(card: Card, _: Options, prefix: str) -> Sample | None:
+def _from_upload(_opened: Opened, _: Options, prefix: str) -> Sample | None:
     picture = pictures.upload(prefix)
     _not_in_the_link(prefix)
     return None if picture is None else cached.decoded(picture)
 
 
-def _from_camera(card: Card, _: Options, prefix: str) -> Sample | None:
+def _from_camera(_opened: Opened, _: Options, prefix: str) -> Sample | None:
     photo = pictures.photo(prefix)
     _not_in_the_link(prefix)
     return None if photo is None else cached.decoded(photo)
@@ -358,7 +417,7 @@ def _not_in_the_link(prefix: str) -> None:
     )
 
 
-SOURCES: dict[str, Callable[[Card, Options, str], Sample | None]] = {
+SOURCES: dict[str, Callable[[Opened, Options, str], Sample | None]] = {
     "samples": _from_samples,
     "test": _from_test_set,
     "scenes": _from_scenes,

@@ -49,7 +49,7 @@ def test_the_page_says_what_recalibrating_gives_back(visit: Visit) -> None:
 
 
 def test_a_network_without_batchnorm_is_a_sentence(visit: Visit) -> None:
-    at = visit("shift", "--net", "model.nets:CourseCNN(norm='group')")
+    at = visit("shift", "--net", "model.nets:CourseCNN(norm='group')", "--input-size", "32")
     assert "no BatchNorm with running statistics" in written(at)
 
 

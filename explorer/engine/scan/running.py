@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from explorer.engine.independence import pieces
 from explorer.engine.network import Network
 from explorer.engine.passes import recording_calls, to_numpy
 from explorer.engine.samples import Sample
-from explorer.engine.scan import parts, result
+from explorer.engine.scan import parts, result, shards
 from explorer.engine.scan.images import ScanImages, id_of
 from explorer.engine.scan.parts import ScanPart, merge
 from explorer.engine.scan.reductions import Running, edges_of
@@ -64,16 +63,13 @@ class Scanning:
     @property
     def path(self) -> Path:
         """The file of the result."""
-        return path_of(self.folder, self.network, self.images)
+        return shards.result_path(self.folder, self.key, self.images.dataset, self.images.split)
 
     @property
     def shards(self) -> list[range]:
         """The numbers of the images, shard by shard."""
         count = self.images.count
         return [range(start, min(start + SHARD, count)) for start in range(0, count, SHARD)]
-
-    def shard_path(self, numbers: range) -> Path:
-        return shard_folder(self.folder, self.key) / f"{numbers.start:08}-{numbers.stop:08}.safetensors"
 
 
 def settings_of(card: Card) -> dict[str, Any]:
@@ -94,15 +90,6 @@ def key_of(network: Network, images: ScanImages) -> str:
     settings = json.dumps(settings_of(network.card), sort_keys=True)
     about = (result.VERSION, parts.VERSION, network.key, settings, images.digest, images.split, images.count)
     return hashlib.sha256(repr(about).encode()).hexdigest()[:16]
-
-
-def path_of(folder: Path, network: Network, images: ScanImages) -> Path:
-    """Where the result of a scan is, below a folder of scans."""
-    return folder / f"{images.dataset}-{images.split}-{key_of(network, images)}.safetensors"
-
-
-def shard_folder(folder: Path, key: str) -> Path:
-    return folder / "shards" / key
 
 
 def prepare(
@@ -237,76 +224,45 @@ def _vectors(received: Tensor) -> Tensor:
 # All of them
 
 
-def run(scanning: Scanning, index: int = 0, count: int = 1) -> Iterator[int]:
-    """Measure what is lacking of every `count`th shard; gives the number of images after each of them."""
-    for numbers in scanning.shards[index::count]:
-        if read_shard(scanning, numbers) is None:
-            parts.write(scanning.shard_path(numbers), measure(scanning, numbers), card_of(scanning))
+def run(scanning: Scanning, shards: Sequence[range]) -> Iterator[int]:
+    """Measure what is not on disk of some shards; gives the number of images after each of them."""
+    for numbers in shards:
+        keep(scanning, numbers)
         yield len(numbers)
 
 
-def read_shard(scanning: Scanning, numbers: range) -> ScanPart | None:
-    """What is on disk of a shard; None where there is none."""
-    stored = parts.read(scanning.shard_path(numbers))
-    return stored[0] if stored is not None and card_of(scanning).items() <= stored[1].items() else None
+def keep(scanning: Scanning, numbers: range) -> Path:
+    """Measure the images with these numbers, unless they are on disk; the file."""
+    path = shards.path(scanning.folder, scanning.key, numbers)
+    if shards.read(path) is None:
+        parts.write(path, measure(scanning, numbers), card_of(scanning, numbers))
+    return path
 
 
-def card_of(scanning: Scanning) -> dict[str, Any]:
-    """What a scan is of, as its file says it."""
-    images = scanning.images
+def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
+    """What some images of a scan are of, as their file says it."""
+    images, card = scanning.images, scanning.network.card
     return {
+        "start": numbers.start,
+        "stop": numbers.stop,
         "network": scanning.network.key,
         "images": images.digest,
         "dataset": images.dataset,
         "split": images.split,
-        "classes": list(scanning.network.card.classes),
-        "card": settings_of(scanning.network.card) | {"count": images.count, "features": scanning.classifier},
+        "classes": list(card.classes),
+        "card": settings_of(card) | {"count": images.count, "features": scanning.classifier},
     }
-
-
-def lacking(scanning: Scanning) -> list[range]:
-    """The shards that are not on disk."""
-    return [numbers for numbers in scanning.shards if not scanning.shard_path(numbers).exists()]
 
 
 def finish(scanning: Scanning) -> Scan:
     """Merge the shards into the result, write it, and remove them. Problem where some are lacking."""
-    made = [read_shard(scanning, numbers) for numbers in scanning.shards]
-    if any(part is None for part in made):
-        raise Problem("Some images are not scanned yet: start the same command again.")
-    scan = scan_of(merge([part for part in made if part is not None]), card_of(scanning))
-    result.save(scan, scanning.path)
-    shutil.rmtree(shard_folder(scanning.folder, scanning.key), ignore_errors=True)
+    path, scan = shards.finish([scanning.folder], scanning.key, scanning.folder)
+    assert path == scanning.path
     return scan
-
-
-def scan_of(part: ScanPart, card: dict[str, Any]) -> Scan:
-    """The Scan of all images; Problem where none could be read."""
-    if not len(part.numbers):
-        raise Problem(
-            "None of {count} images can be read ({reason}): give other images.",
-            count=len(part.unreadable),
-            reason=next(iter(part.unreadable.values()), ""),
-        )
-    classes = tuple(card["classes"])
-    layers = {name: parts.finished(part, layer, len(classes)) for name, layer in part.layers.items()}
-    return Scan(
-        network=card["network"],
-        images=card["images"],
-        dataset=card["dataset"],
-        split=card["split"],
-        card=card["card"],
-        classes=classes,
-        ids=part.ids,
-        labels=part.labels,
-        logits=part.logits,
-        features=part.features,
-        layers=layers,
-        unreadable=tuple(part.unreadable.values()),
-    )
 
 
 def scan(network: Network, images: ScanImages, device: torch.device | str = "cpu") -> Scan:
     """The Scan of images without any file. Raises Problem where no image can be read."""
     scanning = prepare(network, images, Path(), device)
-    return scan_of(merge([measure(scanning, numbers) for numbers in scanning.shards]), card_of(scanning))
+    made = merge([measure(scanning, numbers) for numbers in scanning.shards])
+    return shards.scan_of(made, card_of(scanning, range(images.count)))

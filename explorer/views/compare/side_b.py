@@ -46,7 +46,7 @@ def choose(selection: Selection, own: str) -> Selection | None:
     classes = opened.card.classes
     sample = in_classes(selection.sample, selection.card.classes, classes)
     if own in ("image", "both"):
-        chosen = sidebar.choose_sample(opened.card, options(), "b_")
+        chosen = sidebar.choose_sample(opened, options(), "b_")
         if chosen is None:
             return None
         sample = chosen

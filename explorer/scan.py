@@ -1,0 +1,242 @@
+"""One pass of a network over a data set: `python -m explorer.scan --checkpoint FILE --dataset NAME …`.
+
+What is scanned is on disk at once, so that a stopped scan goes on where it was: start it again.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+
+from explorer.drawing.ranges import percent
+from explorer.engine.intervals import interval
+from explorer.engine.network import network_of
+from explorer.engine.opening import Source, open_source
+from explorer.engine.scan import result, running, shards
+from explorer.engine.scan.images import DATASETS, SCENES, SPLITS, scan_images
+from explorer.engine.scan.result import Scan
+from explorer.engine.scan.running import Scanning
+from model import failures
+from model.arguments import Parser
+from model.command import count, one_of
+from model.datasets import DATA_DIR
+from model.failures import exit_code
+from model.problems import Problem
+from model.processes import all_reduce_sum, joined, rank
+from model.sharing import alone, part, shard
+from model.training.run import find_device, say
+from model.words import ngettext, tr
+
+NAMED = 10
+"""How many unreadable images are named."""
+SECONDS = 2.0
+"""Between two lines of progress."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["merge"]:
+        given = _read(merge_parser(), words[1:])
+        return exit_code(lambda: _merge(given), sentence_of)
+    options = _read(parser(), words)
+    return exit_code(
+        lambda: _command(options), sentence_of, tr("Stopped. The same command goes on from here.")
+    )
+
+
+def sentence_of(error: Exception) -> str:
+    """What was wrong and what to do, with this command's flags; "" for an error of the program itself."""
+    if failures.is_out_of_memory(error):
+        return tr(
+            "There is not enough memory for this run; scan fewer images with --limit, or choose another "
+            "--device."
+        )
+    if failures.is_of_lost_process(error):
+        return tr(
+            "Another process of this run has ended; read its last message, and start the same command again."
+        )
+    return failures.sentence_of(error)
+
+
+# The command line
+
+
+def parser() -> Parser:
+    parser = Parser(
+        "python -m explorer.scan",
+        usage=tr("%(prog)s --checkpoint FILE --dataset NAME --out DIR [flags]"),
+        description=tr(
+            "Run a network once over a data set, and write its logits and every channel's statistics into "
+            "one file, which the explorer finds. A stopped scan goes on when the same command is started "
+            "again."
+        ),
+        epilog=tr(
+            "In several processes: torchrun --nproc-per-node N -m explorer.scan …, or --shard 1/N to --shard "
+            "N/N on any machines, and then python -m explorer.scan merge DIR … --out DIR."
+        ),
+        title=tr("general"),
+    )
+    add = parser.first.add_argument
+    add("--checkpoint", type=Path, required=True, metavar="PATH", help=tr("the network's weights"))
+    add("--net", metavar="MODULE:BUILDER", help=tr("the function that builds your own network"))
+    add("--out", type=Path, required=True, metavar="DIR", help=tr("the folder of the results"))
+    device = tr("the device: cpu, cuda, …; auto: cuda if available, else cpu")
+    add("--device", default="auto", metavar="NAME", help=device)
+    add("--shard", type=shard, default=None, metavar="I/N", help=tr("scan only the Ith of N parts"))
+    _add_images(parser)
+    return parser
+
+
+def _add_images(parser: Parser) -> None:
+    add = parser.add_argument_group(tr("images")).add_argument
+    sets = tr("the images: {names}", names=", ".join(DATASETS))
+    add("--dataset", required=True, help=sets, **one_of(DATASETS))
+    data = tr("the folder of CIFAR-10, or a folder with test/CLASS/*")
+    add("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help=data)
+    add("--split", default="test", help=tr("test (default) or train"), **one_of(SPLITS))
+    limit = tr("only the first N images; of scenes how many (default: {count})", count=SCENES)
+    add("--limit", type=count, metavar="N", help=limit)
+
+
+def merge_parser() -> Parser:
+    parser = Parser(
+        "python -m explorer.scan merge",
+        usage=tr("%(prog)s DIR … --out DIR"),
+        description=tr("Make one result of the parts that --shard left in folders, and remove the parts."),
+        title=tr("general"),
+    )
+    add = parser.first.add_argument
+    add("folders", type=Path, nargs="+", metavar="DIR", help=tr("a folder with parts of a scan"))
+    add("--out", type=Path, required=True, metavar="DIR", help=tr("the folder of the results"))
+    return parser
+
+
+def _read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+    try:
+        return parser.read(words)
+    except Problem as problem:
+        print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
+        raise SystemExit(2) from problem
+
+
+# The work
+
+
+def _command(options: argparse.Namespace) -> None:
+    device = find_device(options.device)
+    with joined(device), alone(options.out, options.shard):
+        index, parts = part(options.shard)
+        scanning = _prepared(options, device)
+        if scanning.path.exists():
+            report(result.load(scanning.path), scanning.path)
+            return
+        mine = scanning.shards[index::parts]
+        tell = _progress(sum(map(len, mine)))
+        for scanned in running.run(scanning, mine):
+            tell(scanned)
+        all_reduce_sum(torch.zeros(1, device=device))  # all processes have finished
+        if options.shard is not None and parts > 1:
+            say(_done(scanning, options, parts))
+        elif not rank():
+            report(running.finish(scanning), scanning.path)
+
+
+def _prepared(options: argparse.Namespace, device: torch.device) -> Scanning:
+    opening = open_source(Source(path=options.checkpoint, net=options.net))
+    network = network_of(opening.checkpoint, opening.checkup)
+    images = scan_images(options.dataset, network.card, options.data_dir, options.split, options.limit)
+    return running.prepare(network, images, options.out, device)
+
+
+def _progress(total: int, clock: Callable[[], float] = time.monotonic) -> Callable[[int], None]:
+    """Prints how far this process is, and how long the rest takes at the speed of this run."""
+    started = last = clock()
+    done = 0
+
+    def tell(scanned: int) -> None:
+        nonlocal done, last
+        done, now = done + scanned, clock()
+        if now - last < SECONDS and done < total:
+            return
+        last = now
+        left = timedelta(seconds=round((now - started) / done * (total - done)))
+        say(tr("{done:,} of {total:,} images, about {left} left", done=done, total=total, left=left))
+
+    return tell
+
+
+def _done(scanning: Scanning, options: argparse.Namespace, parts: int) -> str:
+    return tr(
+        "This part is in {folder}. Once all {parts} are there: python -m explorer.scan merge {out} "
+        "--out {out}",
+        folder=shards.folder_of(options.out, scanning.key),
+        parts=parts,
+        out=options.out,
+    )
+
+
+def _merge(options: argparse.Namespace) -> None:
+    keys = shards.keys_in(options.folders)
+    if not keys:
+        raise Problem(
+            "There is no part of a scan in {folders}: give the --out of the commands with --shard.",
+            folders=", ".join(map(str, options.folders)),
+        )
+    for key in keys:
+        path, scan = shards.finish(options.folders, key, options.out)
+        report(scan, path)
+
+
+def report(scan: Scan, path: Path) -> None:
+    """Say what the result is, and where."""
+    for sentence in sentences(scan):
+        say(sentence)
+    say(tr("Saved {path}", path=path))
+
+
+def sentences(scan: Scan) -> list[str]:
+    """What was scanned: the accuracy with its interval, and what had no part in it."""
+    labeled, correct = int(scan.labeled.sum()), int(scan.correct.sum())
+    others = len(scan) - labeled
+    made = []
+    if labeled:
+        low, high = interval(correct / labeled, labeled)
+        made.append(
+            tr(
+                "Accuracy: {accuracy} (95 % interval {low} to {high}, n = {n:,})",
+                accuracy=percent(correct / labeled, 2),
+                low=percent(low, 2),
+                high=percent(high, 2),
+                n=labeled,
+            )
+        )
+    if others:
+        made.append(
+            ngettext(
+                "{n:,} image has a label that is none of the network's classes, and no part in the accuracy.",
+                "{n:,} images have labels that are none of the network's classes, and no part in the "
+                "accuracy.",
+                others,
+            )
+        )
+    left = len(scan.unreadable)
+    if left:
+        made.append(
+            ngettext(
+                "{n:,} image cannot be read and is left out:",
+                "{n:,} images cannot be read and are left out:",
+                left,
+            )
+        )
+        made += [f"- {text}" for text in scan.unreadable[:NAMED]]
+    if left > NAMED:
+        made.append(tr("- and {count:,} more", count=left - NAMED))
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())

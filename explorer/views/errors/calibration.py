@@ -1,0 +1,94 @@
+"""Whether confidence can be taken at its word: the reliability diagram and the calibration error."""
+
+import streamlit as st
+
+from explorer.drawing.ranges import percent
+from explorer.engine import metrics
+from explorer.engine.metrics import BINS, CalibratedError, Reliability
+from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui.markdown import literal
+from explorer.views.errors import charts
+from explorer.views.errors.evaluation import Evaluation
+from model.words import N_, tr
+
+BINNINGS = {"width": N_("Equally wide"), "count": N_("Equally many images")}
+KEY = "err_bins"
+
+
+def show(evaluation: Evaluation) -> None:
+    names = {name: tr(text) for name, text in BINNINGS.items()}
+    equal_counts = choices.choice(tr("Bins"), names, KEY) == "count"
+    one, by_chance = compute(evaluation, equal_counts)
+    markup.show(markup.text(in_words(one, by_chance), "strong"))
+    chart, words = st.columns([3, 2], gap="medium")
+    with chart:
+        panels.chart(charts.reliability_chart(one))
+    with words:
+        for text in how_to_read(evaluation, equal_counts):
+            st.markdown(literal(text))
+
+
+def equal_counts_chosen() -> bool:
+    """Whether the bins hold equally many images, as chosen on this page."""
+    return link.chosen(KEY) == "count"
+
+
+def compute(evaluation: Evaluation, equal_counts: bool) -> tuple[Reliability, CalibratedError]:
+    """The reliability over the labeled images, and what chance makes of a perfectly calibrated network."""
+    one = evaluation.predictions
+    confidence, correct = one.confidence[one.labeled], one.correct[one.labeled]
+    return (
+        metrics.reliability(confidence, correct, equal_counts=equal_counts),
+        cached.calibrated_error(confidence, equal_counts),
+    )
+
+
+def in_words(one: Reliability, by_chance: CalibratedError) -> str:
+    """The error beside what chance gives, and what follows."""
+    fields = {
+        "error": percent(one.ece, 2),
+        "mean": percent(by_chance.mean, 2),
+        "high": percent(by_chance.high, 2),
+    }
+    template = N_(
+        "ECE {error}. A perfectly calibrated network with these confidences would have {mean} by chance, and "
+        "at most {high} in 95 % of cases, so this is no evidence of miscalibration."
+    )
+    if one.ece > by_chance.high:
+        template = N_(
+            "ECE {error}. A perfectly calibrated network with these confidences would have {mean} by chance, "
+            "and at most {high} in 95 % of cases, so chance alone does not explain it."
+        )
+    return tr(template, **fields)
+
+
+def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
+    """What the diagram shows, on which side of the diagonal the network is, and what the bins hide."""
+    one = evaluation.predictions
+    confidence, n = one.confidence[one.labeled], evaluation.accuracy.n
+    fields = {
+        "confidence": percent(float(confidence.mean())),
+        "accuracy": percent(evaluation.accuracy.value),
+        "gap": f"{100 * abs(float(confidence.mean()) - evaluation.accuracy.value):.1f}",
+    }
+    over = N_("Mean confidence {confidence}, accuracy {accuracy}: {gap} percentage points overconfident.")
+    under = N_("Mean confidence {confidence}, accuracy {accuracy}: {gap} percentage points underconfident.")
+    width = N_(
+        "ECE is the mean distance of accuracy and confidence, weighted by the images in each of {bins} "
+        "equally wide bins. Its value depends on the bins: within one, too high and too low confidences "
+        "cancel, and with few images chance adds to it."
+    )
+    count = N_(
+        "ECE is the mean distance of accuracy and confidence over {bins} bins with equally many images. Its "
+        "value depends on the bins: within one, too high and too low confidences cancel, and with few images "
+        "chance adds to it."
+    )
+    return [
+        tr(
+            "Each point is a bin: below the dashed line, confidence is higher than accuracy. The band is "
+            "Wilson's 95 % interval."
+        ),
+        tr(over if confidence.mean() > evaluation.accuracy.value else under, **fields),
+        tr(count if equal_counts else width, bins=BINS),
+        tr("Only the confidence of the prediction is looked at, over n = {count:,} labeled images.", count=n),
+    ]

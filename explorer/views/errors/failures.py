@@ -1,0 +1,266 @@
+"""The most confident errors, each explained: both classes' heat maps, and the channels that tip it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.drawing.overlay import overlay
+from explorer.drawing.ranges import Range, number, probability
+from explorer.engine.ablation import WithoutSets
+from explorer.engine.attribution import heat_from
+from explorer.engine.attribution.gradients import NoGradient
+from explorer.engine.values import Floats
+from explorer.ui import cached, choices, effects, jobs, link, markup, scanning, stepping
+from explorer.ui.channel_link import open_channel
+from explorer.ui.jobs import Progress
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.selection import Selection
+from explorer.ui.stepping import Button
+from explorer.views.errors import filters, opening
+from explorer.views.errors.evaluation import Evaluation
+from model.pixels import whole
+from model.words import tr
+
+SHOWN, TIPPING = 3, 3
+PAGE, LAYER = "err_card", "err_layer"
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A wrong image: `predicted` and `true` class, heat maps (h, w) of both and of their difference.
+
+    `heats` is empty where no gradient of the classes reaches the layer.
+    """
+
+    row: int
+    selection: Selection
+    layer: str
+    predicted: int
+    true: int
+    heats: tuple[Floats, ...]
+    range: Range
+
+
+@dataclass(frozen=True)
+class Tipping:
+    """A channel that tips a prediction: by how much the predicted class's lead over the true one falls
+    without it, and the class that is predicted then.
+    """
+
+    channel: int
+    fall: float
+    predicted: int
+
+
+def show(evaluation: Evaluation) -> None:
+    rows = most_confident(evaluation)
+    if not rows:
+        st.info(tr("No image is predicted as the wrong class, so there is no failure to explain."))
+        return
+    pages = range(-(-len(rows) // SHOWN))
+    stepping.follow(PAGE, pages)
+    at = int(link.current(PAGE, pages, "0"))
+    link.keep(PAGE, str(at), "0")
+    shown = rows[at * SHOWN : (at + 1) * SHOWN]
+    first = selection_of(evaluation, shown[0])
+    if not first.blocks:
+        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
+        return
+    layer = choose_layer(first)
+    cards = [failure(evaluation, row, layer) for row in shown]
+    works = [effects.measuring(card.selection, layer) for card in cards]
+    jobs.show(partial(draw, evaluation, cards), *works)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = tr(
+            "Errors {first:,} to {last:,} of {count:,}",
+            first=at * SHOWN + 1,
+            last=at * SHOWN + len(shown),
+            count=len(rows),
+        )
+        st.caption(text)
+        if len(pages) > 1:
+            stepping.buttons(PAGE, [Button(tr("Previous"), -1), Button(tr("Next"), 1)])
+    st.caption(literal(about_cards(layer)))
+
+
+def most_confident(evaluation: Evaluation) -> list[int]:
+    """The rows of the wrong images of the chosen cell, the most confident first."""
+    cell = filters.cell_chosen(evaluation.classes)
+    wanted = filters.Filter(cell if cell[0] is None or cell[0] != cell[1] else (None, None))
+    rows: list[int] = filters.rows(evaluation.predictions, wanted, "confident").tolist()
+    return rows
+
+
+def selection_of(evaluation: Evaluation, row: int) -> Selection:
+    """The image of a row as every page would show it, with its predicted class to explain."""
+    sample = scanning.sample_of(evaluation.scan, row)
+    return Selection(evaluation.opened, sample, chosen=int(evaluation.predictions.predicted[row]))
+
+
+def choose_layer(selection: Selection) -> str:
+    """The layer of the heat maps and the channels: at first that of the last block."""
+    layers = {layer: layer for block in selection.blocks if (layer := block.act or block.norm or block.name)}
+    return choices.pick(tr("Layer"), layers, LAYER, list(layers)[-1], width=260)
+
+
+def failure(evaluation: Evaluation, row: int, layer: str) -> Failure:
+    selection, one = selection_of(evaluation, row), evaluation.predictions
+    predicted, true = int(one.predicted[row]), int(one.labels[row])
+    heats: tuple[Floats, ...] = ()
+    if selection.gradient_reaches(layer):
+        try:
+            both = cached.gradients(selection.network, selection.input, (layer,), (predicted, true))[layer]
+            scores = (both[0], both[1], both[0].minus(both[1]))
+            heats = tuple(heat_from(selection.net, score, "grad_cam").values for score in scores)
+        except NoGradient:  # none for this image and these classes
+            pass
+    return Failure(row, selection, layer, predicted, true, heats, ranges.symmetric(*heats))
+
+
+def tipping(card: Failure, progress: Progress[WithoutSets]) -> list[Tipping] | None:
+    """The channels without which the lead of the predicted class falls most; None before all are measured."""
+    if len(progress.results) < progress.steps:
+        return None
+    falls = np.concatenate([part.falls(card.predicted) - part.falls(card.true) for part in progress.results])
+    logits = np.concatenate([part.zeroed for part in progress.results])
+    order = np.argsort(-falls, kind="stable")[:TIPPING].tolist()
+    return [
+        Tipping(channel, float(falls[channel]), int(logits[channel].argmax()))
+        for channel in order
+        if falls[channel] > 0
+    ]
+
+
+def lead(card: Failure) -> float:
+    """How far the logit of the predicted class is above that of the true one."""
+    logits = card.selection.seen.logits
+    return float(logits[card.predicted] - logits[card.true])
+
+
+# On the page
+
+
+def draw(evaluation: Evaluation, cards: Sequence[Failure], progress: Sequence[Progress[WithoutSets]]) -> None:
+    opening.go()
+    for card, one in zip(cards, progress, strict=True):
+        with st.container(key=f"failure_{card.row}", border=True):
+            draw_card(evaluation, card, one)
+
+
+def draw_card(evaluation: Evaluation, card: Failure, progress: Progress[WithoutSets]) -> None:
+    names = evaluation.classes
+    predicted, true = names[card.predicted], names[card.true]
+    probabilities = card.selection.seen.probabilities
+    title = tr(
+        "{predicted} ({confidence}) instead of {true} ({other})",
+        predicted=predicted,
+        true=true,
+        confidence=probability(float(probabilities[card.predicted])),
+        other=probability(float(probabilities[card.true])),
+    )
+    maps, channels = st.columns([4, 3], gap="medium")
+    with maps:
+        markup.show(markup.text(title, tag="h3"), pictures(card, predicted, true))
+        if not card.heats:
+            st.caption(tr("No gradient of the class reaches this layer."))
+        label = tr("Open image {number} on Explain", number=int(evaluation.scan.ids[card.row]))
+        st.button(label, key=f"open_{card.row}", on_click=opening.choose, args=(evaluation, card.row))
+    with channels:
+        if progress.problem is not None:
+            st.info(sentence(progress.problem))
+        else:
+            draw_channels(evaluation, card, tipping(card, progress), progress)
+
+
+def pictures(card: Failure, predicted: str, true: str) -> str:
+    """The image and three maps over what the network gets, on one range, as html."""
+    framed = card.selection.framed
+    image = markup.figure(framed, tr("The input of the network: {name}", name=card.selection.sample.name),
+                          markup.text(tr("network input")), fill=True)  # fmt: skip
+    if not card.heats:
+        return markup.element("div", image, cls="fx-failure")
+    titles = (predicted, true, tr("{first} − {second}", first=predicted, second=true))
+    maps = [
+        markup.figure(
+            overlay(framed, heat, card.range, whole(*framed.shape[:2])),
+            tr("Grad-CAM of {name} at {layer}", name=title, layer=card.layer),
+            markup.text(title),
+            fill=True,
+        )
+        for title, heat in zip(titles, card.heats, strict=True)
+    ]
+    scale = markup.scale(card.range, tr("the same scale for all three maps"))
+    return markup.element("div", image, *maps, cls="fx-failure") + scale
+
+
+def draw_channels(
+    evaluation: Evaluation,
+    card: Failure,
+    channels: list[Tipping] | None,
+    progress: Progress[WithoutSets],
+) -> None:
+    """The channels that tip the prediction; each opens on the page of feature maps."""
+    names = evaluation.classes
+    if channels is None:
+        st.caption(effects.waiting([progress]))
+        return
+    if not channels:
+        st.caption(
+            tr("No single channel of this layer tips it: none lowers the lead when it is switched off.")
+        )
+        return
+    st.caption(literal(channels_in_words(card, channels, names)))
+    maps = card.selection.seen.maps[card.layer]
+    for column, one in zip(st.columns(TIPPING, gap="small"), channels, strict=False):
+        with column, st.container(key=f"card_{card.row}_{one.channel}", gap=None):
+            markup.show(channel_card(maps[one.channel], one, card, names))
+            open_button(evaluation, card, one.channel)
+
+
+def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
+    """All of a channel's card: makes the image the selected one, and opens the channel on Feature maps."""
+    label = tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=card.layer)
+    key, chosen = f"channel_{card.row}_{channel}", (evaluation.scan, card.row, card.true)
+    if st.button(literal(label), key=key, type="tertiary", on_click=scanning.select, args=chosen):
+        open_channel(card.selection, card.layer, channel)
+
+
+def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequence[str]) -> str:
+    """The lead, and what of it the channel that matters most holds."""
+    return tr(
+        "The logit of {predicted} is {lead} above that of {true}. The channels of {layer} that tip it, by "
+        "what the lead loses when each alone is set to zero:",
+        predicted=names[card.predicted],
+        true=names[card.true],
+        lead=number(lead(card)),
+        layer=card.layer,
+    )
+
+
+def channel_card(values: Floats, one: Tipping, card: Failure, names: Sequence[str]) -> str:
+    """A channel's map with what its removal does, as html."""
+    low, high = number(values.min()), number(values.max())
+    then = tr("then predicted: {name}", name=names[one.predicted])
+    return markup.figure(
+        color(values, ranges.shared(values, signed=bool(values.min() < 0))),
+        tr("Feature map {channel}, from {low} to {high}", channel=one.channel, low=low, high=high),
+        markup.text(tr("Channel {channel}", channel=one.channel), "strong"),
+        markup.text(tr("lead −{fall}", fall=number(one.fall))),
+        markup.text(then, "strong" if one.predicted == card.true else ""),
+        fill=True,
+    )
+
+
+def about_cards(layer: str) -> str:
+    return tr(
+        "Wrong images, the most confident first; a cell chosen under “Confusion” limits them to its images. "
+        "The maps are Grad-CAM at {layer} over the pixels that the network gets: red supports the class, "
+        "blue opposes it; in the last one red supports the predicted class against the true one. Each "
+        "channel’s effect is measured by a pass without it; effects of channels do not add up.",
+        layer=layer,
+    )

@@ -1,0 +1,109 @@
+"""Errors: how often a network is wrong over a data set, which classes it confuses, and on which images."""
+
+import streamlit as st
+
+from explorer.drawing.ranges import percent
+from explorer.ui import choices, markup
+from explorer.ui.markdown import sentence
+from explorer.ui.scanning import scan_of
+from explorer.ui.selection import current
+from explorer.views.errors import calibration, class_table, confused, exports, failures
+from explorer.views.errors.evaluation import Evaluation, evaluate
+from model.problems import Problem
+from model.words import N_, ngettext, tr
+
+PARTS = {
+    "matrix": N_("Confusion"),
+    "classes": N_("Classes"),
+    "calibration": N_("Calibration"),
+    "failures": N_("Failures explained"),
+}
+SHOW = {
+    "matrix": confused.show,
+    "classes": class_table.show,
+    "calibration": calibration.show,
+    "failures": failures.show,
+}
+
+
+def page() -> None:
+    opened = current().opened
+    st.header(tr("Errors"), anchor=False)
+    images, parts = st.columns(2, gap="medium")
+    with images:
+        scan = scan_of(opened.network)
+    if scan is None:
+        return
+    evaluation = evaluate(opened, scan)
+    if not evaluation.accuracy.n:
+        st.info(
+            tr(
+                "None of these images has a label that is a class of this network: there is "
+                "no error to count."
+            )
+        )
+        return
+    with parts:
+        part = choices.choice(tr("Show"), {name: tr(text) for name, text in PARTS.items()}, "errors")
+    show_summary(evaluation)
+    try:
+        SHOW[part](evaluation)
+    except Problem as problem:  # the images are gone, or the network does not allow it
+        st.info(sentence(problem))
+    exports.show(evaluation)
+
+
+def show_summary(evaluation: Evaluation) -> None:
+    """The accuracy with its interval, beside chance; what is left out of it."""
+    notes = " ".join([chance_in_words(evaluation), *left_out(evaluation)])
+    markup.show(markup.text(accuracy_in_words(evaluation), "strong"), markup.text(notes, "muted"))
+
+
+def accuracy_in_words(evaluation: Evaluation) -> str:
+    one = evaluation.accuracy
+    return ngettext(
+        "Accuracy {accuracy} (95 % interval {low} to {high}, n = {count:,}): {n:,} image is wrong.",
+        "Accuracy {accuracy} (95 % interval {low} to {high}, n = {count:,}): {n:,} images are wrong.",
+        evaluation.mistakes,
+        accuracy=percent(one.value, 2),
+        low=percent(one.low, 2),
+        high=percent(one.high, 2),
+        count=one.n,
+    )
+
+
+def chance_in_words(evaluation: Evaluation) -> str:
+    one = evaluation.accuracy
+    return tr(
+        "By chance: the same predictions dealt to the images at random give {shuffled}; always naming the "
+        "most frequent class gives {largest}.",
+        shuffled=percent(one.shuffled),
+        largest=percent(one.largest),
+    )
+
+
+def left_out(evaluation: Evaluation) -> list[str]:
+    """Images that are not counted, and why; where the interval does not hold."""
+    unlabeled, unreadable = int((~evaluation.predictions.labeled).sum()), len(evaluation.scan.unreadable)
+    notes = []
+    if unlabeled:
+        notes.append(
+            ngettext(
+                "{n:,} image is not counted: the network has no class of its label's name.",
+                "{n:,} images are not counted: the network has no class of their label's name.",
+                unlabeled,
+            )
+        )
+    if unreadable:
+        notes.append(
+            ngettext("{n:,} image could not be read.", "{n:,} images could not be read.", unreadable)
+        )
+    if evaluation.opened.checkup.outputs.independent and not evaluation.opened.checkup.outputs.single:
+        notes.append(
+            tr("The classes are independent labels; the most probable one counts as the prediction.")
+        )
+    return notes
+
+
+if __name__ == "__main__":  # Streamlit runs a page as a script
+    page()
