@@ -32,7 +32,7 @@ PAGES: dict[str, dict[str, str]] = {
     "augmentation": {},
     "shift": {"shift_measured": "yes", "shift_images": "64"},
 }
-OF_A_SCAN = {"set_map"}  # their own tests run their programs
+OF_A_SCAN = {"errors", "set_map"}  # their own tests run their programs
 # Runs programs, each in a process that has torch and nothing of the project.
 RUNNER = """
 import os, runpy, sys

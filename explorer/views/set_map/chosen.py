@@ -42,6 +42,13 @@ def show(images: Images, projection: Projection, choice: Choice) -> None:
         )
 
 
+def select(images: Images, row: int) -> None:
+    """Make a row's image the selected one, and say so, in a callback of a widget."""
+    scanning.select(images.scan, row)
+    name = literal(scanning.sample_of(images.scan, row).name)
+    st.toast(tr("Now selected on every page: {image}", image=name), icon=":material/check:")
+
+
 # One image
 
 
@@ -58,11 +65,15 @@ def show_point(images: Images, row: int) -> None:
         markup.show(markup.figure(sample.pixels, sample.name, markup.text(sample.name), fill=True))
     with about:
         markup.show(panels.facts("", facts(images, row)))
-        st.button(
-            tr("Select this image on every page"),
-            on_click=partial(scanning.select, images.scan, row),
-            key="set_map_select",
-        )
+        with st.container(horizontal=True):
+            st.button(
+                tr("Select this image on every page"),
+                on_click=partial(select, images, row),
+                key="set_map_select",
+            )
+            chosen = partial(scanning.select, images.scan, row)
+            if st.button(tr("Explain this image"), on_click=chosen, key="set_map_explain"):
+                st.switch_page("views/explain/page.py")
     st.markdown(
         tr(
             "**Nearest by all {count} features**, whatever the map shows:",
@@ -164,7 +175,7 @@ def table(images: Images, rows: Integers) -> str:
 def grid(images: Images, rows: Integers, key: str) -> None:
     """Thumbnails of rows that make their image the selected one; unreadable ones are left out."""
     pictures = [picture for row in rows.tolist() if (picture := thumbnail(images, row)) is not None]
-    picture_grid(pictures, key=key, on_open=partial(scanning.select, images.scan), side=SIDE)
+    picture_grid(pictures, key=key, on_open=partial(select, images), side=SIDE)
 
 
 def thumbnail(images: Images, row: int) -> Picture | None:

@@ -10,7 +10,7 @@ from explorer.engine.scan.result import Scan
 from explorer.ui import choices, jobs, markup, scanning
 from explorer.ui.components.point_map import Choice, point_map
 from explorer.ui.jobs import JOBS
-from explorer.ui.markdown import sentence
+from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.set_map import chosen, exports, projecting
 from explorer.views.set_map.coloring import COLORINGS, Colored, Images
@@ -51,7 +51,7 @@ def show(selection: Selection, scan: Scan, projection: Projection, coloring: str
     colored = make(images)
     choice = draw(selection, images, projection, colored)
     markup.show(colored.legend)
-    st.caption(" ".join(reading(scan, projection)))
+    st.caption(" ".join([*marked_text(selection, scan), *reading(scan, projection)]))
     chosen.show(images, projection, choice)
     rows = chosen.rows_of(projection, choice)
     exports.show(exports.Shown(selection, images, projection, colored, tr(title), rows))
@@ -83,6 +83,13 @@ def row_of(selection: Selection, scan: Scan) -> int | None:
         case _:
             return None
     return next(iter(np.flatnonzero(scan.ids == wanted).tolist()), None)
+
+
+def marked_text(selection: Selection, scan: Scan) -> list[str]:
+    """What the ring is, where there is one."""
+    if row_of(selection, scan) is None:
+        return []
+    return [tr("Thin ring: the selected image, {image}.", image=literal(selection.sample.name))]
 
 
 def reading(scan: Scan, projection: Projection) -> list[str]:
