@@ -40,6 +40,7 @@ else:
             ("channels", N_("Channels of a layer"), "view_module", "channels"),
             ("channel", N_("Channel"), "biotech", "channel"),
             ("class_evidence", N_("Evidence per class"), "balance", "class_evidence"),
+            ("set_map", N_("Map of the test set"), "scatter_plot", "set_map"),
             ("shift", N_("Shifted data"), "tonality", "shift"),
         ),
         N_("Training"): (
@@ -54,8 +55,8 @@ else:
         ),
     }
     WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence", "data_map")
-    WITHOUT_PREDICTION = ("shortcut", "errors")  # a page with networks of its own, or with many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "shift")
+    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")  # a page with networks of its own, or with many images
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "shift", "set_map")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

@@ -3,7 +3,7 @@
 Also what recomputing the running statistics on shifted images gives back. Images are x, float (N, C, h, w).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -129,7 +129,7 @@ def observe(net: nn.Module, x: Tensor) -> Observed:
         flat = maps.flatten(2) if maps.ndim > 2 else maps[..., None]
         return to_numpy(flat.mean(2)), to_numpy(flat.var(2, correction=0))
 
-    noting = _Noting(net, statistics)
+    noting = _Noting(net, norm_layers(net), statistics)
     logits = [to_numpy(check_logits(noting.run(x[part]))) for part in pieces(net, x, AT_ONCE)]
     norms = {
         layer: NormInputs(*(np.concatenate(each) for each in zip(*parts, strict=True)))
@@ -158,12 +158,10 @@ def recalibrated(net: nn.Module, x: Tensor) -> nn.Module:
 
     def statistics(maps: Tensor) -> tuple[Tensor, Tensor]:
         axes = [axis for axis in range(maps.ndim) if axis != 1]
-        return maps.mean(axes).double(), maps.var(axes).double()
+        unbiased = int(maps.numel() > maps.shape[1])  # one value has no variance: the layer itself says so
+        return maps.mean(axes).double(), maps.var(axes, correction=unbiased).double()
 
-    noting = _Noting(net, statistics)
-    for layer in norm_layers(net):
-        module = _norm(noting.view, layer)
-        module.running_mean = module.running_var = None  # it then normalizes by the batch, as in training
+    noting = _Noting(_by_batch(net), norm_layers(net), statistics)
     for part in _batches(len(x)):
         _check_values(noting, x[part])
     means = {
@@ -171,6 +169,16 @@ def recalibrated(net: nn.Module, x: Tensor) -> nn.Module:
         for layer, parts in noting.statistics.items()
     }
     return with_statistics(net, {layer: (mean, var) for layer, (mean, var) in means.items()})
+
+
+def _by_batch(net: nn.Module) -> nn.Module:
+    """A network over the same weights whose BatchNorm normalizes by the batch, as in training."""
+    with torch.inference_mode(False), torch.no_grad():
+        made = copied(net, shared=is_calm(net)).eval()
+    for layer in norm_layers(net):
+        module = _norm(made, layer)
+        module.running_mean = module.running_var = None
+    return made
 
 
 def with_statistics(net: nn.Module, statistics: Mapping[str, tuple[Tensor, Tensor]]) -> nn.Module:
@@ -250,11 +258,11 @@ class _Noting(Generic[S]):
     time.
     """
 
-    def __init__(self, net: nn.Module, of: Callable[[Tensor], S]) -> None:
+    def __init__(self, net: nn.Module, layers: Iterable[str], of: Callable[[Tensor], S]) -> None:
         self.view = private_view(net)
         self.statistics: dict[str, list[S]] = {}
         self._pass: list[tuple[str, S]] = []
-        for layer in norm_layers(net):
+        for layer in layers:
             note = partial(self._note, layer, of)
             self.view.get_submodule(layer).register_forward_pre_hook(note)
 

@@ -6,6 +6,8 @@ SECTIONS = {
     "Channel": "Data set",
     "Channels of a layer": "Data set",
     "Evidence per class": "Data set",
+    "Map of the test set": "Data set",
+    "Shifted data": "Data set",
     "Training runs": "Training",
     "Time machine": "Training",
     "Augmentation": "Training",

@@ -26,6 +26,8 @@ PAGES = (
     "channel",
     "channels",
     "class_evidence",
+    "set_map",
+    "shift",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -75,6 +77,8 @@ NAMES = {
     "channel": "Channel",
     "channels": "Channels of a layer",
     "class_evidence": "Evidence per class",
+    "set_map": "Map of the test set",
+    "shift": "Shifted data",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

@@ -45,6 +45,8 @@ PAGES = (
     "time",
     "augmentation",
     "channel",
+    "set_map",
+    "shift",
 )
 
 

@@ -13,6 +13,8 @@ PAGES = {
     "Interventions": "interventions",
     "BatchNorm": "batchnorm",
     "Compare": "compare",
+    "Map of the test set": "set_map",
+    "Shifted data": "shift",
     "Shortcut": "shortcut",
     "Training runs": "training",
     "Scoreboard": "scoreboard",

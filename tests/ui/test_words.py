@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.attribution import METHODS
 from explorer.ui.downloads import Offer
+from explorer.views.shift import measuring
 from model import cifar10, words
 from model.augment import AUGMENTATIONS
 from model.checkpoint import load_checkpoint
@@ -54,7 +55,7 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "time machine, maps": ("time_machine", {"checkpoint": FAST, "over_time": "maps"}),
     "time machine, filters": ("time_machine", {"checkpoint": FAST, "over_time": "filters"}),
     "time machine, norm": ("time_machine", {"checkpoint": FAST, "over_time": "norm"}),
-    "channel": ("channel", {"block": "2", "channel": "5"}),
+    "channel": ("channel", {"block": "2", "channel": "5", "shift", "shift", "shift_measured", "yes", "shift_images", "64"}),
     "augmentation": ("augmentation", {}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix"}),
 }
@@ -66,8 +67,9 @@ SOURCES = ("samples", "test", "upload", "camera")
 
 
 @pytest.fixture(autouse=True)
-def pseudo() -> Iterator[None]:
+def pseudo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """AppTest asks a widget for its option's text in the test's own thread."""
+    monkeypatch.setattr(measuring, "AT_ONCE", 60.0)  # the page Shifted data waits for what it measures
     words.use(PSEUDO)
     yield
     words.use(ENGLISH)

@@ -13,6 +13,7 @@ from model.problems import Problem
 
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "time_machine",
          "channel")  # fmt: skip
+         "set_map", "shift")  # fmt: skip
 NETWORKS = (
     "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
 )  # fmt: skip

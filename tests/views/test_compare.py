@@ -336,6 +336,8 @@ EVERYTHING = {"checkpoint", "source", "sample", "class"}
         ("scoreboard", {}, {"source", "sample", "class"}),
         ("time_machine", {"checkpoint": "cifar10-fast"}, set()),
         ("augmentation", {}, {"class"}),
+        ("set_map", {}, {"class"}),
+        ("shift", {}, {"class"}),
     ],
 )
 def test_a_page_has_the_controls_that_it_uses(

@@ -23,6 +23,7 @@ from explorer.drawing.sheets import columns_for
 from explorer.ui import downloads, effects
 from explorer.ui.downloads import Offer
 from explorer.views.interventions import other_class
+from explorer.views.shift import measuring
 
 ROOT = Path(__file__).parents[2]
 VGG = ("--net", "torchvision.models:vgg16_bn(num_classes=3, init_weights=False)", "--input-size", "32",
@@ -50,6 +51,7 @@ CASES = {
     "compare, two networks": ("compare", {"b_own": "checkpoint", "class": "dog"}),
     "compare, two epochs": ("compare", {**FAST, "b_own": "epoch", "b_epoch": "6", "a_block": "2"}),
     "shortcut": ("shortcut", {"sample": "horse", "mark": "dog"}),
+    "shift": ("shift", {"shift_measured": "yes", "shift_images": "64", "shift": "jpeg"}),
     "training": ("training", {}),
     "scoreboard": ("scoreboard", {"checkpoint": "scenes-course"}),
     "time machine": ("time_machine", {**FAST, "sample": "horse", "epoch": "6", "evidence": "signed"}),
@@ -67,7 +69,7 @@ Visit = Callable[..., AppTest]
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages wait for what they measure, however busy the machine is."""
-    for module in (effects, other_class):
+    for module in (effects, other_class, measuring):
         monkeypatch.setattr(module, "AT_ONCE", 60.0)
 
 

@@ -26,8 +26,8 @@ def accuracies(question: Question, steps: Sequence[Step]) -> LineChart | None:
     values = sorted(value for value in placed if value is not None)
     x = doubles(values)
     of: dict[str, tuple[Callable[[Step], Accuracy], Color]] = {
-        tr("running statistics of training"): (lambda step: step.running, Color.ACCENT),
-        tr("recalibrated statistics"): (lambda step: step.recovered, Color.HIGHLIGHT),
+        tr("running statistics"): (lambda step: step.running, Color.ACCENT),
+        tr("recalibrated"): (lambda step: step.recovered, Color.HIGHLIGHT),
     }
     lines, areas = [], []
     for name, (accuracy, color) in of.items():

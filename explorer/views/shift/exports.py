@@ -8,7 +8,7 @@ import pandas as pd
 
 from explorer.drawing import figures
 from explorer.drawing.chart import Chart
-from explorer.drawing.ranges import percent
+from explorer.drawing.ranges import number
 from explorer.engine.shift_measuring import Step
 from explorer.ui import downloads, export_parts, snippets
 from explorer.ui.downloads import Array, Offer, Pictures
@@ -81,8 +81,9 @@ def accuracy_table(steps: Sequence[Step]) -> pd.DataFrame:
     return pd.DataFrame([_accuracy_row(step, steps[0]) for step in steps])
 
 
-def _accuracy_row(step: Step, unshifted: Step) -> dict[str, float | None]:
-    row: dict[str, float | None] = {"severity": step.severity, "images": step.running.n}
+def _accuracy_row(step: Step, unshifted: Step) -> dict[str, float | str | None]:
+    severity = "unshifted" if step.severity is None else step.severity
+    row: dict[str, float | str | None] = {"severity": severity, "images": step.running.n}
     for name, accuracy in (("running", step.running), ("recalibrated", step.recovered)):
         row |= {f"{name}_correct": accuracy.correct, f"{name}_accuracy": accuracy.value}
         row |= {f"{name}_low": accuracy.ends[0], f"{name}_high": accuracy.ends[1]}
@@ -97,13 +98,13 @@ def _accuracy_row(step: Step, unshifted: Step) -> dict[str, float | None]:
 def predictions(steps: Sequence[Step]) -> dict[str, tuple[Array, str]]:
     """The predicted classes at every severity."""
     made: dict[str, tuple[Array, str]] = {}
-    for number, step in enumerate(steps):
-        made[f"labels_{number}"] = (step.labels, tr("the class of each image (n,), -1 for none"))
-        made[f"running_{number}"] = (
+    for index, step in enumerate(steps):
+        made[f"labels_{index}"] = (step.labels, tr("the class of each image (n,), -1 for none"))
+        made[f"running_{index}"] = (
             step.predicted,
             tr("the class predicted with the running statistics of training (n,)"),
         )
-        made[f"recalibrated_{number}"] = (
+        made[f"recalibrated_{index}"] = (
             step.recalibrated,
             tr("the class predicted with recalibrated statistics (n,)"),
         )
@@ -139,6 +140,5 @@ def lines(question: Question) -> list[str]:
 
 
 def printed(steps: Sequence[Step]) -> str:
-    return tr(
-        "It prints the accuracy on the unshifted images: {value}.", value=percent(steps[0].running.value)
-    )
+    value = number(steps[0].running.value)
+    return tr("It prints the accuracy on the unshifted images: {value}.", value=value)

@@ -34,7 +34,6 @@ def page() -> None:
         offer_start(question)
         return
     follow(selection, question)
-    how_to_read()
 
 
 def offer_start(question: Question) -> None:
@@ -82,6 +81,7 @@ def show_steps(selection: Selection, question: Question, steps: Sequence[Step]) 
     step, layer = drift_part.show(question, steps)
     st.subheader(tr("Running statistics and the unshifted images"), anchor=False)
     running_part.show(question, steps[0], layer)
+    how_to_read()
     exports.show(selection, question, steps, step, layer)
 
 
