@@ -23,6 +23,7 @@ PAGES = (
     "scoreboard",
     "time",
     "augmentation",
+    "data_map",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -69,6 +70,7 @@ NAMES = {
     "scoreboard": "Scoreboard",
     "time": "Time machine",
     "augmentation": "Augmentation",
+    "data_map": "Data map",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

@@ -18,6 +18,7 @@ PAGES = {
     "Scoreboard": "scoreboard",
     "Time machine": "time",
     "Augmentation": "augmentation",
+    "Data map": "data_map",
 }
 VIEWS = (
     *PAGES.values(),
