@@ -62,7 +62,7 @@ def row(path: Path) -> str:
         f"{card.recipe}, {card.epoch} epochs, seed {card.config['seed']}",
         f"**{percent(accuracy)}** ({percent(low)} to {percent(high)})",
         ", ".join(map(percent, seeds.values())) or "none run",
-        f"{minutes:.0f} min",
+        f"{minutes:.0f} min" if minutes >= 1 else "under 1 min",
     )
     return "| " + " | ".join(cells) + " |"
 

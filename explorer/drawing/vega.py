@@ -255,7 +255,7 @@ def _scatter(chart: ScatterChart) -> list[Spec]:
         for image, x, y, group, text in zip(*(each.tolist() for each in fields), chart.texts, strict=True)
     ]
     position = {"x": horizontal("x", chart.x), "y": vertical("y", chart.y)}
-    legend = {"title": chart.group_title, "orient": "top", "columns": 3, "symbolOpacity": 1, "symbolSize": 80}
+    legend = {"title": chart.group_title, "orient": "top", "columns": 2, "symbolOpacity": 1, "symbolSize": 80}
     color = {
         "field": "group",
         "type": "nominal",

@@ -11,6 +11,7 @@ SECTIONS = {
     "Training runs": "Training",
     "Time machine": "Training",
     "Augmentation": "Training",
+    "Data map": "Training",
     "Shortcut": "Evaluation",
     "Scoreboard": "Evaluation",
 }

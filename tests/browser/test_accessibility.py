@@ -28,6 +28,7 @@ PAGES = (
     "class_evidence",
     "set_map",
     "shift",
+    "data_map",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -79,6 +80,7 @@ NAMES = {
     "class_evidence": "Evidence per class",
     "set_map": "Map of the test set",
     "shift": "Shifted data",
+    "data_map": "Data map",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

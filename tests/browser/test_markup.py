@@ -47,6 +47,7 @@ PAGES = (
     "channel",
     "set_map",
     "shift",
+    "data_map",
 )
 
 

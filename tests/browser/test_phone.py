@@ -23,6 +23,7 @@ PAGES = {
     "Channel": "channel",
     "Channels of a layer": "channels",
     "Evidence per class": "class_evidence",
+    "Data map": "data_map",
 }
 VIEWS = (
     *PAGES.values(),

@@ -57,6 +57,8 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "time machine, norm": ("time_machine", {"checkpoint": FAST, "over_time": "norm"}),
     "channel": ("channel", {"block": "2", "channel": "5", "shift", "shift", "shift_measured", "yes", "shift_images", "64"}),
     "augmentation": ("augmentation", {}),
+    "data map": ("data_map", {}),
+    "data map, numbers only": ("data_map", {"log": "cifar10-fast-rerun"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix"}),
 }
 looks = pytest.mark.parametrize(

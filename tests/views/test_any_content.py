@@ -24,7 +24,7 @@ from model.problems import Problem
 
 Visit = Callable[..., AppTest]
 PAGES = ["explain", "maps", "batchnorm", "compare", "augmentation", "training", "scoreboard",
-         "time_machine", "set_map", "shift"]  # fmt: skip
+         "time_machine", "set_map", "shift", "data_map"]  # fmt: skip
 KEYS = [
     "checkpoint",
     "source",

@@ -338,6 +338,7 @@ EVERYTHING = {"checkpoint", "source", "sample", "class"}
         ("augmentation", {}, {"class"}),
         ("set_map", {}, {"class"}),
         ("shift", {}, {"class"}),
+        ("data_map", {}, {"source", "sample", "class"}),
     ],
 )
 def test_a_page_has_the_controls_that_it_uses(
@@ -346,7 +347,7 @@ def test_a_page_has_the_controls_that_it_uses(
     at = checked(visit(page, sample="horse", **{"class": "dog"}, **link))
     assert controls(at) == EVERYTHING - missing
     assert ("Explained below" in html(at)) == (
-        "class" not in missing and page not in ("training", "scoreboard")
+        "class" not in missing and page not in ("training", "scoreboard", "data_map")
     )
 
 

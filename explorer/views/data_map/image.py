@@ -69,7 +69,9 @@ def show(run: LoggedRun, index: int, sample: Sample | Problem) -> None:
     markup.show(*pieces, panels.facts("", facts(run, index)))
     if isinstance(sample, Problem):
         st.info(sentence(sample))
-    panels.chart(charts.curve(run.log, index), key=f"curve_{index}")
+    drawn = charts.curve(run.log, index)
+    st.markdown(f"**{literal(drawn.title)}**")
+    panels.chart(drawn, key=f"curve_{index}")
     st.caption(tr("The dashed line is chance: 1 / classes. A tooltip says whether the class was predicted."))
 
 

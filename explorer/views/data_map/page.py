@@ -68,8 +68,8 @@ def show(run: LoggedRun, color: str) -> MapView:
         scatter = show_scatter(run, color, index)
         if text := lists.planted(run):
             st.markdown(literal(text))
-    lists.show(run, images)
     filmed = image.through_epochs(run, index, sample)
+    lists.show(run, images)
     return MapView(run, scatter, index, sample, filmed)
 
 
