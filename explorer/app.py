@@ -55,7 +55,7 @@ else:
         ),
     }
     WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence", "data_map")
-    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")  # a page with networks of its own, or with many images
+    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "shift", "set_map")
 
     def explains_class(path: str) -> bool:

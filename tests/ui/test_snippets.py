@@ -30,7 +30,9 @@ PAGES: dict[str, dict[str, str]] = {
     "scoreboard": {"checkpoint": "scenes-course"},
     "time_machine": {"checkpoint": "cifar10-fast", "epoch": "6"},
     "augmentation": {},
-    "channel": {"block": "2", "channel": "5", "shift", "shift_measured", "yes", "shift_images", "64", "data_map", "train_image", "884"},
+    "channel": {"block": "2", "channel": "5"},
+    "shift": {"shift_measured": "yes", "shift_images": "64"},
+    "data_map": {"train_image": "884"},
 }
 OF_A_SCAN = {"errors", "set_map"}  # their own tests run their programs
 # Runs programs, each in a process that has torch and nothing of the project.
