@@ -1,7 +1,7 @@
 """What a scan costs beside the bare forward pass: `python -m benchmarks.scan` (`--write`: into README.md).
 
-The same batch through the network alone and through a scan, in turn in one run, in the faster order of memory;
-what each reduction takes of it; and a whole scan of 1,000 and of 10,000 images of noise, each in a
+The same batch through the network alone and through a scan, in turn in one run, in the faster order of
+memory; what each reduction takes of it; and a whole scan of 1,000 and of 10,000 images of noise, each in a
 process of its own, with its files and its peak of memory.
 """
 

@@ -1,4 +1,4 @@
-"""A page without a scan offers one, makes it as a job, and shows what is there; its images become the selected."""
+"""A page without a scan offers one, makes it as a job, and finds it; its images become the selected ones."""
 
 import time
 from collections.abc import Callable
@@ -80,8 +80,8 @@ def test_an_image_of_the_test_set_becomes_the_selected_one(app: Open) -> None:
     at = scanned(app())
     at.button[-2].click().run()
     assert texts(at)[2:] == ["selected: frog/frog.png, cat", "classes runner-up"]
-    assert at.query_params["source"] == ["test"]
-    assert at.query_params["index"] == ["2"]
+    assert at.query_params["source"] == "test"
+    assert at.query_params["index"] == "2"
     at.button[-1].click().run()
     assert "class" not in at.query_params
 
@@ -94,7 +94,7 @@ def test_scenes_are_scanned_and_selected(app: Open) -> None:
     assert texts(scanned(at))[0] == "4 images of scenes"
     at.button[-2].click().run()
     assert texts(at)[2].startswith("selected: cat 21474")
-    assert (at.query_params["source"], at.query_params["scene"]) == (["scenes"], ["3"])
+    assert (at.query_params["source"], at.query_params["scene"]) == ("scenes", "3")
 
 
 def test_what_went_wrong_is_said_and_can_be_tried_again(

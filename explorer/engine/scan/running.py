@@ -269,6 +269,12 @@ def _vectors(received: Tensor) -> Tensor:
 # All of them
 
 
+def keep(scanning: Scanning, numbers: range) -> None:
+    """Measure one of the shards, unless it is on disk."""
+    for _ in run(scanning, [numbers]):
+        pass
+
+
 def run(scanning: Scanning, shards: Sequence[range]) -> Iterator[int]:
     """Measure what is not on disk of some shards; gives the number of images after each batch."""
     recorder = Recorder(scanning)
