@@ -14,6 +14,7 @@ from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
+from explorer.ui.scanning import scene_of
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import follow, steps
 from model import cifar10
@@ -315,7 +316,7 @@ def _from_scenes(card: Card, _: Options, prefix: str) -> Sample | None:
         help=tr("Drawn scenes that are in no training or test set."),
     )  # fmt: skip
     steps(key, numbers, prefix)
-    return cached.numbered_scene(number, card.input_size, card.classes)
+    return scene_of(number, card.input_size, card.classes)
 
 
 def _offer_download(data_dir: Path) -> None:

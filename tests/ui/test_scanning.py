@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.scan import running
 from explorer.ui import scanning
+from explorer.ui.jobs import JOBS
 
 Open = Callable[[], AppTest]
 
@@ -70,7 +72,7 @@ def scanned(at: AppTest) -> AppTest:
 
 def test_a_page_without_a_scan_says_so_and_makes_one(app: Open) -> None:
     at = app()
-    assert "one pass of the network over all 3 images" in at.info[0].value
+    assert "one pass of the network over 3 images" in at.info[0].value
     assert at.button(key="scan_start").label == "Scan 3 images"
     assert texts(scanned(at))[:2] == ["2 images of folder", "last: frog/frog.png"]
     assert texts(app())[0] == "2 images of folder"  # the next visitor finds it
@@ -93,8 +95,23 @@ def test_scenes_are_scanned_and_selected(app: Open) -> None:
     choice.set_value("scenes").run()
     assert texts(scanned(at))[0] == "4 images of scenes"
     at.button[-2].click().run()
-    assert texts(at)[2].startswith("selected: cat 21474")
+    assert texts(at)[2] == "selected: cat (drawn scene 3), cat"
     assert (at.query_params["source"], at.query_params["scene"]) == ("scenes", "3")
+
+
+def test_a_stopped_scan_stands_and_goes_on(app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Event()
+    monkeypatch.setattr(running, "BATCH", 1)
+    take = running.Recorder.run
+    monkeypatch.setattr(running.Recorder, "run", lambda *given: (gate.wait(30), take(*given)))
+    at = app()
+    at.button(key="scan_start").click().run()
+    at.button(key="scan_stop").click().run()
+    assert at.button(key="scan_start").label == "Scan 3 images"
+    gate.set()
+    JOBS.rest()
+    assert "one pass" in at.run().info[0].value
+    assert texts(scanned(at))[0] == "2 images of folder"
 
 
 def test_what_went_wrong_is_said_and_can_be_tried_again(
