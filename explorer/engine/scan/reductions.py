@@ -21,7 +21,7 @@ from explorer.engine.values import Doubles, Floats, Integers
 STRIDE = 7919  # a prime: the positions that a histogram counts differ from image to image
 FAR = 16.0
 """A squared mean of more variances than this is taken off before squaring, or digits would be lost."""
-CACHED = 2**18  # values that are reduced together: a megabyte
+CACHED = 2**18  # values that a thread reduces together: a megabyte
 NUMBERS = 2**31
 
 
@@ -120,6 +120,13 @@ class Sums:
     histogram: Integers
 
 
+def _rows_in_cache(maps: Tensor) -> int:
+    """How many images of maps (n, C, h, w) are reduced together."""
+    if maps.device.type != "cpu":
+        return len(maps)
+    return max(1, CACHED * torch.get_num_threads() // maps[0].numel())
+
+
 @dataclass(eq=False)
 class Running:
     """The reductions of one layer so far; `add` takes its maps of further images, with higher numbers."""
@@ -156,7 +163,7 @@ class Running:
 
     def _summed(self, maps: Tensor) -> tuple[Floats, Floats, Tensor, Integers]:
         """The first four of Sums, from a few images at a time."""
-        each = max(1, CACHED // maps[0].numel()) if maps.device.type == "cpu" else len(maps)
+        each = _rows_in_cache(maps)
         if len(self.spare) < min(each, len(maps)):
             self.spare = torch.empty_like(maps[:each])
         sums = maps.new_empty((4, *maps.shape[:2]))

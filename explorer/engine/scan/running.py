@@ -169,9 +169,9 @@ def layers_of(net: nn.Module, x: Tensor) -> tuple[tuple[str, ...], str | None]:
 # One shard
 
 
-def measure(scanning: Scanning, numbers: range) -> ScanPart:
+def measure(scanning: Scanning, numbers: range, recorder: "Recorder | None" = None) -> ScanPart:
     """What the network gives for the images with these numbers, of those that can be read."""
-    recorder = _Recorder(scanning)
+    recorder = recorder or Recorder(scanning)
     for _ in recorder.batches(numbers):
         pass
     return recorder.part()
@@ -182,12 +182,17 @@ def _batches(scanning: Scanning, numbers: range) -> list[range]:
     return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
 
-class _Recorder:
-    """Runs batches on one view of the network and keeps what is reduced of them."""
+class Recorder:
+    """Runs batches on one view of the network and keeps what is reduced of them, until `part` takes it."""
 
     def __init__(self, scanning: Scanning) -> None:
         self.scanning = scanning
-        self.running = {layer: Running(ranges) for layer, ranges in scanning.ranges.items()}
+        wanted = [*scanning.layers, *filter(None, [scanning.classifier])]
+        self.view = recording_calls(scanning.net, wanted, self._visit)
+        self._start()
+
+    def _start(self) -> None:
+        self.running = {layer: Running(ranges) for layer, ranges in self.scanning.ranges.items()}
         self.numbers: list[int] = []
         self.ids: list[int] = []
         self.labels: list[int] = []
@@ -195,8 +200,6 @@ class _Recorder:
         self.logits: list[Floats] = []
         self.features: list[Floats] = []
         self.current = Numbered(torch.zeros(0, dtype=torch.int64))
-        wanted = [*scanning.layers, *filter(None, [scanning.classifier])]
-        self.view = recording_calls(scanning.net, wanted, self._visit)
 
     def _visit(self, call: Call) -> None:
         if call.layer in self.running:
@@ -246,12 +249,14 @@ class _Recorder:
                 self.logits.append(to_numpy(check_logits(self.view(some))))
 
     def part(self) -> ScanPart:
-        """What is known of all images."""
+        """What is known of all images since the last part."""
         numbers, ids, labels = (np.array(each, np.int64) for each in (self.numbers, self.ids, self.labels))
         logits = np.concatenate(self.logits) if self.logits else np.zeros((0, 0), np.float32)
         features = np.concatenate(self.features) if self.features else logits
         layers = {layer: each.part() for layer, each in self.running.items()} if self.logits else {}
-        return ScanPart(numbers, ids, labels, logits, features, layers, self.unreadable)
+        made = ScanPart(numbers, ids, labels, logits, features, layers, self.unreadable)
+        self._start()
+        return made
 
 
 def _vectors(received: Tensor) -> Tensor:
@@ -264,13 +269,19 @@ def _vectors(received: Tensor) -> Tensor:
 # All of them
 
 
+def keep(scanning: Scanning, numbers: range) -> None:
+    """Measure one of the shards, unless it is on disk."""
+    for _ in run(scanning, [numbers]):
+        pass
+
+
 def run(scanning: Scanning, shards: Sequence[range]) -> Iterator[int]:
     """Measure what is not on disk of some shards; gives the number of images after each batch."""
+    recorder = Recorder(scanning)
     for numbers in shards:
         if files.read(scanning.shard_path(numbers)) is not None:
             yield from map(len, _batches(scanning, numbers))
             continue
-        recorder = _Recorder(scanning)
         yield from recorder.batches(numbers)
         parts.write(scanning.shard_path(numbers), recorder.part(), card_of(scanning, numbers))
 
@@ -300,5 +311,6 @@ def finish(scanning: Scanning) -> Scan:
 def scan(network: Network, images: ScanImages, device: torch.device | str = "cpu") -> Scan:
     """The Scan of images without any file. Raises Problem where no image can be read."""
     scanning = prepare(network, images, Path(), device)
-    made = merge([measure(scanning, numbers) for numbers in scanning.shards])
+    recorder = Recorder(scanning)
+    made = merge([measure(scanning, numbers, recorder) for numbers in scanning.shards])
     return files.scan_of(made, card_of(scanning, range(images.count)))
