@@ -46,9 +46,9 @@ else:
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard")
-    WITHOUT_PREDICTION = ("shortcut", "errors")  # networks of its own, or many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors")
+    WITHOUT_IMAGE = ("training", "scoreboard", "errors")
+    WITHOUT_PREDICTION = ("shortcut",)  # of the checkpoint in the sidebar: the page has networks of its own
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

@@ -3,6 +3,7 @@
 from playwright.sync_api import Page, expect
 
 SECTIONS = {
+    "Errors": "Data set",
     "Training runs": "Training",
     "Time machine": "Training",
     "Augmentation": "Training",

@@ -13,6 +13,7 @@ PAGES = {
     "Interventions": "interventions",
     "BatchNorm": "batchnorm",
     "Compare": "compare",
+    "Errors": "errors",
     "Shortcut": "shortcut",
     "Training runs": "training",
     "Scoreboard": "scoreboard",

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.attribution import METHODS
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_IMAGE = {"training", "scoreboard"}
+WITHOUT_IMAGE = {"training", "scoreboard", "errors"}
 VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
 PAGES = [name for name in VIEWS if name not in WITHOUT_IMAGE]
 WITH_STRIP = [name for name in PAGES if name != "shortcut"]  # that has networks of its own
