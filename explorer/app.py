@@ -54,8 +54,8 @@ else:
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence", "data_map")
-    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")
+    WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence", "data_map", "errors")
+    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")  # a page with networks of its own, or with many images
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "shift", "set_map")
 
     def explains_class(path: str) -> bool:

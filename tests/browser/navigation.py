@@ -8,6 +8,7 @@ SECTIONS = {
     "Evidence per class": "Data set",
     "Map of the test set": "Data set",
     "Shifted data": "Data set",
+    "Errors": "Data set",
     "Training runs": "Training",
     "Time machine": "Training",
     "Augmentation": "Training",

@@ -15,6 +15,7 @@ PAGES = {
     "Compare": "compare",
     "Map of the test set": "set_map",
     "Shifted data": "shift",
+    "Errors": "errors",
     "Shortcut": "shortcut",
     "Training runs": "training",
     "Scoreboard": "scoreboard",

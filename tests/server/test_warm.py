@@ -67,6 +67,8 @@ at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
 for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
              "scoreboard", "time_machine", "augmentation", "channel",
              "channels", "class_evidence", "set_map", "shift", "data_map"):
+for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "shortcut",
+             "errors", "training", "scoreboard", "time_machine", "augmentation"):
     at.switch_page(f"views/{{page}}/page.py").run()
 gc.collect()
 print(gc.get_freeze_count(), len(gc.get_objects()))

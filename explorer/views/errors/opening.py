@@ -17,4 +17,5 @@ def choose(evaluation: Evaluation, row: int) -> None:
 def go() -> None:
     """Open Explain, where a callback has chosen an image since the last run."""
     if st.session_state.pop(_CHOSEN, False):
-        st.switch_page("views/explain/page.py")
+        # the address as it is: one without the cell would be a place of its own for the Back button
+        st.switch_page("views/explain/page.py", query_params=st.query_params.to_dict())
