@@ -130,10 +130,12 @@ def about_classes(subject: Subject, numbers: Numbers) -> str:
     if not largest_classes(numbers.class_means):
         return tr("No image of the scan is labeled with a class of this network.")
     one = numbers.selectivity
+    if one is None and not np.nan_to_num(numbers.class_means).any():
+        return tr("All means are zero, so there is nothing to select.")
     if one is None:
         return tr(
-            "Diamonds: the mean over the classes. The class selectivity index is defined only for values "
-            "that are not negative: choose the activation of this block."
+            "Diamonds: the mean over the classes. The class selectivity index is not defined here: it needs "
+            "at least two classes, and means that are not negative."
         )
     fields = {
         "index": f"{one.index:.2f}",
