@@ -23,9 +23,11 @@ from explorer.engine import (
     augmented,
     batches,
     batchnorm,
+    dissection,
     probe,
     receptive,
     samples,
+    selectivity,
     tracing,
 )
 from explorer.engine import shortcut as shortcuts
@@ -37,6 +39,7 @@ from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.checkup import Checkup
+from explorer.engine.dissection import Dissection, Masks
 from explorer.engine.intervention import Change, altered
 from explorer.engine.network import Input, Network, network_of
 from explorer.engine.opening import Source, open_source
@@ -48,11 +51,12 @@ from explorer.engine.scan import finding
 from explorer.engine.scan import images as scan_images
 from explorer.engine.scan import result as scans
 from explorer.engine.scan.result import Scan
+from explorer.engine.selectivity import Selectivity
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace
-from explorer.engine.values import Value
+from explorer.engine.values import Integers, Value
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -391,6 +395,20 @@ def numbered_scene(number: int, size: int, classes: tuple[str, ...]) -> Sample:
     """A scene of a scan by its number, for a network of that input size and these classes."""
     card = Card(input_size=size, classes=classes)
     return scan_images.drawn_scenes(card).take(number)
+
+
+@_data(max_entries=256)
+def class_selectivity(image_mean: Floats, labels: Integers, classes: int) -> Selectivity | None:
+    """How selective a channel is, by its mean in each image (N,)."""
+    return selectivity.selectivity(image_mean, labels, classes)
+
+
+@_data(max_entries=64)
+def dissected(
+    maps: Floats, masks: Masks, labels: Integers, classes: tuple[str, ...], quantile: float
+) -> Dissection:
+    """How far a channel's largest positions lie on objects."""
+    return dissection.dissect(maps, masks, labels, classes, quantile)
 
 
 # Training runs

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.drawing.ranges import number, percent
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
 from explorer.engine.scan.result import LayerScan
-from explorer.engine.selectivity import PERMUTATIONS, Selectivity, alike, selectivity
+from explorer.engine.selectivity import PERMUTATIONS, Selectivity, alike
 from explorer.engine.values import Doubles
 from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
@@ -34,7 +34,7 @@ class Numbers:
 def numbers_of(subject: Subject, scanned: LayerScan) -> Numbers:
     assert subject.scan is not None
     channel, scan = subject.channel, subject.scan
-    selective = selectivity(scanned.image_mean[:, channel], scan.labels, len(scan.classes))
+    selective = cached.class_selectivity(scanned.image_mean[:, channel], scan.labels, len(scan.classes))
     means = scanned.class_mean[:, channel].astype(np.float64)
     return Numbers(means, selective, alike(scanned.image_mean, channel))
 
