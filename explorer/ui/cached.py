@@ -24,9 +24,11 @@ from explorer.engine import (
     batches,
     batchnorm,
     metrics,
+    dissection,
     probe,
     receptive,
     samples,
+    selectivity,
     tracing,
 )
 from explorer.engine import data_map as data_maps
@@ -42,6 +44,7 @@ from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPrediction
 from explorer.engine.channel_survey import ChannelSurvey, Scaling, survey
 from explorer.engine.checkup import Checkup
 from explorer.engine.data_map import DataMap
+from explorer.engine.dissection import Dissection, Masks
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
@@ -54,6 +57,7 @@ from explorer.engine.scan import finding
 from explorer.engine.scan import images as scan_images
 from explorer.engine.scan import result as scans
 from explorer.engine.scan.result import LayerScan, Scan
+from explorer.engine.selectivity import Selectivity
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
@@ -437,12 +441,8 @@ def numbered_scene(number: int, size: int, classes: tuple[str, ...]) -> Sample:
 def predictions(logits: Floats, labels: Integers, independent: bool) -> Predictions:
     return metrics.predictions(logits, labels, independent)
 
-
-@_data(max_entries=64)
 def calibrated_error(confidence: Doubles, equal_counts: bool) -> CalibratedError:
     return metrics.calibrated_error(confidence, equal_counts=equal_counts)
-
-
 @_data(max_size="60MB")
 def thumbnail(images: TestSet, index: int, card: Card) -> str:
     """What a network gets of a test image, as the `data:` address of a small picture; "" if unreadable."""
@@ -451,6 +451,15 @@ def thumbnail(images: TestSet, index: int, card: Card) -> str:
     except Problem:
         return ""
     return data_uri(reduced(pixels, THUMBNAIL))
+@_data(max_entries=256)
+def class_selectivity(image_mean: Floats, labels: Integers, classes: int) -> Selectivity | None:
+    """How selective a channel is, by its mean in each image (N,)."""
+    return selectivity.selectivity(image_mean, labels, classes)
+def dissected(
+    maps: Floats, masks: Masks, labels: Integers, classes: tuple[str, ...], quantile: float
+) -> Dissection:
+    """How far a channel's largest positions lie on objects."""
+    return dissection.dissect(maps, masks, labels, classes, quantile)
 
 
 # Training runs

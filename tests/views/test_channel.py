@@ -91,7 +91,7 @@ def test_an_image_is_cut_to_the_receptive_field_and_at_the_border() -> None:
     framed = tiles.picture(subject, tiles.Tile(5, 1.0, (10, 20)), True)
     scale = framed.shape[0] // 32
     assert (framed[9 * scale, 19 * scale : 22 * scale] == 0).all()
-    assert "3 × 3 of 32 × 32 pixels" in tiles.field_in_words(subject)
+    assert "3 × 3 of 32 × 32 pixels" in tiles.field_in_words(subject, False)
 
 
 def test_contributions_are_ranked_for_the_class_to_explain() -> None:

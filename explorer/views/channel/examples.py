@@ -96,7 +96,9 @@ def show(subject: Subject) -> Examples:
         jobs.show(partial(_draw, subject, whole), job)
     st.markdown(tr("Smallest: the images whose largest value is lowest"))
     tiles.show(subject, bottom, "bottom", whole)
-    st.caption(literal(f"{tiles.field_in_words(subject)} {tr('Click an image to select it on every page.')}"))
+    st.caption(
+        literal(f"{tiles.field_in_words(subject, whole)} {tr('Click an image to select it on every page.')}")
+    )
     return Examples(top, bottom, contributing)
 
 

@@ -18,7 +18,7 @@ from explorer.ui import downloads, export_parts
 from explorer.ui.downloads import Offer, Pictures, Tables
 from explorer.ui.export_parts import TRACE, Arrays
 from explorer.ui.snippets import program
-from explorer.views.channel import charts, tiles
+from explorer.views.channel import charts, over_scan, tiles
 from explorer.views.channel.examples import Examples
 from explorer.views.channel.over_scan import Numbers, largest_classes
 from explorer.views.channel.over_time import History
@@ -100,7 +100,7 @@ def map_picture(subject: Subject) -> Pixels:
 
 
 def tables(biography: Biography) -> Tables:
-    made: Tables = {}
+    made: Tables = {tr("This image"): partial(image_numbers, biography.subject)}
     if biography.examples is not None:
         one = biography.examples
         made[tr("Largest activation")] = partial(image_table, biography, one.top)
@@ -115,6 +115,18 @@ def tables(biography: Biography) -> Tables:
     if biography.dissection is not None:
         made[tr("Overlap with objects")] = partial(overlap_table, biography.dissection)
     return made
+
+
+def image_numbers(subject: Subject) -> pd.DataFrame:
+    """The map of the selected image, and the block's BatchNorm, in one row."""
+    values = subject.selection.seen.maps[subject.layer][subject.channel]
+    row: dict[str, object] = {"layer": subject.layer, "channel": subject.channel}
+    row |= {name: float(getattr(values, name)()) for name in ("mean", "min", "max")}
+    if (norm := over_scan.statistics(subject)) is not None:
+        names = {"gamma": norm.weight, "beta": norm.bias, "running_mean": norm.running_mean}
+        names |= {"running_std": norm.running_std, "image_mean": norm.mean}
+        row |= {name: float(each[subject.channel]) for name, each in names.items()}
+    return pd.DataFrame([row])
 
 
 def image_table(biography: Biography, each: list[Tile]) -> pd.DataFrame:

@@ -7,11 +7,11 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import number, percent
-from explorer.engine.dissection import PAPER, SHIFTS, Dissection, Masks, dissect
+from explorer.engine.dissection import PAPER, SHIFTS, Dissection, Masks
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.tracing import trace
 from explorer.engine.values import Floats, Integers
-from explorer.ui import choices, jobs, panels
+from explorer.ui import cached, choices, jobs, panels
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.views.channel import charts
@@ -66,7 +66,7 @@ def dissected(progress: Progress[tuple[Floats, Masks, Integers]], quantile: floa
     if len(progress.results) < progress.steps:
         return None
     maps, masks, labels = (np.concatenate(parts) for parts in zip(*progress.results, strict=True))
-    return dissect(maps, masks, labels, CLASSES, quantile)
+    return cached.dissected(maps, masks, labels, CLASSES, quantile)
 
 
 def _draw(quantile: float, progress: Sequence[Progress[tuple[Floats, Masks, Integers]]]) -> None:

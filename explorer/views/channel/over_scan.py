@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.drawing.ranges import number, percent
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
 from explorer.engine.scan.result import LayerScan
-from explorer.engine.selectivity import PERMUTATIONS, Selectivity, alike, selectivity
+from explorer.engine.selectivity import PERMUTATIONS, Selectivity, alike
 from explorer.engine.values import Doubles
 from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
@@ -34,7 +34,7 @@ class Numbers:
 def numbers_of(subject: Subject, scanned: LayerScan) -> Numbers:
     assert subject.scan is not None
     channel, scan = subject.channel, subject.scan
-    selective = selectivity(scanned.image_mean[:, channel], scan.labels, len(scan.classes))
+    selective = cached.class_selectivity(scanned.image_mean[:, channel], scan.labels, len(scan.classes))
     means = scanned.class_mean[:, channel].astype(np.float64)
     return Numbers(means, selective, alike(scanned.image_mean, channel))
 
@@ -130,10 +130,12 @@ def about_classes(subject: Subject, numbers: Numbers) -> str:
     if not largest_classes(numbers.class_means):
         return tr("No image of the scan is labeled with a class of this network.")
     one = numbers.selectivity
+    if one is None and not np.nan_to_num(numbers.class_means).any():
+        return tr("All means are zero, so there is nothing to select.")
     if one is None:
         return tr(
-            "Diamonds: the mean over the classes. The class selectivity index is defined only for values "
-            "that are not negative: choose the activation of this block."
+            "Diamonds: the mean over the classes. The class selectivity index is not defined here: it needs "
+            "at least two classes, and means that are not negative."
         )
     fields = {
         "index": f"{one.index:.2f}",

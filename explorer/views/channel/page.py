@@ -44,6 +44,14 @@ def over_images(subject: Subject) -> Biography:
     if scanned is None:
         if subject.scan is not None:
             st.info(tr("The scan has no numbers of this layer: choose another one."))
+        else:
+            st.caption(
+                tr(
+                    "It gives the images with the largest and smallest values, the distribution, the "
+                    "classes and the channels most like this one. The other measurements use drawn "
+                    "scenes until then."
+                )
+            )
         return Biography(subject)
     try:
         found = examples.show(subject)

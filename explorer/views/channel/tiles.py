@@ -79,22 +79,19 @@ def label_of(subject: Subject, row: int) -> str:
     return "–" if label < 0 else subject.selection.card.classes[label]
 
 
-def field_in_words(subject: Subject) -> str:
-    """How much of an image a position sees, in a sentence."""
+def field_in_words(subject: Subject, whole: bool) -> str:
+    """How much of an image a position sees, in a sentence; it is what is cut out, or framed in a `whole`."""
     (rows, columns), size = (subject.fields.rows, subject.fields.columns), subject.selection.card.input_size
     height, width = int((rows[:, 1] - rows[:, 0]).max()), int((columns[:, 1] - columns[:, 0]).max())
-    if height >= size and width >= size:
+    fields = {"height": height, "width": width, "size": size}
+    if whole:
         return tr(
-            "A position of this layer sees {height} × {width} pixels: cut at the border of the image, "
-            "that can be all of its {size} × {size}.",
-            height=height,
-            width=width,
-            size=size,
+            "Frame: the receptive field of the position with the largest value, {height} × {width} of "
+            "{size} × {size} pixels, less at the border of the image.",
+            **fields,
         )
     return tr(
         "Cut to the receptive field of the position with the largest value: {height} × {width} of "
         "{size} × {size} pixels, less at the border of the image.",
-        height=height,
-        width=width,
-        size=size,
+        **fields,
     )

@@ -39,7 +39,7 @@ def page() -> None:
     with st.container(horizontal=True):
         layer = choices.choice(tr("Layer"), titles, "carrier", list(titles)[-1])
         opens = {"maps": tr("Feature maps"), "channel": tr("Channel")}
-        opened = choices.choice(tr("A click on a card opens"), opens, "card_opens")
+        opened = choices.choice(tr("A click on a card opens"), opens, "opens_on")
     evidence = {layer: evidence_from(one) for layer, (one,) in gradients.items()}
     largest = contributions.largest(evidence[layer])
     contributions.show(selection, largest, opened)
