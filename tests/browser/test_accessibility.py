@@ -23,6 +23,7 @@ PAGES = (
     "scoreboard",
     "time",
     "augmentation",
+    "channel",
     "channels",
     "class_evidence",
 )
@@ -71,6 +72,7 @@ NAMES = {
     "scoreboard": "Scoreboard",
     "time": "Time machine",
     "augmentation": "Augmentation",
+    "channel": "Channel",
     "channels": "Channels of a layer",
     "class_evidence": "Evidence per class",
 }

@@ -44,6 +44,7 @@ PAGES = (
     "training",
     "time",
     "augmentation",
+    "channel",
 )
 
 

@@ -18,6 +18,7 @@ PAGES = {
     "Scoreboard": "scoreboard",
     "Time machine": "time",
     "Augmentation": "augmentation",
+    "Channel": "channel",
     "Channels of a layer": "channels",
     "Evidence per class": "class_evidence",
 }

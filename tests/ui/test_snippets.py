@@ -30,6 +30,7 @@ PAGES: dict[str, dict[str, str]] = {
     "scoreboard": {"checkpoint": "scenes-course"},
     "time_machine": {"checkpoint": "cifar10-fast", "epoch": "6"},
     "augmentation": {},
+    "channel": {"block": "2", "channel": "5"},
 }
 # Runs programs, each in a process that has torch and nothing of the project.
 RUNNER = """

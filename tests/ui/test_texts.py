@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
-         "scoreboard", "time_machine", "augmentation", "channels", "class_evidence")  # fmt: skip
+         "scoreboard", "time_machine", "augmentation", "channel", "channels", "class_evidence")  # fmt: skip
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (
     {"sample": "horse"},

@@ -54,6 +54,7 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "time machine, maps": ("time_machine", {"checkpoint": FAST, "over_time": "maps"}),
     "time machine, filters": ("time_machine", {"checkpoint": FAST, "over_time": "filters"}),
     "time machine, norm": ("time_machine", {"checkpoint": FAST, "over_time": "norm"}),
+    "channel": ("channel", {"block": "2", "channel": "5"}),
     "augmentation": ("augmentation", {}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix"}),
 }

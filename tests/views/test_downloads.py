@@ -56,6 +56,7 @@ CASES = {
     "time machine, maps": ("time_machine", {**FAST, "over_time": "maps", "channel": "3"}),
     "time machine, filters": ("time_machine", {**FAST, "over_time": "filters", "class": "dog"}),
     "time machine, batchnorm": ("time_machine", {**FAST, "over_time": "norm", "norm": "bn2"}),
+    "channel": ("channel", {**FAST, "block": "2", "channel": "5"}),
     "augmentation": ("augmentation", {"sample": "horse"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix", "seed": "3"}),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from explorer.ui.export_parts import TRACE, Arrays
 from explorer.ui.snippets import program
 from explorer.views.channel import charts, tiles
 from explorer.views.channel.examples import Examples
-from explorer.views.channel.numbers import Numbers, largest_classes
+from explorer.views.channel.over_scan import Numbers, largest_classes
 from explorer.views.channel.over_time import History
 from explorer.views.channel.subject import Subject
 from explorer.views.channel.tiles import Tile
@@ -102,7 +102,11 @@ def map_picture(subject: Subject) -> Pixels:
 def tables(biography: Biography) -> Tables:
     made: Tables = {}
     if biography.examples is not None:
-        made[tr("Images")] = partial(image_table, biography)
+        one = biography.examples
+        made[tr("Largest activation")] = partial(image_table, biography, one.top)
+        if one.contributing:
+            made[tr("Largest contribution")] = partial(image_table, biography, one.contributing)
+        made[tr("Smallest")] = partial(image_table, biography, one.bottom)
     if biography.numbers is not None:
         made[tr("Classes")] = partial(class_table, biography, biography.numbers)
         made[tr("Correlations")] = partial(correlation_table, biography.numbers)
@@ -113,34 +117,29 @@ def tables(biography: Biography) -> Tables:
     return made
 
 
-def image_table(biography: Biography) -> pd.DataFrame:
-    """One row an image, with the receptive field of its position."""
+def image_table(biography: Biography, each: list[Tile]) -> pd.DataFrame:
+    """One row an image, with the receptive field of its position if there is one."""
     subject = biography.subject
     assert subject.scan is not None
     rows = []
-    for name, each in kinds(biography).items():
-        for rank, tile in enumerate(each, start=1):
-            place: dict[str, object] = {}
-            if tile.position is not None:
-                top, bottom, left, right = subject.field(tile.position).reach
-                place = {"y": tile.position[0], "x": tile.position[1]}
-                place |= {"top": top, "bottom": bottom, "left": left, "right": right}
-            label = tiles.label_of(subject, tile.row)
-            image = int(subject.scan.ids[tile.row])
-            rows.append(
-                {"kind": name, "rank": rank, "image": image, "class": label, "value": tile.value, **place}
-            )
+    for rank, tile in enumerate(each, start=1):
+        row: dict[str, object] = {"rank": rank, "image": int(subject.scan.ids[tile.row])}
+        row |= {"class": tiles.label_of(subject, tile.row), "value": tile.value}
+        if tile.position is not None:
+            places = (*tile.position, *subject.field(tile.position).reach)
+            row |= dict(zip(("y", "x", "top", "bottom", "left", "right"), places, strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
 def class_table(biography: Biography, numbers: Numbers) -> pd.DataFrame:
     assert biography.subject.scan is not None
-    return pd.DataFrame({"class": biography.subject.scan.classes, "mean": numbers.class_means})
+    return pd.DataFrame({"class": biography.subject.scan.classes, "mean": numbers.class_means}).dropna()
 
 
 def correlation_table(numbers: Numbers) -> pd.DataFrame:
     channels = np.arange(len(numbers.correlations))
-    return pd.DataFrame({"channel": channels, "correlation": numbers.correlations})
+    return pd.DataFrame({"channel": channels, "correlation": numbers.correlations}).dropna()
 
 
 def effect_table(biography: Biography) -> pd.DataFrame:

@@ -33,9 +33,11 @@ def work(subject: Subject, seed: int) -> Work[Visualization]:
 
 def show(subject: Subject) -> Visualization | None:
     """The image and the numbers, as far as they are; the finished one is returned."""
-    seed = link.number(tr("Seed of the starting images"), 0, SEEDS, "seed", 0, width=200)
+    image = st.container()
+    seed = link.number(tr("Seed of the starting images"), 0, SEEDS, "made_seed", 0, width=200)
     job = work(subject, seed)
-    jobs.show(partial(_draw, subject), job)
+    with image:
+        jobs.show(partial(_draw, subject), job)
     (progress,) = JOBS.look(job)
     return progress.results[-1] if len(progress.results) == progress.steps else None
 
@@ -68,7 +70,7 @@ def compared(best: Visualization, scanned: LayerScan | None) -> str:
     """The response to the image, to random ones and to the best real one, as html."""
     rows = [
         (tr("this image"), best.response.mean, best.response.maximum),
-        (tr("random, mean of {count}", count=RANDOM), best.random.mean, best.random.maximum),
+        (tr("random, mean"), best.random.mean, best.random.maximum),
         (tr("random, largest"), best.best_random.mean, best.best_random.maximum),
     ]
     if scanned is not None:
@@ -102,7 +104,8 @@ def about(subject: Subject, best: Visualization) -> str:
         "Optimized: the mean of the map. Only the phases of the spectrum were moved; the amplitude of each "
         "frequency and the colors are the mean of {count} of {images} (after MACO, arXiv:2306.06805). "
         "{steps} steps, padding of 2 pixels, jitter of up to 2. The numbers are those of the 8-bit image "
-        "without padding and jitter. Random images have the same amplitudes and colors.",
+        "without padding and jitter. Random: {random} images with the same amplitudes and colors.",
+        random=RANDOM,
         count=len(subject.images.some(MOST_OF_PRIOR[not subject.small])),
         images=subject.images.text,
         steps=best.steps,

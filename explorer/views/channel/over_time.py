@@ -13,7 +13,7 @@ from explorer.engine.timeline import Timeline
 from explorer.engine.values import Floats
 from explorer.ui import cached, markup, panels
 from explorer.ui.markdown import literal, sentence
-from explorer.views.channel import charts, numbers
+from explorer.views.channel import charts, over_scan
 from explorer.views.channel.subject import Subject
 from model.problems import Problem
 from model.words import tr
@@ -42,7 +42,7 @@ def history(subject: Subject) -> History | None:
 
 def _statistics(subject: Subject, timeline: Timeline) -> dict[str, LineChart]:
     layer = subject.block.norm
-    if layer is None or numbers.statistics(subject) is None:
+    if layer is None or over_scan.statistics(subject) is None:
         return {}
     norms = cached.norms_over_time(timeline, subject.selection.input, layer)
     return charts.over_training(timeline.epochs, norms, subject.channel)

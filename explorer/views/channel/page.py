@@ -9,7 +9,7 @@ from explorer.drawing.colormaps import color
 from explorer.ui import choices, markup, panels, scanning
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import current
-from explorer.views.channel import examples, exports, masks, numbers, optimized, over_time, switched_off
+from explorer.views.channel import examples, exports, masks, optimized, over_scan, over_time, switched_off
 from explorer.views.channel.exports import Biography
 from explorer.views.channel.subject import Subject, choose
 from model.problems import Problem
@@ -50,9 +50,9 @@ def over_images(subject: Subject) -> Biography:
     except Problem as problem:  # the images are gone
         st.info(sentence(problem))
         return Biography(subject)
-    summary = numbers.numbers_of(subject, scanned)
-    numbers.show(subject, scanned, summary)
-    numbers.show_neighbors(subject, scanned, summary)
+    summary = over_scan.numbers_of(subject, scanned)
+    over_scan.show(subject, scanned, summary)
+    over_scan.show_neighbors(subject, scanned, summary)
     return Biography(subject, found, summary)
 
 
@@ -61,7 +61,7 @@ def introduction(biography: Biography) -> Biography:
     subject = biography.subject
     picture, facts = st.columns([5, 3], gap="large")
     with facts:
-        markup.show(on_this_image(subject), numbers.normalization(subject))
+        markup.show(on_this_image(subject), over_scan.normalization(subject))
     with picture:
         st.subheader(tr("An image made for this channel"), anchor=False)
         if not started(subject, "make"):

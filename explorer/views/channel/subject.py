@@ -71,8 +71,10 @@ def choose(selection: Selection) -> Subject:
         count = selection.seen.shapes[layer][0]
         channel = link.number(tr("Channel"), 0, count - 1, "channel", strongest(selection, layer), width=130)
         subject = Subject(selection, block, layer, channel)
-        if st.button(tr("Show on Feature maps"), icon=":material/grid_view:", key="to_maps"):
+        if st.button(tr("Open on Feature maps"), icon=":material/grid_view:", key="to_maps"):
             open_channel(selection, layer, channel)
+        if st.button(tr("Explain the selected image"), icon=":material/target:", key="to_explain"):
+            st.switch_page("views/explain/page.py")
     return subject
 
 

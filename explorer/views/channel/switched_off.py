@@ -67,13 +67,13 @@ def _draw(subject: Subject, progress: Sequence[Progress[ClassEffect]]) -> None:
 def about(subject: Subject, measured: Sequence[ClassEffect]) -> str:
     """How many predictions change, and what the chart shows."""
     counts = [one.fall.n for one in measured]
+    least, most = min(counts), max(counts)
     return tr(
-        "The channel at zero in {least} to {most} images of each class ({images}, evenly spread): mean fall "
+        "The channel at zero in {count} of {images}, evenly spread over each class (n = {each}): mean fall "
         "of that class’s logit with its 95% interval (bootstrap). Negative: the logit rises. Gray: the "
-        "interval includes zero. {changed} of {total} predictions change.",
-        least=min(counts),
-        most=max(counts),
+        "interval includes zero. {changed} of {count} predictions change.",
+        each=str(least) if least == most else f"{least} … {most}",
         images=subject.images.text,
         changed=sum(one.changed for one in measured),
-        total=sum(counts),
+        count=sum(counts),
     )

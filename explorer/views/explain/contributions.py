@@ -18,8 +18,12 @@ from explorer.ui.channel_link import open_channel
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
-from model.words import tr
+from model.words import N_, tr
 
+PAGES = {
+    "maps": N_("Open channel {channel} of {layer} on Feature maps"),
+    "channel": N_("Open channel {channel} of {layer} on Channel"),
+}
 SUPPORTING, OPPOSING = 8, 4  # the most maps that are shown of each
 
 
@@ -44,14 +48,20 @@ def largest(evidence: ChannelEvidence) -> Contributions:
     return Contributions(evidence, supporting, opposing, own)
 
 
-def show(selection: Selection, contributions: Contributions) -> None:
-    """The cards, with what switching each channel off changes as soon as that is measured."""
+def show(selection: Selection, contributions: Contributions, opens: str) -> None:
+    """The cards, with what switching each channel off changes as soon as that is measured.
+
+    Each opens its channel on the page `opens`, a key of PAGES.
+    """
     layer = contributions.evidence.layer
-    jobs.show(partial(_draw, selection, contributions), effects.measuring(selection, layer))
+    jobs.show(partial(_draw, selection, contributions, opens), effects.measuring(selection, layer))
 
 
 def _draw(
-    selection: Selection, contributions: Contributions, progress: Sequence[Progress[WithoutSets]]
+    selection: Selection,
+    contributions: Contributions,
+    opens: str,
+    progress: Sequence[Progress[WithoutSets]],
 ) -> None:
     measured = effects.effects(selection, contributions.evidence.layer, progress[0])
     sides = {
@@ -65,7 +75,7 @@ def _draw(
                 horizontal=True, gap="small", key=f"cards_{channels is contributions.opposing}"
             ):
                 for channel in channels:
-                    show_card(selection, contributions, measured, channel)
+                    show_card(selection, contributions, measured, channel, opens)
     if progress[0].problem is not None:
         st.info(sentence(progress[0].problem))
     elif measured is None:
@@ -84,22 +94,22 @@ def about_the_cards(selection: Selection) -> str:
             "“Switched off” is measured: how the logit of {class_name} changes when this channel alone is "
             "set to zero; the length of the second bar is relative to the largest change in this layer. "
             "Contributions and changes have different units, so only their order can be compared. Each map "
-            "has its own color scale. Click a card to open its channel on the page “Feature maps”.",
+            "has its own color scale.",
             class_name=selection.card.classes[selection.target],
         )
     )
 
 
 def show_card(
-    selection: Selection, contributions: Contributions, measured: Effects | None, channel: int
+    selection: Selection, contributions: Contributions, measured: Effects | None, channel: int, opens: str
 ) -> None:
-    """A card that is a button: it opens the channel on the page of feature maps."""
+    """A card that is a button: it opens the channel on another page."""
     layer = contributions.evidence.layer
     with st.container(key=f"card_{channel}", gap=None):
         markup.show(card(contributions, measured, channel))
-        label = tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=layer)
+        label = tr(PAGES[opens], channel=channel, layer=layer)
         if st.button(literal(label), key=f"open_{channel}", type="tertiary"):
-            open_channel(selection, layer, channel)
+            open_channel(selection, layer, channel, "channel" if opens == "channel" else "maps")
 
 
 def card(contributions: Contributions, measured: Effects | None, channel: int) -> str:

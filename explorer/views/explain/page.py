@@ -36,10 +36,13 @@ def page() -> None:
     maps = show_heat_maps(selection, gradients, method, titles, signed, shared)
     heat_maps.how_to_read(method)
     st.header(tr("Feature maps with the largest contributions"), anchor=False)
-    layer = choices.choice(tr("Layer"), titles, "carrier", list(titles)[-1])
+    with st.container(horizontal=True):
+        layer = choices.choice(tr("Layer"), titles, "carrier", list(titles)[-1])
+        opens = {"maps": tr("Feature maps"), "channel": tr("Channel")}
+        opened = choices.choice(tr("A click on a card opens"), opens, "card_opens")
     evidence = {layer: evidence_from(one) for layer, (one,) in gradients.items()}
     largest = contributions.largest(evidence[layer])
-    contributions.show(selection, largest)
+    contributions.show(selection, largest, opened)
     if maps is not None:
         exports.show(selection, maps, evidence, largest)
 

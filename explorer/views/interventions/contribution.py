@@ -88,8 +88,11 @@ def about_channel(selection: Selection, measured: Effects, channel: int) -> None
         markup.text(text),
         markup.text(tr("Click a point to choose another channel."), "muted"),
     )
-    if st.button(tr("Open on Feature maps"), key="open_point"):
-        open_channel(selection, measured.layer, channel)
+    with st.container(horizontal=True):
+        if st.button(tr("Open on Feature maps"), key="open_point"):
+            open_channel(selection, measured.layer, channel)
+        if st.button(tr("Open on Channel"), key="open_point_channel"):
+            open_channel(selection, measured.layer, channel, "channel")
 
 
 def how_to_read(selection: Selection) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
 from explorer.ui import choices, link, markup
+from explorer.ui.channel_link import open_channel
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
@@ -36,6 +37,8 @@ def page() -> None:
     with one_channel, st.container(key="channel", gap="xsmall"):
         st.header(tr("Channel {channel} of {layer}", channel=channel, layer=literal(layer)), anchor=False)
         cell = inspector.show(selection, block, layer, channel, colors.each[channel])
+        if st.button(tr("This channel over many images"), icon=":material/biotech:", key="to_channel"):
+            open_channel(selection, layer, channel, "channel")
     title = tr("How the value at row {row}, column {column} is computed", row=cell[0], column=cell[1])
     st.subheader(title, anchor=False)
     arithmetic = cell_arithmetic.show(selection, block, layer, channel, cell)
