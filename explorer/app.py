@@ -91,12 +91,16 @@ else:
     style.name_page(page.title)
     phone.page_links(sections, page)
     about_image = page.url_path not in WITHOUT_IMAGE
-    selection = sidebar.choose(image=about_image, explained=explains_class(page.url_path))
+    selection = sidebar.choose(
+        image=about_image,
+        explained=explains_class(page.url_path),
+        needed=page.url_path not in WITHOUT_NETWORK,
+    )
     if about_image:
         phone.close_sidebar(selection)
     if selection is not None and about_image and page.url_path not in WITHOUT_PREDICTION:
         header.show(selection, page.url_path)
-    if selection is not None or not about_image:
+    if selection is not None or page.url_path in WITHOUT_NETWORK:
         try:
             page.run()
         except Problem as problem:  # what the page cannot show of this network or this image

@@ -34,18 +34,19 @@ NEIGHBORS = 8  # images of a test set that are shown small
 FITS = {"crop": N_("Crop"), "squash": N_("Squash")}
 
 
-def choose(image: bool = True, explained: bool = True) -> Selection | None:
+def choose(image: bool = True, explained: bool = True, needed: bool = True) -> Selection | None:
     """Draw the sidebar; the selection, or None after a message that says what is missing.
 
     A page that is not about an image gets only the checkpoint; a page that explains no class does not ask for
-    one. What is chosen on other pages stays chosen. On a page without an image the message is in the sidebar.
+    one. What is chosen on other pages stays chosen. Where no selection is `needed`, the message is in the
+    sidebar.
     """
     try:
         with st.sidebar:
             selection = _selection(options(), explained) if image else _without_image(options())
     except Problem as error:
         st.session_state.pop("_selection", None)
-        (st if image else st.sidebar).error(sentence(error), icon=":material/error:")
+        (st if needed else st.sidebar).error(sentence(error), icon=":material/error:")
         return None
     if selection is not None:
         remember(selection)

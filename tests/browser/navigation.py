@@ -24,6 +24,6 @@ def follow(page: Page, name: str) -> None:
         page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
         return
     page.get_by_test_id("stTopNavSection").filter(has_text=SECTIONS[name]).click()
-    link = page.get_by_test_id("stTopNavDropdownLink").filter(has_text=name)
+    link = page.get_by_test_id("stTopNavDropdownLink").filter(has=page.get_by_text(name, exact=True))
     link.click()
     expect(link).to_have_count(0)  # the section has closed

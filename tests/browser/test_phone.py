@@ -112,7 +112,7 @@ def test_every_page_is_one_tap_away(phone: Page, explorer: str) -> None:
     settle(phone)
     links = phone.locator(".st-key-pages")
     for name in (*list(PAGES)[1:], "Explain"):
-        link = links.get_by_role("link", name=name)
+        link = links.get_by_role("link", name=name, exact=True)
         expect(link).to_be_in_viewport(ratio=1)
         link.tap()
         expect(phone.locator("[aria-current=page]").locator("visible=true")).to_have_text(

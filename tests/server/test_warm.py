@@ -69,6 +69,7 @@ for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "s
              "channels", "class_evidence", "set_map", "shift", "data_map"):
 for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "shortcut",
              "errors", "training", "scoreboard", "time_machine", "augmentation"):
+             "scoreboard", "time_machine", "augmentation", "channel", "channels", "class_evidence"):
     at.switch_page(f"views/{{page}}/page.py").run()
 gc.collect()
 print(gc.get_freeze_count(), len(gc.get_objects()))

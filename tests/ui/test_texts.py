@@ -16,6 +16,7 @@ PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compa
          "channels", "class_evidence", "set_map", "shift", "data_map")  # fmt: skip
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "errors",
          "training", "scoreboard", "time_machine", "augmentation")  # fmt: skip
+         "scoreboard", "time_machine", "augmentation", "channel", "channels", "class_evidence")  # fmt: skip
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (
     {"sample": "horse"},

@@ -161,3 +161,41 @@ def test_without_a_scan_a_page_says_how_to_make_one(
     at = visit(page, "--checkpoint", str(planted.file), "--scans", str(tmp_path))
     assert not at.exception, at.exception[0].value
     assert any("Scan" in button.label for button in at.button)
+
+
+@pytest.mark.parametrize("page", ["channels", "class_evidence"])
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        ("Tokens", "airplane,automobile,bird,cat,deer"),
+        ("PreActivation", "airplane,automobile,bird,cat,deer"),
+        ("activated_norm", "a,b,c,d,e"),
+    ],
+)
+def test_a_scan_of_any_network_is_shown(
+    visit: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, page: str, name: str, classes: str
+) -> None:
+    def scan_of(network: Network) -> Scan:
+        return running.scan(network, drawn_scenes(network.card, 15))
+
+    monkeypatch.setattr("explorer.ui.scanning.scan_of", scan_of)
+    net = ("--net", f"tests.engine.odd_networks:{name}", "--classes", classes, "--input-size", "32")
+    at = visit(page, *net, measure="all", per_class="20")
+    assert not at.exception, at.exception[0].value
+    assert not at.error
+    text = written(at)
+    if classes.startswith("a,"):
+        assert "No image of this scan has a label among the network’s classes" in text
+    elif page == "channels":
+        assert "Measured on" in text
+
+
+@pytest.mark.parametrize("page", ["channels", "class_evidence"])
+def test_a_network_that_cannot_be_opened_is_reported_on_the_page(
+    visit: Callable[..., AppTest], tmp_path: Path, page: str
+) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(b"nothing")
+    at = visit(page, "--checkpoint", str(damaged))
+    assert not at.exception, at.exception[0].value
+    assert len(at.main.error) == 1

@@ -22,6 +22,9 @@ def page() -> None:
     st.header(tr("Channels of a layer"), anchor=False)
     st.markdown(tr(INTRODUCTION))
     selection = current()
+    if not selection.blocks:
+        st.info(tr("No layer of this network gives feature maps, so there are no channels to compare."))
+        return
     scan = scanning.scan_of(selection.network)
     if scan is None:
         return

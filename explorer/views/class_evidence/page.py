@@ -28,6 +28,9 @@ def page() -> None:
     st.header(tr("Evidence per class"), anchor=False)
     st.markdown(tr(INTRODUCTION))
     selection = current()
+    if not selection.blocks:
+        st.info(tr("No layer of this network gives feature maps, so there is no evidence by channel."))
+        return
     scan = scanning.scan_of(selection.network)
     if scan is None:
         return
