@@ -160,10 +160,10 @@ def _draw(key: str, progress: Sequence[Progress[int]]) -> None:
 
 
 def _work(wanted: Wanted, attempt: int) -> Work[int]:
-    """A scan as a job: the number of images of each shard, and 0 once the result is written."""
-    shards = -(-wanted.images.count // running.SHARD)
+    """A scan as a job: the number of images of each batch, and 0 once the result is written."""
+    batches = -(-wanted.images.count // running.batch_of(wanted.network.card))
     values = (wanted.network, wanted.images.digest, wanted.images.count, wanted.folder, attempt)
-    return Work("scan", values, shards + 1, partial(_scan, wanted))
+    return Work("scan", values, batches + 1, partial(_scan, wanted))
 
 
 def _scan(wanted: Wanted) -> Iterator[int]:
