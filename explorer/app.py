@@ -50,9 +50,9 @@ else:
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard")
-    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")  # networks of its own, or many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "set_map", "shift")
+    WITHOUT_IMAGE = ("training", "scoreboard", "errors")
+    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift")  # networks of its own, or many images
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "set_map", "shift")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

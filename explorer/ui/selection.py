@@ -141,6 +141,12 @@ def remember(selection: Selection) -> None:
     st.session_state["_selection"] = selection
 
 
+def current_network() -> Opened | None:
+    """The network of this run's selection, for a page without an image; None where none can be opened."""
+    selection: Selection | None = st.session_state.get("_selection")
+    return None if selection is None else selection.opened
+
+
 def current() -> Selection:
     """The selection of this run."""
     selection: Selection = st.session_state["_selection"]

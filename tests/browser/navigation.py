@@ -3,6 +3,7 @@
 from playwright.sync_api import Page, expect
 
 SECTIONS = {
+    "Errors": "Data set",
     "Map of the test set": "Data set",
     "Shifted data": "Data set",
     "Training runs": "Training",

@@ -13,6 +13,7 @@ PAGES = {
     "Interventions": "interventions",
     "BatchNorm": "batchnorm",
     "Compare": "compare",
+    "Errors": "errors",
     "Map of the test set": "set_map",
     "Shifted data": "shift",
     "Shortcut": "shortcut",

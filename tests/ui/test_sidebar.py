@@ -11,6 +11,13 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.engine.network import network_of
+from explorer.engine.samples import folder_test_set
+from explorer.engine.scan import result
+from explorer.engine.scan.images import of_test_set
+from explorer.engine.scan.running import scan
+from model.checkpoint import load_checkpoint
+
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
 File = tuple[str, bytes, str]
@@ -146,3 +153,46 @@ def test_the_other_side_steps_without_the_keyboard(app: Open) -> None:
     assert at.query_params["b_sample"] == "frog"
     assert at.query_params.get("sample", ["cat"]) == ["cat"]
     assert steppers(at) == {"sample_steps": ["P", "N"], "b_sample_steps": ["", ""]}
+
+
+def scanned(app_dir: Path, tmp_path: Path, checkpoint: str, predicted: list[int]) -> Path:
+    """A folder with a scan of the three pictures that says what was predicted."""
+    network = network_of(load_checkpoint(ROOT / "checkpoints" / f"{checkpoint}.safetensors"))
+    images = of_test_set(folder_test_set(app_dir), network.card)
+    one = scan(network, images)
+    logits = np.eye(10, dtype=np.float32)[predicted]
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    fields = {name: getattr(one, name) for name in type(one).__dataclass_fields__}
+    result.save(type(one)(**{**fields, "logits": logits}), folder / "any.safetensors")
+    return folder
+
+
+def test_only_wrong_images_are_offered_where_a_scan_knows_them(app: Open, tmp_path: Path) -> None:
+    at = app(source="test", wrong="wrong", checkpoint="cifar10-course")
+    assert any("A scan has to tell which images are wrong" in each.value for each in at.sidebar.caption)
+    assert shown(at) == "cat/0.png"
+    cat, dog, frog = 3, 5, 6
+    folder = scanned(tmp_path, tmp_path, "cifar10-course", [cat, frog, cat])
+    options = {"source": "test", "wrong": "wrong", "checkpoint": "cifar10-course"}
+    at = app("--scans", str(folder), **options)
+    assert shown(at) == "cat/1.png"
+    assert at.query_params["wrong"] == "wrong"
+    assert shown(press(at, "next")) == "dog/2.png"
+    assert shown(press(at, "next")) == "cat/1.png"
+    assert shown(app("--scans", str(folder), **options, only="dog")) == "dog/2.png"
+    (folder / "any.safetensors").unlink()
+    folder.rmdir()
+    right = scanned(tmp_path, tmp_path, "cifar10-course", [cat, cat, dog])
+    at = app("--scans", str(right), **options)
+    assert any("None of these images is predicted wrongly" in each.value for each in at.sidebar.caption)
+    assert shown(at) == "cat/0.png"
+
+
+def test_small_pictures_show_the_images_around_the_chosen_one(app: Open) -> None:
+    at = app(source="test", index="1")
+    (drawn,) = [each.proto for each in at.get("bidi_component") if each.proto.id.endswith("-neighbors")]
+    data = json.loads(drawn.json)
+    assert data["chosen"] == 1
+    assert [picture["number"] for picture in data["pictures"]] == [0, 1, 2]
+    assert len({picture["address"] for picture in data["pictures"]}) == 3

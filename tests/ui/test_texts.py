@@ -11,8 +11,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
-         "scoreboard", "time_machine", "augmentation", "set_map", "shift")  # fmt: skip
+PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "errors",
+         "training", "scoreboard", "time_machine", "augmentation", "set_map", "shift")  # fmt: skip
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (
     {"sample": "horse"},

@@ -334,6 +334,7 @@ EVERYTHING = {"checkpoint", "source", "sample", "class"}
         ("shortcut", {}, {"class"}),
         ("training", {}, {"source", "sample", "class"}),
         ("scoreboard", {}, {"source", "sample", "class"}),
+        ("errors", {}, {"source", "sample", "class"}),
         ("time_machine", {"checkpoint": "cifar10-fast"}, set()),
         ("augmentation", {}, {"class"}),
         ("set_map", {}, {"class"}),

@@ -12,10 +12,10 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.attribution import METHODS
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_IMAGE = {"training", "scoreboard"}
+WITHOUT_IMAGE = {"training", "scoreboard", "errors"}
 VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
 PAGES = [name for name in VIEWS if name not in WITHOUT_IMAGE]
-WITHOUT_STRIP = {"shortcut", "errors", "set_map", "shift"}  # of networks of its own, or of many images
+WITHOUT_STRIP = {"shortcut", "set_map", "shift"}  # of networks of its own, or of many images
 WITH_STRIP = [name for name in PAGES if name not in WITHOUT_STRIP]
 Open = Callable[..., AppTest]
 

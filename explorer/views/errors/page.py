@@ -6,7 +6,7 @@ from explorer.drawing.ranges import percent
 from explorer.ui import choices, markup
 from explorer.ui.markdown import sentence
 from explorer.ui.scanning import scan_of
-from explorer.ui.selection import current
+from explorer.ui.selection import current_network
 from explorer.views.errors import calibration, class_table, confused, exports, failures
 from explorer.views.errors.evaluation import Evaluation, evaluate
 from model.problems import Problem
@@ -27,8 +27,10 @@ SHOW = {
 
 
 def page() -> None:
-    opened = current().opened
+    opened = current_network()
     st.header(tr("Errors"), anchor=False)
+    if opened is None:  # the sidebar says why
+        return
     images, parts = st.columns(2, gap="medium")
     with images:
         scan = scan_of(opened.network)

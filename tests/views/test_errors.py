@@ -1,0 +1,257 @@
+"""The page Errors against counts made here, on a scan of a few drawn scenes."""
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer.engine.intervention import Change, altered
+from explorer.engine.metrics import predictions
+from explorer.engine.network import Network, network_of
+from explorer.engine.scan import result
+from explorer.engine.scan.images import drawn_scenes, scene_number
+from explorer.engine.scan.result import Scan
+from explorer.engine.scan.running import scan
+from explorer.engine.tracing import trace
+from explorer.ui import downloads, effects
+from explorer.ui.downloads import Offer
+from explorer.views.errors import confused, failures, filters
+from explorer.views.errors.filters import Bounds, Filter
+from model import words
+from model.checkpoint import load_checkpoint
+from model.words import ENGLISH, PSEUDO
+from tests.ui.test_words import texts, untranslated
+
+ROOT = Path(__file__).parents[2]
+COUNT = 40
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return network_of(load_checkpoint(ROOT / "checkpoints" / "cifar10-course.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def scanned(network: Network, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scan, Path]:
+    """A scan, and the folder that it is in."""
+    folder = tmp_path_factory.mktemp("scans")
+    scenes = scan(network, drawn_scenes(network.card, COUNT))
+    result.save(scenes, folder / "scenes.safetensors")
+    return scenes, folder
+
+
+@pytest.fixture
+def app(visit: Open, scanned: tuple[Scan, Path], monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open the page with a link."""
+    monkeypatch.setattr(effects, "AT_ONCE", 60.0)
+
+    def opened(**link: str) -> AppTest:
+        at = visit("errors", "--scans", str(scanned[1]), checkpoint="cifar10-course", **link)
+        assert not at.exception, at.exception[0].value
+        return at
+
+    return opened
+
+
+def html(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def written(at: AppTest) -> str:
+    return " ".join(each.value for each in [*at.markdown, *at.caption, *at.info])
+
+
+def component(at: AppTest, key: str) -> dict[str, object]:
+    """What the browser gets for a component."""
+    (drawn,) = [each.proto for each in at.get("bidi_component") if each.proto.id.endswith(f"-{key}")]
+    return json.loads(drawn.json)  # type: ignore[no-any-return]
+
+
+def test_the_matrix_and_the_accuracy_are_those_of_the_scan(app: Open, scanned: tuple[Scan, Path]) -> None:
+    one, at = scanned[0], app()
+    right = sum(one.predicted[row] == one.labels[row] for row in range(COUNT))
+    assert f"Accuracy {right / COUNT:.2%} (95 % interval" in html(at)
+    assert f"n = {COUNT}): {COUNT - right} images are wrong." in html(at)
+    assert "dealt to the images at random" in html(at)
+    matrix = component(at, "confusion")
+    pairs = list(zip(one.labels.tolist(), one.predicted.tolist(), strict=True))
+    for row, cells in enumerate(matrix["cells"]):  # type: ignore[arg-type,var-annotated]
+        for column, (text, tip, part) in enumerate(cells):
+            count = pairs.count((row, column))
+            assert text == (str(count) if count else "")
+            assert part == pytest.approx(count / max(1, sum(label == row for label, _ in pairs)), abs=1e-4)
+            assert f"{one.classes[row]} predicted as {one.classes[column]}: {count} image" in tip
+
+
+def test_the_images_of_a_cell_come_by_confidence(app: Open, scanned: tuple[Scan, Path]) -> None:
+    one = scanned[0]
+    wrong = [row for row in range(COUNT) if one.predicted[row] != one.labels[row]]
+    true, named = int(one.labels[wrong[0]]), int(one.predicted[wrong[0]])
+    at = app(err_true=one.classes[true], err_predicted=one.classes[named])
+    exponents = np.exp(one.logits - one.logits.max(1, keepdims=True))
+    top = (exponents / exponents.sum(1, keepdims=True)).max(1)
+    rows = [row for row in wrong if (one.labels[row], one.predicted[row]) == (true, named)]
+    shown = [picture["number"] for picture in component(at, "cell_images")["pictures"]]  # type: ignore[attr-defined]
+    assert shown == sorted(rows, key=lambda row: -top[row])[: confused.SHOWN]
+    assert component(at, "confusion")["chosen"] == [true, named]
+
+
+def test_filters_leave_what_is_within_their_bounds() -> None:
+    random = np.random.default_rng(0)
+    logits, labels = random.normal(size=(200, 3)).astype(np.float32), random.integers(-1, 3, 200)
+    one = predictions(logits, labels)
+    every = filters.rows(one, Filter(which="all"), "set")
+    assert every.tolist() == list(range(200))
+    for bounds in (Bounds(0.5), Bounds(None, 0.6), Bounds(0.4, 0.7)):
+        rows = filters.rows(one, Filter(which="all", confidence=bounds), "unsure")
+        inside = [row for row in range(200) if (bounds.low or 0) <= one.confidence[row] <= (bounds.high or 1)]
+        assert rows.tolist() == sorted(inside, key=lambda row: one.confidence[row])
+    lossy = filters.rows(one, Filter(which="all", loss=Bounds(1.0)), "loss")
+    assert all(labels[row] >= 0 and one.loss[row] >= 1 for row in lossy)
+    assert (np.diff(one.loss[lossy]) <= 0).all()
+    only = filters.rows(one, Filter((1, 2), "wrong"), "entropy")
+    assert only.tolist() == sorted(
+        [row for row in range(200) if labels[row] == 1 and one.predicted[row] == 2],
+        key=lambda row: -one.entropy[row],
+    )
+    assert not len(filters.rows(one, Filter((1, 1), "wrong"), "set"))
+
+
+def test_of_many_classes_those_with_the_most_errors_are_shown() -> None:
+    table = np.diag(np.full(40, 5))
+    table[30, 3] = table[3, 35] = 4
+    shown = confused.classes_shown(table)
+    assert len(shown) == confused.MOST_CLASSES
+    assert {3, 30, 35} < set(shown)
+    assert shown == sorted(shown)
+    assert confused.classes_shown(table[:24, :24]) == list(range(24))
+
+
+def test_a_failure_names_the_channels_that_hold_its_lead(
+    app: Open, network: Network, scanned: tuple[Scan, Path]
+) -> None:
+    at = app(errors="failures")
+    one = scanned[0]
+    rows = filters.rows(predictions(one.logits, one.labels), Filter(), "confident")
+    assert html(at).count("fx-failure") >= min(len(rows), failures.SHOWN)
+    row = int(rows[0])
+    pixels = drawn_scenes(network.card).take(scene_number(int(one.ids[row]))).pixels
+    x, named, true = network.card.to_input(pixels), int(one.predicted[row]), int(one.labels[row])
+
+    def lead(*channels: int) -> float:
+        net = altered(network.net, [Change("relu3", channels, 0.0)]) if channels else network.net
+        logits = trace(net, x, ()).logits
+        return float(logits[named] - logits[true])
+
+    keys = [str(button.key) for button in at.button if str(button.key).startswith(f"channel_{row}_")]
+    shown = [int(key.rpartition("_")[2]) for key in keys]
+    some = {*shown, *range(0, 128, 4)}
+    falls = {channel: lead() - lead(channel) for channel in some}
+    assert len(shown) == failures.TIPPING
+    assert shown == sorted(falls, key=lambda channel: -falls[channel])[: failures.TIPPING]
+
+
+def test_a_click_on_a_channel_opens_it_for_that_image(app: Open) -> None:
+    at = app(errors="failures")
+    button = next(each for each in at.button if str(each.key).startswith("channel_"))
+    number = int(str(button.key).split("_")[1])
+    channel = str(button.key).split("_")[2]
+    button.click().run()
+    assert not at.exception
+    assert at.query_params["source"] == "scenes"
+    assert int(at.query_params.get("scene", "0")) == number
+    assert at.query_params["channel"] == channel
+
+
+def test_opening_a_failure_sets_the_true_class_against_the_prediction(
+    app: Open, scanned: tuple[Scan, Path]
+) -> None:
+    at, one = app(errors="failures"), scanned[0]
+    button = next(each for each in at.button if str(each.key).startswith("open_"))
+    row = int(str(button.key).split("_")[1])
+    button.click().run()
+    assert not at.exception
+    assert at.header[0].value == f"Why “{one.classes[one.labels[row]]}”?"
+    assert f"(wrong: labeled {one.classes[one.labels[row]]})" in html(at)
+    at.switch_page("views/compare/page.py").run()
+    true, predicted = one.classes[one.labels[row]], one.classes[one.predicted[row]]
+    assert f"Why “{true}” rather than “{predicted}”?" in html(at)
+
+
+@pytest.mark.parametrize("part", ["matrix", "classes", "calibration", "failures"])
+def test_every_text_of_each_part_is_translated(app: Open, part: str) -> None:
+    words.use(PSEUDO)
+    try:
+        at = app(errors=part, lang=PSEUDO)
+        assert untranslated(texts(at.main)) == []
+    finally:
+        words.use(ENGLISH)
+
+
+@pytest.fixture
+def offer(app: Open, monkeypatch: pytest.MonkeyPatch) -> Offer:
+    offers: list[Offer] = []
+    monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+    monkeypatch.chdir(ROOT)
+    app()
+    return offers[-1]
+
+
+def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, Path]) -> None:
+    one = scanned[0]
+    rows = offer.tables["Predictions"]()
+    assert rows["image"].tolist() == one.ids.tolist()
+    assert (rows["correct"] == one.correct).all()
+    assert offer.tables["Confusion matrix"]().drop(columns="true class").to_numpy().sum() == COUNT
+    classes = offer.tables["Classes"]().set_index("class")
+    of_class = one.labels == 3
+    assert classes.loc["cat", "recall"] == pytest.approx((one.predicted[of_class] == 3).mean())
+    files = downloads.files(offer)
+    for name, make in files.items():
+        if name.endswith(".csv"):
+            assert len(pd.read_csv(io.BytesIO(make())))
+    figure = files[f"{downloads.stem(offer, 'figure')}.png"]()
+    assert min(Image.open(io.BytesIO(figure)).size) > 300
+    for draw in offer.pictures.values():
+        assert draw().std() > 5
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    assert f" {printed.getvalue().strip()}." in offer.printed
+
+
+def test_without_labels_of_its_classes_there_is_no_error_to_count(
+    visit: Open, scanned: tuple[Scan, Path], tmp_path: Path
+) -> None:
+    one = scanned[0]
+    unlabeled = Scan(**{**vars_of(one), "labels": np.full(COUNT, -1)})
+    result.save(unlabeled, tmp_path / "any.safetensors")
+    at = visit("errors", "--scans", str(tmp_path), checkpoint="cifar10-course")
+    assert not at.exception
+    assert "None of these images has a label" in at.info[0].value
+
+
+def vars_of(one: Scan) -> dict[str, object]:
+    """The fields of a scan, without what it has computed since."""
+    return {name: getattr(one, name) for name in Scan.__dataclass_fields__}
+
+
+def test_without_a_checkpoint_the_sidebar_says_why(visit: Open, tmp_path: Path) -> None:
+    at = visit("errors", "--checkpoint", str(tmp_path / "none.safetensors"))
+    assert not at.exception
+    assert "There is no checkpoint at" in at.error[0].value
+
+
+def test_without_a_scan_a_button_starts_one(visit: Open, tmp_path: Path) -> None:
+    at = visit("errors", "--scans", str(tmp_path), source="upload")
+    assert not at.exception
+    assert "not there yet" in written(at)
+    assert [button.label for button in at.button if button.key == "scan_start"] == ["Scan 1,000 images"]
