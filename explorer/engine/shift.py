@@ -20,7 +20,8 @@ from explorer.engine.values import Doubles, Floats, Value
 from model.nets import check_logits
 from model.problems import Problem
 
-AT_ONCE = 128  # images in a pass, and in a batch of the recalibration
+AT_ONCE, FEWEST = 128, 32  # images in a pass, which is also a batch of the recalibration
+WHOLE = 64 * 64  # pixels of an image up to which AT_ONCE run together
 DRAWS = 400  # of images, with replacement, for what resampling alone gives
 SEED = 0
 S = TypeVar("S")
@@ -117,6 +118,11 @@ def check_norms(net: nn.Module) -> None:
         )
 
 
+def batch_size(x: Tensor) -> int:
+    """How many images run together: AT_ONCE, fewer where each is large, so that memory stays bounded."""
+    return max(FEWEST, min(AT_ONCE, AT_ONCE * WHOLE // (x.shape[2] * x.shape[3])))
+
+
 def observe(net: nn.Module, x: Tensor) -> Observed:
     """The Observed of images x from passes in eval mode; raises Problem as `check_norms`.
 
@@ -130,7 +136,7 @@ def observe(net: nn.Module, x: Tensor) -> Observed:
         return to_numpy(flat.mean(2)), to_numpy(flat.var(2, correction=0))
 
     noting = _Noting(net, norm_layers(net), statistics)
-    logits = [to_numpy(check_logits(noting.run(x[part]))) for part in pieces(net, x, AT_ONCE)]
+    logits = [to_numpy(check_logits(noting.run(x[part]))) for part in pieces(net, x, batch_size(x))]
     norms = {
         layer: NormInputs(*(np.concatenate(each) for each in zip(*parts, strict=True)))
         for layer, parts in noting.statistics.items()
@@ -142,14 +148,14 @@ def logits_of(net: nn.Module, x: Tensor) -> Floats:
     """The logits of images x, float32 (N, K)."""
     view = private_view(net)
     with torch.inference_mode(False), torch.no_grad():
-        parts = [in_faster_order(view, x[part]) for part in pieces(net, x, AT_ONCE)]
+        parts = [in_faster_order(view, x[part]) for part in pieces(net, x, batch_size(x))]
     return np.concatenate([to_numpy(check_logits(part)) for part in parts])
 
 
 def recalibrated(net: nn.Module, x: Tensor) -> nn.Module:
     """A network like `net` whose running statistics are those of images x: for every function of the engine.
 
-    They are what BatchNorm itself computes in train mode with `momentum=None` from batches of AT_ONCE images:
+    They are what BatchNorm itself computes in train mode with `momentum=None` from batches of `batch_size`:
     the mean over the batches of each batch's mean and unbiased variance. Dropout stays off, weights are not
     changed, `net` is left as it is. Raises Problem as `check_norms`, and where a channel has one value only.
     """
@@ -162,7 +168,7 @@ def recalibrated(net: nn.Module, x: Tensor) -> nn.Module:
         return maps.mean(axes).double(), maps.var(axes, correction=unbiased).double()
 
     noting = _Noting(_by_batch(net), norm_layers(net), statistics)
-    for part in _batches(len(x)):
+    for part in _batches(len(x), batch_size(x)):
         _check_values(noting, x[part])
     means = {
         layer: tuple(torch.stack(each).mean(0) for each in zip(*parts, strict=True))
@@ -282,9 +288,9 @@ class _Noting(Generic[S]):
         self._pass.append((layer, of(inputs[0])))
 
 
-def _batches(count: int) -> list[slice]:
-    """The rows of batches of AT_ONCE images; a last one of a single image goes with the one before."""
-    starts = [start for start in range(0, count, AT_ONCE) if count - start > 1 or start == 0]
+def _batches(count: int, size: int) -> list[slice]:
+    """The rows of batches of `size` images; a last one of a single image goes with the one before."""
+    starts = [start for start in range(0, count, size) if count - start > 1 or start == 0]
     return [slice(start, end) for start, end in zip(starts, [*starts[1:], count], strict=True)]
 
 

@@ -133,9 +133,14 @@ def test_one_value_per_channel_is_a_sentence() -> None:
         recalibrated(network(), images(1))
 
 
+def test_large_images_run_in_smaller_batches() -> None:
+    sizes = [shift.batch_size(torch.empty(1, 3, side, side)) for side in (32, 64, 96, 224)]
+    assert sizes == [128, 128, 56, 32]
+
+
 def test_a_last_batch_of_one_image_goes_with_the_one_before() -> None:
-    assert [each.stop - each.start for each in shift._batches(257)] == [128, 129]
-    assert [each.stop - each.start for each in shift._batches(256)] == [128, 128]
+    assert [each.stop - each.start for each in shift._batches(257, 128)] == [128, 129]
+    assert [each.stop - each.start for each in shift._batches(256, 128)] == [128, 128]
 
 
 # Steps

@@ -70,6 +70,7 @@ for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "s
 for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "shortcut",
              "errors", "training", "scoreboard", "time_machine", "augmentation"):
              "scoreboard", "time_machine", "augmentation", "channel", "channels", "class_evidence"):
+             "errors", "training", "scoreboard", "time_machine", "augmentation", "set_map", "shift"):
     at.switch_page(f"views/{{page}}/page.py").run()
 gc.collect()
 print(gc.get_freeze_count(), len(gc.get_objects()))

@@ -17,6 +17,7 @@ PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compa
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "errors",
          "training", "scoreboard", "time_machine", "augmentation")  # fmt: skip
          "scoreboard", "time_machine", "augmentation", "channel", "channels", "class_evidence")  # fmt: skip
+         "training", "scoreboard", "time_machine", "augmentation", "set_map", "shift")  # fmt: skip
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (
     {"sample": "horse"},

@@ -26,14 +26,15 @@ def page() -> None:
     selection = current()
     st.header(tr("Map of the test set"), anchor=False)
     st.markdown(tr(INTRODUCTION))
-    scan = scanning.scan_of(selection.network)
+    which, what = st.columns(2, vertical_alignment="bottom")
+    with which:
+        scan = scanning.scan_of(selection.network)
     if scan is None:
         return
-    with st.container(horizontal=True):
+    with what, st.container(horizontal=True):
         method = projecting.choose()
         names = {name: tr(title) for name, (title, _) in COLORINGS.items()}
         coloring = choices.choice(tr("Color"), names, "map_color", "label")
-    projecting.explain_missing()
     work = projecting.work(scan, method)
     (progress,) = JOBS.look(work)
     if not progress.finished:
@@ -52,6 +53,7 @@ def show(selection: Selection, scan: Scan, projection: Projection, coloring: str
     choice = draw(selection, images, projection, colored)
     markup.show(colored.legend)
     st.caption(" ".join([*marked_text(selection, scan), *reading(scan, projection)]))
+    projecting.explain_missing()
     chosen.show(images, projection, choice)
     rows = chosen.rows_of(projection, choice)
     exports.show(exports.Shown(selection, images, projection, colored, tr(title), rows))

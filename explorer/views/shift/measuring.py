@@ -168,7 +168,8 @@ def uploaded(selection: Selection) -> Pictures | None:
         st.caption(
             tr(
                 "Give a folder of at least {least} pictures. If it has a folder for each class, named as the "
-                "class is, accuracy can be measured, too.",
+                "class is, accuracy can be measured, too. It is compared with the images chosen above, which "
+                "are not shifted.",
                 least=LEAST,
             )
         )

@@ -16,8 +16,8 @@ from model.words import N_, tr
 
 INTRODUCTION = N_(
     "In eval mode BatchNorm normalizes with the running statistics of training. When the data shifts, they "
-    "may no longer fit. Here a shift is applied to every image, as the network gets it; one half of the "
-    "images measures, the other half recalibrates the statistics."
+    "may no longer fit. Here a shift is applied to every image, as the network gets it, or pictures of your "
+    "own take their place; one half of the images measures, the other half recalibrates the statistics."
 )
 
 

@@ -69,6 +69,7 @@ class PointMap {
     this.lines = header.lines.map(() => next(Int16Array, header.count));
     this.colors = next(Uint8Array, 3 * header.count);
     this.bounds = boundsOf(this.points);
+    this.dots = null;
     this.canvas.setAttribute("aria-label", header.label);
     this.keys.textContent = header.keys;
     this.button.textContent = header.clear;
@@ -106,7 +107,22 @@ class PointMap {
     const ratio = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
+    const same = this.dots?.width === this.canvas.width && this.dots.height === this.canvas.height;
+    if (!same) this.drawDots(ratio);
     const context = this.canvas.getContext("2d");
+    context.drawImage(this.dots, 0, 0);
+    context.scale(ratio, ratio);
+    this.drawOutline(context, this.path ?? this.outline?.map((corner) => this.there(corner)));
+    this.ring(context, this.header.marked, 8, 1.5);
+    this.ring(context, this.chosen, 6, 2.5);
+  }
+
+  // All points on a canvas of their own, which stays while an outline is drawn over it.
+  drawDots(ratio) {
+    this.dots = document.createElement("canvas");
+    this.dots.width = this.canvas.width;
+    this.dots.height = this.canvas.height;
+    const context = this.dots.getContext("2d");
     context.scale(ratio, ratio);
     const radius = this.header.count > 4000 ? 1.6 : this.header.count > 1000 ? 2.2 : 3;
     let last = "";
@@ -119,10 +135,6 @@ class PointMap {
       context.arc(x, y, radius, 0, 7);
       context.fill();
     }
-    context.globalAlpha = 1;
-    this.drawOutline(context, this.path ?? this.outline?.map((corner) => this.there(corner)));
-    this.ring(context, this.header.marked, 8, 1.5);
-    this.ring(context, this.chosen, 6, 2.5);
   }
 
   there([x, y]) {
@@ -219,6 +231,7 @@ class PointMap {
     this.chosen = point;
     this.outline = outline;
     this.within = outline && insideOf(this.points, outline);
+    this.dots = null;
     this.button.hidden = !outline && point === null;
   }
 

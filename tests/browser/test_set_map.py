@@ -1,0 +1,52 @@
+"""The map of a scan in a browser: points are hovered, clicked and drawn around."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from explorer.engine.network import network_of
+from explorer.engine.scan.images import scan_images
+from explorer.engine.scan.result import save
+from explorer.engine.scan.running import scan
+from model.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).parents[2]
+COUNT = 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scan of a few scenes."""
+    made = tmp_path_factory.mktemp("scans")
+    network = network_of(load_checkpoint(ROOT / "checkpoints" / "scenes-course.safetensors"))
+    save(scan(network, scan_images("scenes", network.card, made, limit=COUNT)), made / "few.safetensors")
+    return made
+
+
+def test_an_outline_selects_and_a_click_opens_an_image(
+    page: Page, serve: Callable[..., str], folder: Path
+) -> None:
+    page.goto(f"{serve('explorer/app.py', '--scans', str(folder))}/set_map?checkpoint=scenes-course")
+    canvas = page.get_by_role("img", name=f"PCA of {COUNT} images")
+    expect(canvas).to_be_visible(timeout=60_000)
+    area = canvas.bounding_box()
+    assert area is not None
+    left, top, width, height = (area[name] for name in ("x", "y", "width", "height"))
+    corners = [(2, 2), (width - 3, 2), (width - 3, height - 3), (2, height - 3)]
+    page.mouse.move(left + 2, top + 2)
+    page.mouse.down()
+    for x, y in corners[1:]:
+        page.mouse.move(left + x, top + y, steps=5)
+    page.mouse.up()
+    expect(page.get_by_text(f"{COUNT} of {COUNT} images are selected")).to_be_visible(timeout=30_000)
+    picture = page.locator(".st-key-set_map_selected button, [class*=set_map_selected] button").first
+    expect(picture).to_be_visible()
+    picture.click()
+    expect(page.get_by_text("Now selected on every page")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Thin ring: the selected image")).to_be_visible()
+    expect(page).to_have_url(re.compile("source=scenes"))
+    page.get_by_role("button", name="Clear the selection").click()
+    expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)
