@@ -56,7 +56,6 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "time machine, norm": ("time_machine", {"checkpoint": FAST, "over_time": "norm"}),
     "augmentation": ("augmentation", {}),
     "data map": ("data_map", {}),
-    "data map, numbers only": ("data_map", {"log": "cifar10-fast-rerun"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix"}),
 }
 looks = pytest.mark.parametrize(
