@@ -25,7 +25,7 @@ def spec(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
         "height": chart.height,
         **_content(chart),
         "config": {"view": {"stroke": None}, "axisY": {"labelFlush": False}},
-        "usermeta": {"embedOptions": {"actions": False}},
+        "usermeta": {"embedOptions": {"actions": False} | _renderer(chart)},
     }
 
 
@@ -35,6 +35,11 @@ def _content(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
     if isinstance(chart, LineChart):
         return {"layer": _line_chart(chart)}
     return {"layer": _points(chart)} if isinstance(chart, PointChart) else _dot_chart(chart)
+
+
+def _renderer(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
+    """Thousands of points are drawn on a canvas: as SVG, Streamlit's choice, each would be an element."""
+    return {"renderer": "canvas"} if isinstance(chart, ScatterChart) else {}
 
 
 def short(value: float) -> float | None:

@@ -59,7 +59,6 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "shift": ("shift", {"shift_measured": "yes", "shift_images": "64"}),
     "augmentation": ("augmentation", {}),
     "data map": ("data_map", {}),
-    "data map, numbers only": ("data_map", {"log": "cifar10-fast-rerun"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix"}),
 }
 looks = pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.data_map import SUSPECT, by_suspicion, data_map
 from explorer.engine.training_images import logged_images, wrong_of
+from explorer.ui.downloads import Offer
 from explorer.views.data_map import charts
 from explorer.views.data_map.logs import LoggedRun, find_logs
 from model.example_log import checksum, load_log, save_log
@@ -58,6 +59,15 @@ def test_without_its_images_a_run_is_indices_and_numbers(visit: Open) -> None:
     assert "The training images of this run are not on hand" in text
     assert "Grad-CAM needs the picture" in text
     assert "<img" not in html(at)
+
+
+def test_without_its_images_a_run_offers_its_numbers(opened: Callable[..., tuple[AppTest, Offer]]) -> None:
+    _, offer = opened("data_map", log="cifar10-fast-rerun", map_color="forgetting")
+    assert list(offer.pictures) == ["data map", "probability by epoch"]
+    images = offer.tables["Images"]()
+    assert len(images) == 50_000
+    assert images["region"].value_counts()["likely mislabeled"] == 736
+    assert offer.arrays()["probabilities"][0].shape == (30, 50_000)
 
 
 def test_another_run_forgets_the_image(visit: Open) -> None:

@@ -61,7 +61,6 @@ CASES = {
     "channel": ("channel", {**FAST, "block": "2", "channel": "5"}),
     "augmentation": ("augmentation", {"sample": "horse"}),
     "data map": ("data_map", {"train_image": "12"}),
-    "data map, numbers only": ("data_map", {"log": "cifar10-fast-rerun", "map_color": "forgetting"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix", "seed": "3"}),
 }  # fmt: skip
 Open = Callable[..., tuple[AppTest, Offer]]

@@ -1,0 +1,31 @@
+"""From a point of the data map to its image, and from there to Explain, as a visitor goes."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+
+def test_a_click_on_a_point_chooses_its_image_and_explain_shows_it(
+    page: Page, serve: Callable[..., str]
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.goto(f"{serve('explorer/app.py')}/data_map")
+    expect(page.locator(".fx-film img")).to_have_count(5, timeout=60_000)
+    expect(page.get_by_role("heading", name="Training image 884")).to_be_visible()
+    box = page.locator("[data-testid=stVegaLiteChart] canvas").first.bounding_box()
+    assert box is not None
+    for step in range(8):  # within the cloud, where nearly every place has a point
+        page.mouse.click(box["x"] + 0.59 * box["width"] + 3 * step, box["y"] + 0.39 * box["height"])
+        page.wait_for_timeout(700)
+        if "train_image=" in page.url:
+            break
+    expect(page).to_have_url(re.compile("train_image="), timeout=30_000)
+    match = re.search(r"train_image=(\d+)", page.url)
+    assert match is not None
+    expect(page.get_by_role("heading", name=f"Training image {match[1]}")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Open this image on Explain").click()
+    expect(page.get_by_text(f"scenes-mislabeled, training image {match[1]}").first).to_be_visible(
+        timeout=60_000
+    )
+    expect(page).to_have_url(re.compile("checkpoint=scenes-mislabeled"), timeout=60_000)
