@@ -54,9 +54,10 @@ else:
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
     }
-    WITHOUT_IMAGE = ("training", "scoreboard", "channels", "class_evidence", "data_map", "errors")
-    WITHOUT_PREDICTION = ("shortcut", "errors", "set_map", "shift")  # a page with networks of its own, or with many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "errors", "shift", "set_map")
+    WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
+    WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
+    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift")  # of networks of its own, or of many images
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

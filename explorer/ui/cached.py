@@ -23,8 +23,8 @@ from explorer.engine import (
     augmented,
     batches,
     batchnorm,
-    metrics,
     dissection,
+    metrics,
     probe,
     receptive,
     samples,
@@ -441,8 +441,11 @@ def numbered_scene(number: int, size: int, classes: tuple[str, ...]) -> Sample:
 def predictions(logits: Floats, labels: Integers, independent: bool) -> Predictions:
     return metrics.predictions(logits, labels, independent)
 
+
 def calibrated_error(confidence: Doubles, equal_counts: bool) -> CalibratedError:
     return metrics.calibrated_error(confidence, equal_counts=equal_counts)
+
+
 @_data(max_size="60MB")
 def thumbnail(images: TestSet, index: int, card: Card) -> str:
     """What a network gets of a test image, as the `data:` address of a small picture; "" if unreadable."""
@@ -451,10 +454,14 @@ def thumbnail(images: TestSet, index: int, card: Card) -> str:
     except Problem:
         return ""
     return data_uri(reduced(pixels, THUMBNAIL))
+
+
 @_data(max_entries=256)
 def class_selectivity(image_mean: Floats, labels: Integers, classes: int) -> Selectivity | None:
     """How selective a channel is, by its mean in each image (N,)."""
     return selectivity.selectivity(image_mean, labels, classes)
+
+
 def dissected(
     maps: Floats, masks: Masks, labels: Integers, classes: tuple[str, ...], quantile: float
 ) -> Dissection:

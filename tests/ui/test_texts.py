@@ -12,12 +12,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
-         "scoreboard", "time_machine", "augmentation", "channel",
-         "channels", "class_evidence", "set_map", "shift", "data_map")  # fmt: skip
-PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "errors",
-         "training", "scoreboard", "time_machine", "augmentation")  # fmt: skip
-         "scoreboard", "time_machine", "augmentation", "channel", "channels", "class_evidence")  # fmt: skip
-         "training", "scoreboard", "time_machine", "augmentation", "set_map", "shift")  # fmt: skip
+         "scoreboard", "time_machine", "augmentation", "errors", "channel", "channels", "class_evidence",
+         "set_map", "shift", "data_map")  # fmt: skip
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (
     {"sample": "horse"},
