@@ -44,7 +44,6 @@ PAGES = (
     "training",
     "time",
     "augmentation",
-    "data_map",
 )
 
 
