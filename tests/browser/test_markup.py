@@ -47,7 +47,6 @@ PAGES = (
     "channel",
     "set_map",
     "shift",
-    "data_map",
 )
 
 
