@@ -78,8 +78,24 @@ def test_every_flag_that_is_named_exists() -> None:
         for flag in each._option_string_actions
     }
     named = set(re.findall(r"(?<=[ `(])--[a-z][a-z-]+", README))
-    elsewhere = {"--nproc-per-node", "--write", "--race", "--variants", "--url", "--server", "--scenes"}
+    elsewhere = {
+        "--nproc-per-node",
+        "--write",
+        "--race",
+        "--variants",
+        "--url",
+        "--server",
+        "--scenes",
+        "--cost",
+    }
     assert named - elsewhere <= known
+
+
+def test_the_table_of_pages_is_the_menu() -> None:
+    source = (ROOT / "explorer" / "app.py").read_text(encoding="utf-8")
+    menu = re.findall(r'\("\w+", N_\("([^"]+)"\), "\w+", "\w+"\)', source)
+    assert len(menu) > 15
+    assert re.findall(r"^\| \*\*(.+?)\*\* \|", README.split("\n## ")[1], re.MULTILINE) == menu
 
 
 def test_every_file_that_is_named_exists() -> None:
