@@ -21,6 +21,7 @@ from explorer.engine.scan.images import DATASETS, SCENES, SPLITS, scan_images
 from explorer.engine.scan.result import Scan
 from explorer.engine.scan.running import Scanning
 from model import failures
+from model.allocator import keep_freed_memory
 from model.arguments import Parser
 from model.command import count, one_of
 from model.datasets import DATA_DIR
@@ -127,6 +128,7 @@ def _read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
 
 
 def _command(options: argparse.Namespace) -> None:
+    keep_freed_memory()
     device = find_device(options.device)
     with joined(device), alone(options.out, options.shard):
         index, parts = part(options.shard)

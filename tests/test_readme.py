@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import checkpoints, judging, readme
-from explorer import scoreboard
+from explorer import scan, scoreboard
 from explorer.engine.scores import SCORES
 from explorer.ui import options
 from model import command
@@ -74,7 +74,7 @@ def test_the_interval_is_wilsons() -> None:
 def test_every_flag_that_is_named_exists() -> None:
     known = {
         flag
-        for each in (command.parser(), options.parser(), scoreboard.parser())
+        for each in (command.parser(), options.parser(), scoreboard.parser(), scan.parser())
         for flag in each._option_string_actions
     }
     named = set(re.findall(r"(?<=[ `(])--[a-z][a-z-]+", README))

@@ -16,6 +16,7 @@ from explorer.ui import cached, choices, jobs, link
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
+from model import scenes as drawn
 from model.problems import Problem
 from model.words import ngettext, tr
 
@@ -51,11 +52,18 @@ def scan_of(network: Network) -> Scan | None:
 def sample_of(scan: Scan, row: int) -> Sample:
     """The image of a row, its label among the network's classes. Raises Problem where it is gone."""
     if scan.dataset == "scenes":
-        return cached.numbered_scene(scene_number(int(scan.ids[row])), scan.card["input_size"], scan.classes)
+        return scene_of(scene_number(int(scan.ids[row])), scan.card["input_size"], scan.classes)
     images = _test_set()
     if images is None or images.digest != scan.images:
         raise Problem("The images of this scan are no longer in the folder: start with their --data-dir.")
     return in_classes(images.sample(int(scan.ids[row])), images.classes, scan.classes)
+
+
+def scene_of(number: int, size: int, classes: tuple[str, ...]) -> Sample:
+    """A drawn scene by its number, for a network of that input size and these classes."""
+    sample = cached.numbered_scene(number, size, classes)
+    name = drawn.CLASSES[number % len(drawn.CLASSES)]
+    return replace(sample, name=tr("{name} (drawn scene {number})", name=name, number=number))
 
 
 def select(scan: Scan, row: int, rival: int | None = None) -> None:
@@ -114,15 +122,16 @@ def _offer(network: Network, images: ScanImages, folder: Path) -> None:
     if not started.get(key):
         _say_missing(wanted, key)
         return
-    jobs.show(partial(_draw, key), _work(wanted, started[key]))
+    work = _work(wanted, started[key])
+    jobs.show(partial(_draw, key, work), work)
 
 
 def _say_missing(wanted: Wanted, key: str) -> None:
     count = wanted.images.count
     st.info(
         ngettext(
-            "This page needs one pass of the network over the image, which is not there yet.",
-            "This page needs one pass of the network over all {n:,} images, which is not there yet.",
+            "This page needs one pass of the network over {n:,} image, which has not been made yet.",
+            "This page needs one pass of the network over {n:,} images, which has not been made yet.",
             count,
         )
     )
@@ -143,27 +152,32 @@ def _start(key: str, wanted: Wanted) -> None:
     st.session_state.setdefault("_scans", {})[key] = attempt
 
 
-def _stop(key: str) -> None:
+def _stop(key: str, work: Work[int]) -> None:
+    """Let the scan stand, and show the button that lets it go on."""
+    JOBS.stop(work)
     st.session_state["_scans"].pop(key, None)
+    st.rerun()  # all of the page, which then no longer asks for more
 
 
-def _draw(key: str, progress: Sequence[Progress[int]]) -> None:
+def _draw(key: str, work: Work[int], progress: Sequence[Progress[int]]) -> None:
     (one,) = progress
     if one.problem is not None:
         st.error(sentence(one.problem), icon=":material/error:")
-        st.button(tr("Try again"), on_click=_stop, args=(key,), key="scan_again")
+        if st.button(tr("Try again"), key="scan_again"):
+            _stop(key, work)
         return
     done = len(one.results)
     st.progress(done / one.steps, literal(tr("Scanned images: {count:,}", count=sum(one.results))))
-    st.button(tr("Stop"), on_click=_stop, args=(key,), key="scan_stop")
+    if st.button(tr("Stop"), key="scan_stop"):
+        _stop(key, work)
     st.caption(tr("What is scanned is kept: a stopped scan goes on from there."))
 
 
 def _work(wanted: Wanted, attempt: int) -> Work[int]:
-    """A scan as a job: the number of images of each shard, and 0 once the result is written."""
-    shards = -(-wanted.images.count // running.SHARD)
+    """A scan as a job: the number of images of each batch, and 0 once the result is written."""
+    batches = -(-wanted.images.count // running.batch_of(wanted.network.card))
     values = (wanted.network, wanted.images.digest, wanted.images.count, wanted.folder, attempt)
-    return Work("scan", values, shards + 1, partial(_scan, wanted))
+    return Work("scan", values, batches + 1, partial(_scan, wanted))
 
 
 def _scan(wanted: Wanted) -> Iterator[int]:

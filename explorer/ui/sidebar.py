@@ -16,6 +16,7 @@ from explorer.ui.cached import Opened
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
+from explorer.ui.scanning import scene_of
 from explorer.ui.selection import Selection, remember
 from explorer.ui.stepping import follow, steps
 from model import cifar10
@@ -374,7 +375,7 @@ def _from_scenes(opened: Opened, _: Options, prefix: str) -> Sample | None:
         help=tr("Drawn scenes that are in no training or test set."),
     )  # fmt: skip
     steps(key, numbers, prefix)
-    return cached.numbered_scene(number, opened.card.input_size, opened.card.classes)
+    return scene_of(number, opened.card.input_size, opened.card.classes)
 
 
 def _offer_download(data_dir: Path) -> None:

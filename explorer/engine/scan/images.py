@@ -53,6 +53,8 @@ def scan_images(
     dataset: str, card: Card, data_dir: Path, split: str = "test", limit: int | None = None
 ) -> ScanImages:
     """The images of one of DATASETS for a network; Problem where there are none."""
+    if dataset == "scenes" and split == "train":
+        raise Problem("Scenes have no training split here: each is drawn anew; leave out --split.")
     if dataset == "scenes":
         return drawn_scenes(card, limit or SCENES)
     return of_test_set({"cifar10": _cifar10, "folder": _folder}[dataset](data_dir, split), card, split, limit)

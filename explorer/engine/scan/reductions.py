@@ -1,7 +1,12 @@
-"""What is kept of a layer's feature maps, batch by batch, while the maps themselves are thrown away."""
+"""What is kept of a layer's feature maps, batch by batch, while the maps themselves are thrown away.
+
+Every reduction reads the maps in the order of memory, a few images at a time that stay in the processor's
+cache. What is slow on a CPU (Welford's variance, the places of all maxima, comparisons that count) is done by
+sums, places are looked up for few maps, and a BatchNorm's statistics follow from those of its input.
+"""
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +19,28 @@ from explorer.engine.scan.result import BINS, SAMPLED, TOP
 from explorer.engine.values import Doubles, Floats, Integers
 
 STRIDE = 7919  # a prime: the positions that a histogram counts differ from image to image
+FAR = 16.0
+"""A squared mean of more variances than this is taken off before squaring, or digits would be lost."""
+CACHED = 2**18  # values that a thread reduces together: a megabyte
+NUMBERS = 2**31
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """What a few images tell of a layer: `edges` of the histogram, float32 (C, BINS + 1); `centers`, float64
+    (C,), to subtract before squaring, None where zero will do; and whether some values are zero.
+    """
+
+    edges: Floats
+    centers: Doubles | None
+    has_zeros: bool = False
+
+
+def ranges_of(low: Floats, high: Floats, mean: Doubles, variance: Doubles, has_zeros: bool) -> Ranges:
+    """The Ranges of channels with these values, each (C,)."""
+    far = mean**2 > FAR * np.maximum(variance, 0)
+    centers = mean.astype(np.float32).astype(np.float64) if far.any() else None
+    return Ranges(edges_of(low, high), centers, has_zeros)
 
 
 def edges_of(low: Floats, high: Floats) -> Floats:
@@ -29,127 +56,251 @@ def edges_of(low: Floats, high: Floats) -> Floats:
     return np.linspace(starts, ends, BINS + 1, axis=1).astype(np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """A layer that gives `slope` · input + `offset`, each float64 (C,), of what the layer `source` gave."""
+
+    source: str
+    slope: Doubles
+    offset: Doubles
+
+    def ranges(self, of_source: Ranges) -> Ranges | None:
+        """The Ranges of the layer; None where a slope is so small that its bins would be none."""
+        edges = of_source.edges * self.slope[:, None] + self.offset[:, None]
+        edges = np.where(self.slope[:, None] < 0, edges[:, ::-1], edges).astype(np.float32)
+        if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+            return None
+        centers = 0 if of_source.centers is None else of_source.centers
+        return Ranges(np.asarray(edges, np.float32), self.slope * centers + self.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Numbered:
+    """The images of one forward pass by their numbers, int64 (n,)."""
+
+    numbers: Tensor
+
+    @cached_property
+    def array(self) -> Integers:
+        return np.asarray(self.numbers.cpu().numpy())
+
+    @cached_property
+    def _sampled(self) -> dict[int, Tensor]:
+        return {}
+
+    def sampled(self, positions: int) -> Tensor:
+        """The positions that a histogram counts, as indices into those of all images."""
+        if positions not in self._sampled:
+            first = torch.arange(len(self.numbers), device=self.numbers.device)[:, None] * positions
+            self._sampled[positions] = (first + sampled_positions(self.numbers, positions)).flatten()
+        return self._sampled[positions]
+
+
 def sampled_positions(numbers: Tensor, positions: int) -> Tensor:
     """Which positions of each image a histogram counts, int64 (n, s): all, or SAMPLED of them, evenly spread.
 
     They depend on nothing but the image's number.
     """
     if positions <= SAMPLED:
-        return torch.arange(positions).expand(len(numbers), -1)
-    steps = torch.arange(SAMPLED) * positions // SAMPLED
+        return torch.arange(positions, device=numbers.device).expand(len(numbers), -1)
+    steps = torch.arange(SAMPLED, device=numbers.device) * positions // SAMPLED
     return (numbers[:, None] * STRIDE + steps) % positions
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Of each image of a batch, (n, C): the mean, the sum of squares about the centers, and the maximum; of
+    the batch how many values of each channel are zero, int64 (C,), and the histogram, int64 (C, BINS).
+    """
+
+    means: npt.NDArray[np.floating]
+    squares: npt.NDArray[np.floating]
+    maxima: Tensor
+    zeros: Integers
+    histogram: Integers
+
+
+def _rows_in_cache(maps: Tensor) -> int:
+    """How many images of maps (n, C, h, w) are reduced together."""
+    if maps.device.type != "cpu":
+        return len(maps)
+    return max(1, CACHED * torch.get_num_threads() // maps[0].numel())
 
 
 @dataclass(eq=False)
 class Running:
     """The reductions of one layer so far; `add` takes its maps of further images, with higher numbers."""
 
-    edges: Floats
+    ranges: Ranges
+    batches: list[Sums] = field(default_factory=list)
+    numbers: list[Integers] = field(default_factory=list)
+    top: "Top | None" = None
     positions: int = 0
-    count: int = 0
-    mean: Doubles = field(default_factory=lambda: np.zeros(0))
-    squares: Doubles = field(default_factory=lambda: np.zeros(0))
-    zeros: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
-    histogram: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
-    image_means: list[Floats] = field(default_factory=list)
-    top: "Extremes | None" = None
-    bottom: "Extremes | None" = None
+    spare: Tensor = field(default_factory=lambda: torch.zeros(0))
 
-    def add(self, maps: Tensor, numbers: Integers) -> None:
-        """Maps float (n, C, h, w) of images with these numbers, int64 (n,)."""
+    def add(self, maps: Tensor, images: Numbered) -> None:
+        """Maps float (n, C, h, w) of some images."""
         maps = maps.detach().float()
-        flat = maps.flatten(2)
-        self.positions = flat.shape[2]
-        self.image_means.append(to_numpy(flat.mean(2)))
-        variance, mean = torch.var_mean(maps, (0, 2, 3), correction=0)
-        self._add_moments(mean.double().cpu().numpy(), variance.double().cpu().numpy(), flat)
-        self.zeros = _plus(self.zeros, (flat == 0).sum((0, 2)).cpu().numpy())
-        self.histogram = _plus(self.histogram, self._histogram(flat, torch.from_numpy(numbers)))
-        maxima = flat.amax(2).nan_to_num(nan=-torch.inf)
+        means, squares, maxima, zeros = self._summed(maps)
+        self._keep(Sums(means, squares, maxima, zeros, self._histogram(maps, images)), maps, images)
+
+    def add_affine(self, maps: Tensor, images: Numbered, affine: Affine, source: "Running") -> None:
+        """The same of a layer whose input was just added to `source`."""
+        maps, of_source = maps.detach().float(), source.batches[-1]
+        means = affine.slope * of_source.means + affine.offset
+        maxima = maps.amax((2, 3))
+        # Single values are zero by chance only; a whole map is where nothing comes in and nothing is added.
+        whole = (maxima.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
+        flipped = np.where(affine.slope[:, None] < 0, of_source.histogram[:, ::-1], of_source.histogram)
+        zeros = whole.sum(0) * maps.shape[2] * maps.shape[3]
+        self._keep(Sums(means, affine.slope**2 * of_source.squares, maxima, zeros, flipped), maps, images)
+
+    def _keep(self, sums: Sums, maps: Tensor, images: Numbered) -> None:
+        self.positions = maps.shape[2] * maps.shape[3]
+        self.batches.append(sums)
+        self.numbers.append(images.array)
+        self.top = (self.top or Top.none(sums.maxima)).with_batch(sums.maxima, maps, images.numbers)
+
+    def _summed(self, maps: Tensor) -> tuple[Floats, Floats, Tensor, Integers]:
+        """The first four of Sums, from a few images at a time."""
+        each = _rows_in_cache(maps)
+        if len(self.spare) < min(each, len(maps)):
+            self.spare = torch.empty_like(maps[:each])
+        sums = maps.new_empty((4, *maps.shape[:2]))
+        for start in range(0, len(maps), each):
+            some = maps[start : start + each]
+            self._sum(some, self.spare[: len(some)], sums[:, start : start + each])
+        means, squares, maxima, nonzero = sums
+        positions = maps.shape[2] * maps.shape[3]
+        if not self.ranges.has_zeros:  # then it is the smallest square, which mostly tells that there is none
+            some_zero = bool((nonzero == 0).any())
+            nonzero = (maps != 0).sum((2, 3)) if some_zero else torch.full_like(nonzero, positions)
+        zeros = (positions - nonzero.double()).sum(0).cpu().numpy().round().astype(np.int64)
+        return to_numpy(means), to_numpy(squares), maxima, zeros
+
+    def _sum(self, maps: Tensor, spare: Tensor, sums: Tensor) -> None:
+        """Fills `sums`, (4, n, C); `spare` is memory in the shape of the maps."""
+        places = (2, 3)
+        torch.mean(maps, places, out=sums[0])
+        torch.amax(maps, places, out=sums[2])
+        if self.shift is not None:
+            torch.sub(maps, self.shift.to(maps), out=spare).square_()
+            torch.sum(spare, places, out=sums[1])
+        torch.mul(maps, maps, out=spare)
+        if self.shift is None:
+            torch.sum(spare, places, out=sums[1])
+        if self.ranges.has_zeros:
+            torch.sum(spare.sign_(), places, out=sums[3])
+        else:
+            torch.amin(spare, places, out=sums[3])
+
+    @cached_property
+    def shift(self) -> Tensor | None:
+        """What is subtracted before squaring, (C, 1, 1); None for nothing."""
+        centers = self.ranges.centers
+        return None if centers is None else torch.from_numpy(centers)[:, None, None]
+
+    def _histogram(self, maps: Tensor, images: Numbered) -> Integers:
+        """How many values of some positions of each image are in each bin, int64 (C, BINS)."""
         channels = maps.shape[1]
-        self.top = (self.top or Extremes.none(channels, True)).with_batch(maxima, maps, numbers)
-        self.bottom = (self.bottom or Extremes.none(channels, False)).with_batch(maxima, maps, numbers)
-
-    def _add_moments(self, mean: Doubles, variance: Doubles, flat: Tensor) -> None:
-        added = flat.shape[0] * flat.shape[2]
-        before, self.count = self.count, self.count + added
-        difference = mean - (self.mean if before else 0)
-        self.mean = self.mean + difference * added / self.count if before else mean
-        between = difference**2 * before * added / self.count
-        self.squares = _plus(self.squares, variance * added + between)
-
-    def _histogram(self, flat: Tensor, numbers: Tensor) -> Integers:
-        positions = sampled_positions(numbers, flat.shape[2]).to(flat.device)
-        values = flat.gather(2, positions[:, None].expand(-1, flat.shape[1], -1))
-        edges = torch.from_numpy(self.edges).to(flat.device)
-        scale = BINS / (edges[:, -1:] - edges[:, :1])
-        bins = ((values - edges[:, :1]) * scale).nan_to_num(0).clamp(0, BINS - 1).long()
-        bins += torch.arange(flat.shape[1], device=flat.device)[:, None] * BINS
-        counts = torch.bincount(bins.flatten(), minlength=BINS * flat.shape[1])
+        rows = images.sampled(maps.shape[2] * maps.shape[3])
+        values = maps.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, rows)
+        edges = torch.from_numpy(self.ranges.edges).to(maps.device)
+        low, scale = edges[:, 0], BINS / (edges[:, -1] - edges[:, 0])
+        bins = (values - low).mul_(scale).clamp_(0, BINS - 1).int()
+        bins.clamp_(min=0)  # NaN becomes a negative number
+        bins += torch.arange(channels, device=maps.device, dtype=torch.int32) * BINS
+        counts = torch.bincount(bins.flatten(), minlength=BINS * channels)
         return np.asarray(counts.reshape(-1, BINS).cpu().numpy(), np.int64)
 
     def part(self) -> LayerPart:
-        """What is known of all batches; at least one."""
+        """What is known of all images; at least one."""
         assert self.top is not None
-        assert self.bottom is not None
+        means = np.concatenate([batch.means for batch in self.batches])
+        mean, squares = self._moments(means.astype(np.float64))
+        numbers, values, positions = self.top.arrays()
+        maxima = torch.cat([batch.maxima for batch in self.batches]).cpu()
         return LayerPart(
             self.positions,
-            self.mean,
-            self.squares,
-            self.zeros,
-            np.concatenate(self.image_means),
-            self.histogram,
-            self.edges,
-            self.top.numbers,
-            self.top.values,
-            self.top.positions,
-            self.bottom.numbers,
-            self.bottom.values,
+            mean,
+            squares,
+            np.sum([batch.zeros for batch in self.batches], 0),
+            means.astype(np.float32),
+            np.sum([batch.histogram for batch in self.batches], 0),
+            self.ranges.edges,
+            numbers,
+            values,
+            positions,
+            *lowest(maxima, np.concatenate(self.numbers)),
         )
 
+    def _moments(self, means: Doubles) -> tuple[Doubles, Doubles]:
+        """Each channel's mean, and its sum of squared deviations from that."""
+        mean, centers = means.mean(0), self.ranges.centers
+        offsets = means - (0 if centers is None else centers)
+        squares = np.concatenate([batch.squares for batch in self.batches]).sum(0, dtype=np.float64)
+        within = squares - self.positions * (offsets**2).sum(0)
+        return mean, np.maximum(within, 0) + self.positions * ((means - mean) ** 2).sum(0)
 
-def _plus(before: npt.NDArray[Any], added: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return before + added if before.size else added
+
+# The images with the largest and the smallest maximum
+
+
+def keys_of(values: Tensor, numbers: Tensor) -> Tensor:
+    """Keys int64 (n, C) in the order of the values, float (n, C), of equal ones the lower number first.
+
+    Numbers are int64, from 0 and less than NUMBERS.
+    """
+    bits = (values.float() + 0.0).view(torch.int32)  # adding makes −0 the same as 0
+    ordered = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()
+    return ordered * NUMBERS + (NUMBERS - 1 - numbers)
+
+
+def values_of(keys: Tensor) -> tuple[Tensor, Tensor]:
+    """The values and numbers that keys were made of."""
+    ordered = torch.div(keys, NUMBERS, rounding_mode="floor")
+    numbers = NUMBERS - 1 - (keys - ordered * NUMBERS)
+    bits = ordered.int()
+    return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(torch.float32), numbers
+
+
+def lowest(maxima: Tensor, numbers: Integers) -> tuple[Integers, Floats]:
+    """The TOP images with the smallest maximum, of equal ones the lower number: numbers and values (C, k)."""
+    keys = keys_of(-maxima, torch.from_numpy(numbers)[:, None])
+    values, images = values_of(keys.topk(min(TOP, len(keys)), 0).values)
+    return images.T.contiguous().numpy(), (-values + 0.0).T.contiguous().numpy()
 
 
 @dataclass(frozen=True, eq=False)
-class Extremes:
-    """The TOP images of each channel by the maximum of the map; of equal ones those with the lower number.
-
-    `numbers` int64 and `values` float32 are (C, k), `positions` int64 (C, k, 2).
+class Top:
+    """The TOP images of each channel by the maximum of the map: `keys` int64 (k, C), descending, and where
+    the maximum is, `places` int64 (k, C), as index into the map, of width `width`.
     """
 
-    largest: bool
-    numbers: Integers
-    values: Floats
-    positions: Integers
+    keys: Tensor
+    places: Tensor
+    width: int = 1
 
     @classmethod
-    def none(cls, channels: int, largest: bool) -> "Extremes":
-        shape = (channels, 0)
-        return cls(
-            largest, np.zeros(shape, np.int64), np.zeros(shape, np.float32), np.zeros((*shape, 2), np.int64)
-        )
+    def none(cls, maxima: Tensor) -> "Top":
+        empty = torch.zeros((0, maxima.shape[1]), dtype=torch.int64, device=maxima.device)
+        return cls(empty, empty)
 
-    def with_batch(self, maxima: Tensor, maps: Tensor, numbers: Integers) -> "Extremes":
-        """With further images, whose numbers (n,) are larger: maxima float (n, C) of maps (n, C, h, w)."""
-        new = maxima.T.cpu().numpy()
-        values = np.concatenate([self.values, new], 1)
-        all_numbers = np.concatenate([self.numbers, np.broadcast_to(numbers, new.shape)], 1)
-        known = self.values.shape[1]
-        padding = np.zeros((*new.shape, 2), np.int64)
-        positions = np.concatenate([self.positions, padding], 1)
-        order = np.argsort(-values if self.largest else values, axis=1, kind="stable")[:, :TOP]
-        channels, places = np.nonzero(order >= known)
-        if self.largest and len(channels):
-            columns = order[channels, places]
-            positions[channels, columns] = _where(maps, columns - known, channels)
-        rows = np.arange(len(order))[:, None]
-        return Extremes(self.largest, all_numbers[rows, order], values[rows, order], positions[rows, order])
+    def with_batch(self, maxima: Tensor, maps: Tensor, numbers: Tensor) -> "Top":
+        """With further images, whose numbers (n,) are higher: maxima (n, C) of maps (n, C, h, w)."""
+        known = len(self.keys)
+        keys = torch.cat([self.keys, keys_of(maxima, numbers[:, None])])
+        best = keys.topk(min(TOP, len(keys)), 0)
+        ranks, channels = torch.nonzero(best.indices >= known, as_tuple=True)
+        places = torch.cat([self.places, self.places.new_zeros(maxima.shape)])
+        if len(ranks):
+            rows = best.indices[ranks, channels]
+            chosen = maps.permute(0, 2, 3, 1)[rows - known, :, :, channels].flatten(1)
+            places[rows, channels] = chosen.argmax(1)
+        return Top(best.values, places.gather(0, best.indices), maps.shape[3])
 
-
-def _where(maps: Tensor, images: Integers, channels: Integers) -> Integers:
-    """The first (y, x) of the maximum of some maps, int64 (m, 2)."""
-    chosen = maps[torch.from_numpy(images).to(maps.device), torch.from_numpy(channels).to(maps.device)]
-    places = chosen.flatten(1).argmax(1).cpu().numpy()
-    return np.stack(np.divmod(places, maps.shape[3]), 1).astype(np.int64)
+    def arrays(self) -> tuple[Integers, Floats, Integers]:
+        """Numbers and values (C, k), positions (C, k, 2)."""
+        values, numbers = values_of(self.keys.T.contiguous().cpu())
+        places = self.places.T.contiguous().cpu().numpy()
+        return numbers.numpy(), values.numpy(), np.stack(np.divmod(places, self.width), 2)

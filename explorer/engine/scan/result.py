@@ -18,7 +18,7 @@ VERSION = 1
 BINS = 32
 TOP = 16
 """How many images of each end are kept of a channel, fewer where there are fewer images."""
-SAMPLED = 16
+SAMPLED = 8
 """How many positions of each map a histogram counts: all of a smaller map."""
 
 

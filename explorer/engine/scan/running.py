@@ -13,16 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.batches import spread
+from explorer.engine.batches import MOST_PIXELS, spread
 from explorer.engine.calls import Call
 from explorer.engine.independence import pieces
 from explorer.engine.network import Network
-from explorer.engine.passes import recording_calls, to_numpy
+from explorer.engine.passes import in_faster_order, private_view, recording_calls, to_numpy
 from explorer.engine.samples import Sample
-from explorer.engine.scan import parts, result, shards
+from explorer.engine.scan import parts, result
+from explorer.engine.scan import shards as files
+from explorer.engine.scan.calibration import calibrate
 from explorer.engine.scan.images import ScanImages, id_of
 from explorer.engine.scan.parts import ScanPart, merge
-from explorer.engine.scan.reductions import Running, edges_of
+from explorer.engine.scan.reductions import Affine, Numbered, Ranges, Running
 from explorer.engine.scan.result import Scan
 from explorer.engine.tracing import blocks, stages, trace
 from explorer.engine.values import Floats
@@ -30,9 +32,10 @@ from model.card import Card
 from model.nets import check_logits
 from model.problems import Problem
 
-SHARD = 256
-"""How many images have a file of their own while the scan runs."""
 BATCH = 128
+"""Images of one forward pass, fewer where each is large."""
+SHARD = 8
+"""Batches that have a file of their own while the scan runs."""
 CALIBRATION = 64
 """Images, evenly spread over the set, whose range of values gives the edges of the histograms."""
 Tell = Callable[[int, int], None]
@@ -43,7 +46,7 @@ class Scanning:
     """A network and images, ready to be scanned into files below a folder.
 
     `layers` are those of the blocks; `classifier` is the layer whose input are the features, None where there
-    is none and the logits stand for them.
+    is none and the logits stand for them. `affine` says which layers follow from another.
     """
 
     network: Network
@@ -52,7 +55,9 @@ class Scanning:
     device: torch.device
     layers: tuple[str, ...]
     classifier: str | None
-    edges: dict[str, Floats]
+    ranges: dict[str, Ranges]
+    affine: dict[str, Affine]
+    order: torch.memory_format
     folder: Path
 
     @cached_property
@@ -63,13 +68,27 @@ class Scanning:
     @property
     def path(self) -> Path:
         """The file of the result."""
-        return shards.result_path(self.folder, self.key, self.images.dataset, self.images.split)
+        return files.result_path(self.folder, self.key, self.images.dataset, self.images.split)
+
+    @property
+    def batch(self) -> int:
+        """How many images run together."""
+        return batch_of(self.network.card)
 
     @property
     def shards(self) -> list[range]:
         """The numbers of the images, shard by shard."""
-        count = self.images.count
-        return [range(start, min(start + SHARD, count)) for start in range(0, count, SHARD)]
+        count, size = self.images.count, SHARD * self.batch
+        return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def shard_path(self, numbers: range) -> Path:
+        """The file of a shard."""
+        return files.path(self.folder, self.key, numbers)
+
+
+def batch_of(card: Card) -> int:
+    """How many images of a network's size run together."""
+    return max(1, min(BATCH, MOST_PIXELS // card.input_size**2))
 
 
 def settings_of(card: Card) -> dict[str, Any]:
@@ -101,8 +120,22 @@ def prepare(
     samples = _calibration(images)
     x = network.card.to_inputs([sample.pixels for sample in samples]).to(device)
     layers, classifier = layers_of(net, x[:1])
-    edges = _edges(net, x, layers)
-    return Scanning(network, images, net, device, layers, classifier, edges, folder)
+    calibration = calibrate(net, x, layers, batch_of(network.card))
+    order = _order(net, x[:1])
+    return Scanning(network, images, net, device, layers, classifier, *calibration, order, folder)
+
+
+def _order(net: nn.Module, x: Tensor) -> torch.memory_format:
+    """The order in memory that images run faster in; a network that calls `.view` on maps takes no other."""
+    tries: list[Tensor] = []
+
+    def run(some: Tensor) -> Tensor:
+        tries.append(some)
+        return check_logits(private_view(net)(some))
+
+    with torch.inference_mode(False), torch.no_grad():
+        in_faster_order(run, x)
+    return torch.channels_last if len(tries) == 1 else torch.contiguous_format
 
 
 def _calibration(images: ScanImages) -> list[Sample]:
@@ -133,85 +166,97 @@ def layers_of(net: nn.Module, x: Tensor) -> tuple[tuple[str, ...], str | None]:
     return tuple(layer for layer in seen.shapes if layer in within), last
 
 
-def _edges(net: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, Floats]:
-    """The edges of each layer's histogram, by the range of its values for images x."""
-    ranges: dict[str, list[tuple[Floats, Floats]]] = {layer: [] for layer in layers}
-
-    def visit(call: Call) -> None:
-        least, most = call.output.amin((0, 2, 3)), call.output.amax((0, 2, 3))
-        ranges[call.layer].append((to_numpy(least), to_numpy(most)))
-
-    view = recording_calls(net, layers, visit)
-    with torch.inference_mode(False), torch.no_grad():
-        for rows in pieces(net, x, len(x)):
-            view(x[rows].clone())
-    return {
-        layer: edges_of(np.min([low for low, _ in each], 0), np.max([high for _, high in each], 0))
-        for layer, each in ranges.items()
-    }
-
-
 # One shard
 
 
-def measure(scanning: Scanning, numbers: range) -> ScanPart:
+def measure(scanning: Scanning, numbers: range, recorder: "Recorder | None" = None) -> ScanPart:
     """What the network gives for the images with these numbers, of those that can be read."""
-    recorder = _Recorder(scanning)
-    unreadable: dict[int, str] = {}
-    for start in range(numbers.start, numbers.stop, BATCH):
-        samples: dict[int, Sample] = {}
-        for number in range(start, min(start + BATCH, numbers.stop)):
-            try:
-                samples[number] = scanning.images.take(number)
-            except Problem as problem:
-                unreadable[number] = str(problem)
-        if samples:
-            recorder.run(samples)
-    return recorder.part(unreadable)
+    recorder = recorder or Recorder(scanning)
+    for _ in recorder.batches(numbers):
+        pass
+    return recorder.part()
 
 
-class _Recorder:
-    """Runs batches on one view of the network and keeps what is reduced of them."""
+def _batches(scanning: Scanning, numbers: range) -> list[range]:
+    size = scanning.batch
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+
+class Recorder:
+    """Runs batches on one view of the network and keeps what is reduced of them, until `part` takes it."""
 
     def __init__(self, scanning: Scanning) -> None:
         self.scanning = scanning
-        self.running = {layer: Running(edges) for layer, edges in scanning.edges.items()}
+        wanted = [*scanning.layers, *filter(None, [scanning.classifier])]
+        self.view = recording_calls(scanning.net, wanted, self._visit)
+        self._start()
+
+    def _start(self) -> None:
+        self.running = {layer: Running(ranges) for layer, ranges in self.scanning.ranges.items()}
         self.numbers: list[int] = []
         self.ids: list[int] = []
         self.labels: list[int] = []
+        self.unreadable: dict[int, str] = {}
         self.logits: list[Floats] = []
         self.features: list[Floats] = []
-        self.batch = np.zeros(0, np.int64)
-        wanted = [*scanning.layers, *filter(None, [scanning.classifier])]
-        self.view = recording_calls(scanning.net, wanted, self._visit)
+        self.current = Numbered(torch.zeros(0, dtype=torch.int64))
 
     def _visit(self, call: Call) -> None:
         if call.layer in self.running:
-            self.running[call.layer].add(call.output, self.batch)
+            self._reduce(call)
         if call.layer == self.scanning.classifier:
             self.features.append(to_numpy(_vectors(call.received)))
 
-    def run(self, samples: dict[int, Sample]) -> None:
-        """Add the images, by their numbers, ascending and above those before."""
-        card = self.scanning.network.card
-        x = card.to_inputs([sample.pixels for sample in samples.values()]).to(self.scanning.device)
-        numbers = np.array(list(samples), np.int64)
-        for rows in pieces(self.scanning.net, x, len(x)):
-            self.batch = numbers[rows]
-            with torch.inference_mode(False), torch.no_grad():
-                self.logits.append(to_numpy(check_logits(self.view(x[rows].clone()))))
+    def _reduce(self, call: Call) -> None:
+        running, affine = self.running[call.layer], self.scanning.affine.get(call.layer)
+        if affine is not None and affine.source == call.source:
+            running.add_affine(call.output, self.current, affine, self.running[affine.source])
+        else:
+            running.add(call.output, self.current)
+
+    def batches(self, numbers: range) -> Iterator[int]:
+        """Add the images with these numbers; gives how many there were after each batch."""
+        for batch in _batches(self.scanning, numbers):
+            samples = self._samples(batch)
+            if samples:
+                self._note(samples)
+                pictures = [sample.pixels for sample in samples.values()]
+                x = self.scanning.network.card.to_inputs(pictures).to(self.scanning.device)
+                self.run(x, torch.tensor(list(samples), device=x.device))
+            yield len(batch)
+
+    def _samples(self, numbers: range) -> dict[int, Sample]:
+        """The images that can be read, by their numbers."""
+        samples: dict[int, Sample] = {}
+        for number in numbers:
+            try:
+                samples[number] = self.scanning.images.take(number)
+            except Problem as problem:
+                self.unreadable[number] = str(problem)
+        return samples
+
+    def _note(self, samples: dict[int, Sample]) -> None:
         self.numbers += samples
         self.ids += [id_of(sample) for sample in samples.values()]
         self.labels += [-1 if sample.label is None else sample.label for sample in samples.values()]
 
-    def part(self, unreadable: dict[int, str]) -> ScanPart:
-        """What is known of all images."""
+    def run(self, x: Tensor, numbers: Tensor) -> None:
+        """Add images x, float (n, C, h, w), with ascending numbers above those before."""
+        for rows in pieces(self.scanning.net, x, len(x)):
+            self.current = Numbered(numbers[rows])
+            with torch.inference_mode(False), torch.no_grad():
+                some = x[rows].clone(memory_format=self.scanning.order)
+                self.logits.append(to_numpy(check_logits(self.view(some))))
+
+    def part(self) -> ScanPart:
+        """What is known of all images since the last part."""
         numbers, ids, labels = (np.array(each, np.int64) for each in (self.numbers, self.ids, self.labels))
-        none = np.zeros((0, 0), np.float32)
-        logits = np.concatenate(self.logits) if self.logits else none
+        logits = np.concatenate(self.logits) if self.logits else np.zeros((0, 0), np.float32)
         features = np.concatenate(self.features) if self.features else logits
         layers = {layer: each.part() for layer, each in self.running.items()} if self.logits else {}
-        return ScanPart(numbers, ids, labels, logits, features, layers, unreadable)
+        made = ScanPart(numbers, ids, labels, logits, features, layers, self.unreadable)
+        self._start()
+        return made
 
 
 def _vectors(received: Tensor) -> Tensor:
@@ -224,19 +269,21 @@ def _vectors(received: Tensor) -> Tensor:
 # All of them
 
 
+def keep(scanning: Scanning, numbers: range) -> None:
+    """Measure one of the shards, unless it is on disk."""
+    for _ in run(scanning, [numbers]):
+        pass
+
+
 def run(scanning: Scanning, shards: Sequence[range]) -> Iterator[int]:
-    """Measure what is not on disk of some shards; gives the number of images after each of them."""
+    """Measure what is not on disk of some shards; gives the number of images after each batch."""
+    recorder = Recorder(scanning)
     for numbers in shards:
-        keep(scanning, numbers)
-        yield len(numbers)
-
-
-def keep(scanning: Scanning, numbers: range) -> Path:
-    """Measure the images with these numbers, unless they are on disk; the file."""
-    path = shards.path(scanning.folder, scanning.key, numbers)
-    if shards.read(path) is None:
-        parts.write(path, measure(scanning, numbers), card_of(scanning, numbers))
-    return path
+        if files.read(scanning.shard_path(numbers)) is not None:
+            yield from map(len, _batches(scanning, numbers))
+            continue
+        yield from recorder.batches(numbers)
+        parts.write(scanning.shard_path(numbers), recorder.part(), card_of(scanning, numbers))
 
 
 def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
@@ -256,7 +303,7 @@ def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
 
 def finish(scanning: Scanning) -> Scan:
     """Merge the shards into the result, write it, and remove them. Problem where some are lacking."""
-    path, scan = shards.finish([scanning.folder], scanning.key, scanning.folder)
+    path, scan = files.finish([scanning.folder], scanning.key, scanning.folder)
     assert path == scanning.path
     return scan
 
@@ -264,5 +311,6 @@ def finish(scanning: Scanning) -> Scan:
 def scan(network: Network, images: ScanImages, device: torch.device | str = "cpu") -> Scan:
     """The Scan of images without any file. Raises Problem where no image can be read."""
     scanning = prepare(network, images, Path(), device)
-    made = merge([measure(scanning, numbers) for numbers in scanning.shards])
-    return shards.scan_of(made, card_of(scanning, range(images.count)))
+    recorder = Recorder(scanning)
+    made = merge([measure(scanning, numbers, recorder) for numbers in scanning.shards])
+    return files.scan_of(made, card_of(scanning, range(images.count)))

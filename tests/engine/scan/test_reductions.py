@@ -1,0 +1,139 @@
+"""Every reduction equals the naive computation with all activations kept."""
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.engine.network import Network
+from explorer.engine.samples import ArrayTestSet
+from explorer.engine.scan import running
+from explorer.engine.scan.images import ScanImages
+from explorer.engine.scan.reductions import Numbered, edges_of, keys_of, sampled_positions, values_of
+from explorer.engine.scan.result import BINS, SAMPLED, TOP, LayerScan, Scan
+from explorer.engine.tracing import trace
+from tests.engine.scan.conftest import CARD, CLASSES, IMAGES
+
+LAYERS = ("conv1", "bn1", "relu", "pool", "conv2", "bn2", "relu#2")
+
+
+@pytest.fixture(scope="module")
+def scan(network: Network, images: ScanImages) -> Scan:
+    return running.scan(network, images)
+
+
+@pytest.fixture(scope="module")
+def maps(network: Network, photos: ArrayTestSet) -> dict[str, np.ndarray]:
+    x = CARD.to_inputs(photos.images)
+    return {layer: each.astype(np.float64) for layer, each in trace(network.net, x).maps.items()}
+
+
+@pytest.fixture(params=LAYERS)
+def both(
+    request: pytest.FixtureRequest, scan: Scan, maps: dict[str, np.ndarray]
+) -> tuple[LayerScan, np.ndarray]:
+    return scan.layers[request.param], maps[request.param]
+
+
+def test_it_scans_the_layers_of_the_blocks(scan: Scan) -> None:
+    assert tuple(scan.layers) == LAYERS
+
+
+def test_moments_and_zeros(both: tuple[LayerScan, np.ndarray]) -> None:
+    layer, maps = both
+    assert layer.count == maps[:, 0].size
+    np.testing.assert_allclose(layer.mean, maps.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(layer.variance, maps.var((0, 2, 3)), rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(layer.zeros, (maps == 0).mean((0, 2, 3)), atol=1e-5)
+    np.testing.assert_allclose(layer.image_mean, maps.mean((2, 3)), rtol=1e-5, atol=1e-5)
+
+
+def test_class_means(scan: Scan, both: tuple[LayerScan, np.ndarray]) -> None:
+    layer, maps = both
+    for label in range(3):
+        expected = maps[scan.labels == label].mean((0, 2, 3))
+        np.testing.assert_allclose(layer.class_mean[label], expected, rtol=1e-5, atol=1e-5)
+    assert np.isnan(layer.class_mean[3]).all()
+
+
+def test_the_images_at_both_ends(both: tuple[LayerScan, np.ndarray]) -> None:
+    layer, maps = both
+    maxima = maps.max((2, 3)).T
+    for values, rows, sign in (
+        (layer.top_values, layer.top_rows, -1),
+        (layer.bottom_values, layer.bottom_rows, 1),
+    ):
+        expected = np.take_along_axis(maxima, np.argsort(sign * maxima, kind="stable")[:, :TOP], 1)
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(values, np.take_along_axis(maxima, rows, 1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(layer.maximum, maxima.max(1), rtol=1e-5, atol=1e-5)
+
+
+def test_of_equal_maxima_the_first_image_and_position_count(scan: Scan, maps: dict[str, np.ndarray]) -> None:
+    for name in ("conv1", "relu", "relu#2"):  # exactly what a pass gives
+        maxima = maps[name].max((2, 3)).T.astype(np.float32)
+        expected = np.argsort(-maxima, kind="stable")[:, :TOP]
+        constant = maxima.max(1) == maxima.min(1)
+        assert constant.any() == (name != "conv1")
+        assert (scan.layers[name].top_rows == expected)[constant].all()
+        assert scan.layers[name].top_positions[constant].max(initial=0) == 0
+
+
+def test_positions_are_where_the_maximum_is(both: tuple[LayerScan, np.ndarray]) -> None:
+    layer, maps = both
+    channels = np.arange(len(layer.mean))[:, None]
+    there = maps[layer.top_rows, channels, layer.top_positions[..., 0], layer.top_positions[..., 1]]
+    np.testing.assert_allclose(there, layer.top_values, rtol=1e-5, atol=1e-5)
+
+
+def test_histograms_count_the_sampled_positions(both: tuple[LayerScan, np.ndarray]) -> None:
+    layer, maps = both
+    n, channels, height, width = maps.shape
+    places = sampled_positions(torch.arange(n), height * width).numpy()
+    assert places.shape == (n, min(SAMPLED, height * width))
+    assert all(len(set(each)) == len(each) for each in places.tolist())
+    values = np.take_along_axis(maps.reshape(n, channels, -1), places[:, None], 2)
+    for channel in range(channels):
+        edges = layer.edges[channel].astype(np.float64)
+        inside = np.clip(values[:, channel].ravel(), edges[0], edges[-1])
+        cumulated = np.histogram(inside, edges)[0].cumsum()
+        assert np.abs(layer.histogram[channel].cumsum() - cumulated).max() <= 2  # values on an edge
+        assert layer.histogram[channel].sum() == places.size
+    assert layer.edges.shape == (channels, BINS + 1)
+    assert (np.diff(layer.edges) > 0).all()
+
+
+def test_logits_features_and_labels(
+    scan: Scan, network: Network, photos: ArrayTestSet, maps: dict[str, np.ndarray]
+) -> None:
+    with torch.no_grad():
+        logits = network.net(CARD.to_inputs(photos.images)).numpy()
+    np.testing.assert_allclose(scan.logits, logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(scan.features, maps["relu#2"].mean((2, 3)), rtol=1e-5, atol=1e-5)
+    assert scan.ids.tolist() == list(range(IMAGES))
+    assert (scan.labels == np.where(photos.labels == 3, -1, photos.labels)).all()
+    assert scan.classes == CLASSES
+
+
+def test_keys_sort_like_values_and_numbers() -> None:
+    values = torch.tensor([0.5, -0.0, 0.0, -2.0, torch.inf, -torch.inf, 1e-30, -1e-30, 0.5])
+    numbers = torch.arange(len(values))
+    keys = keys_of(values[:, None], numbers[:, None])
+    order = keys[:, 0].argsort(descending=True)
+    assert order.tolist() == [4, 0, 8, 6, 1, 2, 7, 3, 5]
+    back, images = values_of(keys)
+    assert torch.equal(back[:, 0], values)
+    assert torch.equal(images[:, 0], numbers)
+
+
+def test_edges_hold_every_value_and_keep_zero() -> None:
+    low, high = np.array([0, -3.0, 2.0, -1e-9]), np.array([5, 0, 2.0, 1e9])
+    edges = edges_of(low.astype(np.float32), high.astype(np.float32))
+    assert (edges[:, 0] <= low).all()
+    assert (edges[:, -1] >= high).all()
+    assert edges[0, 0] == 0
+    assert edges[1, -1] == 0
+    assert (np.diff(edges[:3]) > 0).all()
+
+
+def test_a_map_smaller_than_the_sample_is_counted_whole() -> None:
+    assert Numbered(torch.tensor([5, 9])).sampled(3).tolist() == [0, 1, 2, 3, 4, 5]

@@ -1,0 +1,202 @@
+"""`python -m explorer.scan`: its file, its sentences, and several processes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from explorer import scan
+from explorer.engine.network import network_of
+from explorer.engine.opening import Source, open_source
+from explorer.engine.scan import running
+from explorer.engine.scan.finding import find
+from explorer.engine.scan.images import scan_images
+from explorer.engine.scan.result import load
+from model.card import Card
+from model.checkpoint import save_checkpoint
+from model.nets import NETS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    arguments = {"widths": [4, 4, 4], "hidden": 8}
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog", "plate"):
+        place = tmp_path / "photos" / "test" / name
+        place.mkdir(parents=True)
+        for index in range(3):
+            Image.fromarray(random.integers(0, 255, (32, 32, 3), np.uint8)).save(place / f"{index}.png")
+    (tmp_path / "photos" / "test" / "cat" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    return tmp_path / "photos"
+
+
+def arguments(mine: Path, *more: str, out: str = "out") -> list[str]:
+    start = ["--checkpoint", str(mine), "--out", str(mine.parent / out), "--device", "cpu"]
+    return [*start, *(more or ("--dataset", "scenes", "--limit", "6"))]
+
+
+def the_file(mine: Path, out: str = "out") -> Path:
+    (path,) = (mine.parent / out).glob("*.safetensors")
+    return path
+
+
+def test_the_explorer_finds_its_file(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scan.main(arguments(mine)) == 0
+    assert re.search(r"Accuracy: .* \(95 % interval .* to .*, n = 6\)\nSaved ", capsys.readouterr().out)
+    opening = open_source(Source(path=mine))
+    network = network_of(opening.checkpoint, opening.checkup)
+    images = scan_images("scenes", network.card, mine.parent, limit=6)
+    assert find(mine.parent / "out", network, images.digest) == the_file(mine)
+    assert load(the_file(mine)) == running.scan(network, images)
+
+
+def test_a_finished_scan_is_not_made_again(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scan.main(arguments(mine)) == 0
+    monkeypatch.setattr(running, "run", lambda *_: 1 / 0)
+    assert scan.main(arguments(mine)) == 0
+
+
+def test_unreadable_images_and_other_classes_are_named_and_counted(
+    mine: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scan.main(arguments(mine, "--dataset", "folder", "--data-dir", str(photos))) == 0
+    said = capsys.readouterr().out
+    assert "n = 5)" in said
+    assert "3 images have labels that are none of the network's classes" in said
+    assert "1 image cannot be read and is left out:\n- cat/1.png" in said
+    assert len(load(the_file(mine))) == 8
+
+
+def test_parts_are_merged(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(running, "BATCH", 2)
+    monkeypatch.setattr(running, "SHARD", 1)
+    assert scan.main(arguments(mine, out="whole")) == 0
+    given = ("--dataset", "scenes", "--limit", "6")
+    for number in (1, 2):
+        assert scan.main(arguments(mine, *given, "--shard", f"{number}/2", out=f"part{number}")) == 0
+        assert "python -m explorer.scan merge" in capsys.readouterr().out
+    folders = [str(mine.parent / f"part{number}") for number in (1, 2)]
+    out = ["--out", str(mine.parent / "merged")]
+    assert scan.main(["merge", folders[0], *out]) == 1
+    assert "2 of 6 images are not scanned yet" in capsys.readouterr().err
+    assert scan.main(["merge", *folders, *out]) == 0
+    assert the_file(mine, "merged").read_bytes() == the_file(mine, "whole").read_bytes()
+    assert scan.main(["merge", *folders, *out]) == 1
+    assert "There is no part of a scan in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--dataset", "photos"), "--dataset must be one of cifar10, folder, scenes, not photos"),
+        (("--dataset", "scenes", "--split", "val"), "--split must be one of test, train, not val"),
+        (("--dataset", "scenes", "--limit", "0"), "--limit must be a whole number of at least 1"),
+        (("--dataset", "scenes", "--shard", "3/2"), "--shard must be two whole numbers such as 1/4, not 3/2"),
+        (("--limit", "2"), "--dataset must be given"),
+    ],
+)
+def test_a_wrong_flag_is_one_sentence(
+    mine: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(SystemExit):
+        scan.main(arguments(mine, *more))
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--dataset", "folder"), "There are no test images in"),
+        (("--dataset", "folder", "--split", "train"), "There is no folder"),
+        (("--dataset", "cifar10"), "CIFAR-10 is not in"),
+        (("--dataset", "scenes", "--split", "train"), "Scenes have no training split"),
+        (("--dataset", "scenes", "--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(
+    mine: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], sentence: str
+) -> None:
+    assert scan.main(arguments(mine, "--data-dir", str(mine.parent / "empty"), *more)) == 1
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("gloo: Connection closed by peer")])
+def test_a_sentence_names_only_flags_of_this_command(error: Exception) -> None:
+    flags = set(re.findall(r"--[a-z-]+", scan.sentence_of(error)))
+    assert flags <= scan.parser()._option_string_actions.keys()
+
+
+SMALL = "running.BATCH, running.SHARD, running.CALIBRATION = 2, 1, 4"
+SCRIPT = f"""
+import os, signal, sys
+sys.path.insert(0, {str(ROOT)!r})
+from explorer import scan
+from explorer.engine.scan import running
+{SMALL}
+write, left = running.parts.write, int(os.environ.get("WRITES", "99"))
+def killing(*arguments):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(*arguments)
+running.parts.write = killing
+sys.exit(scan.main())
+"""
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A program that is the command with shards of two images; here they are as small."""
+    for name, value in (("BATCH", 2), ("SHARD", 1), ("CALIBRATION", 4)):
+        monkeypatch.setattr(running, name, value)
+    path = tmp_path / "small.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def started(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+                          capture_output=True, text=True, timeout=300, check=False)  # fmt: skip
+
+
+def test_killed_and_started_again_it_writes_the_same_bytes(mine: Path, small: Path) -> None:
+    assert scan.main(arguments(mine)) == 0
+    words = [str(small), *arguments(mine, out="killed")]
+    assert started(words, WRITES="1").returncode == -signal.SIGKILL
+    assert not list((mine.parent / "killed").glob("*.safetensors"))
+    assert started(words, WRITES="2").returncode == 0
+    assert the_file(mine, "killed").read_bytes() == the_file(mine).read_bytes()
+
+
+def test_torchrun_gives_the_file_of_one_process(mine: Path, small: Path) -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ran = started([*torchrun, str(small), *arguments(mine, out="shared")])
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("Saved ") == 1
+    assert scan.main(arguments(mine)) == 0
+    shared, alone = load(the_file(mine, "shared")), load(the_file(mine))
+    np.testing.assert_allclose(shared.logits, alone.logits, rtol=1e-5, atol=1e-5)
+    for name, layer in alone.layers.items():
+        np.testing.assert_allclose(shared.layers[name].variance, layer.variance, rtol=1e-5)
+        np.testing.assert_allclose(shared.layers[name].top_values, layer.top_values, rtol=1e-5)
+        assert (shared.layers[name].top_rows == layer.top_rows).all()
