@@ -39,7 +39,6 @@ def page() -> None:
 def offer_start(question: Question) -> None:
     st.button(
         tr("Measure with {images}", images=question.images(question.wanted)),
-        type="primary",
         on_click=measuring.start,
         args=(True,),
     )

@@ -48,7 +48,6 @@ def figure(selection: Selection, severity: str, pixels: Pixels) -> str:
                 name=selection.card.classes[predicted],
                 probability=probability(probabilities[predicted]),
             ),
-            "muted",
         ),
         fill=True,
     )
