@@ -41,18 +41,30 @@ def correlations(image_mean: Floats) -> Doubles:
 
     NaN for a channel that has the same mean in every image, or one that is not finite.
     """
+    scaled = _standardized(image_mean)
+    fine = np.asarray(np.isfinite(scaled).all(0))
+    matrix = np.full((len(fine), len(fine)), np.nan)
+    if len(scaled):
+        matrix[np.ix_(fine, fine)] = np.clip(scaled[:, fine].T @ scaled[:, fine], -1.0, 1.0)
+    return matrix
+
+
+def correlations_with(image_mean: Floats, channel: int) -> Doubles:
+    """Pearson's correlation of one channel with each, float64 (C,), as `correlations`; NaN for itself."""
+    scaled = _standardized(image_mean)
+    values = np.asarray(np.clip(scaled.T @ scaled[:, channel], -1.0, 1.0))
+    values[channel] = np.nan
+    return values
+
+
+def _standardized(image_mean: Floats) -> Doubles:
+    """Columns (N, C) of mean 0 and length 1; NaN for one that is constant or not finite."""
     values = image_mean.astype(np.float64)
-    if not len(values):
-        return np.full((values.shape[1], values.shape[1]), np.nan)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        centered = values - values.mean(0)
+        centered = values - values.mean(0) if len(values) else values
         sizes = np.sqrt((centered**2).sum(0))
         rounding = 1e-6 * np.sqrt(len(values)) * np.abs(values).max(0, initial=0.0)
-        scaled = centered / np.where(sizes > rounding, sizes, np.nan)
-    fine = np.isfinite(scaled).all(0)
-    matrix = np.full((len(fine), len(fine)), np.nan)
-    matrix[np.ix_(fine, fine)] = np.clip(scaled[:, fine].T @ scaled[:, fine], -1.0, 1.0)
-    return matrix
+        return np.asarray(centered / np.where(sizes > rounding, sizes, np.nan))
 
 
 def partners(image_mean: Floats, seed: int = 0) -> Partners:

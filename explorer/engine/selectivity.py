@@ -52,19 +52,3 @@ def _index(means: Doubles) -> float:
     there = np.sort(means[~np.isnan(means)])
     largest, rest = there[-1], there[:-1].mean()
     return float((largest - rest) / (largest + rest)) if largest + rest else 0.0
-
-
-def alike(image_mean: Floats, channel: int) -> Doubles:
-    """Pearson's correlation of a channel with every channel of its layer by their means per image (N, C).
-
-    float64 (C,), NaN for the channel itself and for channels that are the same for every image.
-    """
-    centered = image_mean.astype(np.float64) - image_mean.mean(0, dtype=np.float64)
-    sizes = np.sqrt((centered**2).sum(0))
-    products = centered.T @ centered[:, channel]
-    scale = sizes * sizes[channel]
-    least = 1e-6 * max(float(np.abs(image_mean).max(initial=0.0)), 1e-30)
-    constant = (sizes <= least) | (sizes[channel] <= least)
-    values = np.divide(products, scale, out=np.full(len(sizes), np.nan), where=~constant)
-    values[channel] = np.nan
-    return np.asarray(np.clip(values, -1.0, 1.0))

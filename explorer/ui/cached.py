@@ -56,7 +56,7 @@ from explorer.engine.samples import ArrayTestSet, FolderTestSet, Sample, TestSet
 from explorer.engine.scan import finding
 from explorer.engine.scan import images as scan_images
 from explorer.engine.scan import result as scans
-from explorer.engine.scan.result import LayerScan, Scan
+from explorer.engine.scan.result import Scan
 from explorer.engine.selectivity import Selectivity
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
@@ -101,6 +101,15 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     ArrayTestSet: attrgetter("digest"),
     TrainingImages: attrgetter("digest"),
     Picture: lambda picture: (picture.name, picture.digest),
+    Scan: lambda scan: (
+        scan.network,
+        scan.images,
+        scan.dataset,
+        scan.split,
+        repr(scan.card),
+        _array(scan.ids),
+    ),
+    Scaling: lambda scaling: (scaling.layer, _array(scaling.gamma), _array(scaling.beta)),
     np.ndarray: _array,
     # The name of a file need not be valid Unicode.
     str: lambda text: text.encode("utf-8", "surrogatepass"),
@@ -409,25 +418,11 @@ def _scan(path: Path, stamp: tuple[int, int]) -> Scan:
     return scans.load(path)
 
 
-def channel_survey(
-    network: Network, scan: Scan, layer: str, scaling: Scaling | None, rectified: bool
-) -> ChannelSurvey:
-    """What a scan says of the channels of a layer; `scaling` and `rectified` are those of the network."""
-    return _channel_survey(network, scan.images, scan.ids, layer, rectified, scan.layers[layer], scaling)
-
-
 @_data(max_size="50MB")
 @_announced(N_("Comparing the channels …"))
-def _channel_survey(
-    network: Network,
-    images: str,
-    ids: Integers,
-    layer: str,
-    rectified: bool,
-    _one: LayerScan,
-    _scaling: Scaling | None,
-) -> ChannelSurvey:
-    return survey(layer, _one, _scaling, rectified)
+def channel_survey(scan: Scan, layer: str, scaling: Scaling | None, rectified: bool) -> ChannelSurvey:
+    """What a scan says of the channels of a layer; `scaling` and `rectified` are those of the network."""
+    return survey(layer, scan.layers[layer], scaling, rectified)
 
 
 @_data(max_entries=4096)

@@ -73,12 +73,15 @@ def _order(one: Effects, name: str) -> list[str]:
             )
         ]
     return [
-        tr(
-            "The first {first} differ: of the {first} channels that contribute most, {common} are among the "
+        ngettext(
+            "The first {first} differ: of the {first} channels that contribute most, {n} is among the "
             "{first} whose removal lowers the logit of {class_name} most. The channel whose removal lowers "
             "it most has place {rank} by contribution.",
+            "The first {first} differ: of the {first} channels that contribute most, {n} are among the "
+            "{first} whose removal lowers the logit of {class_name} most. The channel whose removal lowers "
+            "it most has place {rank} by contribution.",
+            one.common,
             first=FIRST,
-            common=one.common,
             class_name=name,
             rank=one.rank_of_largest_fall,
         )

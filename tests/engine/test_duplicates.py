@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from explorer.engine.duplicates import NONE, correlations, partners, redundant, removal_order
+from explorer.engine.duplicates import (
+    NONE,
+    correlations,
+    correlations_with,
+    partners,
+    redundant,
+    removal_order,
+)
 
 
 @pytest.fixture
@@ -61,3 +68,14 @@ def test_values_that_are_not_finite_have_no_partner() -> None:
     image_mean = np.random.default_rng(2).random((20, 3)).astype(np.float32)
     image_mean[4, 1] = np.inf
     assert partners(image_mean).channel.tolist() == [2, NONE, 0]
+
+
+def test_the_correlation_is_that_of_numpy() -> None:
+    means = np.random.default_rng(3).normal(size=(100, 5)).astype(np.float32)
+    means[:, 3] = 2 * means[:, 1] + 1  # the same
+    means[:, 4] = 0.1  # dead
+    values = correlations_with(means, 1)
+    np.testing.assert_allclose(values[[0, 2]], np.corrcoef(means[:, :3].T)[1, [0, 2]], atol=1e-6)
+    assert values[3] == pytest.approx(1.0)
+    assert np.isnan(values[[1, 4]]).all()
+    assert np.isnan(correlations_with(means, 4)).all()

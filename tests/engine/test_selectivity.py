@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from explorer.engine.selectivity import alike, class_means, selectivity
+from explorer.engine.selectivity import class_means, selectivity
 
 RNG = np.random.default_rng(0)
 
@@ -39,14 +39,3 @@ def test_it_is_not_defined_for_negative_values_or_one_class() -> None:
 
 def test_means_of_classes_without_images_are_not_numbers() -> None:
     np.testing.assert_array_equal(class_means(np.array([2.0, 4.0]), np.array([1, 1]), 3), [np.nan, 3, np.nan])
-
-
-def test_the_correlation_is_that_of_numpy() -> None:
-    means = RNG.normal(size=(100, 5)).astype(np.float32)
-    means[:, 3] = 2 * means[:, 1] + 1  # the same
-    means[:, 4] = 0.1  # dead
-    values = alike(means, 1)
-    np.testing.assert_allclose(values[[0, 2]], np.corrcoef(means[:, :3].T)[1, [0, 2]], atol=1e-6)
-    assert values[3] == pytest.approx(1.0)
-    assert np.isnan(values[[1, 4]]).all()
-    assert np.isnan(alike(means, 4)).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -179,3 +180,10 @@ def test_the_way_leads_from_feature_maps_and_back(visit: Visit) -> None:
     assert not at.exception, at.exception[0].value
     assert "Channel 5 of relu2" in written(at)
     assert "Kernel of channel 5" in written(at)
+
+
+def test_images_in_which_a_channel_is_silent_are_counted_not_the_first_of_them() -> None:
+    means = np.array([[0, 1], [2, 0], [0, 3], [0, -1]], np.float32)
+    scanned = SimpleNamespace(image_mean=means, bottom_values=np.array([[0, 0], [0, 2]], np.float32))
+    assert examples.silent_rows(scanned, 0) == [0, 2, 3]  # type: ignore[arg-type]
+    assert examples.silent_rows(scanned, 1) == []  # type: ignore[arg-type]  # it has negative values

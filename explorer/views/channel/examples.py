@@ -7,7 +7,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from explorer.engine.batches import spread
 from explorer.engine.channel_effects import Contribution, contribution
+from explorer.engine.scan.result import LayerScan
 from explorer.ui import choices, jobs
 from explorer.ui.jobs import Progress, Work
 from explorer.ui.markdown import literal, sentence
@@ -39,9 +41,20 @@ def by_activation(subject: Subject) -> tuple[list[Tile], list[Tile]]:
         Tile(int(row), float(value), (int(position[0]), int(position[1])))
         for row, value, position in zip(*(part[channel][:SHOWN] for part in parts), strict=True)
     ]
+    silent = silent_rows(scanned, channel)
+    if len(silent) > LOWEST:
+        return top, [Tile(silent[at], 0.0, None) for at in spread(len(silent), LOWEST)]
     ends = (scanned.bottom_rows, scanned.bottom_values)
     lowest = zip(*(part[channel][:LOWEST] for part in ends), strict=True)
     return top, [Tile(int(row), float(value), None) for row, value in lowest]
+
+
+def silent_rows(scanned: LayerScan, channel: int) -> list[int]:
+    """The images whose map is zero everywhere, if the channel is never negative and they are the lowest."""
+    if not scanned.bottom_values.shape[1] or scanned.bottom_values[channel, 0] != 0:
+        return []
+    means = scanned.image_mean[:, channel]
+    return [] if means.min() < 0 else [int(row) for row in np.flatnonzero(means == 0)]
 
 
 def candidates(subject: Subject) -> list[int]:
@@ -94,12 +107,25 @@ def show(subject: Subject) -> Examples:
         job = work(subject)
         contributing = finished(subject, job)
         jobs.show(partial(_draw, subject, whole), job)
-    st.markdown(tr("Smallest: the images whose largest value is lowest"))
+    st.markdown(literal(about_the_lowest(subject)))
     tiles.show(subject, bottom, "bottom", whole)
     st.caption(
         literal(f"{tiles.field_in_words(subject, whole)} {tr('Click an image to select it on every page.')}")
     )
     return Examples(top, bottom, contributing)
+
+
+def about_the_lowest(subject: Subject) -> str:
+    assert subject.scanned is not None
+    silent, shown = len(silent_rows(subject.scanned, subject.channel)), LOWEST
+    if silent <= shown:
+        return tr("Smallest: the images whose largest value is lowest")
+    return tr(
+        "In {silent:,} of {images} the map is zero everywhere; {shown} of these, evenly spread:",
+        silent=silent,
+        images=subject.images.text,
+        shown=shown,
+    )
 
 
 def finished(subject: Subject, job: Work[Contribution]) -> list[Tile]:

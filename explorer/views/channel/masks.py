@@ -99,8 +99,8 @@ def about(measured: Dissection, scenes: int) -> str:
     return tr(
         "Network Dissection (arXiv:1704.05796) on {scenes} drawn scenes, whose masks are exact: {fraction} "
         "of the positions are above {threshold}. {inside} of these lie on an object; objects cover {area}. "
-        "IoU {iou}; {chance} with masks moved at random ({shifts} times, diamonds); areas of these sizes "
-        "allow at most {best}. Gray: not above every one of the {shifts}. Read classes with care: with ten "
-        "of them, one can be above chance by chance.",
+        "IoU with any object {iou}; {chance} with masks moved at random ({shifts} times, diamonds); areas "
+        "of these sizes allow at most {best}. Gray: not above every one of the {shifts}. Read "
+        "classes with care: with ten of them, one can be above chance by chance.",
         **fields,
     )

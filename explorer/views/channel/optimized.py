@@ -69,13 +69,13 @@ def made(subject: Subject, best: Visualization) -> str:
 def compared(best: Visualization, scanned: LayerScan | None) -> str:
     """The response to the image, to random ones and to the best real one, as html."""
     rows = [
-        (tr("this image"), best.response.mean, best.response.maximum),
-        (tr("random, mean"), best.random.mean, best.random.maximum),
-        (tr("random, largest"), best.best_random.mean, best.best_random.maximum),
+        (tr("image made for it"), best.response.mean, best.response.maximum),
+        (tr("random images, mean"), best.random.mean, best.random.maximum),
+        (tr("random images, largest"), best.best_random.mean, best.best_random.maximum),
     ]
     if scanned is not None:
         real = float(scanned.image_mean[:, best.channel].max()), float(scanned.maximum[best.channel])
-        rows.insert(1, (tr("best real image"), *real))
+        rows.insert(1, (tr("real images, largest"), *real))
     cells = ["", tr("mean of the map"), tr("maximum")]
     for name, mean, maximum in rows:
         cells += [name, number(mean), number(maximum)]
@@ -94,8 +94,8 @@ def judged(best: Visualization, scanned: LayerScan | None) -> str:
     if value > float(scanned.image_mean[:, best.channel].max()):
         return tr("The mean of the map, which was optimized, is larger than for any image of the scan.")
     return tr(
-        "It beats the random images, but a real image of the scan gives a larger mean: look at that one "
-        "first."
+        "It gives more than the random images, but a real image of the scan gives a larger mean: look at "
+        "that one first."
     )
 
 

@@ -7,8 +7,9 @@ import streamlit as st
 
 from explorer.drawing.ranges import number, percent
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
+from explorer.engine.duplicates import correlations_with
 from explorer.engine.scan.result import LayerScan
-from explorer.engine.selectivity import PERMUTATIONS, Selectivity, alike
+from explorer.engine.selectivity import PERMUTATIONS, Selectivity
 from explorer.engine.values import Doubles
 from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
@@ -36,7 +37,7 @@ def numbers_of(subject: Subject, scanned: LayerScan) -> Numbers:
     channel, scan = subject.channel, subject.scan
     selective = cached.class_selectivity(scanned.image_mean[:, channel], scan.labels, len(scan.classes))
     means = scanned.class_mean[:, channel].astype(np.float64)
-    return Numbers(means, selective, alike(scanned.image_mean, channel))
+    return Numbers(means, selective, correlations_with(scanned.image_mean, channel))
 
 
 # The layer's own statistics
@@ -53,7 +54,7 @@ def normalization(subject: Subject) -> str:
         (tr("β (shift)"), number(norm.bias[k])),
         (tr("running mean μ"), number(norm.running_mean[k])),
         (tr("running σ"), number(norm.running_std[k])),
-        (tr("this image: mean, in running σ from μ"), number(norm.distance[k])),
+        (tr("selected image: mean, in running σ from μ"), number(norm.distance[k])),
     ]
     return panels.facts(tr("BatchNorm · {layer}", layer=norm.layer), rows)
 
@@ -100,7 +101,8 @@ def about_values(subject: Subject, scanned: LayerScan) -> str:
     sentences = [
         tr(
             "{images}: mean {mean}, standard deviation {deviation}, largest value {maximum}. Line: the mean; "
-            "band: mean ± standard deviation.",
+            "band: mean ± standard deviation. The chart shows a sample of the positions; the numbers are "
+            "over all of them.",
             images=subject.images.text,
             mean=number(scanned.mean[k]),
             deviation=number(np.sqrt(scanned.variance[k])),

@@ -121,9 +121,9 @@ def how_to_read() -> None:
                 "it looks at: compare them with the images where it is lowest. *The image made for it* is "
                 "not a photograph: it shows what raises the channel when nothing else matters, and can be "
                 "far from anything that the network was trained on. *Contribution* depends on the class, "
-                "activation does not: a channel may be large in an image without a say in the prediction. "
-                "*Switched off* is measured, not estimated. A channel does not have to stand for one thing "
-                "that people have a word for."
+                "activation does not: a channel may be large in an image without an effect on the "
+                "prediction. *Switched off* is measured, not estimated. A channel does not have to respond "
+                "to one thing that has a name."
             )
         )
 

@@ -13,8 +13,8 @@ from explorer.views.channels import charts, costs, exports, findings, table
 from model.words import N_, ngettext, tr
 
 INTRODUCTION = N_(
-    "Every channel of a layer over a whole data set: which are zero everywhere, which never are, which do "
-    "the same as another, and what the network loses without them."
+    "Every channel of a layer over a whole data set: which are zero everywhere, which never are, which go "
+    "together with another, and what the network loses without them."
 )
 
 
@@ -34,7 +34,7 @@ def page() -> None:
         st.info(tr("The scan has nothing on {layer}: choose another layer.", layer=code(layer)))
         return
     scaling, rectified = scaling_before(selection.net, selection.seen, block, layer)
-    surveyed = cached.channel_survey(selection.network, scan, layer, scaling, rectified)
+    surveyed = cached.channel_survey(scan, layer, scaling, rectified)
     chosen = show(selection, scan, surveyed)
     if layer == block.conv and block.norm is not None:
         st.caption(

@@ -19,7 +19,7 @@ def differences(layer: str, names: tuple[str, str], found: Differences) -> DotCh
         title=tr("Channels of {layer}: {first} minus {second}", layer=layer, first=names[0], second=names[1]),
         alt=tr("The mean contributions of the channels of {layer} that differ most, {first} minus {second}, "
                "with their intervals", layer=layer, first=names[0], second=names[1]),
-        x=axis(tr("difference of the mean contributions (logit)"), values, zero=True, rounded=True, most=6),
+        x=axis(tr("difference of the mean contributions"), values, zero=True, rounded=True, most=6),
         names=tuple(tr("channel {channel}", channel=channel) for channel in order.tolist()),
         mean=mean,
         low=found.low[order],

@@ -19,8 +19,8 @@ from model.words import N_, tr
 COUNTS = ("20", "50", "100")
 MOST_CLASSES = 10
 INTRODUCTION = N_(
-    "Grad-CAM over many images instead of one: which channels support each class on average, and what tells "
-    "two classes apart."
+    "Grad-CAM over many images instead of one: which channels support each class on average, and in which "
+    "two classes differ."
 )
 
 

@@ -20,11 +20,12 @@ from model.words import N_, ngettext, tr
 
 CARDS, IMAGES = 4, 4
 ABOUT = N_(
-    "What is explained is the logit of {first} minus that of {second}, so a positive contribution speaks "
-    "for {first}. Dots: the mean contribution over {one} minus that over {other}, with its 95% interval. "
+    "What is explained is the logit of {first} minus that of {second}, so a positive contribution supports "
+    "{first}. Dots: the mean contribution over {one} minus that over {other}, with its 95% interval. "
     "Diamonds: when the images are put into two groups at random ({draws} draws), in 95% of the draws no "
-    "channel is beyond its diamond. Without color: not beyond chance. A difference says that the channel "
-    "responds otherwise to the two groups, not that it causes the prediction."
+    "channel is beyond its diamond. Gray: not beyond chance. Order: the difference compared "
+    "with chance, largest first. A difference says that the contribution of the channel is different in the "
+    "two groups, not that it causes the prediction."
 )
 
 
@@ -113,7 +114,7 @@ def maps(pair: Pair) -> None:
         markup.figure(
             color(heat, range),
             tr("Mean heat map of {name}", name=name),
-            markup.text(name, "strong"),
+            markup.text(tr("over images of {name}", name=name), "strong"),
             fill=True,
         )
         for heat, name in zip(heats, pair.names, strict=True)
@@ -128,7 +129,8 @@ def maps(pair: Pair) -> None:
 
 def cards(selection: Selection, scan: Scan, pair: Pair) -> None:
     """The channels that differ most: the images with their largest values, and the way to their pages."""
-    st.markdown(f"**{tr('Images with the largest values of the channels that differ most')}**")
+    title = tr("The channels that differ most: their images with the largest values, of all classes")
+    st.markdown(f"**{title}**")
     for column, channel in zip(
         st.columns(CARDS, gap="medium"), pair.differences.order[:CARDS].tolist(), strict=False
     ):

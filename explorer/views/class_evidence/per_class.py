@@ -16,8 +16,9 @@ from model.words import N_, ngettext, tr
 TOP = 3
 ABOUT = N_(
     "Grad-CAM for the true class, whether it is predicted or not: the mean of the heat maps, at the "
-    "positions of the layer, and the channels with the largest mean contribution, in units of the logit. "
-    "Where the objects lie in different places, the mean map shows the places, not the objects."
+    "positions of the layer, and the channels with the largest mean contribution. A contribution is "
+    "Grad-CAM’s weight × mean of the map: compare only the order, it is not a change of the logit. Where the "
+    "objects lie in different places, the mean map shows the places, not the objects."
 )
 
 

@@ -11,7 +11,7 @@ from explorer.engine.intervals import interval
 from explorer.engine.projection import Projection, inside, nearest
 from explorer.engine.samples import Sample
 from explorer.engine.values import Integers
-from explorer.ui import markup, panels, scanning
+from explorer.ui import link, markup, panels, scanning
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.components.point_map import Choice
 from explorer.ui.markdown import literal
@@ -73,7 +73,7 @@ def show_point(images: Images, row: int) -> None:
             )
             chosen = partial(scanning.select, images.scan, row)
             if st.button(tr("Explain this image"), on_click=chosen, key="set_map_explain"):
-                st.switch_page("views/explain/page.py")
+                link.open_page("views/explain/page.py")
     st.markdown(
         tr(
             "**Nearest by all {count} features**, whatever the map shows:",

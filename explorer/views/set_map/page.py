@@ -17,8 +17,8 @@ from explorer.views.set_map.coloring import COLORINGS, Colored, Images
 from model.words import N_, tr
 
 INTRODUCTION = N_(
-    "Each point is an image; its place comes from the features that the last linear layer reads. How far "
-    "images that are near each other here are also alike to the network stands below the map."
+    "Each point is an image; its place comes from the features that the last linear layer reads. The text "
+    "below the map says how many near neighbors here are also near neighbors for the network."
 )
 
 

@@ -82,7 +82,11 @@ def finding(question: Question, steps: Sequence[Step]) -> str:
             "can be measured with so many images."
         ),
     }
-    control = tr("On unshifted images recalibrating changes accuracy by {cost}.", cost=fields.pop("cost"))
+    control = tr(
+        "On unshifted images recalibrating changes accuracy by {cost} percentage points. Changes are "
+        "computed before rounding.",
+        cost=fields.pop("cost"),
+    )
     return f"{tr(templates[verdict(last.gain)], **fields)} {control}"
 
 

@@ -17,7 +17,8 @@ from model.words import N_, tr
 INTRODUCTION = N_(
     "In eval mode BatchNorm normalizes with the running statistics of training. When the data shifts, they "
     "may no longer fit. Here a shift is applied to every image, as the network gets it, or pictures of your "
-    "own take their place; one half of the images measures, the other half recalibrates the statistics."
+    "own take their place. Accuracy is measured on one half of the images; the statistics are recomputed on "
+    "the other half."
 )
 
 
@@ -74,7 +75,7 @@ def show_progress(question: Question, each: Sequence[Progress[Step]]) -> None:
 
 
 def show_steps(selection: Selection, question: Question, steps: Sequence[Step]) -> None:
-    st.subheader(tr("How accuracy follows, and what recalibrating gives back"), anchor=False)
+    st.subheader(tr("How accuracy follows, and what recalibrating recovers"), anchor=False)
     accuracy_part.show(question, steps)
     st.subheader(tr("How far the statistics move"), anchor=False)
     step, layer = drift_part.show(question, steps)
