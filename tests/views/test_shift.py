@@ -89,3 +89,12 @@ def test_too_few_test_images_are_a_sentence(visit: Visit, tmp_path: Path) -> Non
         Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / f"{number}.png")
     text = written(visit("shift", shift_measured="yes", shift_of="test", **LINK))
     assert "Only 3 of the test images can be used, and 8 are needed" in text
+
+
+def test_a_change_that_rounds_to_zero_has_no_sign() -> None:
+    assert [accuracy_part.signed(value) for value in (-0.125, 0.02, -0.0001, 0.0)] == [
+        "−12.5",
+        "+2.0",
+        "0.0",
+        "0.0",
+    ]

@@ -136,9 +136,10 @@ def points(change: Change | None) -> str:
 
 
 def signed(fraction: float) -> str:
-    """A difference of fractions in percentage points, with its sign.
+    """A difference of fractions in percentage points, with its sign unless it is zero when rounded.
 
-    >>> signed(-0.125), signed(0.02)
-    ('−12.5', '+2.0')
+    >>> signed(-0.125), signed(0.02), signed(-0.0001)
+    ('−12.5', '+2.0', '0.0')
     """
-    return f"{100 * fraction:+.1f}".replace("-", MINUS)
+    points = f"{100 * fraction:+.1f}".replace("-", MINUS)
+    return points if points.strip(f"+{MINUS}") != "0.0" else "0.0"
