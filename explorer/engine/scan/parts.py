@@ -1,6 +1,6 @@
 """What is known of some of the images, and how such parts add up: in any order, in any groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from explorer.engine.scan import tensor_file
+from explorer.engine.scan import checks, tensor_file
 from explorer.engine.scan.result import TOP, LayerScan
 from explorer.engine.values import Doubles, Floats, Integers, Value
 
@@ -151,13 +151,45 @@ def read(path: Path) -> tuple[ScanPart, dict[str, Any]] | None:
     """A part and its card; None where there is none, or a damaged one."""
     try:
         arrays, card = tensor_file.read(path)
-        if card["part"] != VERSION:
+        if card.get("part") != VERSION:
             return None
-        layers = {
-            name: LayerPart(positions, **{field: arrays[f"{index}/{field}"] for field in OF_LAYER})
-            for index, (name, positions) in enumerate(card.pop("layers"))
-        }
-        unreadable = dict(card.pop("unreadable"))
-        return ScanPart(**{name: arrays[name] for name in ROWS}, layers=layers, unreadable=unreadable), card
-    except (OSError, ValueError, KeyError, TypeError):
+        _check(arrays, card)
+    except (OSError, ValueError):
         return None
+    layers = {
+        name: LayerPart(positions, **{field: arrays[f"{index}/{field}"] for field in OF_LAYER})
+        for index, (name, positions) in enumerate(card.pop("layers"))
+    }
+    unreadable = dict(card.pop("unreadable"))
+    return ScanPart(**{name: arrays[name] for name in ROWS}, layers=layers, unreadable=unreadable), card
+
+
+SHAPES = checks.OF_LAYER | {
+    "squares": "float C",
+    "zeros": "int C",
+    "top_numbers": "int C k",
+    "bottom_numbers": "int C k",
+}
+
+
+def _check(arrays: checks.Arrays, card: Mapping[str, Any]) -> None:
+    """ValueError unless a file holds what ScanPart and LayerPart say."""
+    checks.check_card(card)
+    of_card: list[Any] = [card.get("start"), card.get("stop"), card["card"].get("count")]
+    checks.require(all(type(each) is int for each in of_card), "start")
+    start, stop, total = of_card
+    checks.require(0 <= start < stop <= total, "start")
+    rows = checks.check_arrays(arrays, {"numbers": "int N"} | checks.ROWS, {})
+    classes, numbers = len(card["classes"]), arrays["numbers"]
+    checks.check_labels(arrays, classes)
+    checks.require(not rows["N"] or rows["K"] == classes, "logits")
+    checks.require(checks.is_within(numbers, start, stop) and (np.diff(numbers) > 0).all(), "numbers")
+    checks.require(checks.is_reasons(card.get("unreadable"), range(start, stop)), "unreadable")
+    unreadable = [number for number, _ in card["unreadable"]]
+    checks.require(len({*numbers.tolist(), *unreadable}) == stop - start, "numbers")
+    for index, (_, positions) in enumerate(card["layers"]):
+        sizes = checks.check_arrays(arrays, SHAPES, rows, f"{index}/")
+        checks.check_histogram(arrays, sizes, f"{index}/")
+        for name in ("top_numbers", "bottom_numbers"):
+            checks.require(np.isin(arrays[f"{index}/{name}"], numbers).all(), name)
+        checks.check_places(arrays[f"{index}/top_positions"], positions)
