@@ -42,11 +42,12 @@ def scan_of(network: Network) -> Scan | None:
     names = {name: _title(name, images) for name, images in sets.items()}
     chosen = choices.choice(tr("Images"), names, "scan") if len(names) > 1 else next(iter(names))
     folder = options().scans
-    path = cached.finished_scan(folder, network, sets[chosen].digest)
-    if path is not None:
-        return cached.scan(path)
-    _offer(network, sets[chosen], folder)
-    return None
+    scan, problems = _finished(network, sets[chosen].digest, folder)
+    if scan is None:
+        for problem in problems:
+            st.error(sentence(problem), icon=":material/error:")
+        _offer(network, sets[chosen], folder)
+    return scan
 
 
 def sample_of(scan: Scan, row: int) -> Sample:
@@ -54,7 +55,7 @@ def sample_of(scan: Scan, row: int) -> Sample:
     if scan.dataset == "scenes":
         return scene_of(scene_number(int(scan.ids[row])), scan.card["input_size"], scan.classes)
     images = _test_set()
-    if images is None or images.digest != scan.images:
+    if images is None or images.digest != scan.images or scan.ids[row] >= len(images):
         raise Problem("The images of this scan are no longer in the folder: start with their --data-dir.")
     return in_classes(images.sample(int(scan.ids[row])), images.classes, scan.classes)
 
@@ -85,6 +86,17 @@ def select(scan: Scan, row: int, rival: int | None = None) -> None:
     link.change("against", choices.RUNNER_UP)
     if rival is not None:
         link.change("compare", "classes")
+
+
+def _finished(network: Network, images: str, folder: Path) -> tuple[Scan | None, list[Problem]]:
+    """The largest scan that can be read, and what is wrong with those that cannot."""
+    damaged: dict[Path, Problem] = {}
+    while (path := cached.finished_scan(folder, network, images, tuple(damaged))) is not None:
+        try:
+            return cached.scan(path), []
+        except Problem as problem:
+            damaged[path] = problem
+    return None, list(damaged.values())
 
 
 # What there is to scan
@@ -123,6 +135,10 @@ def _offer(network: Network, images: ScanImages, folder: Path) -> None:
         _say_missing(wanted, key)
         return
     work = _work(wanted, started[key])
+    progress = JOBS.look(work)[0]
+    if progress.finished and progress.problem is None:  # and its file is there, or was removed or damaged
+        started.pop(key)
+        st.rerun()
     jobs.show(partial(_draw, key, work), work)
 
 

@@ -50,6 +50,19 @@ class ScanPart(Value):
     layers: dict[str, LayerPart]
     unreadable: dict[int, str]
 
+    def fits(self, other: "ScanPart") -> bool:
+        """Whether this part and another can be merged: the same layers, sizes and bins of the histograms."""
+        widths = [(part.logits.shape[1], part.features.shape[1]) for part in (self, other)]
+        return (
+            widths[0] == widths[1]
+            and list(self.layers) == list(other.layers)
+            and all(
+                layer.positions == other.layers[name].positions
+                and np.array_equal(layer.edges, other.layers[name].edges)
+                for name, layer in self.layers.items()
+            )
+        )
+
 
 def merge(parts: Sequence[ScanPart]) -> ScanPart:
     """One part of several that have no image in common; at least one."""

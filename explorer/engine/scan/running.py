@@ -149,7 +149,7 @@ def _calibration(images: ScanImages) -> list[Sample]:
         raise Problem(
             "None of {count} images can be read ({reason}): give other images.",
             count=len(reasons),
-            reason=next(iter(reasons), ""),
+            reason=next(iter(reasons), "").removesuffix("."),
         )
     return samples
 
@@ -279,11 +279,23 @@ def run(scanning: Scanning, shards: Sequence[range]) -> Iterator[int]:
     """Measure what is not on disk of some shards; gives the number of images after each batch."""
     recorder = Recorder(scanning)
     for numbers in shards:
-        if files.read(scanning.shard_path(numbers)) is not None:
+        if _is_measured(scanning, numbers):
             yield from map(len, _batches(scanning, numbers))
             continue
         yield from recorder.batches(numbers)
         parts.write(scanning.shard_path(numbers), recorder.part(), card_of(scanning, numbers))
+
+
+def _is_measured(scanning: Scanning, numbers: range) -> bool:
+    """Whether a shard is on disk, with the bins that the other shards get."""
+    shard = files.read(scanning.shard_path(numbers))
+    if shard is None:
+        return False
+    ranges = scanning.ranges
+    return all(
+        name in ranges and np.array_equal(layer.edges, ranges[name].edges)
+        for name, layer in shard[0].layers.items()
+    )
 
 
 def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
@@ -302,10 +314,27 @@ def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
 
 
 def finish(scanning: Scanning) -> Scan:
-    """Merge the shards into the result, write it, and remove them. Problem where some are lacking."""
-    path, scan = files.finish([scanning.folder], scanning.key, scanning.folder)
-    assert path == scanning.path
+    """Merge the shards into the result, write it, and remove them. Problem where some are lacking.
+
+    Another process may have written the same result meanwhile, and have removed shards.
+    """
+    scan = finished(scanning)
+    if scan is None:
+        try:
+            return files.finish([scanning.folder], scanning.key, scanning.folder)[1]
+        except Problem:
+            if (scan := finished(scanning)) is None:
+                raise
+    files.remove([scanning.folder], scanning.key)
     return scan
+
+
+def finished(scanning: Scanning) -> Scan | None:
+    """The result, where it is there and can be read."""
+    try:
+        return result.load(scanning.path)
+    except Problem:
+        return None
 
 
 def scan(network: Network, images: ScanImages, device: torch.device | str = "cpu") -> Scan:

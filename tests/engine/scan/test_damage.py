@@ -1,6 +1,7 @@
 """Files of a scan that anyone may have written: a sentence, or nothing, but never another error."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,78 @@ def test_a_foreign_part_writes_nothing_outside_the_folder(part: Path, tmp_path: 
     with pytest.raises(Problem):
         shards.finish([tmp_path], part.parent.name, out)
     assert not list(tmp_path.rglob("*evil*"))
+
+
+def measured(network: Network, images: ScanImages, folder: Path) -> running.Scanning:
+    scanning = running.prepare(network, few(images, 12), folder)
+    for numbers in scanning.shards:
+        running.keep(scanning, numbers)
+    return scanning
+
+
+def test_a_damaged_part_is_named(network: Network, images: ScanImages, tmp_path: Path) -> None:
+    scanning = measured(network, images, tmp_path)
+    path = scanning.shard_path(scanning.shards[1])
+    path.write_bytes(b"damaged")
+    with pytest.raises(Problem, match=f"cannot be read: .*{path.name}"):
+        running.finish(scanning)
+
+
+def test_of_two_files_of_a_part_the_readable_one_counts(
+    network: Network, images: ScanImages, tmp_path: Path
+) -> None:
+    scanning = measured(network, images, tmp_path / "a")
+    other = measured(network, images, tmp_path / "b")
+    other.shard_path(other.shards[1]).write_bytes(b"damaged")
+    folders = [scanning.folder, other.folder]
+    assert len(shards.finish(folders, scanning.key, tmp_path / "out")[1]) == 12
+
+
+def test_parts_with_other_bins_are_not_added(network: Network, images: ScanImages, tmp_path: Path) -> None:
+    scanning = measured(network, images, tmp_path)
+    path = scanning.shard_path(scanning.shards[1])
+    arrays, card = tensor_file.read(path)
+    tensor_file.write(path, arrays | {"0/edges": arrays["0/edges"] * 2}, card)
+    with pytest.raises(Problem, match="histograms have different bins"):
+        running.finish(scanning)
+    running.keep(scanning, scanning.shards[1])  # a scan that goes on makes them alike
+    assert running.finish(scanning) == running.scan(network, few(images, 12))
+
+
+def test_parts_of_other_scans_are_not_added(network: Network, images: ScanImages, tmp_path: Path) -> None:
+    scanning = measured(network, images, tmp_path)
+    path = scanning.shard_path(scanning.shards[1])
+    arrays, card = tensor_file.read(path)
+    tensor_file.write(path, arrays, card | {"images": "others"})
+    with pytest.raises(Problem, match="do not belong together"):
+        running.finish(scanning)
+
+
+def test_two_scans_of_one_key_end_with_one_result(
+    network: Network, images: ScanImages, tmp_path: Path
+) -> None:
+    one = running.prepare(network, few(images, 12), tmp_path)
+    slow = running.run(one, one.shards)
+    for _ in range(3):
+        next(slow)
+    other = measured(network, images, tmp_path)
+    expected = running.finish(other)
+    for _ in slow:
+        pass
+    assert list(tmp_path.glob("shards/*/*"))
+    assert running.finish(one) == expected
+    assert list(tmp_path.iterdir()) == [one.path]
+
+
+def test_a_reason_in_parentheses_has_no_period(network: Network, images: ScanImages, part: Path) -> None:
+    def take(number: int) -> object:
+        raise Problem("It is gone; copy it again.")
+
+    broken = replace(images, images=replace(images.images, take=take))  # type: ignore[arg-type]
+    with pytest.raises(Problem, match=r"\(It is gone; copy it again\): give other images\."):
+        running.prepare(network, broken, part.parent)
+    empty, card = parts.read(part) or (None, {})
+    assert empty is not None
+    none = replace(empty, numbers=empty.numbers[:0], unreadable={0: "It is gone; copy it again."})
+    with pytest.raises(Problem, match=r"\(It is gone; copy it again\): give other images\."):
+        shards.scan_of(none, card)
