@@ -99,7 +99,9 @@ def _add_images(parser: Parser) -> None:
     data = tr("the folder of CIFAR-10, or a folder with test/CLASS/*")
     add("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help=data)
     add("--split", default="test", help=tr("test (default) or train"), **one_of(SPLITS))
-    limit = tr("only the first N images; of scenes how many (default: {count})", count=SCENES)
+    limit = tr(
+        "only N images, evenly spread over the set; of scenes how many (default: {count})", count=SCENES
+    )
     add("--limit", type=count, metavar="N", help=limit)
 
 

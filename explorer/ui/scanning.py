@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.engine.network import Network
 from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.engine.scan import running
-from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, of_test_set, scene_number
+from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, fewer, of_test_set, scene_number
 from explorer.engine.scan.result import Scan
 from explorer.ui import cached, choices, jobs, link
 from explorer.ui.jobs import JOBS, Progress, Work
@@ -125,9 +125,12 @@ def _title(name: str, images: ScanImages) -> str:
 def _offer(network: Network, images: ScanImages, folder: Path) -> None:
     """The button that starts a scan, or how far it is."""
     if images.count > FEWER:
-        counts = {"all": tr("All {count:,}", count=images.count), "fewer": tr("First {count:,}", count=FEWER)}
+        counts = {
+            "all": tr("All {count:,}", count=images.count),
+            "fewer": tr("{count:,} of them, evenly spread", count=FEWER),
+        }
         if choices.choice(tr("How many"), counts, "scan_count") == "fewer":
-            images = replace(images, count=FEWER)
+            images = fewer(images, FEWER)
     wanted = Wanted(network, images, folder)
     started: dict[str, int] = st.session_state.setdefault("_scans", {})
     key = running.key_of(network, images)

@@ -12,7 +12,7 @@ from explorer.engine.scan import checks, tensor_file
 from explorer.engine.scan.result import TOP, LayerScan
 from explorer.engine.values import Doubles, Floats, Integers, Value
 
-VERSION = 1  # of what is measured: what was measured otherwise is measured anew
+VERSION = 2  # of what is measured: what was measured otherwise is measured anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +108,11 @@ def merge_layer(parts: Sequence[LayerPart], order: Integers) -> LayerPart:
 def _first(columns: list[npt.NDArray[Any]], sign: int) -> list[npt.NDArray[Any]]:
     """Of each channel the TOP entries by value, ascending by `sign`, and by number among equal values.
 
-    Columns are numbers, values and what else there is, each (C, m, …).
+    NaN counts as the lowest. Columns are numbers, values and what else there is, each (C, m, …).
     """
     numbers, values = columns[0], columns[1] * sign
-    order = np.lexsort((numbers, values), axis=1)[:, :TOP]
+    is_last = np.isnan(values) == (sign < 0)
+    order = np.lexsort((numbers, values, is_last), axis=1)[:, :TOP]
     rows = np.arange(len(order))[:, None]
     return [column[rows, order] for column in columns]
 

@@ -15,7 +15,7 @@ from model.names import shown
 from model.problems import Problem
 from model.words import tr
 
-VERSION = 1
+VERSION = 2
 BINS = 32
 TOP = 16
 """How many images of each end are kept of a channel, fewer where there are fewer images."""

@@ -17,7 +17,7 @@ from explorer.engine.batches import MOST_PIXELS, spread
 from explorer.engine.calls import Call
 from explorer.engine.independence import pieces
 from explorer.engine.network import Network
-from explorer.engine.passes import in_faster_order, private_view, recording_calls, to_numpy
+from explorer.engine.passes import in_faster_order, layer_module, private_view, recording_calls, to_numpy
 from explorer.engine.samples import Sample
 from explorer.engine.scan import parts, result
 from explorer.engine.scan import shards as files
@@ -155,15 +155,24 @@ def _calibration(images: ScanImages) -> list[Sample]:
 
 
 def layers_of(net: nn.Module, x: Tensor) -> tuple[tuple[str, ...], str | None]:
-    """The layers of a network's blocks, in execution order, and the one that gives the logits."""
+    """The layers of a network's blocks, in execution order, and the one whose weights give the logits.
+
+    A softmax or a pooling may follow it; where no weights give as many values, the last such layer counts.
+    """
     calls: list[tuple[str, tuple[int, ...]]] = []
     view = recording_calls(net, None, lambda call: calls.append((call.layer, tuple(call.output.shape))))
     with torch.inference_mode(False), torch.no_grad():
         logits = check_logits(view(x.detach().clone()))
-    last = next((name for name, shape in reversed(calls) if shape[1:2] == logits.shape[1:]), None)
+    ends = [name for name, shape in calls[::-1] if shape[1:2] == logits.shape[1:]]
+    last = next((name for name in ends if _has_weights(layer_module(net, name))), next(iter(ends), None))
     seen = trace(net, x, ())
     within = {layer for block in blocks(net, seen) for layer in stages(block, seen).values()}
     return tuple(layer for layer in seen.shapes if layer in within), last
+
+
+def _has_weights(module: nn.Module) -> bool:
+    """Whether a layer weighs what it reads, as linear layers and convolutions do."""
+    return any(weights.ndim > 1 for weights in module.parameters())
 
 
 # One shard
