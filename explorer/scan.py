@@ -16,7 +16,7 @@ from explorer.drawing.ranges import percent
 from explorer.engine.intervals import interval
 from explorer.engine.network import network_of
 from explorer.engine.opening import Source, open_source
-from explorer.engine.scan import result, running, shards
+from explorer.engine.scan import running, shards
 from explorer.engine.scan.images import DATASETS, SCENES, SPLITS, scan_images
 from explorer.engine.scan.result import Scan
 from explorer.engine.scan.running import Scanning
@@ -99,7 +99,9 @@ def _add_images(parser: Parser) -> None:
     data = tr("the folder of CIFAR-10, or a folder with test/CLASS/*")
     add("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help=data)
     add("--split", default="test", help=tr("test (default) or train"), **one_of(SPLITS))
-    limit = tr("only the first N images; of scenes how many (default: {count})", count=SCENES)
+    limit = tr(
+        "only N images, evenly spread over the set; of scenes how many (default: {count})", count=SCENES
+    )
     add("--limit", type=count, metavar="N", help=limit)
 
 
@@ -133,8 +135,8 @@ def _command(options: argparse.Namespace) -> None:
     with joined(device), alone(options.out, options.shard):
         index, parts = part(options.shard)
         scanning = _prepared(options, device)
-        if scanning.path.exists():
-            report(result.load(scanning.path), scanning.path)
+        if (scan := running.finished(scanning)) is not None:
+            report(scan, scanning.path)
             return
         mine = scanning.shards[index::parts]
         tell = _progress(sum(map(len, mine)))
@@ -188,9 +190,18 @@ def _merge(options: argparse.Namespace) -> None:
             "There is no part of a scan in {folders}: give the --out of the commands with --shard.",
             folders=", ".join(map(str, options.folders)),
         )
+    problems = []
     for key in keys:
-        path, scan = shards.finish(options.folders, key, options.out)
-        report(scan, path)
+        try:
+            path, scan = shards.finish(options.folders, key, options.out)
+        except Problem as problem:
+            problems.append(problem)
+        else:
+            report(scan, path)
+    for each in problems[:-1]:
+        print(tr("error: {sentence}", sentence=each), file=sys.stderr)
+    if problems:
+        raise problems[-1]
 
 
 def report(scan: Scan, path: Path) -> None:

@@ -73,6 +73,35 @@ def test_a_finished_scan_is_not_made_again(mine: Path, monkeypatch: pytest.Monke
     assert scan.main(arguments(mine)) == 0
 
 
+def test_a_damaged_result_is_made_anew(mine: Path) -> None:
+    assert scan.main(arguments(mine)) == 0
+    path = the_file(mine)
+    data = path.read_bytes()
+    path.write_bytes(data[:-100])
+    assert scan.main(arguments(mine)) == 0
+    assert path.read_bytes() == data
+
+
+def test_a_damaged_part_does_not_keep_other_scans_from_being_merged(
+    mine: Path, small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for limit in ("4", "5", "6"):
+        for share in ("1/2", "2/2"):
+            more = ("--dataset", "scenes", "--limit", limit, "--shard", share)
+            assert scan.main(arguments(mine, *more)) == 0
+    folders = sorted((mine.parent / "out" / "shards").iterdir())
+    damaged = [min(folder.iterdir()) for folder in folders[:2]]
+    for path in damaged:
+        path.write_bytes(b"damaged")
+    out = str(mine.parent / "out")
+    capsys.readouterr()
+    assert scan.main(["merge", out, "--out", out]) == 1
+    said = capsys.readouterr()
+    assert all(f"out/shards/{path.parent.name}/{path.name}" in said.err for path in damaged)
+    assert said.err.count("error: ") == 2
+    assert said.out.count("Saved ") == 1
+
+
 def test_unreadable_images_and_other_classes_are_named_and_counted(
     mine: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -402,9 +402,9 @@ def decoded(picture: Picture) -> Sample:
 THUMBNAIL = 96  # pixels at most of a small picture
 
 
-def finished_scan(folder: Path, network: Network, images: str) -> Path | None:
+def finished_scan(folder: Path, network: Network, images: str, damaged: tuple[Path, ...] = ()) -> Path | None:
     """The file of the largest scan in a folder of a network and of the images with this digest."""
-    return finding.find(folder, network, images)
+    return finding.find(folder, network, images, damaged)
 
 
 def scan(path: Path) -> Scan:

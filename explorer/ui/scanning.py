@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.engine.network import Network
 from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.engine.scan import running
-from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, of_test_set, scene_number
+from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, fewer, of_test_set, scene_number
 from explorer.engine.scan.result import Scan
 from explorer.ui import cached, choices, jobs, link
 from explorer.ui.jobs import JOBS, Progress, Work
@@ -42,11 +42,12 @@ def scan_of(network: Network) -> Scan | None:
     names = {name: _title(name, images) for name, images in sets.items()}
     chosen = choices.choice(tr("Images"), names, "scan") if len(names) > 1 else next(iter(names))
     folder = options().scans
-    path = cached.finished_scan(folder, network, sets[chosen].digest)
-    if path is not None:
-        return cached.scan(path)
-    _offer(network, sets[chosen], folder)
-    return None
+    scan, problems = _finished(network, sets[chosen].digest, folder)
+    if scan is None:
+        for problem in problems:
+            st.error(sentence(problem), icon=":material/error:")
+        _offer(network, sets[chosen], folder)
+    return scan
 
 
 def sample_of(scan: Scan, row: int) -> Sample:
@@ -54,7 +55,7 @@ def sample_of(scan: Scan, row: int) -> Sample:
     if scan.dataset == "scenes":
         return scene_of(scene_number(int(scan.ids[row])), scan.card["input_size"], scan.classes)
     images = _test_set()
-    if images is None or images.digest != scan.images:
+    if images is None or images.digest != scan.images or scan.ids[row] >= len(images):
         raise Problem("The images of this scan are no longer in the folder: start with their --data-dir.")
     return in_classes(images.sample(int(scan.ids[row])), images.classes, scan.classes)
 
@@ -87,6 +88,17 @@ def select(scan: Scan, row: int, rival: int | None = None) -> None:
         link.change("compare", "classes")
 
 
+def _finished(network: Network, images: str, folder: Path) -> tuple[Scan | None, list[Problem]]:
+    """The largest scan that can be read, and what is wrong with those that cannot."""
+    damaged: dict[Path, Problem] = {}
+    while (path := cached.finished_scan(folder, network, images, tuple(damaged))) is not None:
+        try:
+            return cached.scan(path), []
+        except Problem as problem:
+            damaged[path] = problem
+    return None, list(damaged.values())
+
+
 # What there is to scan
 
 
@@ -113,9 +125,12 @@ def _title(name: str, images: ScanImages) -> str:
 def _offer(network: Network, images: ScanImages, folder: Path) -> None:
     """The button that starts a scan, or how far it is."""
     if images.count > FEWER:
-        counts = {"all": tr("All {count:,}", count=images.count), "fewer": tr("First {count:,}", count=FEWER)}
+        counts = {
+            "all": tr("All {count:,}", count=images.count),
+            "fewer": tr("{count:,} of them, evenly spread", count=FEWER),
+        }
         if choices.choice(tr("How many"), counts, "scan_count") == "fewer":
-            images = replace(images, count=FEWER)
+            images = fewer(images, FEWER)
     wanted = Wanted(network, images, folder)
     started: dict[str, int] = st.session_state.setdefault("_scans", {})
     key = running.key_of(network, images)
@@ -123,6 +138,10 @@ def _offer(network: Network, images: ScanImages, folder: Path) -> None:
         _say_missing(wanted, key)
         return
     work = _work(wanted, started[key])
+    progress = JOBS.look(work)[0]
+    if progress.finished and progress.problem is None:  # and its file is there, or was removed or damaged
+        started.pop(key)
+        st.rerun()
     jobs.show(partial(_draw, key, work), work)
 
 

@@ -140,3 +140,16 @@ def test_a_larger_test_set_may_be_scanned_in_part(app: Open, monkeypatch: pytest
     at.segmented_control(key="scan_count").set_value("fewer").run()
     assert at.button(key="scan_start").label == "Scan 2 images"
     assert texts(scanned(at))[0] == "1 images of folder"
+
+
+def test_a_damaged_scan_is_said_and_made_again(app: Open, tmp_path: Path) -> None:
+    at = scanned(app())
+    (path,) = (tmp_path / "scans").glob("*.safetensors")
+    copy = path.with_name("a copy.safetensors")
+    for place in (path, copy):
+        place.write_bytes(path.read_bytes()[:-100])
+    at.run()
+    assert all("is not a scan that can be read" in error.value for error in at.error)
+    assert len(at.error) == 2
+    assert texts(scanned(at))[0] == "2 images of folder"
+    assert not at.error

@@ -1,10 +1,11 @@
 """The images of a scan: one split of a data set in its own order, or drawn scenes by their seeds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from explorer.engine.batches import spread
 from explorer.engine.samples import (
     ArrayTestSet,
     FolderTestSet,
@@ -32,7 +33,7 @@ SCENES_SEED = 0
 
 @dataclass(frozen=True, eq=False)
 class ScanImages:
-    """The first `count` images of a set, with `dataset` one of DATASETS and `split` one of SPLITS."""
+    """`count` images of a set to scan, with `dataset` one of DATASETS and `split` one of SPLITS."""
 
     dataset: str
     split: str
@@ -66,14 +67,25 @@ def drawn_scenes(card: Card, count: int = SCENES) -> ScanImages:
 
 
 def of_test_set(images: TestSet, card: Card, split: str = "test", limit: int | None = None) -> ScanImages:
-    """The images of a test set in its order, or the first of them."""
+    """The images of a test set in its order, or `limit` of them, evenly spread."""
 
     def take(number: int) -> Sample:
         return in_classes(images.sample(number), images.classes, card.classes)
 
     dataset = "folder" if isinstance(images, FolderTestSet) else "cifar10"
     in_order = ImageSet(images.name, f"{split} images of {images.name}", len(images), images.digest, take)
-    return ScanImages(dataset, split, in_order, min(limit or len(images), len(images)))
+    whole = ScanImages(dataset, split, in_order, len(images))
+    return fewer(whole, limit) if limit else whole
+
+
+def fewer(images: ScanImages, limit: int) -> ScanImages:
+    """At most `limit` of some images, evenly spread: a folder has them sorted by class."""
+    numbers = spread(images.count, limit)
+
+    def take(number: int) -> Sample:
+        return images.take(numbers[number])
+
+    return replace(images, images=replace(images.images, take=take), count=len(numbers))
 
 
 def id_of(sample: Sample) -> int:

@@ -1,6 +1,6 @@
 """What is known of some of the images, and how such parts add up: in any order, in any groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from explorer.engine.scan import tensor_file
+from explorer.engine.scan import checks, tensor_file
 from explorer.engine.scan.result import TOP, LayerScan
 from explorer.engine.values import Doubles, Floats, Integers, Value
 
-VERSION = 1  # of what is measured: what was measured otherwise is measured anew
+VERSION = 2  # of what is measured: what was measured otherwise is measured anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,19 @@ class ScanPart(Value):
     features: Floats
     layers: dict[str, LayerPart]
     unreadable: dict[int, str]
+
+    def fits(self, other: "ScanPart") -> bool:
+        """Whether this part and another can be merged: the same layers, sizes and bins of the histograms."""
+        widths = [(part.logits.shape[1], part.features.shape[1]) for part in (self, other)]
+        return (
+            widths[0] == widths[1]
+            and list(self.layers) == list(other.layers)
+            and all(
+                layer.positions == other.layers[name].positions
+                and np.array_equal(layer.edges, other.layers[name].edges)
+                for name, layer in self.layers.items()
+            )
+        )
 
 
 def merge(parts: Sequence[ScanPart]) -> ScanPart:
@@ -95,10 +108,11 @@ def merge_layer(parts: Sequence[LayerPart], order: Integers) -> LayerPart:
 def _first(columns: list[npt.NDArray[Any]], sign: int) -> list[npt.NDArray[Any]]:
     """Of each channel the TOP entries by value, ascending by `sign`, and by number among equal values.
 
-    Columns are numbers, values and what else there is, each (C, m, …).
+    NaN counts as the lowest. Columns are numbers, values and what else there is, each (C, m, …).
     """
     numbers, values = columns[0], columns[1] * sign
-    order = np.lexsort((numbers, values), axis=1)[:, :TOP]
+    is_last = np.isnan(values) == (sign < 0)
+    order = np.lexsort((numbers, values, is_last), axis=1)[:, :TOP]
     rows = np.arange(len(order))[:, None]
     return [column[rows, order] for column in columns]
 
@@ -151,13 +165,45 @@ def read(path: Path) -> tuple[ScanPart, dict[str, Any]] | None:
     """A part and its card; None where there is none, or a damaged one."""
     try:
         arrays, card = tensor_file.read(path)
-        if card["part"] != VERSION:
+        if card.get("part") != VERSION:
             return None
-        layers = {
-            name: LayerPart(positions, **{field: arrays[f"{index}/{field}"] for field in OF_LAYER})
-            for index, (name, positions) in enumerate(card.pop("layers"))
-        }
-        unreadable = dict(card.pop("unreadable"))
-        return ScanPart(**{name: arrays[name] for name in ROWS}, layers=layers, unreadable=unreadable), card
-    except (OSError, ValueError, KeyError, TypeError):
+        _check(arrays, card)
+    except (OSError, ValueError):
         return None
+    layers = {
+        name: LayerPart(positions, **{field: arrays[f"{index}/{field}"] for field in OF_LAYER})
+        for index, (name, positions) in enumerate(card.pop("layers"))
+    }
+    unreadable = dict(card.pop("unreadable"))
+    return ScanPart(**{name: arrays[name] for name in ROWS}, layers=layers, unreadable=unreadable), card
+
+
+SHAPES = checks.OF_LAYER | {
+    "squares": "float C",
+    "zeros": "int C",
+    "top_numbers": "int C k",
+    "bottom_numbers": "int C k",
+}
+
+
+def _check(arrays: checks.Arrays, card: Mapping[str, Any]) -> None:
+    """ValueError unless a file holds what ScanPart and LayerPart say."""
+    checks.check_card(card)
+    of_card: list[Any] = [card.get("start"), card.get("stop"), card["card"].get("count")]
+    checks.require(all(type(each) is int for each in of_card), "start")
+    start, stop, total = of_card
+    checks.require(0 <= start < stop <= total, "start")
+    rows = checks.check_arrays(arrays, {"numbers": "int N"} | checks.ROWS, {})
+    classes, numbers = len(card["classes"]), arrays["numbers"]
+    checks.check_labels(arrays, classes)
+    checks.require(not rows["N"] or rows["K"] == classes, "logits")
+    checks.require(checks.is_within(numbers, start, stop) and (np.diff(numbers) > 0).all(), "numbers")
+    checks.require(checks.is_reasons(card.get("unreadable"), range(start, stop)), "unreadable")
+    unreadable = [number for number, _ in card["unreadable"]]
+    checks.require(len({*numbers.tolist(), *unreadable}) == stop - start, "numbers")
+    for index, (_, positions) in enumerate(card["layers"]):
+        sizes = checks.check_arrays(arrays, SHAPES, rows, f"{index}/")
+        checks.check_histogram(arrays, sizes, f"{index}/")
+        for name in ("top_numbers", "bottom_numbers"):
+            checks.require(np.isin(arrays[f"{index}/{name}"], numbers).all(), name)
+        checks.check_places(arrays[f"{index}/top_positions"], positions)

@@ -23,6 +23,9 @@ FAR = 16.0
 """A squared mean of more variances than this is taken off before squaring, or digits would be lost."""
 CACHED = 2**18  # values that a thread reduces together: a megabyte
 NUMBERS = 2**31
+DISTINCT = BINS * float(np.finfo(np.float32).eps)
+"""Bins for values this much apart, as a fraction of the largest, have borders that differ."""
+TINY, LARGEST = 1e-30, float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +51,13 @@ def edges_of(low: Floats, high: Floats) -> Floats:
 
     Rounded, so that computers whose last digits differ come to the same; zero stays where it begins or ends.
     """
-    low, high = np.nan_to_num(low), np.nan_to_num(high)
-    margin = np.where(high > low, 0.1 * (high - low), np.maximum(np.abs(high), 1) * 1e-3)
-    starts, ends = np.where(low == 0, 0, low - margin), np.where(high == 0, 0, high + margin)
-    starts, ends = (np.array([float(f"{value:.4g}") for value in each]) for each in (starts, ends))
+    least, most = (np.nan_to_num(each).astype(np.float64) for each in (low, high))
+    largest = np.maximum(np.abs(least), np.abs(most))
+    margin = np.where(most > least, 0.1 * (most - least), np.maximum(largest, 1) * 1e-3)
+    margin = np.maximum(margin, np.maximum(largest * DISTINCT, TINY))
+    step = 10 ** (np.floor(np.log10(most - least + 2 * margin)) - 3)
+    starts, ends = np.where(least == 0, 0, least - margin), np.where(most == 0, 0, most + margin)
+    starts, ends = (((each / step).round() * step).clip(-LARGEST, LARGEST) for each in (starts, ends))
     ends = np.where(ends > starts, ends, starts + 1e-3)
     return np.linspace(starts, ends, BINS + 1, axis=1).astype(np.float32)
 
@@ -173,8 +179,10 @@ class Running:
         means, squares, maxima, nonzero = sums
         positions = maps.shape[2] * maps.shape[3]
         if not self.ranges.has_zeros:  # then it is the smallest square, which mostly tells that there is none
-            some_zero = bool((nonzero == 0).any())
-            nonzero = (maps != 0).sum((2, 3)) if some_zero else torch.full_like(nonzero, positions)
+            is_sure = bool((nonzero > 0).all())
+            nonzero = torch.full_like(nonzero, positions) if is_sure else (maps != 0).sum((2, 3))
+        elif bool(means.isnan().any()):  # whose sign is zero
+            nonzero = (maps != 0).sum((2, 3))
         zeros = (positions - nonzero.double()).sum(0).cpu().numpy().round().astype(np.int64)
         return to_numpy(means), to_numpy(squares), maxima, zeros
 
@@ -190,7 +198,8 @@ class Running:
         if self.shift is None:
             torch.sum(spare, places, out=sums[1])
         if self.ranges.has_zeros:
-            torch.sum(spare.sign_(), places, out=sums[3])
+            torch.sign(maps, out=spare).abs_()  # of the squares some are zero although the values are not
+            torch.sum(spare, places, out=sums[3])
         else:
             torch.amin(spare, places, out=sums[3])
 
@@ -246,12 +255,16 @@ class Running:
 # The images with the largest and the smallest maximum
 
 
-def keys_of(values: Tensor, numbers: Tensor) -> Tensor:
+LOWEST, HIGHEST = -0x400000, 0x7FC00000  # NaN as bits, with a sign and without
+
+
+def keys_of(values: Tensor, numbers: Tensor, undefined: int = LOWEST) -> Tensor:
     """Keys int64 (n, C) in the order of the values, float (n, C), of equal ones the lower number first.
 
-    Numbers are int64, from 0 and less than NUMBERS.
+    Numbers are int64, from 0 and less than NUMBERS. NaN is LOWEST or HIGHEST.
     """
     bits = (values.float() + 0.0).view(torch.int32)  # adding makes −0 the same as 0
+    bits = bits.masked_fill(values.isnan(), undefined)
     ordered = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()
     return ordered * NUMBERS + (NUMBERS - 1 - numbers)
 
@@ -265,8 +278,10 @@ def values_of(keys: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lowest(maxima: Tensor, numbers: Integers) -> tuple[Integers, Floats]:
-    """The TOP images with the smallest maximum, of equal ones the lower number: numbers and values (C, k)."""
-    keys = keys_of(-maxima, torch.from_numpy(numbers)[:, None])
+    """The TOP images with the smallest maximum, NaN first, of equal ones the lower number: numbers and values
+    (C, k).
+    """
+    keys = keys_of(-maxima, torch.from_numpy(numbers)[:, None], HIGHEST)
     values, images = values_of(keys.topk(min(TOP, len(keys)), 0).values)
     return images.T.contiguous().numpy(), (-values + 0.0).T.contiguous().numpy()
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from explorer.engine.scan import tensor_file
+from explorer.engine.scan import checks, tensor_file
 from explorer.engine.values import Doubles, Floats, Integers, Value
 from model.names import shown
 from model.problems import Problem
+from model.words import tr
 
-VERSION = 1
+VERSION = 2
 BINS = 32
 TOP = 16
 """How many images of each end are kept of a channel, fewer where there are fewer images."""
@@ -139,7 +140,7 @@ def load(path: Path) -> Scan:
         return _scan(arrays, card)
     except OSError as error:
         reason = error.strerror or str(error)
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         reason = str(error)
     raise Problem(
         "{file} is not a scan that can be read ({reason}): make it anew with python -m explorer.scan.",
@@ -148,9 +149,37 @@ def load(path: Path) -> Scan:
     )
 
 
-def _scan(arrays: Mapping[str, npt.NDArray[Any]], card: Mapping[str, Any]) -> Scan:
-    if card["scan"] != VERSION:
-        raise ValueError("another version")
+OF_LAYER = checks.OF_LAYER | {
+    "variance": "float C",
+    "zeros": "float C",
+    "class_mean": "float K C",
+    "top_rows": "int C k",
+    "bottom_rows": "int C k",
+}
+
+
+def _check(arrays: checks.Arrays, card: Mapping[str, Any]) -> None:
+    """ValueError unless a file holds what Scan and LayerScan say."""
+    checks.check_card(card)
+    checks.require(checks.is_texts(card.get("unreadable")), "unreadable")
+    classes = len(card["classes"])
+    rows = checks.check_arrays(arrays, checks.ROWS, {"K": classes})
+    checks.check_labels(arrays, classes)
+    checks.require(card.get("count") == rows["N"] > 0, "count")
+    for number, (_, count) in enumerate(card["layers"]):
+        prefix = _name(number, "")
+        sizes = checks.check_arrays(arrays, OF_LAYER, rows, prefix)
+        checks.check_histogram(arrays, sizes, prefix)
+        for name in ("top_rows", "bottom_rows"):
+            checks.require(checks.is_within(arrays[prefix + name], 0, rows["N"]), name)
+        checks.require(count % rows["N"] == 0, "layers")
+        checks.check_places(arrays[prefix + "top_positions"], count // rows["N"])
+
+
+def _scan(arrays: checks.Arrays, card: Mapping[str, Any]) -> Scan:
+    if card.get("scan") != VERSION:
+        raise ValueError(tr("another version"))
+    _check(arrays, card)
     names = [field.name for field in fields(LayerScan) if field.name != "count"]
     layers = {
         layer: LayerScan(count=int(count), **{name: arrays[_name(number, name)] for name in names})

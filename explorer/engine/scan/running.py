@@ -17,7 +17,7 @@ from explorer.engine.batches import MOST_PIXELS, spread
 from explorer.engine.calls import Call
 from explorer.engine.independence import pieces
 from explorer.engine.network import Network
-from explorer.engine.passes import in_faster_order, private_view, recording_calls, to_numpy
+from explorer.engine.passes import in_faster_order, layer_module, private_view, recording_calls, to_numpy
 from explorer.engine.samples import Sample
 from explorer.engine.scan import parts, result
 from explorer.engine.scan import shards as files
@@ -149,21 +149,30 @@ def _calibration(images: ScanImages) -> list[Sample]:
         raise Problem(
             "None of {count} images can be read ({reason}): give other images.",
             count=len(reasons),
-            reason=next(iter(reasons), ""),
+            reason=next(iter(reasons), "").removesuffix("."),
         )
     return samples
 
 
 def layers_of(net: nn.Module, x: Tensor) -> tuple[tuple[str, ...], str | None]:
-    """The layers of a network's blocks, in execution order, and the one that gives the logits."""
+    """The layers of a network's blocks, in execution order, and the one whose weights give the logits.
+
+    A softmax or a pooling may follow it; where no weights give as many values, the last such layer counts.
+    """
     calls: list[tuple[str, tuple[int, ...]]] = []
     view = recording_calls(net, None, lambda call: calls.append((call.layer, tuple(call.output.shape))))
     with torch.inference_mode(False), torch.no_grad():
         logits = check_logits(view(x.detach().clone()))
-    last = next((name for name, shape in reversed(calls) if shape[1:2] == logits.shape[1:]), None)
+    ends = [name for name, shape in calls[::-1] if shape[1:2] == logits.shape[1:]]
+    last = next((name for name in ends if _has_weights(layer_module(net, name))), next(iter(ends), None))
     seen = trace(net, x, ())
     within = {layer for block in blocks(net, seen) for layer in stages(block, seen).values()}
     return tuple(layer for layer in seen.shapes if layer in within), last
+
+
+def _has_weights(module: nn.Module) -> bool:
+    """Whether a layer weighs what it reads, as linear layers and convolutions do."""
+    return any(weights.ndim > 1 for weights in module.parameters())
 
 
 # One shard
@@ -279,11 +288,23 @@ def run(scanning: Scanning, shards: Sequence[range]) -> Iterator[int]:
     """Measure what is not on disk of some shards; gives the number of images after each batch."""
     recorder = Recorder(scanning)
     for numbers in shards:
-        if files.read(scanning.shard_path(numbers)) is not None:
+        if _is_measured(scanning, numbers):
             yield from map(len, _batches(scanning, numbers))
             continue
         yield from recorder.batches(numbers)
         parts.write(scanning.shard_path(numbers), recorder.part(), card_of(scanning, numbers))
+
+
+def _is_measured(scanning: Scanning, numbers: range) -> bool:
+    """Whether a shard is on disk, with the bins that the other shards get."""
+    shard = files.read(scanning.shard_path(numbers))
+    if shard is None:
+        return False
+    ranges = scanning.ranges
+    return all(
+        name in ranges and np.array_equal(layer.edges, ranges[name].edges)
+        for name, layer in shard[0].layers.items()
+    )
 
 
 def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
@@ -302,10 +323,27 @@ def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
 
 
 def finish(scanning: Scanning) -> Scan:
-    """Merge the shards into the result, write it, and remove them. Problem where some are lacking."""
-    path, scan = files.finish([scanning.folder], scanning.key, scanning.folder)
-    assert path == scanning.path
+    """Merge the shards into the result, write it, and remove them. Problem where some are lacking.
+
+    Another process may have written the same result meanwhile, and have removed shards.
+    """
+    scan = finished(scanning)
+    if scan is None:
+        try:
+            return files.finish([scanning.folder], scanning.key, scanning.folder)[1]
+        except Problem:
+            if (scan := finished(scanning)) is None:
+                raise
+    files.remove([scanning.folder], scanning.key)
     return scan
+
+
+def finished(scanning: Scanning) -> Scan | None:
+    """The result, where it is there and can be read."""
+    try:
+        return result.load(scanning.path)
+    except Problem:
+        return None
 
 
 def scan(network: Network, images: ScanImages, device: torch.device | str = "cpu") -> Scan:

@@ -8,7 +8,16 @@ from explorer.engine.network import Network
 from explorer.engine.samples import ArrayTestSet
 from explorer.engine.scan import running
 from explorer.engine.scan.images import ScanImages
-from explorer.engine.scan.reductions import Numbered, edges_of, keys_of, sampled_positions, values_of
+from explorer.engine.scan.parts import LayerPart, merge_layer
+from explorer.engine.scan.reductions import (
+    Numbered,
+    Running,
+    edges_of,
+    keys_of,
+    ranges_of,
+    sampled_positions,
+    values_of,
+)
 from explorer.engine.scan.result import BINS, SAMPLED, TOP, LayerScan, Scan
 from explorer.engine.tracing import trace
 from tests.engine.scan.conftest import CARD, CLASSES, IMAGES
@@ -133,6 +142,60 @@ def test_edges_hold_every_value_and_keep_zero() -> None:
     assert edges[0, 0] == 0
     assert edges[1, -1] == 0
     assert (np.diff(edges[:3]) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [(99.97, 100.03), (1000.38, 1000.42), (1e6, 1e6 + 20), (-1e6 - 20, -1e6), (1e6, 1e6), (1e6, 1e6 + 0.07),
+     (0, 1e-44), (-3.4e38, 3.4e38)],
+)  # fmt: skip
+def test_edges_far_from_zero_hold_every_value(ends: tuple[float, float]) -> None:
+    low, high = (np.array([end], np.float32) for end in ends)
+    edges = edges_of(low, high)[0]
+    assert edges[0] <= low[0] <= high[0] <= edges[-1]
+    assert (np.diff(edges.astype(np.float64)) > 0).all()
+    assert np.isfinite(edges).all()
+    if ends[0] != ends[1]:
+        needed = max(float(high[0]) - float(low[0]), 300 * float(np.spacing(np.abs(high[0]))))
+        assert float(edges[-1]) - float(edges[0]) < max(2 * needed, 3e-30)
+
+
+@pytest.mark.parametrize("has_zeros", [True, False])
+def test_zeros_are_counted_exactly(has_zeros: bool) -> None:
+    maps = torch.ones(2, 3, 2, 2)
+    maps[0, 0, 0, 0], maps[0, 0, 0, 1], maps[0, 0, 1, 0] = 1e-30, -1e-30, 0
+    maps[1, 1] = torch.nan
+    maps[1, 1, 0, 0], maps[1, 2, 0, 0] = 0, -0.0
+    one = np.ones(3, np.float32)
+    running = Running(ranges_of(0 * one, one, 0.5 * one, one, has_zeros))
+    running.add(maps, Numbered(torch.arange(2)))
+    assert running.part().zeros.tolist() == (maps == 0).sum((0, 2, 3)).tolist() == [1, 1, 1]
+
+
+def test_nan_is_the_lowest_maximum_in_any_number_of_parts() -> None:
+    random = np.random.default_rng(0)
+    values = random.integers(-9, 9, 60).astype(np.float32)
+    values[::3] = np.nan
+    values[1], values[2] = np.inf, -np.inf
+    maps = torch.from_numpy(values)[:, None, None, None]
+    ranges = ranges_of(*(np.array([end], np.float32) for end in (-9, 9)), np.zeros(1), np.ones(1), False)
+
+    def part(numbers: range) -> LayerPart:
+        running = Running(ranges)
+        running.add(maps[numbers.start : numbers.stop], Numbered(torch.tensor(list(numbers))))
+        return running.part()
+
+    parts = [part(range(start, start + 20)) for start in (0, 20, 40)]
+    lowest = [(-np.inf if np.isnan(value) else value, not np.isnan(value)) for value in values]
+    bottom = sorted(range(60), key=lambda number: (*lowest[number], number))
+    top = sorted(range(60), key=lambda number: (-lowest[number][0], not lowest[number][1], number))
+    for made in (part(range(60)), merge_layer(parts, np.arange(60))):
+        assert made.bottom_numbers[0].tolist() == bottom[:TOP]
+        assert made.top_numbers[0].tolist() == top[:TOP]
+        np.testing.assert_array_equal(made.top_values[0], values[top[:TOP]])
+        np.testing.assert_array_equal(made.bottom_values[0], values[bottom[:TOP]])
+    few = [part(range(start, start + 4)) for start in (0, 4)]
+    assert merge_layer(few, np.arange(8)).top_numbers[0].tolist() == part(range(8)).top_numbers[0].tolist()
 
 
 def test_a_map_smaller_than_the_sample_is_counted_whole() -> None:

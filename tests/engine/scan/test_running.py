@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from explorer.engine.network import Network
 from explorer.engine.samples import ArrayTestSet, FromScene
@@ -218,6 +219,39 @@ def test_a_scene_is_known_by_its_seed(network: Network) -> None:
     for row, seed in enumerate(scan.ids.tolist()):
         origin = images.take(scene_number(seed)).origin
         assert origin == FromScene(row, seed)
+
+
+CONV = (nn.Conv2d(3, 6, 3), nn.ReLU())
+HEAD = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+
+
+@pytest.mark.parametrize(
+    ("layers", "classifier"),
+    [
+        ((*CONV, *HEAD), "4"),
+        ((*CONV, *HEAD, nn.Softmax(1)), "4"),
+        ((*CONV, *HEAD, nn.Identity()), "4"),
+        ((*CONV, *HEAD, nn.Dropout()), "4"),
+        ((*CONV, *HEAD, nn.BatchNorm1d(4)), "4"),
+        ((*CONV, nn.Conv2d(6, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()), "2"),
+        ((nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Unflatten(1, (4, 2)),
+          nn.Flatten(2), nn.AvgPool1d(2), nn.Flatten()), "7"),
+    ],
+)  # fmt: skip
+def test_features_are_what_the_last_weights_read(layers: Sequence[nn.Module], classifier: str) -> None:
+    net = nn.Sequential(*layers).eval()
+    assert running.layers_of(net, torch.zeros(1, 3, 16, 16))[1] == classifier
+
+
+def test_fewer_images_are_evenly_spread(network: Network, photos: ArrayTestSet, images: ScanImages) -> None:
+    some = of_test_set(photos, CARD, limit=7)
+    scan = running.scan(network, some)
+    assert scan.ids.tolist() == [0, 42, 85, 128, 171, 214, 257]
+    expected = [-1 if photos.labels[number] == 3 else photos.labels[number] for number in scan.ids]
+    assert scan.labels.tolist() == expected
+    assert scan.images == images.digest
+    assert running.key_of(network, some) != running.key_of(network, images)
+    assert of_test_set(photos, CARD, limit=10**6).count == len(photos)
 
 
 # The file
