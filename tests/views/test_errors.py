@@ -235,6 +235,52 @@ def test_without_labels_of_its_classes_there_is_no_error_to_count(
     assert "None of these images has a label" in at.info[0].value
 
 
+@pytest.fixture
+def diverged(
+    visit: Open, scanned: tuple[Scan, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int, str], tuple[AppTest, Offer]]:
+    """Open a part of the page on a scan whose first so many images have NaN or infinity among their logits."""
+
+    def opened(count: int, part: str) -> tuple[AppTest, Offer]:
+        logits, offers = scanned[0].logits.copy(), list[Offer]()
+        logits[:count] = np.nan
+        logits[: count // 2, 1:] = -np.inf
+        one = Scan(**{**vars_of(scanned[0]), "logits": logits})
+        result.save(one, tmp_path / "any.safetensors")
+        monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+        at = visit(
+            "errors", "--scans", str(tmp_path), checkpoint="cifar10-course", errors=part, err_order="loss"
+        )
+        assert not at.exception, at.exception[0].value
+        return at, offers[-1]
+
+    return opened
+
+
+@pytest.mark.parametrize("part", ["matrix", "classes", "calibration", "failures"])
+def test_images_with_nan_are_wrong_and_counted(
+    diverged: Callable[[int, str], tuple[AppTest, Offer]], scanned: tuple[Scan, Path], part: str
+) -> None:
+    at, offer = diverged(5, part)
+    correct = int(scanned[0].correct[5:].sum())
+    assert f"n = {COUNT}): {COUNT - correct} images are wrong" in html(at)
+    assert "5 images have no prediction, because the network gives NaN or infinity" in html(at)
+    assert "nan" not in " ".join([html(at), *(each.value for each in (*at.markdown, *at.caption))])
+    assert offer.tables["Predictions"]()["predicted"].tolist()[:5] == [""] * 5
+
+
+@pytest.mark.parametrize("part", ["matrix", "classes", "calibration", "failures"])
+def test_a_network_that_gives_nan_for_all_has_nothing_to_calibrate(
+    diverged: Callable[[int, str], tuple[AppTest, Offer]], part: str
+) -> None:
+    at, offer = diverged(COUNT, part)
+    assert "no evidence of miscalibration" not in html(at)
+    said = " ".join(each.value for each in at.info)
+    assert ("there is no calibration to measure" in said) == (part == "calibration")
+    if part == "matrix":
+        assert all(len(make()) for make in downloads.files(offer).values())
+
+
 def vars_of(one: Scan) -> dict[str, object]:
     """The fields of a scan, without what it has computed since."""
     return {name: getattr(one, name) for name in Scan.__dataclass_fields__}

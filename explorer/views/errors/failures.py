@@ -89,11 +89,13 @@ def show(evaluation: Evaluation) -> None:
 
 
 def most_confident(evaluation: Evaluation) -> list[int]:
-    """The rows of the wrong images of the chosen cell, the most confident first."""
+    """The rows of the images of the chosen cell that are predicted as another class, the most confident
+    first.
+    """
     cell = filters.cell_chosen(evaluation.classes)
     wanted = filters.Filter(cell if cell[0] is None or cell[0] != cell[1] else (None, None))
-    rows: list[int] = filters.rows(evaluation.predictions, wanted, "confident").tolist()
-    return rows
+    one = evaluation.predictions
+    return [row for row in filters.rows(one, wanted, "confident").tolist() if one.decided[row]]
 
 
 def selection_of(evaluation: Evaluation, row: int) -> Selection:
