@@ -239,7 +239,7 @@ def test_without_labels_of_its_classes_there_is_no_error_to_count(
 def diverged(
     visit: Open, scanned: tuple[Scan, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[int, str], tuple[AppTest, Offer]]:
-    """Open a part of the page on a scan whose first so many images have NaN or infinity among their logits."""
+    """Open a part of the page on a scan with NaN or infinity in the logits of its first so many images."""
 
     def opened(count: int, part: str) -> tuple[AppTest, Offer]:
         logits, offers = scanned[0].logits.copy(), list[Offer]()
