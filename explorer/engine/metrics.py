@@ -38,7 +38,7 @@ class Predictions(Value):
     @cached_property
     def correct(self) -> Booleans:
         """Images (N,) whose prediction is their label."""
-        return self.labeled & (self.predicted == self.labels)
+        return np.asarray(self.labeled & (self.predicted == self.labels))
 
     @cached_property
     def wrong(self) -> Booleans:
@@ -61,7 +61,7 @@ def predictions(logits: Floats, labels: Integers, independent: bool = False) -> 
         raise ValueError(f"Logits must be (N, K) and labels (N,), not {logits.shape} and {labels.shape}.")
     if len(labels) and not -1 <= labels.min() <= labels.max() < logits.shape[1]:
         raise ValueError(f"Labels must be −1 or a class from 0 to {logits.shape[1] - 1}.")
-    decided = np.isfinite(logits).all(1)
+    decided = np.asarray(np.isfinite(logits).all(1))
     logits = np.where(decided[:, None], logits, np.zeros_like(logits))
     logs = _log_sigmoid(logits) if independent else _log_softmax(logits)
     chances, predicted = np.exp(logs), logits.argmax(1)

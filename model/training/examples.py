@@ -19,7 +19,8 @@ from model.words import tr
 class EpochRecord:
     """Sums over an epoch, float32 (3, N): probabilities of the true class, correct predictions, times seen.
 
-    Logits with NaN, as of a run that has diverged, count as seen with probability 0 and not as correct. Of several processes each has those of its own rows until the epoch is over.
+    Logits with NaN, as of a run that has diverged, count as seen with probability 0 and not as correct.
+    Of several processes each has those of its own rows until the epoch is over.
     """
 
     labels: Tensor

@@ -90,7 +90,6 @@ def test_the_order_of_the_batches_is_that_of_the_log():
 
 
 def run_config():
-
     return Config(batch_size=16, augment="none")
 
 

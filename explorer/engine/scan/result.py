@@ -111,7 +111,7 @@ class Scan(Value):
     @cached_property
     def correct(self) -> npt.NDArray[np.bool_]:
         """Images (N,) whose prediction is their label."""
-        return self.labeled & (self.predicted == self.labels)
+        return np.asarray(self.labeled & (self.predicted == self.labels))
 
 
 ARRAYS = ("ids", "labels", "logits", "features")
