@@ -165,6 +165,7 @@ def test_a_click_on_a_channel_opens_it_for_that_image(app: Open) -> None:
     assert at.query_params["source"] == "scenes"
     assert int(at.query_params.get("scene", "0")) == number
     assert at.query_params["channel"] == channel
+    assert at.header[0].value.lower().startswith(f"channel {channel} of ")
 
 
 def test_opening_a_failure_sets_the_true_class_against_the_prediction(
