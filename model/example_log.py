@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,13 @@ VERSION = 1
 ENDING = ".examples.npz"
 MOST_BYTES = 1_000_000_000  # of a log, unpacked: 1.28 million images over 250 epochs
 UNSEEN = 255  # in a log with eight bits: an image that was not seen in an epoch
-NOT_A_LOG = (KeyError, TypeError, ValueError, AttributeError, EOFError, MemoryError, RecursionError)
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # how NumPy packs arrays
+ENCRYPTED = 1  # a flag of an entry
+NOT_A_LOG = (
+    *(KeyError, TypeError, ValueError, AttributeError, EOFError, MemoryError, RecursionError, OverflowError),
+    *(SyntaxError, TokenError),  # of the header of an array, which is an expression of Python
+    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError),
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,7 @@ def load_log(path: Path) -> ExampleLog:
         ) from error
     try:
         return _log_from(data)
-    except (*NOT_A_LOG, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except NOT_A_LOG as error:
         raise Problem(
             "{path} is not a log of training images; train with --log-examples to write one.",
             path=readable(str(path)),
@@ -136,8 +144,11 @@ def load_log(path: Path) -> ExampleLog:
 
 def _log_from(data: bytes) -> ExampleLog:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
-            raise ValueError("it unpacks to more than a log has")
+        entries = archive.infolist()
+    if sum(entry.file_size for entry in entries) > MOST_BYTES:
+        raise ValueError("it unpacks to more than a log has")
+    if any(entry.compress_type not in PACKED or entry.flag_bits & ENCRYPTED for entry in entries):
+        raise ValueError("it is packed in a way that no log is")
     with np.load(io.BytesIO(data), allow_pickle=False) as saved:
         values, packed = saved["confidence"], saved["correct"]
         labels, checksums = saved["labels"], saved["checksums"]

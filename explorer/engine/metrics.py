@@ -17,10 +17,11 @@ DRAWS = 200
 
 @dataclass(frozen=True, eq=False)
 class Predictions(Value):
-    """What a network predicts for N images: `labels` and `predicted` int64 (N,), a label of −1 for none.
+    """What a network predicts for N images: `labels` and `predicted` int64 (N,), −1 for none.
 
     Float64 (N,): `confidence` is the probability of the predicted class, `entropy` that of the probabilities
-    in nats, `loss` is −log of the probability of the label, NaN without one.
+    in nats, `loss` is −log of the probability of the label, NaN without one. An image whose logits are not
+    all finite has no prediction: −1, and NaN for all three.
     """
 
     labels: Integers
@@ -37,12 +38,17 @@ class Predictions(Value):
     @cached_property
     def correct(self) -> Booleans:
         """Images (N,) whose prediction is their label."""
-        return np.asarray(self.predicted == self.labels)
+        return np.asarray(self.labeled & (self.predicted == self.labels))
 
     @cached_property
     def wrong(self) -> Booleans:
-        """Images (N,) with a label that is not the prediction."""
+        """Images (N,) with a label that is not the prediction, or without a prediction."""
         return self.labeled & ~self.correct
+
+    @cached_property
+    def decided(self) -> Booleans:
+        """Images (N,) that have a prediction."""
+        return np.asarray(self.predicted >= 0)
 
 
 def predictions(logits: Floats, labels: Integers, independent: bool = False) -> Predictions:
@@ -55,6 +61,8 @@ def predictions(logits: Floats, labels: Integers, independent: bool = False) -> 
         raise ValueError(f"Logits must be (N, K) and labels (N,), not {logits.shape} and {labels.shape}.")
     if len(labels) and not -1 <= labels.min() <= labels.max() < logits.shape[1]:
         raise ValueError(f"Labels must be −1 or a class from 0 to {logits.shape[1] - 1}.")
+    decided = np.asarray(np.isfinite(logits).all(1))
+    logits = np.where(decided[:, None], logits, np.zeros_like(logits))
     logs = _log_sigmoid(logits) if independent else _log_softmax(logits)
     chances, predicted = np.exp(logs), logits.argmax(1)
     rows = np.arange(len(labels))
@@ -62,13 +70,13 @@ def predictions(logits: Floats, labels: Integers, independent: bool = False) -> 
     if independent:
         others = _log_sigmoid(-np.asarray(logits, np.float64))
         entropy -= _plogp(np.exp(others), others).sum(1)
-    loss = np.where(labels >= 0, -logs[rows, labels], np.nan)
+    loss = np.maximum(-logs[rows, labels], 0.0)
     return Predictions(
         np.asarray(labels, np.int64),
-        np.asarray(predicted, np.int64),
-        chances[rows, predicted],
-        np.maximum(entropy, 0.0),
-        np.where(labels >= 0, np.maximum(loss, 0.0), np.nan),
+        np.where(decided, predicted, -1).astype(np.int64),
+        np.where(decided, chances[rows, predicted], np.nan),
+        np.where(decided, np.maximum(entropy, 0.0), np.nan),
+        np.where(decided & (labels >= 0), loss, np.nan),
     )
 
 
@@ -92,11 +100,17 @@ def _plogp(chances: Doubles, logs: Doubles) -> Doubles:
 def confusion(labels: Integers, predicted: Integers, classes: int) -> Integers:
     """How many images of each class (row) are predicted as each class (column), int64 (K, K).
 
-    Images without a label are left out.
+    Images without a label or a prediction are left out.
     """
-    labeled = labels >= 0
-    cells = labels[labeled] * classes + predicted[labeled]
+    both = (labels >= 0) & (predicted >= 0)
+    cells = labels[both] * classes + predicted[both]
     return np.asarray(np.bincount(cells, minlength=classes * classes).reshape(classes, classes), np.int64)
+
+
+def undecided(labels: Integers, predicted: Integers, classes: int) -> Integers:
+    """How many images of each class have no prediction, int64 (K,)."""
+    rows = (labels >= 0) & (predicted < 0)
+    return np.asarray(np.bincount(labels[rows], minlength=classes), np.int64)
 
 
 @dataclass(frozen=True)
@@ -116,12 +130,13 @@ class Accuracy:
     largest: float
 
 
-def accuracy(table: Integers) -> Accuracy:
-    """The Accuracy in a confusion table (K, K)."""
-    n, correct = int(table.sum()), int(np.trace(table))
+def accuracy(table: Integers, undecided: Integers | int = 0) -> Accuracy:
+    """The Accuracy in a confusion table (K, K), and of (K,) images without a prediction, which are wrong."""
+    images = table.sum(1) + undecided
+    n, correct = int(images.sum()), int(np.trace(table))
     if n == 0:
         return Accuracy(0, 0, *[np.nan] * 5)
-    actual, named = table.sum(1) / n, table.sum(0) / n
+    actual, named = images / n, table.sum(0) / n
     low, high = interval(correct / n, n)
     return Accuracy(n, correct, correct / n, low, high, float(actual @ named), float(actual.max()))
 
@@ -156,11 +171,11 @@ class ClassScores(Value):
         )
 
 
-def class_scores(table: Integers) -> ClassScores:
-    """The ClassScores in a confusion table (K, K)."""
-    images, named, correct = table.sum(1), table.sum(0), np.diag(table).copy()
+def class_scores(table: Integers, undecided: Integers | int = 0) -> ClassScores:
+    """The ClassScores in a confusion table (K, K), and of (K,) images without a prediction."""
+    images, named, correct = table.sum(1) + undecided, table.sum(0), np.diag(table).copy()
     recall, precision = _divided(correct, images), _divided(correct, named)
-    n = np.full(len(table), table.sum())
+    n = np.full(len(table), images.sum())
     return ClassScores(
         images,
         named,

@@ -142,9 +142,9 @@ PROJECTIONS: dict[str, ProjectionMethod] = {
 
 def nearest(features: Floats, row: int, count: int) -> Integers:
     """The `count` other images nearest to one by their features, float32 (N, D), the nearest first."""
-    distances = np.square(features - features[row]).sum(1, dtype=np.float64)
-    distances[row] = np.inf
-    return np.argsort(distances, kind="stable")[: min(count, len(features) - 1)]
+    distances = np.square(features - features[row].astype(np.float64)).sum(1)
+    order = np.argsort(distances, kind="stable")
+    return np.asarray(order[order != row][:count])
 
 
 def neighbors_kept(features: Floats, points: Floats) -> float:

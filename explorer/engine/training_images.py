@@ -172,5 +172,7 @@ def _labels_fit(log: ExampleLog, config: Config, labels: Integers) -> bool:
     if len(labels) != len(log.labels):
         return False
     if config.wrong_labels is not None:
+        if len(log.card.classes) < 2 or config.wrong_labels > 1:
+            return False
         labels = change_labels(labels, len(log.card.classes), config.wrong_labels, config.seed)
     return np.array_equal(labels, log.labels)

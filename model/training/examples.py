@@ -19,6 +19,7 @@ from model.words import tr
 class EpochRecord:
     """Sums over an epoch, float32 (3, N): probabilities of the true class, correct predictions, times seen.
 
+    Logits with NaN, as of a run that has diverged, count as seen with probability 0 and not as correct.
     Of several processes each has those of its own rows until the epoch is over.
     """
 
@@ -31,7 +32,8 @@ class EpochRecord:
         here = shard(images).to(logits.device)
         labels = self.labels[here]
         confidence = logits.softmax(1).gather(1, labels[:, None])[:, 0]
-        correct = logits.argmax(1) == labels
+        correct = (logits.argmax(1) == labels) & confidence.isfinite()
+        confidence = confidence.nan_to_num(0.0)
         self.sums.index_add_(1, here, torch.stack([confidence, correct, torch.ones_like(confidence)]))
 
     def finish(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
@@ -64,7 +66,8 @@ def continued_log(config: Config, log: ExampleLog, epochs: int) -> tuple[Example
         saved = load_log(path)
     except Problem:
         saved = log
-    saved = saved if saved.card.data == log.card.data else log
+    same = saved.card.data == log.card.data and np.array_equal(saved.labels, log.labels)
+    saved = saved if same else log
     missing = epochs - saved.epochs
     message = "" if missing <= 0 else tr(
         "{path} does not have epochs {first} to {last}; in the log they stay empty.",

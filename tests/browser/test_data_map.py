@@ -11,7 +11,7 @@ def test_a_click_on_a_point_chooses_its_image_and_explain_shows_it(
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 1500})
     page.goto(f"{serve('explorer/app.py')}/data_map")
-    expect(page.locator(".fx-film img")).to_have_count(5, timeout=60_000)
+    expect(page.get_by_role("button", name="Open this image on Explain")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Training image 884")).to_be_visible()
     box = page.locator("[data-testid=stVegaLiteChart] canvas").first.bounding_box()
     assert box is not None

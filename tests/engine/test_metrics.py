@@ -141,3 +141,30 @@ def test_nothing_is_no_number() -> None:
     assert np.isnan(metrics.reliability(none, none > 0).ece)
     assert np.isnan(metrics.calibrated_error(none).mean)
     assert len(metrics.predictions(np.zeros((0, 3), np.float32), empty).loss) == 0
+
+
+NAN, INFINITY = np.nan, np.inf
+DIVERGED = np.array([[0, 2], [NAN, NAN], [INFINITY, 0], [3, 0], [-INFINITY, 1]], np.float32)
+
+
+@pytest.mark.parametrize("independent", [False, True])
+def test_without_finite_logits_an_image_has_no_prediction(independent: bool) -> None:
+    labels = np.array([1, 0, 0, 1, -1])
+    one = metrics.predictions(DIVERGED, labels, independent)
+    assert one.predicted.tolist() == [1, -1, -1, 0, -1]
+    assert one.correct.tolist() == [True, False, False, False, False]
+    assert one.wrong.tolist() == [False, True, True, True, False]
+    for values in (one.confidence, one.entropy, one.loss):
+        assert np.isfinite(values).tolist() == [True, False, False, True, False]
+
+
+def test_images_without_a_prediction_are_wrong() -> None:
+    labels, predicted = np.array([1, 0, 0, 1, -1, 0]), np.array([1, -1, -1, 0, -1, 0])
+    table, undecided = (count(labels, predicted, 2) for count in (metrics.confusion, metrics.undecided))
+    assert (table.tolist(), undecided.tolist()) == ([[1, 0], [1, 1]], [2, 0])
+    one = metrics.accuracy(table, undecided)
+    assert (one.n, one.correct, one.largest) == (5, 2, 3 / 5)
+    assert one.shuffled == pytest.approx(3 / 5 * 2 / 5 + 2 / 5 * 1 / 5)
+    each = metrics.class_scores(table, undecided)
+    assert (each.images.tolist(), each.recall.tolist()) == ([3, 2], [1 / 3, 1 / 2])
+    assert each.precision.tolist() == [1 / 2, 1]

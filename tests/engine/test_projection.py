@@ -61,6 +61,12 @@ def test_nearest_are_those_of_all_distances() -> None:
     assert len(nearest(values[:4], 0, 12)) == 3
 
 
+def test_an_image_is_not_its_own_neighbor_however_large_the_features_are() -> None:
+    values = features()
+    huge = (values.astype(np.float64) * 1e30).astype(np.float32)
+    assert nearest(huge, 4, 6).tolist() == nearest(values, 4, 6).tolist()
+
+
 def test_neighbors_kept_equals_the_count_by_hand() -> None:
     values, points = features(), features(60, 2, seed=1)
 

@@ -85,6 +85,14 @@ def test_marks_and_wrong_labels_are_planted_again() -> None:
     assert wrong_of(changed).tolist() == wrong_rows(4, 0.5, 0).tolist()
 
 
+@pytest.mark.parametrize(("classes", "fraction"), [(("cat",), 0.5), ((), 0.5), (scenes.CLASSES, 1e6)])
+def test_labels_that_no_run_can_have_changed_do_not_fit(classes: tuple[str, ...], fraction: float) -> None:
+    _, log = scenes_log(wrong_labels=fraction)
+    log = replace(log, card=replace(log.card, classes=classes))
+    with pytest.raises(Problem, match="not those of this run"):
+        logged_images(log, Path("nowhere"))
+
+
 @pytest.mark.parametrize("config", [{"dataset": 3}, {"seed": -1}])
 def test_a_log_that_does_not_say_its_images_is_refused(config: dict[str, object]) -> None:
     _, log = scenes_log()

@@ -1,5 +1,6 @@
 """The log of training images: what it holds, and that it is the same however the run went."""
 
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +19,15 @@ from model.example_log import (
     with_epoch,
 )
 from model.problems import Problem
+from model.recipes import Config
 from model.state import load_state, path_of, save_state
 from model.training import loop
-from model.training.examples import record_epoch
+from model.training.examples import continued_log, record_epoch
 from model.training.run import left_at
 from model.wrong_labels import with_wrong_labels, wrong_rows
 from tests.model.test_resume import DATA, goes_on, run
 
+FEWER = replace(DATA, images=DATA.images[:9], labels=DATA.labels[:9])
 CARD = LogCard("run.safetensors", "digest", "noise", ("a", "b", "c"), {"seed": 0})
 
 
@@ -87,8 +90,6 @@ def test_the_order_of_the_batches_is_that_of_the_log():
 
 
 def run_config():
-    from model.recipes import Config
-
     return Config(batch_size=16, augment="none")
 
 
@@ -99,6 +100,15 @@ def test_an_image_not_seen_is_nan_and_one_seen_twice_has_the_mean():
     confidence, correct = record.finish()
     np.testing.assert_allclose(confidence, [0.5, 0.5, np.nan], rtol=1e-6)
     assert correct.tolist() == [False, False, False]  # right once of twice; a tie goes to the first class
+
+
+def test_a_run_that_diverged_has_seen_its_images():
+    record = record_epoch(np.array([0, 1, 1]), "cpu")
+    nan, infinity = float("nan"), float("inf")
+    record.add(torch.arange(3), torch.tensor([[nan, nan], [infinity, 1.0], [-infinity, infinity]]))
+    confidence, correct = record.finish()
+    assert confidence.tolist() == [0, 0, 0]
+    assert not correct.any()
 
 
 def test_logging_changes_nothing_in_the_run(tmp_path):
@@ -188,7 +198,53 @@ def test_the_log_of_a_course_run_takes_3_mb(tmp_path):
     assert 3e6 < (tmp_path / "a.examples.npz").stat().st_size < 3.5e6
 
 
+def replace_array(path, data):
+    """Put bytes into the entry of the probabilities."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, data if name == "confidence.npy" else content)
+
+
+def replace_header(path, header):
+    replace_array(path, b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+
+
+def pack(path, method):
+    """Pack the entries in another way, and damage the first."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    data = bytearray(path.read_bytes())
+    data[60:90] = bytes(30)
+    path.write_bytes(data)
+
+
+def flag_as_encrypted(path):
+    data = path.read_bytes()
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        parts = data.split(signature)
+        data = signature.join([parts[0], *(_with_flag(part, place - 4) for part in parts[1:])])
+    path.write_bytes(data)
+
+
+def _with_flag(part, place):
+    return part[:place] + bytes([part[place] | 1]) + part[place + 1 :]
+
+
+SHAPE = "{'descr': '<f2', 'fortran_order': False, 'shape': (%s, 3)}"
 DAMAGED = {
+    "a header that does not end": lambda path: replace_header(path, "{'descr': '<f2', 'shape': ("),
+    "a header of no expression": lambda path: replace_header(path, "{'descr'\n  :\n x"),
+    "a huge shape": lambda path: replace_header(path, SHAPE % 10**26),
+    "a large shape": lambda path: replace_header(path, SHAPE % (2**63 - 1)),
+    "encrypted": flag_as_encrypted,
+    "damaged LZMA": lambda path: pack(path, zipfile.ZIP_LZMA),
+    "damaged bzip2": lambda path: pack(path, zipfile.ZIP_BZIP2),
+    "damaged": lambda path: pack(path, zipfile.ZIP_DEFLATED),
     "text": lambda path: path.write_text("no"),
     "empty": lambda path: path.write_bytes(b""),
     "cut short": lambda path: path.write_bytes(path.read_bytes()[:-300]),
@@ -209,6 +265,18 @@ def test_anything_else_is_refused_in_a_sentence(tmp_path, damage):
     damage(path)
     with pytest.raises(Problem, match=r"run\.examples\.npz is not a log of training images"):
         load_log(path)
+
+
+def test_a_run_goes_on_without_a_log_that_is_not_one(tmp_path):
+    config = Config(out=tmp_path / "run.safetensors", epochs=1)
+    for damage in (*DAMAGED.values(), lambda path: save_log(path, of_epochs(empty_log(FEWER, CARD), 2))):
+        path = path_of_log(config.path)
+        save_log(path, example())
+        damage(path)
+        log, message = continued_log(config, empty_log(DATA, CARD), 2)
+        assert log.confidence.shape == (2, len(DATA))
+        assert np.isnan(log.confidence).all()
+        assert "does not have epochs 1 to 2" in message
 
 
 def test_a_missing_log_says_how_to_write_one(tmp_path):

@@ -23,6 +23,7 @@ from model.augment import AUGMENTATIONS
 from model.checkpoint import load_checkpoint
 from model.command import PRECISIONS
 from model.datasets import SOURCES as DATASETS
+from model.example_log import ENDING, load_log
 from model.nets import NETS, NORMS
 from model.optimizers import OPTIMIZERS
 from model.recipes import RECIPES
@@ -59,6 +60,7 @@ LOOKS: dict[str, tuple[str, dict[str, str]]] = {
     "shift": ("shift", {"shift_measured": "yes", "shift_images": "64"}),
     "augmentation": ("augmentation", {}),
     "data map": ("data_map", {}),
+    "data map, numbers only": ("data_map", {"log": "cifar10-fast-rerun"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix"}),
 }
 looks = pytest.mark.parametrize(
@@ -283,7 +285,10 @@ def names() -> tuple[tuple[str, ...], frozenset[str]]:
     single = [*cifar10.CLASSES, *UNITS, *SETTINGS, *kinds, *(kind.removesuffix("2d") for kind in kinds)]
     single += [name for each in checkpoints for name in (*each.card.versions, *each.card.config)]
     single += [layer for layer, _ in modules] + [name for path in paths for name in (path.name, path.stem)]
-    phrases = {*(each.card.data for each in checkpoints), *(each.title for each in METHODS.values())}
+    logs = sorted((ROOT / "checkpoints").glob(f"*{ENDING}"))
+    single += [path.name.removesuffix(ENDING) for path in logs]
+    images = [load_log(path).card.images for path in logs]
+    phrases = {*images, *(each.card.data for each in checkpoints), *(each.title for each in METHODS.values())}
     return tuple(sorted(phrases, key=len, reverse=True)), frozenset(
         word for one in single for word in words_of(one)
     )

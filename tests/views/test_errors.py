@@ -165,6 +165,7 @@ def test_a_click_on_a_channel_opens_it_for_that_image(app: Open) -> None:
     assert at.query_params["source"] == "scenes"
     assert int(at.query_params.get("scene", "0")) == number
     assert at.query_params["channel"] == channel
+    assert at.header[0].value.lower().startswith(f"channel {channel} of ")
 
 
 def test_opening_a_failure_sets_the_true_class_against_the_prediction(
@@ -233,6 +234,52 @@ def test_without_labels_of_its_classes_there_is_no_error_to_count(
     at = visit("errors", "--scans", str(tmp_path), checkpoint="cifar10-course")
     assert not at.exception
     assert "None of these images has a label" in at.info[0].value
+
+
+@pytest.fixture
+def diverged(
+    visit: Open, scanned: tuple[Scan, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int, str], tuple[AppTest, Offer]]:
+    """Open a part of the page on a scan with NaN or infinity in the logits of its first so many images."""
+
+    def opened(count: int, part: str) -> tuple[AppTest, Offer]:
+        logits, offers = scanned[0].logits.copy(), list[Offer]()
+        logits[:count] = np.nan
+        logits[: count // 2, 1:] = -np.inf
+        one = Scan(**{**vars_of(scanned[0]), "logits": logits})
+        result.save(one, tmp_path / "any.safetensors")
+        monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+        at = visit(
+            "errors", "--scans", str(tmp_path), checkpoint="cifar10-course", errors=part, err_order="loss"
+        )
+        assert not at.exception, at.exception[0].value
+        return at, offers[-1]
+
+    return opened
+
+
+@pytest.mark.parametrize("part", ["matrix", "classes", "calibration", "failures"])
+def test_images_with_nan_are_wrong_and_counted(
+    diverged: Callable[[int, str], tuple[AppTest, Offer]], scanned: tuple[Scan, Path], part: str
+) -> None:
+    at, offer = diverged(5, part)
+    correct = int(scanned[0].correct[5:].sum())
+    assert f"n = {COUNT}): {COUNT - correct} images are wrong" in html(at)
+    assert "5 images have no prediction, because the network gives NaN or infinity" in html(at)
+    assert "nan" not in " ".join([html(at), *(each.value for each in (*at.markdown, *at.caption))])
+    assert offer.tables["Predictions"]()["predicted"].tolist()[:5] == [""] * 5
+
+
+@pytest.mark.parametrize("part", ["matrix", "classes", "calibration", "failures"])
+def test_a_network_that_gives_nan_for_all_has_nothing_to_calibrate(
+    diverged: Callable[[int, str], tuple[AppTest, Offer]], part: str
+) -> None:
+    at, offer = diverged(COUNT, part)
+    assert "no evidence of miscalibration" not in html(at)
+    said = " ".join(each.value for each in at.info)
+    assert ("there is no calibration to measure" in said) == (part == "calibration")
+    if part == "matrix":
+        assert all(len(make()) for make in downloads.files(offer).values())
 
 
 def vars_of(one: Scan) -> dict[str, object]:

@@ -101,8 +101,8 @@ class Scan(Value):
 
     @cached_property
     def predicted(self) -> Integers:
-        """The class with the largest logit of each image, int64 (N,)."""
-        return np.asarray(self.logits.argmax(1), np.int64)
+        """The class with the largest logit of each image, int64 (N,); −1 where not all logits are finite."""
+        return np.where(np.isfinite(self.logits).all(1), self.logits.argmax(1), -1).astype(np.int64)
 
     @cached_property
     def labeled(self) -> npt.NDArray[np.bool_]:
@@ -112,7 +112,7 @@ class Scan(Value):
     @cached_property
     def correct(self) -> npt.NDArray[np.bool_]:
         """Images (N,) whose prediction is their label."""
-        return np.asarray(self.predicted == self.labels)
+        return np.asarray(self.labeled & (self.predicted == self.labels))
 
 
 ARRAYS = ("ids", "labels", "logits", "features")

@@ -120,6 +120,7 @@ def through_epochs(run: LoggedRun, index: int, sample: Sample | Problem) -> Film
     except Problem as problem:
         st.info(sentence(problem))
         return None
+    filmed = None
     if opened is None or timeline is None:
         st.info(
             tr(
@@ -127,8 +128,10 @@ def through_epochs(run: LoggedRun, index: int, sample: Sample | Problem) -> Film
                 "some, or choose a checkpoint that has snapshots in the sidebar."
             )
         )
-        return None
-    return show_film(run, index, sample, opened, timeline)
+    else:
+        filmed = show_film(run, index, sample, opened, timeline)
+    explain_button(run, index, sample, opened)
+    return filmed
 
 
 def show_film(
@@ -154,7 +157,6 @@ def show_film(
         markup.element("div", *figures, cls="fx-cards fx-film"), markup.scale(film.ranges[0], film.scale)
     )
     st.caption(about_film(run, opened, film))
-    explain_button(run, index, sample, opened)
     return Filmed(selection, timeline, course, film)
 
 
@@ -200,10 +202,12 @@ def about_film(run: LoggedRun, opened: Opened, film: Film) -> str:
     return " ".join(parts)
 
 
-def explain_button(run: LoggedRun, index: int, sample: Sample, opened: Opened) -> None:
-    """The image as a picture of the visitor's own on every page, with the network that is shown here."""
+def explain_button(run: LoggedRun, index: int, sample: Sample, opened: Opened | None) -> None:
+    """The image as a picture of the visitor's own on every page, with the network that is shown here, or that
+    of the sidebar.
+    """
     if st.button(tr("Open this image on Explain"), icon=":material/target:", key="open_logged"):
         pictures.add(tr("{run}, training image {index}", run=run.name, index=index), sample.pixels)
-        if opened.name in options().checkpoints:
+        if opened is not None and opened.name in options().checkpoints:
             link.change("checkpoint", opened.name)
-        st.switch_page("views/explain/page.py")
+        link.open_page("views/explain/page.py")

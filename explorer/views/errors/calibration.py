@@ -4,7 +4,8 @@ import streamlit as st
 
 from explorer.drawing.ranges import percent
 from explorer.engine import metrics
-from explorer.engine.metrics import BINS, CalibratedError, Reliability
+from explorer.engine.metrics import BINS, Booleans, CalibratedError, Reliability
+from explorer.engine.values import Doubles
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal
 from explorer.views.errors import charts
@@ -19,6 +20,9 @@ def show(evaluation: Evaluation) -> None:
     names = {name: tr(text) for name, text in BINNINGS.items()}
     equal_counts = choices.choice(tr("Bins"), names, KEY) == "count"
     one, by_chance = compute(evaluation, equal_counts)
+    if not one.counts.sum():
+        st.info(tr("No image has both a label and a prediction, so there is no calibration to measure."))
+        return
     markup.show(markup.text(in_words(one, by_chance), "strong"))
     chart, words = st.columns([3, 2], gap="medium")
     with chart:
@@ -34,13 +38,21 @@ def equal_counts_chosen() -> bool:
 
 
 def compute(evaluation: Evaluation, equal_counts: bool) -> tuple[Reliability, CalibratedError]:
-    """The reliability over the labeled images, and what chance makes of a perfectly calibrated network."""
-    one = evaluation.predictions
-    confidence, correct = one.confidence[one.labeled], one.correct[one.labeled]
+    """The reliability over the images with a label and a prediction, and what chance makes of a perfectly
+    calibrated network.
+    """
+    confidence, correct = outcomes(evaluation)
     return (
         metrics.reliability(confidence, correct, equal_counts=equal_counts),
         cached.calibrated_error(confidence, equal_counts),
     )
+
+
+def outcomes(evaluation: Evaluation) -> tuple[Doubles, Booleans]:
+    """The confidence of each image with a label and a prediction, and whether that is correct, (n,)."""
+    one = evaluation.predictions
+    counted = one.labeled & one.decided
+    return one.confidence[counted], one.correct[counted]
 
 
 def in_words(one: Reliability, by_chance: CalibratedError) -> str:
@@ -64,12 +76,12 @@ def in_words(one: Reliability, by_chance: CalibratedError) -> str:
 
 def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
     """What the diagram shows, on which side of the diagonal the network is, and what the bins hide."""
-    one = evaluation.predictions
-    confidence, n = one.confidence[one.labeled], evaluation.accuracy.n
+    confidence, correct = outcomes(evaluation)
+    mean, accuracy = float(confidence.mean()), float(correct.mean())
     fields = {
-        "confidence": percent(float(confidence.mean())),
-        "accuracy": percent(evaluation.accuracy.value),
-        "gap": f"{100 * abs(float(confidence.mean()) - evaluation.accuracy.value):.1f}",
+        "confidence": percent(mean),
+        "accuracy": percent(accuracy),
+        "gap": f"{100 * abs(mean - accuracy):.1f}",
     }
     over = N_("Mean confidence {confidence}, accuracy {accuracy}: {gap} percentage points overconfident.")
     under = N_("Mean confidence {confidence}, accuracy {accuracy}: {gap} percentage points underconfident.")
@@ -88,7 +100,10 @@ def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
             "Each point is a bin: below the dashed line, confidence is higher than accuracy. The band is "
             "Wilson's 95 % interval."
         ),
-        tr(over if confidence.mean() > evaluation.accuracy.value else under, **fields),
+        tr(over if mean > accuracy else under, **fields),
         tr(count if equal_counts else width, bins=BINS),
-        tr("Only the confidence of the prediction is looked at, over n = {count:,} labeled images.", count=n),
+        tr(
+            "Only the confidence of the prediction is looked at, over n = {count:,} labeled images.",
+            count=len(correct),
+        ),
     ]

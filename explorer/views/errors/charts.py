@@ -29,7 +29,7 @@ def reliability_chart(one: Reliability) -> LineChart:
         for value, count in zip(y.tolist(), counts.tolist(), strict=True)
     )
     name, calibrated = tr("this network"), tr("perfectly calibrated")
-    low = float(np.floor(10 * min(x.min(initial=1.0), 1.0)) / 10)
+    low = float(np.floor(10 * x.min(initial=0.99)) / 10)  # the axis is never a point
     return LineChart(
         tr("Reliability diagram"),
         tr("Accuracy by confidence in bins, beside the diagonal where both are equal"),
@@ -68,7 +68,7 @@ def matrix_drawing(evaluation: Evaluation, classes: list[int]) -> Drawing:
     """The confusion matrix for print: counts, colored by the fraction of the row's class."""
     names = [evaluation.classes[k] for k in classes]
     table = evaluation.table[np.ix_(classes, classes)]
-    totals = np.maximum(evaluation.table.sum(1)[classes], 1)
+    totals = np.maximum(evaluation.scores.images[classes], 1)
 
     def draw(axes: "Axes") -> None:
         _draw_matrix(axes, table, table / totals[:, None], names)

@@ -171,6 +171,8 @@ def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
         "confidence": confidence,
         "entropy": lines["entropy"],
     }
+    if not one.decided[row]:
+        return Picture(row, thumbnail(evaluation, row), "–", without_prediction(evaluation, row))
     text = (
         tr(
             "Image {number}: predicted as {predicted} ({confidence}), without a label. Entropy {entropy}.",
@@ -185,6 +187,13 @@ def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
         )
     )
     return Picture(row, thumbnail(evaluation, row), lines.get(order, confidence), text)
+
+
+def without_prediction(evaluation: Evaluation, row: int) -> str:
+    number, label = int(evaluation.scan.ids[row]), int(evaluation.predictions.labels[row])
+    if label < 0:
+        return tr("Image {number}: without a label and without a prediction.", number=number)
+    return tr("Image {number}: {true} without a prediction.", number=number, true=evaluation.classes[label])
 
 
 def about_images(order: str) -> str:

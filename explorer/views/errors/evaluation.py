@@ -13,12 +13,15 @@ from explorer.ui.cached import Opened
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A network over the images of a scan; `table` int64 (K, K) counts them by label and prediction."""
+    """A network over the images of a scan; `table` int64 (K, K) counts them by label and prediction,
+    `undecided` int64 (K,) those of each class without a prediction.
+    """
 
     opened: Opened
     scan: Scan
     predictions: Predictions
     table: Integers
+    undecided: Integers
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -26,15 +29,15 @@ class Evaluation:
 
     @cached_property
     def accuracy(self) -> Accuracy:
-        return metrics.accuracy(self.table)
+        return metrics.accuracy(self.table, self.undecided)
 
     @cached_property
     def scores(self) -> ClassScores:
-        return metrics.class_scores(self.table)
+        return metrics.class_scores(self.table, self.undecided)
 
     @property
     def mistakes(self) -> int:
-        """How many labeled images are predicted as another class."""
+        """How many labeled images are not predicted as their class."""
         return self.accuracy.n - self.accuracy.correct
 
     def rival(self, row: int) -> int | None:
@@ -45,4 +48,5 @@ class Evaluation:
 def evaluate(opened: Opened, scan: Scan) -> Evaluation:
     independent = opened.checkup.outputs.independent and not opened.checkup.outputs.single
     one = cached.predictions(scan.logits, scan.labels, independent)
-    return Evaluation(opened, scan, one, metrics.confusion(one.labels, one.predicted, len(scan.classes)))
+    counted = (one.labels, one.predicted, len(scan.classes))
+    return Evaluation(opened, scan, one, metrics.confusion(*counted), metrics.undecided(*counted))

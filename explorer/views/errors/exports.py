@@ -118,9 +118,15 @@ def arrays(evaluation: Evaluation) -> Arrays:
         "ids": (scan.ids, tr("the number of each image in its data set, or its seed (N,)")),
         "labels": (one.labels, tr("the label of each image, an index into the classes, −1 for none (N,)")),
         "logits": (scan.logits, tr("the logits of each image (N, K)")),
-        "confidence": (one.confidence, tr("the probability of the predicted class (N,)")),
-        "entropy": (one.entropy, tr("the entropy of the probabilities in nats (N,)")),
-        "loss": (one.loss, tr("−log of the probability of the label in nats, NaN without a label (N,)")),
+        "confidence": (
+            one.confidence,
+            tr("the probability of the predicted class, NaN without a prediction (N,)"),
+        ),
+        "entropy": (
+            one.entropy,
+            tr("the entropy of the probabilities in nats, NaN without a prediction (N,)"),
+        ),
+        "loss": (one.loss, tr("−log of the probability of the label in nats, NaN without one (N,)")),
         "confusion": (evaluation.table, tr("images by true class (row) and predicted class (column) (K, K)")),
         "classes": (np.array(evaluation.classes), tr("the names of the classes (K,)")),
     }
@@ -133,6 +139,7 @@ def program(evaluation: Evaluation) -> str:
     return joined(
         ["from explorer.engine import metrics", "from explorer.engine.scan.result import load"],
         [f"scan = load({path_text(path)})",
-         "table = metrics.confusion(scan.labels, scan.predicted, len(scan.classes))",
-         "print(f'{metrics.accuracy(table).value:.4f}')"],
+         "counted = (scan.labels, scan.predicted, len(scan.classes))",
+         "one = metrics.accuracy(metrics.confusion(*counted), metrics.undecided(*counted))",
+         "print(f'{one.value:.4f}')"],
     )  # fmt: skip

@@ -89,11 +89,13 @@ def show(evaluation: Evaluation) -> None:
 
 
 def most_confident(evaluation: Evaluation) -> list[int]:
-    """The rows of the wrong images of the chosen cell, the most confident first."""
+    """The rows of the images of the chosen cell that are predicted as another class, the most confident
+    first.
+    """
     cell = filters.cell_chosen(evaluation.classes)
     wanted = filters.Filter(cell if cell[0] is None or cell[0] != cell[1] else (None, None))
-    rows: list[int] = filters.rows(evaluation.predictions, wanted, "confident").tolist()
-    return rows
+    one = evaluation.predictions
+    return [row for row in filters.rows(one, wanted, "confident").tolist() if one.decided[row]]
 
 
 def selection_of(evaluation: Evaluation, row: int) -> Selection:
@@ -204,7 +206,7 @@ def draw_channels(
     channels: list[Tipping] | None,
     progress: Progress[WithoutSets],
 ) -> None:
-    """The channels that tip the prediction; each opens on the page of feature maps."""
+    """The channels that tip the prediction; each opens on the page Channel."""
     names = evaluation.classes
     if channels is None:
         st.caption(effects.waiting([progress]))
@@ -223,11 +225,11 @@ def draw_channels(
 
 
 def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
-    """All of a channel's card: makes the image the selected one, and opens the channel on Feature maps."""
-    label = tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=card.layer)
+    """All of a channel's card: makes the image the selected one, and opens the page Channel."""
+    label = tr("Open channel {channel} of {layer} on Channel", channel=channel, layer=card.layer)
     key, chosen = f"channel_{card.row}_{channel}", (evaluation.scan, card.row, card.true)
     if st.button(literal(label), key=key, type="tertiary", on_click=scanning.select, args=chosen):
-        open_channel(card.selection, card.layer, channel)
+        open_channel(card.selection, card.layer, channel, "channel")
 
 
 def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui import scanning
+from explorer.ui import link, scanning
 from explorer.views.errors.evaluation import Evaluation
 
 _CHOSEN = "_open_error"
@@ -17,5 +17,4 @@ def choose(evaluation: Evaluation, row: int) -> None:
 def go() -> None:
     """Open Explain, where a callback has chosen an image since the last run."""
     if st.session_state.pop(_CHOSEN, False):
-        # the address as it is: one without the cell would be a place of its own for the Back button
-        st.switch_page("views/explain/page.py", query_params=st.query_params.to_dict())
+        link.open_page("views/explain/page.py")

@@ -96,6 +96,16 @@ def left_out(evaluation: Evaluation) -> list[str]:
                 unlabeled,
             )
         )
+    if undecided := int((~evaluation.predictions.decided).sum()):
+        notes.append(
+            ngettext(
+                "{n:,} image has no prediction, because the network gives NaN or infinity for it: it is "
+                "never correct, and calibration leaves it out.",
+                "{n:,} images have no prediction, because the network gives NaN or infinity for them: they "
+                "are never correct, and calibration leaves them out.",
+                undecided,
+            )
+        )
     if unreadable:
         notes.append(
             ngettext("{n:,} image could not be read.", "{n:,} images could not be read.", unreadable)
