@@ -40,7 +40,7 @@ def scan_of(network: Network) -> Scan | None:
     """
     sets = _sets(network)
     names = {name: _title(name, images) for name, images in sets.items()}
-    chosen = choices.choice(tr("Images"), names, "scan") if len(names) > 1 else next(iter(names))
+    chosen = choices.choice(tr("Images"), names, "scan")
     folder = options().scans
     scan, problems = _finished(network, sets[chosen].digest, folder)
     if scan is None:

@@ -45,7 +45,6 @@ PAGES = (
     "time",
     "augmentation",
     "channel",
-    "set_map",
     "shift",
 )
 
