@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,9 @@ from explorer.engine import (
     ablation,
     attribution,
     batchnorm,
+    channel_effects,
     checkup,
+    class_evidence,
     copies,
     effects,
     independence,
@@ -25,12 +28,16 @@ from explorer.engine import (
     opening,
     passes,
     probe,
+    pruning,
     receptive,
+    shift,
     smallest_set,
     timeline,
     tracing,
 )
 from explorer.engine.attribution import gradients, operations, perturbation, propagation
+from explorer.engine.scan import calibration
+from explorer.engine.scan import running as scanning
 from explorer.engine.scoreboard import entries, running
 from explorer.engine.scores import forward, randomized
 from explorer.engine.timeline import Timeline
@@ -121,7 +128,28 @@ def _tapped(net: nn.Module) -> object:
     return passes.tapped(net, ["relu"])[0](X.clone())
 
 
+LABELS, FILL = np.array([0, 2]), np.zeros(4, np.float32)
+STATISTICS = {"bn": (torch.zeros(4), torch.ones(4))}
 TAKES: dict[str, Callable[[nn.Module], Any]] = {
+    "channel_effects.class_effect": lambda net: channel_effects.class_effect(net, MANY, "relu", 1, 2),
+    "channel_effects.contribution": lambda net: channel_effects.contribution(net, MANY, "relu", 1, 2),
+    "class_evidence.evidence": lambda net: class_evidence.evidence(net, MANY, LABELS, "relu", LABELS),
+    "class_evidence.evidence_of_batches": lambda net: list(
+        class_evidence.evidence_of_batches(net, [(lambda: MANY, LABELS, LABELS)], "relu")
+    ),
+    "pruning.pruned_predictions": lambda net: pruning.pruned_predictions(
+        net, MANY, LABELS, "relu", [(0,), (1, 2)], FILL
+    ),
+    "pruning.pruning": lambda net: list(
+        pruning.pruning(net, [(lambda: MANY, LABELS)], "relu", [(0,), (1, 2)], FILL)
+    ),
+    "scan.calibration.calibrate": lambda net: calibration.calibrate(net, MANY, ["conv", "bn", "relu"], 2),
+    "scan.running.layers_of": lambda net: scanning.layers_of(net, X),
+    "shift.drift": lambda net: shift.drift(net, shift.observe(net, MANY), shift.observe(net, MANY), True),
+    "shift.logits_of": lambda net: shift.logits_of(net, MANY),
+    "shift.observe": lambda net: shift.observe(net, MANY),
+    "shift.recalibrated": lambda net: shift.recalibrated(net, MANY)(MANY),
+    "shift.with_statistics": lambda net: shift.with_statistics(net, STATISTICS)(MANY),
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
     "ablation.unchanged": lambda net: ablation.unchanged(net, X, "relu"),
@@ -211,6 +239,7 @@ LOOK |= {
     "outputs.probabilities",
     "randomness.seed_passes",
 }
+LOOK |= {"channel_survey.scaling_before", "shift.check_norms", "shift.norm_layers"}
 BEFORE_IT_IS_SHARED = {"layouts.give_grid", "outputs.give_logits", "outputs.hand_on_copies"}
 LOOK |= {"copies.check_kind", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
