@@ -117,7 +117,7 @@ def undecided(labels: Integers, predicted: Integers, classes: int) -> Integers:
 class Accuracy:
     """The fraction of `n` labeled images that is predicted correctly, with Wilson's 95 % interval.
 
-    `shuffled` is what the same predictions give on average when they are dealt to the images at random, and
+    `shuffled` is what the same predictions give on average when assigned to the images at random, and
     `largest` what naming always the most frequent class gives. NaN without a labeled image.
     """
 
@@ -147,7 +147,7 @@ class ClassScores(Value):
 
     `recall` is the fraction of its images that is predicted as it, `precision` the fraction of what is
     predicted as it that has it, `f1` their harmonic mean, 2·correct / (images + predicted); float64. The
-    intervals (K, 2) are Wilson's for 95 %. By chance, the same predictions dealt to the images at random, the
+    intervals (K, 2) are Wilson's for 95 %. By chance, the same predictions assigned to images at random, the
     recall is on average `chance_recall`, the precision `chance_precision`. NaN where there is nothing to
     divide by.
     """

@@ -50,6 +50,12 @@ def scan_of(network: Network) -> Scan | None:
     return scan
 
 
+def image_number(scan: Scan, row: int) -> int:
+    """The number of a row's image in its data set, as the sidebar counts them."""
+    known = int(scan.ids[row])
+    return scene_number(known) if scan.dataset == "scenes" else known
+
+
 def sample_of(scan: Scan, row: int) -> Sample:
     """The image of a row, its label among the network's classes. Raises Problem where it is gone."""
     if scan.dataset == "scenes":

@@ -76,7 +76,7 @@ def test_the_matrix_and_the_accuracy_are_those_of_the_scan(app: Open, scanned: t
     right = sum(one.predicted[row] == one.labels[row] for row in range(COUNT))
     assert f"Accuracy {right / COUNT:.2%} (95 % interval" in html(at)
     assert f"n = {COUNT}): {COUNT - right} images are wrong." in html(at)
-    assert "dealt to the images at random" in html(at)
+    assert "assigned to the images at random" in html(at)
     matrix = component(at, "confusion")
     pairs = list(zip(one.labels.tolist(), one.predicted.tolist(), strict=True))
     for row, cells in enumerate(matrix["cells"]):  # type: ignore[arg-type,var-annotated]

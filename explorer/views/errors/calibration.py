@@ -1,4 +1,4 @@
-"""Whether confidence can be taken at its word: the reliability diagram and the calibration error."""
+"""Whether confidence agrees with accuracy: the reliability diagram and the calibration error."""
 
 import streamlit as st
 

@@ -15,7 +15,7 @@ HELP = {
     "predicted": N_("How many images are predicted as this class."),
     "precision": N_("The fraction of the images predicted as this class that have it as their label."),
     "f1": N_("The harmonic mean of precision and recall."),
-    "chance": N_("What the same predictions give on average when they are dealt to the images at random."),
+    "chance": N_("What the same predictions give on average when they are assigned to the images at random."),
     "interval": N_("Wilson's 95 % interval."),
 }
 
@@ -26,8 +26,8 @@ def show(evaluation: Evaluation) -> None:
     st.caption(
         tr(
             "A click on a heading sorts by it. Chance: what the same predictions give on average when they "
-            "are dealt to the images at random. The intervals are Wilson's for 95 %; with many classes, some "
-            "true values lie outside of theirs."
+            "are assigned to the images at random. The intervals are Wilson's for 95 %; with many classes, "
+            "some true values lie outside of theirs."
         )
     )
     panels.chart(charts.recall_chart(evaluation))

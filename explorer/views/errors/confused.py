@@ -64,8 +64,9 @@ def classes_shown(table: Integers) -> list[int]:
 
 def about_matrix(evaluation: Evaluation, shown: int) -> str:
     about = tr(
-        "A click on a cell shows its images, on the name of a class all of them; a second click shows all "
-        "images again. The colors go by the fraction of the row's class."
+        "A click on a cell shows its images; a click on the name of a class shows those of the class, wrong, "
+        "correct or all, as chosen under “Predictions”. A second click shows all images again. The colors "
+        "go by the fraction of the row's class."
     )
     count = len(evaluation.classes)
     if shown == count:
@@ -201,5 +202,5 @@ def about_images(order: str) -> str:
         "entropy": tr("Below each image: the entropy of its probabilities, in nats."),
         "loss": tr("Below each image: its loss, −log of the probability of its label, in nats."),
     }.get(order, tr("Below each image: the probability of the predicted class."))
-    click = tr("A click opens the image on “Explain”, with the true class set against the prediction.")
+    click = tr("A click opens the image on “Explain”, with the true class as the class to explain.")
     return f"{below} {click}"

@@ -41,7 +41,7 @@ class Evaluation:
         return self.accuracy.n - self.accuracy.correct
 
     def rival(self, row: int) -> int | None:
-        """The class to set against the prediction of an image: its label, where that is another."""
+        """The class to explain beside the prediction of an image: its label, where that is another."""
         return int(self.predictions.labels[row]) if self.predictions.wrong[row] else None
 
 

@@ -1,4 +1,4 @@
-"""The most confident errors, each explained: both classes' heat maps, and the channels that tip it."""
+"""The most confident errors, each explained: heat maps of both classes, and the channels that support it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -170,7 +170,7 @@ def draw_card(evaluation: Evaluation, card: Failure, progress: Progress[WithoutS
         markup.show(markup.text(title, tag="h3"), pictures(card, predicted, true))
         if not card.heats:
             st.caption(tr("No gradient of the class reaches this layer."))
-        label = tr("Open image {number} on Explain", number=int(evaluation.scan.ids[card.row]))
+        label = tr("Open image {number} on Explain", number=scanning.image_number(evaluation.scan, card.row))
         st.button(label, key=f"open_{card.row}", on_click=opening.choose, args=(evaluation, card.row))
     with channels:
         if progress.problem is not None:
@@ -206,15 +206,13 @@ def draw_channels(
     channels: list[Tipping] | None,
     progress: Progress[WithoutSets],
 ) -> None:
-    """The channels that tip the prediction; each opens on the page Channel."""
+    """The channels whose removal lowers the lead most; each opens on the page Channel."""
     names = evaluation.classes
     if channels is None:
         st.caption(effects.waiting([progress]))
         return
     if not channels:
-        st.caption(
-            tr("No single channel of this layer tips it: none lowers the lead when it is switched off.")
-        )
+        st.caption(tr("No channel of this layer lowers the lead when it alone is set to zero."))
         return
     st.caption(literal(channels_in_words(card, channels, names)))
     maps = card.selection.seen.maps[card.layer]
@@ -233,15 +231,18 @@ def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
 
 
 def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequence[str]) -> str:
-    """The lead, and what of it the channel that matters most holds."""
-    return tr(
-        "The logit of {predicted} is {lead} above that of {true}. The channels of {layer} that tip it, by "
-        "what the lead loses when each alone is set to zero:",
+    """The lead, what the channels do for it, and whether one of them alone changes the prediction."""
+    sentence = tr(
+        "The logit of {predicted} is {lead} above that of {true}. The channels of {layer} that support "
+        "{predicted} against {true} most, by how much this lead falls when each alone is set to zero:",
         predicted=names[card.predicted],
         true=names[card.true],
         lead=number(lead(card)),
         layer=card.layer,
     )
+    if any(one.predicted != card.predicted for one in channels):
+        return sentence
+    return " ".join([sentence, tr("None of them alone changes the prediction.")])
 
 
 def channel_card(values: Floats, one: Tipping, card: Failure, names: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ def accuracy_in_words(evaluation: Evaluation) -> str:
 def chance_in_words(evaluation: Evaluation) -> str:
     one = evaluation.accuracy
     return tr(
-        "By chance: the same predictions dealt to the images at random give {shuffled}; always naming the "
+        "By chance: the same predictions assigned to the images at random give {shuffled}; always naming the "
         "most frequent class gives {largest}.",
         shuffled=percent(one.shuffled),
         largest=percent(one.largest),

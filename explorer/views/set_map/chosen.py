@@ -10,6 +10,7 @@ from explorer.drawing.ranges import number, percent, probability
 from explorer.engine.intervals import interval
 from explorer.engine.projection import Projection, inside, nearest
 from explorer.engine.samples import Sample
+from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
 from explorer.ui import link, markup, panels, scanning
 from explorer.ui.components.picture_grid import Picture, picture_grid
@@ -87,8 +88,8 @@ def facts(images: Images, row: int) -> list[tuple[str, str]]:
     scan = images.scan
     label = int(scan.labels[row])
     rows = [
-        (tr("prediction"), scan.classes[scan.predicted[row]]),
-        (tr("confidence"), probability(float(images.confidence[row]))),
+        (tr("prediction"), prediction(scan, row)),
+        (tr("confidence"), confidence(images, row)),
         (tr("label"), scan.classes[label] if label >= 0 else tr("none that the network knows")),
     ]
     return [*rows, (tr("loss"), number(float(images.loss[row])))] if label >= 0 else rows
@@ -188,10 +189,21 @@ def thumbnail(images: Images, row: int) -> Picture | None:
     )
 
 
+def prediction(scan: Scan, row: int) -> str:
+    """The predicted class of an image, in words where its logits are not finite."""
+    predicted = int(scan.predicted[row])
+    return scan.classes[predicted] if predicted >= 0 else tr("no prediction")
+
+
+def confidence(images: Images, row: int) -> str:
+    value = float(images.confidence[row])
+    return probability(value) if value == value else "–"
+
+
 def line(images: Images, row: int) -> str:
     """The predicted class; a wrong one with a sign before it."""
     scan = images.scan
-    predicted = scan.classes[scan.predicted[row]]
+    predicted = prediction(scan, row)
     wrong = scan.labeled[row] and not scan.correct[row]
     return tr("✗ {name}", name=predicted) if wrong else predicted
 
@@ -200,8 +212,8 @@ def in_words(images: Images, row: int, sample: Sample) -> str:
     scan = images.scan
     fields = {
         "image": sample.name,
-        "predicted": scan.classes[scan.predicted[row]],
-        "confidence": probability(float(images.confidence[row])),
+        "predicted": prediction(scan, row),
+        "confidence": confidence(images, row),
     }
     if not scan.labeled[row]:
         return tr("{image}: prediction {predicted} ({confidence})", **fields)

@@ -62,11 +62,11 @@ class Colored:
 
 
 def by_label(images: Images) -> Colored:
-    return _by_class(images.scan.labels, images.scan.classes)
+    return _by_class(images.scan.labels, images.scan.classes, tr("no label that the network knows"))
 
 
 def by_prediction(images: Images) -> Colored:
-    return _by_class(images.scan.predicted, images.scan.classes)
+    return _by_class(images.scan.predicted, images.scan.classes, tr("no prediction"))
 
 
 def by_error(images: Images) -> Colored:
@@ -103,7 +103,7 @@ COLORINGS: dict[str, tuple[str, Callable[[Images], Colored]]] = {
 """What the colors can say, by name: its title, and what makes the colors."""
 
 
-def _by_class(numbers: Integers, classes: tuple[str, ...]) -> Colored:
+def _by_class(numbers: Integers, classes: tuple[str, ...], without: str) -> Colored:
     shades = [class_color(number) for number in range(len(classes))]
     table = np.array([*map(_rgb, shades), _rgb(QUIET)], np.uint8)  # the last is of -1, for no class
     counts = np.bincount(numbers[numbers >= 0], minlength=len(classes))
@@ -113,7 +113,7 @@ def _by_class(numbers: Integers, classes: tuple[str, ...]) -> Colored:
         for number in (range(len(classes)) if shown is None else shown)
     ]
     if unknown := int((numbers < 0).sum()):
-        entries.append((QUIET, tr("no label that the network knows"), unknown))
+        entries.append((QUIET, without, unknown))
     more = len(classes) - NAMED
     note = tr("The {count} other classes have colors between these.", count=more) if more > 0 else ""
     # Drawn in a fixed random order, so that no class covers the others.

@@ -113,7 +113,7 @@ def image_table(shown: Shown) -> pd.DataFrame:
         {
             "image": scan.ids,
             "label": [scan.classes[label] if label >= 0 else "" for label in scan.labels],
-            "predicted": [scan.classes[predicted] for predicted in scan.predicted],
+            "predicted": [scan.classes[predicted] if predicted >= 0 else "" for predicted in scan.predicted],
             "confidence": shown.images.confidence,
             "loss": shown.images.loss,
             "x": points[:, 0],
