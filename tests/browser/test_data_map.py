@@ -21,6 +21,7 @@ def test_a_click_on_a_point_chooses_its_image_and_explain_shows_it(
         if "train_image=" in page.url:
             break
     expect(page).to_have_url(re.compile("train_image="), timeout=30_000)
+    page.wait_for_timeout(3_000)  # a later click may still be on its way
     match = re.search(r"train_image=(\d+)", page.url)
     assert match is not None
     expect(page.get_by_role("heading", name=f"Training image {match[1]}")).to_be_visible(timeout=60_000)

@@ -13,6 +13,7 @@ from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.scan.running import scan
 from model.checkpoint import load_checkpoint
 from tests.browser.navigation import follow
+from tests.browser.test_back import settle
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,10 +43,13 @@ def test_a_confusion_leads_to_its_image(page: Page, serve: Callable[..., str], t
     expect(page.get_by_text(f"(wrong: labeled {true})")).to_be_visible()
     expect(page.get_by_role("combobox", name="Class to explain")).to_have_value(true)
     expect(page).to_have_url(re.compile("source=scenes"), timeout=30_000)
+    settle(page)
     follow(page, "Compare")
     question = page.get_by_text(f"Why “{true}” rather than “{predicted}”?")
     expect(question).to_be_visible(timeout=30_000)
+    settle(page)
     page.go_back()
     expect(page.get_by_role("heading", name=f"Why “{true}”?")).to_be_visible(timeout=30_000)
+    settle(page)
     page.go_back()
     expect(page.get_by_text(f"{name}{pair.sum()} image", exact=False).first).to_be_visible(timeout=30_000)
