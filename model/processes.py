@@ -10,6 +10,7 @@ share. Weights may be tied, used twice, or left out by a step.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,10 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+LET_GO = 0.3
+"""Seconds for the group's threads to let go of their tensors: one that does so while Python ends aborts it."""
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
     """Be one of torchrun's processes for as long as this lasts; nothing happens in a process by itself."""
@@ -44,6 +49,7 @@ def joined(device: torch.device) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+        time.sleep(LET_GO)
 
 
 @contextmanager
