@@ -33,7 +33,7 @@ def world_size() -> int:
 
 
 LET_GO = 0.3
-"""Seconds for the group's threads to let go of their tensors: one that does so while Python ends aborts it."""
+"""Seconds for the group's threads to let go of their tensors: one that does so at Python's end aborts it."""
 
 
 @contextmanager
