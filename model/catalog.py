@@ -6,15 +6,13 @@ what is not translated yet is printed as JSON, {"English": ""}. With its texts f
 """
 
 import argparse
-import io
+import ast
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from model.files import replacing
@@ -22,19 +20,56 @@ from model.words import ENGLISH, LOCALES, languages
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("model", "explorer")
-KEYWORDS = DEFAULT_KEYWORDS | {"tr": None, "N_": None, "Problem": None}
+HEAD = """\
+# Every text of the explorer and its commands, brought up to date by `python -m model.catalog`.
+# The terms are those of docs/terms.md.
+msgid ""
+msgstr ""
+"Language: {language}\\n"
+"Plural-Forms: {plural_forms}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+
+"""
+MARKS = ("tr", "N_", "Problem")
 
 
 def template() -> Catalog:
     """Every text that the code marks, without translations."""
     texts = Catalog()
-    with redirect_stderr(io.StringIO()):  # Babel warns of f-strings, which are fields here, not texts
-        for folder in FOLDERS:
-            for _, _, message, _, _ in extract_from_dir(
-                ROOT / folder, method_map=[("**.py", "python")], keywords=KEYWORDS
-            ):
-                texts.add(message)
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for text in texts_of(path.read_text(encoding="utf-8")):
+                texts.add(text)
     return texts
+
+
+def texts_of(code: str) -> Iterator[str | tuple[str, str]]:
+    """The texts that code marks, also within f-strings and on both sides of a choice; plurals in pairs.
+
+    >>> list(texts_of("tr('Yes' if right else 'No')"))
+    ['Yes', 'No']
+    """
+    for node in ast.walk(ast.parse(code)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name == "ngettext":
+            forms = [text for argument in node.args[:2] for text in _constants(argument)]
+            if len(forms) == 2:  # else each is marked elsewhere, by N_
+                yield forms[0], forms[1]
+        elif name in MARKS:
+            yield from (text for argument in node.args[:1] for text in _constants(argument) if text)
+
+
+def _constants(argument: ast.expr) -> Iterator[str]:
+    """The texts that an argument may be."""
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        yield argument.value
+    elif isinstance(argument, ast.IfExp):
+        yield from _constants(argument.body)
+        yield from _constants(argument.orelse)
 
 
 def path_of(language: str) -> Path:
@@ -84,7 +119,8 @@ def fill(catalog: Catalog, translations: Mapping[str, str]) -> None:
 def save(catalog: Catalog, language: str) -> None:
     """Write a catalog, sorted, each text in one line."""
     with replacing(path_of(language)) as file:
-        write_po(file, catalog, width=0, no_location=True, sort_output=True)
+        file.write(HEAD.format(language=language, plural_forms=catalog.plural_forms).encode())
+        write_po(file, catalog, width=0, no_location=True, sort_output=True, omit_header=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -71,7 +71,11 @@ def tr(template: str, /, **fields: object) -> str:
 
 def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
     """Whichever template the language in use has for `n`, its fields filled in, `{n}` among them."""
-    return _catalog(_language.get()).ngettext(one, many, n).format(n=n, **fields)
+    catalog = _catalog(_language.get())
+    template = catalog.ngettext(one, many, n)
+    if template in (one, many):  # two texts that were marked one by one
+        template = catalog.gettext(template)
+    return template.format(n=n, **fields)
 
 
 def N_(template: str) -> str:
