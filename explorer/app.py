@@ -18,7 +18,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
     from explorer.server.warm import use_one_thread
-    from explorer.ui import header, link, sidebar, style
+    from explorer.ui import header, language, link, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
     from explorer.ui.markdown import sentence
@@ -91,6 +91,7 @@ else:
         st.switch_page(pages[0])
     style.name_page(page.title)
     phone.page_links(sections, page)
+    language.switch()
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(
         image=about_image,

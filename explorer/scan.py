@@ -30,7 +30,7 @@ from model.problems import Problem
 from model.processes import all_reduce_sum, joined, rank
 from model.sharing import alone, part, shard
 from model.training.run import find_device, say
-from model.words import ngettext, tr
+from model.words import ngettext, of_environment, tr, use
 
 NAMED = 10
 """How many unreadable images are named."""
@@ -39,6 +39,7 @@ SECONDS = 2.0
 
 
 def main(arguments: list[str] | None = None) -> int:
+    use(of_environment())
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["merge"]:
         given = _read(merge_parser(), words[1:])

@@ -35,12 +35,13 @@ from model.problems import Problem
 from model.processes import all_reduce_sum, joined, rank
 from model.sharing import alone, part, shard
 from model.training.run import find_device, say
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, of_environment, tr, use
 
 SEVERAL = N_("{flag} must be some of {choices}, not {text}.")
 
 
 def main(arguments: list[str] | None = None) -> int:
+    use(of_environment())
     words = sys.argv[1:] if arguments is None else arguments
     options = _read(words)
     stopped = tr("Stopped. The same command goes on from here.")

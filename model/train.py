@@ -27,12 +27,13 @@ from model.state import State, continued, load_state, path_of
 from model.training.loop import train
 from model.training.messages import about_images, tell_left_out
 from model.training.run import Run, check_free, find_device, say
-from model.words import tr
+from model.words import of_environment, tr, use
 
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder
 
 
 def main(arguments: list[str] | None = None) -> int:
+    use(of_environment())
     settings = read_settings(arguments)
     keep_freed_memory()
     return exit_code(lambda: _command(settings))

@@ -1,11 +1,12 @@
 """Every text that a person reads goes through here: whole sentences with named fields, in one language.
 
 `tr("{count} images", count=3)` gives the sentence in the language in use, English where a catalog has none.
-A catalog is a gettext file, `model/locale/LANGUAGE.po`, from `pybabel extract -k tr -k N_ -k Problem`,
-and read by Babel.
+A catalog is a gettext file, `model/locale/LANGUAGE.po`, read by Babel once a process (a tenth of a second);
+`python -m model.catalog` brings it up to date.
 """
 
 import io
+import os
 from contextvars import ContextVar
 from functools import cache
 from gettext import NullTranslations
@@ -31,6 +32,26 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *sorted(path.stem for path in LOCALES.glob("*.po")))
 
 
+def known(tag: str) -> str | None:
+    """The language to show for a name such as zh, zh-Hans, zh_CN.UTF-8 or en-US; None where there is none."""
+    name = tag.partition(".")[0].partition("@")[0].replace("-", "_")
+    choices = (*languages(), PSEUDO)
+    if name in choices:
+        return name
+    family = name.partition("_")[0].lower()
+    return next((each for each in choices if each.partition("_")[0] == family), None)
+
+
+def of_environment() -> str:
+    """The language of a command, as gettext finds it: English under C, and where no catalog fits."""
+    variables = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((value for name in variables if (value := os.environ.get(name))), "C")
+    if locale.partition(".")[0] in ("C", "POSIX"):
+        return ENGLISH
+    wished = (*os.environ.get("LANGUAGE", "").split(":"), locale)
+    return next((language for each in wished if (language := known(each))), ENGLISH)
+
+
 def use(language: str) -> None:
     """Take `language` from now on in this thread; English where there is no catalog for it."""
     _language.set(language)
@@ -43,12 +64,18 @@ def language() -> str:
 
 def tr(template: str, /, **fields: object) -> str:
     """The template in the language in use, with its fields filled in as `str.format` does."""
+    if not template:  # gettext's name for the head of a catalog
+        return ""
     return _catalog(_language.get()).gettext(template).format(**fields)
 
 
 def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
     """Whichever template the language in use has for `n`, its fields filled in, `{n}` among them."""
-    return _catalog(_language.get()).ngettext(one, many, n).format(n=n, **fields)
+    catalog = _catalog(_language.get())
+    template = catalog.ngettext(one, many, n)
+    if template in (one, many):  # two texts that were marked one by one
+        template = catalog.gettext(template)
+    return template.format(n=n, **fields)
 
 
 def N_(template: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from explorer.ui.downloads import Offer
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch, imported later, reads it
+os.environ["LC_ALL"] = "C.UTF-8"  # commands speak English, whatever the environment's language is
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

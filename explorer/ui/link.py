@@ -214,10 +214,16 @@ def open_page(script: str) -> None:
 
 
 def language() -> str:
-    """The language of the page: the link's, else English. A fragment that runs alone asks for it too."""
-    chosen = value("lang", words.ENGLISH)
-    keep("lang", chosen, words.ENGLISH)
-    return chosen
+    """The language of the page: the link's, else the browser's. A fragment that runs alone asks too."""
+    default = browsers_language()
+    language = words.known(chosen("lang", default)) or default
+    keep("lang", language, default)
+    return language
+
+
+def browsers_language() -> str:
+    """The language that the visitor's browser asks for, English if there is no catalog for it."""
+    return words.known(st.context.locale or words.ENGLISH) or words.ENGLISH
 
 
 def leave_out(key: str) -> None:

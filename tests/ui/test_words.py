@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.attribution import METHODS
 from explorer.ui.downloads import Offer
+from explorer.ui.language import NAMES
 from explorer.views.shift import measuring
 from model import cifar10, words
 from model.augment import AUGMENTATIONS
@@ -254,6 +255,7 @@ def in_data(data: Any) -> list[str]:
 # Which of it is not translated
 
 UNITS = ("px", "MB", "GB", "ms", "RGB", "PNG", "CSV", "NPZ", "ZIP", "PDF", "max", "σ²")
+LANGUAGES = tuple(NAMES.values())
 SETTINGS = (
     *AUGMENTATIONS, *OPTIMIZERS, *SCHEDULERS, *RECIPES, *DATASETS, *NETS, *NORMS, *PRECISIONS, "cpu", "cos",
 )  # fmt: skip
@@ -282,7 +284,14 @@ def names() -> tuple[tuple[str, ...], frozenset[str]]:
     checkpoints = [load_checkpoint(path) for path in paths]
     modules = [item for each in checkpoints for item in each.build().named_modules()]
     kinds = {type(module).__name__ for _, module in modules}
-    single = [*cifar10.CLASSES, *UNITS, *SETTINGS, *kinds, *(kind.removesuffix("2d") for kind in kinds)]
+    single = [
+        *cifar10.CLASSES,
+        *UNITS,
+        *LANGUAGES,
+        *SETTINGS,
+        *kinds,
+        *(kind.removesuffix("2d") for kind in kinds),
+    ]
     single += [name for each in checkpoints for name in (*each.card.versions, *each.card.config)]
     single += [layer for layer, _ in modules] + [name for path in paths for name in (path.name, path.stem)]
     logs = sorted((ROOT / "checkpoints").glob(f"*{ENDING}"))
