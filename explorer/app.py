@@ -22,6 +22,7 @@ else:
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
     from explorer.ui.markdown import sentence
+    from explorer.views.tour import strip as tour
     from model import words
     from model.problems import Problem
     from model.words import N_, tr
@@ -85,12 +86,14 @@ else:
         for section, entries in PAGES.items()
     }
     pages = [page for entries in sections.values() for page in entries]
+    folders = [name for entries in PAGES.values() for name, *_ in entries]
     hidden = st.Page("views/explain/page.py", title=pages[0].title, url_path="explain", visibility="hidden")
     page = st.navigation(sections | {"": [*sections[""], hidden]}, position="top")
     if page.url_path == "explain":  # the first page is at the root, but people try its name
         st.switch_page(pages[0])
     style.name_page(page.title)
     phone.page_links(sections, page)
+    folder = dict(zip((each.url_path for each in pages), folders, strict=True))[page.url_path]
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(
         image=about_image,
@@ -101,6 +104,9 @@ else:
         phone.close_sidebar(selection)
     if selection is not None and about_image and page.url_path not in WITHOUT_PREDICTION:
         header.show(selection, page.url_path)
+    with st.sidebar:
+        tour.start()
+    tour.show(selection, folder, begins=not page.url_path)
     if selection is not None or page.url_path in WITHOUT_NETWORK:
         try:
             page.run()
