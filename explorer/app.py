@@ -18,7 +18,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
     from explorer.server.warm import use_one_thread
-    from explorer.ui import header, link, sidebar, style
+    from explorer.ui import header, link, presentation, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
     from explorer.ui.markdown import sentence
@@ -71,6 +71,7 @@ else:
     link.read()
     words.use(link.language())
     style.set_up_page()
+    presentation.use()
     one_entry_a_page()
     sections = {
         tr(section) if section else "": [
@@ -93,6 +94,7 @@ else:
         st.switch_page(pages[0])
     style.name_page(page.title)
     phone.page_links(sections, page)
+    presentation.way_back()
     folder = dict(zip((each.url_path for each in pages), folders, strict=True))[page.url_path]
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(
@@ -106,6 +108,7 @@ else:
         header.show(selection, page.url_path)
     with st.sidebar:
         tour.start()
+        presentation.control()
     tour.show(selection, folder, begins=not page.url_path)
     if selection is not None or page.url_path in WITHOUT_NETWORK:
         try:
