@@ -18,10 +18,11 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
     from explorer.server.warm import use_one_thread
-    from explorer.ui import header, language, link, sidebar, style
+    from explorer.ui import header, language, link, presentation, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
     from explorer.ui.markdown import sentence
+    from explorer.views.tour import strip as tour
     from model import words
     from model.problems import Problem
     from model.words import N_, tr
@@ -70,6 +71,7 @@ else:
     link.read()
     words.use(link.language())
     style.set_up_page()
+    presentation.use()
     one_entry_a_page()
     sections = {
         tr(section) if section else "": [
@@ -85,6 +87,7 @@ else:
         for section, entries in PAGES.items()
     }
     pages = [page for entries in sections.values() for page in entries]
+    folders = [name for entries in PAGES.values() for name, *_ in entries]
     hidden = st.Page("views/explain/page.py", title=pages[0].title, url_path="explain", visibility="hidden")
     page = st.navigation(sections | {"": [*sections[""], hidden]}, position="top")
     if page.url_path == "explain":  # the first page is at the root, but people try its name
@@ -92,6 +95,8 @@ else:
     style.name_page(page.title)
     phone.page_links(sections, page)
     language.switch()
+    presentation.way_back()
+    folder = dict(zip((each.url_path for each in pages), folders, strict=True))[page.url_path]
     about_image = page.url_path not in WITHOUT_IMAGE
     selection = sidebar.choose(
         image=about_image,
@@ -102,6 +107,10 @@ else:
         phone.close_sidebar(selection)
     if selection is not None and about_image and page.url_path not in WITHOUT_PREDICTION:
         header.show(selection, page.url_path)
+    with st.sidebar:
+        tour.start()
+        presentation.control()
+    tour.show(selection, folder, begins=not page.url_path)
     if selection is not None or page.url_path in WITHOUT_NETWORK:
         try:
             page.run()
