@@ -57,7 +57,8 @@ else:
     }
     WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
     WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
-    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift")  # of networks of its own, or of many images
+    # of networks of their own, or of many images; or they show the prediction of the chosen epoch
+    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift", "time")
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map")
 
     def explains_class(path: str) -> bool:
