@@ -53,11 +53,15 @@ else:
             ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
+        N_("Lessons"): (
+            ("dropout", N_("Dropout"), "blur_on", "dropout"),
+            ("mlp", N_("MLP and CNN"), "compare_arrows", "mlp"),
+        ),
     }
     WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
     WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
-    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift")  # of networks of its own, or of many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map")
+    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift", "mlp")  # of networks of its own, or of many images
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map", "dropout", "mlp")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""
