@@ -26,11 +26,12 @@ ORDER_NAMES = {"norm_first": N_("BatchNorm, then pooling"), "pool_first": N_("Po
 
 
 def show(selection: Selection, view: LayerView) -> None:
+    batch = averaged_batch(selection, view)
     observed.channel_heading(view, tr("BatchNorm and LayerNorm on the same batch"))
-    axes_part(selection, view)
+    axes_part(selection, view, batch)
     st.subheader(tr("Before or after the pooling?"), anchor=False)
     try:
-        order_part(selection, view)
+        order_part(selection, view, batch)
     except Problem as problem:
         st.info(sentence(problem))
 
@@ -38,19 +39,18 @@ def show(selection: Selection, view: LayerView) -> None:
 # BatchNorm and LayerNorm
 
 
-def axes_part(selection: Selection, view: LayerView) -> None:
-    batch = diagram_batch(selection, view)
-    axes = cached.axes_of_norm(selection.network, batch, view.layer)
+def axes_part(selection: Selection, view: LayerView, batch: Input) -> None:
+    axes = cached.axes_of_norm(selection.network, Input(batch.x[:IMAGES]), view.layer)
     columns = chosen_columns(axes.maps.shape[1], view.channel)
     markup.show(diagram(axes, columns, view.channel))
     st.markdown(explanation(axes, view))
     st.caption(about(axes, columns, view))
 
 
-def diagram_batch(selection: Selection, view: LayerView) -> Input:
-    """The first images of the batch; without a batch, this image and drawn scenes behind it."""
+def averaged_batch(selection: Selection, view: LayerView) -> Input:
+    """The batch; where there is none, this image and drawn scenes behind it."""
     if view.measured.batch is not None:
-        return Input(view.measured.input.x[:IMAGES])
+        return view.measured.input
     scenes = cached.scene_batch(IMAGES - 1, selection.card)
     return Input(torch.cat([selection.input.x, scenes.x]))
 
@@ -101,7 +101,7 @@ def _cell(value: float, scale: Range, cls: str) -> str:
     text = escape(number(value), quote=True)
     return (
         f'<td class="{cls}" title="{text}" style="background:rgb({red},{green},{blue})">'
-        f'<span class="fx-unseen">{text}</span></td>'
+        f"<span>{text}</span></td>"
     )
 
 
@@ -149,9 +149,9 @@ def about(axes: NormAxes, columns: list[int], view: LayerView) -> str:
 # Before or after the pooling
 
 
-def order_part(selection: Selection, view: LayerView) -> None:
+def order_part(selection: Selection, view: LayerView, batch: Input) -> None:
     beside = pool_beside(selection.net, selection.seen, view.layer)
-    both = cached.norm_orders(selection.network, view.measured.input, view.layer, view.channel, beside)
+    both = cached.norm_orders(selection.network, batch, view.layer, view.channel, beside)
     markup.show(
         markup.element(
             "div",
@@ -161,7 +161,7 @@ def order_part(selection: Selection, view: LayerView) -> None:
     )
     panels.chart(order_chart(view, both))
     st.markdown(reason(view, both))
-    st.caption(setting(both))
+    st.caption(setting(both, len(batch.x)))
 
 
 def sides(both: Orders) -> dict[str, Order]:
@@ -232,8 +232,10 @@ def reason(view: LayerView, both: Orders) -> str:
     )
 
 
-def setting(both: Orders) -> str:
-    measured = tr("Normalized with the statistics of these images; γ and β are the layer’s.")
+def setting(both: Orders, count: int) -> str:
+    measured = tr(
+        "Normalized with the statistics of these {count} images; γ and β are the layer’s.", count=count
+    )
     if not both.pool:
         return f"{measured} {tr('No pooling belongs to this layer: a 2 × 2 maximum is assumed.')}"
     order = tr(ORDER_NAMES[both.network])

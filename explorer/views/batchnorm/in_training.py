@@ -156,9 +156,9 @@ def lesson_drift() -> None:
     st.markdown(tr("**Two of the runs above** (learning rate 0.01), what the ReLU of block 3 receives"))
     charts_of_drift(
         {
-            tr("with BatchNorm, before it"): (batch.epochs, batch.received),
-            tr("with BatchNorm, after it"): (batch.epochs, batch.given),
-            tr("without normalization"): (none.epochs, none.given),
+            tr("before BatchNorm"): (batch.epochs, batch.received),
+            tr("after BatchNorm"): (batch.epochs, batch.given),
+            tr("without"): (none.epochs, none.given),
         }
     )
     st.caption(tr(ABOUT_DRIFT, count=IMAGES))
@@ -176,10 +176,8 @@ def charts_of_drift(series: Mapping[str, tuple[tuple[int, ...], Moments]]) -> No
     spreads = {name: (epochs, np.median(each.stretched, 1)) for name, (epochs, each) in series.items()}
     left, right = st.columns(2, gap="medium")
     with left:
-        panels.chart(
-            run_charts.drift(tr("Drift of the mean"), tr("distance from the last mean, in last σ"), means)
-        )
+        st.caption(tr("Distance of the mean from that of the last epoch, in its σ"))
+        panels.chart(run_charts.drift(tr("Drift of the mean"), tr("distance (σ)"), means))
     with right:
-        panels.chart(
-            run_charts.drift(tr("Drift of the standard deviation"), tr("|log₂ (σ / last σ)|"), spreads)
-        )
+        st.caption(tr("|log₂| of σ over σ of the last epoch: 1 is twice or half"))
+        panels.chart(run_charts.drift(tr("Drift of the standard deviation"), tr("|log₂ ratio|"), spreads))

@@ -23,8 +23,8 @@ LEGEND = N_(
 )
 
 
-def show(selection: Selection, spread: Spread) -> None:
-    """The mask with the number in the link, beside its prediction and that of eval mode."""
+def show(selection: Selection, spread: Spread) -> int:
+    """The mask with the number in the link, which it returns, beside its prediction and that of eval mode."""
     masked = spread.masked
     heading, which = st.columns([4, 1], vertical_alignment="bottom")
     heading.subheader(tr("One mask"), anchor=False)
@@ -47,6 +47,7 @@ def show(selection: Selection, spread: Spread) -> None:
     ]
     markup.show(markup.element("div", left, *sides, cls="fx-panels"))
     st.caption(legend(spread, kept))
+    return number
 
 
 def alt(spread: Spread, kept: npt.NDArray[np.bool_], number: int) -> str:

@@ -7,7 +7,7 @@ from explorer.engine.dropout import MASKS, DropoutLayer, Masked
 from explorer.ui import cached, choices, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
-from explorer.views.dropout import charts, mask
+from explorer.views.dropout import charts, exports, mask
 from explorer.views.dropout.charts import Spread
 from model.words import N_, ngettext, tr
 
@@ -44,13 +44,14 @@ def page() -> None:
             "mode, without a mask."
         )
     )
-    mask.show(selection, spread)
+    number = mask.show(selection, spread)
     st.caption(tr(ABOUT, count=MASKS))
+    exports.show(selection, spread, number)
 
 
 def choose(selection: Selection, layers: tuple[DropoutLayer, ...]) -> Spread:
     """The layer whose mask is shown, p, and what follows from them."""
-    which, rate = st.columns([2, 3], vertical_alignment="bottom")
+    which, rate, _ = st.columns([2, 2, 1], vertical_alignment="bottom")
     with which:
         names = {each.layer: each.layer for each in layers}
         wanted = choices.pick(tr("Layer"), names, "dropout_layer", layers[0].layer)

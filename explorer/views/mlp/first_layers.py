@@ -13,7 +13,7 @@ from model.card import Pixels
 from model.words import tr
 
 SHOWN = 32  # of the MLP's hidden values
-ROW = 8
+GAP = (235, 235, 235)
 
 
 def show(pair: Pair) -> None:
@@ -56,4 +56,5 @@ def _panel(title: str, weights: Floats, scale: int) -> str:
 def pictures(weights: Floats, scale: int) -> Pixels:
     """Weights (C, 3, k, k) as tiles in rows, each with its own scale."""
     tiles = np.concatenate([kernels(one[None], symmetric(one)) for one in weights])
-    return tiled(tiles.repeat(scale, axis=1).repeat(scale, axis=2), ROW)
+    row = 8 if len(tiles) > 8 else 4
+    return tiled(tiles.repeat(scale, axis=1).repeat(scale, axis=2), row, background=GAP)

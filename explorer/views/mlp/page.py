@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.ui import lessons
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import current
-from explorer.views.mlp import first_layers, sharing, shifts
+from explorer.views.mlp import exports, first_layers, sharing, shifts
 from explorer.views.mlp.pair import Pair
 from model.problems import Problem
 from model.words import N_, tr
@@ -27,12 +27,13 @@ def page() -> None:
         st.info(sentence(problem))
         return
     st.markdown(introduction(pair))
-    st.subheader(tr("What each layer learns"), anchor=False)
+    st.subheader(tr("What the first layers learn"), anchor=False)
     first_layers.show(pair)
     st.subheader(tr("Parameters and how often each is used"), anchor=False)
     sharing.show(pair, selection.sample)
     st.subheader(tr("The picture moved by up to three pixels"), anchor=False)
-    shifts.show(pair, selection.sample)
+    measured = shifts.show(pair, selection.sample)
+    exports.show(pair, measured)
 
 
 def introduction(pair: Pair) -> str:

@@ -22,7 +22,8 @@ ABOUT = N_(
 )
 
 
-def show(pair: Pair, sample: Sample) -> None:
+def show(pair: Pair, sample: Sample) -> dict[str, ShiftedPredictions]:
+    """Many scenes moved, whose predictions it returns, and this picture."""
     measured = {
         name: cached.shifted_predictions(each.network, IMAGES) for name, each in networks(pair).items()
     }
@@ -32,6 +33,7 @@ def show(pair: Pair, sample: Sample) -> None:
     markup.show(table(measured))
     st.caption(tr(ABOUT, count=IMAGES))
     this_picture(pair, sample)
+    return measured
 
 
 def networks(pair: Pair) -> dict[str, Opened]:
