@@ -54,12 +54,16 @@ else:
             ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
+        N_("Lessons"): (
+            ("dropout", N_("Dropout"), "blur_on", "dropout"),
+            ("mlp", N_("MLP and CNN"), "compare_arrows", "mlp"),
+        ),
     }
     WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
     WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
     # of networks of their own, or of many images; or they show the prediction of the chosen epoch
-    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift", "time")
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map")
+    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift", "time", "mlp")
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map", "dropout", "mlp")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

@@ -129,6 +129,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "norm": (one_of((*NORMS, "none")), N_("the normalization after each convolution: {norms}; if not "
                                               "given: batch")),
         "dropout": (FRACTION, N_("probability that Dropout sets a hidden value to 0")),
+        "hidden": (COUNT, N_("values of the hidden linear layer; if not given: 512")),
     },
     N_("optimization"): {
         "epochs": (COUNT, N_("number of passes over the training images")),

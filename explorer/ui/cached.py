@@ -25,13 +25,19 @@ from explorer.engine import (
     batchnorm,
     dissection,
     metrics,
+    norm_axes,
     probe,
     receptive,
     samples,
     selectivity,
     tracing,
+    translation,
+    weight_uses,
+    without_norm,
 )
 from explorer.engine import data_map as data_maps
+from explorer.engine import drift as drifts
+from explorer.engine import dropout as dropout_masks
 from explorer.engine import shortcut as shortcuts
 from explorer.engine import timeline as timelines
 from explorer.engine import training_images as training_images_of
@@ -45,9 +51,12 @@ from explorer.engine.channel_survey import ChannelSurvey, Scaling, survey
 from explorer.engine.checkup import Checkup
 from explorer.engine.data_map import DataMap
 from explorer.engine.dissection import Dissection, Masks
+from explorer.engine.drift import Drift
+from explorer.engine.dropout import DropoutLayer, Masked
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
+from explorer.engine.norm_axes import NormAxes, Orders
 from explorer.engine.opening import Source, open_source
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
@@ -63,7 +72,10 @@ from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace, stages
 from explorer.engine.training_images import LoggedImages
+from explorer.engine.translation import ShiftedPredictions
 from explorer.engine.values import Doubles, Integers, Value
+from explorer.engine.weight_uses import WeightUses
+from explorer.engine.without_norm import Prediction
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -88,6 +100,7 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Input: attrgetter("digest"),
     Block: repr,
     Change: repr,
+    DropoutLayer: repr,
     # What a network's input and its labels depend on.
     Card: lambda card: repr(
         (card.input_size, card.channels, card.resize, card.interpolation, card.mean, card.std, card.classes)
@@ -260,6 +273,60 @@ def norm_summary(network: Network, input: Input, layer: str) -> NormSummary:
 @_announced(N_("Predicting with both statistics …"))
 def two_predictions(network: Network, input: Input) -> TwoPredictions:
     return batchnorm.with_batch_statistics(network.net, input.x)
+
+
+@_data(max_size="20MB")
+def predicted_without(network: Network, input: Input, layers: tuple[str, ...]) -> Prediction:
+    """The predictions with each of these layers replaced by the identity."""
+    return without_norm.predicted_without(network.net, input.x, layers)
+
+
+@_data(max_size="20MB")
+def axes_of_norm(network: Network, input: Input, layer: str) -> NormAxes:
+    return norm_axes.norm_axes(network.net, input.x, layer)
+
+
+@_data(max_size="20MB")
+def norm_orders(network: Network, input: Input, layer: str, channel: int, beside: tuple[str, str]) -> Orders:
+    """A BatchNorm and the pooling `beside` it, in both orders. Raises Problem."""
+    return norm_axes.orders(network.net, input.x, layer, channel, beside)
+
+
+@_data(max_size="10MB")
+def drift(timeline: Timeline, input: Input, layer: str) -> Drift:
+    """What a layer receives and gives at every snapshot. Raises Problem."""
+    return drifts.drift(timeline.nets, timeline.epochs, input.x, layer)
+
+
+@_data(max_entries=64)
+def dropouts(network: Network, input: Input) -> tuple[DropoutLayer, ...]:
+    return dropout_masks.dropouts(network.net, input.x)
+
+
+@_data(max_size="100MB")
+@_announced(N_("Predicting under many masks …"))
+def masked(
+    network: Network, input: Input, layers: tuple[DropoutLayer, ...], wanted: str, p: float | None
+) -> Masked:
+    return dropout_masks.masked(network.net, input.x, layers, wanted, p)
+
+
+@_data(max_entries=16)
+@_announced(N_("Predicting the shifted scenes …"))
+def shifted_predictions(network: Network, count: int) -> ShiftedPredictions:
+    """The predictions for so many drawn scenes, each moved by 0 to 3 pixels."""
+    batch = scene_batch(count, network.card)
+    return translation.shifted_predictions(network, batch.pixels, batch.labels)
+
+
+@_data(max_entries=64)
+def every_shift(network: Network, pixels: Pixels) -> Floats:
+    return translation.every_shift(network, pixels)
+
+
+@_data(max_entries=64)
+def uses_of_weights(network: Network, input: Input) -> tuple[WeightUses, ...]:
+    return weight_uses.weight_uses(network.net, input.x)
 
 
 @_data(max_size="20MB")

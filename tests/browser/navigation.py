@@ -15,6 +15,8 @@ SECTIONS = {
     "Data map": "Training",
     "Shortcut": "Evaluation",
     "Scoreboard": "Evaluation",
+    "Dropout": "Lessons",
+    "MLP and CNN": "Lessons",
 }
 
 

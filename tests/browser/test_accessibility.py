@@ -30,6 +30,11 @@ PAGES = (
     "set_map",
     "shift",
     "data_map",
+    "batchnorm?norm_part=without",
+    "batchnorm?norm_part=averaged",
+    "batchnorm?norm_part=training",
+    "dropout",
+    "mlp",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -83,6 +88,8 @@ NAMES = {
     "set_map": "Map of the test set",
     "shift": "Shifted data",
     "data_map": "Data map",
+    "dropout": "Dropout",
+    "mlp": "MLP and CNN",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

@@ -46,6 +46,10 @@ PAGES = (
     "augmentation",
     "channel",
     "shift",
+    "batchnorm?norm_part=averaged",
+    "batchnorm?norm_part=training",
+    "dropout",
+    "mlp",
 )
 
 

@@ -25,6 +25,8 @@ PAGES = {
     "Channels of a layer": "channels",
     "Evidence per class": "class_evidence",
     "Data map": "data_map",
+    "Dropout": "dropout",
+    "MLP and CNN": "mlp",
 }
 VIEWS = (
     *PAGES.values(),
@@ -32,6 +34,8 @@ VIEWS = (
     "maps?checkpoint=cifar10-resnet9",
     "interventions?change=patch",
     "batchnorm?norm=bn3",
+    "batchnorm?norm_part=averaged",
+    "batchnorm?norm_part=training",
     "compare?compare=classes",
     "compare?b_own=both",
     "time?checkpoint=cifar10-fast",

@@ -60,6 +60,8 @@ CASES = {
     "time machine, batchnorm": ("time_machine", {**FAST, "over_time": "norm", "norm": "bn2"}),
     "channel": ("channel", {**FAST, "block": "2", "channel": "5"}),
     "augmentation": ("augmentation", {"sample": "horse"}),
+    "dropout": ("dropout", {"mask": "3"}),
+    "mlp": ("mlp", {}),
     "data map": ("data_map", {"train_image": "12"}),
     "data map, numbers only": ("data_map", {"log": "cifar10-fast-rerun", "map_color": "forgetting"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix", "seed": "3"}),
