@@ -42,7 +42,8 @@ def _repeated(selection: Selection) -> str:
 
 def why_wrong(true: str, page: str) -> None:
     """Buttons that explain the true class, or compare it with the predicted one, each in one click."""
-    button("explain_true", tr("Explain the true class"), {"class": class_option(true, PREDICTED)}, "explain", page)
+    alone = {"class": class_option(true, PREDICTED)}
+    button("explain_true", tr("Explain the true class"), alone, "explain", page)
     both = {"class": PREDICTED, "compare": "classes", "against": class_option(true, RUNNER_UP)}
     button("compare_true", tr("Compare predicted and true class"), both, "compare", page)
 
