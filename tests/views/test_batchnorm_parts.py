@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_the_six_runs_are_those_of_the_files(page: Open) -> None:
     for name, (norm, rate) in RUNS.items():
         history = json.loads((lessons.FOLDER / f"{name}.history.json").read_text())
         words = history["about"]["command"].split()
-        given = dict(zip(words, words[1:], strict=False))
+        given = dict(pairwise(words))
         assert (given["--norm"], float(given["--lr"])) == (norm, rate)
         assert (given["--optimizer"], given["--momentum"], given["--scheduler"]) == ("sgd", "0.9", "none")
         last = history["epochs"][-1]
