@@ -12,6 +12,7 @@ from benchmarks import checkpoints, judging, readme
 from explorer import scan, scoreboard
 from explorer.engine.scores import SCORES
 from explorer.ui import options
+from explorer.ui.pages import PAGES
 from model import command
 from model.checkpoint import compact
 from model.snapshots import list_snapshots
@@ -92,10 +93,13 @@ def test_every_flag_that_is_named_exists() -> None:
 
 
 def test_the_table_of_pages_is_the_menu() -> None:
-    source = (ROOT / "explorer" / "app.py").read_text(encoding="utf-8")
-    menu = re.findall(r'\("\w+", N_\("([^"]+)"\), "\w+", "\w+"\)', source)
-    assert len(menu) > 15
-    assert re.findall(r"^\| \*\*(.+?)\*\* \|", README.split("\n## ")[1], re.MULTILINE) == menu
+    titles = [page.title for page in PAGES]
+    assert re.findall(r"^\| \*\*(.+?)\*\* \|", README.split("\n## ")[1], re.MULTILINE) == titles
+
+
+def test_every_page_has_a_record() -> None:
+    folders = [path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py")]
+    assert sorted(folders) == sorted(page.folder for page in PAGES)
 
 
 def test_every_file_that_is_named_exists() -> None:

@@ -11,7 +11,6 @@ from model.words import ngettext, tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
 FEW_CLASSES = 12  # whose names are all listed
-PAGES = {"explain": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 
 
 def show(selection: Selection, page: str) -> None:
@@ -59,7 +58,7 @@ def button(key: str, label: str, choices: dict[str, str], target: str, page: str
     if page == target and all(link.chosen(name) == value for name, value in choices.items()):
         return
     if st.button(label, key=key, on_click=choose, args=(choices,)):
-        link.open_page(PAGES[target])
+        link.open_page(target)
 
 
 def choose(choices: dict[str, str]) -> None:

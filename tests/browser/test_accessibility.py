@@ -8,34 +8,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.navigation import SECTIONS, follow
+from tests.browser.navigation import PATHS, SECTIONS, follow
 
 PAGES = (
-    "",
-    "explain",
-    "maps",
-    "interventions",
-    "batchnorm",
-    "compare",
+    *PATHS,
     "compare?b_own=checkpoint",
     "compare?compare=classes",
-    "shortcut",
-    "errors",
-    "training",
-    "scoreboard",
-    "time",
-    "augmentation",
-    "channel",
-    "channels",
-    "class_evidence",
-    "set_map",
-    "shift",
-    "data_map",
     "batchnorm?norm_part=without",
     "batchnorm?norm_part=averaged",
     "batchnorm?norm_part=training",
-    "dropout",
-    "mlp",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -71,28 +52,7 @@ MODES = (
     *(f"time?checkpoint=cifar10-fast&over_time={kind}" for kind in ("maps", "filters", "norm")),
     *(f"augmentation?transforms={group}" for group in ("pixel", "semantic")),
 )
-NAMES = {
-    "": "Network",
-    "explain": "Explain",
-    "maps": "Feature maps",
-    "interventions": "Interventions",
-    "batchnorm": "BatchNorm",
-    "compare": "Compare",
-    "shortcut": "Shortcut",
-    "errors": "Errors",
-    "training": "Training runs",
-    "scoreboard": "Scoreboard",
-    "time": "Time machine",
-    "augmentation": "Augmentation",
-    "channel": "Channel",
-    "channels": "Channels of a layer",
-    "class_evidence": "Evidence per class",
-    "set_map": "Map of the test set",
-    "shift": "Shifted data",
-    "data_map": "Data map",
-    "dropout": "Dropout",
-    "mlp": "MLP and CNN",
-}
+NAMES = {path: page.title for path, page in PATHS.items()}
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
     .filter((each) => each.checkVisibility())

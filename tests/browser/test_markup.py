@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.history import About, Epoch, History, save_history
+from tests.browser.navigation import PATHS
 
 MARKUP = (
     "![x](http://localhost:9/leak) [l](http://localhost:9/l) http://localhost:9/bare :red[red] $x^2$ "
@@ -24,6 +25,8 @@ JOINER = "\u2060"
 NETWORK = f"""
 from torch import nn
 
+from tests.browser.navigation import PATHS
+
 def build():
     net = nn.Sequential()
     for name, layer in (
@@ -33,24 +36,22 @@ def build():
         net.add_module(f"{{name}} " + {MARKUP!r}, layer)
     return net
 """
+WITHOUT_NAMES = (
+    "scoreboard",
+    "shortcut",
+    "mlp",
+    "errors",
+    "channels",
+    "class_evidence",
+    "set_map",
+    "data_map",
+)
+"""Pages of the shipped networks alone, or that begin with a scan."""
 PAGES = (
-    "",
-    "explain",
-    "attributions",
-    "maps",
-    "interventions",
-    "batchnorm",
-    "compare",
+    *(path for path in PATHS if path not in WITHOUT_NAMES),
     "compare?compare=classes",
-    "training",
-    "time",
-    "augmentation",
-    "channel",
-    "shift",
     "batchnorm?norm_part=averaged",
     "batchnorm?norm_part=training",
-    "dropout",
-    "mlp",
 )
 
 

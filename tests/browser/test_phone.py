@@ -7,28 +7,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-PAGES = {
-    "Network": "",
-    "Explain": "explain",
-    "Feature maps": "maps",
-    "Interventions": "interventions",
-    "BatchNorm": "batchnorm",
-    "Compare": "compare",
-    "Map of the test set": "set_map",
-    "Shifted data": "shift",
-    "Errors": "errors",
-    "Shortcut": "shortcut",
-    "Training runs": "training",
-    "Scoreboard": "scoreboard",
-    "Time machine": "time",
-    "Augmentation": "augmentation",
-    "Channel": "channel",
-    "Channels of a layer": "channels",
-    "Evidence per class": "class_evidence",
-    "Data map": "data_map",
-    "Dropout": "dropout",
-    "MLP and CNN": "mlp",
-}
+from tests.browser.navigation import PATHS
+
+PAGES = {page.title: path for path, page in PATHS.items()}
 VIEWS = (
     *PAGES.values(),
     "maps?block=3",

@@ -219,10 +219,10 @@ def open_layer(selection: Selection, columns: Columns, index: int) -> None:
     column = columns.columns[index]
     page = picture.page_of(selection, column, index == len(columns.columns) - 1)
     if page == "explain":
-        link.open_page("views/explain/page.py")
+        link.open_page("explain")
     elif page == "batchnorm":
         link.change("norm", column.layer or "")
-        link.open_page("views/batchnorm/page.py")
+        link.open_page("batchnorm")
     elif page == "maps":
         open_channel(selection, column.layer or "", column.channels[0])
 

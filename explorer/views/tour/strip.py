@@ -60,7 +60,7 @@ def show(selection: Selection | None, page: str, begins: bool = False) -> None:
     going = st.session_state.get(_GOING, False) or (first and begins)
     if going and page != station.page:
         st.session_state[_GOING] = True
-        link.open_page(f"views/{station.page}/page.py")
+        link.open_page(station.page)
     st.session_state[_GOING] = False
     with st.container(key="tour"):
         if page != station.page:
