@@ -106,9 +106,9 @@ def _view(station: Station, selection: Selection) -> None:
 
 
 def _here(station: Station, number: int, selection: Selection | None) -> None:
-    asked = _asked(station, selection)
+    one = asked(station, selection)
     with st.container(horizontal=True, vertical_alignment="bottom", key="tour_head"):
-        markup.show(_place(number), markup.text(asked.title, "fx-tour-title", tag="h2"))
+        markup.show(_place(number), markup.text(one.title, "fx-tour-title", tag="h2"))
         _ways(number)
     about, task = st.columns(2, gap="medium")
     with about:
@@ -116,10 +116,10 @@ def _here(station: Station, number: int, selection: Selection | None) -> None:
                                 markup.text(tr(station.action), tag="span"))  # fmt: skip
         markup.show(markup.element("p", escape(tr(station.sentences))), action)
     with task:
-        if asked.question is None:
-            markup.show(markup.text(asked.problem, tag="p"))
+        if one.question is None:
+            markup.show(markup.text(one.problem, tag="p"))
         elif selection is not None:
-            _ask(asked.question, _key(number, selection))
+            _ask(one.question, _key(number, selection))
 
 
 def _elsewhere(station: Station, number: int) -> None:
@@ -148,7 +148,8 @@ def _leave(number: int) -> None:
     st.button(tr("Leave the tour"), key="tour_leave", type="tertiary", on_click=leave, args=(number,))
 
 
-def _asked(station: Station, selection: Selection | None) -> Asked:
+def asked(station: Station, selection: Selection | None) -> Asked:
+    """A station's title and question for what is selected, or why there is no question."""
     if selection is None:
         reason = tr("There is no network or no picture yet: choose one in the sidebar.")
         return Asked(tr(station.title), None, reason)

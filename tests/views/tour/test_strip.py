@@ -12,16 +12,23 @@ import torch
 from torch import Tensor, nn
 
 from explorer.drawing.ranges import number
+from explorer.engine.opening import Source
 from explorer.engine.samples import scene
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.scores import random_nets
+from explorer.ui import cached
 from explorer.ui.jobs import JOBS
-from explorer.views.tour.stations import STATIONS
+from explorer.ui.selection import Selection
+from explorer.views.tour import strip as strip_of
+from explorer.views.tour.stations import STATIONS, Station
+from model import words
 from model.card import Card
 from model.checkpoint import load_checkpoint
 from model.cifar10 import CLASSES
+from model.words import ENGLISH, PSEUDO
 from tests import tour_oracle as oracle
 from tests.conftest import ROOT
+from tests.ui.test_words import untranslated
 from tests.views.test_any_network import own
 
 if TYPE_CHECKING:
@@ -245,3 +252,19 @@ def test_a_network_that_cannot_be_asked_does_not_end_the_tour(
         assert one.titled or one.title in strip(at)
         if n < len(STATIONS):
             at.button(key="tour_next").click().run()
+
+
+@pytest.mark.parametrize("station", STATIONS, ids=lambda one: one.title)
+def test_every_text_of_a_station_is_translated(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    path = ROOT / "checkpoints/cifar10-course.safetensors"
+    selection = Selection(cached.opened(path.stem, Source(path)), scene(CLASSES.index("cat")))
+    words.use(PSEUDO)
+    try:
+        asked = strip_of.asked(station, selection)
+        question = asked.question
+        assert question is not None
+        texts = [asked.title, question.text, *question.choices, question.answer()]
+    finally:
+        words.use(ENGLISH)
+    assert untranslated(texts) == []
