@@ -21,7 +21,7 @@ from explorer.engine.attribution import METHODS
 from explorer.engine.scoreboard import board, running, tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.chunks import CHUNK
-from explorer.engine.scoreboard.image_sets import DATASETS, image_set
+from explorer.engine.scoreboard.image_sets import DATASETS, image_set, in_words
 from explorer.engine.scoreboard.running import Measurement, Wanted
 from explorer.engine.scores import SCORES
 from model.arguments import Parser, WrongValue
@@ -155,7 +155,7 @@ def _said_before(measurement: Measurement) -> list[str]:
         rows=len(rows),
         scores=len(wanted.scores),
         images=wanted.images,
-        provenance=measurement.images.provenance,
+        provenance=in_words(measurement.images.provenance),
     )
     left_out = measurement.entries.left_out | measurement.scores_left_out
     return [

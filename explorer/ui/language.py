@@ -13,7 +13,7 @@ def switch() -> None:
     """Offer the languages in the sidebar, and tell the browser which one the page is in."""
     language = words.language()
     options = dict.fromkeys((*words.languages(), language))
-    with st.sidebar:
+    with st.sidebar.container(key="language"):
         link.choose(
             st.segmented_control,
             " / ".join(NAMES.values()),
@@ -23,6 +23,5 @@ def switch() -> None:
             required=True,
             format_func=lambda option: NAMES.get(option, f"⟦{option}⟧"),
             label_visibility="collapsed",
-            width="stretch",
         )
     page_language.tell(language.replace("_", "-"))

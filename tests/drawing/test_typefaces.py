@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from babel.messages.catalog import Message
 from PIL import Image, ImageFont
 
 from explorer.drawing import animation, figures, typefaces
 from explorer.drawing.chart import Axis, ChannelChart, Line, LineChart
 from explorer.drawing.figures import Panel, caption, figure, wrapped
 from explorer.drawing.palette import Color
+from model import catalog
 
 FONTS = Path(typefaces.__file__).parent / "fonts"
 LEVEL_1 = "".join(
@@ -118,6 +120,22 @@ def test_the_typeface_that_comes_along_has_the_usual_characters() -> None:
     assert "Apache License" in (FONTS / "LICENSE").read_text()
     assert "Apache License, Version 2.0" in (FONTS / "README.md").read_text()
     assert ImageFont.truetype(typefaces.BUNDLED, 12).getname()[0] == typefaces.CHINESE
+
+
+def test_every_letter_of_the_chinese_catalog_can_be_drawn(bare: None) -> None:
+    """Any text may stand in a figure: in its title, at its axes, in its legend or in its caption."""
+    texts = (form for message in catalog.messages(catalog.read("zh_CN")) for form in _forms(message))
+    letters = {letter for text in texts for letter in text if letter.isprintable()}
+    assert len(letters) > 800
+    assert sorted(letter for letter in letters if not _has(letter)) == []
+
+
+def _forms(message: Message) -> tuple[str, ...]:
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+
+
+def _has(letter: str) -> bool:
+    return any(ord(letter) in typefaces._letters(file) for file in typefaces._files())
 
 
 def test_a_line_of_an_animation_keeps_its_letters_in_order() -> None:

@@ -7,31 +7,17 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog, Message
 
+from explorer.engine.attribution import METHODS
+from explorer.engine.projection import PROJECTIONS
 from model import catalog, words
 from model.train import main
 from model.words import ngettext, tr
 
 TRANSLATED = tuple(language for language in words.languages() if language != words.ENGLISH)
 SAME = {
-    *(
-        "Grad-CAM",
-        "HiResCAM",
-        "LayerCAM",
-        "Grad-CAM++",
-        "XGrad-CAM",
-        "Eigen-CAM",
-        "Ablation-CAM",
-        "Score-CAM",
-    ),
-    *(
-        "Saliency",
-        "Input × Gradient",
-        "Integrated Gradients",
-        "Expected Gradients",
-        "SmoothGrad",
-        "Occlusion",
-    ),
-    *("Guided Backprop", "Guided Grad-CAM", "DeepLift", "LRP", "PCA", "t-SNE", "UMAP", "IoU", "F1"),
+    *(method.title for method in METHODS.values()),
+    *(each.title for each in PROJECTIONS.values()),
+    *("IoU", "F1"),
 }
 """Names of methods and measures, the same in every language."""
 

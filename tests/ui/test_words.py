@@ -153,6 +153,39 @@ def test_what_is_not_translated_is_found() -> None:
     assert untranslated(["Class to explain", "⟦Block⟧ and"]) == ["Class to explain", "⟦Block⟧ and"]
 
 
+# In Chinese
+
+ONE_A_PAGE = dict(reversed(LOOKS.values()))
+WORD = r"(?<![\w`./{-])[A-Za-z][a-z]*(?![\w`./}(=-])"
+
+
+@pytest.mark.parametrize("page", ONE_A_PAGE)
+def test_a_page_in_chinese_has_no_english_sentence(visit: Callable[..., AppTest], page: str) -> None:
+    words.use("zh_CN")
+    at = visit(page, lang="zh_CN", **ONE_A_PAGE[page])
+    assert not at.exception, at.exception[0].value
+    said = texts(at.main) + texts(at.sidebar)
+    assert sum(bool(re.search(r"[\u4e00-\u9fff]", text)) for text in said) > 20
+    assert english_sentences(said) == []
+
+
+def test_an_english_sentence_is_found() -> None:
+    given = ["层 conv1，Grad-CAM", "Click a channel to see it", "`python -m model.train` 。"]
+    assert english_sentences(given) == ["Click a channel to see it"]
+
+
+def english_sentences(given: list[str]) -> list[str]:
+    """Runs of three or more English words that are no name and no code."""
+    phrases, _ = names()
+    for phrase in phrases:
+        given = [text.replace(phrase, " ") for text in given]
+    return [
+        run
+        for text in given
+        for run in re.findall(rf"{WORD}(?: {WORD}){{2,}}", re.sub(r"`[^`]*`|\(data:[^)]*\)", "", text))
+    ]
+
+
 # What a page says
 
 

@@ -173,7 +173,7 @@ EXPECTED_GRADIENTS = Method(
     compute=expected_gradients,
     needs_layer=False,
     baseline="references",
-    parameters={"samples": Parameter(N_("Samples"), 100, 2, 1000)},
+    parameters={"samples": Parameter(N_("Number of samples"), 100, 2, 1000)},
 )
 SMOOTH_GRAD = Method(
     title=N_("SmoothGrad"),
@@ -192,7 +192,7 @@ SMOOTH_GRAD = Method(
     compute=smooth_grad,
     needs_layer=False,
     parameters={
-        "samples": Parameter(N_("Samples"), 25, 2, 500),
+        "samples": Parameter(N_("Number of samples"), 25, 2, 500),
         "noise": Parameter(N_("Noise, as a fraction of the image's range"), 0.15, 0, 1),
     },
 )

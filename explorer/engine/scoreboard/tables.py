@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from explorer.engine.scoreboard.board import Board, Cell, Row
 from explorer.engine.scoreboard.entries import entry
 from explorer.engine.scoreboard.estimates import Estimate
+from explorer.engine.scoreboard.image_sets import in_words
 from explorer.engine.scoreboard.judging import Judgement
 from explorer.engine.scores import SCORES
 from model.words import ngettext, tr
@@ -52,7 +53,7 @@ def measured(board: Board) -> str:
         "Measured on {n} image ({provenance}), for the predicted class; accuracy on it: {accuracy:.1f} %.",
         "Measured on {n} images ({provenance}), for the predicted class; accuracy on them: {accuracy:.1f} %.",
         board.images,
-        provenance=board.provenance,
+        provenance=in_words(board.provenance),
         accuracy=100 * board.accuracy,
     )
 
