@@ -27,6 +27,7 @@ from explorer.engine import (
     flow,
     metrics,
     norm_axes,
+    normalization,
     probe,
     receptive,
     samples,
@@ -62,6 +63,7 @@ from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
 from explorer.engine.norm_axes import NormAxes, Orders
+from explorer.engine.normalization import Estimate
 from explorer.engine.opening import Source, open_source
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
@@ -681,6 +683,18 @@ def draws(
     pixels: Pixels, name: str, strength: float, seed: int, count: int, partners: tuple[Pixels, ...]
 ) -> Draws:
     return augmented.draws(pixels, name, strength, seed, count, partners)
+
+
+@_data(max_size="10MB")
+@_announced(N_("Predicting the draws …"))
+def answers(network: Network, pictures: Pixels) -> Floats:
+    """The probabilities of framed pictures (N, s, s, 3), in one pass."""
+    return normalization.answers(network.net, network.card, pictures)
+
+
+@_data(max_entries=8)
+def data_statistics(images: TrainingImages, card: Card) -> Estimate:
+    return normalization.estimate(card, images.data.images)
 
 
 @_data(max_entries=8)

@@ -80,5 +80,6 @@ def test_a_press_on_a_snapshot_chooses_its_epoch(laptop: Page, serve: Callable[.
     snapshots.nth(1).click()
     expect(laptop.get_by_text("epoch 3: ")).to_be_visible(timeout=60_000)
     expect(snapshots.nth(1)).to_be_checked()
+    expect(laptop.get_by_test_id("stSlider")).to_have_count(1)  # the film shows it before the page is done
     expect(laptop.get_by_test_id("stSlider")).to_contain_text("3")
     assert "epoch=3" in laptop.url
