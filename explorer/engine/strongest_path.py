@@ -122,8 +122,7 @@ class OperationStep:
 
     `layer` did it, or "" where it happened outside of modules. The largest parts come first; the path comes
     from the first one. `sources` are the layers that it depends on, `count` values of them. The remainder is
-    zero up to rounding for anything linear without a constant. `reason` is a Problem where a layer's
-    arithmetic is not what its kind says.
+    zero up to rounding for anything linear without a constant.
     """
 
     layer: str
@@ -135,7 +134,6 @@ class OperationStep:
     remainder: float
     count: int
     sources: tuple[str, ...]
-    reason: Problem | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,13 +238,12 @@ class _Walk:
 
     def _through(self, call: Call, cell: Cell) -> tuple[str, Cell] | None:
         """Back through one layer: its step, and the layer and the cell before it."""
-        reason = None
         try:
             step = self._spelled_out(call, cell)
-        except Problem as problem:
-            step, reason = None, problem
+        except Problem:  # it computes more than its kind says
+            step = None
         if step is None:
-            return self._operation(call.output, cell, call.layer, reason)
+            return self._operation(call.output, cell, call.layer)
         self.steps.append(step)
         return self._origin(call.received, step.origin)
 
@@ -327,9 +324,7 @@ class _Walk:
         layer = self.recorded.layer_of(tensor)
         return self._operation(tensor, cell, "") if layer is None else (layer, cell)
 
-    def _operation(
-        self, tensor: Tensor, cell: Cell, layer: str, reason: Problem | None = None
-    ) -> tuple[str, Cell] | None:
+    def _operation(self, tensor: Tensor, cell: Cell, layer: str) -> tuple[str, Cell] | None:
         """Back by derivatives from a cell to the nearest layers; None where there are none."""
         value = tensor[0][cell]
         parts = self._parts(value) if value.requires_grad else {}
@@ -347,7 +342,7 @@ class _Walk:
         left = value.item() - float(every.sum())
         count = int(np.count_nonzero(every))
         self.steps.append(
-            OperationStep(layer, kind, cell, value.item(), largest, rest, left, count, tuple(parts), reason)
+            OperationStep(layer, kind, cell, value.item(), largest, rest, left, count, tuple(parts))
         )
         if not largest:
             return None

@@ -40,7 +40,6 @@ INSIDE = N_(
     "What {layer} computes is not spelled out here. Each value that it depends on counts by its derivative "
     "times itself; the path follows the largest."
 )
-BY_DERIVATIVE = N_("Here each value that it depends on counts by its derivative times itself.")
 
 
 def flatten(step: FlattenStep) -> Scene:
@@ -174,8 +173,6 @@ def _about_operation(step: OperationStep) -> str:
     plain = all(part.derivative == 1 for part in step.parts) and step.count == len(step.parts)
     if not step.layer and plain and len(step.parts) > 1:
         return tr(ADDED)
-    if step.reason is not None:
-        return f"{step.reason} {tr(BY_DERIVATIVE)}"
     return tr(INSIDE, layer=step.layer) if step.layer else tr(OUTSIDE)
 
 

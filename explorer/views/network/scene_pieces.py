@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.pictures import data_uri
+from explorer.drawing.pictures import data_uri, icon_uri
 from explorer.drawing.ranges import Range
 from explorer.engine.geometry import layer_size
 from explorer.engine.probe import ConvStep
@@ -56,7 +56,8 @@ def conv_input_names(selection: Selection, step: MapStep) -> list[str]:
 def photo(selection: Selection, name: str, box: Box) -> Picture:
     pixels = selection.framed
     alt = tr("The input of the network: {name}", name=selection.sample.name)
-    return Picture(data_uri(pixels), *pixels.shape[:2], name, alt, box)
+    uri = data_uri(pixels) if len(pixels) <= LARGEST else icon_uri(pixels)
+    return Picture(uri, *pixels.shape[:2], name, alt, box)
 
 
 def map_picture(values: npt.NDArray[np.float32], name: str, box: Box) -> Picture:
