@@ -28,7 +28,8 @@ else:
 
     PAGES = {  # section of the menu → its pages; those without a section come first
         "": (
-            ("explain", N_("Explain"), "target", "start"),
+            ("network", N_("Network"), "account_tree", "start"),
+            ("explain", N_("Explain"), "target", "explain"),
             ("attributions", N_("Attributions"), "fact_check", "attributions"),
             ("maps", N_("Feature maps"), "grid_view", "maps"),
             ("interventions", N_("Interventions"), "toggle_off", "interventions"),
@@ -57,6 +58,7 @@ else:
     WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
     WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
     WITHOUT_PREDICTION = ("shortcut", "set_map", "shift")  # of networks of its own, or of many images
+    OF_ITS_OWN = ("", *WITHOUT_PREDICTION)  # the start page shows image and prediction in its picture
     WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map")
 
     def explains_class(path: str) -> bool:
@@ -78,16 +80,16 @@ else:
                 title=tr(title),
                 icon=f":material/{icon}:",
                 url_path=path,
-                default=name == "explain",
+                default=name == "network",
             )
             for name, title, icon, path in entries
         ]
         for section, entries in PAGES.items()
     }
     pages = [page for entries in sections.values() for page in entries]
-    hidden = st.Page("views/explain/page.py", title=pages[0].title, url_path="explain", visibility="hidden")
+    hidden = st.Page("views/network/page.py", title=pages[0].title, url_path="network", visibility="hidden")
     page = st.navigation(sections | {"": [*sections[""], hidden]}, position="top")
-    if page.url_path == "explain":  # the first page is at the root, but people try its name
+    if page.url_path == "network":  # the first page is at the root, but people try its name
         st.switch_page(pages[0])
     style.name_page(page.title)
     phone.page_links(sections, page)
@@ -99,7 +101,7 @@ else:
     )
     if about_image:
         phone.close_sidebar(selection)
-    if selection is not None and about_image and page.url_path not in WITHOUT_PREDICTION:
+    if selection is not None and about_image and page.url_path not in OF_ITS_OWN:
         header.show(selection, page.url_path)
     if selection is not None or page.url_path in WITHOUT_NETWORK:
         try:

@@ -24,6 +24,7 @@ from explorer.engine import (
     batches,
     batchnorm,
     dissection,
+    flow,
     metrics,
     probe,
     receptive,
@@ -33,6 +34,8 @@ from explorer.engine import (
 )
 from explorer.engine import account as accounts
 from explorer.engine import data_map as data_maps
+from explorer.engine import glimpses as glimpses_of
+from explorer.engine import graph as graphs
 from explorer.engine import shortcut as shortcuts
 from explorer.engine import strongest_path as paths
 from explorer.engine import timeline as timelines
@@ -48,6 +51,8 @@ from explorer.engine.channel_survey import ChannelSurvey, Scaling, survey
 from explorer.engine.checkup import Checkup
 from explorer.engine.data_map import DataMap
 from explorer.engine.dissection import Dissection, Masks
+from explorer.engine.glimpses import Glimpse
+from explorer.engine.graph import Graph
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
@@ -334,6 +339,35 @@ def _shape(input: Input) -> tuple[int, ...]:
 def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveFields]:
     """What every layer's cells look at, by layer."""
     return receptive.receptive_fields(network.net, input.x)
+
+
+# The whole network
+
+
+@_data(max_size="20MB")
+def graph(network: Network, input: Input) -> Graph:
+    """What ran, and what flowed where."""
+    return graphs.graph(network.net, input.x)
+
+
+@_data(max_size="50MB")
+def contributions(network: Network, input: Input, layers: tuple[str, ...], target: int) -> dict[str, Floats]:
+    """layer → what each of its channels contributes to a class. Raises NoGradient."""
+    return flow.channel_contributions(network.net, input.x, layers, target)
+
+
+@_data(max_size="20MB")
+def inflow(network: Network, input: Input, layer: str, channel: int, target: int) -> dict[str, Floats]:
+    """Layer that a channel reads → what each channel of it gives to that channel's contribution."""
+    return flow.inflow(network.net, input.x, layer, channel, target)
+
+
+@_data(max_size="50MB")
+def glimpses(
+    network: Network, input: Input, channels: tuple[tuple[str, tuple[int, ...]], ...]
+) -> dict[str, Glimpse]:
+    """layer → small pictures of some of its channels."""
+    return glimpses_of.glimpses(network.net, input.x, dict(channels))
 
 
 # Marked scenes

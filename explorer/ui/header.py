@@ -11,10 +11,10 @@ from model.words import ngettext, tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
 FEW_CLASSES = 12  # whose names are all listed
-PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
+PAGES = {"explain": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 
 
-def show(selection: Selection, page: str = "") -> None:
+def show(selection: Selection, page: str) -> None:
     """The strip; below a wrong prediction two buttons that explain it, except the one that `page` shows."""
     strip(selection)
     checkup.show(selection.opened)
@@ -42,7 +42,8 @@ def _repeated(selection: Selection) -> str:
 
 def why_wrong(true: str, page: str) -> None:
     """Buttons that explain the true class, or compare it with the predicted one, each in one click."""
-    button("explain_true", tr("Explain the true class"), {"class": class_option(true, PREDICTED)}, "", page)
+    alone = {"class": class_option(true, PREDICTED)}
+    button("explain_true", tr("Explain the true class"), alone, "explain", page)
     both = {"class": PREDICTED, "compare": "classes", "against": class_option(true, RUNNER_UP)}
     button("compare_true", tr("Compare predicted and true class"), both, "compare", page)
 

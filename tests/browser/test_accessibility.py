@@ -12,6 +12,7 @@ from tests.browser.navigation import SECTIONS, follow
 
 PAGES = (
     "",
+    "explain",
     "maps",
     "interventions",
     "batchnorm",
@@ -53,8 +54,8 @@ def test_axe_finds_nothing_serious(page: Page, serve: Callable[..., str], path: 
 
 MODES = (
     *PAGES,
-    "?method=layer_cam&evidence=signed&cam_scale=own",
-    "?source=upload",
+    "explain?method=layer_cam&evidence=signed&cam_scale=own",
+    "explain?source=upload",
     "maps?stage=pool",
     *(f"interventions?change={part}" for part in ("patch", "effect", "other")),
     "maps?checkpoint=cifar10-resnet9",
@@ -66,7 +67,8 @@ MODES = (
     *(f"augmentation?transforms={group}" for group in ("pixel", "semantic")),
 )
 NAMES = {
-    "": "Explain",
+    "": "Network",
+    "explain": "Explain",
     "maps": "Feature maps",
     "interventions": "Interventions",
     "batchnorm": "BatchNorm",
@@ -111,7 +113,7 @@ def test_the_navigation_says_where_one_is(page: Page, serve: Callable[..., str])
     """One link of the menu is marked; where the page is in a section, that, and it shows the page's name."""
     drawn(page, serve("explorer/app.py"))
     here = page.locator("[aria-current=page]").locator("visible=true")
-    for name in (*list(NAMES.values())[1:], "Explain"):
+    for name in (*list(NAMES.values())[1:], "Network"):
         follow(page, name)
         marked = here.filter(has_text=re.compile(f"{SECTIONS.get(name, name)}$"))
         expect(marked).to_be_visible(timeout=60_000)

@@ -35,6 +35,7 @@ def build():
 """
 PAGES = (
     "",
+    "explain",
     "attributions",
     "maps",
     "interventions",
@@ -112,7 +113,7 @@ def is_plain(page: Page) -> None:
     assert "©" not in body
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "explain")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "network")
 def test_names_are_text_on_every_page(page: Page, url: str, asked: list[str], path: str) -> None:
     page.goto(f"{url}/{path}")
     settle(page)
@@ -124,7 +125,7 @@ def test_names_are_text_on_every_page(page: Page, url: str, asked: list[str], pa
 
 
 def test_a_picture_and_what_is_wrong_with_it_are_text(page: Page, url: str, asked: list[str]) -> None:
-    page.goto(f"{url}/?source=upload")
+    page.goto(f"{url}/explain?source=upload")
     file = io.BytesIO()
     Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(file, "PNG")
     for content in (file.getvalue(), b"no picture"):

@@ -64,8 +64,8 @@ from explorer.server import warm
 warm.warm()
 from streamlit.testing.v1 import AppTest
 at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
-for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
-             "scoreboard", "time_machine", "augmentation", "errors", "channel",
+for page in ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut",
+             "training", "scoreboard", "time_machine", "augmentation", "errors", "channel",
              "channels", "class_evidence", "set_map", "shift", "data_map"):
     at.switch_page(f"views/{{page}}/page.py").run()
 gc.collect()

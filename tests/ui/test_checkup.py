@@ -15,8 +15,8 @@ from explorer.ui.options import parser
 from explorer.ui.selection import Selection
 from tests.model.containers import grid
 
-PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "augmentation",
-         "channel")  # fmt: skip
+PAGES = ("network", "explain", "attributions", "maps", "interventions", "batchnorm", "compare",
+         "augmentation", "channel")  # fmt: skip
 Visit = Callable[..., AppTest]
 CLASSES = "airplane,automobile,bird,cat"
 

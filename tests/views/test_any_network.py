@@ -11,8 +11,8 @@ from explorer.engine.attribution.gradients import NoGradient
 from explorer.ui import cached
 from model.problems import Problem
 
-PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "time_machine",
-         "channel", "set_map", "shift", "channels", "class_evidence")  # fmt: skip
+PAGES = ("network", "explain", "attributions", "maps", "interventions", "batchnorm", "compare",
+         "time_machine", "channel", "set_map", "shift", "channels", "class_evidence")  # fmt: skip
 NETWORKS = (
     "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
 )  # fmt: skip

@@ -1,0 +1,279 @@
+"""What flows to a class: what each channel of each layer contributes to its logit, and through what.
+
+One forward pass, in which every step hands on a copy of its output that begins a graph of its own, and one
+backward pass from step to step. So each step can be taken apart by itself.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from explorer.engine.attribution.gradients import score_of, without_gradient
+from explorer.engine.dataflow import Dataflow, Step
+from explorer.engine.passes import check_images, to_numpy
+from explorer.engine.values import Floats
+from model.nets import check_logits
+from model.problems import Problem
+
+THROUGH = ("add", "concat", "flatten", "multiply")
+"""Kinds of steps that are no source of their own: the lines begin at the layers before them."""
+TINY = 1e-12
+CLOSE = 1e-4  # how far, relative to all of them, parts may be from their sum
+
+
+def channel_contributions(net: nn.Module, x: Tensor, layers: Iterable[str], target: int) -> dict[str, Floats]:
+    """What each channel of these layers contributes to a class's logit for one image x, float (1, C, h, w).
+
+    Layers and functions are named as in a Graph, "" is the image. Each has float32 (C,), signed, in units of
+    the logit: gradient × activation, summed over positions; where there are no positions C are the values.
+    All come from one forward and one backward pass. Where everything behind a layer is linear apart from ReLU
+    and max pooling, the sum over C is the logit minus the part that the biases behind the layer cause;
+    elsewhere it is that of the linear function that touches the network here. Layers that no gradient reaches
+    and those whose values have no channels are left out. Raises Problem for a class or layer that is not
+    there, ValueError for another shape of x.
+    """
+    passed = _Pass(net, x, target)
+    return {
+        layer: to_numpy(values) for layer in layers if (values := passed.contributions(layer)) is not None
+    }
+
+
+def inflow(net: nn.Module, x: Tensor, layer: str, channel: int, target: int) -> dict[str, Floats]:
+    """Source layer → what each of its channels, float32 (C,), contributes to the contribution of a `channel`.
+
+    x is one image, float (1, C, h, w). The sources are the layers or functions that the layer reads, "" the
+    image. Additions, concatenations, flattening, and multiplications by a constant or by a gate, which is
+    held, are looked through to what they read. All values of all sources, plus the part of the bias, add up
+    to the channel's value in `channel_contributions`:
+
+    - a convolution, linear layer, batch normalization or addition: input × weight × the gradient here; the
+      rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions;
+    - a layer, group or instance normalization: the same, with its statistics held;
+    - an activation or another norm: everything, as output ÷ input at each position is held; nothing is left
+      for a bias, except where the input is 0 and the output is not;
+    - pooling, dropout and other layers: input × gradient, where that adds up to everything.
+
+    Raises Problem for a class, layer or channel that is not there, and for a layer that cannot be split: one
+    that mixes channels in another way, as attention and softmax do, or a product of two layers.
+    """
+    passed = _Pass(net, x, target)
+    start = passed.index_of(layer)
+    gradient = passed.gradient(start)
+    pending, lines = {start: passed.only(start, gradient, channel)}, dict[str, Floats]()
+    while pending:
+        at = max(pending)
+        multiplier = pending.pop(at)
+        if at != start and not passed.is_looked_through(at):
+            lines[passed.steps[at].name] = to_numpy(passed.by_channel(at, passed.leaves[at] * multiplier))
+            continue
+        for source, part in passed.back(at, multiplier).items():
+            pending[source] = pending[source] + part if source in pending else part
+    return dict(reversed(lines.items()))
+
+
+class _Pass:
+    """The steps of a pass, each with its output as a graph that begins at the leaves of its sources."""
+
+    def __init__(self, net: nn.Module, x: Tensor, target: int) -> None:
+        check_images(x, one=True)
+        self.outputs: dict[int, Tensor] = {}
+        self.leaves: dict[int, Tensor] = {}
+        self.reads: dict[int, tuple[Tensor, ...]] = {}
+        flow = Dataflow(net, self._cut)
+        self.steps, self.modules = flow.steps, flow.modules
+        with torch.inference_mode(False), torch.enable_grad():
+            score = score_of(target, None, 1).of(check_logits(flow.run(x.detach().clone())))
+            if score.requires_grad:
+                score.sum().backward()  # type: ignore[no-untyped-call]
+            for index in reversed(self.outputs):
+                output, gradient = self.outputs[index], self.leaves[index].grad
+                if gradient is not None and output.requires_grad:
+                    output.backward(gradient, retain_graph=True)  # type: ignore[no-untyped-call]
+
+    def _cut(self, index: int, step: Step) -> Tensor | None:
+        if step.output is None or not step.output.is_floating_point():
+            return None
+        self.outputs[index] = step.output
+        # As they were read: the network may write into them later.
+        self.reads[index] = tuple(tensor.clone() for tensor in step.read)
+        self.leaves[index] = step.output.detach().clone().requires_grad_()
+        return self.leaves[index].clone()
+
+    def index_of(self, layer: str) -> int:
+        """The step of this name; Problem if there is none."""
+        for index, step in enumerate(self.steps):
+            if step.name == layer:
+                return index
+        raise Problem("Layer {layer} did not run on this input: choose another layer.", layer=repr(layer))
+
+    def gradient(self, index: int) -> Tensor:
+        gradient = self.leaves[index].grad if index in self.leaves else None
+        if gradient is None:
+            raise without_gradient(self.steps[index].name)
+        return gradient
+
+    # By channel
+
+    def contributions(self, layer: str) -> Tensor | None:
+        """The contributions (C,); None where no gradient arrives or there are no channels."""
+        index = self.index_of(layer)
+        leaf = self.leaves.get(index)
+        if leaf is None or leaf.grad is None or not self._has_channels(index):
+            return None
+        return self.by_channel(index, leaf.detach() * leaf.grad)
+
+    def _has_channels(self, index: int) -> bool:
+        step, leaf = self.steps[index], self.leaves[index]
+        return len(leaf) == 1 and (step.layout is not None or leaf.ndim == 2)
+
+    def by_channel(self, index: int, values: Tensor) -> Tensor:
+        """Values like a step's output, summed over positions: (C,)."""
+        if not self._has_channels(index):
+            raise Problem(
+                "Layer {layer} gives values of shape {shape}, which are not feature maps: choose another "
+                "layer.",
+                layer=repr(self.steps[index].name),
+                shape=tuple(values.shape),
+            )
+        layout = self.steps[index].layout
+        maps = layout.maps(values) if layout else values
+        return maps[0].flatten(1).sum(1) if maps.ndim > 2 else maps[0]
+
+    def only(self, index: int, values: Tensor, channel: int) -> Tensor:
+        """Values like a step's output, with 0 for whatever is not of this channel."""
+        last = len(self.by_channel(index, values)) - 1
+        if not 0 <= channel <= last:
+            raise Problem(
+                "There is no channel {number}: choose one from 0 to {last}.", number=channel, last=last
+            )
+        layout, mask = self.steps[index].layout, torch.zeros_like(values)
+        if layout is None or layout.order == "first":
+            mask[:, channel] = 1
+        elif layout.order == "last":
+            mask[..., channel] = 1
+        else:
+            mask[:, layout.extra :, channel] = 1
+        return values * mask
+
+    # From a step to those before it
+
+    def is_looked_through(self, index: int) -> bool:
+        step = self.steps[index]
+        if step.kind != "multiply" or index not in self.reads:
+            return step.kind in THROUGH
+        return len(self.reads[index]) == 1 or self.gated(index) is not None
+
+    def gated(self, index: int) -> Tensor | None:
+        """Of the two tensors that are multiplied the one that the other, which has fewer values, weighs."""
+        reads, output = self.reads[index], self.outputs[index]
+        for one, other in (reads, reads[::-1]) if len(reads) == 2 else ():
+            if one.shape == output.shape and other.numel() < one.numel():
+                return one
+        return None
+
+    def back(self, index: int, multiplier: Tensor) -> dict[int, Tensor]:
+        """What the values of each source are multiplied by, of what a step's values are multiplied by."""
+        step = self.steps[index]
+        for at in (index, *step.sources):
+            if at not in self.leaves:
+                raise _cannot(self.steps[at])
+        split = SPLITS.get(step.kind, _whole)
+        tensor, weights = split(self, index, multiplier)
+        leaves = [self.leaves[source] for source in step.sources]
+        if not tensor.requires_grad:
+            raise without_gradient(step.name)
+        given = torch.autograd.grad(tensor, leaves, weights, retain_graph=True, allow_unused=True)
+        parts = {source: part for source, part in zip(step.sources, given, strict=True) if part is not None}
+        if split is _whole or (split is _linear and step.kind != "add" and len(self.reads[index]) > 1):
+            self._check_sum(index, multiplier, parts)
+        return parts
+
+    def _check_sum(self, index: int, multiplier: Tensor, parts: dict[int, Tensor]) -> None:
+        whole = self.outputs[index].detach() * multiplier
+        total = sum(float((self.leaves[source].detach() * part).sum()) for source, part in parts.items())
+        if abs(total - float(whole.sum())) > CLOSE * max(float(whole.abs().sum()), TINY):
+            raise _cannot(self.steps[index])
+
+
+# How a step is split: a tensor, and weights of it, whose gradients are the multipliers of the sources.
+Split = Callable[[_Pass, int, Tensor], tuple[Tensor, Tensor]]
+
+
+def _linear(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    return passed.outputs[index], multiplier
+
+
+def _whole(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    """As a linear step without a bias, which has to be checked."""
+    return passed.outputs[index], multiplier
+
+
+def _product(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    output, reads = passed.outputs[index], passed.reads[index]
+    if len(reads) == 1:
+        return output, multiplier
+    if (gated := passed.gated(index)) is None:
+        raise _cannot(passed.steps[index])
+    return gated, _ratio(output, gated) * multiplier
+
+
+def _act(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    step, reads, output = passed.steps[index], passed.reads[index], passed.outputs[index]
+    kind = step.name if step.path is None else type(passed.modules[step.path]).__name__
+    mixes = any(part in kind.lower() for part in ("softmax", "softmin", "glu"))
+    if mixes or len(reads) != 1 or reads[0].shape != output.shape:
+        raise _cannot(step)
+    return reads[0], _ratio(output, reads[0]) * multiplier
+
+
+def _ratio(output: Tensor, read: Tensor) -> Tensor:
+    """Output ÷ input at each place, 0 where the input is 0."""
+    output, read = output.detach(), read.detach()
+    none = read.abs() < TINY
+    return torch.where(none, 0, output / torch.where(none, 1, read))
+
+
+def _norm(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    step = passed.steps[index]
+    module = passed.modules[step.path] if step.path is not None else None
+    if getattr(module, "running_mean", None) is not None or step.name.startswith("batch_norm"):
+        return _linear(passed, index, multiplier)
+    read = passed.reads[index][0]
+    scale = None if module is None else _scale(module, read.detach())
+    return _act(passed, index, multiplier) if scale is None else (read, scale * multiplier)
+
+
+def _scale(module: nn.Module, read: Tensor) -> Tensor | None:
+    """γ ÷ σ at each place of what a norm reads, by the statistics of this; None for an unknown norm."""
+    if isinstance(module, nn.LayerNorm):
+        dims = tuple(range(-len(module.normalized_shape), 0))
+        if type(module).forward is not nn.LayerNorm.forward:
+            return None
+        scale = (read.var(dims, unbiased=False, keepdim=True) + module.eps).rsqrt()
+        return (scale * (1 if module.weight is None else module.weight)).expand_as(read)
+    if not isinstance(module, nn.GroupNorm | _BatchNorm | _InstanceNorm):
+        return None
+    count = module.num_groups if isinstance(module, nn.GroupNorm) else read.shape[1]
+    groups = read.reshape(len(read), count, -1)
+    scale = (groups.var(2, unbiased=False, keepdim=True) + module.eps).rsqrt().expand_as(groups)
+    weight = 1 if module.weight is None else module.weight.reshape(-1, *[1] * (read.ndim - 2))
+    return scale.reshape(read.shape) * weight
+
+
+SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("conv", "dense", "add", "concat", "flatten"), _linear),
+    "multiply": _product,
+    "act": _act,
+    "norm": _norm,
+}
+
+
+def _cannot(step: Step) -> Problem:
+    return Problem(
+        "What flows through layer {layer} cannot be split by channel, because it is not linear and does not "
+        "work on each value by itself: choose another layer.",
+        layer=repr(step.name),
+    )
