@@ -3,19 +3,21 @@
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution.operations import Outside
+from explorer.engine.attribution.operations import Functions
 from explorer.engine.calls import Call, Instead
 from explorer.engine.copies import tensors_in
 from explorer.engine.kinds import (
     LIKE,
     MERGED,
     function_name,
+    kind_by_functions,
     kind_of_function,
     kind_of_module,
     written_by,
@@ -42,8 +44,8 @@ class Step:
     path: str | None
     sources: tuple[int, ...]
     read: tuple[Tensor, ...]
-    output: Tensor | None
-    layout: Layout | None
+    output: Tensor | None = None
+    layout: Layout | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,6 +53,35 @@ class Step:
         if self.output is None:
             return ()
         return tuple((self.layout.maps(self.output) if self.layout else self.output).shape[1:])
+
+
+@dataclass
+class _Running:
+    """A layer that runs, what it read, and the functions that it has called."""
+
+    path: str
+    read: tuple[Tensor, ...]
+    functions: list[str] = field(default_factory=list)
+
+
+class _Program(nn.Module):
+    """Runs TorchScript, which takes no hooks."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.program(*args, **kwargs)
+
+
+def _wrapped_programs(view: nn.Module) -> set[str]:
+    """Puts each program among the modules of a private view into a module that takes hooks; their paths."""
+    programs = {path for path, each in view.named_modules() if isinstance(each, torch.jit.ScriptModule)}
+    outer = {path for path in programs if path.rpartition(".")[0] not in programs}
+    for path in outer:
+        view.set_submodule(path, _Program(view.get_submodule(path)))
+    return outer
 
 
 OnStep = Callable[[int, Step], Tensor | None]
@@ -61,7 +92,7 @@ class Dataflow:
     """A forward pass of one image that calls `on_step(index, step)` at each of its steps.
 
     What that returns, unless None, is handed on instead of the output. `steps` are those that ran, the image
-    first; `inputs` and `shapes` are those of a Trace; `stopped` is the step that raised an error.
+    first; `inputs` and `shapes` are those of a Trace; `untraced` are modules of which it tells nothing.
     """
 
     def __init__(self, net: nn.Module, on_step: OnStep) -> None:
@@ -70,57 +101,67 @@ class Dataflow:
         self.inputs: dict[str, LayerInput] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.view = recording_calls(net, None, self._on_call).requires_grad_(False)
+        self.untraced = _wrapped_programs(self.view)
         self.modules = dict(self.view.named_modules())
-        self.inside: list[tuple[str, tuple[Tensor, ...]]] = []
+        attention = (path for path, each in self.modules.items() if isinstance(each, nn.MultiheadAttention))
+        self.untraced.update(attention)
+        self.inside: list[_Running] = []
         self.calls: Counter[str] = Counter()
         self.failed: Step | None = None
         self._renamed: dict[str, str] = {}
         # Weakly: a tensor that is gone may leave its id to another.
         self._known: dict[int, Known] = {}
-        attention = (
-            path for path, module in self.modules.items() if isinstance(module, nn.MultiheadAttention)
-        )
-        for layer in (*leaf_paths(self.view), *attention):
+        for layer in (*leaf_paths(self.view), *self.untraced):
             self.modules[layer].register_forward_pre_hook(partial(self._enter, layer), with_kwargs=True)
             self.modules[layer].register_forward_hook(partial(self._leave, layer))
 
     def run(self, x: Tensor) -> object:
         """What the network returns for one image x, float (1, C, h, w), which it may write on."""
         image = self._hand_on(Step(IMAGE, "image", None, (), (), x, FIRST))
-        with Outside(self.inside, self._run):
+        with Functions(self._run):
             return self.view(image)
 
     @property
     def stopped(self) -> Step | None:
         """The step at which an error was raised; None if that was between two steps."""
-        if self.inside:
-            path, read = self.inside[-1]
-            kind = kind_of_module(self.modules[path])
-            return Step(self._named(path), kind, path, self._sources(read), read, None, None)
-        return self.failed
+        if not self.inside:
+            return self.failed
+        path, read = self.inside[-1].path, self.inside[-1].read
+        return Step(self._named(path), kind_of_module(self.modules[path]), path, self._sources(read), read)
 
     # Layers
 
     def _enter(self, path: str, _: nn.Module, args: object, kwargs: object) -> None:
-        self.inside.append((path, tuple(tensors_in((args, kwargs)))))
+        self.inside.append(_Running(path, tuple(tensors_in((args, kwargs)))))
 
     def _on_call(self, call: Call) -> Instead | None:
         path = call.layer.partition("#")[0]
         self._note_for_trace(call)
         sources = self._sources([call.handed_on]) or self._sources(call.read)  # by the modules inside, if any
-        kind = kind_of_module(self.modules[path])
+        kind = self._kind(path, call.read, call.handed_on)
         self.calls[path] += 1
         made = self._hand_on(Step(call.layer, kind, path, sources, call.read, call.handed_on, call.layout))
         return None if made is None or made is call.handed_on else Instead(made)
 
-    def _leave(self, path: str, _: nn.Module, __: object, output: object) -> None:
-        read = self.inside.pop()[1]
-        if isinstance(output, Tensor) or not (tensors := tensors_in(output)):
-            return
+    def _kind(self, path: str, read: tuple[Tensor, ...], output: Tensor) -> str:
         kind = kind_of_module(self.modules[path])
-        self._hand_on(Step(self._named(path), kind, path, self._sources(read), read, None, None))
+        if kind != "other" or not self.inside or self.inside[-1].path != path:
+            return kind
+        return kind_by_functions(self.inside[-1].functions, bool(read) and _flattens(read[0], output))
+
+    def _leave(self, path: str, _: nn.Module, __: object, output: object) -> Tensor | None:
+        """Steps that are not in a Trace: attention, programs, and layers that give several tensors."""
+        read, tensors = self.inside.pop().read, tensors_in(output)
+        if not tensors or (isinstance(output, Tensor) and path not in self.untraced):
+            return None
+        one = output if isinstance(output, Tensor) else None
+        kind = kind_of_module(self.modules[path])
+        layout = FIRST if one is not None and one.ndim == 4 else None
+        made = self._hand_on(Step(self._named(path), kind, path, self._sources(read), read, one, layout))
         self.calls[path] += 1
-        self._know_all(tensors)
+        if made is None:
+            self._know_all(tensors)
+        return made
 
     def _named(self, path: str) -> str:
         return f"{path}#{self.calls[path] + 1}" if self.calls[path] else path
@@ -141,6 +182,9 @@ class Dataflow:
 
     def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         name = function_name(function)
+        if self.inside:
+            self.inside[-1].functions.append(name)
+            return function(*args, **kwargs)
         read = tuple(tensor for tensor in tensors_in((args, kwargs)) if self._is_known(tensor))
         if not read or LIKE.fullmatch(name):
             return function(*args, **kwargs)

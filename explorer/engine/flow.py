@@ -27,55 +27,26 @@ CLOSE = 1e-4  # how far, relative to all of them, parts may be from their sum
 def channel_contributions(net: nn.Module, x: Tensor, layers: Iterable[str], target: int) -> dict[str, Floats]:
     """What each channel of these layers contributes to a class's logit for one image x, float (1, C, h, w).
 
-    Layers and functions are named as in a Graph, "" is the image. Each has float32 (C,), signed, in units of
-    the logit: gradient × activation, summed over positions; where there are no positions C are the values.
-    All come from one forward and one backward pass. Where everything behind a layer is linear apart from ReLU
-    and max pooling, the sum over C is the logit minus the part that the biases behind the layer cause;
-    elsewhere it is that of the linear function that touches the network here. Layers that no gradient reaches
-    and those whose values have no channels are left out. Raises Problem for a class or layer that is not
-    there, ValueError for another shape of x.
+    As `Flow.contributions`; raises Problem for a class or a layer that is not there, and ValueError for
+    another shape of x.
     """
-    passed = _Pass(net, x, target)
-    return {
-        layer: to_numpy(values) for layer in layers if (values := passed.contributions(layer)) is not None
-    }
+    return Flow(net, x, target).contributions(layers)
 
 
 def inflow(net: nn.Module, x: Tensor, layer: str, channel: int, target: int) -> dict[str, Floats]:
-    """Source layer → what each of its channels, float32 (C,), contributes to the contribution of a `channel`.
+    """Through what one channel of a layer contributes to a class's logit for one image x, float (1, C, h, w).
 
-    x is one image, float (1, C, h, w). The sources are the layers or functions that the layer reads, "" the
-    image. Additions, concatenations, flattening, and multiplications by a constant or by a gate, which is
-    held, are looked through to what they read. All values of all sources, plus the part of the bias, add up
-    to the channel's value in `channel_contributions`:
-
-    - a convolution, linear layer, batch normalization or addition: input × weight × the gradient here; the
-      rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions;
-    - a layer, group or instance normalization: the same, with its statistics held;
-    - an activation or another norm: everything, as output ÷ input at each position is held; nothing is left
-      for a bias, except where the input is 0 and the output is not;
-    - pooling, dropout and other layers: input × gradient, where that adds up to everything.
-
-    Raises Problem for a class, layer or channel that is not there, and for a layer that cannot be split: one
-    that mixes channels in another way, as attention and softmax do, or a product of two layers.
+    As `Flow.inflow`, with its errors and those of `channel_contributions`.
     """
-    passed = _Pass(net, x, target)
-    start = passed.index_of(layer)
-    gradient = passed.gradient(start)
-    pending, lines = {start: passed.only(start, gradient, channel)}, dict[str, Floats]()
-    while pending:
-        at = max(pending)
-        multiplier = pending.pop(at)
-        if at != start and not passed.is_looked_through(at):
-            lines[passed.steps[at].name] = to_numpy(passed.by_channel(at, passed.leaves[at] * multiplier))
-            continue
-        for source, part in passed.back(at, multiplier).items():
-            pending[source] = pending[source] + part if source in pending else part
-    return dict(reversed(lines.items()))
+    return Flow(net, x, target).inflow(layer, channel)
 
 
-class _Pass:
-    """The steps of a pass, each with its output as a graph that begins at the leaves of its sources."""
+class Flow:
+    """One forward and backward pass of one image x, float (1, C, h, w), toward a class's logit, to ask often.
+
+    It holds every step of the pass, each with its output as a graph that begins at the leaves of its sources:
+    too much to be cached. Layers and functions are named as in a Graph, "" is the image.
+    """
 
     def __init__(self, net: nn.Module, x: Tensor, target: int) -> None:
         check_images(x, one=True)
@@ -102,34 +73,76 @@ class _Pass:
         self.leaves[index] = step.output.detach().clone().requires_grad_()
         return self.leaves[index].clone()
 
-    def index_of(self, layer: str) -> int:
-        """The step of this name; Problem if there is none."""
+    def contributions(self, layers: Iterable[str]) -> dict[str, Floats]:
+        """Layer → what each of its channels contributes, float32 (C,), signed, in units of the logit.
+
+        It is gradient × activation, summed over positions; where there are no positions C are the values.
+        Where everything behind a layer is linear apart from ReLU and max pooling, the sum over C is the logit
+        minus the part that the biases behind the layer cause; elsewhere it is that of the linear function
+        that touches the network here. Layers that no gradient reaches and those whose values have no channels
+        are left out. Raises Problem for a layer that is not there.
+        """
+        found = {layer: self._contributions(self._index_of(layer)) for layer in layers}
+        return {layer: to_numpy(values) for layer, values in found.items() if values is not None}
+
+    def _contributions(self, index: int) -> Tensor | None:
+        leaf = self.leaves.get(index)
+        if leaf is None or leaf.grad is None or not self._has_channels(index):
+            return None
+        return self._by_channel(index, leaf.detach() * leaf.grad)
+
+    def inflow(self, layer: str, channel: int) -> dict[str, Floats]:
+        """Source layer → what each of its channels, float32 (C,), contributes through a channel of a layer.
+
+        The sources are the layers or functions that the layer reads, none for the image. Additions,
+        concatenations, flattening, and multiplications by a constant or by a gate, which is held, are looked
+        through to what they read. All values of all sources, plus the part of the bias, add up to the
+        channel's value in `contributions`:
+
+        - a convolution, linear layer, batch normalization or addition: input × weight × the gradient here;
+          the rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions;
+        - a layer, group or instance normalization: the same, with its statistics held;
+        - an activation or another norm: everything, as output ÷ input at each position is held; nothing is
+          left for a bias, except where the input is 0 and the output is not;
+        - pooling, dropout and other layers: input × gradient, where that adds up to everything.
+
+        Raises Problem for a layer or channel that is not there, and for a layer that cannot be split: one
+        that mixes channels in another way, as attention and softmax do, or a product of two layers.
+        """
+        start = self._index_of(layer)
+        pending, lines = {start: self._only(start, self._gradient(start), channel)}, dict[str, Floats]()
+        while pending:
+            at = max(pending)
+            multiplier = pending.pop(at)
+            if at != start and not self._is_looked_through(at):
+                values = self.leaves[at].detach() * multiplier
+                lines[self.steps[at].name] = to_numpy(self._by_channel(at, values))
+                continue
+            for source, part in self._back(at, multiplier).items():
+                pending[source] = pending[source] + part if source in pending else part
+        return dict(reversed(lines.items()))
+
+    def _index_of(self, layer: str) -> int:
         for index, step in enumerate(self.steps):
             if step.name == layer:
                 return index
         raise Problem("Layer {layer} did not run on this input: choose another layer.", layer=repr(layer))
 
-    def gradient(self, index: int) -> Tensor:
-        gradient = self.leaves[index].grad if index in self.leaves else None
+    def _gradient(self, index: int) -> Tensor:
+        if index not in self.leaves:
+            raise _cannot(self.steps[index])
+        gradient = self.leaves[index].grad
         if gradient is None:
             raise without_gradient(self.steps[index].name)
         return gradient
 
     # By channel
 
-    def contributions(self, layer: str) -> Tensor | None:
-        """The contributions (C,); None where no gradient arrives or there are no channels."""
-        index = self.index_of(layer)
-        leaf = self.leaves.get(index)
-        if leaf is None or leaf.grad is None or not self._has_channels(index):
-            return None
-        return self.by_channel(index, leaf.detach() * leaf.grad)
-
     def _has_channels(self, index: int) -> bool:
         step, leaf = self.steps[index], self.leaves[index]
         return len(leaf) == 1 and (step.layout is not None or leaf.ndim == 2)
 
-    def by_channel(self, index: int, values: Tensor) -> Tensor:
+    def _by_channel(self, index: int, values: Tensor) -> Tensor:
         """Values like a step's output, summed over positions: (C,)."""
         if not self._has_channels(index):
             raise Problem(
@@ -142,9 +155,9 @@ class _Pass:
         maps = layout.maps(values) if layout else values
         return maps[0].flatten(1).sum(1) if maps.ndim > 2 else maps[0]
 
-    def only(self, index: int, values: Tensor, channel: int) -> Tensor:
+    def _only(self, index: int, values: Tensor, channel: int) -> Tensor:
         """Values like a step's output, with 0 for whatever is not of this channel."""
-        last = len(self.by_channel(index, values)) - 1
+        last = len(self._by_channel(index, values)) - 1
         if not 0 <= channel <= last:
             raise Problem(
                 "There is no channel {number}: choose one from 0 to {last}.", number=channel, last=last
@@ -160,7 +173,7 @@ class _Pass:
 
     # From a step to those before it
 
-    def is_looked_through(self, index: int) -> bool:
+    def _is_looked_through(self, index: int) -> bool:
         step = self.steps[index]
         if step.kind != "multiply" or index not in self.reads:
             return step.kind in THROUGH
@@ -174,9 +187,11 @@ class _Pass:
                 return one
         return None
 
-    def back(self, index: int, multiplier: Tensor) -> dict[int, Tensor]:
+    def _back(self, index: int, multiplier: Tensor) -> dict[int, Tensor]:
         """What the values of each source are multiplied by, of what a step's values are multiplied by."""
         step = self.steps[index]
+        if not step.sources:
+            return {}
         for at in (index, *step.sources):
             if at not in self.leaves:
                 raise _cannot(self.steps[at])
@@ -199,30 +214,30 @@ class _Pass:
 
 
 # How a step is split: a tensor, and weights of it, whose gradients are the multipliers of the sources.
-Split = Callable[[_Pass, int, Tensor], tuple[Tensor, Tensor]]
+Split = Callable[[Flow, int, Tensor], tuple[Tensor, Tensor]]
 
 
-def _linear(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
-    return passed.outputs[index], multiplier
+def _linear(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    return flow.outputs[index], multiplier
 
 
-def _whole(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+def _whole(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
     """As a linear step without a bias, which has to be checked."""
-    return passed.outputs[index], multiplier
+    return flow.outputs[index], multiplier
 
 
-def _product(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
-    output, reads = passed.outputs[index], passed.reads[index]
+def _product(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    output, reads = flow.outputs[index], flow.reads[index]
     if len(reads) == 1:
         return output, multiplier
-    if (gated := passed.gated(index)) is None:
-        raise _cannot(passed.steps[index])
+    if (gated := flow.gated(index)) is None:
+        raise _cannot(flow.steps[index])
     return gated, _ratio(output, gated) * multiplier
 
 
-def _act(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
-    step, reads, output = passed.steps[index], passed.reads[index], passed.outputs[index]
-    kind = step.name if step.path is None else type(passed.modules[step.path]).__name__
+def _act(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    step, reads, output = flow.steps[index], flow.reads[index], flow.outputs[index]
+    kind = step.name if step.path is None else type(flow.modules[step.path]).__name__
     mixes = any(part in kind.lower() for part in ("softmax", "softmin", "glu"))
     if mixes or len(reads) != 1 or reads[0].shape != output.shape:
         raise _cannot(step)
@@ -236,14 +251,14 @@ def _ratio(output: Tensor, read: Tensor) -> Tensor:
     return torch.where(none, 0, output / torch.where(none, 1, read))
 
 
-def _norm(passed: _Pass, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
-    step = passed.steps[index]
-    module = passed.modules[step.path] if step.path is not None else None
+def _norm(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    step = flow.steps[index]
+    module = flow.modules[step.path] if step.path is not None else None
     if getattr(module, "running_mean", None) is not None or step.name.startswith("batch_norm"):
-        return _linear(passed, index, multiplier)
-    read = passed.reads[index][0]
+        return _linear(flow, index, multiplier)
+    read = flow.reads[index][0]
     scale = None if module is None else _scale(module, read.detach())
-    return _act(passed, index, multiplier) if scale is None else (read, scale * multiplier)
+    return _act(flow, index, multiplier) if scale is None else (read, scale * multiplier)
 
 
 def _scale(module: nn.Module, read: Tensor) -> Tensor | None:

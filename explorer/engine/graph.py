@@ -25,8 +25,8 @@ class Node:
     `add#2`; `torch.add` where a module has that name. `kind` is "image", "conv", "norm", "act", "pool",
     "flatten", "dense", "dropout", "add", "concat", "multiply" or "other"; "block" for a folded block.
     `shape` is that of its output for one image, without the batch, maps as (C, h, w); () where it gave no
-    tensor or several. `parameters` are the numbers that a layer learns, counted at its first call. `block`
-    is its index in `tracing.blocks(net, seen)`, None outside of these.
+    tensor or several. `parameters` are the numbers that a layer learns, each counted where it is first used.
+    `block` is its index in `tracing.blocks(net, seen)`, None outside of these.
     """
 
     name: str
@@ -80,24 +80,24 @@ def graph(net: nn.Module, x: Tensor) -> Graph:
 
 
 def _nodes(flow: Dataflow, steps: Sequence[Step], block_of: dict[int, int]) -> tuple[Node, ...]:
-    nodes, counted = list[Node](), set[str | None]()
+    counted = set[int]()
+    nodes = list[Node]()
     for index, step in enumerate(steps):
-        count = 0 if step.path is None or step.path in counted else _parameters(flow.modules[step.path])
-        counted.add(step.path)
+        parameters = [p for p in _parameters(flow, step.path) if id(p) not in counted]
+        counted.update(map(id, parameters))
+        count = sum(p.numel() for p in parameters)
         nodes.append(Node(step.name, step.kind, step.shape, count, block_of.get(index)))
     return tuple(nodes)
 
 
-def _parameters(module: nn.Module) -> int:
-    """Those of the module; of the layers inside a norm with an activation, which are nodes too, none."""
-    inner = (
-        {id(p) for child in module.children() for p in child.parameters()} if _has_nodes(module) else set()
-    )
-    return sum(p.numel() for p in module.parameters() if id(p) not in inner)
-
-
-def _has_nodes(module: nn.Module) -> bool:
-    return has_modules(module) and not isinstance(module, nn.MultiheadAttention)
+def _parameters(flow: Dataflow, path: str | None) -> list[nn.Parameter]:
+    """Those of a step, without those of the modules inside of it where these are steps of their own."""
+    if path is None:
+        return []
+    module = flow.modules[path]
+    split = has_modules(module) and path not in flow.untraced
+    inner = {id(p) for child in module.children() for p in child.parameters()} if split else set()
+    return [p for p in module.parameters() if id(p) not in inner]
 
 
 def _blocks_of(

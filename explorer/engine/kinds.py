@@ -1,6 +1,7 @@
 """What the steps of a forward pass are: the kind of a module, and of a function called between modules."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ MERGED = frozenset(
     | {"tensor_split", "unbind", "narrow", "select", "index_select", "cpu", "atleast_2d", "positive"}
 )
 """Functions that move values without changing them: no steps of their own."""
-LIKE = re.compile(r"(zeros|ones|empty|full|rand|randn|randint)_like|new_\w+|size|dim|numel|is_\w+")
+LIKE = re.compile(r"(zeros|ones|empty|full|rand|randn|randint)_like|new_\w+|size|len|dim|numel|is_\w+")
 """Functions that read the form of a tensor, not its values."""
 ALIASES = {
     "multiply": "mul", "rmul": "mul", "imul": "mul", "radd": "add", "iadd": "add", "subtract": "sub",
@@ -49,6 +50,14 @@ def kind_of_module(module: nn.Module) -> str:
     """The kind of a module: "conv", "norm", "act", "pool", "dense", "flatten", "dropout", else "other"."""
     named = (kind for base, kind in MODULES.items() if isinstance(module, base))
     return next(named, None) or stage_of(module) or "other"
+
+
+def kind_by_functions(names: Iterable[str], flattens: bool) -> str:
+    """The kind of another module by the only one of the functions it called that computes something."""
+    computing = [name for name in names if name not in MERGED and not LIKE.fullmatch(name)]
+    if not computing:
+        return "flatten" if flattens else "other"
+    return kind_of_function(computing[0]) if len(computing) == 1 else "other"
 
 
 def kind_of_function(name: str) -> str:

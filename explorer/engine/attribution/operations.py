@@ -1,7 +1,7 @@
 """What a network computes for an image, and whether its modules do it: some methods change modules only."""
 
 from collections import Counter
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,38 +53,34 @@ def operations(net: nn.Module, x: Tensor) -> Operations:
         module.register_forward_hook(lambda module, *_, path=path: modules.append((inside.pop(), module)))
     with torch.inference_mode(False), torch.enable_grad():
         images = x.detach().clone().requires_grad_()
-        noted = _Dependent()
-        with Outside(inside, noted.run):
+        noted = _Dependent(inside)
+        with Functions(noted.run):
             view(images)
     return Operations(tuple(modules), tuple(noted.functions), tuple(noted.scalings))
 
 
-class Outside(TorchFunctionMode):
-    """Lets `run(function, args, kwargs)` give the result of each function that is called outside of modules.
+class Functions(TorchFunctionMode):
+    """Lets `run(function, args, kwargs)` give the result of each function of torch that is called."""
 
-    `inside` is empty as long as no module runs.
-    """
-
-    def __init__(self, inside: Sized, run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+    def __init__(self, run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
         super().__init__()
-        self.inside, self.run = inside, run
+        self.run = run
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self.inside:
-            return function(*args, **(kwargs or {}))
         return self.run(function, args, kwargs or {})
 
 
 class _Dependent:
-    """Notes the functions that give something that depends on the image."""
+    """Notes the functions that give something that depends on the image while no module runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, inside: list[str]) -> None:
+        self.inside = inside
         self.functions: dict[str, None] = {}
         self.scalings: dict[str, None] = {}
 
     def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = function(*args, **kwargs)
-        if _depends(result):
+        if not self.inside and _depends(result):
             name = getattr(function, "__name__", str(function)).strip("_")
             noted = self.scalings if name in SCALING and _by_constant(args, kwargs) else self.functions
             noted[name] = None
