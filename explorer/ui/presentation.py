@@ -21,7 +21,7 @@ LARGE, ONLY_PAGE = (
 def use() -> None:
     """The style of the size and of the page alone, as the link has them. Early in a run."""
     if large():
-        st.html(f"<style>:root {{ --fx-enlarged: {ENLARGED}; }}\n{LARGE}</style>")
+        st.html(f"<style>:root {{ --enlarged: {ENLARGED}; }}\n{LARGE}</style>")
     if only_page():
         st.html(f"<style>{ONLY_PAGE}</style>")
 

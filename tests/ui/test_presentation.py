@@ -23,7 +23,7 @@ def test_the_link_enlarges_everything(visit: Callable[..., AppTest], page: str) 
     assert not enlarged.exception
     assert presentation.LARGE not in styles(plain)
     assert presentation.LARGE in styles(enlarged)
-    assert f"--fx-enlarged: {presentation.ENLARGED}" in styles(enlarged)
+    assert f"--enlarged: {presentation.ENLARGED}" in styles(enlarged)
 
 
 def test_the_size_is_chosen_in_the_sidebar_and_stays_on_other_pages(visit: Callable[..., AppTest]) -> None:
