@@ -22,7 +22,7 @@ from explorer.engine.opening import Source, open_source
 from explorer.engine.scoreboard import board, running, tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.chunks import CHUNK
-from explorer.engine.scoreboard.image_sets import DATASETS, image_set, in_words
+from explorer.engine.scoreboard.image_sets import DATASETS, image_set
 from explorer.engine.scoreboard.running import Measurement, Wanted
 from explorer.engine.scores import SCORES
 from model import failures
@@ -33,6 +33,7 @@ from model.failures import exit_code
 from model.files import replacing
 from model.problems import Problem
 from model.processes import all_reduce_sum, joined, rank
+from model.provenance import in_words
 from model.sharing import alone, part, shard
 from model.training.run import find_device, say
 from model.words import N_, ngettext, of_environment, tr, use
