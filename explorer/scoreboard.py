@@ -21,7 +21,7 @@ from explorer.engine.attribution import METHODS
 from explorer.engine.scoreboard import board, running, tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.chunks import CHUNK
-from explorer.engine.scoreboard.image_sets import DATASETS, image_set, in_words
+from explorer.engine.scoreboard.image_sets import DATASETS, image_set
 from explorer.engine.scoreboard.running import Measurement, Wanted
 from explorer.engine.scores import SCORES
 from model.arguments import Parser, WrongValue
@@ -30,6 +30,7 @@ from model.datasets import DATA_DIR
 from model.failures import exit_code
 from model.files import replacing
 from model.processes import all_reduce_sum, joined, rank
+from model.provenance import in_words
 from model.sharing import alone, part, shard
 from model.training.run import find_device, say
 from model.words import N_, ngettext, of_environment, tr, use

@@ -25,6 +25,7 @@ from model.datasets import download_cifar10
 from model.names import shown
 from model.pixels import whole
 from model.problems import Problem
+from model.provenance import in_words
 from model.words import N_, ngettext, tr
 
 FIRST = "cat"  # the sample that a visit begins with
@@ -180,7 +181,7 @@ def _about(selection: Selection) -> None:
             st.caption(_resized(card))
         if card.channels != 3:
             st.caption(ngettext("Input: {n} channel.", "Input: {n} channels.", card.channels))
-        st.caption(tr("Data: {data}.", data=literal(card.data)))
+        st.caption(tr("Data: {data}.", data=literal(in_words(card.data))))
         st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
 
 

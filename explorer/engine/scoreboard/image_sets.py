@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,16 +15,11 @@ from model.card import Card
 from model.datasets import cifar10_present
 from model.names import shown
 from model.problems import Problem
-from model.words import N_, tr
 
 FRESH = 2**31
 """The first seed of the scenes: those of training and test are below."""
 SEEDS = 2**24
 """How many scenes there are for each seed of a scoreboard."""
-
-
-FRESH_SCENES = N_("drawn scenes that are in no training or test set, seeds from {first} on")
-SHUFFLED_TEST = N_("test images of {name}, in random order")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +49,7 @@ def scenes(card: Card, seed: int) -> ImageSet:
         return in_classes(sample, drawn.CLASSES, card.classes)
 
     probe = hashlib.sha256(drawn.draw(0, first, 16).pixels.tobytes()).hexdigest()
-    provenance = FRESH_SCENES.format(first=f"{first:,}")
+    provenance = f"drawn scenes that are in no training or test set, seeds from {first:,} on"
     return ImageSet("scenes", provenance, SEEDS, _digest("scenes", size, seed, probe), take)
 
 
@@ -81,7 +75,7 @@ def _of_test_set(test_set: TestSet, card: Card, seed: int) -> ImageSet:
     def take(number: int) -> Sample:
         return in_classes(test_set.sample(int(order[number])), test_set.classes, card.classes)
 
-    provenance = SHUFFLED_TEST.format(name=test_set.name)
+    provenance = f"test images of {test_set.name}, in random order"
     return ImageSet(test_set.name, provenance, len(test_set), _digest(test_set.digest, seed), take)
 
 
@@ -95,16 +89,6 @@ def image_set(dataset: str, card: Card, data_dir: Path, seed: int, note: str = "
     else:
         images = {"folder": folder, "cifar10": cifar10}[dataset](card, data_dir, seed)
     return replace(images, provenance=f"{images.provenance}; {note}") if note else images
-
-
-def in_words(provenance: str) -> str:
-    """What a file says in English of where its images come from, in the language in use."""
-    for template in (FRESH_SCENES, SHUFFLED_TEST):
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.*?)", re.escape(template)) + "(?P<note>; .*)?"
-        if match := re.fullmatch(pattern, provenance, re.DOTALL):
-            fields = match.groupdict("")
-            return tr(template, **fields) + fields["note"]
-    return provenance
 
 
 def _digest(*parts: object) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from explorer.engine.scoreboard.board import Board, Cell, Row
 from explorer.engine.scoreboard.entries import entry
 from explorer.engine.scoreboard.estimates import Estimate
-from explorer.engine.scoreboard.image_sets import in_words
 from explorer.engine.scoreboard.judging import Judgement
 from explorer.engine.scores import SCORES
+from model.provenance import in_words
 from model.words import ngettext, tr
 
 COLUMNS = ("score", "score low", "score high", "chance", "chance low", "chance high", "above chance",

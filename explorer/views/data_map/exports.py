@@ -19,6 +19,7 @@ from explorer.ui.snippets import joined, path_text
 from explorer.views.data_map import charts
 from explorer.views.data_map.logs import LoggedRun
 from explorer.views.time_machine import films
+from model.provenance import in_words
 from model.words import tr
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def caption(view: "MapView") -> str:
     card = view.run.log.card
     parts = [
         tr("Run {name}", name=view.run.name),
-        card.images,
+        in_words(card.images),
         tr("Training images {digest}", digest=card.data[:12]),
         tr("Training image {index}", index=view.index),
     ]

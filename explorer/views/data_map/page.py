@@ -14,6 +14,7 @@ from explorer.views.data_map import charts, exports, image, lists, logs
 from explorer.views.data_map.image import Filmed
 from explorer.views.data_map.logs import LoggedRun
 from model.problems import Problem
+from model.provenance import in_words
 from model.words import tr
 
 
@@ -76,7 +77,7 @@ def show(run: LoggedRun, color: str) -> MapView:
 def about(run: LoggedRun) -> str:
     return tr(
         "{images}. Logged by the training steps of {epochs} epochs, with augmentation and Dropout.",
-        images=literal(run.log.card.images),
+        images=literal(in_words(run.log.card.images)),
         epochs=run.log.epochs,
     )
 

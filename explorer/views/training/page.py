@@ -21,6 +21,7 @@ from explorer.views.training.run_list import ChartSettings, LoadedRun, age, chan
 from model import words
 from model.names import shown
 from model.problems import Problem
+from model.provenance import in_words
 from model.words import N_, ngettext, tr
 
 LIVE = 2  # seconds between two looks at the files while a run on the page trains
@@ -357,7 +358,7 @@ def the_card(each: LoadedRun, written: Written) -> None:
         markup.show(panels.facts(tr("Results"), metrics), panels.facts(tr("Input"), input_facts(written)))
     with right:
         heading = markup.text(tr("Data"), tag="h3")
-        markup.show(markup.element("section", heading, markup.text(card.data, "muted")))
+        markup.show(markup.element("section", heading, markup.text(in_words(card.data), "muted")))
         if runs.has_snapshots(each.file.checkpoint):
             st.caption(
                 tr("This run has snapshots: the page Time machine shows an image at each of their epochs.")
