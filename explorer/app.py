@@ -53,11 +53,18 @@ else:
             ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
+        N_("Lessons"): (("arithmetic", N_("Convolution arithmetic"), "calculate", "arithmetic"),),
     }
     WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
     WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
-    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift")  # of networks of its own, or of many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map")
+    # of networks of its own, of many images, or of no image's values
+    WITHOUT_PREDICTION = (
+        "shortcut",
+        "set_map",
+        "shift",
+        "arithmetic",
+    )  # of networks of its own, or of many images
+    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map", "arithmetic")
 
     def explains_class(path: str) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""

@@ -30,12 +30,14 @@ from explorer.engine import (
     samples,
     selectivity,
     tracing,
+    what_if,
 )
 from explorer.engine import data_map as data_maps
 from explorer.engine import shortcut as shortcuts
 from explorer.engine import timeline as timelines
 from explorer.engine import training_images as training_images_of
 from explorer.engine.ablation import Ablations
+from explorer.engine.arithmetic import Settings
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
@@ -64,6 +66,7 @@ from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace, stages
 from explorer.engine.training_images import LoggedImages
 from explorer.engine.values import Doubles, Integers, Value
+from explorer.engine.what_if import Chain
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -88,6 +91,7 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Input: attrgetter("digest"),
     Block: repr,
     Change: repr,
+    Settings: repr,
     # What a network's input and its labels depend on.
     Card: lambda card: repr(
         (card.input_size, card.channels, card.resize, card.interpolation, card.mean, card.std, card.classes)
@@ -317,6 +321,12 @@ def _shape(input: Input) -> tuple[int, ...]:
 def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveFields]:
     """What every layer's cells look at, by layer."""
     return receptive.receptive_fields(network.net, input.x)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=KEYS | {Input: _shape})
+def chain(network: Network, input: Input, layer: str, settings: Settings | None) -> Chain:
+    """The sizes and receptive fields of the layers with a window, with other settings of one of them."""
+    return what_if.chain(network.net, input.x, layer, settings)
 
 
 # Marked scenes

@@ -15,6 +15,7 @@ SECTIONS = {
     "Data map": "Training",
     "Shortcut": "Evaluation",
     "Scoreboard": "Evaluation",
+    "Convolution arithmetic": "Lessons",
 }
 
 

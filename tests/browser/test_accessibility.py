@@ -30,6 +30,7 @@ PAGES = (
     "set_map",
     "shift",
     "data_map",
+    "arithmetic",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -83,6 +84,7 @@ NAMES = {
     "set_map": "Map of the test set",
     "shift": "Shifted data",
     "data_map": "Data map",
+    "arithmetic": "Convolution arithmetic",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

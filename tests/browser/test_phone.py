@@ -25,6 +25,7 @@ PAGES = {
     "Channels of a layer": "channels",
     "Evidence per class": "class_evidence",
     "Data map": "data_map",
+    "Convolution arithmetic": "arithmetic",
 }
 VIEWS = (
     *PAGES.values(),

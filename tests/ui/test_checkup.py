@@ -16,7 +16,7 @@ from explorer.ui.selection import Selection
 from tests.model.containers import grid
 
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "augmentation",
-         "channel")  # fmt: skip
+         "channel", "arithmetic")  # fmt: skip
 Visit = Callable[..., AppTest]
 CLASSES = "airplane,automobile,bird,cat"
 

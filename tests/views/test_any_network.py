@@ -12,7 +12,7 @@ from explorer.ui import cached
 from model.problems import Problem
 
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "time_machine",
-         "channel", "set_map", "shift", "channels", "class_evidence")  # fmt: skip
+         "channel", "set_map", "shift", "channels", "class_evidence", "arithmetic")  # fmt: skip
 NETWORKS = (
     "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
 )  # fmt: skip

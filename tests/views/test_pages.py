@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 WITHOUT_IMAGE = {"channels", "class_evidence", "training", "scoreboard", "data_map", "errors"}
 VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
 PAGES = [name for name in VIEWS if name not in WITHOUT_IMAGE]
-WITHOUT_STRIP = {"shortcut", "set_map", "shift"}  # of networks of its own, or of many images
+WITHOUT_STRIP = {"shortcut", "set_map", "shift", "arithmetic"}  # of networks of its own, or of many images
 WITH_STRIP = [name for name in PAGES if name not in WITHOUT_STRIP]
 Open = Callable[..., AppTest]
 
