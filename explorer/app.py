@@ -53,9 +53,12 @@ else:
             ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
             ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
         ),
-        N_("Lessons"): (("arithmetic", N_("Convolution arithmetic"), "calculate", "arithmetic"),),
+        N_("Lessons"): (
+            ("arithmetic", N_("Convolution arithmetic"), "calculate", "arithmetic"),
+            ("optimizers", N_("Optimizers and schedulers"), "speed", "optimizers"),
+        ),
     }
-    WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
+    WITHOUT_NETWORK = ("training", "scoreboard", "data_map", "optimizers")
     WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
     # of networks of its own, of many images, or of no image's values
     WITHOUT_PREDICTION = (

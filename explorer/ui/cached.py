@@ -51,6 +51,7 @@ from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
 from explorer.engine.opening import Source, open_source
+from explorer.engine.optimizer_runs import OptimizerRun, read_runs
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
@@ -327,6 +328,16 @@ def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveField
 def chain(network: Network, input: Input, layer: str, settings: Settings | None) -> Chain:
     """The sizes and receptive fields of the layers with a window, with other settings of one of them."""
     return what_if.chain(network.net, input.x, layer, settings)
+
+
+@_data(max_entries=4)
+def _optimizer_runs(folder: Path, stamps: tuple[tuple[int, int], ...]) -> tuple[OptimizerRun, ...]:
+    return read_runs(folder)
+
+
+def optimizer_runs(folder: Path) -> tuple[OptimizerRun, ...]:
+    """The short runs of every optimizer in a folder, as its files are now. Raises Problem."""
+    return _optimizer_runs(folder, tuple(map(_stamp, sorted(folder.glob("*.history.json")))))
 
 
 # Marked scenes

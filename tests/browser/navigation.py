@@ -16,6 +16,7 @@ SECTIONS = {
     "Shortcut": "Evaluation",
     "Scoreboard": "Evaluation",
     "Convolution arithmetic": "Lessons",
+    "Optimizers and schedulers": "Lessons",
 }
 
 

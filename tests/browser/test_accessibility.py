@@ -31,6 +31,7 @@ PAGES = (
     "shift",
     "data_map",
     "arithmetic",
+    "optimizers",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -85,6 +86,7 @@ NAMES = {
     "shift": "Shifted data",
     "data_map": "Data map",
     "arithmetic": "Convolution arithmetic",
+    "optimizers": "Optimizers and schedulers",
 }
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]

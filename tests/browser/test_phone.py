@@ -26,6 +26,7 @@ PAGES = {
     "Evidence per class": "class_evidence",
     "Data map": "data_map",
     "Convolution arithmetic": "arithmetic",
+    "Optimizers and schedulers": "optimizers",
 }
 VIEWS = (
     *PAGES.values(),

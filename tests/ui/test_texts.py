@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
          "scoreboard", "time_machine", "augmentation", "errors", "channel", "channels", "class_evidence",
-         "set_map", "shift", "data_map", "arithmetic")  # fmt: skip
+         "set_map", "shift", "data_map", "arithmetic", "optimizers")  # fmt: skip
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (
     {"sample": "horse"},

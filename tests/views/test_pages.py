@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.attribution import METHODS
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_IMAGE = {"channels", "class_evidence", "training", "scoreboard", "data_map", "errors"}
+WITHOUT_IMAGE = {"channels", "class_evidence", "training", "scoreboard", "data_map", "errors", "optimizers"}
 VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
 PAGES = [name for name in VIEWS if name not in WITHOUT_IMAGE]
 WITHOUT_STRIP = {"shortcut", "set_map", "shift", "arithmetic"}  # of networks of its own, or of many images

@@ -50,7 +50,7 @@ def show(selection: Selection, what_if: WhatIf, both: tuple[Chain, Chain] | None
     rows = table_rows(what_if.layer, before, after)
     heads = (
         tr("layer"), tr("output, in the network"), tr("output, here"),
-        tr("receptive field, in the network"), tr("receptive field, here"),
+        tr("receptive field in pixels, in the network"), tr("receptive field in pixels, here"),
     )  # fmt: skip
     markup.show(markup.table(heads, rows[:MOST_ROWS]))
     st.caption(about(selection, len(rows)))

@@ -31,7 +31,7 @@ def rows(what_if: WhatIf, before: Chain | None, after: Chain | None) -> list[Row
     if before and after and (old := reach_of(before, what_if.layer)):
         new = reach_of(after, what_if.layer)
         table.append((
-            tr("receptive field in the image"), field(old), field(new) if new else "–",
+            tr("receptive field (pixels)"), field(old), field(new) if new else "–",
             field_formula(new, here) if new else "–",
         ))  # fmt: skip
     if here.kind == "conv":
@@ -75,10 +75,9 @@ def both(settings: Settings, formula: Callable[[Axis], str]) -> str:
 
 
 def field(reach: LayerReach) -> str:
-    size = {"height": reach.field[0], "width": reach.field[1]}
     if reach.exact:
-        return tr("{height} × {width} pixels", **size)
-    return tr("at most {height} × {width} pixels", **size)
+        return f"{reach.field[0]} × {reach.field[1]}"
+    return tr("at most {height} × {width}", height=reach.field[0], width=reach.field[1])
 
 
 def field_formula(reach: LayerReach, settings: Settings) -> str:
