@@ -36,6 +36,7 @@ from explorer.engine import (
     translation,
     weight_uses,
     without_norm,
+    what_if,
 )
 from explorer.engine import account as accounts
 from explorer.engine import data_map as data_maps
@@ -49,6 +50,7 @@ from explorer.engine import timeline as timelines
 from explorer.engine import training_images as training_images_of
 from explorer.engine.ablation import Ablations
 from explorer.engine.account import Account
+from explorer.engine.arithmetic import Settings
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
@@ -68,6 +70,7 @@ from explorer.engine.network import Input, Network, network_of
 from explorer.engine.norm_axes import NormAxes, Orders
 from explorer.engine.normalization import Estimate
 from explorer.engine.opening import Source, open_source
+from explorer.engine.optimizer_runs import OptimizerRun, read_runs
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
@@ -87,6 +90,7 @@ from explorer.engine.translation import ShiftedPredictions
 from explorer.engine.values import Doubles, Integers, Value
 from explorer.engine.weight_uses import WeightUses
 from explorer.engine.without_norm import Prediction
+from explorer.engine.what_if import Chain
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -112,6 +116,7 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Block: repr,
     Change: repr,
     DropoutLayer: repr,
+    Settings: repr,
     # What a network's input and its labels depend on.
     Card: lambda card: repr(
         (card.input_size, card.channels, card.resize, card.interpolation, card.mean, card.std, card.classes)
@@ -437,6 +442,22 @@ def glimpses(
 ) -> dict[str, Glimpse]:
     """layer → small pictures of some of its channels."""
     return glimpses_of.glimpses(network.net, input.x, dict(channels))
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=KEYS | {Input: _shape})
+def chain(network: Network, input: Input, layer: str, settings: Settings | None) -> Chain:
+    """The sizes and receptive fields of the layers with a window, with other settings of one of them."""
+    return what_if.chain(network.net, input.x, layer, settings)
+
+
+@_data(max_entries=4)
+def _optimizer_runs(folder: Path, stamps: tuple[tuple[int, int], ...]) -> tuple[OptimizerRun, ...]:
+    return read_runs(folder)
+
+
+def optimizer_runs(folder: Path) -> tuple[OptimizerRun, ...]:
+    """The short runs of every optimizer in a folder, as its files are now. Raises Problem."""
+    return _optimizer_runs(folder, tuple(map(_stamp, sorted(folder.glob("*.history.json")))))
 
 
 # Marked scenes

@@ -63,6 +63,24 @@ PAGES = (
     Page("scoreboard", N_("Scoreboard"), "scoreboard", "leaderboard", EVALUATION, network=False, image=False),
     # It opens networks of its own.
     Page("shortcut", N_("Shortcut"), "shortcut", "alt_route", EVALUATION, header=False, explains=False),
+    Page(
+        "arithmetic",
+        N_("Convolution arithmetic"),
+        "arithmetic",
+        "calculate",
+        LESSONS,
+        header=False,
+        explains=False,
+    ),
+    Page(
+        "optimizers",
+        N_("Optimizers and schedulers"),
+        "optimizers",
+        "speed",
+        LESSONS,
+        network=False,
+        image=False,
+    ),
     Page("dropout", N_("Dropout"), "dropout", "blur_on", LESSONS, explains=False),
     Page("mlp", N_("MLP and CNN"), "mlp", "compare_arrows", LESSONS, header=False, explains=False),
 )
