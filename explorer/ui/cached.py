@@ -35,8 +35,8 @@ from explorer.engine import (
     tracing,
     translation,
     weight_uses,
-    without_norm,
     what_if,
+    without_norm,
 )
 from explorer.engine import account as accounts
 from explorer.engine import data_map as data_maps
@@ -89,8 +89,8 @@ from explorer.engine.training_images import LoggedImages
 from explorer.engine.translation import ShiftedPredictions
 from explorer.engine.values import Doubles, Integers, Value
 from explorer.engine.weight_uses import WeightUses
-from explorer.engine.without_norm import Prediction
 from explorer.engine.what_if import Chain
+from explorer.engine.without_norm import Prediction
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels

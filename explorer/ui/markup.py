@@ -20,7 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class _Html:
-    """Html that Streamlit takes as it is; it looks for the indent of a string, which takes long for pictures."""
+    """Html that Streamlit takes as it is; of a string it looks for the indent, which takes long."""
 
     body: str
 
