@@ -30,9 +30,7 @@ PAGES = (
     "set_map",
     "shift",
     "data_map",
-    "batchnorm?norm_part=without",
     "batchnorm?norm_part=averaged",
-    "batchnorm?norm_part=training",
     "dropout",
     "mlp",
 )

@@ -46,10 +46,7 @@ PAGES = (
     "augmentation",
     "channel",
     "shift",
-    "batchnorm?norm_part=averaged",
-    "batchnorm?norm_part=training",
     "dropout",
-    "mlp",
 )
 
 
