@@ -67,7 +67,8 @@ else:
     if selection is not None and page.image and page.header:
         header.show(selection, entry.url_path)
     with st.sidebar:
-        tour.start()
+        if page is not START:  # which has the button itself
+            tour.start()
         presentation.control()
     tour.show(selection, page.folder, begins=page is START)
     if selection is not None or not page.network:

@@ -15,6 +15,7 @@ from explorer.views.network import account, exports, picture, play
 from explorer.views.network import columns as columns_of_network
 from explorer.views.network.columns import Columns, columns_of
 from explorer.views.network.lines import Line, lines_into
+from explorer.views.tour import strip as tour
 from model.words import tr
 
 CHOSEN, UNFOLDED = "flow", "unfolded"  # the keys of the link: `layer~channel`, `3.5`
@@ -22,7 +23,9 @@ CHOSEN, UNFOLDED = "flow", "unfolded"  # the keys of the link: `layer~channel`, 
 
 def page() -> None:
     selection = current()
-    promise(selection)
+    with st.container(horizontal=True, vertical_alignment="center", key="promise"):
+        promise(selection)
+        tour.start(key="tour_start_here")
     checkup.show(selection.opened)
     unfolded = unfolded_blocks(selection)
     asked = chosen_in_link()
