@@ -15,6 +15,7 @@ from explorer.engine.tracing import trace
 from model.nets import NETS
 from model.problems import Problem
 from tests.engine.odd_networks import ODD
+from tests.engine.test_graph import Written
 
 
 class Branched(nn.Module):
@@ -263,6 +264,24 @@ def test_the_larger_network_adds_up(x: Tensor, settled: Callable) -> None:
         lines = inflow(net, x, name, 4, 4)
         assert total(lines) == pytest.approx(whole[name][4], rel=1e-4, abs=1e-6), name
     assert set(inflow(net, x, "layer2.conv", 0, 4)) == {"layer1.act", "residual1.block2.act"}
+
+
+def test_what_is_written_into_slices_and_in_place() -> None:
+    torch.manual_seed(12)
+    net, x = Written().eval(), torch.randn(1, 3, 8, 8)
+    names = [node.name for node in graph(net, x).nodes]
+    found = channel_contributions(net, x, names, 1)
+    assert list(found) == names
+    kept, image = x.clone().requires_grad_(), x.clone().requires_grad_()
+    maps, other = net.conv(image), net.other(kept)
+    joined = torch.cat([maps[:, :2], other[:, 2:]], 1)
+    pooled = joined.relu().mean((2, 3)) + 2 * joined.relu().amax((2, 3))
+    tensors = {"shortcut": kept, "conv": maps, "other": other, "add#2": pooled}
+    gradients = torch.autograd.grad(net.head(pooled)[0, 1], list(tensors.values()))
+    for (name, values), gradient in zip(tensors.items(), gradients, strict=True):
+        wanted = (values * gradient).detach()[0].reshape(values.shape[1], -1).sum(1)
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-4, atol=1e-6, err_msg=name)
+    assert total(inflow(net, x, "relu", 1, 1)) == pytest.approx(found["relu"][1], rel=1e-4)
 
 
 class Mixed(nn.Module):
