@@ -29,7 +29,7 @@ def score_chart(board: Board, score: str, rows: Sequence[Row] | None = None) -> 
     return DotChart(
         title=title,
         alt=tr(
-            "{score} of {count} maps, means over images with 95 % intervals", score=title, count=len(rows)
+            "{score} of {count} maps, means over images with 95% intervals", score=title, count=len(rows)
         ),
         x=axis(_direction(score), [mean, low, high, chance], zero=True, rounded=True, most=6),
         names=tuple(row.entry.title for row in rows),

@@ -74,7 +74,7 @@ def component(at: AppTest, key: str) -> dict[str, object]:
 def test_the_matrix_and_the_accuracy_are_those_of_the_scan(app: Open, scanned: tuple[Scan, Path]) -> None:
     one, at = scanned[0], app()
     right = sum(one.predicted[row] == one.labels[row] for row in range(COUNT))
-    assert f"Accuracy {right / COUNT:.2%} (95 % interval" in html(at)
+    assert f"Accuracy {right / COUNT:.2%} (95% interval" in html(at)
     assert f"n = {COUNT}): {COUNT - right} images are wrong." in html(at)
     assert "assigned to the images at random" in html(at)
     matrix = component(at, "confusion")

@@ -56,7 +56,7 @@ def class_means(means: Doubles, names: Sequence[str], order: Sequence[int]) -> D
 
 
 def effects(measured: Sequence[ClassEffect], names: Sequence[str]) -> DotChart:
-    """How much the logit of each class falls without the channel, with 95 % intervals."""
+    """How much the logit of each class falls without the channel, with 95% intervals."""
     mean, low, high = (
         doubles([getattr(one.fall, name) for one in measured]) for name in ("mean", "low", "high")
     )

@@ -64,8 +64,8 @@ def show_summary(evaluation: Evaluation) -> None:
 def accuracy_in_words(evaluation: Evaluation) -> str:
     one = evaluation.accuracy
     return ngettext(
-        "Accuracy {accuracy} (95 % interval {low} to {high}, n = {count:,}): {n:,} image is wrong.",
-        "Accuracy {accuracy} (95 % interval {low} to {high}, n = {count:,}): {n:,} images are wrong.",
+        "Accuracy {accuracy} (95% interval {low} to {high}, n = {count:,}): {n:,} image is wrong.",
+        "Accuracy {accuracy} (95% interval {low} to {high}, n = {count:,}): {n:,} images are wrong.",
         evaluation.mistakes,
         accuracy=percent(one.value, 2),
         low=percent(one.low, 2),
