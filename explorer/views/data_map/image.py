@@ -10,7 +10,7 @@ from explorer.engine.samples import Sample
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
 from explorer.engine.training_images import LoggedImages, wrong_of
-from explorer.ui import cached, choices, link, markup, panels, pictures
+from explorer.ui import cached, choices, link, markup, panels, pictures, way_back
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
@@ -20,7 +20,7 @@ from explorer.views.data_map.logs import LoggedRun, is_own, opened_for
 from explorer.views.time_machine import films
 from explorer.views.time_machine.films import Film
 from model.problems import Problem
-from model.words import ngettext, tr
+from model.words import N_, ngettext, tr
 
 SIDE = 224
 
@@ -210,4 +210,5 @@ def explain_button(run: LoggedRun, index: int, sample: Sample, opened: Opened | 
         pictures.add(tr("{run}, training image {index}", run=run.name, index=index), sample.pixels)
         if opened is not None and opened.name in options().checkpoints:
             link.change("checkpoint", opened.name)
+        way_back.depart("views/data_map/page.py", N_("Data map"))
         link.open_page("views/explain/page.py")
