@@ -62,7 +62,8 @@ class Flow:
             for index in reversed(self.outputs):
                 output, gradient = self.outputs[index], self.leaves[index].grad
                 if gradient is not None and output.requires_grad:
-                    output.backward(gradient, retain_graph=True)  # type: ignore[no-untyped-call]
+                    # A copy: the next gradients may be added up in the memory of this one.
+                    output.backward(gradient.clone(), retain_graph=True)  # type: ignore[no-untyped-call]
 
     def _cut(self, index: int, step: Step) -> Tensor | None:
         if step.output is None or not step.output.is_floating_point():
@@ -207,9 +208,10 @@ class Flow:
         return parts
 
     def _check_sum(self, index: int, multiplier: Tensor, parts: dict[int, Tensor]) -> None:
-        whole = self.outputs[index].detach() * multiplier
-        total = sum(float((self.leaves[source].detach() * part).sum()) for source, part in parts.items())
-        if abs(total - float(whole.sum())) > CLOSE * max(float(whole.abs().sum()), TINY):
+        whole = (self.outputs[index].detach() * multiplier).double().sum()
+        lines = [(self.leaves[source].detach() * part).double() for source, part in parts.items()]
+        size = sum(float(values.abs().sum()) for values in lines)
+        if abs(sum(float(values.sum()) for values in lines) - float(whole)) > CLOSE * max(size, TINY):
             raise _cannot(self.steps[index])
 
 

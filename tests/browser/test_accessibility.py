@@ -14,9 +14,7 @@ PAGES = (
     *PATHS,
     "compare?b_own=checkpoint",
     "compare?compare=classes",
-    "batchnorm?norm_part=without",
     "batchnorm?norm_part=averaged",
-    "batchnorm?norm_part=training",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"

@@ -50,8 +50,6 @@ WITHOUT_NAMES = (
 PAGES = (
     *(path for path in PATHS if path not in WITHOUT_NAMES),
     "compare?compare=classes",
-    "batchnorm?norm_part=averaged",
-    "batchnorm?norm_part=training",
 )
 
 

@@ -17,7 +17,6 @@ VIEWS = (
     "interventions?change=patch",
     "batchnorm?norm=bn3",
     "batchnorm?norm_part=averaged",
-    "batchnorm?norm_part=training",
     "compare?compare=classes",
     "compare?b_own=both",
     "time?checkpoint=cifar10-fast",

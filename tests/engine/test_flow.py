@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.engine.flow import channel_contributions, inflow
+from explorer.engine.attribution.gradients import maps_and_gradients, score_of
+from explorer.engine.flow import Flow, channel_contributions, inflow
 from explorer.engine.graph import graph
 from explorer.engine.tracing import trace
 from model.nets import NETS
@@ -80,6 +81,22 @@ def test_contributions_are_gradient_times_activation(
         wanted = (output * gradient)[0].reshape(output.shape[1], -1).sum(1)
         np.testing.assert_allclose(found[layer], wanted, rtol=1e-4, atol=1e-6)
         assert found[layer].dtype == np.float32
+
+
+WITH_MAPS = [name for name in ODD if name not in ("Compiled", "ReturnsNothing")]
+
+
+@pytest.mark.parametrize("name", [*WITH_MAPS, "Tricky"])
+def test_contributions_are_captums_in_every_odd_network(name: str, tricky: nn.Module) -> None:
+    torch.manual_seed(0)
+    net, x = tricky if name == "Tricky" else ODD[name]().eval(), torch.randn(1, 3, 32, 32)
+    layers = list(trace(net, x).shapes)
+    found = channel_contributions(net, x, layers, 1)
+    (pairs,) = maps_and_gradients(net, x, layers, score_of(1, None, 1))
+    for layer in layers:
+        maps, gradients = pairs[layer]
+        wanted = (maps * gradients)[0].flatten(1).sum(1)
+        np.testing.assert_allclose(found[layer], wanted, rtol=1e-4, atol=1e-6, err_msg=layer)
 
 
 def test_all_layers_come_from_one_pass(course: nn.Module, x: Tensor) -> None:
@@ -156,6 +173,34 @@ def test_lines_are_what_each_input_channel_gives(branched: nn.Module, small: Ten
                 np.testing.assert_allclose(found[source], wanted, rtol=1e-4, atol=1e-4 * scale)
 
 
+@pytest.mark.parametrize(
+    "conv",
+    [
+        lambda: nn.Conv2d(6, 4, 3, 2, 1, 2, groups=2),
+        lambda: nn.Conv2d(6, 12, (1, 5), (2, 3), (0, 2), groups=6, bias=False),
+        lambda: nn.Conv2d(6, 4, 4, padding="same", padding_mode="reflect"),
+        lambda: nn.ConvTranspose2d(6, 4, 3, 2, 1, 1, groups=2),
+        lambda: nn.utils.parametrizations.weight_norm(nn.Conv2d(6, 4, 3)),
+    ],
+)
+def test_lines_of_any_convolution(conv: Callable[[], nn.Module], small: Tensor) -> None:
+    torch.manual_seed(10)
+    layer = conv()
+    head = nn.LazyLinear(5)
+    net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.Tanh(), layer, nn.GELU(), nn.AvgPool2d(3), nn.Flatten(), head)
+    net.eval()(small)
+    _, gradient = by_gradient(net, small, "2", 4)
+    gradient[:, [channel for channel in range(gradient.shape[1]) if channel != 3]] = 0
+    with torch.no_grad():
+        wanted = by_channel(layer, net[:2](small), gradient)
+    found = inflow(net, small, "2", 3, 4)
+    assert list(found) == ["1"]
+    np.testing.assert_allclose(found["1"], wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+    bias = 0.0 if layer.bias is None else float((gradient.sum((0, 2, 3)) * layer.bias.detach()).sum())
+    whole = channel_contributions(net, small, ["2"], 4)["2"][3]
+    assert total(found) + bias == pytest.approx(whole, rel=1e-4, abs=1e-6)
+
+
 def test_lines_and_the_bias_add_up(branched: nn.Module, small: Tensor) -> None:
     whole = channel_contributions(branched, small, LAYERS, 3)
     for layer in LAYERS:
@@ -200,9 +245,10 @@ def test_norms_of_the_image_hold_their_statistics(small: Tensor, norm: Callable)
 def test_odd_layers_add_up(name: str) -> None:
     torch.manual_seed(7)
     net, x = ODD[name]().eval(), torch.randn(1, 3, 32, 32)
+    flow = Flow(net, x, 1)
     for found in graph(net, x).nodes[1:]:
-        whole = channel_contributions(net, x, [found.name], 1)[found.name]
-        lines = total(inflow(net, x, found.name, 1, 1))
+        whole = flow.contributions([found.name])[found.name]
+        lines = total(flow.inflow(found.name, 1))
         if found.kind in ("act", "pool", "concat", "add", "dropout"):
             assert lines == pytest.approx(whole[1], rel=1e-4, abs=1e-6), found.name
 

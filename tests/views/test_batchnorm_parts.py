@@ -114,12 +114,12 @@ def test_what_is_averaged_for_the_image_and_seven_scenes(page: Open) -> None:
     )
     assert f"gives {float(layer[0]):.3g} and {float(layer[1]):.3g}".replace("-", "\N{MINUS SIGN}") in html
     assert len(re.findall(r'<td class="[^"]*batch', html)) == 8
-    assert "This network: BatchNorm, then pooling (pool2)." in html
+    assert "This network: BatchNorm first (pool2)." in html
 
 
 def test_a_network_that_pools_first_says_so(page: Open) -> None:
     at = page("averaged", checkpoint="cifar10-resnet9", norm="layer2.bn")
-    assert "This network: Pooling, then BatchNorm (layer2.pool)." in text(at)
+    assert "This network: Pooling first (layer2.pool)." in text(at)
 
 
 def test_the_six_runs_are_those_of_the_files(page: Open) -> None:

@@ -142,7 +142,7 @@ def check_zip(data: bytes) -> None:
     names = [name for name in archive.namelist() if name != "caption.txt"]
     for name in names:
         check_png(archive.read(name))
-    assert re.search("(Checkpoint|^Run) (cifar10|scenes)-", archive.read("caption.txt").decode())
+    assert re.search("(Checkpoint|^Run) (cifar10-|scenes-|mlp )", archive.read("caption.txt").decode())
 
 
 CHECKS = {

@@ -22,7 +22,7 @@ from model.problems import Problem
 from model.words import N_, tr
 
 IMAGES, CHANNELS = 8, 16  # rows and columns of the diagram
-ORDER_NAMES = {"norm_first": N_("BatchNorm, then pooling"), "pool_first": N_("Pooling, then BatchNorm")}
+ORDER_NAMES = {"norm_first": N_("BatchNorm first"), "pool_first": N_("Pooling first")}
 
 
 def show(selection: Selection, view: LayerView) -> None:

@@ -31,7 +31,6 @@ def page() -> None:
     first_layers.show(pair)
     st.subheader(tr("Parameters and how often each is used"), anchor=False)
     sharing.show(pair, selection.sample)
-    st.subheader(tr("The picture moved by up to three pixels"), anchor=False)
     measured = shifts.show(pair, selection.sample)
     exports.show(pair, measured)
 

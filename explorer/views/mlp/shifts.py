@@ -23,7 +23,9 @@ ABOUT = N_(
 
 
 def show(pair: Pair, sample: Sample) -> dict[str, ShiftedPredictions]:
-    """Many scenes moved, whose predictions it returns, and this picture."""
+    """This picture, and many scenes moved, whose predictions it returns."""
+    this_picture(pair, sample)
+    st.subheader(tr("Many scenes, moved"), anchor=False)
     measured = {
         name: cached.shifted_predictions(each.network, IMAGES) for name, each in networks(pair).items()
     }
@@ -32,7 +34,6 @@ def show(pair: Pair, sample: Sample) -> dict[str, ShiftedPredictions]:
     st.markdown(finding(measured))
     markup.show(table(measured))
     st.caption(tr(ABOUT, count=IMAGES))
-    this_picture(pair, sample)
     return measured
 
 
@@ -84,7 +85,7 @@ def interval(counted: Counted) -> str:
 
 def this_picture(pair: Pair, sample: Sample) -> None:
     """The probability of each network's own prediction when the picture is moved by −3 … 3 pixels."""
-    st.subheader(tr("This picture, moved"), anchor=False)
+    st.subheader(tr("This picture, moved by up to three pixels"), anchor=False)
     sections = [side(name, opened, sample) for name, opened in pair.sides.items()]
     markup.show(
         markup.element("div", *sections, cls="fx-panels"),
