@@ -1,22 +1,27 @@
-"""The tables of README.md: each stands between a comment that names it and `<!-- end -->`."""
+"""The tables of README.md: each stands between a comment that names it and `<!-- end -->`.
+
+README.zh-CN.md has the same tables, as they are.
+"""
 
 from pathlib import Path
 
 README = Path(__file__).resolve().parent.parent / "README.md"
+CHINESE = README.with_name("README.zh-CN.md")
 END = "<!-- end -->"
 
 
-def told(name: str) -> str:
-    """What README.md has under the name."""
-    return README.read_text(encoding="utf-8").partition(_begin(name))[2].partition(END)[0].strip()
+def told(name: str, readme: Path = README) -> str:
+    """What README.md, or another of its language, has under the name."""
+    return readme.read_text(encoding="utf-8").partition(_begin(name))[2].partition(END)[0].strip()
 
 
 def put(name: str, text: str) -> None:
-    """Put a text in place of what README.md has under the name. ValueError if it has no such place."""
-    head, begin, rest = README.read_text(encoding="utf-8").partition(_begin(name))
-    if not begin:
-        raise ValueError(f"README.md has no line {_begin(name)}; add it, and {END} after it.")
-    README.write_text(f"{head}{begin}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    """Put a text in place of what each README has under the name. ValueError if one has no such place."""
+    for readme in (README, CHINESE):
+        head, begin, rest = readme.read_text(encoding="utf-8").partition(_begin(name))
+        if not begin:
+            raise ValueError(f"{readme.name} has no line {_begin(name)}; add it, and {END} after it.")
+        readme.write_text(f"{head}{begin}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def _begin(name: str) -> str:

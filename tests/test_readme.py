@@ -13,12 +13,13 @@ from explorer import scan, scoreboard
 from explorer.engine.scores import SCORES
 from explorer.ui import options
 from explorer.ui.pages import PAGES
-from model import command
+from model import command, words
 from model.checkpoint import compact
 from model.snapshots import list_snapshots
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, CHINESE = (path.read_text(encoding="utf-8") for path in (readme.README, readme.CHINESE))
+both = pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chinese"])
 
 
 def test_the_table_of_checkpoints_is_the_files() -> None:
@@ -72,13 +73,14 @@ def test_the_interval_is_wilsons() -> None:
     assert (low, high) == (pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
 
 
-def test_every_flag_that_is_named_exists() -> None:
+@both
+def test_every_flag_that_is_named_exists(text: str) -> None:
     known = {
         flag
         for each in (command.parser(), options.parser(), scoreboard.parser(), scan.parser())
         for flag in each._option_string_actions
     }
-    named = set(re.findall(r"(?<=[ `(])--[a-z][a-z-]+", README))
+    named = set(re.findall(r"(?<=[ `(])--[a-z][a-z-]+", text))
     elsewhere = {
         "--nproc-per-node",
         "--write",
@@ -88,13 +90,19 @@ def test_every_flag_that_is_named_exists() -> None:
         "--server",
         "--scenes",
         "--cost",
+        "--fill",
     }
     assert named - elsewhere <= known
 
 
-def test_the_table_of_pages_is_the_menu() -> None:
-    titles = [page.title for page in PAGES]
-    assert re.findall(r"^\| \*\*(.+?)\*\* \|", README.split("\n## ")[1], re.MULTILINE) == titles
+@pytest.mark.parametrize(
+    ("text", "language"), [(README, "en"), (CHINESE, "zh_CN")], ids=["English", "Chinese"]
+)
+def test_the_table_of_pages_is_the_menu(text: str, language: str) -> None:
+    words.use(language)
+    titles = [words.tr(page.title) for page in PAGES]
+    words.use(words.ENGLISH)
+    assert re.findall(r"^\| \*\*(.+?)\*\* \|", text.split("\n## ")[1], re.MULTILINE) == titles
 
 
 def test_every_page_has_a_record() -> None:
@@ -102,10 +110,59 @@ def test_every_page_has_a_record() -> None:
     assert sorted(folders) == sorted(page.folder for page in PAGES)
 
 
-def test_every_file_that_is_named_exists() -> None:
-    targets = re.findall(r"\]\(([\w./-]+)\)", README)
+@both
+def test_every_file_that_is_named_exists(text: str) -> None:
+    targets = re.findall(r"\]\(([\w./-]+)\)", text)
     assert targets
     assert not [target for target in targets if not (ROOT / target).exists()]
+
+
+def test_both_have_the_same_programs_commands_tables_and_pictures() -> None:
+    """What is measured and what is run is word for word the same; comments of commands are translated."""
+    for part in (programs, commands, measured, pictures):
+        assert part(CHINESE) == part(README), part.__name__
+        assert len(part(README)) > 1
+
+
+def test_both_have_the_same_sections() -> None:
+    levels = [re.findall(r"^(#{2,3}) ", without_code(text), re.MULTILINE) for text in (README, CHINESE)]
+    assert levels[0] == levels[1]
+
+
+def test_the_chinese_one_names_the_same_flags_files_and_numbers() -> None:
+    """A paragraph that was added to one of them, and not to the other, is missed here."""
+    for pattern in (r"`[^`]+`", r"\d+[.,]\d+"):
+        named = [set(re.findall(pattern, prose(text))) for text in (README, CHINESE)]
+        assert sorted(named[0] - named[1]) == [], "only in README.md"
+        assert sorted(named[1] - named[0]) == [], "only in README.zh-CN.md"
+
+
+def programs(text: str) -> list[str]:
+    return re.findall(r"```(?:python|nginx)\n.*?```", text, re.DOTALL)
+
+
+def commands(text: str) -> list[str]:
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
+    return [line.partition(" #")[0].rstrip() for line in lines]
+
+
+def measured(text: str) -> list[str]:
+    """The tables that benchmarks write, and those that have numbers in every row."""
+    written = re.findall(r"<!-- benchmarks/.*?<!-- end -->", text, re.DOTALL)
+    return [*written, *re.findall(r"^\|.*\d\.\d\d ± .*\|$", text, re.MULTILINE)]
+
+
+def pictures(text: str) -> list[str]:
+    return re.findall(r"!\[[^\]]+\]\((\S+)\)", text)
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def prose(text: str) -> str:
+    text = re.sub(r"<!-- benchmarks/.*?<!-- end -->", "", without_code(text), flags=re.DOTALL)
+    return " ".join(text.split())
 
 
 def test_the_program_runs_by_its_path_and_says_where_it_looks_for_the_project(tmp_path: Path) -> None:

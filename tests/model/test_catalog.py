@@ -93,6 +93,16 @@ def test_chinese_marks_stand_in_chinese_sentences() -> None:
     assert found == []
 
 
+def test_the_list_of_terms_is_what_the_catalog_says() -> None:
+    page = (catalog.ROOT / "docs" / "terms.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)[1:]
+    terms = [term for _, row in rows for term in re.split("、|（|）", row) if term]
+    said = "\n".join(form for each in catalog.messages(catalog.read("zh_CN")) for form in forms(each))
+    assert len(terms) > 50
+    assert [term for term in terms if term not in said] == []
+    assert [name for name, _ in rows] == sorted((name for name, _ in rows), key=str.lower)
+
+
 def test_texts_are_found_wherever_they_stand() -> None:
     code = """
 f"{tr('In an f-string')}", tr("One" if one else "Other"), tr(title, name=N_("Within"))
