@@ -32,13 +32,16 @@ from explorer.engine import (
     selectivity,
     tracing,
 )
+from explorer.engine import account as accounts
 from explorer.engine import data_map as data_maps
 from explorer.engine import glimpses as glimpses_of
 from explorer.engine import graph as graphs
 from explorer.engine import shortcut as shortcuts
+from explorer.engine import strongest_path as paths
 from explorer.engine import timeline as timelines
 from explorer.engine import training_images as training_images_of
 from explorer.engine.ablation import Ablations
+from explorer.engine.account import Account
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
@@ -65,6 +68,7 @@ from explorer.engine.scan.result import Scan
 from explorer.engine.selectivity import Selectivity
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
+from explorer.engine.strongest_path import StrongestPath
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace, stages
 from explorer.engine.training_images import LoggedImages
@@ -311,6 +315,19 @@ def cell_probe(
 ) -> CellProbe:
     """How one cell of a block's convolution comes about. ValueError as the engine's."""
     return probe.probe(network.net, input.x, block, channel, row, column, trace(network, input))
+
+
+@_data(max_size="50MB")
+@_announced(N_("Following the strongest evidence …"))
+def strongest_path(network: Network, input: Input, target: int) -> StrongestPath:
+    """The strongest evidence for a class, from the pixels on. Raises Problem."""
+    return paths.strongest_path(network.net, input.x, target)
+
+
+@_data(max_size="50MB")
+def account(network: Network, input: Input, target: int) -> Account:
+    """What each position of the last feature maps adds to a class's logit. Raises Problem."""
+    return accounts.account(network.net, input.x, target)
 
 
 def _shape(input: Input) -> tuple[int, ...]:

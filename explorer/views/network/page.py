@@ -11,8 +11,8 @@ from explorer.ui.channel_link import open_channel
 from explorer.ui.components.network_graph import Event, network_graph
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
+from explorer.views.network import account, exports, picture, play
 from explorer.views.network import columns as columns_of_network
-from explorer.views.network import exports, picture
 from explorer.views.network.columns import Columns, columns_of
 from explorer.views.network.lines import Line, lines_into
 from model.words import tr
@@ -32,6 +32,8 @@ def page() -> None:
     threads = lines_into(selection, columns, *chosen) if chosen else []
     show(selection, columns, unfolded, chosen, threads)
     how_to_read(selection)
+    play.show(selection)
+    account.show(selection)
     exports.show(selection, columns, chosen, threads)
 
 
