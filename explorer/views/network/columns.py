@@ -107,9 +107,7 @@ def most_probable(selection: Selection, count: int) -> tuple[int, ...]:
 
 
 def contributions_in(selection: Selection, graph: Graph) -> dict[str, Floats]:
-    """Name of a node → its channels' contributions (C,) to the class; none where a forward pass stopped."""
-    if graph.failure is not None:
-        return {}
+    """Name of a node → its channels' contributions (C,) to the class."""
     names = tuple(node.name for node in graph.nodes)
     return cached.contributions(selection.network, selection.input, names, selection.target)
 

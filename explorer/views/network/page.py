@@ -5,7 +5,6 @@ from functools import partial
 
 import streamlit as st
 
-from explorer.engine.graph import Failure
 from explorer.ui import cached, checkup, choices, link, style
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.network_graph import Event, network_graph
@@ -38,7 +37,7 @@ def page() -> None:
 
 
 def promise() -> None:
-    """The product's name, and what it promises, in one sentence."""
+    """The product's name, and in one sentence what it is good for."""
     with st.container(key="promise", gap=None):
         st.header(tr(style.TITLE), anchor=False)
         st.markdown(
@@ -112,15 +111,9 @@ def show(
         flows=tr("Largest inflows:"),
         none_flows=tr("Nothing that has channels flows into it."),
         logits=columns.logits,
-        stopped=columns.graph.failure is not None,
+        stopped=False,
     )
-    if columns.graph.failure is not None:
-        st.error(literal(stopped(columns.graph.failure)), icon=":material/error:")
     follow(selection, columns, threads, event)
-
-
-def stopped(failure: Failure) -> str:
-    return tr("The forward pass stops at {layer}: {reason}", layer=failure.node, reason=failure.message)
 
 
 def place_of(columns: Columns, chosen: tuple[str, int] | None) -> tuple[int, int] | None:

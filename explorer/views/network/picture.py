@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from torch import nn
 
 from explorer.drawing import ranges
 from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import number, probability
+from explorer.engine.graph import Node
 from explorer.engine.tracing import stages
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
@@ -114,6 +116,11 @@ def lines_of(column: Column) -> tuple[str, ...]:
     return (*within, *size, *positions, *learned)
 
 
+def size(node: Node) -> str:
+    """A shape in words: `32 × 16 × 16`."""
+    return " × ".join(f"{side:,}" for side in node.shape)
+
+
 def compact(count: int) -> str:
     """A number of parameters in five signs: the whole one stands in the heading's tip.
 
@@ -130,9 +137,14 @@ def compact(count: int) -> str:
 def about(selection: Selection, column: Column, is_last: bool) -> str:
     """A column in sentences: what it is, its shape and parameters, its color range, what a click opens."""
     node = column.node
-    shape = " × ".join(f"{side:,}" for side in node.shape)
+    shape = size(node)
     sentences = [
-        tr("{name} ({kind}): {shape}.", name=full_name(column), kind=kind_of(selection, column), shape=shape)
+        tr(
+            "{name} ({kind}): {shape}.",
+            name=full_name(column),
+            kind=kind_of(selection.net, column),
+            shape=shape,
+        )
     ]
     if node.parameters:
         sentences.append(ngettext("{n:,} parameter.", "{n:,} parameters.", node.parameters))
@@ -159,12 +171,12 @@ OPERATIONS = {
 }
 
 
-def kind_of(selection: Selection, column: Column) -> str:
+def kind_of(net: nn.Module, column: Column) -> str:
     """The class of the node's module, or what its operation is called."""
     node = column.node
     if node.kind in OPERATIONS:
         return tr(OPERATIONS[node.kind])
-    module = dict(selection.net.named_modules()).get(node.name.rpartition("#")[0] or node.name)
+    module = dict(net.named_modules()).get(node.name.rpartition("#")[0] or node.name)
     return tr("operation") if module is None else type(module).__name__
 
 
