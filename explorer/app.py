@@ -17,94 +17,63 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
 
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
+    from streamlit.navigation.page import StreamlitPage
+
     from explorer.server.warm import use_one_thread
-    from explorer.ui import header, language, link, sidebar, style
+    from explorer.ui import header, language, link, presentation, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
     from explorer.ui.markdown import sentence
+    from explorer.ui.pages import BY_PATH, PAGES, START, Page
+    from explorer.views.tour import strip as tour
     from model import words
     from model.problems import Problem
-    from model.words import N_, tr
+    from model.words import tr
 
-    PAGES = {  # section of the menu → its pages; those without a section come first
-        "": (
-            ("explain", N_("Explain"), "target", "start"),
-            ("attributions", N_("Attributions"), "fact_check", "attributions"),
-            ("maps", N_("Feature maps"), "grid_view", "maps"),
-            ("interventions", N_("Interventions"), "toggle_off", "interventions"),
-            ("batchnorm", N_("BatchNorm"), "equalizer", "batchnorm"),
-            ("compare", N_("Compare"), "compare", "compare"),
-        ),
-        N_("Data set"): (
-            ("errors", N_("Errors"), "error", "errors"),
-            ("channels", N_("Channels of a layer"), "view_module", "channels"),
-            ("channel", N_("Channel"), "biotech", "channel"),
-            ("class_evidence", N_("Evidence per class"), "balance", "class_evidence"),
-            ("set_map", N_("Map of the test set"), "scatter_plot", "set_map"),
-            ("shift", N_("Shifted data"), "tonality", "shift"),
-        ),
-        N_("Training"): (
-            ("training", N_("Training runs"), "show_chart", "training"),
-            ("time_machine", N_("Time machine"), "history", "time"),
-            ("augmentation", N_("Augmentation"), "auto_awesome_motion", "augmentation"),
-            ("data_map", N_("Data map"), "scatter_plot", "data_map"),
-        ),
-        N_("Evaluation"): (
-            ("scoreboard", N_("Scoreboard"), "leaderboard", "scoreboard"),
-            ("shortcut", N_("Shortcut"), "alt_route", "shortcut"),
-        ),
-    }
-    WITHOUT_NETWORK = ("training", "scoreboard", "data_map")
-    WITHOUT_IMAGE = (*WITHOUT_NETWORK, "channels", "class_evidence", "errors")
-    WITHOUT_PREDICTION = ("shortcut", "set_map", "shift")  # of networks of its own, or of many images
-    WITHOUT_CLASS = ("batchnorm", "augmentation", "shortcut", "shift", "set_map")
-
-    def explains_class(path: str) -> bool:
+    def explains_class(page: Page) -> bool:
         """Whether a page asks for a class; Compare does for heat maps, not for feature maps."""
-        if path == "compare":
+        if page.folder == "compare":
             between = link.chosen("b_own") in ("checkpoint", "both")
             return between or link.chosen("compare") == "classes"
-        return path not in WITHOUT_CLASS
+        return page.explains
 
     use_one_thread()
     link.read()
     words.use(link.language())
     style.set_up_page()
+    presentation.use()
     one_entry_a_page()
-    sections = {
-        tr(section) if section else "": [
-            st.Page(
-                f"views/{name}/page.py",
-                title=tr(title),
-                icon=f":material/{icon}:",
-                url_path=path,
-                default=name == "explain",
-            )
-            for name, title, icon, path in entries
-        ]
-        for section, entries in PAGES.items()
-    }
-    pages = [page for entries in sections.values() for page in entries]
-    hidden = st.Page("views/explain/page.py", title=pages[0].title, url_path="explain", visibility="hidden")
-    page = st.navigation(sections | {"": [*sections[""], hidden]}, position="top")
-    if page.url_path == "explain":  # the first page is at the root, but people try its name
-        st.switch_page(pages[0])
-    style.name_page(page.title)
-    phone.page_links(sections, page)
+    sections: dict[str, list[StreamlitPage]] = {}
+    for each in PAGES:
+        section = tr(each.section) if each.section else ""
+        icon = f":material/{each.icon}:"
+        entry = st.Page(
+            each.script, title=tr(each.title), icon=icon, url_path=each.path, default=each is START
+        )
+        sections.setdefault(section, []).append(entry)
+    start = sections[""][0]
+    hidden = st.Page(START.script, title=start.title, url_path=START.folder, visibility="hidden")
+    entry = st.navigation(sections | {"": [*sections[""], hidden]}, position="top")
+    if entry.url_path == START.folder:  # the first page is at the root, but people try its name
+        st.switch_page(start)
+    page = BY_PATH.get(entry.url_path, START)
+    style.name_page(entry.title)
+    phone.page_links(sections, entry)
     language.switch()
-    about_image = page.url_path not in WITHOUT_IMAGE
-    selection = sidebar.choose(
-        image=about_image,
-        explained=explains_class(page.url_path),
-        needed=page.url_path not in WITHOUT_NETWORK,
-    )
-    if about_image:
+    presentation.way_back()
+    selection = sidebar.choose(image=page.image, explained=explains_class(page), needed=page.network)
+    if page.image:
         phone.close_sidebar(selection)
-    if selection is not None and about_image and page.url_path not in WITHOUT_PREDICTION:
-        header.show(selection, page.url_path)
-    if selection is not None or page.url_path in WITHOUT_NETWORK:
+    if selection is not None and page.image and page.header:
+        header.show(selection, entry.url_path)
+    with st.sidebar:
+        if page is not START:  # which has the button itself
+            tour.start()
+        presentation.control()
+    tour.show(selection, page.folder, begins=page is START)
+    if selection is not None or not page.network:
         try:
-            page.run()
+            entry.run()
         except Problem as problem:  # what the page cannot show of this network or this image
             st.info(sentence(problem))
         link.write()

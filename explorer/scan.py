@@ -6,21 +6,19 @@ What is scanned is on disk at once, so that a stopped scan goes on where it was:
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 
+from explorer import command
 from explorer.drawing.ranges import percent
 from explorer.engine.intervals import interval
-from explorer.engine.network import network_of
-from explorer.engine.opening import Source, open_source
 from explorer.engine.scan import running, shards
 from explorer.engine.scan.images import DATASETS, SCENES, SPLITS, scan_images
 from explorer.engine.scan.result import Scan
 from explorer.engine.scan.running import Scanning
-from model import failures
 from model.allocator import keep_freed_memory
 from model.arguments import Parser
 from model.command import count, one_of
@@ -42,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     use(of_environment())
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["merge"]:
-        given = _read(merge_parser(), words[1:])
+        given = merge_parser().read_or_exit(words[1:])
         return exit_code(lambda: _merge(given), sentence_of)
-    options = _read(parser(), words)
+    options = parser().read_or_exit(words)
     return exit_code(
         lambda: _command(options), sentence_of, tr("Stopped. The same command goes on from here.")
     )
@@ -52,16 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def sentence_of(error: Exception) -> str:
     """What was wrong and what to do, with this command's flags; "" for an error of the program itself."""
-    if failures.is_out_of_memory(error):
-        return tr(
-            "There is not enough memory for this run; scan fewer images with --limit, or choose another "
-            "--device."
-        )
-    if failures.is_of_lost_process(error):
-        return tr(
-            "Another process of this run has ended; read its last message, and start the same command again."
-        )
-    return failures.sentence_of(error)
+    memory = tr(
+        "There is not enough memory for this run; scan fewer images with --limit, or choose another --device."
+    )
+    return command.sentence_of(error, memory)
 
 
 # The command line
@@ -82,12 +74,9 @@ def parser() -> Parser:
         ),
         title=tr("general"),
     )
+    command.add_network(parser)
     add = parser.first.add_argument
-    add("--checkpoint", type=Path, required=True, metavar="PATH", help=tr("the network's weights"))
-    add("--net", metavar="MODULE:BUILDER", help=tr("the function that builds your own network"))
-    add("--out", type=Path, required=True, metavar="DIR", help=tr("the folder of the results"))
-    device = tr("the device: cpu, cuda, …; auto: cuda if available, else cpu")
-    add("--device", default="auto", metavar="NAME", help=device)
+    command.add_device(add)
     add("--shard", type=shard, default=None, metavar="I/N", help=tr("scan only the Ith of N parts"))
     _add_images(parser)
     return parser
@@ -119,14 +108,6 @@ def merge_parser() -> Parser:
     return parser
 
 
-def _read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-    try:
-        return parser.read(words)
-    except Problem as problem:
-        print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
-        raise SystemExit(2) from problem
-
-
 # The work
 
 
@@ -151,8 +132,7 @@ def _command(options: argparse.Namespace) -> None:
 
 
 def _prepared(options: argparse.Namespace, device: torch.device) -> Scanning:
-    opening = open_source(Source(path=options.checkpoint, net=options.net))
-    network = network_of(opening.checkpoint, opening.checkup)
+    network = command.network(options)
     images = scan_images(options.dataset, network.card, options.data_dir, options.split, options.limit)
     return running.prepare(network, images, options.out, device)
 

@@ -15,23 +15,20 @@ from typing import Any
 
 import torch
 
+from explorer import command
 from explorer.drawing import board_charts, figures
 from explorer.engine.attribution import METHODS
-from explorer.engine.network import Network, network_of
-from explorer.engine.opening import Source, open_source
 from explorer.engine.scoreboard import board, running, tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.chunks import CHUNK
 from explorer.engine.scoreboard.image_sets import DATASETS, image_set
 from explorer.engine.scoreboard.running import Measurement, Wanted
 from explorer.engine.scores import SCORES
-from model import failures
 from model.arguments import Parser, WrongValue
 from model.command import count, natural, one_of
 from model.datasets import DATA_DIR
 from model.failures import exit_code
 from model.files import replacing
-from model.problems import Problem
 from model.processes import all_reduce_sum, joined, rank
 from model.provenance import in_words
 from model.sharing import alone, part, shard
@@ -44,7 +41,7 @@ SEVERAL = N_("{flag} must be some of {choices}, not {text}.")
 def main(arguments: list[str] | None = None) -> int:
     use(of_environment())
     words = sys.argv[1:] if arguments is None else arguments
-    options = _read(words)
+    options = parser().read_or_exit(words)
     stopped = tr("Stopped. The same command goes on from here.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="captum")
@@ -53,16 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def sentence_of(error: Exception) -> str:
     """What was wrong and what to do, with this command's flags; "" for an error of the program itself."""
-    if failures.is_out_of_memory(error):
-        return tr(
-            "There is not enough memory for this run; leave out methods with --methods, or choose another "
-            "--device."
-        )
-    if failures.is_of_lost_process(error):
-        return tr(
-            "Another process of this run has ended; read its last message, and start the same command again."
-        )
-    return failures.sentence_of(error)
+    memory = tr(
+        "There is not enough memory for this run; leave out methods with --methods, or choose another "
+        "--device."
+    )
+    return command.sentence_of(error, memory)
 
 
 # The command line
@@ -82,11 +74,8 @@ def parser() -> Parser:
         ),
         title=tr("general"),
     )
-    add = parser.first.add_argument
-    add("--checkpoint", type=Path, required=True, metavar="PATH", help=tr("the network's weights"))
-    add("--net", metavar="MODULE:BUILDER", help=tr("the function that builds your own network"))
-    add("--out", type=Path, required=True, metavar="DIR", help=tr("the folder of the results"))
-    add(
+    command.add_network(parser)
+    parser.first.add_argument(
         "--publish",
         action="store_true",
         help=tr("also write the numbers beside the checkpoint, where the Scoreboard page shows them"),
@@ -117,8 +106,7 @@ def _add_measures(parser: Parser) -> None:
     layer = tr("the layer of the methods that explain one (default: the last block's activation)")
     add("--layer", metavar="NAME", help=layer)
     add("--seed", type=natural, default=0, metavar="N", help=tr("the seed of all random numbers"))
-    device = tr("the device: cpu, cuda, …; auto: cuda if available, else cpu")
-    add("--device", default="auto", metavar="NAME", help=device)
+    command.add_device(add)
     add("--shard", type=shard, default=None, metavar="I/N", help=tr("measure only the Ith of N parts"))
 
 
@@ -134,14 +122,6 @@ def several(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
         return chosen
 
     return read
-
-
-def _read(words: Sequence[str]) -> argparse.Namespace:
-    try:
-        return parser().read(words)
-    except Problem as problem:
-        print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
-        raise SystemExit(2) from problem
 
 
 # The work
@@ -161,8 +141,7 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def _prepared(options: argparse.Namespace, device: Any) -> Measurement:
-    opening = open_source(Source(path=options.checkpoint, net=options.net))
-    network: Network = network_of(opening.checkpoint, opening.checkup)
+    network = command.network(options)
     images = image_set(options.dataset, network.card, options.data_dir, options.seed, options.note)
     wanted = Wanted(
         options.images, options.methods, options.scores, options.images_again, options.layer, options.seed

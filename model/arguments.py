@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -46,6 +47,14 @@ class Parser(argparse.ArgumentParser):
             return self.parse_args(arguments)
         except argparse.ArgumentError as error:
             raise _problem(error) from error
+
+    def read_or_exit(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The values of the flags; ends the process with one sentence where they are wrong."""
+        try:
+            return self.read(arguments)
+        except Problem as problem:
+            print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
+            raise SystemExit(2) from problem
 
     def error(self, message: str) -> NoReturn:
         raise argparse.ArgumentError(None, message)

@@ -113,10 +113,12 @@ class Card:
 
         One or two channels are gray; of four or more the first three are red, green, blue, the others gray.
         """
-        framed = torch.from_numpy(
-            np.stack([in_channels(self.framed(pixels, fit), self.channels) for pixels in pictures])
-        )
-        return augment.normalize(framed, self.mean, self.std).contiguous()
+        return self.normalized([self.framed(pixels, fit) for pixels in pictures])
+
+    def normalized(self, framed: Iterable[Pixels]) -> Tensor:
+        """The same for N pictures that are framed already, each uint8 (s, s, 3)."""
+        pixels = np.stack([in_channels(each, self.channels) for each in framed])
+        return augment.normalize(torch.from_numpy(pixels), self.mean, self.std).contiguous()
 
 
 def gray(pixels: Pixels) -> Pixels:

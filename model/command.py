@@ -12,7 +12,6 @@ from model.augment import AUGMENTATIONS
 from model.datasets import SOURCES
 from model.nets import NETS, NORMS
 from model.optimizers import OPTIMIZERS
-from model.problems import Problem
 from model.recipes import RECIPES, Config, flag, owners, settled
 from model.schedulers import SCHEDULERS
 from model.words import N_, tr
@@ -130,6 +129,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "norm": (one_of((*NORMS, "none")), N_("the normalization after each convolution: {norms}; if not "
                                               "given: batch")),
         "dropout": (FRACTION, N_("probability that Dropout sets a hidden value to 0")),
+        "hidden": (COUNT, N_("values of the hidden linear layer; if not given: 512")),
     },
     N_("optimization"): {
         "epochs": (COUNT, N_("number of passes over the training images")),
@@ -236,11 +236,7 @@ def _written(value: Any) -> str:
 def read_settings(arguments: list[str] | None) -> dict[str, Any]:
     """The settings that the command line names, by the Config's field names; one line ends a wrong one."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        values = vars(parser().read([_with_current_name(argument) for argument in arguments]))
-    except Problem as problem:
-        print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
-        raise SystemExit(2) from problem
+    values = vars(parser().read_or_exit([_with_current_name(argument) for argument in arguments]))
     return {each.name: values[each.name] for each in fields(Config) if values[each.name] is not None}
 
 

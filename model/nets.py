@@ -164,9 +164,31 @@ class ResNet9(nn.Module):
         return logits
 
 
+class MLP(nn.Module):
+    """Two linear layers with ReLU and Dropout between them: a network for images without convolutions.
+
+    Takes float32 (N, 3, s, s), normalized; gives logits (N, classes). Its first layer has 3·s²·hidden
+    weights, each used once for an image.
+    """
+
+    def __init__(
+        self, classes: int = 10, input_size: int = 32, hidden: int = 512, dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(3 * input_size * input_size, hidden)
+        self.relu = nn.ReLU()
+        self.dropout = nn.Dropout(dropout)
+        self.fc2 = nn.Linear(hidden, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.fc2(self.dropout(self.relu(self.fc1(x.flatten(1)))))
+        return logits
+
+
 NETS: dict[str, Callable[..., nn.Module]] = {
     "course": CourseCNN,
     "resnet9": ResNet9,
+    "mlp": MLP,
 }
 
 

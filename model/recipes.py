@@ -36,6 +36,7 @@ class Config:
     width: int | None = None
     norm: str | None = None
     dropout: float | None = None
+    hidden: int | None = None
 
     epochs: int = 20
     batch_size: int = 64
@@ -121,7 +122,7 @@ FREE = (*LEAVES, "data_dir", "epochs", "flip_average", "device", "compile")
 """Settings that may change when a run is resumed; all others change its arithmetic."""
 
 
-NETWORK = ("width", "norm", "dropout")
+NETWORK = ("width", "norm", "dropout", "hidden")
 """Settings of the network, where it has them."""
 
 

@@ -41,14 +41,17 @@ def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppT
     The test set is looked for in `tmp_path`, unless the options say otherwise.
     """
     from streamlit.testing.v1 import AppTest
+    from streamlit.util import calc_hash
 
     def opened(page: str = "explain", *options: str, **link: str) -> AppTest:
         monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])
         at = AppTest.from_file(str(APP), default_timeout=120)
         for key, value in link.items():
             at.query_params[key] = value
+        first = "" if page == "network" else "explain"
+        at._page_hash = calc_hash(first)  # a session begins at its address
         at.run()
-        return at if page == "explain" else at.switch_page(f"views/{page}/page.py").run()
+        return at if page in ("network", "explain") else at.switch_page(f"views/{page}/page.py").run()
 
     return opened
 

@@ -12,6 +12,7 @@ from benchmarks import checkpoints, judging, readme
 from explorer import scan, scoreboard
 from explorer.engine.scores import SCORES
 from explorer.ui import options
+from explorer.ui.pages import PAGES
 from model import command, words
 from model.checkpoint import compact
 from model.snapshots import list_snapshots
@@ -98,13 +99,15 @@ def test_every_flag_that_is_named_exists(text: str) -> None:
     ("text", "language"), [(README, "en"), (CHINESE, "zh_CN")], ids=["English", "Chinese"]
 )
 def test_the_table_of_pages_is_the_menu(text: str, language: str) -> None:
-    source = (ROOT / "explorer" / "app.py").read_text(encoding="utf-8")
-    menu = re.findall(r'\("\w+", N_\("([^"]+)"\), "\w+", "\w+"\)', source)
-    assert len(menu) > 15
     words.use(language)
-    titles = [words.tr(title) for title in menu]
+    titles = [words.tr(page.title) for page in PAGES]
     words.use(words.ENGLISH)
     assert re.findall(r"^\| \*\*(.+?)\*\* \|", text.split("\n## ")[1], re.MULTILINE) == titles
+
+
+def test_every_page_has_a_record() -> None:
+    folders = [path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py")]
+    assert sorted(folders) == sorted(page.folder for page in PAGES)
 
 
 @both

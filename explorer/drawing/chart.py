@@ -24,17 +24,23 @@ MOST_TICKS = 8
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its title, its ends, where it has ticks, and which numbers it has: percent are fractions."""
+    """An axis: its title, its ends, where it has ticks, and which numbers it has: percent are fractions.
+
+    On one that is `log` equal distances are equal ratios; its ends are above zero.
+    """
 
     title: str
     ends: tuple[float, float]
     ticks: tuple[float, ...]
     numbers: Numbers = "any"
+    log: bool = False
 
     def label(self, value: float) -> str:
         """A tick's text in print; the page's is made by Vega from the same value."""
         if self.numbers == "percent":
             return f"{round(100 * value, 1):g}%".replace("-", MINUS)
+        if self.log and value >= 1e-6:
+            return np.format_float_positional(value, trim="-")
         return (f"{value:,.0f}" if self.numbers == "whole" else f"{value:g}").replace("-", MINUS)
 
 
@@ -58,6 +64,28 @@ def axis(
     if rounded:
         low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     return Axis(title, (low, high), tuple(ticks(low, high, step)), numbers)
+
+
+def log_axis(title: str, values: Iterable[npt.ArrayLike], most: int = MOST_TICKS) -> Axis:
+    """The logarithmic axis of positive `values`, its ends rounded to ticks: 1, 2 or 5 times a power of ten,
+    or powers of ten alone where that makes too many.
+    """
+    array = np.concatenate([np.asarray(part, np.float64).ravel() for part in values])
+    array = array[np.isfinite(array)]
+    spacings = [((1, 2, 5), 1), *(((1,), every) for every in range(1, 1000))]
+    every_marks = (_log_marks(float(array.min()), float(array.max()), *spacing) for spacing in spacings)
+    marks = next(marks for marks in every_marks if len(marks) <= most + 1)
+    return Axis(title, (marks[0], marks[-1]), tuple(marks), log=True)
+
+
+def _log_marks(least: float, largest: float, factors: Sequence[int], every: int) -> list[float]:
+    """`factors` times every so many powers of ten, from the last below to the first above two values."""
+    first, last = (math.floor(math.log10(value) / every) for value in (least, largest))
+    powers = range(every * (first - 1), every * (last + 2) + 1, every)
+    marks = [float(f"{factor}e{power}") for power in powers for factor in factors]
+    low = max(mark for mark in marks if mark <= least * (1 + 1e-9))
+    high = min(mark for mark in marks if mark >= largest * (1 - 1e-9) and mark > low)
+    return [mark for mark in marks if low <= mark <= high]
 
 
 def tick_step(low: float, high: float, most: int, whole: bool) -> float:
@@ -115,8 +143,9 @@ class Area(Value):
 class LineChart(Value):
     """Lines over areas, in the order given. `alt` says in words what it shows.
 
-    `legend` is False where the page names the lines by itself; in print there is always one, which also
-    says what lines are `dashed` for. `marked` is a position on the x-axis.
+    `legend` is False where the page names the lines by itself; in print there is always one. Where lines are
+    `dashed`, a legend says what they are, and what the `solid` ones are. `marked` is a position on the
+    x-axis. With a `crosshair` the page shows the values of several charts together, in place of tooltips.
     """
 
     title: str
@@ -127,7 +156,9 @@ class LineChart(Value):
     areas: tuple[Area, ...] = ()
     marked: float | None = None
     legend: bool = False
+    solid: str = ""
     dashed: str = ""
+    crosshair: bool = False
     height: int = 220  # pixels on the page
 
     @property

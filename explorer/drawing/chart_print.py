@@ -37,6 +37,8 @@ def draw(chart: Chart, axes: "Axes") -> None:
     if isinstance(chart, DotChart):
         _dot_chart(axes, chart)
         return
+    if chart.y.log:
+        axes.set_yscale("log")
     _scale(axes.yaxis, chart.y)
     axes.set_ylim(*chart.y.ends)
     if isinstance(chart, LineChart):
@@ -61,6 +63,7 @@ def _scale(drawn: "DrawnAxis", axis: Axis) -> None:
     """The axis's title and its ticks, every second one where there are too many for print."""
     ticks = axis.ticks[:: 1 + (len(axis.ticks) > MOST_TICKS)]
     drawn.set_ticks(ticks, [axis.label(tick) for tick in ticks])
+    drawn.set_ticks([], minor=True)
     drawn.set_label_text(plain(axis.title), fontsize=TEXT)
 
 
@@ -96,11 +99,12 @@ def _line(axes: "Axes", line: Line) -> None:
 
 
 def _legend(axes: "Axes", chart: LineChart) -> None:
-    """The name of each series in its color, dashed where all its lines are, and what dashes mean."""
+    """The name of each series in its color, dashed where all its lines are; what solid and dashed mean."""
     from matplotlib.lines import Line2D
 
     solid = {line.name for line in chart.lines if not line.dashed}
     entries = [(name, color, name not in solid) for name, color in chart.names.items()]
+    entries += [(chart.solid, Color.QUIET, False)] if chart.solid else []
     entries += [(chart.dashed, Color.QUIET, True)] if chart.dashed else []
     handles = [
         Line2D([], [], color=color, linewidth=1.2, linestyle=DASHES if dashed else "-")

@@ -66,8 +66,11 @@ def overlay(
 
 def dimmed(pixels: NDArray[np.uint8], received: "Rectangle") -> NDArray[np.uint8]:
     """A copy of `pixels` uint8 (H,W,3), darkened outside the part that the network `received`."""
+    inside = pixels[received.inside]
+    if inside.shape == pixels.shape:
+        return pixels.copy()
     drawn: NDArray[np.uint8] = np.rint(pixels * DIMMED).astype(np.uint8)
-    drawn[received.inside] = pixels[received.inside]
+    drawn[received.inside] = inside
     return drawn
 
 
@@ -78,10 +81,9 @@ def _blended(
     values = upsampled(heat if range.signed else np.maximum(heat, 0), pixels.shape[:2])
     evidence = strength(values, range)[..., None]
     # Steeper than a straight line, so that middling evidence is seen, but without an edge at zero.
-    alpha = opacity * evidence * (2 - evidence)
-    blended: NDArray[np.uint8] = np.rint(pixels * (1 - alpha) + color(values, range, name) * alpha).astype(
-        np.uint8
-    )
+    alpha = (opacity * evidence * (2 - evidence)).astype(np.float32)
+    toward = color(values, range, name).astype(np.float32) - pixels
+    blended: NDArray[np.uint8] = np.rint(pixels + toward * alpha).astype(np.uint8)
     return blended
 
 

@@ -3,6 +3,7 @@
 Written as dictionaries and not through Altair, which checks each chart for tens of milliseconds.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from itertools import groupby
@@ -15,6 +16,7 @@ from model.words import tr
 Spec = dict[str, Any]
 FORMATS = {"any": "~g", "whole": ",d", "percent": ".1~%"}
 DASHES = {"domain": [False, True], "range": [[1, 0], [5, 3]]}
+LEGEND = {"title": None, "orient": "top", "padding": 0, "offset": 6}
 SILENT = {"tooltip": None, "aria": False}
 
 
@@ -53,13 +55,18 @@ def quantitative(field: str, axis: Axis) -> Spec:
     return {
         "field": field,
         "type": "quantitative",
-        "scale": {"domain": list(axis.ends), "nice": False, "zero": False},
+        "scale": _scale(axis),
         "axis": {
             "title": axis.title or None,
             "values": [int(tick) if whole else tick for tick in axis.ticks],
             "format": FORMATS[axis.numbers],
         },
     }
+
+
+def _scale(axis: Axis) -> Spec:
+    scale: Spec = {"domain": list(axis.ends), "nice": False}
+    return scale | ({"type": "log"} if axis.log else {"zero": False})
 
 
 def horizontal(field: str, axis: Axis) -> Spec:
@@ -109,13 +116,22 @@ def _lines(chart: LineChart, lines: Sequence[Line]) -> Spec:
     }
     dashes = any(line.dashed for line in lines)
     if dashes:
-        encoding["strokeDash"] = {"field": "dashed", "type": "nominal", "scale": DASHES, "legend": None}
-    if look.details is None:
+        encoding["strokeDash"] = {"field": "dashed", "type": "nominal", "scale": DASHES} | _dash_legend(chart)
+    if look.details is None or chart.crosshair:
         mark["tooltip"] = None
     else:
         encoding["tooltip"] = _tooltip(chart, look)
     rows = [row for line in lines for row in _rows(line, dashes)]
     return {"data": {"values": rows}, "mark": mark, "encoding": encoding}
+
+
+def _dash_legend(chart: LineChart) -> Spec:
+    """What solid and dashed lines are; none where the page says it."""
+    if not chart.solid:
+        return {"legend": None}
+    names = f"datum.value ? {json.dumps(chart.dashed)} : {json.dumps(chart.solid)}"
+    legend = LEGEND | {"labelExpr": names, "symbolType": "stroke", "symbolSize": 500}
+    return {"legend": legend | {"symbolStrokeWidth": 2, "symbolStrokeColor": Color.QUIET}}
 
 
 def _rows(line: Line, dashes: bool) -> list[Spec]:
@@ -132,7 +148,7 @@ def _rows(line: Line, dashes: bool) -> list[Spec]:
 
 def _color(chart: LineChart) -> Spec:
     names = chart.names
-    legend = {"title": None, "orient": "top", "columns": 3, "symbolType": "stroke", "symbolStrokeWidth": 3}
+    legend = LEGEND | {"columns": 3, "symbolType": "stroke", "symbolStrokeWidth": 3}
     return {
         "field": "name",
         "type": "nominal",

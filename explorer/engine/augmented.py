@@ -15,7 +15,7 @@ from explorer.engine.passes import to_numpy
 from explorer.engine.values import Floats, Value
 from model import augment, scenes
 from model.augment import AUGMENTATIONS
-from model.batches import batches
+from model.batches import batches, order_of
 from model.card import Card, Pixels
 from model.datasets import Dataset, cifar10_present, class_folders, decode_all, list_images, read_cifar10
 from model.names import readable, shown
@@ -151,6 +151,12 @@ def first_batch(images: TrainingImages, config: Config, epoch: int) -> TrainingB
     labels = augment.one_hot(y, len(data.classes)) if y.ndim == 1 else y
     mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (data.mean, data.std))
     return TrainingBatch(_pixels(x * std + mean), to_numpy(labels))
+
+
+def originals(images: TrainingImages, config: Config, epoch: int) -> Pixels:
+    """The images of `first_batch` as they are before augmentation, in its order: uint8 (n, h, w, 3)."""
+    order = order_of(len(images.data), config, epoch).numpy()
+    return np.ascontiguousarray(images.data.images[order])
 
 
 def training_images(data_dir: Path, card: Card) -> TrainingImages:

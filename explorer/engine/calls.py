@@ -21,7 +21,8 @@ class Call:
 
     `source` is the name of the layer whose output it read unchanged, "" for the image, None for anything
     computed in between. What holds feature maps, as `layout` says of the output, is given as (N, C, h, w);
-    `handed_on` is the output as the network goes on with it, of which later gradients are.
+    `handed_on` is the output as the network goes on with it, of which later gradients are, `read` is every
+    tensor that it read, as the network gave it.
     """
 
     layer: str
@@ -30,9 +31,17 @@ class Call:
     output: Tensor
     layout: Layout | None
     handed_on: Tensor
+    read: tuple[Tensor, ...]
 
 
-OnCall = Callable[[Call], Tensor | None]
+@dataclass(frozen=True, eq=False)
+class Instead:
+    """A whole tensor to hand on in place of an output, laid out as that is, not maps of it."""
+
+    tensor: Tensor
+
+
+OnCall = Callable[[Call], Tensor | Instead | None]
 
 
 def visit_calls(view: nn.Module, paths: Iterable[str], on_call: OnCall) -> set[str]:
@@ -87,12 +96,16 @@ class _Follower:
         layout = self.layouts.of(module, received, output)
         before = self.layouts.read(received, layout if received.shape == output.shape else None)
         maps = layout.maps(output) if layout else output
-        call = Call(name, source, before.maps(received) if before else received, maps, layout, output)
+        given = before.maps(received) if before else received
+        call = Call(name, source, given, maps, layout, output, tuple(read))
         changed = self.on_call(call)
         if changed is None:
             self._hand_on(name, output)
             return None
-        made = layout.filled(output, changed) if layout else changed
+        if isinstance(changed, Instead):
+            made = changed.tensor
+        else:
+            made = layout.filled(output, changed) if layout else changed
         self.layouts.known[id(made)] = (weakref.ref(made), layout)
         self._hand_on(name, made)
         return made

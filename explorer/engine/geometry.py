@@ -60,6 +60,17 @@ class Axis:
     def _free(self) -> int:
         return self.input + sum(self.padding) - self.dilation * (self.kernel - 1) - 1
 
+    @property
+    def span(self) -> int:
+        """How many cells a window reaches over, from its first to its last: `dilation·(kernel − 1) + 1`."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def unread(self) -> Integers:
+        """The input cells that are in no window, ascending."""
+        read = np.unique(np.concatenate([self.taps(cell) for cell in range(self.output)]))
+        return np.setdiff1d(np.arange(self.input), read)
+
     def taps(self, cell: int) -> Integers:
         """The input cells (k,) in the window of one output cell; below 0 or from `input` on is padding."""
         if self.transposed:
@@ -113,7 +124,7 @@ def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None
         left, right, top, bottom = module._reversed_padding_repeated_twice
         pads = ((top, bottom), (left, right))
         made = [
-            _window(sizes[i], module.kernel_size[i], module.stride[i], pads[i], module.dilation[i])
+            window(sizes[i], module.kernel_size[i], module.stride[i], pads[i], module.dilation[i])
             for i in (0, 1)
         ]
     elif isinstance(module, nn.ConvTranspose2d):
@@ -126,7 +137,7 @@ def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None
         kernel, stride = _pair(module.kernel_size), _pair(module.stride or module.kernel_size)
         padding, dilation = _pair(getattr(module, "padding", 0)), _pair(getattr(module, "dilation", 1))
         made = [
-            _window(sizes[i], kernel[i], stride[i], (padding[i], padding[i]), dilation[i], module.ceil_mode)
+            window(sizes[i], kernel[i], stride[i], (padding[i], padding[i]), dilation[i], module.ceil_mode)
             for i in (0, 1)
         ]
     else:
@@ -134,9 +145,10 @@ def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None
     return made[0], made[1]
 
 
-def _window(
+def window(
     size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int, ceil_mode: bool = False
 ) -> Axis:
+    """The arithmetic of a convolution or pooling; its output is below 1 where the window does not fit."""
     free = size + sum(padding) - dilation * (kernel - 1) - 1
     output = (-(-free // stride) if ceil_mode else free // stride) + 1
     if ceil_mode and (output - 1) * stride >= size + padding[0]:

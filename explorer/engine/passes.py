@@ -10,7 +10,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.calls import Call, OnCall, visit_calls
+from explorer.engine.calls import Call, Instead, OnCall, visit_calls
 from explorer.engine.copies import copied, uncompile
 from explorer.engine.randomness import SEED, seed_passes
 from explorer.engine.stage import has_modules, stage_of
@@ -121,7 +121,7 @@ def recording_calls(net: nn.Module, layers: Iterable[str] | None, on_call: OnCal
     view, reached = private_view(net), set[str]()
     wanted = None if layers is None else set(layers)
 
-    def visited(call: Call) -> Tensor | None:
+    def visited(call: Call) -> Tensor | Instead | None:
         reached.add(call.layer)
         return on_call(call) if wanted is None or call.layer in wanted else None
 

@@ -195,9 +195,9 @@ def probe(
     _check_inside(cell, tuple(layers[first][1].shape))
     steps: list[Step] = []
     if block.conv:
-        steps.append(_convolve(layer_module(view, block.conv), block.conv, *layers[block.conv], cell))
+        steps.append(convolution_step(layer_module(view, block.conv), block.conv, *layers[block.conv], cell))
     for layer in [name for name in layers if name != block.conv]:
-        step = _follow(layer_module(view, layer), layer, *layers[layer], cell)
+        step = later_step(layer_module(view, layer), layer, *layers[layer], cell)
         if step is None:
             break
         steps.append(step)
@@ -247,10 +247,13 @@ def _inputs_outputs(net: nn.Module, x: Tensor, layers: list[str]) -> tuple[nn.Mo
     return view, tensors
 
 
-def _convolve(
+def convolution_step(
     conv: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
 ) -> ConvStep:
-    """The ConvStep of a cell. Raises Problem unless it is what the network computed."""
+    """The ConvStep of a cell of what a layer gave, (C, h, w), for what it read, both of one image.
+
+    Raises Problem unless it is what the network computed.
+    """
     if not isinstance(conv, nn.Conv2d):
         raise Problem(
             "Layer {layer!r} is a {kind}, not a Conv2d: choose another layer.",
@@ -258,7 +261,7 @@ def _convolve(
         )  # fmt: skip
     both = axes(conv, *read.shape[1:])
     step = _conv_step(conv, layer, both, read, made, cell) if both and _fits(both, made) else None
-    if step is None or not _agree(step.value, step.traced, float(np.abs(step.products).sum())):
+    if step is None or not agree(step.value, step.traced, float(np.abs(step.products).sum())):
         raise Problem(
             "Layer {layer!r} is a {kind} that computes more than a plain Conv2d, so its value cannot be "
             "spelled out here: choose another layer.",
@@ -272,7 +275,7 @@ def _fits(both: tuple[Axis, Axis], made: Tensor) -> bool:
     return tuple(axis.output for axis in both) == made.shape[1:]
 
 
-def _agree(value: float, traced: float, terms: float) -> bool:
+def agree(value: float, traced: float, terms: float) -> bool:
     """Whether two numbers differ by no more than the rounding of terms of this sum of magnitudes."""
     return abs(value - traced) <= ROUNDING * (terms + abs(traced)) or not np.isfinite(value)
 
@@ -309,9 +312,12 @@ def _padded(conv: nn.Conv2d, read: Tensor) -> Tensor:
     return F.pad(read[None], conv._reversed_padding_repeated_twice, mode=mode)[0]
 
 
-def _follow(
+def later_step(
     module: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
 ) -> Step | None:
+    """The step that a layer after the convolution makes of a cell of what it read, (C, h, w), None where no
+    window of a pooling covers that.
+    """
     kind, stage = type(module).__name__, stage_of(module)
     if stage == "pool":
         return _pool(module, layer, read, made, cell)
@@ -319,7 +325,7 @@ def _follow(
     terms = _norm_terms(module, read, cell) if stage == "norm" else None
     if terms is not None:
         step = NormStep(layer, kind, before, *terms, traced)
-        if _agree(step.value, traced, _magnitude(step)):
+        if agree(step.value, traced, _magnitude(step)):
             return step
     return ActStep(layer, kind, before, traced, traced)
 
@@ -363,10 +369,25 @@ def _pool(
     if not both or not positions:
         return None
     windows = tuple(_window(pool, both, read[channel], made[channel], position) for position in positions)
-    if not all(_agree(w.value, w.traced, float(np.nansum(np.abs(w.cells)))) for w in windows):
+    if not all(agree(w.value, w.traced, float(np.nansum(np.abs(w.cells)))) for w in windows):
         return None
     followed = next((window for window in windows if window.winner == (row, column)), windows[0])
     return PoolStep(layer, type(pool).__name__, float(read[cell]), windows, followed)
+
+
+def window_of(
+    pool: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+) -> PoolStep | None:
+    """The PoolStep of the window that gave a cell of a pooled map; None where it is not known here."""
+    channel, *position = cell
+    both = axes(pool, *read.shape[1:])
+    if both is None or not _fits(both, made):
+        return None
+    window = _window(pool, both, read[channel], made[channel], (position[0], position[1]))
+    if not agree(window.value, window.traced, float(np.nansum(np.abs(window.cells)))):
+        return None
+    before = window.value if window.winner is None else float(read[channel, *window.winner])
+    return PoolStep(layer, type(pool).__name__, before, (window,), window)
 
 
 def _window(

@@ -4,6 +4,8 @@ A network that draws random numbers in eval mode, as functional dropout does, wo
 prediction each time. Torch's generator is one for all threads: passes of such a network wait for one another.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import RLock
 from weakref import WeakSet
 
@@ -44,6 +46,14 @@ def seed_passes(net: nn.Module, view: nn.Module, seed: int = SEED) -> None:
 
     view.register_forward_pre_hook(start, prepend=True)
     view.register_forward_hook(finish, always_call=True)
+
+
+@contextmanager
+def drawing(seed: int) -> Iterator[None]:
+    """Draw the random numbers of a seed while no other thread does; what others draw stays undisturbed."""
+    with _LOCK, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def is_random(net: nn.Module) -> bool:

@@ -78,10 +78,14 @@ def receptive_fields(net: nn.Module, x: Tensor) -> dict[str, ReceptiveFields]:
         if call.layout is not None:
             fields[call.layer] = _receptive_fields(call.layer, follow.of(call.output), call.output.shape)
 
-    view = recording_calls(net, None, record)
+    run_followed(recording_calls(net, None, record), x, follow)
+    return fields
+
+
+def run_followed(view: nn.Module, x: Tensor, follow: "Follow") -> None:
+    """One pass of a private view, without gradients, that `follow` goes along with."""
     with torch.inference_mode(False), torch.no_grad(), follow, _Linear(follow):
         view(x)
-    return fields
 
 
 class _Linear(TorchFunctionMode):

@@ -225,8 +225,10 @@ def step_positions(run: Run, x_axis: str) -> Doubles:
 
 
 def epoch_positions(run: Run, x_axis: str) -> Doubles:
-    """The x-coordinate of each epoch's end, float64 (epochs,): in minutes, or else its number."""
-    return run.minutes if x_axis == "minutes" else np.array([row.epoch for row in run.epochs], np.float64)
+    """The x-coordinate of each epoch's end, float64 (epochs,): its last step, its number, or in minutes."""
+    if x_axis == "minutes":
+        return run.minutes
+    return np.array([row.epoch for row in run.epochs], np.float64) * (run.steps if x_axis == "steps" else 1)
 
 
 def columns(count: int, most: int) -> npt.NDArray[np.int64]:

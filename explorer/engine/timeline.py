@@ -23,7 +23,7 @@ from model.recipes import FREE
 from model.snapshots import checkpoint_of, list_snapshots
 from model.words import N_
 
-MOST = 24  # snapshots shown of a run
+MOST = 200  # snapshots shown of a run
 MOST_BYTES = 256_000_000  # that their networks may take together
 
 
@@ -77,15 +77,15 @@ def snapshots_of(checkpoint: Path) -> tuple[SnapshotFile, ...]:
 
 
 def chosen(
-    files: Sequence[SnapshotFile], most: int = MOST, most_bytes: int = MOST_BYTES
+    files: Sequence[SnapshotFile], most: int | None = None, most_bytes: int = MOST_BYTES
 ) -> tuple[SnapshotFile, ...]:
-    """At most `most` of the snapshots, evenly spread, the first and the last among them.
+    """At most `most` of the snapshots, MOST unless said, evenly spread, the first and the last among them.
 
     Fewer where their networks, about twice the largest file each, would take more than `most_bytes`; two
     at least.
     """
     largest = max([1, *(file.size for file in files)])
-    count = min(len(files), most, max(2, most_bytes // (2 * largest)))
+    count = min(len(files), most or MOST, max(2, most_bytes // (2 * largest)))
     indices = np.linspace(0, len(files) - 1, count).round().astype(int)
     return tuple(files[index] for index in indices)
 

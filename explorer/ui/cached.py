@@ -24,18 +24,33 @@ from explorer.engine import (
     batches,
     batchnorm,
     dissection,
+    flow,
     metrics,
+    norm_axes,
+    normalization,
     probe,
     receptive,
     samples,
     selectivity,
     tracing,
+    translation,
+    weight_uses,
+    what_if,
+    without_norm,
 )
+from explorer.engine import account as accounts
 from explorer.engine import data_map as data_maps
+from explorer.engine import drift as drifts
+from explorer.engine import dropout as dropout_masks
+from explorer.engine import glimpses as glimpses_of
+from explorer.engine import graph as graphs
 from explorer.engine import shortcut as shortcuts
+from explorer.engine import strongest_path as paths
 from explorer.engine import timeline as timelines
 from explorer.engine import training_images as training_images_of
 from explorer.engine.ablation import Ablations
+from explorer.engine.account import Account
+from explorer.engine.arithmetic import Settings
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
@@ -45,10 +60,17 @@ from explorer.engine.channel_survey import ChannelSurvey, Scaling, survey
 from explorer.engine.checkup import Checkup
 from explorer.engine.data_map import DataMap
 from explorer.engine.dissection import Dissection, Masks
+from explorer.engine.drift import Drift
+from explorer.engine.dropout import DropoutLayer, Masked
+from explorer.engine.glimpses import Glimpse
+from explorer.engine.graph import Graph
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Input, Network, network_of
+from explorer.engine.norm_axes import NormAxes, Orders
+from explorer.engine.normalization import Estimate
 from explorer.engine.opening import Source, open_source
+from explorer.engine.optimizer_runs import OptimizerRun, read_runs
 from explorer.engine.probe import CellProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
@@ -60,10 +82,15 @@ from explorer.engine.scan.result import Scan
 from explorer.engine.selectivity import Selectivity
 from explorer.engine.shortcut import MarkedScenes, ShortcutAccuracy
 from explorer.engine.shortcut_curve import ShortcutCurve, read_curve
+from explorer.engine.strongest_path import StrongestPath
 from explorer.engine.timeline import Course, SnapshotFile, Timeline
 from explorer.engine.tracing import Block, Floats, Trace, stages
 from explorer.engine.training_images import LoggedImages
+from explorer.engine.translation import ShiftedPredictions
 from explorer.engine.values import Doubles, Integers, Value
+from explorer.engine.weight_uses import WeightUses
+from explorer.engine.what_if import Chain
+from explorer.engine.without_norm import Prediction
 from explorer.ui.pictures import Picture
 from model import cifar10
 from model.card import Card, Pixels
@@ -88,6 +115,8 @@ KEYS: dict[str | type, Callable[[Any], Any]] = {
     Input: attrgetter("digest"),
     Block: repr,
     Change: repr,
+    DropoutLayer: repr,
+    Settings: repr,
     # What a network's input and its labels depend on.
     Card: lambda card: repr(
         (card.input_size, card.channels, card.resize, card.interpolation, card.mean, card.std, card.classes)
@@ -263,6 +292,60 @@ def two_predictions(network: Network, input: Input) -> TwoPredictions:
 
 
 @_data(max_size="20MB")
+def predicted_without(network: Network, input: Input, layers: tuple[str, ...]) -> Prediction:
+    """The predictions with each of these layers replaced by the identity."""
+    return without_norm.predicted_without(network.net, input.x, layers)
+
+
+@_data(max_size="20MB")
+def axes_of_norm(network: Network, input: Input, layer: str) -> NormAxes:
+    return norm_axes.norm_axes(network.net, input.x, layer)
+
+
+@_data(max_size="20MB")
+def norm_orders(network: Network, input: Input, layer: str, channel: int, beside: tuple[str, str]) -> Orders:
+    """A BatchNorm and the pooling `beside` it, in both orders. Raises Problem."""
+    return norm_axes.orders(network.net, input.x, layer, channel, beside)
+
+
+@_data(max_size="10MB")
+def drift(timeline: Timeline, input: Input, layer: str) -> Drift:
+    """What a layer receives and gives at every snapshot. Raises Problem."""
+    return drifts.drift(timeline.nets, timeline.epochs, input.x, layer)
+
+
+@_data(max_entries=64)
+def dropouts(network: Network, input: Input) -> tuple[DropoutLayer, ...]:
+    return dropout_masks.dropouts(network.net, input.x)
+
+
+@_data(max_size="100MB")
+@_announced(N_("Predicting under many masks …"))
+def masked(
+    network: Network, input: Input, layers: tuple[DropoutLayer, ...], wanted: str, p: float | None
+) -> Masked:
+    return dropout_masks.masked(network.net, input.x, layers, wanted, p)
+
+
+@_data(max_entries=16)
+@_announced(N_("Predicting the shifted scenes …"))
+def shifted_predictions(network: Network, count: int) -> ShiftedPredictions:
+    """The predictions for so many drawn scenes, each moved by 0 to 3 pixels."""
+    batch = scene_batch(count, network.card)
+    return translation.shifted_predictions(network, batch.pixels, batch.labels)
+
+
+@_data(max_entries=64)
+def every_shift(network: Network, pixels: Pixels) -> Floats:
+    return translation.every_shift(network, pixels)
+
+
+@_data(max_entries=64)
+def uses_of_weights(network: Network, input: Input) -> tuple[WeightUses, ...]:
+    return weight_uses.weight_uses(network.net, input.x)
+
+
+@_data(max_size="20MB")
 def map_thumbnails(network: Network, input: Input, layer: str) -> list[str]:
     """The feature maps of a layer as data addresses, by channel."""
     return thumbnails.thumbnails(layer_maps(network, input, (layer,))[layer])
@@ -308,6 +391,19 @@ def cell_probe(
     return probe.probe(network.net, input.x, block, channel, row, column, trace(network, input))
 
 
+@_data(max_size="50MB")
+@_announced(N_("Following the strongest evidence …"))
+def strongest_path(network: Network, input: Input, target: int) -> StrongestPath:
+    """The strongest evidence for a class, from the pixels on. Raises Problem."""
+    return paths.strongest_path(network.net, input.x, target)
+
+
+@_data(max_size="50MB")
+def account(network: Network, input: Input, target: int) -> Account:
+    """What each position of the last feature maps adds to a class's logit. Raises Problem."""
+    return accounts.account(network.net, input.x, target)
+
+
 def _shape(input: Input) -> tuple[int, ...]:
     return tuple(input.x.shape)
 
@@ -317,6 +413,51 @@ def _shape(input: Input) -> tuple[int, ...]:
 def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveFields]:
     """What every layer's cells look at, by layer."""
     return receptive.receptive_fields(network.net, input.x)
+
+
+# The whole network
+
+
+@_data(max_size="20MB")
+def graph(network: Network, input: Input) -> Graph:
+    """What ran, and what flowed where."""
+    return graphs.graph(network.net, input.x)
+
+
+@_data(max_size="50MB")
+def contributions(network: Network, input: Input, layers: tuple[str, ...], target: int) -> dict[str, Floats]:
+    """layer → what each of its channels contributes to a class. Raises NoGradient."""
+    return flow.channel_contributions(network.net, input.x, layers, target)
+
+
+@_data(max_size="20MB")
+def inflow(network: Network, input: Input, layer: str, channel: int, target: int) -> dict[str, Floats]:
+    """Layer that a channel reads → what each channel of it gives to that channel's contribution."""
+    return flow.inflow(network.net, input.x, layer, channel, target)
+
+
+@_data(max_size="50MB")
+def glimpses(
+    network: Network, input: Input, channels: tuple[tuple[str, tuple[int, ...]], ...]
+) -> dict[str, Glimpse]:
+    """layer → small pictures of some of its channels."""
+    return glimpses_of.glimpses(network.net, input.x, dict(channels))
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=KEYS | {Input: _shape})
+def chain(network: Network, input: Input, layer: str, settings: Settings | None) -> Chain:
+    """The sizes and receptive fields of the layers with a window, with other settings of one of them."""
+    return what_if.chain(network.net, input.x, layer, settings)
+
+
+@_data(max_entries=4)
+def _optimizer_runs(folder: Path, stamps: tuple[tuple[int, int], ...]) -> tuple[OptimizerRun, ...]:
+    return read_runs(folder)
+
+
+def optimizer_runs(folder: Path) -> tuple[OptimizerRun, ...]:
+    """The short runs of every optimizer in a folder, as its files are now. Raises Problem."""
+    return _optimizer_runs(folder, tuple(map(_stamp, sorted(folder.glob("*.history.json")))))
 
 
 # Marked scenes
@@ -580,6 +721,18 @@ def draws(
     pixels: Pixels, name: str, strength: float, seed: int, count: int, partners: tuple[Pixels, ...]
 ) -> Draws:
     return augmented.draws(pixels, name, strength, seed, count, partners)
+
+
+@_data(max_size="10MB")
+@_announced(N_("Predicting the draws …"))
+def answers(network: Network, pictures: Pixels) -> Floats:
+    """The probabilities of framed pictures (N, s, s, 3), in one pass."""
+    return normalization.answers(network.net, network.card, pictures)
+
+
+@_data(max_entries=8)
+def data_statistics(images: TrainingImages, card: Card) -> Estimate:
+    return normalization.estimate(card, images.data.images)
 
 
 @_data(max_entries=8)

@@ -17,4 +17,4 @@ def open_channel(
                 choices = {"block": str(index), "stage": stage, "channel": str(channel), "cell": ""}
                 for key, value in choices.items():
                     link.change(key, value)
-                link.open_page(f"views/{page}/page.py")
+                link.open_page(page)

@@ -11,19 +11,23 @@ from model.words import ngettext, tr
 
 SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
 FEW_CLASSES = 12  # whose names are all listed
-PAGES = {"": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 
 
-def show(selection: Selection, page: str = "") -> None:
+def show(selection: Selection, page: str) -> None:
     """The strip; below a wrong prediction two buttons that explain it, except the one that `page` shows."""
     strip(selection)
+    below_strip(selection, page)
+
+
+def below_strip(selection: Selection, page: str) -> None:
+    """What the check-up says, and the buttons below a wrong prediction."""
     checkup.show(selection.opened)
     if names := _repeated(selection):
         markup.show(markup.text(names, "muted"))
     label = selection.sample.label
     if label is not None and label != selection.predicted:
         with st.container(horizontal=True, key="mistake"):
-            why_wrong(selection.card.classes[label], page)
+            why_wrong(selection.card.classes[label], page, explained=selection.target == label)
 
 
 def _repeated(selection: Selection) -> str:
@@ -40,9 +44,11 @@ def _repeated(selection: Selection) -> str:
     )
 
 
-def why_wrong(true: str, page: str) -> None:
-    """Buttons that explain the true class, or compare it with the predicted one, each in one click."""
-    button("explain_true", tr("Explain the true class"), {"class": class_option(true, PREDICTED)}, "", page)
+def why_wrong(true: str, page: str, explained: bool) -> None:
+    """Buttons that explain the true class unless it is explained, or compare it with the predicted one."""
+    if not explained:
+        alone = {"class": class_option(true, PREDICTED)}
+        button("explain_true", tr("Explain the true class"), alone, "explain", page)
     both = {"class": PREDICTED, "compare": "classes", "against": class_option(true, RUNNER_UP)}
     button("compare_true", tr("Compare predicted and true class"), both, "compare", page)
 
@@ -52,7 +58,7 @@ def button(key: str, label: str, choices: dict[str, str], target: str, page: str
     if page == target and all(link.chosen(name) == value for name, value in choices.items()):
         return
     if st.button(label, key=key, on_click=choose, args=(choices,)):
-        link.open_page(PAGES[target])
+        link.open_page(target)
 
 
 def choose(choices: dict[str, str]) -> None:
@@ -60,14 +66,15 @@ def choose(choices: dict[str, str]) -> None:
         link.change(key, value)
 
 
-def strip(selection: Selection) -> None:
+def strip(selection: Selection, title: str = "") -> None:
+    """The image, the network's input and the prediction, under a `title` if it is not this network's."""
     markup.show(
         markup.element(
             "div",
             _image(selection),
             _input(selection),
             markup.bars(_rows(selection, SHOWN)),
-            _prediction(selection),
+            _prediction(selection, title),
             cls="fx-strip",
         )
     )
@@ -118,10 +125,10 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
     return [(names[k], float(probabilities[k]), k == selection.target) for k in order]
 
 
-def _prediction(selection: Selection) -> str:
+def _prediction(selection: Selection, own_title: str) -> str:
     name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
-    title = tr("Most probable label") if selection.independent else tr("Prediction")
+    title = own_title or (tr("Most probable label") if selection.independent else tr("Prediction"))
     lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
     if selection.independent:
         lines.append(markup.text(_labels_above_half(selection), "muted"))

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from explorer.ui.pages import BY_FOLDER
 from model import words
 
 _LINK = "_link"
@@ -206,11 +207,11 @@ def keep(key: str, value: str, default: str) -> None:
         link.in_address.pop(key, None)
 
 
-def open_page(script: str) -> None:
-    """Go on with another page, by its script. Else Streamlit would first empty the address of this one, which
+def open_page(folder: str) -> None:
+    """Go on with another page, by its folder. Else Streamlit would first empty the address of this one, which
     the browser would keep as the place that Back leads to.
     """
-    st.switch_page(script, query_params=_link().address)
+    st.switch_page(BY_FOLDER[folder].script, query_params=_link().address)
 
 
 def language() -> str:

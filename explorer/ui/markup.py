@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -17,9 +18,19 @@ _PATH = re.compile(r"\b[A-Za-z_]\w*(?:\.\w+){2,}")
 Pixels = npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class _Html:
+    """Html that Streamlit takes as it is; of a string it looks for the indent, which takes long."""
+
+    body: str
+
+    def _repr_html_(self) -> str:
+        return self.body
+
+
 def show(*pieces: str) -> None:
     """Put html on the page, in the project's own style."""
-    st.html(f'<div class="fx">{"".join(pieces)}</div>')
+    st.html(_Html(f'<div class="fx">{"".join(pieces)}</div>'))
 
 
 def element(tag: str, *inner: str, cls: str = "") -> str:

@@ -2,20 +2,11 @@
 
 from playwright.sync_api import Page, expect
 
-SECTIONS = {
-    "Channel": "Data set",
-    "Channels of a layer": "Data set",
-    "Evidence per class": "Data set",
-    "Map of the test set": "Data set",
-    "Shifted data": "Data set",
-    "Errors": "Data set",
-    "Training runs": "Training",
-    "Time machine": "Training",
-    "Augmentation": "Training",
-    "Data map": "Training",
-    "Shortcut": "Evaluation",
-    "Scoreboard": "Evaluation",
-}
+from explorer.ui.pages import PAGES, START
+
+PATHS = {("" if page is START else page.path): page for page in PAGES}
+"""A page by its path in the address."""
+SECTIONS = {page.title: page.section for page in PAGES if page.section}
 
 
 def follow(page: Page, name: str) -> None:

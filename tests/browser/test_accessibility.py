@@ -8,28 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.navigation import SECTIONS, follow
+from tests.browser.navigation import PATHS, SECTIONS, follow
 
 PAGES = (
-    "",
-    "maps",
-    "interventions",
-    "batchnorm",
-    "compare",
+    *PATHS,
     "compare?b_own=checkpoint",
     "compare?compare=classes",
-    "shortcut",
-    "errors",
-    "training",
-    "scoreboard",
-    "time",
-    "augmentation",
-    "channel",
-    "channels",
-    "class_evidence",
-    "set_map",
-    "shift",
-    "data_map",
+    "batchnorm?norm_part=averaged",
 )
 
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
@@ -53,8 +38,8 @@ def test_axe_finds_nothing_serious(page: Page, serve: Callable[..., str], path: 
 
 MODES = (
     *PAGES,
-    "?method=layer_cam&evidence=signed&cam_scale=own",
-    "?source=upload",
+    "explain?method=layer_cam&evidence=signed&cam_scale=own",
+    "explain?source=upload",
     "maps?stage=pool",
     *(f"interventions?change={part}" for part in ("patch", "effect", "other")),
     "maps?checkpoint=cifar10-resnet9",
@@ -65,25 +50,7 @@ MODES = (
     *(f"time?checkpoint=cifar10-fast&over_time={kind}" for kind in ("maps", "filters", "norm")),
     *(f"augmentation?transforms={group}" for group in ("pixel", "semantic")),
 )
-NAMES = {
-    "": "Explain",
-    "maps": "Feature maps",
-    "interventions": "Interventions",
-    "batchnorm": "BatchNorm",
-    "compare": "Compare",
-    "shortcut": "Shortcut",
-    "errors": "Errors",
-    "training": "Training runs",
-    "scoreboard": "Scoreboard",
-    "time": "Time machine",
-    "augmentation": "Augmentation",
-    "channel": "Channel",
-    "channels": "Channels of a layer",
-    "class_evidence": "Evidence per class",
-    "set_map": "Map of the test set",
-    "shift": "Shifted data",
-    "data_map": "Data map",
-}
+NAMES = {path: page.title for path, page in PATHS.items()}
 
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
     .filter((each) => each.checkVisibility())
@@ -111,7 +78,7 @@ def test_the_navigation_says_where_one_is(page: Page, serve: Callable[..., str])
     """One link of the menu is marked; where the page is in a section, that, and it shows the page's name."""
     drawn(page, serve("explorer/app.py"))
     here = page.locator("[aria-current=page]").locator("visible=true")
-    for name in (*list(NAMES.values())[1:], "Explain"):
+    for name in (*list(NAMES.values())[1:], "Network"):
         follow(page, name)
         marked = here.filter(has_text=re.compile(f"{SECTIONS.get(name, name)}$"))
         expect(marked).to_be_visible(timeout=60_000)

@@ -13,7 +13,7 @@ from tests.browser.navigation import follow
 
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
-    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/?sample=horse")
+    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain?sample=horse")
     settle(page)
     return page
 
@@ -117,7 +117,7 @@ def shows(page: Page, sample: str) -> None:
     expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible(timeout=30_000)
     expect(page).to_have_url(re.compile(rf"\?sample={sample}$"), timeout=30_000)
     settle(page)
-    assert state(page)[::2] == (f"?sample={sample}", f"The image: {sample} (drawn)")
+    assert state(page)[::2] == (f"explain?sample={sample}", f"The image: {sample} (drawn)")
 
 
 def test_eight_quick_clicks_all_count(opened: Page) -> None:
@@ -138,7 +138,7 @@ def test_no_message_refers_to_one_that_the_browser_may_have_dropped(
     kinds: list[str] = []
     received = lambda frame: kinds.append(kind_of(frame))  # noqa: E731
     page.on("websocket", lambda socket: socket.on("framereceived", received))
-    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/?sample=horse")
+    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain?sample=horse")
     settle(page)
     for name in ("Next", "Previous"):
         page.get_by_role("button", name=name).click()

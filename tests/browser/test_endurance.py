@@ -23,7 +23,7 @@ def test_five_visitors_at_once_each_see_their_own(browser: Browser, serve: Calla
     contexts = [browser.new_context() for _ in SAMPLES]
     pages = [context.new_page() for context in contexts]
     for page, sample in zip(pages, SAMPLES, strict=True):
-        page.goto(f"{url}/?sample={sample}", wait_until="commit")
+        page.goto(f"{url}/explain?sample={sample}", wait_until="commit")
     alone = {}
     for page, sample in zip(pages, SAMPLES, strict=True):
         settled(page, sample)
@@ -37,7 +37,7 @@ def test_five_visitors_at_once_each_see_their_own(browser: Browser, serve: Calla
         context.close()
     again = browser.new_context().new_page()
     for sample in SAMPLES:  # one visitor alone gets what each got in the crowd
-        again.goto(f"{url}/?sample={sample}")
+        again.goto(f"{url}/explain?sample={sample}")
         settled(again, sample)
         assert heat_map(again) == alone[sample]
     again.context.close()
@@ -53,7 +53,7 @@ def heat_map(page: Page) -> str:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to read a process's memory")
 def test_memory_stays_over_many_interactions(page: Page, serve: Callable[..., str]) -> None:
     """A visitor steps through the samples; once caches are warm, neither server nor browser grows by 10 %."""
-    page.goto(serve("explorer/app.py", "--data-dir", "nowhere"))
+    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain")
     order = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     settled(page, "cat")
 

@@ -51,7 +51,7 @@ def test_the_slider_and_the_picture_of_its_epoch_are_in_sight_together(
     laptop: Page, serve: Callable[..., str]
 ) -> None:
     opened(laptop, f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast")
-    picture = laptop.locator(".fx-epoch figure")
+    picture = laptop.locator(".st-key-film figure")
     expect(picture).to_be_visible(timeout=60_000)
     frames = [
         each.bounding_box()
@@ -66,7 +66,7 @@ def test_the_whole_picture_and_its_prediction_are_in_sight_on_a_small_screen(
 ) -> None:
     laptop.set_viewport_size({"width": 1280, "height": 720})
     opened(laptop, f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast")
-    picture = laptop.locator(".fx-epoch figure")
+    picture = laptop.locator(".st-key-film figure")
     expect(picture).to_be_visible(timeout=60_000)
     frame = picture.bounding_box()
     assert frame is not None
@@ -80,5 +80,6 @@ def test_a_press_on_a_snapshot_chooses_its_epoch(laptop: Page, serve: Callable[.
     snapshots.nth(1).click()
     expect(laptop.get_by_text("epoch 3: ")).to_be_visible(timeout=60_000)
     expect(snapshots.nth(1)).to_be_checked()
+    expect(laptop.get_by_test_id("stSlider")).to_have_count(1)  # the film shows it before the page is done
     expect(laptop.get_by_test_id("stSlider")).to_contain_text("3")
     assert "epoch=3" in laptop.url

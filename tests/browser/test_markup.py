@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.history import About, Epoch, History, save_history
+from tests.browser.navigation import PATHS
 
 MARKUP = (
     "![x](http://localhost:9/leak) [l](http://localhost:9/l) http://localhost:9/bare :red[red] $x^2$ "
@@ -24,6 +25,8 @@ JOINER = "\u2060"
 NETWORK = f"""
 from torch import nn
 
+from tests.browser.navigation import PATHS
+
 def build():
     net = nn.Sequential()
     for name, layer in (
@@ -33,19 +36,20 @@ def build():
         net.add_module(f"{{name}} " + {MARKUP!r}, layer)
     return net
 """
+WITHOUT_NAMES = (
+    "scoreboard",
+    "shortcut",
+    "mlp",
+    "errors",
+    "channels",
+    "class_evidence",
+    "set_map",
+    "data_map",
+)
+"""Pages of the shipped networks alone, or that begin with a scan."""
 PAGES = (
-    "",
-    "attributions",
-    "maps",
-    "interventions",
-    "batchnorm",
-    "compare",
+    *(path for path in PATHS if path not in WITHOUT_NAMES),
     "compare?compare=classes",
-    "training",
-    "time",
-    "augmentation",
-    "channel",
-    "shift",
 )
 
 
@@ -112,7 +116,7 @@ def is_plain(page: Page) -> None:
     assert "©" not in body
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "explain")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "network")
 def test_names_are_text_on_every_page(page: Page, url: str, asked: list[str], path: str) -> None:
     page.goto(f"{url}/{path}")
     settle(page)
@@ -124,7 +128,7 @@ def test_names_are_text_on_every_page(page: Page, url: str, asked: list[str], pa
 
 
 def test_a_picture_and_what_is_wrong_with_it_are_text(page: Page, url: str, asked: list[str]) -> None:
-    page.goto(f"{url}/?source=upload")
+    page.goto(f"{url}/explain?source=upload")
     file = io.BytesIO()
     Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(file, "PNG")
     for content in (file.getvalue(), b"no picture"):

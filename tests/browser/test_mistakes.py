@@ -55,7 +55,7 @@ def test_the_true_class_is_explained_in_one_click(page: Page, explorer: str) -> 
     assert box(page, "Class to explain") == "cat"
 
 
-@pytest.mark.parametrize("path", ["", "augmentation", "compare"])
+@pytest.mark.parametrize("path", ["explain", "augmentation", "compare"])
 def test_why_this_rather_than_the_true_class_in_one_click(
     page: Page, browser: Browser, explorer: str, path: str
 ) -> None:

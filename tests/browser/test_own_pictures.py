@@ -19,7 +19,7 @@ def file(name: str, shade: int) -> dict[str, object]:
 
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
-    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/?source=upload")
+    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain?source=upload")
     expect(page.get_by_test_id("stFileUploader")).to_be_visible(timeout=60_000)
     return page
 

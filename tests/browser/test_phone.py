@@ -7,31 +7,16 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-PAGES = {
-    "Explain": "",
-    "Feature maps": "maps",
-    "Interventions": "interventions",
-    "BatchNorm": "batchnorm",
-    "Compare": "compare",
-    "Map of the test set": "set_map",
-    "Shifted data": "shift",
-    "Errors": "errors",
-    "Shortcut": "shortcut",
-    "Training runs": "training",
-    "Scoreboard": "scoreboard",
-    "Time machine": "time",
-    "Augmentation": "augmentation",
-    "Channel": "channel",
-    "Channels of a layer": "channels",
-    "Evidence per class": "class_evidence",
-    "Data map": "data_map",
-}
+from tests.browser.navigation import PATHS
+
+PAGES = {page.title: path for path, page in PATHS.items()}
 VIEWS = (
     *PAGES.values(),
     "maps?block=3",
     "maps?checkpoint=cifar10-resnet9",
     "interventions?change=patch",
     "batchnorm?norm=bn3",
+    "batchnorm?norm_part=averaged",
     "compare?compare=classes",
     "compare?b_own=both",
     "time?checkpoint=cifar10-fast",
@@ -108,10 +93,10 @@ def test_no_control_is_cut_off(phone: Page, explorer: str, path: str) -> None:
 
 
 def test_every_page_is_one_tap_away(phone: Page, explorer: str) -> None:
-    phone.goto(f"{explorer}/?sample=frog")
+    phone.goto(f"{explorer}/explain?sample=frog")
     settle(phone)
     links = phone.locator(".st-key-pages")
-    for name in (*list(PAGES)[1:], "Explain"):
+    for name in PAGES:
         link = links.get_by_role("link", name=name, exact=True)
         expect(link).to_be_in_viewport(ratio=1)
         link.tap()
@@ -124,7 +109,7 @@ def test_every_page_is_one_tap_away(phone: Page, explorer: str) -> None:
 
 
 def test_the_sidebar_closes_once_an_image_is_chosen(phone: Page, explorer: str) -> None:
-    phone.goto(explorer)
+    phone.goto(f"{explorer}/explain")
     settle(phone)
     open_sidebar(phone)
     sidebar(phone).get_by_role("radio", name="horse").tap()
@@ -133,7 +118,7 @@ def test_the_sidebar_closes_once_an_image_is_chosen(phone: Page, explorer: str) 
 
 
 def test_the_sidebar_closes_once_a_checkpoint_is_chosen(phone: Page, explorer: str) -> None:
-    phone.goto(explorer)
+    phone.goto(f"{explorer}/explain")
     settle(phone)
     open_sidebar(phone)
     sidebar(phone).get_by_test_id("stSelectbox").first.tap()
@@ -142,7 +127,7 @@ def test_the_sidebar_closes_once_a_checkpoint_is_chosen(phone: Page, explorer: s
 
 
 def test_the_sidebar_stays_while_the_image_is_still_to_be_chosen(phone: Page, explorer: str) -> None:
-    phone.goto(explorer)
+    phone.goto(f"{explorer}/explain")
     settle(phone)
     open_sidebar(phone)
     sidebar(phone).get_by_role("radio", name="Upload").tap()
@@ -152,7 +137,7 @@ def test_the_sidebar_stays_while_the_image_is_still_to_be_chosen(phone: Page, ex
 
 
 def test_on_a_desktop_the_sidebar_stays(page: Page, explorer: str) -> None:
-    page.goto(explorer)
+    page.goto(f"{explorer}/explain")
     settle(page)
     expect(page.locator(".st-key-pages")).to_be_hidden()
     sidebar(page).get_by_role("radio", name="horse").click()
@@ -165,7 +150,7 @@ def test_the_sidebar_closes_once_a_picture_is_uploaded_and_stays_once_it_is_remo
     phone: Page, explorer: str, tmp_path: Path
 ) -> None:
     Image.new("RGB", (64, 64), (200, 60, 30)).save(tmp_path / "red.png")
-    phone.goto(explorer)
+    phone.goto(f"{explorer}/explain")
     settle(phone)
     open_sidebar(phone)
     sidebar(phone).get_by_role("radio", name="Upload").tap()

@@ -87,7 +87,7 @@ def test_each_kind_of_file_is_downloaded_and_opens(page: Page, explorer: str) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["", "batchnorm", "compare", "compare?b_own=checkpoint", "compare?compare=classes"]
+    "path", ["explain", "batchnorm", "compare", "compare?b_own=checkpoint", "compare?compare=classes"]
 )
 def test_a_picture_and_a_figure_from_every_other_page(page: Page, explorer: str, path: str) -> None:
     page.goto(f"{explorer}/{path}")
@@ -126,7 +126,7 @@ def test_each_kind_of_file_from_the_pages_of_a_run(
 
 
 def test_another_picture_is_chosen_in_the_fold(page: Page, explorer: str) -> None:
-    page.goto(explorer)
+    page.goto(f"{explorer}/explain")
     settle(page)
     fold = unfold(page)
     box, option = fold.get_by_role("combobox"), page.get_by_role("option", name="relu3, raw map")
@@ -183,7 +183,7 @@ def test_a_link_shows_the_same_view_elsewhere(page: Page, elsewhere: Page, explo
 
 
 def test_a_view_of_heat_maps_is_the_same_elsewhere(page: Page, elsewhere: Page, explorer: str) -> None:
-    page.goto(f"{explorer}/?sample=dog&class=truck")
+    page.goto(f"{explorer}/explain?sample=dog&class=truck")
     settle(page)
     page.get_by_text("Positive and negative").click()
     says(page, evidence="signed")
@@ -228,7 +228,7 @@ def test_the_last_of_quick_choices_stays_in_the_address(page: Page, explorer: st
 
 
 def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> None:
-    page.goto(explorer)
+    page.goto(f"{explorer}/explain")
     settle(page)
     page.get_by_role("radio", name="Upload").click()
     expect(page.get_by_text("It is not part of the link")).to_be_visible(timeout=20_000)

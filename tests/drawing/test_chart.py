@@ -31,6 +31,7 @@ from explorer.drawing.chart import (
     LineChart,
     PointChart,
     axis,
+    log_axis,
     tick_step,
     ticks,
 )
@@ -81,6 +82,9 @@ def all_charts() -> dict[str, Chart]:
     norms = [norm(seed) for seed in EPOCHS]
     charts: dict[str, Chart] = dict(training.charts_of(runs, SETTINGS))
     charts |= {f"{name} by minutes": each for name, each in minutes(runs).items()}
+    three = run(3, 0)
+    far = {"a": replace(three, epochs=tuple(replace(row, lr=10.0**-row.epoch) for row in three.epochs))}
+    charts["rates of several decades"] = training.charts_of(far | {"b": run(9, 1)}, SETTINGS)["rate"]
     charts["one epoch"] = training.charts_of({"a": run(1, 0)}, SETTINGS)["accuracy"]
     charts["probabilities"] = time_machine.class_probabilities(EPOCHS, probabilities, "abcdefghi", [5, 2], 3)
     charts |= time_machine.statistics(EPOCHS, norms, 5, 7)
@@ -124,6 +128,7 @@ class Drawn:
     ends: tuple[tuple[float, ...], tuple[float, ...]]
     ticks: tuple[float, ...]
     marks: list[tuple[Any, ...]]
+    log: bool = False
 
 
 def by_kind(marks: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -148,7 +153,8 @@ def on_page(chart: Chart) -> Drawn:
     titles = x["axis"]["title"] or "", y["axis"]["title"] or ""
     marks = [mark for layer in spec["layer"] for mark in PAGE_MARKS[layer["mark"]["type"]](spec, layer)]
     ends = close(x.get("scale", {}).get("domain", ())), close(y["scale"]["domain"])
-    return Drawn(titles, ends, close(y["axis"]["values"]), by_kind(marks))
+    log = y["scale"].get("type") == "log"
+    return Drawn(titles, ends, close(y["axis"]["values"]), by_kind(marks), log)
 
 
 def lines_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -314,6 +320,7 @@ def in_print(chart: Chart) -> Drawn:
         (x, close(axes.get_ylim())),
         close(axes.get_yticks()),
         by_kind(marks),
+        axes.get_yscale() == "log",
     )
 
 
@@ -370,6 +377,7 @@ def test_page_and_print_have_the_same_marks_titles_and_ends(name: str) -> None:
     page, printed = on_page(CHARTS[name]), in_print(CHARTS[name])
     assert page.titles == printed.titles
     assert page.ends == printed.ends
+    assert page.log == printed.log
     assert set(printed.ticks) <= set(page.ticks)
     assert len(printed.ticks) >= 2
     assert len(page.marks) > 1
@@ -404,7 +412,7 @@ def test_colors_differ_and_every_name_is_in_the_legend_of_print() -> None:
             legend = axes.get_legend()
             assert legend is not None
             names = [text.get_text().replace(r"\$", "$") for text in legend.get_texts()]
-            assert names == [*chart.names, *([chart.dashed] if chart.dashed else [])]
+            assert names == [*chart.names, *filter(None, (chart.solid, chart.dashed))]
             handles = [to_hex(line.get_color()) for line in legend.get_lines()]
             assert handles[: len(chart.names)] == list(chart.names.values())
 
@@ -494,6 +502,22 @@ def test_an_axis_holds_its_values_and_has_even_ticks(values: list[float], zero: 
     assert 1 <= len(drawn.ticks) <= 12
     steps = [b - a for a, b in pairwise(drawn.ticks)]
     assert np.allclose(steps, steps[:1] * len(steps), rtol=1e-3)
+
+
+@given(st.lists(st.floats(1e-9, 1e9), min_size=1, max_size=5))
+def test_a_logarithmic_axis_holds_its_values_and_has_few_ticks(values: list[float]) -> None:
+    drawn = log_axis("", [np.array(values)])
+    low, high = drawn.ends
+    assert 0 < low <= min(values) * (1 + 1e-6)
+    assert max(values) * (1 - 1e-6) <= high
+    assert (drawn.ticks[0], drawn.ticks[-1]) == drawn.ends
+    assert 2 <= len(drawn.ticks) <= 9
+
+
+def test_the_ticks_of_a_logarithmic_axis() -> None:
+    assert log_axis("", [[0.001, 0.02]]).ticks == (0.001, 0.002, 0.005, 0.01, 0.02)
+    assert log_axis("", [[3e-6, 0.1]]).ticks == (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+    assert [log_axis("", [[1e-5, 0.1]]).label(tick) for tick in (1e-5, 0.1)] == ["0.00001", "0.1"]
 
 
 def test_an_axis_without_a_finite_value_has_ends() -> None:

@@ -709,7 +709,8 @@ def test_a_grid_that_does_not_fit_is_one_sentence(opened: Callable[..., Opening]
 @pytest.mark.parametrize("name", NETS)
 def test_nothing_is_found_in_the_networks_of_the_project(name: str) -> None:
     torch.manual_seed(0)
-    net = NETS[name](classes=4, input_size=16, **({"widths": [4, 8]} if name == "course" else {"width": 4}))
+    small = {"course": {"widths": [4, 8]}, "resnet9": {"width": 4}, "mlp": {"hidden": 4}}
+    net = NETS[name](classes=4, input_size=16, **small[name])
     checkup = check_up(net.eval(), CARD)
     assert checkup == Checkup(classes=4)
     assert outputs_of(net) == checkup.outputs

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from explorer import engine
 from explorer.engine import (
     ablation,
+    account,
     attribution,
     batchnorm,
     channel_effects,
@@ -32,6 +33,7 @@ from explorer.engine import (
     receptive,
     shift,
     smallest_set,
+    strongest_path,
     timeline,
     tracing,
 )
@@ -150,6 +152,8 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "shift.observe": lambda net: shift.observe(net, MANY),
     "shift.recalibrated": lambda net: shift.recalibrated(net, MANY)(MANY),
     "shift.with_statistics": lambda net: shift.with_statistics(net, STATISTICS)(MANY),
+    "account.account": lambda net: account.account(net, MANY, 1),
+    "strongest_path.strongest_path": lambda net: strongest_path.strongest_path(net, X, 1),
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),
     "ablation.unchanged": lambda net: ablation.unchanged(net, X, "relu"),
@@ -231,7 +235,7 @@ METHODS = {f"attribution.attribute, {method}": partial(_attribute, method) for m
 # They only look at modules.
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
 LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
-LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of"}
+LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of", "answer.answer"}
 LOOK |= {
     "layouts.grid_of",
     "batchnorm.statistics_of_trace",

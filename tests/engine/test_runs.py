@@ -219,6 +219,7 @@ def test_steps_lie_where_their_epoch_was() -> None:
     np.testing.assert_allclose(minutes[[3, 5, 7, 9]], [1, 2, 3, 4])  # the third at the second's speed
     np.testing.assert_allclose(runs.epoch_positions(run, "minutes"), [1, 3])
     np.testing.assert_allclose(runs.epoch_positions(run, "epochs"), [1, 2])
+    np.testing.assert_allclose(runs.epoch_positions(run, "steps"), [4, 8])
     with pytest.raises(ValueError, match="not 'hours'"):
         runs.step_positions(run, "hours")
 

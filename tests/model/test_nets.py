@@ -139,3 +139,10 @@ def test_resnet9_is_what_its_parts_say(x):
     last = added(net.residual3, halved(net.layer3, halved(net.layer2, first)))
     torch.testing.assert_close(net(x), last.amax((2, 3)) @ net.fc.weight.T / 8)
     assert not any(getattr(module, "inplace", False) for module in net.modules())
+
+
+def test_the_mlp_is_two_linear_layers(x):
+    net = NETS["mlp"](hidden=20).eval()
+    first = (x.flatten(1) @ net.fc1.weight.T + net.fc1.bias).clamp(min=0)
+    torch.testing.assert_close(net(x), first @ net.fc2.weight.T + net.fc2.bias, rtol=1e-4, atol=1e-5)
+    assert sum(p.numel() for p in net.parameters()) == 3072 * 20 + 20 + 20 * 10 + 10

@@ -332,7 +332,8 @@ def test_the_command_of_a_run_names_no_folder_of_this_machine():
 
 @pytest.mark.parametrize("net", NETS)
 def test_every_network_trains(out, scenes, net):
-    train(choose({"net": net, "recipe": "fast", "out": out, **SMALL}), *scenes)
+    small = {"hidden" if net == "mlp" and name == "width" else name: value for name, value in SMALL.items()}
+    train(choose({"net": net, "recipe": "fast", "out": out, **small}), *scenes)
     assert load_checkpoint(out).card.net == net
 
 
@@ -348,6 +349,16 @@ def test_a_network_that_cannot_be_built_is_one_sentence(scenes):
     small = [replace(each, images=each.images[:, :4, :4]) for each in scenes]
     with pytest.raises(Problem, match=r"^3 blocks halve an input of 4 pixels to nothing"):
         start(settled(Config()), *small)
+
+
+@pytest.mark.parametrize(("net", "layer"), [("course", "fc1"), ("mlp", "fc1")])
+def test_hidden_reaches_the_network_and_its_card(net, layer, scenes):
+    run = start(choose(read_settings(["--net", net, "--hidden", "7"])), *scenes)
+    assert run.net.get_submodule(layer).weight.shape[0] == 7
+    assert run.card.arguments["hidden"] == 7
+    assert "--hidden 7" in command_of(run.config)
+    with pytest.raises(Problem, match=r"^The network resnet9 has no hidden; leave --hidden out\.$"):
+        choose({"net": "resnet9", "hidden": 7})
 
 
 @pytest.mark.parametrize(("net", "first"), [("course", 6), ("resnet9", 3)])

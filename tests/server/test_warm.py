@@ -62,11 +62,10 @@ import gc, sys
 sys.argv = ["app.py"]
 from explorer.server import warm
 warm.warm()
+from explorer.ui.pages import PAGES
 from streamlit.testing.v1 import AppTest
 at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
-for page in ("attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
-             "scoreboard", "time_machine", "augmentation", "errors", "channel",
-             "channels", "class_evidence", "set_map", "shift", "data_map"):
+for page in [page.folder for page in PAGES]:
     at.switch_page(f"views/{{page}}/page.py").run()
 gc.collect()
 print(gc.get_freeze_count(), len(gc.get_objects()))

@@ -10,13 +10,12 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
 from explorer.drawing.ranges import Range
-from explorer.ui import panels
+from explorer.ui import pages, panels
 from explorer.ui.options import parser
 from explorer.ui.selection import Selection
 from tests.model.containers import grid
 
-PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "augmentation",
-         "channel")  # fmt: skip
+PAGES = [page.folder for page in pages.PAGES if page.image and page.header] + ["network", "mlp"]
 Visit = Callable[..., AppTest]
 CLASSES = "airplane,automobile,bird,cat"
 

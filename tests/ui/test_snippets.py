@@ -33,6 +33,10 @@ PAGES: dict[str, dict[str, str]] = {
     "channel": {"block": "2", "channel": "5"},
     "shift": {"shift_measured": "yes", "shift_images": "64"},
     "data_map": {"train_image": "884"},
+    "dropout": {},
+    "mlp": {},
+    "arithmetic": {"cv_layer": "conv2", "cv_stride": "2"},
+    "optimizers": {"toy": "saddle", "toy_steps": "5"},
 }
 OF_A_SCAN = {"errors", "channels", "class_evidence", "set_map"}  # their own tests run their programs
 # Runs programs, each in a process that has torch and nothing of the project.

@@ -11,9 +11,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "shortcut", "training",
-         "scoreboard", "time_machine", "augmentation", "errors", "channel", "channels", "class_evidence",
-         "set_map", "shift", "data_map")  # fmt: skip
+from explorer.ui import pages
+
+PAGES = [page.folder for page in pages.PAGES]
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")
 LOOKS = (
     {"sample": "horse"},

@@ -23,7 +23,7 @@ from model.nets import NETS
 from model.problems import Problem
 
 Visit = Callable[..., AppTest]
-PAGES = ["explain", "maps", "batchnorm", "compare", "augmentation", "training", "scoreboard",
+PAGES = ["network", "explain", "maps", "batchnorm", "compare", "augmentation", "training", "scoreboard",
          "time_machine", "set_map", "shift", "data_map"]  # fmt: skip
 KEYS = [
     "checkpoint",

@@ -8,11 +8,11 @@ import pytest
 
 from explorer.engine import attribution
 from explorer.engine.attribution.gradients import NoGradient
-from explorer.ui import cached
+from explorer.ui import cached, pages
 from model.problems import Problem
 
-PAGES = ("explain", "attributions", "maps", "interventions", "batchnorm", "compare", "time_machine",
-         "channel", "set_map", "shift", "channels", "class_evidence")  # fmt: skip
+PAGES = [page.folder for page in pages.PAGES if page.network and page.folder not in ("errors", "shortcut")]
+"""Errors works from a scan alone, and Shortcut from the shipped networks."""
 NETWORKS = (
     "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
 )  # fmt: skip

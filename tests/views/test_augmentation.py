@@ -5,20 +5,24 @@ import io
 import re
 from collections.abc import Callable
 from functools import partial
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from torchvision import transforms
 
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import number
-from explorer.engine import samples
+from explorer.drawing.ranges import number, probability
+from explorer.engine import augmented, samples
 from explorer.ui.downloads import Offer
 from explorer.ui.markdown import literal
 from model.augment import AUGMENTATIONS
 from model.card import Card
+from model.checkpoint import load_checkpoint
 from model.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
@@ -143,6 +147,62 @@ def test_a_link_with_nonsense_shows_the_default(app: Open, link: dict[str, str])
     check(app(**link))
 
 
+def test_every_draw_has_the_networks_prediction_and_the_original_stands_beside_it(app: Open) -> None:
+    at = check(app(sample="horse", strength_rotate="180", checkpoint="scenes-course"))
+    opened = load_checkpoint(ROOT / "checkpoints" / "scenes-course.safetensors")
+    net, mean, std = opened.build().eval(), opened.card.mean, opened.card.std
+    to_input = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
+    before = opened.card.framed(samples.scene(7).pixels)
+    row = next(each for each in html(at).split("fx-draws")[1:] if "rotate, draw 1" in each)
+    pictures = [before, *drawn(at, "rotate")]
+    with torch.no_grad():
+        probabilities = net(torch.stack([to_input(each) for each in pictures])).softmax(1)
+    wanted = []
+    for each in probabilities:
+        best = int(each.argmax())
+        wanted.append(f"{opened.card.classes[best]} {probability(float(each[best]), 0)}")
+    shown = re.findall(r'<div class="strong">([^<]*)</div>', row)
+    assert [unescape(each) for each in shown[:7]] == wanted
+    assert "The image without a transform" in row
+    changed = sum(each.argmax() != probabilities[0].argmax() for each in probabilities[1:])
+    said = " ".join(caption.value for caption in at.caption)
+    same = sum(bool((picture == before).all()) for picture in drawn(at, "rotate"))
+    assert re.search(
+        rf"{same} of 6 draws leaves? the image unchanged. {changed} changes? the prediction", said
+    )
+
+
+def test_how_many_draws_leave_the_image_unchanged_is_counted(app: Open) -> None:
+    at = check(app(sample="horse"))
+    framed = Card().framed(samples.scene(7).pixels)
+    same = sum(bool((picture == framed).all()) for picture in drawn(at, "flip"))
+    assert 0 < same < 6
+    said = [caption.value for caption in at.caption if "of 6 draws" in caption.value]
+    assert any(text.startswith(f"{same} of 6 draws leave") for text in said)
+    for strength, count in (("0", 6), ("1", 0)):
+        at = check(app(sample="horse", strength_flip=strength))
+        assert any(f"{count} of 6 draws leave" in caption.value for caption in at.caption)
+
+
+def test_the_normalized_image_and_the_datas_statistics_are_shown(app: Open) -> None:
+    at = check(app(sample="horse", checkpoint="scenes-course"))
+    card = load_checkpoint(ROOT / "checkpoints" / "scenes-course.safetensors").card
+    values = card.framed(samples.scene(7).pixels) / 255
+    images = augmented.training_images(Path("nowhere"), card).data.images / 255
+    text = html(at)
+    for c, name in enumerate(("red", "green", "blue")):
+        row = re.search(rf'<tr><th scope="row">{name}</th>(.*?)</tr>', text).group(1)  # type: ignore[union-attr]
+        cells = re.findall(r"<td>([^<]*)</td>", row.replace("−", "-"))
+        x = (values[..., c] - card.mean[c]) / card.std[c]
+        assert cells[0] == f"{values[..., c].mean():.3f}, {values[..., c].std():.3f}"
+        assert cells[1:3] == [f"{card.mean[c]:.3f}", f"{card.std[c]:.3f}"]
+        assert cells[3:5] == [f"{x.mean():.3f}, {x.std():.3f}", f"{x.min():.3f} … {x.max():.3f}"]
+        data = text.partition("mean, card")[2].partition(f">{name}<")[2]
+        assert f"{images[..., c].mean():.3f} (" in data
+        assert f"{images[..., c].std():.3f} (" in data
+    assert "they fit these images" in " ".join(caption.value for caption in at.caption)
+
+
 # Download
 
 
@@ -204,6 +264,6 @@ def test_without_training_images_the_draws_are_offered(take: Take, tmp_path: Pat
     _, offer = take()
     assert "the batch" not in offer.pictures
     assert "rotate, draws" in offer.pictures
-    assert set(offer.tables) == {"Draws"}
+    assert set(offer.tables) == {"Draws", "Normalization"}
     assert "batch" not in offer.snippet
     assert len(offer.figure()) == 1

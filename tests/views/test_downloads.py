@@ -60,6 +60,8 @@ CASES = {
     "time machine, batchnorm": ("time_machine", {**FAST, "over_time": "norm", "norm": "bn2"}),
     "channel": ("channel", {**FAST, "block": "2", "channel": "5"}),
     "augmentation": ("augmentation", {"sample": "horse"}),
+    "dropout": ("dropout", {"mask": "3"}),
+    "mlp": ("mlp", {}),
     "data map": ("data_map", {"train_image": "12"}),
     "data map, numbers only": ("data_map", {"log": "cifar10-fast-rerun", "map_color": "forgetting"}),
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix", "seed": "3"}),
@@ -140,7 +142,7 @@ def check_zip(data: bytes) -> None:
     names = [name for name in archive.namelist() if name != "caption.txt"]
     for name in names:
         check_png(archive.read(name))
-    assert re.search("(Checkpoint|^Run) (cifar10|scenes)-", archive.read("caption.txt").decode())
+    assert re.search("(Checkpoint|^Run) (cifar10-|scenes-|mlp )", archive.read("caption.txt").decode())
 
 
 CHECKS = {

@@ -17,7 +17,7 @@ from torch import nn
 from explorer.drawing.figures import bars
 from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, text
-from explorer.engine import samples
+from explorer.engine import samples, timeline
 from explorer.engine.tracing import trace
 from explorer.ui.downloads import Offer
 from explorer.views.time_machine import films
@@ -59,7 +59,17 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def html(at: AppTest) -> str:
-    return " ".join(piece.proto.body for piece in at.get("html"))
+    """What the page writes as html, and the film's texts and picture."""
+    film = film_data(at)
+    texts = [line for frame in film.get("frames", ()) for line in (*frame["lines"][:1], frame["alt"])]
+    own = texts[2 * film["index"] : 2 * film["index"] + 2] if film else []
+    return " ".join([*(piece.proto.body for piece in at.get("html")), *own, *film.get("addresses", ())])
+
+
+def film_data(at: AppTest) -> dict[str, Any]:
+    """What the browser gets of the film; empty where there is none."""
+    sent = [json.loads(each.proto.json or "{}") for each in at.main.get("bidi_component")]
+    return next((each for each in sent if "addresses" in each), {})
 
 
 def strip(at: AppTest) -> Any:
@@ -180,13 +190,67 @@ def test_one_snapshot_has_no_slider(app: Open, checkpoint: Path) -> None:
     assert not at.select_slider
 
 
-def test_of_many_snapshots_some_are_shown_and_it_says_so(app: Open, checkpoint: Path) -> None:
+def test_of_many_snapshots_some_are_shown_and_it_says_so(
+    app: Open, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = load_checkpoint(checkpoint)
     for epoch in range(4, 40):
         save_snapshot(checkpoint, Card(arguments=ARGUMENTS, epoch=epoch), opened.state)
+    monkeypatch.setattr(timeline, "MOST", 24)
     at = check(app("--checkpoint", str(checkpoint)))
     assert len(at.select_slider(key="epoch").options) == 24
     assert any("24 of the 40 snapshots" in caption.value for caption in at.caption)
+
+
+def test_every_snapshot_is_shown_where_there_is_memory_for_all(app: Open, checkpoint: Path) -> None:
+    opened = load_checkpoint(checkpoint)
+    for epoch in range(4, 31):
+        save_snapshot(checkpoint, Card(arguments=ARGUMENTS, epoch=epoch), opened.state)
+    at = check(app("--checkpoint", str(checkpoint)))
+    assert slider(at).options == [str(epoch) for epoch in range(31)]
+    assert len(strip(at).options) == 31
+    assert not any("evenly spaced" in caption.value for caption in at.caption)
+
+
+# The film on the page
+
+
+def test_the_header_has_the_prediction_of_the_chosen_epoch(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), sample="horse"))
+    for choose in ("3", "1", "0"):
+        if slider(at).value != choose:
+            slider(at).set_value(choose).run()
+        opened = load_checkpoint(list_snapshots(checkpoint)[int(choose)][1])
+        seen = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels))
+        best = int(seen.probabilities.argmax())
+        top = html(check(at)).partition('class="fx-prediction"')[2]
+        assert f"Prediction at epoch {choose}" in top
+        assert top.partition('class="name">')[2].startswith(opened.card.classes[best])
+        assert film_data(at)["frames"][int(choose)]["lines"][0].startswith(
+            f"epoch {choose}: {opened.card.classes[best]}"
+        )
+
+
+def test_the_pictures_are_sent_once_the_film_is_played(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint)))
+    film = film_data(at)
+    assert [bool(address) for address in film["addresses"]] == [False, False, False, True]
+    assert film["index"] == 3
+    at.session_state["film"] = {"wanted": film["digest"]}
+    at.session_state["_film_wanted"] = film["digest"]  # what the callback of the component keeps
+    every = film_data(check(at.run()))
+    assert all(address.startswith("data:image/png;base64,") for address in every["addresses"])
+    assert len(set(every["addresses"])) == 4
+    assert every["addresses"][3] == film["addresses"][3]
+    assert sum(map(bool, film_data(check(at.run()))["addresses"])) == 1  # the browser has them
+
+
+def test_another_film_has_another_digest(app: Open, checkpoint: Path) -> None:
+    at = check(app("--checkpoint", str(checkpoint), over_time="maps"))
+    first = film_data(at)["digest"]
+    slider(at).set_value("1").run()
+    assert film_data(check(at))["digest"] == first
+    assert film_data(check(app("--checkpoint", str(checkpoint), over_time="cam")))["digest"] != first
 
 
 def test_a_broken_snapshot_is_a_sentence_and_the_others_are_shown(app: Open, checkpoint: Path) -> None:

@@ -130,12 +130,12 @@ def test_several_runs_lie_over_one_another_each_in_its_color(app: Open, tmp_path
 
 def test_the_strong_line_is_the_mean_of_the_window(app: Open, tmp_path: Path) -> None:
     save_history(tmp_path / "a.history.json", history(3))
-    at = check(app(runs="a", window="10"))
+    at = check(app(runs="a", window="5"))
     raw, mean = (layer["data"]["values"] for layer in charts(at)[0]["layer"])
     losses = read_run(tmp_path / "a.history.json").losses.tolist()
     assert [row["y"] for row in raw] == pytest.approx(losses, rel=1e-4)
-    assert [row["y"] for row in mean] == pytest.approx(smoothed(losses, 10).tolist(), rel=1e-4)
-    assert "mean of the last 10 steps" in captions(at)
+    assert [row["y"] for row in mean] == pytest.approx(smoothed(losses, 5).tolist(), rel=1e-4)
+    assert "mean of the last 5 steps" in captions(at)
 
 
 def test_a_long_run_is_thinned_and_the_page_says_so(app: Open, tmp_path: Path) -> None:
@@ -154,7 +154,76 @@ def test_losses_lie_along_what_is_chosen(app: Open, tmp_path: Path, along: str, 
     save_history(tmp_path / "a.history.json", history(3))
     drawn = charts(check(app(runs="a", along=along)))
     assert drawn[0]["layer"][1]["data"]["values"][-1]["x"] == pytest.approx(last)
-    assert drawn[1]["layer"][0]["data"]["values"][-1]["x"] == pytest.approx(1.5 if along == "minutes" else 3)
+    for chart in drawn[1:]:  # all on the axis of the first
+        assert chart["layer"][0]["data"]["values"][-1]["x"] == pytest.approx(last)
+        assert chart["layer"][0]["encoding"]["x"]["scale"] == drawn[0]["layer"][0]["encoding"]["x"]["scale"]
+
+
+def test_smoothing_fits_the_longest_run(app: Open, tmp_path: Path) -> None:
+    def smoothing(at: AppTest) -> Any:
+        return next((each for each in at.select_slider if each.label.startswith("Smoothing")), None)
+
+    save_history(tmp_path / "tiny.history.json", replace(history(0), losses=[2.0, 1.9, 1.8]))
+    save_history(tmp_path / "short.history.json", history(5))
+    save_history(tmp_path / "long.history.json", history(10, 500))
+    at = check(app(runs="tiny"))
+    assert smoothing(at) is None
+    assert "Thick line" not in captions(at)
+    at = check(app(runs="short"))
+    assert smoothing(at).options == ["1", "2", "5", "10"]  # of 20 steps
+    assert smoothing(at).value == "1"
+    assert smoothing(check(app(runs="long,short"))).value == "100"
+    at.multiselect(key="runs").set_value(["long"]).run()
+    assert smoothing(check(at)).value == "100"
+    assert "window" not in at.query_params
+
+
+def test_rates_that_differ_by_decades_have_a_logarithmic_axis(app: Open, tmp_path: Path) -> None:
+    near = history(4, state="finished")
+    far = replace(near, epochs=[replace(row, lr=1e-3 * 0.1 ** (row.epoch - 1)) for row in near.epochs])
+    save_history(tmp_path / "near.history.json", near)
+    save_history(tmp_path / "far.history.json", far)
+    scale, log = (charts(check(app(runs=name)))[3]["layer"][0]["encoding"]["y"] for name in ("near", "far"))
+    assert "type" not in scale["scale"]
+    assert log["scale"] == {"type": "log", "domain": [1e-6, 1e-3], "nice": False}
+    assert log["axis"]["values"] == [1e-6, 1e-5, 1e-4, 1e-3]
+    assert "logarithmic" in captions(check(app(runs="far")))
+    assert "logarithmic" not in captions(check(app(runs="near")))
+
+
+def test_solid_and_dashed_lines_are_named_in_a_legend(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(3))
+    for chart in charts(check(app(runs="a")))[1:3]:
+        (layer,) = chart["layer"]
+        scale = layer["encoding"]["strokeDash"]["scale"]
+        assert scale == {"domain": [False, True], "range": [[1, 0], [5, 3]]}
+        legend = layer["encoding"]["strokeDash"]["legend"]
+        assert legend["labelExpr"] == 'datum.value ? "training" : "test"'
+        assert {row["dashed"] for row in layer["data"]["values"]} == {False, True}
+
+
+def test_the_crosshair_has_every_value_of_every_chart(app: Open, tmp_path: Path) -> None:
+    save_history(tmp_path / "a.history.json", history(3))
+    read = read_run(tmp_path / "a.history.json")
+    at = check(app(runs="a", window="2"))
+    sent = [each.proto.json for each in at.main.get("bidi_component")]
+    data = next(json.loads(each) for each in sent if '"ends"' in each)
+    assert data["ends"] == [0, 3]
+    lines = {name: {line["name"]: line for line in chart["lines"]} for name, chart in data["charts"].items()}
+    assert {name: list(each) for name, each in lines.items()} == {
+        "steps": ["training loss (nats)"],
+        "accuracy": ["test", "training"],
+        "loss": ["test", "training"],
+        "rate": ["learning rate"],
+    }
+    assert lines["accuracy"]["test"]["texts"] == [f"{row.test_accuracy:.2%}" for row in read.epochs]
+    assert lines["loss"]["training"]["y"] == pytest.approx([row.train_loss for row in read.epochs], rel=1e-4)
+    assert lines["loss"]["training"]["dashed"]
+    assert lines["rate"]["learning rate"]["y"] == [row.lr for row in read.epochs]
+    assert lines["steps"]["training loss (nats)"]["y"] == pytest.approx(
+        smoothed(read.losses.tolist(), 2).tolist(), rel=1e-4
+    )
+    assert [line["x"] for line in lines["loss"].values()] == [[1, 2, 3]] * 2
 
 
 def test_a_going_run_is_drawn_anew_once_its_file_has_changed(app: Open, tmp_path: Path) -> None:
@@ -324,7 +393,7 @@ def test_runs_are_taken_away_as_they_were_written(take: Take, tmp_path: Path) ->
     save_history(tmp_path / "a.history.json", history(2, state="stopped", command="python -m model.train"))
     save_history(tmp_path / "b.history.json", history(3, state="finished"))
     checkpoint(tmp_path / "b.safetensors")
-    _, offer = take(runs="a,b", window="10")
+    _, offer = take(runs="a,b", window="5")
     read = {name: read_run(tmp_path / f"{name}.history.json") for name in "ab"}
     rows = offer.tables["Epochs"]()
     assert rows[["run", "epoch"]].to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1], ["b", 2], ["b", 3]]
@@ -333,7 +402,7 @@ def test_runs_are_taken_away_as_they_were_written(take: Take, tmp_path: Path) ->
     for name, each in read.items():
         own = losses[losses["run"] == name]
         assert own["loss"].tolist() == each.losses.tolist()
-        assert own["mean_of_last_10"].tolist() == pytest.approx(smoothed(each.losses.tolist(), 10).tolist())
+        assert own["mean_of_last_5"].tolist() == pytest.approx(smoothed(each.losses.tolist(), 5).tolist())
         np.testing.assert_array_equal(held[f"losses_{name}"][0], each.losses)
         assert held[f"epochs_{name}"][0].shape == (len(each.epochs), 8)
         assert held[f"epochs_{name}"][0][-1, 4] == each.epochs[-1].test_accuracy
@@ -347,7 +416,7 @@ def test_pictures_show_every_run_by_the_pages_choices(take: Take, tmp_path: Path
     save_history(tmp_path / "b.history.json", history(3, 40))
     _, one = take(runs="a", window="10")
     _, both = take(runs="a,b", window="10")
-    _, smoother = take(runs="a,b", window="100")
+    _, smoother = take(runs="a,b", window="50")
     _, minutes = take(runs="a,b", window="10", along="minutes")
     assert list(both.pictures) == [
         "loss of every step",
@@ -361,7 +430,7 @@ def test_pictures_show_every_run_by_the_pages_choices(take: Take, tmp_path: Path
     assert not np.array_equal(
         both.pictures["loss of every step"](), smoother.pictures["loss of every step"]()
     )
-    assert [chart.title for chart in both.figure()] == ["Training loss", "Accuracy", "Loss"]
+    assert [chart.title for chart in both.figure()] == ["Training loss", "Accuracy", "Loss", "Learning rate"]
 
 
 def test_a_run_is_taken_away_before_its_first_epoch_is_over(

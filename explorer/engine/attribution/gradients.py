@@ -85,7 +85,7 @@ def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: 
         reached.clear()
         gradients = _captum_gradients(view, points, x[rows], score.rows(rows))
         if cut := [layer for layer in layers if layer not in reached]:
-            raise _without_gradient(cut[0])
+            raise without_gradient(cut[0])
         yield {at: (maps[at], g) for at, g in zip(layers, gradients, strict=True)}
 
 
@@ -105,13 +105,13 @@ def maps_and_class_gradients(
         logits = _logits(view, x)
         scores = score.of(logits.expand(len(score.target), -1))
         if cut := [layer for layer in layers if not (logits.requires_grad and outputs[layer].requires_grad)]:
-            raise _without_gradient(cut[0])
+            raise without_gradient(cut[0])
         tensors = [outputs[layer] for layer in layers]
         each = [torch.autograd.grad(one, tensors, retain_graph=True, allow_unused=True) for one in scores]
     made = {}
     for layer, maps, gradients in zip(layers, tensors, zip(*each, strict=True), strict=True):
         if all(gradient is None for gradient in gradients):
-            raise _without_gradient(layer)
+            raise without_gradient(layer)
         filled = [torch.zeros_like(maps) if gradient is None else gradient for gradient in gradients]
         made[layer] = (maps.detach(), torch.cat(filled))
     return made
@@ -130,7 +130,7 @@ class NoGradient(Problem):
     """The score does not depend on a layer by any way that gradients take."""
 
 
-def _without_gradient(layer: str) -> NoGradient:
+def without_gradient(layer: str) -> NoGradient:
     return NoGradient(
         "No gradient of the class reaches layer {layer}: choose another. The network computes it without "
         "gradients (no_grad, inference mode, reentrant checkpointing), or the class does not depend on it.",
@@ -145,7 +145,7 @@ def _captum_gradients(view: nn.Module, points: dict[str, nn.Module], x: Tensor, 
     def explained(images: Tensor) -> Tensor:
         logits = _logits(view, images)
         if not logits.requires_grad:
-            raise _without_gradient(next(iter(points)))
+            raise without_gradient(next(iter(points)))
         return score.of(logits)
 
     captum = LayerGradientXActivation(explained, list(points.values()), multiply_by_inputs=False)

@@ -1,6 +1,7 @@
 """What a network computes for an image, and whether its modules do it: some methods change modules only."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,25 +53,36 @@ def operations(net: nn.Module, x: Tensor) -> Operations:
         module.register_forward_hook(lambda module, *_, path=path: modules.append((inside.pop(), module)))
     with torch.inference_mode(False), torch.enable_grad():
         images = x.detach().clone().requires_grad_()
-        with _Outside(inside) as outside:
+        noted = _Dependent(inside)
+        with Functions(noted.run):
             view(images)
-    return Operations(tuple(modules), tuple(outside.functions), tuple(outside.scalings))
+    return Operations(tuple(modules), tuple(noted.functions), tuple(noted.scalings))
 
 
-class _Outside(TorchFunctionMode):
+class Functions(TorchFunctionMode):
+    """Lets `run(function, args, kwargs)` give the result of each function of torch that is called."""
+
+    def __init__(self, run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        super().__init__()
+        self.run = run
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.run(function, args, kwargs or {})
+
+
+class _Dependent:
     """Notes the functions that give something that depends on the image while no module runs."""
 
     def __init__(self, inside: list[str]) -> None:
-        super().__init__()
         self.inside = inside
         self.functions: dict[str, None] = {}
         self.scalings: dict[str, None] = {}
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
+    def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = function(*args, **kwargs)
         if not self.inside and _depends(result):
             name = getattr(function, "__name__", str(function)).strip("_")
-            noted = self.scalings if name in SCALING and _by_constant(args, kwargs or {}) else self.functions
+            noted = self.scalings if name in SCALING and _by_constant(args, kwargs) else self.functions
             noted[name] = None
         return result
 

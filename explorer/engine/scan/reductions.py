@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer.engine.passes import to_numpy
 from explorer.engine.scan.parts import LayerPart
@@ -80,6 +80,25 @@ class Affine:
         return Ranges(np.asarray(edges, np.float32), self.slope * centers + self.offset)
 
 
+def maxima_after(layer: nn.Module, received: Tensor, maxima: Tensor) -> Tensor | None:
+    """The maxima (n, C) of what a layer gives, where they follow from those of what it received."""
+    if type(layer) is nn.ReLU:
+        return maxima.clamp_min(0)
+    if type(layer) is nn.MaxPool2d and _is_whole(layer, received.shape[2:]):
+        return maxima
+    return None
+
+
+def _is_whole(pool: nn.MaxPool2d, size: torch.Size) -> bool:
+    """Whether every position is in a window of the pooling."""
+    kernel, stride, dilation = (
+        (value, value) if isinstance(value, int) else value
+        for value in (pool.kernel_size, pool.stride, pool.dilation)
+    )
+    parts = zip(size, kernel, stride, dilation, strict=True)
+    return all(s <= k and d == 1 and (n - k) % s == 0 for n, k, s, d in parts) and pool.padding in (0, (0, 0))
+
+
 @dataclass(frozen=True, eq=False)
 class Numbered:
     """The images of one forward pass by their numbers, int64 (n,)."""
@@ -144,10 +163,10 @@ class Running:
     positions: int = 0
     spare: Tensor = field(default_factory=lambda: torch.zeros(0))
 
-    def add(self, maps: Tensor, images: Numbered) -> None:
-        """Maps float (n, C, h, w) of some images."""
+    def add(self, maps: Tensor, images: Numbered, maxima: Tensor | None = None) -> None:
+        """Maps float (n, C, h, w) of some images, with their maxima (n, C) where they are known."""
         maps = maps.detach().float()
-        means, squares, maxima, zeros = self._summed(maps)
+        means, squares, maxima, zeros = self._summed(maps, maxima)
         self._keep(Sums(means, squares, maxima, zeros, self._histogram(maps, images)), maps, images)
 
     def add_affine(self, maps: Tensor, images: Numbered, affine: Affine, source: "Running") -> None:
@@ -167,8 +186,8 @@ class Running:
         self.numbers.append(images.array)
         self.top = (self.top or Top.none(sums.maxima)).with_batch(sums.maxima, maps, images.numbers)
 
-    def _summed(self, maps: Tensor) -> tuple[Floats, Floats, Tensor, Integers]:
-        """The first four of Sums, from a few images at a time."""
+    def _summed(self, maps: Tensor, known: Tensor | None) -> tuple[Floats, Floats, Tensor, Integers]:
+        """The first four of Sums, from a few images at a time; maxima that are `known` are not looked for."""
         each = _rows_in_cache(maps)
         if len(self.spare) < min(each, len(maps)):
             self.spare = torch.empty_like(maps[:each])
@@ -176,21 +195,20 @@ class Running:
         for start in range(0, len(maps), each):
             some = maps[start : start + each]
             self._sum(some, self.spare[: len(some)], sums[:, start : start + each])
+            if known is None:
+                torch.amax(some, (2, 3), out=sums[2, start : start + each])
         means, squares, maxima, nonzero = sums
         positions = maps.shape[2] * maps.shape[3]
         if not self.ranges.has_zeros:  # then it is the smallest square, which mostly tells that there is none
             is_sure = bool((nonzero > 0).all())
             nonzero = torch.full_like(nonzero, positions) if is_sure else (maps != 0).sum((2, 3))
-        elif bool(means.isnan().any()):  # whose sign is zero
-            nonzero = (maps != 0).sum((2, 3))
         zeros = (positions - nonzero.double()).sum(0).cpu().numpy().round().astype(np.int64)
-        return to_numpy(means), to_numpy(squares), maxima, zeros
+        return to_numpy(means), to_numpy(squares), maxima if known is None else known, zeros
 
     def _sum(self, maps: Tensor, spare: Tensor, sums: Tensor) -> None:
         """Fills `sums`, (4, n, C); `spare` is memory in the shape of the maps."""
         places = (2, 3)
         torch.mean(maps, places, out=sums[0])
-        torch.amax(maps, places, out=sums[2])
         if self.shift is not None:
             torch.sub(maps, self.shift.to(maps), out=spare).square_()
             torch.sum(spare, places, out=sums[1])
@@ -198,7 +216,7 @@ class Running:
         if self.shift is None:
             torch.sum(spare, places, out=sums[1])
         if self.ranges.has_zeros:
-            torch.sign(maps, out=spare).abs_()  # of the squares some are zero although the values are not
+            torch.ne(maps, 0, out=spare)  # of the squares some are zero although the values are not
             torch.sum(spare, places, out=sums[3])
         else:
             torch.amin(spare, places, out=sums[3])

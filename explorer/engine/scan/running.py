@@ -24,7 +24,7 @@ from explorer.engine.scan import shards as files
 from explorer.engine.scan.calibration import calibrate
 from explorer.engine.scan.images import ScanImages, id_of
 from explorer.engine.scan.parts import ScanPart, merge
-from explorer.engine.scan.reductions import Affine, Numbered, Ranges, Running
+from explorer.engine.scan.reductions import Affine, Numbered, Ranges, Running, maxima_after
 from explorer.engine.scan.result import Scan
 from explorer.engine.tracing import blocks, stages, trace
 from explorer.engine.values import Floats
@@ -221,7 +221,15 @@ class Recorder:
         if affine is not None and affine.source == call.source:
             running.add_affine(call.output, self.current, affine, self.running[affine.source])
         else:
-            running.add(call.output, self.current)
+            running.add(call.output, self.current, self._maxima(call))
+
+    def _maxima(self, call: Call) -> Tensor | None:
+        """The maxima of a layer's maps, where they follow from those of the layer that it read."""
+        source = self.running.get(call.source or "")
+        if source is None or not source.batches:
+            return None
+        layer = layer_module(self.view, call.layer)
+        return maxima_after(layer, call.received, source.batches[-1].maxima)
 
     def batches(self, numbers: range) -> Iterator[int]:
         """Add the images with these numbers; gives how many there were after each batch."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine.passes import private_view
+from explorer.engine.randomness import drawing
 from explorer.engine.scores.ranks import correlations_by_chance, spearman
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.values import Doubles, one_or_many
@@ -90,8 +91,7 @@ def with_random_weights(net: nn.Module, seed: int, images: Tensor | None = None)
     """
     view = private_view(net)
     copies = {id(each): nn.Parameter(each.detach().clone(), each.requires_grad) for each in view.parameters()}
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.no_grad():
-        torch.manual_seed(seed)
+    with drawing(seed), torch.inference_mode(False), torch.no_grad():
         for module in view.modules():
             held = {name: each for name, each in module._parameters.items() if each is not None}
             module._parameters.update({name: copies[id(each)] for name, each in held.items()})

@@ -6,20 +6,51 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from explorer.drawing.ranges import percent
+from explorer.drawing.ranges import percent, probability
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
+from explorer.engine.normalization import ChannelStatistics, Estimate, unchanged
+from explorer.engine.values import Floats
+from model.card import Pixels
 from model.recipes import Config
 from model.words import ngettext, tr
 
 
 @dataclass(frozen=True, eq=False)
+class Answers:
+    """The probabilities of the `original` (s, s, 3), `before` (K,), and of its draws, `after` (n, K)."""
+
+    classes: tuple[str, ...]
+    original: Pixels
+    before: Floats
+    after: Floats
+
+    @property
+    def changed(self) -> int:
+        """How many draws have another prediction than the original."""
+        return int((self.after.argmax(1) != self.before.argmax()).sum())
+
+    @property
+    def texts(self) -> list[str]:
+        """The prediction for each draw, with its probability."""
+        return [prediction_text(each, self.classes) for each in self.after]
+
+
+@dataclass(frozen=True, eq=False)
 class TransformRow:
-    """One transform at a strength: its draws, and the names of the image and of its mixing partners."""
+    """One transform at a strength: its draws, the names of the image and of its mixing partners, and what the
+    network predicts.
+    """
 
     name: str
     strength: float
     draws: Draws
     names: tuple[str, ...]
+    answers: Answers
+
+    @property
+    def unchanged(self) -> int:
+        """How many draws are the image as it was."""
+        return unchanged(self.draws.pixels, self.answers.original)
 
     @property
     def mixes(self) -> bool:
@@ -42,6 +73,7 @@ class ShownBatch:
     config: Config
     images: TrainingImages
     batch: TrainingBatch
+    originals: Pixels
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -54,17 +86,44 @@ class ShownBatch:
 
 
 @dataclass(frozen=True, eq=False)
+class Received:
+    """By channel, the image before and after normalization, and the batch after it; the data's statistics
+    from a sample of the training images.
+    """
+
+    before: ChannelStatistics
+    after: ChannelStatistics
+    batch: ChannelStatistics | None
+    data: Estimate | None
+
+
+@dataclass(frozen=True, eq=False)
 class Shown:
-    """All that the page shows: a group of transforms, the seed, a row for each, and a batch if it has one."""
+    """All that the page shows: a group of transforms, the seed, a row for each, a batch if it has one, and
+    what normalization makes of the pictures.
+    """
 
     group: str
     seed: int
     rows: Sequence[TransformRow]
     batch: ShownBatch | None
+    received: Received
+
+
+def prediction_text(probabilities: Floats, classes: Sequence[str]) -> str:
+    """The most probable class, with its probability; a dash where the network gives no number.
+
+    >>> prediction_text(np.array([0.25, 0.75], np.float32), ("cat", "dog"))
+    'dog 75%'
+    """
+    if not np.isfinite(probabilities).all():
+        return "–"
+    best = int(probabilities.argmax())
+    return tr("{name} {percent}", name=classes[best], percent=probability(probabilities[best], 0))
 
 
 def label_lines(fractions: npt.NDArray[np.float32], names: Sequence[str]) -> list[str]:
-    """A label in words, the largest part first: one name, or fractions; what rounds to 0 % is left out.
+    """A label in words, the largest part first: one name, or fractions; what rounds to 0% is left out.
 
     >>> label_lines(np.array([0.25, 0.75, 0.0], np.float32), ("cat", "dog", "frog"))
     ['75% dog', '25% cat']

@@ -19,6 +19,7 @@ from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import path_text, program_of_pixels
 from explorer.views.augmentation.draws import (
+    Received,
     Shown,
     ShownBatch,
     TransformRow,
@@ -135,7 +136,10 @@ def named_rows(rows: Sequence[TransformRow], title: str) -> Drawing:
 
 
 def tables(shown: Shown) -> Tables:
-    named: Tables = {tr("Draws"): lambda: pd.concat([_draws(row) for row in shown.rows])}
+    named: Tables = {
+        tr("Draws"): lambda: pd.concat([_draws(row) for row in shown.rows]),
+        tr("Normalization"): lambda: normalization(shown.received),
+    }
     batch = shown.batch
     if batch is not None:
         named[tr("Labels")] = lambda: labels(batch)
@@ -143,8 +147,8 @@ def tables(shown: Shown) -> Tables:
 
 
 def _draws(row: TransformRow) -> pd.DataFrame:
-    """One row per draw: its parameters, and the fraction of its label that is the image's own."""
-    count = len(row.draws.pixels)
+    """One row per draw: its parameters, the image's own fraction of its label, and the prediction."""
+    count, answers = len(row.draws.pixels), row.answers
     return pd.DataFrame(
         {
             "transform": row.name,
@@ -153,8 +157,26 @@ def _draws(row: TransformRow) -> pd.DataFrame:
             "parameters": [row.draws.text(index) for index in range(count)],
             "label": ["; ".join(lines) if row.mixes else row.names[0] for lines in row.captions],
             "own_fraction": row.draws.fractions[:, 0],
+            "unchanged": (row.draws.pixels == answers.original).all((1, 2, 3)),
+            "prediction": [answers.classes[best] for best in answers.after.argmax(1)],
+            "probability": answers.after.max(1),
         }
     )
+
+
+def normalization(received: Received) -> pd.DataFrame:
+    """One row per channel: the image before and after normalization, the batch after it, the data."""
+    named = {"image": received.before, "image_normalized": received.after, "batch_normalized": received.batch}
+    columns = {
+        f"{name}_{of}": getattr(statistics, of)
+        for name, statistics in named.items()
+        if statistics is not None
+        for of in ("mean", "std", "low", "high")
+    }
+    data = received.data
+    if data is not None:
+        columns |= {"data_mean": data.mean, "data_std": data.std}
+    return pd.DataFrame({"channel": np.arange(len(received.before.mean)), **columns})
 
 
 def labels(batch: ShownBatch) -> pd.DataFrame:

@@ -8,16 +8,19 @@ import streamlit as st
 
 from explorer.drawing.pictures import reduced
 from explorer.engine import augmented
+from explorer.engine.normalization import unchanged
 from explorer.ui import cached, choices, link, markup, stepping
 from explorer.ui.markdown import code, literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
-from explorer.views.augmentation import exports
+from explorer.views.augmentation import exports, received
 from explorer.views.augmentation.draws import (
+    Answers,
     Shown,
     ShownBatch,
     TransformRow,
     augmentation_text,
+    prediction_text,
     source_text,
 )
 from model.augment import AUGMENTATIONS, Augmentation
@@ -25,7 +28,7 @@ from model.card import Pixels
 from model.problems import Problem
 from model.recipes import Config
 from model.scenes import CLASSES
-from model.words import N_, tr
+from model.words import N_, ngettext, tr
 
 COUNT = 6  # draws of each transform
 STEPS = 20  # of a strength's slider
@@ -46,8 +49,9 @@ def page() -> None:
         seed = choose_seed()
     st.caption(
         tr(
-            "Each row is one transform of the {side} × {side} pixels that the network gets, with {count} "
-            "random draws. Moving a slider keeps the seed.",
+            "Each row is one transform of the {side} × {side} pixels that the network gets: the original, "
+            "then {count} random draws, each with the network’s prediction and its probability. Moving a "
+            "slider keeps the seed.",
             side=selection.card.input_size,
             count=COUNT,
         )
@@ -58,7 +62,8 @@ def page() -> None:
         if transform.group == group
     ]
     st.header(tr("A training batch"), anchor=False)
-    shown = Shown(group, seed, rows, batch(selection, seed))
+    shown_batch = batch(selection, seed)
+    shown = Shown(group, seed, rows, shown_batch, received.show(selection, shown_batch))
     how_to_read()
     exports.augmented(selection, shown)
 
@@ -89,11 +94,49 @@ def row(selection: Selection, name: str, transform: Augmentation, seed: int) -> 
         strength = choose_strength(name, transform)
     partners = others(selection) if transform.mix is not None else {}
     draws = cached.draws(selection.framed, name, strength, seed, COUNT, tuple(partners.values()))
-    drawn = TransformRow(name, strength, draws, (own_name(selection), *partners))
+    drawn = TransformRow(
+        name, strength, draws, (own_name(selection), *partners), answers(selection, draws.pixels)
+    )
+    with left:
+        st.caption(unchanged_text(drawn))
     with right:
-        tiles = [captioned(*each) for each in zip(draws.pixels, alts(drawn), drawn.captions, strict=True)]
-        markup.show(markup.element("div", *tiles, cls="fx-draws"))
+        markup.show(markup.element("div", original(drawn.answers), *tiles(drawn), cls="fx-draws"))
     return drawn
+
+
+def answers(selection: Selection, pictures: Pixels) -> Answers:
+    """The predictions for the draws of a row, from one pass, beside that for the image itself."""
+    after = cached.answers(selection.network, pictures)
+    return Answers(selection.card.classes, selection.framed, selection.seen.probabilities, after)
+
+
+def unchanged_text(row: TransformRow) -> str:
+    """How many draws leave every pixel as it is."""
+    count, changed = len(row.draws.pixels), row.answers.changed
+    return " ".join(
+        [
+            ngettext(
+                "{n} of {count} draws leaves the image unchanged.",
+                "{n} of {count} draws leave the image unchanged.",
+                row.unchanged,
+                count=count,
+            ),
+            ngettext("{n} changes the prediction.", "{n} change the prediction.", changed),
+        ]
+    )
+
+
+def original(of: Answers) -> str:
+    """The picture before any transform, and its prediction, as html."""
+    alt = tr("The image without a transform")
+    texts = markup.text(tr("original")), markup.text(prediction_text(of.before, of.classes), "strong")
+    return markup.figure(reduced(of.original, 128), alt, *texts, fill=True)
+
+
+def tiles(row: TransformRow) -> list[str]:
+    """The draws with their parameters and predictions, as html."""
+    every = zip(row.draws.pixels, alts(row), row.captions, row.answers.texts, strict=True)
+    return [captioned(pixels, alt, lines, prediction) for pixels, alt, lines, prediction in every]
 
 
 def alts(row: TransformRow) -> list[str]:
@@ -119,8 +162,9 @@ def choose_strength(name: str, transform: Augmentation) -> float:
     return float(link.choose(st.select_slider, label, options, f"strength_{name}", default))
 
 
-def captioned(pixels: Pixels, alt: str, lines: Sequence[str]) -> str:
+def captioned(pixels: Pixels, alt: str, lines: Sequence[str], prediction: str = "") -> str:
     texts = [markup.text(line) for line in lines if line]
+    texts += [markup.text(prediction, "strong")] if prediction else []
     return markup.figure(reduced(pixels, 128), alt, *texts, fill=True)
 
 
@@ -148,12 +192,13 @@ def batch(selection: Selection, seed: int) -> ShownBatch | None:
         return None
     with st.container(horizontal=True):
         recipe, config = choose_recipe(selection)
-    shown = ShownBatch(recipe, config, images, cached.first_batch(images, config, seed + 1))
-    tiles = [
+    before = augmented.originals(images, config, seed + 1)
+    shown = ShownBatch(recipe, config, images, cached.first_batch(images, config, seed + 1), before)
+    pictures = [
         captioned(pixels, tr("A training image: {label}", label=", ".join(lines)), lines)
         for pixels, lines in zip(shown.batch.pixels, shown.captions, strict=True)
     ]
-    markup.show(markup.element("div", *tiles, cls="fx-batch"))
+    markup.show(markup.element("div", *pictures, cls="fx-batch"))
     st.caption(batch_caption(shown, seed))
     return shown
 
@@ -191,6 +236,14 @@ def batch_caption(shown: ShownBatch, seed: int) -> str:
             augment=code(augmentation_text(config)),
             epoch=seed + 1,
             seed=config.seed,
+        )
+    )
+    sentences.append(
+        ngettext(
+            "{n} of the {count} images is as it was before augmentation.",
+            "{n} of the {count} images are as they were before augmentation.",
+            unchanged(shown.batch.pixels, shown.originals),
+            count=len(shown.originals),
         )
     )
     sentences.append(tr("Colors are shown before normalization."))

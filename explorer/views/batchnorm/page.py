@@ -1,35 +1,30 @@
-"""BatchNorm: each channel's learned statistics, beside those observed on this image or a batch of images."""
+"""BatchNorm: each channel's learned and observed statistics, and what the layer is there for."""
 
-from collections.abc import Sequence
-
-import numpy as np
-import pandas as pd
 import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from explorer.drawing.chart import ChannelChart, Histogram
-from explorer.drawing.ranges import MINUS, number, percent
-from explorer.engine.batchnorm import FAINT, NormSummary, batchnorms, relu_behind
-from explorer.engine.tracing import layer_module
-from explorer.ui import cached, choices, link, markup, panels
+from explorer.engine.batchnorm import relu_behind
+from explorer.ui import cached, choices
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
-from explorer.views.batchnorm import batch_exports, batch_prediction, charts, exports
+from explorer.views.batchnorm import (
+    averaged,
+    batch_exports,
+    batch_prediction,
+    charts,
+    exports,
+    in_training,
+    observed,
+    without_it,
+)
 from explorer.views.batchnorm.measured import LayerView, Measured, choose_measured
-from model import words
-from model.words import N_, ngettext, tr
+from explorer.views.batchnorm.other_norms import left_out, norm_layers, without_batchnorm
+from model.words import N_, tr
 
-MOST_NAMED = 4  # channels or blocks that a sentence names
-MOST_LISTED = 12  # dead channels that a sentence names
-OTHER_NORMS = {
-    nn.GroupNorm: N_("GroupNorm normalizes with the mean and variance of groups of channels."),
-    nn.LayerNorm: N_("LayerNorm normalizes with the mean and variance over its normalized_shape."),
-    nn.modules.instancenorm._InstanceNorm: N_(
-        "InstanceNorm normalizes with each channel's own mean and variance."
-    ),
-    nn.LocalResponseNorm: N_("LocalResponseNorm divides by the sum of squares of neighboring channels."),
+PARTS = {
+    "statistics": N_("Statistics"),
+    "without": N_("Without it"),
+    "averaged": N_("What is averaged"),
+    "training": N_("In training"),
 }
 
 
@@ -39,6 +34,7 @@ def page() -> None:
     layers = norm_layers(selection)
     if not layers:
         st.info(literal(without_batchnorm(selection)))
+        in_training.runs()
         return
     where, which, how_many = st.columns([2, 2, 1], vertical_alignment="bottom")
     with where:
@@ -46,309 +42,37 @@ def page() -> None:
     left_out(selection)
     measured = choose_measured(selection, which, how_many)
     view = layer_view(selection, measured, layer)
-    st.markdown(summary_text(view))
+    part = choices.choice(tr("Show"), {name: tr(title) for name, title in PARTS.items()}, "norm_part")
     drawn = charts.BatchNormCharts(charts.all_channels(view), charts.histograms(view))
-    all_channels(view, drawn.channels)
-    one_channel(view, drawn.histograms)
-    numbers(selection, view)
-    st.header(tr("Prediction with running and with batch statistics"), anchor=False)
-    batch_prediction.show(selection, measured)
-    how_to_read()
+    if part == "statistics":
+        statistics(selection, view, drawn)
+    elif part == "without":
+        without_it.show(selection, view)
+    elif part == "averaged":
+        averaged.show(selection, view)
+    else:
+        in_training.show(selection, view)
     if measured.batch is None:
         exports.batch_norm(selection, view, drawn)
     else:
         batch_exports.show(selection, view, drawn)
 
 
+def statistics(selection: Selection, view: LayerView, drawn: charts.BatchNormCharts) -> None:
+    st.markdown(observed.summary_text(view))
+    observed.all_channels(view, drawn.channels)
+    observed.one_channel(view, drawn.histograms)
+    observed.numbers(selection, view)
+    st.header(tr("Prediction with running and with batch statistics"), anchor=False)
+    batch_prediction.show(selection, view.measured)
+    how_to_read()
+
+
 def layer_view(selection: Selection, measured: Measured, layer: str) -> LayerView:
     """All that the page and its downloads show of a layer."""
     summary = cached.norm_summary(selection.network, measured.input, layer)
     relu = relu_behind(selection.net, selection.seen, layer)
-    return LayerView(summary, measured, relu, chosen_channel(summary))
-
-
-# Layers with and without BatchNorm
-
-
-def norm_layers(selection: Selection) -> dict[str, str]:
-    """Layer → its name on the page, for every BatchNorm that ran."""
-    numbers = {block.norm: number for number, block in enumerate(selection.blocks, start=1) if block.norm}
-    return {
-        layer: tr("Block {number} · {layer}", number=numbers[layer], layer=layer)
-        if layer in numbers
-        else tr("{layer} (outside the blocks)", layer=layer)
-        for layer in batchnorms(selection.net, selection.seen)
-    }
-
-
-def left_out(selection: Selection) -> None:
-    """Name the blocks without BatchNorm."""
-    have = set(batchnorms(selection.net, selection.seen))
-    names = choices.block_names(selection.blocks).values()
-    others = [
-        tr("{block} ({kind})", block=name, kind=norm_kind(selection.net, block.norm))
-        for block, name in zip(selection.blocks, names, strict=True)
-        if block.norm not in have
-    ]
-    if others:
-        st.caption(tr("Without BatchNorm: {blocks}.", blocks=literal(listed(others, MOST_NAMED))))
-
-
-def norm_kind(net: nn.Module, norm: str | None) -> str:
-    return tr("no normalization") if norm is None else type(layer_module(net, norm)).__name__
-
-
-def without_batchnorm(selection: Selection) -> str:
-    """Why there is nothing to compare in a network without BatchNorm."""
-    norms = [layer_module(selection.net, block.norm) for block in selection.blocks if block.norm]
-    if others := dict.fromkeys(
-        type(each).__name__ for each in selection.net.modules() if isinstance(each, _BatchNorm)
-    ):
-        return tr(
-            "The BatchNorm layers of this network ({kinds}) are not of two dimensions or did not run; only "
-            "those of feature maps (BatchNorm2d) are compared here.",
-            kinds=", ".join(others),
-        )
-    if not norms:
-        return tr(
-            "This network has no BatchNorm: nothing is normalized, so there are no statistics to compare."
-        )
-    sentences = [tr("This network has no BatchNorm."), *dict.fromkeys(map(other_norm_text, norms))]
-    if not any(getattr(norm, "track_running_stats", False) for norm in norms):
-        sentences.append(
-            tr(
-                "Each image is normalized by itself, without statistics from training, in train mode and in "
-                "eval mode alike, so there is nothing to compare here."
-            )
-        )
-    return " ".join(sentences)
-
-
-def other_norm_text(norm: nn.Module) -> str:
-    if isinstance(norm, nn.GroupNorm) and norm.num_groups == 1:
-        return tr(
-            "GroupNorm with one group normalizes with the mean and variance of all channels together, as "
-            "LayerNorm does."
-        )
-    known = next((text for kind, text in OTHER_NORMS.items() if isinstance(norm, kind)), None)
-    return tr("Its normalization layer is {kind}.", kind=type(norm).__name__) if known is None else tr(known)
-
-
-# All channels
-
-
-def summary_text(view: LayerView) -> str:
-    """The main findings, as Markdown: the channels of the largest distance, dead ones, those of small γ."""
-    summary, measured = view.summary, view.measured
-    if not summary.tracked:
-        return tr(
-            "**{layer}** keeps no running statistics. In eval mode too it normalizes with the statistics of "
-            "its input, so every distance is 0.",
-            layer=literal(view.layer),
-        )
-    sentences = [measured.text, distance_text(summary), largest_distances(summary)]
-    if view.relu and summary.dead.any():
-        sentences.append(dead_text(summary, view.relu))
-    if summary.faint().any():
-        sentences.append(faint_text(summary))
-    return " ".join(sentences)
-
-
-def distance_text(summary: NormSummary) -> str:
-    far, count = int((np.abs(summary.distance) > 1).sum()), len(summary.mean)
-    return ngettext(
-        "The observed mean differs from the running mean by more than one running standard deviation (σ) in "
-        "**{n}** of {count} channels.",
-        "The observed mean differs from the running mean by more than one running standard deviation (σ) in "
-        "**{n}** of {count} channels.",
-        far,
-        count=count,
-    )
-
-
-def largest_distances(summary: NormSummary) -> str:
-    order = np.argsort(-np.abs(summary.distance), kind="stable")[:MOST_NAMED]
-    channels = [
-        tr("channel {channel} ({distance})", channel=channel, distance=sigmas(summary.distance[channel]))
-        for channel in order
-    ]
-    return tr("Largest distance: {channels}.", channels=", ".join(channels))
-
-
-def dead_text(summary: NormSummary, relu: str) -> str:
-    numbers = channel_numbers(summary.dead)
-    return ngettext(
-        "Dead channel: {channels}. Its output is nowhere above zero, so the ReLU ({relu}) gives only zeros.",
-        "Dead channels: {channels}. Their output is nowhere above zero, so the ReLU ({relu}) gives only "
-        "zeros.",
-        len(numbers),
-        channels=listed(numbers, MOST_LISTED),
-        relu=literal(relu),
-    )
-
-
-def faint_text(summary: NormSummary) -> str:
-    numbers = channel_numbers(summary.faint())
-    return ngettext(
-        "γ near zero (|γ| below {threshold:g}) in channel {channels}: its output is close to β for any "
-        "input.",
-        "γ near zero (|γ| below {threshold:g}) in channels {channels}: their output is close to β for any "
-        "input.",
-        len(numbers),
-        channels=listed(numbers, MOST_LISTED),
-        threshold=FAINT,
-    )
-
-
-def sigmas(distance: float) -> str:
-    return f"{distance:+.2f} σ".replace("-", MINUS)
-
-
-def channel_numbers(which: np.ndarray) -> list[str]:
-    return [str(channel) for channel in np.flatnonzero(which)]
-
-
-def listed(names: list[str], most: int) -> str:
-    """Some names with commas between them, and how many more there are."""
-    first = ", ".join(names[:most])
-    if len(names) <= most:
-        return first
-    return ngettext("{names} and {n} more", "{names} and {n} more", len(names) - most, names=first)
-
-
-def all_channels(view: LayerView, chart: ChannelChart) -> None:
-    """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
-    panels.drawn_chart(chart, "channels", lambda index: keep(int(chart.channels[index])))
-    st.caption(f"{charts.caption(view)} {tr('Click a channel to see it below.')}")
-
-
-def chosen_channel(summary: NormSummary) -> int:
-    """The channel in the link if the layer has it, else the one of the largest distance."""
-    text = link.value("channel", "")
-    if text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < len(summary.mean):
-        link.keep("channel", text, "")
-        return int(text)
-    return int(np.abs(summary.distance).argmax())
-
-
-def typed(key: str) -> None:
-    keep(int(st.session_state[key]))
-
-
-def keep(channel: int) -> None:
-    """Put a chosen channel into the link; the position chosen on the maps page was another channel's."""
-    link.keep("channel", str(channel), "")
-    link.keep("cell", "", "")
-
-
-# One channel
-
-
-def one_channel(view: LayerView, histograms: Sequence[Histogram]) -> None:
-    """One channel's values before, normalized, and after γ and β, each over the learned band."""
-    summary, channel = view.summary, view.channel
-    heading, which = st.columns([4, 1], vertical_alignment="bottom")
-    heading.subheader(tr("Channel {channel}, before and after BatchNorm", channel=channel), anchor=False)
-    key = link.showing("norm_channel", channel)
-    which.number_input(
-        tr("Channel"), 0, len(summary.mean) - 1, channel, key=key, on_change=typed, args=(key,)
-    )
-    for column, (stage, histogram) in zip(st.columns(3, gap="medium"), enumerate(histograms), strict=True):
-        with column:
-            st.markdown(f"**{histogram.title}**")
-            panels.drawn_chart(histogram, f"histogram_{stage}")
-    st.caption(
-        tr(
-            "Number of positions by value. Orange line: their mean. Gray band: running mean ± running "
-            "standard deviation, at each stage of the layer. {relu_text}",
-            relu_text=relu_text(view.relu),
-        )
-    )
-    markup.show(channel_facts(summary, channel))
-
-
-def relu_text(relu: str | None) -> str:
-    if relu is None:
-        return tr("No ReLU follows this layer directly, so no value is set to zero.")
-    return tr("Pale bars are below zero: the ReLU ({relu}) sets them to zero.", relu=literal(relu))
-
-
-def channel_facts(summary: NormSummary, channel: int) -> str:
-    """The channel's observed and learned numbers, and the linear function of the layer."""
-    observed = [
-        (tr("mean"), number(summary.mean[channel])),
-        (tr("variance"), number(summary.var[channel])),
-        (tr("distance from the running mean"), sigmas(summary.distance[channel])),
-    ]
-    learned = [
-        (tr("running mean μ"), number(summary.running_mean[channel])),
-        (tr("running variance σ²"), number(summary.running_var[channel])),
-        (tr("scale γ, shift β"), f"{number(summary.weight[channel])}, {number(summary.bias[channel])}"),
-    ]
-    function = [
-        (tr("slope γ / √(σ² + ε)"), number(summary.slope[channel])),
-        (tr("offset β − slope · μ"), number(summary.offset[channel])),
-        (tr("output above zero"), percent(float(summary.passing[channel]))),
-    ]
-    sides = (
-        panels.facts(tr("Observed statistics"), observed),
-        panels.facts(tr("Learned statistics"), learned),
-        panels.facts(tr("Output = slope · input + offset"), function),
-    )
-    return markup.element("div", *sides, cls="fx-panels")
-
-
-# Every channel in numbers
-
-
-@st.fragment
-def numbers(selection: Selection, view: LayerView) -> None:
-    """The table of all channels, folded away; it is made once it is opened."""
-    words.use(link.language())  # a fragment that runs alone
-    title = tr("Every channel in numbers, largest distance first")
-    with st.expander(title, on_change="rerun", key="channel_numbers") as fold:
-        if fold.open:
-            table(selection, view)
-
-
-def table(selection: Selection, view: LayerView) -> None:
-    """Every channel's numbers, the largest distance first."""
-    summary = view.summary
-    order = np.argsort(-np.abs(summary.distance), kind="stable")
-    names = ["distance", "spread", "mean", "running_mean", "var", "running_var"]
-    columns = {name: getattr(summary, name)[order] for name in names}
-    columns |= {"gamma": summary.weight[order], "beta": summary.bias[order]}
-    columns |= {name: getattr(summary, name)[order] for name in ("slope", "offset", "passing")}
-    first: dict[str, object] = {"channel": order}
-    if view.measured.batch is None:
-        pictures = cached.map_thumbnails(selection.network, selection.input, view.layer)
-        first["map"] = [pictures[channel] for channel in order]
-    st.dataframe(pd.DataFrame(first | columns), hide_index=True, height=320, column_config=column_configs())
-
-
-def _numbers(label: str, help: str, format: str = "%.3f") -> ColumnConfig:
-    return st.column_config.NumberColumn(label, help=help, format=format)
-
-
-def column_configs() -> dict[str, ColumnConfig]:
-    observed, learned = tr("observed on these images"), tr("learned in training")
-    return {
-        "channel": st.column_config.NumberColumn(tr("channel"), width="small"),
-        "map": st.column_config.ImageColumn(
-            tr("after"), width="small", help=tr("The map after BatchNorm, scale per map")
-        ),
-        "distance": _numbers(tr("distance"), tr("(mean − running mean) / running σ"), "%+.2f σ"),
-        "spread": _numbers(tr("spread"), tr("standard deviation / running σ"), "%.2f σ"),
-        "mean": _numbers(tr("mean"), observed),
-        "running_mean": _numbers(tr("running mean"), learned),
-        "var": _numbers(tr("variance"), observed),
-        "running_var": _numbers(tr("running variance"), learned),
-        "gamma": _numbers(tr("γ"), tr("the learned scale (weight)")),
-        "beta": _numbers(tr("β"), tr("the learned shift (bias)")),
-        "slope": _numbers(tr("slope"), tr("γ / √(running variance + ε)")),
-        "offset": _numbers(tr("offset"), tr("β − slope · running mean")),
-        "passing": _numbers(tr("above zero"), tr("fraction of the output above zero"), "percent"),
-    }
+    return LayerView(summary, measured, relu, observed.chosen_channel(summary))
 
 
 def how_to_read() -> None:

@@ -74,7 +74,7 @@ def choose(selection: Selection) -> Subject:
         if st.button(tr("Open on Feature maps"), icon=":material/grid_view:", key="to_maps"):
             open_channel(selection, layer, channel)
         if st.button(tr("Explain the selected image"), icon=":material/target:", key="to_explain"):
-            link.open_page("views/explain/page.py")
+            link.open_page("explain")
     return subject
 
 

@@ -210,4 +210,4 @@ def explain_button(run: LoggedRun, index: int, sample: Sample, opened: Opened | 
         pictures.add(tr("{run}, training image {index}", run=run.name, index=index), sample.pixels)
         if opened is not None and opened.name in options().checkpoints:
             link.change("checkpoint", opened.name)
-        link.open_page("views/explain/page.py")
+        link.open_page("explain")

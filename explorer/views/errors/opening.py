@@ -17,4 +17,4 @@ def choose(evaluation: Evaluation, row: int) -> None:
 def go() -> None:
     """Open Explain, where a callback has chosen an image since the last run."""
     if st.session_state.pop(_CHOSEN, False):
-        link.open_page("views/explain/page.py")
+        link.open_page("explain")

@@ -74,7 +74,7 @@ def show_point(images: Images, row: int) -> None:
             )
             chosen = partial(scanning.select, images.scan, row)
             if st.button(tr("Explain this image"), on_click=chosen, key="set_map_explain"):
-                link.open_page("views/explain/page.py")
+                link.open_page("explain")
     st.markdown(
         tr(
             "**Nearest by all {count} features**, whatever the map shows:",

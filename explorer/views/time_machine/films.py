@@ -1,5 +1,6 @@
 """The pictures of the time machine: one quantity at every epoch, large, as a strip, as an animation."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,13 @@ class Film:
     scale: str
     bar: bool = True
     own: bool = False
+
+    @property
+    def digest(self) -> str:
+        """What stands for the pictures: the values, their ranges, and what they are drawn over."""
+        ends = [(range.low, range.high) for range in self.ranges]
+        about = f"{self.of.method} {self.of.layer} {self.of.values.shape} {ends}\n".encode()
+        return hashlib.sha256(about + self.of.values.tobytes() + self.large(0).tobytes()).hexdigest()[:16]
 
 
 def heat(

@@ -3,16 +3,20 @@
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from explorer.drawing.chart import LineChart
+from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import probability, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline
-from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui import cached, choices, header, link, markup, panels
+from explorer.ui.components.film import Frame
+from explorer.ui.components.film import film as playable
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
@@ -30,6 +34,7 @@ from model.problems import Problem
 from model.snapshots import folder_of
 from model.words import N_, ngettext, tr
 
+PATH = "time"  # of this page, as app.py has it
 ANIMATIONS = {
     "gif": (N_("Animation, GIF"), "gif", "image/gif"),
     "png": (N_("Animation, APNG"), "png", "image/apng"),
@@ -38,22 +43,54 @@ ANIMATIONS = {
 
 def page() -> None:
     selection = current()
-    st.header(tr("One image through training"), anchor=False)
     try:
         timeline = cached.timeline(selection.opened)
     except Problem as problem:
+        header.show(selection, PATH)
+        title()
         st.warning(sentence(problem))
         return
     if timeline is None:
+        header.show(selection, PATH)
+        title()
         without(selection)
         return
+    course = cached.course(timeline, selection.input)
+    show_header(selection, course)
+    title()
     for reason in timeline.left_out:
         st.warning(sentence(reason))
-    course = cached.course(timeline, selection.input)
     view = show(selection, timeline, course)
     how_to_read()
     if view is not None:
         exports.show(selection, view)
+
+
+def title() -> None:
+    st.header(tr("One image through training"), anchor=False)
+
+
+def show_header(selection: Selection, course: Course) -> None:
+    """The strip on top, with the prediction of the chosen epoch's network."""
+    index = chosen_index(course.epochs)
+    header.strip(
+        at_epoch(selection, course, index), tr("Prediction at epoch {epoch}", epoch=course.epochs[index])
+    )
+    header.below_strip(selection, PATH)
+
+
+def at_epoch(selection: Selection, course: Course, index: int) -> Selection:
+    """The selection with the outputs of the network at one epoch; the explained class stays."""
+    seen = replace(selection.seen, logits=course.logits[index], probabilities=course.probabilities[index])
+    other = selection.explaining(selection.target)
+    vars(other).update(seen=seen, predicted=int(seen.logits.argmax()))
+    return other
+
+
+def chosen_index(epochs: Sequence[int]) -> int:
+    """Which of the epochs is chosen, before the slider is drawn; at first the last one."""
+    names = [str(epoch) for epoch in epochs]
+    return names.index(link.current("epoch", names, names[-1]))
 
 
 def without(selection: Selection) -> None:
@@ -116,7 +153,7 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView |
         return None
     predictions = [prediction_text(selection, course, each) for each in range(len(timeline.epochs))]
     with left:
-        large(film, index, predictions[index])
+        large(film, timeline.epochs, index, predictions)
     with right:
         if kind == "cam":
             panels.explain_dimmed(selection)
@@ -138,7 +175,7 @@ def choose_epoch(timeline: Timeline) -> int:
     if timeline.listed > len(names) + len(timeline.left_out):
         st.caption(
             tr(
-                "Showing {count} of the {total} snapshots, evenly spaced.",
+                "Showing {count} of the {total} snapshots, evenly spaced: more would need too much memory.",
                 count=len(names),
                 total=timeline.listed,
             )
@@ -163,18 +200,27 @@ def prediction_text(selection: Selection, course: Course, index: int) -> str:
     )
 
 
-def large(film: Film, index: int, prediction: str) -> None:
-    """The picture of the chosen epoch, with its color scale."""
+def large(film: Film, epochs: Sequence[int], index: int, predictions: Sequence[str]) -> None:
+    """The picture of the chosen epoch, played on request, with its color scale."""
     range = film.ranges[index]
-    alt = tr("{title}, {prediction}", title=film.title, prediction=prediction)
-    range_text = tr("Range {range}: {scale}.", range=text(range), scale=film.scale)
-    notes = markup.text(prediction, "strong"), markup.text(film.note(index))
-    picture = markup.figure(film.large(index), alt, *notes, fill=True)
-    markup.show(
-        markup.text(film.title, tag="h3"),
-        markup.element("div", picture, cls="fx-epoch"),
-        markup.scale(range, film.scale) if film.bar else markup.text(range_text, "muted"),
+    frames = [
+        Frame(
+            (prediction, film.note(each)),
+            tr("{title}, {prediction}", title=film.title, prediction=prediction),
+        )
+        for each, prediction in enumerate(predictions)
+    ]
+    markup.show(markup.text(film.title, tag="h3"))
+    playable(
+        frames,
+        lambda each: data_uri(film.large(each)),
+        index,
+        key="film",
+        digest=film.digest,
+        on_choose=lambda each: link.change("epoch", str(epochs[each])),
     )
+    range_text = tr("Range {range}: {scale}.", range=text(range), scale=film.scale)
+    markup.show(markup.scale(range, film.scale) if film.bar else markup.text(range_text, "muted"))
 
 
 def always_drawn(selection: Selection) -> list[int]:

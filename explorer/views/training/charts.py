@@ -1,11 +1,11 @@
 """The charts of training runs, for the page and for print: the loss of every step, metrics by epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from explorer.drawing.chart import Axis, Line, LineChart, Numbers, axis, doubles
+from explorer.drawing.chart import Axis, Line, LineChart, Numbers, axis, doubles, log_axis
 from explorer.drawing.palette import SERIES, Color
 from explorer.drawing.ranges import percent
 from explorer.engine.runs import Run, columns, epoch_positions, extremes, last_of, step_positions
@@ -15,9 +15,13 @@ from model.history import smoothed
 from model.words import N_, ngettext, tr
 
 MOST_RUNS = len(SERIES)
+BY_EPOCH = 250  # pixels, the height of the charts by epoch
 COLUMNS = 500  # of the loss chart, for all runs together
 LEAST_COLUMNS = 120
 MOST_POINTS = 16  # of a line whose values are marked; more would hide its dashes
+DECADE = 10.0  # learning rates further apart than this factor are drawn on a logarithmic axis
+WINDOWS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)  # steps that the loss is smoothed over
+SMOOTHED = 0.02  # of a run's steps, about, at first
 AXES = {"steps": N_("step"), "epochs": N_("epoch"), "minutes": N_("minutes of training")}
 
 
@@ -42,7 +46,7 @@ LOSS = Metric("test_loss", "train_loss", N_("Loss"), N_("loss (nats)"), N_("Loss
 
 
 def charts_of(runs: Mapping[str, Run], settings: ChartSettings) -> dict[str, LineChart]:
-    """Short name → chart: the loss of every step, and by epoch once there is one."""
+    """Short name → chart, all on one x-axis: the loss of every step, and by epoch once there is one."""
     charts = {"steps": losses(runs, settings)}
     if any(run.epochs for run in runs.values()):
         charts["accuracy"] = by_epoch(runs, ACCURACY, settings)
@@ -51,7 +55,21 @@ def charts_of(runs: Mapping[str, Run], settings: ChartSettings) -> dict[str, Lin
     return charts
 
 
+def x_axis_of(runs: Mapping[str, Run], settings: ChartSettings) -> Axis:
+    """The x-axis that all charts share, from zero to the last step; with ticks at whole steps or epochs."""
+    ends = [step_positions(run, settings.x_axis)[-1:] for run in runs.values()]
+    whole: Numbers = "any" if settings.x_axis == "minutes" else "whole"
+    return axis(tr(AXES[settings.x_axis]), ends, whole, zero=True)
+
+
 # The loss of every step
+
+
+def windows(runs: Mapping[str, Run]) -> tuple[list[int], int]:
+    """Over how many steps the loss can be smoothed: at most half of the longest run's; and the default."""
+    longest = max((len(run.losses) for run in runs.values()), default=0)
+    fitting = [window for window in WINDOWS if window == 1 or window <= longest // 2]
+    return fitting, max(window for window in fitting if window <= max(1, SMOOTHED * longest))
 
 
 def columns_each(runs: int) -> int:
@@ -69,13 +87,13 @@ def losses(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
     every_step = [_every_step(name, run, color, x_axis, most) for name, run, color in colored]
     means = [_mean(name, run, color, settings, most) for name, run, color in colored]
     lines = (*every_step, *means)
-    whole: Numbers = "any" if x_axis == "minutes" else "whole"
     return LineChart(
         tr("Training loss"),
         tr("Training loss at every step; runs: {runs}", runs=", ".join(runs)),
-        axis(tr(AXES[x_axis]), [line.x for line in lines], whole, zero=True),
+        x_axis_of(runs, settings),
         axis(tr("training loss (nats)"), [line.y for line in lines], zero=True, rounded=True, most=5),
         lines,
+        crosshair=True,
         height=300,
     )
 
@@ -136,7 +154,7 @@ def by_epoch(runs: Mapping[str, Run], metric: Metric, settings: ChartSettings) -
     return LineChart(
         tr(metric.title),
         tr(metric.alt, runs=", ".join(runs)),
-        epoch_axis(lines, settings),
+        x_axis_of(runs, settings),
         axis(
             tr(metric.axis),
             [line.y for line in lines],
@@ -145,7 +163,10 @@ def by_epoch(runs: Mapping[str, Run], metric: Metric, settings: ChartSettings) -
             most=5,
         ),
         lines,
+        solid=tr("test"),
         dashed=tr("training"),
+        crosshair=True,
+        height=BY_EPOCH,
     )
 
 
@@ -158,10 +179,21 @@ def learning_rate(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart
     return LineChart(
         tr("Learning rate"),
         tr("Learning rate by epoch; runs: {runs}", runs=", ".join(runs)),
-        epoch_axis(lines, settings),
-        axis(tr("learning rate"), [line.y for line in lines], zero=True, rounded=True, most=5),
+        x_axis_of(runs, settings),
+        rate_axis([line.y for line in lines]),
         lines,
+        crosshair=True,
+        height=BY_EPOCH,
     )
+
+
+def rate_axis(rates: Sequence[Doubles]) -> Axis:
+    """The axis of learning rates: logarithmic where they lie a factor of ten or more apart."""
+    every = np.concatenate(rates)
+    positive = every[np.isfinite(every)]
+    if positive.size and positive.min() > 0 and positive.max() >= DECADE * positive.min():
+        return log_axis(tr("learning rate"), rates)
+    return axis(tr("learning rate"), rates, zero=True, rounded=True, most=5)
 
 
 def _metric_line(
@@ -187,11 +219,3 @@ def _metric_line(
         details=((tr("run"), name), *details),
         texts=tuple(percent(value, 2) for value in values) if field.endswith("accuracy") else (),
     )
-
-
-def epoch_axis(lines: tuple[Line, ...], settings: ChartSettings) -> Axis:
-    """The x-axis of the charts by epoch, which are never drawn by step."""
-    x = [line.x for line in lines]
-    if settings.x_axis == "minutes":
-        return axis(tr(AXES["minutes"]), x, zero=True)
-    return axis(tr(AXES["epochs"]), x, "whole")

@@ -50,7 +50,7 @@ def offer(loaded: Mapping[str, LoadedRun], settings: ChartSettings, drawn: Mappi
         pictures=pictures(drawn),
         tables=tables,
         arrays=lambda: arrays(by_name),
-        figure=lambda: [chart for name, chart in drawn.items() if name != "rate"],
+        figure=lambda: list(drawn.values()),
         snippet=program,
         printed=printed,
     )

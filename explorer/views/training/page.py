@@ -1,7 +1,7 @@
 """Training: finished and running runs, from their histories; their checkpoints and commands."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from explorer.drawing.ranges import percent
 from explorer.engine import runs
 from explorer.engine.runs import Run, Written
 from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui.components.crosshair import crosshair
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
 from explorer.views.training import charts, exports
@@ -26,8 +27,7 @@ from model.words import N_, ngettext, tr
 LIVE = 2  # seconds between two looks at the files while a run on the page trains
 IDLE = 5  # and while none does: a new run is noticed within that time
 FRESH = 30.0  # seconds within which a run that trains has written, evaluation included
-WINDOWS = ("1", "10", "25", "50", "100", "250", "500", "1000")
-X_AXES = {"steps": N_("Steps"), "epochs": N_("Epochs"), "minutes": N_("Minutes")}
+X_AXES = {"epochs": N_("Epochs"), "steps": N_("Steps"), "minutes": N_("Minutes")}
 STATES = {
     "running": N_("training now"),
     "finished": N_("finished"),
@@ -245,37 +245,56 @@ def pictures(loaded: dict[str, LoadedRun]) -> tuple[ChartSettings, dict[str, Lin
     if not any(len(run.losses) for run in by_name.values()):
         st.info(tr("No training step has been recorded yet."))
         return None
-    settings = choose_settings()
+    settings = choose_settings(by_name)
     drawn = charts.charts_of(by_name, settings)
-    panels.chart(drawn["steps"])
+    show_chart("steps", drawn["steps"])
     st.caption(charts.loss_caption(by_name, settings.window))
     if "accuracy" in drawn:
-        epochs([chart for name, chart in drawn.items() if name != "steps"])
+        epochs({name: chart for name, chart in drawn.items() if name != "steps"})
+    crosshair(drawn, key="crosshair")
     how_to_read()
     return settings, drawn
 
 
-def choose_settings() -> ChartSettings:
+def choose_settings(by_name: Mapping[str, Run]) -> ChartSettings:
+    """The x-axis, and the smoothing where the runs are long enough for any."""
+    fitting, default = charts.windows(by_name)
+    link.follow_default("window", str(default))
     with st.container(horizontal=True):
         x_axes = {name: tr(title) for name, title in X_AXES.items()}
         x_axis = choices.choice(tr("x-axis"), x_axes, "along")
+        if len(fitting) == 1:
+            return ChartSettings(1, x_axis)
         label = tr("Smoothing: mean of the last … steps")
-        window = link.choose(st.select_slider, label, list(WINDOWS), "window", "100", width=320)
+        options = [str(window) for window in fitting]
+        window = link.choose(st.select_slider, label, options, "window", str(default), width=320)
     return ChartSettings(int(window), x_axis)
 
 
-def epochs(drawn: Sequence[LineChart]) -> None:
+def show_chart(name: str, chart: LineChart) -> None:
+    """A chart where the crosshair finds it."""
+    with st.container(key=f"crossed_{name}"):
+        panels.chart(chart)
+
+
+def epochs(drawn: Mapping[str, LineChart]) -> None:
     """The charts by epoch side by side, each with its title above it."""
-    for chart, column in zip(drawn, st.columns(3, gap="medium"), strict=True):
+    for (name, chart), column in zip(drawn.items(), st.columns(3, gap="medium"), strict=True):
         with column:
             st.markdown(f"**{chart.title}**")
-            panels.chart(chart)
-    st.caption(
-        tr(
-            "Solid: test images. Dashed: training images. The learning rate is that of each epoch’s first "
-            "step. Each chart has its own y-axis, shared by its runs."
-        )
-    )
+            show_chart(name, chart)
+    st.caption(epochs_caption(drawn["rate"]))
+
+
+def epochs_caption(rate: LineChart) -> str:
+    """What the charts by epoch show."""
+    sentences = [
+        tr("The learning rate is that of each epoch’s first step."),
+        tr("Each chart has its own y-axis, shared by its runs."),
+    ]
+    if rate.y.log:
+        sentences.insert(1, tr("Its axis is logarithmic: equal distances are equal factors."))
+    return " ".join(sentences)
 
 
 def how_to_read() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from explorer.engine.network import Network
 from explorer.engine.samples import ArrayTestSet
@@ -14,6 +15,7 @@ from explorer.engine.scan.reductions import (
     Running,
     edges_of,
     keys_of,
+    maxima_after,
     ranges_of,
     sampled_positions,
     values_of,
@@ -200,3 +202,31 @@ def test_nan_is_the_lowest_maximum_in_any_number_of_parts() -> None:
 
 def test_a_map_smaller_than_the_sample_is_counted_whole() -> None:
     assert Numbered(torch.tensor([5, 9])).sampled(3).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("layer", "derived"),
+    [
+        (nn.ReLU(), True),
+        (nn.ReLU(inplace=True), True),
+        (nn.MaxPool2d(2), True),
+        (nn.MaxPool2d(3, stride=1), True),
+        (nn.MaxPool2d((2, 4), stride=(2, 1)), True),
+        (nn.MaxPool2d(3), False),
+        (nn.MaxPool2d(2, stride=4), False),
+        (nn.MaxPool2d(2, stride=2, dilation=2), False),
+        (nn.MaxPool2d(2, padding=1), False),
+        (nn.AvgPool2d(2), False),
+        (nn.ReLU6(), False),
+    ],
+    ids=str,
+)
+def test_maxima_follow_where_no_position_is_left_out(layer: nn.Module, derived: bool) -> None:
+    maps = torch.randn(3, 5, 8, 8, generator=torch.Generator().manual_seed(0)) - 1
+    maps[0, 0] = -2
+    maps[1, 1, 7, 7] = 9  # in the last row and column
+    maps[2, 2, 0, 0] = torch.nan
+    maxima = maxima_after(layer, maps, maps.amax((2, 3)))
+    assert (maxima is not None) == derived
+    if maxima is not None:
+        torch.testing.assert_close(maxima, layer(maps.clone()).amax((2, 3)), equal_nan=True, rtol=0, atol=0)

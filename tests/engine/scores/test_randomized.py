@@ -1,6 +1,7 @@
 """A map blind to the network is told from one that depends on it; the network itself is not drawn anew."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch.nn.utils import parametrizations
 from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.scores import SCORES, Subject, random_nets
 from explorer.engine.scores.randomized import entropy, randomized, with_random_weights
+from model.nets import CourseCNN
 
 EDGES = torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]]]).repeat(1, 3, 1, 1)
 
@@ -91,3 +93,12 @@ def test_entropy_by_hand() -> None:
     assert entropy(np.repeat([0.0, 1.0], 8)) == pytest.approx(np.log(2))
     # Quartiles 24.75 and 74.25: bins of width 2 · 49.5 / ∛100, which are five, raised to ten, the fewest.
     assert entropy(np.arange(100.0)) == pytest.approx(np.log(10))
+
+
+def test_random_weights_are_those_of_their_seed_while_other_threads_draw() -> None:
+    net = CourseCNN(widths=(4, 8), hidden=16).eval()
+    wanted = [with_random_weights(net, seed).state_dict() for seed in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda n: with_random_weights(net, n % 2).state_dict(), range(60)))
+    for n, weights in enumerate(drawn):
+        assert all(torch.equal(weights[name], value) for name, value in wanted[n % 2].items())

@@ -2,6 +2,7 @@
 // described in payload.py. Everything on the canvas is drawn when data, scale, order, size or theme
 // change; hovering and choosing only move elements that lie over it.
 
+const PLAIN = 16; // px of the page's type for which the sizes below hold; they grow with it
 const LABEL = 15; // room for a channel's number above its tile, in CSS pixels
 const GAP = 6;
 const TALL = 620; // a grid grows smaller tiles rather than taller than this, down to the smallest tile
@@ -627,27 +628,33 @@ function paint(maps, highOf) {
   return { canvas, across };
 }
 
+// How much larger the page's type is than PLAIN, as for a projector.
+function enlarged() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) / PLAIN || 1;
+}
+
 // Where tiles lie: whole device pixels per cell, as large as leaves the grid no taller than TALL.
 function arrange({ channels, height, width }, room, ratio) {
   const alone = channels === 1;
   const rule = Math.max(1, Math.round(ratio));
   const wide = Math.floor(room * ratio) - 2 * rule;
   const gap = Math.round(GAP * ratio);
-  const label = alone ? 0 : Math.round(LABEL * ratio);
+  const large = ratio * enlarged();
+  const label = alone ? 0 : Math.round(LABEL * large);
   const fit = (scale) => {
     const columns = Math.max(1, Math.min(channels, Math.floor((wide + gap) / (scale * width + gap))));
     const inSight = Math.ceil(Math.min(channels, IN_SIGHT) / columns);
     const rows = Math.ceil(channels / columns);
     return { scale, columns, rows, tall: inSight * (scale * height + label + gap) };
   };
-  const sizes = scales(channels, width, height, wide, ratio).map(fit);
-  const { scale, columns, rows } = sizes.find(({ tall }) => alone || tall <= TALL * ratio) ?? sizes.at(-1);
+  const sizes = scales(channels, width, height, wide, large).map(fit);
+  const { scale, columns, rows } = sizes.find(({ tall }) => alone || tall <= TALL * large) ?? sizes.at(-1);
   const [tileWide, tileTall] = [Math.round(scale * width), Math.round(scale * height)];
   const spare = columns > 1 && rows > 1 ? Math.floor((wide - columns * tileWide) / (columns - 1)) : gap;
   const across = tileWide + Math.min(Math.max(spare, gap), Math.round(gap * 2.5));
   const down = tileTall + label + gap;
   return {
-    ratio, scale, columns, rule, label, tileWide, tileTall, across, down,
+    ratio, large, scale, columns, rule, label, tileWide, tileTall, across, down,
     wide: 2 * rule + (columns - 1) * across + tileWide,
     tall: 2 * rule + (rows - 1) * down + label + tileTall,
     ...places({ ratio, scale, columns, rule, label, tileWide, tileTall, across, down }),
@@ -693,7 +700,7 @@ function places({ ratio, scale, columns, rule, label, tileWide, tileTall, across
 }
 
 function blit(canvas, layout, maps, atlas, order, style) {
-  const { ratio, rule, label, tileWide, tileTall } = layout;
+  const { ratio, large, rule, label, tileWide, tileTall } = layout;
   const { width, height } = maps;
   canvas.width = layout.wide;
   canvas.height = layout.tall;
@@ -703,7 +710,7 @@ function blit(canvas, layout, maps, atlas, order, style) {
   context.imageSmoothingEnabled = layout.scale < 1;
   context.imageSmoothingQuality = "high";
   context.strokeStyle = context.fillStyle = style.color;
-  context.font = `500 ${Math.round(11 * ratio)}px ${style.fontFamily}`;
+  context.font = `500 ${Math.round(11 * large)}px ${style.fontFamily}`;
   context.textBaseline = "alphabetic";
   context.lineWidth = rule;
   order.forEach((channel, place) => {
@@ -713,7 +720,7 @@ function blit(canvas, layout, maps, atlas, order, style) {
     context.globalAlpha = 0.22;
     context.strokeRect(left - rule / 2, top - rule / 2, tileWide + rule, tileTall + rule);
     context.globalAlpha = 0.72;
-    if (label) context.fillText(channel, left, top - Math.round(4 * ratio));
+    if (label) context.fillText(channel, left, top - Math.round(4 * large));
     context.globalAlpha = 1;
   });
 }

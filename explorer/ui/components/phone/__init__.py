@@ -6,7 +6,6 @@ and by `phone.js`, at the width where Streamlit does so.
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from itertools import chain
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +14,7 @@ from streamlit.navigation.page import StreamlitPage
 from explorer.ui import link
 from explorer.ui.components import menu
 from explorer.ui.selection import Selection
+from model.words import tr
 
 _CLOSING = st.components.v2.component(
     "closing_sidebar", js=Path(__file__).with_name("phone.js").read_text(encoding="utf-8")
@@ -22,17 +22,28 @@ _CLOSING = st.components.v2.component(
 
 
 def page_links(sections: Mapping[str, Sequence[StreamlitPage]], current: StreamlitPage) -> None:
-    """A row of links to all pages, the current one marked; the style sheet hides it on a wide screen.
-
-    There the menu marks the section of the current page.
+    """A button that names the current page and opens a list of all, by section; the style sheet hides it on a
+    wide screen. There the menu marks the section of the current page.
     """
-    with st.container(horizontal=True, gap="xxsmall", key="pages"):
-        for page in chain(*sections.values()):
+    here = next(title for title, pages in sections.items() if current in pages)
+    label = tr("{section} · {page}", section=here, page=current.title) if here else current.title
+    with st.container(key="pages"):
+        with st.popover(label, icon=":material/menu:", width="stretch"):
+            for title, pages in sections.items():
+                if title:
+                    st.html(f'<div class="fx-section">{escape(title)}</div>')
+                _links(pages, current)
+        menu.mark(here, current.title)
+
+
+def _links(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
+    """The pages of a section as links, the current one marked instead."""
+    with st.container(horizontal=True, gap="xxsmall"):
+        for page in pages:
             if page.title == current.title:
                 st.html(f'<b class="fx-here" aria-current="page">{escape(page.title)}</b>', width="content")
             else:
                 st.page_link(page, label=page.title, width="content")
-        menu.mark(next(title for title, pages in sections.items() if current in pages), current.title)
 
 
 def close_sidebar(selection: Selection | None) -> None:

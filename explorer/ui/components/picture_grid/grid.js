@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (text !== grid.shown) {
     grid.shown = text;
     const box = parentElement.querySelector(".pictures");
-    box.style.setProperty("--side", `${data.side}px`);
+    box.style.setProperty("--side", `${data.side / 16}rem`);
     const focused = box.getRootNode().activeElement?.number;
     box.replaceChildren(...data.pictures.map((picture) => buttonOf(picture, data.chosen, grid)));
     [...box.children].find((button) => button.number === focused)?.focus();

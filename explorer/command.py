@@ -1,0 +1,42 @@
+"""What the commands `explorer.scan` and `explorer.scoreboard` have in common."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from explorer.engine.network import Network, network_of
+from explorer.engine.opening import Source, open_source
+from model import failures
+from model.arguments import Parser
+from model.words import tr
+
+
+def add_network(parser: Parser) -> None:
+    """The flags that say which network, and where the results go."""
+    add = parser.first.add_argument
+    add("--checkpoint", type=Path, required=True, metavar="PATH", help=tr("the network's weights"))
+    add("--net", metavar="MODULE:BUILDER", help=tr("the function that builds your own network"))
+    add("--out", type=Path, required=True, metavar="DIR", help=tr("the folder of the results"))
+
+
+def add_device(add: Callable[..., Any]) -> None:
+    device = tr("the device: cpu, cuda, …; auto: cuda if available, else cpu")
+    add("--device", default="auto", metavar="NAME", help=device)
+
+
+def network(options: argparse.Namespace) -> Network:
+    """The network of the flags. Raises Problem."""
+    opening = open_source(Source(path=options.checkpoint, net=options.net))
+    return network_of(opening.checkpoint, opening.checkup)
+
+
+def sentence_of(error: Exception, memory: str) -> str:
+    """What was wrong and what to do; "" for an error of the program itself. `memory`: if that ran out."""
+    if failures.is_out_of_memory(error):
+        return memory
+    if failures.is_of_lost_process(error):
+        return tr(
+            "Another process of this run has ended; read its last message, and start the same command again."
+        )
+    return failures.sentence_of(error)

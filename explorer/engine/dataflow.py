@@ -1,0 +1,308 @@
+"""One forward pass as the steps that ran, layers and the functions between them, and which read which."""
+
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.attribution.operations import Functions
+from explorer.engine.calls import Call, Instead
+from explorer.engine.copies import tensors_in
+from explorer.engine.kinds import (
+    LIKE,
+    MERGED,
+    function_name,
+    kind_by_functions,
+    kind_of_function,
+    kind_of_module,
+    written_by,
+)
+from explorer.engine.layouts import FIRST, Layout
+from explorer.engine.passes import leaf_paths, recording_calls
+from explorer.engine.tracing import LayerInput
+
+IMAGE = ""  # the name of the image, as in a Trace
+KEEPING = frozenset({"clone", "contiguous", "to", "float", "detach", "getitem", "chunk", "split", "narrow"})
+"""Functions after which the same dimensions hold channels, rows and columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One call of a layer, of which `path` is the module's, or of a function between layers, without a path.
+
+    `sources` are the steps whose outputs it read, as their indexes in the order in which they ran; `read`
+    are these tensors. `output` is None where it gave several tensors or none; `layout` is how it holds maps.
+    """
+
+    name: str
+    kind: str
+    path: str | None
+    sources: tuple[int, ...]
+    read: tuple[Tensor, ...]
+    output: Tensor | None = None
+    layout: Layout | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape for one image: of maps (C, h, w); () where there is no output."""
+        if self.output is None:
+            return ()
+        return tuple((self.layout.maps(self.output) if self.layout else self.output).shape[1:])
+
+
+@dataclass
+class _Running:
+    """A layer that runs, what it read, and the functions that it has called."""
+
+    path: str
+    read: tuple[Tensor, ...]
+    functions: list[str] = field(default_factory=list)
+
+
+class _Program(nn.Module):
+    """Runs TorchScript, which takes no hooks."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.program(*args, **kwargs)
+
+
+def _wrapped_programs(view: nn.Module) -> set[str]:
+    """Puts each program among the modules of a private view into a module that takes hooks; their paths."""
+    programs = {path for path, each in view.named_modules() if isinstance(each, torch.jit.ScriptModule)}
+    outer = {path for path in programs if path.rpartition(".")[0] not in programs}
+    for path in outer:
+        view.set_submodule(path, _Program(view.get_submodule(path)))
+    return outer
+
+
+OnStep = Callable[[int, Step], Tensor | None]
+Known = tuple["weakref.ref[Tensor]", tuple[int, ...], Layout | None]
+
+
+class Dataflow:
+    """A forward pass of one image that calls `on_step(index, step)` at each of its steps.
+
+    What that returns, unless None, is handed on instead of the output. `steps` are those that ran, the image
+    first; `inputs` and `shapes` are those of a Trace; `untraced` are modules of which it tells nothing.
+    """
+
+    def __init__(self, net: nn.Module, on_step: OnStep) -> None:
+        self.on_step = on_step
+        self.steps: list[Step] = []
+        self.inputs: dict[str, LayerInput] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.view = recording_calls(net, None, self._on_call).requires_grad_(False)
+        self.untraced = _wrapped_programs(self.view)
+        self.modules = dict(self.view.named_modules())
+        attention = (path for path, each in self.modules.items() if isinstance(each, nn.MultiheadAttention))
+        self.untraced.update(attention)
+        self.inside: list[_Running] = []
+        self.calls: Counter[str] = Counter()
+        self.failed: Step | None = None
+        self._renamed: dict[str, str] = {}
+        # Weakly: a tensor that is gone may leave its id to another.
+        self._known: dict[int, Known] = {}
+        for layer in (*leaf_paths(self.view), *self.untraced):
+            self.modules[layer].register_forward_pre_hook(partial(self._enter, layer), with_kwargs=True)
+            self.modules[layer].register_forward_hook(partial(self._leave, layer))
+
+    def run(self, x: Tensor) -> object:
+        """What the network returns for one image x, float (1, C, h, w), which it may write on."""
+        image = self._hand_on(Step(IMAGE, "image", None, (), (), x, FIRST))
+        with Functions(self._run):
+            return self.view(image)
+
+    @property
+    def stopped(self) -> Step | None:
+        """The step at which an error was raised; None if that was between two steps."""
+        if not self.inside:
+            return self.failed
+        path, read = self.inside[-1].path, self.inside[-1].read
+        return Step(self._named(path), kind_of_module(self.modules[path]), path, self._sources(read), read)
+
+    # Layers
+
+    def _enter(self, path: str, _: nn.Module, args: object, kwargs: object) -> None:
+        self.inside.append(_Running(path, tuple(tensors_in((args, kwargs)))))
+
+    def _on_call(self, call: Call) -> Instead | None:
+        path = call.layer.partition("#")[0]
+        self._note_for_trace(call)
+        sources = self._sources([call.handed_on]) or self._sources(call.read)  # by the modules inside, if any
+        kind = self._kind(path, call.read, call.handed_on)
+        self.calls[path] += 1
+        made = self._hand_on(Step(call.layer, kind, path, sources, call.read, call.handed_on, call.layout))
+        return None if made is None or made is call.handed_on else Instead(made)
+
+    def _kind(self, path: str, read: tuple[Tensor, ...], output: Tensor) -> str:
+        kind = kind_of_module(self.modules[path])
+        if kind != "other" or not self.inside or self.inside[-1].path != path:
+            return kind
+        return kind_by_functions(self.inside[-1].functions, bool(read) and _flattens(read[0], output))
+
+    def _leave(self, path: str, _: nn.Module, __: object, output: object) -> Tensor | None:
+        """Steps that are not in a Trace: attention, programs, and layers that give several tensors."""
+        read, tensors = self.inside.pop().read, tensors_in(output)
+        if not tensors or (isinstance(output, Tensor) and path not in self.untraced):
+            return None
+        one = output if isinstance(output, Tensor) else None
+        kind = kind_of_module(self.modules[path])
+        layout = FIRST if one is not None and one.ndim == 4 else None
+        made = self._hand_on(Step(self._named(path), kind, path, self._sources(read), read, one, layout))
+        self.calls[path] += 1
+        if made is None:
+            self._know_all(tensors)
+        return made
+
+    def _named(self, path: str) -> str:
+        return f"{path}#{self.calls[path] + 1}" if self.calls[path] else path
+
+    def _note_for_trace(self, call: Call) -> None:
+        """As in a Trace, where a layer that hands on its very input is the source of what reads that."""
+        if call.layout is None:
+            return
+        source = call.source
+        while source in self._renamed:
+            source = self._renamed[source]
+        self.inputs[call.layer] = LayerInput(source, tuple(call.received.shape[1:]))
+        self.shapes[call.layer] = tuple(call.output.shape[1:])
+        if call.source is not None and any(call.handed_on is tensor for tensor in call.read):
+            self._renamed[call.source] = call.layer
+
+    # Functions between layers
+
+    def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        name = function_name(function)
+        if self.inside:
+            self.inside[-1].functions.append(name)
+            return function(*args, **kwargs)
+        read = tuple(tensor for tensor in tensors_in((args, kwargs)) if self._is_known(tensor))
+        if not read or LIKE.fullmatch(name):
+            return function(*args, **kwargs)
+        written = written_by(function, args, kwargs)
+        if name in MERGED:
+            result = function(*args, **kwargs)
+            if not _flattens(read[0], result):
+                self._merge(name, read[:1] if name.endswith("_as") else read, result, written)
+                return result
+            name = "flatten"
+        else:
+            result = self._computed(name, function, args, kwargs, read, written)
+        if not tensors_in(result):
+            return result
+        return self._note(name, read, result, written)
+
+    def _computed(
+        self,
+        name: str,
+        function: Any,
+        args: Any,
+        kwargs: Any,
+        read: tuple[Tensor, ...],
+        written: Tensor | None,
+    ) -> Any:
+        """The result, of a copy of what the function writes into: the original gets it later."""
+        if written is not None:
+            copy = written.clone()
+            args = tuple(copy if arg is written else arg for arg in args)
+            kwargs = {key: copy if arg is written else arg for key, arg in kwargs.items()}
+        try:
+            return function(*args, **kwargs)
+        except Exception:
+            self.failed = self._operation(name, read, None)
+            raise
+
+    def _operation(self, name: str, read: tuple[Tensor, ...], output: Tensor | None) -> Step:
+        alike = [tensor for tensor in read if output is not None and tensor.ndim == output.ndim]
+        layout = next((layout for tensor in alike if (layout := self._layout(tensor))), None)
+        full, sources = self._named(self._full(name)), self._sources(read)
+        return Step(full, kind_of_function(name), None, sources, read, output, layout)
+
+    def _full(self, name: str) -> str:
+        return f"torch.{name}" if name in self.modules else name
+
+    def _note(self, name: str, read: tuple[Tensor, ...], result: Any, written: Tensor | None) -> Any:
+        step = self._operation(name, read, result if isinstance(result, Tensor) else None)
+        made = self._hand_on(step)
+        self.calls[self._full(name)] += 1
+        if made is None:
+            self._know_all(tensors_in(result))
+            return result
+        if written is None:
+            return made
+        written.copy_(made)
+        self._write(written, (len(self.steps) - 1,), step.layout)
+        return written
+
+    def _merge(self, name: str, read: tuple[Tensor, ...], result: Any, written: Tensor | None) -> None:
+        layout = self._known[id(read[0])][2] if name in KEEPING else None
+        for tensor in tensors_in(result):
+            if tensor is not read[0]:
+                self._know(tensor, self._sources(read), layout)
+        if written is not None:
+            self._write(written, self._sources(read), self._layout(written))
+
+    # Tensors
+
+    def _hand_on(self, step: Step) -> Tensor | None:
+        """Note the step; the tensor that the network goes on with, which is another one than was read."""
+        self.steps.append(step)
+        self.failed = None
+        made = self.on_step(len(self.steps) - 1, step)
+        if step.output is None:
+            return None
+        if made is None:
+            is_read = any(step.output is tensor for tensor in step.read)
+            made = step.output.view_as(step.output) if is_read else step.output
+        self._know(made, (len(self.steps) - 1,), step.layout)
+        return made
+
+    def _know_all(self, tensors: Iterable[Tensor]) -> None:
+        """Several tensors are what the last step gave."""
+        for tensor in tensors:
+            self._know(tensor, (len(self.steps) - 1,), None)
+
+    def _know(self, tensor: Tensor, sources: tuple[int, ...], layout: Layout | None) -> None:
+        self._known[id(tensor)] = (weakref.ref(tensor), sources, layout)
+
+    def _write(self, written: Tensor, sources: tuple[int, ...], layout: Layout | None) -> None:
+        """What is written into a tensor can be in all that share its memory."""
+        memory = written.untyped_storage()._cdata
+        for reference, old, layout_of_other in list(self._known.values()):
+            other = reference()
+            if other is not None and other is not written and other.untyped_storage()._cdata == memory:
+                self._know(other, _united([old, sources]), layout_of_other)
+        self._know(written, sources, layout)
+
+    def _is_known(self, tensor: Tensor) -> bool:
+        return id(tensor) in self._known and self._known[id(tensor)][0]() is tensor
+
+    def _layout(self, tensor: Tensor) -> Layout | None:
+        return self._known[id(tensor)][2] if self._is_known(tensor) else None
+
+    def _sources(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
+        return _united([self._known[id(tensor)][1] for tensor in tensors if self._is_known(tensor)])
+
+
+def _united(sources: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(index for each in sources for index in each))
+
+
+def _flattens(read: Tensor, result: object) -> bool:
+    """Whether maps (N, C, h, w) become one row for each image."""
+    return (
+        isinstance(result, Tensor)
+        and read.ndim == 4
+        and result.ndim == 2
+        and len(result) == len(read)
+        and result.numel() == read.numel()
+    )

@@ -1,0 +1,296 @@
+"""What flows to a class: what each channel of each layer contributes to its logit, and through what.
+
+One forward pass, in which every step hands on a copy of its output that begins a graph of its own, and one
+backward pass from step to step. So each step can be taken apart by itself.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from explorer.engine.attribution.gradients import score_of, without_gradient
+from explorer.engine.dataflow import Dataflow, Step
+from explorer.engine.passes import check_images, to_numpy
+from explorer.engine.values import Floats
+from model.nets import check_logits
+from model.problems import Problem
+
+THROUGH = ("add", "concat", "flatten", "multiply")
+"""Kinds of steps that are no source of their own: the lines begin at the layers before them."""
+TINY = 1e-12
+CLOSE = 1e-4  # how far, relative to all of them, parts may be from their sum
+
+
+def channel_contributions(net: nn.Module, x: Tensor, layers: Iterable[str], target: int) -> dict[str, Floats]:
+    """What each channel of these layers contributes to a class's logit for one image x, float (1, C, h, w).
+
+    As `Flow.contributions`; raises Problem for a class or a layer that is not there, and ValueError for
+    another shape of x.
+    """
+    return Flow(net, x, target).contributions(layers)
+
+
+def inflow(net: nn.Module, x: Tensor, layer: str, channel: int, target: int) -> dict[str, Floats]:
+    """Through what one channel of a layer contributes to a class's logit for one image x, float (1, C, h, w).
+
+    As `Flow.inflow`, with its errors and those of `channel_contributions`.
+    """
+    return Flow(net, x, target).inflow(layer, channel)
+
+
+class Flow:
+    """One forward and backward pass of one image x, float (1, C, h, w), toward a class's logit, to ask often.
+
+    It holds every step of the pass, each with its output as a graph that begins at the leaves of its sources:
+    too much to be cached. Layers and functions are named as in a Graph, "" is the image.
+    """
+
+    def __init__(self, net: nn.Module, x: Tensor, target: int) -> None:
+        check_images(x, one=True)
+        self.outputs: dict[int, Tensor] = {}
+        self.leaves: dict[int, Tensor] = {}
+        self.reads: dict[int, tuple[Tensor, ...]] = {}
+        flow = Dataflow(net, self._cut)
+        self.steps, self.modules = flow.steps, flow.modules
+        with torch.inference_mode(False), torch.enable_grad():
+            score = score_of(target, None, 1).of(check_logits(flow.run(x.detach().clone())))
+            if score.requires_grad:
+                score.sum().backward()  # type: ignore[no-untyped-call]
+            for index in reversed(self.outputs):
+                output, gradient = self.outputs[index], self.leaves[index].grad
+                if gradient is not None and output.requires_grad:
+                    # A copy: the next gradients may be added up in the memory of this one.
+                    output.backward(gradient.clone(), retain_graph=True)  # type: ignore[no-untyped-call]
+
+    def _cut(self, index: int, step: Step) -> Tensor | None:
+        if step.output is None or not step.output.is_floating_point():
+            return None
+        self.outputs[index] = step.output
+        # As they were read: the network may write into them later.
+        self.reads[index] = tuple(tensor.clone() for tensor in step.read)
+        self.leaves[index] = step.output.detach().clone().requires_grad_()
+        return self.leaves[index].clone()
+
+    def contributions(self, layers: Iterable[str]) -> dict[str, Floats]:
+        """Layer → what each of its channels contributes, float32 (C,), signed, in units of the logit.
+
+        It is gradient × activation, summed over positions; where there are no positions C are the values.
+        Where everything behind a layer is linear apart from ReLU and max pooling, the sum over C is the logit
+        minus the part that the biases behind the layer cause; elsewhere it is that of the linear function
+        that touches the network here. Layers that no gradient reaches and those whose values have no channels
+        are left out. Raises Problem for a layer that is not there.
+        """
+        found = {layer: self._contributions(self._index_of(layer)) for layer in layers}
+        return {layer: to_numpy(values) for layer, values in found.items() if values is not None}
+
+    def _contributions(self, index: int) -> Tensor | None:
+        leaf = self.leaves.get(index)
+        if leaf is None or leaf.grad is None or not self._has_channels(index):
+            return None
+        return self._by_channel(index, leaf.detach() * leaf.grad)
+
+    def inflow(self, layer: str, channel: int) -> dict[str, Floats]:
+        """Source layer → what each of its channels, float32 (C,), contributes through a channel of a layer.
+
+        The sources are the layers or functions that the layer reads, none for the image. Additions,
+        concatenations, flattening, and multiplications by a constant or by a gate, which is held, are looked
+        through to what they read. All values of all sources, plus the part of the bias, add up to the
+        channel's value in `contributions`:
+
+        - a convolution, linear layer, batch normalization or addition: input × weight × the gradient here;
+          the rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions;
+        - a layer, group or instance normalization: the same, with its statistics held;
+        - an activation or another norm: everything, as output ÷ input at each position is held; nothing is
+          left for a bias, except where the input is 0 and the output is not;
+        - pooling, dropout and other layers: input × gradient, where that adds up to everything.
+
+        Raises Problem for a layer or channel that is not there, and for a layer that cannot be split: one
+        that mixes channels in another way, as attention and softmax do, or a product of two layers.
+        """
+        start = self._index_of(layer)
+        pending, lines = {start: self._only(start, self._gradient(start), channel)}, dict[str, Floats]()
+        while pending:
+            at = max(pending)
+            multiplier = pending.pop(at)
+            if at != start and not self._is_looked_through(at):
+                values = self.leaves[at].detach() * multiplier
+                lines[self.steps[at].name] = to_numpy(self._by_channel(at, values))
+                continue
+            for source, part in self._back(at, multiplier).items():
+                pending[source] = pending[source] + part if source in pending else part
+        return dict(reversed(lines.items()))
+
+    def _index_of(self, layer: str) -> int:
+        for index, step in enumerate(self.steps):
+            if step.name == layer:
+                return index
+        raise Problem("Layer {layer} did not run on this input: choose another layer.", layer=repr(layer))
+
+    def _gradient(self, index: int) -> Tensor:
+        if index not in self.leaves:
+            raise _cannot(self.steps[index])
+        gradient = self.leaves[index].grad
+        if gradient is None:
+            raise without_gradient(self.steps[index].name)
+        return gradient
+
+    # By channel
+
+    def _has_channels(self, index: int) -> bool:
+        step, leaf = self.steps[index], self.leaves[index]
+        return len(leaf) == 1 and (step.layout is not None or leaf.ndim == 2)
+
+    def _by_channel(self, index: int, values: Tensor) -> Tensor:
+        """Values like a step's output, summed over positions: (C,)."""
+        if not self._has_channels(index):
+            raise Problem(
+                "Layer {layer} gives values of shape {shape}, which are not feature maps: choose another "
+                "layer.",
+                layer=repr(self.steps[index].name),
+                shape=tuple(values.shape),
+            )
+        layout = self.steps[index].layout
+        maps = layout.maps(values) if layout else values
+        return maps[0].flatten(1).sum(1) if maps.ndim > 2 else maps[0]
+
+    def _only(self, index: int, values: Tensor, channel: int) -> Tensor:
+        """Values like a step's output, with 0 for whatever is not of this channel."""
+        last = len(self._by_channel(index, values)) - 1
+        if not 0 <= channel <= last:
+            raise Problem(
+                "There is no channel {number}: choose one from 0 to {last}.", number=channel, last=last
+            )
+        layout, mask = self.steps[index].layout, torch.zeros_like(values)
+        if layout is None or layout.order == "first":
+            mask[:, channel] = 1
+        elif layout.order == "last":
+            mask[..., channel] = 1
+        else:
+            mask[:, layout.extra :, channel] = 1
+        return values * mask
+
+    # From a step to those before it
+
+    def _is_looked_through(self, index: int) -> bool:
+        step = self.steps[index]
+        if step.kind != "multiply" or index not in self.reads:
+            return step.kind in THROUGH
+        return len(self.reads[index]) == 1 or self.gated(index) is not None
+
+    def gated(self, index: int) -> Tensor | None:
+        """Of the two tensors that are multiplied the one that the other, which has fewer values, weighs."""
+        reads, output = self.reads[index], self.outputs[index]
+        for one, other in (reads, reads[::-1]) if len(reads) == 2 else ():
+            if one.shape == output.shape and other.numel() < one.numel():
+                return one
+        return None
+
+    def _back(self, index: int, multiplier: Tensor) -> dict[int, Tensor]:
+        """What the values of each source are multiplied by, of what a step's values are multiplied by."""
+        step = self.steps[index]
+        if not step.sources:
+            return {}
+        for at in (index, *step.sources):
+            if at not in self.leaves:
+                raise _cannot(self.steps[at])
+        split = SPLITS.get(step.kind, _whole)
+        tensor, weights = split(self, index, multiplier)
+        leaves = [self.leaves[source] for source in step.sources]
+        if not tensor.requires_grad:
+            raise without_gradient(step.name)
+        given = torch.autograd.grad(tensor, leaves, weights, retain_graph=True, allow_unused=True)
+        parts = {source: part for source, part in zip(step.sources, given, strict=True) if part is not None}
+        if split is _whole or (split is _linear and step.kind != "add" and len(self.reads[index]) > 1):
+            self._check_sum(index, multiplier, parts)
+        return parts
+
+    def _check_sum(self, index: int, multiplier: Tensor, parts: dict[int, Tensor]) -> None:
+        whole = (self.outputs[index].detach() * multiplier).double().sum()
+        lines = [(self.leaves[source].detach() * part).double() for source, part in parts.items()]
+        size = sum(float(values.abs().sum()) for values in lines)
+        if abs(sum(float(values.sum()) for values in lines) - float(whole)) > CLOSE * max(size, TINY):
+            raise _cannot(self.steps[index])
+
+
+# How a step is split: a tensor, and weights of it, whose gradients are the multipliers of the sources.
+Split = Callable[[Flow, int, Tensor], tuple[Tensor, Tensor]]
+
+
+def _linear(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    return flow.outputs[index], multiplier
+
+
+def _whole(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    """As a linear step without a bias, which has to be checked."""
+    return flow.outputs[index], multiplier
+
+
+def _product(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    output, reads = flow.outputs[index], flow.reads[index]
+    if len(reads) == 1:
+        return output, multiplier
+    if (gated := flow.gated(index)) is None:
+        raise _cannot(flow.steps[index])
+    return gated, _ratio(output, gated) * multiplier
+
+
+def _act(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    step, reads, output = flow.steps[index], flow.reads[index], flow.outputs[index]
+    kind = step.name if step.path is None else type(flow.modules[step.path]).__name__
+    mixes = any(part in kind.lower() for part in ("softmax", "softmin", "glu"))
+    if mixes or len(reads) != 1 or reads[0].shape != output.shape:
+        raise _cannot(step)
+    return reads[0], _ratio(output, reads[0]) * multiplier
+
+
+def _ratio(output: Tensor, read: Tensor) -> Tensor:
+    """Output ÷ input at each place, 0 where the input is 0."""
+    output, read = output.detach(), read.detach()
+    none = read.abs() < TINY
+    return torch.where(none, 0, output / torch.where(none, 1, read))
+
+
+def _norm(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    step = flow.steps[index]
+    module = flow.modules[step.path] if step.path is not None else None
+    if getattr(module, "running_mean", None) is not None or step.name.startswith("batch_norm"):
+        return _linear(flow, index, multiplier)
+    read = flow.reads[index][0]
+    scale = None if module is None else _scale(module, read.detach())
+    return _act(flow, index, multiplier) if scale is None else (read, scale * multiplier)
+
+
+def _scale(module: nn.Module, read: Tensor) -> Tensor | None:
+    """γ ÷ σ at each place of what a norm reads, by the statistics of this; None for an unknown norm."""
+    if isinstance(module, nn.LayerNorm):
+        dims = tuple(range(-len(module.normalized_shape), 0))
+        if type(module).forward is not nn.LayerNorm.forward:
+            return None
+        scale = (read.var(dims, unbiased=False, keepdim=True) + module.eps).rsqrt()
+        return (scale * (1 if module.weight is None else module.weight)).expand_as(read)
+    if not isinstance(module, nn.GroupNorm | _BatchNorm | _InstanceNorm):
+        return None
+    count = module.num_groups if isinstance(module, nn.GroupNorm) else read.shape[1]
+    groups = read.reshape(len(read), count, -1)
+    scale = (groups.var(2, unbiased=False, keepdim=True) + module.eps).rsqrt().expand_as(groups)
+    weight = 1 if module.weight is None else module.weight.reshape(-1, *[1] * (read.ndim - 2))
+    return scale.reshape(read.shape) * weight
+
+
+SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("conv", "dense", "add", "concat", "flatten"), _linear),
+    "multiply": _product,
+    "act": _act,
+    "norm": _norm,
+}
+
+
+def _cannot(step: Step) -> Problem:
+    return Problem(
+        "What flows through layer {layer} cannot be split by channel, because it is not linear and does not "
+        "work on each value by itself: choose another layer.",
+        layer=repr(step.name),
+    )

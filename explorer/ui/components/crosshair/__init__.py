@@ -1,0 +1,66 @@
+"""One crosshair over several line charts of a page: the values of all at one x, by pointer or keys."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from explorer.drawing.chart import LineChart
+from explorer.drawing.vega import short
+from model.words import tr
+
+# Without a style of its own: the page's style sheet holds for it, and the charts are outside of it.
+_CROSSHAIR = st.components.v2.component(
+    "crosshair",
+    js=Path(__file__).with_name("crosshair.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def crosshair(charts: Mapping[str, LineChart], *, key: str) -> None:
+    """Join charts that share one x-axis, each drawn in a container of the key `crossed_` and its name."""
+    _CROSSHAIR(key=key, data=payload(charts))
+
+
+def payload(charts: Mapping[str, LineChart]) -> dict[str, Any]:
+    """What the browser needs of the charts: where their axes end, and the lines that have tooltips."""
+    runs = {line.name for chart in charts.values() for line in chart.lines}
+    axis = next(iter(charts.values())).x
+    return {
+        "title": axis.title,
+        "whole": axis.numbers == "whole",
+        "ends": list(axis.ends),
+        "hint": tr(
+            "Point at a chart, or focus this line and press ← or →, to read all values at one position."
+        ),
+        "label": tr("Position of the crosshair"),
+        "charts": {name: _chart(chart, several=len(runs) > 1) for name, chart in charts.items()},
+    }
+
+
+def _chart(chart: LineChart, several: bool) -> dict[str, Any]:
+    read = [line for line in chart.lines if line.details is not None]
+    return {
+        "title": chart.title,
+        "y": list(chart.y.ends),
+        "log": chart.y.log,
+        "steps": any(line.steps for line in read),
+        "lines": [
+            {
+                "name": _name(chart, [text for _, text in line.details or ()], several),
+                "color": line.color,
+                "dashed": line.dashed,
+                "x": [short(x) for x in line.x.tolist()],
+                "y": [short(y) for y in line.y.tolist()],
+                "texts": list(line.texts),
+            }
+            for line in read
+        ],
+    }
+
+
+def _name(chart: LineChart, details: list[str], several: bool) -> str:
+    """What tells a line from the others of its chart: the run where there are several, then the images."""
+    run, *images = details
+    return " · ".join([run, *images] if several else images) or chart.y.title

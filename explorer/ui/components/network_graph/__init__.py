@@ -1,0 +1,86 @@
+"""The picture of a whole network: a column for each stage, and lines for what flows into one channel.
+
+All maps travel once as bytes. What the visitor does comes back as an event: a channel that is chosen or
+opened, a heading, a line, a class, a block that is folded or unfolded.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import streamlit as st
+
+from explorer.ui.components.network_graph.payload import Answer, Stage, Thread, Tile, payload
+from model.card import Pixels
+
+__all__ = ["Answer", "Event", "Stage", "Thread", "Tile", "network_graph"]
+
+Kind = Literal["choose", "open", "page", "fold", "kernel", "class"]
+
+
+def _asset(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+_GRAPH = st.components.v2.component(
+    "network_graph", html=_asset("graph.html"), css=_asset("graph.css"), js=_asset("graph.js")
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the visitor did, with the number of the stage, thread or answer, and the row of a stage's tile."""
+
+    kind: Kind
+    index: int
+    row: int = 0
+
+
+def network_graph(
+    image: Pixels,
+    stages: Sequence[Stage],
+    edges: Sequence[tuple[int, int]],
+    threads: Sequence[Thread],
+    answers: Sequence[Answer],
+    *,
+    key: str,
+    chosen: tuple[int, int] | None,
+    on_event: Callable[[Event], None],
+    **settings: object,
+) -> Event | None:
+    """Draw a network, and return what the visitor did to make the page run; `on_event` got it before that.
+
+    `chosen` is the stage and the row of the chosen tile.
+
+    `settings` are the texts of the picture: `label`, `image_text`, `image_name`, `answers_name`,
+    `answers_line`, `flows`, `none_flows`, `status`, `opens` and `stopped`.
+    """
+    data = payload(image, stages, edges, threads, answers, chosen=chosen, **settings)
+
+    def sent() -> Event | None:
+        return event_of((st.session_state.get(key) or {}).get("event"), stages, threads, answers)
+
+    def report() -> None:
+        event = sent()
+        if event is not None:
+            on_event(event)
+
+    _GRAPH(key=key, data=data, on_event_change=report)
+    return sent()
+
+
+def event_of(
+    sent: object, stages: Sequence[Stage], threads: Sequence[Thread], answers: Sequence[Answer]
+) -> Event | None:
+    """The event that the browser sent, None for one that cannot be: it may send anything."""
+    if not isinstance(sent, dict):
+        return None
+    kind, index, row = sent.get("kind"), sent.get("index"), sent.get("row", 0)
+    if kind not in get_args(Kind) or type(index) is not int or type(row) is not int:
+        return None
+    counted: Sequence[object] = {"kernel": threads, "class": answers}.get(kind, stages)
+    if not 0 <= index < len(counted):
+        return None
+    within = kind not in ("choose", "open") or 0 <= row < len(stages[index].tiles)
+    return Event(kind, index, row) if within else None

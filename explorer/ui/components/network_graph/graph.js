@@ -1,0 +1,452 @@
+// Draws the stages of a network as columns of small maps, and lines for what flows into the chosen channel.
+// The layout of the bytes is described in payload.py. One tile is in the order of the Tab key; arrow keys move
+// among tiles, headings and classes.
+
+const SVG = "http://www.w3.org/2000/svg";
+const NARROWEST = 36; // of a column, in CSS pixels: below that the frame scrolls
+const NARROWEST_PHONE = 48; // where it scrolls anyway
+const WIDEST = 58;
+const SIGN = 34; // width of an operation's column
+const ANSWERS = 118; // width of the classes
+const FAN = 0.55; // room for lines before a column that mixes channels, in columns
+const MIXES = new Set(["conv", "dense", "block", "concat"]);
+const CHIPS = 6; // of the largest lines, as buttons
+const THICKEST = 6;
+
+const pictures = new WeakMap(); // root → its Picture
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let picture = pictures.get(parentElement);
+  if (!picture) pictures.set(parentElement, (picture = new Picture(parentElement)));
+  const run = ++picture.run;
+  picture.send = (kind, index, row = 0) => setTriggerValue("event", { kind, index, row });
+  picture.show(data);
+  return () => {
+    if (picture.run !== run) return; // a later run has taken over
+    picture.close();
+    pictures.delete(parentElement);
+  };
+}
+
+class Picture {
+  constructor(root) {
+    this.run = 0;
+    this.ending = new AbortController();
+    const find = (selector) => root.querySelector(selector);
+    this.parts = {
+      network: find(".network"), frame: find(".frame"), plane: find(".plane"), lines: find(".lines"), rail: find(".rail"),
+      threads: find(".threads"), heads: find(".heads"), tiles: find(".tiles"), status: find(".status"),
+      flows: find(".flows"), tip: find(".tip"),
+    };
+    const { plane, tip, frame } = this.parts;
+    const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.ending.signal });
+    on(plane, "click", (event) => this.click(event));
+    on(plane, "dblclick", (event) => this.open(event));
+    on(plane, "keydown", (event) => this.press(event));
+    on(plane, "pointermove", (event) => this.say(event));
+    on(plane, "pointerleave", () => tip.hidePopover());
+    on(plane, "focusin", (event) => this.reach(event.target.closest("[data-at]")));
+    on(frame, "scroll", () => tip.hidePopover());
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(frame);
+  }
+
+  close() {
+    this.observer.disconnect();
+    this.ending.abort();
+  }
+
+  // ── Data ──────────────────────────────────────────────────────────────────────────────────────
+
+  show(data) {
+    const bytes = new Uint8Array(data); // a copy: `data` is a view into the whole message, at any offset
+    if (this.bytes && same(this.bytes, bytes)) return;
+    const before = this.drawn;
+    this.bytes = bytes;
+    Object.assign(this, decode(bytes));
+    const { threads, chosen, status, opens, flows, none_flows, ...rest } = this.header;
+    this.drawn = JSON.stringify(rest);
+    if (before !== this.drawn || !same(this.lastMaps, this.maps)) this.draw();
+    else this.mark();
+    this.lastMaps = this.maps;
+  }
+
+  resize() {
+    const room = this.parts.frame.clientWidth;
+    if (!this.header || !room || this.room === room) return;
+    this.draw();
+  }
+
+  // ── Where things are ──────────────────────────────────────────────────────────────────────────
+
+  arrange() {
+    const { stages, edges, answers } = this.header;
+    this.room = this.parts.frame.clientWidth;
+    const columns = stages.slice(1).filter((stage) => stage.tiles.length);
+    const signs = stages.length - 1 - columns.length;
+    const fans = stages.slice(1).filter((stage) => MIXES.has(stage.kind)).length;
+    const units = 2.4 + columns.length + FAN * fans;
+    const pitch = Math.min(WIDEST, Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((this.room - ANSWERS - 6 - signs * SIGN) / units)));
+    const skips = edges.filter(([from, to]) => to > from + 1);
+    const arcs = skips.length ? Math.min(64, 18 + 6 * Math.sqrt(Math.max(...skips.map(([from, to]) => to - from)))) : 0;
+    const small = pitch < 44 ? 10 : pitch < 52 ? 11 : 12;
+    const folds = stages.some((stage) => stage.folds) ? 24 : 0;
+    const most = Math.max(...stages.map((stage) => stage.lines.length));
+    const tile = pitch - 7;
+    const picture = Math.round(1.9 * pitch);
+    const top = arcs + 20 + (1 + most) * small * 1.2 + folds + 10;
+    let x = 2;
+    const places = stages.map((stage, index) => {
+      const wide = index === 0 ? picture : stage.tiles.length ? pitch : SIGN;
+      if (index > 0 && MIXES.has(stage.kind)) x += Math.round(FAN * pitch);
+      const place = { left: x, middle: x + wide / 2, wide };
+      x += wide;
+      return place;
+    });
+    x += Math.round(0.5 * pitch);
+    const row = tile + 12;
+    const rows = Math.max(answers.length, ...stages.map((stage, index) => stage.tiles.length + (index ? 0 : 2)));
+    Object.assign(this, { pitch, tile, picture, row, top, places, small, arcs, rail: arcs + 9 });
+    this.answersAt = x;
+    this.wide = x + ANSWERS;
+    this.tall = top + rows * row + small * 1.4 + 4;
+    this.center = top + (Math.min(8, rows) * row) / 2;
+  }
+
+  // The tile's box; row −1 is what a column does not show, or the sign of an operation.
+  box(index, row) {
+    const { middle } = this.places[index];
+    const stage = this.header.stages[index];
+    const first = index === 0 ? this.top + this.picture + 10 : this.top;
+    if (!stage.tiles.length) return { left: middle - 11, right: middle + 11, y: this.center };
+    if (row < 0) return { left: middle - 14, right: middle + 14, y: first + stage.tiles.length * this.row + this.small * 0.6 };
+    const y = first + row * this.row;
+    return { left: middle - this.tile / 2, right: middle + this.tile / 2, top: y, y: y + this.tile / 2 };
+  }
+
+  // ── Drawing ───────────────────────────────────────────────────────────────────────────────────
+
+  draw() {
+    this.arrange();
+    const { network, plane, frame, heads, tiles, lines } = this.parts;
+    const focused = plane.getRootNode().activeElement?.closest?.("[data-at]")?.dataset.at;
+    const scrolled = frame.scrollLeft;
+    network.style.setProperty("--tile", `${this.tile}px`);
+    network.style.setProperty("--small", `${this.small}px`);
+    Object.assign(plane.style, { width: `${this.wide}px`, height: `${this.tall}px` });
+    plane.setAttribute("aria-label", this.header.label);
+    for (const [name, value] of Object.entries({ width: this.wide, height: this.tall })) lines.setAttribute(name, value);
+    this.grid = this.header.stages.map((_, index) => this.column(index));
+    this.grid.push(this.header.answers.map((answer, k) => this.answer(answer, k)));
+    heads.replaceChildren(...this.header.stages.map((_, index) => this.head(index)), this.answersHead());
+    tiles.replaceChildren(this.image(), ...this.grid.flat(), ...this.rests());
+    for (const [index, column] of this.grid.entries()) {
+      const name = heads.children[index]?.querySelector("button.name");
+      if (name) column.unshift(name);
+    }
+    this.drawRail();
+    this.mark();
+    frame.scrollLeft = scrolled;
+    if (focused) plane.querySelector(`[data-at="${focused}"]`)?.focus({ preventScroll: true });
+  }
+
+  head(index) {
+    const stage = this.header.stages[index];
+    const { middle, wide } = this.places[index];
+    const room = stage.tiles.length ? wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : 0) : wide + 6;
+    const head = element("div", `head${stage.stopped ? " stopped" : ""}`);
+    place(head, { left: middle - room / 2, top: this.arcs + 20, width: room });
+    const name = element(stage.opens ? "button" : "div", "name", stage.name);
+    name.dataset.at = `head ${index}`;
+    name.dataset.tip = stage.text;
+    if (stage.opens) Object.assign(name, { type: "button", tabIndex: -1, ariaLabel: stage.text });
+    head.append(name, ...stage.lines.map((line) => element("span", "", line)));
+    if (stage.folds) {
+      const fold = element("button", "fold", stage.folds === "unfold" ? "+" : "−");
+      Object.assign(fold, { type: "button", ariaLabel: stage.folds_text });
+      fold.dataset.at = `fold ${index}`;
+      fold.dataset.tip = stage.folds_text;
+      head.append(fold);
+    }
+    return head;
+  }
+
+  answersHead() {
+    const head = element("div", "head");
+    place(head, { left: this.answersAt, top: this.arcs + 20, width: ANSWERS });
+    head.append(element("div", "name", this.header.answers_name), element("span", "", this.header.answers_line));
+    return head;
+  }
+
+  image() {
+    const { header } = this;
+    const frame = element("div", "picture");
+    place(frame, { left: this.places[0].left, top: this.top, width: this.picture, height: this.picture });
+    frame.setAttribute("role", "img");
+    frame.setAttribute("aria-label", header.image_text);
+    frame.dataset.tip = header.image_text;
+    frame.append(painted(header.image[1], header.image[0], (at) => [0, 1, 2].map((k) => this.pixels[3 * at + k])));
+    return frame;
+  }
+
+  column(index) {
+    const stage = this.header.stages[index];
+    const [, height, width] = stage.shape;
+    const table = this.tables[stage.table];
+    const unit = height * width === 1;
+    return stage.tiles.map((tile, row) => {
+      const button = element("button", unit ? "tile unit" : "tile");
+      const box = this.box(index, row);
+      place(button, { left: box.left, top: box.top, width: this.tile });
+      Object.assign(button, { type: "button", tabIndex: -1, ariaLabel: tile.text });
+      button.dataset.at = `tile ${index} ${row}`;
+      button.dataset.tip = tile.text;
+      const from = stage.at + row * height * width;
+      const face = element("span", "face");
+      face.append(painted(width, height, (at) => table.subarray(3 * this.maps[from + at], 3 * this.maps[from + at] + 3)));
+      button.append(face);
+      if (tile.bar !== null) button.append(bar(tile.bar));
+      return button;
+    });
+  }
+
+  rests() {
+    return this.header.stages.flatMap((stage, index) => {
+      if (!stage.rest || !stage.tiles.length) return [];
+      const rest = element("div", "rest", stage.rest);
+      const { y } = this.box(index, -1);
+      place(rest, { left: this.places[index].middle - 30, top: y - this.small * 0.6, width: 60 });
+      return [rest];
+    });
+  }
+
+  answer({ name, percent, fraction, text, explained }, k) {
+    const button = element("button", "answer");
+    Object.assign(button, { type: "button", tabIndex: -1, ariaLabel: text, ariaPressed: String(explained) });
+    button.dataset.at = `class ${k}`;
+    button.dataset.tip = text;
+    const last = this.header.stages.length - 1;
+    const y = this.header.stages[last].tiles.length > k ? this.box(last, k).y : this.top + k * this.row + this.tile / 2;
+    place(button, { left: this.answersAt, top: y - 14, width: ANSWERS - 2 });
+    const line = element("span", "");
+    line.append(element("span", "called", name), element("span", "", percent));
+    const track = element("span", "track");
+    const filled = element("i", "");
+    filled.style.width = `${100 * fraction}%`;
+    track.append(filled);
+    button.append(line, track);
+    return button;
+  }
+
+  drawRail() {
+    const { stages, edges } = this.header;
+    const stops = this.places.map(({ middle }) => middle);
+    const y = this.rail;
+    const widest = Math.max(1, ...edges.map(([from, to]) => to - from));
+    const path = ([from, to]) => {
+      const [a, b] = [stops[from], stops[to]];
+      if (to === from + 1) return `M${a} ${y}L${b} ${y}`;
+      const h = this.arcs * (0.35 + 0.65 * Math.sqrt((to - from) / widest)) * 1.25;
+      return `M${a} ${y}C${a} ${y - h} ${b} ${y - h} ${b} ${y}`;
+    };
+    const marks = stages.flatMap((stage, index) => {
+      const dot = svg("circle", { cx: stops[index], cy: y, r: 3.5, class: stage.stopped ? "layer stopped" : "layer" });
+      if (stage.tiles.length || !stage.sign) return [dot];
+      const sign = svg("text", { x: stops[index], y: this.center });
+      sign.textContent = stage.sign;
+      return [dot, svg("circle", { cx: stops[index], cy: this.center, r: 11 }), sign];
+    });
+    const last = this.answersAt + 6;
+    const end = this.header.stopped ? [] : [svg("path", { d: `M${stops.at(-1)} ${y}L${last} ${y}` }), svg("circle", { cx: last, cy: y, r: 3.5, class: "layer" })];
+    this.parts.rail.replaceChildren(...edges.map((edge) => svg("path", { d: path(edge) })), ...end.slice(0, 1), ...marks, ...end.slice(1));
+  }
+
+  // ── What is chosen ────────────────────────────────────────────────────────────────────────────
+
+  mark() {
+    const { chosen, threads, status, opens } = this.header;
+    for (const tile of this.parts.tiles.querySelectorAll(".tile")) tile.ariaPressed = "false";
+    const tile = chosen && this.at(`tile ${chosen.join(" ")}`);
+    if (tile) tile.ariaPressed = "true";
+    this.reach(this.parts.plane.getRootNode().activeElement?.closest?.("[data-at]") ?? tile ?? this.at("tile 0 0"));
+    this.parts.threads.replaceChildren(...threads.map((thread, index) => this.thread(thread, index)));
+    this.parts.status.replaceChildren(...withBold(status));
+    this.parts.flows.replaceChildren(...this.chips(opens));
+  }
+
+  at(name) {
+    return this.parts.plane.querySelector(`[data-at="${name}"]`);
+  }
+
+  thread({ source, target, value, text, opens }, index) {
+    const [from, to] = [this.box(...source), this.box(...target)];
+    const [a, b] = [from.right + 2, to.left - 2];
+    const bend = Math.max(6, (b - a) / 2);
+    const d = `M${a} ${from.y}C${a + bend} ${from.y} ${b - bend} ${to.y} ${b} ${to.y}`;
+    const group = svg("g", opens ? { class: "opens" } : {});
+    group.dataset.tip = text;
+    group.dataset.thread = index;
+    const width = Math.max(0.75, THICKEST * Math.abs(value));
+    group.append(svg("path", { d, class: value < 0 ? "thread against" : "thread", "stroke-width": width }), svg("path", { d, class: "reach" }));
+    return group;
+  }
+
+  chips(opens) {
+    const { threads, flows, none_flows } = this.header;
+    const kernels = threads.map((thread, index) => ({ ...thread, index })).filter((thread) => thread.opens);
+    const largest = kernels.sort((one, other) => Math.abs(other.value) - Math.abs(one.value)).slice(0, CHIPS);
+    const chips = largest.map(({ label, amount, value, text, index }) => {
+      const chip = element("button", "", `${label} `);
+      chip.type = "button";
+      chip.title = text;
+      chip.append(element("b", value < 0 ? "against" : "", amount));
+      chip.addEventListener("click", () => this.send("kernel", index));
+      chip.addEventListener("pointerenter", () => this.parts.threads.children[index]?.classList.add("pointed"));
+      chip.addEventListener("pointerleave", () => this.parts.threads.children[index]?.classList.remove("pointed"));
+      return chip;
+    });
+    const main = element("button", "main", opens);
+    main.type = "button";
+    main.addEventListener("click", () => this.send("open", ...this.header.chosen));
+    const words = chips.length ? flows : threads.length ? "" : none_flows;
+    return [...(opens ? [main] : []), ...(words ? [element("span", "", words)] : []), ...chips];
+  }
+
+  // ── What the visitor does ─────────────────────────────────────────────────────────────────────
+
+  click(event) {
+    const thread = event.target.closest("[data-thread]");
+    if (thread?.classList.contains("opens")) return this.send("kernel", Number(thread.dataset.thread));
+    const at = event.target.closest("[data-at]");
+    if (!at || at.tagName !== "BUTTON") return;
+    const [kind, ...numbers] = at.dataset.at.split(" ");
+    const [index, row] = numbers.map(Number);
+    if (kind === "head") this.send("page", index);
+    else if (kind === "fold") this.send("fold", index);
+    else if (kind === "class") this.send("class", index);
+    else if (at.ariaPressed === "true") event.detail === 0 && this.send("open", index, row); // Enter on the chosen one
+    else this.choose(at, index, row);
+  }
+
+  choose(tile, index, row) {
+    for (const other of this.parts.tiles.querySelectorAll('.tile[aria-pressed="true"]')) other.ariaPressed = "false";
+    tile.ariaPressed = "true";
+    this.parts.threads.replaceChildren();
+    this.send("choose", index, row);
+  }
+
+  open(event) {
+    const tile = event.target.closest(".tile");
+    if (tile) this.send("open", ...tile.dataset.at.split(" ").slice(1).map(Number));
+  }
+
+  press(event) {
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const here = event.target.closest("[data-at]");
+    const step = steps[event.key];
+    const column = this.grid.findIndex((buttons) => buttons.includes(here));
+    if (!step || column < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = step[0] ? this.beside(column, here, step[0]) : this.grid[column][this.grid[column].indexOf(here) + step[1]];
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  // The button of the next column that has any, at the same height.
+  beside(column, here, step) {
+    const height = (button) => button.getBoundingClientRect().top;
+    for (let at = column + step; at >= 0 && at < this.grid.length; at += step) {
+      if (!this.grid[at].length) continue;
+      return this.grid[at].reduce((best, each) => (Math.abs(height(each) - height(here)) < Math.abs(height(best) - height(here)) ? each : best));
+    }
+    return null;
+  }
+
+  // The one that the Tab key reaches.
+  reach(button) {
+    if (!button || button.tagName !== "BUTTON" || button.classList.contains("fold")) return;
+    if (this.reached) this.reached.tabIndex = -1;
+    this.reached = button;
+    button.tabIndex = 0;
+  }
+
+  say(event) {
+    const { tip } = this.parts;
+    const about = event.target.closest("[data-tip]");
+    if (!about || event.pointerType === "touch") return void tip.hidePopover();
+    tip.textContent = about.dataset.tip;
+    tip.showPopover();
+    const { width, height } = tip.getBoundingClientRect();
+    const [left, top] = [event.clientX + 14, event.clientY + 16];
+    const x = Math.max(4, Math.min(left, window.innerWidth - width - 4));
+    const y = top + height + 4 > window.innerHeight ? event.clientY - height - 10 : top;
+    tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
+  }
+}
+
+// ── Bytes ───────────────────────────────────────────────────────────────────────────────────────
+
+function decode(bytes) {
+  const length = new DataView(bytes.buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  let at = 4 + length;
+  const tables = [0, 1].map((k) => bytes.subarray(at + 768 * k, at + 768 * (k + 1)));
+  at += 2 * 768;
+  const pixels = bytes.subarray(at, at + header.image[0] * header.image[1] * 3);
+  const maps = bytes.subarray(at + pixels.length);
+  let offset = 0;
+  for (const stage of header.stages) {
+    stage.at = offset;
+    offset += stage.shape[0] * stage.shape[1] * stage.shape[2];
+  }
+  return { header, tables, pixels, maps };
+}
+
+function same(one, other) {
+  return one?.length === other?.length && one.every((value, index) => value === other[index]);
+}
+
+function painted(width, height, color) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let at = 0; at < width * height; at++) {
+    const [red, green, blue] = color(at);
+    image.data.set([red, green, blue, 255], 4 * at);
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+// ── Page ────────────────────────────────────────────────────────────────────────────────────────
+
+function element(tag, name, text = "") {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function svg(tag, attributes) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+function place(made, box) {
+  for (const [name, value] of Object.entries(box)) made.style[name] = `${value}px`;
+}
+
+function bar(value) {
+  const track = element("span", "bar");
+  const filled = element("i", value < 0 ? "against" : "");
+  filled.style.width = `${50 * Math.min(1, Math.abs(value))}%`;
+  track.append(filled);
+  return track;
+}
+
+// A text as nodes: what stands between two ** is bold.
+function withBold(text) {
+  return text.split("**").map((part, index) => (index % 2 ? element("b", "", part) : part));
+}

@@ -1,0 +1,92 @@
+"""One mask over the values of a Dropout layer, and the prediction under it."""
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from explorer.drawing.colormaps import color
+from explorer.drawing.ranges import percent, positive, symmetric
+from explorer.drawing.sheets import columns_for
+from explorer.engine.values import Floats
+from explorer.ui import link, markup
+from explorer.ui.selection import Selection
+from explorer.views.dropout.charts import Spread, most_probable
+from model.card import Pixels
+from model.words import N_, tr
+
+OFF = (208, 96, 31)  # the palette's highlight
+MOST = 4096  # values drawn
+LEGEND = N_(
+    "Each cell is one value that reaches {layer}: dark to bright from 0 to its largest, orange where this "
+    "mask switches it off. {off} of {count} values are off ({percent}; p = {p:g}); {already} of them were 0 "
+    "already, after the ReLU, so switching them off changes nothing."
+)
+
+
+def show(selection: Selection, spread: Spread) -> int:
+    """The mask with the number in the link, which it returns, beside its prediction and that of eval mode."""
+    masked = spread.masked
+    heading, which = st.columns([4, 1], vertical_alignment="bottom")
+    heading.subheader(tr("One mask"), anchor=False)
+    with which:
+        number = link.number(tr("Mask"), 1, len(masked.probabilities), "mask")
+    names, kept = selection.card.classes, masked.kept[number - 1]
+    left = markup.element(
+        "section",
+        markup.text(
+            tr("Values of {layer} under mask {number}", layer=spread.layer.layer, number=number), tag="h3"
+        ),
+        markup.figure(picture(masked.received, kept), alt(spread, kept, number), fill=True),
+    )
+    sides = [
+        markup.element("section", markup.text(title, tag="h3"), markup.bars(most_probable(names, values)))
+        for title, values in (
+            (tr("Under mask {number}", number=number), masked.probabilities[number - 1]),
+            (tr("In eval mode"), masked.plain),
+        )
+    ]
+    markup.show(markup.element("div", left, *sides, cls="fx-panels"))
+    st.caption(legend(spread, kept))
+    return number
+
+
+def alt(spread: Spread, kept: npt.NDArray[np.bool_], number: int) -> str:
+    return tr(
+        "Mask {number} over the {count} values that reach {layer}: {off} are switched off",
+        number=number,
+        count=kept.size,
+        layer=spread.layer.layer,
+        off=int((~kept).sum()),
+    )
+
+
+def legend(spread: Spread, kept: npt.NDArray[np.bool_]) -> str:
+    off = ~kept
+    sentences = [
+        tr(
+            LEGEND,
+            layer=spread.layer.layer,
+            off=int(off.sum()),
+            count=off.size,
+            percent=percent(float(off.mean())),
+            p=spread.rate,
+            already=int((off & ~spread.masked.active).sum()),
+        )
+    ]
+    if off.size > MOST:
+        sentences.append(tr("The first {count} values are drawn.", count=MOST))
+    if spread.layer.channels:
+        sentences.append(tr("This layer switches whole channels off."))
+    return " ".join(sentences)
+
+
+def picture(received: Floats, kept: npt.NDArray[np.bool_]) -> Pixels:
+    """The values as cells of a rectangle, row by row; those switched off in orange."""
+    values, on = received.ravel()[:MOST], kept.ravel()[:MOST]
+    columns = columns_for(len(values), 2.0)
+    rows = -(-len(values) // columns)
+    range = symmetric(values) if (values < 0).any() else positive(values)
+    cells = np.full((rows * columns, 3), 128, np.uint8)
+    cells[: len(values)] = color(values[None], range)[0]
+    cells[: len(values)][~on] = OFF
+    return cells.reshape(rows, columns, 3)

@@ -1,0 +1,123 @@
+"""What a shift by up to three pixels does to both networks: on many drawn scenes, and on this picture."""
+
+import streamlit as st
+
+from explorer.drawing.colormaps import color
+from explorer.drawing.ranges import Range, percent, probability
+from explorer.engine.samples import Sample
+from explorer.engine.translation import MOST, Counted, ShiftedPredictions
+from explorer.ui import cached, lessons, markup, panels
+from explorer.ui.cached import Opened
+from explorer.views.mlp import charts
+from explorer.views.mlp.pair import Pair, framed
+from model.words import N_, tr
+
+IMAGES = 256
+ABOUT = N_(
+    "{count} drawn scenes that no training has drawn; each is moved in one of eight directions, drawn once, "
+    "and the pixels at its border are repeated. 95% intervals: Wilson. In training both networks saw scenes "
+    "that were moved, flipped and rotated at random; “not moved in training” are the same two networks "
+    "trained with flips and colors only. “Same” is the fraction of predictions that are those of the scene "
+    "that is not moved; chance is 10% for a correct prediction."
+)
+
+
+def show(pair: Pair, sample: Sample) -> dict[str, ShiftedPredictions]:
+    """This picture, and many scenes moved, whose predictions it returns."""
+    this_picture(pair, sample)
+    st.subheader(tr("Many scenes, moved"), anchor=False)
+    measured = {
+        name: cached.shifted_predictions(each.network, IMAGES) for name, each in networks(pair).items()
+    }
+    panels.chart(charts.by_shift(measured))
+    st.caption(tr("Accuracy with its 95% interval. Dashed: not moved in training. Gray line: chance."))
+    st.markdown(finding(measured))
+    markup.show(table(measured))
+    st.caption(tr(ABOUT, count=IMAGES))
+    return measured
+
+
+def networks(pair: Pair) -> dict[str, Opened]:
+    """What each is called → the two networks, and the two that saw no moved scenes in training."""
+    still = {"mlp": lessons.network("mlp-still"), "cnn": lessons.network("batch-still")}
+    return pair.sides | {
+        tr("MLP, not moved in training"): still["mlp"],
+        tr("CNN, not moved in training"): still["cnn"],
+    }
+
+
+def finding(measured: dict[str, ShiftedPredictions]) -> str:
+    """What the largest shift changes, as Markdown."""
+    (mlp, cnn), (mlp_still, cnn_still) = (list(measured.values())[start : start + 2] for start in (0, 2))
+    return tr(
+        "Moved by {pixels} pixels, **{mlp}** of the MLP’s predictions stay the same and **{cnn}** of the "
+        "CNN’s; of the networks that saw no moved scenes in training {mlp_still} and {cnn_still}. A "
+        "convolution moves its map with the picture, and pooling forgives a pixel or two; but the dense "
+        "layer behind it still looks at places, so the CNN is not indifferent to shifts either.",
+        pixels=MOST,
+        mlp=percent(mlp.same(MOST).value),
+        cnn=percent(cnn.same(MOST).value),
+        mlp_still=percent(mlp_still.same(MOST).value),
+        cnn_still=percent(cnn_still.same(MOST).value),
+    )
+
+
+def table(measured: dict[str, ShiftedPredictions]) -> str:
+    heads = [
+        tr("Network"),
+        tr("Correct, not moved"),
+        *(tr("Same, moved by {pixels}", pixels=pixels) for pixels in range(1, MOST + 1)),
+    ]
+    rows = [
+        [name, interval(each.correct(0)), *(interval(each.same(pixels)) for pixels in range(1, MOST + 1))]
+        for name, each in measured.items()
+    ]
+    return markup.table(heads, rows)
+
+
+def interval(counted: Counted) -> str:
+    low, high = counted.ends
+    return tr("{value} ({low} to {high})", value=percent(counted.value), low=percent(low), high=percent(high))
+
+
+# The chosen picture
+
+
+def this_picture(pair: Pair, sample: Sample) -> None:
+    """The probability of each network's own prediction when the picture is moved by −3 … 3 pixels."""
+    st.subheader(tr("This picture, moved by up to three pixels"), anchor=False)
+    sections = [side(name, opened, sample) for name, opened in pair.sides.items()]
+    markup.show(
+        markup.element("div", *sections, cls="fx-panels"),
+        markup.scale(Range(0.0, 1.0), tr("probability, shared scale")),
+    )
+    st.caption(
+        tr(
+            "Each cell is the picture moved by so many pixels, from {most} up and left to {most} down and "
+            "right; the center is not moved. Its color is the probability of the class predicted there. Both "
+            "networks know drawn scenes only: a photograph is unlike everything that they have learned from.",
+            most=MOST,
+        )
+    )
+
+
+def side(name: str, opened: Opened, sample: Sample) -> str:
+    values = cached.every_shift(opened.network, framed(opened, sample))
+    first = int(values[MOST, MOST].argmax())
+    cells = values[:, :, first]
+    title = tr(
+        "{network}: {name}, {probability}",
+        network=name,
+        name=opened.card.classes[first],
+        probability=probability(cells[MOST, MOST]),
+    )
+    note = tr(
+        "the same class in {same} of {count} places, from {low} to {high}",
+        same=int((values.argmax(2) == first).sum()),
+        count=cells.size,
+        low=probability(float(cells.min())),
+        high=probability(float(cells.max())),
+    )
+    alt = tr("{title}; {note}", title=title, note=note)
+    picture = markup.figure(color(cells, Range(0.0, 1.0)), alt, markup.text(note), fill=True)
+    return markup.element("section", markup.text(title, tag="h3"), picture)

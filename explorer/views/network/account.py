@@ -1,0 +1,231 @@
+"""From the last map to the answer: which positions of which maps push the class, then the probabilities."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from explorer.drawing import ranges
+from explorer.drawing.colormaps import color
+from explorer.drawing.ranges import number, probability
+from explorer.engine.account import Account
+from explorer.engine.answer import Answer, answer
+from explorer.ui import cached, markup, panels
+from explorer.ui.channel_link import open_channel
+from explorer.ui.markdown import literal, sentence
+from explorer.ui.selection import Selection
+from explorer.views.explain.contributions import bar
+from model.problems import Problem
+from model.words import N_, ngettext, tr
+
+TITLE = N_("From the last map to the answer")
+SUPPORTING, OPPOSING = 5, 3  # the most maps shown of each
+UNITS = 6  # hidden units with the largest contributions
+CLASSES = 5  # of the table, besides the explained and the true one
+EXACT = N_(
+    "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, and {constant} "
+    "from the biases behind it. With every ReLU and every maximum as it is for this image, what follows is "
+    "linear, so the sum is exact (to {rest})."
+)
+APPROXIMATE = N_(
+    "The logit of “{class_name}” is {logit}. What follows {layer} is not linear, so this is a first-order "
+    "approximation, value times derivative: {maps} from its {positions} values, {constant} from biases, and "
+    "{rest} that it leaves over."
+)
+
+
+@dataclass(frozen=True)
+class Named:
+    """The account's layer as sentences call it."""
+
+    layer: str
+    read: bool
+
+    def __str__(self) -> str:
+        return tr("the maps that {layer} reads", layer=self.layer) if self.read else self.layer
+
+
+def show(selection: Selection) -> None:
+    """The section for the class to explain; what cannot be told of the maps is one sentence in its place."""
+    st.header(tr(TITLE), anchor=False)
+    try:
+        selection.check_prediction()
+    except Problem as problem:
+        st.info(sentence(problem))
+        return
+    try:
+        account = cached.account(selection.network, selection.input, selection.target)
+    except Problem as problem:
+        st.info(sentence(problem))
+    else:
+        show_maps(selection, account)
+    show_answer(selection, answer(selection.net, selection.seen.logits, selection.sample.label))
+
+
+def show_maps(selection: Selection, account: Account) -> None:
+    """The sum in a sentence, the positions, the maps and the hidden units."""
+    st.markdown(literal(in_words(selection, account)))
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        markup.show(positions(selection, account))
+    with right:
+        maps_with_contributions(selection, account)
+        if account.units is not None:
+            markup.show(units(account))
+
+
+def in_words(selection: Selection, account: Account) -> str:
+    """The sum that makes the logit, in a sentence with its numbers."""
+    return tr(
+        EXACT if account.exact else APPROXIMATE,
+        class_name=selection.card.classes[selection.target],
+        logit=number(float(account.logit)),
+        maps=number(float(account.contributions.sum())),
+        constant=number(float(account.constant)),
+        positions=f"{account.maps.size:,}",
+        layer=Named(account.layer, account.read),
+        rest=number(float(np.abs(account.residual) if account.exact else account.residual)),
+    )
+
+
+def positions(selection: Selection, account: Account) -> str:
+    """What each position adds over all maps, over the image and by itself, as html."""
+    heat = account.positions.astype(np.float32)
+    range = ranges.symmetric(heat)
+    title = tr("What each position adds to the logit")
+    note = tr(
+        "The sum over all {count} maps: red supports the class, blue opposes it.", count=len(account.maps)
+    )
+    return panels.heat_panel(selection, heat, range, title, title, note, tr("its own scale"))
+
+
+def maps_with_contributions(selection: Selection, account: Account) -> None:
+    """The maps that add most and take most, each a button to its channel."""
+    channels = account.channels
+    order = np.argsort(-channels, kind="stable").tolist()
+    chosen = [k for k in order[:SUPPORTING] if channels[k] > 0]
+    chosen += [k for k in order[::-1][:OPPOSING] if channels[k] < 0][::-1]
+    st.subheader(tr("The maps that add and subtract most"), anchor=False)
+    with st.container(horizontal=True, gap="small", key="cards_account"):
+        for channel in chosen:
+            show_card(selection, account, channel)
+    range = ranges.text(ranges.symmetric(account.contributions))
+    st.caption(tr("Red adds to the logit, blue subtracts. Shared scale: {range}.", range=range))
+
+
+def show_card(selection: Selection, account: Account, channel: int) -> None:
+    """A map with its sum and a bar; it opens its channel where that has a page."""
+    label = tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=account.layer)
+    with st.container(key=f"card_account_{channel}", gap=None):
+        markup.show(card(account, channel))
+        if not account.read and st.button(literal(label), key=f"account_{channel}", type="tertiary"):
+            open_channel(selection, account.layer, channel)
+
+
+def card(account: Account, channel: int) -> str:
+    values, added = account.contributions[channel], account.channels
+    alt = tr(
+        "What the positions of map {channel} add, in total {sum}", channel=channel, sum=number(added[channel])
+    )
+    return markup.figure(
+        color(values, ranges.symmetric(account.contributions)),
+        alt,
+        markup.text(tr("Channel {channel}", channel=channel), "strong"),
+        markup.text(f"{added[channel]:+.3f}".replace("-", ranges.MINUS)),
+        bar(float(added[channel] / np.abs(added).max())),
+        fill=True,
+    )
+
+
+def units(account: Account) -> str:
+    """The hidden units that add most, as html: value times weight, with a bar each."""
+    assert account.units is not None
+    assert account.unit_contributions is not None
+    added = account.unit_contributions
+    order = np.argsort(-np.abs(added), kind="stable")[:UNITS].tolist()
+    largest = float(np.abs(added).max()) or 1.0
+    rows = [
+        markup.text(tr("unit {unit}", unit=k), tag="span")
+        + bar(float(added[k]) / largest)
+        + markup.text(product(float(account.units[k]), float(added[k])), tag="span")
+        for k in order
+    ]
+    on = int((account.units != 0).sum())
+    note = ngettext(
+        "Of {count} hidden units, {n} is not zero for this image. Value × weight is what it adds.",
+        "Of {count} hidden units, {n} are not zero for this image. Value × weight is what each adds.",
+        on,
+        count=len(added),
+    )
+    return markup.element(
+        "section",
+        markup.text(tr("Hidden units of {layer}", layer=account.hidden), tag="h3"),
+        markup.text(note, "muted"),
+        markup.element("div", *rows, cls="fx-units"),
+    )
+
+
+def product(value: float, added: float) -> str:
+    """`1.23 × 0.5 = 0.615`, the weight being what the value adds per unit."""
+    weight = added / value if value else 0.0
+    return f"{number(value)} × {number(weight)} = {number(added)}"
+
+
+# Logits, probabilities, loss
+
+
+def show_answer(selection: Selection, made: Answer) -> None:
+    """The table from logits to probabilities, and the loss of the true class."""
+    st.subheader(tr("From logits to probabilities to the loss"), anchor=False)
+    markup.show(table(selection, made), markup.text(loss_in_words(selection, made)))
+
+
+def table(selection: Selection, made: Answer) -> str:
+    """The classes with the largest logits, with the explained and the true one, as html."""
+    order = np.argsort(-made.logits, kind="stable").tolist()
+    shown = order[:CLASSES]
+    label = None if made.label is None else int(made.label)
+    shown += [k for k in (selection.target, label) if k is not None and k not in shown]
+    shown = list(dict.fromkeys(shown))
+    names = selection.card.classes
+    if made.independent:
+        heads = (tr("class"), tr("logit z"), tr("1 / (1 + e⁻ᶻ)"))
+        rows = [(names[k], number(made.logits[k]), probability(made.probabilities[k])) for k in shown]
+        return markup.table(heads, rows)
+    powers = made.exponentials
+    heads = (tr("class"), tr("logit z"), tr("e^(z − largest)"), tr("÷ their sum = probability"))
+    rows4 = [
+        (names[k], number(made.logits[k]), number(powers[k]), probability(made.probabilities[k], 2))
+        for k in sorted(shown, key=order.index)
+    ]
+    rest = [k for k in order if k not in shown]
+    if rest:
+        others = ngettext("{n} other class", "{n} other classes", len(rest))
+        share = float(made.probabilities[rest].sum())
+        rows4.append((others, "", number(powers[rest].sum()), probability(share, 2)))
+    rows4.append((tr("sum"), "", number(powers.sum()), "100%"))
+    return markup.table(heads, rows4)
+
+
+def loss_in_words(selection: Selection, made: Answer) -> str:
+    """The cross-entropy of the true class with its numbers; what is missing for it without one."""
+    if made.label is None or made.loss is None:
+        return tr(
+            "This image has no label, so it has no loss: cross-entropy is −ln of the probability of the true "
+            "class."
+        )
+    name, share = selection.card.classes[int(made.label)], float(made.probabilities[int(made.label)])
+    fields = {"class_name": name, "probability": number(share), "loss": number(float(made.loss))}
+    if made.independent:
+        return tr(
+            "Cross-entropy of the true label “{class_name}”: −ln {probability} = {loss}. The other labels "
+            "have terms of their own.",
+            **fields,
+        )
+    even = number(float(np.log(len(made.logits))))
+    return tr(
+        "Cross-entropy loss for the true class “{class_name}”: −ln {probability} = {loss}. A network that "
+        "gave every class the same probability would have {even}.",
+        even=even,
+        **fields,
+    )

@@ -1,0 +1,184 @@
+"""The scenes from the last feature maps to the class, and those of what is not spelled out."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from explorer.drawing.ranges import probability
+from explorer.engine.strongest_path import (
+    AnswerStep,
+    Cell,
+    DenseStep,
+    FlattenStep,
+    OperationStep,
+    PathStep,
+)
+from explorer.ui.components.play import Row, Scene, Stop, Total
+from explorer.ui.selection import Selection
+from explorer.views.maps.matrix import fixed
+from explorer.views.network.scene_pieces import equals, shown, terms_of
+from model.words import N_, ngettext, tr
+
+TERMS, CLASSES = 5, 6  # shown one by one of a dense layer's inputs, and of the classes
+PLACE = N_("channel {channel}, row {row}, column {column}")
+SOFTMAX = N_(
+    "Softmax compares the logits of all {count} classes: e to the power of each, divided by their sum. "
+    "“{class_name}” gets {percent}."
+)
+SIGMOID = N_(
+    "Each label by itself: a sigmoid turns its logit into a probability. “{class_name}” gets {percent}."
+)
+ADDED = N_(
+    "Outside of its layers, the network adds these values, as a skip connection does. The path follows the "
+    "largest."
+)
+OUTSIDE = N_(
+    "Outside of its layers, the network computes this value from those listed. Each counts by its derivative "
+    "times itself; the path follows the largest."
+)
+INSIDE = N_(
+    "What {layer} computes is not spelled out here. Each value that it depends on counts by its derivative "
+    "times itself; the path follows the largest."
+)
+
+
+def flatten(step: FlattenStep) -> Scene:
+    channel, row, column = step.origin
+    channels, height, width = step.shape
+    count, number = channels * height * width, step.cell[0]
+    template = N_(
+        "{channels} maps of {height} × {width} positions become one row of {count} numbers, channel after "
+        "channel. Nothing is computed: the value keeps its size and gets the number {number}."
+    )
+    fields = {"channels": channels, "height": height, "width": width, "count": count, "number": number}
+    place = f"{channel} · {height * width} + {row} · {width} + {column} = {number}"
+    return Scene(
+        tr("Flatten"),
+        tr(template, **fields),
+        tr("flatten"),
+        sign="⋯",
+        rows=(Row(tr(PLACE, channel=channel, row=row, column=column), shown(step.value)),
+              Row(tr("its number"), place)),
+        stops=(Stop(0, "0"), Stop(0, "0"), Stop(number, str(number))),
+    )  # fmt: skip
+
+
+def dense(selection: Selection, step: DenseStep, before: PathStep | None) -> Scene:
+    unit, ends = step.cell[0], _is_last(selection, step)
+    products = step.products
+    order = np.argsort(-np.abs(products), kind="stable").tolist()
+    order = [step.origin[0], *[k for k in order if k != step.origin[0]][: TERMS - 1]]
+    names = _unit_names(before)
+    terms = [(names(k), float(products[k]), "chosen" if k == step.origin[0] else "") for k in order]
+    texts = {
+        names(k): f"{fixed(float(step.inputs[k]), 3)} × {fixed(float(step.weights[k]), 3)}" for k in order
+    }
+    rest = len(products) - len(order)
+    if rest:
+        text = ngettext("{n} other input", "the {n} other inputs", rest)
+        terms.append((text, float(products.sum() - products[order].sum()), ""))
+    terms.append((tr("bias"), step.bias, ""))
+    if ends:
+        sentence = tr(
+            "The logit of “{class_name}” is a weighted sum: each of {count} values times its weight for this "
+            "class. Positive terms support the class, negative ones oppose it.",
+            class_name=selection.card.classes[unit], count=len(products),
+        )  # fmt: skip
+        total = tr("logit of “{class_name}”", class_name=selection.card.classes[unit])
+    else:
+        sentence = tr(
+            "Unit {unit} weighs all {count} values: each times a learned weight, added up.",
+            unit=unit, count=len(products),
+        )  # fmt: skip
+        total = tr("value of unit {unit}", unit=unit)
+    return Scene(
+        tr("Dense layer · {layer}", layer=step.layer),
+        sentence,
+        step.layer,
+        sign="Σ",
+        rows=terms_of(terms, texts),
+        total=Total(total, equals(step.value)),
+    )
+
+
+def _is_last(selection: Selection, step: DenseStep) -> bool:
+    return bool(np.isclose(step.value, selection.seen.logits[selection.target], rtol=1e-3, atol=1e-3))
+
+
+def _unit_names(before: PathStep | None) -> Callable[[int], str]:
+    """How the inputs of a dense layer are called: by their place in the maps, or by their number."""
+    if not isinstance(before, FlattenStep) or len(before.shape) != 3:
+        return lambda k: tr("unit {unit}", unit=k)
+    shape = before.shape
+
+    def name(k: int) -> str:
+        channel, row, column = np.unravel_index(k, shape)
+        if shape[1] * shape[2] == 1:
+            return tr("channel {channel}", channel=channel)
+        return tr(PLACE, channel=channel, row=row, column=column)
+
+    return name
+
+
+def answer_scene(selection: Selection, step: AnswerStep) -> Scene:
+    answer, target = step.answer, step.target
+    order = np.argsort(-answer.logits, kind="stable")[:CLASSES].tolist()
+    if target not in order:
+        order[-1] = target
+    names = selection.card.classes
+    rows = tuple(
+        Row(
+            names[k],
+            _answer_row(float(answer.logits[k]), float(answer.probabilities[k])),
+            share=float(answer.probabilities[k]),
+            kind="chosen" if k == target else "",
+        )
+        for k in order
+    )
+    share = probability(float(answer.probabilities[target]))
+    title, template = (tr("Sigmoid"), SIGMOID) if answer.independent else (tr("Softmax"), SOFTMAX)
+    sentence = tr(template, class_name=names[target], percent=share, count=len(answer.logits))
+    return Scene(title, sentence, title, sign="%", rows=rows)
+
+
+def _answer_row(logit: float, share: float) -> str:
+    return f"{shown(logit)} → {probability(share)}"
+
+
+# What is not spelled out
+
+
+def operation(step: OperationStep) -> Scene:
+    title = tr("{kind} · {layer}", kind=step.kind, layer=step.layer) if step.layer else tr("Between layers")
+    terms = [(_part_name(part.layer, part.cell), part.contribution, "") for part in step.parts]
+    terms = [(name, value, "chosen" if index == 0 else "") for index, (name, value, _) in enumerate(terms)]
+    if step.parts and step.count > len(step.parts):
+        rest = step.count - len(step.parts)
+        terms.append((ngettext("{n} other value", "{n} other values", rest), step.others, ""))
+    if step.parts and abs(step.remainder) > 1e-3 * max(1.0, abs(step.value)):
+        terms.append((tr("not in this sum"), step.remainder, ""))
+    return Scene(
+        title,
+        _about_operation(step),
+        step.layer or "+",
+        sign="+" if len(step.sources) > 1 else "ƒ",
+        rows=terms_of(terms),
+        total=Total(tr("value"), equals(step.value)),
+    )
+
+
+def _about_operation(step: OperationStep) -> str:
+    if not step.parts:
+        return tr("No derivative reaches a layer before this value, so the path begins here.")
+    plain = all(part.derivative == 1 for part in step.parts) and step.count == len(step.parts)
+    if not step.layer and plain and len(step.parts) > 1:
+        return tr(ADDED)
+    return tr(INSIDE, layer=step.layer) if step.layer else tr(OUTSIDE)
+
+
+def _part_name(layer: str, cell: Cell) -> str:
+    name = layer or tr("picture")
+    if len(cell) == 3:
+        template = N_("{layer}: channel {channel}, row {row}, column {column}")
+        return tr(template, layer=name, channel=cell[0], row=cell[1], column=cell[2])
+    return tr("{layer}: value {place}", layer=name, place=", ".join(map(str, cell)))

@@ -1,0 +1,236 @@
+"""Network: every stage of the network that ran, from the image to the class."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from explorer.engine.graph import Failure
+from explorer.ui import cached, checkup, choices, link, markup
+from explorer.ui.channel_link import open_channel
+from explorer.ui.components.network_graph import Event, network_graph
+from explorer.ui.markdown import literal
+from explorer.ui.selection import Selection, current
+from explorer.views.network import account, exports, picture, play
+from explorer.views.network import columns as columns_of_network
+from explorer.views.network.columns import Columns, columns_of
+from explorer.views.network.lines import Line, lines_into
+from explorer.views.tour import strip as tour
+from model.words import tr
+
+CHOSEN, UNFOLDED = "flow", "unfolded"  # the keys of the link: `layer~channel`, `3.5`
+
+
+def page() -> None:
+    selection = current()
+    with st.container(horizontal=True, vertical_alignment="center", key="promise"):
+        promise(selection)
+        tour.start(key="tour_start_here")
+    checkup.show(selection.opened)
+    unfolded = unfolded_blocks(selection)
+    asked = chosen_in_link()
+    columns = columns_of(selection, unfolded, asked)
+    chosen = chosen_channel(columns, asked)
+    threads = lines_into(selection, columns, *chosen) if chosen else []
+    show(selection, columns, unfolded, chosen, threads)
+    how_to_read(selection)
+    play.show(selection)
+    account.show(selection)
+    exports.show(selection, columns, chosen, threads)
+
+
+def promise(selection: Selection) -> None:
+    """The product's name, and what it promises, in one sentence."""
+    markup.show(
+        markup.element(
+            "div",
+            markup.text(tr("Feature-map explorer"), tag="h2"),
+            markup.text(
+                tr(
+                    "See what every layer of a network makes of a picture, and which feature maps decide "
+                    "the class."
+                ),
+                tag="p",
+            ),
+            cls="fx-promise",
+        )
+    )
+
+
+# What is chosen
+
+
+def unfolded_blocks(selection: Selection) -> tuple[int, ...]:
+    """The blocks in the link that the network has."""
+    parts = link.value(UNFOLDED, "").split(".")
+    numbers = {int(part) - 1 for part in parts if part.isascii() and part.isdecimal() and len(part) < 6}
+    kept = tuple(sorted(number for number in numbers if 0 <= number < len(selection.blocks)))
+    link.keep(UNFOLDED, ".".join(str(number + 1) for number in kept), "")
+    return kept
+
+
+def chosen_in_link() -> tuple[str, int] | None:
+    """The layer and the channel in the link, whether the network has them or not."""
+    layer, _, number = link.value(CHOSEN, "").rpartition("~")
+    if not layer or not (number.isascii() and number.isdecimal() and len(number) < 6):
+        return None
+    return layer, int(number)
+
+
+def chosen_channel(columns: Columns, asked: tuple[str, int] | None) -> tuple[str, int] | None:
+    """The channel in the link, if a column shows it; else the one that contributes most to the class in the
+    last column of maps.
+    """
+    for column in columns.columns:
+        if asked is not None and column.layer == asked[0] and asked[1] in column.channels:
+            link.keep(CHOSEN, f"{asked[0]}~{asked[1]}", "")
+            return asked
+    link.keep(CHOSEN, "", "")
+    shown = [column for column in columns.columns if column.layer and column.channels]
+    maps = [column for column in shown if len(column.node.shape) == 3] or shown
+    return (maps[-1].layer or "", maps[-1].channels[0]) if maps else None
+
+
+# The picture
+
+
+def show(
+    selection: Selection,
+    columns: Columns,
+    unfolded: tuple[int, ...],
+    chosen: tuple[str, int] | None,
+    threads: Sequence[Line],
+) -> None:
+    folds = columns_of_network.is_large(cached.graph(selection.network, selection.input))
+    answers = picture.answers_of(selection, columns)
+    event = network_graph(
+        picture.image_of(selection),
+        picture.stages_of(selection, columns, unfolded, folds),
+        columns.edges,
+        picture.threads_of(selection, columns, threads),
+        answers,
+        key="network",
+        chosen=place_of(columns, chosen),
+        on_event=partial(choose, selection, columns),
+        label=tr("The network, from the image to the class"),
+        image_text=tr("The image: {name}", name=selection.sample.name),
+        answers_name=tr("sigmoid") if selection.independent else tr("softmax"),
+        answers_line=tr("probabilities"),
+        status=status(selection, columns, chosen),
+        opens=open_text(selection, columns, chosen),
+        flows=tr("Largest inflows:"),
+        none_flows=tr("Nothing that has channels flows into it."),
+        stopped=columns.graph.failure is not None,
+    )
+    if columns.graph.failure is not None:
+        st.error(literal(stopped(columns.graph.failure)), icon=":material/error:")
+    follow(selection, columns, threads, event)
+
+
+def stopped(failure: Failure) -> str:
+    return tr("The forward pass stops at {layer}: {reason}", layer=failure.node, reason=failure.message)
+
+
+def place_of(columns: Columns, chosen: tuple[str, int] | None) -> tuple[int, int] | None:
+    """The column and the row of the chosen channel."""
+    if chosen is None:
+        return None
+    index = columns.places[chosen[0]]
+    return index, columns.columns[index].channels.index(chosen[1])
+
+
+def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | None) -> str:
+    """The chosen channel in a sentence; what stands between two ** is bold."""
+    if chosen is None:
+        return ""
+    column = columns.columns[columns.places[chosen[0]]]
+    name = picture.channel_name(selection, column, chosen[1])
+    name = name[:1].upper() + name[1:]
+    if column.contributions is None:
+        return tr("**{name}**", name=name)
+    value = float(column.contributions[chosen[1]])
+    rank = int((abs(column.contributions) > abs(value)).sum()) + 1
+    return tr(
+        "**{name}** contributes {value} to “{class_name}”: rank {rank} of {count:,}.",
+        name=name,
+        value=picture.signed(value),
+        class_name=picture.target_name(selection),
+        rank=rank,
+        count=len(column.contributions),
+    )
+
+
+def open_text(selection: Selection, columns: Columns, chosen: tuple[str, int] | None) -> str:
+    """What the button below the picture is called; "" where the chosen channel has no page."""
+    has_page = chosen is not None and picture.has_page(selection, chosen[0])
+    return tr("Open on Feature maps") if has_page else ""
+
+
+def how_to_read(selection: Selection) -> None:
+    st.caption(
+        literal(
+            tr(
+                "In each column the channels with the largest contribution to “{class_name}”, positive or "
+                "negative, come first (gradient × activation, summed over all positions; the small bar). A "
+                "line shows what flows into the chosen channel: the thicker it is, the more it adds to that "
+                "channel's contribution. Under each name stand the shape of its output and the number of "
+                "parameters that it learns.",
+                class_name=picture.target_name(selection),
+            )
+        )
+    )
+
+
+# What the visitor does
+
+
+def choose(selection: Selection, columns: Columns, event: Event) -> None:
+    """Make the choice of an event, before the page runs again."""
+    if event.kind == "fold":
+        fold(columns.columns[event.index].node.block)
+    elif event.kind == "class":
+        name = selection.card.classes[columns.classes[event.index]]
+        link.change("class", choices.class_option(name, choices.PREDICTED))
+    elif event.kind == "choose":
+        column = columns.columns[event.index]
+        link.change(CHOSEN, f"{column.layer}~{column.channels[event.row]}")
+
+
+def fold(block: int | None) -> None:
+    """Fold a block, or unfold it."""
+    if block is None:
+        return
+    numbers = {part for part in link.value(UNFOLDED, "").split(".") if part} ^ {str(block + 1)}
+    link.change(UNFOLDED, ".".join(sorted(numbers, key=int)))
+
+
+def follow(selection: Selection, columns: Columns, threads: Sequence[Line], event: Event | None) -> None:
+    """Open the page that an event asks for."""
+    if event is None:
+        return
+    if event.kind == "kernel":
+        line = threads[event.index]
+        link.change("slice", str(line.channel))
+        open_channel(selection, line.layer, line.target_channel)
+    elif event.kind == "open":
+        column = columns.columns[event.index]
+        open_channel(selection, column.layer or "", column.channels[event.row])
+    elif event.kind == "page":
+        open_layer(selection, columns, event.index)
+
+
+def open_layer(selection: Selection, columns: Columns, index: int) -> None:
+    """Open the page about a column's layer."""
+    column = columns.columns[index]
+    page = picture.page_of(selection, column, index == len(columns.columns) - 1)
+    if page == "explain":
+        link.open_page("explain")
+    elif page == "batchnorm":
+        link.change("norm", column.layer or "")
+        link.open_page("batchnorm")
+    elif page == "maps":
+        open_channel(selection, column.layer or "", column.channels[0])
+
+
+if __name__ == "__main__":  # Streamlit runs a page as a script
+    page()

@@ -1,0 +1,276 @@
+"""The columns and lines as the picture shows them: every text that stands in it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from explorer.drawing import ranges
+from explorer.drawing.pictures import reduced
+from explorer.drawing.ranges import number, probability
+from explorer.engine.tracing import layer_path, stages
+from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
+from explorer.ui.selection import Selection
+from explorer.views.network.columns import Column, Columns
+from explorer.views.network.lines import Line
+from model.names import readable
+from model.words import N_, ngettext, tr
+
+SIGNS = {"flatten": "▤", "add": "+", "concat": "∥", "multiply": "×"}
+PICTURE = 96  # pixels at most of the image
+COLORS = (N_("red"), N_("green"), N_("blue"))
+THOUSANDS = ((1e6, "M"), (1e4, "k"))  # parameters from which on a number is rounded
+
+
+def image_of(selection: Selection) -> np.ndarray:
+    """The pixels that the network gets, uint8 (h, w, 3), no larger than the picture shows them."""
+    return reduced(selection.framed, PICTURE)
+
+
+def stages_of(selection: Selection, columns: Columns, unfolded: Sequence[int], folds: bool) -> list[Stage]:
+    """Every column as the picture shows it; with `folds`, blocks can be folded and unfolded."""
+    last = len(columns.columns) - 1
+    return [
+        stage_of(selection, column, index == last, unfolded if folds else None)
+        for index, column in enumerate(columns.columns)
+    ]
+
+
+def stage_of(selection: Selection, column: Column, is_last: bool, unfolded: Sequence[int] | None) -> Stage:
+    node, glimpse = column.node, column.glimpse
+    folding = fold_of(selection, column, unfolded)
+    return Stage(
+        name=short_name(column),
+        lines=lines_of(column),
+        text=about(selection, column, is_last),
+        kind=node.kind,
+        sign="" if column.layer is not None else SIGNS.get(node.kind, "·"),
+        opens=page_of(selection, column, is_last) is not None,
+        folds=folding[0],
+        folds_text=folding[1],
+        tiles=tuple(tile(selection, column, row) for row in range(len(column.channels))),
+        rest=some(len(column.channels), column.count),
+        maps=None if glimpse is None else glimpse.maps,
+        range=column.range,
+    )
+
+
+def some(shown: int, count: int) -> str:
+    """How many of a column's channels are shown; "" where all are, or none."""
+    return tr("{shown} of {count:,}", shown=shown, count=count) if 0 < shown < count else ""
+
+
+def fold_of(selection: Selection, column: Column, unfolded: Sequence[int] | None) -> tuple[str, str]:
+    """Whether a column's block can be unfolded or folded by it, and how that is called."""
+    block = column.node.block
+    if unfolded is None or block is None:
+        return "", ""
+    name = readable(selection.blocks[block].name)
+    if column.node.kind == "block":
+        return "unfold", tr("Show the layers of block {number}, {layer}", number=block + 1, layer=name)
+    if block in unfolded and column.node.name == selection.blocks[block].name:
+        return "fold", tr("Fold block {number}, {layer}", number=block + 1, layer=name)
+    return "", ""
+
+
+def page_of(selection: Selection, column: Column, is_last: bool) -> str | None:
+    """The page that a column's heading opens."""
+    if is_last:
+        return "explain"
+    if column.layer is None or not has_page(selection, column.layer):
+        return None
+    return "batchnorm" if column.node.kind == "norm" else "maps"
+
+
+def has_page(selection: Selection, layer: str) -> bool:
+    """Whether Feature maps can show a layer: one of a block."""
+    return any(layer in stages(block, selection.seen).values() for block in selection.blocks)
+
+
+# Words
+
+
+def short_name(column: Column) -> str:
+    """The last part of the node's name, which has to fit over its column."""
+    if column.node.kind == "image":
+        return tr("input")
+    path, _, call = column.node.name.partition("#")
+    short = path.rsplit(".", 1)[-1]
+    if short.isdecimal() and "." in path:
+        short = ".".join(path.rsplit(".", 2)[-2:])
+    return readable(f"{short}#{call}" if call else short)
+
+
+def full_name(column: Column) -> str:
+    return tr("input") if column.node.kind == "image" else readable(column.node.name)
+
+
+def lines_of(column: Column) -> tuple[str, ...]:
+    """What stands under a name: channels, positions, and parameters if it learns any."""
+    shape = column.node.shape
+    size = [f"{shape[0]:,}" if len(shape) < 3 else f"{shape[0]:,} ×"] if shape else []
+    positions = ["×".join(f"{side}" for side in shape[1:])] if len(shape) > 1 else [""]
+    learned = [compact(column.node.parameters)] if column.node.parameters else []
+    return (*size, *positions, *learned)
+
+
+def compact(count: int) -> str:
+    """A number of parameters in five signs: the whole one stands in the heading's tip.
+
+    >>> compact(896), compact(9_248), compact(73_856), compact(1_049_088)
+    ('896', '9,248', '73.9k', '1.05M')
+    """
+    for unit, letter in THOUSANDS:
+        if count >= unit:
+            scaled = count / (1e6 if letter == "M" else 1e3)
+            return f"{scaled:.3g}{letter}"
+    return f"{count:,}"
+
+
+def about(selection: Selection, column: Column, is_last: bool) -> str:
+    """A column in sentences: what it is, its shape and parameters, its color range, what a click opens."""
+    node = column.node
+    shape = " × ".join(f"{side:,}" for side in node.shape)
+    sentences = [
+        tr("{name} ({kind}): {shape}.", name=full_name(column), kind=kind_of(selection, column), shape=shape)
+    ]
+    if node.parameters:
+        sentences.append(ngettext("{n:,} parameter.", "{n:,} parameters.", node.parameters))
+    if column.range is not None and node.kind != "image":
+        sentences.append(tr("Colors: {range}, shared by the column.", range=ranges.text(column.range)))
+    page = page_of(selection, column, is_last)
+    if page is not None:
+        sentences.append(tr(OPENS[page]))
+    return " ".join(sentences)
+
+
+OPENS = {
+    "maps": N_("Click to open Feature maps."),
+    "batchnorm": N_("Click to open BatchNorm."),
+    "explain": N_("Click to open Explain."),
+}
+OPERATIONS = {
+    "image": N_("the network's input"),
+    "add": N_("addition"),
+    "concat": N_("concatenation"),
+    "multiply": N_("multiplication"),
+    "flatten": N_("the maps as one row of numbers"),
+    "block": N_("folded block"),
+}
+
+
+def kind_of(selection: Selection, column: Column) -> str:
+    """The class of the node's module, or what its operation is called."""
+    node = column.node
+    if node.kind in OPERATIONS:
+        return tr(OPERATIONS[node.kind])
+    modules = dict(selection.net.named_modules())
+    module = modules.get(layer_path(selection.net, node.name))
+    return tr("operation") if module is None else type(module).__name__
+
+
+def channel_name(selection: Selection, column: Column, channel: int | None) -> str:
+    """A channel with its layer: `channel 12 of conv1`, `red`, or all that are not shown."""
+    name = full_name(column)
+    if column.layer is None:
+        return name
+    if channel is None:
+        return tr("the other channels of {layer}", layer=name)
+    if column.layer == "":
+        colors = COLORS if column.count >= len(COLORS) else ()
+        return tr(colors[channel]) if channel < len(colors) else tr("gray")
+    if column.node.shape == (len(selection.card.classes),):
+        return tr("{class_name} ({layer})", class_name=selection.card.classes[channel], layer=name)
+    if len(column.node.shape) < 2:
+        return tr("unit {unit} of {layer}", unit=channel, layer=name)
+    return tr("channel {channel} of {layer}", channel=channel, layer=name)
+
+
+def tile(selection: Selection, column: Column, row: int) -> Tile:
+    """A channel in words, and its contribution beside the largest of its layer."""
+    channel, glimpse = column.channels[row], column.glimpse
+    assert glimpse is not None
+    name = channel_name(selection, column, channel)
+    low, high = float(glimpse.low[row]), float(glimpse.high[row])
+    if low == high:
+        text = tr("{name}: {value}.", name=name[:1].upper() + name[1:], value=number(low))
+    else:
+        text = tr(
+            "{name}: from {low} to {high}.",
+            name=name[:1].upper() + name[1:],
+            low=number(low),
+            high=number(high),
+        )
+    contributions = column.contributions
+    if contributions is None or column.layer == "":
+        return Tile(text)
+    largest = float(np.abs(contributions).max())
+    value = float(contributions[channel])
+    said = tr(
+        "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
+    )
+    return Tile(f"{text} {said}", round(value / largest, 4) if largest else 0.0)
+
+
+def target_name(selection: Selection) -> str:
+    return selection.card.classes[selection.target]
+
+
+def signed(value: float) -> str:
+    return f"+{number(value)}" if value > 0 else number(value)
+
+
+# Lines
+
+
+def threads_of(selection: Selection, columns: Columns, lines: Sequence[Line]) -> list[Thread]:
+    largest = max((abs(line.value) for line in lines), default=0.0)
+    return [thread(selection, columns, line, largest) for line in lines]
+
+
+def thread(selection: Selection, columns: Columns, line: Line, largest: float) -> Thread:
+    source, target = columns.columns[line.source], columns.columns[line.target]
+    from_name = channel_name(selection, source, line.channel)
+    opens = opens_kernel(selection, columns, line)
+    text = tr(
+        "{source} adds {value} to the contribution of {target}.",
+        source=from_name[:1].upper() + from_name[1:],
+        value=signed(line.value),
+        target=channel_name(selection, target, line.target_channel),
+    )
+    if opens:
+        text += " " + tr("Click to open its kernel.")
+    return Thread(
+        source=(line.source, row_of(source, line.channel)),
+        target=(line.target, row_of(target, line.target_channel)),
+        value=round(line.value / largest, 4) if largest else 0.0,
+        amount=signed(line.value),
+        label=from_name,
+        text=text,
+        opens=opens,
+    )
+
+
+def row_of(column: Column, channel: int | None) -> int:
+    """The row of a channel in its column, −1 where it is not shown."""
+    return column.channels.index(channel) if channel is not None and channel in column.channels else -1
+
+
+def opens_kernel(selection: Selection, columns: Columns, line: Line) -> bool:
+    """Whether a line has a kernel of its own: a channel through a convolution."""
+    conv = {block.conv for block in selection.blocks}
+    return line.layer in conv and line.channel is not None and columns.columns[line.source].layer is not None
+
+
+# Classes
+
+
+def answers_of(selection: Selection, columns: Columns) -> list[Answer]:
+    return [answer(selection, k) for k in columns.classes]
+
+
+def answer(selection: Selection, k: int) -> Answer:
+    """A class with its probability."""
+    name, fraction = selection.card.classes[k], float(selection.seen.probabilities[k])
+    percent = probability(fraction)
+    text = tr("{class_name}: {percent}. Click to explain this class.", class_name=name, percent=percent)
+    return Answer(readable(name), percent, round(fraction, 4), text, k == selection.target)

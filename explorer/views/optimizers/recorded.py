@@ -1,0 +1,151 @@
+"""The shipped short runs: every optimizer with several schedulers on the same drawn scenes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer.drawing.chart import Chart
+from explorer.drawing.ranges import percent
+from explorer.engine import runs as engine
+from explorer.engine.descent import VARIANTS
+from explorer.engine.optimizer_runs import CLASSES, RATES, SCHEDULED, TEST_IMAGES, TRIED, OptimizerRun
+from explorer.ui import cached, link, markup, panels
+from explorer.ui.markdown import sentence
+from explorer.ui.options import ROOT
+from explorer.views.optimizers import charts
+from explorer.views.optimizers.charts import METRICS, NAMES
+from explorer.views.optimizers.legend import legend
+from model.problems import Problem
+from model.words import tr
+
+FOLDER = ROOT / "checkpoints" / "optimizers"
+MOST = 2  # schedulers in the same charts: one solid, one dashed
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """All runs, the largest final accuracy first, the chosen ones, and the charts by short name."""
+
+    every: tuple[OptimizerRun, ...]
+    chosen: tuple[OptimizerRun, ...]
+    charts: Mapping[str, Chart]
+
+
+def show() -> Recorded | None:
+    """The runs of the chosen optimizers and schedulers; None where none is there to be read."""
+    st.header(tr("Optimizers on the same images"), anchor=False)
+    try:
+        every = cached.optimizer_runs(FOLDER)
+    except Problem as problem:
+        st.warning(sentence(problem))
+        return None
+    if not every:
+        st.info(tr("The folder checkpoints/optimizers has no histories, so there are no runs to show."))
+        return None
+    st.markdown(about(every))
+    left, right = st.columns([3, 2])
+    with left:
+        variants = {name: variant.title for name, variant in VARIANTS.items()}
+        names = link.several(
+            st.multiselect, tr("Optimizers"), list(variants), "opt", list(variants),
+            format_func=variants.get,
+        )  # fmt: skip
+    with right:
+        titles = {name: tr(NAMES[name]) for name in SCHEDULED}
+        label = tr("Schedulers (at most {count})", count=MOST)
+        schedulers = link.several(
+            st.multiselect, label, list(titles), "opt_sch", ["none", "cosine"], format_func=titles.get,
+            max_selections=MOST,
+        )[:MOST]  # fmt: skip
+    chosen = tuple(each for each in every if each.variant in names and each.scheduler in schedulers)
+    recorded = Recorded(by_accuracy(every), chosen, charts_of(every, chosen, schedulers))
+    draw(recorded, schedulers)
+    return recorded
+
+
+def by_accuracy(runs: Sequence[OptimizerRun]) -> tuple[OptimizerRun, ...]:
+    return tuple(sorted(runs, key=lambda each: -each.accuracy))
+
+
+def charts_of(
+    every: Sequence[OptimizerRun], chosen: Sequence[OptimizerRun], schedulers: Sequence[str]
+) -> dict[str, Chart]:
+    solid, *others = schedulers
+    drawn: dict[str, Chart] = {"final": charts.final_accuracies(by_accuracy(every))}
+    if chosen:
+        for name, metric in METRICS.items():
+            drawn[name] = charts.by_epoch(chosen, solid, metric, others[0] if others else "")
+    return drawn
+
+
+def about(every: Sequence[OptimizerRun]) -> str:
+    """What was run, and how far it can be trusted."""
+    return tr(
+        "{count} runs of the course’s CNN at a quarter of its usual width, {epochs} epochs on 2,500 "
+        "drawn scenes, **one seed each**. Each optimizer has one learning rate: the best of a few, tried "
+        "with another seed and without scheduler on the same test images. The differences between schedulers "
+        "and between similar optimizers are mostly smaller than what another seed would change.",
+        count=len(every),
+        epochs=len(every[0].run.epochs),
+    )
+
+
+def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
+    if "accuracy" in recorded.charts:
+        markup.show(legend(recorded.charts["accuracy"]))  # type: ignore[arg-type]
+    by_name = [recorded.charts[name] for name in METRICS if name in recorded.charts]
+    for chart, column in zip(by_name, st.columns(3, gap="medium"), strict=False):
+        with column:
+            st.markdown(f"**{chart.title}**")
+            panels.chart(chart)  # type: ignore[arg-type]
+    solid, *others = (tr(NAMES[name]) for name in schedulers)
+    if others:
+        st.caption(tr("Color: optimizer. Solid: {solid}. Dashed: {dashed}.", solid=solid, dashed=others[0]))
+    else:
+        st.caption(tr("Color: optimizer. Scheduler: {solid}.", solid=solid))
+    st.subheader(tr("Final test accuracy"), anchor=False)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        panels.chart(recorded.charts["final"])  # type: ignore[arg-type]
+    with right:
+        markup.show(markup.element("div", table(recorded.every), cls="fx-wrapped"))
+    st.caption(
+        tr(
+            "n = {images} test images, one seed each. Intervals are Wilson’s at 95 %: how far other test "
+            "images might move the accuracy. They do not contain what another seed would change. Diamonds: "
+            "chance, {chance}.",
+            images=f"{TEST_IMAGES:,}",
+            chance=percent(1 / CLASSES),
+        )
+    )
+    how_to_repeat(recorded.every)
+
+
+def table(every: Sequence[OptimizerRun]) -> str:
+    """A row for every run: its rate, its accuracy with the interval, n, and chance."""
+    heads = (tr("run"), tr("rate"), tr("accuracy (95 % interval)"), tr("n"), tr("chance"))
+    return markup.table(heads, [row(each) for each in every])
+
+
+def row(one: OptimizerRun) -> list[str]:
+    low, high = one.interval
+    accuracy = tr(
+        "{accuracy} ({low} to {high})",
+        accuracy=percent(one.accuracy),
+        low=percent(low),
+        high=percent(high),
+    )
+    rate = f"{RATES[one.variant]:g}"
+    return [charts.run_name(one), rate, accuracy, f"{TEST_IMAGES:,}", percent(1 / CLASSES)]
+
+
+def how_to_repeat(every: Sequence[OptimizerRun]) -> None:
+    with st.expander(tr("Rates that were tried, and the command of each run")):
+        lines = [
+            f"- {VARIANTS[name].title}: {', '.join(f'{rate:g}' for rate in rates)} → **{RATES[name]:g}**"
+            for name, rates in TRIED.items()
+        ]
+        st.markdown("\n".join(lines))
+        commands = "\n".join(engine.command(each.run, None)[0] for each in every)
+        st.code(commands, language=None)

@@ -1,0 +1,147 @@
+"""The account of a logit adds up, and its parts are those of the weights."""
+
+import pickle
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer.engine.account import account
+from explorer.engine.answer import answer
+from explorer.engine.outputs import Outputs, give_logits
+from explorer.engine.tracing import trace
+from model.checkpoint import load_checkpoint
+from model.nets import NETS
+from model.problems import Problem
+from tests.engine.odd_networks import PreActivation, perceptron
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+SHIPPED = ("cifar10-course", "cifar10-fast", "cifar10-resnet9", "scenes-course", "scenes-shortcut")
+
+
+@cache
+def shipped(name: str) -> nn.Module:
+    return load_checkpoint(CHECKPOINTS / f"{name}.safetensors").build()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_sum_is_the_logit_in_shipped_networks(name: str, x: Tensor) -> None:
+    net, logits = shipped(name), trace(shipped(name), x).logits
+    for target in (0, 7):
+        made = account(net, x, target)
+        assert made.exact
+        assert made.contributions.sum() + made.constant == pytest.approx(logits[target], abs=1e-4)
+        assert made.channels.sum() == pytest.approx(made.positions.sum(), abs=1e-4)
+
+
+def test_parts_are_those_of_the_weights(course: nn.Module, x: Tensor, untouched: Callable) -> None:
+    with untouched(course):
+        made = account(course, x, 3)
+    maps = torch.from_numpy(trace(course, x).maps["pool3"])
+    with torch.no_grad():
+        hidden = course.fc1(maps.flatten()[None])[0]
+        on = (hidden > 0).float() * course.fc2.weight[3]
+        wanted = (on @ course.fc1.weight).reshape(maps.shape) * maps
+        constant = on @ course.fc1.bias + course.fc2.bias[3]
+    np.testing.assert_allclose(made.contributions, wanted, atol=1e-6)
+    assert (made.layer, made.read, made.hidden) == ("pool3", False, "fc1")
+    assert made.constant == pytest.approx(float(constant), abs=1e-6)
+    assert made.unit_contributions is not None
+    np.testing.assert_allclose(made.unit_contributions, (on * hidden).detach(), atol=1e-6)
+    assert made.unit_constant == pytest.approx(course.fc2.bias[3].item(), abs=1e-6)
+    assert pickle.loads(pickle.dumps(made)) == made
+
+
+def test_global_pooling_divides_each_weight_among_the_positions(gap: nn.Module, x: Tensor) -> None:
+    made = account(gap, x, 2)
+    maps = trace(gap, x).maps["3"]
+    wanted = gap[6].weight[2].detach().numpy()[:, None, None] * maps / maps[0].size
+    np.testing.assert_allclose(made.contributions, wanted, atol=1e-7)
+    assert (made.layer, made.hidden, made.units) == ("3", "", None)
+    assert made.constant == pytest.approx(gap[6].bias[2].item(), abs=1e-7)
+
+
+def test_maps_made_outside_of_modules_are_the_last_ones(tricky: nn.Module, x: Tensor) -> None:
+    made = account(tricky, x, 1)
+    assert made.exact
+    assert made.maps.shape == (6, 15, 15)
+
+
+def test_what_a_layer_reads_counts_where_no_layer_gives_it(x: Tensor, settled: Callable) -> None:
+    made = account(settled(NETS["resnet9"](width=4)), x, 1)
+    assert (made.layer, made.read, made.maps.shape) == ("pool", True, (24, 4, 4))
+    assert made.exact
+
+
+def test_a_norm_behind_the_maps_is_part_of_the_constant(x: Tensor, settled: Callable) -> None:
+    torch.manual_seed(0)
+    body = [nn.Conv2d(3, 4, 5, 4), nn.ReLU(), nn.Flatten(), nn.BatchNorm1d(196), nn.Linear(196, 5)]
+    net = settled(nn.Sequential(*body))
+    made, norm, fc = account(net, x, 1), net[3], net[4]
+    shift = norm.bias - norm.running_mean * norm.weight / (norm.running_var + norm.eps).sqrt()
+    assert made.constant == pytest.approx((fc.weight[1] @ shift + fc.bias[1]).item(), abs=1e-5)
+    assert made.exact
+
+
+def test_what_is_not_linear_leaves_a_residual(x: Tensor) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 8, 8), nn.ReLU(), nn.Flatten(), nn.Linear(64, 9), nn.Softplus(), nn.Linear(9, 5)
+    ).eval()
+    made = account(net, x, 4)
+    assert not made.exact
+    assert made.contributions.sum() + made.constant + made.residual == pytest.approx(made.logit, abs=1e-6)
+    assert abs(made.residual) > 0.01
+
+
+def test_a_batch_is_its_images_one_by_one(course: nn.Module, x: Tensor) -> None:
+    images = torch.cat([x, x.flip(3), -x])
+    batch = account(course, images, [1, 5, 5])
+    for row, image, target in zip(batch.rows(), images, (1, 5, 5), strict=True):
+        alone = account(course, image[None], target)
+        assert (row.layer, row.target) == (alone.layer, target)
+        np.testing.assert_allclose(row.contributions, alone.contributions, atol=1e-6)
+        assert row.logit == pytest.approx(alone.logit, abs=1e-5)
+        assert row.constant == pytest.approx(alone.constant, abs=1e-5)
+
+
+def test_any_network_gives_an_account_or_one_sentence(x: Tensor) -> None:
+    assert account(PreActivation().eval(), x, 1).exact
+    with pytest.raises(Problem, match="no feature maps with positions"):
+        account(perceptron().eval(), x, 1)
+    with pytest.raises(Problem, match="no class 5"):
+        account(PreActivation().eval(), x, 5)
+
+
+# The answer
+
+
+def test_softmax_and_cross_entropy_are_torchs() -> None:
+    logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0)) * 5
+    labels = torch.tensor([0, 9, 3, 3])
+    made = answer(nn.Identity(), logits.numpy(), labels)
+    np.testing.assert_allclose(made.probabilities, logits.softmax(1), atol=1e-6)
+    np.testing.assert_allclose(
+        made.loss, nn.functional.cross_entropy(logits.double(), labels, reduction="none"), atol=1e-12
+    )
+    exponentials = made.exponentials
+    np.testing.assert_allclose(
+        exponentials / exponentials.sum(1, keepdims=True), logits.softmax(1), atol=1e-6
+    )
+    one = answer(nn.Identity(), logits[1].numpy(), 9)
+    assert one.loss == pytest.approx(-np.log(one.probabilities[9]), abs=1e-5)
+    assert answer(nn.Identity(), logits[1].numpy()).loss is None
+
+
+def test_independent_labels_have_a_sigmoid_each() -> None:
+    net, logits = give_logits(nn.Identity(), Outputs("sigmoid-logits")), torch.tensor([2.0, -1.0, 0.5])
+    made = answer(net, logits.numpy(), 1)
+    np.testing.assert_allclose(made.probabilities, logits.sigmoid(), atol=1e-7)
+    wanted = nn.functional.binary_cross_entropy_with_logits(logits[1].double(), torch.tensor(1.0).double())
+    assert made.loss == pytest.approx(float(wanted))
+    with pytest.raises(Problem, match="no class 3"):
+        answer(net, logits.numpy(), 3)

@@ -1,0 +1,99 @@
+"""One image under many masks; torch.nn.functional.dropout with the same seed is the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, dropout2d
+
+from explorer.engine import dropout as dropout_masks
+from explorer.engine.dropout import MASKS, DropoutLayer, dropouts, masked
+from explorer.engine.randomness import SEED
+
+
+@pytest.fixture
+def image() -> Tensor:
+    return torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(4))
+
+
+def two_dropouts() -> nn.Module:
+    torch.manual_seed(2)
+    body = [nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Dropout2d(0.25), nn.AdaptiveAvgPool2d(4), nn.Flatten()]
+    return nn.Sequential(*body, nn.Dropout(0.5), nn.Linear(96, 5), nn.AlphaDropout(0.3)).eval()
+
+
+def test_the_masks_are_those_of_functional_dropout(
+    course: nn.Module, image: Tensor, untouched: Callable
+) -> None:
+    with untouched(course):
+        layers = dropouts(course, image)
+        made = masked(course, image, layers, "dropout")
+    assert layers == (DropoutLayer("dropout", 0.5, False),)
+    hidden = hidden_of(course, image)
+    torch.manual_seed(SEED)
+    with torch.no_grad():
+        after = dropout(hidden.expand(MASKS, -1), 0.5, training=True)
+        wanted = course.fc2(after).softmax(1)
+        plain = course.fc2(hidden).softmax(1)[0]
+    np.testing.assert_allclose(made.probabilities, wanted, atol=1e-5)
+    np.testing.assert_allclose(made.plain, plain, atol=1e-6)
+    np.testing.assert_allclose(made.received, hidden[0], atol=1e-5)
+    on = made.active
+    np.testing.assert_array_equal(made.kept[:, on], (after != 0).numpy()[:, on])
+    assert made.predicted.tolist() == wanted.argmax(1).tolist()
+    assert abs(made.kept.mean() - 0.5) < 0.02
+
+
+def hidden_of(course: nn.Module, image: Tensor) -> Tensor:
+    held: list[Tensor] = []
+    hook = course.dropout.register_forward_hook(lambda _, args, __: held.append(args[0].clone()))
+    with torch.no_grad():
+        course(image)
+    hook.remove()
+    return held[0]
+
+
+@pytest.mark.parametrize("at_once", [MASKS, 5])
+def test_several_layers_whole_channels_and_passes_of_any_size(
+    image: Tensor, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    net = two_dropouts()
+    layers = dropouts(net, image)
+    assert layers == (DropoutLayer("2", 0.25, True), DropoutLayer("5", 0.5, False))
+    monkeypatch.setattr(dropout_masks, "MOST_PIXELS", at_once * 32 * 32)
+    made = masked(net, image, layers, "2")
+    assert made.kept.shape == (MASKS, 6, 30, 30)
+    np.testing.assert_array_equal(made.kept, made.kept[:, :, :1, :1].repeat(30, 2).repeat(30, 3))
+    if at_once == MASKS:
+        torch.manual_seed(SEED)
+        with torch.no_grad():
+            maps = dropout2d(net[:2](image).expand(MASKS, -1, -1, -1), 0.25, training=True)
+            wanted = net[6](dropout(net[3:5](maps), 0.5, training=True)).softmax(1)
+        np.testing.assert_allclose(made.probabilities, wanted, atol=1e-5)
+
+
+def test_another_p_and_none_at_all(course: nn.Module, image: Tensor) -> None:
+    layers = dropouts(course, image)
+    none = masked(course, image, layers, "dropout", 0.0)
+    np.testing.assert_allclose(none.probabilities, np.tile(none.plain, (MASKS, 1)), atol=1e-5)
+    assert none.kept.all()
+    assert abs(masked(course, image, layers, "dropout", 0.1).kept.mean() - 0.9) < 0.02
+    assert dropouts(nn.Sequential(nn.Flatten(), nn.Linear(3072, 2)), image) == ()
+
+
+def test_a_layer_called_twice_has_two_masks(image: Tensor) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.drop = nn.Linear(3072, 8), nn.Dropout(0.5)
+            self.last = nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.drop(self.fc(self.drop(x.flatten(1)))))
+
+    layers = dropouts(Twice().eval(), image)
+    assert [each.layer for each in layers] == ["drop", "drop#2"]

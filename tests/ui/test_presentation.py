@@ -1,0 +1,68 @@
+"""Projector size and the page alone: in the link, by the sidebar, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explorer.ui import presentation
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+
+def styles(at: AppTest) -> str:
+    return " ".join(piece.proto.body for piece in at.get("html") if "<style>" in piece.proto.body)
+
+
+@pytest.mark.parametrize("page", ["explain", "training"])
+def test_the_link_enlarges_everything(visit: Callable[..., AppTest], page: str) -> None:
+    plain, enlarged = visit(page), visit(page, size="large")
+    assert not enlarged.exception
+    assert presentation.LARGE not in styles(plain)
+    assert presentation.LARGE in styles(enlarged)
+    assert f"--enlarged: {presentation.ENLARGED}" in styles(enlarged)
+
+
+def test_the_size_is_chosen_in_the_sidebar_and_stays_on_other_pages(visit: Callable[..., AppTest]) -> None:
+    at = visit("training")
+    control = next(each for each in at.get("button_group") if each.key == "size")
+    assert list(control.options) == ["Normal", "Large"]
+    control.set_value("large").run()
+    assert at.query_params["size"] in ("large", ["large"])
+    at.run()
+    assert presentation.LARGE in styles(at)
+    at.switch_page("views/scoreboard/page.py").run()
+    assert presentation.LARGE in styles(at)
+    assert at.query_params["size"] in ("large", ["large"])
+
+
+def test_the_page_alone_and_back(visit: Callable[..., AppTest]) -> None:
+    at = visit("training")
+    at.button(key="show_page").click().run()
+    assert not at.exception
+    assert at.query_params["show"] in ("page", ["page"])
+    assert presentation.ONLY_PAGE in styles(at)
+    assert at.selectbox(key="checkpoint").value == "cifar10-course"  # hidden, and as it was
+    at.button(key="show_all").click().run()
+    assert "show" not in at.query_params
+    assert presentation.ONLY_PAGE not in styles(at)
+    assert "show_all" not in [button.key for button in at.button]
+
+
+@pytest.mark.parametrize("link", [{"size": "huge"}, {"show": "x"}])
+def test_anything_else_in_the_link_changes_nothing(
+    visit: Callable[..., AppTest], link: dict[str, str]
+) -> None:
+    at = visit("training", **link)
+    assert not at.exception
+    assert presentation.LARGE not in styles(at)
+    assert presentation.ONLY_PAGE not in styles(at)
+
+
+def test_charts_grow_with_the_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    for large, height in ((False, 200), (True, 275)):
+        monkeypatch.setattr(presentation, "large", lambda large=large: large)
+        assert presentation.height(200) == height

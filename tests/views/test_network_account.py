@@ -1,0 +1,76 @@
+"""The account's section says what the engine computed, and one sentence where there is none."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from explorer.drawing.ranges import MINUS, number
+from explorer.engine.account import Account, account
+from explorer.engine.answer import answer
+from explorer.engine.opening import Source
+from explorer.engine.samples import scene
+from explorer.ui import cached
+from explorer.ui.selection import Selection
+from explorer.views.network.account import in_words, loss_in_words, table, units
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+
+
+@pytest.fixture
+def selection() -> Selection:
+    source = Source(CHECKPOINTS / "cifar10-course.safetensors")
+    return Selection(cached.opened("cifar10-course", source), scene(3, 64))
+
+
+@pytest.fixture
+def made(selection: Selection) -> Account:
+    return account(selection.net, selection.input.x, selection.target)
+
+
+def test_the_sentence_adds_up(selection: Selection, made: Account) -> None:
+    text = in_words(selection, made)
+    assert "so the sum is exact" in text
+    logit, maps, constant = [
+        float(found.replace(MINUS, "-")) for found in re.findall(rf"{MINUS}?\d+\.\d+", text)[:3]
+    ]
+    assert maps + constant == pytest.approx(logit, abs=0.01)
+    assert logit == pytest.approx(float(selection.seen.logits[selection.target]), abs=0.01)
+
+
+def test_an_approximation_is_called_one() -> None:
+    source = Source(net="tests.engine.odd_networks:Tokens", classes="5", input_size=32)
+    other = Selection(cached.opened("tokens", source), scene(3, 64))
+    text = in_words(other, account(other.net, other.input.x, 1))
+    assert "first-order approximation" in text
+    assert "leaves over" in text
+
+
+def test_units_are_value_times_weight(made: Account) -> None:
+    html = units(made)
+    assert "Hidden units of fc1" in html
+    for value, weight, added in re.findall(r"([\d.]+) × (−?[\d.e−]+) = (−?[\d.e−]+)<", html):
+        numbers = [float(one.replace(MINUS, "-")) for one in (value, weight, added)]
+        assert numbers[0] * numbers[1] == pytest.approx(numbers[2], rel=0.01)
+
+
+def test_the_loss_is_torchs(selection: Selection) -> None:
+    logits = selection.seen.logits
+    for label in (3, 5):
+        loss = F.cross_entropy(torch.from_numpy(logits)[None], torch.tensor([label])).item()
+        text = loss_in_words(selection, answer(selection.net, logits, label))
+        assert f"= {number(loss)}" in text
+        assert selection.card.classes[label] in text
+    assert "no label" in loss_in_words(selection, answer(selection.net, logits))
+
+
+def test_the_table_leaves_no_class_out(selection: Selection) -> None:
+    html = table(selection, answer(selection.net, selection.seen.logits, 8))
+    for name in ("cat", selection.card.classes[8]):
+        assert f'<th scope="row">{name}</th>' in html
+    shares = [float(share) for share in re.findall(r"([\d.]+)%</td>", html)]
+    assert sum(shares[:-1]) == pytest.approx(100, abs=0.1)
+    assert np.isclose(shares[-1], 100)

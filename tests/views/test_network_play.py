@@ -1,0 +1,123 @@
+"""The scenes of Play say what the network computed, for any network, in the language in use."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer.drawing.ranges import MINUS
+from explorer.engine.opening import Source
+from explorer.engine.samples import scene
+from explorer.engine.strongest_path import DenseStep, MapStep, strongest_path
+from explorer.ui import cached
+from explorer.ui.components.play import Scene
+from explorer.ui.selection import Selection
+from explorer.views.network import scenes as building
+from explorer.views.network.scene_pieces import MOST_FRAMES
+from explorer.views.network.scenes import scenes
+from model import words
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+NETWORKS = ("Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes",
+            "UnderInference")  # fmt: skip
+
+
+def selected(name: str) -> Selection:
+    """A scene with a shipped network, or with one of the odd ones."""
+    path = CHECKPOINTS / f"{name}.safetensors"
+    own = Source(net=f"tests.engine.odd_networks:{name}", classes="5", input_size=32)
+    return Selection(cached.opened(name, Source(path) if path.exists() else own), scene(3))
+
+
+def built(selection: Selection) -> tuple[Scene, ...]:
+    return scenes(selection, strongest_path(selection.net, selection.input.x, selection.target))
+
+
+def value(text: str) -> float:
+    return float(text.removeprefix("= ").replace(MINUS, "-"))
+
+
+def test_every_step_of_the_course_network_has_its_numbers() -> None:
+    selection = selected("cifar10-course")
+    path = strongest_path(selection.net, selection.input.x, selection.target)
+    made = scenes(selection, path)
+    assert len(made) == len(path.steps) == 19
+    for step, one in zip(path.steps, made, strict=True):
+        if isinstance(step, MapStep | DenseStep):
+            assert step.layer in one.title
+            last = one.total.text if one.total else one.rows[-1].text
+            assert value(last) == pytest.approx(step.value, abs=1e-3)
+        if one.total and one.rows[0].share is not None:  # a sum
+            terms = [value(row.text.rpartition("= ")[2]) for row in one.rows]
+            assert sum(terms) == pytest.approx(value(one.total.text), abs=1e-3 * len(terms))
+            running = [value(row.running) for row in one.rows]
+            assert running == pytest.approx(np.cumsum(terms).tolist(), abs=1e-3 * len(terms))
+            assert max(abs(row.share or 0) for row in one.rows) == 1
+    assert "82.2%" in made[-1].sentence
+
+
+def test_a_window_slides_from_the_first_position_to_its_own() -> None:
+    for one in built(selected("cifar10-resnet9")):
+        if not one.sweep:
+            continue
+        assert one.left is not None
+        assert one.right is not None
+        assert one.sweep[0][1][:2] == (0, 0)
+        assert one.sweep[-1] == (one.left.box, one.right.box)
+        assert len(one.sweep) <= MOST_FRAMES
+
+
+def test_of_a_long_path_the_middle_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    selection = selected("cifar10-course")
+    whole = built(selection)
+    monkeypatch.setattr(building, "MOST_SCENES", 10)
+    made = built(selection)
+    assert len(made) == 10
+    assert (made[:5], made[6:]) == (whole[:5], whole[-4:])
+    assert made[5].sentence.startswith("10 steps are left out here")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_network(name: str) -> None:
+    made = built(selected(name))
+    assert len(made) > 2
+    for one in made:
+        assert one.title
+        assert one.sentence
+        assert one.thumb or one.sign
+        json.dumps(asdict(one), allow_nan=False)
+
+
+def texts(data: Any) -> list[str]:
+    if isinstance(data, dict):
+        return [text for key, each in data.items() if key not in KEYS for text in texts(each)]
+    if isinstance(data, list | tuple):
+        return [text for each in data for text in texts(each)]
+    return [data] if isinstance(data, str) else []
+
+
+KEYS = ("uri", "thumb", "sign", "kind", "chip", "cells")
+
+
+@pytest.mark.parametrize("name", ["cifar10-resnet9", "same_padding"])
+def test_every_text_is_translated(name: str, restored: Callable[[], None]) -> None:
+    words.use(words.PSEUDO)
+    selection = selected(name)
+    known = {"picture", *selection.card.classes}
+    for one in built(selection):
+        for text in texts(asdict(one)):
+            outside = text
+            while "⟦" in outside:
+                start = outside.rindex("⟦")
+                outside = outside[:start] + outside[outside.index("⟧", start) + 1 :]
+            assert not any(letter.isalpha() for letter in outside) or text in known, text
+
+
+@pytest.fixture
+def restored() -> Any:
+    yield
+    words.use(words.ENGLISH)
