@@ -25,10 +25,10 @@ A score of a heat map is itself doubtful. Drawn scenes allow a test: a scene is 
 of the object, every other pixel staying the same, so the true change of the logit is known. Of two
 maps of the same scene and class by two methods, the better one is the one whose sums over the parts agree
 more, by rank correlation, with these true changes. The table says in which fraction of all such pairs a score
-that does not know the truth prefers the better map; a coin prefers it in 50 %. Redrawing, distractibility and
+that does not know the truth prefers the better map; a coin prefers it in 50%. Redrawing, distractibility and
 target sensitivity come from the redrawn scenes themselves, so they are not judged. Intervals draw whole
 scenes (bootstrap), for the {methods} methods and the one network that were measured; others can give other
-numbers. A score whose interval over all methods is not above 50 % is not in the strip of the page
+numbers. A score whose interval over all methods is not above 50% is not in the strip of the page
 Attributions.
 """
 LIMITS = """\

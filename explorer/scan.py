@@ -201,7 +201,7 @@ def sentences(scan: Scan) -> list[str]:
         low, high = interval(correct / labeled, labeled)
         made.append(
             tr(
-                "Accuracy: {accuracy} (95 % interval {low} to {high}, n = {n:,})",
+                "Accuracy: {accuracy} (95% interval {low} to {high}, n = {n:,})",
                 accuracy=percent(correct / labeled, 2),
                 low=percent(low, 2),
                 high=percent(high, 2),

@@ -65,7 +65,7 @@ def parser() -> Parser:
         "python -m explorer.scoreboard",
         usage=tr("%(prog)s --checkpoint FILE --out DIR [flags]"),
         description=tr(
-            "Measure every attribution method on many images: the mean of each score with its 95 % interval, "
+            "Measure every attribution method on many images: the mean of each score with its 95% interval, "
             "beside what chance gives. A stopped run goes on when the same command is started again."
         ),
         epilog=tr(

@@ -85,7 +85,7 @@ def planted(train: Dataset, test: Dataset, fraction: float, seed: int) -> tuple[
         images = with_marks(data.images, planted_marks(data.labels, fraction, seed, split))
         if split == "train":
             mean, std = mean_and_std(images)
-        told = f"{data.provenance} with marks, of their own class in {100 * fraction:g} %"
+        told = f"{data.provenance} with marks, of their own class in {100 * fraction:g}%"
         splits.append(replace(data, images=images, mean=mean, std=std, provenance=told))
     return splits[0], splits[1]
 

@@ -59,7 +59,7 @@ def the_file(mine: Path, out: str = "out") -> Path:
 
 def test_the_explorer_finds_its_file(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert scan.main(arguments(mine)) == 0
-    assert re.search(r"Accuracy: .* \(95 % interval .* to .*, n = 6\)\nSaved ", capsys.readouterr().out)
+    assert re.search(r"Accuracy: .* \(95% interval .* to .*, n = 6\)\nSaved ", capsys.readouterr().out)
     opening = open_source(Source(path=mine))
     network = network_of(opening.checkpoint, opening.checkup)
     images = scan_images("scenes", network.card, mine.parent, limit=6)

@@ -28,9 +28,7 @@ def score_chart(board: Board, score: str, rows: Sequence[Row] | None = None) -> 
     chance, title = doubles([cell.chance.mean for cell in cells]), tr(SCORES[score].title)
     return DotChart(
         title=title,
-        alt=tr(
-            "{score} of {count} maps, means over images with 95 % intervals", score=title, count=len(rows)
-        ),
+        alt=tr("{score} of {count} maps, means over images with 95% intervals", score=title, count=len(rows)),
         x=axis(_direction(score), [mean, low, high, chance], zero=True, rounded=True, most=6),
         names=tuple(row.entry.title for row in rows),
         mean=mean,

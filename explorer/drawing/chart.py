@@ -267,7 +267,8 @@ class DotChart(Value):
     """A row for each name, the first at the top: a dot at `mean` on its interval from `low` to `high`.
 
     A diamond stands at what `chance` gives; all four are float64 (n,), not finite where there is none. Rows
-    that are `quiet` (n,) are drawn without color. `row` is what a row is, "" for a map.
+    that are `quiet` (n,) are drawn without color. `row` is what a row is, "" for a map. A dashed line stands
+    at a `reference` that is the same for all rows.
     """
 
     title: str
@@ -280,6 +281,7 @@ class DotChart(Value):
     chance: Doubles
     quiet: Booleans
     row: str = ""
+    reference: float | None = None
 
     @property
     def height(self) -> int:

@@ -129,6 +129,8 @@ def _dot_chart(axes: "Axes", chart: DotChart) -> None:
         chart.chance, rows, s=9, marker="D", facecolors="none", edgecolors=Color.HIGHLIGHT, linewidths=0.7
     )
     axes.scatter(chart.mean, rows, s=9, c=colors)
+    if chart.reference is not None:
+        axes.axvline(chart.reference, color=Color.HIGHLIGHT, linewidth=0.9, linestyle=DASHES)
     _scale(axes.xaxis, chart.x)
     axes.set_xlim(*chart.x.ends)
     axes.set_yticks(rows, [plain(name) for name in chart.names])

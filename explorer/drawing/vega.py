@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from explorer.drawing.chart import Area, Axis, DotChart, Line, LineChart, PointChart, ScatterChart
 from explorer.drawing.palette import Color
 from model.words import tr
@@ -204,6 +206,11 @@ def _dot_chart(chart: DotChart) -> Spec:
             "encoding": {"x": _position("mean"), "y": y, "color": color, "tooltip": _dot_tooltip(chart)},
         },
     ]
+    if chart.reference is not None:
+        line = {"type": "rule", "color": Color.HIGHLIGHT, "strokeWidth": 1.5, "strokeDash": [5, 3], **SILENT}
+        layers.append(
+            {"data": {"values": [{"at": chart.reference}]}, "mark": line, "encoding": {"x": _position("at")}}
+        )
     return {"data": {"values": _dot_rows(chart)}, "layer": layers}
 
 
@@ -217,6 +224,7 @@ def _dot_rows(chart: DotChart) -> list[Spec]:
 
 def _dot_tooltip(chart: DotChart) -> list[Spec]:
     titles = {"mean": tr("mean"), "low": tr("from"), "high": tr("to"), "chance": tr("chance")}
+    titles = {name: title for name, title in titles.items() if np.isfinite(getattr(chart, name)).any()}
     numbers = [measure(field, title, ".3g") for field, title in titles.items()]
     return [{"field": "name", "type": "nominal", "title": chart.row or tr("map")}, *numbers]
 

@@ -69,10 +69,10 @@ def joined(parts: Sequence[Evidence]) -> Evidence:
 @dataclass(frozen=True, eq=False)
 class Differences(Value):
     """Of each of C channels the mean contribution in one group of images minus that in another, float64 (C,),
-    with its 95 % interval from `low` to `high`.
+    with its 95% interval from `low` to `high`.
 
     `chance` (C,) is how large a difference must be: when the images are put into two groups at random, no
-    channel exceeds its own in 95 % of the draws. `p` (C,) is the part of the draws in which some channel
+    channel exceeds its own in 95% of the draws. `p` (C,) is the part of the draws in which some channel
     differs by as many standard errors as this one.
     """
 

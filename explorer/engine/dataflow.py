@@ -3,7 +3,7 @@
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,8 @@ class Step:
     """One call of a layer, of which `path` is the module's, or of a function between layers, without a path.
 
     `sources` are the steps whose outputs it read, as their indexes in the order in which they ran; `read`
-    are these tensors. `output` is None where it gave several tensors or none; `layout` is how it holds maps.
+    are these tensors, and `output` is None where it gave several tensors or none; both only while it is
+    visited. `layout` is how the output holds maps, `shape` is that for one image, of maps (C, h, w).
     """
 
     name: str
@@ -46,13 +47,7 @@ class Step:
     read: tuple[Tensor, ...]
     output: Tensor | None = None
     layout: Layout | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape for one image: of maps (C, h, w); () where there is no output."""
-        if self.output is None:
-            return ()
-        return tuple((self.layout.maps(self.output) if self.layout else self.output).shape[1:])
+    shape: tuple[int, ...] = ()
 
 
 @dataclass
@@ -225,6 +220,9 @@ class Dataflow:
         alike = [tensor for tensor in read if output is not None and tensor.ndim == output.ndim]
         layout = next((layout for tensor in alike if (layout := self._layout(tensor))), None)
         full, sources = self._named(self._full(name)), self._sources(read)
+        if layout is None and output is not None:  # as those that it comes from
+            by_shape = {step.shape: step.layout for step in map(self.steps.__getitem__, sources)}
+            layout = FIRST if by_shape.get(tuple(output.shape[1:])) == FIRST else None
         return Step(full, kind_of_function(name), None, sources, read, output, layout)
 
     def _full(self, name: str) -> str:
@@ -239,6 +237,8 @@ class Dataflow:
             return result
         if written is None:
             return made
+        if written.shape != made.shape:
+            written.resize_(made.shape)
         written.copy_(made)
         self._write(written, (len(self.steps) - 1,), step.layout)
         return written
@@ -255,7 +255,10 @@ class Dataflow:
 
     def _hand_on(self, step: Step) -> Tensor | None:
         """Note the step; the tensor that the network goes on with, which is another one than was read."""
-        self.steps.append(step)
+        if step.output is not None:
+            maps = step.layout.maps(step.output) if step.layout else step.output
+            step = replace(step, shape=tuple(maps.shape[1:]))
+        self.steps.append(replace(step, read=(), output=None))
         self.failed = None
         made = self.on_step(len(self.steps) - 1, step)
         if step.output is None:

@@ -20,6 +20,8 @@ from model.problems import Problem
 
 THROUGH = ("add", "concat", "flatten", "multiply")
 """Kinds of steps that are no source of their own: the lines begin at the layers before them."""
+WEIGHTED, WITH_REST = ("conv", "dense"), ("add", "norm", "act")
+"""Kinds with a bias, which are linear unless their weights depend on the image too; others with a rest."""
 TINY = 1e-12
 CLOSE = 1e-4  # how far, relative to all of them, parts may be from their sum
 
@@ -111,17 +113,22 @@ class Flow:
         that mixes channels in another way, as attention and softmax do, or a product of two layers.
         """
         start = self._index_of(layer)
-        pending, lines = {start: self._only(start, self._gradient(start), channel)}, dict[str, Floats]()
+        with torch.inference_mode(False):
+            lines = self._lines(start, self._only(start, self._gradient(start), channel))
+        return {self.steps[index].name: to_numpy(values) for index, values in sorted(lines.items())}
+
+    def _lines(self, start: int, multiplier: Tensor) -> dict[int, Tensor]:
+        """Source → its part by channel, from what the values of the first step are multiplied by."""
+        pending, lines = {start: multiplier}, dict[int, Tensor]()
         while pending:
             at = max(pending)
             multiplier = pending.pop(at)
             if at != start and not self._is_looked_through(at):
-                values = self.leaves[at].detach() * multiplier
-                lines[self.steps[at].name] = to_numpy(self._by_channel(at, values))
+                lines[at] = self._by_channel(at, self.leaves[at].detach() * multiplier)
                 continue
             for source, part in self._back(at, multiplier).items():
                 pending[source] = pending[source] + part if source in pending else part
-        return dict(reversed(lines.items()))
+        return lines
 
     def _index_of(self, layer: str) -> int:
         for index, step in enumerate(self.steps):
@@ -196,14 +203,14 @@ class Flow:
         for at in (index, *step.sources):
             if at not in self.leaves:
                 raise _cannot(self.steps[at])
-        split = SPLITS.get(step.kind, _whole)
-        tensor, weights = split(self, index, multiplier)
+        tensor, weights = SPLITS.get(step.kind, _linear)(self, index, multiplier)
         leaves = [self.leaves[source] for source in step.sources]
         if not tensor.requires_grad:
             raise without_gradient(step.name)
         given = torch.autograd.grad(tensor, leaves, weights, retain_graph=True, allow_unused=True)
         parts = {source: part for source, part in zip(step.sources, given, strict=True) if part is not None}
-        if split is _whole or (split is _linear and step.kind != "add" and len(self.reads[index]) > 1):
+        weighted = step.kind in WEIGHTED and len(self.reads[index]) > 1
+        if weighted or step.kind not in (*WEIGHTED, *WITH_REST):
             self._check_sum(index, multiplier, parts)
         return parts
 
@@ -220,11 +227,7 @@ Split = Callable[[Flow, int, Tensor], tuple[Tensor, Tensor]]
 
 
 def _linear(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
-    return flow.outputs[index], multiplier
-
-
-def _whole(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
-    """As a linear step without a bias, which has to be checked."""
+    """For a linear step, with a bias or without, and one that hands on some of its values, as max pooling."""
     return flow.outputs[index], multiplier
 
 
@@ -280,12 +283,8 @@ def _scale(module: nn.Module, read: Tensor) -> Tensor | None:
     return scale.reshape(read.shape) * weight
 
 
-SPLITS: dict[str, Split] = {
-    **dict.fromkeys(("conv", "dense", "add", "concat", "flatten"), _linear),
-    "multiply": _product,
-    "act": _act,
-    "norm": _norm,
-}
+SPLITS: dict[str, Split] = {"multiply": _product, "act": _act, "norm": _norm}
+"""By kind; others are linear, which is checked."""
 
 
 def _cannot(step: Step) -> Problem:

@@ -4,7 +4,7 @@ from math import sqrt
 
 
 def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a fraction observed in `count` trials (95 % for z = 1.96)."""
+    """Wilson's interval of a fraction observed in `count` trials (95% for z = 1.96)."""
     center = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return center - half, center + half
@@ -13,7 +13,7 @@ def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
 def paired_interval(gained: int, lost: int, count: int, z: float = 1.96) -> tuple[float, float]:
     """An interval of (gained − lost) / count, the change of a fraction over the same `count` trials.
 
-    `gained` trials are successes only after the change, `lost` only before (95 % for z = 1.96). By Agresti
+    `gained` trials are successes only after the change, `lost` only before (95% for z = 1.96). By Agresti
     and Min: half a trial is added to each of the four outcomes.
     """
     total, gains, losses = count + 2, gained + 0.5, lost + 0.5

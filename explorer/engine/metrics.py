@@ -115,7 +115,7 @@ def undecided(labels: Integers, predicted: Integers, classes: int) -> Integers:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The fraction of `n` labeled images that is predicted correctly, with Wilson's 95 % interval.
+    """The fraction of `n` labeled images that is predicted correctly, with Wilson's 95% interval.
 
     `shuffled` is what the same predictions give on average when assigned to the images at random, and
     `largest` what naming always the most frequent class gives. NaN without a labeled image.
@@ -147,7 +147,7 @@ class ClassScores(Value):
 
     `recall` is the fraction of its images that is predicted as it, `precision` the fraction of what is
     predicted as it that has it, `f1` their harmonic mean, 2·correct / (images + predicted); float64. The
-    intervals (K, 2) are Wilson's for 95 %. By chance, the same predictions assigned to images at random, the
+    intervals (K, 2) are Wilson's for 95%. By chance, the same predictions assigned to images at random, the
     recall is on average `chance_recall`, the precision `chance_precision`. NaN where there is nothing to
     divide by.
     """
@@ -214,7 +214,7 @@ class Reliability(Value):
     A bin holds what is above its lower edge and at most its upper one; the first also zero.
 
     Of each bin, (B,): `counts` int64 of images; their mean `confidence` and their `accuracy`, float64, NaN in
-    an empty one; `intervals` (B, 2) are Wilson's for 95 %.
+    an empty one; `intervals` (B, 2) are Wilson's for 95%.
     """
 
     edges: Doubles
@@ -264,7 +264,7 @@ def _bins_of(confidence: Doubles, edges: Doubles) -> Integers:
 class CalibratedError:
     """The ECE that a perfectly calibrated network with the same confidences and as many images has by chance.
 
-    `mean` over DRAWS draws of the outcomes, and `high`, which 95 % of the draws do not exceed.
+    `mean` over DRAWS draws of the outcomes, and `high`, which 95% of the draws do not exceed.
     """
 
     mean: float

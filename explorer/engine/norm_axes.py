@@ -3,7 +3,6 @@
 Also what follows from the place of the pooling: the statistics of one layer before and after it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.passes import check_images, layer_module, recorded, to_numpy
+from explorer.engine.passes import check_images, layer_module, private_view, recorded, to_numpy
 from explorer.engine.stage import stage_of
 from explorer.engine.tracing import Trace
 from explorer.engine.values import Doubles, Floats, Value
@@ -147,9 +146,8 @@ def orders(net: nn.Module, x: Tensor, layer: str, channel: int, beside: tuple[st
     )
 
 
-def _pooling(net: nn.Module, pool: str) -> Callable[[Tensor], Tensor]:
-    module = layer_module(net, pool) if pool else nn.MaxPool2d(2)
-    return lambda maps: module.forward(maps)  # its hooks are not ours
+def _pooling(net: nn.Module, pool: str) -> nn.Module:
+    return layer_module(private_view(net), pool) if pool else nn.MaxPool2d(2)
 
 
 def _normalized(norm: nn.Module, maps: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:

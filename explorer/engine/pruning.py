@@ -71,7 +71,7 @@ class PruningCost:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy."""
+        """Wilson's 95% interval of the accuracy."""
         return interval(self.accuracy, self.n)
 
 

@@ -62,7 +62,7 @@ class Redrawing(Value):
         return np.asarray(scores[0] - scores[1:])
 
     def depends_on_background(self, target: int, against: int | None = None) -> bool:
-        """Whether without the background the logit falls by at least 5 % of the largest change."""
+        """Whether without the background the logit falls by at least 5% of the largest change."""
         effects = self.effects(target, against)
         fall = effects[self.parts.index(BACKGROUND)]
         return bool(fall > 0 and fall >= MATTERS * np.abs(effects).max())

@@ -58,8 +58,8 @@ class Observed(Value):
 class NormDrift(Value):
     """One BatchNorm layer: its running statistics, those of plain images and of shifted ones, (C,) each.
 
-    `running_std` is √(running variance + ε). `low` and `high` are a 95 % interval of `shift` over images;
-    `chance` is what 95 % of differences stay below, in size, between two draws of as many plain images.
+    `running_std` is √(running variance + ε). `low` and `high` are a 95% interval of `shift` over images;
+    `chance` is what 95% of differences stay below, in size, between two draws of as many plain images.
     """
 
     running_mean: Doubles
@@ -94,7 +94,7 @@ class NormDrift(Value):
 
     @property
     def beyond(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Channels (C,) that move further than 95 % of what resampling alone gives."""
+        """Channels (C,) that move further than 95% of what resampling alone gives."""
         return np.asarray(np.abs(self.shift) > self.chance)
 
 
@@ -221,7 +221,7 @@ def drift(net: nn.Module, plain: Observed, shifted: Observed, paired: bool) -> d
 
 
 def _interval(plain: Floats, shifted: Floats, paired: bool) -> tuple[Doubles, Doubles]:
-    """A 95 % interval of the difference of means (C,), from images drawn again with replacement."""
+    """A 95% interval of the difference of means (C,), from images drawn again with replacement."""
     if paired:
         draws = _drawn_means((shifted - plain).astype(np.float64), len(plain), SEED)
     else:
@@ -231,7 +231,7 @@ def _interval(plain: Floats, shifted: Floats, paired: bool) -> tuple[Doubles, Do
 
 
 def _chance(plain: Floats, count: int) -> Doubles:
-    """What 95 % of the differences between two draws of images stay below, in size, (C,).
+    """What 95% of the differences between two draws of images stay below, in size, (C,).
 
     One draw is of as many images as there are plain ones, the other of `count`.
     """

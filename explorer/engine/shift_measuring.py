@@ -42,7 +42,7 @@ class Pictures(Value):
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How many of n images are predicted correctly, with Wilson's 95 % interval; NaN without images."""
+    """How many of n images are predicted correctly, with Wilson's 95% interval; NaN without images."""
 
     correct: int
     n: int
@@ -70,7 +70,7 @@ class Change:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """A 95 % interval of `value`, for the same images before and after."""
+        """A 95% interval of `value`, for the same images before and after."""
         return paired_interval(self.gained, self.lost, self.n)
 
 

@@ -135,7 +135,9 @@ def cut(net: nn.Module, seen: Trace, x: Tensor) -> Cut:
     """The Cut of the first ReLU layer for one image x, float (1, C, h, w), and its trace."""
     layer = next((name for name in seen.shapes if isinstance(layer_module(net, name), nn.ReLU)), None)
     if layer is None:
-        raise Problem("No layer with feature maps of this network is a ReLU, so nothing is cut at 0.")
+        raise Problem(
+            "No module of this network is a ReLU on feature maps; one called as a function is not recorded."
+        )
     both = input_output(seen, x, layer)
     received = both[0] if both is not None else _received(net, x, layer)
     return Cut(layer, received.size, int((received < 0).sum()))

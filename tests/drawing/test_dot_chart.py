@@ -47,6 +47,22 @@ def test_page_and_print_have_the_same_rows() -> None:
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first row is at the top"
 
 
+def test_a_reference_is_a_dashed_line_in_both() -> None:
+    chart = replace(CHART, reference=0.25, chance=np.full(4, np.nan))
+    spec = json.loads(json.dumps(vega.spec(chart)))
+    (line,) = [layer for layer in spec["layer"] if "strokeDash" in layer["mark"]]
+    assert line["data"]["values"] == [{"at": 0.25}]
+    axes = Figure().subplots()
+    chart_print.draw(chart, axes)
+    (drawn,) = axes.get_lines()
+    assert list(drawn.get_xdata()) == [0.25, 0.25]
+    assert drawn.get_linestyle() == "--"
+    assert to_hex(drawn.get_color()) == line["mark"]["color"]
+    dots = next(layer for layer in spec["layer"] if "tooltip" in layer["encoding"])
+    assert "chance" not in [each["title"] for each in dots["encoding"]["tooltip"]]
+    assert not any("strokeDash" in layer["mark"] for layer in vega.spec(CHART)["layer"])
+
+
 def test_both_have_the_same_axis() -> None:
     (scaled,) = [
         layer["encoding"]["x"] for layer in vega.spec(CHART)["layer"] if "axis" in layer["encoding"]["x"]

@@ -15,6 +15,7 @@ from explorer.engine.tracing import trace
 from model.nets import NETS
 from model.problems import Problem
 from tests.engine.odd_networks import ODD
+from tests.engine.test_graph import Written
 
 
 class Branched(nn.Module):
@@ -245,10 +246,12 @@ def test_norms_of_the_image_hold_their_statistics(small: Tensor, norm: Callable)
 def test_odd_layers_add_up(name: str) -> None:
     torch.manual_seed(7)
     net, x = ODD[name]().eval(), torch.randn(1, 3, 32, 32)
-    flow = Flow(net, x, 1)
+    with torch.inference_mode():
+        flow = Flow(net, x, 1)
     for found in graph(net, x).nodes[1:]:
         whole = flow.contributions([found.name])[found.name]
-        lines = total(flow.inflow(found.name, 1))
+        with torch.inference_mode():
+            lines = total(flow.inflow(found.name, 1))
         if found.kind in ("act", "pool", "concat", "add", "dropout"):
             assert lines == pytest.approx(whole[1], rel=1e-4, abs=1e-6), found.name
 
@@ -265,14 +268,34 @@ def test_the_larger_network_adds_up(x: Tensor, settled: Callable) -> None:
     assert set(inflow(net, x, "layer2.conv", 0, 4)) == {"layer1.act", "residual1.block2.act"}
 
 
+def test_what_is_written_into_slices_and_in_place() -> None:
+    torch.manual_seed(12)
+    net, x = Written().eval(), torch.randn(1, 3, 8, 8)
+    names = [node.name for node in graph(net, x).nodes]
+    found = channel_contributions(net, x, names, 1)
+    assert list(found) == names
+    kept, image = x.clone().requires_grad_(), x.clone().requires_grad_()
+    maps, other = net.conv(image), net.other(kept)
+    joined = torch.cat([maps[:, :2], other[:, 2:]], 1)
+    pooled = joined.relu().mean((2, 3)) + 2 * joined.relu().amax((2, 3))
+    tensors = {"shortcut": kept, "conv": maps, "other": other, "add#2": pooled}
+    gradients = torch.autograd.grad(net.head(pooled)[0, 1], list(tensors.values()))
+    for (name, values), gradient in zip(tensors.items(), gradients, strict=True):
+        wanted = (values * gradient).detach()[0].reshape(values.shape[1], -1).sum(1)
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-4, atol=1e-6, err_msg=name)
+    assert total(inflow(net, x, "relu", 1, 1)) == pytest.approx(found["relu"][1], rel=1e-4)
+
+
 class Mixed(nn.Module):
+    """Softmax over channels, a product of two layers, attention, a reciprocal."""
+
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.other, self.act = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Softmax2d()
         self.attend, self.head = nn.MultiheadAttention(4, 2, batch_first=True), nn.Linear(4, 5)
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = self.act(self.conv(x)) * self.other(x)
+        maps = self.act(self.conv(x)) * (1 / self.other(x))
         tokens, _ = self.attend(*[maps.flatten(2).transpose(1, 2)] * 3)
         return self.head(tokens.mean(1))
 
@@ -280,7 +303,13 @@ class Mixed(nn.Module):
 def test_what_cannot_be_split_is_a_problem() -> None:
     torch.manual_seed(9)
     net, x = Mixed().eval(), torch.randn(1, 3, 6, 6)
-    for layer, named in (("act", "act"), ("mul", "mul"), ("attend", "attend"), ("mean", "attend")):
+    for layer, named in (
+        ("act", "act"),
+        ("mul", "mul"),
+        ("reciprocal", "reciprocal"),
+        ("attend", "attend"),
+        ("mean", "attend"),
+    ):
         with pytest.raises(Problem, match=f"'{named}' cannot be split"):
             inflow(net, x, layer, 0, 1)
     assert list(channel_contributions(net, x, ["conv", "attend", "head"], 1)) == ["conv", "head"]

@@ -23,9 +23,11 @@ from explorer.engine import (
     checkup,
     class_evidence,
     copies,
+    dropout,
     effects,
     independence,
     intervention,
+    norm_axes,
     opening,
     passes,
     probe,
@@ -36,6 +38,8 @@ from explorer.engine import (
     strongest_path,
     timeline,
     tracing,
+    weight_uses,
+    without_norm,
 )
 from explorer.engine.attribution import gradients, operations, perturbation, propagation
 from explorer.engine.scan import calibration
@@ -149,6 +153,13 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "scan.running.layers_of": lambda net: scanning.layers_of(net, X),
     "shift.drift": lambda net: shift.drift(net, shift.observe(net, MANY), shift.observe(net, MANY), True),
     "shift.logits_of": lambda net: shift.logits_of(net, MANY),
+    "dropout.dropouts": lambda net: dropout.dropouts(net, X),
+    "dropout.masked": lambda net: dropout.masked(net, X, (dropout.DropoutLayer("relu", 0.5, False),), "relu"),
+    "norm_axes.norm_axes": lambda net: norm_axes.norm_axes(net, MANY, "bn"),
+    "norm_axes.orders": lambda net: norm_axes.orders(net, MANY, "bn", 1, ("", "")),
+    "norm_axes.received": lambda net: norm_axes.received(net, MANY, "bn"),
+    "weight_uses.weight_uses": lambda net: weight_uses.weight_uses(net, X),
+    "without_norm.predicted_without": lambda net: without_norm.predicted_without(net, MANY, ["bn"]),
     "shift.observe": lambda net: shift.observe(net, MANY),
     "shift.recalibrated": lambda net: shift.recalibrated(net, MANY)(MANY),
     "shift.with_statistics": lambda net: shift.with_statistics(net, STATISTICS)(MANY),
@@ -243,7 +254,7 @@ LOOK |= {
     "outputs.probabilities",
     "randomness.seed_passes",
 }
-LOOK |= {"channel_survey.scaling_before", "shift.check_norms", "shift.norm_layers"}
+LOOK |= {"norm_axes.pool_beside", "channel_survey.scaling_before", "shift.check_norms", "shift.norm_layers"}
 BEFORE_IT_IS_SHARED = {"layouts.give_grid", "outputs.give_logits", "outputs.hand_on_copies"}
 LOOK |= {"copies.check_kind", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`

@@ -71,15 +71,15 @@ def test_the_first_and_the_last_layer_that_shrink(net: CourseCNN, x: Tensor, see
 def test_the_mean_of_a_channel(net: CourseCNN, x: Tensor, seen: Trace) -> None:
     one, norm = tour.channel_mean(statistics(net, x, tour.first_norm(net, seen))), net.bn1
     maps = oracle.maps(net, x)
-    observed = maps["conv1"].mean((0, 2, 3))
+    observed = maps["conv1"].mean((0, 2, 3)).detach()
     distance = (observed - norm.running_mean) / (norm.running_var + norm.eps).sqrt()
     k = int(distance.abs().argmax())
     assert (one.layer, one.channel) == ("bn1", k)
     assert (one.weight, one.bias) == (norm.weight[k].item(), norm.bias[k].item())
     assert one.running == norm.running_mean[k].item()
     assert one.observed == pytest.approx(float(observed[k]), abs=1e-6)
-    assert one.distance == pytest.approx(float(distance[k]), abs=1e-5)
-    assert one.after == pytest.approx(float(maps["bn1"].mean((0, 2, 3))[k]), abs=1e-6)
+    assert one.distance == pytest.approx(distance[k].item(), abs=1e-5)
+    assert one.after == pytest.approx(maps["bn1"].mean((0, 2, 3))[k].item(), abs=1e-6)
 
 
 def test_what_relu_cuts(net: CourseCNN, x: Tensor, seen: Trace) -> None:

@@ -98,7 +98,7 @@ def test_planted_splits_are_normalized_by_the_marked_training_scenes(splits):
     assert train.mean == test.mean == mean_and_std(train.images)[0]
     assert train.std == test.std == mean_and_std(train.images)[1]
     assert np.array_equal(train.images, with_marks(splits[0].images, planted_marks(train.labels, 0.5, 0)))
-    assert test.provenance == "20 drawn scenes with marks, of their own class in 50 %"
+    assert test.provenance == "20 drawn scenes with marks, of their own class in 50%"
 
 
 # A setting of a run
@@ -121,7 +121,7 @@ def test_history_card_state_and_command_carry_it(trainer, tmp_path, capsys):
     card = load_checkpoint(out).card
     assert card.config["shortcut"] == 0.75
     assert config_from(card.config).shortcut == 0.75
-    assert "with marks, of their own class in 75 %" in card.data
+    assert "with marks, of their own class in 75%" in card.data
     history = json.loads((tmp_path / "run.history.json").read_text())
     assert "--shortcut 0.75" in history["about"]["command"]
     capsys.readouterr()

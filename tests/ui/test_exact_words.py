@@ -1,5 +1,6 @@
-"""What pages and files say: no probability of 0 or 100 %, whole ticks, one color map a row, one color bar."""
+"""What pages and files say: no probability of 0 or 100%, whole ticks, one color map a row, one color bar."""
 
+import ast
 import base64
 import io
 import re
@@ -213,3 +214,32 @@ def test_chinese_classes_and_names_are_drawn_in_every_file(opened: Open, tmp_pat
         for name, make in downloads.files(offer).items():
             if name.endswith(("figure.png", "figure.pdf")):
                 assert make()
+
+
+# How percent is written
+
+
+def texts_of(path: Path) -> list[str]:
+    """The text literals of a module, with a 0 for each value in an f-string."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    formatted = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "0" for part in node.values)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+    ]
+    return texts + formatted
+
+
+def test_no_text_has_a_space_before_the_percent_sign() -> None:
+    paths = [*ROOT.glob("explorer/**/*.py"), *ROOT.glob("model/**/*.py")]
+    spaced = [text for path in paths for text in texts_of(path) if re.search(r"[\d}]\s%", text)]
+    assert spaced == []
+    scripts = [*ROOT.glob("explorer/**/*.js"), *ROOT.glob("explorer/**/*.html")]
+    assert [
+        path for path in scripts if re.search(r"\d\s%[^\w(]|\}\s%", path.read_text(encoding="utf-8"))
+    ] == []

@@ -34,6 +34,7 @@ from model.words import ENGLISH, PSEUDO
 ROOT = Path(__file__).parents[2]
 FAST = "cifar10-fast"  # it has snapshots
 LOOKS: dict[str, tuple[str, dict[str, str]]] = {
+    "network": ("network", {}),
     "explain": ("explain", {}),
     "explain a wrong prediction": ("explain", {"class": "dog", "evidence": "signed", "cam_scale": "shared"}),
     "attributions": ("attributions", {"methods": "saliency"}),

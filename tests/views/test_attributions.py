@@ -74,7 +74,7 @@ def test_every_score_is_shown_and_equals_the_engines(finished: Opened) -> None:
         assert shown.count(f"\n{score.title}\n") == 2
         assert score.pitfall in shown
     assert shown.count("Chance: 8 draws; the band is where one more draw would lie") == 2
-    assert "Chance: 200 draws; the band holds the middle 95 %" in shown
+    assert "Chance: 200 draws; the band holds the middle 95%" in shown
 
 
 def test_the_program_computes_what_it_says(finished: Opened) -> None:

@@ -74,7 +74,7 @@ def component(at: AppTest, key: str) -> dict[str, object]:
 def test_the_matrix_and_the_accuracy_are_those_of_the_scan(app: Open, scanned: tuple[Scan, Path]) -> None:
     one, at = scanned[0], app()
     right = sum(one.predicted[row] == one.labels[row] for row in range(COUNT))
-    assert f"Accuracy {right / COUNT:.2%} (95 % interval" in html(at)
+    assert f"Accuracy {right / COUNT:.2%} (95% interval" in html(at)
     assert f"n = {COUNT}): {COUNT - right} images are wrong." in html(at)
     assert "assigned to the images at random" in html(at)
     matrix = component(at, "confusion")
@@ -98,6 +98,23 @@ def test_the_images_of_a_cell_come_by_confidence(app: Open, scanned: tuple[Scan,
     shown = [picture["number"] for picture in component(at, "cell_images")["pictures"]]  # type: ignore[attr-defined]
     assert shown == sorted(rows, key=lambda row: -top[row])[: confused.SHOWN]
     assert component(at, "confusion")["chosen"] == [true, named]
+
+
+def test_failures_name_the_chosen_cell_and_clear_it(app: Open, scanned: tuple[Scan, Path]) -> None:
+    one = scanned[0]
+    wrong = [row for row in range(COUNT) if one.predicted[row] != one.labels[row]]
+    true, named = int(one.labels[wrong[0]]), int(one.predicted[wrong[0]])
+    count = sum((one.labels[row], one.predicted[row]) == (true, named) for row in wrong)
+    at = app(errors="failures", err_true=one.classes[true], err_predicted=one.classes[named])
+    said = f"**Only {one.classes[true]} predicted as {one.classes[named]}.**"
+    assert said in [each.value for each in at.markdown]
+    assert any(caption.value.endswith(f" of {count}") for caption in at.caption)
+    at.button(key="err_clear").click().run()
+    assert not at.exception
+    assert said not in [each.value for each in at.markdown]
+    assert any(caption.value.endswith(f" of {len(wrong)}") for caption in at.caption)
+    assert "err_true" not in at.query_params
+    assert not [each for each in at.button if each.key == "err_clear"]
 
 
 def test_filters_leave_what_is_within_their_bounds() -> None:
@@ -178,9 +195,24 @@ def test_opening_a_failure_sets_the_true_class_against_the_prediction(
     assert not at.exception
     assert at.header[0].value == f"Why “{one.classes[one.labels[row]]}”?"
     assert f"(wrong: labeled {one.classes[one.labels[row]]})" in html(at)
+    assert not [each for each in at.button if each.key == "explain_true"]  # it is explained already
     at.switch_page("views/compare/page.py").run()
+    assert not [each for each in at.button if each.key == "explain_true"]
     true, predicted = one.classes[one.labels[row]], one.classes[one.predicted[row]]
     assert f"Why “{true}” rather than “{predicted}”?" in html(at)
+
+
+def test_the_way_back_to_errors_is_one_press(app: Open) -> None:
+    at = app(errors="failures")
+    next(each for each in at.button if str(each.key).startswith("open_")).click().run()
+    assert at.button(key="way_back").label == "Back to Errors"
+    at.switch_page("views/explain/page.py").run()  # AppTest stays where the script began
+    at.button(key="way_back").click().run()
+    assert not at.exception
+    assert at.header[0].value == "Errors"
+    assert at.query_params["errors"] == "failures"
+    at.switch_page("views/explain/page.py").run()
+    assert not [each for each in at.button if each.key == "way_back"]
 
 
 @pytest.mark.parametrize("part", ["matrix", "classes", "calibration", "failures"])

@@ -82,7 +82,7 @@ def test_results_are_shown_with_what_they_say(visit: Open, mine: Path) -> None:
     assert "Of the methods, Saliency has the best mean; the interval of 1 other overlaps" in text
     assert "2 of 3 methods are better than “Centered Gaussian”" in text
     assert "0.600 (0.550 to 0.650)" in text
-    assert "60.0 % (55.0 to 65.0)" in text
+    assert "60.0% (55.0 to 65.0)" in text
     assert "A module is used twice" in text
 
 

@@ -1,4 +1,4 @@
-"""A scoreboard as a value: the mean of each row's scores with its 95 % interval, and how it was measured."""
+"""A scoreboard as a value: the mean of each row's scores with its 95% interval, and how it was measured."""
 
 import json
 import math

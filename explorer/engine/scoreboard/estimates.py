@@ -1,4 +1,4 @@
-"""Means over images with their 95 % intervals, by drawing the images anew (bootstrap)."""
+"""Means over images with their 95% intervals, by drawing the images anew (bootstrap)."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ LEVELS = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` images and the ends of its 95 % interval; NaN where there is no image."""
+    """A mean over `n` images and the ends of its 95% interval; NaN where there is no image."""
 
     mean: float
     low: float

@@ -18,7 +18,7 @@ COLUMNS = ("score", "score low", "score high", "chance", "chance low", "chance h
 
 
 def to_csv(board: Board) -> str:
-    """One line for each row and score: means, the ends of their 95 % intervals, and the number of images."""
+    """One line for each row and score: means, the ends of their 95% intervals, and the number of images."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["row", "measure", *COLUMNS, "seconds per map"])
@@ -50,8 +50,8 @@ def to_markdown(board: Board) -> str:
 def measured(board: Board) -> str:
     """In a sentence, on what a board was measured."""
     return ngettext(
-        "Measured on {n} image ({provenance}), for the predicted class; accuracy on it: {accuracy:.1f} %.",
-        "Measured on {n} images ({provenance}), for the predicted class; accuracy on them: {accuracy:.1f} %.",
+        "Measured on {n} image ({provenance}), for the predicted class; accuracy on it: {accuracy:.1f}%.",
+        "Measured on {n} images ({provenance}), for the predicted class; accuracy on them: {accuracy:.1f}%.",
         board.images,
         provenance=in_words(board.provenance),
         accuracy=100 * board.accuracy,
@@ -61,7 +61,7 @@ def measured(board: Board) -> str:
 def reading_chart() -> str:
     """What the marks of a chart are."""
     return tr(
-        "Dot and line: mean over images and its 95 % interval (gray: maps that are made without the "
+        "Dot and line: mean over images and its 95% interval (gray: maps that are made without the "
         "network). Diamond: the mean of what chance gives for the same map and images."
     )
 
@@ -69,7 +69,7 @@ def reading_chart() -> str:
 def legend(board: Board) -> str:
     """What the numbers of the table are."""
     cells = tr(
-        "Each cell: the mean of the score ± half of its 95 % interval, then the mean of what chance gives on "
+        "Each cell: the mean of the score ± half of its 95% interval, then the mean of what chance gives on "
         "the same images."
     )
     return f"{cells} {legend_of_images(board)}"
@@ -177,7 +177,7 @@ def _preference(judgement: Judgement) -> str:
     if not preferred.n:
         return "–"
     return tr(
-        "{mean} % ({low} to {high})",
+        "{mean}% ({low} to {high})",
         mean=f"{100 * preferred.mean:.1f}",
         low=f"{100 * preferred.low:.1f}",
         high=f"{100 * preferred.high:.1f}",

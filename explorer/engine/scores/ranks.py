@@ -30,7 +30,7 @@ def moved(heat: Doubles, seed: int, draws: int = DRAWS) -> Doubles:
     """The map (h, w) mirrored and shifted around at random, (draws, h, w).
 
     Unlike a permutation this keeps the map as smooth as it is. Smooth maps correlate by chance more often:
-    one in seven in the wrong place is better than 95 % of its permutations, one in thirty than 95 % of these.
+    one in seven in the wrong place is better than 95% of its permutations, one in thirty than 95% of these.
     """
     random = np.random.default_rng(seed)
     rows, columns = (

@@ -104,7 +104,7 @@ def agreement(sums: Doubles, effects: Doubles) -> float:
 def distractibility(subject: Subject) -> Scored:
     """The fraction of pairs of what matters and what does not, where the former has the higher sum.
 
-    What matters lowers the explained logit by at least 5 % of the largest change. The object's parts and the
+    What matters lowers the explained logit by at least 5% of the largest change. The object's parts and the
     background are compared. NaN where all of them matter, or none.
     """
     rows = np.stack([_ordered_pairs(*each, subject.seed) for each in _images(subject)])
@@ -127,7 +127,7 @@ def target_sensitivity(subject: Subject) -> TwoMaps:
 
     The runner-up has the highest logit of all classes except the explained one. A part should have the
     higher sum in the map of the class whose logit falls more without it; parts for which the two falls differ
-    by less than 5 % of the largest difference do not count.
+    by less than 5% of the largest difference do not count.
     """
     drawings = _drawings(subject)
     others = np.array([_runner_up(*each) for each in zip(drawings, subject.target, strict=True)], np.int64)
@@ -224,7 +224,7 @@ DISTRACTIBILITY = Score(
     direction="higher",
     chance=N_("Chance is the fraction for the same map, mirrored and shifted at random."),
     pitfall=N_(
-        "What matters is what lowers the logit by at least 5 % of the largest change, and the background, "
+        "What matters is what lowers the logit by at least 5% of the largest change, and the background, "
         "which is large, has a high sum in every map that is nowhere negative."
     ),
     paper="arXiv:2308.06248",

@@ -21,13 +21,13 @@ T = TypeVar("T")
 Direction = Literal["higher", "lower", "none"]
 
 TIED = N_("The map in the wrong place always has this same value: the score says nothing here.")
-FEWEST_FOR_QUANTILES = 39  # so that a further draw is outside of the lowest and the highest in 5 % of cases
+FEWEST_FOR_QUANTILES = 39  # so that a further draw is outside of the lowest and the highest in 5% of cases
 STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
     2.040, 2.037, 2.035, 2.032, 2.030, 2.028, 2.026,
 )  # fmt: skip
-"""The 97.5 % quantile of Student's t with 1, 2, … degrees of freedom."""
+"""The 97.5% quantile of Student's t with 1, 2, … degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +133,9 @@ class Scored(Rows):
 
     @property
     def chance_band(self) -> Doubles:
-        """The ends of the band where 95 % of what chance gives lies, (2,); NaN for a single draw.
+        """The ends of the band where 95% of what chance gives lies, (2,); NaN for a single draw.
 
-        They are the quantiles of the draws. Of few draws, whose lowest and highest hold less than 95 %, they
+        They are the quantiles of the draws. Of few draws, whose lowest and highest hold less than 95%, they
         are the prediction interval for one more draw, if draws are normally distributed.
         """
         if self.draws < FEWEST_FOR_QUANTILES:

@@ -25,7 +25,7 @@ Heats = Sequence[tuple[str, Heatmap]]
 class Row:
     """What a map gives each of P parts, float64 (P,), and how well that orders their effects, beside chance.
 
-    `band` are the ends of the middle 95 % of what the map gives in the wrong place; None for a reference.
+    `band` are the ends of the middle 95% of what the map gives in the wrong place; None for a reference.
     """
 
     title: str

@@ -117,7 +117,7 @@ def says(name: str, scored: Scored) -> str:
 
 
 def beside_chance(name: str, scored: Scored) -> str:
-    """The band where 95 % of what chance gives lies, and which direction is better."""
+    """The band where 95% of what chance gives lies, and which direction is better."""
     low, high = (number(float(end)) for end in scored.chance_band)
     direction = tr(DIRECTIONS[SCORES[name].direction])
     return tr("Chance {low} … {high}; {direction}.", low=low, high=high, direction=direction)
@@ -128,13 +128,13 @@ def draws(scored: Scored) -> str:
     if scored.draws < FEWEST_FOR_QUANTILES:
         return ngettext(
             "Chance: {n} draw, too few for a band.",
-            "Chance: {n} draws; the band is where one more draw would lie with a probability of 95 %, if "
+            "Chance: {n} draws; the band is where one more draw would lie with a probability of 95%, if "
             "draws are normally distributed.",
             scored.draws,
         )
     return ngettext(
-        "Chance: {n} draw; the band holds the middle 95 % of it.",
-        "Chance: {n} draws; the band holds the middle 95 % of them.",
+        "Chance: {n} draw; the band holds the middle 95% of it.",
+        "Chance: {n} draws; the band holds the middle 95% of them.",
         scored.draws,
     )
 

@@ -91,7 +91,7 @@ def finding(shipped: Mapping[tuple[str, float], NormRun]) -> str:
     return tr(
         "At ten times the learning rate accuracy falls from {batch_low} to **{batch_high}** with BatchNorm, "
         "from {layer_low} to **{layer_high}** with LayerNorm, and from {none_low} to **{none_high}** without "
-        "normalization. All of them train at this rate, none as well as at the lower one.",
+        "normalization. All six runs learn, and each does better at the lower rate.",
         **fields,
     )
 

@@ -40,7 +40,7 @@ def values(scanned: LayerScan, layer: str, channel: int) -> Histogram:
 
 
 def class_means(means: Doubles, names: Sequence[str], order: Sequence[int]) -> DotChart:
-    """The mean of the channel for each class, largest first; diamonds at the mean of all classes."""
+    """The mean of the channel for each class, largest first; a dashed line at the mean of all classes."""
     nothing = np.full(len(order), np.nan)
     return DotChart(
         tr("Mean of the map by class"),
@@ -50,13 +50,15 @@ def class_means(means: Doubles, names: Sequence[str], order: Sequence[int]) -> D
         doubles(means[list(order)]),
         nothing,
         nothing,
-        np.full(len(order), np.nanmean(means)),
+        nothing,
         np.zeros(len(order), bool),
+        row=tr("class"),
+        reference=float(np.nanmean(means)),
     )
 
 
 def effects(measured: Sequence[ClassEffect], names: Sequence[str]) -> DotChart:
-    """How much the logit of each class falls without the channel, with 95 % intervals."""
+    """How much the logit of each class falls without the channel, with 95% intervals."""
     mean, low, high = (
         doubles([getattr(one.fall, name) for one in measured]) for name in ("mean", "low", "high")
     )

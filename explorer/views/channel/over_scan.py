@@ -136,8 +136,8 @@ def about_classes(subject: Subject, numbers: Numbers) -> str:
         return tr("All means are zero, so there is nothing to select.")
     if one is None:
         return tr(
-            "Diamonds: the mean over the classes. The class selectivity index is not defined here: it needs "
-            "at least two classes, and means that are not negative."
+            "Dashed line: the mean over the classes. The class selectivity index is not defined here: it "
+            "needs at least two classes, and means that are not negative."
         )
     fields = {
         "index": f"{one.index:.2f}",
@@ -149,15 +149,15 @@ def about_classes(subject: Subject, numbers: Numbers) -> str:
     template = (
         tr(
             "Class selectivity index (arXiv:1803.06959): {index}, for {name}. With the labels permuted "
-            "{count} times it is {chance} on average and {high} at the 95th percentile. Diamonds: the mean "
-            "over the classes.",
+            "{count} times it is {chance} on average and {high} at the 95th percentile. Dashed line: the "
+            "mean over the classes.",
             **fields,
         )
         if one.index > one.chance_high
         else tr(
             "Class selectivity index (arXiv:1803.06959): {index}, for {name}: no more than chance gives. "
             "With the labels permuted {count} times it is {chance} on average and {high} at the 95th "
-            "percentile. Diamonds: the mean over the classes.",
+            "percentile. Dashed line: the mean over the classes.",
             **fields,
         )
     )

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.ui import choices, markup, panels, scanning
+from explorer.ui import choices, markup, panels, scanning, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import current
 from explorer.views.channel import examples, exports, masks, optimized, over_scan, over_time, switched_off
@@ -18,6 +18,7 @@ from model.words import tr
 
 def page() -> None:
     selection = current()
+    way_back.button(selection)
     if not selection.blocks:
         st.header(tr("A channel’s biography"), anchor=False)
         st.info(tr("No layer of this network gives feature maps, so there is no channel to describe."))

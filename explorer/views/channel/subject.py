@@ -14,7 +14,7 @@ from explorer.engine.scan.images import drawn_scenes, of_test_set, scene_number
 from explorer.engine.scan.result import LayerScan, Scan
 from explorer.engine.tracing import Block
 from explorer.engine.values import Integers
-from explorer.ui import cached, choices, link
+from explorer.ui import cached, choices, link, way_back
 from explorer.ui.channel_link import open_channel
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
@@ -74,6 +74,7 @@ def choose(selection: Selection) -> Subject:
         if st.button(tr("Open on Feature maps"), icon=":material/grid_view:", key="to_maps"):
             open_channel(selection, layer, channel)
         if st.button(tr("Explain the selected image"), icon=":material/target:", key="to_explain"):
+            way_back.depart("channel")
             link.open_page("explain")
     return subject
 

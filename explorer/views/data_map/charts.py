@@ -36,7 +36,7 @@ def _regions(one: DataMap) -> Integers:
 
 
 def _correctness(one: DataMap) -> Integers:
-    """0 for never, then up to 25 %, 50 %, 75 % and to 100 % of the epochs."""
+    """0 for never, then up to 25%, 50%, 75% and to 100% of the epochs."""
     values = np.nan_to_num(one.correctness)
     return np.asarray(np.ceil(values * 4 - 1e-6), np.int64)
 

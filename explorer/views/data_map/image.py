@@ -10,7 +10,7 @@ from explorer.engine.samples import Sample
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
 from explorer.engine.training_images import LoggedImages, wrong_of
-from explorer.ui import cached, choices, link, markup, panels, pictures
+from explorer.ui import cached, choices, link, markup, panels, pictures, way_back
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
@@ -210,4 +210,5 @@ def explain_button(run: LoggedRun, index: int, sample: Sample, opened: Opened | 
         pictures.add(tr("{run}, training image {index}", run=run.name, index=index), sample.pixels)
         if opened is not None and opened.name in options().checkpoints:
             link.change("checkpoint", opened.name)
+        way_back.depart("data_map")
         link.open_page("explain")

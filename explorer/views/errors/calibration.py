@@ -64,12 +64,12 @@ def in_words(one: Reliability, by_chance: CalibratedError) -> str:
     }
     template = N_(
         "ECE {error}. A perfectly calibrated network with these confidences would have {mean} by chance, and "
-        "at most {high} in 95 % of cases, so this is no evidence of miscalibration."
+        "at most {high} in 95% of cases, so this is no evidence of miscalibration."
     )
     if one.ece > by_chance.high:
         template = N_(
             "ECE {error}. A perfectly calibrated network with these confidences would have {mean} by chance, "
-            "and at most {high} in 95 % of cases, so chance alone does not explain it."
+            "and at most {high} in 95% of cases, so chance alone does not explain it."
         )
     return tr(template, **fields)
 
@@ -98,7 +98,7 @@ def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
     return [
         tr(
             "Each point is a bin: below the dashed line, confidence is higher than accuracy. The band is "
-            "Wilson's 95 % interval."
+            "Wilson's 95% interval."
         ),
         tr(over if mean > accuracy else under, **fields),
         tr(count if equal_counts else width, bins=BINS),

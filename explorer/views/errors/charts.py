@@ -54,7 +54,7 @@ def recall_chart(evaluation: Evaluation) -> DotChart:
     shown = order[np.isfinite(one.recall[order])][:MOST_NAMES]
     return DotChart(
         tr("Recall of each class"),
-        tr("Recall of each class with its 95 % interval, and what chance gives"),
+        tr("Recall of each class with its 95% interval, and what chance gives"),
         Axis(tr("recall"), (0.0, 1.0), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "percent"),
         tuple(evaluation.classes[k] for k in shown),
         one.recall[shown],

@@ -16,7 +16,7 @@ HELP = {
     "precision": N_("The fraction of the images predicted as this class that have it as their label."),
     "f1": N_("The harmonic mean of precision and recall."),
     "chance": N_("What the same predictions give on average when they are assigned to the images at random."),
-    "interval": N_("Wilson's 95 % interval."),
+    "interval": N_("Wilson's 95% interval."),
 }
 
 
@@ -26,14 +26,14 @@ def show(evaluation: Evaluation) -> None:
     st.caption(
         tr(
             "A click on a heading sorts by it. Chance: what the same predictions give on average when they "
-            "are assigned to the images at random. The intervals are Wilson's for 95 %; with many classes, "
+            "are assigned to the images at random. The intervals are Wilson's for 95%; with many classes, "
             "some true values lie outside of theirs."
         )
     )
     panels.chart(charts.recall_chart(evaluation))
     st.caption(
         tr(
-            "The dot is the recall of a class, the line its 95 % interval, the diamond what chance gives. "
+            "The dot is the recall of a class, the line its 95% interval, the diamond what chance gives. "
             "The lowest recall comes first."
         )
     )

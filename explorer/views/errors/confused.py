@@ -82,9 +82,10 @@ def about_matrix(evaluation: Evaluation, shown: int) -> str:
 
 def show_images(evaluation: Evaluation) -> None:
     one = evaluation.predictions
-    wanted, order = filters.choose(evaluation.classes)
+    which, order = filters.choose_order()
     images = st.container()
-    rows = filters.rows(one, filters.choose_bounds(one, wanted), order)
+    wanted = filters.choose_more(evaluation.classes, one, which)
+    rows = filters.rows(one, wanted, order)
     with images:
         draw_images(evaluation, wanted, order, rows)
 

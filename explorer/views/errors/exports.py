@@ -67,7 +67,7 @@ def caption(evaluation: Evaluation) -> str:
         digest=scan.images[:12],
     )
     accuracy = tr(
-        "Accuracy {accuracy} (95 % interval {low} to {high}, n = {count:,})",
+        "Accuracy {accuracy} (95% interval {low} to {high}, n = {count:,})",
         accuracy=percent(one.value, 2),
         low=percent(one.low, 2),
         high=percent(one.high, 2),

@@ -17,6 +17,7 @@ from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.values import Floats
 from explorer.ui import cached, choices, effects, jobs, link, markup, scanning, stepping
 from explorer.ui.channel_link import open_channel
+from explorer.ui.components.confusion import Cell
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
@@ -58,6 +59,7 @@ class Tipping:
 
 
 def show(evaluation: Evaluation) -> None:
+    show_cell(evaluation)
     rows = most_confident(evaluation)
     if not rows:
         st.info(tr("No image is predicted as the wrong class, so there is no failure to explain."))
@@ -88,12 +90,41 @@ def show(evaluation: Evaluation) -> None:
     st.caption(literal(about_cards(layer)))
 
 
+def limiting_cell(evaluation: Evaluation) -> Cell:
+    """The chosen cell, if it has errors: the diagonal limits nothing here."""
+    cell = filters.cell_chosen(evaluation.classes)
+    return cell if cell[0] is None or cell[0] != cell[1] else (None, None)
+
+
+def show_cell(evaluation: Evaluation) -> None:
+    """Which cell of the matrix the failures are limited to, and a button that shows all of them."""
+    cell = limiting_cell(evaluation)
+    for key in filters.CELL:  # so that the address follows, which no list of classes does here
+        link.keep(key, link.chosen(key, choices.ALL), choices.ALL)
+    if cell == (None, None):
+        return
+    true, predicted = ("" if k is None else evaluation.classes[k] for k in cell)
+    if not predicted:
+        text = tr("Only images of the class {true}.", true=literal(true))
+    elif not true:
+        text = tr("Only images predicted as {predicted}.", predicted=literal(predicted))
+    else:
+        text = tr("Only {true} predicted as {predicted}.", true=literal(true), predicted=literal(predicted))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{text}**", width="content")
+        st.button(tr("Show all classes"), key="err_clear", on_click=clear_cell, args=(evaluation.classes,))
+
+
+def clear_cell(classes: tuple[str, ...]) -> None:
+    filters.choose_cell(classes, (None, None))
+    link.change(PAGE, "0")
+
+
 def most_confident(evaluation: Evaluation) -> list[int]:
     """The rows of the images of the chosen cell that are predicted as another class, the most confident
     first.
     """
-    cell = filters.cell_chosen(evaluation.classes)
-    wanted = filters.Filter(cell if cell[0] is None or cell[0] != cell[1] else (None, None))
+    wanted = filters.Filter(limiting_cell(evaluation))
     one = evaluation.predictions
     return [row for row in filters.rows(one, wanted, "confident").tolist() if one.decided[row]]
 
@@ -227,6 +258,7 @@ def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
     label = tr("Open channel {channel} of {layer} on Channel", channel=channel, layer=card.layer)
     key, chosen = f"channel_{card.row}_{channel}", (evaluation.scan, card.row, card.true)
     if st.button(literal(label), key=key, type="tertiary", on_click=scanning.select, args=chosen):
+        opening.leave()
         open_channel(card.selection, card.layer, channel, "channel")
 
 

@@ -1,7 +1,7 @@
 """Which images the page shows, and in which order: kept in the link."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ ORDERS = {
     "set": N_("As in the data set"),
 }
 PAGE = "err_page"
+CELL = ("err_true", "err_predicted")  # keys of the two classes of the chosen cell
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _class_chosen(key: str, classes: tuple[str, ...]) -> int | None:
 def choose_cell(classes: tuple[str, ...], chosen: Cell) -> None:
     """Choose a cell in a callback; choosing it again chooses all."""
     cell = (None, None) if chosen == cell_chosen(classes) else chosen
-    for key, of_cell in zip(("err_true", "err_predicted"), cell, strict=True):
+    for key, of_cell in zip(CELL, cell, strict=True):
         name = choices.ALL if of_cell is None else choices.class_option(classes[of_cell], choices.ALL)
         link.change(key, name)
     on_diagonal = cell[0] is not None and cell[0] == cell[1]
@@ -97,13 +98,8 @@ def choose_cell(classes: tuple[str, ...], chosen: Cell) -> None:
     link.change(PAGE, "0")
 
 
-def choose(classes: tuple[str, ...]) -> tuple[Filter, str]:
-    """The classes and the kind of predictions, and the order, by widgets."""
-    with st.container(horizontal=True, gap="small"):
-        options = {"width": 165}
-        true = choices.choose_class(tr("True class"), classes, "err_true", choices.ALL, tr("all"), **options)
-        label = tr("Predicted class")
-        named = choices.choose_class(label, classes, "err_predicted", choices.ALL, tr("all"), **options)
+def choose_order() -> tuple[str, str]:
+    """The kind of predictions, and the order of the images, by widgets."""
     with st.container(horizontal=True, gap="small"):
         which = choices.choice(
             tr("Predictions"), {name: tr(text) for name, text in WHICH.items()}, "err_which"
@@ -111,17 +107,28 @@ def choose(classes: tuple[str, ...]) -> tuple[Filter, str]:
         order = choices.pick(
             tr("Order"), {name: tr(text) for name, text in ORDERS.items()}, "err_order", width=180
         )
-    cell = tuple(None if name is None else classes.index(name) for name in (true, named))
-    return Filter((cell[0], cell[1]), which), order
+    return which, order
 
 
-def choose_bounds(one: Predictions, wanted: Filter) -> Filter:
-    """The filter with bounds of confidence, entropy and loss, by widgets."""
-    with st.expander(tr("Confidence, entropy, loss")):
+def choose_more(classes: tuple[str, ...], one: Predictions, which: str) -> Filter:
+    """The filter with a cell, and with bounds of confidence, entropy and loss, by widgets."""
+    with st.expander(tr("Classes, confidence, entropy, loss")):
+        cell = _choose_classes(classes)
         confidence = _bounds(tr("confidence"), one.confidence, "err_confidence", 1.0)
         entropy = _bounds(tr("entropy (nats)"), one.entropy, "err_entropy")
         loss = _bounds(tr("loss (nats)"), one.loss, "err_loss")
-    return replace(wanted, confidence=confidence, entropy=entropy, loss=loss)
+    return Filter(cell, which, confidence, entropy, loss)
+
+
+def _choose_classes(classes: tuple[str, ...]) -> Cell:
+    """A cell of the matrix by lists, which have classes that the matrix leaves out."""
+    true, named = st.columns(2)
+    with true:
+        one = choices.choose_class(tr("True class"), classes, "err_true", choices.ALL, tr("all"))
+    with named:
+        other = choices.choose_class(tr("Predicted class"), classes, "err_predicted", choices.ALL, tr("all"))
+    first, second = (None if name is None else classes.index(name) for name in (one, other))
+    return first, second
 
 
 def _bounds(name: str, values: Doubles, key: str, most: float | None = None) -> Bounds:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui import link, scanning
+from explorer.ui import link, scanning, way_back
 from explorer.views.errors.evaluation import Evaluation
 
 _CHOSEN = "_open_error"
@@ -17,4 +17,10 @@ def choose(evaluation: Evaluation, row: int) -> None:
 def go() -> None:
     """Open Explain, where a callback has chosen an image since the last run."""
     if st.session_state.pop(_CHOSEN, False):
+        leave()
         link.open_page("explain")
+
+
+def leave() -> None:
+    """Let the page that is opened next offer the way back."""
+    way_back.depart("errors")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.drawing.ranges import percent
-from explorer.ui import choices, markup
+from explorer.ui import choices, markup, way_back
 from explorer.ui.markdown import sentence
 from explorer.ui.scanning import scan_of
 from explorer.ui.selection import current_network
@@ -27,6 +27,7 @@ SHOW = {
 
 
 def page() -> None:
+    way_back.forget()
     opened = current_network()
     st.header(tr("Errors"), anchor=False)
     if opened is None:  # the sidebar says why
@@ -64,8 +65,8 @@ def show_summary(evaluation: Evaluation) -> None:
 def accuracy_in_words(evaluation: Evaluation) -> str:
     one = evaluation.accuracy
     return ngettext(
-        "Accuracy {accuracy} (95 % interval {low} to {high}, n = {count:,}): {n:,} image is wrong.",
-        "Accuracy {accuracy} (95 % interval {low} to {high}, n = {count:,}): {n:,} images are wrong.",
+        "Accuracy {accuracy} (95% interval {low} to {high}, n = {count:,}): {n:,} image is wrong.",
+        "Accuracy {accuracy} (95% interval {low} to {high}, n = {count:,}): {n:,} images are wrong.",
         evaluation.mistakes,
         accuracy=percent(one.value, 2),
         low=percent(one.low, 2),

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.engine.attribution import METHODS, LayerGradients, evidence_from
 from explorer.engine.tracing import Block
-from explorer.ui import cached, checkup, choices
+from explorer.ui import cached, checkup, choices, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.explain import contributions, exports, heat_maps
@@ -18,6 +18,7 @@ from model.words import tr
 
 def page() -> None:
     selection = current()
+    way_back.button(selection)
     name = literal(selection.card.classes[selection.target])
     st.header(tr("Why “{name}”?", name=name), anchor=False)
     if not selection.blocks:

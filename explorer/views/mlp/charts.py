@@ -8,25 +8,28 @@ from explorer.drawing.ranges import percent
 from explorer.engine.translation import MOST, ShiftedPredictions
 from model.words import tr
 
-COLORS = (Color.HIGHLIGHT, Color.ACCENT, Color.FIFTH, Color.THIRD)
+COLORS = (Color.HIGHLIGHT, Color.ACCENT)
 CHANCE = 0.1
 
 
 def by_shift(measured: Mapping[str, ShiftedPredictions]) -> LineChart:
-    """Accuracy with its interval by how far the scenes are moved; the second two networks are dashed."""
-    x = doubles(range(MOST + 1))
+    """Accuracy with its interval by how far the scenes are moved; the second two networks are dashed.
+
+    They have the colors and names of the first two; tooltips tell them apart.
+    """
+    x, names = doubles(range(MOST + 1)), list(measured)
     lines, areas = [], []
     for index, (name, each) in enumerate(measured.items()):
         counted = [each.correct(pixels) for pixels in range(MOST + 1)]
         values = [one.value for one in counted]
         low, high = (doubles([one.ends[end] for one in counted]) for end in (0, 1))
-        areas.append(Area(x, low, high, COLORS[index], BAND))
+        areas.append(Area(x, low, high, COLORS[index % 2], BAND))
         lines.append(
             Line(
-                name,
+                names[index % 2],
                 x,
                 doubles(values),
-                COLORS[index],
+                COLORS[index % 2],
                 dashed=index > 1,
                 points=True,
                 details=((tr("network"), name),),

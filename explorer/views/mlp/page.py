@@ -30,8 +30,8 @@ def page() -> None:
     st.subheader(tr("What the first layers learn"), anchor=False)
     first_layers.show(pair)
     st.subheader(tr("Parameters and how often each is used"), anchor=False)
-    sharing.show(pair, selection.sample)
-    measured = shifts.show(pair, selection.sample)
+    sharing.show(pair, selection)
+    measured = shifts.show(pair, selection)
     exports.show(pair, measured)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from explorer.drawing.ranges import percent
 from explorer.engine.network import Input
 from explorer.engine.passes import to_numpy
-from explorer.engine.samples import Sample
 from explorer.engine.values import Floats
 from explorer.ui.cached import Opened
+from explorer.ui.selection import Selection
 from model.card import Pixels
 from model.words import N_, tr
 
@@ -42,11 +42,11 @@ class Pair:
         return percent(opened.card.metrics["test_accuracy"])
 
 
-def framed(opened: Opened, sample: Sample) -> Pixels:
+def framed(opened: Opened, selection: Selection) -> Pixels:
     """The pixels that a network gets of a picture, uint8 (s, s, 3)."""
-    return opened.card.framed(sample.pixels)
+    return opened.card.framed(selection.sample.pixels, selection.fit)
 
 
-def input_of(opened: Opened, sample: Sample) -> Input:
+def input_of(opened: Opened, selection: Selection) -> Input:
     """What a network gets of a picture, float32 (1, 3, s, s)."""
-    return Input(opened.card.to_input(sample.pixels))
+    return Input(opened.card.to_input(selection.sample.pixels, selection.fit))

@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from explorer.engine.samples import Sample
 from explorer.engine.weight_uses import WeightUses
 from explorer.ui import cached, markup
+from explorer.ui.selection import Selection
 from explorer.views.mlp.pair import Pair, input_of
 from model.words import ngettext, tr
 
 
-def show(pair: Pair, sample: Sample) -> None:
+def show(pair: Pair, selection: Selection) -> None:
     uses = {
-        name: cached.uses_of_weights(opened.network, input_of(opened, sample))
+        name: cached.uses_of_weights(opened.network, input_of(opened, selection))
         for name, opened in pair.sides.items()
     }
     markup.show(table(uses))

@@ -127,7 +127,7 @@ def table(rows: list[Row], score: str) -> str:
     """A row for every map: the score and chance with their intervals, and the fraction above chance."""
     heads = (
         tr("map"),
-        tr("score (95 % interval)"),
+        tr("score (95% interval)"),
         tr("chance"),
         tr("above chance"),
         tr("images"),
@@ -164,7 +164,7 @@ def show_judged(measured: Board) -> None:
         tr(
             "Drawn scenes can be drawn again without one part of the object, so the true effect of each part "
             "is known. Of two maps of the same scene, the better one is that whose sums over the parts "
-            "agree more with these effects. How often does each score prefer it? A coin does in 50 % of "
+            "agree more with these effects. How often does each score prefer it? A coin does in 50% of "
             "the pairs. Scores that come from the redrawing themselves are not judged by it."
         )
     )

@@ -12,7 +12,7 @@ from explorer.engine.projection import Projection, inside, nearest
 from explorer.engine.samples import Sample
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
-from explorer.ui import link, markup, panels, scanning
+from explorer.ui import link, markup, panels, scanning, way_back
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.components.point_map import Choice
 from explorer.ui.markdown import literal
@@ -74,6 +74,7 @@ def show_point(images: Images, row: int) -> None:
             )
             chosen = partial(scanning.select, images.scan, row)
             if st.button(tr("Explain this image"), on_click=chosen, key="set_map_explain"):
+                way_back.depart("set_map")
                 link.open_page("explain")
     st.markdown(
         tr(

@@ -109,7 +109,7 @@ def pixels(selection: Selection) -> Question:
     )
     top, bottom, left, right = one.field.reach
     answer = tr(
-        "{size}: rows {top} to {bottom} and columns {left} to {right} of the input of {whole}.",
+        "{size} pixels: rows {top} to {bottom} and columns {left} to {right} of the input of {whole}.",
         size=_size(one.seen), top=top, bottom=bottom - 1, left=left, right=right - 1, whole=_size(one.size),
     )  # fmt: skip
     return _one_of(text, answer, one.seen, [(3, 3), one.size], _size)

@@ -73,7 +73,7 @@ def test_markdown_says_how_it_was_measured_and_what_is_left_out() -> None:
     text = tables.to_markdown(BOARD)
     assert "| Grad-CAM at relu3 | 0.40 ± 0.10 (0.00) | 10 ms |" in text
     assert "| Random map | – |" in text
-    for part in ("python -m …", "75.0 %", "No rule.", "a.png cannot be read.", "40.0 %"):
+    for part in ("python -m …", "75.0%", "No rule.", "a.png cannot be read.", "40.0%"):
         assert part in text
 
 

@@ -5,7 +5,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const NARROWEST = 36; // of a column, in CSS pixels: below that the frame scrolls
 const NARROWEST_PHONE = 48; // where it scrolls anyway
-const WIDEST = 58;
+const WIDEST = 58; // where the page's type has 16 px; with larger type, as for a projector, columns may be wider
 const SIGN = 34; // width of an operation's column
 const ANSWERS = 118; // width of the classes
 const FAN = 0.55; // room for lines before a column that mixes channels, in columns
@@ -86,10 +86,11 @@ class Picture {
     const signs = stages.length - 1 - columns.length;
     const fans = stages.slice(1).filter((stage) => MIXES.has(stage.kind)).length;
     const units = 2.4 + columns.length + FAN * fans;
-    const pitch = Math.min(WIDEST, Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((this.room - ANSWERS - 6 - signs * SIGN) / units)));
+    const widest = (WIDEST * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16 || WIDEST;
+    const pitch = Math.min(Math.round(widest), Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((this.room - ANSWERS - 6 - signs * SIGN) / units)));
     const skips = edges.filter(([from, to]) => to > from + 1);
     const arcs = skips.length ? Math.min(64, 18 + 6 * Math.sqrt(Math.max(...skips.map(([from, to]) => to - from)))) : 0;
-    const small = pitch < 44 ? 10 : pitch < 52 ? 11 : 12;
+    const small = pitch < 44 ? 10 : pitch < 52 ? 11 : pitch <= WIDEST ? 12 : 13;
     const folds = stages.some((stage) => stage.folds) ? 24 : 0;
     const most = Math.max(...stages.map((stage) => stage.lines.length));
     const tile = pitch - 7;
