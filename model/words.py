@@ -78,6 +78,12 @@ def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
     return template.format(n=n, **fields)
 
 
+def load() -> None:
+    """Read every catalog, so that nobody waits for it later."""
+    for language in languages():
+        _catalog(language)
+
+
 def N_(template: str) -> str:
     """Mark a template for the catalogs where it is written; `tr` translates it where it is shown."""
     return template

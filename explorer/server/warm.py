@@ -47,13 +47,15 @@ def warm() -> None:
 
 
 def load() -> None:
-    """Import every module that a page may ask for, the pages among them."""
+    """Import every module that a page may ask for, the pages among them; read the texts of all languages."""
     import explorer
+    from model import words
 
     for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
         if module.name != SCRIPT:
             importlib.import_module(module.name)
     importlib.import_module("pyarrow")  # Streamlit's tables ask for it
+    words.load()
 
 
 def explain() -> None:
