@@ -17,7 +17,20 @@ TRANSLATED = tuple(language for language in words.languages() if language != wor
 SAME = {
     *(method.title for method in METHODS.values()),
     *(each.title for each in PROJECTIONS.values()),
-    *("IoU", "F1", "logit z", "CNN", "MLP", "Dropout", "LayerNorm", "Gamma", "Sigmoid", "Softmax", "sigmoid", "softmax"),
+    *(
+        "IoU",
+        "F1",
+        "logit z",
+        "CNN",
+        "MLP",
+        "Dropout",
+        "LayerNorm",
+        "Gamma",
+        "Sigmoid",
+        "Softmax",
+        "sigmoid",
+        "softmax",
+    ),
 }
 """Names of methods and measures, the same in every language."""
 
