@@ -63,6 +63,9 @@ def explain() -> None:
     from explorer.ui import cached, choices, sidebar
     from explorer.ui.options import options
     from explorer.ui.selection import Selection
+    from explorer.views.network import page
+    from explorer.views.network.columns import columns_of
+    from explorer.views.network.lines import lines_into
     from model import cifar10
     from model.problems import Problem
 
@@ -78,6 +81,9 @@ def explain() -> None:
         cached.gradients(network, input, layers, (selection.target,))
         # Has torch import its compiler, whose objects are half of all there are.
         cached.receptive_fields(network, input)
+        columns = columns_of(selection, (), None)
+        if first := page.first_channel(columns):
+            lines_into(selection, columns, *first)
     except (Problem, StopIteration):
         return  # the page says what is wrong to whoever opens it
 

@@ -78,7 +78,7 @@ def columns_of(selection: Selection, unfolded: tuple[int, ...], chosen: tuple[st
         elif index == logits:
             shown.append(classes)
         else:
-            of_layer = contributions.get(layer)
+            of_layer = contributions.get(layer) if layer else None  # colors stay in their order
             shown.append(_first(of_layer, _count(node), rows, _channel(chosen, layer)))
     wanted = tuple(
         (layer, channels)

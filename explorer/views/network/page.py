@@ -45,8 +45,8 @@ def promise() -> None:
         st.header(tr(style.TITLE), anchor=False)
         st.markdown(
             tr(
-                "See what every layer of a network makes of a picture, and which feature maps decide the "
-                "class."
+                "See what every layer of a network makes of a picture, and which of its feature maps decide "
+                "the class."
             )
         )
 
@@ -72,14 +72,17 @@ def chosen_in_link() -> tuple[str, int] | None:
 
 
 def chosen_channel(columns: Columns, asked: tuple[str, int] | None) -> tuple[str, int] | None:
-    """The channel in the link, if a column shows it; else the one that contributes most to the class in the
-    last column of maps that is in sight.
-    """
+    """The channel in the link, if a column shows it; else the first one."""
     for column in columns.columns:
         if asked is not None and column.layer == asked[0] and asked[1] in column.channels:
             link.keep(CHOSEN, f"{asked[0]}~{asked[1]}", "")
             return asked
     link.keep(CHOSEN, "", "")
+    return first_channel(columns)
+
+
+def first_channel(columns: Columns) -> tuple[str, int] | None:
+    """The channel that contributes most to the class in the last column of maps that is in sight."""
     shown = [column for column in columns.columns if column.layer and column.channels]
     maps = [column for column in shown[:IN_SIGHT] if len(column.node.shape) == 3] or shown
     return (maps[-1].layer or "", maps[-1].channels[0]) if maps else None

@@ -28,7 +28,8 @@ def page_links(sections: Mapping[str, Sequence[StreamlitPage]], current: Streaml
     here = next(title for title, pages in sections.items() if current in pages)
     label = tr("{section} · {page}", section=here, page=current.title) if here else current.title
     with st.container(key="pages"):
-        with st.popover(label, icon=":material/menu:", width="stretch"):
+        # A list of its own for each page: an open one would stay open over the next page.
+        with st.popover(label, icon=":material/menu:", width="stretch", key=f"menu_{current.url_path}"):
             for title, pages in sections.items():
                 if title:
                     st.html(f'<div class="fx-section">{escape(title)}</div>')
