@@ -22,6 +22,7 @@ else:
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
     from explorer.ui.markdown import sentence
+    from explorer.views.network import stopped
     from model import words
     from model.problems import Problem
     from model.words import N_, tr
@@ -109,3 +110,5 @@ else:
         except Problem as problem:  # what the page cannot show of this network or this image
             st.info(sentence(problem))
         link.write()
+    elif page.url_path == "":
+        stopped.show()

@@ -9,7 +9,7 @@ from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
-SHOWN, FEW = 5, 4  # probabilities in the strip, and on each of two sides
+SHOWN, FEW = 3, 4  # probabilities in the strip, and on each of two sides
 FEW_CLASSES = 12  # whose names are all listed
 PAGES = {"explain": "views/explain/page.py", "compare": "views/compare/page.py"}  # as app.py has them
 

@@ -1,0 +1,170 @@
+"""The columns and lines of the start page say what the trace, the gradients and the flow say."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.engine.opening import Source
+from explorer.engine.passes import private_view
+from explorer.engine.samples import scene
+from explorer.engine.tracing import trace
+from explorer.ui import cached
+from explorer.ui.selection import Selection
+from explorer.views.network import picture
+from explorer.views.network.columns import ROWS, Columns, columns_of, is_large
+from explorer.views.network.lines import lines_into
+
+CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
+NETWORKS = ("Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes")
+
+
+def selected(name: str) -> Selection:
+    """A scene with a shipped network, or with one of the odd ones."""
+    path = CHECKPOINTS / f"{name}.safetensors"
+    own = Source(net=f"tests.engine.odd_networks:{name}", classes="5", input_size=32)
+    return Selection(cached.opened(name, Source(path) if path.exists() else own), scene(3))
+
+
+@pytest.fixture(scope="module")
+def course() -> tuple[Selection, Columns]:
+    selection = selected("cifar10-course")
+    return selection, columns_of(selection, (), None)
+
+
+def test_the_columns_are_what_ran(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    seen = trace(selection.net, selection.input.x)
+    shapes = {one.node.name: one.node.shape for one in columns.columns}
+    assert {name: shapes[name] for name in seen.shapes} == seen.shapes
+    names = [one.node.name for one in columns.columns]
+    assert names[:5] == ["", "conv1", "bn1", "relu1", "pool1"]
+    assert names[-5:] == ["flatten", "fc1", "relu_fc", "dropout", "fc2"]
+    assert sum(one.node.parameters for one in columns.columns) == 1_147_914
+    assert columns.edges == tuple((at, at + 1) for at in range(len(names) - 1))
+
+
+def test_the_maps_are_those_of_the_trace(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    seen = trace(selection.net, selection.input.x)
+    for one in columns.columns:
+        if one.layer in seen.maps:
+            assert one.glimpse is not None
+            np.testing.assert_array_equal(one.glimpse.maps, seen.maps[one.layer][list(one.channels)])
+
+
+def test_the_order_is_that_of_gradient_times_activation(course: tuple[Selection, Columns]) -> None:
+    """The oracle: autograd of a plain hooked view."""
+    selection, columns = course
+    kept = {}
+    view = private_view(selection.net)
+    for name in ("conv1", "bn2", "pool3", "fc1"):
+        view.get_submodule(name).register_forward_hook(lambda _, __, out, name=name: kept.update({name: out}))
+    logits = view(selection.input.x.clone().requires_grad_())
+    gradients = torch.autograd.grad(logits[0, selection.target], list(kept.values()))
+    for (name, output), gradient in zip(kept.items(), gradients, strict=True):
+        product = (output * gradient)[0]
+        expected = (product.sum((1, 2)) if product.ndim == 3 else product).detach().numpy()
+        one = next(each for each in columns.columns if each.layer == name)
+        np.testing.assert_allclose(one.contributions, expected, atol=1e-5)
+        sizes = np.abs(expected)[list(one.channels)]
+        assert (np.diff(sizes) <= 1e-6).all()
+        assert sizes[-1] >= np.sort(np.abs(expected))[-ROWS] - 1e-6
+
+
+def test_a_chosen_channel_is_shown_whatever_it_contributes(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    conv = next(one for one in columns.columns if one.layer == "conv2")
+    assert conv.contributions is not None
+    least = int(np.abs(conv.contributions).argmin())
+    assert least not in conv.channels
+    again = columns_of(selection, (), ("conv2", least))
+    shown = next(one for one in again.columns if one.layer == "conv2").channels
+    assert shown == (*conv.channels[:-1], least)
+
+
+def test_the_logits_are_in_the_order_of_the_classes(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    assert columns.logits == len(columns.columns) - 1
+    assert columns.columns[-1].channels == columns.classes
+    assert columns.classes[0] == selection.predicted
+
+
+@pytest.mark.parametrize("layer", ["pool3", "fc1", "fc2", "conv1", "bn2"])
+def test_lines_add_up_to_what_flows_in(course: tuple[Selection, Columns], layer: str) -> None:
+    """Those into one channel, the one of all others included, have the sum of the engine's inflow."""
+    selection, columns = course
+    channel = columns.columns[columns.places[layer]].channels[0]
+    lines = lines_into(selection, columns, layer, channel)
+    assert lines
+    for step in {line.layer for line in lines}:
+        into = [line for line in lines if line.layer == step]
+        flow = cached.inflow(
+            selection.network, selection.input, step, into[0].target_channel, selection.target
+        )
+        total = sum(float(values.sum()) for values in flow.values())
+        assert sum(line.value for line in into) == pytest.approx(total, abs=1e-4)
+
+
+def test_lines_lead_back_to_the_first_convolution(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    lines = lines_into(selection, columns, "pool3", columns.columns[columns.places["pool3"]].channels[0])
+    assert [line.layer for line in lines[:3]] == ["pool3", "relu3", "bn3"]
+    assert {line.layer for line in lines[3:]} == {"conv3"}
+    assert {line.source for line in lines[3:]} == {columns.places["pool2"]}
+
+
+def test_every_line_of_a_convolution_opens_a_kernel(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    lines = lines_into(selection, columns, "conv2", 0)
+    threads = picture.threads_of(selection, columns, lines)
+    assert [thread.opens for thread in threads] == [line.channel is not None for line in lines]
+    assert max(abs(thread.value) for thread in threads) == 1
+
+
+def test_a_residual_network_is_folded_and_unfolds() -> None:
+    selection = selected("cifar10-resnet9")
+    whole = cached.graph(selection.network, selection.input)
+    assert is_large(whole)
+    columns = columns_of(selection, (), None)
+    kinds = [one.node.kind for one in columns.columns]
+    assert kinds.count("block") == len(selection.blocks)
+    assert "add" in kinds
+    assert any(target > source + 1 for source, target in columns.edges)  # the skip
+    opened = columns_of(selection, (0,), None)
+    assert [one.node.name for one in opened.columns[1:4]] == ["prepare.conv", "prepare.bn", "prepare.act"]
+    for one in opened.columns:
+        assert one.layer is None or one.glimpse is not None
+    folded = next(one for one in columns.columns if one.node.kind == "block")
+    assert folded.layer == "prepare.act"
+
+
+def test_lines_into_a_folded_block_come_from_before_it() -> None:
+    selection = selected("cifar10-resnet9")
+    columns = columns_of(selection, (), None)
+    place = [at for at, one in enumerate(columns.columns) if one.node.kind == "block"][1]
+    one = columns.columns[place]
+    assert one.layer
+    lines = lines_into(selection, columns, one.layer, one.channels[0])
+    assert lines
+    assert all(line.source < place == line.target for line in lines)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_network_has_columns_with_an_image_first(name: str) -> None:
+    selection = selected(name)
+    columns = columns_of(selection, (), None)
+    assert columns.columns[0].node.kind == "image"
+    assert all(source < target for source, target in columns.edges)
+    stages = picture.stages_of(selection, columns, (), False)
+    assert len(stages) == len(columns.columns)
+    assert all(re.search(r"\S", stage.name) for stage in stages)
+
+
+def test_parameters_are_short_under_a_name() -> None:
+    counts = (0, 896, 9_999, 18_496, 147_584, 1_049_088, 25_557_032)
+    assert [picture.compact(count) for count in counts] == [
+        "0", "896", "9,999", "18.5k", "148k", "1.05M", "25.6M"
+    ]  # fmt: skip
