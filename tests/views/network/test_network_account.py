@@ -17,7 +17,7 @@ from explorer.ui import cached
 from explorer.ui.selection import Selection
 from explorer.views.network.account import in_words, loss_in_words, table, units
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 
 
 @pytest.fixture

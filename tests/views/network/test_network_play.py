@@ -21,7 +21,7 @@ from explorer.views.network.scene_pieces import MOST_FRAMES
 from explorer.views.network.scenes import scenes
 from model import words
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 NETWORKS = ("Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes",
             "UnderInference")  # fmt: skip
 
