@@ -79,8 +79,8 @@ def digits(value: float) -> str:
 def about_image(received: Received) -> str:
     sentences = [
         tr(
-            "Pairs are mean, standard deviation. The formula has those of the checkpoint’s card, the same for "
-            "every image."
+            "Pairs are mean, standard deviation. The formula has those of the checkpoint’s card, the same "
+            "for every image."
         ),
         tr("One image keeps its own brightness and contrast: its x has neither mean 0 nor deviation 1."),
     ]
