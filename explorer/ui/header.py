@@ -10,6 +10,7 @@ from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
 SHOWN, FEW = 3, 4  # probabilities in the strip, and on each of two sides
+_OPENS = "_header_opens"  # the page that a button has chosen
 FEW_CLASSES = 12  # whose names are all listed
 
 
@@ -21,6 +22,9 @@ def show(selection: Selection, page: str) -> None:
 
 def below_strip(selection: Selection, page: str) -> None:
     """What the check-up says, and the buttons below a wrong prediction."""
+    target = st.session_state.pop(_OPENS, page)
+    if target != page:  # a button was pressed, which this run may no longer have
+        link.open_page(target)
     checkup.show(selection.opened)
     if names := _repeated(selection):
         markup.show(markup.text(names, "muted"))
@@ -57,13 +61,13 @@ def button(key: str, label: str, choices: dict[str, str], target: str, page: str
     """A button that makes these choices and opens a page; none where the visitor already looks at that."""
     if page == target and all(link.chosen(name) == value for name, value in choices.items()):
         return
-    if st.button(label, key=key, on_click=choose, args=(choices,)):
-        link.open_page(target)
+    st.button(label, key=key, on_click=choose, args=(choices, target))
 
 
-def choose(choices: dict[str, str]) -> None:
+def choose(choices: dict[str, str], target: str) -> None:
     for key, value in choices.items():
         link.change(key, value)
+    st.session_state[_OPENS] = target
 
 
 def strip(selection: Selection, title: str = "") -> None:

@@ -1,5 +1,6 @@
 """The time machine's film in a browser: played, paused and stepped by the keyboard, without the server."""
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -16,18 +17,18 @@ def test_the_film_is_played_by_the_keyboard_and_the_page_follows_where_it_stops(
     film = page.locator(".st-key-film figure")
     expect(film).to_have_attribute("data-index", "5", timeout=60_000)
     expect(film.get_by_label("Speed")).to_have_value("0.5")  # calm, for this visitor
-    film.get_by_label("Speed").select_option("4")
+    film.get_by_label("Speed").select_option("1")
     page.wait_for_timeout(500)
     before = len(runs)
     film.get_by_role("button", name="Play").focus()
     page.keyboard.press("Enter")
     expect(film.get_by_role("button", name="Pause")).to_be_visible(timeout=20_000)
-    expect(film).to_have_attribute("data-index", "2", timeout=10_000)
+    expect(film).to_have_attribute("data-index", re.compile("[123]"), timeout=10_000)
     page.keyboard.press("Enter")
     expect(film.get_by_role("button", name="Play")).to_be_visible()
     assert len(runs) - before <= 1  # which sent the pictures
     index = int(film.get_attribute("data-index") or 0)
-    assert 2 <= index < 5
+    assert 1 <= index < 5
     page.keyboard.press("ArrowRight")
     epoch = (0, 3, 6, 12, 21, 30)[index + 1]
     expect(page.get_by_text(f"Prediction at epoch {epoch}")).to_be_visible(timeout=20_000)

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from torchvision import transforms
 
 from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, probability
@@ -148,6 +147,8 @@ def test_a_link_with_nonsense_shows_the_default(app: Open, link: dict[str, str])
 
 
 def test_every_draw_has_the_networks_prediction_and_the_original_stands_beside_it(app: Open) -> None:
+    from torchvision import transforms  # not before this project repairs it
+
     at = check(app(sample="horse", strength_rotate="180", checkpoint="scenes-course"))
     opened = load_checkpoint(ROOT / "checkpoints" / "scenes-course.safetensors")
     net, mean, std = opened.build().eval(), opened.card.mean, opened.card.std
@@ -195,8 +196,8 @@ def test_the_normalized_image_and_the_datas_statistics_are_shown(app: Open) -> N
         cells = re.findall(r"<td>([^<]*)</td>", row.replace("−", "-"))
         x = (values[..., c] - card.mean[c]) / card.std[c]
         assert cells[0] == f"{values[..., c].mean():.3f}, {values[..., c].std():.3f}"
-        assert cells[1:3] == [f"{card.mean[c]:.3f}", f"{card.std[c]:.3f}"]
-        assert cells[3:5] == [f"{x.mean():.3f}, {x.std():.3f}", f"{x.min():.3f} … {x.max():.3f}"]
+        assert cells[1] == f"{card.mean[c]:.3f}, {card.std[c]:.3f}"
+        assert cells[2:4] == [f"{x.mean():.3f}, {x.std():.3f}", f"{x.min():.3f} … {x.max():.3f}"]
         data = text.partition("mean, card")[2].partition(f">{name}<")[2]
         assert f"{images[..., c].mean():.3f} (" in data
         assert f"{images[..., c].std():.3f} (" in data

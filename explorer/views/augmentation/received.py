@@ -56,26 +56,13 @@ def channel_names(card: Card) -> list[str]:
 
 def image_table(card: Card, received: Received) -> tuple[list[str], list[list[str]]]:
     """The image before and after normalization, and the batch after it, by channel."""
-    heads = [
-        tr("channel"),
-        tr("value / 255: mean, standard deviation"),
-        tr("− mean"),
-        tr("÷ standard deviation"),
-        tr("x: mean, standard deviation"),
-        tr("x: range"),
-    ]
-    if received.batch is not None:
-        heads.append(tr("x of the batch: mean, standard deviation"))
+    heads = [tr("channel"), tr("value / 255"), tr("card"), tr("x"), tr("range of x")]
+    heads += [tr("x of the batch")] if received.batch is not None else []
     rows = []
     for c, name in enumerate(channel_names(card)):
-        row = [
-            name,
-            both(received.before, c),
-            digits(card.mean[c]),
-            digits(card.std[c]),
-            both(received.after, c),
-            tr("{low} … {high}", low=digits(received.after.low[c]), high=digits(received.after.high[c])),
-        ]
+        range = tr("{low} … {high}", low=digits(received.after.low[c]), high=digits(received.after.high[c]))
+        of_card = f"{digits(card.mean[c])}, {digits(card.std[c])}"
+        row = [name, both(received.before, c), of_card, both(received.after, c), range]
         rows.append(row + ([both(received.batch, c)] if received.batch is not None else []))
     return heads, rows
 
@@ -91,7 +78,10 @@ def digits(value: float) -> str:
 
 def about_image(received: Received) -> str:
     sentences = [
-        tr("Mean and standard deviation are those of the checkpoint’s card; the same for every image."),
+        tr(
+            "Pairs are mean, standard deviation. The formula has those of the checkpoint’s card, the same "
+            "for every image."
+        ),
         tr("One image keeps its own brightness and contrast: its x has neither mean 0 nor deviation 1."),
     ]
     if received.batch is not None:
