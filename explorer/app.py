@@ -25,6 +25,7 @@ else:
     from explorer.ui.components.history import one_entry_a_page
     from explorer.ui.markdown import sentence
     from explorer.ui.pages import BY_PATH, PAGES, START, Page
+    from explorer.views.network import stopped
     from explorer.views.tour import strip as tour
     from model import words
     from model.problems import Problem
@@ -77,3 +78,5 @@ else:
         except Problem as problem:  # what the page cannot show of this network or this image
             st.info(sentence(problem))
         link.write()
+    elif page is START:
+        stopped.show()

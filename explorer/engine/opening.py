@@ -100,6 +100,24 @@ def open_source(source: Source) -> Opening:
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
 
+def unopened(source: Source) -> tuple[nn.Module, Card]:
+    """A source's network and how it wants pictures prepared, whether its forward pass works or not.
+
+    Without a card the number of channels is what its first layer reads. Raises Problem.
+    """
+    if source.net is None:
+        if source.path is None:
+            raise Problem("There is no network to open; give --checkpoint PATH, --net, or both.")
+        checkpoint = load_checkpoint(source.path, weights=source.weights)
+        return checkpoint.build(), _described(checkpoint.card, source)
+    written = card_in(source.path) if source.path else None
+    net = build(source.net, written, _asked(source))
+    card = replace(written or _blank(source.net), net=source.net)
+    if written is None:
+        card = replace(card, channels=channels_of(net, source.input_size or card.input_size))
+    return net, _described(card, source)
+
+
 def _modules(checkpoint: Checkpoint, outputs: Outputs, grid: tuple[int, int] | None) -> nn.Module:
     """The modules of a checkpoint's network, without its weights, giving logits."""
     return give_grid(give_logits(checkpoint.modules(), outputs), grid)

@@ -117,7 +117,8 @@ def test_every_page_is_named_in_the_language(visit: Callable[..., AppTest], page
     title = at.get("html")[0].proto.body
     row = next(block for block in blocks(at.main) if getattr(block.proto, "id", "").endswith("-pages"))
     assert "⟦" in title
-    assert len(texts(row)) == len(list((ROOT / "explorer" / "views").glob("*/page.py")))
+    pages = len(list((ROOT / "explorer" / "views").glob("*/page.py")))
+    assert len(texts(row)) > pages  # and the sections
     assert untranslated([*in_html(title), *texts(row)]) == []
 
 

@@ -45,14 +45,16 @@ class Column:
 class Columns:
     """All columns in the order in which they ran, with their edges, and whether blocks are folded in them.
 
-    `places` maps a layer or an operation to the column that it is in; `classes` are the classes of the last
-    column, the most probable first.
+    `places` maps a layer or an operation to the column that it is in, `contributions` maps it to those of its
+    channels; `classes` are the classes that are shown, the most probable first, `logits` is their column.
     """
 
     graph: Graph
     columns: tuple[Column, ...]
     places: Mapping[str, int]
+    contributions: Mapping[str, Floats]
     classes: tuple[int, ...]
+    logits: int | None
 
     @property
     def edges(self) -> tuple[tuple[int, int], ...]:
@@ -65,10 +67,10 @@ def columns_of(selection: Selection, unfolded: tuple[int, ...], chosen: tuple[st
     graph = folded(whole, selection.blocks, unfolded) if is_large(whole) else whole
     layers = _layers(whole, graph)
     named = tuple(dict.fromkeys(layer for layer in layers if layer))
-    contributions = cached.contributions(selection.network, selection.input, named, selection.target)
-    classes = most_probable(selection)
-    logits = _logits(graph, layers, len(selection.card.classes))
+    contributions = contributions_in(selection, whole)
     rows = FEW_ROWS if len(named) > MANY else ROWS
+    classes = most_probable(selection, rows)
+    logits = _logits(graph, layers, len(selection.card.classes))
     shown: list[tuple[int, ...]] = []
     for index, (node, layer) in enumerate(zip(graph.nodes, layers, strict=True)):
         if layer is None:
@@ -88,7 +90,7 @@ def columns_of(selection: Selection, unfolded: tuple[int, ...], chosen: tuple[st
         _column(node, layer, channels, contributions, glimpses)
         for node, layer, channels in zip(graph.nodes, layers, shown, strict=True)
     )
-    return Columns(graph, columns, _places(whole, graph), classes)
+    return Columns(graph, columns, _places(whole, graph), contributions, classes, logits)
 
 
 def is_large(graph: Graph) -> bool:
@@ -96,12 +98,18 @@ def is_large(graph: Graph) -> bool:
     return len(graph.nodes) > LARGE
 
 
-def most_probable(selection: Selection) -> tuple[int, ...]:
+def most_probable(selection: Selection, count: int) -> tuple[int, ...]:
     """The most probable classes, the one to explain always among them."""
-    order = np.argsort(-selection.seen.probabilities, kind="stable")[:ROWS].tolist()
+    order = np.argsort(-selection.seen.probabilities, kind="stable")[:count].tolist()
     if selection.target not in order:
         order[-1] = selection.target
     return tuple(order)
+
+
+def contributions_in(selection: Selection, graph: Graph) -> dict[str, Floats]:
+    """Name of a node → its channels' contributions (C,) to the class."""
+    names = tuple(node.name for node in graph.nodes)
+    return cached.contributions(selection.network, selection.input, names, selection.target)
 
 
 def _layers(whole: Graph, graph: Graph) -> list[str | None]:
@@ -119,9 +127,9 @@ def _has_channels(node: Node) -> bool:
 
 
 def _logits(graph: Graph, layers: list[str | None], classes: int) -> int | None:
-    """The column of the logits: the last one, if it has a number for each class."""
-    last = len(graph.nodes) - 1
-    return last if layers[last] and graph.nodes[last].shape == (classes,) else None
+    """The column of the logits: the last that has channels, if it has a number for each class."""
+    last = max((index for index, layer in enumerate(layers) if layer), default=0)
+    return last if graph.nodes[last].shape == (classes,) else None
 
 
 def _count(node: Node) -> int:

@@ -1,6 +1,7 @@
 """The lines of the picture: what flows into the chosen channel, back to the first layer that mixes them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
 from model.problems import Problem
 
+LARGEST = 6  # lines of a fan that are drawn whether their channel is shown or not
 MOST_STEPS = 8  # layers that a line is followed back through
 
 
@@ -17,7 +19,7 @@ MOST_STEPS = 8  # layers that a line is followed back through
 class Line:
     """What a channel of one column gives to the contribution of a channel of a later one.
 
-    `channel` is None for all channels that the source's column does not show, together. `layer` is the one
+    `channel` is None for all channels without a line of their own, together. `layer` is the one
     that computes the target from it: a convolution has a kernel for the pair.
     """
 
@@ -32,24 +34,29 @@ class Line:
 def lines_into(selection: Selection, columns: Columns, layer: str, channel: int) -> list[Line]:
     """The lines into a channel of a layer, and into it through layers before that keep channels apart."""
     lines: list[Line] = []
-    target = columns.places[layer]
     for _ in range(MOST_STEPS):
         inflow = _inflow(selection, layer, channel)
-        inner = len(inflow) == 1 and columns.places.get(next(iter(inflow))) == target
-        if not inner:
-            lines += _fan(columns, inflow, target, channel, layer)
-        if len(inflow) != 1 or np.count_nonzero(next(iter(inflow.values()))) != 1:
+        lines += _fan(selection, columns, inflow, layer, channel)
+        before = _only_channel(inflow)
+        if before is None or not _shows_channels(columns, before[0]):
             break
-        ((layer, values),) = inflow.items()
-        if layer not in columns.places or layer == "":
-            break
-        channel_before, channel = channel, int(np.flatnonzero(values)[0])
-        if channel != channel_before and inner:
-            break
-        target = columns.places[layer]
-        if columns.columns[target].layer is None:
-            break
+        layer, channel = before
     return lines
+
+
+def _only_channel(inflow: Mapping[str, Floats]) -> tuple[str, int] | None:
+    """The one channel of one layer that everything comes from."""
+    if len(inflow) != 1:
+        return None
+    layer, values = next(iter(inflow.items()))
+    channels = np.flatnonzero(values)
+    return (layer, int(channels[0])) if len(channels) == 1 else None
+
+
+def _shows_channels(columns: Columns, layer: str) -> bool:
+    return (
+        layer != "" and layer in columns.places and columns.columns[columns.places[layer]].layer is not None
+    )
 
 
 def _inflow(selection: Selection, layer: str, channel: int) -> dict[str, Floats]:
@@ -59,22 +66,39 @@ def _inflow(selection: Selection, layer: str, channel: int) -> dict[str, Floats]
         return {}
 
 
-def _fan(columns: Columns, inflow: dict[str, Floats], target: int, channel: int, layer: str) -> list[Line]:
+def _fan(
+    selection: Selection, columns: Columns, inflow: Mapping[str, Floats], layer: str, channel: int
+) -> list[Line]:
+    """A line from each channel that a layer's channel reads; in a folded block from what is read there."""
     lines: list[Line] = []
+    target = columns.places[layer]
     for source, values in inflow.items():
         place = columns.places.get(source)
-        if place is None or place >= target:
-            continue
-        lines += [
-            Line(place, k, target, channel, layer, value)
-            for k, value in _parts(columns.columns[place], values)
-        ]
+        if place is not None and place < target:
+            parts = _parts(columns.columns[place], values)
+            lines += [Line(place, k, target, channel, layer, value) for k, value in parts]
+        elif place == target and len(inflow) > 1:  # one of several: what is behind it is looked for here
+            lines += _inside(selection, columns, source, values)
     return lines
 
 
+def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) -> list[Line]:
+    """The lines into a layer of a folded block of which one channel is read, as far as it is read."""
+    channels = np.flatnonzero(values)
+    total = columns.contributions.get(layer)
+    if len(channels) != 1 or total is None or not total[channels[0]]:
+        return []
+    part = float(values[channels[0]] / total[channels[0]])
+    return [
+        replace(line, value=line.value * part)
+        for line in lines_into(selection, columns, layer, int(channels[0]))
+    ]
+
+
 def _parts(column: Column, values: Floats) -> list[tuple[int | None, float]]:
-    """The values of the channels that a column shows, and of all others together."""
-    shown = [k for k in column.channels if k < len(values)]
+    """The values of the channels that a column shows, of the largest others, and of all others together."""
+    largest = np.argsort(-np.abs(values), kind="stable")[:LARGEST].tolist()
+    shown = [k for k in dict.fromkeys([*column.channels, *largest]) if k < len(values)]
     parts: list[tuple[int | None, float]] = [(k, float(values[k])) for k in shown if values[k]]
     rest = float(values.sum() - values[shown].sum()) if len(shown) < len(values) else 0.0
     others = np.count_nonzero(values) > len(parts)

@@ -5,8 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer.engine.graph import Failure
-from explorer.ui import cached, checkup, choices, link, markup
+from explorer.ui import cached, checkup, choices, link, style
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.network_graph import Event, network_graph
 from explorer.ui.markdown import literal
@@ -19,12 +18,13 @@ from explorer.views.tour import strip as tour
 from model.words import tr
 
 CHOSEN, UNFOLDED = "flow", "unfolded"  # the keys of the link: `layer~channel`, `3.5`
+IN_SIGHT = 12  # columns of channels that are seen at first
 
 
 def page() -> None:
     selection = current()
-    with st.container(horizontal=True, vertical_alignment="center", key="promise"):
-        promise(selection)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        promise()
         tour.start(key="tour_start_here")
     checkup.show(selection.opened)
     unfolded = unfolded_blocks(selection)
@@ -39,22 +39,15 @@ def page() -> None:
     exports.show(selection, columns, chosen, threads)
 
 
-def promise(selection: Selection) -> None:
-    """The product's name, and what it promises, in one sentence."""
-    markup.show(
-        markup.element(
-            "div",
-            markup.text(tr("Feature-map explorer"), tag="h2"),
-            markup.text(
-                tr(
-                    "See what every layer of a network makes of a picture, and which feature maps decide "
-                    "the class."
-                ),
-                tag="p",
-            ),
-            cls="fx-promise",
+def promise() -> None:
+    """The product's name, and in one sentence what it is good for."""
+    with st.container(key="promise", gap=None):
+        st.header(tr(style.TITLE), anchor=False)
+        st.markdown(
+            tr(
+                "See what every layer of a network makes of a picture, and which feature maps decide the class."
+            )
         )
-    )
 
 
 # What is chosen
@@ -79,7 +72,7 @@ def chosen_in_link() -> tuple[str, int] | None:
 
 def chosen_channel(columns: Columns, asked: tuple[str, int] | None) -> tuple[str, int] | None:
     """The channel in the link, if a column shows it; else the one that contributes most to the class in the
-    last column of maps.
+    last column of maps that is in sight.
     """
     for column in columns.columns:
         if asked is not None and column.layer == asked[0] and asked[1] in column.channels:
@@ -87,7 +80,7 @@ def chosen_channel(columns: Columns, asked: tuple[str, int] | None) -> tuple[str
             return asked
     link.keep(CHOSEN, "", "")
     shown = [column for column in columns.columns if column.layer and column.channels]
-    maps = [column for column in shown if len(column.node.shape) == 3] or shown
+    maps = [column for column in shown[:IN_SIGHT] if len(column.node.shape) == 3] or shown
     return (maps[-1].layer or "", maps[-1].channels[0]) if maps else None
 
 
@@ -120,15 +113,10 @@ def show(
         opens=open_text(selection, columns, chosen),
         flows=tr("Largest inflows:"),
         none_flows=tr("Nothing that has channels flows into it."),
-        stopped=columns.graph.failure is not None,
+        logits=columns.logits,
+        stopped=False,
     )
-    if columns.graph.failure is not None:
-        st.error(literal(stopped(columns.graph.failure)), icon=":material/error:")
     follow(selection, columns, threads, event)
-
-
-def stopped(failure: Failure) -> str:
-    return tr("The forward pass stops at {layer}: {reason}", layer=failure.node, reason=failure.message)
 
 
 def place_of(columns: Columns, chosen: tuple[str, int] | None) -> tuple[int, int] | None:
@@ -173,8 +161,8 @@ def how_to_read(selection: Selection) -> None:
                 "In each column the channels with the largest contribution to “{class_name}”, positive or "
                 "negative, come first (gradient × activation, summed over all positions; the small bar). A "
                 "line shows what flows into the chosen channel: the thicker it is, the more it adds to that "
-                "channel's contribution. Under each name stand the shape of its output and the number of "
-                "parameters that it learns.",
+                "channel's contribution, beside the other lines into it. Under each name stand the shape of "
+                "its output and the number of parameters that it learns.",
                 class_name=picture.target_name(selection),
             )
         )
@@ -222,7 +210,7 @@ def follow(selection: Selection, columns: Columns, threads: Sequence[Line], even
 def open_layer(selection: Selection, columns: Columns, index: int) -> None:
     """Open the page about a column's layer."""
     column = columns.columns[index]
-    page = picture.page_of(selection, column, index == len(columns.columns) - 1)
+    page = picture.page_of(selection, column, index == columns.logits)
     if page == "explain":
         link.open_page("explain")
     elif page == "batchnorm":

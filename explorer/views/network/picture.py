@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from torch import nn
 
 from explorer.drawing import ranges
 from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import number, probability
-from explorer.engine.tracing import layer_path, stages
+from explorer.engine.graph import Node
+from explorer.engine.tracing import stages
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
@@ -28,9 +30,8 @@ def image_of(selection: Selection) -> np.ndarray:
 
 def stages_of(selection: Selection, columns: Columns, unfolded: Sequence[int], folds: bool) -> list[Stage]:
     """Every column as the picture shows it; with `folds`, blocks can be folded and unfolded."""
-    last = len(columns.columns) - 1
     return [
-        stage_of(selection, column, index == last, unfolded if folds else None)
+        stage_of(selection, column, index == columns.logits, unfolded if folds else None)
         for index, column in enumerate(columns.columns)
     ]
 
@@ -105,12 +106,19 @@ def full_name(column: Column) -> str:
 
 
 def lines_of(column: Column) -> tuple[str, ...]:
-    """What stands under a name: channels, positions, and parameters if it learns any."""
+    """What stands under a name: the module it is in, channels, positions, and parameters if it learns any."""
     shape = column.node.shape
+    outer = column.node.name.split(".")[:-1]
+    within = [readable(".".join(outer[-2:] if outer[-1].isdecimal() else outer[-1:]))] if outer else []
     size = [f"{shape[0]:,}" if len(shape) < 3 else f"{shape[0]:,} ×"] if shape else []
     positions = ["×".join(f"{side}" for side in shape[1:])] if len(shape) > 1 else [""]
     learned = [compact(column.node.parameters)] if column.node.parameters else []
-    return (*size, *positions, *learned)
+    return (*within, *size, *positions, *learned)
+
+
+def size(node: Node) -> str:
+    """A shape in words: `32 × 16 × 16`."""
+    return " × ".join(f"{side:,}" for side in node.shape)
 
 
 def compact(count: int) -> str:
@@ -129,9 +137,14 @@ def compact(count: int) -> str:
 def about(selection: Selection, column: Column, is_last: bool) -> str:
     """A column in sentences: what it is, its shape and parameters, its color range, what a click opens."""
     node = column.node
-    shape = " × ".join(f"{side:,}" for side in node.shape)
+    shape = size(node)
     sentences = [
-        tr("{name} ({kind}): {shape}.", name=full_name(column), kind=kind_of(selection, column), shape=shape)
+        tr(
+            "{name} ({kind}): {shape}.",
+            name=full_name(column),
+            kind=kind_of(selection.net, column),
+            shape=shape,
+        )
     ]
     if node.parameters:
         sentences.append(ngettext("{n:,} parameter.", "{n:,} parameters.", node.parameters))
@@ -158,19 +171,18 @@ OPERATIONS = {
 }
 
 
-def kind_of(selection: Selection, column: Column) -> str:
+def kind_of(net: nn.Module, column: Column) -> str:
     """The class of the node's module, or what its operation is called."""
     node = column.node
     if node.kind in OPERATIONS:
         return tr(OPERATIONS[node.kind])
-    modules = dict(selection.net.named_modules())
-    module = modules.get(layer_path(selection.net, node.name))
+    module = dict(net.named_modules()).get(node.name.rpartition("#")[0] or node.name)
     return tr("operation") if module is None else type(module).__name__
 
 
-def channel_name(selection: Selection, column: Column, channel: int | None) -> str:
-    """A channel with its layer: `channel 12 of conv1`, `red`, or all that are not shown."""
-    name = full_name(column)
+def channel_name(selection: Selection, column: Column, channel: int | None, name: str = "") -> str:
+    """A channel with its layer, which may have another name: `channel 12 of conv1`, `red`, or all others."""
+    name = name or full_name(column)
     if column.layer is None:
         return name
     if channel is None:
@@ -223,8 +235,16 @@ def signed(value: float) -> str:
 
 
 def threads_of(selection: Selection, columns: Columns, lines: Sequence[Line]) -> list[Thread]:
-    largest = max((abs(line.value) for line in lines), default=0.0)
-    return [thread(selection, columns, line, largest) for line in lines]
+    """Lines as the picture draws them: their thickness is relative to the largest into the same channel."""
+    largest: dict[tuple[int, int], float] = {}
+    for line in lines:
+        if line.channel is not None:
+            into = line.target, line.target_channel
+            largest[into] = max(largest.get(into, 0.0), abs(line.value))
+    return [
+        thread(selection, columns, line, largest.get((line.target, line.target_channel), 0.0))
+        for line in lines
+    ]
 
 
 def thread(selection: Selection, columns: Columns, line: Line, largest: float) -> Thread:
@@ -242,9 +262,9 @@ def thread(selection: Selection, columns: Columns, line: Line, largest: float) -
     return Thread(
         source=(line.source, row_of(source, line.channel)),
         target=(line.target, row_of(target, line.target_channel)),
-        value=round(line.value / largest, 4) if largest else 0.0,
+        value=float(np.clip(line.value / largest, -1, 1).round(4)) if largest else 0.0,
         amount=signed(line.value),
-        label=from_name,
+        label=channel_name(selection, source, line.channel, short_name(source)),
         text=text,
         opens=opens,
     )

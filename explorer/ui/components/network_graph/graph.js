@@ -106,7 +106,7 @@ class Picture {
     });
     x += Math.round(0.5 * pitch);
     const row = tile + 12;
-    const rows = Math.max(answers.length, ...stages.map((stage, index) => stage.tiles.length + (index ? 0 : 2)));
+    const rows = Math.max(answers.length, ...stages.map((stage, index) => stage.tiles.length + (index ? 0 : 1.9)));
     Object.assign(this, { pitch, tile, picture, row, top, places, small, arcs, rail: arcs + 9 });
     this.answersAt = x;
     this.wide = x + ANSWERS;
@@ -226,8 +226,7 @@ class Picture {
     Object.assign(button, { type: "button", tabIndex: -1, ariaLabel: text, ariaPressed: String(explained) });
     button.dataset.at = `class ${k}`;
     button.dataset.tip = text;
-    const last = this.header.stages.length - 1;
-    const y = this.header.stages[last].tiles.length > k ? this.box(last, k).y : this.top + k * this.row + this.tile / 2;
+    const y = this.top + k * this.row + this.tile / 2;
     place(button, { left: this.answersAt, top: y - 14, width: ANSWERS - 2 });
     const line = element("span", "");
     line.append(element("span", "called", name), element("span", "", percent));
@@ -288,7 +287,8 @@ class Picture {
     group.dataset.tip = text;
     group.dataset.thread = index;
     const width = Math.max(0.75, THICKEST * Math.abs(value));
-    group.append(svg("path", { d, class: value < 0 ? "thread against" : "thread", "stroke-width": width }), svg("path", { d, class: "reach" }));
+    const name = `thread${value < 0 ? " against" : ""}${source[1] < 0 && !opens ? " others" : ""}`;
+    group.append(svg("path", { d, class: name, "stroke-width": width }), svg("path", { d, class: "reach" }));
     return group;
   }
 

@@ -35,7 +35,8 @@ class Stage:
 
     `kind` is the node's, `sign` what an operation is drawn as, "" for a layer. `opens` tells whether its
     heading opens a page, `folds` is "fold", "unfold" or "". `maps` (n, h, w) are those of its `tiles`, on one
-    `range`; `rest` says how many channels it does not show.
+    `range`; `rest` says how many channels it shows of how many. A forward pass `stopped`
+    at it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Stage:
     folds_text: str = ""
     tiles: tuple[Tile, ...] = ()
     rest: str = ""
+    stopped: bool = False
     maps: Floats | None = None
     range: Range | None = None
 
