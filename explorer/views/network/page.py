@@ -45,7 +45,8 @@ def promise() -> None:
         st.header(tr(style.TITLE), anchor=False)
         st.markdown(
             tr(
-                "See what every layer of a network makes of a picture, and which feature maps decide the class."
+                "See what every layer of a network makes of a picture, and which feature maps decide the "
+                "class."
             )
         )
 
