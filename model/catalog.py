@@ -102,9 +102,11 @@ def messages(catalog: Catalog) -> Iterator[Message]:
 
 
 def missing(catalog: Catalog) -> list[str]:
-    """The texts without a translation."""
+    """The texts without a translation, and those whose translation was for another form of the text."""
     return [
-        english(message) for message in messages(catalog) if not message.string or not all(message.string)
+        english(message)
+        for message in messages(catalog)
+        if message.fuzzy or not message.string or not all(message.string)
     ]
 
 
@@ -112,6 +114,7 @@ def fill(catalog: Catalog, translations: Mapping[str, str]) -> None:
     """Take translations over; all plural forms get the same text, as in Chinese, which has one."""
     for message in messages(catalog):
         if translation := translations.get(english(message)):
+            message.flags.discard("fuzzy")
             plural = isinstance(message.id, tuple)
             message.string = (translation,) * catalog.num_plurals if plural else translation
 

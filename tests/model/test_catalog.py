@@ -141,6 +141,11 @@ def test_the_command_prints_what_is_missing_and_takes_it(
     filled.write_text('{"Training": "训练", "{n} map": "{n} 张图"}', encoding="utf-8")
     assert catalog.main(["--fill", str(filled)]) == 0
     assert "Obsolete" not in (tmp_path / "zh_CN.po").read_text(encoding="utf-8")
+    path = tmp_path / "zh_CN.po"
+    path.write_text('msgid "Training"\nmsgstr "训练"\n\nmsgid "{n} map"\nmsgstr "图"\n', encoding="utf-8")
+    assert catalog.main([]) == 0  # it was a single text and is a plural now
+    assert capsys.readouterr().out == '{}\n{\n "{n} map": ""\n}\n'
+    assert catalog.main(["--fill", str(filled)]) == 0
     before = (tmp_path / "zh_CN.po").read_bytes()
     catalog.main([])
     assert (tmp_path / "zh_CN.po").read_bytes() == before
