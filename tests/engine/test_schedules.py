@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import SGD, lr_scheduler
 
 from explorer.engine.descent import SURFACES, VARIANTS, path
-from explorer.engine.optimizer_runs import read_runs
+from explorer.engine.optimizer_runs import RATES, SCHEDULED, TEST_IMAGES, TRIED, read_runs
 from explorer.engine.schedules import MOST_STEPS, schedule
 from model.problems import Problem
 from model.schedulers import SCHEDULERS
@@ -115,6 +115,20 @@ def test_gradient_descent_diverges_above_its_bound_and_the_path_ends() -> None:
 # The shipped runs
 
 FOLDER = Path(__file__).parents[2] / "checkpoints" / "optimizers"
+
+
+def test_every_optimizer_was_run_with_every_scheduler_at_its_rate() -> None:
+    runs = read_runs(FOLDER)
+    assert {(each.variant, each.scheduler) for each in runs} == {
+        (variant, scheduler) for variant in VARIANTS for scheduler in SCHEDULED
+    }
+    for each in runs:
+        assert each.run.epochs[0].lr <= RATES[each.variant]
+        correct = each.accuracy * TEST_IMAGES
+        assert math.isclose(correct, round(correct), abs_tol=1e-6)
+        low, high = each.interval
+        assert low < each.accuracy < high
+    assert all(RATES[name] in TRIED[name] for name in VARIANTS)
 
 
 def test_the_histories_are_short_and_say_their_commands() -> None:
