@@ -98,6 +98,7 @@ class Dataflow:
         self.view = recording_calls(net, None, self._on_call).requires_grad_(False)
         self.untraced = _wrapped_programs(self.view)
         self.modules = dict(self.view.named_modules())
+        self.state = {_memory(each) for each in (*self.view.parameters(), *self.view.buffers())}
         attention = (path for path, each in self.modules.items() if isinstance(each, nn.MultiheadAttention))
         self.untraced.update(attention)
         self.inside: list[_Running] = []
@@ -184,6 +185,9 @@ class Dataflow:
         if not read or LIKE.fullmatch(name):
             return function(*args, **kwargs)
         written = written_by(function, args, kwargs)
+        if written is not None and _memory(written) in self.state:
+            with torch.no_grad():  # statistics that a network keeps: nothing of them flows on
+                return function(*args, **kwargs)
         if name in MERGED:
             result = function(*args, **kwargs)
             if not _flattens(read[0], result):
@@ -279,10 +283,10 @@ class Dataflow:
 
     def _write(self, written: Tensor, sources: tuple[int, ...], layout: Layout | None) -> None:
         """What is written into a tensor can be in all that share its memory."""
-        memory = written.untyped_storage()._cdata
+        memory = _memory(written)
         for reference, old, layout_of_other in list(self._known.values()):
             other = reference()
-            if other is not None and other is not written and other.untyped_storage()._cdata == memory:
+            if other is not None and other is not written and _memory(other) == memory:
                 self._know(other, _united([old, sources]), layout_of_other)
         self._know(written, sources, layout)
 
@@ -294,6 +298,11 @@ class Dataflow:
 
     def _sources(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         return _united([self._known[id(tensor)][1] for tensor in tensors if self._is_known(tensor)])
+
+
+def _memory(tensor: Tensor) -> int:
+    """What is the same for tensors that share memory."""
+    return tensor.untyped_storage()._cdata
 
 
 def _united(sources: Iterable[tuple[int, ...]]) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from explorer import engine
 from explorer.engine import (
     ablation,
     account,
+    arithmetic,
     attribution,
     batchnorm,
     channel_effects,
@@ -25,11 +26,13 @@ from explorer.engine import (
     copies,
     dropout,
     effects,
+    flow,
     glimpses,
     graph,
     independence,
     intervention,
     norm_axes,
+    normalization,
     opening,
     passes,
     probe,
@@ -39,8 +42,10 @@ from explorer.engine import (
     smallest_set,
     strongest_path,
     timeline,
+    tour,
     tracing,
     weight_uses,
+    what_if,
     without_norm,
 )
 from explorer.engine.attribution import gradients, operations, perturbation, propagation
@@ -137,6 +142,8 @@ def _tapped(net: nn.Module) -> object:
 
 
 LABELS, FILL = np.array([0, 2]), np.zeros(4, np.float32)
+WINDOW = arithmetic.window(8, 3, 2, (1, 1), 1)
+CONV = arithmetic.Settings("conv", WINDOW, WINDOW, (3, 4), bias=True)
 STATISTICS = {"bn": (torch.zeros(4), torch.ones(4))}
 TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "channel_effects.class_effect": lambda net: channel_effects.class_effect(net, MANY, "relu", 1, 2),
@@ -166,6 +173,13 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "shift.recalibrated": lambda net: shift.recalibrated(net, MANY)(MANY),
     "shift.with_statistics": lambda net: shift.with_statistics(net, STATISTICS)(MANY),
     "glimpses.glimpses": lambda net: glimpses.glimpses(net, X, {"conv": (0, 1), "fc": (2,)}),
+    "flow.channel_contributions": lambda net: flow.channel_contributions(net, X, ["conv", "relu"], 1),
+    "flow.inflow": lambda net: flow.inflow(net, X, "fc", 1, 1),
+    "tour.trust": lambda net: tour.trust(net, X, "relu", 1, randomized.random_nets(net, MANY)),
+    "normalization.answers": lambda net: normalization.answers(net, CARD, np.zeros((2, 8, 8, 3), np.uint8)),
+    "tour.cut": lambda net: tour.cut(net, trace(net, X), X),
+    "what_if.chain": lambda net: what_if.chain(net, X, "conv", CONV),
+    "what_if.with_settings": lambda net: private_view(what_if.with_settings(net, "conv", CONV))(X),
     "graph.graph": lambda net: graph.graph(net, X),
     "account.account": lambda net: account.account(net, MANY, 1),
     "strongest_path.strongest_path": lambda net: strongest_path.strongest_path(net, X, 1),
@@ -250,6 +264,7 @@ METHODS = {f"attribution.attribute, {method}": partial(_attribute, method) for m
 # They only look at modules.
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
 LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
+LOOK |= {"arithmetic.settings_of", "tour.first_maps", "tour.first_norm", "tour.shrinking"}
 LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of", "answer.answer"}
 LOOK |= {
     "layouts.grid_of",

@@ -19,6 +19,7 @@ from model.nets import NETS
 
 ROOT = Path(__file__).parents[2]
 PAGES: dict[str, dict[str, str]] = {
+    "network": {},
     "explain": {},
     "attributions": {"methods": "saliency"},
     "maps": {"block": "2", "channel": "5"},

@@ -15,7 +15,10 @@ from explorer.ui import pages
 ROOT = Path(__file__).parents[2]
 VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
 PAGES = [page.folder for page in pages.PAGES if page.image]
-WITH_STRIP = [page.folder for page in pages.PAGES if page.image and page.header]
+SHOWN = {"time_machine"} | {page.folder for page in pages.PAGES if page.header}  # image and prediction
+WITH_STRIP = [page for page in PAGES if page in SHOWN]
+    page.folder for page in pages.PAGES if page.image and (page.header or page.folder == "time_machine")
+]
 Open = Callable[..., AppTest]
 
 
