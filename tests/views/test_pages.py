@@ -17,8 +17,6 @@ VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("
 PAGES = [page.folder for page in pages.PAGES if page.image]
 SHOWN = {"time_machine"} | {page.folder for page in pages.PAGES if page.header}  # image and prediction
 WITH_STRIP = [page for page in PAGES if page in SHOWN]
-    page.folder for page in pages.PAGES if page.image and (page.header or page.folder == "time_machine")
-]
 Open = Callable[..., AppTest]
 
 
