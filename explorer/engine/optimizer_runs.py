@@ -20,6 +20,8 @@ TRIED = {
     "adam": (0.0003, 0.001, 0.003, 0.01),
     "adamw": (0.0003, 0.001, 0.003, 0.01),
 }
+OTHER_SEED = {"sgd": 0.625, "momentum": 0.831, "rmsprop": 0.722, "adam": 0.868, "adamw": 0.87}
+"""The final test accuracy of each variant at that rate, with that other seed and without scheduler."""
 
 
 @dataclass(frozen=True, eq=False)

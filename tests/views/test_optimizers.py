@@ -38,6 +38,12 @@ def test_what_is_offered_is_what_the_settings_give(opened: Callable) -> None:
     assert "one seed each" in " ".join(text.value for text in at.markdown)
 
 
+def test_how_far_another_seed_moved_the_accuracy_is_said(visit: Callable) -> None:
+    text = " ".join(each.value for each in visit("optimizers").markdown)
+    assert "changed the final accuracy by 1.4 to 14.1 percentage points" in text
+    assert "differ by 3.1 to 5.6: one seed does not tell" in text
+
+
 def test_the_epochs_where_plateau_reduces_are_said(visit: Callable) -> None:
     at = visit("optimizers", sch="plateau", sch_run="cifar10-fast", sch_plateau_patience="1")
     text = " ".join(each.value for each in at.markdown)

@@ -9,7 +9,15 @@ from explorer.drawing.chart import Chart
 from explorer.drawing.ranges import percent
 from explorer.engine import runs as engine
 from explorer.engine.descent import VARIANTS
-from explorer.engine.optimizer_runs import CLASSES, RATES, SCHEDULED, TEST_IMAGES, TRIED, OptimizerRun
+from explorer.engine.optimizer_runs import (
+    CLASSES,
+    OTHER_SEED,
+    RATES,
+    SCHEDULED,
+    TEST_IMAGES,
+    TRIED,
+    OptimizerRun,
+)
 from explorer.ui import cached, link, markup, panels
 from explorer.ui.markdown import sentence
 from explorer.ui.options import ROOT
@@ -43,7 +51,7 @@ def show() -> Recorded | None:
     if not every:
         st.info(tr("The folder checkpoints/optimizers has no histories, so there are no runs to show."))
         return None
-    st.markdown(about(every))
+    st.markdown(f"{about(every)} {about_seeds(every)}")
     left, right = st.columns([3, 2])
     with left:
         variants = {name: variant.title for name, variant in VARIANTS.items()}
@@ -84,11 +92,31 @@ def about(every: Sequence[OptimizerRun]) -> str:
     return tr(
         "{count} runs of the course’s CNN at a quarter of its usual width, {epochs} epochs on 2,500 "
         "drawn scenes, **one seed each**. Each optimizer has one learning rate: the best of a few, tried "
-        "with another seed and without scheduler on the same test images. The differences between schedulers "
-        "and between similar optimizers are mostly smaller than what another seed would change.",
+        "with another seed and without scheduler on the same test images.",
         count=len(every),
         epochs=len(every[0].run.epochs),
     )
+
+
+def about_seeds(every: Sequence[OptimizerRun]) -> str:
+    """How far another seed moved the accuracy, beside how far schedulers did; "" without these runs."""
+    seeds = [abs(each.accuracy - OTHER_SEED[each.variant]) for each in every if each.scheduler == "none"]
+    spreads = [
+        max(accuracies) - min(accuracies)
+        for accuracies in (
+            [each.accuracy for each in every if each.variant == variant] for variant in VARIANTS
+        )
+        if len(accuracies) == len(SCHEDULED)
+    ]
+    if not seeds or not spreads:
+        return ""
+    return tr(
+        "Without scheduler, that other seed changed the final accuracy by {least} to {most} percentage "
+        "points, depending on the optimizer. The four schedulers of one optimizer differ by {narrow} to "
+        "{wide}: one seed does not tell which of them is better.",
+        least=f"{100 * min(seeds):.1f}", most=f"{100 * max(seeds):.1f}",
+        narrow=f"{100 * min(spreads):.1f}", wide=f"{100 * max(spreads):.1f}",
+    )  # fmt: skip
 
 
 def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
@@ -147,5 +175,6 @@ def how_to_repeat(every: Sequence[OptimizerRun]) -> None:
             for name, rates in TRIED.items()
         ]
         st.markdown("\n".join(lines))
+        st.caption(tr("RMSprop’s best rate is the lowest that was tried: a lower one might be better."))
         commands = "\n".join(engine.command(each.run, None)[0] for each in every)
         st.code(commands, language=None)
