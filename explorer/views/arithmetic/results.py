@@ -190,8 +190,8 @@ def position(settings: Settings, row: int, column: int) -> str:
     if outside:
         sentences.append(
             ngettext(
-                "{n} of its {count} positions is padding.",
-                "{n} of its {count} positions are padding.",
+                "Of its {count} positions, {n} is padding.",
+                "Of its {count} positions, {n} are padding.",
                 outside,
                 count=count,
             )

@@ -121,7 +121,11 @@ def unchanged_text(row: TransformRow) -> str:
                 row.unchanged,
                 count=count,
             ),
-            ngettext("{n} changes the prediction.", "{n} change the prediction.", changed),
+            (
+                ngettext("{n} changes the prediction.", "{n} change the prediction.", changed)
+                if changed
+                else tr("None changes the prediction.")
+            ),
         ]
     )
 

@@ -102,11 +102,13 @@ def finding(selection: Selection, masked: Masked) -> str:
         low=probability(float(values.min())),
         high=probability(float(values.max())),
     )
-    changes = ngettext(
-        "**{n}** of the masks changes the predicted class.",
-        "**{n}** of the masks change the predicted class.",
-        others,
-    )
+    changes = tr("None of the masks changes the predicted class.")
+    if others:
+        changes = ngettext(
+            "**{n}** of the masks changes the predicted class.",
+            "**{n}** of the masks change the predicted class.",
+            others,
+        )
     return f"{facts} {changes}"
 
 
