@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from streamlit.runtime.caching.cache_utils import CachedFunc
 
-from explorer.engine import attribution, samples, tracing
+from explorer.engine import attribution, receptive, samples, tracing
 from explorer.engine.network import Input, Network
 from explorer.ui import cached
 from explorer.ui.pictures import Picture
@@ -87,7 +87,7 @@ def test_the_digest_is_of_shape_and_values_and_made_once() -> None:
 
 
 def test_receptive_fields_depend_on_the_size_only(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = counted(monkeypatch, cached.receptive, "receptive_fields")
+    calls = counted(monkeypatch, receptive, "receptive_fields")
     for given in (image(), image(1)):
         cached.receptive_fields(network, given)
     assert len(calls) == 1

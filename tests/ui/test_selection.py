@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 
 from explorer.engine import tracing
+from explorer.engine.opening import Source
 from explorer.engine.samples import scene
 from explorer.ui import cached
+from explorer.ui.cached import one_image
 from explorer.ui.options import ROOT
 from explorer.ui.selection import Selection
 
 
 def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = cached.Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
+    source = Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
     selection = Selection(cached.opened("resnet9", source), scene(3, 40))
     whole = tracing.trace(selection.net, selection.input.x)
-    monkeypatch.setattr(cached, "MOST_OF_MAPS", 0)
+    monkeypatch.setattr(one_image, "MOST_OF_MAPS", 0)
     asked: list[object] = []
     trace = tracing.trace
     monkeypatch.setattr(
@@ -36,8 +38,8 @@ def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.
 def test_thumbnails_are_those_of_maps_that_were_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     from explorer.drawing import thumbnails
 
-    monkeypatch.setattr(cached, "MOST_OF_MAPS", 0)
-    source = cached.Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
+    monkeypatch.setattr(one_image, "MOST_OF_MAPS", 0)
+    source = Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
     selection = Selection(cached.opened("resnet9", source), scene(5, 40))
     layer = selection.blocks[1].norm or ""
     whole = tracing.trace(selection.net, selection.input.x)

@@ -19,7 +19,7 @@ from torch import nn
 from explorer.engine.batches import from_scenes
 from explorer.engine.batchnorm import Floats, TwoPredictions, statistics, summary, with_batch_statistics
 from explorer.engine.samples import scene
-from explorer.ui import cached
+from explorer.ui.cached import networks
 from explorer.views.batchnorm import batch_prediction
 from model.checkpoint import load_checkpoint
 
@@ -51,7 +51,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], nn.Module
     """Make a network importable, as `--net own_norms:build`."""
 
     def importable(build: Callable[[], nn.Module]) -> None:
-        cached._opened.clear()  # another test's network had the same name
+        networks._opened.clear()  # another test's network had the same name
         module = ModuleType("own_norms")
         module.build = build  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "own_norms", module)

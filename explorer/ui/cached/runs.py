@@ -1,0 +1,81 @@
+"""Training runs, and their logs of the training images."""
+
+from pathlib import Path
+
+from explorer.engine import data_map as data_maps
+from explorer.engine import training_images as training_images_of
+from explorer.engine.data_map import DataMap
+from explorer.engine.optimizer_runs import OptimizerRun, read_runs
+from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
+from explorer.engine.training_images import LoggedImages
+from explorer.ui.cached.keys import announced, data, resource, stamp_of
+from model.example_log import ExampleLog, load_log
+from model.words import N_
+
+
+@data(max_size="60MB")
+def _run(path: Path, stamp: tuple[int, int]) -> Run:
+    return read_run(path)
+
+
+def run(file: RunFile) -> Run:
+    """A run's history, read again only once its file has changed. Raises Problem."""
+    return _run(file.path, (file.modified, file.size))
+
+
+def written(checkpoint: Path) -> Written | None:
+    """What a run's checkpoint says of itself, None before there is one. Raises Problem."""
+    try:
+        checkpoint.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:  # reading it says what is wrong
+        pass
+    return _written(checkpoint, stamp_of(checkpoint))
+
+
+@data(max_entries=32)
+def _written(path: Path, stamp: tuple[int, int]) -> Written:
+    return read_card(path)
+
+
+def example_log(path: Path) -> ExampleLog:
+    """The log in a file, read again once it has changed. Raises Problem."""
+    return _example_log(path, stamp_of(path))
+
+
+@resource(max_entries=4)
+@announced(N_("Reading the log of the training images …"))
+def _example_log(path: Path, stamp: tuple[int, int]) -> ExampleLog:
+    return load_log(path)
+
+
+def data_map(path: Path) -> DataMap:
+    """The data map of the log in a file. Raises Problem."""
+    return _data_map(path, stamp_of(path))
+
+
+@resource(max_entries=4)
+def _data_map(path: Path, stamp: tuple[int, int]) -> DataMap:
+    return data_maps.data_map(example_log(path))
+
+
+def logged_images(path: Path, data_dir: Path) -> LoggedImages:
+    """The training images of the log in a file, looked for again after ten minutes. Raises Problem."""
+    return _logged_images(path, stamp_of(path), data_dir)
+
+
+@resource(max_entries=2, ttl=600)
+@announced(N_("Looking for the training images …"))
+def _logged_images(path: Path, stamp: tuple[int, int], data_dir: Path) -> LoggedImages:
+    return training_images_of.logged_images(example_log(path), data_dir)
+
+
+@data(max_entries=4)
+def _optimizer_runs(folder: Path, stamps: tuple[tuple[int, int], ...]) -> tuple[OptimizerRun, ...]:
+    return read_runs(folder)
+
+
+def optimizer_runs(folder: Path) -> tuple[OptimizerRun, ...]:
+    """The short runs of every optimizer in a folder, as its files are now. Raises Problem."""
+    return _optimizer_runs(folder, tuple(map(stamp_of, sorted(folder.glob("*.history.json")))))
