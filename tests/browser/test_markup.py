@@ -40,6 +40,7 @@ WITHOUT_NAMES = (
     "scoreboard",
     "shortcut",
     "mlp",
+    "optimizers",
     "errors",
     "channels",
     "class_evidence",

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,11 @@ def pictures(at: AppTest) -> dict[str, np.ndarray]:
     """Alternative text → pixels of the heat maps over the image, and of the film's large picture."""
     html = " ".join(piece.proto.body for piece in at.get("html"))
     found = re.findall(r'<img class="[^"]*" alt="([^"]*)" src="data:image/png;base64,([^"]+)"', html)
+    sent = [json.loads(each.proto.json or "{}") for each in at.main.get("bidi_component")]
+    film = next((each for each in sent if "addresses" in each), None)
+    if film:
+        shown = film["index"]
+        found.append((film["frames"][shown]["alt"], film["addresses"][shown].partition(",")[2]))
     return {alt: pixels(data) for alt, data in found if "over the image" in alt or "at relu3, epoch" in alt}
 
 

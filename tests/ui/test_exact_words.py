@@ -236,8 +236,11 @@ def texts_of(path: Path) -> list[str]:
 
 
 def test_no_text_has_a_space_before_the_percent_sign() -> None:
-    paths = [*ROOT.glob("explorer/**/*.py"), *ROOT.glob("model/**/*.py")]
-    spaced = [text for path in paths for text in texts_of(path) if re.search(r"[\d}]\s%", text)]
+    in_files = ROOT / "model" / "provenance.py"  # reads notes as they are in files
+    paths = [
+        path for path in [*ROOT.glob("explorer/**/*.py"), *ROOT.glob("model/**/*.py")] if path != in_files
+    ]
+    spaced = [text for path in sorted(paths) for text in texts_of(path) if re.search(r"[\d}]\s%", text)]
     assert spaced == []
     scripts = [*ROOT.glob("explorer/**/*.js"), *ROOT.glob("explorer/**/*.html")]
     assert [

@@ -138,7 +138,7 @@ def final_accuracies(runs: Sequence[OptimizerRun]) -> DotChart:
     chance = np.full(len(runs), 1 / CLASSES)
     return DotChart(
         tr("Final test accuracy"),
-        tr("Final test accuracy of {count} runs with 95 % intervals", count=len(runs)),
+        tr("Final test accuracy of {count} runs with 95% intervals", count=len(runs)),
         axis(tr("test accuracy"), [intervals, chance], "percent", zero=True, rounded=True),
         tuple(run_name(each) for each in runs),
         accuracies,

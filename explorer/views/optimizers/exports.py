@@ -68,7 +68,7 @@ def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: De
         sentences += [text] if (text := plateau_text(scheduled)) else []
     if recorded:
         sentences.append(
-            tr("{count} runs on drawn scenes, one seed each, n = {images} test images; chance {chance} %",
+            tr("{count} runs on drawn scenes, one seed each, n = {images} test images; chance {chance}%",
                count=len(recorded.every), images=TEST_IMAGES, chance=100 // CLASSES)
         )  # fmt: skip
     rates = ", ".join(f"{name} {rate:g}" for name, rate in descents.rates.items())

@@ -140,7 +140,7 @@ def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
         markup.show(markup.element("div", table(recorded.every), cls="fx-wrapped"))
     st.caption(
         tr(
-            "n = {images} test images, one seed each. Intervals are Wilson’s at 95 %: how far other test "
+            "n = {images} test images, one seed each. Intervals are Wilson’s at 95%: how far other test "
             "images might move the accuracy. They do not contain what another seed would change. Diamonds: "
             "chance, {chance}.",
             images=f"{TEST_IMAGES:,}",
@@ -152,7 +152,7 @@ def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
 
 def table(every: Sequence[OptimizerRun]) -> str:
     """A row for every run: its rate, its accuracy with the interval, n, and chance."""
-    heads = (tr("run"), tr("rate"), tr("accuracy (95 % interval)"), tr("n"), tr("chance"))
+    heads = (tr("run"), tr("rate"), tr("accuracy (95% interval)"), tr("n"), tr("chance"))
     return markup.table(heads, [row(each) for each in every])
 
 
