@@ -302,7 +302,8 @@ class Dataflow:
 
 def _memory(tensor: Tensor) -> int:
     """What is the same for tensors that share memory."""
-    return tensor.untyped_storage()._cdata
+    memory: int = tensor.untyped_storage()._cdata
+    return memory
 
 
 def _united(sources: Iterable[tuple[int, ...]]) -> tuple[int, ...]:

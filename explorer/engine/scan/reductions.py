@@ -321,15 +321,28 @@ class Top:
 
     def with_batch(self, maxima: Tensor, maps: Tensor, numbers: Tensor) -> "Top":
         """With further images, whose numbers (n,) are higher: maxima (n, C) of maps (n, C, h, w)."""
+        given = keys_of(maxima, numbers[:, None])
+        if len(self.keys) < TOP:
+            return self._with(given, maps, torch.arange(maxima.shape[1], device=maxima.device))
+        channels = (given > self.keys[-1]).any(0).nonzero()[:, 0]  # that some of these images belong to
+        if not len(channels):
+            return self
+        some = Top(self.keys[:, channels], self.places[:, channels])._with(given[:, channels], maps, channels)
+        keys, places = self.keys.clone(), self.places.clone()
+        keys[:, channels], places[:, channels] = some.keys, some.places
+        return Top(keys, places, maps.shape[3])
+
+    def _with(self, given: Tensor, maps: Tensor, channels: Tensor) -> "Top":
+        """With further keys (n, c), of these channels (c,) of maps (n, C, h, w)."""
         known = len(self.keys)
-        keys = torch.cat([self.keys, keys_of(maxima, numbers[:, None])])
+        keys = torch.cat([self.keys, given])
         best = keys.topk(min(TOP, len(keys)), 0)
-        ranks, channels = torch.nonzero(best.indices >= known, as_tuple=True)
-        places = torch.cat([self.places, self.places.new_zeros(maxima.shape)])
+        ranks, columns = torch.nonzero(best.indices >= known, as_tuple=True)
+        places = torch.cat([self.places, self.places.new_zeros(given.shape)])
         if len(ranks):
-            rows = best.indices[ranks, channels]
-            chosen = maps.permute(0, 2, 3, 1)[rows - known, :, :, channels].flatten(1)
-            places[rows, channels] = chosen.argmax(1)
+            rows = best.indices[ranks, columns]
+            chosen = maps.permute(0, 2, 3, 1)[rows - known, :, :, channels[columns]].flatten(1)
+            places[rows, columns] = chosen.argmax(1)
         return Top(best.values, places.gather(0, best.indices), maps.shape[3])
 
     def arrays(self) -> tuple[Integers, Floats, Integers]:
