@@ -136,7 +136,7 @@ def _few(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> 
 def _run(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:
     """Classes (S, N): the images run once and become S times as many at the layer.
 
-    A net that cannot go on so, such as one that later adds what came before the layer, gets all of them.
+    A net that cannot go on so, such as one that later adds the values before the layer, gets all of them.
     """
     sets, images = len(masks), len(x)
 

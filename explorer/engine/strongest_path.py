@@ -103,7 +103,7 @@ class FlattenStep:
 
 @dataclass(frozen=True)
 class Part:
-    """A value of an earlier layer, "" for the image, and the derivative by it of what came of it."""
+    """A value of an earlier layer, "" for the image, and the derivative by it of what is computed from it."""
 
     layer: str
     cell: Cell

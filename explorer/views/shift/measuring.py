@@ -151,8 +151,7 @@ def pictures_of(network: Network, kind: str, test_set: TestSet | None, wanted: i
 # Pictures of one's own
 
 
-def uploaded(selection: Selection) -> Pictures | None:
-    """The pictures of a folder that the visitor gave, as the network gets them; None before that."""
+def _ask_for_folder() -> None:
     st.file_uploader(
         tr("A folder of pictures"),
         accept_multiple_files="directory",
@@ -163,6 +162,11 @@ def uploaded(selection: Selection) -> Pictures | None:
             most=MOST_OWN,
         ),
     )
+
+
+def uploaded(selection: Selection) -> Pictures | None:
+    """The pictures of a folder that the visitor gave, as the network gets them; None before that."""
+    _ask_for_folder()
     files = st.session_state.get("shift_folder") or []
     if not files:
         st.caption(
