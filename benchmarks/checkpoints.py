@@ -1,7 +1,7 @@
 """Shipped checkpoints in figures: `python -m benchmarks.checkpoints` (`--write` puts it into README.md).
 
-Accuracies and times come from the cards and histories beside the weights, other seeds from the logs of their
-runs in `benchmarks/logs/<checkpoint>-seed<N>.log`, as `python -m model.train` printed them.
+Accuracies and times come from the cards and histories beside the weights, other runs of the recipe from their
+logs, `benchmarks/logs/<checkpoint>-seed<N>.log` and `…-seed<N>-earlier.log`, as `python -m model.train` printed them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from model.history import load_history
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "benchmarks" / "logs"
 HEAD = (
-    "| checkpoint | network | recipe | test accuracy (95 % interval) | other seeds | training |\n"
+    "| checkpoint | network | recipe | test accuracy (95 % interval) | other runs | training |\n"
     "|---|---|---|---|---|---|"
 )
 
@@ -37,10 +37,10 @@ def measured_on(checkpoint: Checkpoint) -> int:
     return int(match[1].replace(",", ""))
 
 
-def other_seeds(path: Path, seed: int) -> dict[int, float]:
-    """Seed → test accuracy after the last epoch of each other run of the same recipe."""
-    logs = {int(log.stem.rpartition("seed")[2]): log for log in LOGS.glob(f"{path.stem}-seed*.log")}
-    return {number: last_accuracy(log) for number, log in sorted(logs.items()) if number != seed}
+def other_runs(path: Path, seed: int) -> list[float]:
+    """Test accuracy after the last epoch of each other run of the same recipe, in the order of the logs' names."""
+    logs = sorted(LOGS.glob(f"{path.stem}-seed*.log"))
+    return [last_accuracy(log) for log in logs if not log.stem.endswith(f"seed{seed}")]
 
 
 def last_accuracy(log: Path) -> float:
@@ -53,7 +53,7 @@ def row(path: Path) -> str:
     checkpoint, history = load_checkpoint(path), load_history(beside(path, ".history.json"))
     card, accuracy = checkpoint.card, checkpoint.card.metrics["test_accuracy"]
     low, high = interval(accuracy, measured_on(checkpoint))
-    seeds = other_seeds(path, int(card.config["seed"]))
+    others = other_runs(path, int(card.config["seed"]))
     minutes = sum(epoch.seconds for epoch in history.epochs) / 60
     parameters = sum(p.numel() for p in checkpoint.build().parameters())
     cells = (
@@ -61,7 +61,7 @@ def row(path: Path) -> str:
         f"{card.net}, {parameters:,} parameters",
         f"{card.recipe}, {card.epoch} epochs, seed {card.config['seed']}",
         f"**{percent(accuracy)}** ({percent(low)} to {percent(high)})",
-        ", ".join(map(percent, seeds.values())) or "none run",
+        ", ".join(map(percent, others)) or "none run",
         f"{minutes:.0f} min" if minutes >= 1 else "under 1 min",
     )
     return "| " + " | ".join(cells) + " |"

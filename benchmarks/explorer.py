@@ -30,12 +30,17 @@ from benchmarks import readme, visitors
 from explorer.engine.attribution import Heatmap, class_gradients, heat_from
 from explorer.engine.tracing import trace
 from explorer.ui.components.channel_grid.payload import payload
+from explorer.ui.pages import PAGES
 from model.checkpoint import load_checkpoint
 from model.nets import CourseCNN
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("relu1", "relu2", "relu3")
 WARM = 6  # seconds that a server has been up: after that its own warming up is over
+PICTURES = {  # path of a page, what a visitor waits for, and where it is in the document
+    "start": ("the network's feature maps", ".network .tiles button.tile"),
+    "explain": ("a visible Grad-CAM", "img[alt^='Grad-CAM of']"),
+}
 Row = tuple[str, str, str]
 
 
@@ -108,10 +113,11 @@ def payload_size() -> int:
 def page_rows(rounds: int, folder: Path) -> list[Row]:
     """A whole script run of each page: with an image never seen, and with the same one again."""
     compile_once()
-    write_images(folder, rounds * 10)
+    names = sorted(page.folder for page in PAGES)
+    write_images(folder, rounds * len(names) + 1)
     sys.argv = ["app.py", "--data-dir", str(folder)]
     rows, index = [], 0
-    for name in sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py")):
+    for name in names:
         at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
         at.query_params["source"] = "test"
         at.run()
@@ -138,28 +144,31 @@ def compile_once() -> None:
 
 
 def browser_rows() -> list[Row]:
-    """From the address typed to a visible Grad-CAM, in Chromium, on servers just started."""
+    """From the address typed to a visible picture, in Chromium, on servers just started."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         return []
-    at_once, _ = visits(chromium, wait=0)
-    later, second = visits(chromium, wait=WARM)
-    return [
-        (
-            f"first load of a server up for {WARM} s, to a visible Grad-CAM",
-            f"{later:.1f} s",
-            f"as soon as it answers: {at_once:.1f} s; next visitor: {second:.1f} s",
+    rows = []
+    for path, (what, picture) in PICTURES.items():
+        at_once, _ = visits(chromium, path, picture, wait=0)
+        later, second = visits(chromium, path, picture, wait=WARM)
+        rows.append(
+            (
+                f"first load of a server up for {WARM} s, to {what}",
+                f"{later:.1f} s",
+                f"as soon as it answers: {at_once:.1f} s; next visitor: {second:.1f} s",
+            )
         )
-    ]
+    return rows
 
 
-def visits(chromium: str, wait: float) -> list[float]:
+def visits(chromium: str, path: str, picture: str, wait: float) -> list[float]:
     """Seconds of two visits to a server of its own, `wait` seconds after it answers."""
     with visitors.served(ROOT / "explorer" / "app.py", wait=wait) as (url, _):
-        return loads(chromium, url)
+        return loads(chromium, f"{url}/{path}", picture)
 
 
-def loads(chromium: str, url: str) -> list[float]:
+def loads(chromium: str, url: str, picture: str) -> list[float]:
     times = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -167,7 +176,7 @@ def loads(chromium: str, url: str) -> list[float]:
             page = browser.new_context().new_page()
             started = time.perf_counter()
             page.goto(url, wait_until="commit")
-            page.get_by_alt_text("Grad-CAM of").first.wait_for()
+            page.locator(picture).first.wait_for()
             times.append(time.perf_counter() - started)
         browser.close()
     return times

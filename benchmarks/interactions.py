@@ -1,6 +1,6 @@
 """From a click to the last change of the page: `python -m benchmarks.interactions` (`--write` for README.md).
 
-Ten common interactions in Chromium, medians, each in turn with a click on an empty Streamlit page with one
+Eleven common interactions in Chromium, medians, each in turn with a click on an empty Streamlit page with one
 button, so that noise is the same for both. A change is one of the document, a canvas of the channel grid
 included; the sign that the page is running does not count.
 """
@@ -76,16 +76,17 @@ def menu(*names: str) -> Act:
 
 
 INTERACTIONS: list[tuple[str, str, Act]] = [
-    ("Explain: the next image", "", key("n")),
-    ("Explain: another class", "", option("Class to explain", "dog", "ship")),
-    ("Explain: another method", "", option("Method", "LayerCAM", "HiResCAM")),
-    ("Explain: positive and negative", "", button("Positive and negative", "Positive contribution")),
+    ("Network: the next image", "start", key("n")),
+    ("Explain: the next image", "explain", key("n")),
+    ("Explain: another class", "explain", option("Class to explain", "dog", "ship")),
+    ("Explain: another method", "explain", option("Method", "LayerCAM", "HiResCAM")),
+    ("Explain: positive and negative", "explain", button("Positive and negative", "Positive contribution")),
     ("Feature maps: the next image", "maps", key("n")),
     ("Feature maps: another block", "maps", button("Block 2 · conv2", "Block 3 · conv3")),
     ("BatchNorm: the next image", "batchnorm", key("n")),
     ("BatchNorm: another layer", "batchnorm", option("Layer", "Block 2 · bn2", "Block 3 · bn3")),
     ("Compare: two classes", "compare", button("Two classes", "Images, layers or networks")),
-    ("another page", "", menu("Feature maps", "Explain")),
+    ("another page", "explain", menu("Feature maps", "Explain")),
 ]
 
 

@@ -269,9 +269,9 @@ def test_different_blocks_are_not_subtracted(opened: Take) -> None:
 
 def test_only_what_there_is_is_offered(app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     offered = widgets(app(checkpoint="cifar10-fast"))["b_own"].options
-    without = widgets(app(checkpoint="cifar10-course"))["b_own"].options
+    without = widgets(app(checkpoint="scenes-course"))["b_own"].options
     assert set(offered) - set(without) == {"Another epoch of this run"}
-    only = {"cifar10-course": options().checkpoints["cifar10-course"]}
+    only = {"scenes-course": options().checkpoints["scenes-course"]}
     monkeypatch.setattr(Options, "checkpoints", only)
     assert widgets(app())["b_own"].options == ["The same image", "Another image"]
 

@@ -175,7 +175,7 @@ def test_without_snapshots_it_says_how_to_make_them(app: Open, checkpoint: Path)
 
 
 def test_a_network_with_snapshots_is_opened_where_one_has_none(app: Open, checkpoint: Path) -> None:
-    at = check(app("--checkpoint", str(checkpoint), checkpoint="cifar10-course"))
+    at = check(app("--checkpoint", str(checkpoint), checkpoint="scenes-course"))
     at.button(key="open_mine.safetensors").click().run()
     assert next(box for box in at.selectbox if box.label == "Checkpoint").value == "mine.safetensors"
     assert check(at).select_slider(key="epoch").options == ["0", "1", "2", "3"]

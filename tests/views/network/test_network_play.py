@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from explorer.drawing.ranges import MINUS
 from explorer.engine.opening import Source
@@ -57,7 +58,9 @@ def test_every_step_of_the_course_network_has_its_numbers() -> None:
             running = [value(row.running) for row in one.rows]
             assert running == pytest.approx(np.cumsum(terms).tolist(), abs=1e-3 * len(terms))
             assert max(abs(row.share or 0) for row in one.rows) == 1
-    assert "82.2%" in made[-1].sentence
+    with torch.no_grad():
+        probability = float(selection.net(selection.input.x).softmax(1)[0, selection.target])
+    assert f"gets {probability:.1%}" in made[-1].sentence
 
 
 def test_a_window_slides_from_the_first_position_to_its_own() -> None:
