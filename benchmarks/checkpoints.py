@@ -1,7 +1,8 @@
 """Shipped checkpoints in figures: `python -m benchmarks.checkpoints` (`--write` puts it into README.md).
 
 Accuracies and times come from the cards and histories beside the weights, other runs of the recipe from their
-logs, `benchmarks/logs/<checkpoint>-seed<N>.log` and `…-seed<N>-earlier.log`, as `python -m model.train` printed them.
+logs in `benchmarks/logs`, `<checkpoint>-seed<N>.log` and `…-seed<N>-earlier.log`, as `python -m model.train`
+printed them.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def measured_on(checkpoint: Checkpoint) -> int:
 
 
 def other_runs(path: Path, seed: int) -> list[float]:
-    """Test accuracy after the last epoch of each other run of the same recipe, in the order of the logs' names."""
+    """Test accuracy after the last epoch of each other run of the recipe, in the order of the logs' names."""
     logs = sorted(LOGS.glob(f"{path.stem}-seed*.log"))
     return [last_accuracy(log) for log in logs if not log.stem.endswith(f"seed{seed}")]
 
