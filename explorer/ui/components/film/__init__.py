@@ -42,7 +42,8 @@ def film(
     """Show the picture of `index`, by its `address`; `digest` identifies the pictures.
 
     All of them are sent once, when the visitor first plays the film. `on_choose` is called with the index
-    where it stops, or to which the visitor steps.
+    where it stops, or to which the visitor steps. Of the page's elements `.fx-of-picture` only those with the
+    `data-index` of the picture in sight are shown.
     """
     wanted, several = f"_{key}_wanted", len(frames) > 1
     everything = st.session_state.pop(wanted, None) == digest
