@@ -48,7 +48,7 @@ def _chart(chart: LineChart, several: bool) -> dict[str, Any]:
         "steps": any(line.steps for line in read),
         "lines": [
             {
-                "name": _name(chart, [text for _, text in line.details or ()], several),
+                **_names(chart, [text for _, text in line.details or ()], several),
                 "color": line.color,
                 "dashed": line.dashed,
                 "x": [short(x) for x in line.x.tolist()],
@@ -60,7 +60,8 @@ def _chart(chart: LineChart, several: bool) -> dict[str, Any]:
     }
 
 
-def _name(chart: LineChart, details: list[str], several: bool) -> str:
-    """What tells a line from the others of its chart: the run where there are several, then the images."""
+def _names(chart: LineChart, details: list[str], several: bool) -> dict[str, str]:
+    """The row and the column of a line's value: of several runs the run and the images, else the images."""
     run, *images = details
-    return " · ".join([run, *images] if several else images) or chart.y.title
+    kind = " · ".join(images)
+    return {"row": run, "column": kind} if several else {"row": kind or chart.y.title, "column": ""}
