@@ -1,21 +1,15 @@
 """One crosshair over several line charts of a page: the values of all at one x, by pointer or keys."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-import streamlit as st
 
 from explorer.drawing.chart import LineChart
 from explorer.drawing.vega import short
+from explorer.ui.components.beside import component
 from model.words import tr
 
 # Without a style of its own: the page's style sheet holds for it, and the charts are outside of it.
-_CROSSHAIR = st.components.v2.component(
-    "crosshair",
-    js=Path(__file__).with_name("crosshair.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_CROSSHAIR = component(__file__, isolate_styles=False)
 
 
 def crosshair(charts: Mapping[str, LineChart], *, key: str) -> None:
