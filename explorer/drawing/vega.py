@@ -192,6 +192,8 @@ def _mark(at: float) -> Spec:
 def _dot_chart(chart: DotChart) -> Spec:
     y: Spec = {"field": "name", "type": "nominal", "sort": list(chart.names)}
     y |= {"axis": {"title": None, "labelLimit": 200, "domain": False, "ticks": False, "grid": False}}
+    if chart.two_lines:
+        y["axis"] |= {"labelExpr": "split(datum.label, ' · ')", "labelOffset": -7}  # the middle of both
     x = horizontal("low", chart.x)
     x["axis"] |= {"grid": True}
     color = {"field": "color", "type": "nominal", "scale": None, "legend": None}

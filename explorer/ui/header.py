@@ -1,5 +1,7 @@
 """The strip on top of every page: image, input and prediction; below a wrong one, buttons to explain it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -70,18 +72,35 @@ def choose(choices: dict[str, str], target: str) -> None:
     st.session_state[_OPENS] = target
 
 
-def strip(selection: Selection, title: str = "") -> None:
-    """The image, the network's input and the prediction, under a `title` if it is not this network's."""
-    markup.show(
-        markup.element(
-            "div",
-            _image(selection),
-            _input(selection),
-            markup.bars(_rows(selection, SHOWN)),
-            _prediction(selection, title),
-            cls="fx-strip",
-        )
+def strip(selection: Selection) -> None:
+    """The image, the network's input and the prediction."""
+    _strip(selection, _outputs(selection, _title(selection)))
+
+
+def strip_of_film(selections: Sequence[Selection], titles: Sequence[str], index: int) -> None:
+    """The same with a prediction for every picture of a film, each under its title; that of `index` is seen.
+
+    While the film plays it shows that of its picture instead.
+    """
+    predictions = (
+        f'<div class="fx-of-picture" data-index="{each}"{"" if each == index else " hidden"}>'
+        f"{_outputs(selection, title)}</div>"
+        for each, (selection, title) in enumerate(zip(selections, titles, strict=True))
     )
+    _strip(selections[index], *predictions)
+
+
+def _strip(selection: Selection, *outputs: str) -> None:
+    markup.show(markup.element("div", _image(selection), _input(selection), *outputs, cls="fx-strip"))
+
+
+def _outputs(selection: Selection, title: str) -> str:
+    """The largest probabilities and the prediction."""
+    return markup.bars(_rows(selection, SHOWN)) + _prediction(selection, title)
+
+
+def _title(selection: Selection) -> str:
+    return tr("Most probable label") if selection.independent else tr("Prediction")
 
 
 def _image(selection: Selection) -> str:
@@ -129,10 +148,9 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
     return [(names[k], float(probabilities[k]), k == selection.target) for k in order]
 
 
-def _prediction(selection: Selection, own_title: str) -> str:
+def _prediction(selection: Selection, title: str) -> str:
     name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
-    title = own_title or (tr("Most probable label") if selection.independent else tr("Prediction"))
     lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
     if selection.independent:
         lines.append(markup.text(_labels_above_half(selection), "muted"))

@@ -8,27 +8,20 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.drawing.ranges import Range
+from explorer.ui.components.beside import component
 from explorer.ui.components.channel_grid.payload import INDEX, SCALES, payload
 from explorer.ui.components.channel_grid.words import words
 from explorer.ui.link import came_back
 
 __all__ = ["SCALES", "Choice", "channel_grid"]
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_GRID = st.components.v2.component(
-    "channel_grid", html=_asset("grid.html"), css=_asset("grid.css"), js=_asset("grid.js")
-)
+_GRID = component(__file__, "grid")
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from explorer.engine.values import Doubles, Floats, Integers
+from explorer.ui.components.beside import component
 from model.card import Pixels
 from model.words import tr
 
@@ -21,14 +21,7 @@ __all__ = ["Choice", "point_map"]
 
 MOST_CORNERS = 2000  # of an outline: what the browser sends is not trusted
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_MAP = st.components.v2.component(
-    "point_map", html=_asset("map.html"), css=_asset("map.css"), js=_asset("map.js")
-)
+_MAP = component(__file__, "map")
 
 
 @dataclass(frozen=True, eq=False)
