@@ -92,18 +92,20 @@ def leave(page: Page) -> None:
     page.emulate_media(color_scheme="null", reduced_motion="null")
 
 
-QUIET = """() => new Promise((done) => {
+QUIET = """() => new Promise((done, failed) => {
     const app = document.querySelector("[data-testid=stApp]");
     const drawn = () => app.dataset.testScriptState === "notRunning"
         && document.getAnimations().every((each) => each.playState !== "running");
     let since = performance.now();
+    const end = since + 60_000;
     const watch = new MutationObserver(() => { since = performance.now(); });
     watch.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
     const look = () => {
         if (!drawn()) since = performance.now();
-        if (performance.now() - since < 400) return setTimeout(look, 50);
+        const now = performance.now();
+        if (now - since < 400 && now < end) return setTimeout(look, 50);
         watch.disconnect();
-        done();
+        if (now < end) done(); else failed(new Error("the page goes on changing"));
     };
     look();
 })"""
