@@ -13,7 +13,7 @@ from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
 from explorer.views.network import account, exports, picture, play
 from explorer.views.network import columns as columns_of_network
-from explorer.views.network.columns import Columns, columns_of
+from explorer.views.network.columns import Column, Columns, columns_of
 from explorer.views.network.lines import Line, lines_into
 from explorer.views.tour import strip as tour
 from model.words import tr
@@ -171,8 +171,10 @@ def no_lines(columns: Columns, chosen: tuple[str, int] | None) -> str:
 
 def open_text(selection: Selection, columns: Columns, chosen: tuple[str, int] | None) -> str:
     """What the button below the picture is called; "" where the chosen channel has no page."""
-    has_page = chosen is not None and picture.has_page(selection, chosen[0])
-    return tr("Open on Feature maps") if has_page else ""
+    if chosen is None:
+        return ""
+    layer = picture.layer_to_open(selection, columns.columns[columns.places[chosen[0]]])
+    return "" if layer is None else tr("Open on Feature maps")
 
 
 def how_to_read(selection: Selection) -> None:
@@ -236,8 +238,7 @@ def follow(selection: Selection, columns: Columns, threads: Sequence[Line], even
         link.change("slice", str(line.channel))
         open_channel(selection, line.layer, line.target_channel)
     elif event.kind == "open":
-        column = columns.columns[event.index]
-        open_channel(selection, column.layer or "", column.channels[event.row])
+        open_column(selection, columns.columns[event.index], event.row)
     elif event.kind == "page":
         open_layer(selection, columns, event.index)
 
@@ -252,7 +253,14 @@ def open_layer(selection: Selection, columns: Columns, index: int) -> None:
         link.change("norm", column.layer or "")
         link.open_page("batchnorm")
     elif page == "maps":
-        open_channel(selection, column.layer or "", column.channels[0])
+        open_column(selection, column, 0)
+
+
+def open_column(selection: Selection, column: Column, row: int) -> None:
+    """Open a column's channel on Feature maps, if that shows it."""
+    layer = picture.layer_to_open(selection, column)
+    if layer is not None:
+        open_channel(selection, layer, column.channels[row])
 
 
 if __name__ == "__main__":  # Streamlit runs a page as a script

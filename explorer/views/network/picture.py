@@ -80,14 +80,19 @@ def page_of(selection: Selection, column: Column, is_last: bool) -> str | None:
     """The page that a column's heading opens."""
     if is_last:
         return "explain"
-    if column.layer is None or not has_page(selection, column.layer):
+    if layer_to_open(selection, column) is None:
         return None
     return "batchnorm" if column.node.kind == "norm" else "maps"
 
 
-def has_page(selection: Selection, layer: str) -> bool:
-    """Whether Feature maps can show a layer: one of a block."""
-    return any(layer in stages(block, selection.seen).values() for block in selection.blocks)
+def layer_to_open(selection: Selection, column: Column) -> str | None:
+    """The layer that Feature maps shows for a column: for a function of a block, the last layer before it."""
+    if column.layer is None:
+        return None
+    blocks = [list(stages(block, selection.seen).values()) for block in selection.blocks]
+    if any(column.layer in layers for layers in blocks):
+        return column.layer
+    return None if column.node.block is None else blocks[column.node.block][-1]
 
 
 # Words

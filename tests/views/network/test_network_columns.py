@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from explorer.engine.opening import Source
 from explorer.engine.passes import private_view
@@ -225,3 +226,25 @@ def test_the_parameters_are_on_one_line_under_every_name(course: tuple[Selection
     assert stages["conv1"] == ("32 ×", "32×32", "896")
     assert stages["fc1"] == ("512", "", "1.05M")
     assert stages["fc2"] == ("10", "logits", "5,130")
+
+
+class Functional(nn.Module):
+    """A block whose ReLU and pooling are functions, as in torchvision's GoogLeNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.fc = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = nn.functional.max_pool2d(nn.functional.relu(self.bn(self.conv(x))), 2)
+        return self.fc(maps.mean((2, 3)))
+
+
+def test_a_column_of_a_function_opens_the_last_layer_of_its_block() -> None:
+    own = Source(net=f"{__name__}:Functional", classes="5", input_size=32)
+    selection = Selection(cached.opened("Functional", own), scene(3))
+    columns = columns_of(selection, (), None)
+    opened = {one.node.name: picture.layer_to_open(selection, one) for one in columns.columns}
+    assert [opened[name] for name in ("conv", "bn", "relu", "max_pool2d")] == ["conv", "bn", "bn", "bn"]
+    assert opened["fc"] is None
+    assert picture.page_of(selection, columns.columns[columns.places["relu"]], False) == "maps"
