@@ -99,14 +99,18 @@ def layer_to_open(selection: Selection, column: Column) -> str | None:
 
 
 def short_name(column: Column) -> str:
-    """The last part of the node's name, which has to fit over its column."""
-    if column.node.kind == "image":
-        return tr("input")
-    path, _, call = column.node.name.partition("#")
-    short = path.rsplit(".", 1)[-1]
-    if short.isdecimal() and "." in path:
-        short = ".".join(path.rsplit(".", 2)[-2:])
-    return readable(f"{short}#{call}" if call else short)
+    """The end of the node's name, which has to fit over its column."""
+    return tr("input") if column.node.kind == "image" else readable(short(column.node.name))
+
+
+def short(layer: str) -> str:
+    """The end of a layer's path.
+
+    >>> short("layer1.0.conv2"), short("features.0#2"), short("0")
+    ('conv2', 'features.0#2', '0')
+    """
+    parts = layer.split(".")
+    return ".".join(parts[-2:] if parts[-1].partition("#")[0].isdecimal() else parts[-1:])
 
 
 def full_name(column: Column) -> str:
