@@ -65,7 +65,7 @@ def stage_of(graph: Graph, node: Node, glimpse: Glimpse | None) -> Stage:
     is_last = node is graph.nodes[-1]
     return Stage(
         name=picture.short_name(column),
-        lines=picture.lines_of(column),
+        lines=picture.lines_of(column, any("." in each.name for each in graph.nodes)),
         text=where(graph) if is_last else picture.full_name(column),
         kind=node.kind,
         sign="" if count else "!" if is_last else picture.SIGNS.get(node.kind, "·"),
