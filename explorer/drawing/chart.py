@@ -304,7 +304,8 @@ class ScatterChart(Value):
     """One point for each of n images, at `across`, `up`, float64 (n,); `images` int64 (n,) are their indices,
     one of which may be `chosen`.
 
-    `groups` int64 (n,) index `names`, which have `colors` (#rrggbb); `labels` are what each image was labeled as.
+    `groups` int64 (n,) index `names`, which have `colors` (#rrggbb); `labels` are the classes given in
+    training.
     """
 
     title: str
