@@ -94,9 +94,9 @@ RANKINGS = {
         ),
         about=N_(
             "Ranked by the shift of the distribution: the Wasserstein-1 distance between the values on "
-            "shifted and on unshifted images, divided by the running σ of the channel. That is how far a value "
-            "must move on average to turn one distribution into the other. It is at least the shift of the "
-            "mean, and it also finds channels whose values only spread or change shape. It comes from "
+            "shifted and on unshifted images, divided by the running σ of the channel. That is how far a "
+            "value must move on average to turn one distribution into the other. It is at least the shift of "
+            "the mean, and it also finds channels whose values only spread or change shape. It comes from "
             "histograms of at most 64 positions of each map. Diamonds: the largest distance in {halves} "
             "divisions of the unshifted images into random halves. Gray: not beyond."
         ),
