@@ -312,7 +312,8 @@ class ScatterChart(Value):
     """One point for each of n images, at `across`, `up`, float64 (n,); `images` int64 (n,) are their indices,
     one of which may be `chosen`.
 
-    `groups` int64 (n,) index `names`, which have `colors` (#rrggbb); `texts` name each point in its tooltip.
+    `groups` int64 (n,) index `names`, which have `colors` (#rrggbb); `labels` are the classes given in
+    training.
     """
 
     title: str
@@ -325,7 +326,7 @@ class ScatterChart(Value):
     groups: Integers
     names: tuple[str, ...]
     colors: tuple[str, ...]
-    texts: tuple[str, ...]
+    labels: tuple[str, ...]
     group_title: str
     chosen: int | None = None
     height: int = 420
