@@ -60,11 +60,13 @@ def test_every_text_is_translated_and_nothing_else(texts: Catalog, translated: C
 
 
 def test_a_translation_has_the_fields_of_its_text(translated: Catalog) -> None:
+    """A language with one form for all numbers has those of the plural in it: “once” is no form for 1,024."""
+    first = -1 if translated.num_plurals == 1 else 0
     wrong = [
         (catalog.english(message), form)
         for message in catalog.messages(translated)
         for form in forms(message)
-        if not any(fields(form) == fields(text) for text in _texts(message))
+        if not any(fields(form) == fields(text) for text in _texts(message)[first:])
     ]
     assert wrong == []
 
