@@ -9,7 +9,7 @@ from explorer.ui import link
 from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 STAGE_NAMES = {
     "conv": N_("Convolution"),
@@ -88,7 +88,10 @@ def blocks_found(selection: Selection) -> str:
             ngettext("{n} block without convolution.", "{n} blocks without convolution.", others)
         )
     if kinds:
-        layers = ", ".join(f"{_few(paths)} ({literal(kind)})" for kind, paths in kinds.items())
+        named = [
+            tr("{block} ({kind})", block=_few(paths), kind=literal(kind)) for kind, paths in kinds.items()
+        ]
+        layers = tr(", ").join(named)
         sentences.append(
             ngettext(
                 "Layers outside it: {layers}.",
@@ -97,14 +100,14 @@ def blocks_found(selection: Selection) -> str:
                 layers=layers,
             )
         )
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def _few(paths: list[str]) -> str:
     """Up to three layer names, or two and how many more there are."""
     if len(paths) <= 3:
-        return ", ".join(map(code, paths))
-    two = ", ".join(map(code, paths[:2]))
+        return tr(", ").join(map(code, paths))
+    two = tr(", ").join(map(code, paths[:2]))
     return tr("{layers} and {count} more", layers=two, count=len(paths) - 2)
 
 

@@ -153,7 +153,7 @@ def _only_these(classes: tuple[str, ...]) -> str:
             "The network knows only these {n} classes: {names}. It always names one of them, "
             "whatever the picture shows.",
             len(classes),
-            names=", ".join(classes),
+            names=tr(", ").join(classes),
         )
     return ngettext(
         "The network knows only its {n:,} class. It names it whatever the picture shows.",
@@ -169,7 +169,7 @@ def _only_these_labels(labels: tuple[str, ...]) -> str:
             "The network knows only this {n} label: {names}. It cannot name anything else.",
             "The network knows only these {n} labels: {names}. It cannot name anything else.",
             len(labels),
-            names=", ".join(labels),
+            names=tr(", ").join(labels),
         )
     return ngettext(
         "The network knows only its {n:,} label. It cannot name anything else.",

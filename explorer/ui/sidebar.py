@@ -26,7 +26,7 @@ from model.names import shown
 from model.pixels import whole
 from model.problems import Problem
 from model.provenance import in_words
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 FIRST = "cat"  # the sample that a visit begins with
 OTHER = "dog"  # what it is compared with at first
@@ -138,7 +138,7 @@ def untrained(opened: Opened) -> str:
 
 def changes(opened: Opened) -> str:
     """What was changed or left out of the file's weights, as Markdown; "" where nothing was."""
-    return sentence(" ".join(opened.checkpoint.changes.sentences()))
+    return sentence(paragraph(opened.checkpoint.changes.sentences()))
 
 
 def normalization(opened: Opened) -> str:
@@ -148,7 +148,9 @@ def normalization(opened: Opened) -> str:
         return ""
     if opened.card.preset:
         return tr(ASSUMED_PRESET, preset=opened.card.preset, flags="--resize, --input-size, --mean, --std")
-    values = "; ".join(f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items())
+    values = tr("; ").join(
+        f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items()
+    )
     form = "R,G,B" if opened.card.channels == 3 else tr("VALUE")
     flags = " ".join(f"--{name} {form}" for name in numbers)
     return tr(ASSUMED_COURSE if opened.source.net is None else ASSUMED_IMAGENET, values=values, flags=flags)

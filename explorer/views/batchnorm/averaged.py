@@ -193,7 +193,7 @@ def order_chart(view: LayerView, both: Orders) -> LineChart:
     title = tr("Output of channel {channel} in both orders", channel=view.channel)
     return LineChart(
         title,
-        tr("{title}: {lines}", title=title, lines=", ".join(line.name for line in lines)),
+        tr("{title}: {lines}", title=title, lines=tr(", ").join(line.name for line in lines)),
         axis(tr("value"), [lines[0].x], most=8),
         axis(
             tr("fraction of positions"),

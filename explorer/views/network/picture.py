@@ -15,7 +15,7 @@ from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
 from explorer.views.network.lines import Line
 from model.names import readable
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 SIGNS = {"flatten": "▤", "add": "+", "concat": "∥", "multiply": "×"}
 PICTURE = 96  # pixels at most of the image
@@ -153,7 +153,7 @@ def about(selection: Selection, column: Column, is_last: bool) -> str:
     page = page_of(selection, column, is_last)
     if page is not None:
         sentences.append(tr(OPENS[page]))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 OPENS = {

@@ -14,7 +14,7 @@ from explorer.ui.markdown import code
 from explorer.views.shift import charts
 from explorer.views.shift.measuring import Question
 from model import words
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 MOST_NAMED = 4
 ABOUT_CHANCE = N_(
@@ -40,7 +40,7 @@ def show(question: Question, steps: Sequence[Step]) -> tuple[Step, str]:
     with right:
         st.markdown(tr("**The channels of {layer} that move most**", layer=code(layer)))
         panels.chart(charts.channels(question, step, layer))
-    st.markdown(" ".join(sentences(question, shifted, step, layer)))
+    st.markdown(paragraph(sentences(question, shifted, step, layer)))
     st.caption(tr(ABOUT_CHANCE))
     numbers(question, shifted, step, layer)
     return step, layer
@@ -72,7 +72,7 @@ def _earliest(question: Question, shifted: Sequence[Step], first: np.ndarray, la
     one = shifted[index].layers[layer]
     early = np.flatnonzero(first == index)
     order = early[np.argsort(-np.abs(one.shift[early]), kind="stable")]
-    named = ", ".join(
+    named = tr(", ").join(
         tr("channel {channel} ({shift} σ)", channel=channel, shift=number(one.shift[channel]))
         for channel in order[:MOST_NAMED]
     )

@@ -129,7 +129,7 @@ def strongest(selection: Selection) -> Question:
         "The largest contributions of the {count} channels of {layer}: {channels}.",
         count=count,
         layer=one.layer,
-        channels=", ".join(parts),
+        channels=tr(", ").join(parts),
     )
     others = [one.order[count // 2], one.order[-1]]
     return _one_of(text, answer, one.order[0], others, lambda k: tr("Channel {channel}", channel=k))
@@ -216,7 +216,7 @@ def _errors(selection: Selection) -> str:
         "{n} of {count} (label → prediction): {pairs}.",
         len(one.wrong),
         count=len(one.labels),
-        pairs=", ".join(pairs),
+        pairs=tr(", ").join(pairs),
     )
 
 

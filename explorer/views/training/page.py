@@ -22,7 +22,7 @@ from model import words
 from model.names import shown
 from model.problems import Problem
 from model.provenance import in_words
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 LIVE = 2  # seconds between two looks at the files while a run on the page trains
 IDLE = 5  # and while none does: a new run is noticed within that time
@@ -294,7 +294,7 @@ def epochs_caption(rate: LineChart) -> str:
     ]
     if rate.y.log:
         sentences.insert(1, tr("Its axis is logarithmic: equal distances are equal factors."))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def how_to_read() -> None:
