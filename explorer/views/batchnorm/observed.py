@@ -96,7 +96,7 @@ def channel_numbers(which: np.ndarray) -> list[str]:
 def all_channels(view: LayerView, chart: ChannelChart) -> None:
     """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
     panels.drawn_chart(chart, "channels", lambda index: keep(int(chart.channels[index])))
-    st.caption(f"{charts.caption(view)} {tr('Click a channel to see it below.')}")
+    st.caption(paragraph([charts.caption(view), tr("Click a channel to see it below.")]))
 
 
 def chosen_channel(summary: NormSummary) -> int:

@@ -11,7 +11,7 @@ from explorer.ui import cached
 from explorer.ui.selection import Selection
 from explorer.views.attributions.measuring import random_nets_of
 from model.problems import Problem
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 SCENES = 20  # drawn scenes that are predicted to count errors
 V = TypeVar("V", int, tuple[int, int])
@@ -189,7 +189,7 @@ def _correlation(selection: Selection, layer: str) -> str:
         low=low,
         high=high,
     )
-    return f"{correlation} {tr(verdict)}"
+    return paragraph([correlation, tr(verdict)])
 
 
 def errors(selection: Selection) -> Question:

@@ -390,14 +390,16 @@ def input_facts(written: Written) -> list[tuple[str, str]]:
 
 
 def show_settings(written: Written) -> None:
-    settings = [(name.replace("_", " "), str(value)) for name, value in written.card.config.items()]
+    settings = [f"{name}: {value}" for name, value in written.card.config.items()]
     if not settings:
         return
     with st.expander(ngettext("{n} setting", "All {n} settings", len(settings))):
         third = -(-len(settings) // 3)
         for index, column in enumerate(st.columns(3, gap="large")):
             with column:
-                markup.show(panels.facts("", settings[index * third : (index + 1) * third]))
+                st.code(
+                    "\n".join(settings[index * third : (index + 1) * third]), language=None, wrap_lines=True
+                )
 
 
 def started(run: Run) -> str:
