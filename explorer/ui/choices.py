@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
 from explorer.ui import link
+from explorer.ui.class_names import glossed
 from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
@@ -57,7 +58,8 @@ def choose_class(
 ) -> str | None:
     """One of `classes` by a select box; None for the option `other`, the first one and the default."""
     names = {class_option(name, other): name for name in classes}
-    return names.get(pick(label, {other: other_label, **names}, key, **details))
+    labels = {option: glossed(name) for option, name in names.items()}
+    return names.get(pick(label, {other: other_label, **labels}, key, **details))
 
 
 def class_chosen(key: str, classes: Collection[str], other: str) -> str | None:

@@ -6,6 +6,7 @@ import streamlit as st
 from explorer.engine.samples import FromUpload
 from explorer.ui import checkup, link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
+from explorer.ui.class_names import glossed
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
@@ -130,14 +131,14 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
 
 
 def _prediction(selection: Selection, own_title: str) -> str:
-    name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
+    name = markup.text(glossed(selection.card.classes[selection.predicted]), "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
     title = own_title or (tr("Most probable label") if selection.independent else tr("Prediction"))
     lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
     if selection.independent:
         lines.append(markup.text(_labels_above_half(selection), "muted"))
     if selection.target != selection.predicted:
-        target = selection.card.classes[selection.target]
+        target = glossed(selection.card.classes[selection.target])
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
     if isinstance(selection.sample.origin, FromUpload):
         known = _only_these_labels if selection.independent else _only_these
@@ -153,7 +154,7 @@ def _only_these(classes: tuple[str, ...]) -> str:
             "The network knows only these {n} classes: {names}. It always names one of them, "
             "whatever the picture shows.",
             len(classes),
-            names=tr(", ").join(classes),
+            names=tr(", ").join(map(glossed, classes)),
         )
     return ngettext(
         "The network knows only its {n:,} class. It names it whatever the picture shows.",
@@ -198,7 +199,7 @@ def _verdict(selection: Selection) -> str:
         return tr("(labeled {label})", label=selection.card.classes[label])
     if label == selection.predicted:
         return tr("(correct)")
-    return tr("(wrong: labeled {label})", label=selection.card.classes[label])
+    return tr("(wrong: labeled {label})", label=glossed(selection.card.classes[label]))
 
 
 def _prediction_in_words(selection: Selection) -> str:

@@ -13,6 +13,7 @@ from explorer.engine.samples import Sample, TestSet, in_classes, scene_name
 from explorer.engine.scan.images import SCENES
 from explorer.ui import cached, choices, link, markup, pictures
 from explorer.ui.cached import Opened
+from explorer.ui.class_names import glossed
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
@@ -470,5 +471,5 @@ def _class(selection: Selection) -> int | None:
         tr("Class to explain"), classes, "class", choices.PREDICTED, tr("Predicted class")
     )
     predicted = N_("Most probable label: {name}") if selection.independent else N_("Prediction: {name}")
-    markup.show(markup.text(tr(predicted, name=classes[selection.predicted]), "muted"))
+    markup.show(markup.text(tr(predicted, name=glossed(classes[selection.predicted])), "muted"))
     return None if name is None else classes.index(name)

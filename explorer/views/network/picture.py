@@ -10,6 +10,7 @@ from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import number, probability
 from explorer.engine.graph import Node
 from explorer.engine.tracing import stages
+from explorer.ui.class_names import glossed
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
@@ -292,5 +293,6 @@ def answer(selection: Selection, k: int) -> Answer:
     """A class with its probability."""
     name, fraction = selection.card.classes[k], float(selection.seen.probabilities[k])
     percent = probability(fraction)
-    text = tr("{class_name}: {percent}. Click to explain this class.", class_name=name, percent=percent)
+    template = N_("{class_name}: {percent}. Click to explain this class.")
+    text = tr(template, class_name=glossed(name), percent=percent)
     return Answer(readable(name), percent, round(fraction, 4), text, k == selection.target)
