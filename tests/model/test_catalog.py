@@ -166,6 +166,7 @@ def test_a_command_speaks_the_language_of_the_environment(
             main(["--help"])
         shown = capsys.readouterr().out
         assert "用法：python -m model.train [选项]" in shown
+        assert "\n常规：\n" in shown
         assert english_sentences(re.sub(r"torchrun .*", "", shown)) == []
         with pytest.raises(SystemExit):
             main(["--epochs", "many"])
