@@ -5,6 +5,7 @@ backward pass from step to step. So each step can be taken apart by itself.
 """
 
 from collections.abc import Callable, Iterable
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,8 @@ class Flow:
     """One forward and backward pass of one image x, float (1, C, h, w), toward a class's logit, to ask often.
 
     It holds every step of the pass, each with its output as a graph that begins at the leaves of its sources:
-    too much to be cached. Layers and functions are named as in a Graph, "" is the image.
+    too much to be kept of a large network. Layers and functions are named as in a Graph, "" is the image.
+    Several threads may ask at once.
     """
 
     def __init__(self, net: nn.Module, x: Tensor, target: int) -> None:
@@ -55,6 +57,7 @@ class Flow:
         self.outputs: dict[int, Tensor] = {}
         self.leaves: dict[int, Tensor] = {}
         self.reads: dict[int, tuple[Tensor, ...]] = {}
+        self._one_at_a_time = Lock()
         flow = Dataflow(net, self._cut)
         self.steps, self.modules = flow.steps, flow.modules
         with torch.inference_mode(False), torch.enable_grad():
@@ -66,6 +69,7 @@ class Flow:
                 if gradient is not None and output.requires_grad:
                     # A copy: the next gradients may be added up in the memory of this one.
                     output.backward(gradient.clone(), retain_graph=True)  # type: ignore[no-untyped-call]
+        flow.on_step = _nothing  # it no longer holds this, which so ends with its last use
 
     def _cut(self, index: int, step: Step) -> Tensor | None:
         if step.output is None or not step.output.is_floating_point():
@@ -73,7 +77,7 @@ class Flow:
         self.outputs[index] = step.output
         # As they were read: the network may write into them later.
         self.reads[index] = tuple(tensor.clone() for tensor in step.read)
-        self.leaves[index] = step.output.detach().clone().requires_grad_()
+        self.leaves[index] = step.output.detach().requires_grad_()  # the network goes on with a copy
         return self.leaves[index].clone()
 
     def contributions(self, layers: Iterable[str]) -> dict[str, Floats]:
@@ -113,7 +117,7 @@ class Flow:
         that mixes channels in another way, as attention and softmax do, or a product of two layers.
         """
         start = self._index_of(layer)
-        with torch.inference_mode(False):
+        with self._one_at_a_time, torch.inference_mode(False):
             lines = self._lines(start, self._only(start, self._gradient(start), channel))
         return {self.steps[index].name: to_numpy(values) for index, values in sorted(lines.items())}
 
@@ -220,6 +224,10 @@ class Flow:
         size = sum(float(values.abs().sum()) for values in lines)
         if abs(sum(float(values.sum()) for values in lines) - float(whole)) > CLOSE * max(size, TINY):
             raise _cannot(self.steps[index])
+
+
+def _nothing(_: int, __: Step) -> None:
+    """What is to be done with a step of a pass that is over."""
 
 
 # How a step is split: a tensor, and weights of it, whose gradients are the multipliers of the sources.

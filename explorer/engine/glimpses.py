@@ -1,4 +1,4 @@
-"""Small pictures of a few channels of many steps of a graph, from one pass that keeps nothing else."""
+"""Small pictures of a few channels of many steps of a graph, from one pass."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.dataflow import Dataflow, Step
+from explorer.engine.flow import Flow
+from explorer.engine.layouts import Layout
 from explorer.engine.passes import to_numpy
 from explorer.engine.values import Floats, Value
 
@@ -36,14 +38,30 @@ def glimpses(
 
     def keep(_: int, step: Step) -> None:
         if step.output is not None and step.name in channels:
-            output = step.layout.maps(step.output) if step.layout else step.output
-            if output.ndim in (2, 4):
-                made[step.name] = _glimpse(output[0].detach(), channels[step.name], side)
+            _add(made, step.name, _maps(step.output, step.layout), channels[step.name], side)
 
     flow = Dataflow(net, keep)
     with torch.inference_mode(False), torch.no_grad(), suppress(Exception):  # a Graph says where it stopped
         flow.run(x.detach().clone())
     return made
+
+
+def glimpses_of(flow: Flow, channels: Mapping[str, Sequence[int]], side: int = 32) -> dict[str, Glimpse]:
+    """As `glimpses`, of a pass that was made; what that holds no values of is left out."""
+    made: dict[str, Glimpse] = {}
+    for index, step in enumerate(flow.steps):
+        if step.name in channels and index in flow.leaves:
+            _add(made, step.name, _maps(flow.leaves[index], step.layout), channels[step.name], side)
+    return made
+
+
+def _maps(output: Tensor, layout: Layout | None) -> Tensor:
+    return layout.maps(output) if layout else output
+
+
+def _add(made: dict[str, Glimpse], name: str, output: Tensor, channels: Sequence[int], side: int) -> None:
+    if output.ndim in (2, 4):
+        made[name] = _glimpse(output[0].detach(), channels, side)
 
 
 def _glimpse(output: Tensor, channels: Sequence[int], side: int) -> Glimpse:

@@ -1,6 +1,8 @@
 """What a network makes of one image."""
 
 from dataclasses import dataclass, replace
+from math import prod
+from threading import local
 
 import streamlit as st
 
@@ -9,7 +11,6 @@ from explorer.engine import (
     ablation,
     attribution,
     batchnorm,
-    flow,
     norm_axes,
     probe,
     receptive,
@@ -33,6 +34,7 @@ from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.drift import Drift
 from explorer.engine.dropout import DropoutLayer, Masked
+from explorer.engine.flow import Flow
 from explorer.engine.glimpses import Glimpse
 from explorer.engine.graph import Graph
 from explorer.engine.intervention import Change, altered
@@ -49,12 +51,13 @@ from explorer.engine.weight_uses import WeightUses
 from explorer.engine.what_if import Chain
 from explorer.engine.without_norm import Prediction
 from explorer.ui.cached.images import scene_batch
-from explorer.ui.cached.keys import KEYS, announced, data
+from explorer.ui.cached.keys import KEYS, announced, data, resource
 from model.card import Pixels
 from model.problems import Problem
 from model.words import N_
 
 MOST_OF_MAPS = 2**24  # bytes of a trace's maps; ResNet-50 has 128 MB at 224 pixels
+MOST_OF_FLOW = 2**20  # values that the layers of a kept pass give; it holds each about four times
 
 
 @data(max_size="300MB")
@@ -247,24 +250,49 @@ def graph(network: Network, input: Input) -> Graph:
     return graphs.graph(network.net, input.x)
 
 
+def _new_flow(network: Network, input: Input, target: int) -> Flow:
+    return Flow(network.net, input.x, target)
+
+
+_kept_flow = resource(max_entries=8)(_new_flow)
+
+
+_last = local()  # of a run of a page, which has a thread of its own
+
+
+def _flow(network: Network, input: Input, target: int) -> Flow:
+    """The one pass that all of a run comes from; a small network's is kept for the next runs."""
+    key = network.key, input.digest, target
+    if getattr(_last, "key", None) != key:
+        _last.key = _last.flow = None  # before the next, which may be as large
+        values = sum(map(prod, trace(network, input).shapes.values()))
+        _last.flow = (_kept_flow if values <= MOST_OF_FLOW else _new_flow)(network, input, target)
+        _last.key = key
+    flow: Flow = _last.flow
+    return flow
+
+
 @data(max_size="50MB")
 def contributions(network: Network, input: Input, layers: tuple[str, ...], target: int) -> dict[str, Floats]:
     """layer → what each of its channels contributes to a class. Raises NoGradient."""
-    return flow.channel_contributions(network.net, input.x, layers, target)
+    return _flow(network, input, target).contributions(layers)
 
 
 @data(max_size="20MB")
 def inflow(network: Network, input: Input, layer: str, channel: int, target: int) -> dict[str, Floats]:
     """Layer that a channel reads → what each channel of it gives to that channel's contribution."""
-    return flow.inflow(network.net, input.x, layer, channel, target)
+    return _flow(network, input, target).inflow(layer, channel)
 
 
 @data(max_size="50MB")
 def glimpses(
-    network: Network, input: Input, channels: tuple[tuple[str, tuple[int, ...]], ...]
+    network: Network, input: Input, channels: tuple[tuple[str, tuple[int, ...]], ...], target: int
 ) -> dict[str, Glimpse]:
     """layer → small pictures of some of its channels."""
-    return glimpses_of.glimpses(network.net, input.x, dict(channels))
+    made = glimpses_of.glimpses_of(_flow(network, input, target), dict(channels))
+    if missing := {layer: wanted for layer, wanted in channels if layer not in made}:
+        made |= glimpses_of.glimpses(network.net, input.x, missing)
+    return made
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=KEYS | {Input: _shape})

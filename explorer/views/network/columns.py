@@ -85,7 +85,7 @@ def columns_of(selection: Selection, unfolded: tuple[int, ...], chosen: tuple[st
         for layer, channels in zip(layers, shown, strict=True)
         if layer is not None and channels
     )
-    glimpses = cached.glimpses(selection.network, selection.input, wanted)
+    glimpses = cached.glimpses(selection.network, selection.input, wanted, selection.target)
     columns = tuple(
         _column(node, layer, channels, contributions, glimpses)
         for node, layer, channels in zip(graph.nodes, layers, shown, strict=True)

@@ -1,17 +1,20 @@
 """The columns and lines of the start page say what the trace, the gradients and the flow say."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from explorer.engine.flow import Flow
 from explorer.engine.opening import Source
 from explorer.engine.passes import private_view
 from explorer.engine.samples import scene
 from explorer.engine.tracing import trace
 from explorer.ui import cached
+from explorer.ui.cached import one_image
 from explorer.ui.selection import Selection
 from explorer.views.network import picture
 from explorer.views.network.columns import ROWS, Columns, columns_of, is_large
@@ -114,6 +117,25 @@ def test_lines_lead_back_to_the_first_convolution(course: tuple[Selection, Colum
     assert [line.layer for line in lines[:3]] == ["pool3", "relu3", "bn3"]
     assert {line.layer for line in lines[3:]} == {"conv3"}
     assert {line.source for line in lines[3:]} == {columns.places["pool2"]}
+
+
+@pytest.mark.parametrize("most", [0, one_image.MOST_OF_FLOW])
+def test_columns_and_lines_come_from_one_pass(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Also where the network is too large for its pass to be kept."""
+    passes = []
+
+    class Counted(Flow):
+        def __init__(self, *args: object) -> None:
+            passes.append(args)
+            super().__init__(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(one_image, "Flow", Counted)
+    monkeypatch.setattr(one_image, "MOST_OF_FLOW", most)
+    selection = replace(selected("cifar10-course"), sample=scene(5, 7100 + most % 7))  # seen by no other test
+    columns = columns_of(selection, (), None)
+    for layer in ("pool3", "conv2", "bn1"):
+        assert lines_into(selection, columns, layer, columns.columns[columns.places[layer]].channels[0])
+    assert len(passes) == 1
 
 
 def test_every_line_of_a_convolution_opens_a_kernel(course: tuple[Selection, Columns]) -> None:
