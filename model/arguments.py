@@ -64,6 +64,10 @@ class _Help(argparse.HelpFormatter):
     def add_usage(self, usage, actions, groups, prefix=None):  # type: ignore[no-untyped-def]
         super().add_usage(usage, actions, groups, tr("usage: ") if prefix is None else prefix)
 
+    def format_help(self) -> str:
+        """Its headings end in argparse's own colon, which a Chinese text has full-width."""
+        return re.sub("(?<=[\u4e00-\u9fff]):$", "：", super().format_help(), flags=re.MULTILINE)
+
 
 def _problem(error: argparse.ArgumentError) -> Problem:
     if isinstance(wrong := error.__context__, WrongValue):

@@ -18,7 +18,7 @@ def moved(down: Drawn, right: Drawn) -> str:
     vertical = tr("{n} px down", n=int(down[0])) if down[0] >= 0 else tr("{n} px up", n=-int(down[0]))
     horizontal = tr("{n} px right", n=int(right[0])) if right[0] >= 0 else tr("{n} px left", n=-int(right[0]))
     texts = [text for text, way in ((vertical, down), (horizontal, right)) if way[0]]
-    return ", ".join(texts) or tr("not moved")
+    return tr(", ").join(texts) or tr("not moved")
 
 
 def turned(degrees: Drawn) -> str:

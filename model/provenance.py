@@ -19,19 +19,20 @@ CLAUSES = (
     N_("probabilities rounded to steps of {step}"),
 )
 """What a clause says, as the files have it."""
+SPLITS = (N_("train"), N_("test"))
 ADDITIONS = (
-    N_("{images} with marks, of their own class in {fraction} %"),
-    N_("{images}, labels of {fraction} % changed to another class"),
+    N_("{images} with marks, of their own class in {fraction}%"),
+    N_("{images}, labels of {fraction}% changed to another class"),
     N_("{images}, {count} unreadable left out"),
 )
 """What may follow the first clause: {images} is all that stands before it."""
 
 
 def in_words(provenance: str) -> str:
-    """The clauses of a file in the language in use; a clause of someone's own stays as it is.
+    """The clauses of a file in the language in use; a clause of someone's own stays as it is. “5 %” is 5%.
 
-    >>> in_words("5,000 drawn scenes (train), labels of 5 % changed to another class; my note")
-    '5,000 drawn scenes (train), labels of 5 % changed to another class; my note'
+    >>> in_words("5,000 drawn scenes (train), labels of 5% changed to another class; my note")
+    '5,000 drawn scenes (train), labels of 5% changed to another class; my note'
     """
     return tr("; ").join(_clause(clause) for clause in provenance.split("; "))
 
@@ -39,9 +40,11 @@ def in_words(provenance: str) -> str:
 def _clause(clause: str) -> str:
     for template in (*ADDITIONS, *CLAUSES):
         if match := re.fullmatch(_pattern(template), clause, re.DOTALL):
-            fields = match.groupdict()
+            fields = {name: re.sub(" (?=%|$)", "", text) for name, text in match.groupdict().items()}
             if "images" in fields:
                 fields["images"] = _clause(fields["images"])
+            if fields.get("split") in SPLITS:
+                fields["split"] = tr(fields["split"])
             return tr(template, **fields)
     return clause
 

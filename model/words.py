@@ -7,6 +7,8 @@ A catalog is a gettext file, `model/locale/LANGUAGE.po`, read by Babel once a pr
 
 import io
 import os
+import re
+from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import cache
 from gettext import NullTranslations
@@ -76,6 +78,15 @@ def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
     if template in (one, many):  # two texts that were marked one by one
         template = catalog.gettext(template)
     return template.format(n=n, **fields)
+
+
+def paragraph(sentences: Iterable[str]) -> str:
+    """Sentences one after the other, with a space between two, but none behind a full-width mark.
+
+    >>> paragraph(["One.", "Two."]), paragraph(["一。", "二。"])
+    ('One. Two.', '一。二。')
+    """
+    return re.sub("(?<=[。！？：；]) ", "", " ".join(sentences))
 
 
 def load() -> None:

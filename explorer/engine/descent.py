@@ -72,10 +72,10 @@ class Variant:
 
 VARIANTS = {
     "sgd": Variant("SGD", "sgd", {"momentum": 0.0}, "w ← w − η·g"),
-    "momentum": Variant("SGD with momentum", "sgd", {"momentum": 0.9}, "v ← 0.9·v + g, w ← w − η·v"),
+    "momentum": Variant(N_("SGD with momentum"), "sgd", {"momentum": 0.9}, "v ← 0.9·v + g, w ← w − η·v"),
     "rmsprop": Variant("RMSprop", "rmsprop", {}, "s ← 0.99·s + 0.01·g², w ← w − η·g / (√s + ε)"),
     "adam": Variant("Adam", "adam", {}, "m ← 0.9·m + 0.1·g, s ← 0.999·s + 0.001·g², w ← w − η·m̂ / (√ŝ + ε)"),
-    "adamw": Variant("AdamW", "adamw", {}, "w ← w − η·0.01·w, then as Adam"),
+    "adamw": Variant("AdamW", "adamw", {}, N_("w ← w − η·0.01·w, then as Adam")),
 }  # fmt: skip
 """The optimizers that are compared; m̂ and ŝ are m and s divided by 1 − 0.9ᵗ and 1 − 0.999ᵗ in step t."""
 

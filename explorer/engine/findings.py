@@ -8,7 +8,7 @@ from torch import Tensor
 from explorer.engine.layouts import MOST_EXTRA
 from explorer.engine.outputs import Outputs
 from model.problems import Problem
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 SAME = 1e-6  # of the largest logit: a smaller difference is rounding
 NAMED = 3  # of many layers or outputs, those that a sentence names
@@ -29,7 +29,7 @@ class Finding:
     warning: bool = False
 
     def __str__(self) -> str:
-        return " ".join(tr(template, **self.sizes) for template in (self.found, self.done) if template)
+        return paragraph(tr(template, **self.sizes) for template in (self.found, self.done) if template)
 
 
 # Outputs
@@ -100,8 +100,8 @@ SEVERAL = N_(
 def few(names: Sequence[str]) -> str:
     """All of a few names, or the first of them and how many more there are."""
     if len(names) <= NAMED + 1:
-        return ", ".join(names)
-    return tr("{names} and {count} more", names=", ".join(names[:NAMED]), count=len(names) - NAMED)
+        return tr(", ").join(names)
+    return tr("{names} and {count} more", names=tr(", ").join(names[:NAMED]), count=len(names) - NAMED)
 
 
 # Inputs

@@ -5,11 +5,16 @@ from collections.abc import Collection
 import streamlit as st
 
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
+<<<<<<< HEAD
 from explorer.ui import link, presentation
+=======
+from explorer.ui import link
+from explorer.ui.class_names import glossed
+>>>>>>> lessons
 from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 STAGE_NAMES = {
     "conv": N_("Convolution"),
@@ -59,7 +64,8 @@ def choose_class(
 ) -> str | None:
     """One of `classes` by a select box; None for the option `other`, the first one and the default."""
     names = {class_option(name, other): name for name in classes}
-    return names.get(pick(label, {other: other_label, **names}, key, **details))
+    labels = {option: glossed(name) for option, name in names.items()}
+    return names.get(pick(label, {other: other_label, **labels}, key, **details))
 
 
 def class_chosen(key: str, classes: Collection[str], other: str) -> str | None:
@@ -90,7 +96,10 @@ def blocks_found(selection: Selection) -> str:
             ngettext("{n} block without convolution.", "{n} blocks without convolution.", others)
         )
     if kinds:
-        layers = ", ".join(f"{_few(paths)} ({literal(kind)})" for kind, paths in kinds.items())
+        named = [
+            tr("{block} ({kind})", block=_few(paths), kind=literal(kind)) for kind, paths in kinds.items()
+        ]
+        layers = tr(", ").join(named)
         sentences.append(
             ngettext(
                 "Layers outside it: {layers}.",
@@ -99,14 +108,14 @@ def blocks_found(selection: Selection) -> str:
                 layers=layers,
             )
         )
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def _few(paths: list[str]) -> str:
     """Up to three layer names, or two and how many more there are."""
     if len(paths) <= 3:
-        return ", ".join(map(code, paths))
-    two = ", ".join(map(code, paths[:2]))
+        return tr(", ").join(map(code, paths))
+    two = tr(", ").join(map(code, paths[:2]))
     return tr("{layers} and {count} more", layers=two, count=len(paths) - 2)
 
 

@@ -63,7 +63,7 @@ def image_name(selection: Selection) -> str:
 
 def each_own(scales: Mapping[str, Range]) -> str:
     """Several ranges in words, each with the name of what is drawn on it."""
-    each = ", ".join(f"{name} {ranges.text(range)}" for name, range in scales.items())
+    each = tr(", ").join(f"{name} {ranges.text(range)}" for name, range in scales.items())
     return tr("{ranges}, one scale per map", ranges=each)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.engine.samples import FromUpload
 from explorer.ui import checkup, link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
+from explorer.ui.class_names import glossed
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
@@ -148,14 +149,19 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
     return [(names[k], float(probabilities[k]), k == selection.target) for k in order]
 
 
+<<<<<<< HEAD
 def _prediction(selection: Selection, title: str) -> str:
     name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
+=======
+def _prediction(selection: Selection, own_title: str) -> str:
+    name = markup.text(glossed(selection.card.classes[selection.predicted]), "name", tag="span")
+>>>>>>> lessons
     verdict = markup.text(_verdict(selection), tag="span")
     lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
     if selection.independent:
         lines.append(markup.text(_labels_above_half(selection), "muted"))
     if selection.target != selection.predicted:
-        target = selection.card.classes[selection.target]
+        target = glossed(selection.card.classes[selection.target])
         lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
     if isinstance(selection.sample.origin, FromUpload):
         known = _only_these_labels if selection.independent else _only_these
@@ -171,7 +177,7 @@ def _only_these(classes: tuple[str, ...]) -> str:
             "The network knows only these {n} classes: {names}. It always names one of them, "
             "whatever the picture shows.",
             len(classes),
-            names=", ".join(classes),
+            names=tr(", ").join(map(glossed, classes)),
         )
     return ngettext(
         "The network knows only its {n:,} class. It names it whatever the picture shows.",
@@ -187,7 +193,7 @@ def _only_these_labels(labels: tuple[str, ...]) -> str:
             "The network knows only this {n} label: {names}. It cannot name anything else.",
             "The network knows only these {n} labels: {names}. It cannot name anything else.",
             len(labels),
-            names=", ".join(labels),
+            names=tr(", ").join(labels),
         )
     return ngettext(
         "The network knows only its {n:,} label. It cannot name anything else.",
@@ -216,7 +222,7 @@ def _verdict(selection: Selection) -> str:
         return tr("(labeled {label})", label=selection.card.classes[label])
     if label == selection.predicted:
         return tr("(correct)")
-    return tr("(wrong: labeled {label})", label=selection.card.classes[label])
+    return tr("(wrong: labeled {label})", label=glossed(selection.card.classes[label]))
 
 
 def _prediction_in_words(selection: Selection) -> str:

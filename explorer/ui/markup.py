@@ -12,6 +12,7 @@ import streamlit as st
 from explorer.drawing import colorbar, ranges
 from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import Range
+from explorer.ui.class_names import glossed
 from model.words import tr
 
 _PATH = re.compile(r"\b[A-Za-z_]\w*(?:\.\w+){2,}")
@@ -59,7 +60,7 @@ def figure(pixels: Pixels, alt: str, *caption: str, fill: bool = False) -> str:
 
 
 def bars(rows: list[tuple[str, float, bool]], said: Callable[[float], str] = ranges.probability) -> str:
-    """Horizontal bars of (name, probability, chosen); `said` writes fractions that may be 0 or 1."""
+    """Horizontal bars of (class, probability, chosen); `said` writes fractions that may be 0 or 1."""
     return element(
         "div", *(_bar(name, share, said(share), chosen) for name, share, chosen in rows), cls="fx-bars"
     )
@@ -68,7 +69,7 @@ def bars(rows: list[tuple[str, float, bool]], said: Callable[[float], str] = ran
 def _bar(name: str, share: float, number: str, chosen: bool) -> str:
     mark = "chosen" if chosen else ""
     return (
-        text(name, mark)
+        text(glossed(name), mark)
         + f'<div class="track"><div class="value" style="width:{share:.1%}"></div></div>'
         + text(number, mark)
     )

@@ -63,7 +63,7 @@ class Changes:
             self.normed,
         )
         missing = tr("The counters num_batches_tracked are missing, which changes no result.")
-        converted = tr("Converted from {kinds}.", kinds=", ".join(self.converted))
+        converted = tr("Converted from {kinds}.", kinds=tr(", ").join(self.converted))
         return [
             sentence
             for sentence, applies in (
@@ -81,7 +81,7 @@ UNCHANGED = Changes()
 
 def _names(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
-    listed, more = ", ".join(map(_code, names[:MOST_NAMED])), len(names) - MOST_NAMED
+    listed, more = tr(", ").join(map(_code, names[:MOST_NAMED])), len(names) - MOST_NAMED
     if more <= 0:
         return listed
     return ngettext("{names} and {n} more", "{names} and {n} more", more, names=listed)

@@ -102,7 +102,7 @@ def _not_there(places: list[str], path: str, wanted: str) -> Problem:
 
 
 def _listed(places: list[str]) -> str:
-    return ", ".join(f"“{place}”" if place else tr("the top of the file") for place in places)
+    return tr(", ").join(f"“{place}”" if place else tr("the top of the file") for place in places)
 
 
 def _keyed(places: Collection[str]) -> list[tuple[tuple[Rank, int], str]]:

@@ -60,11 +60,13 @@ def test_every_text_is_translated_and_nothing_else(texts: Catalog, translated: C
 
 
 def test_a_translation_has_the_fields_of_its_text(translated: Catalog) -> None:
+    """A language with one form for all numbers has those of the plural in it: “once” is no form for 1,024."""
+    first = -1 if translated.num_plurals == 1 else 0
     wrong = [
         (catalog.english(message), form)
         for message in catalog.messages(translated)
         for form in forms(message)
-        if not any(fields(form) == fields(text) for text in _texts(message))
+        if not any(fields(form) == fields(text) for text in _texts(message)[first:])
     ]
     assert wrong == []
 
@@ -164,6 +166,7 @@ def test_a_command_speaks_the_language_of_the_environment(
             main(["--help"])
         shown = capsys.readouterr().out
         assert "用法：python -m model.train [选项]" in shown
+        assert "\n常规：\n" in shown
         assert english_sentences(re.sub(r"torchrun .*", "", shown)) == []
         with pytest.raises(SystemExit):
             main(["--epochs", "many"])

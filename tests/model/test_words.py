@@ -8,7 +8,7 @@ import pytest
 
 from model import words
 from model.problems import Problem
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 CATALOG = """\
 msgid ""
@@ -83,3 +83,13 @@ def test_a_problem_is_told_in_the_language_in_use(czech):
 def test_a_problem_survives_pickling():
     problem = pickle.loads(pickle.dumps(Problem("{name} is empty.", name="cat.jpg")))
     assert (str(problem), problem.fields) == ("cat.jpg is empty.", {"name": "cat.jpg"})
+
+
+def test_sentences_stand_one_after_the_other_as_their_language_writes_them():
+    assert paragraph(["One.", "**Two**: 3.5."]) == "One. **Two**: 3.5."
+    assert paragraph(["一。", "**二**：3.5。", "Three."]) == "一。**二**：3.5。Three."
+    words.use("zh_CN")
+    try:
+        assert tr(", ").join(["conv1", "conv2"]) == "conv1、conv2"
+    finally:
+        words.use(words.ENGLISH)

@@ -11,7 +11,7 @@ from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judgement
 from explorer.engine.scores import SCORES
 from model.provenance import in_words
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 COLUMNS = ("score", "score low", "score high", "chance", "chance low", "chance high", "above chance",
            "above chance low", "above chance high", "images")  # fmt: skip
@@ -87,7 +87,7 @@ def legend_of_images(board: Board) -> str:
         sentences.append(
             tr("{score}: on {few} of {many} images.", score=tr(SCORES[name].title), few=few, many=many)
         )
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def _fewer(board: Board) -> dict[str, tuple[int, int]]:
@@ -188,7 +188,7 @@ def unsound(board: Board) -> str:
     """Which methods the second column leaves out."""
     if not board.unsound:
         return tr("All methods are better than a random map by redrawing.")
-    names = ", ".join(entry(key).title for key in board.unsound)
+    names = tr(", ").join(entry(key).title for key in board.unsound)
     return tr(
         "No better than a random map by redrawing, and left out of the second column: {names}.", names=names
     )

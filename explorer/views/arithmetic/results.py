@@ -7,7 +7,7 @@ from explorer.engine.arithmetic import Settings
 from explorer.engine.geometry import Axis, LayerSize
 from explorer.engine.what_if import Chain, LayerReach
 from explorer.views.arithmetic.settings import SIDES, WhatIf
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 Row = tuple[str, str, str, str]
 
@@ -196,7 +196,7 @@ def position(settings: Settings, row: int, column: int) -> str:
                 count=count,
             )
         )
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def _index(value: float) -> str:

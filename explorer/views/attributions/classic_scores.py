@@ -16,7 +16,7 @@ from explorer.views.attributions import charts
 from explorer.views.attributions.cards import class_name
 from explorer.views.attributions.map_choice import MapChoice
 from explorer.views.attributions.measuring import Explained, classic_work
-from model.words import tr
+from model.words import paragraph, tr
 
 Progresses = Sequence[Progress[dict[str, Scored]]]
 
@@ -42,7 +42,7 @@ def show_scores(selection: Selection, chosen: Sequence[MapChoice], progress: Pro
     markup.show(markup.element("div", table(chosen, progress), cls="fx-runs"))
     for name, summary in SUMMARIES.items():
         better = tr("Lower is better.") if LOWER_IS_BETTER[name] else tr("Higher is better.")
-        st.caption(f"{tr(summary)} {better}")
+        st.caption(paragraph([tr(summary), better]))
     st.caption(
         tr("Bold: the best in its column. In brackets: the middle of what the map gets in the wrong place.")
     )

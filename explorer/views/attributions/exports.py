@@ -53,7 +53,7 @@ def offer(selection: Selection, chosen: Sequence[MapChoice], works: Works, stopp
 
 def caption(selection: Selection, there: Sequence[Attribution]) -> str:
     ranges = {each.choice.title: range_of(each) for each in there}
-    methods = ", ".join(ranges)
+    methods = tr(", ").join(ranges)
     return export_parts.caption(selection, method=methods, range=export_parts.each_own(ranges))
 
 

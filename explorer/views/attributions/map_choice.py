@@ -10,7 +10,7 @@ from explorer.engine.attribution.baseline import BASELINES
 from explorer.ui import cached, choices, link, markup
 from explorer.ui.selection import Selection
 from model.problems import Problem
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 AT_FIRST = (
     "grad_cam",
@@ -125,9 +125,9 @@ def choose_settings(methods: Collection[str]) -> tuple[str, dict[str, tuple[tupl
 def choose_baseline(methods: Collection[str]) -> str:
     names = {name: tr(each.title) for name, each in BASELINES.items()}
     baseline = choices.choice(tr("Baseline"), names, "baseline")
-    titles = ", ".join(tr(METHODS[name].title) for name in methods)
+    titles = tr(", ").join(tr(METHODS[name].title) for name in methods)
     used = tr("{methods} compare the image with it.", methods=titles)
-    st.caption(f"{tr(BASELINES[baseline].summary)} {used}")
+    st.caption(paragraph([tr(BASELINES[baseline].summary), used]))
     return baseline
 
 

@@ -27,7 +27,7 @@ from explorer.views.augmentation.draws import (
     source_text,
 )
 from model.card import Pixels
-from model.words import tr
+from model.words import paragraph, tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,9 @@ def caption(selection: Selection, shown: Shown) -> str:
         tr("{transform} with strength {strength:g}", transform=row.name, strength=row.strength)
         for row in shown.rows
     ]
-    transforms = tr("Transforms: {transforms}; seed {seed}", transforms=", ".join(strengths), seed=shown.seed)
+    transforms = tr(
+        "Transforms: {transforms}; seed {seed}", transforms=tr(", ").join(strengths), seed=shown.seed
+    )
     return " · ".join([image, transforms, *_batch_caption(shown)])
 
 
@@ -209,7 +211,7 @@ def _row_arrays(row: TransformRow) -> Arrays:
     )
     named: Arrays = {f"draws_{row.name}": (row.draws.pixels, text)}
     if row.mixes:
-        names = ", ".join(row.names)
+        names = tr(", ").join(row.names)
         text = tr("fractions of each draw's label (n, 1 + partners), in this order: {names}", names=names)
         named[f"fractions_{row.name}"] = (row.draws.fractions, text)
     return named
@@ -236,7 +238,7 @@ def program(selection: Selection, shown: Shown) -> tuple[str, str]:
     if calls:
         imports.append(f"from explorer.engine.augmented import {', '.join(calls)}")
     lines = [line for part in parts for line in part.lines]
-    return program_of_pixels(selection, imports, lines), " ".join(part.printed for part in parts)
+    return program_of_pixels(selection, imports, lines), paragraph(part.printed for part in parts)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from model.card import Pixels
 from model.problems import Problem
 from model.recipes import Config
 from model.scenes import CLASSES
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 COUNT = 6  # draws of each transform
 STEPS = 20  # of a strength's slider
@@ -113,7 +113,7 @@ def answers(selection: Selection, pictures: Pixels) -> Answers:
 def unchanged_text(row: TransformRow) -> str:
     """How many draws leave every pixel as it is."""
     count, changed = len(row.draws.pixels), row.answers.changed
-    return " ".join(
+    return paragraph(
         [
             ngettext(
                 "{n} of {count} draws leaves the image unchanged.",
@@ -150,7 +150,7 @@ def alts(row: TransformRow) -> list[str]:
             "{transform}, draw {number}: {caption}",
             transform=row.name,
             number=number,
-            caption=", ".join(lines),
+            caption=tr(", ").join(lines),
         )
         for number, lines in enumerate(row.captions, 1)
     ]
@@ -199,7 +199,7 @@ def batch(selection: Selection, seed: int) -> ShownBatch | None:
     before = augmented.originals(images, config, seed + 1)
     shown = ShownBatch(recipe, config, images, cached.first_batch(images, config, seed + 1), before)
     pictures = [
-        captioned(pixels, tr("A training image: {label}", label=", ".join(lines)), lines)
+        captioned(pixels, tr("A training image: {label}", label=tr(", ").join(lines)), lines)
         for pixels, lines in zip(shown.batch.pixels, shown.captions, strict=True)
     ]
     markup.show(markup.element("div", *pictures, cls="fx-batch"))
@@ -254,7 +254,7 @@ def batch_caption(shown: ShownBatch, seed: int) -> str:
     sentences.append(tr(black_areas(config)))
     if config.alternating_flip:
         sentences.append(tr("Flips alternate from epoch to epoch."))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def black_areas(config: Config) -> str:

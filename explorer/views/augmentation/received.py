@@ -11,7 +11,8 @@ from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from explorer.views.augmentation.draws import Received, ShownBatch, source_text
 from model.card import Card
-from model.words import N_, ngettext, tr
+from model.provenance import in_words
+from model.words import N_, ngettext, paragraph, tr
 
 COLORS = (N_("red"), N_("green"), N_("blue"))
 
@@ -91,7 +92,7 @@ def about_image(received: Received) -> str:
                 "other augmentation move them."
             )
         )
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def data_table(card: Card, received: Received) -> tuple[list[str], list[list[str]]]:
@@ -141,8 +142,8 @@ def about_data(card: Card, batch: ShownBatch, received: Received) -> str:
         tr(agreement(card, received)),
     ]
     if card.data:
-        sentences.append(tr("The card’s data: {data}.", data=literal(card.data.rstrip("."))))
-    return " ".join(sentences)
+        sentences.append(tr("The card’s data: {data}.", data=literal(in_words(card.data).rstrip("。."))))
+    return paragraph(sentences)
 
 
 def agreement(card: Card, received: Received) -> str:

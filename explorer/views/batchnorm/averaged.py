@@ -19,7 +19,7 @@ from explorer.ui.selection import Selection
 from explorer.views.batchnorm import observed
 from explorer.views.batchnorm.measured import LayerView
 from model.problems import Problem
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 IMAGES, CHANNELS = 8, 16  # rows and columns of the diagram
 ORDER_NAMES = {"norm_first": N_("BatchNorm first"), "pool_first": N_("Pooling first")}
@@ -193,7 +193,7 @@ def order_chart(view: LayerView, both: Orders) -> LineChart:
     title = tr("Output of channel {channel} in both orders", channel=view.channel)
     return LineChart(
         title,
-        tr("{title}: {lines}", title=title, lines=", ".join(line.name for line in lines)),
+        tr("{title}: {lines}", title=title, lines=tr(", ").join(line.name for line in lines)),
         axis(tr("value"), [lines[0].x], most=8),
         axis(
             tr("fraction of positions"),
@@ -237,6 +237,6 @@ def setting(both: Orders, count: int) -> str:
         "Normalized with the statistics of these {count} images; γ and β are the layer’s.", count=count
     )
     if not both.pool:
-        return f"{measured} {tr('No pooling belongs to this layer: a 2 × 2 maximum is assumed.')}"
+        return paragraph([measured, tr("No pooling belongs to this layer: a 2 × 2 maximum is assumed.")])
     order = tr(ORDER_NAMES[both.network])
-    return f"{measured} {tr('This network: {order} ({pool}).', order=order, pool=literal(both.pool))}"
+    return paragraph([measured, tr("This network: {order} ({pool}).", order=order, pool=literal(both.pool))])

@@ -8,7 +8,7 @@ from explorer.drawing.chart import Axis, ChannelChart, Histogram, axis, doubles
 from explorer.engine.batchnorm import NormSummary, Stage, StageHistogram
 from explorer.engine.values import Value
 from explorer.views.batchnorm.measured import LayerView
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 ROOM = 1.2  # how far at least the y-axis reaches, in running σ
 STAGES: dict[Stage, str] = {
@@ -82,7 +82,7 @@ def caption(view: LayerView) -> str:
         sentences.append(tr("✕: dead channel."))
     if view.summary.faint().any():
         sentences.append(tr("◇: γ near zero."))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 # One channel

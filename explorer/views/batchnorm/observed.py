@@ -17,7 +17,7 @@ from explorer.views.batchnorm import charts
 from explorer.views.batchnorm.measured import LayerView
 from explorer.views.batchnorm.other_norms import MOST_NAMED, listed
 from model import words
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 MOST_LISTED = 12  # dead channels that a sentence names
 
@@ -36,7 +36,7 @@ def summary_text(view: LayerView) -> str:
         sentences.append(dead_text(summary, view.relu))
     if summary.faint().any():
         sentences.append(faint_text(summary))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def distance_text(summary: NormSummary) -> str:
@@ -57,7 +57,7 @@ def largest_distances(summary: NormSummary) -> str:
         tr("channel {channel} ({distance})", channel=channel, distance=sigmas(summary.distance[channel]))
         for channel in order
     ]
-    return tr("Largest distance: {channels}.", channels=", ".join(channels))
+    return tr("Largest distance: {channels}.", channels=tr(", ").join(channels))
 
 
 def dead_text(summary: NormSummary, relu: str) -> str:
@@ -96,7 +96,7 @@ def channel_numbers(which: np.ndarray) -> list[str]:
 def all_channels(view: LayerView, chart: ChannelChart) -> None:
     """The chart of all channels, from the lowest observed mean to the highest; a click chooses a channel."""
     panels.drawn_chart(chart, "channels", lambda index: keep(int(chart.channels[index])))
-    st.caption(f"{charts.caption(view)} {tr('Click a channel to see it below.')}")
+    st.caption(paragraph([charts.caption(view), tr("Click a channel to see it below.")]))
 
 
 def chosen_channel(summary: NormSummary) -> int:

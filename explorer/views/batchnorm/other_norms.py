@@ -9,7 +9,7 @@ from explorer.engine.tracing import layer_module
 from explorer.ui import choices
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 MOST_NAMED = 4  # channels or blocks that a sentence names
 OTHER_NORMS = {
@@ -59,7 +59,7 @@ def without_batchnorm(selection: Selection) -> str:
         return tr(
             "The BatchNorm layers of this network ({kinds}) are not of two dimensions or did not run; only "
             "those of feature maps (BatchNorm2d) are compared here.",
-            kinds=", ".join(others),
+            kinds=tr(", ").join(others),
         )
     if not norms:
         return tr(
@@ -73,7 +73,7 @@ def without_batchnorm(selection: Selection) -> str:
                 "eval mode alike, so there is nothing to compare here."
             )
         )
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def other_norm_text(norm: nn.Module) -> str:
@@ -88,7 +88,7 @@ def other_norm_text(norm: nn.Module) -> str:
 
 def listed(names: list[str], most: int) -> str:
     """Some names with commas between them, and how many more there are."""
-    first = ", ".join(names[:most])
+    first = tr(", ").join(names[:most])
     if len(names) <= most:
         return first
     return ngettext("{names} and {n} more", "{names} and {n} more", len(names) - most, names=first)

@@ -85,7 +85,7 @@ def drift(title: str, y_title: str, series: Mapping[str, tuple[Sequence[int], Do
     )
     return LineChart(
         title,
-        tr("{title} by epoch: {lines}", title=title, lines=", ".join(series)),
+        tr("{title} by epoch: {lines}", title=title, lines=tr(", ").join(series)),
         axis(tr("epoch"), [line.x for line in lines], "whole"),
         axis(y_title, [line.y for line in lines], zero=True, rounded=True, most=5),
         lines,

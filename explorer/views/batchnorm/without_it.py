@@ -63,7 +63,7 @@ def one_axis(view: LayerView) -> LineChart:
     title = tr("Channel {channel} of {layer} on one axis", channel=view.channel, layer=view.layer)
     return LineChart(
         title,
-        tr("{title}: {lines}", title=title, lines=", ".join(line.name for line in lines)),
+        tr("{title}: {lines}", title=title, lines=tr(", ").join(line.name for line in lines)),
         axis(tr("value"), [line.x for line in lines], most=8),
         axis(tr("density"), [line.y for line in lines], zero=True, rounded=True, most=4),
         tuple(lines),

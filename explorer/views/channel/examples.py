@@ -16,7 +16,7 @@ from explorer.ui.markdown import literal, sentence
 from explorer.views.channel import tiles
 from explorer.views.channel.subject import Subject
 from explorer.views.channel.tiles import Tile
-from model.words import tr
+from model.words import paragraph, tr
 
 SHOWN, LOWEST = 8, 8  # tiles
 SPREAD = 128, 16  # images over the whole scan that contributions are computed on, besides the top ones
@@ -110,7 +110,11 @@ def show(subject: Subject) -> Examples:
     st.markdown(literal(about_the_lowest(subject)))
     tiles.show(subject, bottom, "bottom", whole)
     st.caption(
-        literal(f"{tiles.field_in_words(subject, whole)} {tr('Click an image to select it on every page.')}")
+        literal(
+            paragraph(
+                [tiles.field_in_words(subject, whole), tr("Click an image to select it on every page.")]
+            )
+        )
     )
     return Examples(top, bottom, contributing)
 

@@ -17,7 +17,7 @@ from explorer.ui.markdown import literal
 from explorer.views.channel import charts, tiles
 from explorer.views.channel.subject import Subject
 from explorer.views.channel.tiles import Tile
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 MOST_CLASSES = 12
 NEIGHBORS = 5
@@ -123,7 +123,7 @@ def about_values(subject: Subject, scanned: LayerScan) -> str:
         )
     elif zeros > 0:
         sentences.append(tr("{zeros} of the values are exactly zero.", zeros=percent(zeros)))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def about_classes(subject: Subject, numbers: Numbers) -> str:

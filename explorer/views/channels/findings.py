@@ -34,7 +34,7 @@ def findings(surveyed: ChannelSurvey) -> list[str]:
 
 def listed(channels: Sequence[int]) -> str:
     """The numbers of some channels; of many only the first."""
-    return ", ".join(map(str, channels[: 2 * MOST])) + (" …" if len(channels) > 2 * MOST else "")
+    return tr(", ").join(map(str, channels[: 2 * MOST])) + (" …" if len(channels) > 2 * MOST else "")
 
 
 def dead(surveyed: ChannelSurvey) -> list[str]:
@@ -105,7 +105,7 @@ def near_duplicates(surveyed: ChannelSurvey) -> str:
             highest=highest,
             chance=chance,
         )
-    named = ", ".join(
+    named = tr(", ").join(
         tr("{one} and {other} ({correlation})", one=one, other=other, correlation=number(value))
         for one, other, value in pairs[:MOST]
     )

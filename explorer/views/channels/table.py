@@ -77,7 +77,7 @@ def finding(surveyed: ChannelSurvey, channel: int) -> str:
         tr("near-duplicate"): surveyed.partners.correlation[channel] >= NEAR,
         tr("γ near zero"): channel in surveyed.faint,
     }
-    return ", ".join(name for name, holds in named.items() if holds)
+    return tr(", ").join(name for name, holds in named.items() if holds)
 
 
 def _numbers(label: str, help: str, format: str = "%.3f") -> ColumnConfig:

@@ -91,7 +91,7 @@ def differences(pair: Pair) -> pd.DataFrame:
 
 def arrays(shown: Shown) -> Arrays:
     labels = per_class.present(shown.averages)
-    names = ", ".join(shown.scan.classes[label] for label in labels)
+    names = tr(", ").join(shown.scan.classes[label] for label in labels)
     each = [shown.averages.of(label) for label in labels]
     made: Arrays = {
         "heats": (

@@ -15,7 +15,7 @@ from explorer.ui.selection import Selection
 from explorer.views.compare import side_b, sides
 from explorer.views.compare.sides import Side
 from model.problems import Problem
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 HOW_TO_READ = N_(
     "Red supports the class, blue opposes it. Values are in units of the logit of each network. Channels are "
@@ -48,7 +48,7 @@ def show(selection: Selection, other: Selection) -> dict[str, Cam] | None:
         st.info(sentence(problem))
         return None
     show_cams(cams)
-    st.caption(f"{tr(HOW_TO_READ)} {where_channels_are_compared(selection)}")
+    st.caption(paragraph([tr(HOW_TO_READ), where_channels_are_compared(selection)]))
     return cams
 
 

@@ -20,7 +20,7 @@ from explorer.views.data_map.logs import LoggedRun, is_own, opened_for
 from explorer.views.time_machine import films
 from explorer.views.time_machine.films import Film
 from model.problems import Problem
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 SIDE = 224
 
@@ -199,7 +199,7 @@ def about_film(run: LoggedRun, opened: Opened, film: Film) -> str:
                 checkpoint=literal(opened.name),
             )
         )
-    return " ".join(parts)
+    return paragraph(parts)
 
 
 def explain_button(run: LoggedRun, index: int, sample: Sample, opened: Opened | None) -> None:

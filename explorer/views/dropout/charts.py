@@ -56,7 +56,7 @@ def over_masks(names: tuple[str, ...], spread: Spread) -> LineChart:
         level = doubles(np.full(2, masked.plain[k]))
         ends = doubles([x[0], x[-1]])
         lines.append(Line(names[k], ends, level, color, 1.6, dashed=True, details=None))
-    drawn = ", ".join(names[k] for k in likeliest(masked))
+    drawn = tr(", ").join(names[k] for k in likeliest(masked))
     return LineChart(
         tr("Class probabilities under each mask"),
         tr("Class probabilities under each of {count} masks: {classes}", count=len(x), classes=drawn),

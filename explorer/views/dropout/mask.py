@@ -12,7 +12,7 @@ from explorer.ui import link, markup
 from explorer.ui.selection import Selection
 from explorer.views.dropout.charts import Spread, most_probable
 from model.card import Pixels
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 OFF = (208, 96, 31)  # the palette's highlight
 MOST = 4096  # values drawn
@@ -77,7 +77,7 @@ def legend(spread: Spread, kept: npt.NDArray[np.bool_]) -> str:
         sentences.append(tr("The first {count} values are drawn.", count=MOST))
     if spread.layer.channels:
         sentences.append(tr("This layer switches whole channels off."))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def picture(received: Floats, kept: npt.NDArray[np.bool_]) -> Pixels:

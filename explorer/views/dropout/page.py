@@ -9,7 +9,7 @@ from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
 from explorer.views.dropout import charts, exports, mask
 from explorer.views.dropout.charts import Spread
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 RATES = ("0.1", "0.25", "0.5", "0.75")
 OWN = "own"
@@ -67,7 +67,7 @@ def choose(selection: Selection, layers: tuple[DropoutLayer, ...]) -> Spread:
 
 def introduction(spread: Spread) -> str:
     """What the layers are and what they do here, as Markdown."""
-    layers = ", ".join(
+    layers = tr(", ").join(
         tr("{layer} (p = {p:g})", layer=literal(each.layer), p=each.p) for each in spread.layers
     )
     sentences = [
@@ -84,7 +84,7 @@ def introduction(spread: Spread) -> str:
         )
     elif spread.p is not None:
         sentences.append(tr("Here each has p = {p:g}, not that of training.", p=spread.p))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def finding(selection: Selection, masked: Masked) -> str:

@@ -25,7 +25,7 @@ from explorer.ui.stepping import Button
 from explorer.views.errors import filters, opening
 from explorer.views.errors.evaluation import Evaluation
 from model.pixels import whole
-from model.words import tr
+from model.words import paragraph, tr
 
 SHOWN, TIPPING = 3, 3
 PAGE, LAYER = "err_card", "err_layer"
@@ -274,7 +274,7 @@ def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequenc
     )
     if any(one.predicted != card.predicted for one in channels):
         return sentence
-    return " ".join([sentence, tr("None of them alone changes the prediction.")])
+    return paragraph([sentence, tr("None of them alone changes the prediction.")])
 
 
 def channel_card(values: Floats, one: Tipping, card: Failure, names: Sequence[str]) -> str:

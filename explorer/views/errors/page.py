@@ -10,7 +10,7 @@ from explorer.ui.selection import current_network
 from explorer.views.errors import calibration, class_table, confused, exports, failures
 from explorer.views.errors.evaluation import Evaluation, evaluate
 from model.problems import Problem
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 PARTS = {
     "matrix": N_("Confusion"),
@@ -58,7 +58,7 @@ def page() -> None:
 
 def show_summary(evaluation: Evaluation) -> None:
     """The accuracy with its interval, beside chance; what is left out of it."""
-    notes = " ".join([chance_in_words(evaluation), *left_out(evaluation)])
+    notes = paragraph([chance_in_words(evaluation), *left_out(evaluation)])
     markup.show(markup.text(accuracy_in_words(evaluation), "strong"), markup.text(notes, "muted"))
 
 

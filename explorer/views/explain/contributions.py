@@ -18,7 +18,7 @@ from explorer.ui.channel_link import open_channel
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 PAGES = {
     "maps": N_("Open channel {channel} of {layer} on Feature maps"),
@@ -81,7 +81,7 @@ def _draw(
     elif measured is None:
         st.caption(effects.waiting(progress))
     else:
-        st.markdown(literal(" ".join(effects.in_words(selection, measured))))
+        st.markdown(literal(paragraph(effects.in_words(selection, measured))))
     st.caption(about_the_cards(selection))
 
 

@@ -62,7 +62,7 @@ def caption(selection: Selection, maps: HeatMaps) -> str:
     return export_parts.caption(
         selection,
         method=tr(METHODS[maps.method].title),
-        layer=", ".join(maps.values),
+        layer=tr(", ").join(maps.values),
         range=(
             ranges.text(common, tr("shared scale for all blocks"))
             if maps.shared

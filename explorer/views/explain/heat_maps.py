@@ -13,7 +13,7 @@ from explorer.engine.tracing import Block, stages
 from explorer.engine.values import Floats
 from explorer.ui import markup, panels
 from explorer.ui.selection import Selection
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 FAINT = 1 / 5  # of the upper end of the scale
 POSITIVE = N_("{height} × {width} positions, {low} … {high}; {percent} of them are negative.")
@@ -104,7 +104,7 @@ def description(heat: Floats, range: Range) -> str:
 def how_to_read(method: str) -> None:
     record = METHODS[method]
     with st.expander(tr("How to read this")):
-        st.markdown(f"{tr(record.summary)} {tr(record.units)}")
+        st.markdown(paragraph([tr(record.summary), tr(record.units)]))
         st.markdown(tr(record.pitfall))
         st.markdown(
             tr(

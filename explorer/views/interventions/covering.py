@@ -1,7 +1,7 @@
 """What is covered, in words, on the page and with its downloads."""
 
 from explorer.engine.occluding import Patch
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 FILLS = {  # key of BASELINES → what the square then shows
     "mean": N_("The square has the mean color of the training images: zero after normalization."),
@@ -18,4 +18,4 @@ def in_words(patch: Patch, fill: str) -> str:
         top=patch.top,
         left=patch.left,
     )
-    return f"{place} {tr(FILLS[fill])}"
+    return paragraph([place, tr(FILLS[fill])])

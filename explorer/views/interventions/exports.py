@@ -20,7 +20,7 @@ from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.views.interventions import before_after, covering, marks
 from explorer.views.interventions.before_after import BeforeAfter
-from model.words import tr
+from model.words import paragraph, tr
 
 if TYPE_CHECKING:
     from explorer.views.interventions.channels import Intervened
@@ -34,7 +34,7 @@ def channels(selection: Selection, made: "Intervened") -> None:
 
 def channels_offer(selection: Selection, made: "Intervened") -> Offer:
     both, target = made.both, selection.target
-    changed = "; ".join(f"{layer}: {marks.in_words(each)}" for layer, each in made.marks.items())
+    changed = tr("; ").join(f"{layer}: {marks.in_words(each)}" for layer, each in made.marks.items())
     lines = [
         f"changes = [{', '.join(map(repr, made.changes))}]",
         "made = intervene(net, x, changes)",
@@ -43,7 +43,7 @@ def channels_offer(selection: Selection, made: "Intervened") -> Offer:
     imports = ["from explorer.engine.intervention import Change, intervene"]
     return Offer(
         name=f"intervention {selection.sample.name}",
-        caption=" ".join([caption(selection, both), tr("Changed channels: {changed}.", changed=changed)]),
+        caption=paragraph([caption(selection, both), tr("Changed channels: {changed}.", changed=changed)]),
         pictures=pictures(selection, both),
         tables={tr("Classes"): partial(classes, selection, both)},
         arrays=partial(arrays, selection, both),
@@ -136,7 +136,7 @@ def occlusion_offer(selection: Selection, made: "Occluded") -> Offer:
     covered: Arrays = {"covered": (made.input.x.numpy(), tr("the covered normalized input (1, C, s, s)"))}
     return Offer(
         name=f"covered {selection.sample.name}",
-        caption=" ".join([caption(selection, made.both), covering.in_words(patch, made.fill)]),
+        caption=paragraph([caption(selection, made.both), covering.in_words(patch, made.fill)]),
         pictures=pictures(selection, made.both),
         tables={tr("Classes"): partial(classes, selection, made.both)},
         arrays=lambda: arrays(selection, made.both) | covered,

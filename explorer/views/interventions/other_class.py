@@ -15,7 +15,7 @@ from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
 from explorer.views.compare.classes import choose_other_class, titles_of
 from explorer.views.interventions import charts, exports, marks
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 GO_ON = "_another_part"
 AT_ONCE = 0.8  # seconds that the page waits for a search before it shows how far it is
@@ -176,7 +176,7 @@ def in_words(selection: Selection, state: GreedySearch, finished: bool) -> str:
             len(state.channels),
             **fields,
         )
-        return f"{found} {tr(GREEDY)}"
+        return paragraph([found, tr(GREEDY)])
     if finished:
         return tr("The prediction stays {was} even when every channel of {layer} is set to zero.", **fields)
     return ngettext(

@@ -13,7 +13,7 @@ from explorer.ui.selection import Selection
 from explorer.views.maps.inspector import input_names
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
 from explorer.views.maps.step_html import result, signed_term, step_html
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 STRONGEST = 3  # input channels shown with all numbers; the others are summed up
 IN_LINE = 3  # columns of a kernel whose numbers fit side by side with patch and products
@@ -82,7 +82,7 @@ def products_caption(conv: ConvStep, colors: ProductRanges, count: int) -> str:
         sentences.append(tr("Hatched: padding, filled from the map itself."))
     elif conv.padding.any():
         sentences.append(tr("Hatched: padding, which counts as 0."))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def _sum_row(name: str, value: str, cls: str = "") -> str:

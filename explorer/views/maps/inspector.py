@@ -21,7 +21,7 @@ from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
 from explorer.views.maps.view import Cell, Kernel, kernel_of
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 STRONGEST = "strongest"
 ALL_WITH_NUMBERS = 4  # so few slices need no choice
@@ -366,7 +366,7 @@ def _folded(rows: list[str], left_out: int) -> str:
     sentences = [ngettext("{n} more class.", "{n} more classes.", len(rows))]
     if left_out:
         sentences.append(ngettext("{n} class changed less.", "{n} other classes changed less.", left_out))
-    summary = markup.text(" ".join(sentences), tag="summary")
+    summary = markup.text(paragraph(sentences), tag="summary")
     return markup.element("details", summary, markup.element("div", *rows, cls="fx-changes"))
 
 

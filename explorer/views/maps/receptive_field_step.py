@@ -12,7 +12,7 @@ from explorer.ui import cached, markup
 from explorer.ui.selection import Selection
 from explorer.views.maps.step_html import step_html
 from explorer.views.maps.view import Cell
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 MARGIN = 0.35  # of the image's size: how much padding is drawn around it at most
 
@@ -89,7 +89,7 @@ def field_text(field: ReceptiveField, pixels: Pixels) -> str:
         right=right - 1,
     )
     beyond = field.top < 0 or field.left < 0 or field.bottom > len(pixels) or field.right > pixels.shape[1]
-    return f"{text} {tr('The hatched area is padding.')}" if beyond else text
+    return paragraph([text, tr("The hatched area is padding.")]) if beyond else text
 
 
 def field_template(field: ReceptiveField, pixels: Pixels) -> str:

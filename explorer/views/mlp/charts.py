@@ -39,7 +39,7 @@ def by_shift(measured: Mapping[str, ShiftedPredictions]) -> LineChart:
     chance = Line(tr("chance"), x, doubles([CHANCE] * len(x)), Color.QUIET, width=1.2, details=None)
     return LineChart(
         tr("Accuracy on moved scenes"),
-        tr("Accuracy by the shift in pixels: {networks}", networks=", ".join(measured)),
+        tr("Accuracy by the shift in pixels: {networks}", networks=tr(", ").join(measured)),
         Axis(tr("shift in pixels"), (0.0, float(MOST)), tuple(map(float, range(MOST + 1))), "whole"),
         Axis(tr("accuracy"), (0.0, 1.0), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "percent"),
         (*lines, chance),

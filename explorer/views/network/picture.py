@@ -10,12 +10,13 @@ from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import number, probability
 from explorer.engine.graph import Node
 from explorer.engine.tracing import stages
+from explorer.ui.class_names import glossed
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
 from explorer.views.network.lines import Line
 from model.names import readable
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 SIGNS = {"flatten": "▤", "add": "+", "concat": "∥", "multiply": "×"}
 PICTURE = 96  # pixels at most of the image
@@ -175,7 +176,7 @@ def about(selection: Selection, column: Column, is_last: bool) -> str:
     page = page_of(selection, column, is_last)
     if page is not None:
         sentences.append(tr(OPENS[page]))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 OPENS = {
@@ -325,5 +326,6 @@ def answer(selection: Selection, k: int) -> Answer:
     """A class with its probability."""
     name, fraction = selection.card.classes[k], float(selection.seen.probabilities[k])
     percent = probability(fraction)
-    text = tr("{class_name}: {percent}. Click to explain this class.", class_name=name, percent=percent)
+    template = N_("{class_name}: {percent}. Click to explain this class.")
+    text = tr(template, class_name=glossed(name), percent=percent)
     return Answer(readable(name), percent, round(fraction, 4), text, k == selection.target)

@@ -14,7 +14,7 @@ from explorer.views.network import picture
 from explorer.views.network.columns import SYMBOLS, Column, color_range
 from model.card import Card
 from model.problems import Problem
-from model.words import tr
+from model.words import paragraph, tr
 
 ROWS = 4  # channels of each stage
 
@@ -122,7 +122,7 @@ def shapes_before(graph: Graph) -> str:
         )
         for node in sources
     )
-    return " ".join(given)
+    return paragraph(given)
 
 
 def _ignore(_: Event) -> None:

@@ -20,7 +20,7 @@ from model.words import N_, tr
 MOST_POINTS = 400  # of a curve
 LEVELS = 9  # lines of equal loss
 GRID = 400  # positions along y at which these lines are computed
-NAMES = {name: record.pytorch for name, record in SCHEDULERS.items()} | {"none": N_("none")}
+NAMES = {name: record.pytorch for name, record in SCHEDULERS.items()} | {"none": N_("no scheduler")}
 COLORS = dict(zip(SCHEDULERS, SERIES, strict=True))
 VARIANT_COLORS = dict(zip(VARIANTS, SERIES, strict=False))
 
@@ -33,7 +33,7 @@ def rates(schedules: Sequence[Schedule], steps: int, epochs: int) -> LineChart:
     lines = tuple(_rate(each, steps) for each in schedules)
     return LineChart(
         tr("Learning rate"),
-        tr("Learning rate by epoch; schedulers: {names}", names=", ".join(line.name for line in lines)),
+        tr("Learning rate by epoch; schedulers: {names}", names=tr(", ").join(line.name for line in lines)),
         axis(tr("epochs trained"), [np.array([0, epochs])], "whole"),
         axis(tr("learning rate"), [line.y for line in lines], zero=True, rounded=True, most=5),
         lines,
@@ -76,7 +76,7 @@ def recorded_loss(name: str, run: Run, plateau: Schedule, epochs: int) -> LineCh
 
 
 def epochs_text(plateau: Schedule) -> str:
-    return ", ".join(map(str, plateau.reduced)) or tr("none")
+    return tr(", ").join(map(str, plateau.reduced)) or tr("none")
 
 
 # Recorded runs
@@ -102,7 +102,7 @@ def by_epoch(runs: Sequence[OptimizerRun], solid: str, metric: Metric, dashed: s
     """A metric of runs by epoch, colored by optimizer: with one scheduler solid, with another dashed."""
     lines = tuple(_by_epoch(each, metric, each.scheduler != solid) for each in runs)
     share = metric.field.endswith("accuracy")
-    names = ", ".join(dict.fromkeys(line.name for line in lines))
+    names = tr(", ").join(dict.fromkeys(line.name for line in lines))
     return LineChart(
         tr(metric.title),
         tr("{metric} by epoch; optimizers: {names}", metric=tr(metric.title), names=names),
@@ -118,7 +118,7 @@ def by_epoch(runs: Sequence[OptimizerRun], solid: str, metric: Metric, dashed: s
 
 def _by_epoch(one: OptimizerRun, metric: Metric, dashed: bool) -> Line:
     values = [getattr(row, metric.field) for row in one.run.epochs]
-    name, scheduler = VARIANTS[one.variant].title, tr(NAMES[one.scheduler])
+    name, scheduler = tr(VARIANTS[one.variant].title), tr(NAMES[one.scheduler])
     return Line(
         name,
         doubles([row.epoch for row in one.run.epochs]),
@@ -151,7 +151,7 @@ def final_accuracies(runs: Sequence[OptimizerRun]) -> DotChart:
 
 
 def run_name(one: OptimizerRun) -> str:
-    return f"{VARIANTS[one.variant].title} · {tr(NAMES[one.scheduler])}"
+    return f"{tr(VARIANTS[one.variant].title)} · {tr(NAMES[one.scheduler])}"
 
 
 # Surfaces
@@ -166,7 +166,7 @@ def on_surface(surface: Surface, paths: Mapping[str, Path]) -> LineChart:
         tr(
             "Paths over the surface {formula}; optimizers: {names}",
             formula=surface.formula,
-            names=", ".join(line.name for line in lines),
+            names=tr(", ").join(line.name for line in lines),
         ),
         axis("x", [np.array(surface.across)]),
         axis("y", [np.array(surface.up)]),
@@ -180,7 +180,7 @@ def _path(surface: Surface, name: str, one: Path) -> Line:
     (left, right), (low, high) = surface.across, surface.up
     inside = (left <= x) & (x <= right) & (low <= y) & (y <= high)
     x, y = (np.where(inside, each, np.nan) for each in (x, y))
-    title = VARIANTS[name].title
+    title = tr(VARIANTS[name].title)
     color = VARIANT_COLORS[name]
     return Line(title, x, y, color, width=1.5, points=True, details=((tr("optimizer"), title),))
 
@@ -216,17 +216,17 @@ def losses(surface: Surface, paths: Mapping[str, Path]) -> LineChart:
     most = 2 * max(float(surface.loss(torch.tensor(surface.start, dtype=torch.float64))), 0.1)
     lines = tuple(
         Line(
-            VARIANTS[name].title,
+            tr(VARIANTS[name].title),
             np.arange(len(one.losses), dtype=np.float64),
             np.where(one.losses <= most, one.losses, np.nan),
             VARIANT_COLORS[name],
-            details=((tr("optimizer"), VARIANTS[name].title),),
+            details=((tr("optimizer"), tr(VARIANTS[name].title)),),
         )
         for name, one in paths.items()
     )
     return LineChart(
         tr("Loss"),
-        tr("Loss by step; optimizers: {names}", names=", ".join(line.name for line in lines)),
+        tr("Loss by step; optimizers: {names}", names=tr(", ").join(line.name for line in lines)),
         axis(tr("step"), [line.x for line in lines], "whole"),
         axis(tr("loss"), [line.y for line in lines], zero=True, rounded=True, most=5),
         lines,

@@ -56,7 +56,7 @@ def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: De
     sentences = []
     if scheduled:
         template = N_("rate {lr}, {epochs} epochs of {steps} steps; settings: {settings}")
-        settings = "; ".join(
+        settings = tr("; ").join(
             f"{name} {', '.join(f'{key}={value}' for key, value in chosen.items())}"
             for name, chosen in scheduled.settings.items()
             if chosen
@@ -71,7 +71,7 @@ def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: De
             tr("{count} runs on drawn scenes, one seed each, n = {images} test images; chance {chance}%",
                count=len(recorded.every), images=TEST_IMAGES, chance=100 // CLASSES)
         )  # fmt: skip
-    rates = ", ".join(f"{name} {rate:g}" for name, rate in descents.rates.items())
+    rates = tr(", ").join(f"{name} {rate:g}" for name, rate in descents.rates.items())
     sentences.append(
         tr("Surface {formula} from {start}, {steps} steps, rates: {rates}",
            formula=descents.surface.formula, start=descents.surface.start, steps=descents.steps, rates=rates)

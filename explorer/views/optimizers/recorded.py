@@ -25,7 +25,7 @@ from explorer.views.optimizers import charts
 from explorer.views.optimizers.charts import METRICS, NAMES
 from explorer.views.optimizers.legend import legend
 from model.problems import Problem
-from model.words import tr
+from model.words import paragraph, tr
 
 FOLDER = ROOT / "checkpoints" / "optimizers"
 MOST = 2  # schedulers in the same charts: one solid, one dashed
@@ -51,10 +51,10 @@ def show() -> Recorded | None:
     if not every:
         st.info(tr("The folder checkpoints/optimizers has no histories, so there are no runs to show."))
         return None
-    st.markdown(f"{about(every)} {about_seeds(every)}")
+    st.markdown(paragraph([about(every), about_seeds(every)]))
     left, right = st.columns([3, 2])
     with left:
-        variants = {name: variant.title for name, variant in VARIANTS.items()}
+        variants = {name: tr(variant.title) for name, variant in VARIANTS.items()}
         names = link.several(
             st.multiselect, tr("Optimizers"), list(variants), "opt", list(variants),
             format_func=variants.get,
@@ -171,7 +171,7 @@ def row(one: OptimizerRun) -> list[str]:
 def how_to_repeat(every: Sequence[OptimizerRun]) -> None:
     with st.expander(tr("Rates that were tried, and the command of each run")):
         lines = [
-            f"- {VARIANTS[name].title}: {', '.join(f'{rate:g}' for rate in rates)} → **{RATES[name]:g}**"
+            f"- {tr(VARIANTS[name].title)}: {', '.join(f'{rate:g}' for rate in rates)} → **{RATES[name]:g}**"
             for name, rates in TRIED.items()
         ]
         st.markdown("\n".join(lines))

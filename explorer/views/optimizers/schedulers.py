@@ -20,7 +20,7 @@ from explorer.views.optimizers.charts import NAMES
 from explorer.views.optimizers.legend import legend
 from model.problems import Problem
 from model.schedulers import SCHEDULERS
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 WIDTH = 160  # pixels of a field
 USUAL_RUN = "cifar10-fast"  # one on whose loss the rate is reduced
@@ -174,4 +174,4 @@ def plateau_text(scheduled: Scheduled) -> str:
         "shows how the scheduler reacts, not what it would gain."
     )
     shorter = tr("Its curve ends with the {count} recorded epochs.", count=count)
-    return " ".join([text, other, *([shorter] if count < scheduled.epochs else [])])
+    return paragraph([text, other, *([shorter] if count < scheduled.epochs else [])])

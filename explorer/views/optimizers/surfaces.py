@@ -11,7 +11,7 @@ from explorer.engine.descent import SURFACES, VARIANTS, Path, Surface, path
 from explorer.ui import choices, link, markup, panels
 from explorer.views.optimizers import charts
 from explorer.views.optimizers.legend import legend
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 OUTSIDE = N_(
     "Points outside the drawing, and losses above twice that of the start, are left "
@@ -47,7 +47,7 @@ def show() -> Descents:
         titles = {name: tr(surface.title) for name, surface in SURFACES.items()}
         name = choices.choice(tr("Surface"), titles, "toy")
         steps = link.number(tr("Steps"), 1, MOST_STEPS, "toy_steps", 60, width=WIDTH)
-        variants = {key: variant.title for key, variant in VARIANTS.items()}
+        variants = {key: tr(variant.title) for key, variant in VARIANTS.items()}
         chosen = link.several(
             st.multiselect, tr("Optimizers"), list(variants), "toy_opt", list(variants),
             format_func=variants.get,
@@ -64,7 +64,7 @@ def show() -> Descents:
 
 def _rate(surface: str, variant: str) -> float:
     """An optimizer's rate; each surface has one of its own."""
-    label = tr("Rate: {optimizer}", optimizer=VARIANTS[variant].title)
+    label = tr("Rate: {optimizer}", optimizer=tr(VARIANTS[variant].title))
     return link.decimal(
         label, 0.0001, LARGEST_RATE, f"toy_{surface}_{variant}", USUAL[surface][variant], width=WIDTH
     )
@@ -81,7 +81,7 @@ def draw(descents: Descents) -> None:
         st.markdown(tr("**Loss** after every step"))
         markup.show(legend(descents.charts["losses"]))
         panels.chart(descents.charts["losses"])
-    st.caption(f"{tr(surface.about)} {tr(OUTSIDE)}")
+    st.caption(paragraph([tr(surface.about), tr(OUTSIDE)]))
     markup.show(markup.element("div", table(descents), cls="fx-wrapped"))
     st.markdown(
         tr(
@@ -104,6 +104,6 @@ def row(descents: Descents, name: str) -> list[str]:
     rate = f"{descents.rates[name]:g}"
     if one.steps < descents.steps:
         left = tr("diverges: beyond every bound after {steps} steps", steps=one.steps + 1)
-        return [variant.title, rate, variant.step, left, "–"]
+        return [tr(variant.title), rate, tr(variant.step), left, "–"]
     x, y = (number(float(value)) for value in one.points[-1])
-    return [variant.title, rate, variant.step, f"({x}, {y})", number(float(one.losses[-1]))]
+    return [tr(variant.title), rate, tr(variant.step), f"({x}, {y})", number(float(one.losses[-1]))]

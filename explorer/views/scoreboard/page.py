@@ -19,7 +19,7 @@ from explorer.views.scoreboard import exports
 from explorer.views.scoreboard.findings import findings
 from model.names import readable
 from model.problems import Problem
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 DIRECTIONS = {
     "higher": N_("Higher is better."),
@@ -108,7 +108,7 @@ def show(measured: Board, score: str) -> None:
     st.caption(literal(tables.measured(measured)))
     record, rows = SCORES[score], board_charts.sorted_rows(measured, score)
     st.subheader(tr(record.title), anchor=False)
-    st.markdown(f"{tr(record.summary)} {tr(DIRECTIONS[record.direction])}")
+    st.markdown(paragraph([tr(record.summary), tr(DIRECTIONS[record.direction])]))
     panels.chart(board_charts.score_chart(measured, score, rows))
     st.caption(tables.reading_chart())
     what_it_says(measured, score)
@@ -120,7 +120,7 @@ def show(measured: Board, score: str) -> None:
 
 def what_it_says(measured: Board, score: str) -> None:
     st.markdown("\n".join(f"- {literal(each)}" for each in findings(measured, score)))
-    st.caption(f"{tr(SCORES[score].chance)} {tr(SCORES[score].pitfall)}")
+    st.caption(paragraph([tr(SCORES[score].chance), tr(SCORES[score].pitfall)]))
 
 
 def table(rows: list[Row], score: str) -> str:

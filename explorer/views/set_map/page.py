@@ -14,7 +14,7 @@ from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.set_map import chosen, exports, projecting
 from explorer.views.set_map.coloring import COLORINGS, Colored, Images
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 INTRODUCTION = N_(
     "Each point is an image; its place comes from the features that the last linear layer reads. The text "
@@ -52,7 +52,7 @@ def show(selection: Selection, scan: Scan, projection: Projection, coloring: str
     colored = make(images)
     choice = draw(selection, images, projection, colored)
     markup.show(colored.legend)
-    st.caption(" ".join([*marked_text(selection, scan), *reading(scan, projection)]))
+    st.caption(paragraph([*marked_text(selection, scan), *reading(scan, projection)]))
     projecting.explain_missing()
     chosen.show(images, projection, choice)
     rows = chosen.rows_of(projection, choice)

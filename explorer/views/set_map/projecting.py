@@ -32,7 +32,7 @@ def explain_missing() -> None:
                 "There are {n} other projections, once their packages are installed ({methods}): "
                 "`pip install {packages}`.",
                 len(missing),
-                methods=", ".join(missing),
+                methods=tr(", ").join(missing),
                 packages=" ".join(missing.values()),
             )
         )

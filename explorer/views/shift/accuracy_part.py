@@ -9,7 +9,7 @@ from explorer.engine.shift_measuring import Accuracy, Change, Step
 from explorer.ui import panels
 from explorer.views.shift import charts
 from explorer.views.shift.measuring import Question
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 ABOUT = N_(
     "Accuracy on {measuring}, with Wilson’s 95% interval; chance is {chance}. “Change by the shift” and "
@@ -87,7 +87,7 @@ def finding(question: Question, steps: Sequence[Step]) -> str:
         "computed before rounding.",
         cost=fields.pop("cost"),
     )
-    return f"{tr(templates[verdict(last.gain)], **fields)} {control}"
+    return paragraph([tr(templates[verdict(last.gain)], **fields), control])
 
 
 def verdict(change: Change) -> str:

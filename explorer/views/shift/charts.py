@@ -41,7 +41,7 @@ def accuracies(question: Question, steps: Sequence[Step]) -> LineChart | None:
     title = tr("Accuracy by severity: {shift}", shift=question.title)
     return LineChart(
         title=title,
-        alt=tr("{title}: {lines}", title=title, lines=", ".join(of)),
+        alt=tr("{title}: {lines}", title=title, lines=tr(", ").join(of)),
         x=axis(tr(corruption.axis), [x], "whole" if (x == x.round()).all() else "any"),
         y=Axis(tr("accuracy"), (0.0, 1.0), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "percent"),
         lines=tuple(lines),

@@ -16,7 +16,7 @@ from explorer.views.shift import charts
 from explorer.views.shift.measuring import Question
 from explorer.views.shift.ranking import RANKINGS, Ranking
 from model import words
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 MOST_NAMED = 4
 
@@ -54,7 +54,7 @@ def show(question: Question, steps: Sequence[Step]) -> Look:
     with right:
         st.markdown(f"**{literal(channels.title)}**")
         panels.chart(channels)
-    st.markdown(" ".join(sentences(question, steps[1:], look)))
+    st.markdown(paragraph(sentences(question, steps[1:], look)))
     st.caption(look.ranking.explained())
     numbers(question, steps[1:], look)
     return look
@@ -63,9 +63,9 @@ def show(question: Question, steps: Sequence[Step]) -> Look:
 def sentences(question: Question, shifted: Sequence[Step], look: Look) -> list[str]:
     """How many channels move, which first, and how their spread changes, as Markdown."""
     layer, one = look.layer, look.step.layers[look.layer]
-    beyond = ngettext(
-        *look.ranking.beyond_text,
-        int(look.ranking.beyond(one).sum()),
+    beyond = tr(
+        look.ranking.beyond_text,
+        n=int(look.ranking.beyond(one).sum()),
         severity=question.severity(look.step),
         count=len(one.shift),
         layer=code(layer),
@@ -87,7 +87,7 @@ def _earliest(question: Question, shifted: Sequence[Step], first: np.ndarray, la
     one = shifted[index].layers[layer]
     early = np.flatnonzero(first == index)
     order = early[np.argsort(-np.abs(one.shift[early]), kind="stable")]
-    named = ", ".join(
+    named = tr(", ").join(
         tr("channel {channel} ({shift} σ)", channel=channel, shift=number(one.shift[channel]))
         for channel in order[:MOST_NAMED]
     )

@@ -187,7 +187,7 @@ def uploaded(selection: Selection) -> Pictures | None:
                 "{n} file cannot be read as a picture and is left out: {names}.",
                 "{n} files cannot be read as pictures and are left out: {names}.",
                 len(unreadable),
-                names=literal(", ".join(unreadable[:3])),
+                names=literal(tr(", ").join(unreadable[:3])),
             )
         )
     if len(pictures.labels) < LEAST:

@@ -25,7 +25,7 @@ class Ranking:
     of_channels: str
     channels_axis: str
     alt: str
-    beyond_text: tuple[str, str]
+    beyond_text: str
     about: str
     size: Callable[[NormDrift], Doubles]
     ends: Callable[[NormDrift], tuple[Doubles, Doubles]]
@@ -55,14 +55,9 @@ RANKINGS = {
         of_channels=N_("Channels of {layer} whose mean moves most: {severity}"),
         channels_axis=N_("size of the shift, in running σ: 95% interval"),
         alt=N_("{title}, with 95% intervals and what resampling gives"),
-        beyond_text=(
-            N_(
-                "At {severity}, **{n}** of {count} channels of {layer} moves further than resampling "
-                "explains."
-            ),
-            N_(
-                "At {severity}, **{n}** of {count} channels of {layer} move further than resampling explains."
-            ),
+        beyond_text=N_(
+            "At {severity}, the means of **{n}** of the {count} channels of {layer} have moved further than "
+            "resampling explains."
         ),
         about=N_(
             "Ranked by the shift of the mean: the mean over images and positions, less that of the unshifted "
@@ -82,15 +77,9 @@ RANKINGS = {
         of_channels=N_("Channels of {layer} whose distribution moves most: {severity}"),
         channels_axis=N_("Wasserstein-1 distance, in running σ"),
         alt=N_("{title}, beside the distance between random halves"),
-        beyond_text=(
-            N_(
-                "At {severity}, the distribution of **{n}** of {count} channels of {layer} moves further "
-                "than random halves of the unshifted images differ."
-            ),
-            N_(
-                "At {severity}, the distributions of **{n}** of {count} channels of {layer} move further "
-                "than random halves of the unshifted images differ."
-            ),
+        beyond_text=N_(
+            "At {severity}, the distributions of **{n}** of the {count} channels of {layer} have moved "
+            "further than random halves of the unshifted images differ."
         ),
         about=N_(
             "Ranked by the shift of the distribution: the Wasserstein-1 distance between the values on "

@@ -10,7 +10,7 @@ from explorer.ui import panels
 from explorer.ui.markdown import code
 from explorer.views.shift import charts
 from explorer.views.shift.measuring import Question
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 ABOUT = N_(
     "Right of zero: the images’ mean is above the running mean. Above zero: they vary more than the running "
@@ -31,7 +31,7 @@ def sentences(question: Question, unshifted: Step, one: NormDrift, layer: str) -
     distance, spread = np.abs(one.distance), one.spread
     far = int(distance.argmax())
     beyond = int((distance > one.chance).sum())
-    return " ".join(
+    return paragraph(
         [
             tr(
                 "On {images} the mean of a channel of {layer} is {median} running σ from the running mean "

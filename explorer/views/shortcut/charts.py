@@ -68,7 +68,7 @@ def _chart(title: str, series: dict[str, tuple[Series, Color]], curve: ShortcutC
     ticks = (0.0, 0.25, 0.5, 0.75, 1.0)
     return LineChart(
         title=title,
-        alt=tr("{title}: {lines}", title=title, lines=", ".join(series)),
+        alt=tr("{title}: {lines}", title=title, lines=tr(", ").join(series)),
         x=Axis(tr("scenes with the mark of their class in training"), (0.0, 1.0), ticks, "percent"),
         y=y,
         lines=tuple(lines),

@@ -10,7 +10,7 @@ from explorer.ui import panels
 from explorer.ui.markdown import code
 from explorer.views.shortcut import charts
 from explorer.views.shortcut.charts import Networks
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 
 def show(curve: ShortcutCurve) -> None:
@@ -115,4 +115,4 @@ def about(curve: ShortcutCurve) -> str:
         count=curve.networks[0].accuracy.n,
         layer=code(curve.layer),
     )
-    return " ".join([measured, *longer])
+    return paragraph([measured, *longer])

@@ -43,7 +43,7 @@ def class_probabilities(
         )
         for k, color in zip(classes, SERIES, strict=False)
     )
-    drawn = ", ".join(line.name for line in lines)
+    drawn = tr(", ").join(line.name for line in lines)
     return LineChart(
         tr("Class probabilities"),
         tr("Class probabilities over the epochs: {classes}", classes=drawn),

@@ -64,7 +64,7 @@ def caption(selection: Selection, view: TimeView) -> str:
         layer=of.layer,
         range=ranges.text(view.film.ranges[view.index], view.film.scale),
     )
-    epochs = ", ".join(str(epoch) for epoch in view.epochs)
+    epochs = tr(", ").join(str(epoch) for epoch in view.epochs)
     snapshots = tr("Snapshots of epochs {epochs} ({digest})", epochs=epochs, digest=view.timeline.digest[:12])
     return f"{about} · {snapshots}"
 

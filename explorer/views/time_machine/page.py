@@ -32,7 +32,7 @@ from explorer.views.time_machine.over_time import (
 )
 from model.problems import Problem
 from model.snapshots import folder_of
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 PATH = "time"  # of this page, as app.py has it
 ANIMATIONS = {
@@ -274,7 +274,7 @@ def probabilities(selection: Selection, course: Course, epoch: int) -> LineChart
                 len(names) - len(chart.lines),
             )
         )
-    st.caption(" ".join(sentences))
+    st.caption(paragraph(sentences))
     return chart
 
 

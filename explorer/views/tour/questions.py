@@ -11,7 +11,7 @@ from explorer.ui import cached
 from explorer.ui.selection import Selection
 from explorer.views.attributions.measuring import random_nets_of
 from model.problems import Problem
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 SCENES = 20  # drawn scenes that are predicted to count errors
 V = TypeVar("V", int, tuple[int, int])
@@ -129,7 +129,7 @@ def strongest(selection: Selection) -> Question:
         "The largest contributions of the {count} channels of {layer}: {channels}.",
         count=count,
         layer=one.layer,
-        channels=", ".join(parts),
+        channels=tr(", ").join(parts),
     )
     others = [one.order[count // 2], one.order[-1]]
     return _one_of(text, answer, one.order[0], others, lambda k: tr("Channel {channel}", channel=k))
@@ -189,7 +189,7 @@ def _correlation(selection: Selection, layer: str) -> str:
         low=low,
         high=high,
     )
-    return f"{correlation} {tr(verdict)}"
+    return paragraph([correlation, tr(verdict)])
 
 
 def errors(selection: Selection) -> Question:
@@ -216,7 +216,7 @@ def _errors(selection: Selection) -> str:
         "{n} of {count} (label → prediction): {pairs}.",
         len(one.wrong),
         count=len(one.labels),
-        pairs=", ".join(pairs),
+        pairs=tr(", ").join(pairs),
     )
 
 

@@ -12,7 +12,7 @@ from explorer.engine.runs import Run, columns, epoch_positions, extremes, last_o
 from explorer.engine.values import Doubles
 from explorer.views.training.run_list import ChartSettings
 from model.history import smoothed
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 MOST_RUNS = len(SERIES)
 BY_EPOCH = 250  # pixels, the height of the charts by epoch
@@ -89,7 +89,7 @@ def losses(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
     lines = (*every_step, *means)
     return LineChart(
         tr("Training loss"),
-        tr("Training loss at every step; runs: {runs}", runs=", ".join(runs)),
+        tr("Training loss at every step; runs: {runs}", runs=tr(", ").join(runs)),
         x_axis_of(runs, settings),
         axis(tr("training loss (nats)"), [line.y for line in lines], zero=True, rounded=True, most=5),
         lines,
@@ -125,7 +125,7 @@ def loss_caption(by_name: Mapping[str, Run], window: int) -> str:
         sentences.append(
             tr("Thick line: mean of the last {window} steps (fewer at the start).", window=window)
         )
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def _loss_of_steps(by_name: Mapping[str, Run]) -> str:
@@ -153,7 +153,7 @@ def by_epoch(runs: Mapping[str, Run], metric: Metric, settings: ChartSettings) -
     )
     return LineChart(
         tr(metric.title),
-        tr(metric.alt, runs=", ".join(runs)),
+        tr(metric.alt, runs=tr(", ").join(runs)),
         x_axis_of(runs, settings),
         axis(
             tr(metric.axis),
@@ -178,7 +178,7 @@ def learning_rate(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart
     )
     return LineChart(
         tr("Learning rate"),
-        tr("Learning rate by epoch; runs: {runs}", runs=", ".join(runs)),
+        tr("Learning rate by epoch; runs: {runs}", runs=tr(", ").join(runs)),
         x_axis_of(runs, settings),
         rate_axis([line.y for line in lines]),
         lines,

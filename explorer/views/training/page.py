@@ -22,7 +22,7 @@ from model import words
 from model.names import shown
 from model.problems import Problem
 from model.provenance import in_words
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 LIVE = 2  # seconds between two looks at the files while a run on the page trains
 IDLE = 5  # and while none does: a new run is noticed within that time
@@ -296,7 +296,7 @@ def epochs_caption(rate: LineChart) -> str:
     ]
     if rate.y.log:
         sentences.insert(1, tr("Its axis is logarithmic: equal distances are equal factors."))
-    return " ".join(sentences)
+    return paragraph(sentences)
 
 
 def how_to_read() -> None:
@@ -392,14 +392,16 @@ def input_facts(written: Written) -> list[tuple[str, str]]:
 
 
 def show_settings(written: Written) -> None:
-    settings = [(name.replace("_", " "), str(value)) for name, value in written.card.config.items()]
+    settings = [f"{name}: {value}" for name, value in written.card.config.items()]
     if not settings:
         return
     with st.expander(ngettext("{n} setting", "All {n} settings", len(settings))):
         third = -(-len(settings) // 3)
         for index, column in enumerate(st.columns(3, gap="large")):
             with column:
-                markup.show(panels.facts("", settings[index * third : (index + 1) * third]))
+                st.code(
+                    "\n".join(settings[index * third : (index + 1) * third]), language=None, wrap_lines=True
+                )
 
 
 def started(run: Run) -> str:
