@@ -5,12 +5,8 @@ from collections.abc import Collection
 import streamlit as st
 
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
-<<<<<<< HEAD
 from explorer.ui import link, presentation
-=======
-from explorer.ui import link
 from explorer.ui.class_names import glossed
->>>>>>> lessons
 from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection

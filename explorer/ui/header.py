@@ -149,13 +149,8 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
     return [(names[k], float(probabilities[k]), k == selection.target) for k in order]
 
 
-<<<<<<< HEAD
 def _prediction(selection: Selection, title: str) -> str:
-    name = markup.text(selection.card.classes[selection.predicted], "name", tag="span")
-=======
-def _prediction(selection: Selection, own_title: str) -> str:
     name = markup.text(glossed(selection.card.classes[selection.predicted]), "name", tag="span")
->>>>>>> lessons
     verdict = markup.text(_verdict(selection), tag="span")
     lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
     if selection.independent:

@@ -14,7 +14,7 @@ from explorer.ui.selection import Selection
 from model.card import AS_BUILT, Card
 from model.problems import Problem
 from model.provenance import in_words
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 ASSUMED_COURSE = N_(
     "The file does not say how its images were normalized. The course's values are assumed: {values}. "
@@ -72,7 +72,7 @@ def untrained(opened: Opened) -> str:
 
 def changes(opened: Opened) -> str:
     """What was changed or left out of the file's weights, as Markdown; "" where nothing was."""
-    return sentence(" ".join(opened.checkpoint.changes.sentences()))
+    return sentence(paragraph(opened.checkpoint.changes.sentences()))
 
 
 def normalization(opened: Opened) -> str:
@@ -82,7 +82,9 @@ def normalization(opened: Opened) -> str:
         return ""
     if opened.card.preset:
         return tr(ASSUMED_PRESET, preset=opened.card.preset, flags="--resize, --input-size, --mean, --std")
-    values = "; ".join(f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items())
+    values = tr("; ").join(
+        f"{name} {', '.join(f'{one:.4f}' for one in each)}" for name, each in numbers.items()
+    )
     form = "R,G,B" if opened.card.channels == 3 else tr("VALUE")
     flags = " ".join(f"--{name} {form}" for name in numbers)
     return tr(ASSUMED_COURSE if opened.source.net is None else ASSUMED_IMAGENET, values=values, flags=flags)

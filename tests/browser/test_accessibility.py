@@ -58,9 +58,14 @@ MODES = (
 )
 NAMES = {path: page.title for path, page in PATHS.items()}
 
-HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
-    .filter((each) => each.checkVisibility())
-    .map((each) => [Number(each.tagName[1]), each.textContent.trim()])"""
+HEADINGS = """() => {
+    const all = (root) => [...root.querySelectorAll("*")]
+        .flatMap((each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
+    return all(document)
+        .filter((each) => /^H[1-6]$/.test(each.tagName) && each.checkVisibility())
+        .map((each) => [Number(each.tagName[1]), each.textContent.trim()]);
+}"""
+"""Those inside components too, which a screen reader reads in the same order."""
 
 
 def drawn(page: Page, address: str) -> None:

@@ -69,6 +69,7 @@ def show_maps(selection: Selection, account: Account) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         markup.show(positions(selection, account))
+        panels.explain_dimmed(selection)
     with right:
         maps_with_contributions(selection, account)
         if account.units is not None:
