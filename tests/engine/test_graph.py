@@ -319,6 +319,27 @@ def test_the_first_layer_can_stop_and_a_function_and_code_between_them(course: n
     assert found.failure == Failure("other", "Problem: It is too small")
 
 
+class Pruned(nn.Module):
+    """Tokens on a grid, of which only some go on; then the others, without the class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.norm, self.head = nn.Conv2d(3, 4, 8, 8), nn.LayerNorm(4), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.norm(self.patches(x).flatten(2).transpose(1, 2))
+        some = F.relu(tokens[:, :7]) + tokens[:, 9:].chunk(1)[0]
+        return self.head((some - tokens[:, 1:8]).mean(1))
+
+
+def test_a_part_of_the_tokens_has_no_positions(x: Tensor) -> None:
+    found = graph(Pruned().eval(), x)
+    assert {each.name: each.shape for each in found.nodes} == {
+        "": (3, 32, 32), "patches": (4, 4, 4), "flatten": (4, 16), "norm": (4, 4, 4),
+        "relu": (7, 4), "add": (7, 4), "sub": (7, 4), "mean": (4,), "head": (5,),
+    }  # fmt: skip
+
+
 def test_more_than_one_image_is_refused(course: nn.Module, x: Tensor) -> None:
     with pytest.raises(ValueError, match=r"\(1, C, h, w\)"):
         graph(course, torch.cat([x, x]))
