@@ -23,7 +23,7 @@ from explorer.engine.kinds import (
     written_by,
 )
 from explorer.engine.layouts import FIRST, Layout
-from explorer.engine.passes import leaf_paths, recording_calls
+from explorer.engine.passes import layer_path, leaf_paths, recording_calls
 from explorer.engine.tracing import LayerInput
 
 IMAGE = ""  # the name of the image, as in a Trace
@@ -131,7 +131,7 @@ class Dataflow:
         self.inside.append(_Running(path, tuple(tensors_in((args, kwargs)))))
 
     def _on_call(self, call: Call) -> Instead | None:
-        path = call.layer.partition("#")[0]
+        path = layer_path(self.view, call.layer)
         self._note_for_trace(call)
         sources = self._sources([call.handed_on]) or self._sources(call.read)  # by the modules inside, if any
         kind = self._kind(path, call.read, call.handed_on)

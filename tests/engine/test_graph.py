@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from explorer.engine.checkup import check_up
 from explorer.engine.graph import Failure, Graph, Node, folded, graph
 from explorer.engine.outputs import Outputs, give_logits
 from explorer.engine.tracing import blocks, trace
 from model import torchvision_repair
+from model.card import Card
 from model.problems import Problem
 from tests.engine.odd_networks import ODD
 
@@ -368,3 +370,21 @@ def test_two_blocks_that_cross_are_not_both_folded(course: nn.Module, x: Tensor)
     small = folded(found, known)
     assert [each.name for each in small.nodes] == ["", "b", "conv1", "c"]
     assert small.edges == ((0, 1), (0, 2), (1, 2), (2, 3))
+
+
+def test_a_module_may_have_a_name_with_the_sign_of_a_second_call() -> None:
+    class Signs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps = nn.ModuleDict({"C#": nn.Conv2d(3, 4, 3), "#2": nn.ReLU()})
+            self.head, self.last = nn.Linear(4, 5), nn.Softmax(1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.steps["#2"](self.steps["#2"](self.steps["C#"](x)))
+            return self.last(self.head(maps.mean((2, 3))))
+
+    net, x = Signs().eval(), torch.randn(1, 3, 8, 8)
+    assert list(trace(net, x).maps) == ["steps.C#", "steps.#2", "steps.#2#2"]
+    assert [each.kind for each in graph(net, x).nodes][1:4] == ["conv", "act", "act"]
+    card = Card(net="signs", classes=tuple("abcde"), mean=(0.5,) * 3, std=(0.2,) * 3, input_size=8)
+    assert check_up(net, card).outputs.activation == "last"
