@@ -88,7 +88,7 @@ def test_a_norm_behind_the_maps_is_part_of_the_constant(x: Tensor, settled: Call
 
 
 class ByTokens(nn.Module):
-    """Behind the maps: a layer over heads of tokens, norms over the tokens of all images and over channels."""
+    """Behind the maps: a layer over heads of tokens, norms over all tokens and over channels."""
 
     def __init__(self) -> None:
         super().__init__()
