@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.engine.samples import FromUpload
+from explorer.engine.tracing import layer_path
 from explorer.ui import checkup, link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.class_names import glossed
@@ -39,10 +40,11 @@ def below_strip(selection: Selection, page: str) -> None:
 
 def _repeated(selection: Selection) -> str:
     """What a name such as `relu#2` means; "" for a network that calls every layer once."""
-    name = next((layer for layer in selection.seen.shapes if "#" in layer), "")
+    paths = {layer: layer_path(selection.net, layer) for layer in selection.seen.shapes}
+    name = next((layer for layer, path in paths.items() if layer != path), "")
     if not name:
         return ""
-    layer, _, number = name.partition("#")
+    layer, _, number = name.rpartition("#")
     return tr(
         "The network calls some layers several times: “{name}” is call {number} of “{layer}” for one image.",
         name=name,
