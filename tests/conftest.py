@@ -37,7 +37,7 @@ def jobs_rest() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def scripts_are_compiled_once() -> None:
-    """As in a server: AppTest alone compiles a script on every run, and looks for components on every visit."""
+    """As in a server: AppTest compiles a script on every run, and looks for components on every visit."""
     if "streamlit.testing.v1.app_test" in sys.modules:
         _as_a_server()
 

@@ -47,7 +47,16 @@ from explorer.ui.cached.one_image import (
     two_predictions,
     uses_of_weights,
 )
-from explorer.ui.cached.runs import data_map, example_log, logged_images, optimizer_runs, run, written
+from explorer.ui.cached.runs import (
+    data_map,
+    descent_path,
+    example_log,
+    logged_images,
+    optimizer_runs,
+    run,
+    schedule,
+    written,
+)
 from explorer.ui.cached.scans import (
     THUMBNAIL,
     calibrated_error,
@@ -90,6 +99,7 @@ __all__ = [
     "data_map",
     "data_statistics",
     "decoded",
+    "descent_path",
     "dissected",
     "draws",
     "drift",
@@ -131,6 +141,7 @@ __all__ = [
     "scan",
     "scene",
     "scene_batch",
+    "schedule",
     "shifted_predictions",
     "shortcut_accuracy",
     "shortcut_curve",
