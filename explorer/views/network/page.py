@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.drawing.ranges import number
 from explorer.ui import cached, checkup, choices, link, style
 from explorer.ui.channel_link import open_channel
+from explorer.ui.components import arrival
 from explorer.ui.components.network_graph import Event, network_graph
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
@@ -236,6 +237,7 @@ def follow(selection: Selection, columns: Columns, threads: Sequence[Line], even
     if event.kind == "kernel":
         line = threads[event.index]
         link.change("slice", str(line.channel))
+        arrival.lead_to("made")  # where Feature maps shows the kernel
         open_channel(selection, line.layer, line.target_channel)
     elif event.kind == "open":
         open_column(selection, columns.columns[event.index], event.row)

@@ -89,10 +89,9 @@ def layer_to_open(selection: Selection, column: Column) -> str | None:
     """The layer that Feature maps shows for a column: for a function of a block, the last layer before it."""
     if column.layer is None:
         return None
-    blocks = [list(stages(block, selection.seen).values()) for block in selection.blocks]
-    if any(column.layer in layers for layers in blocks):
+    if any(column.layer in stages(block, selection.seen).values() for block in selection.blocks):
         return column.layer
-    return None if column.node.block is None else blocks[column.node.block][-1]
+    return None if column.node.block is None else last_layer(selection, column.node.block)
 
 
 # Words
@@ -212,7 +211,7 @@ def channel_name(selection: Selection, column: Column, channel: int | None, *, i
     if column.layer == "":
         colors = COLORS if column.count >= len(COLORS) else ()
         return tr(colors[channel]) if channel is not None and channel < len(colors) else tr("gray")
-    layer, is_unit = readable(column.layer), len(column.node.shape) < 2
+    layer, is_unit = layer_name(selection, column), len(column.node.shape) < 2
     if channel is None:
         template = N_("the other units of {layer}") if is_unit else N_("the other channels of {layer}")
         return tr(template, layer=layer)
@@ -221,6 +220,19 @@ def channel_name(selection: Selection, column: Column, channel: int | None, *, i
     if is_unit:
         return tr("unit {unit} of {layer}", unit=channel, layer=layer)
     return tr("channel {channel} of {layer}", channel=channel, layer=layer)
+
+
+def layer_name(selection: Selection, column: Column) -> str:
+    """What gives a column's channels: a layer, or a function after the last layer of its block."""
+    name, block = column.layer or "", column.node.block
+    if block is None or name in selection.seen.shapes:
+        return readable(name)
+    layer = last_layer(selection, block)
+    return tr("{function} after {layer}", function=readable(name), layer=readable(layer))
+
+
+def last_layer(selection: Selection, block: int) -> str:
+    return list(stages(selection.blocks[block], selection.seen).values())[-1]
 
 
 def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile:

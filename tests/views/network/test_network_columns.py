@@ -247,4 +247,6 @@ def test_a_column_of_a_function_opens_the_last_layer_of_its_block() -> None:
     opened = {one.node.name: picture.layer_to_open(selection, one) for one in columns.columns}
     assert [opened[name] for name in ("conv", "bn", "relu", "max_pool2d")] == ["conv", "bn", "bn", "bn"]
     assert opened["fc"] is None
-    assert picture.page_of(selection, columns.columns[columns.places["relu"]], False) == "maps"
+    relu = columns.columns[columns.places["relu"]]
+    assert picture.page_of(selection, relu, False) == "maps"
+    assert picture.channel_name(selection, relu, 2) == "channel 2 of relu after bn"

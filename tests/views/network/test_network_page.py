@@ -109,6 +109,15 @@ def test_a_click_opens_the_page_about_it(
     assert changed.items() >= choices.items()
 
 
+def test_a_kernel_opens_in_sight_and_only_once(visit: Callable[..., AppTest]) -> None:
+    at = event(visit("network", flow="conv1~0"), "kernel", 0)
+    assert not at.exception, at.exception[0].value
+    names = [each.proto.component_name for each in at.get("bidi_component")]
+    assert names.count("arrival") == 1
+    again = [each.proto.component_name for each in at.run().get("bidi_component")]
+    assert "arrival" not in again
+
+
 STAGES = [Stage("a", (), "", "conv", tiles=(Tile(""), Tile(""))), Stage("b", (), "", "add")]
 
 
