@@ -9,17 +9,24 @@ from explorer.drawing import ranges
 from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import number, probability
 from explorer.engine.graph import Node
-from explorer.engine.tracing import stages
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
 from explorer.views.network.lines import Line
+from explorer.views.network.names import (
+    capital,
+    channel_name,
+    full_name,
+    layer_to_open,
+    short_name,
+    signed,
+    target_name,
+)
 from model.names import readable
 from model.words import N_, ngettext, tr
 
 SIGNS = {"flatten": "▤", "add": "+", "concat": "∥", "multiply": "×"}
 PICTURE = 96  # pixels at most of the image
-COLORS = (N_("red"), N_("green"), N_("blue"))
 THOUSANDS = ((1e6, "M"), (1e4, "k"))  # parameters from which on a number is rounded
 
 
@@ -85,35 +92,7 @@ def page_of(selection: Selection, column: Column, is_last: bool) -> str | None:
     return "batchnorm" if column.node.kind == "norm" else "maps"
 
 
-def layer_to_open(selection: Selection, column: Column) -> str | None:
-    """The layer that Feature maps shows for a column: for a function of a block, the last layer before it."""
-    if column.layer is None:
-        return None
-    if any(column.layer in stages(block, selection.seen).values() for block in selection.blocks):
-        return column.layer
-    return None if column.node.block is None else last_layer(selection, column.node.block)
-
-
 # Words
-
-
-def short_name(column: Column) -> str:
-    """The end of the node's name, which has to fit over its column."""
-    return tr("input") if column.node.kind == "image" else readable(short(column.node.name))
-
-
-def short(layer: str) -> str:
-    """The end of a layer's path.
-
-    >>> short("layer1.0.conv2"), short("features.0#2"), short("0")
-    ('conv2', 'features.0#2', '0')
-    """
-    parts = layer.split(".")
-    return ".".join(parts[-2:] if parts[-1].partition("#")[0].isdecimal() else parts[-1:])
-
-
-def full_name(column: Column) -> str:
-    return tr("input") if column.node.kind == "image" else readable(column.node.name)
 
 
 def lines_of(column: Column, nested: bool, is_last: bool = False) -> tuple[str, ...]:
@@ -201,40 +180,6 @@ def kind_of(net: nn.Module, column: Column) -> str:
     return tr("operation") if module is None else type(module).__name__
 
 
-def channel_name(selection: Selection, column: Column, channel: int | None, *, is_logit: bool = False) -> str:
-    """A channel with the layer that gives it: `channel 12 of conv1`, `red`, a logit, or all others.
-
-    A folded block shows the channels of its last layer.
-    """
-    if column.layer is None:
-        return full_name(column)
-    if column.layer == "":
-        colors = COLORS if column.count >= len(COLORS) else ()
-        return tr(colors[channel]) if channel is not None and channel < len(colors) else tr("gray")
-    layer, is_unit = layer_name(selection, column), len(column.node.shape) < 2
-    if channel is None:
-        template = N_("the other units of {layer}") if is_unit else N_("the other channels of {layer}")
-        return tr(template, layer=layer)
-    if is_logit:
-        return tr("the logit of “{class_name}”", class_name=selection.card.classes[channel])
-    if is_unit:
-        return tr("unit {unit} of {layer}", unit=channel, layer=layer)
-    return tr("channel {channel} of {layer}", channel=channel, layer=layer)
-
-
-def layer_name(selection: Selection, column: Column) -> str:
-    """What gives a column's channels: a layer, or a function after the last layer of its block."""
-    name, block = column.layer or "", column.node.block
-    if block is None or name in selection.seen.shapes:
-        return readable(name)
-    layer = last_layer(selection, block)
-    return tr("{function} after {layer}", function=readable(name), layer=readable(layer))
-
-
-def last_layer(selection: Selection, block: int) -> str:
-    return list(stages(selection.blocks[block], selection.seen).values())[-1]
-
-
 def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile:
     """A channel in words, and its contribution beside the largest of its layer."""
     channel, glimpse = column.channels[row], column.glimpse
@@ -257,18 +202,6 @@ def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile
         "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
     )
     return Tile(f"{text} {said}", round(value / largest, 4) if largest else 0.0)
-
-
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def target_name(selection: Selection) -> str:
-    return selection.card.classes[selection.target]
-
-
-def signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)
 
 
 # Lines
