@@ -1,5 +1,7 @@
 """What the start page calls columns and channels, and which layer it opens for them."""
 
+import numpy as np
+
 from explorer.drawing.ranges import number
 from explorer.engine.tracing import stages
 from explorer.ui.selection import Selection
@@ -29,10 +31,10 @@ def full_name(column: Column) -> str:
     return tr("input") if column.node.kind == "image" else readable(column.node.name)
 
 
-def channel_name(selection: Selection, column: Column, channel: int | None, *, is_logit: bool = False) -> str:
+def channel_name(selection: Selection, column: Column, channel: int | None, *, of_class: bool = False) -> str:
     """A channel with the layer that gives it: `channel 12 of conv1`, `red`, a logit, or all others.
 
-    A folded block shows the channels of its last layer.
+    A folded block shows the channels of its last layer; `of_class` tells that they are one for each class.
     """
     if column.layer is None:
         return full_name(column)
@@ -43,11 +45,23 @@ def channel_name(selection: Selection, column: Column, channel: int | None, *, i
     if channel is None:
         template = N_("the other units of {layer}") if is_unit else N_("the other channels of {layer}")
         return tr(template, layer=layer)
-    if is_logit:
-        return tr("the logit of “{class_name}”", class_name=selection.card.classes[channel])
+    if of_class:
+        template = N_("the logit of “{class_name}”") if gives_logits(selection, column) else CLASS
+        return tr(template, class_name=selection.card.classes[channel], layer=layer)
     if is_unit:
         return tr("unit {unit} of {layer}", unit=channel, layer=layer)
     return tr("channel {channel} of {layer}", channel=channel, layer=layer)
+
+
+CLASS = N_("{class_name} ({layer})")
+
+
+def gives_logits(selection: Selection, column: Column) -> bool:
+    """Whether the numbers of a column, one for each class, are the logits, and not scaled afterward."""
+    if column.glimpse is None or column.node.shape != selection.seen.logits.shape:
+        return False
+    logits = selection.seen.logits[list(column.channels)]
+    return np.allclose(column.glimpse.low, logits, rtol=1e-3, atol=1e-4)
 
 
 def layer_name(selection: Selection, column: Column) -> str:

@@ -140,12 +140,12 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     if chosen is None:
         return ""
     index = columns.places[chosen[0]]
-    contributions = columns.columns[index].contributions
-    is_logit = index == columns.logits
-    channel_name = names.channel_name(selection, columns.columns[index], chosen[1], is_logit=is_logit)
-    name = names.capital(channel_name)
-    if is_logit:
-        return tr("**{name}** is {value}.", name=name, value=number(selection.seen.logits[chosen[1]]))
+    column, of_class = columns.columns[index], index == columns.logits
+    contributions = column.contributions
+    name = names.capital(names.channel_name(selection, column, chosen[1], of_class=of_class))
+    if of_class and column.glimpse is not None:
+        value = float(column.glimpse.low[column.channels.index(chosen[1])])
+        return tr("**{name}** is {value}.", name=name, value=number(value))
     if contributions is None:
         return tr("**{name}**", name=name)
     value = float(contributions[chosen[1]])

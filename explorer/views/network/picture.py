@@ -17,6 +17,7 @@ from explorer.views.network.names import (
     capital,
     channel_name,
     full_name,
+    gives_logits,
     layer_to_open,
     short_name,
     signed,
@@ -51,7 +52,7 @@ def stage_of(
     folding = fold_of(selection, column, unfolded)
     return Stage(
         name=short_name(column),
-        lines=lines_of(column, nested, is_last),
+        lines=lines_of(column, nested, is_last and gives_logits(selection, column)),
         text=about(selection, column, is_last),
         kind=node.kind,
         sign="" if column.layer is not None else SIGNS.get(node.kind, "·"),
@@ -95,7 +96,7 @@ def page_of(selection: Selection, column: Column, is_last: bool) -> str | None:
 # Words
 
 
-def lines_of(column: Column, nested: bool, is_last: bool = False) -> tuple[str, ...]:
+def lines_of(column: Column, nested: bool, is_logits: bool = False) -> tuple[str, ...]:
     """What stands under a name: the module it is in, channels, positions, and parameters if it learns any.
 
     Each has the same line under every name, the first one where any is `nested` in a module; under the image
@@ -107,7 +108,7 @@ def lines_of(column: Column, nested: bool, is_last: bool = False) -> tuple[str, 
     within = [module] if nested else []
     size = [f"{shape[0]:,}" if len(shape) < 3 else f"{shape[0]:,} ×"] if shape else []
     positions = ["×".join(f"{side}" for side in shape[1:])] if len(shape) > 1 else [""]
-    if is_last:
+    if is_logits:
         positions = [tr("logits")]
     if column.node.kind == "image":
         learned = [tr("parameters:")]
@@ -180,13 +181,13 @@ def kind_of(net: nn.Module, column: Column) -> str:
     return tr("operation") if module is None else type(module).__name__
 
 
-def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile:
+def tile(selection: Selection, column: Column, row: int, of_class: bool) -> Tile:
     """A channel in words, and its contribution beside the largest of its layer."""
     channel, glimpse = column.channels[row], column.glimpse
     assert glimpse is not None
-    name = capital(channel_name(selection, column, channel, is_logit=is_logit))
+    name = capital(channel_name(selection, column, channel, of_class=of_class))
     low, high = number(float(glimpse.low[row])), number(float(glimpse.high[row]))
-    if is_logit:
+    if of_class:
         template = N_("{name}: {value}. Click to explain this class.")
     elif column.layer == "":
         template = N_("{name}, normalized: from {low} to {high}.")
@@ -194,7 +195,7 @@ def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile
         template = N_("{name}: {value}.") if low == high else N_("{name}: from {low} to {high}.")
     text = tr(template, name=name, value=low, low=low, high=high)
     contributions = column.contributions
-    if contributions is None or column.layer == "" or is_logit:
+    if contributions is None or column.layer == "" or of_class:
         return Tile(text)
     largest = float(np.abs(contributions).max())
     value = float(contributions[channel])
@@ -224,12 +225,12 @@ def thread(selection: Selection, columns: Columns, line: Line, largest: float) -
     source, target = columns.columns[line.source], columns.columns[line.target]
     from_name = channel_name(selection, source, line.channel)
     opens = opens_kernel(selection, columns, line)
-    is_logit = line.target == columns.logits
+    of_class = line.target == columns.logits
     text = tr(
         ADDS if line.channel is not None or source.layer is None else ADD,
         source=capital(from_name),
         value=signed(line.value),
-        target=channel_name(selection, target, line.target_channel, is_logit=is_logit),
+        target=channel_name(selection, target, line.target_channel, of_class=of_class),
     )
     if opens:
         text += " " + tr("Click to open its kernel.")

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import Range
+from explorer.drawing.ranges import Range, number
+from explorer.engine.samples import scene
 from explorer.ui import link
 from explorer.ui.components.network_graph import Event, Stage, Tile, event_of
 from explorer.ui.components.network_graph.payload import payload
+from model.checkpoint import load_checkpoint
 
 Visit = Callable[..., AppTest]
+CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 BROKEN = """
 from torch import nn
 def build():
@@ -74,6 +78,18 @@ def test_the_logit_in_the_link_is_that_of_the_explained_class(visit: Visit) -> N
     assert {tuple(thread["target"]) for thread in header["threads"]} == {(stage, row)}
     logit = float(tiles[row]["text"].split(": ")[1].split(". ")[0])
     assert header["status"] == f"**The logit of “cat”** is {logit:.3g}."
+
+
+def test_what_is_divided_before_it_is_a_logit_is_not_called_one(visit: Visit) -> None:
+    header = shown(visit("network", checkpoint="cifar10-resnet9", sample="ship", flow="fc~8"))  # fc(…) / 8
+    stage, row = header["chosen"]
+    net = load_checkpoint(CHECKPOINTS / "cifar10-resnet9.safetensors")
+    with torch.no_grad():
+        logits = net.build()(net.card.to_input(scene(8).pixels))[0]
+    value = number(8 * float(logits[8]))
+    assert header["stages"][stage]["tiles"][row]["text"].startswith(f"Ship (fc): {value}. ")
+    assert header["status"] == f"**Ship (fc)** is {value}."
+    assert "logits" not in header["stages"][stage]["lines"]
 
 
 @pytest.mark.parametrize(("unfolded", "blocks"), [("1.3", 6), ("99", 8), ("x", 8), ("1..2", 6)])
