@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -34,6 +35,28 @@ def jobs_rest() -> Iterator[None]:
         jobs.JOBS.rest()
 
 
+@pytest.fixture(autouse=True)
+def scripts_are_compiled_once() -> None:
+    """As in a server: AppTest compiles a script on every run, and looks for components on every visit."""
+    if "streamlit.testing.v1.app_test" in sys.modules:
+        _as_a_server()
+
+
+@functools.cache
+def _as_a_server() -> None:
+    from streamlit.components.v2 import manifest_scanner
+    from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+
+    compiled, get_bytecode = ScriptCache(), ScriptCache.get_bytecode
+
+    def shared(cache: ScriptCache, path: str) -> object:
+        return get_bytecode(compiled if Path(path).is_relative_to(APP.parent) else cache, path)
+
+    ScriptCache.get_bytecode = shared  # type: ignore[method-assign]
+    scan = functools.cache(manifest_scanner.scan_component_manifests)
+    manifest_scanner.scan_component_manifests = scan
+
+
 @pytest.fixture
 def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppTest]:
     """`visit(page, *options, **link)` opens a page with start options and a link.
@@ -42,6 +65,8 @@ def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppT
     """
     from streamlit.testing.v1 import AppTest
     from streamlit.util import calc_hash
+
+    _as_a_server()
 
     def opened(page: str = "explain", *options: str, **link: str) -> AppTest:
         monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])

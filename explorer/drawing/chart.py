@@ -262,6 +262,9 @@ class PointChart(Value):
         return [Color.HIGHLIGHT if each == self.chosen else Color.ACCENT for each in self.channels.tolist()]
 
 
+LONGEST_NAME = 30  # letters in one line beside a chart
+
+
 @dataclass(frozen=True, eq=False)
 class DotChart(Value):
     """A row for each name, the first at the top: a dot at `mean` on its interval from `low` to `high`.
@@ -286,7 +289,12 @@ class DotChart(Value):
     @property
     def height(self) -> int:
         """In pixels on the page."""
-        return 60 + 22 * len(self.names)
+        return 60 + (34 if self.two_lines else 22) * len(self.names)
+
+    @property
+    def two_lines(self) -> bool:
+        """Whether names break at their “ · ” on the page: one of them is too long for a line."""
+        return any(len(name) > LONGEST_NAME for name in self.names)
 
     @property
     def aspect(self) -> float:
@@ -304,7 +312,8 @@ class ScatterChart(Value):
     """One point for each of n images, at `across`, `up`, float64 (n,); `images` int64 (n,) are their indices,
     one of which may be `chosen`.
 
-    `groups` int64 (n,) index `names`, which have `colors` (#rrggbb); `texts` name each point in its tooltip.
+    `groups` int64 (n,) index `names`, which have `colors` (#rrggbb); `labels` are the classes given in
+    training.
     """
 
     title: str
@@ -317,7 +326,7 @@ class ScatterChart(Value):
     groups: Integers
     names: tuple[str, ...]
     colors: tuple[str, ...]
-    texts: tuple[str, ...]
+    labels: tuple[str, ...]
     group_title: str
     chosen: int | None = None
     height: int = 420

@@ -35,7 +35,7 @@ def spec(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
 
 def _content(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
     if isinstance(chart, ScatterChart):
-        return {"layer": list(_scatter(chart))}
+        return _scatter(chart)
     if isinstance(chart, LineChart):
         return {"layer": _line_chart(chart)}
     return {"layer": _points(chart)} if isinstance(chart, PointChart) else _dot_chart(chart)
@@ -192,6 +192,8 @@ def _mark(at: float) -> Spec:
 def _dot_chart(chart: DotChart) -> Spec:
     y: Spec = {"field": "name", "type": "nominal", "sort": list(chart.names)}
     y |= {"axis": {"title": None, "labelLimit": 200, "domain": False, "ticks": False, "grid": False}}
+    if chart.two_lines:
+        y["axis"] |= {"labelExpr": "split(datum.label, ' · ')", "labelOffset": -7}  # the middle of both
     x = horizontal("low", chart.x)
     x["axis"] |= {"grid": True}
     color = {"field": "color", "type": "nominal", "scale": None, "legend": None}
@@ -276,12 +278,15 @@ def _points(chart: PointChart) -> list[Spec]:
 # Images
 
 
-def _scatter(chart: ScatterChart) -> list[Spec]:
-    """The points in the colors of their groups, in the order given, and a ring around the chosen one."""
+def _scatter(chart: ScatterChart) -> Spec:
+    """The points in the colors of their groups, in the order given, and a ring around the chosen one.
+
+    The data are of the whole chart, not of its layers: then Streamlit sends them once, as a table.
+    """
     fields = (chart.images, chart.across, chart.up, chart.groups)
     rows = [
-        {"image": image, "x": short(x), "y": short(y), "group": chart.names[group], "text": text}
-        for image, x, y, group, text in zip(*(each.tolist() for each in fields), chart.texts, strict=True)
+        {"image": image, "x": short(x), "y": short(y), "group": chart.names[group], "label": label}
+        for image, x, y, group, label in zip(*(each.tolist() for each in fields), chart.labels, strict=True)
     ]
     position = {"x": horizontal("x", chart.x), "y": vertical("y", chart.y)}
     legend = {"title": chart.group_title, "orient": "top", "columns": 2, "symbolOpacity": 1, "symbolSize": 80}
@@ -292,7 +297,8 @@ def _scatter(chart: ScatterChart) -> list[Spec]:
         "legend": legend | {"labelLimit": 260},
     }
     tooltip = [
-        {"field": "text", "type": "nominal", "title": tr("training image")},
+        {"field": "image", "type": "nominal", "title": tr("training image")},
+        {"field": "label", "type": "nominal", "title": tr("label in training")},
         {"field": "group", "type": "nominal", "title": chart.group_title},
         measure("x", chart.x.title, ".3g"),
         measure("y", chart.y.title, ".3g"),
@@ -308,8 +314,7 @@ def _scatter(chart: ScatterChart) -> list[Spec]:
         "mark": {"type": "point", "size": 170, "strokeWidth": 3, "color": Color.HIGHLIGHT, **SILENT},
         "encoding": position,
     }
-    data = {"data": {"values": rows}}
-    return [data | points, data | ring]
+    return {"data": {"values": rows}, "layer": [points, ring]}
 
 
 def measure(field: str, title: str, format: str) -> Spec:

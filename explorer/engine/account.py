@@ -114,7 +114,8 @@ def _of_part(net: nn.Module, x: Tensor, score: Score) -> Account:
     if maps is None:
         raise NONE
     contributions = (maps * gradients[id(maps)]).detach()
-    constant = sum((_added(view, call, gradients[id(call.output)]) for call in behind), torch.zeros(len(x)))
+    added = (_added(view, call, gradients[id(call.output)], len(x)) for call in behind)
+    constant = sum(added, torch.zeros(len(x)))
     values = logit.detach().double()
     residual = values - contributions.double().sum((1, 2, 3)) - constant
     parts = _units(hidden, gradients, values)
@@ -140,13 +141,18 @@ def _units(
     return to_numpy(hidden[1]), to_numpy(added), (logit - added.double().sum(1)).numpy()
 
 
-def _added(view: nn.Module, call: Call, gradient: Tensor | None) -> Tensor:
-    """What the biases of a layer behind the maps add to the logits, float64 (N,)."""
-    offset = _offset(layer_module(view, call.layer))
-    if offset is None or gradient is None:
-        return torch.zeros(len(call.output), dtype=torch.float64)
-    across = offset if call.output.ndim < 4 else offset[:, None, None]
-    return (gradient * across).detach().double().flatten(1).sum(1)
+def _added(view: nn.Module, call: Call, gradient: Tensor | None, images: int) -> Tensor:
+    """What the biases of a layer behind the maps add to the logits, float64 (N,) of N `images`.
+
+    Some layers get the tokens of all images as rows of one tensor.
+    """
+    module = layer_module(view, call.layer)
+    offset = _offset(module)
+    if offset is None or gradient is None or len(gradient) % images:
+        return torch.zeros(images, dtype=torch.float64)
+    last = isinstance(module, nn.Linear) and call.layout is None
+    across = offset if last else offset.reshape(-1, *(1,) * (gradient.ndim - 2))
+    return (gradient * across).detach().double().reshape(images, -1).sum(1)
 
 
 def _offset(module: nn.Module) -> Tensor | None:

@@ -28,7 +28,7 @@ from explorer.engine.outputs import (
     probabilities,
     tensors_in,
 )
-from explorer.engine.passes import layer_module, leaf_paths, private_view
+from explorer.engine.passes import layer_module, layer_path, leaf_paths, private_view
 from explorer.engine.randomness import SEED
 from explorer.engine.stage import stage_of
 from model.builders import reason_of
@@ -247,9 +247,9 @@ def _final_activation(view: nn.Module, calls: list[_Call], output: Tensor) -> st
     for call in reversed(calls):
         made = call.output
         same = made.data_ptr() == output.data_ptr() and made.numel() == output.numel()
-        if same and type(view.get_submodule(call.layer.partition("#")[0])) in FINAL:
+        if same and type(layer_module(view, call.layer)) in FINAL:
             changed = call.version != version_of(made)
-            return "" if "#" in call.layer or changed else call.layer
+            return "" if changed or layer_path(view, call.layer) != call.layer else call.layer
     return ""
 
 

@@ -23,7 +23,7 @@ from explorer.engine.kinds import (
     written_by,
 )
 from explorer.engine.layouts import FIRST, Layout
-from explorer.engine.passes import leaf_paths, recording_calls
+from explorer.engine.passes import layer_path, leaf_paths, recording_calls
 from explorer.engine.tracing import LayerInput
 
 IMAGE = ""  # the name of the image, as in a Trace
@@ -131,7 +131,7 @@ class Dataflow:
         self.inside.append(_Running(path, tuple(tensors_in((args, kwargs)))))
 
     def _on_call(self, call: Call) -> Instead | None:
-        path = call.layer.partition("#")[0]
+        path = layer_path(self.view, call.layer)
         self._note_for_trace(call)
         sources = self._sources([call.handed_on]) or self._sources(call.read)  # by the modules inside, if any
         kind = self._kind(path, call.read, call.handed_on)
@@ -221,8 +221,8 @@ class Dataflow:
             raise
 
     def _operation(self, name: str, read: tuple[Tensor, ...], output: Tensor | None) -> Step:
-        alike = [tensor for tensor in read if output is not None and tensor.ndim == output.ndim]
-        layout = next((layout for tensor in alike if (layout := self._layout(tensor))), None)
+        layouts = map(self._layout, read)
+        layout = next((each for each in layouts if each and output is not None and each.fits(output)), None)
         full, sources = self._named(self._full(name)), self._sources(read)
         if layout is None and output is not None:  # as those that it comes from
             by_shape = {step.shape: step.layout for step in map(self.steps.__getitem__, sources)}
@@ -279,7 +279,8 @@ class Dataflow:
             self._know(tensor, (len(self.steps) - 1,), None)
 
     def _know(self, tensor: Tensor, sources: tuple[int, ...], layout: Layout | None) -> None:
-        self._known[id(tensor)] = (weakref.ref(tensor), sources, layout)
+        fitting = layout if layout and layout.fits(tensor) else None
+        self._known[id(tensor)] = (weakref.ref(tensor), sources, fitting)
 
     def _write(self, written: Tensor, sources: tuple[int, ...], layout: Layout | None) -> None:
         """What is written into a tensor can be in all that share its memory."""

@@ -18,8 +18,9 @@ NAMED = 3  # of many layers or outputs, those that a sentence names
 class Finding:
     """One thing that a check-up found: its `name`, what it is (`found`), and what was done about it (`done`).
 
-    Both are sentences marked with `N_`; `sizes` are their fields. With `warning` it can make results wrong or
-    impossible.
+    Both are sentences marked with `N_`; `sizes` are their fields, names as a tuple, of which a few are shown.
+    It holds no text of any language: visitors of several share it. With `warning` it can make results wrong
+    or impossible.
     """
 
     name: str
@@ -29,7 +30,8 @@ class Finding:
     warning: bool = False
 
     def __str__(self) -> str:
-        return paragraph(tr(template, **self.sizes) for template in (self.found, self.done) if template)
+        fields = {key: few(size) if isinstance(size, tuple) else size for key, size in self.sizes.items()}
+        return paragraph(tr(template, **fields) for template in (self.found, self.done) if template)
 
 
 # Outputs
@@ -87,7 +89,7 @@ def of_form(name: str, shape: Sequence[int], others: Sequence[str]) -> Finding |
     """Which of several outputs was taken; None for a network with one."""
     if not others:
         return None
-    left_out = few(tuple(f"“{other}”" for other in others))
+    left_out = tuple(f"“{other}”" for other in others)
     sizes = {"name": name, "shape": " × ".join(map(str, shape)), "others": left_out}
     return Finding("form", SEVERAL, "", sizes)
 
@@ -164,7 +166,7 @@ def of_tokens(given: tuple[int, int] | None, tokens: Tokens) -> Finding | None:
         return Finding("grid", GUESSED, GUESSED_DONE, {"rows": rows, "columns": columns})
     if tokens.grids or not tokens.unknown:
         return None
-    return Finding("grid", UNKNOWN, UNKNOWN_DONE, {"counts": few(tuple(map(str, tokens.unknown)))})
+    return Finding("grid", UNKNOWN, UNKNOWN_DONE, {"counts": tuple(map(str, tokens.unknown))})
 
 
 def check_grid(given: tuple[int, int] | None, tokens: Tokens) -> None:
@@ -209,7 +211,7 @@ def of_batchnorm(layers: Sequence[str]) -> Finding | None:
     """BatchNorm layers that the forward keeps in training mode, or that have no running statistics."""
     if not layers:
         return None
-    return Finding("batchnorm", BATCH, BATCH_DONE, {"layers": few(layers), "count": len(layers)}, True)
+    return Finding("batchnorm", BATCH, BATCH_DONE, {"layers": tuple(layers), "count": len(layers)}, True)
 
 
 MIXED = N_(
@@ -255,5 +257,5 @@ def of_gradients(layers: Sequence[str], without: Sequence[str]) -> Finding | Non
     """The layers with feature maps that no gradient reaches."""
     if not without:
         return None
-    sizes = {"count": len(without), "total": len(layers), "layers": few(without)}
+    sizes = {"count": len(without), "total": len(layers), "layers": tuple(without)}
     return Finding("gradients", CUT, CUT_DONE, sizes, warning=True)

@@ -40,6 +40,12 @@ class Layout:
         tokens = tensor[:, self.extra :] if self.extra else tensor
         return tokens.transpose(1, 2).reshape(len(tokens), -1, *self.grid)
 
+    def fits(self, tensor: Tensor) -> bool:
+        """Whether a tensor can hold feature maps in this way; a part of the tokens cannot."""
+        if self.order == "tokens":
+            return tensor.ndim == 3 and tensor.shape[1] == self.extra + self.grid[0] * self.grid[1]
+        return tensor.ndim == 4
+
     def filled(self, tensor: Tensor, maps: Tensor) -> Tensor:
         """The tensor with these feature maps in place of its own; `maps` may be of more images."""
         if self.order == "first":

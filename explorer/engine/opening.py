@@ -354,7 +354,7 @@ def _with_classes(card: Card, columns: int) -> Card:
     """The card with names for all classes; one value stands for the second of two. Raises Problem."""
     names = card.classes or numbered(max(columns, 2))
     if columns == 1 and len(names) == 1:
-        names = (tr("not {name}", name=names[0]), names[0])
+        names = (f"not {names[0]}", names[0])  # in no visitor's language: all share the network, and links
     if len(names) == 1:
         raise Problem(
             "The network returns {logits} logits, but only one class is named, “{name}”; give --classes "

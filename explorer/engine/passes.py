@@ -5,6 +5,7 @@ the network it is given. Each call hooks a private view of it: new module object
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from weakref import WeakSet
 
 import torch
@@ -196,15 +197,15 @@ def leaf_paths(net: nn.Module) -> list[str]:
 
 
 def layer_path(net: nn.Module, layer: str) -> str:
-    """The module path in a layer name, `relu` of `relu#2`; Problem if it is not in `net`."""
-    path = layer.partition("#")[0]
-    try:
-        net.get_submodule(path)
-    except AttributeError:
-        raise Problem(
-            "There is no layer {layer} in this network: choose one of its layers.", layer=repr(layer)
-        ) from None
-    return path
+    """The module path in a layer name, `relu` of `relu#2`; Problem if it is not in `net`.
+
+    A module may itself have such a name.
+    """
+    for path in dict.fromkeys((layer, layer.rpartition("#")[0] or layer)):
+        with suppress(AttributeError):
+            net.get_submodule(path)
+            return path
+    raise Problem("There is no layer {layer} in this network: choose one of its layers.", layer=repr(layer))
 
 
 def layer_module(net: nn.Module, layer: str) -> nn.Module:

@@ -97,7 +97,7 @@ def in_classes(sample: Sample, own: Sequence[str], wanted: Sequence[str]) -> Sam
     """
     if sample.label is None:
         return sample
-    return replace(sample, label=_places(tuple(own), tuple(wanted))[sample.label])
+    return replace(sample, label=places_of(tuple(own), tuple(wanted))[sample.label])
 
 
 SPELLINGS = {
@@ -115,7 +115,7 @@ SPELLINGS = {
 
 
 @lru_cache(maxsize=64)
-def _places(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int | None, ...]:
+def places_of(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int | None, ...]:
     """For each of the own names, the one index in `wanted` that means the same, or None."""
     return tuple(_place(name, wanted) for name in own)
 

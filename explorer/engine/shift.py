@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from explorer.engine import distribution
 from explorer.engine.copies import copied
+from explorer.engine.distribution import Histograms, wasserstein
 from explorer.engine.independence import pieces
 from explorer.engine.passes import check_images, in_faster_order, is_calm, private_view, to_numpy
 from explorer.engine.values import Doubles, Floats, Value
@@ -29,10 +31,16 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, eq=False)
 class NormInputs(Value):
-    """What one BatchNorm layer receives of N images: each one's mean and variance per channel, (N, C)."""
+    """What one BatchNorm layer receives of N images: each one's mean and variance per channel, (N, C).
+
+    `counts`, float32 (C, BINS), is the histogram of all, in running standard deviations from the running
+    mean; `between_halves` (C,) the largest distance between those of random halves of the images.
+    """
 
     means: Floats
     variances: Floats
+    counts: Floats
+    between_halves: Doubles
 
     @property
     def mean(self) -> Doubles:
@@ -60,6 +68,8 @@ class NormDrift(Value):
 
     `running_std` is √(running variance + ε). `low` and `high` are a 95% interval of `shift` over images;
     `chance` is what 95% of differences stay below, in size, between two draws of as many plain images.
+    `moved` is how far the distribution moves, by Wasserstein-1 in running standard deviations, and
+    `between_halves` the largest such distance between random halves of the plain images.
     """
 
     running_mean: Doubles
@@ -71,6 +81,8 @@ class NormDrift(Value):
     low: Doubles
     high: Doubles
     chance: Doubles
+    moved: Doubles
+    between_halves: Doubles
 
     @property
     def distance(self) -> Doubles:
@@ -96,6 +108,11 @@ class NormDrift(Value):
     def beyond(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Channels (C,) that move further than 95% of what resampling alone gives."""
         return np.asarray(np.abs(self.shift) > self.chance)
+
+    @property
+    def moved_beyond(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Channels (C,) whose distribution moves further than random halves of the plain images differ."""
+        return np.asarray(self.moved > self.between_halves)
 
 
 def norm_layers(net: nn.Module) -> tuple[str, ...]:
@@ -131,17 +148,32 @@ def observe(net: nn.Module, x: Tensor) -> Observed:
     check_images(x)
     check_norms(net)
 
-    def statistics(maps: Tensor) -> tuple[Floats, Floats]:
-        flat = maps.flatten(2) if maps.ndim > 2 else maps[..., None]
-        return to_numpy(flat.mean(2)), to_numpy(flat.var(2, correction=0))
-
-    noting = _Noting(net, norm_layers(net), statistics)
-    logits = [to_numpy(check_logits(noting.run(x[part]))) for part in pieces(net, x, batch_size(x))]
-    norms = {
-        layer: NormInputs(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-        for layer, parts in noting.statistics.items()
-    }
+    noting = _Noting(net, norm_layers(net), partial(_received, net))
+    halves, logits = distribution.halves(len(x)), []
+    seen: dict[str, list[tuple[Floats, Floats]]] = {}
+    counted: dict[str, Histograms] = {}
+    for part in pieces(net, x, batch_size(x)):
+        logits.append(to_numpy(check_logits(noting.run(x[part]))))
+        for layer, each in noting.taken().items():
+            seen.setdefault(layer, []).extend(moments for moments, _ in each)
+            for _, counts in each:
+                counted.setdefault(layer, Histograms()).add(counts, halves[:, part])
+    norms = {layer: _joined(moments, counted[layer]) for layer, moments in seen.items()}
     return Observed(np.concatenate(logits), norms)
+
+
+def _joined(moments: list[tuple[Floats, Floats]], histograms: Histograms) -> NormInputs:
+    means, variances = (np.concatenate(each) for each in zip(*moments, strict=True))
+    return NormInputs(means, variances, histograms.total, histograms.between_halves)
+
+
+def _received(net: nn.Module, layer: str, maps: Tensor) -> tuple[tuple[Floats, Floats], Tensor]:
+    """Means and variances of each image, (n, C), and the counts of its values."""
+    norm = _norm(net, layer)
+    mean, var = _learned(norm)
+    flat = maps.flatten(2) if maps.ndim > 2 else maps[..., None]
+    counts = distribution.counts(flat, mean, (var + norm.eps).sqrt())
+    return (to_numpy(flat.mean(2)), to_numpy(flat.var(2, correction=0))), counts
 
 
 def logits_of(net: nn.Module, x: Tensor) -> Floats:
@@ -162,7 +194,7 @@ def recalibrated(net: nn.Module, x: Tensor) -> nn.Module:
     check_images(x)
     check_norms(net)
 
-    def statistics(maps: Tensor) -> tuple[Tensor, Tensor]:
+    def statistics(_: str, maps: Tensor) -> tuple[Tensor, Tensor]:
         axes = [axis for axis in range(maps.ndim) if axis != 1]
         unbiased = int(maps.numel() > maps.shape[1])  # one value has no variance: the layer itself says so
         return maps.mean(axes).double(), maps.var(axes, correction=unbiased).double()
@@ -216,6 +248,8 @@ def drift(net: nn.Module, plain: Observed, shifted: Observed, paired: bool) -> d
             low=low / std,
             high=high / std,
             chance=_chance(one.means, len(other.means)) / std,
+            moved=wasserstein(one.counts, other.counts),
+            between_halves=one.between_halves,
         )
     return drifts
 
@@ -264,7 +298,7 @@ class _Noting(Generic[S]):
     time.
     """
 
-    def __init__(self, net: nn.Module, layers: Iterable[str], of: Callable[[Tensor], S]) -> None:
+    def __init__(self, net: nn.Module, layers: Iterable[str], of: Callable[[str, Tensor], S]) -> None:
         self.view = private_view(net)
         self.statistics: dict[str, list[S]] = {}
         self._pass: list[tuple[str, S]] = []
@@ -284,8 +318,15 @@ class _Noting(Generic[S]):
         self._pass.clear()
         return self.view(x)
 
-    def _note(self, layer: str, of: Callable[[Tensor], S], _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._pass.append((layer, of(inputs[0])))
+    def taken(self) -> dict[str, list[S]]:
+        """The statistics since the last time."""
+        statistics, self.statistics = self.statistics, {}
+        return statistics
+
+    def _note(
+        self, layer: str, of: Callable[[str, Tensor], S], _: nn.Module, inputs: tuple[Tensor, ...]
+    ) -> None:
+        self._pass.append((layer, of(layer, inputs[0])))
 
 
 def _batches(count: int, size: int) -> list[slice]:

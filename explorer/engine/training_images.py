@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,16 @@ class LoggedScenes(LoggedImages):
     size: int
 
     def pixels(self, index: int) -> Pixels:
-        pixels = scenes.draw(int(self.labels[index]), int(self.seeds[index]), self.size).pixels
+        pixels = _drawn(int(self.labels[index]), int(self.seeds[index]), self.size)
         return pixels if self.marks is None else with_mark(pixels, int(self.marks[index]))
+
+
+@lru_cache(maxsize=64)
+def _drawn(label: int, seed: int, size: int) -> Pixels:
+    """A scene, which a page asks for again and again; read-only."""
+    pixels = scenes.draw(label, seed, size).pixels
+    pixels.flags.writeable = False
+    return pixels
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,20 +60,19 @@ def load() -> None:
 
 def explain() -> None:
     """Draw the samples, and explain one of them with the network shown first."""
-    from explorer.ui import cached, choices, sidebar
+    from explorer.ui import cached, choices, image_choice
     from explorer.ui.options import options
     from explorer.ui.selection import Selection
     from explorer.views.network import page
     from explorer.views.network.columns import columns_of
     from explorer.views.network.lines import lines_into
-    from model import cifar10
     from model.problems import Problem
 
     UNVISITED.addFilter(_from_a_visit)
     cached.gallery()
     try:
         name, source = next(iter(options().checkpoints.items()))
-        sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
+        sample = image_choice.first_sample()
         selection = Selection(cached.opened(name, source), sample)
         blocks = [selection.blocks[index] for index in choices.at_first(len(selection.blocks))]
         layers = tuple(block.act or block.name for block in blocks)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import streamlit as st
 
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
-from explorer.ui import link
+from explorer.ui import link, presentation
 from explorer.ui.class_names import glossed
 from explorer.ui.components.channel_grid import SCALES
 from explorer.ui.markdown import code, literal
@@ -39,8 +39,10 @@ def choice(label: str, names: dict[str, str], key: str, default: str | None = No
 
 
 def pick(label: str, names: dict[str, str], key: str, default: str | None = None, **details: object) -> str:
-    """A key of `names`, chosen by a select box."""
+    """A key of `names`, chosen by a select box; a width in pixels grows with the size of the page."""
     first = default if default in names else next(iter(names))
+    if isinstance(width := details.get("width"), int):
+        details["width"] = presentation.pixels(width)
     return str(link.choose(st.selectbox, label, list(names), key, first, format_func=names.get, **details))
 
 

@@ -1,9 +1,12 @@
 """The strip on top of every page: image, input and prediction; below a wrong one, buttons to explain it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from explorer.engine.samples import FromUpload
+from explorer.engine.tracing import layer_path
 from explorer.ui import checkup, link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.class_names import glossed
@@ -37,10 +40,11 @@ def below_strip(selection: Selection, page: str) -> None:
 
 def _repeated(selection: Selection) -> str:
     """What a name such as `relu#2` means; "" for a network that calls every layer once."""
-    name = next((layer for layer in selection.seen.shapes if "#" in layer), "")
+    paths = {layer: layer_path(selection.net, layer) for layer in selection.seen.shapes}
+    name = next((layer for layer, path in paths.items() if layer != path), "")
     if not name:
         return ""
-    layer, _, number = name.partition("#")
+    layer, _, number = name.rpartition("#")
     return tr(
         "The network calls some layers several times: “{name}” is call {number} of “{layer}” for one image.",
         name=name,
@@ -71,18 +75,35 @@ def choose(choices: dict[str, str], target: str) -> None:
     st.session_state[_OPENS] = target
 
 
-def strip(selection: Selection, title: str = "") -> None:
-    """The image, the network's input and the prediction, under a `title` if it is not this network's."""
-    markup.show(
-        markup.element(
-            "div",
-            _image(selection),
-            _input(selection),
-            markup.bars(_rows(selection, SHOWN)),
-            _prediction(selection, title),
-            cls="fx-strip",
-        )
+def strip(selection: Selection) -> None:
+    """The image, the network's input and the prediction."""
+    _strip(selection, _outputs(selection, _title(selection)))
+
+
+def strip_of_film(selections: Sequence[Selection], titles: Sequence[str], index: int) -> None:
+    """The same with a prediction for every picture of a film, each under its title; that of `index` is seen.
+
+    While the film plays it shows that of its picture instead.
+    """
+    predictions = (
+        f'<div class="fx-of-picture" data-index="{each}"{"" if each == index else " hidden"}>'
+        f"{_outputs(selection, title)}</div>"
+        for each, (selection, title) in enumerate(zip(selections, titles, strict=True))
     )
+    _strip(selections[index], *predictions)
+
+
+def _strip(selection: Selection, *outputs: str) -> None:
+    markup.show(markup.element("div", _image(selection), _input(selection), *outputs, cls="fx-strip"))
+
+
+def _outputs(selection: Selection, title: str) -> str:
+    """The largest probabilities and the prediction."""
+    return markup.bars(_rows(selection, SHOWN)) + _prediction(selection, title)
+
+
+def _title(selection: Selection) -> str:
+    return tr("Most probable label") if selection.independent else tr("Prediction")
 
 
 def _image(selection: Selection) -> str:
@@ -130,10 +151,9 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
     return [(names[k], float(probabilities[k]), k == selection.target) for k in order]
 
 
-def _prediction(selection: Selection, own_title: str) -> str:
+def _prediction(selection: Selection, title: str) -> str:
     name = markup.text(glossed(selection.card.classes[selection.predicted]), "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
-    title = own_title or (tr("Most probable label") if selection.independent else tr("Prediction"))
     lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
     if selection.independent:
         lines.append(markup.text(_labels_above_half(selection), "muted"))

@@ -83,14 +83,14 @@ def chart(chart: LineChart | PointChart | DotChart | ScatterChart, **details: An
     The height is reserved: the browser would give a chart none until it is drawn, so that the page below
     moves up for a moment, and a click lands beside its target.
     """
-    st.vega_lite_chart(vega.spec(chart), width="stretch", height=presentation.height(chart.height), **details)
+    st.vega_lite_chart(vega.spec(chart), width="stretch", height=presentation.pixels(chart.height), **details)
 
 
 def drawn_chart(
     chart: Histogram | ChannelChart, key: str, on_choose: Callable[[int], None] | None = None
 ) -> None:
     """Show a chart that the server draws; `on_choose` gets the index of a bin or a channel clicked."""
-    small_chart(small_charts.draw(chart), presentation.height(chart.height), key, on_choose)
+    small_chart(small_charts.draw(chart), presentation.pixels(chart.height), key, on_choose)
 
 
 def facts(title: str, rows: Sequence[tuple[str, str]], *before: str) -> str:

@@ -35,9 +35,9 @@ def only_page() -> bool:
     return link.chosen("show") == "page"
 
 
-def height(pixels: int) -> int:
-    """The height of a chart at the chosen size."""
-    return round(pixels * ENLARGED) if large() else pixels
+def pixels(normal: int) -> int:
+    """How many pixels something has at the chosen size that has so many at the normal one."""
+    return round(normal * ENLARGED) if large() else normal
 
 
 def control() -> None:

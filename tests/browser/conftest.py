@@ -12,12 +12,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -57,14 +60,71 @@ def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser page, 1280 × 900; its test fails if the page throws, loads what the
     server does not allow, or turns to another machine.
     """
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    problems: list[str] = []
-    opened = context.new_page()
-    opened.on("pageerror", lambda error: problems.append(f"script error: {error}"))
-    opened.on("console", lambda message: problems.extend(_refused(message.text)))
-    opened.on("request", lambda request: problems.extend(_outside(request.url)))
-    yield opened
+    context = browser.new_context(viewport=VIEWPORT)
+    with watched(context.new_page()) as page:
+        yield page
     context.close()
+
+
+@pytest.fixture(scope="session")
+def tab(browser: Browser) -> Iterator[Page]:
+    """One page for many tests: to load scripts and compile them is most of the work of a first visit."""
+    context = browser.new_context(viewport=VIEWPORT)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def same_page(tab: Page) -> Iterator[Page]:
+    """`page` for a test that opens an address and needs no new browser; only scripts are left in it."""
+    tab.set_viewport_size(VIEWPORT)
+    with watched(tab):
+        yield tab
+    leave(tab)
+
+
+def leave(page: Page) -> None:
+    """Go away from the explorer, and leave nothing behind but what the browser keeps of its files."""
+    if page.url.startswith("http"):
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.goto("about:blank")
+    page.context.clear_cookies()
+    page.emulate_media(color_scheme="null", reduced_motion="null")
+
+
+QUIET = """() => new Promise((done, failed) => {
+    const app = document.querySelector("[data-testid=stApp]");
+    const drawn = () => app.dataset.testScriptState === "notRunning"
+        && document.getAnimations().every((each) => each.playState !== "running");
+    let since = performance.now();
+    const end = since + 60_000;
+    const watch = new MutationObserver(() => { since = performance.now(); });
+    watch.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+    const look = () => {
+        if (!drawn()) since = performance.now();
+        const now = performance.now();
+        if (now - since < 400 && now < end) return setTimeout(look, 50);
+        watch.disconnect();
+        if (now < end) done(); else failed(new Error("the page goes on changing"));
+    };
+    look();
+})"""
+"""Until the script has run, what it drew has faded in, and nothing has changed since: charts draw later."""
+
+
+@contextmanager
+def watched(page: Page) -> Iterator[Page]:
+    problems: list[str] = []
+    heard: dict[Any, Callable[[Any], None]] = {
+        "pageerror": lambda error: problems.append(f"script error: {error}"),
+        "console": lambda message: problems.extend(_refused(message.text)),
+        "request": lambda request: problems.extend(_outside(request.url)),
+    }
+    for event, listener in heard.items():
+        page.on(event, listener)
+    yield page
+    for event, listener in heard.items():
+        page.remove_listener(event, listener)
     assert not problems, problems
 
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.conftest import QUIET, leave
 from tests.browser.navigation import PATHS
 
 PAGES = {page.title: path for path, page in PATHS.items()}
@@ -52,13 +53,18 @@ CUT_OFF = """() => {
 }"""
 
 
-@pytest.fixture(params=[390, 360])
-def phone(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(
-        viewport={"width": request.param, "height": 844}, has_touch=True, is_mobile=True
-    )
+@pytest.fixture(scope="module")
+def held(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(has_touch=True, is_mobile=True)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(params=[390, 360])
+def phone(request: pytest.FixtureRequest, held: Page) -> Iterator[Page]:
+    held.set_viewport_size({"width": request.param, "height": 844})
+    yield held
+    leave(held)
 
 
 @pytest.fixture
@@ -87,7 +93,7 @@ def open_sidebar(page: Page) -> None:
 def test_no_control_is_cut_off(phone: Page, explorer: str, path: str) -> None:
     phone.goto(f"{explorer}/{path}")
     settle(phone)
-    phone.wait_for_timeout(1000)  # charts and components draw after the script has run
+    phone.evaluate(QUIET)
     phone.wait_for_function(WITHIN_THE_WINDOW)
     assert phone.evaluate(CUT_OFF) == []
 

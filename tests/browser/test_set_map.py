@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from explorer.engine.network import network_of
 from explorer.engine.scan.images import scan_images
@@ -30,7 +30,7 @@ def test_an_outline_selects_and_a_click_opens_an_image(
     page: Page, serve: Callable[..., str], folder: Path
 ) -> None:
     page.goto(f"{serve('explorer/app.py', '--scans', str(folder))}/set_map?checkpoint=scenes-course")
-    canvas = page.get_by_role("img", name=f"PCA of {COUNT} images")
+    canvas = page.get_by_role("application", name=f"PCA of {COUNT} images")
     expect(canvas).to_be_visible(timeout=60_000)
     area = canvas.bounding_box()
     assert area is not None
@@ -49,4 +49,31 @@ def test_an_outline_selects_and_a_click_opens_an_image(
     expect(page.get_by_text("Thin ring: the selected image")).to_be_visible()
     expect(page).to_have_url(re.compile("source=scenes"))
     page.get_by_role("button", name="Clear the selection").click()
+    expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)
+    by_keyboard(page, canvas)
+
+
+def by_keyboard(page: Page, canvas: Locator) -> None:
+    """A rectangle is moved, enlarged and chosen; the view is enlarged and shows all again."""
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    count = page.get_by_role("status").filter(has_text="Points in the rectangle: ")
+    expect(count).to_be_visible()
+    before = int(count.inner_text().split()[-1])
+    page.keyboard.press("+")
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+    assert int(count.inner_text().split()[-1]) <= before
+    page.keyboard.press("0")
+    expect(page.get_by_role("button", name="Show all")).to_be_hidden()
+    expect(count).to_have_text(f"Points in the rectangle: {before}")
+    for _ in range(40):
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowUp")
+    for _ in range(80):
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Shift+ArrowDown")
+    expect(count).to_have_text(f"Points in the rectangle: {COUNT}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"{COUNT} of {COUNT} images are selected")).to_be_visible(timeout=30_000)
+    page.keyboard.press("Escape")
     expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)

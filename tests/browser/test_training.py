@@ -165,3 +165,24 @@ def ended(data: str | bytes) -> list[bool]:
     if message.WhichOneof("type") != "script_finished":
         return []
     return [message.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY]
+
+
+def test_the_crosshair_hides_no_axis_and_has_no_values_of_a_run_that_had_ended(
+    page: Page, url: str, folder: Path
+) -> None:
+    written(folder, 4, "finished")
+    (folder / "a-longer-run.history.json").write_bytes((folder / "grown.history.json").read_bytes())
+    written(folder, 2, "finished")
+    page.goto(f"{url}?runs=grown,a-longer-run")
+    chart = page.locator(".st-key-crossed_accuracy")
+    chart.locator(".role-axis-title").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(500)
+    page.locator(".fx-readout").focus()
+    page.keyboard.press("End")
+    tip = page.locator(".fx-crosshair .fx-tip").nth(1)
+    expect(tip).to_contain_text("epoch 4")
+    expect(tip.locator("dd")).to_have_text(["test", "training", "–", "–", "50.00%", "40.00%"])
+    top = (tip.bounding_box() or {})["y"]
+    for title in chart.locator(".role-axis-title, .role-axis-label").all():
+        box = title.bounding_box() or {}
+        assert box["y"] + box["height"] <= top

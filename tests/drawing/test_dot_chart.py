@@ -79,3 +79,12 @@ def test_files_are_high_enough_for_many_rows() -> None:
     many = replace(CHART, names=tuple(map(str, range(24))), **rows)
     assert picture(many).shape[0] > 1.5 * picture(CHART).shape[0]
     assert figure([many], "caption")[:4] == b"\x89PNG"
+
+
+def test_names_too_long_for_a_line_are_broken_in_higher_rows() -> None:
+    long = replace(CHART, names=("SGD with momentum · ReduceLROnPlateau", "Adam · none", "b · c", "d"))
+    axis_of = [
+        json.loads(json.dumps(vega.spec(each)))["layer"][0]["encoding"]["y"]["axis"] for each in (CHART, long)
+    ]
+    assert ["labelExpr" in each for each in axis_of] == [False, True]
+    assert (long.height - CHART.height) / 4 == 12

@@ -24,22 +24,24 @@ CHART = ScatterChart(
     groups=np.array([0, 1, 0]),
     names=("easy", "hard $x_{"),
     colors=("#1f9089", "#7d77d8"),
-    texts=("7 (cat)", "3 (dog)", "11 (cat)"),
+    labels=("cat", "dog", "cat"),
     group_title="region",
     chosen=3,
 )
 
 
 def test_page_and_print_have_the_same_points() -> None:
-    points, ring = json.loads(json.dumps(vega.spec(CHART)))["layer"]
-    rows, scale = points["data"]["values"], points["encoding"]["color"]["scale"]
+    spec = json.loads(json.dumps(vega.spec(CHART)))
+    (points, ring), rows = spec["layer"], spec["data"]["values"]
+    scale = points["encoding"]["color"]["scale"]
     color = dict(zip(scale["domain"], scale["range"], strict=True))
     axes = Figure().subplots()
     chart_print.draw(CHART, axes)
     drawn, chosen = axes.collections
     np.testing.assert_allclose(drawn.get_offsets(), [[row["x"], row["y"]] for row in rows])
     assert [to_hex(each) for each in drawn.get_facecolors()] == [color[row["group"]] for row in rows]
-    assert [row["image"] for row in rows] == [7, 3, 11]
+    assert [(row["image"], row["label"]) for row in rows] == [(7, "cat"), (3, "dog"), (11, "cat")]
+    assert not any("data" in layer for layer in (points, ring))  # sent once, as a table
     assert ring["transform"] == [{"filter": {"field": "image", "equal": 3}}]
     np.testing.assert_allclose(chosen.get_offsets(), [[0.2, 0.5]])
     assert to_hex(chosen.get_edgecolors()[0]) == ring["mark"]["color"] == Color.HIGHLIGHT

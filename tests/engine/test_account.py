@@ -87,6 +87,34 @@ def test_a_norm_behind_the_maps_is_part_of_the_constant(x: Tensor, settled: Call
     assert made.exact
 
 
+class ByTokens(nn.Module):
+    """Behind the maps: a layer over heads of tokens, norms over all tokens and over channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.wide = nn.Conv2d(3, 4, 8, 8), nn.Linear(2, 3)
+        self.over_tokens, self.over_channels = nn.BatchNorm1d(3), nn.BatchNorm1d(2)
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.conv(x).flatten(2).transpose(1, 2)
+        heads = self.wide(tokens.unflatten(2, (2, 2)).transpose(1, 2))  # (N, 2, 16, 3)
+        heads = self.over_tokens(heads.flatten(0, 2)).reshape(heads.shape)
+        return self.head(self.over_channels(heads.flatten(2)).unflatten(2, (16, 3)).mean(2).flatten(1))
+
+
+def test_biases_of_layers_over_tokens_are_part_of_the_constant(x: Tensor, settled: Callable) -> None:
+    net = settled(ByTokens())
+    made = account(net, torch.cat([x, x.flip(3) * 2]), 1)
+    with torch.no_grad():
+        maps = net.conv(torch.cat([x, x.flip(3) * 2]))
+        net.conv.bias.zero_()
+        constant = float(net(torch.zeros_like(x))[0, 1])  # the maps are zero: all that is left are the biases
+    assert made.exact
+    np.testing.assert_allclose(made.maps, maps, atol=1e-6)
+    np.testing.assert_allclose(made.constant, [constant] * 2, atol=1e-5)
+
+
 def test_what_is_not_linear_leaves_a_residual(x: Tensor) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(

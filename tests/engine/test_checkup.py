@@ -27,7 +27,7 @@ from explorer.engine.network import network_of
 from explorer.engine.opening import Opening, Source, open_source
 from explorer.engine.outputs import outputs_of
 from explorer.engine.tracing import trace
-from model import torchvision_repair
+from model import torchvision_repair, words
 from model.card import Card
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
@@ -729,3 +729,37 @@ def test_probabilities_are_made_in_one_place() -> None:
         path.name for path in folder.rglob("*.py") if re.search(r"softmax\(1|\.sigmoid\(", path.read_text())
     ]
     assert makers == ["outputs.py"]
+
+
+# Visitors of other languages
+
+
+class Stacked(nn.Module):
+    """Layers without gradient that normalize by the batch, then several heads: more than a sentence names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3, affine=True)) for _ in range(6)]
+        self.body, self.heads = nn.Sequential(*layers), nn.ModuleList(nn.Linear(3, k) for k in range(2, 9))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        self.body.train()
+        with torch.no_grad():
+            x = self.body(x).mean((2, 3))
+        return {f"head{k}": head(x) for k, head in enumerate(self.heads)}
+
+
+def test_a_shared_network_holds_no_word_of_the_first_visitors_language(
+    opened: Callable[..., Opening],
+) -> None:
+    words.use(words.PSEUDO)
+    try:
+        several = opened(Stacked, classes="5").checkup
+        single = opened(lambda: nn.Sequential(nn.Flatten(), nn.Linear(768, 1)), classes="dog").checkpoint
+    finally:
+        words.use(words.ENGLISH)
+    for name, text in (("form", "“head0”, “head1”, “head2” and 3 more not;"), ("gradients", " and 9 more"),
+                       ("batchnorm", "body.0.1, body.1.1, body.2.1 and 3 more.")):  # fmt: skip
+        assert text in finding(several, name)
+        assert "⟦" not in finding(several, name)
+    assert single.card.classes == ("not dog", "dog")

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from explorer.engine.checkup import check_up
 from explorer.engine.graph import Failure, Graph, Node, folded, graph
 from explorer.engine.outputs import Outputs, give_logits
 from explorer.engine.tracing import blocks, trace
 from model import torchvision_repair
+from model.card import Card
 from model.problems import Problem
 from tests.engine.odd_networks import ODD
 
@@ -319,6 +321,27 @@ def test_the_first_layer_can_stop_and_a_function_and_code_between_them(course: n
     assert found.failure == Failure("other", "Problem: It is too small")
 
 
+class Pruned(nn.Module):
+    """Tokens on a grid, of which only some go on; then the others, without the class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.norm, self.head = nn.Conv2d(3, 4, 8, 8), nn.LayerNorm(4), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.norm(self.patches(x).flatten(2).transpose(1, 2))
+        some = F.relu(tokens[:, :7]) + tokens[:, 9:].chunk(1)[0]
+        return self.head((some - tokens[:, 1:8]).mean(1))
+
+
+def test_a_part_of_the_tokens_has_no_positions(x: Tensor) -> None:
+    found = graph(Pruned().eval(), x)
+    assert {each.name: each.shape for each in found.nodes} == {
+        "": (3, 32, 32), "patches": (4, 4, 4), "flatten": (4, 16), "norm": (4, 4, 4),
+        "relu": (7, 4), "add": (7, 4), "sub": (7, 4), "mean": (4,), "head": (5,),
+    }  # fmt: skip
+
+
 def test_more_than_one_image_is_refused(course: nn.Module, x: Tensor) -> None:
     with pytest.raises(ValueError, match=r"\(1, C, h, w\)"):
         graph(course, torch.cat([x, x]))
@@ -347,3 +370,21 @@ def test_two_blocks_that_cross_are_not_both_folded(course: nn.Module, x: Tensor)
     small = folded(found, known)
     assert [each.name for each in small.nodes] == ["", "b", "conv1", "c"]
     assert small.edges == ((0, 1), (0, 2), (1, 2), (2, 3))
+
+
+def test_a_module_may_have_a_name_with_the_sign_of_a_second_call() -> None:
+    class Signs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps = nn.ModuleDict({"C#": nn.Conv2d(3, 4, 3), "#2": nn.ReLU()})
+            self.head, self.last = nn.Linear(4, 5), nn.Softmax(1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.steps["#2"](self.steps["#2"](self.steps["C#"](x)))
+            return self.last(self.head(maps.mean((2, 3))))
+
+    net, x = Signs().eval(), torch.randn(1, 3, 8, 8)
+    assert list(trace(net, x).maps) == ["steps.C#", "steps.#2", "steps.#2#2"]
+    assert [each.kind for each in graph(net, x).nodes][1:4] == ["conv", "act", "act"]
+    card = Card(net="signs", classes=tuple("abcde"), mean=(0.5,) * 3, std=(0.2,) * 3, input_size=8)
+    assert check_up(net, card).outputs.activation == "last"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explorer.ui import presentation
+from explorer.ui import choices, presentation
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
@@ -65,4 +65,12 @@ def test_anything_else_in_the_link_changes_nothing(
 def test_charts_grow_with_the_type(monkeypatch: pytest.MonkeyPatch) -> None:
     for large, height in ((False, 200), (True, 275)):
         monkeypatch.setattr(presentation, "large", lambda large=large: large)
-        assert presentation.height(200) == height
+        assert presentation.pixels(200) == height
+
+
+def test_lists_of_a_given_width_grow_with_the_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presentation, "large", lambda: True)
+    shown: dict[str, object] = {}
+    monkeypatch.setattr(choices.link, "choose", lambda *_, **details: shown.update(details) or "a")
+    assert choices.pick("Run", {"a": "a run"}, "run", width=320) == "a"
+    assert shown["width"] == 440

@@ -128,7 +128,8 @@ def test_marks_of_nonsense_are_none(text: str) -> None:
 
 
 def test_a_search_is_stopped_and_goes_on(visit: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_class, "AT_ONCE", 0.0)
+    for module in (effects, other_class):
+        monkeypatch.setattr(module, "AT_ONCE", 0.0)
     monkeypatch.setattr(JOBS, "follow", JOBS.look)  # a machine that is busy
     at = visit("interventions", sample="truck", change="other")
     next(each for each in at.button if each.label == "Stop").click().run()

@@ -98,3 +98,16 @@ def test_a_change_that_rounds_to_zero_has_no_sign() -> None:
         "0.0",
         "0.0",
     ]
+
+
+def test_channels_are_ranked_by_the_mean_or_by_the_whole_distribution(visit: Visit) -> None:
+    at = visit("shift", shift_measured="yes", **LINK)
+    assert "Channels of bn1 whose mean moves most" in written(at)
+    assert "Ranked by the shift of the mean" in written(at)
+    at.segmented_control(key="shift_by").set_value("distribution").run()
+    text = written(at)
+    assert "Channels of bn1 whose distribution moves most" in text
+    assert "the distributions of " in text
+    assert "in 20 divisions of the unshifted images" in text
+    assert "First to move" not in text  # which is by the mean
+    assert at.query_params["shift_by"] == "distribution"

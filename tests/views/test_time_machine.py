@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -223,7 +224,10 @@ def test_the_header_has_the_prediction_of_the_chosen_epoch(app: Open, checkpoint
         opened = load_checkpoint(list_snapshots(checkpoint)[int(choose)][1])
         seen = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels))
         best = int(seen.probabilities.argmax())
-        top = html(check(at)).partition('class="fx-prediction"')[2]
+        states = re.findall(r'<div class="fx-of-picture" data-index="(\d)"( hidden)?>', html(check(at)))
+        assert [int(index) for index, hidden in states if not hidden] == [int(choose)]
+        assert len(states) == 4
+        top = html(at).partition(f'data-index="{choose}">')[2].partition('class="fx-prediction"')[2]
         assert f"Prediction at epoch {choose}" in top
         assert top.partition('class="name">')[2].startswith(opened.card.classes[best])
         assert film_data(at)["frames"][int(choose)]["lines"][0].startswith(

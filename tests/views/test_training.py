@@ -209,7 +209,7 @@ def test_the_crosshair_has_every_value_of_every_chart(app: Open, tmp_path: Path)
     sent = [each.proto.json for each in at.main.get("bidi_component")]
     data = next(json.loads(each) for each in sent if '"ends"' in each)
     assert data["ends"] == [0, 3]
-    lines = {name: {line["name"]: line for line in chart["lines"]} for name, chart in data["charts"].items()}
+    lines = {name: {line["row"]: line for line in chart["lines"]} for name, chart in data["charts"].items()}
     assert {name: list(each) for name, each in lines.items()} == {
         "steps": ["training loss (nats)"],
         "accuracy": ["test", "training"],

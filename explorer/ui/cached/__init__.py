@@ -47,13 +47,22 @@ from explorer.ui.cached.one_image import (
     two_predictions,
     uses_of_weights,
 )
-from explorer.ui.cached.runs import data_map, example_log, logged_images, optimizer_runs, run, written
+from explorer.ui.cached.runs import (
+    data_map,
+    example_log,
+    logged_images,
+    logged_pictures,
+    optimizer_runs,
+    run,
+    written,
+)
 from explorer.ui.cached.scans import (
     THUMBNAIL,
     calibrated_error,
     channel_survey,
     class_selectivity,
     dissected,
+    evidence_differences,
     finished_scan,
     numbered_scene,
     predictions,
@@ -96,6 +105,7 @@ __all__ = [
     "dropouts",
     "every_shift",
     "evidence",
+    "evidence_differences",
     "example_log",
     "filters_over_time",
     "finished_scan",
@@ -109,6 +119,7 @@ __all__ = [
     "key_of",
     "layer_maps",
     "logged_images",
+    "logged_pictures",
     "map_thumbnails",
     "maps_over_time",
     "mark_shifts",

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+from explorer.drawing.pictures import data_uri
 from explorer.engine import data_map as data_maps
 from explorer.engine import training_images as training_images_of
 from explorer.engine.data_map import DataMap
 from explorer.engine.optimizer_runs import OptimizerRun, read_runs
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
 from explorer.engine.training_images import LoggedImages
+from explorer.engine.values import Integers
 from explorer.ui.cached.keys import announced, data, resource, stamp_of
 from model.example_log import ExampleLog, load_log
+from model.problems import Problem
 from model.words import N_
 
 
@@ -69,6 +72,28 @@ def logged_images(path: Path, data_dir: Path) -> LoggedImages:
 @announced(N_("Looking for the training images …"))
 def _logged_images(path: Path, stamp: tuple[int, int], data_dir: Path) -> LoggedImages:
     return training_images_of.logged_images(example_log(path), data_dir)
+
+
+def logged_pictures(path: Path, data_dir: Path, images: Integers) -> list[str | None]:
+    """Training images of the log in a file as `data:` addresses; None for one that cannot be read, or is not
+    the one of the run. Raises Problem as `logged_images`.
+    """
+    return _logged_pictures(path, stamp_of(path), data_dir, images)
+
+
+@data(max_entries=16, ttl=600)
+def _logged_pictures(
+    path: Path, stamp: tuple[int, int], data_dir: Path, images: Integers
+) -> list[str | None]:
+    on_hand = _logged_images(path, stamp, data_dir)
+    return [_picture(on_hand, index) for index in images.tolist()]
+
+
+def _picture(images: LoggedImages, index: int) -> str | None:
+    try:
+        return data_uri(images.sample(index).pixels)
+    except Problem:
+        return None
 
 
 @data(max_entries=4)

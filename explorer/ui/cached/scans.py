@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from explorer.drawing.pictures import data_uri, reduced
-from explorer.engine import dissection, metrics, selectivity
+from explorer.engine import class_evidence, dissection, metrics, selectivity
 from explorer.engine.channel_survey import ChannelSurvey, Scaling, survey
+from explorer.engine.class_evidence import Differences
 from explorer.engine.dissection import Dissection, Masks
 from explorer.engine.metrics import CalibratedError, Predictions
 from explorer.engine.network import Network
@@ -79,6 +80,13 @@ def class_selectivity(image_mean: Floats, labels: Integers, classes: int) -> Sel
     return selectivity.selectivity(image_mean, labels, classes)
 
 
+@data(max_entries=64)
+def evidence_differences(first: Floats, second: Floats) -> Differences:
+    """How the contributions of two groups of images, (n, C) and (m, C), differ by channel."""
+    return class_evidence.differences(first, second)
+
+
+@data(max_entries=64)
 def dissected(
     maps: Floats, masks: Masks, labels: Integers, classes: tuple[str, ...], quantile: float
 ) -> Dissection:

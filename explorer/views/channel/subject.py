@@ -1,7 +1,7 @@
 """Which channel the page is about, and the images that it is measured on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.engine.batches import spread
 from explorer.engine.receptive import ReceptiveField, ReceptiveFields
-from explorer.engine.samples import Sample
+from explorer.engine.samples import Sample, places_of
 from explorer.engine.scan.images import drawn_scenes, of_test_set, scene_number
 from explorer.engine.scan.result import LayerScan, Scan
 from explorer.engine.tracing import Block
@@ -116,8 +116,7 @@ def images_of(selection: Selection, scan: Scan | None) -> Images:
     card = selection.card
     scenes = drawn_scenes(card)
     if scan is None:
-        drawn = drawn_scenes(replace(card, input_size=16))  # whose labels are the same
-        known = [drawn.take(row).label for row in range(len(CLASSES))] * (WITHOUT_SCAN // len(CLASSES))
+        known = [places_of(CLASSES, card.classes)[row % len(CLASSES)] for row in range(WITHOUT_SCAN)]
         labels = np.array([-1 if label is None else label for label in known], np.int64)
         return Images((scenes.digest, len(labels)), labels, scenes.take, text_of("scenes", len(labels)))
     key = (scan.images, len(scan))

@@ -9,6 +9,7 @@ from explorer.engine import class_evidence
 from explorer.engine.class_evidence import Differences, Evidence
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
+from explorer.ui import cached
 from explorer.ui.jobs import Progress, Work
 from explorer.ui.scan_batches import batches, rows_of
 from explorer.ui.selection import Selection
@@ -87,4 +88,4 @@ def finished(progress: Progress[Evidence]) -> Evidence | None:
 
 def differences_of(evidence: Evidence) -> Differences:
     """How the two groups differ by channel."""
-    return class_evidence.differences(evidence.of(0).contributions, evidence.of(1).contributions)
+    return cached.evidence_differences(evidence.of(0).contributions, evidence.of(1).contributions)

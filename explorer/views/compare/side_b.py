@@ -7,8 +7,9 @@ import streamlit as st
 from explorer.engine import timeline as timelines
 from explorer.engine.samples import in_classes
 from explorer.engine.timeline import CardFile, SnapshotFile
-from explorer.ui import cached, link, sidebar
+from explorer.ui import cached, link
 from explorer.ui.cached import Opened
+from explorer.ui.image_choice import choose_sample
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from model.snapshots import checkpoint_of
@@ -46,7 +47,7 @@ def choose(selection: Selection, own: str) -> Selection | None:
     classes = opened.card.classes
     sample = in_classes(selection.sample, selection.card.classes, classes)
     if own in ("image", "both"):
-        chosen = sidebar.choose_sample(opened, options(), "b_")
+        chosen = choose_sample(opened, options(), "b_")
         if chosen is None:
             return None
         sample = chosen

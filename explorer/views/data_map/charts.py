@@ -82,11 +82,7 @@ def scatter(run: LoggedRun, color: str, chosen: int | None) -> ScatterChart:
     """Mean confidence over variability, a point for each image that is drawn."""
     coloring, one = COLORINGS[color], run.map
     images = shown(one, chosen)
-    labels = run.log.labels[images]
-    texts = tuple(
-        tr("{index} ({name})", index=index, name=run.log.card.classes[label])
-        for index, label in zip(images.tolist(), labels.tolist(), strict=True)
-    )
+    labels = tuple(run.log.card.classes[label] for label in run.log.labels[images].tolist())
     across = doubles(one.variability[images])
     return ScatterChart(
         tr("Data map of {run}", run=run.name),
@@ -104,7 +100,7 @@ def scatter(run: LoggedRun, color: str, chosen: int | None) -> ScatterChart:
         coloring.groups(one)[images],
         tuple(map(tr, coloring.names)),
         coloring.colors,
-        texts,
+        labels,
         tr(coloring.title),
         chosen,
     )

@@ -3,7 +3,6 @@
 import pandas as pd
 import streamlit as st
 
-from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import percent
 from explorer.engine.data_map import (
     RANKINGS,
@@ -15,11 +14,10 @@ from explorer.engine.data_map import (
     region_counts,
 )
 from explorer.engine.intervals import interval
-from explorer.engine.samples import Sample
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.engine.values import Integers
-from explorer.ui import choices, link
-from explorer.views.data_map import image
+from explorer.ui import cached, choices, link
+from explorer.ui.options import options
 from explorer.views.data_map.logs import LoggedRun
 from model.problems import Problem
 from model.words import N_, ngettext, tr
@@ -83,7 +81,7 @@ def table(run: LoggedRun, rows: Integers, images: LoggedImages | Problem) -> pd.
     one, names = run.map, run.log.card.classes
     columns: dict[str, object] = {}
     if not isinstance(images, Problem):
-        columns[tr("picture")] = [_picture(images, index) for index in rows.tolist()]
+        columns[tr("picture")] = cached.logged_pictures(run.path, options().data_dir, rows)
     columns |= {
         tr("image"): rows,
         tr("label in training"): [names[label] for label in run.log.labels[rows].tolist()],
@@ -95,11 +93,6 @@ def table(run: LoggedRun, rows: Integers, images: LoggedImages | Problem) -> pd.
     if (wrong := wrong_of(run.log)) is not None:
         columns[tr("label changed")] = [index in wrong for index in rows.tolist()]
     return pd.DataFrame(columns)
-
-
-def _picture(images: LoggedImages, index: int) -> str | None:
-    sample = image.sample_of(images, index)
-    return data_uri(sample.pixels) if isinstance(sample, Sample) else None
 
 
 # In words

@@ -97,6 +97,8 @@ def show(selection: Selection, both: BeforeAfter) -> None:
     markup.show(
         markup.text(in_words(selection, both), "fx-verdict"), bars(selection, both), heats(selection, both)
     )
+    if both.pixels is None:
+        panels.explain_dimmed(selection)
 
 
 def bars(selection: Selection, both: BeforeAfter) -> str:

@@ -15,6 +15,7 @@ from explorer.ui.channel_link import open_channel
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
 from explorer.views.explain.contributions import bar
+from explorer.views.network.picture import signed
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
@@ -68,6 +69,7 @@ def show_maps(selection: Selection, account: Account) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         markup.show(positions(selection, account))
+        panels.explain_dimmed(selection)
     with right:
         maps_with_contributions(selection, account)
         if account.units is not None:
@@ -131,7 +133,7 @@ def card(account: Account, channel: int) -> str:
         color(values, ranges.symmetric(account.contributions)),
         alt,
         markup.text(tr("Channel {channel}", channel=channel), "strong"),
-        markup.text(f"{added[channel]:+.3f}".replace("-", ranges.MINUS)),
+        markup.text(signed(float(added[channel]))),
         bar(float(added[channel] / np.abs(added).max())),
         fill=True,
     )

@@ -16,6 +16,7 @@ from explorer.engine.strongest_path import (
 from explorer.ui.components.play import Row, Scene, Stop, Total
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import fixed
+from explorer.views.network.picture import short
 from explorer.views.network.scene_pieces import equals, shown, terms_of
 from model.words import N_, ngettext, tr
 
@@ -50,7 +51,7 @@ def flatten(step: FlattenStep) -> Scene:
         "{channels} maps of {height} × {width} positions become one row of {count} numbers, channel after "
         "channel. Nothing is computed: the value keeps its size and gets the number {number}."
     )
-    fields = {"channels": channels, "height": height, "width": width, "count": count, "number": number}
+    fields = {"channels": channels, "height": height, "width": width, "count": f"{count:,}", "number": number}
     place = f"{channel} · {height * width} + {row} · {width} + {column} = {number}"
     return Scene(
         tr("Flatten"),
@@ -82,19 +83,19 @@ def dense(selection: Selection, step: DenseStep, before: PathStep | None) -> Sce
         sentence = tr(
             "The logit of “{class_name}” is a weighted sum: each of {count} values times its weight for this "
             "class. Positive terms support the class, negative ones oppose it.",
-            class_name=selection.card.classes[unit], count=len(products),
+            class_name=selection.card.classes[unit], count=f"{len(products):,}",
         )  # fmt: skip
         total = tr("logit of “{class_name}”", class_name=selection.card.classes[unit])
     else:
         sentence = tr(
             "Unit {unit} weighs all {count} values: each times a learned weight, added up.",
-            unit=unit, count=len(products),
+            unit=unit, count=f"{len(products):,}",
         )  # fmt: skip
         total = tr("value of unit {unit}", unit=unit)
     return Scene(
         tr("Dense layer · {layer}", layer=step.layer),
         sentence,
-        step.layer,
+        short(step.layer),
         sign="Σ",
         rows=terms_of(terms, texts),
         total=Total(total, equals(step.value)),
@@ -160,7 +161,7 @@ def operation(step: OperationStep) -> Scene:
     return Scene(
         title,
         _about_operation(step),
-        step.layer or "+",
+        short(step.layer) or "+",
         sign="+" if len(step.sources) > 1 else "ƒ",
         rows=terms_of(terms),
         total=Total(tr("value"), equals(step.value)),

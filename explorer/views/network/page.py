@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.drawing.ranges import number
 from explorer.ui import cached, checkup, choices, link, style
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.network_graph import Event, network_graph
@@ -12,7 +13,7 @@ from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
 from explorer.views.network import account, exports, picture, play
 from explorer.views.network import columns as columns_of_network
-from explorer.views.network.columns import Columns, columns_of
+from explorer.views.network.columns import Column, Columns, columns_of
 from explorer.views.network.lines import Line, lines_into
 from explorer.views.tour import strip as tour
 from model.words import tr
@@ -30,7 +31,7 @@ def page() -> None:
     unfolded = unfolded_blocks(selection)
     asked = chosen_in_link()
     columns = columns_of(selection, unfolded, asked)
-    chosen = chosen_channel(columns, asked)
+    chosen = chosen_channel(columns, asked, selection.target)
     threads = lines_into(selection, columns, *chosen) if chosen else []
     show(selection, columns, unfolded, chosen, threads)
     how_to_read(selection)
@@ -71,10 +72,12 @@ def chosen_in_link() -> tuple[str, int] | None:
     return layer, int(number)
 
 
-def chosen_channel(columns: Columns, asked: tuple[str, int] | None) -> tuple[str, int] | None:
-    """The channel in the link, if a column shows it; else the first one."""
-    for column in columns.columns:
+def chosen_channel(columns: Columns, asked: tuple[str, int] | None, target: int) -> tuple[str, int] | None:
+    """The channel in the link, if a column shows it, of the logits that of the class; else the first one."""
+    for index, column in enumerate(columns.columns):
         if asked is not None and column.layer == asked[0] and asked[1] in column.channels:
+            if index == columns.logits:
+                asked = asked[0], target
             link.keep(CHOSEN, f"{asked[0]}~{asked[1]}", "")
             return asked
     link.keep(CHOSEN, "", "")
@@ -116,7 +119,7 @@ def show(
         status=status(selection, columns, chosen),
         opens=open_text(selection, columns, chosen),
         flows=tr("Largest inflows:"),
-        none_flows=tr("Nothing that has channels flows into it."),
+        none_flows=no_lines(columns, chosen),
         logits=columns.logits,
         stopped=False,
     )
@@ -135,42 +138,66 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     """The chosen channel in a sentence; what stands between two ** is bold."""
     if chosen is None:
         return ""
-    column = columns.columns[columns.places[chosen[0]]]
-    name = picture.channel_name(selection, column, chosen[1])
-    name = name[:1].upper() + name[1:]
-    if column.contributions is None:
+    index = columns.places[chosen[0]]
+    contributions = columns.columns[index].contributions
+    is_logit = index == columns.logits
+    channel_name = picture.channel_name(selection, columns.columns[index], chosen[1], is_logit=is_logit)
+    name = picture.capital(channel_name)
+    if is_logit:
+        return tr("**{name}** is {value}.", name=name, value=number(selection.seen.logits[chosen[1]]))
+    if contributions is None:
         return tr("**{name}**", name=name)
-    value = float(column.contributions[chosen[1]])
-    rank = int((abs(column.contributions) > abs(value)).sum()) + 1
+    value = float(contributions[chosen[1]])
+    rank = int((abs(contributions) > abs(value)).sum()) + 1
     return tr(
         "**{name}** contributes {value} to “{class_name}”: rank {rank} of {count:,}.",
         name=name,
         value=picture.signed(value),
         class_name=picture.target_name(selection),
         rank=rank,
-        count=len(column.contributions),
+        count=len(contributions),
     )
+
+
+def no_lines(columns: Columns, chosen: tuple[str, int] | None) -> str:
+    """Why no lines lead to the chosen channel, where none do."""
+    if chosen is None:
+        return ""
+    contributions = columns.columns[columns.places[chosen[0]]].contributions
+    if contributions is None or not contributions[chosen[1]]:
+        return tr("Its contribution is 0, so no lines lead to it.")
+    return tr("How much each channel before it adds to that cannot be told, so no lines lead to it.")
 
 
 def open_text(selection: Selection, columns: Columns, chosen: tuple[str, int] | None) -> str:
     """What the button below the picture is called; "" where the chosen channel has no page."""
-    has_page = chosen is not None and picture.has_page(selection, chosen[0])
-    return tr("Open on Feature maps") if has_page else ""
+    if chosen is None:
+        return ""
+    layer = picture.layer_to_open(selection, columns.columns[columns.places[chosen[0]]])
+    return "" if layer is None else tr("Open on Feature maps")
 
 
 def how_to_read(selection: Selection) -> None:
-    st.caption(
-        literal(
-            tr(
-                "In each column the channels with the largest contribution to “{class_name}”, positive or "
-                "negative, come first (gradient × activation, summed over all positions; the small bar). A "
-                "line shows what flows into the chosen channel: the thicker it is, the more it adds to that "
-                "channel's contribution, beside the other lines into it. Under each name stand the shape of "
-                "its output and the number of parameters that it learns.",
-                class_name=picture.target_name(selection),
-            )
-        )
+    order = tr(
+        "In each column the channels with the largest contribution to “{class_name}” come first: gradient × "
+        "activation, summed over all positions. The small bar shows it, to the right if it supports the "
+        "class, to the left if it opposes it. (Grad-CAM’s contributions on other pages are mean gradient × "
+        "mean activation, so they are other numbers.)",
+        class_name=picture.target_name(selection),
     )
+    lines = tr(
+        "A line shows what flows into the chosen channel: the thicker it is, the more it adds to that "
+        "channel’s contribution, beside the other lines into it. A dotted line is the sum over all "
+        "other channels."
+    )
+    colors = tr(
+        "In the maps red is positive and blue is negative; in a column without negative values dark is 0 and "
+        "yellow is large. All maps of a column have the same scale. Under each name stand the shape of its "
+        "output and the number of parameters that it learns."
+    )
+    with st.container(gap="xsmall"):
+        for text in (order, lines, colors):
+            st.caption(literal(text))
 
 
 # What the visitor does
@@ -181,11 +208,17 @@ def choose(selection: Selection, columns: Columns, event: Event) -> None:
     if event.kind == "fold":
         fold(columns.columns[event.index].node.block)
     elif event.kind == "class":
-        name = selection.card.classes[columns.classes[event.index]]
-        link.change("class", choices.class_option(name, choices.PREDICTED))
+        explain(selection, columns.classes[event.index])
     elif event.kind == "choose":
         column = columns.columns[event.index]
+        if event.index == columns.logits:
+            explain(selection, column.channels[event.row])
         link.change(CHOSEN, f"{column.layer}~{column.channels[event.row]}")
+
+
+def explain(selection: Selection, target: int) -> None:
+    """Make a class the one to explain."""
+    link.change("class", choices.class_option(selection.card.classes[target], choices.PREDICTED))
 
 
 def fold(block: int | None) -> None:
@@ -205,8 +238,7 @@ def follow(selection: Selection, columns: Columns, threads: Sequence[Line], even
         link.change("slice", str(line.channel))
         open_channel(selection, line.layer, line.target_channel)
     elif event.kind == "open":
-        column = columns.columns[event.index]
-        open_channel(selection, column.layer or "", column.channels[event.row])
+        open_column(selection, columns.columns[event.index], event.row)
     elif event.kind == "page":
         open_layer(selection, columns, event.index)
 
@@ -221,7 +253,14 @@ def open_layer(selection: Selection, columns: Columns, index: int) -> None:
         link.change("norm", column.layer or "")
         link.open_page("batchnorm")
     elif page == "maps":
-        open_channel(selection, column.layer or "", column.channels[0])
+        open_column(selection, column, 0)
+
+
+def open_column(selection: Selection, column: Column, row: int) -> None:
+    """Open a column's channel on Feature maps, if that shows it."""
+    layer = picture.layer_to_open(selection, column)
+    if layer is not None:
+        open_channel(selection, layer, column.channels[row])
 
 
 if __name__ == "__main__":  # Streamlit runs a page as a script

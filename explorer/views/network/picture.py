@@ -31,25 +31,28 @@ def image_of(selection: Selection) -> np.ndarray:
 
 def stages_of(selection: Selection, columns: Columns, unfolded: Sequence[int], folds: bool) -> list[Stage]:
     """Every column as the picture shows it; with `folds`, blocks can be folded and unfolded."""
+    nested = any("." in column.node.name for column in columns.columns)
     return [
-        stage_of(selection, column, index == columns.logits, unfolded if folds else None)
+        stage_of(selection, column, index == columns.logits, unfolded if folds else None, nested)
         for index, column in enumerate(columns.columns)
     ]
 
 
-def stage_of(selection: Selection, column: Column, is_last: bool, unfolded: Sequence[int] | None) -> Stage:
+def stage_of(
+    selection: Selection, column: Column, is_last: bool, unfolded: Sequence[int] | None, nested: bool
+) -> Stage:
     node, glimpse = column.node, column.glimpse
     folding = fold_of(selection, column, unfolded)
     return Stage(
         name=short_name(column),
-        lines=lines_of(column),
+        lines=lines_of(column, nested, is_last),
         text=about(selection, column, is_last),
         kind=node.kind,
         sign="" if column.layer is not None else SIGNS.get(node.kind, "·"),
         opens=page_of(selection, column, is_last) is not None,
         folds=folding[0],
         folds_text=folding[1],
-        tiles=tuple(tile(selection, column, row) for row in range(len(column.channels))),
+        tiles=tuple(tile(selection, column, row, is_last) for row in range(len(column.channels))),
         rest=some(len(column.channels), column.count),
         maps=None if glimpse is None else glimpse.maps,
         range=column.range,
@@ -78,42 +81,61 @@ def page_of(selection: Selection, column: Column, is_last: bool) -> str | None:
     """The page that a column's heading opens."""
     if is_last:
         return "explain"
-    if column.layer is None or not has_page(selection, column.layer):
+    if layer_to_open(selection, column) is None:
         return None
     return "batchnorm" if column.node.kind == "norm" else "maps"
 
 
-def has_page(selection: Selection, layer: str) -> bool:
-    """Whether Feature maps can show a layer: one of a block."""
-    return any(layer in stages(block, selection.seen).values() for block in selection.blocks)
+def layer_to_open(selection: Selection, column: Column) -> str | None:
+    """The layer that Feature maps shows for a column: for a function of a block, the last layer before it."""
+    if column.layer is None:
+        return None
+    blocks = [list(stages(block, selection.seen).values()) for block in selection.blocks]
+    if any(column.layer in layers for layers in blocks):
+        return column.layer
+    return None if column.node.block is None else blocks[column.node.block][-1]
 
 
 # Words
 
 
 def short_name(column: Column) -> str:
-    """The last part of the node's name, which has to fit over its column."""
-    if column.node.kind == "image":
-        return tr("input")
-    path, _, call = column.node.name.partition("#")
-    short = path.rsplit(".", 1)[-1]
-    if short.isdecimal() and "." in path:
-        short = ".".join(path.rsplit(".", 2)[-2:])
-    return readable(f"{short}#{call}" if call else short)
+    """The end of the node's name, which has to fit over its column."""
+    return tr("input") if column.node.kind == "image" else readable(short(column.node.name))
+
+
+def short(layer: str) -> str:
+    """The end of a layer's path.
+
+    >>> short("layer1.0.conv2"), short("features.0#2"), short("0")
+    ('conv2', 'features.0#2', '0')
+    """
+    parts = layer.split(".")
+    return ".".join(parts[-2:] if parts[-1].partition("#")[0].isdecimal() else parts[-1:])
 
 
 def full_name(column: Column) -> str:
     return tr("input") if column.node.kind == "image" else readable(column.node.name)
 
 
-def lines_of(column: Column) -> tuple[str, ...]:
-    """What stands under a name: the module it is in, channels, positions, and parameters if it learns any."""
+def lines_of(column: Column, nested: bool, is_last: bool = False) -> tuple[str, ...]:
+    """What stands under a name: the module it is in, channels, positions, and parameters if it learns any.
+
+    Each has the same line under every name, the first one where any is `nested` in a module; under the image
+    stands what the last one is.
+    """
     shape = column.node.shape
     outer = column.node.name.split(".")[:-1]
-    within = [readable(".".join(outer[-2:] if outer[-1].isdecimal() else outer[-1:]))] if outer else []
+    module = readable(".".join(outer[-2:] if outer[-1].isdecimal() else outer[-1:])) if outer else ""
+    within = [module] if nested else []
     size = [f"{shape[0]:,}" if len(shape) < 3 else f"{shape[0]:,} ×"] if shape else []
     positions = ["×".join(f"{side}" for side in shape[1:])] if len(shape) > 1 else [""]
-    learned = [compact(column.node.parameters)] if column.node.parameters else []
+    if is_last:
+        positions = [tr("logits")]
+    if column.node.kind == "image":
+        learned = [tr("parameters:")]
+    else:
+        learned = [compact(column.node.parameters)] if column.node.parameters else []
     return (*within, *size, *positions, *learned)
 
 
@@ -181,40 +203,42 @@ def kind_of(net: nn.Module, column: Column) -> str:
     return tr("operation") if module is None else type(module).__name__
 
 
-def channel_name(selection: Selection, column: Column, channel: int | None, name: str = "") -> str:
-    """A channel with its layer, which may have another name: `channel 12 of conv1`, `red`, or all others."""
-    name = name or full_name(column)
+def channel_name(selection: Selection, column: Column, channel: int | None, *, is_logit: bool = False) -> str:
+    """A channel with the layer that gives it: `channel 12 of conv1`, `red`, a logit, or all others.
+
+    A folded block shows the channels of its last layer.
+    """
     if column.layer is None:
-        return name
-    if channel is None:
-        return tr("the other channels of {layer}", layer=name)
+        return full_name(column)
     if column.layer == "":
         colors = COLORS if column.count >= len(COLORS) else ()
-        return tr(colors[channel]) if channel < len(colors) else tr("gray")
-    if column.node.shape == (len(selection.card.classes),):
-        return tr("{class_name} ({layer})", class_name=selection.card.classes[channel], layer=name)
-    if len(column.node.shape) < 2:
-        return tr("unit {unit} of {layer}", unit=channel, layer=name)
-    return tr("channel {channel} of {layer}", channel=channel, layer=name)
+        return tr(colors[channel]) if channel is not None and channel < len(colors) else tr("gray")
+    layer, is_unit = readable(column.layer), len(column.node.shape) < 2
+    if channel is None:
+        template = N_("the other units of {layer}") if is_unit else N_("the other channels of {layer}")
+        return tr(template, layer=layer)
+    if is_logit:
+        return tr("the logit of “{class_name}”", class_name=selection.card.classes[channel])
+    if is_unit:
+        return tr("unit {unit} of {layer}", unit=channel, layer=layer)
+    return tr("channel {channel} of {layer}", channel=channel, layer=layer)
 
 
-def tile(selection: Selection, column: Column, row: int) -> Tile:
+def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile:
     """A channel in words, and its contribution beside the largest of its layer."""
     channel, glimpse = column.channels[row], column.glimpse
     assert glimpse is not None
-    name = channel_name(selection, column, channel)
-    low, high = float(glimpse.low[row]), float(glimpse.high[row])
-    if low == high:
-        text = tr("{name}: {value}.", name=name[:1].upper() + name[1:], value=number(low))
+    name = capital(channel_name(selection, column, channel, is_logit=is_logit))
+    low, high = number(float(glimpse.low[row])), number(float(glimpse.high[row]))
+    if is_logit:
+        template = N_("{name}: {value}. Click to explain this class.")
+    elif column.layer == "":
+        template = N_("{name}, normalized: from {low} to {high}.")
     else:
-        text = tr(
-            "{name}: from {low} to {high}.",
-            name=name[:1].upper() + name[1:],
-            low=number(low),
-            high=number(high),
-        )
+        template = N_("{name}: {value}.") if low == high else N_("{name}: from {low} to {high}.")
+    text = tr(template, name=name, value=low, low=low, high=high)
     contributions = column.contributions
-    if contributions is None or column.layer == "":
+    if contributions is None or column.layer == "" or is_logit:
         return Tile(text)
     largest = float(np.abs(contributions).max())
     value = float(contributions[channel])
@@ -222,6 +246,10 @@ def tile(selection: Selection, column: Column, row: int) -> Tile:
         "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
     )
     return Tile(f"{text} {said}", round(value / largest, 4) if largest else 0.0)
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def target_name(selection: Selection) -> str:
@@ -252,11 +280,12 @@ def thread(selection: Selection, columns: Columns, line: Line, largest: float) -
     source, target = columns.columns[line.source], columns.columns[line.target]
     from_name = channel_name(selection, source, line.channel)
     opens = opens_kernel(selection, columns, line)
+    is_logit = line.target == columns.logits
     text = tr(
-        "{source} adds {value} to the contribution of {target}.",
-        source=from_name[:1].upper() + from_name[1:],
+        ADDS if line.channel is not None or source.layer is None else ADD,
+        source=capital(from_name),
         value=signed(line.value),
-        target=channel_name(selection, target, line.target_channel),
+        target=channel_name(selection, target, line.target_channel, is_logit=is_logit),
     )
     if opens:
         text += " " + tr("Click to open its kernel.")
@@ -265,10 +294,14 @@ def thread(selection: Selection, columns: Columns, line: Line, largest: float) -
         target=(line.target, row_of(target, line.target_channel)),
         value=float(np.clip(line.value / largest, -1, 1).round(4)) if largest else 0.0,
         amount=signed(line.value),
-        label=channel_name(selection, source, line.channel, short_name(source)),
+        label=from_name,
         text=text,
         opens=opens,
     )
+
+
+ADDS = N_("{source} adds {value} to the contribution of {target}.")
+ADD = N_("{source} together add {value} to the contribution of {target}.")
 
 
 def row_of(column: Column, channel: int | None) -> int:

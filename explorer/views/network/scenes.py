@@ -10,6 +10,7 @@ from explorer.drawing import ranges
 from explorer.drawing.pictures import data_uri, reduced
 from explorer.engine.probe import ActStep, ConvStep, NormStep, PoolStep
 from explorer.engine.strongest_path import (
+    Cell,
     DenseStep,
     FlattenStep,
     MapStep,
@@ -23,6 +24,7 @@ from explorer.ui.selection import Selection
 from explorer.views.maps.later_steps import POOLINGS
 from explorer.views.maps.matrix import fixed
 from explorer.views.network.class_scenes import answer_scene, dense, flatten, operation
+from explorer.views.network.picture import short
 from explorer.views.network.scene_pieces import (
     THUMB,
     both,
@@ -170,24 +172,28 @@ def _convolution(selection: Selection, step: MapStep, conv: ConvStep) -> Scene:
     return Scene(
         tr("Convolution · {layer}", layer=step.layer),
         sentence,
-        step.layer,
+        short(step.layer),
         thumb=thumb(step.made),
         left=left,
         right=right,
         sweep=sweep(selection, step),
-        grids=_product_grids(conv, inner, names[inner]),
+        grids=_product_grids(conv, step.origin, names[inner]),
         rows=terms_of(terms),
         total=Total(tr("value at this position"), equals(step.value)),
     )
 
 
-def _product_grids(conv: ConvStep, inner: int, name: str) -> tuple[Grid, ...]:
+def _product_grids(conv: ConvStep, origin: Cell, name: str) -> tuple[Grid, ...]:
+    """Window, kernel and products of the channel that is followed, each with the value that is."""
+    inner = conv.channels.index(origin[0])
     patch, kernel, products = conv.patch[inner], conv.kernel[inner], conv.products[inner]
-    signed = bool(patch.min() < 0)
+    at = index_of(conv.rows, origin[1]), index_of(conv.columns, origin[2])
+    colors = ranges.shared(patch, signed=bool(patch.min() < 0))
+    outside = conv.padding
     return (
-        grid(patch, ranges.shared(patch, signed=signed), tr("window"), name, outside=conv.padding),
-        grid(kernel, ranges.symmetric(kernel), tr("kernel"), name, "×"),
-        grid(products, ranges.symmetric(products), tr("products"), name, "=", outside=conv.padding),
+        grid(patch, colors, tr("window"), name, outside=outside, chosen=at),
+        grid(kernel, ranges.symmetric(kernel), tr("kernel"), name, "×", chosen=at),
+        grid(products, ranges.symmetric(products), tr("products"), name, "=", outside=outside, chosen=at),
     )
 
 
@@ -205,18 +211,20 @@ def _norm(step: MapStep, norm: NormStep) -> Scene:
     )
     batch = "BatchNorm" in norm.kind
     template = N_(
-        "Every position of channel {channel} is shifted and scaled in the same way: less the mean, divided "
-        "by √(variance + {eps}), both learned as running averages in training; then times γ, plus β."
+        "Every position of channel {channel} is shifted and scaled in the same way: the mean is subtracted, "
+        "the result divided by √(variance + {eps}), both running averages from training. Then it is "
+        "multiplied by γ, and β is added; these are learned."
     )
     if not batch:
         template = N_(
-            "Channel {channel} is shifted and scaled: less the mean, divided by √(variance + {eps}), both of "
-            "this image; then times γ, plus β."
+            "Channel {channel} is shifted and scaled: the mean is subtracted, the result divided by "
+            "√(variance + {eps}), both of this image. Then it is multiplied by γ, and β is added; these are "
+            "learned."
         )
     return Scene(
         tr("{kind} · {layer}", kind="BatchNorm" if batch else norm.kind, layer=step.layer),
         tr(template, channel=step.cell[0], eps=ranges.number(norm.eps)),
-        step.layer,
+        short(step.layer),
         thumb=thumb(step.made),
         **both(step),
         rows=rows,
@@ -230,7 +238,7 @@ def _activation(step: MapStep, act: ActStep) -> Scene:
     scene = Scene(
         tr("{kind} · {layer}", kind=act.kind, layer=step.layer),
         _about_activation(step, act),
-        step.layer,
+        short(step.layer),
         thumb=thumb(step.made),
         rows=(Row(tr("before"), shown(act.before)), Row(tr("after"), equals(act.value))),
         stops=(before, before, after),
@@ -262,7 +270,7 @@ def _pool(selection: Selection, step: MapStep, pool: PoolStep) -> Scene:
     return Scene(
         tr(POOLINGS.get(pool.kind, N_("Pooling · {layer}")), layer=step.layer),
         tr(template, size=size, row=step.origin[1], column=step.origin[2]),
-        step.layer,
+        short(step.layer),
         thumb=thumb(step.made),
         left=map_picture(step.read, tr("before"), window(over.rows, over.columns)),
         right=map_picture(step.made, tr("after {layer}", layer=step.layer), (*position(step.cell), 1, 1)),

@@ -6,13 +6,12 @@ from explorer.engine import graph as graphs
 from explorer.engine import opening
 from explorer.engine.glimpses import Glimpse, glimpses
 from explorer.engine.graph import Graph, Node
-from explorer.ui import cached, link, sidebar
+from explorer.ui import cached, image_choice, link
 from explorer.ui.components.network_graph import Event, Stage, Tile, network_graph
 from explorer.ui.markdown import literal
 from explorer.ui.options import options
 from explorer.views.network import picture
 from explorer.views.network.columns import SYMBOLS, Column, color_range
-from model import cifar10
 from model.card import Card
 from model.problems import Problem
 from model.words import paragraph, tr
@@ -33,7 +32,7 @@ def show() -> None:
         pass
     try:
         net, card = opening.unopened(sources[name])
-        sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
+        sample = image_choice.first_sample()
         x = card.to_input(sample.pixels)
         graph = graphs.graph(net, x)
     except Problem:  # it cannot even be built, or looked into
@@ -66,7 +65,7 @@ def stage_of(graph: Graph, node: Node, glimpse: Glimpse | None) -> Stage:
     is_last = node is graph.nodes[-1]
     return Stage(
         name=picture.short_name(column),
-        lines=picture.lines_of(column),
+        lines=picture.lines_of(column, any("." in each.name for each in graph.nodes)),
         text=where(graph) if is_last else picture.full_name(column),
         kind=node.kind,
         sign="" if count else "!" if is_last else picture.SIGNS.get(node.kind, "·"),
@@ -86,7 +85,7 @@ def where(graph: Graph) -> str:
 
 
 def draw(card: Card, graph: Graph, stages: list[Stage]) -> None:
-    sample = cached.scene(cifar10.CLASSES.index(sidebar.FIRST))
+    sample = image_choice.first_sample()
     st.header(tr("As far as the network gets"), anchor=False)
     network_graph(
         card.framed(sample.pixels),

@@ -9,8 +9,9 @@ from explorer.drawing.palette import BAND, Color
 from explorer.drawing.ranges import percent
 from explorer.engine.shift import NormDrift
 from explorer.engine.shift_measuring import Accuracy, Step
-from explorer.engine.values import Doubles, Integers
+from explorer.engine.values import Doubles
 from explorer.views.shift.measuring import Question
+from explorer.views.shift.ranking import Ranking
 from model.words import tr
 
 FIRST = 12  # channels in the ranked chart
@@ -60,18 +61,17 @@ def interval_text(accuracy: Accuracy) -> str:
     )
 
 
-def layers(question: Question, step: Step) -> DotChart:
-    """For each layer the median size of the shift over its channels, on its quartiles."""
+def layers(question: Question, step: Step, ranking: Ranking) -> DotChart:
+    """For each layer the median of what ranks its channels, on its quartiles."""
     drifts = list(step.layers.values())
-    quartiles = [np.quantile(np.abs(one.shift), (0.25, 0.5, 0.75)) for one in drifts]
+    quartiles = [np.quantile(ranking.size(one), (0.25, 0.5, 0.75)) for one in drifts]
     low, middle, high = (doubles([each[n] for each in quartiles]) for n in range(3))
-    chance = doubles([np.median(one.chance) for one in drifts])
-    title = tr("Shift of the mean in each layer: {severity}", severity=question.severity(step))
+    chance = doubles([np.median(ranking.chance(one)) for one in drifts])
+    title = tr(ranking.of_layers, severity=question.severity(step))
     return DotChart(
         title=title,
         alt=tr("{title}, the median over channels on its quartiles", title=title),
-        x=axis(tr("size of the shift, in running σ: median, quartiles"), [low, high, chance], zero=True,
-               rounded=True, most=6),
+        x=axis(tr(ranking.layers_axis), [low, high, chance], zero=True, rounded=True, most=6),
         names=tuple(step.layers),
         mean=middle,
         low=low,
@@ -79,38 +79,28 @@ def layers(question: Question, step: Step) -> DotChart:
         chance=chance,
         quiet=np.zeros(len(drifts), bool),
         row=tr("layer"),
-    )  # fmt: skip
-
-
-def ranked(one: NormDrift) -> Integers:
-    """The channels of a layer by the size of their shift, the largest first."""
-    return np.argsort(-np.abs(one.shift), kind="stable")
-
-
-def channels(question: Question, step: Step, layer: str) -> DotChart:
-    """The channels of a layer that move most, each with its interval, beside what resampling alone gives."""
-    one = step.layers[layer]
-    order = ranked(one)[:FIRST]
-    ends = np.abs(np.stack([one.low[order], one.high[order]]))
-    crosses = np.sign(one.low[order]) != np.sign(one.high[order])
-    low, high = np.where(crosses, 0.0, ends.min(0)), ends.max(0)
-    size, chance = np.abs(one.shift[order]), one.chance[order]
-    title = tr(
-        "Channels of {layer} that move most: {severity}", layer=layer, severity=question.severity(step)
     )
+
+
+def channels(question: Question, step: Step, layer: str, ranking: Ranking) -> DotChart:
+    """The channels of a layer that move most, beside what they are compared with."""
+    one = step.layers[layer]
+    order = ranking.order(one)[:FIRST]
+    low, high = (ends[order] for ends in ranking.ends(one))
+    chance = ranking.chance(one)[order]
+    title = tr(ranking.of_channels, layer=layer, severity=question.severity(step))
     return DotChart(
         title=title,
-        alt=tr("{title}, with 95% intervals and what resampling gives", title=title),
-        x=axis(tr("size of the shift, in running σ: 95% interval"), [low, high, chance], zero=True,
-               rounded=True, most=6),
+        alt=tr(ranking.alt, title=title),
+        x=axis(tr(ranking.channels_axis), [low, high, chance], zero=True, rounded=True, most=6),
         names=tuple(tr("channel {channel}", channel=channel) for channel in order),
-        mean=size,
+        mean=ranking.size(one)[order],
         low=low,
         high=high,
         chance=chance,
-        quiet=~one.beyond[order],
+        quiet=~ranking.beyond(one)[order],
         row=tr("channel"),
-    )  # fmt: skip
+    )
 
 
 def against_running(one: NormDrift, layer: str) -> PointChart:

@@ -1,6 +1,7 @@
 """How far the shift moves the statistics: every layer, and the channels of one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,58 +11,72 @@ from explorer.drawing.ranges import number
 from explorer.engine.shift import NormDrift
 from explorer.engine.shift_measuring import Step, first_beyond
 from explorer.ui import choices, link, panels
-from explorer.ui.markdown import code
+from explorer.ui.markdown import code, literal
 from explorer.views.shift import charts
 from explorer.views.shift.measuring import Question
+from explorer.views.shift.ranking import RANKINGS, Ranking
 from model import words
-from model.words import N_, ngettext, paragraph, tr
+from model.words import ngettext, paragraph, tr
 
 MOST_NAMED = 4
-ABOUT_CHANCE = N_(
-    "Shift: the mean over images and positions, less that of the unshifted images, divided by the running σ "
-    "of the channel. Diamonds: 95% of differences between two draws of as many unshifted images (with "
-    "replacement) are smaller, so about 1 channel in 20 lies beyond by chance alone. Gray: not beyond."
-)
 
 
-def show(question: Question, steps: Sequence[Step]) -> tuple[Step, str]:
-    """The charts of one severity and one layer, which are returned."""
-    shifted = steps[1:]
-    where, which = st.columns(2, vertical_alignment="bottom")
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the charts show: a severity, a layer, and by what its channels are ranked."""
+
+    step: Step
+    layer: str
+    ranking: Ranking
+
+
+def choose(question: Question, shifted: Sequence[Step]) -> Look:
+    where, which, by = st.columns([2, 2, 3], vertical_alignment="bottom")
     with where:
         names = {str(n): question.severity(step) for n, step in enumerate(shifted)}
         step = shifted[int(choices.pick(tr("Severity"), names, "shift_step", str(len(shifted) - 1)))]
     with which:
         layer = choices.pick(tr("Layer"), {name: name for name in step.layers}, "shift_layer")
+    with by:
+        titles = {name: tr(each.title) for name, each in RANKINGS.items()}
+        ranking = RANKINGS[choices.choice(tr("Rank channels by"), titles, "shift_by", "mean")]
+    return Look(step, layer, ranking)
+
+
+def show(question: Question, steps: Sequence[Step]) -> Look:
+    """The charts of one severity and one layer; what was chosen is returned."""
+    look = choose(question, steps[1:])
+    channels = charts.channels(question, look.step, look.layer, look.ranking)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"**{tr('Every layer')}**")
-        panels.chart(charts.layers(question, step))
+        panels.chart(charts.layers(question, look.step, look.ranking))
     with right:
-        st.markdown(tr("**The channels of {layer} that move most**", layer=code(layer)))
-        panels.chart(charts.channels(question, step, layer))
-    st.markdown(paragraph(sentences(question, shifted, step, layer)))
-    st.caption(tr(ABOUT_CHANCE))
-    numbers(question, shifted, step, layer)
-    return step, layer
+        st.markdown(f"**{literal(channels.title)}**")
+        panels.chart(channels)
+    st.markdown(paragraph(sentences(question, steps[1:], look)))
+    st.caption(look.ranking.explained())
+    numbers(question, steps[1:], look)
+    return look
 
 
-def sentences(question: Question, shifted: Sequence[Step], step: Step, layer: str) -> list[str]:
+def sentences(question: Question, shifted: Sequence[Step], look: Look) -> list[str]:
     """How many channels move, which first, and how their spread changes, as Markdown."""
-    one, first = step.layers[layer], first_beyond(tuple(shifted), layer)
-    beyond = ngettext(
-        "At {severity}, **{n}** of {count} channels of {layer} moves further than resampling explains.",
-        "At {severity}, **{n}** of {count} channels of {layer} move further than resampling explains.",
-        int(one.beyond.sum()),
-        severity=question.severity(step),
-        count=len(first),
+    layer, one = look.layer, look.step.layers[look.layer]
+    beyond = tr(
+        look.ranking.beyond_text,
+        n=int(look.ranking.beyond(one).sum()),
+        severity=question.severity(look.step),
+        count=len(one.shift),
         layer=code(layer),
     )
+    first = first_beyond(tuple(shifted), layer)
     spread = tr(
         "The standard deviation becomes {factor} times as large (median over channels).",
         factor=number(float(np.median(one.widening))),
     )
-    return [beyond, *_earliest(question, shifted, first, layer), spread]
+    by_mean = look.ranking is RANKINGS["mean"]
+    return [beyond, *(_earliest(question, shifted, first, layer) if by_mean else []), spread]
 
 
 def _earliest(question: Question, shifted: Sequence[Step], first: np.ndarray, layer: str) -> list[str]:
@@ -88,7 +103,7 @@ def _earliest(question: Question, shifted: Sequence[Step], first: np.ndarray, la
 
 
 @st.fragment
-def numbers(question: Question, shifted: Sequence[Step], step: Step, layer: str) -> None:
+def numbers(question: Question, shifted: Sequence[Step], look: Look) -> None:
     """The table of all channels, folded away; it is made once it is opened."""
     words.use(link.language())  # a fragment that runs alone
     with st.expander(
@@ -96,22 +111,23 @@ def numbers(question: Question, shifted: Sequence[Step], step: Step, layer: str)
     ) as fold:
         if fold.open:
             names = [question.severity(each) for each in shifted]
-            table = channel_table(tuple(shifted), step, layer)
+            table = channel_table(tuple(shifted), look)
             table["first"] = [names[index] if index >= 0 else "" for index in table["first"]]
             st.dataframe(table, hide_index=True, height=320, column_config=columns())
 
 
-def channel_table(shifted: tuple[Step, ...], step: Step, layer: str) -> pd.DataFrame:
+def channel_table(shifted: tuple[Step, ...], look: Look) -> pd.DataFrame:
     """One row for each channel of a layer at a severity; `first` is the index of a step, -1 for none."""
-    one, order = step.layers[layer], charts.ranked(step.layers[layer])
-    columns = {"channel": np.arange(len(order)), **arrays(one), "first": first_beyond(shifted, layer)}
+    one, first = look.step.layers[look.layer], first_beyond(shifted, look.layer)
+    order = look.ranking.order(one)
+    columns = {"channel": np.arange(len(order)), **arrays(one), "first": first}
     return pd.DataFrame(columns).iloc[order]
 
 
 def arrays(one: NormDrift) -> dict[str, np.ndarray]:
     """What the table has of each channel, (C,) each, by name."""
-    names = ("shift", "low", "high", "chance", "widening", "distance", "spread", "running_mean",
-             "running_std", "plain_mean", "plain_std", "mean", "std")  # fmt: skip
+    names = ("shift", "low", "high", "chance", "moved", "between_halves", "widening", "distance", "spread",
+             "running_mean", "running_std", "plain_mean", "plain_std", "mean", "std")  # fmt: skip
     return {name: getattr(one, name) for name in names}
 
 
@@ -125,6 +141,10 @@ def columns() -> dict[str, object]:
         "low": numbered(tr("from"), tr("95% interval of the shift over images"), "%+.3f"),
         "high": numbered(tr("to"), tr("95% interval of the shift over images"), "%+.3f"),
         "chance": numbered(tr("chance"), tr("95% of what resampling gives is smaller"), "%.3f"),
+        "moved": numbered(
+            tr("W₁"), tr("Wasserstein-1 distance of the distributions, in running σ"), "%.3f σ"
+        ),
+        "between_halves": numbered(tr("W₁ of halves"), tr("the largest between random halves, unshifted")),
         "widening": numbered(tr("σ ratio"), tr("standard deviation, shifted / unshifted"), "%.2f"),
         "distance": numbered(tr("distance"), tr("(unshifted mean − running mean) / running σ"), "%+.3f σ"),
         "spread": numbered(tr("spread"), tr("unshifted standard deviation / running σ"), "%.2f"),

@@ -16,7 +16,7 @@ from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import Origin
 from explorer.views.shift import charts, this_image
-from explorer.views.shift.drift_part import arrays, channel_table
+from explorer.views.shift.drift_part import Look, arrays, channel_table
 from explorer.views.shift.measuring import Question
 from model.words import tr
 
@@ -27,43 +27,46 @@ IMPORTS = (
 )
 
 
-def show(selection: Selection, question: Question, steps: Sequence[Step], step: Step, layer: str) -> None:
-    downloads.show(partial(offer, selection, question, tuple(steps), step, layer))
+def show(selection: Selection, question: Question, steps: Sequence[Step], look: Look) -> None:
+    downloads.show(partial(offer, selection, question, tuple(steps), look))
 
 
-def offer(selection: Selection, question: Question, steps: tuple[Step, ...], step: Step, layer: str) -> Offer:
-    drawn = list(drawn_charts(question, steps, step, layer))
+def offer(selection: Selection, question: Question, steps: tuple[Step, ...], look: Look) -> Offer:
+    drawn = list(drawn_charts(question, steps, look))
     return Offer(
-        name=f"shift {question.shift} {layer}",
-        caption=caption(selection, question, steps, step, layer),
+        name=f"shift {question.shift} {look.layer}",
+        caption=caption(selection, question, steps, look),
         pictures=pictures(selection, question),
         tables={
             tr("Accuracy"): lambda: accuracy_table(steps),
-            tr("Channels"): lambda: channel_table(steps[1:], step, layer),
+            tr("Channels"): lambda: channel_table(steps[1:], look),
         },
-        arrays=lambda: {**predictions(steps), **channel_arrays(step)},
+        arrays=lambda: {**predictions(steps), **channel_arrays(look.step)},
         figure=lambda: drawn,
         snippet=snippets.program_of(selection.opened.source, origin(question), IMPORTS, lines(question)),
         printed=printed(steps),
     )
 
 
-def drawn_charts(question: Question, steps: Sequence[Step], step: Step, layer: str) -> tuple[Chart, ...]:
+def drawn_charts(question: Question, steps: Sequence[Step], look: Look) -> tuple[Chart, ...]:
     chart = charts.accuracies(question, steps)
-    moved = (charts.layers(question, step), charts.channels(question, step, layer))
+    moved = (
+        charts.layers(question, look.step, look.ranking),
+        charts.channels(question, look.step, look.layer, look.ranking),
+    )
     return moved if chart is None else (chart, *moved)
 
 
-def caption(selection: Selection, question: Question, steps: Sequence[Step], step: Step, layer: str) -> str:
+def caption(selection: Selection, question: Question, steps: Sequence[Step], look: Look) -> str:
     about = tr(
         "{shift}, {severity}; {measuring} measure, {calibrating} others recalibrate",
         shift=question.title,
-        severity=question.severity(step),
+        severity=question.severity(look.step),
         measuring=question.images(len(steps[0].labels)),
         calibrating=steps[0].calibrated_on,
     )
     traced = figures.caption(
-        checkpoint=selection.opened.name, digest=selection.opened.checkpoint.digest, layer=layer
+        checkpoint=selection.opened.name, digest=selection.opened.checkpoint.digest, layer=look.layer
     )
     return f"{about} · {traced}"
 

@@ -78,11 +78,11 @@ def show_steps(selection: Selection, question: Question, steps: Sequence[Step]) 
     st.subheader(tr("How accuracy follows, and what recalibrating recovers"), anchor=False)
     accuracy_part.show(question, steps)
     st.subheader(tr("How far the statistics move"), anchor=False)
-    step, layer = drift_part.show(question, steps)
+    look = drift_part.show(question, steps)
     st.subheader(tr("Running statistics and the unshifted images"), anchor=False)
-    running_part.show(question, steps[0], layer)
+    running_part.show(question, steps[0], look.layer)
     how_to_read()
-    exports.show(selection, question, steps, step, layer)
+    exports.show(selection, question, steps, look)
 
 
 def how_to_read() -> None:

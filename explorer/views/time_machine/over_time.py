@@ -9,7 +9,7 @@ from explorer.drawing.chart import LineChart
 from explorer.engine.batchnorm import NormSummary, batchnorms
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
-from explorer.ui import cached, choices, link
+from explorer.ui import cached, choices, link, presentation
 from explorer.ui.selection import Selection
 from explorer.views.time_machine import films
 from explorer.views.time_machine.films import STATISTICS, Film
@@ -126,7 +126,16 @@ def choose_channel(count: int, default: int, label: str) -> int:
     if channel != default:
         link.keep("channel", str(channel), "")
     key = link.showing("time_channel", channel)
-    st.number_input(label, 0, count - 1, channel, key=key, on_change=keep_channel, args=(key,), width=160)
+    st.number_input(
+        label,
+        0,
+        count - 1,
+        channel,
+        key=key,
+        on_change=keep_channel,
+        args=(key,),
+        width=presentation.pixels(160),
+    )
     return channel
 
 

@@ -71,10 +71,11 @@ def title() -> None:
 
 
 def show_header(selection: Selection, course: Course) -> None:
-    """The strip on top, with the prediction of the chosen epoch's network."""
-    index = chosen_index(course.epochs)
-    header.strip(
-        at_epoch(selection, course, index), tr("Prediction at epoch {epoch}", epoch=course.epochs[index])
+    """The strip on top, with the prediction at the chosen epoch, or while the film plays at its own."""
+    header.strip_of_film(
+        [at_epoch(selection, course, index) for index in range(len(course.epochs))],
+        [tr("Prediction at epoch {epoch}", epoch=epoch) for epoch in course.epochs],
+        chosen_index(course.epochs),
     )
     header.below_strip(selection, PATH)
 

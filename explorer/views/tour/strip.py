@@ -81,9 +81,9 @@ def go(number: int) -> None:
 
 
 def leave(number: int) -> None:
-    """Leave the tour at a station, where it can be resumed. In a callback."""
+    """Leave the tour at a station, where it can be resumed; after the last one it is over. In a callback."""
     link.change(KEY, "")
-    st.session_state[_LEFT] = number
+    st.session_state[_LEFT] = number if number < len(STATIONS) else None
 
 
 def _number(text: str) -> int | None:
@@ -145,7 +145,8 @@ def _ways(number: int) -> None:
 
 
 def _leave(number: int) -> None:
-    st.button(tr("Leave the tour"), key="tour_leave", type="tertiary", on_click=leave, args=(number,))
+    label = tr("Leave the tour") if number < len(STATIONS) else tr("Finish the tour")
+    st.button(label, key="tour_leave", type="tertiary", on_click=leave, args=(number,))
 
 
 def asked(station: Station, selection: Selection | None) -> Asked:

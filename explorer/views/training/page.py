@@ -12,7 +12,7 @@ from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import percent
 from explorer.engine import runs
 from explorer.engine.runs import Run, Written
-from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui import cached, choices, link, markup, panels, presentation
 from explorer.ui.components.crosshair import crosshair
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
@@ -267,7 +267,9 @@ def choose_settings(by_name: Mapping[str, Run]) -> ChartSettings:
             return ChartSettings(1, x_axis)
         label = tr("Smoothing: mean of the last … steps")
         options = [str(window) for window in fitting]
-        window = link.choose(st.select_slider, label, options, "window", str(default), width=320)
+        window = link.choose(
+            st.select_slider, label, options, "window", str(default), width=presentation.pixels(320)
+        )
     return ChartSettings(int(window), x_axis)
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from explorer.engine.flow import Flow
 from explorer.engine.opening import Source
 from explorer.engine.passes import private_view
 from explorer.engine.samples import scene
 from explorer.engine.tracing import trace
-from explorer.ui import cached
+from explorer.ui import cached, link
 from explorer.ui.cached import one_image
+from explorer.ui.components.network_graph import Event
 from explorer.ui.selection import Selection
-from explorer.views.network import picture
+from explorer.views.network import page, picture
 from explorer.views.network.columns import ROWS, Columns, columns_of, is_large
 from explorer.views.network.lines import lines_into
 
@@ -131,7 +133,7 @@ def test_columns_and_lines_come_from_one_pass(monkeypatch: pytest.MonkeyPatch, m
 
     monkeypatch.setattr(one_image, "Flow", Counted)
     monkeypatch.setattr(one_image, "MOST_OF_FLOW", most)
-    selection = replace(selected("cifar10-course"), sample=scene(5, 7100 + most % 7))  # seen by no other test
+    selection = replace(selected("cifar10-course"), sample=scene(6 if most else 5))  # seen by no other test
     columns = columns_of(selection, (), None)
     for layer in ("pool3", "conv2", "bn1"):
         assert lines_into(selection, columns, layer, columns.columns[columns.places[layer]].channels[0])
@@ -190,3 +192,81 @@ def test_parameters_are_short_under_a_name() -> None:
     assert [picture.compact(count) for count in counts] == [
         "0", "896", "9,999", "18.5k", "148k", "1.05M", "25.6M"
     ]  # fmt: skip
+
+
+def test_a_click_on_a_logit_explains_its_class(
+    course: tuple[Selection, Columns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selection, columns = course
+    changed: dict[str, str] = {}
+    monkeypatch.setattr(link, "change", lambda key, value: changed.update({key: value}))
+    page.choose(selection, columns, Event("choose", 17, 1))
+    second = int(np.argsort(-selection.seen.logits)[1])
+    assert changed == {"class": selection.card.classes[second], "flow": f"fc2~{second}"}
+
+
+def test_a_folded_block_names_the_layer_whose_channels_it_shows() -> None:
+    selection = selected("cifar10-resnet9")
+    columns = columns_of(selection, (), None)
+    block = next(column for column in columns.columns if column.node.kind == "block")
+    assert block.layer is not None
+    assert block.layer != block.node.name
+    name = picture.channel_name(selection, block, 3)
+    assert name == f"channel 3 of {block.layer}"
+    assert block.glimpse is not None
+    np.testing.assert_array_equal(
+        block.glimpse.maps[0], trace(selection.net, selection.input.x).maps[block.layer][block.channels[0]]
+    )
+
+
+def test_all_other_channels_together_are_named_as_several(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    lines = lines_into(selection, columns, "conv3", 108)
+    others = next(line for line in lines if line.channel is None)
+    text = picture.thread(selection, columns, others, 1.0).text
+    assert re.match(r"The other channels of pool2 together add .+ to the contribution of channel 108", text)
+    assert {picture.thread(selection, columns, line, 1.0).label for line in lines if line.channel == 3} <= {
+        "channel 3 of pool2"
+    }
+
+
+def test_why_no_lines_lead_to_a_channel(course: tuple[Selection, Columns]) -> None:
+    _, columns = course
+    place = columns.places["pool3"]
+    contributions = columns.columns[place].contributions
+    assert contributions is not None
+    dead, largest = int((contributions == 0).argmax()), int(contributions.argmax())
+    assert contributions[dead] == 0
+    assert page.no_lines(columns, ("pool3", dead)).startswith("Its contribution is 0")
+    assert "cannot be told" in page.no_lines(columns, ("pool3", largest))
+
+
+def test_the_parameters_are_on_one_line_under_every_name(course: tuple[Selection, Columns]) -> None:
+    selection, columns = course
+    stages = {stage.name: stage.lines for stage in picture.stages_of(selection, columns, (), False)}
+    assert stages["input"] == ("3 ×", "32×32", "parameters:")
+    assert stages["conv1"] == ("32 ×", "32×32", "896")
+    assert stages["fc1"] == ("512", "", "1.05M")
+    assert stages["fc2"] == ("10", "logits", "5,130")
+
+
+class Functional(nn.Module):
+    """A block whose ReLU and pooling are functions, as in torchvision's GoogLeNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.fc = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = nn.functional.max_pool2d(nn.functional.relu(self.bn(self.conv(x))), 2)
+        return self.fc(maps.mean((2, 3)))
+
+
+def test_a_column_of_a_function_opens_the_last_layer_of_its_block() -> None:
+    own = Source(net=f"{__name__}:Functional", classes="5", input_size=32)
+    selection = Selection(cached.opened("Functional", own), scene(3))
+    columns = columns_of(selection, (), None)
+    opened = {one.node.name: picture.layer_to_open(selection, one) for one in columns.columns}
+    assert [opened[name] for name in ("conv", "bn", "relu", "max_pool2d")] == ["conv", "bn", "bn", "bn"]
+    assert opened["fc"] is None
+    assert picture.page_of(selection, columns.columns[columns.places["relu"]], False) == "maps"

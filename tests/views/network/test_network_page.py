@@ -65,6 +65,17 @@ def test_the_channel_in_the_link_is_chosen(visit: Visit) -> None:
     assert {tuple(thread["target"]) for thread in header["threads"]} == {(stage, row)}
 
 
+def test_the_logit_in_the_link_is_that_of_the_explained_class(visit: Visit) -> None:
+    header = shown(visit("network", sample="cat", flow="fc2~5"))  # the dog's, and the cat is explained
+    stage, row = header["chosen"]
+    assert (stage, row) == (17, 0)
+    tiles = header["stages"][stage]["tiles"]
+    assert tiles[row]["text"].startswith("The logit of “cat”: ")
+    assert {tuple(thread["target"]) for thread in header["threads"]} == {(stage, row)}
+    logit = float(tiles[row]["text"].split(": ")[1].split(". ")[0])
+    assert header["status"] == f"**The logit of “cat”** is {logit:.3g}."
+
+
 @pytest.mark.parametrize(("unfolded", "blocks"), [("1.3", 6), ("99", 8), ("x", 8), ("1..2", 6)])
 def test_blocks_in_the_link_are_unfolded(visit: Visit, unfolded: str, blocks: int) -> None:
     header = shown(visit("network", checkpoint="cifar10-resnet9", unfolded=unfolded))

@@ -12,6 +12,7 @@ import torch
 
 from explorer.drawing.ranges import MINUS
 from explorer.engine.opening import Source
+from explorer.engine.probe import ConvStep
 from explorer.engine.samples import scene
 from explorer.engine.strongest_path import DenseStep, MapStep, strongest_path
 from explorer.ui import cached
@@ -72,6 +73,30 @@ def test_a_window_slides_from_the_first_position_to_its_own() -> None:
         assert one.sweep[0][1][:2] == (0, 0)
         assert one.sweep[-1] == (one.left.box, one.right.box)
         assert len(one.sweep) <= MOST_FRAMES
+
+
+def test_the_followed_value_of_a_convolution_is_outlined() -> None:
+    selection = selected("cifar10-course")
+    path = strongest_path(selection.net, selection.input.x, selection.target)
+    steps = [
+        (step, one)
+        for step, one in zip(path.steps, scenes(selection, path), strict=True)
+        if isinstance(step, MapStep) and isinstance(step.arithmetic, ConvStep)
+    ]
+    assert len(steps) == 3
+    for step, one in steps:
+        values = [
+            [float(text.replace(MINUS, "-")) for text, _, __, kind in each.cells if kind == "chosen"]
+            for each in one.grids
+        ]
+        ((window,), (weight,), (product,)) = values
+        assert window == pytest.approx(step.read[step.origin[1:]], abs=0.006)
+        assert product == pytest.approx(window * weight, abs=0.03)
+
+
+def test_a_step_is_called_by_the_end_of_its_layers_path() -> None:
+    made = built(selected("cifar10-resnet9"))
+    assert all("." not in one.chip or one.chip.rpartition(".")[2].isdecimal() for one in made)
 
 
 def test_of_a_long_path_the_middle_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,6 +254,13 @@ def test_the_tour_is_left_and_resumed(visit: Callable[..., AppTest]) -> None:
     assert "What does ReLU cut?" in strip(at)
 
 
+def test_after_the_last_station_the_tour_is_over(visit: Callable[..., AppTest]) -> None:
+    at = visit("training", tour="10")
+    assert at.button(key="tour_leave").label == "Finish the tour"
+    at.button(key="tour_leave").click().run()
+    assert at.button(key="tour_start").label == "Take the tour"
+
+
 @pytest.mark.parametrize("name", ["perceptron", "Tokens"])
 def test_a_network_that_cannot_be_asked_does_not_end_the_tour(
     visit: Callable[..., AppTest], name: str

@@ -8,27 +8,21 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.drawing.ranges import Range
+from explorer.ui.components.beside import component
 from explorer.ui.components.channel_grid.payload import INDEX, SCALES, payload
 from explorer.ui.components.channel_grid.words import words
 from explorer.ui.link import came_back
 
 __all__ = ["SCALES", "Choice", "channel_grid"]
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_GRID = st.components.v2.component(
-    "channel_grid", html=_asset("grid.html"), css=_asset("grid.css"), js=_asset("grid.js")
-)
+_GRID = component(__file__, "grid")
 
 
 @dataclass(frozen=True)
@@ -76,20 +70,15 @@ def channel_grid(
     requested = Choice(
         selected, cell, scale, order if order <= len(orders) else 0, tuple(sorted(marked or ()))
     )
-    request, view, marks = (_request(key, part, requested) for part in _PARTS)
+    requests = {part: _request(key, part, requested) for part in _PARTS}
     data = payload(
-        maps, signed=signed, label=label, orders=orders, scale=view.sent.scale,
-        order=[INDEX, *orders][view.sent.order], limits=limits, each=each, cells=cells, turn=request.turn,
-        channel=request.sent.channel, cell=request.sent.cell, view_turn=view.turn, words=words(shape),
-        marking=marked is not None, marked=marks.sent.marked, marks_turn=marks.turn,
+        maps, signed=signed, label=label, orders=orders, limits=limits, each=each, cells=cells,
+        words=words(shape), marking=marked is not None, **_to_browser(requests, [INDEX, *orders]),
     )  # fmt: skip
-    current = partial(_current, key, shape, len(orders), request, view, marks)
+    current = partial(_current, key, shape, len(orders), requests)
     report = partial(_report, on_change, current)
     _GRID(key=key, data=data, on_choice_change=report, on_view_change=report, on_marks_change=report)
-    choice = current()
-    for part, last in zip(_PARTS, (request, view, marks), strict=True):
-        _remember(key, part, replace(last, reported=_PARTS[part](choice)))
-    return choice
+    return _remembered(key, requests, current())
 
 
 @dataclass(frozen=True)
@@ -129,17 +118,24 @@ def _request(key: str, part: str, whole: Choice) -> _Request:
     return _Request(requested, requested, secrets.token_hex(4))
 
 
-def _current(
-    key: str, shape: Sequence[int], orders: int, request: _Request, view: _Request, marks: _Request
-) -> Choice:
+def _to_browser(requests: Mapping[str, _Request], orders: Sequence[str]) -> dict[str, Any]:
+    """What the page requests, as settings of the payload, each part with its turn."""
+    choice, view, marks = (requests[part] for part in ("choice", "view", "marks"))
+    return {
+        "channel": choice.sent.channel, "cell": choice.sent.cell, "turn": choice.turn,
+        "scale": view.sent.scale, "order": orders[view.sent.order], "view_turn": view.turn,
+        "marked": marks.sent.marked, "marks_turn": marks.turn,
+    }  # fmt: skip
+
+
+def _current(key: str, shape: Sequence[int], orders: int, requests: Mapping[str, _Request]) -> Choice:
     """The visitor's choice, view and marks, or the page's request, as far as they exist."""
-    choice = _within(shape, _visitors(key, "choice", request) or request.sent)
-    latest = _visitors(key, "view", view) or view.sent
-    marked = (_visitors(key, "marks", marks) or marks.sent).marked
+    latest = {part: _visitors(key, part, last) or last.sent for part, last in requests.items()}
+    view, marked = latest["view"], latest["marks"].marked
     return replace(
-        choice,
-        scale=latest.scale,
-        order=latest.order if latest.order <= orders else 0,
+        _within(shape, latest["choice"]),
+        scale=view.scale,
+        order=view.order if view.order <= orders else 0,
         marked=tuple(sorted({channel for channel in marked if _inside([channel], shape[:1])})),
     )
 
@@ -149,8 +145,11 @@ def _report(on_change: Callable[[Choice], None] | None, current: Callable[[], Ch
         on_change(current())
 
 
-def _remember(key: str, part: str, request: _Request) -> None:
-    st.session_state[_memory(key, part)] = request
+def _remembered(key: str, requests: Mapping[str, _Request], choice: Choice) -> Choice:
+    """The choice, which the page's next request is compared with."""
+    for part, last in requests.items():
+        st.session_state[_memory(key, part)] = replace(last, reported=_PARTS[part](choice))
+    return choice
 
 
 def _memory(key: str, part: str) -> str:

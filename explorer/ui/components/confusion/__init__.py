@@ -1,12 +1,12 @@
 """A confusion matrix whose cells, rows and columns can be chosen with the pointer or the keyboard."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from explorer.drawing.ranges import percent
 from explorer.engine.values import Integers
+from explorer.ui.components.beside import component
 from model.words import ngettext, tr
 
 __all__ = ["Cell", "confusion_matrix"]
@@ -14,14 +14,7 @@ __all__ = ["Cell", "confusion_matrix"]
 Cell = tuple[int | None, int | None]
 """The true and the predicted class of images, None for all of them."""
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_MATRIX = st.components.v2.component(
-    "confusion", html=_asset("confusion.html"), css=_asset("confusion.css"), js=_asset("confusion.js")
-)
+_MATRIX = component(__file__)
 
 
 def confusion_matrix(

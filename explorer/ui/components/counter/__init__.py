@@ -6,18 +6,12 @@ become one. Here every report gives the sum of all clicks so far.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import streamlit as st
 
+from explorer.ui.components.beside import component
 
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_COUNTER = st.components.v2.component(
-    "counter", html=_asset("counter.html"), css=_asset("counter.css"), js=_asset("counter.js")
-)
+_COUNTER = component(__file__)
 MOST = 1_000_000  # a sum of clicks beyond this is not believed
 
 

@@ -1,21 +1,15 @@
 """One crosshair over several line charts of a page: the values of all at one x, by pointer or keys."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-import streamlit as st
 
 from explorer.drawing.chart import LineChart
 from explorer.drawing.vega import short
+from explorer.ui.components.beside import component
 from model.words import tr
 
 # Without a style of its own: the page's style sheet holds for it, and the charts are outside of it.
-_CROSSHAIR = st.components.v2.component(
-    "crosshair",
-    js=Path(__file__).with_name("crosshair.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_CROSSHAIR = component(__file__, isolate_styles=False)
 
 
 def crosshair(charts: Mapping[str, LineChart], *, key: str) -> None:
@@ -48,7 +42,7 @@ def _chart(chart: LineChart, several: bool) -> dict[str, Any]:
         "steps": any(line.steps for line in read),
         "lines": [
             {
-                "name": _name(chart, [text for _, text in line.details or ()], several),
+                **_names(chart, [text for _, text in line.details or ()], several),
                 "color": line.color,
                 "dashed": line.dashed,
                 "x": [short(x) for x in line.x.tolist()],
@@ -60,7 +54,8 @@ def _chart(chart: LineChart, several: bool) -> dict[str, Any]:
     }
 
 
-def _name(chart: LineChart, details: list[str], several: bool) -> str:
-    """What tells a line from the others of its chart: the run where there are several, then the images."""
+def _names(chart: LineChart, details: list[str], several: bool) -> dict[str, str]:
+    """The row and the column of a line's value: of several runs the run and the images, else the images."""
     run, *images = details
-    return " · ".join([run, *images] if several else images) or chart.y.title
+    kind = " · ".join(images)
+    return {"row": run, "column": kind} if several else {"row": kind or chart.y.title, "column": ""}

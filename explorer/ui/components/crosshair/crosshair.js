@@ -79,7 +79,7 @@ class Crosshair {
     this.x = x;
     for (const overlay of this.overlays) this.draw(overlay);
     const values = this.overlays.flatMap(({ chart }) =>
-      chart.lines.map((line) => `${chart.title}, ${line.name}: ${valueAt(line, indexAt(chart, line, x))}`),
+      chart.lines.map((line) => `${[chart.title, line.row, line.column].filter(Boolean).join(", ")}: ${valueAt(line, indexAt(chart, line, x))}`),
     );
     this.readout.ariaValueNow = x;
     this.readout.ariaValueText = [`${this.data.title} ${number(x)}`, ...values].join("; ");
@@ -94,7 +94,7 @@ class Crosshair {
     const left = ((this.x - low) / (high - low)) * plot.width;
     Object.assign(box.style, px({ left: plot.left, top: plot.top, width: plot.width, height: plot.height }));
     line.style.left = `${left}px`;
-    const rows = chart.lines.map((each, n) => {
+    const texts = chart.lines.map((each, n) => {
       const index = indexAt(chart, each, this.x);
       const y = index < 0 ? null : each.y[index];
       dots[n].hidden = y === null;
@@ -102,14 +102,20 @@ class Crosshair {
         const across = chart.steps ? left : ((each.x[index] - low) / (high - low)) * plot.width;
         Object.assign(dots[n].style, px({ left: across, top: (1 - heightOf(chart, y)) * plot.height }));
       }
-      return rowOf(each, index);
+      return valueAt(each, index);
     });
-    tip.replaceChildren(...textRow(this.data.title, number(this.x)), ...rows.flat());
-    const room = Math.min(plot.right, innerWidth - 8) - plot.left - left; // to the right of the line
-    const before = tip.offsetWidth + 8 > room && left > room;
-    tip.style.top = tip.offsetWidth > 0.6 * plot.width ? `${plot.height + 4}px` : "4px"; // else it hides the lines
-    tip.style.left = before ? "auto" : `${left + 8}px`;
-    tip.style.right = before ? `${plot.width - left + 8}px` : "auto";
+    fill(tip, chart.lines, texts, `${this.data.title} ${number(this.x)}`);
+    Object.assign(tip.style, px(this.placeOf(tip, name, plot, left)));
+  }
+
+  // Where the values of a chart stand, within its plot: beside the line; where they would hide the curves, below the x-axis.
+  placeOf({ offsetWidth: width, offsetHeight: height }, name, plot, left) {
+    if (width <= 0.6 * plot.width && height < plot.height)
+      return { left: plot.left + left + width + 16 < innerWidth ? left + 8 : left - width - 8, top: 4 };
+    const parts = [...document.querySelectorAll(`.st-key-crossed_${name} .role-axis`)].map((axis) => axis.getBoundingClientRect());
+    const below = Math.min(Math.max(plot.bottom, ...parts.map(({ bottom }) => bottom)) + 6, innerHeight - height - 8);
+    const first = Math.min(plot.left, ...parts.map((part) => part.left), innerWidth - width - 8);
+    return { left: first - plot.left, top: below - plot.top };
   }
 
   hide() {
@@ -139,37 +145,44 @@ function overlayOf(name, chart) {
   return { name, chart, box, line, dots, tip };
 }
 
-function textRow(...texts) {
-  return texts.map((text, n) => {
-    const element = made(n ? "dd" : "dt");
-    element.textContent = text;
-    return element;
+// One row for each run, or for each kind of images of the only one; the values of several kinds side by side.
+function fill(tip, lines, texts, heading) {
+  const [rows, columns] = ["row", "column"].map((part) => [...new Set(lines.map((line) => line[part]))]);
+  const cells = rows.flatMap((row) => {
+    const own = columns.map((column) => lines.findIndex((line) => line.row === row && line.column === column));
+    const name = made("dt");
+    name.append(swatchOf(lines[own.find((n) => n >= 0)], columns.length > 1), row);
+    return [name, ...own.map((n) => made("dd", "", texts[n] ?? ""))];
   });
+  const heads = columns.map((column) => made("dd"));
+  columns.forEach((column, n) => column && heads[n].append(swatchOf({ ...lines.find((line) => line.column === column), color: "currentColor" }), column));
+  tip.style.gridTemplateColumns = `auto repeat(${columns.length}, max-content)`;
+  tip.replaceChildren(made("dt", "", heading), ...heads, ...cells);
 }
 
-function rowOf(line, index) {
-  const [name, value, swatch] = [made("dt"), made("dd"), document.createElementNS(SVG, "svg")];
-  const stroke = document.createElementNS(SVG, "path");
+function swatchOf(line, solid = false) {
+  const [swatch, stroke] = ["svg", "path"].map((tag) => document.createElementNS(SVG, tag));
   swatch.setAttribute("viewBox", "0 0 16 4");
-  const look = { d: "M0 2H16", stroke: line.color, "stroke-width": 2, "stroke-dasharray": line.dashed ? "5 3" : "none" };
+  const look = { d: "M0 2H16", stroke: line.color, "stroke-width": 2, "stroke-dasharray": line.dashed && !solid ? "5 3" : "none" };
   for (const [key, text] of Object.entries(look)) stroke.setAttribute(key, text);
   swatch.append(stroke);
-  name.append(swatch, line.name);
-  value.textContent = valueAt(line, index);
-  return [name, value];
+  return swatch;
 }
 
 const valueAt = (line, index) => (index < 0 ? "–" : (line.texts[index] ?? number(line.y[index])));
 
-// The value of a line at x: the nearest, or of one drawn in steps the last that has begun.
+// The value of a line at x: the nearest, or of one drawn in steps the last that has begun. None beyond its ends.
 function indexAt(chart, line, x) {
+  const [first, last] = [line.x[0], line.x.at(-1)];
+  const reach = (0.5 * (last - first)) / Math.max(line.x.length - 1, 1) + 1e-9;
+  if (!line.x.length || x > last + reach || (!chart.steps && x < first - reach)) return -1;
   let best = -1;
   for (let n = 0; n < line.x.length; n++) {
     if (line.y[n] === null) continue;
     if (chart.steps && line.x[n] > x + 1e-9) break;
     if (best < 0 || chart.steps || Math.abs(line.x[n] - x) < Math.abs(line.x[best] - x)) best = n;
   }
-  return best < 0 && line.x.length ? 0 : best;
+  return best < 0 ? 0 : best;
 }
 
 // The x of a chart's own values that is nearest to where the pointer is.
@@ -186,8 +199,9 @@ const inside = (box, { clientX: x, clientY: y }) => x >= box.left && x <= box.ri
 const px = (sizes) => Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, `${size}px`]));
 const number = (value) => (value === null ? "–" : String(Number(value.toPrecision(4))).replace("-", "−"));
 
-function made(tag, name = "") {
+function made(tag, name = "", text = "") {
   const element = document.createElement(tag);
   element.className = name;
+  element.textContent = text;
   return element;
 }

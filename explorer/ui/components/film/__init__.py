@@ -2,22 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
+from explorer.ui.components.beside import component
 from model.words import tr
 
 __all__ = ["Frame", "film"]
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_FILM = st.components.v2.component(
-    "film", html=_asset("film.html"), css=_asset("film.css"), js=_asset("film.js")
-)
+_FILM = component(__file__)
 SPEEDS = (0.5, 1.0, 2.0, 4.0)  # pictures a second
 NORMAL, CALM = 2.0, 0.5  # at first; and where the visitor asked for reduced motion
 
@@ -42,7 +35,8 @@ def film(
     """Show the picture of `index`, by its `address`; `digest` identifies the pictures.
 
     All of them are sent once, when the visitor first plays the film. `on_choose` is called with the index
-    where it stops, or to which the visitor steps.
+    where it stops, or to which the visitor steps. Of the page's elements `.fx-of-picture` only those with the
+    `data-index` of the picture in sight are shown.
     """
     wanted, several = f"_{key}_wanted", len(frames) > 1
     everything = st.session_state.pop(wanted, None) == digest

@@ -135,6 +135,7 @@ class Film {
     );
     this.button.textContent = this.waiting ? words.wait : this.playing ? `❚❚ ${words.pause}` : `▶ ${words.play}`;
     this.figure.dataset.index = this.at;
+    for (const each of document.querySelectorAll(".fx-of-picture")) each.hidden = Number(each.dataset.index) !== this.at;
     this.bar.style.width = `${(100 * this.at) / Math.max(frames.length - 1, 1)}%`;
   }
 

@@ -4,13 +4,9 @@ Streamlit makes two: one when the page is opened, without any choice in its addr
 has put the choices there. Back would lead to the first of them, which is no place the visitor has been at.
 """
 
-from pathlib import Path
+from explorer.ui.components.beside import component
 
-import streamlit as st
-
-_HISTORY = st.components.v2.component(
-    "history", js=Path(__file__).with_name("history.js").read_text(encoding="utf-8")
-)
+_HISTORY = component(__file__)
 
 
 def one_entry_a_page() -> None:

@@ -3,11 +3,9 @@
 Streamlit marks a page in its menu only while the section is open.
 """
 
-from pathlib import Path
+from explorer.ui.components.beside import component
 
-import streamlit as st
-
-_MENU = st.components.v2.component("menu", js=Path(__file__).with_name("menu.js").read_text(encoding="utf-8"))
+_MENU = component(__file__)
 
 
 def mark(section: str, page: str) -> None:

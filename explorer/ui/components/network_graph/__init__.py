@@ -6,11 +6,11 @@ opened, a heading, a line, a class, a block that is folded or unfolded.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import streamlit as st
 
+from explorer.ui.components.beside import component
 from explorer.ui.components.network_graph.payload import Answer, Stage, Thread, Tile, payload
 from model.card import Pixels
 
@@ -18,14 +18,7 @@ __all__ = ["Answer", "Event", "Stage", "Thread", "Tile", "network_graph"]
 
 Kind = Literal["choose", "open", "page", "fold", "kernel", "class"]
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_GRAPH = st.components.v2.component(
-    "network_graph", html=_asset("graph.html"), css=_asset("graph.css"), js=_asset("graph.js")
-)
+_GRAPH = component(__file__, "graph")
 
 
 @dataclass(frozen=True)

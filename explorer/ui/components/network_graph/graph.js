@@ -137,10 +137,11 @@ class Picture {
     Object.assign(plane.style, { width: `${this.wide}px`, height: `${this.tall}px` });
     plane.setAttribute("aria-label", this.header.label);
     for (const [name, value] of Object.entries({ width: this.wide, height: this.tall })) lines.setAttribute(name, value);
-    this.grid = this.header.stages.map((_, index) => this.column(index));
+    const columns = this.header.stages.map((_, index) => this.column(index));
+    this.grid = columns.map((tiles) => tiles.filter((tile) => tile.tagName === "BUTTON"));
     this.grid.push(this.header.answers.map((answer, k) => this.answer(answer, k)));
     heads.replaceChildren(...this.header.stages.map((_, index) => this.head(index)), this.answersHead());
-    tiles.replaceChildren(this.image(), ...this.grid.flat(), ...this.rests());
+    tiles.replaceChildren(this.image(), ...columns.flat(), ...this.grid.at(-1), ...this.rests());
     for (const [index, column] of this.grid.entries()) {
       const name = heads.children[index]?.querySelector("button.name");
       if (name) column.unshift(name);
@@ -195,11 +196,14 @@ class Picture {
     const [, height, width] = stage.shape;
     const table = this.tables[stage.table];
     const unit = height * width === 1;
+    const still = stage.kind === "image" || this.header.stopped; // nothing flows in, and no page is about it
     return stage.tiles.map((tile, row) => {
-      const button = element("button", unit ? "tile unit" : "tile");
+      const button = element(still ? "div" : "button", unit ? "tile unit" : "tile");
       const box = this.box(index, row);
       place(button, { left: box.left, top: box.top, width: this.tile });
-      Object.assign(button, { type: "button", tabIndex: -1, ariaLabel: tile.text });
+      if (still) button.setAttribute("role", "img");
+      else Object.assign(button, { type: "button", tabIndex: -1 });
+      button.ariaLabel = tile.text;
       button.dataset.at = `tile ${index} ${row}`;
       button.dataset.tip = tile.text;
       const from = stage.at + row * height * width;
@@ -268,7 +272,7 @@ class Picture {
     for (const tile of this.parts.tiles.querySelectorAll(".tile")) tile.ariaPressed = "false";
     const tile = chosen && this.at(`tile ${chosen.join(" ")}`);
     if (tile) tile.ariaPressed = "true";
-    this.reach(this.parts.plane.getRootNode().activeElement?.closest?.("[data-at]") ?? tile ?? this.at("tile 0 0"));
+    this.reach(this.parts.plane.getRootNode().activeElement?.closest?.("[data-at]") ?? tile ?? this.grid.flat()[0]);
     this.parts.threads.replaceChildren(...threads.map((thread, index) => this.thread(thread, index)));
     this.parts.status.replaceChildren(...withBold(status));
     this.parts.flows.replaceChildren(...this.chips(opens));
@@ -294,14 +298,15 @@ class Picture {
 
   chips(opens) {
     const { threads, flows, none_flows } = this.header;
-    const kernels = threads.map((thread, index) => ({ ...thread, index })).filter((thread) => thread.opens);
-    const largest = kernels.sort((one, other) => Math.abs(other.value) - Math.abs(one.value)).slice(0, CHIPS);
-    const chips = largest.map(({ label, amount, value, text, index }) => {
-      const chip = element("button", "", `${label} `);
-      chip.type = "button";
+    const into = (target) => threads.filter((thread) => String(thread.target) === String(target)).length;
+    const fan = threads.map((thread, index) => ({ ...thread, index })).filter(({ target, opens }) => opens || into(target) > 1);
+    const largest = fan.sort((one, other) => Math.abs(other.value) - Math.abs(one.value)).slice(0, CHIPS);
+    const chips = largest.map(({ label, amount, value, text, index, opens }) => {
+      const chip = element(opens ? "button" : "span", "chip", `${label} `);
+      if (opens) chip.type = "button";
       chip.title = text;
       chip.append(element("b", value < 0 ? "against" : "", amount));
-      chip.addEventListener("click", () => this.send("kernel", index));
+      if (opens) chip.addEventListener("click", () => this.send("kernel", index));
       chip.addEventListener("pointerenter", () => this.parts.threads.children[index]?.classList.add("pointed"));
       chip.addEventListener("pointerleave", () => this.parts.threads.children[index]?.classList.remove("pointed"));
       return chip;
@@ -337,7 +342,7 @@ class Picture {
   }
 
   open(event) {
-    const tile = event.target.closest(".tile");
+    const tile = event.target.closest("button.tile");
     if (tile) this.send("open", ...tile.dataset.at.split(" ").slice(1).map(Number));
   }
 

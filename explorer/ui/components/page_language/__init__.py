@@ -1,12 +1,8 @@
 """The language of the page in its HTML, for screen readers, fonts and the browser's offer to translate."""
 
-from pathlib import Path
+from explorer.ui.components.beside import component
 
-import streamlit as st
-
-_PAGE_LANGUAGE = st.components.v2.component(
-    "page_language", js=Path(__file__).with_name("page_language.js").read_text(encoding="utf-8")
-)
+_PAGE_LANGUAGE = component(__file__)
 
 
 def tell(tag: str) -> None:

@@ -4,26 +4,19 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
 from explorer.drawing.pictures import data_uri
 from explorer.engine.occluding import Patch
+from explorer.ui.components.beside import component
 from explorer.ui.link import came_back
 from model.card import Pixels
 from model.words import tr
 
 __all__ = ["patch_over"]
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_PATCH = st.components.v2.component(
-    "patch", html=_asset("patch.html"), css=_asset("patch.css"), js=_asset("patch.js")
-)
+_PATCH = component(__file__)
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,17 @@ and by `phone.js`, at the width where Streamlit does so.
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.ui import link
 from explorer.ui.components import menu
+from explorer.ui.components.beside import component
 from explorer.ui.selection import Selection
 from model.words import tr
 
-_CLOSING = st.components.v2.component(
-    "closing_sidebar", js=Path(__file__).with_name("phone.js").read_text(encoding="utf-8")
-)
+_CLOSING = component(__file__)
 
 
 def page_links(sections: Mapping[str, Sequence[StreamlitPage]], current: StreamlitPage) -> None:

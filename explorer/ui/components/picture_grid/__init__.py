@@ -2,20 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import streamlit as st
 
+from explorer.ui.components.beside import component
+
 __all__ = ["Picture", "picture_grid"]
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_GRID = st.components.v2.component(
-    "picture_grid", html='<div class="pictures"></div>', css=_asset("grid.css"), js=_asset("grid.js")
-)
+_GRID = component(__file__, "grid", html='<div class="pictures"></div>')
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-import streamlit as st
-
+from explorer.ui.components.beside import component
 from model.words import N_, tr
 
 __all__ = ["Box", "Grid", "Picture", "Row", "Scene", "Stop", "Total", "play"]
@@ -25,14 +23,7 @@ TEXTS = {
 }
 SPEEDS = {"0.5": "0.5 ×", "1": "1 ×", "2": "2 ×", "4": "4 ×"}
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_PLAY = st.components.v2.component(
-    "play", html=_asset("play.html"), css=_asset("play.css"), js=_asset("play.js")
-)
+_PLAY = component(__file__)
 
 
 @dataclass(frozen=True)

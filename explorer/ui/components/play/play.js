@@ -25,7 +25,7 @@ class Player {
     this.parts = {
       play: find(".play"), go: find(".go"), goName: find(".go span"), back: find(".back"), next: find(".next"),
       speed: find("select"), speedName: find(".speed span"), speedAll: find(".speed"), count: find(".count"), keys: find(".keys"),
-      strip: find(".strip"), title: find("h4"), sentence: find("p"), stage: find(".stage"), grids: find(".grids"),
+      strip: find(".strip"), title: find("h3"), sentence: find("p"), stage: find(".stage"), grids: find(".grids"),
       line: find(".line"), rows: find(".rows"), left: find(".left"), right: find(".right"),
     };
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");

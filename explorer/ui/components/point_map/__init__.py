@@ -1,4 +1,4 @@
-"""Many points on one canvas: look at one, click it, or draw around some; ten thousand stay quick.
+"""Many points on one canvas: look at one, click it, draw around some, or enlarge; ten thousand stay quick.
 
 The points travel once as bytes. A click and an outline come back as state of the component, in coordinates of
 the points; which points are inside is for Python to say.
@@ -8,27 +8,25 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from explorer.engine.values import Doubles, Floats, Integers
+from explorer.ui.components.beside import component
 from model.card import Pixels
-from model.words import tr
+from model.words import N_, tr
 
 __all__ = ["Choice", "point_map"]
 
+KEYS = N_(
+    "Drag to draw around points; click one to see its image. By keyboard, with the map in focus: the arrow "
+    "keys move a rectangle, with Shift they change its size, Enter selects the points inside, Escape clears; "
+    "+ and − zoom, 0 shows all."
+)
 MOST_CORNERS = 2000  # of an outline: what the browser sends is not trusted
 
-
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_MAP = st.components.v2.component(
-    "point_map", html=_asset("map.html"), css=_asset("map.css"), js=_asset("map.js")
-)
+_MAP = component(__file__, "map")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +58,12 @@ def point_map(
     """
     header = {
         "count": len(points), "title": title, "label": label, "names": list(names), "lines": list(of),
-        "marked": marked, "height": height, "clear": tr("Clear the selection"),
-        "keys": tr("Drag to draw around points; click one to see its image."),
+        "marked": marked, "height": height, "keys": tr(KEYS),
+        "inside": tr("Points in the rectangle: {count}", count="{count}"),
+        "buttons": {
+            "in": tr("Zoom in"), "out": tr("Zoom out"), "pan": tr("Drag to move"), "whole": tr("Show all"),
+            "clear": tr("Clear the selection"),
+        },
     }  # fmt: skip
     _MAP(key=key, data=payload(header, points, colors, order, of), on_choice_change=lambda: None)
     return choice_of(st.session_state.get(key), title, len(points))

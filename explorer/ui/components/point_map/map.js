@@ -1,9 +1,14 @@
 // Points on a canvas. A drag draws an outline around points, a click chooses one; both are kept until another
-// map comes. Reported are the number of the point and the outline, in the coordinates of the points.
+// map comes. By keys, a rectangle is moved, and its corners are the outline. The view can be enlarged and moved.
+// Reported are the number of the point and the outline, in the coordinates of the points.
 
 const CLOSE = 10; // pixels from a point within which it is meant
 const STEP = 4; // pixels between two corners of an outline
 const MARGIN = 14;
+const ENLARGED = 1.5; // by one press of + …
+const MOST = 40; // … and altogether at most
+const MOVED = 12; // pixels by which an arrow key moves a side of the rectangle
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const maps = new WeakMap(); // root → its PointMap
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -27,14 +32,22 @@ class PointMap {
     this.canvas = find("canvas");
     this.tip = find(".tip");
     this.keys = find(".keys");
-    this.button = find("button");
+    this.count = find(".count");
+    this.buttons = Object.fromEntries(
+      ["in", "out", "pan", "whole", "clear"].map((name) => [name, find(`.${name}`)]));
     const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.ending.signal });
     on(this.canvas, "pointerdown", (event) => this.start(event));
     on(this.canvas, "pointermove", (event) => this.move(event));
     on(this.canvas, "pointerup", (event) => this.end(event));
     on(this.canvas, "pointercancel", () => this.drop());
     on(this.canvas, "pointerleave", () => this.point(null));
-    on(this.button, "click", () => this.choose(null, null));
+    on(this.canvas, "keydown", (event) => this.press(event));
+    on(this.canvas, "wheel", (event) => this.wheel(event));
+    on(this.buttons.in, "click", () => this.enlarge(ENLARGED));
+    on(this.buttons.out, "click", () => this.enlarge(1 / ENLARGED));
+    on(this.buttons.pan, "click", () => this.pan(!this.panning));
+    on(this.buttons.whole, "click", () => this.showWhole());
+    on(this.buttons.clear, "click", () => this.choose(null, null));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas.parentElement);
   }
@@ -72,8 +85,15 @@ class PointMap {
     this.dots = null;
     this.canvas.setAttribute("aria-label", header.label);
     this.keys.textContent = header.keys;
-    this.button.textContent = header.clear;
-    if (before !== header.title) this.keep(null, null);
+    for (const [name, button] of Object.entries(this.buttons)) {
+      if (["in", "out"].includes(name)) button.setAttribute("aria-label", header.buttons[name]);
+      else button.textContent = header.buttons[name];
+    }
+    if (before === header.title) return;
+    this.zoom = 1;
+    this.hold(null);
+    this.keep(null, null);
+    this.lookAt();
   }
 
   // ── Drawing ───────────────────────────────────────────────────────────────────────────────────
@@ -81,9 +101,11 @@ class PointMap {
   place() {
     const { width, height } = this.canvas.getBoundingClientRect();
     const { left, right, bottom, top } = this.bounds;
-    const scale = Math.min(
+    const fitting = Math.min(
       (width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (top - bottom || 1));
-    this.view = { scale, x: width / 2 - (scale * (left + right)) / 2, y: height / 2 + (scale * (bottom + top)) / 2 };
+    const scale = fitting * this.zoom;
+    const [x, y] = this.center;
+    this.view = { scale, x: width / 2 - scale * x, y: height / 2 + scale * y };
     this.size = { width, height };
   }
 
@@ -113,6 +135,7 @@ class PointMap {
     context.drawImage(this.dots, 0, 0);
     context.scale(ratio, ratio);
     this.drawOutline(context, this.path ?? this.outline?.map((corner) => this.there(corner)));
+    this.drawRectangle(context);
     this.ring(context, this.header.marked, 8, 1.5);
     this.ring(context, this.chosen, 6, 2.5);
   }
@@ -124,13 +147,15 @@ class PointMap {
     this.dots.height = this.canvas.height;
     const context = this.dots.getContext("2d");
     context.scale(ratio, ratio);
-    const radius = this.header.count > 4000 ? 1.6 : this.header.count > 1000 ? 2.2 : 3;
+    const small = this.header.count > 4000 ? 1.6 : this.header.count > 1000 ? 2.2 : 3;
+    const radius = small * Math.min(2, Math.sqrt(this.zoom));
     let last = "";
     for (const index of this.order) {
       const color = `rgb(${this.colors[3 * index]} ${this.colors[3 * index + 1]} ${this.colors[3 * index + 2]})`;
       if (color !== last) context.fillStyle = last = color;
       context.globalAlpha = this.within && !this.within[index] ? 0.12 : 0.85;
       const [x, y] = this.at(index);
+      if (x < -radius || y < -radius || x > this.size.width + radius || y > this.size.height + radius) continue;
       context.beginPath();
       context.arc(x, y, radius, 0, 7);
       context.fill();
@@ -151,6 +176,14 @@ class PointMap {
     context.closePath();
     context.stroke();
     context.setLineDash([]);
+  }
+
+  drawRectangle(context) {
+    if (!this.rectangle) return;
+    const [left, top, right, bottom] = this.rectangle;
+    context.strokeStyle = this.ink;
+    context.lineWidth = 2;
+    context.strokeRect(left, top, right - left, bottom - top);
   }
 
   ring(context, index, radius, width) {
@@ -175,11 +208,14 @@ class PointMap {
     this.canvas.setPointerCapture(event.pointerId);
     this.from = this.local(event);
     this.path = null;
+    this.panned = false;
+    this.hold(null);
   }
 
   move(event) {
     const here = this.local(event);
     if (!this.from) return this.point(here);
+    if (this.panning) return this.drag(here);
     const last = this.path ? this.path[this.path.length - 1] : this.from;
     if (Math.hypot(here[0] - last[0], here[1] - last[1]) < STEP) return;
     this.point(null);
@@ -191,7 +227,7 @@ class PointMap {
     const path = this.path;
     const from = this.from;
     this.drop();
-    if (!from) return;
+    if (!from || this.panned) return void (this.panned = false);
     if (path && path.length > 2) this.choose(null, path.map((corner) => this.back(corner)));
     else this.choose(this.nearest(this.local(event)), this.outline);
   }
@@ -225,6 +261,117 @@ class PointMap {
     });
   }
 
+  // ── Keys: a rectangle in pixels, [left, top, right, bottom] ───────────────────────────────────────
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = ARROWS[event.key];
+    if (arrow) this.moveRectangle(arrow, event.shiftKey);
+    else if (event.key === "Enter" && this.rectangle) this.chooseRectangle();
+    else if (event.key === "Escape" && this.rectangle) this.hold(null);
+    else if (event.key === "Escape") this.choose(null, null);
+    else if (event.key === "+" || event.key === "=") this.enlarge(ENLARGED);
+    else if (event.key === "-") this.enlarge(1 / ENLARGED);
+    else if (event.key === "0") this.showWhole();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.draw();
+  }
+
+  moveRectangle([across, down], resized) {
+    const { width, height } = this.size;
+    const [left, top, right, bottom] =
+      this.rectangle ?? [0.35 * width, 0.35 * height, 0.65 * width, 0.65 * height];
+    const [x, y] = this.rectangle ? [across * MOVED, down * MOVED] : [0, 0]; // the first key shows it
+    if (resized) {
+      return this.hold([left, top, Math.max(left + MOVED, right + x), Math.max(top + MOVED, bottom + y)]);
+    }
+    const outside = left + x < 0 || top + y < 0 || right + x > width || bottom + y > height;
+    if (!outside) return this.hold([left + x, top + y, right + x, bottom + y]);
+    this.lookAt(this.center[0] + x / this.view.scale, this.center[1] - y / this.view.scale);
+    this.hold(this.rectangle);
+  }
+
+  corners() {
+    const [left, top, right, bottom] = this.rectangle;
+    return [[left, top], [right, top], [right, bottom], [left, bottom]].map((corner) => this.back(corner));
+  }
+
+  hold(rectangle) {
+    this.rectangle = rectangle;
+    const count = rectangle && insideOf(this.points, this.corners()).reduce((sum, one) => sum + one, 0);
+    this.count.textContent = rectangle ? this.header.inside.replace("{count}", count) : "";
+  }
+
+  chooseRectangle() {
+    const corners = this.corners();
+    this.hold(null);
+    this.choose(null, corners);
+  }
+
+  // ── View ──────────────────────────────────────────────────────────────────────────────────────
+
+  middle() {
+    const { left, right, bottom, top } = this.bounds;
+    return [(left + right) / 2, (bottom + top) / 2];
+  }
+
+  lookAt(x, y) {
+    const { left, right, bottom, top } = this.bounds;
+    const whole = this.zoom === 1;
+    this.center = whole ? this.middle() : [Math.min(right, Math.max(left, x)), Math.min(top, Math.max(bottom, y))];
+    this.dots = null;
+    this.place();
+    for (const button of [this.buttons.pan, this.buttons.whole]) button.hidden = whole;
+    this.buttons.out.disabled = whole;
+    this.buttons.in.disabled = this.zoom >= MOST;
+    if (whole) this.pan(false);
+    this.point(null);
+  }
+
+  // What is at `here` stays there: the middle of the rectangle, or of the view, unless the pointer says.
+  enlarge(factor, here) {
+    const [l, t, r, b] = this.rectangle ?? [0, 0, this.size.width, this.size.height];
+    const fixed = here ?? [(l + r) / 2, (t + b) / 2];
+    const [x, y] = this.back(fixed);
+    this.zoom = Math.min(MOST, Math.max(1, this.zoom * factor));
+    this.place();
+    const { scale } = this.view;
+    const { width, height } = this.size;
+    this.lookAt(x - (fixed[0] - width / 2) / scale, y + (fixed[1] - height / 2) / scale);
+    this.hold(this.rectangle);
+    this.draw();
+  }
+
+  showWhole() {
+    this.zoom = 1;
+    this.lookAt();
+    this.hold(this.rectangle);
+    this.draw();
+  }
+
+  wheel(event) {
+    if (!event.ctrlKey) return; // the page scrolls; pinching a touchpad counts as Ctrl
+    event.preventDefault();
+    this.enlarge(2 ** (-event.deltaY / 100), this.local(event));
+  }
+
+  pan(on) {
+    this.panning = on;
+    this.buttons.pan.setAttribute("aria-pressed", String(on));
+    this.canvas.classList.toggle("panning", on);
+  }
+
+  drag(here) {
+    const [x, y] = [here[0] - this.from[0], here[1] - this.from[1]];
+    this.panned ||= Math.hypot(x, y) >= STEP;
+    if (!this.panned) return;
+    this.from = here;
+    this.lookAt(this.center[0] - x / this.view.scale, this.center[1] + y / this.view.scale);
+    this.draw();
+  }
+
   // ── Choice ────────────────────────────────────────────────────────────────────────────────────
 
   keep(point, outline) {
@@ -232,7 +379,7 @@ class PointMap {
     this.outline = outline;
     this.within = outline && insideOf(this.points, outline);
     this.dots = null;
-    this.button.hidden = !outline && point === null;
+    this.buttons.clear.hidden = !outline && point === null;
   }
 
   choose(point, outline) {

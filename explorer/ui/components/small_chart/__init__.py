@@ -2,18 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import astuple
-from pathlib import Path
 
 import streamlit as st
 
 from explorer.drawing.small_chart import SmallChart
+from explorer.ui.components.beside import component
 
 # Without a style of its own: the page's style sheet holds for it.
-_CHART = st.components.v2.component(
-    "small_chart",
-    js=Path(__file__).with_name("small_chart.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_CHART = component(__file__, isolate_styles=False)
 
 
 def small_chart(
