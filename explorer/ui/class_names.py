@@ -17,6 +17,6 @@ CIFAR10 = (
 
 
 def glossed(name: str) -> str:
-    """A class name, with its translation behind it if it is one of a well-known data set: `cat（猫）`."""
+    """A class name, with its translation behind it if it is one of a well-known data set: `cat 猫`."""
     translation = tr(name) if name in CIFAR10 else name
     return name if translation == name else tr("{name} ({translation})", name=name, translation=translation)

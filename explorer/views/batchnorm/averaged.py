@@ -118,7 +118,7 @@ def explanation(axes: NormAxes, view: LayerView) -> str:
         channel=view.channel,
         images=images,
         channels=channels,
-        positions=axes.positions,
+        positions=f"{axes.positions:,}",
         batch_mean=number(axes.batch_mean[view.channel]),
         batch_std=number(axes.batch_std[view.channel]),
         layer_mean=number(axes.layer_mean[0]),
@@ -143,7 +143,7 @@ def about(axes: NormAxes, columns: list[int], view: LayerView) -> str:
         "At the edges: what each averages; LayerNorm’s over all channels. As PyTorch’s GroupNorm with one "
         "group, it has γ and β for each channel."
     )
-    return f"{which} {shown} {edges}"
+    return paragraph([which, shown, edges])
 
 
 # Before or after the pooling

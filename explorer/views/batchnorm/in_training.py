@@ -153,12 +153,12 @@ def lesson_drift() -> None:
         st.info(sentence(problem))
         return
     batch, none = both["batch"], both["none"]
-    st.markdown(tr("**Two of the runs above** (learning rate 0.01), what the ReLU of block 3 receives"))
+    st.markdown(tr("**Two of the runs above** (learning rate 0.01), the values before the ReLU of block 3"))
     charts_of_drift(
         {
             tr("before BatchNorm"): (batch.epochs, batch.received),
             tr("after BatchNorm"): (batch.epochs, batch.given),
-            tr("without"): (none.epochs, none.given),
+            tr("no normalization"): (none.epochs, none.given),
         }
     )
     st.caption(tr(ABOUT_DRIFT, count=IMAGES))

@@ -10,7 +10,7 @@ from explorer.engine.runs import Run
 from explorer.engine.values import Doubles
 from model.words import N_, tr
 
-NAMES = {"batch": N_("BatchNorm"), "layer": N_("LayerNorm"), "none": N_("without")}
+NAMES = {"batch": N_("BatchNorm"), "layer": N_("LayerNorm"), "none": N_("no normalization")}
 COLORS = dict(zip(NAMES, SERIES, strict=False))
 
 
