@@ -1,7 +1,8 @@
 """How fast heat maps of many images are: `python -m benchmarks.attribution` (`--write`: into README.md).
 
 Grad-CAM at the three blocks of the course CNN, for the same batch and one class per image: by the explorer's
-engine, by torchcam and by Captum, in turn in one run on two threads; medians.
+engine, by torchcam and by Captum, in turn in one run on two threads; medians. Then every method, as
+`benchmarks.methods` measures them.
 """
 
 import argparse
@@ -97,7 +98,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="replace the table in README.md")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
+    from benchmarks import methods
+
     text = table(measured(options.rounds), options.rounds)
+    text += "\n\n" + methods.table(methods.measured(options.rounds), options.rounds)
     print(text)
     if options.write:
         readme.put("benchmarks/attribution.py", text)

@@ -27,12 +27,14 @@ LAYER, IMAGES = "relu2", 16
 PEERS = {
     "grad_cam": "torchcam GradCAM",
     "layer_cam": "torchcam LayerCAM",
+    "grad_cam_pp": "torchcam GradCAMpp",
     "xgrad_cam": "torchcam XGradCAM",
     "score_cam": "torchcam ScoreCAM",
     "saliency": "Captum Saliency",
     "input_x_gradient": "Captum InputXGradient",
     "integrated_gradients": "Captum IntegratedGradients",
     "guided_backprop": "Captum GuidedBackprop",
+    "deep_lift": "Captum DeepLift",
     "occlusion": "Captum Occlusion",
 }
 Work = Callable[[], object]

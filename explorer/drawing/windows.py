@@ -49,16 +49,23 @@ def _cell_size(height: int, width: int) -> int:
 def _cells(inside: Booleans, unread: Booleans, read: Booleans) -> Pixels:
     """Cells (h, w) as a picture: outside hatched, unread and read ones colored, lines between."""
     size = _cell_size(*inside.shape)
-    large = [mask.repeat(size, 0).repeat(size, 1) for mask in (inside, unread, read)]
-    y, x = np.indices(large[0].shape)
-    hatched = (x + y) % 6 < 2
-    pixels = np.where(hatched[..., None], _rgb(HATCH), _rgb(PADDING))
-    for mask, color in zip(large, (CELL, Color.HIGHLIGHT, Color.ACCENT), strict=True):
+    dark, light = (
+        _colored(ground, inside, unread, read).repeat(size, 0).repeat(size, 1) for ground in (HATCH, PADDING)
+    )
+    y, x = np.indices(dark.shape[:2])
+    pixels = np.where(((x + y) % 6 < 2)[..., None], dark, light)
+    if size > LEAST:
+        pixels[(y % size == 0) | (x % size == 0)] = _rgb(LINE)
+    return pixels
+
+
+def _colored(ground: str, inside: Booleans, unread: Booleans, read: Booleans) -> Pixels:
+    """The color of each cell (h, w, 3), on a ground of one color."""
+    pixels = np.broadcast_to(_rgb(ground), (*inside.shape, 3))
+    for mask, color in zip((inside, unread, read), (CELL, Color.HIGHLIGHT, Color.ACCENT), strict=True):
         share = 1.0 if color == CELL else 0.62
         mixed = (share * _rgb(color) + (1 - share) * pixels).astype(np.uint8)
         pixels = np.where(mask[..., None], mixed, pixels)
-    if size > LEAST:
-        pixels[(y % size == 0) | (x % size == 0)] = _rgb(LINE)
     return pixels.astype(np.uint8)
 
 

@@ -1,6 +1,6 @@
 """Choices that several pages offer in the same words, kept in the link and across pages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -118,6 +118,18 @@ def _few(paths: list[str]) -> str:
 def choose_block(selection: Selection, key: str = "block", first: str = "1") -> Block:
     """One conv block by its number and layer name; at first that of the number `first`."""
     return selection.blocks[int(choice(tr("Block"), block_names(selection.blocks), key, first)) - 1]
+
+
+def last_block(selection: Selection) -> str:
+    """The number of the last block whose maps have several positions; without any, of the last block."""
+    layers = [block.act or block.norm or block.name for block in selection.blocks]
+    return str(1 + layers.index(last_layer(selection, layers)))
+
+
+def last_layer(selection: Selection, layers: Sequence[str]) -> str:
+    """The last of some layers whose maps have several positions; without any, the last one."""
+    several = [layer for layer in layers if selection.seen.shapes[layer][1:] != (1, 1)]
+    return (several or layers)[-1]
 
 
 def choose_blocks(selection: Selection, most: int = MOST_BLOCKS, key: str = "blocks") -> dict[int, Block]:

@@ -1,9 +1,10 @@
 """The scan that a page of the data set works from: which one, how it comes about, and its images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -18,8 +19,9 @@ from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from model import scenes as drawn
 from model.problems import Problem
-from model.words import ngettext, tr
+from model.words import N_, ngettext, tr
 
+TITLES = {"test": N_("Test set"), "scenes": N_("Drawn scenes")}
 FEWER = 1000
 """How many images of a larger test set can be scanned instead of all."""
 
@@ -36,17 +38,19 @@ class Wanted:
 def scan_of(network: Network) -> Scan | None:
     """The scan of the images that the visitor chose, made by the command or by the app.
 
-    Where there is none, the page shows what to press, or how far the scan is, and this returns None.
+    Where there is none, the page shows what to press, or how far the scan is, and this returns None. One of
+    some of the images will do; the others can be scanned, too.
     """
     sets = _sets(network)
-    names = {name: _title(name, images) for name, images in sets.items()}
-    chosen = choices.choice(tr("Images"), names, "scan")
+    chosen = choices.choice(tr("Images"), {name: tr(TITLES[name]) for name in sets}, "scan")
     folder = options().scans
     scan, problems = _finished(network, sets[chosen].digest, folder)
     if scan is None:
         for problem in problems:
             st.error(sentence(problem), icon=":material/error:")
         _offer(network, sets[chosen], folder)
+    elif (missing := sets[chosen].count - len(scan) - len(scan.unreadable)) > 0:
+        _offer_all(Wanted(network, sets[chosen], folder), sets[chosen].count - missing)
     return scan
 
 
@@ -119,12 +123,6 @@ def _sets(network: Network) -> dict[str, ScanImages]:
     return tested | {"scenes": drawn_scenes(network.card, SCENES)}
 
 
-def _title(name: str, images: ScanImages) -> str:
-    if name == "scenes":
-        return ngettext("{n:,} drawn scene", "{n:,} drawn scenes", images.count)
-    return ngettext("Test set: {n:,} image", "Test set: {n:,} images", images.count)
-
-
 # One that is not there yet
 
 
@@ -137,11 +135,23 @@ def _offer(network: Network, images: ScanImages, folder: Path) -> None:
         }
         if choices.choice(tr("How many"), counts, "scan_count") == "fewer":
             images = fewer(images, FEWER)
-    wanted = Wanted(network, images, folder)
+    _start_or_follow(Wanted(network, images, folder), _say_missing)
+
+
+def _offer_all(wanted: Wanted, scanned: int) -> None:
+    """The same for all images, where a scan has some of them."""
+    st.caption(
+        tr("This scan has {scanned:,} of the {count:,} images.", scanned=scanned, count=wanted.images.count)
+    )
+    _start_or_follow(wanted, _show_button)
+
+
+def _start_or_follow(wanted: Wanted, offer: Callable[[Wanted, str], None]) -> None:
+    network, images = wanted.network, wanted.images
     started: dict[str, int] = st.session_state.setdefault("_scans", {})
     key = running.key_of(network, images)
     if not started.get(key):
-        _say_missing(wanted, key)
+        offer(wanted, key)
         return
     work = _work(wanted, started[key])
     progress = JOBS.look(work)[0]
@@ -160,9 +170,13 @@ def _say_missing(wanted: Wanted, key: str) -> None:
             count,
         )
     )
+    _show_button(wanted, key, "primary")
+
+
+def _show_button(wanted: Wanted, key: str, type: Literal["primary", "secondary"] = "secondary") -> None:
     st.button(
-        ngettext("Scan {n:,} image", "Scan {n:,} images", count),
-        type="primary",
+        ngettext("Scan {n:,} image", "Scan {n:,} images", wanted.images.count),
+        type=type,
         on_click=_start,
         args=(key, wanted),
         key="scan_start",

@@ -16,9 +16,9 @@ class Changes:
     `others`: places of other weights that fit as well; `rivals`: those of them that could be meant just as
     well, by their names. `unused`: entries of the file that are left out.
     `missing`: counters of BatchNorm that the file lacks, set to 0. `renamed`: how many names were changed
-    within, `normed` how many weights of weight_norm or spectral_norm were put in another form. `converted`:
-    dtypes that were converted to the network's. `average`: whether the weights are an average over training,
-    such as EMA.
+    within, `normed` how many weights of weight_norm, spectral_norm or pruning were put in another form.
+    `converted`: dtypes that were converted to the network's. `average`: whether the weights are an average
+    over training, such as EMA.
     """
 
     place: str = ""
@@ -58,8 +58,8 @@ class Changes:
             "{n} name was changed to the network's.", "{n} names were changed to the network's.", self.renamed
         )
         normed = ngettext(
-            "{n} weight of weight_norm or spectral_norm was converted to the network's form.",
-            "{n} weights of weight_norm or spectral_norm were converted to the network's form.",
+            "{n} weight of weight_norm, spectral_norm or pruning was converted to the network's form.",
+            "{n} weights of weight_norm, spectral_norm or pruning were converted to the network's form.",
             self.normed,
         )
         missing = tr("The counters num_batches_tracked are missing, which changes no result.")

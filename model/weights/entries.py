@@ -58,11 +58,22 @@ def _within(thing: Any) -> Iterator[tuple[str, Any]]:
     """What lies directly in a container; the values of no others."""
     match thing:
         case dict():
-            yield from ((str(key), inner) for key, inner in thing.items() if _may_hold(inner))
+            yield from ((_text(key), inner) for key, inner in thing.items() if _may_hold(inner))
+        case [(str(), _), *_] if all(map(_is_named, thing)):  # the items of a dict
+            yield from ((name, inner) for name, inner in thing if _may_hold(inner))
         case list() | tuple():
             yield from ((str(index), inner) for index, inner in enumerate(thing) if _may_hold(inner))
         case Inert():
             yield from _within_object(thing)
+
+
+def _text(key: Any) -> str:
+    """A key as text: old converters wrote bytes."""
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
+
+
+def _is_named(thing: Any) -> bool:
+    return isinstance(thing, list | tuple) and len(thing) == 2 and isinstance(thing[0], str)
 
 
 def _within_object(thing: Inert) -> Iterator[tuple[str, Any]]:

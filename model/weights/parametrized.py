@@ -1,7 +1,8 @@
-"""Weights that a network computes from others, by weight_norm or spectral_norm, in the form it has them in.
+"""Weights that a network computes from others, by weight_norm, spectral_norm or pruning, in the form it has.
 
 PyTorch keeps the others in an older form (`weight_g` and `weight_v`, or `weight_orig`, `weight_u` and
 `weight_v`) and in a newer one, as parametrizations; a network with fused weights has the plain `weight`.
+Pruning has only the older form, `weight_orig` and `weight_mask`.
 """
 
 import math
@@ -15,12 +16,13 @@ from torch import Tensor
 from model.weights.stored import Leaf, StoredTensor
 
 PLAIN, OLD, NEW = "plain", "old", "new"
-WEIGHT_NORM, SPECTRAL_NORM = "weight_norm", "spectral_norm"
-_OLD_ENDINGS = {WEIGHT_NORM: ("_g", "_v"), SPECTRAL_NORM: ("_orig", "_u", "_v")}
+WEIGHT_NORM, SPECTRAL_NORM, PRUNING = "weight_norm", "spectral_norm", "pruning"
+_OLD_ENDINGS = {WEIGHT_NORM: ("_g", "_v"), SPECTRAL_NORM: ("_orig", "_u", "_v"), PRUNING: ("_orig", "_mask")}
 _NEW_ENDINGS = {
     WEIGHT_NORM: (".original0", ".original1"),
     SPECTRAL_NORM: (".original", ".0._u", ".0._v"),
 }
+_FORMS = [*product((OLD,), _OLD_ENDINGS.items()), *product((NEW,), _NEW_ENDINGS.items())]
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,10 @@ def groups(names: Mapping[str, Leaf] | Mapping[str, Tensor]) -> list[Group]:
     """The weights by these norms among the names of a file or a network."""
     found = []
     for name in names:
-        for norm, form in product(_OLD_ENDINGS, (OLD, NEW)):
-            ending = (_OLD_ENDINGS if form == OLD else _NEW_ENDINGS)[norm][0]
-            if not name.endswith(ending):
+        for form, (norm, endings) in _FORMS:
+            if not name.endswith(endings[0]):
                 continue
-            weight = name.removesuffix(ending)
+            weight = name.removesuffix(endings[0])
             if form == NEW:
                 before, _, inner = weight.rpartition("parametrizations.")
                 weight = before + inner
@@ -80,7 +81,7 @@ def _replaced(
     by_part: dict[str, dict[str, Leaf]] = {}
     for group in changed:
         leaves = [entries[part] for part in group.parts]
-        if form != PLAIN:
+        if form != PLAIN and group.norm != PRUNING:
             made = dict(zip(_names(group.weight, group.norm, form), leaves, strict=True))
         elif (plain := _computed(group.norm, leaves)) is not None:
             made = {group.weight: plain}
@@ -121,12 +122,14 @@ def _computed(norm: str, leaves: Sequence[Leaf]) -> StoredTensor | None:
     tensors = [leaf for leaf in leaves if isinstance(leaf, StoredTensor) and leaf.dtype.is_floating_point]
     if len(tensors) < len(leaves) or not _belong_together(norm, *(tensor.shape for tensor in tensors)):
         return None
-    compute: Callable[..., Tensor] = _by_length if norm == WEIGHT_NORM else _by_singular_value
+    compute = _COMPUTED[norm]
     main = tensors[1] if norm == WEIGHT_NORM else tensors[0]
     return StoredTensor(main.dtype, main.shape, lambda: compute(*(tensor.load() for tensor in tensors)))
 
 
 def _belong_together(norm: str, *shapes: tuple[int, ...]) -> bool:
+    if norm == PRUNING:
+        return len(set(shapes)) == 1
     if norm == WEIGHT_NORM:
         length, direction = shapes
         one_each = len(length) == len(direction) and all(
@@ -163,3 +166,10 @@ def _by_singular_value(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
     fitting = [matrix for matrix in rows if matrix.shape == (len(u), len(v))]
     values = [u @ matrix @ v for matrix in fitting]
     return weight / max(values, key=torch.abs)
+
+
+_COMPUTED: dict[str, Callable[..., Tensor]] = {
+    WEIGHT_NORM: _by_length,
+    SPECTRAL_NORM: _by_singular_value,
+    PRUNING: torch.mul,
+}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import attribution, readme
+from benchmarks import attribution, methods, readme
 from explorer.engine import attribution as engine
 from explorer.engine.network import Input, Network
 from explorer.ui import cached
@@ -43,3 +43,11 @@ def test_the_pages_make_the_pass_that_is_timed(monkeypatch: pytest.MonkeyPatch) 
     cached.gradients.__wrapped__(network, Input(x), ("relu1",), (3,))
     engine.attribute_many(network.net, x, ["grad_cam"], ("relu1",), 3)
     assert passes == [("relu1",), ("relu1",)]
+
+
+def test_every_method_has_its_row_beside_its_peer() -> None:
+    times = dict.fromkeys((*engine.METHODS, *methods.PEERS.values()), 1.5)
+    text = methods.table(times, rounds=3)
+    assert methods.PEERS.keys() <= engine.METHODS.keys()
+    assert all(f"| {record.title} | 1.5 ms |" in text for record in engine.METHODS.values())
+    assert "| DeepLift | 1.5 ms | Captum DeepLift: 1.5 ms |" in text

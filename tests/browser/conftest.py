@@ -76,7 +76,7 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def same_page(tab: Page) -> Iterator[Page]:
-    """`page` for a test that opens an address and needs no new browser; only scripts are left in it."""
+    """`page` for a test that opens an address and needs no fresh browser; only files are left in it."""
     tab.set_viewport_size(VIEWPORT)
     with watched(tab):
         yield tab

@@ -1,55 +1,65 @@
-"""From the confusion matrix of drawn scenes to one of them on Explain, and on to Compare."""
+"""From a scan made on the page to a confusion, an image of it on Explain, a channel's page, and back."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
-from explorer.engine.network import network_of
-from explorer.engine.scan import result
-from explorer.engine.scan.images import drawn_scenes
-from explorer.engine.scan.running import scan
-from model.checkpoint import load_checkpoint
-from tests.browser.navigation import follow
+from model import scenes
 from tests.browser.test_back import settle
 
-ROOT = Path(__file__).parents[2]
+EACH = 4  # of ten classes
 
 
-def test_a_confusion_leads_to_its_image(page: Page, serve: Callable[..., str], tmp_path: Path) -> None:
-    network = network_of(load_checkpoint(ROOT / "checkpoints" / "cifar10-course.safetensors"))
-    one = scan(network, drawn_scenes(network.card, 40))
-    result.save(one, tmp_path / "scenes.safetensors")
-    row = int(np.flatnonzero(~one.correct)[0])
-    true, predicted = one.classes[one.labels[row]], one.classes[one.predicted[row]]
-    pair = (one.labels == one.labels[row]) & (one.predicted == one.predicted[row])
-    address = serve("explorer/app.py", "--scans", str(tmp_path))
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test set of a few drawn scenes."""
+    folder = tmp_path_factory.mktemp("data")
+    for number in range(EACH * len(scenes.CLASSES)):
+        label = number % len(scenes.CLASSES)
+        place = folder / "test" / scenes.CLASSES[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scenes.draw(label, number, 32).pixels).save(place / f"{number}.png")
+    return folder
 
-    page.goto(f"{address}/errors?checkpoint=cifar10-course")
-    name = f"{true} predicted as {predicted}: "
-    cell = page.get_by_role("button", name=name)
-    cell.click(timeout=30_000)
-    expect(page.get_by_text(f"{name}{pair.sum()} image", exact=False).first).to_be_visible(timeout=30_000)
+
+def test_a_scan_leads_to_a_confusion_its_image_and_a_channel_and_back(
+    page: Page, serve: Callable[..., str], pictures: Path
+) -> None:
+    folders = ("--data-dir", str(pictures), "--scans", str(pictures / "scans"))
+    page.goto(f"{serve('explorer/app.py', *folders)}/errors?checkpoint=cifar10-course")
+    page.get_by_role("button", name="Scan 40 images").click(timeout=60_000)
+
+    cells = page.get_by_role("button", name=re.compile(r"^(\w+) predicted as (?!\1\b)\w+: [1-9]"))
+    expect(cells.first).to_be_visible(timeout=60_000)
+    name = cells.first.get_attribute("aria-label") or ""
+    true, predicted, count = re.findall(r"(\w+) predicted as (\w+): (\d+)", name)[0]
+    chosen = page.get_by_role("button", name=f"{true} predicted as {predicted}: ")
+    chosen.click()
+    heading = page.get_by_text(f"{true} predicted as {predicted}: {count} image").first
+    expect(heading).to_be_visible(timeout=30_000)
     expect(page).to_have_url(re.compile(f"err_true={true}&err_predicted={predicted}"))
-    pictures = page.locator(".pictures button")
-    expect(pictures).to_have_count(min(int(pair.sum()), 20))
-    cell.press("Home")
+    shown = page.locator(".pictures button")
+    expect(shown).to_have_count(int(count))
+    chosen.press("Home")
     expect(page.get_by_role("rowheader").get_by_role("button", name=f"class {true}")).to_be_focused()
 
-    pictures.first.click()
-    expect(page.get_by_role("heading", name=f"Why “{true}”?")).to_be_visible(timeout=30_000)
+    shown.first.click()
+    why = page.get_by_role("heading", name=f"Why “{true}”?")
+    expect(why).to_be_visible(timeout=30_000)
     expect(page.get_by_text(f"(wrong: labeled {true})")).to_be_visible()
     expect(page.get_by_role("combobox", name="Class to explain")).to_have_value(true)
-    expect(page).to_have_url(re.compile("source=scenes"), timeout=30_000)
+    expect(page).to_have_url(re.compile("source=test"), timeout=30_000)
     settle(page)
-    follow(page, "Compare")
-    question = page.get_by_text(f"Why “{true}” rather than “{predicted}”?")
-    expect(question).to_be_visible(timeout=30_000)
+
+    expect(page.get_by_text("switched off: logit").first).to_be_visible(timeout=60_000)  # all is measured
+    page.get_by_role("radio", name="Channel", exact=True).click()
+    page.get_by_role("button", name=re.compile(r"^Open channel \d+ of relu3 on Channel")).first.click()
+    expect(page.get_by_role("heading", name="An image made for this channel")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Largest value of the map, over 40 test images")).to_be_visible(timeout=30_000)
     settle(page)
     page.go_back()
-    expect(page.get_by_role("heading", name=f"Why “{true}”?")).to_be_visible(timeout=30_000)
-    settle(page)
-    page.go_back()
-    expect(page.get_by_text(f"{name}{pair.sum()} image", exact=False).first).to_be_visible(timeout=30_000)
+    expect(why).to_be_visible(timeout=30_000)

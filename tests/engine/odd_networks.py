@@ -265,3 +265,10 @@ def scripted() -> nn.Module:
 def exported() -> nn.Module:
     """A program by torch.export."""
     return torch.export.export(Plain().eval(), (torch.zeros(1, 3, 32, 32),)).module()
+
+
+def to_one_position() -> nn.Module:
+    """The last block's maps have one position, the others several."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 4), nn.ReLU(), nn.Conv2d(8, 8, 8), nn.ReLU(), nn.Flatten(), nn.Linear(8, 5)
+    )

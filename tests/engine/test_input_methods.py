@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from explorer.engine import ablation
 from explorer.engine.attribution import (
     METHODS,
     Heatmap,
@@ -354,6 +355,38 @@ def test_occlusion_by_a_plain_loop(small: nn.Module, images: Tensor, patch: int,
                 covered[here] += 1
     found = heat(small, images, "occlusion", 1, patch=patch / 12, stride=stride / patch, baseline=cover)
     close(found.values, drops / covered)
+
+
+class Viewed(nn.Flatten):
+    """As many people write it: `view` refuses maps in another memory order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(x.size(0), -1)
+
+
+@pytest.mark.parametrize("name", ["occlusion", "integrated_gradients", "expected_gradients", "smooth_grad"])
+def test_a_network_that_cannot_work_in_the_faster_memory_order(
+    small: nn.Module, images: Tensor, name: str
+) -> None:
+    wanted = heat(small, images, name, 1).values
+    small[6] = Viewed()
+    close(heat(small, images, name, 1).values, wanted)
+
+
+def test_ablation_cam_passes_only_what_its_weights_need(
+    small: nn.Module, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled: list[float] = []
+    original = ablation._switched
+
+    def counted(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:
+        filled.append(float(fill.abs().max()))
+        return original(net, x, layer, masks, fill)
+
+    monkeypatch.setattr(ablation, "_switched", counted)
+    attribute(small, images, "ablation_cam", layer="2", target=2)
+    assert filled
+    assert not any(filled)
 
 
 @pytest.mark.parametrize("layer", ["2", "3", "5", "0"])

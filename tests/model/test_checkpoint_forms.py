@@ -71,6 +71,13 @@ def test_plain_pickles_of_every_protocol(tmp_path, protocol):
     assert loaded(tmp_path, pickle.dumps(arrays, protocol), "b.pkl").digest == DIGEST
 
 
+def test_names_as_bytes_and_the_items_of_a_dict(tmp_path):
+    arrays = {name.encode(): value.numpy() for name, value in STATE.items()}
+    assert loaded(tmp_path, pickle.dumps(arrays), "a.pkl").digest == DIGEST
+    for number, items in enumerate((list(STATE.items()), [list(item) for item in STATE.items()])):
+        assert loaded(tmp_path, zipped({"model": items}), f"{number}.pt").digest == DIGEST
+
+
 @pytest.mark.parametrize("new", [True, False])
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_files_of_torch_of_every_protocol(tmp_path, protocol, new):

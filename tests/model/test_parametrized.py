@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils import parametrizations, parametrize, prune
 
 from model.card import Card
 from model.checkpoint import Checkpoint, digest_of, load_checkpoint
@@ -78,7 +78,7 @@ def test_every_form_opens_into_every_form(kind: str, of: str, into: str, tmp_pat
     checkpoint = opened(net.state_dict(), builder, tmp_path)
     with torch.no_grad():
         torch.testing.assert_close(checkpoint.build()(X), net(X), rtol=1e-4, atol=1e-6)
-    said = "3 weights of weight_norm or spectral_norm were converted"
+    said = "3 weights of weight_norm, spectral_norm or pruning were converted"
     assert any(said in sentence for sentence in checkpoint.changes.sentences()) == (of != into)
     if into == "plain" and of == "new":  # the oracle: PyTorch's own removal
         for index in (0, 2, 6):
@@ -103,6 +103,21 @@ def test_fused_weights_do_not_open_where_the_network_has_spectral_norm(into: str
         Problem, match=r"has 0\.weight as it is without spectral_norm, .* without spectral_norm"
     ):
         opened(plain().state_dict(), BUILDERS["spectral"][into], tmp_path)
+
+
+@pytest.mark.parametrize("into", ["plain", "pruned"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_pruned_weights_open(whole: bool, into: str, tmp_path: Path) -> None:
+    pruned = with_norm(lambda module: prune.l1_unstructured(module, "weight", 0.5))
+    net = trained(pruned())
+    torch.save(net if whole else net.state_dict(), tmp_path / "a.pt")
+    checkpoint = load_checkpoint(tmp_path / "a.pt", plain if into == "plain" else pruned, CARD)
+    with torch.no_grad():
+        torch.testing.assert_close(checkpoint.build()(X), net(X), rtol=0, atol=0)
+    if into == "plain":  # the oracle: PyTorch's own removal
+        for index in (0, 2, 6):
+            prune.remove(net[index], "weight")
+        assert checkpoint.digest == digest_of(net.state_dict())
 
 
 def test_parts_that_do_not_belong_together_are_one_sentence(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_an_image_of_the_test_set_becomes_the_selected_one(app: Open) -> None:
 def test_scenes_are_scanned_and_selected(app: Open) -> None:
     at = app()
     choice = at.segmented_control(key="scan")
-    assert [option.content for option in choice.proto.options] == ["Test set: 3 images", "4 drawn scenes"]
+    assert [option.content for option in choice.proto.options] == ["Test set", "Drawn scenes"]
     choice.set_value("scenes").run()
     assert texts(scanned(at))[0] == "4 images of scenes"
     at.button[-2].click().run()
@@ -140,6 +140,14 @@ def test_a_larger_test_set_may_be_scanned_in_part(app: Open, monkeypatch: pytest
     at.segmented_control(key="scan_count").set_value("fewer").run()
     assert at.button(key="scan_start").label == "Scan 2 images"
     assert texts(scanned(at))[0] == "1 images of folder"
+    assert "This scan has 2 of the 3 images." in [each.value for each in at.caption]
+    at.button(key="scan_start").click().run()
+    end = time.monotonic() + 60
+    while texts(at)[0] != "2 images of folder":  # the smaller scan is shown until then
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        at.run()
+    assert not any(each.key == "scan_start" for each in at.button)
 
 
 def test_a_damaged_scan_is_said_and_made_again(app: Open, tmp_path: Path) -> None:

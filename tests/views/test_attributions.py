@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,18 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.drawing import chart_print
 from explorer.drawing.pictures import png
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import Range, number
 from explorer.engine.attribution import METHODS, attribute
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.redrawing import Redrawing
 from explorer.engine.samples import scene
 from explorer.engine.scores import SCORES, STRIP, Subject
 from explorer.engine.scores.ordering import Orderings
+from explorer.ui import choices
 from explorer.ui.downloads import Offer, files
 from explorer.ui.jobs import JOBS
 from explorer.views.attributions import charts, redrawing
+from explorer.views.explain import heat_maps
 from model.checkpoint import load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "cifar10-course.safetensors"
@@ -40,8 +43,8 @@ def text(at: AppTest) -> str:
 def finished(opened: Opened) -> Callable[..., tuple[AppTest, Offer]]:
     """The page once everything is computed: putting its downloads together waits for that."""
 
-    def at_page(**link: str) -> tuple[AppTest, Offer]:
-        at, offer = opened("attributions", **(CHEAP | link))
+    def at_page(*options: str, **link: str) -> tuple[AppTest, Offer]:
+        at, offer = opened("attributions", *options, **(CHEAP | link))
         at.run()
         assert not at.exception
         return at, offer
@@ -186,6 +189,25 @@ def test_a_stopped_strip_stands_still_and_can_go_on(
     assert buttons(at) == ["Continue"]
     assert f"0 of {1 + len(STRIP)} maps and scores are computed" in at.get("progress")[0].proto.text
     assert buttons(press(at, "Continue")) == ["Stop"]
+
+
+def test_maps_of_one_position_are_not_chosen_at_first_and_get_no_verdict(
+    finished: Opened,
+) -> None:
+    net = ("--net", "tests.engine.odd_networks:to_one_position", "--classes", "5", "--input-size", "32")
+    shown = text(finished(*net, methods="grad_cam", att_block="2")[0])
+    assert "Raw, 1 × 1" in shown
+    assert "so it marks none, and no score says anything about it" in shown
+    assert not any(score.title in shown for score in STRIP.values())
+    assert "Not measured here" not in shown
+    assert "nan" not in shown
+    assert heat_maps.description(np.ones((1, 1)), Range(0, 1)).endswith(
+        "this map marks no place in the image."
+    )
+    shapes = {"early": (8, 4, 4), "late": (8, 1, 1)}
+    chosen = SimpleNamespace(seen=SimpleNamespace(shapes=shapes))
+    assert choices.last_layer(chosen, ["early", "late"]) == "early"  # type: ignore[arg-type]
+    assert choices.last_layer(chosen, ["late"]) == "late"  # type: ignore[arg-type]
 
 
 def test_the_classic_scores_are_measured_once_they_are_wanted(visit: Callable[..., AppTest]) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from explorer.drawing import vega
 from explorer.drawing.figures import picture
+from explorer.engine import descent, schedules
 from explorer.engine.descent import SURFACES, path
 from explorer.engine.schedules import schedule
 from explorer.views.optimizers import charts, recorded
@@ -48,6 +49,21 @@ def test_the_epochs_where_plateau_reduces_are_said(visit: Callable) -> None:
     at = visit("optimizers", sch="plateau", sch_run="cifar10-fast", sch_plateau_patience="1")
     text = " ".join(each.value for each in at.markdown)
     assert "after epoch 11, 13, 16, 22, from 0.1 to 0.00625" in text
+
+
+def test_only_what_was_changed_is_computed_again(visit: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = visit("optimizers")
+    computed: list[tuple[object, ...]] = []
+    for module in (descent, schedules):
+        name = "path" if module is descent else "schedule"
+        compute = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given, do=compute: computed.append(given) or do(*given))
+    at.run()
+    assert computed == []
+    next(each for each in at.number_input if each.key.startswith("toy_bowl_sgd")).set_value(0.0123).run()
+    assert computed == [("sgd", "bowl", 0.0123, 60)]
+    assert "0.0123" in html(at)
+    assert not at.exception
 
 
 def test_paths_of_a_link(opened: Callable) -> None:

@@ -44,7 +44,7 @@ def test_the_page_says_what_recalibrating_gives_back(visit: Visit) -> None:
     text = written(visit("shift", shift_measured="yes", **LINK))
     assert "part of the fall comes from statistics that no longer fit" in text
     assert "none of the images that measure is among them" in text
-    assert "of 32 channels of `bn1` move further than resampling explains" in text
+    assert "of the 32 channels of `bn1` have moved further than resampling explains" in text
     assert "chance is 10.0%" in text
 
 

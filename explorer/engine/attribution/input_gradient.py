@@ -41,7 +41,7 @@ def integrated_gradients(question: Question) -> Tensor:
     """The mean gradient on the line from the baseline, times its length, (N, h, w), arXiv:1703.01365."""
     from captum.attr import IntegratedGradients
 
-    products: Tensor = IntegratedGradients(Scored(question.net)).attribute(
+    products: Tensor = IntegratedGradients(Scored(question.net).many).attribute(
         question.x,
         question.start,
         additional_forward_args=classes_of(question.score),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from explorer.engine.ablation import ablations
+from explorer.engine.ablation import unchanged, without_sets
 from explorer.engine.attribution.cam import POSITIONS_ONLY
 from explorer.engine.attribution.gradients import CHUNK
 from explorer.engine.attribution.method import Method, Parameter, Question
@@ -18,12 +18,11 @@ def ablation_cam(question: Question) -> Tensor:
 
     The paper divides the drops by the score, which turns their signs around where it is negative: not here.
     """
-    maps = maps_of(question.net, question.x, question.layer)
-    found = ablations(question.net, question.x, question.layer)
+    known = unchanged(question.net, question.x, question.layer)
+    found, maps = without_sets(question.net, question.x, question.layer, known=known), known[1]
     zeroed = torch.from_numpy(found.zeroed).reshape(*maps.shape[:2], -1)
     whole = question.score.of(torch.from_numpy(found.logits).reshape(len(maps), -1))
-    without = [question.rows(slice(row, row + 1)) for row in range(len(maps))]
-    scores = [repeated(one.score, 0, maps.shape[1]).of(zeroed[row]) for row, one in enumerate(without)]
+    scores = [repeated(question.score, row, maps.shape[1]).of(one) for row, one in enumerate(zeroed)]
     return ((whole[:, None] - torch.stack(scores))[:, :, None, None].to(maps) * maps).sum(1)
 
 
@@ -49,20 +48,29 @@ def occlusion(question: Question) -> Tensor:
     """The drop of the score when a patch is covered by the baseline, averaged over the patches that cover a
     pixel, (N, h, w), arXiv:1311.2901.
     """
-    from captum.attr import Occlusion
-
     height, width = question.x.shape[2:]
-    patch = max(1, round(question.settings["patch"] * min(height, width)))
-    stride = max(1, round(question.settings["stride"] * patch))
-    drops: Tensor = Occlusion(Scored(question.net)).attribute(
-        question.x,
-        (question.x.shape[1], patch, patch),
-        (question.x.shape[1], stride, stride),
-        question.start,
-        additional_forward_args=classes_of(question.score),
-        perturbations_per_eval=max(1, CHUNK // len(question.x)),
-    )
-    return drops[:, 0]  # a patch covers all channels at once, so all have the same drop
+    side = max(1, round(question.settings["patch"] * min(height, width)))
+    stride = max(1, round(question.settings["stride"] * side))
+    rows, columns = (spans(size, side, stride).to(question.x.device) for size in (height, width))
+    places = torch.cartesian_prod(torch.arange(len(rows)), torch.arange(len(columns)))
+    scored, heats = Scored(question.net), []
+    with torch.no_grad():
+        whole = scored(question.x, *classes_of(question.score))
+        for row, (image, start) in enumerate(zip(question.x, question.start, strict=True)):
+            heat = torch.zeros_like(image[0])
+            for part in torch.split(places, CHUNK):
+                inside = rows[part[:, 0], :, None] & columns[part[:, 1], None]
+                images = torch.where(inside[:, None], start, image)
+                ((_, scores),) = in_chunks(scored, images, question.score, row)
+                heat += ((whole[row] - scores)[:, None, None] * inside).sum(0)
+            heats.append(heat)
+    return torch.stack(heats) / (rows.sum(0)[:, None] * columns.sum(0))
+
+
+def spans(size: int, side: int, stride: int) -> Tensor:
+    """Intervals of a length that together cover a row of pixels, bool (n, size); the last may be cut off."""
+    after = torch.arange(size) - torch.arange(0, size - side + stride, stride)[:, None]
+    return (after >= 0) & (after < side)
 
 
 def maps_of(net: nn.Module, x: Tensor, layer: str) -> Tensor:

@@ -49,11 +49,13 @@ from explorer.ui.cached.one_image import (
 )
 from explorer.ui.cached.runs import (
     data_map,
+    descent_path,
     example_log,
     logged_images,
     logged_pictures,
     optimizer_runs,
     run,
+    schedule,
     written,
 )
 from explorer.ui.cached.scans import (
@@ -99,6 +101,7 @@ __all__ = [
     "data_map",
     "data_statistics",
     "decoded",
+    "descent_path",
     "dissected",
     "draws",
     "drift",
@@ -142,6 +145,7 @@ __all__ = [
     "scan",
     "scene",
     "scene_batch",
+    "schedule",
     "shifted_predictions",
     "shortcut_accuracy",
     "shortcut_curve",

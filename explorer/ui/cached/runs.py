@@ -1,13 +1,17 @@
-"""Training runs, and their logs of the training images."""
+"""Training runs, their logs of the training images, and what the trainer's parts do by themselves."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from explorer.drawing.pictures import data_uri
 from explorer.engine import data_map as data_maps
+from explorer.engine import descent, schedules
 from explorer.engine import training_images as training_images_of
 from explorer.engine.data_map import DataMap
 from explorer.engine.optimizer_runs import OptimizerRun, read_runs
 from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
+from explorer.engine.schedules import Schedule
 from explorer.engine.training_images import LoggedImages
 from explorer.engine.values import Integers
 from explorer.ui.cached.keys import announced, data, resource, stamp_of
@@ -104,3 +108,22 @@ def _optimizer_runs(folder: Path, stamps: tuple[tuple[int, int], ...]) -> tuple[
 def optimizer_runs(folder: Path) -> tuple[OptimizerRun, ...]:
     """The short runs of every optimizer in a folder, as its files are now. Raises Problem."""
     return _optimizer_runs(folder, tuple(map(stamp_of, sorted(folder.glob("*.history.json")))))
+
+
+@data(max_entries=64)
+def schedule(
+    name: str,
+    lr: float,
+    epochs: int,
+    steps: int,
+    settings: Mapping[str, Any],
+    losses: Sequence[float],
+) -> Schedule:
+    """The rate of every step by a scheduler. Raises Problem."""
+    return schedules.schedule(name, lr, epochs, steps, settings, losses)
+
+
+@data(max_entries=64)
+def descent_path(variant: str, surface: str, lr: float, steps: int) -> descent.Path:
+    """The steps of an optimizer on a surface of two numbers."""
+    return descent.path(variant, surface, lr, steps)

@@ -78,7 +78,7 @@ def choose_layer(selection: Selection) -> str | None:
     if not selection.blocks:
         return None
     with st.container(horizontal=True, key="attributed"):
-        *_, layer = choices.choose_layer(selection, "att_", first_block=str(len(selection.blocks)))
+        *_, layer = choices.choose_layer(selection, "att_", first_block=choices.last_block(selection))
     return layer
 
 

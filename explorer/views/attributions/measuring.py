@@ -23,8 +23,13 @@ from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.selection import Selection
 from explorer.views.attributions.map_choice import MapChoice
 from model import cifar10
+from model.words import N_
 
 SCENE = 64  # pixels of the scenes that random networks see
+ZERO = N_("The map is zero at every position, so it marks none, and no score says anything about it.")
+EQUAL = N_(
+    "The map has the same value at every position, so it marks none, and no score says anything about it."
+)
 MASKED = 127  # of 255: pixels of the input that are more object than not
 
 
@@ -150,11 +155,18 @@ def heat_of(
 
 
 def iter_strip(explained: Explained, choice: MapChoice) -> Iterator[Measured]:
-    """Each score of STRIP in turn, cheap ones first."""
+    """Each score of STRIP in turn, cheap ones first; none of a map that is the same everywhere."""
     subject = subject_of(explained, choice)
     for name, score in STRIP.items():
-        reason = score.unmet(subject)
+        reason = marks_nothing(subject.heat) or score.unmet(subject)
         yield Measured(name, None, reason) if reason else Measured(name, score.measure(subject))
+
+
+def marks_nothing(heat: Heatmap) -> str | None:
+    """The reason, a template, why no score says anything about a map of equal values; None for others."""
+    if np.ptp(heat.values) > 0:
+        return None
+    return EQUAL if heat.values.any() else ZERO
 
 
 def classic_work(explained: Explained, choice: MapChoice) -> Work[dict[str, Scored]]:

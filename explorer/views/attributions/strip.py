@@ -14,7 +14,7 @@ from explorer.engine.scores.redrawing import PartTruth
 from explorer.engine.scores.score import FEWEST_FOR_QUANTILES
 from explorer.engine.scores.stability import Stability
 from explorer.ui import markup
-from explorer.views.attributions.measuring import Attribution, Measured
+from explorer.views.attributions.measuring import Attribution, Measured, marks_nothing
 from model.words import N_, ngettext, tr
 
 DIRECTIONS = {
@@ -54,6 +54,8 @@ def extents(attributions: Iterable[Attribution]) -> dict[str, Extent]:
 
 def strip(attribution: Attribution, extents: Mapping[str, Extent]) -> str:
     """One row for each score of STRIP, as html; a score that is still to come has its name only."""
+    if (why := flat(attribution)) is not None:
+        return markup.text(tr(why))
     measured = {name: attribution.scores.get(name) for name in STRIP}
     rows = [
         row(name, each, extents.get(name, Extent(0, 1)))
@@ -63,9 +65,15 @@ def strip(attribution: Attribution, extents: Mapping[str, Extent]) -> str:
     return markup.element("div", *rows, cls="fx-trust")
 
 
+def flat(attribution: Attribution) -> str | None:
+    """Why no score is measured of this map, a template; None where that is no matter of the map."""
+    return None if attribution.map is None else marks_nothing(attribution.map.heat)
+
+
 def reasons(attributions: Iterable[Attribution]) -> dict[str, str]:
     """The scores that cannot be measured here, each with the reason, a template."""
-    measured = (each for attribution in attributions for each in attribution.scores.values())
+    with_scores = (each for each in attributions if flat(each) is None)
+    measured = (each for attribution in with_scores for each in attribution.scores.values())
     return {each.name: each.reason for each in measured if each.scored is None}
 
 
@@ -76,7 +84,7 @@ def row(name: str, measured: Measured | None, extent: Extent) -> str:
     scored = measured.scored
     about = (tr(score.summary), tr(score.chance), draws(scored), tr(score.pitfall), tr(score.paper))
     return (
-        head(tr(score.title), number(float(scored.value)), bar(scored, extent))
+        head(tr(score.title), value_of(scored), bar(scored, extent))
         + markup.text(says(name, scored))
         + "".join(markup.text(each, "muted") for each in details(scored))
         + markup.element(
@@ -85,6 +93,10 @@ def row(name: str, measured: Measured | None, extent: Extent) -> str:
             *(markup.text(each, "muted", "p") for each in about),
         )
     )
+
+
+def value_of(scored: Scored) -> str:
+    return number(float(scored.value)) if np.isfinite(scored.value) else "–"
 
 
 def head(title: str, value: str, bar: str) -> str:
@@ -118,8 +130,10 @@ def says(name: str, scored: Scored) -> str:
 
 def beside_chance(name: str, scored: Scored) -> str:
     """The band where 95% of what chance gives lies, and which direction is better."""
-    low, high = (number(float(end)) for end in scored.chance_band)
     direction = tr(DIRECTIONS[SCORES[name].direction])
+    if not np.isfinite(scored.chance_band).all():
+        return tr("Chance has no value; {direction}.", direction=direction)
+    low, high = (number(float(end)) for end in scored.chance_band)
     return tr("Chance {low} … {high}; {direction}.", low=low, high=high, direction=direction)
 
 
@@ -170,8 +184,6 @@ def details(scored: Scored) -> list[str]:
 
 
 def findings(found: Findings) -> list[str]:
-    if found.all_zero:
-        return [tr("The map is zero at every position.")]
     texts = []
     if found.negative > 0:
         template = N_("{percent} of the heat is negative, which a ReLU cuts off.")

@@ -70,7 +70,7 @@ def choose_layers(
 ) -> tuple[Side, Side]:
     with left:
         st.subheader(tr("A"), anchor=False)
-        last = str(len(selection.blocks))
+        last = choices.last_block(selection)
         block, stage, layer = choices.choose_layer(selection, "a_cam_", first_block=last)
         markup.show(header.beside(selection))
     with right:

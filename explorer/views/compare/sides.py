@@ -35,7 +35,7 @@ def choose_like(
     Where the two have different numbers of blocks it is B's last one.
     """
     alike = len(selection.blocks) == len(other.blocks)
-    number = str(selection.blocks.index(block) + 1 if alike else len(other.blocks))
+    number = str(selection.blocks.index(block) + 1 if alike else choices.last_block(other))
     link.follow_default(f"{prefix}block", number)
     link.follow_default(f"{prefix}stage", stage)
     return choices.choose_layer(other, prefix, stage, number)

@@ -21,6 +21,7 @@ FAINT_POSITIVE = N_(
     "{height} × {width} positions, {low} … {high}; {percent} of them are negative. Positive values are small "
     "on this scale."
 )
+ONE_POSITION = N_("1 × 1 position, {value}: this map marks no place in the image.")
 NOT_POSITIVE = N_(
     "No position supports the class: {percent} of the {height} × {width} positions are negative."
 )
@@ -93,6 +94,8 @@ def panel(selection: Selection, heat_maps: HeatMaps, layer: str) -> str:
 def description(heat: Floats, range: Range) -> str:
     """A heat map (h, w) in words: its size and values, and whether it supports the class at all."""
     height, width = heat.shape
+    if heat.size == 1:
+        return tr(ONE_POSITION, value=number(heat.max()))
     negative = percent(float((heat < 0).mean()), 0)
     if not heat.max() > 0:
         return tr(NOT_POSITIVE, height=height, width=width, percent=negative)

@@ -38,7 +38,7 @@ def page() -> None:
     heat_maps.how_to_read(method)
     st.header(tr("Feature maps with the largest contributions"), anchor=False)
     with st.container(horizontal=True):
-        layer = choices.choice(tr("Layer"), titles, "carrier", list(titles)[-1])
+        layer = choices.choice(tr("Layer"), titles, "carrier", choices.last_layer(selection, list(titles)))
         opens = {"maps": tr("Feature maps"), "channel": tr("Channel")}
         opened = choices.choice(tr("A click on a card opens"), opens, "opens_on")
     evidence = {layer: evidence_from(one) for layer, (one,) in gradients.items()}

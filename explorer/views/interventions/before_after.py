@@ -52,13 +52,13 @@ def compare(
 
 
 def choose_layer(selection: Selection) -> str:
-    """The layer at which Grad-CAM is shown: the activation of a block, at first of the last."""
+    """The layer at which Grad-CAM is shown: the activation of a block, at first the last with positions."""
     names = {
         block.act or block.norm or block.name: choices.block_names(selection.blocks)[str(number)]
         for number, block in enumerate(selection.blocks, start=1)
     }
     names = {layer: name for layer, name in names.items() if selection.gradient_reaches(layer)} or names
-    return choices.pick(tr("Grad-CAM at"), names, "after_at", list(names)[-1])
+    return choices.pick(tr("Grad-CAM at"), names, "after_at", choices.last_layer(selection, list(names)))
 
 
 def unchanged(selection: Selection, layer: str) -> Outcome:

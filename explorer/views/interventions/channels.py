@@ -37,7 +37,7 @@ class Intervened:
 
 def show(selection: Selection) -> None:
     with st.container(horizontal=True, gap="small", key="layer"):
-        _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
+        _, _, layer = choices.choose_layer(selection, first_block=choices.last_block(selection))
     grid, results = st.columns([4, 3], gap="medium")
     with grid:
         marked = marks.current(channel_counts(selection))

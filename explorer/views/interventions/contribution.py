@@ -20,7 +20,7 @@ from model.words import N_, tr
 
 def show(selection: Selection) -> None:
     with st.container(horizontal=True, gap="small", key="layer"):
-        _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
+        _, _, layer = choices.choose_layer(selection, first_block=choices.last_block(selection))
     if selection.evidence(layer) is None:
         st.info(
             tr("No gradient of the class reaches this layer, so it has no contributions to compare with.")

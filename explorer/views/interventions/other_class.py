@@ -26,7 +26,7 @@ def show(selection: Selection) -> None:
         st.info(tr("This network has one class only, so there is no other class."))
         return
     with st.container(horizontal=True, gap="small", key="layer"):
-        _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
+        _, _, layer = choices.choose_layer(selection, first_block=choices.last_block(selection))
     contrast, smallest = st.columns([3, 4], gap="medium")
     with contrast:
         show_contrast(selection, layer)

@@ -29,6 +29,13 @@ def page() -> None:
     if not selection.blocks:
         st.info(tr("No layer of this network gives feature maps, so there is none to change."))
         return
+    if selection.independent:
+        st.caption(
+            tr(
+                "Each label of this network has a probability of its own: “prediction” here is the most "
+                "probable label."
+            )
+        )
     names = {part: tr(name) for part, name in PARTS.items()}
     part = link.choose(
         st.segmented_control, tr("Change"), list(names), "change", "channels", required=True,

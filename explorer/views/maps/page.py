@@ -7,6 +7,7 @@ from explorer.engine.geometry import layer_size
 from explorer.engine.tracing import Block, layer_module, stages
 from explorer.ui import choices, link, markup
 from explorer.ui.channel_link import open_channel
+from explorer.ui.components import arrival
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
@@ -48,6 +49,7 @@ def page() -> None:
     order = [range(len(colors.each)), *orders.values()][choice.order]
     view = View(block, layer, colors, choice.scale, order, channel, kernel, cell, arithmetic)
     exports.feature_maps(selection, view)
+    arrival.at("made")
 
 
 def choose_channel(

@@ -15,7 +15,7 @@ from explorer.ui.channel_link import open_channel
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
 from explorer.views.explain.contributions import bar
-from explorer.views.network.picture import signed
+from explorer.views.network.names import signed
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 

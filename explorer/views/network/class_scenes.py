@@ -16,7 +16,7 @@ from explorer.engine.strongest_path import (
 from explorer.ui.components.play import Row, Scene, Stop, Total
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import fixed
-from explorer.views.network.picture import short
+from explorer.views.network.names import short
 from explorer.views.network.scene_pieces import equals, shown, terms_of
 from model.words import N_, ngettext, tr
 

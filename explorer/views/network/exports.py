@@ -15,7 +15,7 @@ from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.views.network.columns import Column, Columns
 from explorer.views.network.lines import Line
-from explorer.views.network.picture import channel_name, signed
+from explorer.views.network.names import channel_name, signed
 from model.words import tr
 
 FLOW = "from explorer.engine.flow import channel_contributions"

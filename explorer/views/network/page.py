@@ -8,10 +8,11 @@ import streamlit as st
 from explorer.drawing.ranges import number
 from explorer.ui import cached, checkup, choices, link, style
 from explorer.ui.channel_link import open_channel
+from explorer.ui.components import arrival
 from explorer.ui.components.network_graph import Event, network_graph
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
-from explorer.views.network import account, exports, picture, play
+from explorer.views.network import account, exports, names, picture, play
 from explorer.views.network import columns as columns_of_network
 from explorer.views.network.columns import Column, Columns, columns_of
 from explorer.views.network.lines import Line, lines_into
@@ -139,12 +140,12 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     if chosen is None:
         return ""
     index = columns.places[chosen[0]]
-    contributions = columns.columns[index].contributions
-    is_logit = index == columns.logits
-    channel_name = picture.channel_name(selection, columns.columns[index], chosen[1], is_logit=is_logit)
-    name = picture.capital(channel_name)
-    if is_logit:
-        return tr("**{name}** is {value}.", name=name, value=number(selection.seen.logits[chosen[1]]))
+    column, of_class = columns.columns[index], index == columns.logits
+    contributions = column.contributions
+    name = names.capital(names.channel_name(selection, column, chosen[1], of_class=of_class))
+    if of_class and column.glimpse is not None:
+        value = float(column.glimpse.low[column.channels.index(chosen[1])])
+        return tr("**{name}** is {value}.", name=name, value=number(value))
     if contributions is None:
         return tr("**{name}**", name=name)
     value = float(contributions[chosen[1]])
@@ -152,8 +153,8 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     return tr(
         "**{name}** contributes {value} to “{class_name}”: rank {rank} of {count:,}.",
         name=name,
-        value=picture.signed(value),
-        class_name=picture.target_name(selection),
+        value=names.signed(value),
+        class_name=names.target_name(selection),
         rank=rank,
         count=len(contributions),
     )
@@ -173,7 +174,7 @@ def open_text(selection: Selection, columns: Columns, chosen: tuple[str, int] | 
     """What the button below the picture is called; "" where the chosen channel has no page."""
     if chosen is None:
         return ""
-    layer = picture.layer_to_open(selection, columns.columns[columns.places[chosen[0]]])
+    layer = names.layer_to_open(selection, columns.columns[columns.places[chosen[0]]])
     return "" if layer is None else tr("Open on Feature maps")
 
 
@@ -183,7 +184,7 @@ def how_to_read(selection: Selection) -> None:
         "activation, summed over all positions. The small bar shows it, to the right if it supports the "
         "class, to the left if it opposes it. (Grad-CAM’s contributions on other pages are mean gradient × "
         "mean activation, so they are other numbers.)",
-        class_name=picture.target_name(selection),
+        class_name=names.target_name(selection),
     )
     lines = tr(
         "A line shows what flows into the chosen channel: the thicker it is, the more it adds to that "
@@ -236,6 +237,7 @@ def follow(selection: Selection, columns: Columns, threads: Sequence[Line], even
     if event.kind == "kernel":
         line = threads[event.index]
         link.change("slice", str(line.channel))
+        arrival.lead_to("made")  # where Feature maps shows the kernel
         open_channel(selection, line.layer, line.target_channel)
     elif event.kind == "open":
         open_column(selection, columns.columns[event.index], event.row)
@@ -258,7 +260,7 @@ def open_layer(selection: Selection, columns: Columns, index: int) -> None:
 
 def open_column(selection: Selection, column: Column, row: int) -> None:
     """Open a column's channel on Feature maps, if that shows it."""
-    layer = picture.layer_to_open(selection, column)
+    layer = names.layer_to_open(selection, column)
     if layer is not None:
         open_channel(selection, layer, column.channels[row])
 

@@ -9,18 +9,26 @@ from explorer.drawing import ranges
 from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import number, probability
 from explorer.engine.graph import Node
-from explorer.engine.tracing import stages
 from explorer.ui.class_names import glossed
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
 from explorer.views.network.lines import Line
+from explorer.views.network.names import (
+    capital,
+    channel_name,
+    full_name,
+    gives_logits,
+    layer_to_open,
+    short_name,
+    signed,
+    target_name,
+)
 from model.names import readable
 from model.words import N_, ngettext, paragraph, tr
 
 SIGNS = {"flatten": "▤", "add": "+", "concat": "∥", "multiply": "×"}
 PICTURE = 96  # pixels at most of the image
-COLORS = (N_("red"), N_("green"), N_("blue"))
 THOUSANDS = ((1e6, "M"), (1e4, "k"))  # parameters from which on a number is rounded
 
 
@@ -45,7 +53,7 @@ def stage_of(
     folding = fold_of(selection, column, unfolded)
     return Stage(
         name=short_name(column),
-        lines=lines_of(column, nested, is_last),
+        lines=lines_of(column, nested, is_last and gives_logits(selection, column)),
         text=about(selection, column, is_last),
         kind=node.kind,
         sign="" if column.layer is not None else SIGNS.get(node.kind, "·"),
@@ -86,39 +94,10 @@ def page_of(selection: Selection, column: Column, is_last: bool) -> str | None:
     return "batchnorm" if column.node.kind == "norm" else "maps"
 
 
-def layer_to_open(selection: Selection, column: Column) -> str | None:
-    """The layer that Feature maps shows for a column: for a function of a block, the last layer before it."""
-    if column.layer is None:
-        return None
-    blocks = [list(stages(block, selection.seen).values()) for block in selection.blocks]
-    if any(column.layer in layers for layers in blocks):
-        return column.layer
-    return None if column.node.block is None else blocks[column.node.block][-1]
-
-
 # Words
 
 
-def short_name(column: Column) -> str:
-    """The end of the node's name, which has to fit over its column."""
-    return tr("input") if column.node.kind == "image" else readable(short(column.node.name))
-
-
-def short(layer: str) -> str:
-    """The end of a layer's path.
-
-    >>> short("layer1.0.conv2"), short("features.0#2"), short("0")
-    ('conv2', 'features.0#2', '0')
-    """
-    parts = layer.split(".")
-    return ".".join(parts[-2:] if parts[-1].partition("#")[0].isdecimal() else parts[-1:])
-
-
-def full_name(column: Column) -> str:
-    return tr("input") if column.node.kind == "image" else readable(column.node.name)
-
-
-def lines_of(column: Column, nested: bool, is_last: bool = False) -> tuple[str, ...]:
+def lines_of(column: Column, nested: bool, is_logits: bool = False) -> tuple[str, ...]:
     """What stands under a name: the module it is in, channels, positions, and parameters if it learns any.
 
     Each has the same line under every name, the first one where any is `nested` in a module; under the image
@@ -130,7 +109,7 @@ def lines_of(column: Column, nested: bool, is_last: bool = False) -> tuple[str, 
     within = [module] if nested else []
     size = [f"{shape[0]:,}" if len(shape) < 3 else f"{shape[0]:,} ×"] if shape else []
     positions = ["×".join(f"{side}" for side in shape[1:])] if len(shape) > 1 else [""]
-    if is_last:
+    if is_logits:
         positions = [tr("logits")]
     if column.node.kind == "image":
         learned = [tr("parameters:")]
@@ -203,34 +182,13 @@ def kind_of(net: nn.Module, column: Column) -> str:
     return tr("operation") if module is None else type(module).__name__
 
 
-def channel_name(selection: Selection, column: Column, channel: int | None, *, is_logit: bool = False) -> str:
-    """A channel with the layer that gives it: `channel 12 of conv1`, `red`, a logit, or all others.
-
-    A folded block shows the channels of its last layer.
-    """
-    if column.layer is None:
-        return full_name(column)
-    if column.layer == "":
-        colors = COLORS if column.count >= len(COLORS) else ()
-        return tr(colors[channel]) if channel is not None and channel < len(colors) else tr("gray")
-    layer, is_unit = readable(column.layer), len(column.node.shape) < 2
-    if channel is None:
-        template = N_("the other units of {layer}") if is_unit else N_("the other channels of {layer}")
-        return tr(template, layer=layer)
-    if is_logit:
-        return tr("the logit of “{class_name}”", class_name=selection.card.classes[channel])
-    if is_unit:
-        return tr("unit {unit} of {layer}", unit=channel, layer=layer)
-    return tr("channel {channel} of {layer}", channel=channel, layer=layer)
-
-
-def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile:
+def tile(selection: Selection, column: Column, row: int, of_class: bool) -> Tile:
     """A channel in words, and its contribution beside the largest of its layer."""
     channel, glimpse = column.channels[row], column.glimpse
     assert glimpse is not None
-    name = capital(channel_name(selection, column, channel, is_logit=is_logit))
+    name = capital(channel_name(selection, column, channel, of_class=of_class))
     low, high = number(float(glimpse.low[row])), number(float(glimpse.high[row]))
-    if is_logit:
+    if of_class:
         template = N_("{name}: {value}. Click to explain this class.")
     elif column.layer == "":
         template = N_("{name}, normalized: from {low} to {high}.")
@@ -238,7 +196,7 @@ def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile
         template = N_("{name}: {value}.") if low == high else N_("{name}: from {low} to {high}.")
     text = tr(template, name=name, value=low, low=low, high=high)
     contributions = column.contributions
-    if contributions is None or column.layer == "" or is_logit:
+    if contributions is None or column.layer == "" or of_class:
         return Tile(text)
     largest = float(np.abs(contributions).max())
     value = float(contributions[channel])
@@ -246,18 +204,6 @@ def tile(selection: Selection, column: Column, row: int, is_logit: bool) -> Tile
         "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
     )
     return Tile(f"{text} {said}", round(value / largest, 4) if largest else 0.0)
-
-
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def target_name(selection: Selection) -> str:
-    return selection.card.classes[selection.target]
-
-
-def signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)
 
 
 # Lines
@@ -280,12 +226,12 @@ def thread(selection: Selection, columns: Columns, line: Line, largest: float) -
     source, target = columns.columns[line.source], columns.columns[line.target]
     from_name = channel_name(selection, source, line.channel)
     opens = opens_kernel(selection, columns, line)
-    is_logit = line.target == columns.logits
+    of_class = line.target == columns.logits
     text = tr(
         ADDS if line.channel is not None or source.layer is None else ADD,
         source=capital(from_name),
         value=signed(line.value),
-        target=channel_name(selection, target, line.target_channel, is_logit=is_logit),
+        target=channel_name(selection, target, line.target_channel, of_class=of_class),
     )
     if opens:
         text += " " + tr("Click to open its kernel.")

@@ -24,7 +24,7 @@ from explorer.ui.selection import Selection
 from explorer.views.maps.later_steps import POOLINGS
 from explorer.views.maps.matrix import fixed
 from explorer.views.network.class_scenes import answer_scene, dense, flatten, operation
-from explorer.views.network.picture import short
+from explorer.views.network.names import short
 from explorer.views.network.scene_pieces import (
     THUMB,
     both,

@@ -10,7 +10,7 @@ from explorer.ui import cached, image_choice, link
 from explorer.ui.components.network_graph import Event, Stage, Tile, network_graph
 from explorer.ui.markdown import literal
 from explorer.ui.options import options
-from explorer.views.network import picture
+from explorer.views.network import names, picture
 from explorer.views.network.columns import SYMBOLS, Column, color_range
 from model.card import Card
 from model.problems import Problem
@@ -58,18 +58,18 @@ def _with_maps(graph: Graph, maps: dict[str, Glimpse]) -> list[tuple[Node, Glimp
 def stage_of(graph: Graph, node: Node, glimpse: Glimpse | None) -> Stage:
     """A node with its first channels; the last one is where the pass stopped."""
     column = Column(node, None if glimpse is None else node.name)
-    names = [
-        tr("channel {channel} of {layer}", channel=k, layer=picture.full_name(column)) for k in range(ROWS)
+    texts = [
+        tr("channel {channel} of {layer}", channel=k, layer=names.full_name(column)) for k in range(ROWS)
     ]
     count = 0 if glimpse is None else len(glimpse.maps)
     is_last = node is graph.nodes[-1]
     return Stage(
-        name=picture.short_name(column),
+        name=names.short_name(column),
         lines=picture.lines_of(column, any("." in each.name for each in graph.nodes)),
-        text=where(graph) if is_last else picture.full_name(column),
+        text=where(graph) if is_last else names.full_name(column),
         kind=node.kind,
         sign="" if count else "!" if is_last else picture.SIGNS.get(node.kind, "·"),
-        tiles=tuple(Tile(name) for name in names[:count]),
+        tiles=tuple(Tile(text) for text in texts[:count]),
         rest=picture.some(count, column.count),
         stopped=is_last,
         maps=None if glimpse is None else glimpse.maps,

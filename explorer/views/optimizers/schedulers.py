@@ -11,7 +11,7 @@ from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import number
 from explorer.engine import runs
 from explorer.engine.runs import Run
-from explorer.engine.schedules import Schedule, schedule
+from explorer.engine.schedules import Schedule
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
@@ -81,7 +81,9 @@ def show() -> Scheduled | None:
         chosen = [each for each in chosen if each != "plateau"]
     losses = [row.test_loss for row in run.epochs] if run else []
     try:
-        schedules = tuple(schedule(each, lr, epochs, steps, settings[each], losses) for each in chosen)
+        schedules = tuple(
+            cached.schedule(each, lr, epochs, steps, settings[each], losses) for each in chosen
+        )
     except Problem as problem:
         st.info(sentence(problem))
         return None

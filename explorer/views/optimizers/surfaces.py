@@ -7,8 +7,8 @@ import streamlit as st
 
 from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import number
-from explorer.engine.descent import SURFACES, VARIANTS, Path, Surface, path
-from explorer.ui import choices, link, markup, panels
+from explorer.engine.descent import SURFACES, VARIANTS, Path, Surface
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.views.optimizers import charts
 from explorer.views.optimizers.legend import legend
 from model.words import N_, paragraph, tr
@@ -54,7 +54,7 @@ def show() -> Descents:
         )  # fmt: skip
     with st.container(horizontal=True):
         rates = {each: _rate(name, each) for each in VARIANTS if each in chosen}
-    paths = {each: path(each, name, rate, steps) for each, rate in rates.items()}
+    paths = {each: cached.descent_path(each, name, rate, steps) for each, rate in rates.items()}
     surface = SURFACES[name]
     drawn = {"surface": charts.on_surface(surface, paths), "losses": charts.losses(surface, paths)}
     descents = Descents(name, rates, steps, paths, drawn)

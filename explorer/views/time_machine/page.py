@@ -149,8 +149,8 @@ def show(selection: Selection, timeline: Timeline, course: Course) -> TimeView |
         return None
     try:
         film = make()
-    except ValueError as error:
-        st.info(sentence(error))
+    except Problem as problem:
+        st.info(sentence(problem))
         return None
     predictions = [prediction_text(selection, course, each) for each in range(len(timeline.epochs))]
     with left:

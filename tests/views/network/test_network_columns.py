@@ -18,7 +18,7 @@ from explorer.ui import cached, link
 from explorer.ui.cached import one_image
 from explorer.ui.components.network_graph import Event
 from explorer.ui.selection import Selection
-from explorer.views.network import page, picture
+from explorer.views.network import names, page, picture
 from explorer.views.network.columns import ROWS, Columns, columns_of, is_large
 from explorer.views.network.lines import lines_into
 
@@ -211,7 +211,7 @@ def test_a_folded_block_names_the_layer_whose_channels_it_shows() -> None:
     block = next(column for column in columns.columns if column.node.kind == "block")
     assert block.layer is not None
     assert block.layer != block.node.name
-    name = picture.channel_name(selection, block, 3)
+    name = names.channel_name(selection, block, 3)
     assert name == f"channel 3 of {block.layer}"
     assert block.glimpse is not None
     np.testing.assert_array_equal(
@@ -266,7 +266,9 @@ def test_a_column_of_a_function_opens_the_last_layer_of_its_block() -> None:
     own = Source(net=f"{__name__}:Functional", classes="5", input_size=32)
     selection = Selection(cached.opened("Functional", own), scene(3))
     columns = columns_of(selection, (), None)
-    opened = {one.node.name: picture.layer_to_open(selection, one) for one in columns.columns}
+    opened = {one.node.name: names.layer_to_open(selection, one) for one in columns.columns}
     assert [opened[name] for name in ("conv", "bn", "relu", "max_pool2d")] == ["conv", "bn", "bn", "bn"]
     assert opened["fc"] is None
-    assert picture.page_of(selection, columns.columns[columns.places["relu"]], False) == "maps"
+    relu = columns.columns[columns.places["relu"]]
+    assert picture.page_of(selection, relu, False) == "maps"
+    assert names.channel_name(selection, relu, 2) == "channel 2 of relu after bn"

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import Range
+from explorer.drawing.ranges import Range, number
+from explorer.engine.samples import scene
 from explorer.ui import link
 from explorer.ui.components.network_graph import Event, Stage, Tile, event_of
 from explorer.ui.components.network_graph.payload import payload
+from model.checkpoint import load_checkpoint
 
 Visit = Callable[..., AppTest]
+CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 BROKEN = """
 from torch import nn
 def build():
@@ -76,6 +80,18 @@ def test_the_logit_in_the_link_is_that_of_the_explained_class(visit: Visit) -> N
     assert header["status"] == f"**The logit of “cat”** is {logit:.3g}."
 
 
+def test_what_is_divided_before_it_is_a_logit_is_not_called_one(visit: Visit) -> None:
+    header = shown(visit("network", checkpoint="cifar10-resnet9", sample="ship", flow="fc~8"))  # fc(…) / 8
+    stage, row = header["chosen"]
+    net = load_checkpoint(CHECKPOINTS / "cifar10-resnet9.safetensors")
+    with torch.no_grad():
+        logits = net.build()(net.card.to_input(scene(8).pixels))[0]
+    value = number(8 * float(logits[8]))
+    assert header["stages"][stage]["tiles"][row]["text"].startswith(f"Ship (fc): {value}. ")
+    assert header["status"] == f"**Ship (fc)** is {value}."
+    assert "logits" not in header["stages"][stage]["lines"]
+
+
 @pytest.mark.parametrize(("unfolded", "blocks"), [("1.3", 6), ("99", 8), ("x", 8), ("1..2", 6)])
 def test_blocks_in_the_link_are_unfolded(visit: Visit, unfolded: str, blocks: int) -> None:
     header = shown(visit("network", checkpoint="cifar10-resnet9", unfolded=unfolded))
@@ -107,6 +123,15 @@ def test_a_click_opens_the_page_about_it(
     assert not at.exception, at.exception[0].value
     assert opened == [page]
     assert changed.items() >= choices.items()
+
+
+def test_a_kernel_opens_in_sight_and_only_once(visit: Callable[..., AppTest]) -> None:
+    at = event(visit("network", flow="conv1~0"), "kernel", 0)
+    assert not at.exception, at.exception[0].value
+    names = [each.proto.component_name for each in at.get("bidi_component")]
+    assert names.count("arrival") == 1
+    again = [each.proto.component_name for each in at.run().get("bidi_component")]
+    assert "arrival" not in again
 
 
 STAGES = [Stage("a", (), "", "conv", tiles=(Tile(""), Tile(""))), Stage("b", (), "", "add")]

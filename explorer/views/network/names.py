@@ -1,0 +1,98 @@
+"""What the start page calls columns and channels, and which layer it opens for them."""
+
+import numpy as np
+
+from explorer.drawing.ranges import number
+from explorer.engine.tracing import stages
+from explorer.ui.selection import Selection
+from explorer.views.network.columns import Column
+from model.names import readable
+from model.words import N_, tr
+
+COLORS = (N_("red"), N_("green"), N_("blue"))
+
+
+def short_name(column: Column) -> str:
+    """The end of the node's name, which has to fit over its column."""
+    return tr("input") if column.node.kind == "image" else readable(short(column.node.name))
+
+
+def short(layer: str) -> str:
+    """The end of a layer's path.
+
+    >>> short("layer1.0.conv2"), short("features.0#2"), short("0")
+    ('conv2', 'features.0#2', '0')
+    """
+    parts = layer.split(".")
+    return ".".join(parts[-2:] if parts[-1].partition("#")[0].isdecimal() else parts[-1:])
+
+
+def full_name(column: Column) -> str:
+    return tr("input") if column.node.kind == "image" else readable(column.node.name)
+
+
+def channel_name(selection: Selection, column: Column, channel: int | None, *, of_class: bool = False) -> str:
+    """A channel with the layer that gives it: `channel 12 of conv1`, `red`, a logit, or all others.
+
+    A folded block shows the channels of its last layer; `of_class` tells that they are one for each class.
+    """
+    if column.layer is None:
+        return full_name(column)
+    if column.layer == "":
+        colors = COLORS if column.count >= len(COLORS) else ()
+        return tr(colors[channel]) if channel is not None and channel < len(colors) else tr("gray")
+    layer, is_unit = layer_name(selection, column), len(column.node.shape) < 2
+    if channel is None:
+        template = N_("the other units of {layer}") if is_unit else N_("the other channels of {layer}")
+        return tr(template, layer=layer)
+    if of_class:
+        template = N_("the logit of “{class_name}”") if gives_logits(selection, column) else CLASS
+        return tr(template, class_name=selection.card.classes[channel], layer=layer)
+    if is_unit:
+        return tr("unit {unit} of {layer}", unit=channel, layer=layer)
+    return tr("channel {channel} of {layer}", channel=channel, layer=layer)
+
+
+CLASS = N_("{class_name} ({layer})")
+
+
+def gives_logits(selection: Selection, column: Column) -> bool:
+    """Whether the numbers of a column, one for each class, are the logits, and not scaled afterward."""
+    if column.glimpse is None or column.node.shape != selection.seen.logits.shape:
+        return False
+    logits = selection.seen.logits[list(column.channels)]
+    return np.allclose(column.glimpse.low, logits, rtol=1e-3, atol=1e-4)
+
+
+def layer_name(selection: Selection, column: Column) -> str:
+    """What gives a column's channels: a layer, or a function after the last layer of its block."""
+    name, block = column.layer or "", column.node.block
+    if block is None or name in selection.seen.shapes:
+        return readable(name)
+    layer = last_layer(selection, block)
+    return tr("{function} after {layer}", function=readable(name), layer=readable(layer))
+
+
+def last_layer(selection: Selection, block: int) -> str:
+    return list(stages(selection.blocks[block], selection.seen).values())[-1]
+
+
+def layer_to_open(selection: Selection, column: Column) -> str | None:
+    """The layer that Feature maps shows for a column: for a function of a block, the last layer before it."""
+    if column.layer is None:
+        return None
+    if any(column.layer in stages(block, selection.seen).values() for block in selection.blocks):
+        return column.layer
+    return None if column.node.block is None else last_layer(selection, column.node.block)
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def target_name(selection: Selection) -> str:
+    return selection.card.classes[selection.target]
+
+
+def signed(value: float) -> str:
+    return f"+{number(value)}" if value > 0 else number(value)
