@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.figure import Figure
 from streamlit.testing.v1 import AppTest
 
@@ -81,7 +82,7 @@ def test_every_score_is_shown_and_equals_the_engines(finished: Opened) -> None:
 
 
 def test_the_program_computes_what_it_says(finished: Opened) -> None:
-    _, offer = finished(methods="integrated_gradients", baseline="black", integrated_gradients_steps="8")
+    at, offer = finished(methods="integrated_gradients", baseline="black", integrated_gradients_steps="8")
     assert "BASELINES['black']" in offer.snippet
     assert "steps=8.0" in offer.snippet
     names: dict[str, object] = {}
@@ -89,6 +90,15 @@ def test_the_program_computes_what_it_says(finished: Opened) -> None:
     value = table(offer).set_index("score").value["deletion"]
     assert names["score"].value == pytest.approx(value)
     assert number(value) in offer.printed
+    net, x, baseline = names["net"], names["x"], names["baseline"]
+    with torch.no_grad():
+        difference = float((net(x) - net(baseline))[0, 3])
+    total = float(names["heat"].values.sum())
+    assert table(offer).completeness_gap[0] == pytest.approx(total - difference, abs=1e-5)
+    assert (
+        f"The values add up to {number(total)}; the logit minus that of the baseline is {number(difference)}."
+        in text(at)
+    )
 
 
 def test_baseline_and_settings_change_the_map(finished: Opened) -> None:

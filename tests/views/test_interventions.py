@@ -8,14 +8,15 @@ import pytest
 
 from explorer.drawing.ranges import number
 from explorer.engine.attribution.baseline import BASELINES
-from explorer.engine.intervention import Change, intervene
+from explorer.engine.intervention import Change, How, intervene
 from explorer.engine.opening import Source
 from explorer.engine.samples import scene
 from explorer.ui import cached, effects
 from explorer.ui.cached import Outcome
 from explorer.ui.jobs import JOBS
 from explorer.ui.selection import Selection
-from explorer.views.interventions import before_after, covering, marks, other_class
+from explorer.views.interventions import before_after, covering, exports, marks, other_class
+from explorer.views.interventions.channels import Intervened, changes_of
 from model.checkpoint import load_checkpoint
 from model.cifar10 import CLASSES
 from tests.conftest import ROOT
@@ -165,3 +166,14 @@ def test_a_heat_map_without_support_says_so(value: float, note: str) -> None:
     one = Outcome(seen.seen.logits, seen.seen.probabilities, heat)
     both = before_after.compare("relu3", one, one)
     assert note in before_after.heat_figure(seen, both, "after", heat)
+
+
+def test_a_caption_says_what_was_done_to_which_channels() -> None:
+    def words(marked: dict[str, tuple[int, ...]], how: How, factor: float = 1.0) -> list[str]:
+        return exports.changed(Intervened(marked, changes_of(marked, how, factor), None))  # type: ignore[arg-type]
+
+    marked = {"relu2": (0, 1, 2), "relu3": (7,)}
+    assert words(marked, "zero") == ["Channels set to zero: relu2: 0–2; relu3: 7."]
+    assert words(marked, "mean") == ["Channels set to their mean: relu2: 0–2; relu3: 7."]
+    assert words({"relu3": (7,)}, "scale", -0.5) == ["Channels multiplied by −0.5: relu3: 7."]
+    assert words({}, "zero") == []

@@ -12,7 +12,7 @@ from explorer.engine.scores import SCORES
 from explorer.engine.scores.deletion import Deletions
 from explorer.ui import markup
 from explorer.ui.selection import Selection
-from explorer.views.attributions.measuring import Attribution
+from explorer.views.attributions.measuring import Attribution, TimedMap
 from explorer.views.attributions.strip import extents, reasons, strip
 from model.words import tr
 
@@ -84,8 +84,8 @@ def measured_drops(attribution: Attribution) -> str:
     )
 
 
-def facts(attribution: Attribution) -> tuple[str, str]:
-    """The color scale of a map; its least and its largest value, and its time."""
+def facts(attribution: Attribution) -> tuple[str, ...]:
+    """The color scale of a map; its least and its largest value, and its time; what its values add up to."""
     assert attribution.map is not None
     values = attribution.map.heat.values
     text = tr(
@@ -94,7 +94,22 @@ def facts(attribution: Attribution) -> tuple[str, str]:
         high=number(float(values.max())),
         time=duration(attribution.map.seconds),
     )
-    return markup.scale(range_of(attribution), tr("its own scale")), markup.text(text, "muted")
+    scale = markup.scale(range_of(attribution), tr("its own scale"))
+    return (scale, *(markup.text(each, "muted") for each in (text, *sums(attribution.map))))
+
+
+def sums(map: TimedMap) -> list[str]:
+    """What the values add up to beside what they should, for a method that promises it."""
+    if map.gap is None:
+        return []
+    total = float(map.heat.values.sum())
+    return [
+        tr(
+            "The values add up to {total}; the logit minus that of the baseline is {difference}.",
+            total=number(total),
+            difference=number(total - map.gap),
+        )
+    ]
 
 
 def duration(seconds: float) -> str:

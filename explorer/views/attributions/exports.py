@@ -89,6 +89,7 @@ def row(selection: Selection, attribution: Attribution, measured: Measured) -> d
         "baseline": choice.baseline or "",
         "class": class_name(selection),
         "seconds": None if attribution.map is None else attribution.map.seconds,
+        "completeness_gap": None if attribution.map is None else attribution.map.gap,
         "score": measured.name,
         "direction": SCORES[measured.name].direction,
     }

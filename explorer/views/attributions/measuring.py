@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution import Heatmap, attribute
+from explorer.engine.attribution import Heatmap, attribute, completeness_gap
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.network import Input, Network
 from explorer.engine.redrawing import redraw
@@ -54,10 +54,14 @@ class Explained:
 
 @dataclass(frozen=True, eq=False)
 class TimedMap:
-    """A map, and the seconds of computing time that it took."""
+    """A map, and the seconds of computing time that it took.
+
+    `gap` is how much more its values add up to than they should; None where the method promises nothing.
+    """
 
     heat: Heatmap
     seconds: float
+    gap: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +137,27 @@ def strip_work(explained: Explained, choice: MapChoice) -> Work[TimedMap | Measu
 def iter_map(explained: Explained, choice: MapChoice) -> Iterator[TimedMap]:
     begin = time.thread_time()
     heat = heat_of(choice, explained.network, explained.network.net, explained.input.x, explained.target)
-    yield TimedMap(heat, time.thread_time() - begin)
+    yield TimedMap(heat, time.thread_time() - begin, gap_of(explained, choice, heat))
+
+
+def gap_of(explained: Explained, choice: MapChoice, heat: Heatmap) -> float | None:
+    """How much more the values add up to than the score minus that of the baseline."""
+    if not choice.record.adds_up:
+        return None
+    x = explained.input.x
+    baseline = baseline_of(choice, explained.network, x)
+    return float(completeness_gap(explained.network.net, x, heat, baseline)[0])
+
+
+def baseline_of(choice: MapChoice, network: Network, x: Tensor) -> Tensor | None:
+    """What each of the images is compared with, (N, C, h, w)."""
+    return None if choice.baseline is None else BASELINES[choice.baseline].images(network.card, x)
 
 
 def heat_of(
     choice: MapChoice, network: Network, net: nn.Module, x: Tensor, target: int | Integers
 ) -> Heatmap:
     """The map of images x, float (N, C, h, w), by a network like the one that is explained."""
-    baseline = None if choice.baseline is None else BASELINES[choice.baseline].images(network.card, x)
     settings: dict[str, Any] = dict(choice.settings)
     classes = target if isinstance(target, int) else torch.from_numpy(np.array(target))
     return attribute(
@@ -149,7 +166,7 @@ def heat_of(
         choice.method,
         layer=choice.layer,
         target=classes,
-        baseline=baseline,
+        baseline=baseline_of(choice, network, x),
         **settings,
     )
 

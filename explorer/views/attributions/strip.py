@@ -55,7 +55,7 @@ def extents(attributions: Iterable[Attribution]) -> dict[str, Extent]:
 def strip(attribution: Attribution, extents: Mapping[str, Extent]) -> str:
     """One row for each score of STRIP, as html; a score that is still to come has its name only."""
     if (why := flat(attribution)) is not None:
-        return markup.text(tr(why))
+        return markup.element("div", markup.text(tr(why)), cls="fx-trust")
     measured = {name: attribution.scores.get(name) for name in STRIP}
     rows = [
         row(name, each, extents.get(name, Extent(0, 1)))

@@ -11,6 +11,7 @@ from explorer.drawing.chart import LineChart, PointChart
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
 from explorer.engine.effects import Effects
+from explorer.engine.intervention import How
 from explorer.engine.smallest_set import GreedySearch
 from explorer.engine.values import Floats
 from explorer.ui import downloads, export_parts
@@ -20,11 +21,17 @@ from explorer.ui.selection import Selection
 from explorer.ui.snippets import program
 from explorer.views.interventions import before_after, covering, marks
 from explorer.views.interventions.before_after import BeforeAfter
-from model.words import paragraph, tr
+from model.words import N_, tr
 
 if TYPE_CHECKING:
     from explorer.views.interventions.channels import Intervened
     from explorer.views.interventions.occlusion import Occluded
+
+CHANGED: dict[How, str] = {
+    "zero": N_("Channels set to zero: {channels}."),
+    "mean": N_("Channels set to their mean: {channels}."),
+    "scale": N_("Channels multiplied by {factor}: {channels}."),
+}
 
 
 def channels(selection: Selection, made: "Intervened") -> None:
@@ -34,7 +41,6 @@ def channels(selection: Selection, made: "Intervened") -> None:
 
 def channels_offer(selection: Selection, made: "Intervened") -> Offer:
     both, target = made.both, selection.target
-    changed = tr("; ").join(f"{layer}: {marks.in_words(each)}" for layer, each in made.marks.items())
     lines = [
         f"changes = [{', '.join(map(repr, made.changes))}]",
         "made = intervene(net, x, changes)",
@@ -43,7 +49,7 @@ def channels_offer(selection: Selection, made: "Intervened") -> Offer:
     imports = ["from explorer.engine.intervention import Change, intervene"]
     return Offer(
         name=f"intervention {selection.sample.name}",
-        caption=paragraph([caption(selection, both), tr("Changed channels: {changed}.", changed=changed)]),
+        caption=" · ".join([caption(selection, both), *changed(made)]),
         pictures=pictures(selection, both),
         tables={tr("Classes"): partial(classes, selection, both)},
         arrays=partial(arrays, selection, both),
@@ -51,6 +57,15 @@ def channels_offer(selection: Selection, made: "Intervened") -> Offer:
         snippet=program([selection], imports, lines),
         printed=logits_printed(selection, both),
     )
+
+
+def changed(made: "Intervened") -> list[str]:
+    """What was done to which channels, in a sentence, unless nothing was."""
+    if not made.changes:
+        return []
+    channels = "; ".join(f"{layer}: {marks.in_words(each)}" for layer, each in made.marks.items())
+    first = made.changes[0]
+    return [tr(CHANGED[first.how], factor=number(first.factor), channels=channels)]
 
 
 def logits_printed(selection: Selection, both: BeforeAfter) -> str:
@@ -136,7 +151,7 @@ def occlusion_offer(selection: Selection, made: "Occluded") -> Offer:
     covered: Arrays = {"covered": (made.input.x.numpy(), tr("the covered normalized input (1, C, s, s)"))}
     return Offer(
         name=f"covered {selection.sample.name}",
-        caption=paragraph([caption(selection, made.both), covering.in_words(patch, made.fill)]),
+        caption=" · ".join([caption(selection, made.both), covering.in_words(patch, made.fill)]),
         pictures=pictures(selection, made.both),
         tables={tr("Classes"): partial(classes, selection, made.both)},
         arrays=lambda: arrays(selection, made.both) | covered,
