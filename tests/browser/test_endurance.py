@@ -75,7 +75,7 @@ def heat_map(page: Page) -> str:
 def test_memory_stays_over_many_interactions(page: Page, serve: Callable[..., str]) -> None:
     """A visitor steps through the samples; once caches are warm, neither server nor browser grows.
 
-    What the document holds stays the same to the node; bytes, which vary a little, by less than 10 % in 300.
+    What the document holds stays the same to the node; bytes, which vary a little, by less than 10% in 300 steps.
     """
     page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain")
     settled(page, "cat")

@@ -81,9 +81,7 @@ def show() -> Scheduled | None:
         chosen = [each for each in chosen if each != "plateau"]
     losses = [row.test_loss for row in run.epochs] if run else []
     try:
-        schedules = tuple(
-            cached.schedule(each, lr, epochs, steps, settings[each], losses) for each in chosen
-        )
+        schedules = tuple(cached.schedule(each, lr, epochs, steps, settings[each], losses) for each in chosen)
     except Problem as problem:
         st.info(sentence(problem))
         return None
