@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -75,7 +76,7 @@ def heat_map(page: Page) -> str:
 def test_memory_stays_over_many_interactions(page: Page, serve: Callable[..., str]) -> None:
     """A visitor steps through the samples; once caches are warm, neither server nor browser grows.
 
-    What the document holds stays the same to the node; bytes, which vary a little, by less than 10 % in 300.
+    What the document holds stays the same to the node; bytes, which vary a little, by less than 10% in 300.
     """
     page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain")
     settled(page, "cat")
@@ -114,7 +115,7 @@ def memory(page: Page) -> dict[str, float]:
         page.wait_for_timeout(200)
     counts = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
     session.detach()
-    resident, of_files = map(int, Path(f"/proc/{server_process()}/statm").read_text().split()[1:3])
+    resident, of_files = map(int, Path(f"/proc/{server_process(page)}/statm").read_text().split()[1:3])
     return {
         "server": (resident - of_files) * os.sysconf("SC_PAGE_SIZE"),
         "browser": min(heaps),
@@ -123,13 +124,14 @@ def memory(page: Page) -> dict[str, float]:
     }
 
 
-def server_process() -> int:
-    """The streamlit process with this test's own arguments."""
+def server_process(page: Page) -> int:
+    """The streamlit process that serves a page."""
+    port = f"--server.port={urlsplit(page.url).port}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"streamlit" in command and b"nowhere" in command:
+        if port in command:
             return int(folder.name)
     raise AssertionError("the server is not running")

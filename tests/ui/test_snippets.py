@@ -1,7 +1,6 @@
 """Every page's program is run by its path, from a folder that has nothing to do with the project."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from explorer.engine.opening import Source
 from explorer.ui import snippets
 from explorer.ui.downloads import Offer
 from model.nets import NETS
-from tests.views.test_downloads import promised
+from tests.views.test_downloads import output
 
 ROOT = Path(__file__).parents[2]
 PAGES: dict[str, dict[str, str]] = {
@@ -81,15 +80,14 @@ def test_every_pages_program_runs_by_its_path_from_another_folder(
     assert set(PAGES) | OF_A_SCAN == {
         path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py")
     }
-    offers = {page: opened(page, **link)[1] for page, link in PAGES.items()}
-    for page, offer in offers.items():
-        (tmp_path / page).write_text(offer.snippet, encoding="utf-8")
-    ran = python("-c", RUNNER, *(str(tmp_path / page) for page in offers), cwd=elsewhere)
-    assert ran.returncode == 0, ran.stderr
-    outputs = re.split(r"^\[(\w+)\]\n", ran.stdout, flags=re.MULTILINE)[1:]
-    assert outputs[::2] == list(offers)
-    for page, printed in zip(outputs[::2], outputs[1::2], strict=True):
-        assert promised(offers[page], printed), (page, printed, offers[page].printed)
+    texts = {page: opened(page, **link)[1].snippet for page, link in PAGES.items()}
+    for page, text in texts.items():
+        (tmp_path / page).write_text(text, encoding="utf-8")
+    there = python("-c", RUNNER, *(str(tmp_path / page) for page in texts), cwd=elsewhere)
+    assert there.returncode == 0, there.stderr
+    here = {page: output(text) for page, text in texts.items()}
+    assert there.stdout == "".join(f"[{page}]\n{printed}" for page, printed in here.items())
+    assert all(here.values())  # each of them prints its number
 
 
 def test_a_copy_whose_project_is_not_there_is_one_sentence(
