@@ -104,13 +104,14 @@ def _of_gray(lower: Image.Image) -> Image.Image:
 def _scale(image: Image.Image, lower: Image.Image) -> None:
     """Scale an image, of which the lower 8 bits are given too, in place."""
     boxes = _strips(*image.size)
-    most = np.max([_joined(image, lower, box).max((0, 1)) for box in boxes], axis=0)
+    most = np.max([_joined(image, lower, box).max(0).max(0) for box in boxes], axis=0)
     white = _most_of_bits(float(most[:3].max()))
     opaque = max(white, _most_of_bits(float(most[-1])))
+    colors, alpha = (_scaled(np.arange(2**16), 0, end) for end in (white, opaque))
     for box in boxes:
         values = _joined(image, lower, box)
-        pixels = _scaled(values, 0, white)
-        pixels[..., 3:] = _scaled(values[..., 3:], 0, opaque)
+        pixels = colors[values]
+        pixels[..., 3:] = alpha[values[..., 3:]]
         image.paste(Image.fromarray(pixels), box[:2])
 
 

@@ -1,6 +1,7 @@
 """Rules that every module keeps: functions stay short, and only a Problem is shown to a person."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,3 +44,12 @@ def test_a_page_shows_problems_and_no_other_error() -> None:
     }
     assert len(showing) > 5
     assert not {place: name for place, name in showing.items() if name not in PROBLEMS}
+
+
+def test_every_constant_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = {name for name in re.findall(r"`([A-Z][A-Z_]+)`", text) if name not in {"LANGUAGE", "DIR"}}
+    modules = [path for folder in ("model", "explorer") for path in (ROOT / folder).rglob("*.py")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in modules)
+    assert len(named) > 10
+    assert not {name for name in named if not re.search(rf"^{name}\b", source, re.MULTILINE)}

@@ -86,10 +86,10 @@ def exif_png() -> bytes:
     return png(chunk(b"eXIf", b"II*\0\x08\0\0\0" + directory(60_000, 9_000_000) + b"\0" * 9_000_000))
 
 
-def deep_png() -> bytes:
-    """A PNG of 16 bits a color, of which 12 are used."""
-    row = b"\0" + b"\x0f\x08" * (3 * 6000)
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 6000, 4000, 16, 2, 0, 0, 0))
+def deep_png(channels: int = 3) -> bytes:
+    """A PNG of 16 bits a color, of which 12 are used; with 4 channels the last is alpha."""
+    row = b"\0" + b"\x0f\x08" * (channels * 6000)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 6000, 4000, 16, 2 if channels == 3 else 6, 0, 0, 0))
     body = zlib.compress(row * 4000, 1)
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
@@ -176,6 +176,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
         Image.fromarray(np.full((4000, 6000), 300, np.uint16)), "PNG", compress_level=1
     ),
     "PNG of 12 bits in 16": deep_png,
+    "PNG of 12 bits in 16, with transparency": lambda: deep_png(4),
     "TIFF": lambda: encoded(noise(6000, 4000), "TIFF"),
     "TIFF, deflated": lambda: encoded(noise(6000, 4000), "TIFF", compression="tiff_adobe_deflate"),
     "WebP": lambda: encoded(noise(6000, 4000), "WEBP", quality=50, method=0),
