@@ -50,7 +50,8 @@ def scan_of(network: Network) -> Scan | None:
             st.error(sentence(problem), icon=":material/error:")
         _offer(network, sets[chosen], folder)
     elif (missing := sets[chosen].count - len(scan) - len(scan.unreadable)) > 0:
-        _offer_all(Wanted(network, sets[chosen], folder), sets[chosen].count - missing)
+        scanned = sets[chosen].count - missing
+        _start_or_follow(Wanted(network, sets[chosen], folder), partial(_say_partial, scanned))
     return scan
 
 
@@ -138,14 +139,6 @@ def _offer(network: Network, images: ScanImages, folder: Path) -> None:
     _start_or_follow(Wanted(network, images, folder), _say_missing)
 
 
-def _offer_all(wanted: Wanted, scanned: int) -> None:
-    """The same for all images, where a scan has some of them."""
-    st.caption(
-        tr("This scan has {scanned:,} of the {count:,} images.", scanned=scanned, count=wanted.images.count)
-    )
-    _start_or_follow(wanted, _show_button)
-
-
 def _start_or_follow(wanted: Wanted, offer: Callable[[Wanted, str], None]) -> None:
     network, images = wanted.network, wanted.images
     started: dict[str, int] = st.session_state.setdefault("_scans", {})
@@ -171,6 +164,14 @@ def _say_missing(wanted: Wanted, key: str) -> None:
         )
     )
     _show_button(wanted, key, "primary")
+
+
+def _say_partial(scanned: int, wanted: Wanted, key: str) -> None:
+    """How many of the images a scan has, and the button that scans all."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        fields = {"scanned": scanned, "count": wanted.images.count}
+        st.caption(tr("This scan has {scanned:,} of the {count:,} images.", **fields))
+        _show_button(wanted, key)
 
 
 def _show_button(wanted: Wanted, key: str, type: Literal["primary", "secondary"] = "secondary") -> None:
