@@ -30,7 +30,7 @@ class Crosshair {
     listen(document, "pointermove", (event) => this.point(event));
     listen(document, "pointerdown", (event) => this.point(event));
     listen(document, "scroll", () => this.hide(), { capture: true, passive: true });
-    listen(document.documentElement, "pointerleave", () => this.hide());
+    listen(document.documentElement, "pointerleave", (event) => event.pointerType !== "touch" && this.hide()); // a finger leaves once it is lifted
     listen(this.readout, "keydown", (event) => this.press(event));
     listen(this.readout, "blur", () => this.hide());
   }
