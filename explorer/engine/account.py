@@ -108,7 +108,8 @@ def _of_part(net: nn.Module, x: Tensor, score: Score) -> Account:
         behind, hidden = list(tail.behind), tail.hidden()
         at = tail.tensors()
         wanted = [*at, *(call.output for call in behind), *([hidden[1]] if hidden else [])]
-        given = torch.autograd.grad(logit.sum(), wanted, allow_unused=True) if logit.requires_grad else ()
+        reached = bool(wanted) and logit.requires_grad
+        given = torch.autograd.grad(logit.sum(), wanted, allow_unused=True) if reached else ()
     gradients = dict(zip(map(id, wanted), given, strict=False))
     maps = next((one for one in at if _reached(gradients.get(id(one)))), None)
     if maps is None:

@@ -120,4 +120,5 @@ class _Drawing:
         kept = torch.empty(shape).bernoulli_(1 - p, generator=self.generator)
         if call.layer == self.wanted:
             self.kept.append(kept.expand(values.shape).numpy() > 0)
-        return values * kept.to(values.dtype) / (1 - p)
+        scale = 1 / (1 - p) if p < 1 else 0.0  # p = 1 keeps nothing
+        return values * kept.to(values.dtype) * scale

@@ -137,10 +137,19 @@ def test_a_batch_is_its_images_one_by_one(course: nn.Module, x: Tensor) -> None:
         assert row.constant == pytest.approx(alone.constant, abs=1e-5)
 
 
+class Means(nn.Module):
+    """A network without any layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
 def test_any_network_gives_an_account_or_one_sentence(x: Tensor) -> None:
     assert account(PreActivation().eval(), x, 1).exact
     with pytest.raises(Problem, match="no feature maps with positions"):
         account(perceptron().eval(), x, 1)
+    with pytest.raises(Problem, match="no feature maps with positions"):
+        account(Means(), x, 1)
     with pytest.raises(Problem, match="no class 5"):
         account(PreActivation().eval(), x, 5)
 

@@ -48,6 +48,15 @@ def test_the_masks_are_those_of_functional_dropout(
     assert abs(made.kept.mean() - 0.5) < 0.02
 
 
+def test_a_dropout_that_keeps_nothing_gives_zeros(image: Tensor) -> None:
+    net = two_dropouts()
+    net[5].p = 1.0
+    made = masked(net, image, (DropoutLayer("5", 1.0, False),), "5")
+    assert not made.kept.any()
+    wanted = net[6].bias.detach().softmax(0).expand(MASKS, -1)
+    np.testing.assert_allclose(made.probabilities, wanted, atol=1e-6)
+
+
 def hidden_of(course: nn.Module, image: Tensor) -> Tensor:
     held: list[Tensor] = []
     hook = course.dropout.register_forward_hook(lambda _, args, __: held.append(args[0].clone()))

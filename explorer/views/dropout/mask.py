@@ -19,7 +19,7 @@ MOST = 4096  # values drawn
 LEGEND = N_(
     "Each cell is one value that reaches {layer}: dark to bright from 0 to its largest, orange where this "
     "mask switches it off. {off} of {count} values are off ({percent}; p = {p:g}); {already} of them were 0 "
-    "already, after the ReLU, so switching them off changes nothing."
+    "already, as after a ReLU, so switching them off changes nothing."
 )
 
 
