@@ -321,23 +321,16 @@ class Top:
 
     def with_batch(self, maxima: Tensor, maps: Tensor, numbers: Tensor) -> "Top":
         """With further images, whose numbers (n,) are higher: maxima (n, C) of maps (n, C, h, w)."""
+        given = keys_of(maxima, numbers[:, None])
         if len(self.keys) < TOP:
-            given = keys_of(maxima, numbers[:, None])
             return self._with(given, maps, torch.arange(maxima.shape[1], device=maxima.device))
-        # Of equal values the lower number comes first; where one is NaN, the keys decide.
-        channels = (~(maxima.amax(0) <= self.least)).nonzero()[:, 0]
+        channels = (given > self.keys[-1]).any(0).nonzero()[:, 0]  # that some of these images belong to
         if not len(channels):
             return self
-        given = keys_of(maxima[:, channels], numbers[:, None])
-        some = Top(self.keys[:, channels], self.places[:, channels])._with(given, maps, channels)
+        some = Top(self.keys[:, channels], self.places[:, channels])._with(given[:, channels], maps, channels)
         keys, places = self.keys.clone(), self.places.clone()
         keys[:, channels], places[:, channels] = some.keys, some.places
         return Top(keys, places, maps.shape[3])
-
-    @cached_property
-    def least(self) -> Tensor:
-        """The smallest of the TOP values of each channel, float32 (C,)."""
-        return values_of(self.keys[-1])[0]
 
     def _with(self, given: Tensor, maps: Tensor, channels: Tensor) -> "Top":
         """With further keys (n, c), of these channels (c,) of maps (n, C, h, w)."""
