@@ -269,7 +269,7 @@ class Picture {
 
   mark() {
     const { chosen, threads, status, opens } = this.header;
-    for (const tile of this.parts.tiles.querySelectorAll(".tile")) tile.ariaPressed = "false";
+    for (const tile of this.parts.tiles.querySelectorAll("button.tile")) tile.ariaPressed = "false";
     const tile = chosen && this.at(`tile ${chosen.join(" ")}`);
     if (tile) tile.ariaPressed = "true";
     this.reach(this.parts.plane.getRootNode().activeElement?.closest?.("[data-at]") ?? tile ?? this.grid.flat()[0]);
