@@ -18,7 +18,7 @@ from model.history import load_history
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "benchmarks" / "logs"
 HEAD = (
-    "| checkpoint | network | recipe | test accuracy (95 % interval) | other runs | training |\n"
+    "| checkpoint | network | recipe | test accuracy (95% interval) | other runs | training |\n"
     "|---|---|---|---|---|---|"
 )
 
@@ -69,7 +69,7 @@ def row(path: Path) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{share * 100:.2f} %"
+    return f"{share * 100:.2f}%"
 
 
 def table() -> str:

@@ -121,7 +121,7 @@ def _cells(measured: Rows, name: str, epochs: int) -> list[str]:
     spread = f" ± {100 * stdev(runs):.2f}" if len(runs) > 1 else ""
     apart = 100 * (mean(runs) - mean(measured[BASE, epochs].values()))
     against = "" if name == BASE else f"{apart:+.2f}".replace("-", "−")
-    return [f"{100 * mean(runs):.2f} %{spread}", against]
+    return [f"{100 * mean(runs):.2f}%{spread}", against]
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Finding wrong labels, and what the log costs: `python -m benchmarks.data_map --data-dir DIR` (`--write`).
 
-Networks are trained on drawn scenes of which 5 % have a wrong label, with `--log-examples`. As many images as
+Networks are trained on drawn scenes of which 5% have a wrong label, with `--log-examples`. As many images as
 have one are taken from three rankings: the lowest mean confidence over training (the data map), the largest
 loss in the last epoch as the training steps saw it, and the largest loss of the trained network on the
 pictures without augmentation. Each then has the same precision and recall. With `--cost`, training steps with

@@ -88,7 +88,7 @@ def _named(judged: dict[str, Judgement]) -> str:
 
 def _interval(judgement: Judgement) -> str:
     preferred = judgement.preferred
-    return f"{100 * preferred.mean:.0f} %, {100 * preferred.low:.0f} to {100 * preferred.high:.0f} %"
+    return f"{100 * preferred.mean:.0f}%, {100 * preferred.low:.0f} to {100 * preferred.high:.0f}%"
 
 
 def _methods(measured: Board) -> str:

@@ -109,7 +109,7 @@ def methods(
 
 
 def interval(values: Doubles) -> tuple[float, float]:
-    """The mean of what is not NaN, and how far its 95 % interval reaches to both sides."""
+    """The mean of what is not NaN, and how far its 95% interval reaches to both sides."""
     known = values[np.isfinite(values)]
     return float(known.mean()), float(1.96 * known.std(ddof=1) / np.sqrt(len(known)))
 
@@ -126,11 +126,11 @@ def table(rows: Correlations, scenes: list[Redrawing]) -> str:
             "|---|---|---|---|",
             *(line(name, rows[name], area) for name in ordered),
             "",
-            f"Means ± 95 % intervals over {count} of {len(scenes)} drawn scenes, those of which at least "
+            f"Means ± 95% intervals over {count} of {len(scenes)} drawn scenes, those of which at least "
             f"three parts show, by `python -m benchmarks.redrawing --scenes {len(scenes)}` on "
             f"{platform.machine()}, torch {torch.__version__}. The network (`{CHECKPOINT.name}`) is right on "
             f"{correct:.1%} of them; on {background:.0%} its logit depends on the background: without it, it "
-            f"falls by 5 % of the largest change or more. Of {len(rows)} rows about one is above or below "
+            f"falls by 5% of the largest change or more. Of {len(rows)} rows about one is above or below "
             "the area by chance alone.",
         ]
     )

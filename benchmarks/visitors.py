@@ -242,7 +242,7 @@ def table(crowds: list[Crowd], seconds: float) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     return "\n".join(
         [
-            "| visitors at once | new image, median | 95 % within | page runs a second | CPU time of a run |",
+            "| visitors at once | new image, median | 95% within | page runs a second | CPU time of a run |",
             "|---|---|---|---|---|",
             *map(row, crowds),
             "",

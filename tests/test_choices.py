@@ -27,8 +27,8 @@ def test_runs_of_another_length_stand_in_columns_of_their_own(
             choices.keep(name, epochs, seed, accuracy)
     lines = choices.table().splitlines()
     assert lines[0] == "| variant | 6 epochs | against the first | 30 epochs | against the first |"
-    assert "| Dropout 0.25 | 75.00 % ± 7.07 |  | 90.00 % |  |" in lines
-    assert "| no Dropout | – | – | 88.00 % | −2.00 |" in lines
+    assert "| Dropout 0.25 | 75.00% ± 7.07 |  | 90.00% |  |" in lines
+    assert "| no Dropout | – | – | 88.00% | −2.00 |" in lines
     assert "`--epochs 30 --variants 'Dropout 0.25' 'no Dropout'`" in lines[-1]
 
 
