@@ -125,7 +125,7 @@ def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     rank = int((contributions > contribution).sum()) + 1
     rows = [
         (tr("Grad-CAM weight"), number(evidence.weights[channel])),
-        (tr("contribution"), f"{'+' if contribution > 0 else ''}{number(contribution)}"),
+        (tr("Grad-CAM contribution"), f"{'+' if contribution > 0 else ''}{number(contribution)}"),
         (tr("rank among channels"), tr("{rank} of {count}", rank=rank, count=count)),
     ]
     return facts(title, rows)

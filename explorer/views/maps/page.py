@@ -138,7 +138,7 @@ def channel_orders(selection: Selection, layer: str) -> dict[str, list[int]]:
     orders = {tr("Mean activation"): np.argsort(-maps.mean((1, 2)), kind="stable").tolist()}
     if evidence is not None:
         order = np.argsort(-evidence.contributions, kind="stable").tolist()
-        orders[tr("Contribution to the class")] = order
+        orders[tr("Grad-CAM contribution")] = order
     return orders
 
 
