@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("relu1", "relu2", "relu3")
 WARM = 6  # seconds that a server has been up: after that its own warming up is over
 PICTURES = {  # path of a page, what a visitor waits for, and where it is in the document
-    "start": ("the network's feature maps", ".network .tiles button.tile"),
+    "": ("the network's feature maps", ".network .tiles button.tile"),
     "explain": ("a visible Grad-CAM", "img[alt^='Grad-CAM of']"),
 }
 Row = tuple[str, str, str]

@@ -76,7 +76,7 @@ def menu(*names: str) -> Act:
 
 
 INTERACTIONS: list[tuple[str, str, Act]] = [
-    ("Network: the next image", "start", key("n")),
+    ("Network: the next image", "", key("n")),
     ("Explain: the next image", "explain", key("n")),
     ("Explain: another class", "explain", option("Class to explain", "dog", "ship")),
     ("Explain: another method", "explain", option("Method", "LayerCAM", "HiResCAM")),

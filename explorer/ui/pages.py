@@ -34,7 +34,7 @@ EVALUATION, LESSONS = N_("Evaluation"), N_("Lessons")
 
 PAGES = (
     # The first shows image and prediction in its picture.
-    Page("network", N_("Network"), "start", "account_tree", header=False),
+    Page("network", N_("Network"), "", "account_tree", header=False),
     Page("explain", N_("Explain"), "explain", "target"),
     Page("attributions", N_("Attributions"), "attributions", "fact_check"),
     Page("maps", N_("Feature maps"), "maps", "grid_view"),

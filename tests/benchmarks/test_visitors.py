@@ -12,10 +12,10 @@ import pytest
 
 from benchmarks import visitors
 from benchmarks.visitors import Crowd, Visitor
-from explorer.ui.pages import PAGES, START
+from explorer.ui.pages import PAGES
 
 APP = Path(__file__).parents[2] / "explorer" / "app.py"
-ALL_PAGES = tuple("" if page is START else page.path for page in PAGES)
+ALL_PAGES = tuple(page.path for page in PAGES)
 AT_ONCE = 8
 STARTS = int(os.environ.get("COLD_STARTS", "3"))  # twelve for the whole of it
 

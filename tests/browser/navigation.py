@@ -2,9 +2,9 @@
 
 from playwright.sync_api import Page, expect
 
-from explorer.ui.pages import PAGES, START
+from explorer.ui.pages import PAGES
 
-PATHS = {("" if page is START else page.path): page for page in PAGES}
+PATHS = {page.path: page for page in PAGES}
 """A page by its path in the address."""
 SECTIONS = {page.title: page.section for page in PAGES if page.section}
 
