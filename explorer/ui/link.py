@@ -44,6 +44,7 @@ class _Link:
     turns: dict[str, int] = field(default_factory=dict)
     texts: dict[str, dict[str, int]] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
+    begun_anew: bool = False
 
 
 def _link() -> _Link:
@@ -60,8 +61,10 @@ def read() -> None:
     address = st.query_params.to_dict()
     if _LINK not in st.session_state:
         st.session_state[_LINK] = _Link(address, dict(address))
-    elif came_back():
-        _go_to(_link(), address)
+    else:
+        _link().begun_anew = _link().written is None
+        if came_back():
+            _go_to(_link(), address)
     link = _link()
     link.requested, link.in_address, link.left_out = set(), {}, set()
 
@@ -248,6 +251,9 @@ def write() -> None:
     # A link may state defaults: to drop them would make an entry in the history that changes nothing.
     states_defaults = first and in_browser.items() >= link.address.items()
     states_defaults = states_defaults and not link.private & in_browser.keys()
+    # A click before the first run came to its end may have changed what the link says.
+    if link.begun_anew and any(link.choices.get(key) != value for key, value in in_browser.items()):
+        states_defaults = False
     if not states_defaults and not link.address == in_browser == written:
         st.query_params.from_dict(link.address)
     link.written = dict(link.address)

@@ -36,13 +36,14 @@ def test_a_link_opens_its_station_and_back_leads_to_the_one_before(page: Page, s
 
 def test_a_page_is_shown_alone_and_large(page: Page, serve: Serve) -> None:
     address = serve("explorer/app.py", "--data-dir", "nowhere")
+    page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto(f"{address}/training?size=large&show=page")
     back = page.get_by_role("button", name="Show sidebar and menu")
     expect(back).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Training runs").last).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     expect(page.get_by_test_id("stTopNavLink").first).to_be_hidden()
-    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "22px"
+    expect(page.locator("html")).to_have_css("font-size", "22px")
     width = page.get_by_test_id("stMainBlockContainer").bounding_box()
     assert width is not None
     assert width["width"] == page.evaluate("innerWidth")
