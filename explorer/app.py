@@ -19,7 +19,10 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
 else:
     from streamlit.navigation.page import StreamlitPage
 
-    from explorer.server.warm import use_one_thread
+    from explorer.server.warm import loaded, use_one_thread
+
+    loaded.wait()
+
     from explorer.ui import header, language, link, presentation, sidebar, style
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page

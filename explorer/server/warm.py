@@ -6,18 +6,24 @@ import logging
 import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 
 @asynccontextmanager
 async def warming(_server: object) -> AsyncIterator[dict[str, Any]]:
     """While the server lives: it takes visitors at once, and warms up beside them."""
+    loaded.clear()
     Thread(target=warm, daemon=True, name="warm").start()
     yield {}
 
 
 SCRIPT = "explorer.app"
+loaded = Event()
+"""Whether what the pages need is imported. A visit waits for it: packages that import one another may fail
+where several threads import them at once.
+"""
+loaded.set()  # without a server there is nothing to wait for
 UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
 
 
@@ -37,7 +43,10 @@ def warm() -> None:
     All of that stays, so it is taken out of the garbage collection that Streamlit runs after every visit.
     """
     use_one_thread()
-    load()
+    try:
+        load()
+    finally:
+        loaded.set()
     try:
         explain()
         draw_samples()

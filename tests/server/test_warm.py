@@ -36,6 +36,33 @@ def test_the_first_visitor_finds_everything_done(
     assert not asked
 
 
+def test_a_visit_begins_once_everything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that import packages with cycles at once may get halves of them."""
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    at = AppTest.from_file(str(APP), default_timeout=60)
+    warm.loaded.clear()
+    try:
+        visit = Thread(target=at.run)
+        visit.start()
+        visit.join(1.5)
+        assert visit.is_alive()
+    finally:
+        warm.loaded.set()
+    visit.join()
+    assert not at.exception
+
+
+def test_visitors_come_in_also_where_the_imports_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ImportError
+
+    monkeypatch.setattr(warm, "load", fail)
+    warm.loaded.clear()
+    with pytest.raises(ImportError):
+        warm.warm()
+    assert warm.loaded.is_set()
+
+
 @pytest.mark.parametrize("given", [["--nonsense"], ["--checkpoint", "missing.safetensors"]])
 def test_what_is_wrong_is_left_to_the_page(given: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["app.py", *given])
