@@ -30,7 +30,7 @@ from benchmarks import readme, visitors
 from explorer.engine.attribution import Heatmap, class_gradients, heat_from
 from explorer.engine.tracing import trace
 from explorer.ui.components.channel_grid.payload import payload
-from explorer.ui.pages import PAGES
+from explorer.ui.frame.pages import PAGES
 from model.checkpoint import load_checkpoint
 from model.nets import CourseCNN
 

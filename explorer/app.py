@@ -23,11 +23,13 @@ else:
 
     loaded.wait()
 
-    from explorer.ui import header, language, link, presentation, sidebar, style
+    from explorer.ui import link, sidebar
     from explorer.ui.components import phone
     from explorer.ui.components.history import one_entry_a_page
+    from explorer.ui.frame import header, presentation, style
+    from explorer.ui.frame.pages import BY_PATH, PAGES, START, Page
     from explorer.ui.markdown import sentence
-    from explorer.ui.pages import BY_PATH, PAGES, START, Page
+    from explorer.ui.sidebar import language
     from explorer.views.network import stopped
     from explorer.views.tour import strip as tour
     from model import words

@@ -15,7 +15,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
-    from explorer.ui.downloads import Offer
+    from explorer.ui.exports.downloads import Offer
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch, imported later, reads it
 os.environ["LC_ALL"] = "C.UTF-8"  # commands speak English, whatever the environment's language is
@@ -86,7 +86,7 @@ def opened(
     monkeypatch: pytest.MonkeyPatch, visit: Callable[..., AppTest]
 ) -> Callable[..., tuple[AppTest, Offer]]:
     """`opened(page, *options, **link)` opens a page, and puts together what it offers for download."""
-    from explorer.ui import downloads
+    from explorer.ui.exports import downloads
 
     monkeypatch.chdir(ROOT)
 

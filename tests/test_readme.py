@@ -12,7 +12,7 @@ from benchmarks import checkpoints, judging, readme
 from explorer import scan, scoreboard
 from explorer.engine.scores import SCORES
 from explorer.ui import options
-from explorer.ui.pages import PAGES
+from explorer.ui.frame.pages import PAGES
 from model import command, words
 from model.checkpoint import compact
 from model.snapshots import list_snapshots

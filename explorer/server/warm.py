@@ -69,9 +69,10 @@ def load() -> None:
 
 def explain() -> None:
     """Draw the samples, and explain one of them with the network shown first."""
-    from explorer.ui import cached, choices, image_choice
+    from explorer.ui import cached, choices
     from explorer.ui.options import options
     from explorer.ui.selection import Selection
+    from explorer.ui.sidebar import image_choice
     from explorer.views.network import page
     from explorer.views.network.columns import columns_of
     from explorer.views.network.lines import lines_into

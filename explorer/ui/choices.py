@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
-from explorer.ui import link, presentation
+from explorer.ui import link
 from explorer.ui.class_names import glossed
 from explorer.ui.components.channel_grid import SCALES
+from explorer.ui.frame import presentation
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
 from model.words import N_, ngettext, paragraph, tr

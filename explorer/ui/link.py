@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.ui.pages import BY_FOLDER
+from explorer.ui.frame.pages import BY_FOLDER
 from model import words
 
 _LINK = "_link"

@@ -13,8 +13,9 @@ from explorer.drawing.chart import ChannelChart, DotChart, Histogram, LineChart,
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
-from explorer.ui import markup, presentation
+from explorer.ui import markup
 from explorer.ui.components.small_chart import small_chart
+from explorer.ui.frame import presentation
 from explorer.ui.selection import Selection
 from model.pixels import whole
 from model.words import N_, tr

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import explorer, interactions
-from explorer.ui.pages import BY_PATH
+from explorer.ui.frame.pages import BY_PATH
 
 
 @pytest.mark.parametrize(("name", "path"), [(name, path) for name, path, _ in interactions.INTERACTIONS])

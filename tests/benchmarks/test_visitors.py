@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import visitors
 from benchmarks.visitors import Crowd, Visitor
-from explorer.ui.pages import PAGES
+from explorer.ui.frame.pages import PAGES
 
 APP = Path(__file__).parents[2] / "explorer" / "app.py"
 ALL_PAGES = tuple(page.path for page in PAGES)

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from explorer.ui.pages import PAGES
+from explorer.ui.frame.pages import PAGES
 
 PATHS = {page.path: page for page in PAGES}
 """A page by its path in the address."""

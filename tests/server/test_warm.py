@@ -89,7 +89,7 @@ import gc, sys
 sys.argv = ["app.py"]
 from explorer.server import warm
 warm.warm()
-from explorer.ui.pages import PAGES
+from explorer.ui.frame.pages import PAGES
 from streamlit.testing.v1 import AppTest
 at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
 for page in [page.folder for page in PAGES]:

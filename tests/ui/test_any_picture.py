@@ -8,7 +8,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.snippets import _checkpoint
+from explorer.ui.exports.snippets import _checkpoint
 from tests.model.containers import grid
 
 Open = Callable[..., AppTest]

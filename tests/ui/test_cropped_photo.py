@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.downloads import Offer
+from explorer.ui.exports.downloads import Offer
 from model.scenes import draw
 
 Open = Callable[..., tuple[AppTest, Offer]]

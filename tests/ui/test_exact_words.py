@@ -20,8 +20,9 @@ from explorer.drawing import chart_print, colormaps, figures, vega
 from explorer.drawing.ranges import percent, probability
 from explorer.engine.runs import read_run
 from explorer.engine.samples import find_test_set
-from explorer.ui import downloads, markup
-from explorer.ui.downloads import Offer
+from explorer.ui import markup
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 from explorer.views.time_machine import charts
 from explorer.views.training.charts import charts_of
 from explorer.views.training.run_list import ChartSettings

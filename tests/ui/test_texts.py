@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui import pages
+from explorer.ui.frame import pages
 
 PAGES = [page.folder for page in pages.PAGES]
 WIDGETS = ("selectbox", "multiselect", "pills", "segmented_control", "select_slider", "radio")

@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.attribution import METHODS
-from explorer.ui.downloads import Offer
-from explorer.ui.language import NAMES
+from explorer.ui.exports.downloads import Offer
+from explorer.ui.sidebar.language import NAMES
 from explorer.views.shift import measuring
 from model import cifar10, words
 from model.augment import AUGMENTATIONS

@@ -8,7 +8,8 @@ import pytest
 
 from explorer.engine import attribution
 from explorer.engine.attribution.gradients import NoGradient
-from explorer.ui import cached, pages
+from explorer.ui import cached
+from explorer.ui.frame import pages
 from model.problems import Problem
 
 PAGES = [page.folder for page in pages.PAGES if page.network and page.folder not in ("errors", "shortcut")]

@@ -24,7 +24,7 @@ from explorer.engine.samples import scene
 from explorer.engine.scores import SCORES, STRIP, Subject
 from explorer.engine.scores.ordering import Orderings
 from explorer.ui import choices
-from explorer.ui.downloads import Offer, files
+from explorer.ui.exports.downloads import Offer, files
 from explorer.ui.jobs import JOBS
 from explorer.views.attributions import charts, redrawing
 from explorer.views.explain import heat_maps

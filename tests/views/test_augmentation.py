@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, probability
 from explorer.engine import augmented, samples
-from explorer.ui.downloads import Offer
+from explorer.ui.exports.downloads import Offer
 from explorer.ui.markdown import literal
 from model.augment import AUGMENTATIONS
 from model.card import Card

@@ -15,8 +15,9 @@ from explorer.engine import samples
 from explorer.engine.batches import Batch, from_scenes, from_test_set
 from explorer.engine.batchnorm import summary, with_batch_statistics
 from explorer.engine.opening import Source
-from explorer.ui import cached, downloads
-from explorer.ui.downloads import Offer
+from explorer.ui import cached
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 from explorer.ui.selection import Selection
 from explorer.views.batchnorm import batch_exports, charts
 from explorer.views.batchnorm.charts import BatchNormCharts

@@ -21,7 +21,7 @@ from explorer.engine.scan import result, running
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.scan.result import Scan
 from explorer.ui import jobs
-from explorer.ui.downloads import Offer
+from explorer.ui.exports.downloads import Offer
 from explorer.ui.options import ROOT
 from model.checkpoint import load_checkpoint, save_checkpoint
 
@@ -178,7 +178,7 @@ def test_a_scan_of_any_network_is_shown(
     def scan_of(network: Network) -> Scan:
         return running.scan(network, drawn_scenes(network.card, 15))
 
-    monkeypatch.setattr("explorer.ui.scanning.scan_of", scan_of)
+    monkeypatch.setattr("explorer.ui.scans.scanning.scan_of", scan_of)
     net = ("--net", f"tests.engine.odd_networks:{name}", "--classes", classes, "--input-size", "32")
     at = visit(page, *net, measure="all", per_class="20")
     assert not at.exception, at.exception[0].value

@@ -14,8 +14,8 @@ from explorer.drawing import ranges
 from explorer.engine.attribution import attribute
 from explorer.engine.samples import scene
 from explorer.engine.tracing import trace
-from explorer.ui import downloads
-from explorer.ui.downloads import Offer
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 from explorer.ui.options import Options, options
 from model.card import Card
 from model.checkpoint import load_checkpoint, save_checkpoint

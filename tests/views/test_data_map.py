@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.data_map import SUSPECT, by_suspicion, data_map
 from explorer.engine.training_images import logged_images, wrong_of
-from explorer.ui.downloads import Offer
+from explorer.ui.exports.downloads import Offer
 from explorer.views.data_map import charts
 from explorer.views.data_map.logs import LoggedRun, find_logs
 from model.checkpoint import load_checkpoint

@@ -20,8 +20,9 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri, enlarged
 from explorer.drawing.ranges import number, per_channel, shared
 from explorer.drawing.sheets import columns_for
-from explorer.ui import downloads, effects
-from explorer.ui.downloads import Offer
+from explorer.ui import effects
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 from explorer.views.interventions import other_class
 from explorer.views.shift import measuring
 

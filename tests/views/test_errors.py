@@ -20,8 +20,9 @@ from explorer.engine.scan.images import drawn_scenes, scene_number
 from explorer.engine.scan.result import Scan
 from explorer.engine.scan.running import scan
 from explorer.engine.tracing import trace
-from explorer.ui import downloads, effects
-from explorer.ui.downloads import Offer
+from explorer.ui import effects
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 from explorer.views.errors import confused, failures, filters
 from explorer.views.errors.filters import Bounds, Filter
 from model import words

@@ -10,7 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.attribution import METHODS
-from explorer.ui import pages
+from explorer.ui.frame import pages
 
 ROOT = Path(__file__).parents[2]
 VIEWS = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))

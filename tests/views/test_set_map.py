@@ -15,8 +15,8 @@ from explorer.engine.projection import inside, nearest, pca
 from explorer.engine.scan.images import scan_images, scene_number
 from explorer.engine.scan.result import Scan, save
 from explorer.engine.scan.running import scan
-from explorer.ui import downloads
-from explorer.ui.downloads import Offer
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 from explorer.views.set_map import coloring, projecting
 from explorer.views.set_map.coloring import Images
 from model import words

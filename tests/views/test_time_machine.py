@@ -20,7 +20,7 @@ from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, text
 from explorer.engine import samples, timeline
 from explorer.engine.tracing import trace
-from explorer.ui.downloads import Offer
+from explorer.ui.exports.downloads import Offer
 from explorer.views.time_machine import films
 from explorer.views.time_machine.exports import few
 from explorer.views.time_machine.films import STATISTICS

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.drawing.palette import SERIES
 from explorer.engine import runs
 from explorer.engine.runs import read_run
-from explorer.ui.downloads import Offer
+from explorer.ui.exports.downloads import Offer
 from explorer.views.training.charts import COLUMNS
 from model.card import Card
 from model.checkpoint import save_checkpoint

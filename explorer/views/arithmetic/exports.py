@@ -8,11 +8,11 @@ import pandas as pd
 from explorer.drawing.figures import Panel
 from explorer.drawing.windows import output_map, padded_input
 from explorer.engine.what_if import Chain
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import joined
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import joined
 from explorer.views.arithmetic import results
 from explorer.views.arithmetic.settings import WhatIf
 from model.words import tr

@@ -11,12 +11,12 @@ from explorer.drawing.figures import Panel, Part
 from explorer.drawing.ranges import number
 from explorer.engine.scores import SCORES
 from explorer.engine.scores.ordering import Orderings
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures
-from explorer.ui.export_parts import ATTRIBUTE, Arrays
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures
+from explorer.ui.exports.export_parts import ATTRIBUTE, Arrays
+from explorer.ui.exports.snippets import program
 from explorer.ui.jobs import JOBS, Work
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from explorer.views.attributions import charts, measuring
 from explorer.views.attributions.cards import class_name, range_of
 from explorer.views.attributions.map_choice import MapChoice

@@ -12,12 +12,12 @@ from explorer.drawing.figures import Drawing, Panel
 from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number, percent
 from explorer.drawing.sheets import columns_for, tiled
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures, Tables
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import path_text, program_of_pixels
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import path_text, program_of_pixels
 from explorer.views.augmentation.draws import (
     Received,
     Shown,

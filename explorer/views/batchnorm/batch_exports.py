@@ -9,11 +9,12 @@ from explorer.drawing import figures
 from explorer.drawing.sheets import columns_for, tiled
 from explorer.engine.batches import Batch
 from explorer.engine.batchnorm import NormSummary, TwoPredictions
-from explorer.ui import cached, downloads, snippets
-from explorer.ui.downloads import Array, Offer
+from explorer.ui import cached
+from explorer.ui.exports import downloads, snippets
+from explorer.ui.exports.downloads import Array, Offer
+from explorer.ui.exports.snippets import Origin
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import Origin
 from explorer.views.batchnorm import charts
 from explorer.views.batchnorm.charts import BatchNormCharts
 from explorer.views.batchnorm.exports import (

@@ -10,11 +10,12 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
 from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary
-from explorer.ui import cached, downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures
-from explorer.ui.export_parts import Arrays
+from explorer.ui import cached
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from explorer.views.batchnorm.charts import STAGES, BatchNormCharts
 from explorer.views.batchnorm.measured import LayerView
 from model.words import tr

@@ -14,10 +14,10 @@ from explorer.drawing.ranges import number
 from explorer.engine.channel_effects import ClassEffect
 from explorer.engine.dissection import Dissection
 from explorer.engine.visualization import Visualization
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import TRACE, Arrays
-from explorer.ui.snippets import program
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures, Tables
+from explorer.ui.exports.export_parts import TRACE, Arrays
+from explorer.ui.exports.snippets import program
 from explorer.views.channel import charts, over_scan, tiles
 from explorer.views.channel.examples import Examples
 from explorer.views.channel.over_scan import Numbers, largest_classes

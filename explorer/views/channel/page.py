@@ -6,8 +6,10 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.ui import choices, markup, panels, scanning, way_back
+from explorer.ui import choices, markup, panels
+from explorer.ui.frame import way_back
 from explorer.ui.markdown import literal, sentence
+from explorer.ui.scans import scanning
 from explorer.ui.selection import current
 from explorer.views.channel import examples, exports, masks, optimized, over_scan, over_time, switched_off
 from explorer.views.channel.exports import Biography

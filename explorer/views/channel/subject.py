@@ -14,8 +14,9 @@ from explorer.engine.scan.images import drawn_scenes, of_test_set, scene_number
 from explorer.engine.scan.result import LayerScan, Scan
 from explorer.engine.tracing import Block
 from explorer.engine.values import Integers
-from explorer.ui import cached, choices, link, way_back
+from explorer.ui import cached, choices, link
 from explorer.ui.channel_link import open_channel
+from explorer.ui.frame import way_back
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from model.card import Pixels

@@ -7,8 +7,9 @@ import streamlit as st
 
 from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number
-from explorer.ui import markup, scanning
+from explorer.ui import markup
 from explorer.ui.markdown import literal
+from explorer.ui.scans import scanning
 from explorer.views.channel.subject import Subject, framed
 from model.card import Pixels
 from model.words import tr

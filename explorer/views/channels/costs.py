@@ -18,7 +18,7 @@ from explorer.engine.values import Floats
 from explorer.ui import choices, jobs, markup, panels
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import sentence
-from explorer.ui.scan_batches import BATCH, batches, labeled_rows
+from explorer.ui.scans.scan_batches import BATCH, batches, labeled_rows
 from explorer.ui.selection import Selection
 from explorer.views.channels import charts
 from model.words import N_, tr

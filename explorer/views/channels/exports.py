@@ -11,11 +11,11 @@ from explorer.drawing.ranges import number
 from explorer.engine.channel_survey import ChannelSurvey
 from explorer.engine.pruning import PruningCost
 from explorer.engine.scan.result import Scan
-from explorer.ui import downloads, scan_export
-from explorer.ui.downloads import Offer, Tables
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, scan_export
+from explorer.ui.exports.downloads import Offer, Tables
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import joined
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import joined
 from explorer.views.channels import charts, costs
 from explorer.views.channels.costs import Measured
 from explorer.views.channels.table import rows

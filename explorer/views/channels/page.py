@@ -6,8 +6,9 @@ from explorer.drawing.ranges import number
 from explorer.engine.channel_survey import ChannelSurvey, scaling_before
 from explorer.engine.duplicates import NEAR
 from explorer.engine.scan.result import Scan
-from explorer.ui import cached, choices, panels, scanning
+from explorer.ui import cached, choices, panels
 from explorer.ui.markdown import code
+from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection, current
 from explorer.views.channels import charts, costs, exports, findings, table
 from model.words import N_, ngettext, tr

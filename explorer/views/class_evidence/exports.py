@@ -14,13 +14,13 @@ from explorer.engine.class_evidence import Evidence
 from explorer.engine.scan.images import scene_number
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
-from explorer.ui import downloads, scan_export
-from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, scan_export
+from explorer.ui.exports.downloads import Offer, Pictures, Tables
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import Origin, path_text, program_of
 from explorer.ui.options import options
-from explorer.ui.scan_batches import rows_of
+from explorer.ui.scans.scan_batches import rows_of
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import Origin, path_text, program_of
 from explorer.views.class_evidence import charts, per_class
 from explorer.views.class_evidence.pair import Pair
 from model.words import tr

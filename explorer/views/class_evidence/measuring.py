@@ -11,7 +11,7 @@ from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
 from explorer.ui import cached
 from explorer.ui.jobs import Progress, Work
-from explorer.ui.scan_batches import batches, rows_of
+from explorer.ui.scans.scan_batches import batches, rows_of
 from explorer.ui.selection import Selection
 
 BATCH = 32  # images of one step

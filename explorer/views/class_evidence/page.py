@@ -8,9 +8,10 @@ import streamlit as st
 
 from explorer.engine.class_evidence import Evidence, most_confused
 from explorer.engine.scan.result import Scan
-from explorer.ui import choices, jobs, link, scanning
+from explorer.ui import choices, jobs, link
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import code, literal, sentence
+from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection, current
 from explorer.views.class_evidence import exports, measuring, pair, per_class
 from explorer.views.class_evidence.measuring import LEAST, Groups

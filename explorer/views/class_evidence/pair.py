@@ -9,9 +9,10 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import number
 from explorer.engine.class_evidence import PERMUTATIONS, Differences, Evidence
 from explorer.engine.scan.result import Scan
-from explorer.ui import markup, panels, scanning
+from explorer.ui import markup, panels
 from explorer.ui.channel_link import open_channel
 from explorer.ui.markdown import code, literal
+from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection
 from explorer.views.class_evidence import charts
 from explorer.views.class_evidence.measuring import Groups, differences_of

@@ -10,7 +10,8 @@ from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
 from explorer.engine.attribution import heat_from
 from explorer.engine.values import Floats
-from explorer.ui import cached, checkup, choices, markup, panels
+from explorer.ui import cached, choices, markup, panels
+from explorer.ui.frame import checkup
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from model.words import tr

@@ -10,11 +10,11 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel, mapped
 from explorer.drawing.ranges import number
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Array, Offer, Pictures
-from explorer.ui.export_parts import ATTRIBUTE, TRACE, Arrays
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Array, Offer, Pictures
+from explorer.ui.exports.export_parts import ATTRIBUTE, TRACE, Arrays
+from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from explorer.views.compare.classes import ClassMaps
 from explorer.views.compare.feature_maps import DIFFERENCE, Comparison
 from explorer.views.compare.networks import Cam

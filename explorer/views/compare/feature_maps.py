@@ -11,8 +11,9 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number
 from explorer.engine.values import Floats
-from explorer.ui import choices, header, link, markup, panels
+from explorer.ui import choices, link, markup, panels
 from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.frame import header
 from explorer.ui.selection import Selection
 from explorer.views.compare import sides
 from explorer.views.compare.sides import Side

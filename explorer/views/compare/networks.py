@@ -9,7 +9,8 @@ from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
 from explorer.engine.attribution import heat_from
 from explorer.engine.values import Floats
-from explorer.ui import cached, checkup, choices, header, markup, panels
+from explorer.ui import cached, choices, markup, panels
+from explorer.ui.frame import checkup, header
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection
 from explorer.views.compare import side_b, sides

@@ -9,9 +9,9 @@ from explorer.engine.samples import in_classes
 from explorer.engine.timeline import CardFile, SnapshotFile
 from explorer.ui import cached, link
 from explorer.ui.cached import Opened
-from explorer.ui.image_choice import choose_sample
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
+from explorer.ui.sidebar.image_choice import choose_sample
 from model.snapshots import checkpoint_of
 from model.words import N_, tr
 

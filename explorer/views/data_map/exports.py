@@ -12,10 +12,10 @@ from explorer.drawing.figures import Part
 from explorer.drawing.ranges import number
 from explorer.engine.data_map import REGIONS, UNSEEN
 from explorer.engine.samples import Sample
-from explorer.ui import downloads
-from explorer.ui.downloads import Offer, Pictures
-from explorer.ui.export_parts import Arrays
-from explorer.ui.snippets import joined, path_text
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer, Pictures
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import joined, path_text
 from explorer.views.data_map import charts
 from explorer.views.data_map.logs import LoggedRun
 from explorer.views.time_machine import films

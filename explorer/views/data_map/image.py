@@ -10,8 +10,9 @@ from explorer.engine.samples import Sample
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
 from explorer.engine.training_images import LoggedImages, wrong_of
-from explorer.ui import cached, choices, link, markup, panels, pictures, way_back
+from explorer.ui import cached, choices, link, markup, panels, pictures
 from explorer.ui.cached import Opened
+from explorer.ui.frame import way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection

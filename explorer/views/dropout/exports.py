@@ -7,11 +7,11 @@ import pandas as pd
 
 from explorer.drawing import figures
 from explorer.drawing.ranges import number
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from explorer.views.dropout import charts, mask
 from explorer.views.dropout.charts import Spread
 from model.words import tr

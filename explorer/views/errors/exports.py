@@ -8,11 +8,12 @@ import pandas as pd
 from explorer.drawing import figures
 from explorer.drawing.figures import Part
 from explorer.drawing.ranges import percent
-from explorer.ui import cached, downloads
-from explorer.ui.downloads import Offer, Pictures
-from explorer.ui.export_parts import Arrays
+from explorer.ui import cached
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer, Pictures
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import joined, path_text
 from explorer.ui.options import options
-from explorer.ui.snippets import joined, path_text
 from explorer.views.errors import calibration, charts
 from explorer.views.errors.class_table import scores
 from explorer.views.errors.confused import classes_shown

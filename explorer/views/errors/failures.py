@@ -15,11 +15,12 @@ from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import heat_from
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.values import Floats
-from explorer.ui import cached, choices, effects, jobs, link, markup, scanning, stepping
+from explorer.ui import cached, choices, effects, jobs, link, markup, stepping
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.confusion import Cell
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
+from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection
 from explorer.ui.stepping import Button
 from explorer.views.errors import filters, opening

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from explorer.ui import link, scanning, way_back
+from explorer.ui import link
+from explorer.ui.frame import way_back
+from explorer.ui.scans import scanning
 from explorer.views.errors.evaluation import Evaluation
 
 _CHOSEN = "_open_error"

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from explorer.drawing.ranges import percent
-from explorer.ui import choices, markup, way_back
+from explorer.ui import choices, markup
+from explorer.ui.frame import way_back
 from explorer.ui.markdown import sentence
-from explorer.ui.scanning import scan_of
+from explorer.ui.scans.scanning import scan_of
 from explorer.ui.selection import current_network
 from explorer.views.errors import calibration, class_table, confused, exports, failures
 from explorer.views.errors.evaluation import Evaluation, evaluate

@@ -1,8 +1,9 @@
 """The images of a scan as small pictures."""
 
 from explorer.drawing.pictures import data_uri, reduced
-from explorer.ui import cached, scanning
+from explorer.ui import cached
 from explorer.ui.options import options
+from explorer.ui.scans import scanning
 from explorer.views.errors.evaluation import Evaluation
 
 

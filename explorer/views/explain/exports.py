@@ -8,8 +8,9 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
 from explorer.engine.attribution import METHODS, ChannelEvidence
-from explorer.ui import downloads, effects, export_parts
-from explorer.ui.downloads import Offer, Pictures, Tables
+from explorer.ui import effects
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures, Tables
 from explorer.ui.selection import Selection
 from explorer.views.explain.contributions import Contributions
 from explorer.views.explain.heat_maps import HeatMaps

@@ -7,7 +7,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.engine.attribution import METHODS, LayerGradients, evidence_from
 from explorer.engine.tracing import Block
-from explorer.ui import cached, checkup, choices, way_back
+from explorer.ui import cached, choices
+from explorer.ui.frame import checkup, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.explain import contributions, exports, heat_maps

@@ -14,11 +14,11 @@ from explorer.engine.effects import Effects
 from explorer.engine.intervention import How
 from explorer.engine.smallest_set import GreedySearch
 from explorer.engine.values import Floats
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from explorer.views.interventions import before_after, covering, marks
 from explorer.views.interventions.before_after import BeforeAfter
 from model.words import N_, tr

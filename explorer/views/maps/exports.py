@@ -13,11 +13,12 @@ from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number
 from explorer.drawing.sheets import sheet
 from explorer.engine.probe import CellProbe, ConvStep
-from explorer.ui import cached, downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import TRACE, Arrays, Evidence
+from explorer.ui import cached
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures, Tables
+from explorer.ui.exports.export_parts import TRACE, Arrays, Evidence
+from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from explorer.views.maps.view import View
 from model.card import Pixels
 from model.words import tr

@@ -9,9 +9,9 @@ import pandas as pd
 from explorer.drawing import figures
 from explorer.drawing.ranges import number
 from explorer.engine.translation import MOST, ShiftedPredictions
-from explorer.ui import downloads, snippets
-from explorer.ui.downloads import Offer
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, snippets
+from explorer.ui.exports.downloads import Offer
+from explorer.ui.exports.export_parts import Arrays
 from explorer.views.mlp import charts, first_layers
 from explorer.views.mlp.pair import Pair
 from explorer.views.mlp.shifts import IMAGES

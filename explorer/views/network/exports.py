@@ -9,10 +9,10 @@ import pandas as pd
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures
+from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from explorer.views.network.columns import Column, Columns
 from explorer.views.network.lines import Line
 from explorer.views.network.names import channel_name, signed

@@ -6,10 +6,11 @@ from functools import partial
 import streamlit as st
 
 from explorer.drawing.ranges import number
-from explorer.ui import cached, checkup, choices, link, style
+from explorer.ui import cached, choices, link
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components import arrival
 from explorer.ui.components.network_graph import Event, network_graph
+from explorer.ui.frame import checkup, style
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
 from explorer.views.network import account, exports, names, picture, play

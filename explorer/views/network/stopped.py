@@ -6,10 +6,11 @@ from explorer.engine import graph as graphs
 from explorer.engine import opening
 from explorer.engine.glimpses import Glimpse, glimpses
 from explorer.engine.graph import Graph, Node
-from explorer.ui import cached, image_choice, link
+from explorer.ui import cached, link
 from explorer.ui.components.network_graph import Event, Stage, Tile, network_graph
 from explorer.ui.markdown import literal
 from explorer.ui.options import options
+from explorer.ui.sidebar import image_choice
 from explorer.views.network import names, picture
 from explorer.views.network.columns import SYMBOLS, Column, color_range
 from model.card import Card

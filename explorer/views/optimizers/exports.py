@@ -11,10 +11,10 @@ from explorer.drawing import figures
 from explorer.drawing.chart import Chart
 from explorer.engine.optimizer_runs import CLASSES, RATES, TEST_IMAGES, OptimizerRun
 from explorer.engine.schedules import Schedule
-from explorer.ui import downloads
-from explorer.ui.downloads import Offer
-from explorer.ui.export_parts import Arrays
-from explorer.ui.snippets import joined
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import joined
 from explorer.views.optimizers.charts import run_name
 from explorer.views.optimizers.recorded import Recorded
 from explorer.views.optimizers.schedulers import Scheduled, plateau_text

@@ -10,10 +10,10 @@ from explorer.drawing import board_charts, figures
 from explorer.engine.scoreboard import tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scores import SCORES
-from explorer.ui import downloads
-from explorer.ui.downloads import Offer
-from explorer.ui.export_parts import Arrays
-from explorer.ui.snippets import joined, path_text
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import joined, path_text
 from model.words import tr
 
 

@@ -12,10 +12,12 @@ from explorer.engine.projection import Projection, inside, nearest
 from explorer.engine.samples import Sample
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
-from explorer.ui import link, markup, panels, scanning, way_back
+from explorer.ui import link, markup, panels
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.components.point_map import Choice
+from explorer.ui.frame import way_back
 from explorer.ui.markdown import literal
+from explorer.ui.scans import scanning
 from explorer.views.set_map.coloring import Images
 from model.problems import Problem
 from model.words import ngettext, tr

@@ -13,9 +13,11 @@ from explorer.drawing.ranges import number
 from explorer.drawing.sheets import columns_for, tiled
 from explorer.engine.projection import PROJECTIONS, Projection
 from explorer.engine.values import Integers
-from explorer.ui import cached, downloads, scanning, snippets
-from explorer.ui.downloads import Array, Offer, Pictures
+from explorer.ui import cached
+from explorer.ui.exports import downloads, snippets
+from explorer.ui.exports.downloads import Array, Offer, Pictures
 from explorer.ui.options import options
+from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection
 from explorer.views.set_map import chosen
 from explorer.views.set_map.coloring import Colored, Images

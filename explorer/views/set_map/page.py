@@ -7,10 +7,11 @@ from explorer.drawing.ranges import percent
 from explorer.engine.projection import NEAREST, PROJECTIONS, Projection
 from explorer.engine.samples import FromScene, FromTestSet
 from explorer.engine.scan.result import Scan
-from explorer.ui import choices, jobs, markup, scanning
+from explorer.ui import choices, jobs, markup
 from explorer.ui.components.point_map import Choice, point_map
 from explorer.ui.jobs import JOBS
 from explorer.ui.markdown import literal, sentence
+from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection, current
 from explorer.views.set_map import chosen, exports, projecting
 from explorer.views.set_map.coloring import COLORINGS, Colored, Images

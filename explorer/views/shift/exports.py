@@ -10,11 +10,11 @@ from explorer.drawing import figures
 from explorer.drawing.chart import Chart
 from explorer.drawing.ranges import number
 from explorer.engine.shift_measuring import Step
-from explorer.ui import downloads, export_parts, snippets
-from explorer.ui.downloads import Array, Offer, Pictures
+from explorer.ui.exports import downloads, export_parts, snippets
+from explorer.ui.exports.downloads import Array, Offer, Pictures
+from explorer.ui.exports.snippets import Origin
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import Origin
 from explorer.views.shift import charts, this_image
 from explorer.views.shift.drift_part import Look, arrays, channel_table
 from explorer.views.shift.measuring import Question

@@ -9,10 +9,10 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures
-from explorer.ui.export_parts import ATTRIBUTE, Arrays
-from explorer.ui.snippets import program_of_pixels
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures
+from explorer.ui.exports.export_parts import ATTRIBUTE, Arrays
+from explorer.ui.exports.snippets import program_of_pixels
 from explorer.views.shortcut.carriers import Carriers
 from explorer.views.shortcut.marked import Pair, Side
 from model.scenes import CLASSES

@@ -11,11 +11,11 @@ from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
 from explorer.engine.batchnorm import NormSummary
 from explorer.engine.timeline import Course
-from explorer.ui import downloads, export_parts
-from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import Arrays
+from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports.downloads import Offer, Pictures, Tables
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import path_text, program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import path_text, program
 from explorer.views.time_machine import films
 from explorer.views.time_machine.over_time import TimeView
 from model.words import N_, tr

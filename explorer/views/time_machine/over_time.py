@@ -9,7 +9,8 @@ from explorer.drawing.chart import LineChart
 from explorer.engine.batchnorm import NormSummary, batchnorms
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
-from explorer.ui import cached, choices, link, presentation
+from explorer.ui import cached, choices, link
+from explorer.ui.frame import presentation
 from explorer.ui.selection import Selection
 from explorer.views.time_machine import films
 from explorer.views.time_machine.films import STATISTICS, Film

@@ -14,9 +14,10 @@ from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import probability, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline
-from explorer.ui import cached, choices, header, link, markup, panels
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.components.film import Frame
 from explorer.ui.components.film import film as playable
+from explorer.ui.frame import header
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current

@@ -12,10 +12,10 @@ from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import percent
 from explorer.engine import runs as engine
 from explorer.engine.runs import Run
-from explorer.ui import downloads
-from explorer.ui.downloads import Offer, Pictures, Tables
-from explorer.ui.export_parts import Arrays
-from explorer.ui.snippets import joined, path_text
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer, Pictures, Tables
+from explorer.ui.exports.export_parts import Arrays
+from explorer.ui.exports.snippets import joined, path_text
 from explorer.views.training import charts
 from explorer.views.training.run_list import ChartSettings, LoadedRun
 from model.history import Epoch, smoothed

@@ -12,8 +12,9 @@ from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import percent
 from explorer.engine import runs
 from explorer.engine.runs import Run, Written
-from explorer.ui import cached, choices, link, markup, panels, presentation
+from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.components.crosshair import crosshair
+from explorer.ui.frame import presentation
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options, options
 from explorer.views.training import charts, exports

@@ -7,9 +7,10 @@ import streamlit as st
 
 from explorer.engine.samples import FromUpload
 from explorer.engine.tracing import layer_path
-from explorer.ui import checkup, link, markup
+from explorer.ui import link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
 from explorer.ui.class_names import glossed
+from explorer.ui.frame import checkup
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 

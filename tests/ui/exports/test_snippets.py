@@ -13,12 +13,12 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.opening import Source
-from explorer.ui import snippets
-from explorer.ui.downloads import Offer
+from explorer.ui.exports import snippets
+from explorer.ui.exports.downloads import Offer
 from model.nets import NETS
 from tests.views.test_downloads import output
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGES: dict[str, dict[str, str]] = {
     "network": {},
     "explain": {},

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from explorer.engine.samples import Sample, folder_test_set, scene
-from explorer.ui import snippets
+from explorer.ui.exports import snippets
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import streamlit as st
 from explorer.engine.samples import Sample
 from explorer.ui import choices, link, markup
 from explorer.ui.class_names import glossed
-from explorer.ui.image_choice import choose_sample, first_sample
 from explorer.ui.markdown import sentence
-from explorer.ui.network_choice import choose_network, show_about
 from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
+from explorer.ui.sidebar.image_choice import choose_sample, first_sample
+from explorer.ui.sidebar.network_choice import choose_network, show_about
 from model.card import Card
 from model.pixels import whole
 from model.problems import Problem

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import explorer
-from explorer.ui import style
+from explorer.ui.frame import style
 
 EXPLORER = Path(explorer.__file__).parent
 STYLES = Path(style.__file__).with_name("style.css").read_text(encoding="utf-8")

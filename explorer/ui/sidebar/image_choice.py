@@ -14,7 +14,7 @@ from explorer.ui.cached import Opened
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options
-from explorer.ui.scanning import scene_of
+from explorer.ui.scans.scanning import scene_of
 from explorer.ui.stepping import follow, steps
 from model import cifar10
 from model.datasets import download_cifar10

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer.ui import link
-from explorer.ui.pages import BY_FOLDER
+from explorer.ui.frame.pages import BY_FOLDER
 from explorer.ui.selection import Selection
 from model.words import tr
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explorer.ui import choices, presentation
+from explorer.ui import choices
+from explorer.ui.frame import presentation
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest

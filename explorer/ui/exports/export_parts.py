@@ -12,9 +12,9 @@ from explorer.drawing.ranges import Range
 from explorer.drawing.sheets import sheet
 from explorer.engine.attribution import METHODS, ChannelEvidence
 from explorer.engine.effects import Effects
-from explorer.ui.downloads import Array, Pictures
+from explorer.ui.exports.downloads import Array, Pictures
+from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import program
 from model.card import Pixels
 from model.pixels import whole
 from model.words import N_, tr

@@ -18,7 +18,7 @@ from explorer.engine.scan.images import of_test_set
 from explorer.engine.scan.running import scan
 from model.checkpoint import load_checkpoint
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Open = Callable[..., AppTest]
 File = tuple[str, bytes, str]
 

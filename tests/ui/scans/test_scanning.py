@@ -11,8 +11,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.scan import running
-from explorer.ui import scanning
 from explorer.ui.jobs import JOBS
+from explorer.ui.scans import scanning
 
 Open = Callable[[], AppTest]
 
@@ -20,7 +20,8 @@ Open = Callable[[], AppTest]
 def page() -> None:
     import streamlit as st
 
-    from explorer.ui import link, scanning, sidebar
+    from explorer.ui import link, sidebar
+    from explorer.ui.scans import scanning
 
     link.read()
     selection = sidebar.choose()

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
 from explorer.drawing.ranges import Range
-from explorer.ui import pages, panels
+from explorer.ui import panels
+from explorer.ui.frame import pages
 from explorer.ui.options import parser
 from explorer.ui.selection import Selection
 from tests.model.containers import grid

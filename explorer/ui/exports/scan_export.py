@@ -3,9 +3,9 @@
 from explorer.drawing import figures
 from explorer.engine.scan.result import Scan
 from explorer.ui import cached
+from explorer.ui.exports.snippets import path_text
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
-from explorer.ui.snippets import path_text
 from model.words import ngettext, tr
 
 READ = "from explorer.engine.scan.result import load"

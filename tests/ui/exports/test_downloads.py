@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from explorer.ui import downloads
-from explorer.ui.downloads import Offer
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 
 NAMES = ("cat!", "cat?", "Cat", "cat 2", "figure", "狗")  # the last of them is a letter, the first are not
 

@@ -1,0 +1,1 @@
+"""Downloads: pictures, tables, arrays, figures for print, and Python programs."""

@@ -1,0 +1,1 @@
+"""What surrounds every page: menu, header, style, presentation, and the way back."""
