@@ -27,7 +27,7 @@ from model.builders import make, offer
 from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
 from model.checkpoint import Checkpoint, card_in, digest_of, load_checkpoint
 from model.files import contents
-from model.names import shown
+from model.names import short_path
 from model.presets import Preset, preset_of
 from model.problems import Problem
 from model.words import tr
@@ -305,7 +305,7 @@ def class_names(text: str) -> tuple[str, ...]:
         raise Problem(
             "“{text}” is not a list of classes; give names separated by commas, a number, "
             "or a file that exists.",
-            text=shown(Path(text)),
+            text=short_path(Path(text)),
         )
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise Problem(
@@ -340,7 +340,7 @@ def _lines(text: str) -> list[str] | None:
         reason = tr("not UTF-8")
     raise Problem(
         "The class names in {file} cannot be read ({reason}); save them as UTF-8 text.",
-        file=shown(Path(text)),
+        file=short_path(Path(text)),
         reason=reason,
     )
 

@@ -14,7 +14,7 @@ from model.card import MOST_EPOCHS, Card
 from model.checkpoint import look_into
 from model.files import beside, contents
 from model.history import NOT_A_HISTORY, About, Epoch, history_from
-from model.names import readable, readable_values, shown
+from model.names import readable, readable_values, short_path
 from model.problems import Problem
 from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
@@ -111,7 +111,7 @@ def look_at(path: Path) -> RunFile:
         stamp = path.stat()
     except OSError as error:
         template = N_("{file} cannot be opened ({reason}): choose another run.")
-        raise Problem(template, file=shown(path), reason=error.strerror) from error
+        raise Problem(template, file=short_path(path), reason=error.strerror) from error
     return RunFile(path, stamp.st_mtime_ns, stamp.st_size)
 
 
@@ -127,10 +127,10 @@ def read_run(path: Path) -> Run:
             raise ValueError("an epoch's number is beyond what can be counted")
         return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
-        raise Problem(_unreadable(error), file=shown(path), reason=error.strerror) from error
+        raise Problem(_unreadable(error), file=short_path(path), reason=error.strerror) from error
     except (*NOT_A_HISTORY, ArithmeticError, RecursionError) as error:
         template = N_("{file} is incomplete or is not a training history: train again, or remove the file.")
-        raise Problem(template, file=shown(path)) from error
+        raise Problem(template, file=short_path(path)) from error
 
 
 def _unreadable(error: OSError) -> str:

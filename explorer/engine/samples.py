@@ -17,7 +17,7 @@ from model.datasets import cifar10_present, class_folders, image_files, read_cif
 from model.decoding import picture
 from model.files import contents
 from model.image_file import MOST_BYTES
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 from model.words import tr
 
@@ -267,8 +267,8 @@ def folder_test_set(data_dir: Path) -> TestSet:
     if not found:
         raise Problem(
             "There are no test images in {folder}: put some into {root}/<class>/.",
-            folder=shown(data_dir),
-            root=shown(root, 1),
+            folder=short_path(data_dir),
+            root=short_path(root, 1),
         )
     files, labels = zip(*found, strict=True)
     name, names = readable(data_dir.resolve().name), tuple(map(readable, classes))

@@ -17,7 +17,7 @@ from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
 from model.card import Card
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.names import shown
+from model.names import short_path
 from model.problems import Problem
 from model.recipes import FREE
 from model.snapshots import checkpoint_of, list_snapshots
@@ -124,7 +124,7 @@ def _opened(path: Path, last: Checkpoint) -> Checkpoint:
         template = N_(
             "{file} is a snapshot of another network than its checkpoint; remove it, or train again."
         )
-        raise Problem(template, file=shown(path))
+        raise Problem(template, file=short_path(path))
     return snapshot
 
 

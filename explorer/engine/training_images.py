@@ -17,7 +17,7 @@ from model.card import Pixels
 from model.datasets import cifar10_present, list_images, read_cifar10
 from model.example_log import ExampleLog, checksum
 from model.image_folder import read_image
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 from model.recipes import Config, config_from
 from model.scene_set import planned
@@ -158,7 +158,7 @@ def _files(log: ExampleLog, config: Config, data_dir: Path) -> LoggedImages:
     files, labels = zip(*(listing.files[row][:2] for row in kept.tolist()), strict=True)
     same_classes = tuple(map(readable, listing.classes)) == log.card.classes
     if not same_classes or not _labels_fit(log, config, np.array(labels, np.int64)):
-        raise Problem(OTHERS, folder=shown(data_dir))
+        raise Problem(OTHERS, folder=short_path(data_dir))
     return LoggedFiles(log, listing.root, files, config.size)
 
 
@@ -167,12 +167,12 @@ def _cifar10(log: ExampleLog, config: Config, data_dir: Path) -> LoggedImages:
         raise Problem(
             "CIFAR-10 is not in {folder}, so this run is shown as indices and numbers; start the explorer "
             "with --data-dir and the folder that has it.",
-            folder=shown(data_dir),
+            folder=short_path(data_dir),
         )
     data = read_cifar10(data_dir, "train", config.size)
     kept = limited_rows(len(data), config.limit, config.seed)
     if not _labels_fit(log, config, data.labels[kept]):
-        raise Problem(OTHERS, folder=shown(data_dir))
+        raise Problem(OTHERS, folder=short_path(data_dir))
     return LoggedArray(log, data.images[kept])
 
 

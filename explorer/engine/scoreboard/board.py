@@ -16,7 +16,7 @@ from explorer.engine.scoreboard.judging import Judged, Judgement
 from explorer.engine.scores import SCORES
 from explorer.engine.values import Doubles
 from model.files import beside, contents, replacing
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 
 VERSION = 1
@@ -187,7 +187,7 @@ def read(path: Path) -> Board:
     raise Problem(
         "{file} is not a scoreboard that can be read ({reason}): make it anew with "
         "python -m explorer.scoreboard.",
-        file=shown(path),
+        file=short_path(path),
         reason=reason,
     )
 

@@ -19,7 +19,7 @@ from explorer.ui.options import Options, options
 from explorer.views.training import charts, exports
 from explorer.views.training.run_list import ChartSettings, LoadedRun, age, changed, read
 from model import words
-from model.names import shown
+from model.names import short_path
 from model.problems import Problem
 from model.provenance import in_words
 from model.words import N_, ngettext, paragraph, tr
@@ -371,7 +371,7 @@ def the_card(each: LoadedRun, written: Written) -> None:
 def checkpoint_facts(each: LoadedRun, written: Written) -> list[tuple[str, str]]:
     card = written.card
     return [
-        (tr("checkpoint"), shown(each.file.checkpoint)),
+        (tr("checkpoint"), short_path(each.file.checkpoint)),
         (tr("digest"), written.digest[:12]),
         (tr("network"), card.net),
         (tr("recipe"), card.recipe or tr("unknown")),
