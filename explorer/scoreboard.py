@@ -132,7 +132,7 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
     with joined(device), alone(options.out, options.shard):
         index, parts = part(options.shard)
         measurement = _prepared(options, device)
-        for sentence in _said_before(measurement):
+        for sentence in _opening_lines(measurement):
             say(sentence)
         running.run(measurement, _progress(), index, parts)
         all_reduce_sum(torch.zeros(1, device=device))  # all processes have finished
@@ -149,7 +149,7 @@ def _prepared(options: argparse.Namespace, device: Any) -> Measurement:
     return running.prepare(network, images, wanted, options.out, device)
 
 
-def _said_before(measurement: Measurement) -> list[str]:
+def _opening_lines(measurement: Measurement) -> list[str]:
     wanted, rows = measurement.wanted, measurement.entries.rows
     sentence = tr(
         "{rows} maps and {scores} scores on {images} images: {provenance}",
@@ -214,17 +214,17 @@ PLACES = ("--out", "--data-dir")
 
 def command_of(words: Sequence[str]) -> str:
     """The command that makes a scoreboard anew, without this machine's folders and without parts."""
-    kept: list[str] = []
+    arguments: list[str] = []
     rest = iter(words)
     for word in rest:
         name, equals, _ = word.partition("=")
         if name in (*PLACES, "--shard") and not equals:
             next(rest, None)
         if name in PLACES:
-            kept += [name, "DIR"]
+            arguments += [name, "DIR"]
         elif name != "--shard":
-            kept.append(word)
-    return shlex.join(["python", "-m", "explorer.scoreboard", *kept])
+            arguments.append(word)
+    return shlex.join(["python", "-m", "explorer.scoreboard", *arguments])
 
 
 def write(made: Board, out: Path) -> list[Path]:

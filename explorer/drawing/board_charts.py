@@ -14,8 +14,8 @@ def sorted_rows(board: Board, score: str) -> list[Row]:
     """The rows by the mean of a score, the best first; those without one last, in their order."""
     sign = 1 if SCORES[score].direction == "lower" else -1
     means = [row.cells[score].value.mean for row in board.rows]
-    places = np.argsort([np.inf if np.isnan(mean) else sign * mean for mean in means], kind="stable")
-    return [board.rows[place] for place in places]
+    order = np.argsort([np.inf if np.isnan(mean) else sign * mean for mean in means], kind="stable")
+    return [board.rows[index] for index in order]
 
 
 def score_chart(board: Board, score: str, rows: Sequence[Row] | None = None) -> DotChart:

@@ -140,10 +140,10 @@ def _spans(chart: ChannelChart, y: "_Scale", lefts: list[float], width: float) -
 def _channel_labels(chart: ChannelChart, centers: list[float], below: float) -> str:
     """Some channels' numbers, every second of them only where there is room, and the title of the axis."""
     every = -(-len(centers) // MOST_LABELS)
-    shown = list(zip(centers, chart.channels.tolist(), strict=True))[::every]
+    labeled = list(zip(centers, chart.channels.tolist(), strict=True))[::every]
     labels = [
         _text(center, below + 15, str(channel), cls="tick spare" if n % 2 else "tick")
-        for n, (center, channel) in enumerate(shown)
+        for n, (center, channel) in enumerate(labeled)
     ]
     return "".join(labels) + _text(SIDE / 2, below + 15 + TITLE, chart.x_title, cls="title")
 
@@ -223,5 +223,5 @@ def _text(x: float, y: float, text: str, *, cls: str, fill: str = "") -> str:
         return ""
     anchor = "start" if x < 0.015 * SIDE else "end" if x > 0.985 * SIDE else "middle"
     color = f' fill="{fill}"' if fill else ""
-    place = f'x="{x / SIDE:.2%}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text {place} class="{cls}"{color}>{escape(text)}</text>'
+    attributes = f'x="{x / SIDE:.2%}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {attributes} class="{cls}"{color}>{escape(text)}</text>'

@@ -84,7 +84,7 @@ def _settings(net: nn.Module, seen: Trace, layer: str) -> Settings | None:
 
 
 def changed_axis(before: Axis, size: int, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
-    """An axis with other settings; `padding` is that before the first cell, and padding that is uneven in
+    """An axis with other settings; `padding` is that before the first position, and padding that is uneven in
     `before` stays so."""
     uneven = before.padding[1] - before.padding[0]
     return window(size, kernel, stride, (padding, max(padding + uneven, 0)), dilation, before.ceil_mode)

@@ -114,8 +114,8 @@ def _pixels(images: Tensor) -> Pixels:
 
 def _parameters(name: str, drawn: tuple[Tensor, ...], row: int) -> Parameters:
     """What was drawn for one image, as far as the transform's caption tells it."""
-    told = len(inspect.signature(AUGMENTATIONS[name].caption).parameters)
-    return tuple(tuple(tensor[row].reshape(-1).tolist()) for tensor in drawn[:told])
+    count = len(inspect.signature(AUGMENTATIONS[name].caption).parameters)
+    return tuple(tuple(tensor[row].reshape(-1).tolist()) for tensor in drawn[:count])
 
 
 # A batch

@@ -157,23 +157,23 @@ RANKINGS = {"suspects": suspects, "hardest": hardest, "forgotten": most_forgotte
 
 
 @dataclass(frozen=True)
-class Found:
-    """How many of `wrong` images are among the `taken` first of a ranking: `hits` of them."""
+class Retrieval:
+    """How many of `wrong` images are among the `count` first of a ranking: `hits` of them."""
 
     hits: int
-    taken: int
+    count: int
     wrong: int
 
     @property
     def precision(self) -> float:
-        return self.hits / self.taken if self.taken else float("nan")
+        return self.hits / self.count if self.count else float("nan")
 
     @property
     def recall(self) -> float:
         return self.hits / self.wrong if self.wrong else float("nan")
 
 
-def found_among_first(order: Integers, wrong: Integers, taken: int) -> Found:
-    """How many of the images `wrong` are among the `taken` first of `order`."""
-    first = order[:taken]
-    return Found(int(np.isin(first, wrong).sum()), len(first), len(wrong))
+def retrieval_among_first(order: Integers, wrong: Integers, count: int) -> Retrieval:
+    """How many of the images `wrong` are among the `count` first of `order`."""
+    first = order[:count]
+    return Retrieval(int(np.isin(first, wrong).sum()), len(first), len(wrong))

@@ -89,8 +89,8 @@ class Flow:
         that touches the network here. Layers that no gradient reaches and those whose values have no channels
         are left out. Raises Problem for a layer that is not there.
         """
-        found = {layer: self._contributions(self._index_of(layer)) for layer in layers}
-        return {layer: to_numpy(values) for layer, values in found.items() if values is not None}
+        by_layer = {layer: self._contributions(self._index_of(layer)) for layer in layers}
+        return {layer: to_numpy(values) for layer, values in by_layer.items() if values is not None}
 
     def _contributions(self, index: int) -> Tensor | None:
         leaf = self.leaves.get(index)

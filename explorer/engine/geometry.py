@@ -1,4 +1,4 @@
-"""Output sizes of convolutions and poolings, and the input window of each of their cells."""
+"""Output sizes of convolutions and poolings, and the input window of each of their positions."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
 
 @dataclass(frozen=True)
 class Axis:
-    """The size arithmetic of one axis: `input` cells → `output` cells.
+    """The size arithmetic of one axis: `input` positions → `output` positions.
 
     `padding` is (before, after). An adaptive pooling cuts its input into `output` even windows: there
     `kernel` is the widest window and stride is 0. `transposed` marks a transposed convolution, whose
-    `output_padding` adds cells at the end.
+    `output_padding` adds positions at the end.
     """
 
     input: int
@@ -62,23 +62,26 @@ class Axis:
 
     @property
     def span(self) -> int:
-        """How many cells a window reaches over, from its first to its last: `dilation·(kernel − 1) + 1`."""
+        """How many positions a window reaches over, from its first to its last: `dilation·(kernel − 1) + 1`.
+        """
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def unread(self) -> Integers:
-        """The input cells that are in no window, ascending."""
-        read = np.unique(np.concatenate([self.taps(cell) for cell in range(self.output)]))
+        """The input positions that are in no window, ascending."""
+        read = np.unique(np.concatenate([self.taps(position) for position in range(self.output)]))
         return np.setdiff1d(np.arange(self.input), read)
 
-    def taps(self, cell: int) -> Integers:
-        """The input cells (k,) in the window of one output cell; below 0 or from `input` on is padding."""
+    def taps(self, position: int) -> Integers:
+        """The input positions (k,) in the window of one output position; below 0 or from `input` on is
+        padding.
+        """
         if self.transposed:
             raise Problem("A transposed convolution has no window on its input: choose another layer.")
         if self.stride == 0:
-            start, stop = cell * self.input // self.output, -(-(cell + 1) * self.input // self.output)
+            start, stop = position * self.input // self.output, -(-(position + 1) * self.input // self.output)
             return np.arange(start, stop)
-        return cell * self.stride - self.padding[0] + self.dilation * np.arange(self.kernel)
+        return position * self.stride - self.padding[0] + self.dilation * np.arange(self.kernel)
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,9 @@ def _transposed(conv: nn.ConvTranspose2d, i: int, size: int) -> Axis:
 
 def _adaptive(size: int, wanted: int | None) -> Axis:
     output = size if wanted is None else wanted
-    widest = max(-(-(cell + 1) * size // output) - cell * size // output for cell in range(output))
+    widest = max(
+        -(-(position + 1) * size // output) - position * size // output for position in range(output)
+    )
     return Axis(size, output, widest, 0)
 
 

@@ -146,14 +146,14 @@ def _folds(graph: Graph, unfolded: set[int]) -> dict[int, set[int]]:
         stopped = graph.failure is not None and index == len(graph.nodes) - 1
         if node.block is not None and node.block not in unfolded and not stopped:
             members.setdefault(node.block, []).append(index)
-    folds, taken = dict[int, set[int]](), set[int]()
+    folds, folded_nodes = dict[int, set[int]](), set[int]()
     for block, inside in members.items():
-        while (between := _between(graph, inside)) & taken or any(
+        while (between := _between(graph, inside)) & folded_nodes or any(
             graph.nodes[index].block not in (None, block) for index in between
         ):
             inside.pop()
         folds[inside[0]] = between
-        taken |= between
+        folded_nodes |= between
     return folds
 
 

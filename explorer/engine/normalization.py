@@ -50,7 +50,7 @@ def before_normalization(card: Card, pictures: Sequence[Pixels]) -> Floats:
     return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2).astype(np.float32) / 255)
 
 
-def answers(net: nn.Module, card: Card, pictures: Sequence[Pixels]) -> Floats:
+def probabilities_of(net: nn.Module, card: Card, pictures: Sequence[Pixels]) -> Floats:
     """The probabilities (N, K), float32, of framed pictures, uint8 (s, s, 3), from one pass."""
     seen = trace(net, card.normalized(pictures), layers=())
     return seen.probabilities.reshape(len(pictures), -1)

@@ -154,7 +154,7 @@ def observe(net: nn.Module, x: Tensor) -> Observed:
     counted: dict[str, Histograms] = {}
     for part in pieces(net, x, batch_size(x)):
         logits.append(to_numpy(check_logits(noting.run(x[part]))))
-        for layer, each in noting.taken().items():
+        for layer, each in noting.take().items():
             seen.setdefault(layer, []).extend(moments for moments, _ in each)
             for _, counts in each:
                 counted.setdefault(layer, Histograms()).add(counts, halves[:, part])
@@ -318,7 +318,7 @@ class _Noting(Generic[S]):
         self._pass.clear()
         return self.view(x)
 
-    def taken(self) -> dict[str, list[S]]:
+    def take(self) -> dict[str, list[S]]:
         """The statistics since the last time."""
         statistics, self.statistics = self.statistics, {}
         return statistics

@@ -97,21 +97,21 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
     is left.
     """
     epochs: list[int] = []
-    kept: list[Checkpoint] = []
+    checkpoints: list[Checkpoint] = []
     left_out: list[ValueError] = []
     for file in chosen(files):
         try:
-            kept.append(_opened(file.path, last))
+            checkpoints.append(_opened(file.path, last))
             epochs.append(file.epoch)
         except Problem as error:
             left_out.append(copy(error))  # without its traceback, which holds the file's bytes
-    if not kept:
+    if not checkpoints:
         raise Problem("No snapshot can be used: train again with `--snapshot-every 1`, or copy them again.")
     if last.card.epoch > epochs[-1]:
-        kept.append(last)
+        checkpoints.append(last)
         epochs.append(last.card.epoch)
-    nets = tuple(checkpoint.build() for checkpoint in kept)
-    lines = [f"{e} {c.digest}" for e, c in zip(epochs, kept, strict=True)]
+    nets = tuple(checkpoint.build() for checkpoint in checkpoints)
+    lines = [f"{e} {c.digest}" for e, c in zip(epochs, checkpoints, strict=True)]
     if (outputs := outputs_of(nets[-1])) != LOGITS:
         lines.append(str(outputs))
     digest = hashlib.sha256("\n".join(lines).encode())

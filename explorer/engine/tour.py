@@ -169,7 +169,7 @@ class Sight:
 def sight(fields: ReceptiveFields, size: tuple[int, int]) -> Sight:
     """The Sight of a layer by its receptive fields in an image of that size."""
     position = len(fields.rows) // 2, len(fields.columns) // 2
-    return Sight(fields.layer, position, fields.cell(*position), size)
+    return Sight(fields.layer, position, fields.at(*position), size)
 
 
 @dataclass(frozen=True)

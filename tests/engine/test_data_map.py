@@ -9,16 +9,16 @@ from explorer.engine.data_map import (
     HARD,
     SUSPECT,
     UNSEEN,
-    Found,
+    Retrieval,
     by_last_loss,
     by_suspicion,
     data_map,
     forgetting_events,
-    found_among_first,
     hardest,
     most_forgotten,
     region_counts,
     regions,
+    retrieval_among_first,
     suspects,
 )
 from model.example_log import ExampleLog, LogCard
@@ -89,8 +89,8 @@ def test_rankings_put_the_foremost_first_and_leave_out_what_was_not_seen():
 
 
 def test_precision_and_recall():
-    found = found_among_first(np.array([4, 2, 0, 1]), np.array([2, 3]), 2)
-    assert found == Found(1, 2, 2)
+    found = retrieval_among_first(np.array([4, 2, 0, 1]), np.array([2, 3]), 2)
+    assert found == Retrieval(1, 2, 2)
     assert (found.precision, found.recall) == (0.5, 0.5)
 
 
@@ -110,7 +110,7 @@ def test_the_map_ranks_wrong_labels_better_than_the_last_loss():
     skill = np.where(np.arange(1000) < 50, -1.5, 1.0)
     values = 1 / (1 + np.exp(-(skill + rng.normal(0, 1.5, (20, 1000)))))
     one = data_map(log_of(values, values > 0.5))
-    by_map = found_among_first(by_suspicion(one), wrong, 50)
-    by_loss = found_among_first(by_last_loss(one), wrong, 50)
+    by_map = retrieval_among_first(by_suspicion(one), wrong, 50)
+    by_loss = retrieval_among_first(by_last_loss(one), wrong, 50)
     assert by_map.precision > 0.9 > by_loss.precision + 0.2
     assert by_loss.precision > 0.05  # chance

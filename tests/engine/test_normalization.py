@@ -39,12 +39,12 @@ def test_answers_are_those_of_each_picture_alone() -> None:
     torch.manual_seed(0)
     net = NETS["course"](**CARD.arguments).eval()
     shown = pictures(4)
-    answers = normalization.answers(net, CARD, shown)
+    answers = normalization.probabilities_of(net, CARD, shown)
     for picture, answer in zip(shown, answers, strict=True):
         with torch.no_grad():
             alone = net(CARD.normalized([picture])).softmax(1)[0]
         np.testing.assert_allclose(answer, alone, atol=1e-6)
-    np.testing.assert_array_equal(normalization.answers(net, CARD, shown[:1]).shape, (1, 10))
+    np.testing.assert_array_equal(normalization.probabilities_of(net, CARD, shown[:1]).shape, (1, 10))
 
 
 def test_a_picture_that_is_framed_is_not_framed_again() -> None:

@@ -94,8 +94,12 @@ def lrp(question: Question) -> Tensor:
     BatchNorm is first made part of the convolution before it. Of two classes it is the difference, for the
     rules are linear in what is handed back.
     """
-    found = _relevance(question, question.score.target)
-    return found if question.score.against is None else found - _relevance(question, question.score.against)
+    relevance = _relevance(question, question.score.target)
+    return (
+        relevance
+        if question.score.against is None
+        else relevance - _relevance(question, question.score.against)
+    )
 
 
 def _relevance(question: Question, target: Tensor) -> Tensor:

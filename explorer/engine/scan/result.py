@@ -173,7 +173,7 @@ def _check(arrays: checks.Arrays, card: Mapping[str, Any]) -> None:
         for name in ("top_rows", "bottom_rows"):
             checks.require(checks.is_within(arrays[prefix + name], 0, rows["N"]), name)
         checks.require(count % rows["N"] == 0, "layers")
-        checks.check_places(arrays[prefix + "top_positions"], count // rows["N"])
+        checks.check_positions(arrays[prefix + "top_positions"], count // rows["N"])
 
 
 def _scan(arrays: checks.Arrays, card: Mapping[str, Any]) -> Scan:

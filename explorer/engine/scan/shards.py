@@ -52,10 +52,10 @@ def finish(folders: Sequence[Path], key: str, out: Path) -> tuple[Path, Scan]:
     _check_alike(shards)
     card = shards[0][1]
     scan = scan_of(merge([part for part, _ in shards]), card)
-    place = result_path(out, key, card["dataset"], card["split"])
-    result.save(scan, place)
+    path = result_path(out, key, card["dataset"], card["split"])
+    result.save(scan, path)
     remove(folders, key)
-    return place, scan
+    return path, scan
 
 
 def remove(folders: Sequence[Path], key: str) -> None:

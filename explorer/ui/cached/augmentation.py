@@ -26,7 +26,7 @@ def draws(
 @announced(N_("Predicting the draws …"))
 def answers(network: Network, pictures: Pixels) -> Floats:
     """The probabilities of framed pictures (N, s, s, 3), in one pass."""
-    return normalization.answers(network.net, network.card, pictures)
+    return normalization.probabilities_of(network.net, network.card, pictures)
 
 
 @data(max_entries=8)

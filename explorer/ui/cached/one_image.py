@@ -40,7 +40,7 @@ from explorer.engine.graph import Graph
 from explorer.engine.intervention import Change, altered
 from explorer.engine.network import Input, Network
 from explorer.engine.norm_axes import NormAxes, Orders
-from explorer.engine.probe import CellProbe
+from explorer.engine.probe import PositionProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.strongest_path import StrongestPath
 from explorer.engine.timeline import Timeline
@@ -49,7 +49,7 @@ from explorer.engine.translation import ShiftedPredictions
 from explorer.engine.values import Value
 from explorer.engine.weight_uses import WeightUses
 from explorer.engine.what_if import Chain
-from explorer.engine.without_norm import Prediction
+from explorer.engine.without_norm import PredictionWithoutNorm
 from explorer.ui.cached.images import scene_batch
 from explorer.ui.cached.keys import KEYS, announced, data, resource
 from model.card import Pixels
@@ -121,7 +121,7 @@ def two_predictions(network: Network, input: Input) -> TwoPredictions:
 
 
 @data(max_size="20MB")
-def predicted_without(network: Network, input: Input, layers: tuple[str, ...]) -> Prediction:
+def predicted_without(network: Network, input: Input, layers: tuple[str, ...]) -> PredictionWithoutNorm:
     """The predictions with each of these layers replaced by the identity."""
     return without_norm.predicted_without(network.net, input.x, layers)
 
@@ -213,9 +213,9 @@ def outcome(network: Network, input: Input, changes: tuple[Change, ...], layer: 
 
 
 @data(max_size="50MB")
-def cell_probe(
+def position_probe(
     network: Network, input: Input, block: Block, channel: int, row: int, column: int
-) -> CellProbe:
+) -> PositionProbe:
     """How one cell of a block's convolution comes about. ValueError as the engine's."""
     return probe.probe(network.net, input.x, block, channel, row, column, trace(network, input))
 

@@ -134,8 +134,8 @@ def cells(title: str, values: Doubles, written: Callable[[float], str] = number)
 
 
 def cell(value: float, reach: float, text: str) -> str:
-    side, share = "against" if value < 0 else "for", abs(value) / reach / 2
-    bar = markup.element("div", f'<i class="{side}" style="width:{share:.1%}"></i>', cls="bar")
+    side, width = "against" if value < 0 else "for", abs(value) / reach / 2
+    bar = markup.element("div", f'<i class="{side}" style="width:{width:.1%}"></i>', cls="bar")
     return markup.element("td", bar, markup.text(text))
 
 

@@ -121,14 +121,14 @@ def show(subject: Subject) -> Examples:
 
 def about_the_lowest(subject: Subject) -> str:
     assert subject.scanned is not None
-    silent, shown = len(silent_rows(subject.scanned, subject.channel)), LOWEST
-    if silent <= shown:
+    silent, count = len(silent_rows(subject.scanned, subject.channel)), LOWEST
+    if silent <= count:
         return tr("Smallest: the images whose largest value is lowest")
     return tr(
         "In {silent:,} of {images} the map is zero everywhere; {shown} of these, evenly spread:",
         silent=silent,
         images=subject.images.text,
-        shown=shown,
+        shown=count,
     )
 
 

@@ -138,8 +138,8 @@ def image_table(biography: Biography, each: list[Tile]) -> pd.DataFrame:
         row: dict[str, object] = {"rank": rank, "image": int(subject.scan.ids[tile.row])}
         row |= {"class": tiles.label_of(subject, tile.row), "value": tile.value}
         if tile.position is not None:
-            places = (*tile.position, *subject.field(tile.position).reach)
-            row |= dict(zip(("y", "x", "top", "bottom", "left", "right"), places, strict=True))
+            edges = (*tile.position, *subject.field(tile.position).reach)
+            row |= dict(zip(("y", "x", "top", "bottom", "left", "right"), edges, strict=True))
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -55,14 +55,14 @@ def over_images(subject: Subject) -> Biography:
             )
         return Biography(subject)
     try:
-        found = examples.show(subject)
+        example_tiles = examples.show(subject)
     except Problem as problem:  # the images are gone
         st.info(sentence(problem))
         return Biography(subject)
     summary = over_scan.numbers_of(subject, scanned)
     over_scan.show(subject, scanned, summary)
     over_scan.show_neighbors(subject, scanned, summary)
-    return Biography(subject, found, summary)
+    return Biography(subject, example_tiles, summary)
 
 
 def introduction(biography: Biography) -> Biography:

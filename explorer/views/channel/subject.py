@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.engine.batches import spread
 from explorer.engine.receptive import ReceptiveField, ReceptiveFields
-from explorer.engine.samples import Sample, places_of
+from explorer.engine.samples import Sample, class_indices
 from explorer.engine.scan.images import drawn_scenes, of_test_set, scene_number
 from explorer.engine.scan.result import LayerScan, Scan
 from explorer.engine.tracing import Block
@@ -56,7 +56,7 @@ class Subject:
         return cached.receptive_fields(self.selection.network, self.selection.input)[self.layer]
 
     def field(self, position: tuple[int, int]) -> ReceptiveField:
-        return self.fields.cell(*position)
+        return self.fields.at(*position)
 
     @cached_property
     def images(self) -> "Images":
@@ -116,7 +116,7 @@ def images_of(selection: Selection, scan: Scan | None) -> Images:
     card = selection.card
     scenes = drawn_scenes(card)
     if scan is None:
-        known = [places_of(CLASSES, card.classes)[row % len(CLASSES)] for row in range(WITHOUT_SCAN)]
+        known = [class_indices(CLASSES, card.classes)[row % len(CLASSES)] for row in range(WITHOUT_SCAN)]
         labels = np.array([-1 if label is None else label for label in known], np.int64)
         return Images((scenes.digest, len(labels)), labels, scenes.take, text_of("scenes", len(labels)))
     key = (scan.images, len(scan))
@@ -127,8 +127,8 @@ def images_of(selection: Selection, scan: Scan | None) -> Images:
     test_set = cached.test_set(options().data_dir)
     if test_set is None or test_set.digest != scan.images:
         raise Problem("The images of this scan are no longer in the folder: start with their --data-dir.")
-    taken = of_test_set(test_set, card)
-    return Images(key, scan.labels, lambda row: taken.take(int(scan.ids[row])), text)
+    usable = of_test_set(test_set, card)
+    return Images(key, scan.labels, lambda row: usable.take(int(scan.ids[row])), text)
 
 
 def text_of(dataset: str, count: int) -> str:

@@ -86,17 +86,17 @@ class Measured:
 
 def plan_of(surveyed: ChannelSurvey, chosen: Set) -> Plan:
     """The sets that are there, and the orders that this layer allows."""
-    found: dict[str, Set] = {
+    sets: dict[str, Set] = {
         "dead": _indices(surveyed.dead),
         "constant": _indices(surveyed.constant),
         "redundant": surveyed.redundant,
         "faint": surveyed.faint,
     }
-    found = {name: one for name, one in found.items() if one}
-    if len(found) > 1:
-        found["all"] = tuple(sorted({channel for one in found.values() for channel in one}))
+    sets = {name: one for name, one in sets.items() if one}
+    if len(sets) > 1:
+        sets["all"] = tuple(sorted({channel for one in sets.values() for channel in one}))
     if chosen:
-        found["chosen"] = tuple(sorted(chosen))
+        sets["chosen"] = tuple(sorted(chosen))
     count = len(surveyed.mean)
     rest = np.argsort(surveyed.mean, kind="stable").tolist()
     orders: dict[str, Set] = {"mean": tuple(np.argsort(np.abs(surveyed.mean), kind="stable").tolist())}
@@ -104,7 +104,7 @@ def plan_of(surveyed: ChannelSurvey, chosen: Set) -> Plan:
         orders["gamma"] = tuple(np.argsort(np.abs(surveyed.scaling.gamma), kind="stable").tolist())
     # Those that vary least, or not at all, have no order among the duplicates: they follow.
     orders["alike"] = (*surveyed.order, *(each for each in rest if each not in surveyed.order))
-    return Plan(count, found, orders)
+    return Plan(count, sets, orders)
 
 
 def _indices(flags: np.ndarray) -> Set:

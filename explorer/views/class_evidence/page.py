@@ -49,7 +49,7 @@ def page() -> None:
     groups = choose_groups(scan, with_images, count) if len(with_images) > 1 else None
     between = None if groups is None else show_groups(selection, scan, layer, groups)
     if averages is not None:
-        exports.show(selection, exports.Shown(scan, layer, count, averages, between))
+        exports.show(selection, exports.EvidenceView(scan, layer, count, averages, between))
 
 
 def present(scan: Scan) -> list[int]:

@@ -146,13 +146,13 @@ def cards(selection: Selection, scan: Scan, pair: Pair) -> None:
 
 
 def about_channel(pair: Pair, channel: int) -> str:
-    found = pair.differences
+    differences = pair.differences
     return tr(
         "**Channel {channel}**: {difference} ({low} to {high})",
         channel=channel,
-        difference=number(found.difference[channel]),
-        low=number(found.low[channel]),
-        high=number(found.high[channel]),
+        difference=number(differences.difference[channel]),
+        low=number(differences.low[channel]),
+        high=number(differences.high[channel]),
     )
 
 

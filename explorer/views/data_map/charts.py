@@ -66,7 +66,7 @@ COLORINGS = {
 }
 
 
-def shown(one: DataMap, chosen: int | None) -> Integers:
+def drawn_rows(one: DataMap, chosen: int | None) -> Integers:
     """The images that are drawn, int64: all that were seen, or MOST_POINTS of them at random and the chosen.
 
     In random order, so that no group hides another.
@@ -81,7 +81,7 @@ def shown(one: DataMap, chosen: int | None) -> Integers:
 def scatter(run: LoggedRun, color: str, chosen: int | None) -> ScatterChart:
     """Mean confidence over variability, a point for each image that is drawn."""
     coloring, one = COLORINGS[color], run.map
-    images = shown(one, chosen)
+    images = drawn_rows(one, chosen)
     labels = tuple(run.log.card.classes[label] for label in run.log.labels[images].tolist())
     across = doubles(one.variability[images])
     return ScatterChart(

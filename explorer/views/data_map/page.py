@@ -31,16 +31,16 @@ class MapView:
 
 def page() -> None:
     st.header(tr("How each training image was learned"), anchor=False)
-    found = logs.find_logs(options().run_folders)
-    if not found:
+    log_files = logs.find_logs(options().run_folders)
+    if not log_files:
         say_how_to_log()
         return
     with st.container(horizontal=True):
-        name = logs.choose_log(found)
+        name = logs.choose_log(log_files)
         titles = {key: tr(each.title).capitalize() for key, each in charts.COLORINGS.items()}
         color = choices.choice(tr("Color"), titles, "map_color")
     try:
-        run = logs.read(name, found[name])
+        run = logs.read(name, log_files[name])
     except Problem as problem:
         st.warning(sentence(problem))
         return

@@ -68,20 +68,20 @@ def show(evaluation: Evaluation) -> None:
     stepping.follow(PAGE, pages)
     at = int(link.current(PAGE, pages, "0"))
     link.keep(PAGE, str(at), "0")
-    shown = rows[at * SHOWN : (at + 1) * SHOWN]
-    first = selection_of(evaluation, shown[0])
+    page_rows = rows[at * SHOWN : (at + 1) * SHOWN]
+    first = selection_of(evaluation, page_rows[0])
     if not first.blocks:
         st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
         return
     layer = choose_layer(first)
-    cards = [failure(evaluation, row, layer) for row in shown]
+    cards = [failure(evaluation, row, layer) for row in page_rows]
     works = [effects.measuring(card.selection, layer) for card in cards]
     jobs.show(partial(draw, evaluation, cards), *works)
     with st.container(horizontal=True, vertical_alignment="center"):
         text = tr(
             "Errors {first:,} to {last:,} of {count:,}",
             first=at * SHOWN + 1,
-            last=at * SHOWN + len(shown),
+            last=at * SHOWN + len(page_rows),
             count=len(rows),
         )
         st.caption(text)
@@ -92,7 +92,7 @@ def show(evaluation: Evaluation) -> None:
 
 def limiting_cell(evaluation: Evaluation) -> Cell:
     """The chosen cell, if it has errors: the diagonal limits nothing here."""
-    cell = filters.cell_chosen(evaluation.classes)
+    cell = filters.chosen_cell(evaluation.classes)
     return cell if cell[0] is None or cell[0] != cell[1] else (None, None)
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from explorer.engine.probe import CellProbe
+from explorer.engine.probe import PositionProbe
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.tracing import Block
 from explorer.ui import cached, markup
 from explorer.ui.selection import Selection
 from explorer.views.maps.step_html import step_html
-from explorer.views.maps.view import Cell
+from explorer.views.maps.view import Position
 from model.words import N_, paragraph, tr
 
 MARGIN = 0.35  # of the image's size: how much padding is drawn around it at most
@@ -37,11 +37,13 @@ class Frame:
         return self.right - self.left
 
 
-def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, probe: CellProbe) -> str:
+def receptive_field(
+    selection: Selection, block: Block, layer: str, position: Position, probe: PositionProbe
+) -> str:
     """The input image with the receptive field framed, and the field by itself."""
     fields = cached.receptive_fields(selection.network, selection.input)
-    field = fields[layer].cell(*cell)
-    inner = fields[block.name].cell(probe.row, probe.column)
+    field = fields[layer].at(*position)
+    inner = fields[block.name].at(probe.row, probe.column)
     pixels = selection.framed
     boxes = [box(field)] + ([box(inner)] if box(inner) != box(field) else [])
     around = surroundings(pixels, fields[layer].rows, fields[layer].columns)
@@ -54,7 +56,7 @@ def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, 
     if len(boxes) > 1:
         template = N_("Inner frame: the receptive field of the position in {layer} that the steps follow.")
         texts.append(markup.text(tr(template, layer=block.name), "muted"))
-    title = tr("Receptive field of ({row}, {column})", row=cell[0], column=cell[1])
+    title = tr("Receptive field of ({row}, {column})", row=position[0], column=position[1])
     return step_html(title, markup.element("div", *pictures, cls="fx-sights"), *texts)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
-from explorer.engine.probe import CellProbe
+from explorer.engine.probe import PositionProbe
 from explorer.engine.tracing import Block
 from explorer.engine.values import Floats
 
-Cell = tuple[int, int]  # a row and a column of a map
+Position = tuple[int, int]  # a row and a column of a map
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,5 @@ class View:
     order: Sequence[int]
     channel: int
     kernel: Kernel | None
-    cell: Cell
-    arithmetic: CellProbe | None
+    position: Position
+    arithmetic: PositionProbe | None

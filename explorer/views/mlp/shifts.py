@@ -110,24 +110,24 @@ def side(name: str, opened: Opened, selection: Selection) -> str:
     pixels = framed(opened, selection)
     values = cached.every_shift(opened.network, pixels)
     first = int(values[MOST, MOST].argmax())
-    cells = values[:, :, first]
+    by_shift = values[:, :, first]
     title = tr(
         "{network}: {name}, {probability}",
         network=name,
         name=opened.card.classes[first],
-        probability=probability(cells[MOST, MOST]),
+        probability=probability(by_shift[MOST, MOST]),
     )
     note = tr(
         "the same class in {same} of {count} places, from {low} to {high}",
         same=int((values.argmax(2) == first).sum()),
-        count=cells.size,
-        low=probability(float(cells.min())),
-        high=probability(float(cells.max())),
+        count=by_shift.size,
+        low=probability(float(by_shift.min())),
+        high=probability(float(by_shift.max())),
     )
     pictures = (
         markup.figure(pixels, tr("The picture as the {network} gets it", network=name), fill=True),
         markup.figure(
-            color(cells, Range(0.0, 1.0)), tr("{title}; {note}", title=title, note=note), fill=True
+            color(by_shift, Range(0.0, 1.0)), tr("{title}; {note}", title=title, note=note), fill=True
         ),
     )
     return markup.element(

@@ -142,10 +142,10 @@ def first_map(column: Column) -> np.ndarray:
 
 def figure(selection: Selection, columns: Columns) -> list[Panel]:
     """The input, and the channel that contributes most of up to seven columns."""
-    shown = maps_of(columns)
+    maps = maps_of(columns)
     picked = (
-        [shown[index] for index in sorted({round(at) for at in np.linspace(0, len(shown) - 1, 7)})]
-        if shown
+        [maps[index] for index in sorted({round(at) for at in np.linspace(0, len(maps) - 1, 7)})]
+        if maps
         else []
     )
     panels = [

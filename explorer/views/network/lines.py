@@ -55,7 +55,9 @@ def _only_channel(inflow: Mapping[str, Floats]) -> tuple[str, int] | None:
 
 def _shows_channels(columns: Columns, layer: str) -> bool:
     return (
-        layer != "" and layer in columns.places and columns.columns[columns.places[layer]].layer is not None
+        layer != ""
+        and layer in columns.column_indices
+        and columns.columns[columns.column_indices[layer]].layer is not None
     )
 
 
@@ -71,13 +73,13 @@ def _fan(
 ) -> list[Line]:
     """A line from each channel that a layer's channel reads; in a folded block from what is read there."""
     lines: list[Line] = []
-    target = columns.places[layer]
+    target = columns.column_indices[layer]
     for source, values in inflow.items():
-        place = columns.places.get(source)
-        if place is not None and place < target:
-            parts = _parts(columns.columns[place], values)
-            lines += [Line(place, k, target, channel, layer, value) for k, value in parts]
-        elif place == target and len(inflow) > 1:  # one of several: what is behind it is looked for here
+        index = columns.column_indices.get(source)
+        if index is not None and index < target:
+            parts = _parts(columns.columns[index], values)
+            lines += [Line(index, k, target, channel, layer, value) for k, value in parts]
+        elif index == target and len(inflow) > 1:  # one of several: what is behind it is looked for here
             lines += _inside(selection, columns, source, values)
     return lines
 
@@ -98,8 +100,8 @@ def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) 
 def _parts(column: Column, values: Floats) -> list[tuple[int | None, float]]:
     """The values of the channels that a column shows, of the largest others, and of all others together."""
     largest = np.argsort(-np.abs(values), kind="stable")[:LARGEST].tolist()
-    shown = [k for k in dict.fromkeys([*column.channels, *largest]) if k < len(values)]
-    parts: list[tuple[int | None, float]] = [(k, float(values[k])) for k in shown if values[k]]
-    rest = float(values.sum() - values[shown].sum()) if len(shown) < len(values) else 0.0
+    channels = [k for k in dict.fromkeys([*column.channels, *largest]) if k < len(values)]
+    parts: list[tuple[int | None, float]] = [(k, float(values[k])) for k in channels if values[k]]
+    rest = float(values.sum() - values[channels].sum()) if len(channels) < len(values) else 0.0
     others = np.count_nonzero(values) > len(parts)
     return [*parts, (None, rest)] if others else parts

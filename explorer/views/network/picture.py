@@ -67,9 +67,9 @@ def stage_of(
     )
 
 
-def some(shown: int, count: int) -> str:
+def some(drawn: int, count: int) -> str:
     """How many of a column's channels are shown; "" where all are, or none."""
-    return tr("{shown} of {count:,}", shown=shown, count=count) if 0 < shown < count else ""
+    return tr("{shown} of {count:,}", shown=drawn, count=count) if 0 < drawn < count else ""
 
 
 def fold_of(selection: Selection, column: Column, unfolded: Sequence[int] | None) -> tuple[str, str]:
@@ -200,10 +200,10 @@ def tile(selection: Selection, column: Column, row: int, of_class: bool) -> Tile
         return Tile(text)
     largest = float(np.abs(contributions).max())
     value = float(contributions[channel])
-    said = tr(
+    contribution = tr(
         "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
     )
-    return Tile(f"{text} {said}", round(value / largest, 4) if largest else 0.0)
+    return Tile(f"{text} {contribution}", round(value / largest, 4) if largest else 0.0)
 
 
 # Lines
@@ -264,11 +264,11 @@ def opens_kernel(selection: Selection, columns: Columns, line: Line) -> bool:
 # Classes
 
 
-def answers_of(selection: Selection, columns: Columns) -> list[Answer]:
-    return [answer(selection, k) for k in columns.classes]
+def class_bars(selection: Selection, columns: Columns) -> list[Answer]:
+    return [class_bar(selection, k) for k in columns.classes]
 
 
-def answer(selection: Selection, k: int) -> Answer:
+def class_bar(selection: Selection, k: int) -> Answer:
     """A class with its probability."""
     name, fraction = selection.card.classes[k], float(selection.seen.probabilities[k])
     percent = probability(fraction)

@@ -42,17 +42,19 @@ def rates(schedules: Sequence[Schedule], steps: int, epochs: int) -> LineChart:
 
 
 def _rate(one: Schedule, steps: int) -> Line:
-    held = SCHEDULERS[one.scheduler].after == "epoch"
+    per_epoch = SCHEDULERS[one.scheduler].after == "epoch"
     last = len(one.rates) - 1
-    apart = steps if held else max(1, -(-len(one.rates) // MOST_POINTS))
-    at = np.unique(np.append(np.arange(0, len(one.rates), apart), [last] if last >= 0 and not held else []))
+    apart = steps if per_epoch else max(1, -(-len(one.rates) // MOST_POINTS))
+    at = np.unique(
+        np.append(np.arange(0, len(one.rates), apart), [last] if last >= 0 and not per_epoch else [])
+    )
     at = at.astype(np.int64)
     x, y = at / steps, one.rates[at]
-    if held and len(y):  # the last epoch's too is held to its end
+    if per_epoch and len(y):  # the last epoch's too is held to its end
         x, y = np.append(x, len(one.rates) / steps), np.append(y, y[-1])
     name = tr(NAMES[one.scheduler])
     color = COLORS[one.scheduler]
-    return Line(name, doubles(x), doubles(y), color, steps=held, details=((tr("scheduler"), name),))
+    return Line(name, doubles(x), doubles(y), color, steps=per_epoch, details=((tr("scheduler"), name),))
 
 
 def recorded_loss(name: str, run: Run, plateau: Schedule, epochs: int) -> LineChart:
@@ -101,14 +103,18 @@ METRICS = {
 def by_epoch(runs: Sequence[OptimizerRun], solid: str, metric: Metric, dashed: str = "") -> LineChart:
     """A metric of runs by epoch, colored by optimizer: with one scheduler solid, with another dashed."""
     lines = tuple(_by_epoch(each, metric, each.scheduler != solid) for each in runs)
-    share = metric.field.endswith("accuracy")
+    is_fraction = metric.field.endswith("accuracy")
     names = tr(", ").join(dict.fromkeys(line.name for line in lines))
     return LineChart(
         tr(metric.title),
         tr("{metric} by epoch; optimizers: {names}", metric=tr(metric.title), names=names),
         axis(tr("epoch"), [line.x for line in lines], "whole"),
         axis(
-            tr(metric.axis), [line.y for line in lines], "percent" if share else "any", rounded=True, most=5
+            tr(metric.axis),
+            [line.y for line in lines],
+            "percent" if is_fraction else "any",
+            rounded=True,
+            most=5,
         ),
         lines,
         dashed=tr(NAMES[dashed]) if dashed else "",

@@ -108,19 +108,19 @@ def show_selection(images: Images, rows: Integers) -> None:
     st.markdown(summary(images, rows))
     st.markdown(table(images, rows))
     order = by_loss(images, rows)
-    shown = order[:MOST]
-    if len(shown) < len(rows):
+    first_rows = order[:MOST]
+    if len(first_rows) < len(rows):
         st.caption(
             tr(
                 "The {count} of {total:,} with the largest loss. A click makes an image the selected one on "
                 "every page.",
-                count=len(shown),
+                count=len(first_rows),
                 total=len(rows),
             )
         )
     else:
         st.caption(tr("The largest loss first. A click makes an image the selected one on every page."))
-    grid(images, shown, "set_map_selected")
+    grid(images, first_rows, "set_map_selected")
 
 
 def by_loss(images: Images, rows: Integers) -> Integers:

@@ -107,10 +107,12 @@ def _by_class(numbers: Integers, classes: tuple[str, ...], without: str) -> Colo
     shades = [class_color(number) for number in range(len(classes))]
     table = np.array([*map(_rgb, shades), _rgb(QUIET)], np.uint8)  # the last is of -1, for no class
     counts = np.bincount(numbers[numbers >= 0], minlength=len(classes))
-    shown = sorted(np.argsort(-counts, kind="stable")[:NAMED].tolist()) if len(classes) > NAMED else None
+    most_frequent = (
+        sorted(np.argsort(-counts, kind="stable")[:NAMED].tolist()) if len(classes) > NAMED else None
+    )
     entries = [
         (shades[number], classes[number], int(counts[number]))
-        for number in (range(len(classes)) if shown is None else shown)
+        for number in (range(len(classes)) if most_frequent is None else most_frequent)
     ]
     if unknown := int((numbers < 0).sum()):
         entries.append((QUIET, without, unknown))

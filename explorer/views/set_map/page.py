@@ -56,7 +56,7 @@ def show(selection: Selection, scan: Scan, projection: Projection, coloring: str
     projecting.explain_missing()
     chosen.show(images, projection, choice)
     rows = chosen.rows_of(projection, choice)
-    exports.show(exports.Shown(selection, images, projection, colored, tr(title), rows))
+    exports.show(exports.MapView(selection, images, projection, colored, tr(title), rows))
 
 
 def draw(selection: Selection, images: Images, projection: Projection, colored: Colored) -> Choice:
@@ -114,8 +114,8 @@ def reading(scan: Scan, projection: Projection) -> list[str]:
             "Of an image’s {nearest} nearest neighbors by all features, {kept} are among its {nearest} "
             "nearest here (by chance {chance}).",
             nearest=min(NEAREST, len(scan) - 1),
-            kept=percent(projection.kept),
-            chance=percent(projection.kept_by_chance),
+            kept=percent(projection.neighbor_preservation),
+            chance=percent(projection.chance_preservation),
         )
     )
     return sentences

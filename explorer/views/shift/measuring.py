@@ -208,8 +208,8 @@ def opened(
     key = (network.key, fit, names.hexdigest())
     if st.session_state.get(UPLOADED, (None,))[0] != key:
         st.session_state[UPLOADED] = (key, _decoded(contents, network.card, fit))
-    kept: tuple[Pictures, tuple[str, ...]] = st.session_state[UPLOADED][1]
-    return kept
+    pictures: tuple[Pictures, tuple[str, ...]] = st.session_state[UPLOADED][1]
+    return pictures
 
 
 def _decoded(

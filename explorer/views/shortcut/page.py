@@ -23,7 +23,7 @@ ACCURACIES = N_(
 
 def page() -> None:
     st.header(tr("Right for the wrong reason"), anchor=False)
-    measured, shown = measured_curve(), None
+    measured, export_values = measured_curve(), None
     try:
         networks = marked.networks(current().opened)
     except Problem as problem:
@@ -35,12 +35,12 @@ def page() -> None:
         if measured and (table := accuracies.of_networks(networks, measured)):
             st.markdown(table)
             st.caption(tr(ACCURACIES))
-        shown = show_scene(current(), networks)
+        export_values = show_scene(current(), networks)
     if measured:
         st.subheader(tr("How often must the mark be true in training?"), anchor=False)
         curve.show(measured)
-    if shown is not None:
-        exports.show(*shown)
+    if export_values is not None:
+        exports.show(*export_values)
 
 
 def measured_curve() -> ShortcutCurve | None:

@@ -20,15 +20,15 @@ def _nothing(_: Selection) -> Choices:
 
 @dataclass(frozen=True)
 class Station:
-    """One station: `page` is the folder of its page in `explorer/views`, `place` the page's title.
+    """One station: `page` is the folder of its page in `explorer/views`, `page_title` the page's title.
 
-    `title`, `place`, `sentences` and `action` are templates. `titled` gives the title with numbers of the
-    network, `ask` the question; both raise Problem where there are none. `view` gives the choices with which
-    the page opens, `explained` the class to explain; "" leaves it as it is.
+    `title`, `page_title`, `sentences` and `action` are templates. `titled` gives the title with numbers of
+    the network, `ask` the question; both raise Problem where there are none. `view` gives the choices with
+    which the page opens, `explained` the class to explain; "" leaves it as it is.
     """
 
     page: str
-    place: str
+    page_title: str
     title: str
     sentences: str
     action: str
