@@ -22,7 +22,7 @@ from explorer.engine.scoreboard import board, running, tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.chunks import CHUNK
 from explorer.engine.scoreboard.image_sets import DATASETS, image_set
-from explorer.engine.scoreboard.running import Measurement, Wanted
+from explorer.engine.scoreboard.running import Measurement, MeasurementPlan
 from explorer.engine.scores import SCORES
 from model.arguments import Parser, WrongValue
 from model.command import count, natural, one_of
@@ -143,7 +143,7 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
 def _prepared(options: argparse.Namespace, device: Any) -> Measurement:
     network = command.network(options)
     images = image_set(options.dataset, network.card, options.data_dir, options.seed, options.note)
-    wanted = Wanted(
+    wanted = MeasurementPlan(
         options.images, options.methods, options.scores, options.images_again, options.layer, options.seed
     )
     return running.prepare(network, images, wanted, options.out, device)

@@ -24,7 +24,7 @@ SIGNS = (("✕", 8), ("◇", 22))  # of dead and of faint channels, and how far 
 
 
 @dataclass(frozen=True)
-class Column:
+class PlotColumn:
     """A part of the plot from `start` to `end`, fractions of its width, with what a tip says of it."""
 
     start: float
@@ -38,7 +38,7 @@ class SmallChart:
 
     xhtml: str
     titles: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[PlotColumn, ...]
 
 
 def draw(chart: Histogram | ChannelChart) -> SmallChart:
@@ -68,17 +68,18 @@ def _histogram(chart: Histogram) -> SmallChart:
     plot = _plot(chart.y, height, band + "".join(bars) + mean, labels)
     edges = [sorted((one, other)) for one, other in pairwise(chart.edges.tolist())]
     columns = [
-        Column(x.of(low) / SIDE, x.of(high) / SIDE, (f"{low:.3g}", f"{high:.3g}", f"{count:,}"))
+        PlotColumn(x.of(low) / SIDE, x.of(high) / SIDE, (f"{low:.3g}", f"{high:.3g}", f"{count:,}"))
         for (low, high), count in zip(edges, chart.counts.tolist(), strict=True)
     ]
     titles = tr("from"), tr("to"), tr("positions")
     return SmallChart(_framed(chart.alt, chart.y, chart.height, height, plot), titles, _ordered(columns))
 
 
-def _ordered(columns: Iterable[Column]) -> tuple[Column, ...]:
+def _ordered(columns: Iterable[PlotColumn]) -> tuple[PlotColumn, ...]:
     """The finite columns from left to right, with the typographic minus in their tips."""
     signed = (
-        Column(each.start, each.end, tuple(text.replace("-", MINUS) for text in each.tip)) for each in columns
+        PlotColumn(each.start, each.end, tuple(text.replace("-", MINUS) for text in each.tip))
+        for each in columns
     )
     finite = (column for column in signed if math.isfinite(column.start + column.end))
     return tuple(sorted(finite, key=lambda column: column.start))
@@ -106,7 +107,7 @@ def _channel_chart(chart: ChannelChart) -> SmallChart:
     marks = "".join([_learned(y), *_spans(chart, y, lefts, width)])
     plot = _plot(chart.y, height, marks, number + "".join(signs) + labels)
     columns = tuple(
-        Column((left - GAP / 2 * distance) / SIDE, (left + width + GAP / 2 * distance) / SIDE,
+        PlotColumn((left - GAP / 2 * distance) / SIDE, (left + width + GAP / 2 * distance) / SIDE,
                (text, f"{mean:+.2f}".replace("-", MINUS), f"{spread:.2f}"))
         for left, text, mean, spread in zip(lefts, chart.texts, chart.mean.tolist(), chart.spread.tolist(),
                                             strict=True)

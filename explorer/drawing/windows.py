@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.drawing.palette import Color
-from explorer.engine.geometry import Axis
+from explorer.engine.geometry import WindowAxis
 
 Pixels = npt.NDArray[np.uint8]
 Booleans = npt.NDArray[np.bool_]
@@ -14,7 +14,7 @@ CELL, PADDING, HATCH, LINE = "#dcd8cf", "#f4f2ec", "#c9c4b8", "#ffffff"
 FRAME = 2  # pixels
 
 
-def padded_input(rows: Axis, columns: Axis, row: int, column: int) -> Pixels:
+def padded_input(rows: WindowAxis, columns: WindowAxis, row: int, column: int) -> Pixels:
     """The padded input, uint8 (H, W, 3): padding hatched, the cells that output position (row, column) reads
     in green, its window framed, and in orange the cells of the input that no window reads."""
     start = rows.padding[0], columns.padding[0]
@@ -34,7 +34,7 @@ def padded_input(rows: Axis, columns: Axis, row: int, column: int) -> Pixels:
     return pixels
 
 
-def output_map(rows: Axis, columns: Axis, row: int, column: int) -> Pixels:
+def output_map(rows: WindowAxis, columns: WindowAxis, row: int, column: int) -> Pixels:
     """The output's positions, uint8 (H, W, 3), with the position (row, column) in green."""
     every = np.ones((rows.output, columns.output), bool)
     chosen = np.zeros_like(every)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.dataflow import Dataflow, Step
+from explorer.engine.dataflow import Dataflow, FlowStep
 from explorer.engine.passes import check_images
 from explorer.engine.stage import has_modules
 from explorer.engine.tracing import Block, Trace, blocks
@@ -79,7 +79,7 @@ def graph(net: nn.Module, x: Tensor) -> Graph:
     return Graph(nodes, edges, Failure(nodes[-1].name, reason_of(failure)) if failure else None)
 
 
-def _nodes(flow: Dataflow, steps: Sequence[Step], block_of: dict[int, int]) -> tuple[Node, ...]:
+def _nodes(flow: Dataflow, steps: Sequence[FlowStep], block_of: dict[int, int]) -> tuple[Node, ...]:
     counted = set[int]()
     nodes = list[Node]()
     for index, step in enumerate(steps):
@@ -101,7 +101,7 @@ def _parameters(flow: Dataflow, path: str | None) -> list[nn.Parameter]:
 
 
 def _blocks_of(
-    net: nn.Module, flow: Dataflow, steps: Sequence[Step], edges: Iterable[tuple[int, int]]
+    net: nn.Module, flow: Dataflow, steps: Sequence[FlowStep], edges: Iterable[tuple[int, int]]
 ) -> dict[int, int]:
     """Index of a node → index of its block; a function joins the block of the only layer that it reads."""
     nothing = np.empty(0, np.float32)

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.utils.parametrize import is_parametrized
 
-from explorer.engine.geometry import Axis, axes
+from explorer.engine.geometry import WindowAxis, axes
 from explorer.engine.passes import check_images, is_calm, layer_module, recording, to_numpy
 from explorer.engine.tracing import Block, Trace, input_output, stage_of
 from explorer.engine.values import Doubles, Floats, Integers, Value
@@ -154,7 +154,7 @@ class PoolStep(Value):
         )  # fmt: skip
 
 
-Step = ConvStep | NormStep | ActStep | PoolStep
+ProbeStep = ConvStep | NormStep | ActStep | PoolStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,7 @@ class PositionProbe(Value):
     channel: int
     row: int
     column: int
-    steps: tuple[Step, ...]
+    steps: tuple[ProbeStep, ...]
 
 
 def probe(
@@ -196,7 +196,7 @@ def probe(
     view, layers = _of_trace(net, x, names, seen) or _inputs_outputs(net, x, names)
     first, position = block.conv or next(iter(layers)), (channel, row, column)
     _check_inside(position, tuple(layers[first][1].shape))
-    steps: list[Step] = []
+    steps: list[ProbeStep] = []
     if block.conv:
         steps.append(
             convolution_step(layer_module(view, block.conv), block.conv, *layers[block.conv], position)
@@ -275,7 +275,7 @@ def convolution_step(
     return step
 
 
-def _fits(both: tuple[Axis, Axis], made: Tensor) -> bool:
+def _fits(both: tuple[WindowAxis, WindowAxis], made: Tensor) -> bool:
     """Whether this arithmetic gives maps (C, h, w) of that size."""
     return tuple(axis.output for axis in both) == made.shape[1:]
 
@@ -288,7 +288,7 @@ def agree(value: float, traced: float, terms: float) -> bool:
 def _conv_step(
     conv: nn.Conv2d,
     layer: str,
-    both: tuple[Axis, Axis],
+    both: tuple[WindowAxis, WindowAxis],
     read: Tensor,
     made: Tensor,
     position: tuple[int, int, int],
@@ -319,7 +319,7 @@ def _padded(conv: nn.Conv2d, read: Tensor) -> Tensor:
 
 def later_step(
     module: nn.Module, layer: str, read: Tensor, made: Tensor, position: tuple[int, int, int]
-) -> Step | None:
+) -> ProbeStep | None:
     """The step that a layer after the convolution makes of a position of what it read, (C, h, w), None where
     no window of a pooling covers that.
     """
@@ -396,7 +396,11 @@ def window_of(
 
 
 def _window(
-    pool: nn.Module, both: tuple[Axis, Axis], read: Tensor, made: Tensor, position: tuple[int, int]
+    pool: nn.Module,
+    both: tuple[WindowAxis, WindowAxis],
+    read: Tensor,
+    made: Tensor,
+    position: tuple[int, int],
 ) -> PoolWindow:
     """The window that gives the position at `position` of a channel, from maps (h, w) to (h', w')."""
     rows, columns = (axis.taps(at) for axis, at in zip(both, position, strict=True))
@@ -414,7 +418,7 @@ def _window(
 
 
 def _pooled(
-    pool: nn.Module, window: Floats, rows: Integers, columns: Integers, both: tuple[Axis, Axis]
+    pool: nn.Module, window: Floats, rows: Integers, columns: Integers, both: tuple[WindowAxis, WindowAxis]
 ) -> float | None:
     """What the pooling makes of a window; None for a kind not spelled out here."""
     if isinstance(pool, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
@@ -433,11 +437,11 @@ def _pooled(
     return None
 
 
-def _windows_over(axis: Axis, position: int) -> list[int]:
+def _windows_over(axis: WindowAxis, position: int) -> list[int]:
     """The windows in which the position lies."""
     return [window for window in range(axis.output) if position in axis.taps(window)]
 
 
-def _outside(both: tuple[Axis, Axis], rows: Integers, columns: Integers) -> Booleans:
+def _outside(both: tuple[WindowAxis, WindowAxis], rows: Integers, columns: Integers) -> Booleans:
     beyond = [(taps < 0) | (taps >= axis.input) for taps, axis in zip((rows, columns), both, strict=True)]
     return np.asarray(beyond[0][:, None] | beyond[1][None])

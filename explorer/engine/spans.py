@@ -24,8 +24,7 @@ class Spans:
     jump: int
 
     def at(self, taps: Integers, filled: Integers | None = None, jump: int | None = None) -> "Spans":
-        """The spans of windows (m, k) of indices; `filled` are what they read where padding copies positions.
-        """
+        """The spans of windows (m, k) of indices; `filled` are what they read where padding copies some."""
         inside = np.clip(taps, 0, len(self.look) - 1)
         look = self.look[inside] + ((taps - inside) * self.jump)[..., None]
         copied = taps if filled is None else filled

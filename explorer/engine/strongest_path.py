@@ -92,8 +92,7 @@ class DenseStep(Value):
 
 @dataclass(frozen=True)
 class FlattenStep:
-    """Maps of `shape` (C, h, w) as one vector: the value at `origin` of `layer` is number `position` of it.
-    """
+    """Maps of `shape` (C, h, w) as one vector: the value at `origin` of `layer` is number `position`."""
 
     layer: str
     shape: tuple[int, ...]
@@ -177,7 +176,7 @@ def strongest_path(net: nn.Module, x: Tensor, target: int) -> StrongestPath:
     pooling chose. Raises Problem for an unknown class, and for a network whose logits are not finite.
     """
     check_images(x, one=True)
-    recorded = _Pass()
+    recorded = _RecordedPass()
     view = recording_calls(net, None, recorded.visit).requires_grad_(False)
     with torch.inference_mode(False), torch.enable_grad():
         image = x.detach().clone().requires_grad_()
@@ -192,7 +191,7 @@ def strongest_path(net: nn.Module, x: Tensor, target: int) -> StrongestPath:
 
 
 @dataclass(eq=False)
-class _Pass:
+class _RecordedPass:
     """The calls of a pass by layer, and the leaf that stands for what each gave, (1, …)."""
 
     calls: dict[str, Call] = field(default_factory=dict)
@@ -223,7 +222,7 @@ class _Walk:
     """Walks back through a pass; `sign` is the direction in which a value raises the class's logit."""
 
     view: nn.Module
-    recorded: _Pass
+    recorded: _RecordedPass
     sign: float = 1.0
     steps: list[PathStep] = field(default_factory=list)
 

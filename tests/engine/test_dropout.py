@@ -58,12 +58,12 @@ def test_a_dropout_that_keeps_nothing_gives_zeros(image: Tensor) -> None:
 
 
 def hidden_of(course: nn.Module, image: Tensor) -> Tensor:
-    held: list[Tensor] = []
-    hook = course.dropout.register_forward_hook(lambda _, args, __: held.append(args[0].clone()))
+    inputs: list[Tensor] = []
+    hook = course.dropout.register_forward_hook(lambda _, args, __: inputs.append(args[0].clone()))
     with torch.no_grad():
         course(image)
     hook.remove()
-    return held[0]
+    return inputs[0]
 
 
 @pytest.mark.parametrize("at_once", [MASKS, 5])

@@ -20,7 +20,7 @@ def near(value: float, traced: float) -> bool:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: Callable, n: int) -> None:
+def test_a_position_of_the_course_network(course: nn.Module, x: Tensor, untouched: Callable, n: int) -> None:
     seen = trace(course, x)
     block = blocks(course, seen)[n - 1]
     for row, column in ((0, 0), (3, 6), (7, 7)):
@@ -160,8 +160,8 @@ def test_any_pooling(pool: nn.Module, data: st.DataObject) -> None:
 
 @quick
 @given(pools, st.data())
-def test_a_cell_is_in_every_window_that_changes_with_it(pool: nn.Module, data: st.DataObject) -> None:
-    """Raised above all others, the cell changes exactly the pooled cells whose windows it lies in."""
+def test_a_position_is_in_every_window_that_changes_with_it(pool: nn.Module, data: st.DataObject) -> None:
+    """Raised above all others, the position changes exactly the pooled positions whose windows it lies in."""
     net = nn.Sequential(nn.Conv2d(3, 2, 2), pool, nn.Flatten())
     x = torch.randn(1, 3, 10, 8)
     maps = torch.from_numpy(trace(net, x).maps["0"])[None]

@@ -67,7 +67,7 @@ def test_an_image_is_not_its_own_neighbor_however_large_the_features_are() -> No
     assert nearest(huge, 4, 6).tolist() == nearest(values, 4, 6).tolist()
 
 
-def test_neighbors_kept_equals_the_count_by_hand() -> None:
+def test_neighbor_preservation_equals_the_count_by_hand() -> None:
     values, points = features(), features(60, 2, seed=1)
 
     def neighbors(each: Floats, row: int) -> set[int]:

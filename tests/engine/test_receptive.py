@@ -228,8 +228,8 @@ def test_layers_over_channels_read_their_own_position() -> None:
     assert all(field.exact for field in fields.values())
     assert fields["norm"].at(4, 2) == fields["conv"].at(4, 2)
     assert fields["narrow"].at(4, 2) == fields["conv"].at(4, 2)
-    for cell in ((0, 3), (4, 5), (8, 9)):
-        assert fields["end"].at(*cell).reach == by_gradient(net, 20, *cell)
+    for position in ((0, 3), (4, 5), (8, 9)):
+        assert fields["end"].at(*position).reach == by_gradient(net, 20, *position)
 
 
 def test_tokens_and_volumes_may_read_the_whole_image() -> None:

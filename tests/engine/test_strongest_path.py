@@ -34,7 +34,7 @@ near = pytest.approx
 
 
 def recomputed(net: nn.Module, step: MapStep, seen: Trace, x: Tensor) -> float:
-    """The value of a step's cell, by torch's functions on the maps of another pass."""
+    """The value of a step's position, by torch's functions on the maps of another pass."""
     read = x if step.source == "" else torch.from_numpy(seen.maps[str(step.source)])[None]
     layer = net.get_submodule(step.layer)
     with torch.no_grad():
@@ -53,7 +53,7 @@ def recomputed(net: nn.Module, step: MapStep, seen: Trace, x: Tensor) -> float:
 
 
 def check_chain(path: StrongestPath) -> None:
-    """Every step goes on from the cell and the value that the one before it gave."""
+    """Every step goes on from the position and the value that the one before it gave."""
     for before, step in zip(path.steps, path.steps[1:-1], strict=False):
         if isinstance(before, FlattenStep | OperationStep | PixelStep | MapStep | DenseStep):
             position, value = before.position, before.value

@@ -95,8 +95,8 @@ def test_the_images_of_a_cell_come_by_confidence(app: Open, scanned: tuple[Scan,
     exponents = np.exp(one.logits - one.logits.max(1, keepdims=True))
     top = (exponents / exponents.sum(1, keepdims=True)).max(1)
     rows = [row for row in wrong if (one.labels[row], one.predicted[row]) == (true, named)]
-    shown = [picture["number"] for picture in component(at, "cell_images")["pictures"]]  # type: ignore[attr-defined]
-    assert shown == sorted(rows, key=lambda row: -top[row])[: confused.SHOWN]
+    numbers = [picture["number"] for picture in component(at, "cell_images")["pictures"]]  # type: ignore[attr-defined]
+    assert numbers == sorted(rows, key=lambda row: -top[row])[: confused.SHOWN]
     assert component(at, "confusion")["chosen"] == [true, named]
 
 

@@ -1,4 +1,4 @@
-"""The channel inspector and the cell probe: on many kinds of network, and as parts of the page."""
+"""The channel inspector and the position probe: on many kinds of network, and as parts of the page."""
 
 import itertools
 import re
@@ -102,39 +102,39 @@ def conv_step(walked: PositionProbe) -> ConvStep:
 
 
 def everywhere(selection: Selection) -> list[tuple[Block, str, tuple[int, int]]]:
-    """Of every layer two corners, the middle and the largest cell of channel 1."""
-    cells_of_layers = []
+    """Of every layer two corners, the middle and the largest position of channel 1."""
+    positions_of_layers = []
     for block in selection.blocks:
         for layer in stages(block, selection.seen).values():
             height, width = selection.seen.maps[layer].shape[1:]
             largest = inspector.largest_position(selection.seen.maps[layer][1])
-            cells = {(0, 0), (height - 1, width - 1), (height // 2, width // 2), largest}
-            cells_of_layers += [(block, layer, cell) for cell in cells]
-    return cells_of_layers
+            positions = {(0, 0), (height - 1, width - 1), (height // 2, width // 2), largest}
+            positions_of_layers += [(block, layer, position) for position in positions]
+    return positions_of_layers
 
 
 def test_every_step_is_what_the_network_computed(selection: Selection) -> None:
-    for block, layer, cell in everywhere(selection):
-        walked = position_arithmetic.walk(selection, block, layer, 1, cell)
+    for block, layer, position in everywhere(selection):
+        walked = position_arithmetic.walk(selection, block, layer, 1, position)
         for step in walked.steps:
             assert step.value == pytest.approx(step.traced, rel=1e-5, abs=1e-5)
         mine = next(step for step in walked.steps if step.layer == layer)
-        assert mine.traced == pytest.approx(float(selection.seen.maps[layer][1][cell]), abs=1e-6)
+        assert mine.traced == pytest.approx(float(selection.seen.maps[layer][1][position]), abs=1e-6)
 
 
-def test_the_walk_is_shown_for_every_cell(selection: Selection) -> None:
-    for block, layer, cell in everywhere(selection):
-        walked = position_arithmetic.walk(selection, block, layer, 1, cell)
+def test_the_walk_is_shown_for_every_position(selection: Selection) -> None:
+    for block, layer, position in everywhere(selection):
+        walked = position_arithmetic.walk(selection, block, layer, 1, position)
         html = "".join(position_arithmetic.arithmetic(selection, walked))
-        sights = receptive_field_step.receptive_field(selection, block, layer, cell, walked)
+        sights = receptive_field_step.receptive_field(selection, block, layer, position, walked)
         assert fixed(walked.steps[0].value) in html
         assert html.count("<li") >= len(walked.steps)
         assert 'alt="The input with the receptive field framed' in sights
 
 
 def test_the_numbers_add_up_as_shown(selection: Selection) -> None:
-    for block, layer, cell in everywhere(selection)[:4]:
-        walked = position_arithmetic.walk(selection, block, layer, 1, cell)
+    for block, layer, position in everywhere(selection)[:4]:
+        walked = position_arithmetic.walk(selection, block, layer, 1, position)
         html = convolution_step.products(selection, conv_step(walked)).replace(">none<", ">0<")
         numbers = re.findall(r'class="sum">([^<]*)<', html)
         *parts, total, _bias = (float(number.replace("−", "-").replace(" ", "")) for number in numbers)
@@ -145,7 +145,7 @@ def test_padding_is_told_apart() -> None:
     selection = select(BUILDERS["course"]())
     block = selection.blocks[0]
     corner, middle = (
-        position_arithmetic.walk(selection, block, block.conv, 0, cell) for cell in ((0, 0), (9, 9))
+        position_arithmetic.walk(selection, block, block.conv, 0, position) for position in ((0, 0), (9, 9))
     )
     assert 'title="padding"' in convolution_step.products(selection, conv_step(corner))
     assert 'title="padding"' not in convolution_step.products(selection, conv_step(middle))
@@ -160,7 +160,7 @@ def test_a_skip_is_a_step_of_its_own() -> None:
     assert any("Between these layers" in step for step in position_arithmetic.arithmetic(selection, walked))
 
 
-def test_a_pooled_cell_is_followed_from_its_winner() -> None:
+def test_a_pooled_position_is_followed_from_its_winner() -> None:
     selection = select(BUILDERS["overlapping windows"]())
     block = selection.blocks[0]
     walked = position_arithmetic.walk(selection, block, str(block.pool), 2, (3, 5))
@@ -171,7 +171,7 @@ def test_a_pooled_cell_is_followed_from_its_winner() -> None:
     assert len(pool.windows) in (1, 2, 4)
 
 
-def test_a_cell_in_overlapping_windows_is_followed_through_all() -> None:
+def test_a_position_in_overlapping_windows_is_followed_through_all() -> None:
     selection = select(BUILDERS["overlapping windows"]())
     block = selection.blocks[0]
     walked = position_arithmetic.walk(
@@ -340,7 +340,9 @@ def test_a_first_kernel_as_colors_is_gray_at_zero() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3", "3-", "-1-2", "1-2-3", "9999999-1", "٣-١", "4-0"])
-def test_a_cell_that_is_not_there_is_not_held(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_position_that_is_not_there_is_not_taken_from_the_link(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setattr(inspector.link, "value", lambda key, default: text)
     assert inspector.linked_position((4, 4)) is None
 
@@ -362,8 +364,8 @@ def link_of(at: AppTest) -> dict[str, str]:
     return {key: value[0] if isinstance(value, list) else value for key, value in at.query_params.items()}
 
 
-def choose(at: AppTest, grid: str, channel: int, cell: list[int] | None = None) -> AppTest:
-    at.session_state[grid] = {"choice": {"channel": channel, "cell": cell}}
+def choose(at: AppTest, grid: str, channel: int, position: list[int] | None = None) -> AppTest:
+    at.session_state[grid] = {"choice": {"channel": channel, "cell": position}}
     at.run()
     assert not at.exception
     return at
@@ -384,20 +386,20 @@ def test_something_is_chosen_without_a_click(app: Callable[..., AppTest]) -> Non
     assert "cell" not in link_of(at)
 
 
-def test_a_chosen_channel_and_cell_stand_in_the_link(app: Callable[..., AppTest]) -> None:
+def test_a_chosen_channel_and_position_stand_in_the_link(app: Callable[..., AppTest]) -> None:
     at = choose(choose(app(block="3"), "grid", 20), "map", 0, [2, 5])
     assert at.header[1].value == "Channel 20 of relu3"
     assert "row 2, column 5" in at.subheader[0].value
     assert link_of(at) | {"channel": "20", "cell": "2-5"} == link_of(at)
 
 
-def test_a_link_opens_channel_and_cell(app: Callable[..., AppTest]) -> None:
+def test_a_link_opens_channel_and_position(app: Callable[..., AppTest]) -> None:
     at = app(block="3", channel="20", cell="2-5")
     assert at.header[1].value == "Channel 20 of relu3"
     assert "row 2, column 5" in at.subheader[0].value
 
 
-def test_another_channel_starts_at_its_own_largest_cell(app: Callable[..., AppTest]) -> None:
+def test_another_channel_starts_at_its_own_largest_position(app: Callable[..., AppTest]) -> None:
     at = choose(app(block="3", channel="20", cell="2-5"), "grid", 21)
     assert at.header[1].value == "Channel 21 of relu3"
     assert "cell" not in link_of(at)

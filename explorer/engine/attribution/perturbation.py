@@ -8,7 +8,7 @@ from explorer.engine.ablation import unchanged, without_sets
 from explorer.engine.attribution.cam import POSITIONS_ONLY
 from explorer.engine.attribution.gradients import CHUNK
 from explorer.engine.attribution.method import Method, Parameter, Question
-from explorer.engine.attribution.scored import Scored, classes_of, in_chunks, repeated
+from explorer.engine.attribution.scored import ScoredNetwork, classes_of, in_chunks, repeated
 from explorer.engine.passes import feature_maps, recording_calls
 from model.words import N_
 
@@ -33,7 +33,7 @@ def score_cam(question: Question) -> Tensor:
     all of them, does not change it.
     """
     maps = maps_of(question.net, question.x, question.layer)
-    scored, heats = Scored(question.net), []
+    scored, heats = ScoredNetwork(question.net), []
     for row, (image, own) in enumerate(zip(question.x, maps, strict=True)):
         low, high = own.amin((1, 2), keepdim=True), own.amax((1, 2), keepdim=True)
         masks = (own - low) / (high - low).where(high > low, 1)
@@ -53,7 +53,7 @@ def occlusion(question: Question) -> Tensor:
     stride = max(1, round(question.settings["stride"] * side))
     rows, columns = (spans(size, side, stride).to(question.x.device) for size in (height, width))
     positions = torch.cartesian_prod(torch.arange(len(rows)), torch.arange(len(columns)))
-    scored, heats = Scored(question.net), []
+    scored, heats = ScoredNetwork(question.net), []
     with torch.no_grad():
         whole = scored(question.x, *classes_of(question.score))
         for row, (image, start) in enumerate(zip(question.x, question.start, strict=True)):

@@ -30,7 +30,7 @@ Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MeasurementPlan:
     """What to measure: `methods` of METHODS, `scores` of SCORES, on how many images.
 
     Scores that make the map again are measured on the first `images_again` only. A `layer` of None is the
@@ -57,7 +57,7 @@ class Measurement:
     net: nn.Module
     network: Network
     images: ImageSet
-    wanted: Wanted
+    wanted: MeasurementPlan
     layer: str
     entries: Entries
     scores_left_out: dict[str, str]
@@ -74,7 +74,7 @@ class Measurement:
 def prepare(
     network: Network,
     images: ImageSet,
-    wanted: Wanted,
+    wanted: MeasurementPlan,
     out: Path,
     device: torch.device | str = "cpu",
     clock: Clock = time.process_time,
@@ -98,7 +98,7 @@ def prepare(
 
 
 def _first_images(
-    net: nn.Module, network: Network, images: ImageSet, wanted: Wanted, device: torch.device
+    net: nn.Module, network: Network, images: ImageSet, wanted: MeasurementPlan, device: torch.device
 ) -> Piece:
     first = piece(net, network.card, images, range(min(RECALIBRATION, images.count)), device)
     if not len(first.x):

@@ -5,7 +5,7 @@ from pathlib import Path
 from explorer.engine import augmented, normalization
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.network import Network
-from explorer.engine.normalization import Estimate
+from explorer.engine.normalization import DataStatistics
 from explorer.engine.tracing import Floats
 from explorer.ui.cached.images import scene
 from explorer.ui.cached.keys import announced, data, resource
@@ -30,7 +30,7 @@ def answers(network: Network, pictures: Pixels) -> Floats:
 
 
 @data(max_entries=8)
-def data_statistics(images: TrainingImages, card: Card) -> Estimate:
+def data_statistics(images: TrainingImages, card: Card) -> DataStatistics:
     return normalization.estimate(card, images.data.images)
 
 

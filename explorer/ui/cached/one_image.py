@@ -216,7 +216,7 @@ def outcome(network: Network, input: Input, changes: tuple[Change, ...], layer: 
 def position_probe(
     network: Network, input: Input, block: Block, channel: int, row: int, column: int
 ) -> PositionProbe:
-    """How one cell of a block's convolution comes about. ValueError as the engine's."""
+    """How one position of a block's convolution comes about. ValueError as the engine's."""
     return probe.probe(network.net, input.x, block, channel, row, column, trace(network, input))
 
 
@@ -240,7 +240,7 @@ def _shape(input: Input) -> tuple[int, ...]:
 # What a position depends on is the same for every input of one shape.
 @st.cache_data(max_entries=16, show_spinner=False, hash_funcs=KEYS | {Input: _shape})
 def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveFields]:
-    """What every layer's cells look at, by layer."""
+    """What every layer’s positions look at, by layer."""
     return receptive.receptive_fields(network.net, input.x)
 
 

@@ -14,7 +14,7 @@ from explorer.engine.scores.redrawing import PartTruth
 from explorer.engine.scores.score import FEWEST_FOR_QUANTILES
 from explorer.engine.scores.stability import Stability
 from explorer.ui import markup
-from explorer.views.attributions.measuring import Attribution, Measured, marks_nothing
+from explorer.views.attributions.measuring import Attribution, MeasuredScore, marks_nothing
 from model.words import N_, ngettext, tr
 
 DIRECTIONS = {
@@ -77,7 +77,7 @@ def reasons(attributions: Iterable[Attribution]) -> dict[str, str]:
     return {each.name: each.reason for each in measured if each.scored is None}
 
 
-def row(name: str, measured: Measured | None, extent: Extent) -> str:
+def row(name: str, measured: MeasuredScore | None, extent: Extent) -> str:
     score = SCORES[name]
     if measured is None or measured.scored is None:
         return head(tr(score.title), "…", "")

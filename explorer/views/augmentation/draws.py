@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from explorer.drawing.ranges import percent, probability
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
-from explorer.engine.normalization import ChannelStatistics, Estimate, unchanged
+from explorer.engine.normalization import ChannelStatistics, DataStatistics, unchanged
 from explorer.engine.values import Floats
 from model.card import Pixels
 from model.recipes import Config
@@ -94,7 +94,7 @@ class Received:
     before: ChannelStatistics
     after: ChannelStatistics
     batch: ChannelStatistics | None
-    data: Estimate | None
+    data: DataStatistics | None
 
 
 @dataclass(frozen=True, eq=False)

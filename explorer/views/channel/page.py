@@ -11,7 +11,7 @@ from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import current
 from explorer.views.channel import examples, exports, masks, optimized, over_scan, over_time, switched_off
 from explorer.views.channel.exports import Biography
-from explorer.views.channel.subject import Subject, choose
+from explorer.views.channel.subject import ChannelSubject, choose
 from model.problems import Problem
 from model.words import tr
 
@@ -39,7 +39,7 @@ def page() -> None:
     exports.show(biography)
 
 
-def over_images(subject: Subject) -> Biography:
+def over_images(subject: ChannelSubject) -> Biography:
     """What the scan shows; of a subject without one, nothing."""
     scanned = subject.scanned
     if scanned is None:
@@ -78,7 +78,7 @@ def introduction(biography: Biography) -> Biography:
         return replace(biography, made=optimized.show(subject))
 
 
-def on_this_image(subject: Subject) -> str:
+def on_this_image(subject: ChannelSubject) -> str:
     """The map of the selected image with its extremes, as html."""
     values = subject.selection.seen.maps[subject.layer][subject.channel]
     range = ranges.shared(values, signed=bool(values.min() < 0))
@@ -105,7 +105,7 @@ def measured(biography: Biography) -> Biography:
     return replace(biography, effects=effects, dissection=dissection)
 
 
-def started(subject: Subject, key: str) -> bool:
+def started(subject: ChannelSubject, key: str) -> bool:
     """Whether a measurement may begin: at once for small inputs, for larger ones when asked for."""
     if subject.small:
         return True

@@ -29,7 +29,7 @@ MOST_OF_PRIOR = 256, 32  # images that amplitudes and colors are taken from, for
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ChannelSubject:
     """A channel of a layer, and the scan of the chosen images where there is one."""
 
     selection: Selection
@@ -64,13 +64,13 @@ class Subject:
         return images_of(self.selection, self.scan)
 
 
-def choose(selection: Selection) -> Subject:
+def choose(selection: Selection) -> ChannelSubject:
     """The channel in the link, chosen here or on another page; at first the one that contributes most."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         block, _, layer = choices.choose_layer(selection)
         count = selection.seen.shapes[layer][0]
         channel = link.number(tr("Channel"), 0, count - 1, "channel", strongest(selection, layer), width=130)
-        subject = Subject(selection, block, layer, channel)
+        subject = ChannelSubject(selection, block, layer, channel)
         if st.button(tr("Open on Feature maps"), icon=":material/grid_view:", key="to_maps"):
             open_channel(selection, layer, channel)
         if st.button(tr("Explain the selected image"), icon=":material/target:", key="to_explain"):
@@ -138,6 +138,6 @@ def text_of(dataset: str, count: int) -> str:
     return ngettext("{n:,} test image", "{n:,} test images", count)
 
 
-def framed(subject: Subject, row: int) -> Pixels:
+def framed(subject: ChannelSubject, row: int) -> Pixels:
     """An image as the network gets it, uint8 (s, s, 3)."""
     return subject.selection.card.framed(subject.images.take(row).pixels)

@@ -71,7 +71,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredCosts:
     """What is measured so far on `images` images: the cost of each named set with those of as many random
     channels, and the curve's costs by order and by seed.
     """
@@ -111,7 +111,7 @@ def _indices(flags: np.ndarray) -> Set:
     return tuple(np.flatnonzero(flags).tolist())
 
 
-def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey, chosen: Set) -> Measured | None:
+def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey, chosen: Set) -> MeasuredCosts | None:
     """The choices, and what is measured; None where nothing is."""
     st.subheader(tr("What the network loses without them"), anchor=False)
     rows = labeled_rows(scan)
@@ -158,7 +158,7 @@ def works_of(
     return tuple(work(sets) for sets in (plan.named_sets, plan.curve_sets) if sets)
 
 
-def measured(plan: Plan, fill: str, progress: Sequence[Progress[PrunedPredictions]]) -> Measured | None:
+def measured(plan: Plan, fill: str, progress: Sequence[Progress[PrunedPredictions]]) -> MeasuredCosts | None:
     """What is measured by now; None before there is anything."""
     done = [pruning.joined(each.results) for each in progress if each.results]
     if len(done) < len(progress):
@@ -166,7 +166,7 @@ def measured(plan: Plan, fill: str, progress: Sequence[Progress[PrunedPrediction
     *table, curve = done
     named = _of_named(plan, table[0]) if table else {}
     orders, drawn = _of_curve(plan, curve)
-    return Measured(plan, fill, len(curve.labels), named, orders, drawn)
+    return MeasuredCosts(plan, fill, len(curve.labels), named, orders, drawn)
 
 
 def _of_named(plan: Plan, done: PrunedPredictions) -> dict[str, tuple[PruningCost, tuple[PruningCost, ...]]]:
@@ -214,7 +214,7 @@ def draw(layer: str, plan: Plan, fill: str, progress: Sequence[Progress[PrunedPr
     st.caption(about(by_now))
 
 
-def curve(layer: str, by_now: Measured) -> LineChart:
+def curve(layer: str, by_now: MeasuredCosts) -> LineChart:
     first = next(iter(by_now.orders.values()))[0]
     whole = first.before / first.n
     return charts.curve(layer, by_now.plan.counts, by_now.orders, by_now.drawn, whole)
@@ -231,7 +231,7 @@ HEADS = (
 )
 
 
-def table(by_now: Measured) -> str:
+def table(by_now: MeasuredCosts) -> str:
     """A row for nothing removed and for each named set, as html."""
     first = next(iter(by_now.named.values()))[0]
     whole = PruningCost(first.n, first.before, first.before, 0, 0, 0)
@@ -265,7 +265,7 @@ def spread(drawn: Sequence[PruningCost]) -> str:
     )
 
 
-def about(by_now: Measured) -> str:
+def about(by_now: MeasuredCosts) -> str:
     """How it was measured."""
     template = N_(
         "Measured on {images} images, each removed channel at zero everywhere, as in a network built without "

@@ -22,7 +22,7 @@ from explorer.ui.scan_batches import rows_of
 from explorer.ui.selection import Selection
 from explorer.ui.snippets import Origin, path_text, program_of
 from explorer.views.class_evidence import charts, per_class
-from explorer.views.class_evidence.pair import Pair
+from explorer.views.class_evidence.pair import GroupPair
 from model.words import tr
 
 IMPORTS = ("from explorer.engine.class_evidence import evidence", "import numpy as np")
@@ -36,7 +36,7 @@ class EvidenceView:
     layer: str
     count: int
     averages: Evidence
-    pair: Pair | None
+    pair: GroupPair | None
 
 
 def show(selection: Selection, view: EvidenceView) -> None:
@@ -81,7 +81,7 @@ def tables(view: EvidenceView) -> Tables:
     return means if pair is None else means | {tr("Differences"): lambda: differences(pair)}
 
 
-def differences(pair: Pair) -> pd.DataFrame:
+def differences(pair: GroupPair) -> pd.DataFrame:
     """One row per channel, the largest difference beside chance first."""
     measured, order = pair.differences, pair.differences.order
     columns = {name: getattr(measured, name)[order] for name in ("difference", "low", "high", "chance", "p")}

@@ -122,7 +122,7 @@ def pick(label: str, names: Sequence[str], key: str, default: str) -> str:
     return choices.pick(label, {name: name for name in names}, key, first, width=220)
 
 
-def show_groups(selection: Selection, scan: Scan, layer: str, groups: Groups) -> pair.Pair | None:
+def show_groups(selection: Selection, scan: Scan, layer: str, groups: Groups) -> pair.GroupPair | None:
     if not groups.enough:
         st.info(not_enough(scan, groups))
         return None

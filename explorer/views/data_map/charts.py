@@ -71,9 +71,9 @@ def drawn_rows(one: DataMap, chosen: int | None) -> Integers:
 
     In random order, so that no group hides another.
     """
-    rows = np.flatnonzero(one.seen)
+    rows = np.flatnonzero(one.epoch_counts)
     order = np.random.default_rng(0).permutation(rows)[:MOST_POINTS]
-    if chosen is None or chosen in order or not one.seen[chosen]:
+    if chosen is None or chosen in order or not one.epoch_counts[chosen]:
         return order
     return np.append(order[: MOST_POINTS - 1], chosen)
 

@@ -100,7 +100,7 @@ def table(run: LoggedRun, rows: Integers, images: LoggedImages | Problem) -> pd.
 
 def regions_in_words(one: DataMap) -> list[tuple[str, str]]:
     """Each region with how many of the images are in it."""
-    total = max(int((one.seen > 0).sum()), 1)
+    total = max(int((one.epoch_counts > 0).sum()), 1)
     return [
         (tr(REGIONS[region]), tr("{count:,} ({percent})", count=count, percent=percent(count / total)))
         for region, count in region_counts(one).items()

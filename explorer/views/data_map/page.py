@@ -44,7 +44,7 @@ def page() -> None:
     except Problem as problem:
         st.warning(sentence(problem))
         return
-    if not run.map.seen.any():
+    if not run.map.epoch_counts.any():
         st.info(tr("No epoch of this run has been logged yet."))
         return
     view = show(run, color)
@@ -83,7 +83,7 @@ def about(run: LoggedRun) -> str:
 
 
 def show_scatter(run: LoggedRun, color: str, index: int) -> ScatterChart:
-    chart, total = charts.scatter(run, color, index), int((run.map.seen > 0).sum())
+    chart, total = charts.scatter(run, color, index), int((run.map.epoch_counts > 0).sum())
     key = f"map_{run.name}_{color}_{index}"
     panels.chart(chart, key=key, on_select=lambda: clicked(key), selection_mode="chosen")
     if len(chart.images) < total:

@@ -32,7 +32,7 @@ PAGE, LAYER = "err_card", "err_layer"
 
 
 @dataclass(frozen=True, eq=False)
-class Failure:
+class ErrorCard:
     """A wrong image: `predicted` and `true` class, heat maps (h, w) of both and of their difference.
 
     `heats` is empty where no gradient of the classes reaches the layer.
@@ -141,7 +141,7 @@ def choose_layer(selection: Selection) -> str:
     return choices.pick(tr("Layer"), layers, LAYER, list(layers)[-1], width=260)
 
 
-def failure(evaluation: Evaluation, row: int, layer: str) -> Failure:
+def failure(evaluation: Evaluation, row: int, layer: str) -> ErrorCard:
     selection, one = selection_of(evaluation, row), evaluation.predictions
     predicted, true = int(one.predicted[row]), int(one.labels[row])
     heats: tuple[Floats, ...] = ()
@@ -152,10 +152,10 @@ def failure(evaluation: Evaluation, row: int, layer: str) -> Failure:
             heats = tuple(heat_from(selection.net, score, "grad_cam").values for score in scores)
         except NoGradient:  # none for this image and these classes
             pass
-    return Failure(row, selection, layer, predicted, true, heats, ranges.symmetric(*heats))
+    return ErrorCard(row, selection, layer, predicted, true, heats, ranges.symmetric(*heats))
 
 
-def tipping(card: Failure, progress: Progress[WithoutSets]) -> list[Tipping] | None:
+def tipping(card: ErrorCard, progress: Progress[WithoutSets]) -> list[Tipping] | None:
     """The channels without which the lead of the predicted class falls most; None before all are measured."""
     if len(progress.results) < progress.steps:
         return None
@@ -169,7 +169,7 @@ def tipping(card: Failure, progress: Progress[WithoutSets]) -> list[Tipping] | N
     ]
 
 
-def lead(card: Failure) -> float:
+def lead(card: ErrorCard) -> float:
     """How far the logit of the predicted class is above that of the true one."""
     logits = card.selection.seen.logits
     return float(logits[card.predicted] - logits[card.true])
@@ -178,14 +178,16 @@ def lead(card: Failure) -> float:
 # On the page
 
 
-def draw(evaluation: Evaluation, cards: Sequence[Failure], progress: Sequence[Progress[WithoutSets]]) -> None:
+def draw(
+    evaluation: Evaluation, cards: Sequence[ErrorCard], progress: Sequence[Progress[WithoutSets]]
+) -> None:
     opening.go()
     for card, one in zip(cards, progress, strict=True):
         with st.container(key=f"failure_{card.row}", border=True):
             draw_card(evaluation, card, one)
 
 
-def draw_card(evaluation: Evaluation, card: Failure, progress: Progress[WithoutSets]) -> None:
+def draw_card(evaluation: Evaluation, card: ErrorCard, progress: Progress[WithoutSets]) -> None:
     names = evaluation.classes
     predicted, true = names[card.predicted], names[card.true]
     probabilities = card.selection.seen.probabilities
@@ -210,7 +212,7 @@ def draw_card(evaluation: Evaluation, card: Failure, progress: Progress[WithoutS
             draw_channels(evaluation, card, tipping(card, progress), progress)
 
 
-def pictures(card: Failure, predicted: str, true: str) -> str:
+def pictures(card: ErrorCard, predicted: str, true: str) -> str:
     """The image and three maps over what the network gets, on one range, as html."""
     framed = card.selection.framed
     image = markup.figure(framed, tr("The input of the network: {name}", name=card.selection.sample.name),
@@ -233,7 +235,7 @@ def pictures(card: Failure, predicted: str, true: str) -> str:
 
 def draw_channels(
     evaluation: Evaluation,
-    card: Failure,
+    card: ErrorCard,
     channels: list[Tipping] | None,
     progress: Progress[WithoutSets],
 ) -> None:
@@ -253,7 +255,7 @@ def draw_channels(
             open_button(evaluation, card, one.channel)
 
 
-def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
+def open_button(evaluation: Evaluation, card: ErrorCard, channel: int) -> None:
     """All of a channel's card: makes the image the selected one, and opens the page Channel."""
     label = tr("Open channel {channel} of {layer} on Channel", channel=channel, layer=card.layer)
     key, chosen = f"channel_{card.row}_{channel}", (evaluation.scan, card.row, card.true)
@@ -262,7 +264,7 @@ def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
         open_channel(card.selection, card.layer, channel, "channel")
 
 
-def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequence[str]) -> str:
+def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Sequence[str]) -> str:
     """The lead, what the channels do for it, and whether one of them alone changes the prediction."""
     sentence = tr(
         "The logit of {predicted} is {lead} above that of {true}. The channels of {layer} that support "
@@ -277,7 +279,7 @@ def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequenc
     return paragraph([sentence, tr("None of them alone changes the prediction.")])
 
 
-def channel_card(values: Floats, one: Tipping, card: Failure, names: Sequence[str]) -> str:
+def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[str]) -> str:
     """A channel's map with what its removal does, as html."""
     low, high = number(values.min()), number(values.max())
     then = tr("then predicted: {name}", name=names[one.predicted])

@@ -72,7 +72,7 @@ def all_channels(selection: Selection, view: View) -> Pixels:
 
 
 def receptive_field(selection: Selection, view: View) -> Pixels:
-    """The network's input with the cell's receptive field framed; what lies outside is gray."""
+    """The network's input with the position's receptive field framed; what lies outside is gray."""
     field = cached.receptive_fields(selection.network, selection.input)[view.layer].position(*view.position)
     pixels = enlarged(selection.framed, ENLARGED)
     around = np.pad(pixels, ((AROUND, AROUND), (AROUND, AROUND), (0, 0)), constant_values=128)
@@ -129,7 +129,7 @@ def without(selection: Selection, view: View) -> pd.DataFrame:
 
 
 def steps(probe: PositionProbe) -> pd.DataFrame:
-    """One row a step to the cell: its own arithmetic, and the value that the network computed."""
+    """One row a step to the position: its own arithmetic, and the value that the network computed."""
     rows = [
         {
             "layer": step.layer,

@@ -25,7 +25,7 @@ from model.words import N_, ngettext, paragraph, tr
 
 STRONGEST = "strongest"
 ALL_WITH_NUMBERS = 4  # so few slices need no choice
-WIDE = 6  # cells across from which a slice is shown without its numbers at first
+WIDE = 6  # positions across from which a slice is shown without its numbers at first
 LABELED = 64  # slices shown with their input channel's number
 CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
@@ -34,7 +34,7 @@ GRAY = N_("gray")
 
 
 def show(selection: Selection, block: Block, layer: str, channel: int, color_range: Range) -> Position:
-    """One channel of a layer of the block: its map, its numbers, the logits without it. The cell chosen."""
+    """One channel of a layer of the block: map, numbers, logits without it. The chosen position."""
     large, numbers = st.columns([5, 6], gap="small")
     with large:
         position = large_map(selection, layer, channel, color_range)
@@ -58,7 +58,7 @@ def show_more(selection: Selection, block: Block, channel: int, kernel: Kernel |
 
 
 def large_map(selection: Selection, layer: str, channel: int, color_range: Range) -> Position:
-    """The map on its own scale; its chosen cell is kept in the link, at first it is the largest."""
+    """The map on its own scale; its chosen position is kept in the link, at first it is the largest."""
     values = selection.seen.maps[layer][channel]
     linked = linked_position(values.shape)
     initial = linked or largest_position(values)
@@ -79,7 +79,7 @@ def large_map(selection: Selection, layer: str, channel: int, color_range: Range
 
 
 def keep_position(position: Position) -> None:
-    """Keep a chosen cell in the link."""
+    """Keep a chosen position in the link."""
     link.keep("cell", "-".join(map(str, position)), "")
 
 
@@ -90,7 +90,7 @@ def largest_position(values: Floats) -> Position:
 
 
 def linked_position(shape: Sequence[int]) -> Position | None:
-    """The cell in the link, `row-column`, if a map of this shape has it."""
+    """The position in the link, `row-column`, if a map of this shape has it."""
     parts = link.value("cell", "").split("-")
     if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts):
         return None

@@ -4,7 +4,7 @@ import numpy as np
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import number
-from explorer.engine.probe import ActStep, NormStep, PoolStep, PoolWindow, PositionProbe, Step
+from explorer.engine.probe import ActStep, NormStep, PoolStep, PoolWindow, PositionProbe, ProbeStep
 from explorer.ui import markup
 from explorer.views.maps.matrix import fixed, matrix
 from explorer.views.maps.step_html import formula, result, signed_term, step_html
@@ -26,7 +26,7 @@ def between(before: float, after: float) -> str:
     )
 
 
-def step_html_of(step: Step, probe: PositionProbe) -> str:
+def step_html_of(step: ProbeStep, probe: PositionProbe) -> str:
     """Any step after the convolution as html."""
     if isinstance(step, NormStep):
         return normed(step)
@@ -61,7 +61,7 @@ def activated(step: ActStep) -> str:
 
 
 def pooled(step: PoolStep, here: Position) -> str:
-    """The followed window with the cell or the winner framed, its result, and the other windows."""
+    """The followed window with the position or the winner framed, its result, and the other windows."""
     window = step.followed
     range = ranges.shared(window.values, signed=bool(np.nanmin(window.values) < 0))
     framed = window.winner or here

@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import number
-from explorer.engine.geometry import Axis, layer_size
-from explorer.engine.probe import ConvStep, PoolStep, PoolWindow, PositionProbe, Step
+from explorer.engine.geometry import WindowAxis, layer_size
+from explorer.engine.probe import ConvStep, PoolStep, PoolWindow, PositionProbe, ProbeStep
 from explorer.engine.tracing import Block, stages
 from explorer.ui import cached, markup
 from explorer.ui.markdown import sentence
@@ -24,7 +24,7 @@ from model.words import N_, tr
 def show(
     selection: Selection, block: Block, layer: str, channel: int, position: Position
 ) -> PositionProbe | None:
-    """The steps to a cell of the chosen channel of a layer of the block; None where they cannot be shown."""
+    """The steps to a position of the chosen channel of a layer; None where they cannot be shown."""
     try:
         probe = walk(selection, block, layer, channel, position)
     except Problem as problem:
@@ -51,7 +51,7 @@ def arithmetic(selection: Selection, probe: PositionProbe) -> list[str]:
 
 def agreement(probe: PositionProbe, block: Block) -> str:
     """How far the values of the steps are from those that the network computed."""
-    results: list[Step | PoolWindow] = []
+    results: list[ProbeStep | PoolWindow] = []
     for step in probe.steps:
         results += step.windows if isinstance(step, PoolStep) else (step,)
     difference = max(abs(each.value - each.traced) for each in results)
@@ -65,11 +65,11 @@ def agreement(probe: PositionProbe, block: Block) -> str:
     return markup.text(text, "muted")
 
 
-# Which cell is followed
+# Which position is followed
 
 
 def walk(selection: Selection, block: Block, layer: str, channel: int, position: Position) -> PositionProbe:
-    """The probe of a cell of any stage; a pooled cell is followed back to the winner of its window.
+    """The probe of a position of any stage; a pooled one is followed back to the winner of its window.
 
     Raises Problem where the steps cannot be shown.
     """
@@ -85,14 +85,14 @@ def walk(selection: Selection, block: Block, layer: str, channel: int, position:
 
 
 def inside_window(selection: Selection, pool: str, position: Position) -> Position:
-    """A position of the map that the pooling reads for `cell` of its output."""
+    """A position of the map that the pooling reads for `position` of its output."""
     size = layer_size(selection.net, selection.seen, pool)
     if size is None:
         raise Problem("The windows of {layer} are not known here: choose another stage.", layer=pool)
     return _last_inside(size.rows, position[0]), _last_inside(size.columns, position[1])
 
 
-def _last_inside(axis: Axis, index: int) -> int:
+def _last_inside(axis: WindowAxis, index: int) -> int:
     taps = axis.taps(index)
     return int(taps[(taps >= 0) & (taps < axis.input)].max())
 

@@ -20,7 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Frame:
+class FieldFrame:
     """A part of the image plane in pixels; below 0 and beyond the image is padding."""
 
     top: int
@@ -60,8 +60,8 @@ def receptive_field(
     return step_html(title, markup.element("div", *pictures, cls="fx-sights"), *texts)
 
 
-def box(field: ReceptiveField) -> Frame:
-    return Frame(field.top, field.bottom, field.left, field.right)
+def box(field: ReceptiveField) -> FieldFrame:
+    return FieldFrame(field.top, field.bottom, field.left, field.right)
 
 
 def covers(field: ReceptiveField, pixels: Pixels) -> bool:
@@ -69,13 +69,13 @@ def covers(field: ReceptiveField, pixels: Pixels) -> bool:
     return field.top <= 0 and field.left <= 0 and field.bottom >= height and field.right >= width
 
 
-def surroundings(pixels: Pixels, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Frame:
-    """The image with as much padding around it as the cells of a layer reach into, within bounds."""
+def surroundings(pixels: Pixels, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> FieldFrame:
+    """The image with as much padding around it as the positions of a layer reach into, within bounds."""
     height, width = pixels.shape[:2]
     most = int(MARGIN * max(height, width))
     top, bottom = max(int(rows.min()), -most), min(int(rows.max()), height + most)
     left, right = max(int(columns.min()), -most), min(int(columns.max()), width + most)
-    return Frame(min(top, 0), max(bottom, height), min(left, 0), max(right, width))
+    return FieldFrame(min(top, 0), max(bottom, height), min(left, 0), max(right, width))
 
 
 def field_text(field: ReceptiveField, pixels: Pixels) -> str:
@@ -111,13 +111,13 @@ def field_template(field: ReceptiveField, pixels: Pixels) -> str:
     )
 
 
-def placed(pixels: Pixels, frame: Frame, alt: str, boxes: list[Frame]) -> str:
+def placed(pixels: Pixels, frame: FieldFrame, alt: str, boxes: list[FieldFrame]) -> str:
     """A part of the image plane as html: the image's pixels, hatching for padding, frames on top."""
     top, bottom = max(frame.top, 0), min(frame.bottom, len(pixels))
     left, right = max(frame.left, 0), min(frame.right, pixels.shape[1])
     inner = []
     if top < bottom and left < right:
-        part = Frame(top, bottom, left, right)
+        part = FieldFrame(top, bottom, left, right)
         picture = markup.image(pixels[top:bottom, left:right], alt, fill=True)
         inner.append(f'<div style="{_style(part, frame)}">{picture}</div>')
     else:
@@ -127,7 +127,7 @@ def placed(pixels: Pixels, frame: Frame, alt: str, boxes: list[Frame]) -> str:
     return f'<div class="fx-sight" style="{ratio}">{"".join(inner)}</div>'
 
 
-def _style(part: Frame, whole: Frame) -> str:
+def _style(part: FieldFrame, whole: FieldFrame) -> str:
     return (
         f"left:{(part.left - whole.left) / whole.width:.3%};top:{(part.top - whole.top) / whole.height:.3%};"
         f"width:{part.width / whole.width:.3%};height:{part.height / whole.height:.3%}"

@@ -54,7 +54,7 @@ def kernel_of(slices: Floats, channels: range) -> Kernel:
 @dataclass(frozen=True, eq=False)
 class View:
     """A layer of a block, the color ranges, scale and order of its grid, the chosen channel with its kernel,
-    and the chosen cell with its arithmetic. The kernel is None for a layer that is not a Conv2d, the
+    and the chosen position with its arithmetic. The kernel is None for a layer that is not a Conv2d, the
     arithmetic where it cannot be shown.
     """
 

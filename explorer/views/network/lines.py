@@ -16,7 +16,7 @@ MOST_STEPS = 8  # layers that a line is followed back through
 
 
 @dataclass(frozen=True)
-class Line:
+class ContributionLine:
     """What a channel of one column gives to the contribution of a channel of a later one.
 
     `channel` is None for all channels without a line of their own, together. `layer` is the one
@@ -31,9 +31,9 @@ class Line:
     value: float
 
 
-def lines_into(selection: Selection, columns: Columns, layer: str, channel: int) -> list[Line]:
+def lines_into(selection: Selection, columns: Columns, layer: str, channel: int) -> list[ContributionLine]:
     """The lines into a channel of a layer, and into it through layers before that keep channels apart."""
-    lines: list[Line] = []
+    lines: list[ContributionLine] = []
     for _ in range(MOST_STEPS):
         inflow = _inflow(selection, layer, channel)
         lines += _fan(selection, columns, inflow, layer, channel)
@@ -70,21 +70,21 @@ def _inflow(selection: Selection, layer: str, channel: int) -> dict[str, Floats]
 
 def _fan(
     selection: Selection, columns: Columns, inflow: Mapping[str, Floats], layer: str, channel: int
-) -> list[Line]:
+) -> list[ContributionLine]:
     """A line from each channel that a layer's channel reads; in a folded block from what is read there."""
-    lines: list[Line] = []
+    lines: list[ContributionLine] = []
     target = columns.column_indices[layer]
     for source, values in inflow.items():
         index = columns.column_indices.get(source)
         if index is not None and index < target:
             parts = _parts(columns.columns[index], values)
-            lines += [Line(index, k, target, channel, layer, value) for k, value in parts]
+            lines += [ContributionLine(index, k, target, channel, layer, value) for k, value in parts]
         elif index == target and len(inflow) > 1:  # one of several: what is behind it is looked for here
             lines += _inside(selection, columns, source, values)
     return lines
 
 
-def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) -> list[Line]:
+def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) -> list[ContributionLine]:
     """The lines into a layer of a folded block of which one channel is read, as far as it is read."""
     channels = np.flatnonzero(values)
     total = columns.contributions.get(layer)

@@ -15,7 +15,7 @@ from explorer.ui.selection import Selection, current
 from explorer.views.network import account, exports, names, picture, play
 from explorer.views.network import columns as columns_of_network
 from explorer.views.network.columns import Column, Columns, columns_of
-from explorer.views.network.lines import Line, lines_into
+from explorer.views.network.lines import ContributionLine, lines_into
 from explorer.views.tour import strip as tour
 from model.words import tr
 
@@ -100,7 +100,7 @@ def show(
     columns: Columns,
     unfolded: tuple[int, ...],
     chosen: tuple[str, int] | None,
-    threads: Sequence[Line],
+    threads: Sequence[ContributionLine],
 ) -> None:
     folds = columns_of_network.is_large(cached.graph(selection.network, selection.input))
     class_bars = picture.class_bars(selection, columns)
@@ -230,7 +230,9 @@ def fold(block: int | None) -> None:
     link.change(UNFOLDED, ".".join(sorted(numbers, key=int)))
 
 
-def follow(selection: Selection, columns: Columns, threads: Sequence[Line], event: Event | None) -> None:
+def follow(
+    selection: Selection, columns: Columns, threads: Sequence[ContributionLine], event: Event | None
+) -> None:
     """Open the page that an event asks for."""
     if event is None:
         return

@@ -21,9 +21,9 @@ from explorer.views.maps.matrix import decimals_for, fixed
 from model.words import N_, tr
 
 MOST_FRAMES = 30  # of a sliding window
-LARGEST = 128  # cells across of a map's picture
+LARGEST = 128  # positions across of a map's picture
 WIDE = 6  # columns of a window from which on its cells have no numbers
-THUMB = 32  # cells across of a picture in the row of steps
+THUMB = 32  # positions across of a picture in the row of steps
 
 
 def class_name(selection: Selection) -> str:
@@ -106,7 +106,7 @@ def window(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Box:
 
 
 def sweep(selection: Selection, step: MapStep) -> tuple[tuple[Box, Box], ...]:
-    """The window and its result on the way from the first position to the cell, row by row."""
+    """The window and its result on the way from the first position to the last, row by row."""
     size = layer_size(selection.net, selection.seen, step.layer)
     if size is None:
         return ()

@@ -11,7 +11,7 @@ from explorer.drawing.palette import SERIES, Color
 from explorer.drawing.ranges import percent
 from explorer.engine.descent import VARIANTS, Path, Surface
 from explorer.engine.optimizer_runs import CLASSES, OptimizerRun
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.engine.schedules import Schedule
 from explorer.engine.values import Doubles
 from model.schedulers import SCHEDULERS
@@ -57,7 +57,7 @@ def _rate(one: Schedule, steps: int) -> Line:
     return Line(name, doubles(x), doubles(y), color, steps=per_epoch, details=((tr("scheduler"), name),))
 
 
-def recorded_loss(name: str, run: Run, plateau: Schedule, epochs: int) -> LineChart:
+def recorded_loss(name: str, run: RecordedRun, plateau: Schedule, epochs: int) -> LineChart:
     """The test loss of a recorded run, with a rule at each epoch after which the rate would be reduced."""
     rows = run.epochs[:epochs]
     x, loss = doubles([row.epoch for row in rows]), doubles([row.test_loss for row in rows])
@@ -85,7 +85,7 @@ def epochs_text(plateau: Schedule) -> str:
 
 
 @dataclass(frozen=True)
-class Metric:
+class OptimizerMetric:
     """A metric of an epoch: its field in a history, and its names."""
 
     field: str
@@ -94,13 +94,15 @@ class Metric:
 
 
 METRICS = {
-    "accuracy": Metric("test_accuracy", N_("Test accuracy"), N_("accuracy")),
-    "loss": Metric("test_loss", N_("Test loss"), N_("loss (nats)")),
-    "train_loss": Metric("train_loss", N_("Training loss"), N_("loss (nats)")),
+    "accuracy": OptimizerMetric("test_accuracy", N_("Test accuracy"), N_("accuracy")),
+    "loss": OptimizerMetric("test_loss", N_("Test loss"), N_("loss (nats)")),
+    "train_loss": OptimizerMetric("train_loss", N_("Training loss"), N_("loss (nats)")),
 }
 
 
-def by_epoch(runs: Sequence[OptimizerRun], solid: str, metric: Metric, dashed: str = "") -> LineChart:
+def by_epoch(
+    runs: Sequence[OptimizerRun], solid: str, metric: OptimizerMetric, dashed: str = ""
+) -> LineChart:
     """A metric of runs by epoch, colored by optimizer: with one scheduler solid, with another dashed."""
     lines = tuple(_by_epoch(each, metric, each.scheduler != solid) for each in runs)
     is_fraction = metric.field.endswith("accuracy")
@@ -122,7 +124,7 @@ def by_epoch(runs: Sequence[OptimizerRun], solid: str, metric: Metric, dashed: s
     )
 
 
-def _by_epoch(one: OptimizerRun, metric: Metric, dashed: bool) -> Line:
+def _by_epoch(one: OptimizerRun, metric: OptimizerMetric, dashed: bool) -> Line:
     values = [getattr(row, metric.field) for row in one.run.epochs]
     name, scheduler = tr(VARIANTS[one.variant].title), tr(NAMES[one.scheduler])
     return Line(

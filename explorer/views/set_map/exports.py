@@ -18,7 +18,7 @@ from explorer.ui.downloads import Array, Offer, Pictures
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.views.set_map import chosen
-from explorer.views.set_map.coloring import Colored, Images
+from explorer.views.set_map.coloring import Colored, MapImages
 from model.card import Pixels
 from model.words import tr
 
@@ -29,22 +29,22 @@ SIZE, MARGIN = 720, 12  # pixels of the picture
 
 
 @dataclass(frozen=True, eq=False)
-class MapView:
+class SetMapView:
     """All that the page shows of a map."""
 
     selection: Selection
-    images: Images
+    images: MapImages
     projection: Projection
     colored: Colored
     coloring: str
     rows: Integers
 
 
-def show(view: MapView) -> None:
+def show(view: SetMapView) -> None:
     downloads.show(partial(offer, view))
 
 
-def offer(view: MapView) -> Offer:
+def offer(view: SetMapView) -> Offer:
     title = tr(PROJECTIONS[view.projection.method].title)
     return Offer(
         name=f"map {view.projection.method} {view.coloring}",
@@ -58,7 +58,7 @@ def offer(view: MapView) -> Offer:
     )
 
 
-def caption(view: MapView, title: str) -> str:
+def caption(view: SetMapView, title: str) -> str:
     about = tr(
         "{title} of the features of {count:,} images, colored by: {coloring}",
         title=title,
@@ -69,7 +69,7 @@ def caption(view: MapView, title: str) -> str:
     return f"{about} · {figures.caption(checkpoint=opened.name, digest=opened.checkpoint.digest)}"
 
 
-def pictures(view: MapView) -> Pictures:
+def pictures(view: SetMapView) -> Pictures:
     drawn: Pictures = {tr("the map"): lambda: raster(view.projection, view.colored)}
     if len(view.rows):
         drawn[tr("the selected images")] = lambda: sheet(view)
@@ -88,7 +88,7 @@ def raster(projection: Projection, colored: Colored) -> Pixels:
     return canvas
 
 
-def draw(view: MapView, axes: "Axes") -> None:
+def draw(view: SetMapView, axes: "Axes") -> None:
     """The map in print."""
     order = view.colored.order
     points = view.projection.points[order]
@@ -98,7 +98,7 @@ def draw(view: MapView, axes: "Axes") -> None:
     axes.set_yticks([])
 
 
-def sheet(view: MapView) -> Pixels:
+def sheet(view: SetMapView) -> Pixels:
     """The first of the selected images, as the network gets them."""
     scan, card = view.images.scan, view.selection.card
     rows = chosen.by_loss(view.images, view.rows)[: chosen.MOST].tolist()
@@ -106,7 +106,7 @@ def sheet(view: MapView) -> Pixels:
     return tiled(framed, columns_for(len(framed)))
 
 
-def image_table(view: MapView) -> pd.DataFrame:
+def image_table(view: SetMapView) -> pd.DataFrame:
     """One row for each image: which, its classes, its loss, its place, and whether it is selected."""
     scan, points = view.images.scan, view.projection.points
     return pd.DataFrame(
@@ -123,7 +123,7 @@ def image_table(view: MapView) -> pd.DataFrame:
     )
 
 
-def arrays(view: MapView) -> dict[str, tuple[Array, str]]:
+def arrays(view: SetMapView) -> dict[str, tuple[Array, str]]:
     scan = view.images.scan
     return {
         "points": (view.projection.points, tr("the place of each image in the map (N, 2)")),
@@ -134,7 +134,7 @@ def arrays(view: MapView) -> dict[str, tuple[Array, str]]:
     }
 
 
-def program(view: MapView) -> str:
+def program(view: SetMapView) -> str:
     """Python that computes the map from the file of the scan."""
     scan, network = view.images.scan, view.selection.network
     path = cached.finished_scan(options().scans, network, scan.images)

@@ -13,7 +13,7 @@ from explorer.ui.jobs import JOBS
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.set_map import chosen, exports, projecting
-from explorer.views.set_map.coloring import COLORINGS, Colored, Images
+from explorer.views.set_map.coloring import COLORINGS, Colored, MapImages
 from model.words import N_, paragraph, tr
 
 INTRODUCTION = N_(
@@ -47,7 +47,7 @@ def page() -> None:
 
 def show(selection: Selection, scan: Scan, projection: Projection, coloring: str) -> None:
     """The map, what is chosen on it, and the downloads."""
-    images = Images(scan, selection.net)
+    images = MapImages(scan, selection.net)
     title, make = COLORINGS[coloring]
     colored = make(images)
     choice = draw(selection, images, projection, colored)
@@ -56,10 +56,10 @@ def show(selection: Selection, scan: Scan, projection: Projection, coloring: str
     projecting.explain_missing()
     chosen.show(images, projection, choice)
     rows = chosen.rows_of(projection, choice)
-    exports.show(exports.MapView(selection, images, projection, colored, tr(title), rows))
+    exports.show(exports.SetMapView(selection, images, projection, colored, tr(title), rows))
 
 
-def draw(selection: Selection, images: Images, projection: Projection, colored: Colored) -> Choice:
+def draw(selection: Selection, images: MapImages, projection: Projection, colored: Colored) -> Choice:
     scan = images.scan
     method = tr(PROJECTIONS[projection.method].title)
     return point_map(

@@ -8,8 +8,8 @@ from explorer.ui.markdown import sentence
 from explorer.ui.options import ROOT
 from explorer.ui.selection import Selection, current
 from explorer.views.shortcut import accuracies, carriers, curve, exports, marked, scene
-from explorer.views.shortcut.carriers import Carriers
-from explorer.views.shortcut.marked import Pair
+from explorer.views.shortcut.carriers import MarkCarriers
+from explorer.views.shortcut.marked import MarkedPair
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -52,7 +52,7 @@ def measured_curve() -> ShortcutCurve | None:
         return None
 
 
-def show_scene(selection: Selection, networks: marked.Networks) -> tuple[Pair, Carriers] | None:
+def show_scene(selection: Selection, networks: marked.Networks) -> tuple[MarkedPair, MarkCarriers] | None:
     """The chosen scene with and without a mark, and the channels that it moves; None where it is no scene."""
     if (label := marked.label_of(selection)) is None:
         st.info(tr("Marks are planted in drawn scenes: choose one of the built-in samples in the sidebar."))
@@ -65,7 +65,7 @@ def show_scene(selection: Selection, networks: marked.Networks) -> tuple[Pair, C
     return pair, show_carriers(pair)
 
 
-def show_carriers(pair: Pair) -> Carriers:
+def show_carriers(pair: MarkedPair) -> MarkCarriers:
     st.subheader(tr("Channels that the mark moves most"), anchor=False)
     carried = carriers.choose(pair)
     carriers.show(pair, carried)

@@ -8,7 +8,7 @@ from explorer.engine.tracing import stages
 from explorer.ui.choices import PREDICTED
 from explorer.ui.selection import Selection
 from explorer.views.tour import questions
-from explorer.views.tour.questions import Question
+from explorer.views.tour.questions import TourQuestion
 from model.words import N_, tr
 
 Choices = Mapping[str, str]
@@ -32,7 +32,7 @@ class Station:
     title: str
     sentences: str
     action: str
-    ask: Callable[[Selection], Question]
+    ask: Callable[[Selection], TourQuestion]
     titled: Callable[[Selection], str] | None = None
     view: Callable[[Selection], Choices] = field(default=_nothing)
     explained: str = ""

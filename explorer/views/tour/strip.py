@@ -13,7 +13,7 @@ import streamlit as st
 from explorer.ui import link, markup
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from explorer.views.tour.questions import Question
+from explorer.views.tour.questions import TourQuestion
 from explorer.views.tour.stations import STATIONS, Station
 from model import words
 from model.problems import Problem
@@ -30,7 +30,7 @@ class Asked:
     """A station as it is on one network and image; `problem` says why there is no question."""
 
     title: str
-    question: Question | None
+    question: TourQuestion | None
     problem: str = ""
 
 
@@ -166,7 +166,7 @@ def _key(number: int, selection: Selection) -> tuple[object, ...]:
     return number, selection.network.key, selection.input.digest, words.language()
 
 
-def _ask(question: Question, key: tuple[object, ...]) -> None:
+def _ask(question: TourQuestion, key: tuple[object, ...]) -> None:
     """The question with its choices, or with a button that shows the answer; below it the answer."""
     markup.show(markup.text(question.text, "strong", tag="p"))
     pressed = st.session_state.get(_PRESSED)
@@ -186,7 +186,7 @@ def _press(key: tuple[object, ...], choice: int) -> None:
     st.session_state[_PRESSED] = key, choice
 
 
-def _show_answer(question: Question, key: tuple[object, ...], choice: int) -> None:
+def _show_answer(question: TourQuestion, key: tuple[object, ...], choice: int) -> None:
     """Whether the choice was correct, and the answer, which is computed once."""
     known = st.session_state.get(_ANSWER)
     if known is None or known[0] != key:

@@ -11,7 +11,7 @@ from explorer.drawing.chart import LineChart
 from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import percent
 from explorer.engine import runs
-from explorer.engine.runs import Run, Written
+from explorer.engine.runs import RecordedRun, Written
 from explorer.ui import cached, choices, link, markup, panels, presentation
 from explorer.ui.components.crosshair import crosshair
 from explorer.ui.markdown import literal, sentence
@@ -256,7 +256,7 @@ def pictures(loaded: dict[str, LoadedRun]) -> tuple[ChartSettings, dict[str, Lin
     return settings, drawn
 
 
-def choose_settings(by_name: Mapping[str, Run]) -> ChartSettings:
+def choose_settings(by_name: Mapping[str, RecordedRun]) -> ChartSettings:
     """The x-axis, and the smoothing where the runs are long enough for any."""
     fitting, default = charts.windows(by_name)
     link.follow_default("window", str(default))
@@ -404,7 +404,7 @@ def show_settings(written: Written) -> None:
                 )
 
 
-def started(run: Run) -> str:
+def started(run: RecordedRun) -> str:
     """When the run began, to the minute."""
     day, _, clock = run.about.started.partition("T")
     return tr("{day} {time} UTC", day=day, time=clock[:5]) if clock else tr("unknown")
