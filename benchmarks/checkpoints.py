@@ -68,8 +68,8 @@ def row(path: Path) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def percent(share: float) -> str:
-    return f"{share * 100:.2f}%"
+def percent(fraction: float) -> str:
+    return f"{fraction * 100:.2f}%"
 
 
 def table() -> str:

@@ -21,7 +21,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks import readme
-from explorer.engine.data_map import Found, by_last_loss, by_suspicion, data_map, found_among_first
+from explorer.engine.data_map import Retrieval, by_last_loss, by_suspicion, data_map, retrieval_among_first
 from explorer.engine.intervals import interval
 from explorer.engine.values import Integers
 from model.batches import images_of, order_of
@@ -73,7 +73,7 @@ def by_final_loss(run: Run, data: Dataset) -> Integers:
     return np.argsort(-torch.cat(losses).numpy(), kind="stable")
 
 
-def found(setting: str, seed: int, data_dir: str) -> dict[str, Found]:
+def retrievals(setting: str, seed: int, data_dir: str) -> dict[str, Retrieval]:
     """Name of a ranking → how many of the wrong labels are among as many of its first images."""
     with tempfile.TemporaryDirectory() as folder:
         config = config_of(setting, seed, data_dir, Path(folder) / "run.safetensors")
@@ -81,22 +81,22 @@ def found(setting: str, seed: int, data_dir: str) -> dict[str, Found]:
         run = train(config, data, test)
         wrong = wrong_rows(len(data), FRACTION, config.seed)
         orders = rankings(run, data)
-        return {name: found_among_first(order, wrong, len(wrong)) for name, order in orders.items()}
+        return {name: retrieval_among_first(order, wrong, len(wrong)) for name, order in orders.items()}
 
 
-def row(setting: str, by_seed: list[dict[str, Found]]) -> str:
+def row(setting: str, by_seed: list[dict[str, Retrieval]]) -> str:
     cells = [cell([one[name] for one in by_seed]) for name in RANKINGS]
     return f"| {setting} | {' | '.join(cells)} | {FRACTION:.1%} |"
 
 
-def cell(counts: list[Found]) -> str:
-    hits, taken = sum(one.hits for one in counts), sum(one.taken for one in counts)
-    low, high = interval(hits / taken, taken)
-    return f"**{hits / taken:.1%}** ({low:.1%} to {high:.1%})"
+def cell(counts: list[Retrieval]) -> str:
+    hits, count = sum(one.hits for one in counts), sum(one.count for one in counts)
+    low, high = interval(hits / count, count)
+    return f"**{hits / count:.1%}** ({low:.1%} to {high:.1%})"
 
 
 def report(settings: list[str], seeds: int, data_dir: str) -> str:
-    by_setting = {name: [found(name, seed, data_dir) for seed in range(seeds)] for name in settings}
+    by_setting = {name: [retrievals(name, seed, data_dir) for seed in range(seeds)] for name in settings}
     head = f"| training with | {' | '.join(RANKINGS)} | chance |\n|---|{'---|' * len(RANKINGS)}---|"
     note = (
         "Precision, which is also recall, among the 250 first images of each ranking (Wilson interval over "

@@ -48,11 +48,11 @@ def medians(rounds: int, *works: Callable[[], object]) -> list[float]:
     """Milliseconds of each work, measured in turn so that noise hits all alike."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
-        for work, kept in zip(works, times, strict=True):
+        for work, milliseconds in zip(works, times, strict=True):
             started = time.perf_counter()
             work()
-            kept.append((time.perf_counter() - started) * 1e3)
-    return [median(kept[1:]) for kept in times]  # the first round warms up
+            milliseconds.append((time.perf_counter() - started) * 1e3)
+    return [median(milliseconds[1:]) for milliseconds in times]  # the first round warms up
 
 
 def engine_rows(rounds: int) -> list[Row]:
@@ -74,8 +74,8 @@ def engine_rows(rounds: int) -> list[Row]:
 
 def heat_maps(net: nn.Module, x: torch.Tensor) -> list[Heatmap]:
     """As Explain computes them: from the one pass that serves every method and the channel evidence."""
-    found = class_gradients(net, x, LAYERS, (3,))
-    return [heat_from(net, one, "grad_cam") for (one,) in found.values()]
+    gradients = class_gradients(net, x, LAYERS, (3,))
+    return [heat_from(net, one, "grad_cam") for (one,) in gradients.values()]
 
 
 def torchcam_of(x: torch.Tensor) -> Callable[[], object]:
@@ -189,11 +189,11 @@ def timed(at: AppTest) -> float:
 
 
 def write_images(folder: Path, count: int) -> None:
-    place = folder / "test" / "cat"
-    place.mkdir(parents=True)
+    class_folder = folder / "test" / "cat"
+    class_folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(count):
-        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(place / f"{number:04}.png")
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(class_folder / f"{number:04}.png")
 
 
 def table(rows: list[Row]) -> str:

@@ -41,9 +41,11 @@ def works(name: str, size: int) -> Works:
     """What is measured of a network: by name, a function that does it once for an image of its own."""
     net, x = built(name), torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     seen = trace(net, x, ())
-    found = blocks(net, seen)
-    shown = [found[-(-len(found) * quarter // 4) - 1] for quarter in (1, 2, 3, 4)]  # as the page has at first
-    layers, norms = [block.act or block.name for block in shown], batchnorms(net, seen)
+    all_blocks = blocks(net, seen)
+    quarters = [
+        all_blocks[-(-len(all_blocks) * quarter // 4) - 1] for quarter in (1, 2, 3, 4)
+    ]  # as the page has at first
+    layers, norms = [block.act or block.name for block in quarters], batchnorms(net, seen)
     measured: Works = {
         BARE: lambda: forward(net, x),
         TRACE: lambda: trace(net, x, ()),
@@ -69,13 +71,13 @@ def forward(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 def times(measured: Works, rounds: int) -> dict[str, float]:
     """Milliseconds of each, in turn so that noise hits all alike; the first round warms up."""
-    kept: dict[str, list[float]] = {name: [] for name in measured}
+    milliseconds: dict[str, list[float]] = {name: [] for name in measured}
     for _ in range(rounds + 1):
         for name, work in measured.items():
             started = time.perf_counter()
             work()
-            kept[name].append((time.perf_counter() - started) * 1e3)
-    return {name: median(each[1:]) for name, each in kept.items()}
+            milliseconds[name].append((time.perf_counter() - started) * 1e3)
+    return {name: median(each[1:]) for name, each in milliseconds.items()}
 
 
 def memory(measured: Works) -> dict[str, float]:
@@ -99,21 +101,21 @@ def status(entry: str) -> float:
 def memory_apart(name: str, size: int) -> dict[str, float]:
     """`memory` of a network in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.networks", "--memory-of", name, "--size", str(size)]
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
-    peaks: dict[str, float] = json.loads(found.stdout.splitlines()[-1])
+    process = subprocess.run(command, check=True, capture_output=True, text=True)
+    peaks: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     return peaks
 
 
 def row(title: str, name: str, rounds: int, size: int) -> str:
     """A network's line: time and memory of each, and the size of what is kept of a trace."""
     measured = works(name, size)
-    taken, peaks = times(measured, rounds), memory_apart(name, size)
+    medians, peaks = times(measured, rounds), memory_apart(name, size)
     cells = [
-        f"{taken[work]:.0f} ms, {peaks[work]:.0f} MB" if work in taken else "none"
+        f"{medians[work]:.0f} ms, {peaks[work]:.0f} MB" if work in medians else "none"
         for work in (BARE, TRACE, EXPLAIN, BATCHNORM)
     ]
-    kept = len(pickle.dumps(measured[TRACE]())) / 1e3
-    return "| " + " | ".join([title, *cells, f"{kept:.0f} kB"]) + " |"
+    trace_size = len(pickle.dumps(measured[TRACE]())) / 1e3
+    return "| " + " | ".join([title, *cells, f"{trace_size:.0f} kB"]) + " |"
 
 
 def table(rounds: int, size: int = SIZE) -> str:

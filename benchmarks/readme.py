@@ -10,7 +10,7 @@ CHINESE = README.with_name("README.zh-CN.md")
 END = "<!-- end -->"
 
 
-def told(name: str, readme: Path = README) -> str:
+def text_of(name: str, readme: Path = README) -> str:
     """What README.md, or another of its language, has under the name."""
     return readme.read_text(encoding="utf-8").partition(_begin(name))[2].partition(END)[0].strip()
 

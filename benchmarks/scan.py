@@ -90,13 +90,13 @@ def passes(scanning: Scanning) -> dict[str, Callable[[], object]]:
 
 def times(measured: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Milliseconds of each, in turn so that noise hits all alike; two rounds warm up."""
-    kept: dict[str, list[float]] = {name: [] for name in measured}
+    milliseconds: dict[str, list[float]] = {name: [] for name in measured}
     for _ in range(rounds + 2):
         for name, work in measured.items():
             started = time.perf_counter()
             work()
-            kept[name].append((time.perf_counter() - started) * 1e3)
-    return {name: median(each[2:]) for name, each in kept.items()}
+            milliseconds[name].append((time.perf_counter() - started) * 1e3)
+    return {name: median(each[2:]) for name, each in milliseconds.items()}
 
 
 def costs(scan: Callable[[], object], rounds: int) -> dict[str, float]:
@@ -159,8 +159,8 @@ def whole_apart(name: str, count: int) -> dict[str, float]:
 def table(rounds: int) -> str:
     rows = []
     for name, title in NAMES.items():
-        taken = times(passes(scanning_of(name, running.BATCH)), rounds)
-        bare, scan = taken["bare"], taken["scan"]
+        medians = times(passes(scanning_of(name, running.BATCH)), rounds)
+        bare, scan = medians["bare"], medians["scan"]
         rows.append(f"| {title} | {bare:.0f} ms | {scan:.0f} ms | {scan / bare:.2f} |")
     head = [f"| {running.BATCH} images | bare forward pass | scan | ratio |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
@@ -169,16 +169,16 @@ def table(rounds: int) -> str:
 def cost_table(rounds: int) -> str:
     works = passes(scanning_of("cifar10-course", running.BATCH))
     bare = times({"bare": works["bare"]}, rounds)["bare"]
-    taken = costs(works["scan"], rounds)
-    rows = [f"| {title} | {cost:.1f} ms | {cost / bare:.2f} |" for title, cost in taken.items()]
+    medians = costs(works["scan"], rounds)
+    rows = [f"| {title} | {cost:.1f} ms | {cost / bare:.2f} |" for title, cost in medians.items()]
     return "\n".join(["| of it, course CNN | time | of the bare pass |", "|---|---|---|", *rows])
 
 
 def whole_table() -> str:
     rows = []
     for count in WHOLE:
-        taken = whole_apart("cifar10-course", count)
-        cells = [f"{taken['seconds']:.1f} s", *(f"{taken[name]:.0f} MB" for name in MEGABYTES)]
+        cost_by_name = whole_apart("cifar10-course", count)
+        cells = [f"{cost_by_name['seconds']:.1f} s", *(f"{cost_by_name[name]:.0f} MB" for name in MEGABYTES)]
         rows.append(f"| {count:,} | {' | '.join(cells)} |")
     head = [
         "| course CNN, images | whole scan | result | more memory while scanning | while merging |",

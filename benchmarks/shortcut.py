@@ -78,8 +78,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         counts = (*(row["correct"][name] for name in ("own", "wrong", "none")), row["followed"])
         cells = [f"`{row['checkpoint']}`", *(with_interval(count, row["n"]) for count in counts)]
         lines.append("| " + " | ".join(cells) + " |")
-    told = f"Of {rows[0]['n']:,} scenes, by `python -m benchmarks.shortcut --data-dir DIR --write`."
-    return "\n".join([HEAD, *lines, "", told])
+    source = f"Of {rows[0]['n']:,} scenes, by `python -m benchmarks.shortcut --data-dir DIR --write`."
+    return "\n".join([HEAD, *lines, "", source])
 
 
 def with_interval(count: int, n: int) -> str:

@@ -28,9 +28,9 @@ def random_images(count: int) -> Dataset:
     return Dataset("random", images, numbers.integers(0, 10, count), classes, middle, spread, "random")
 
 
-def seconds(run: Run, x: torch.Tensor, y: torch.Tensor, cells: int) -> float:
+def seconds(run: Run, x: torch.Tensor, y: torch.Tensor, limit: int) -> float:
     """What one step takes when maps of up to `cells` cells are small."""
-    small_maps.SMALL = cells
+    small_maps.SMALL = limit
     started = time.perf_counter()
     step(run, x, y)
     return time.perf_counter() - started
@@ -44,10 +44,10 @@ def main() -> None:
     run.net.train()
     x = torch.randn(len(data.labels), 3, 32, 32).to(memory_format=torch.channels_last)
     y = torch.from_numpy(data.labels)
-    rounds = [[seconds(run, x, y, cells) for cells in CELLS.values()] for _ in range(ROUNDS + 2)][2:]
+    rounds = [[seconds(run, x, y, limit) for limit in CELLS.values()] for _ in range(ROUNDS + 2)][2:]
     print(f"ResNet-9, {run.config.precision}, {torch.get_num_threads()} threads, {ROUNDS} rounds")
-    for name, taken in zip(CELLS, zip(*rounds, strict=True), strict=True):
-        print(f"{len(y) / median(taken):6.0f} images/s  {name}")
+    for name, times in zip(CELLS, zip(*rounds, strict=True), strict=True):
+        print(f"{len(y) / median(times):6.0f} images/s  {name}")
 
 
 if __name__ == "__main__":

@@ -140,7 +140,9 @@ def epochs_to(name: str, accuracy: float) -> int | None:
     if not log.exists():
         return None
     rows = re.findall(r"^ *(\d+) +[\d.]+ +[\d.]+% +[\d.]+ +([\d.]+)%", log.read_text(), re.MULTILINE)
-    return next((int(epoch) for epoch, share in rows if float(share) >= accuracy * 100), None)
+    return next(
+        (int(epoch) for epoch, reached_accuracy in rows if float(reached_accuracy) >= accuracy * 100), None
+    )
 
 
 def reached(name: str, accuracy: float, speed: float, rows: list[race.Row]) -> tuple[str, str]:
@@ -177,20 +179,20 @@ def table(data_dir: Path, rounds: int, images: int, accuracy: float) -> str:
     return "\n".join(lines)
 
 
-def shown(rows: Iterator[race.Row]) -> list[race.Row]:
+def printed(rows: Iterator[race.Row]) -> list[race.Row]:
     """The rows, printed as they come."""
     print(race.HEAD, flush=True)
-    shares = []
+    printed_rows = []
     for row in rows:
         print(row, flush=True)
-        shares.append(row)
-    return shares
+        printed_rows.append(row)
+    return printed_rows
 
 
 def raced_in_full(data_dir: Path, accuracy: float, length: int, limit: int) -> str:
     """Race, printing; the log of it."""
     print(race.machine())
-    rows = shown(race.race(data_dir, SHORT, configured(SHORT, data_dir, limit), length))
+    rows = printed(race.race(data_dir, SHORT, configured(SHORT, data_dir, limit), length))
     verdict = race.verdict(rows, SHORT, accuracy)
     print(verdict)
     return "\n".join([race.machine(), race.HEAD, *map(str, rows), verdict, ""])
@@ -198,7 +200,7 @@ def raced_in_full(data_dir: Path, accuracy: float, length: int, limit: int) -> s
 
 def timed(data_dir: Path, accuracy: float, limit: int) -> None:
     """Train the short run until it passes an accuracy, printing."""
-    last = shown(race.alone(SHORT, configured(SHORT, data_dir, limit), accuracy))[-1]
+    last = printed(race.alone(SHORT, configured(SHORT, data_dir, limit), accuracy))[-1]
     what = "passed" if last.test_accuracy >= accuracy else "did not reach"
     took = f"{last.epoch} epochs and {last.seconds:.0f} s, measuring included"
     print(f"“{SHORT}” {what} {accuracy:.2%} in {took}.")

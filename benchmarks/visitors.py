@@ -122,8 +122,10 @@ class Visitor:
 
 def cookies(url: str) -> str:
     """What the server, or a proxy before it, wants to hear again; a browser opens the page first."""
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-        return "; ".join(set_cookie.split(";")[0] for set_cookie in answer.headers.get_all("Set-Cookie", []))
+    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+        return "; ".join(
+            set_cookie.split(";")[0] for set_cookie in response.headers.get_all("Set-Cookie", [])
+        )
 
 
 # Many of them
@@ -142,18 +144,18 @@ class Crowd:
 async def crowd(url: str, count: int, seconds: float, images: Iterator[int], pid: int | None) -> Crowd:
     """So many visitors at once, measured for some seconds once all have opened their page."""
     query = {"source": "test", "checkpoint": "cifar10-fast"}
-    visitors = [Visitor(url, PAGES[place % len(PAGES)], dict(query)) for place in range(count)]
+    visitors = [Visitor(url, PAGES[number % len(PAGES)], dict(query)) for number in range(count)]
     await asyncio.gather(*(visitor.open() for visitor in visitors))
     opened, began, used = runs(visitors), time.perf_counter(), cpu_seconds(pid)
     end = began + seconds
     looks = await asyncio.gather(*(look(*one, end, images) for one in enumerate(visitors)))
-    taken, spent = time.perf_counter() - began, cpu_seconds(pid)
+    elapsed, spent = time.perf_counter() - began, cpu_seconds(pid)
     await asyncio.gather(*(visitor.close() for visitor in visitors))
     if faults := [fault for visitor in visitors for fault in visitor.faults]:
         raise SystemExit("\n".join(faults))
     page_runs = runs(visitors) - opened
     cpu = None if spent is None or used is None else (spent - used) / page_runs
-    return Crowd(count, list(itertools.chain.from_iterable(looks)), page_runs / taken, cpu)
+    return Crowd(count, list(itertools.chain.from_iterable(looks)), page_runs / elapsed, cpu)
 
 
 def runs(visitors: list[Visitor]) -> int:

@@ -22,7 +22,7 @@ from explorer.engine.scoreboard import board, running, tables
 from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.chunks import CHUNK
 from explorer.engine.scoreboard.image_sets import DATASETS, image_set
-from explorer.engine.scoreboard.running import Measurement, Wanted
+from explorer.engine.scoreboard.running import Measurement, MeasurementPlan
 from explorer.engine.scores import SCORES
 from model.arguments import Parser, WrongValue
 from model.command import count, natural, one_of
@@ -132,7 +132,7 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
     with joined(device), alone(options.out, options.shard):
         index, parts = part(options.shard)
         measurement = _prepared(options, device)
-        for sentence in _said_before(measurement):
+        for sentence in _opening_lines(measurement):
             say(sentence)
         running.run(measurement, _progress(), index, parts)
         all_reduce_sum(torch.zeros(1, device=device))  # all processes have finished
@@ -143,13 +143,13 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
 def _prepared(options: argparse.Namespace, device: Any) -> Measurement:
     network = command.network(options)
     images = image_set(options.dataset, network.card, options.data_dir, options.seed, options.note)
-    wanted = Wanted(
+    wanted = MeasurementPlan(
         options.images, options.methods, options.scores, options.images_again, options.layer, options.seed
     )
     return running.prepare(network, images, wanted, options.out, device)
 
 
-def _said_before(measurement: Measurement) -> list[str]:
+def _opening_lines(measurement: Measurement) -> list[str]:
     wanted, rows = measurement.wanted, measurement.entries.rows
     sentence = tr(
         "{rows} maps and {scores} scores on {images} images: {provenance}",
@@ -214,17 +214,17 @@ PLACES = ("--out", "--data-dir")
 
 def command_of(words: Sequence[str]) -> str:
     """The command that makes a scoreboard anew, without this machine's folders and without parts."""
-    kept: list[str] = []
+    arguments: list[str] = []
     rest = iter(words)
     for word in rest:
         name, equals, _ = word.partition("=")
         if name in (*PLACES, "--shard") and not equals:
             next(rest, None)
         if name in PLACES:
-            kept += [name, "DIR"]
+            arguments += [name, "DIR"]
         elif name != "--shard":
-            kept.append(word)
-    return shlex.join(["python", "-m", "explorer.scoreboard", *kept])
+            arguments.append(word)
+    return shlex.join(["python", "-m", "explorer.scoreboard", *arguments])
 
 
 def write(made: Board, out: Path) -> list[Path]:

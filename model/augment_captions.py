@@ -70,9 +70,9 @@ def squared(block: Drawn) -> str:
     return tr("squares of {n} px", n=int(block[0]))
 
 
-def blended(partner: Drawn, share: Drawn) -> str:
+def blended(partner: Drawn, fraction: Drawn) -> str:
     """How much of an image is its own; the rest is its partner's."""
-    return tr("{percent:.0f}% of its own", percent=100 * share[0])
+    return tr("{percent:.0f}% of its own", percent=100 * fraction[0])
 
 
 def signed(number: float) -> str:

@@ -71,7 +71,7 @@ def fetch(images: Tensor, y: Tensor, x: Tensor) -> Tensor:
 
 
 def draw_shift(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Draw down and right, whole pixels up to the share `strength` of the height and of the width."""
+    """Draw down and right, whole pixels up to the fraction `strength` of the height and of the width."""
     count, height, width = shape
     down, right = torch.rand((2, count), generator=generator)
     return whole(down, round(strength * height)), whole(right, round(strength * width))

@@ -1,7 +1,8 @@
 """Batched augmentation that hides parts of an image or blends in another, and with it the label.
 
 Images are float32 (N,3,H,W) from 0 to 1, labels float32 (N,K) with rows that sum to 1. `partner`, int64 (N,),
-names the image of the same batch that is blended in; `share`, float32 (N,), is what stays of an image's own.
+names the image of the same batch that is blended in; `fraction`, float32 (N,), is what stays of an image's
+own.
 """
 
 import torch
@@ -10,12 +11,12 @@ from torch import Generator, Tensor
 from model.augment_draws import Shape
 
 
-def mixup(images: Tensor, partner: Tensor, share: Tensor) -> Tensor:
+def mixup(images: Tensor, partner: Tensor, fraction: Tensor) -> Tensor:
     """Blend each image with its partner (arXiv:1710.09412)."""
-    return torch.lerp(images.index_select(0, partner), images, share.view(-1, 1, 1, 1))
+    return torch.lerp(images.index_select(0, partner), images, fraction.view(-1, 1, 1, 1))
 
 
-def cutmix(images: Tensor, partner: Tensor, share: Tensor, box: Tensor) -> Tensor:
+def cutmix(images: Tensor, partner: Tensor, fraction: Tensor, box: Tensor) -> Tensor:
     """Replace each image's box, int64 (N,4), by what its partner shows there (arXiv:1905.04899)."""
     return torch.where(inside(box, images), images.index_select(0, partner), images)
 
@@ -25,9 +26,9 @@ def cutout(images: Tensor, box: Tensor) -> Tensor:
     return images.masked_fill(inside(box, images), 0)
 
 
-def mix(labels: Tensor, partner: Tensor, share: Tensor, *_: Tensor) -> Tensor:
+def mix(labels: Tensor, partner: Tensor, fraction: Tensor, *_: Tensor) -> Tensor:
     """Blend labels as mixup and cutmix blend the images."""
-    return torch.lerp(labels.index_select(0, partner), labels, share[:, None])
+    return torch.lerp(labels.index_select(0, partner), labels, fraction[:, None])
 
 
 def inside(box: Tensor, images: Tensor) -> Tensor:
@@ -40,34 +41,34 @@ def inside(box: Tensor, images: Tensor) -> Tensor:
 
 
 def draw_mixup(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Draw partner and share, the larger part of Beta(strength, strength): an image stays mostly itself.
+    """Draw partner and fraction, the larger part of Beta(strength, strength): an image stays mostly itself.
 
-    Every image is also a partner, so that this mixes the same pairs as the plain share and renames them.
+    Every image is also a partner, so that this mixes the same pairs as the plain fraction and renames them.
     """
     count = shape[0]
-    partner, share = torch.randperm(count, generator=generator), beta(count, strength, generator)
-    return partner, torch.maximum(share, 1 - share)
+    partner, fraction = torch.randperm(count, generator=generator), beta(count, strength, generator)
+    return partner, torch.maximum(fraction, 1 - fraction)
 
 
 def draw_cutmix(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw partner, share and box: 1 - Beta(strength, strength) of the area, less what leaves the image."""
+    """Draw partner, fraction and box: 1 - Beta(strength, strength) of the area, less what is outside."""
     count = shape[0]
-    partner, share = torch.randperm(count, generator=generator), beta(count, strength, generator)
-    box = draw_boxes(shape, (1 - share).sqrt(), generator)
+    partner, fraction = torch.randperm(count, generator=generator), beta(count, strength, generator)
+    box = draw_boxes(shape, (1 - fraction).sqrt(), generator)
     top, bottom, left, right = box.unbind(1)
     return partner, 1 - (bottom - top) * (right - left) / (shape[1] * shape[2]), box
 
 
 def draw_cutout(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor]:
-    """Draw a box of the share `strength` of each side."""
+    """Draw a box of the fraction `strength` of each side."""
     return (draw_boxes(shape, torch.full(shape[:1], strength), generator),)
 
 
-def draw_boxes(shape: Shape, share: Tensor, generator: Generator) -> Tensor:
-    """Draw boxes int64 (N,4) of a share (N,) of each side, their centers anywhere, cut off at the border."""
+def draw_boxes(shape: Shape, fraction: Tensor, generator: Generator) -> Tensor:
+    """Draw boxes int64 (N,4) of a fraction (N,) of each side, centers anywhere, cut off at the border."""
     edges = []
     for side in shape[1:]:
-        center, reach = torch.rand(shape[0], generator=generator) * side, share * side / 2
+        center, reach = torch.rand(shape[0], generator=generator) * side, fraction * side / 2
         edges += [center - reach, center + reach]
         edges[-2:] = [edge.round().clamp_(0, side).long() for edge in edges[-2:]]
     return torch.stack(edges, 1)
@@ -79,5 +80,5 @@ def beta(count: int, strength: float, generator: Generator) -> Tensor:
         return torch.ones(count)
     parameters = torch.full((2, count), strength, dtype=torch.float64)
     ours, theirs = torch._standard_gamma(parameters, generator=generator).unbind()
-    share: Tensor = ours / (ours + theirs)
-    return share.float()
+    fraction: Tensor = ours / (ours + theirs)
+    return fraction.float()

@@ -33,8 +33,8 @@ def contrast(images: Tensor, factor: Tensor) -> Tensor:
 
 def saturation(images: Tensor, factor: Tensor) -> Tensor:
     """Move each pixel away from its own gray by its image's factor, float32 (N,) from 0."""
-    share = per_image(1 - factor)
-    return images.mul(per_image(factor)).add_(luminance(images).mul_(share)).clamp_(0, 1)
+    gray_weight = per_image(1 - factor)
+    return images.mul(per_image(factor)).add_(luminance(images).mul_(gray_weight)).clamp_(0, 1)
 
 
 def luminance(images: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def luminance(images: Tensor) -> Tensor:
 
 
 def hue(images: Tensor, turn: Tensor) -> Tensor:
-    """Turn the hue of each image by a share of the color circle, float32 (N,) from -0.5 to 0.5.
+    """Turn the hue of each image by a fraction of the color circle, float32 (N,) from -0.5 to 0.5.
 
     Without a detour over HSV and without a case per color. Let low be the least and chroma the range of a
     pixel's colors, and u its hue from 0 to 1, red at 0. Then 6 |u| = 1 + (green + blue - red - low) / chroma
@@ -133,7 +133,7 @@ def draw_jitter(shape: Shape, strength: float, generator: Generator) -> tuple[Te
 
 
 def draw_blur(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor]:
-    """Draw Gaussian kernels (N,K) with sigma evenly up to the share `strength` of the shorter side."""
+    """Draw Gaussian kernels (N,K) with sigma evenly up to the fraction `strength` of the shorter side."""
     count, *sides = shape
     widest = strength * min(sides)
     radius = min(math.ceil(3 * widest), min(sides) - 1)
@@ -148,7 +148,7 @@ def draw_noise(shape: Shape, strength: float, generator: Generator) -> tuple[Ten
 
 
 def draw_mosaic(shape: Shape, strength: float, generator: Generator) -> tuple[Tensor]:
-    """Draw block sides int64 (N,) from 1 to the share `strength` of the shorter side."""
+    """Draw block sides int64 (N,) from 1 to the fraction `strength` of the shorter side."""
     count, *sides = shape
     largest = max(1, round(strength * min(sides)))
     return (torch.rand(count, generator=generator).mul_(largest).long().clamp_(max=largest - 1).add_(1),)

@@ -38,11 +38,11 @@ def _units(data: bytes) -> list[tuple[int, int, int]]:
 def _length(data: bytes, at: int) -> tuple[int, int]:
     """A number of seven bits a byte, and where the next thing starts."""
     value = 0
-    for place in range(8):
-        byte = data[at + place]
-        value |= (byte & 127) << 7 * place
+    for index in range(8):
+        byte = data[at + index]
+        value |= (byte & 127) << 7 * index
         if byte < 128:
-            return value, at + place + 1
+            return value, at + index + 1
     raise ValueError("a number without an end")
 
 

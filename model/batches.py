@@ -84,7 +84,7 @@ def _split(config: Config, split: Split) -> Dataset:
             split,
             config.size,
             on_corrupt="skip" if config.on_corrupt == "skip" else "fail",
-            progress=lambda share: bar.update(share - bar.n),
+            progress=lambda fraction: bar.update(fraction - bar.n),
         )
 
 
@@ -108,8 +108,8 @@ def _augmented(
 ) -> tuple[Tensor, Tensor]:
     if not strengths:
         return augment.normalize(images, data.mean, data.std), labels
-    shares = augment.one_hot(labels, len(data.classes))
-    x, mixed = augment.augment(images, shares, strengths, drawn, data.mean, data.std)
+    targets = augment.one_hot(labels, len(data.classes))
+    x, mixed = augment.augment(images, targets, strengths, drawn, data.mean, data.std)
     return x, mixed if augment.mixes(strengths) else labels
 
 

@@ -100,17 +100,17 @@ def load_builder(spec: str, offered: Mapping[str, Any] | None = None) -> Callabl
             name=name,
             kind=type(builder).__name__,
         )
-    taken = {each: value for each, value in (offered or {}).items() if each in _parameters(builder)}
-    more = _for_any_keyword(builder, offered or {}, taken)
-    return lambda: _called(builder, taken | arguments, more)
+    accepted = {each: value for each, value in (offered or {}).items() if each in _parameters(builder)}
+    more = _for_any_keyword(builder, offered or {}, accepted)
+    return lambda: _called(builder, accepted | arguments, more)
 
 
 def _for_any_keyword(
-    builder: Callable[..., object], offered: Mapping[str, Any], taken: Mapping[str, Any]
+    builder: Callable[..., object], offered: Mapping[str, Any], accepted: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The number of classes for a builder that hands on any keyword, as torchvision's do."""
     kinds = {each.kind for each in _parameters(builder).values()}
-    named = any(name in taken for name in CLASS_COUNTS)
+    named = any(name in accepted for name in CLASS_COUNTS)
     if named or inspect.Parameter.VAR_KEYWORD not in kinds or "num_classes" not in offered:
         return {}
     return {"num_classes": offered["num_classes"]}

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from model import augment, cifar10
-from model.names import readable_values, shown
+from model.names import readable_values, short_path
 from model.pixels import INTERPOLATIONS, Rectangle, ResizedCrop, center_square, whole
 from model.problems import Problem
 
@@ -144,7 +144,7 @@ def parse_card(text: str, path: Path) -> Card:
     except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise Problem(
             "The card in {path} cannot be read; copy the file again or train a new checkpoint.",
-            path=shown(path),
+            path=short_path(path),
         ) from error
 
 
@@ -187,5 +187,5 @@ def check_values(card: Card, path: Path) -> None:
         raise Problem(
             "The card in {path} has an impossible mean, std, input size, resize, epoch or class list; "
             "copy the file again or train a new checkpoint.",
-            path=shown(path),
+            path=short_path(path),
         )

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from model import cifar10
 from model.card import WITHOUT_CARD, Card, check_values, parse_card
 from model.files import contents, replacing
-from model.names import readable_values, shown
+from model.names import readable_values, short_path
 from model.nets import NETS
 from model.problems import Problem
 from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
-from model.weights.fitting import Layout, Missing, bare, below, fitted, places_of
-from model.weights.places import chosen_place
+from model.weights.fitting import Missing, StateLayout, bare, below, fitted, prefixes_of
+from model.weights.prefixes import chosen_prefix
 from model.weights.reading import has_constants, metadata_of, read_entries
 from model.weights.stored import Damaged, Leaf, StoredTensor
 from model.words import N_
@@ -125,17 +125,17 @@ def load_checkpoint(
     """
     path = Path(path)
     data = _contents(path)
-    entries = read_entries(data, shown(path))
-    found = _card_of(data, path)
-    card = card or found or _course_card(entries, path, weights)
+    entries = read_entries(data, short_path(path))
+    file_card = _card_of(data, path)
+    card = card or file_card or _course_card(entries, path, weights)
     _check_card(card, path, builder)
-    layout = replace(_expected(card, path, builder), plain=found is not None)
+    layout = replace(_expected(card, path, builder), plain=file_card is not None)
     try:
-        state, changes = fitted(entries, layout, shown(path), weights)
+        state, changes = fitted(entries, layout, short_path(path), weights)
     except Damaged as error:
-        raise formats.problem("cut", shown(path)) from error
+        raise formats.problem("cut", short_path(path)) from error
     except Missing as problem:
-        raise (formats.problem("frozen", shown(path)) if has_constants(data) else problem) from problem
+        raise (formats.problem("frozen", short_path(path)) if has_constants(data) else problem) from problem
     _check_finite(state, path)
     return Checkpoint(card, state, digest_of(state), builder, changes)
 
@@ -149,7 +149,7 @@ def look_into(path: Path) -> tuple[Card, str]:
     if not formats.is_safetensors(data):
         checkpoint = load_checkpoint(path)
         return checkpoint.card, checkpoint.digest
-    entries = read_entries(data, shown(path))
+    entries = read_entries(data, short_path(path))
     state = {name: leaf.load() for name, leaf in entries.items() if isinstance(leaf, StoredTensor)}
     card = _card_of(data, path) or _course_card(entries, path)
     check_values(card, path)
@@ -179,12 +179,12 @@ def _contents(path: Path) -> bytes:
     except PermissionError as error:
         raise Problem(
             "{path} cannot be read ({reason}); change its permissions.",
-            path=shown(path),
+            path=short_path(path),
             reason=error.strerror,
         ) from error
     except OSError as error:
         template = _NOT_THERE.get(error.errno or 0, _NOT_READ)
-        raise Problem(template, path=shown(path), reason=error.strerror) from error
+        raise Problem(template, path=short_path(path), reason=error.strerror) from error
 
 
 _MISSING = N_(
@@ -216,7 +216,7 @@ def _course_card(entries: Mapping[str, Leaf], path: Path, weights: str | None = 
     if not widths or not all(widths) or not hidden:
         raise Problem(
             "The weights in {path} are not the course CNN's; give the builder of their network with --net.",
-            path=shown(path),
+            path=short_path(path),
         )
     side = round((flat / widths[-1]) ** 0.5)
     names = cifar10.CLASSES if classes == 10 else tuple(f"class {k}" for k in range(classes))
@@ -235,9 +235,11 @@ def _course_shapes(
 ) -> dict[str, tuple[int, ...]]:
     """Name → shape of the tensors where the file has a course CNN; empty where it has none."""
     for names in ({name: name for name in entries}, {bare(name): name for name in entries}):
-        places = [place for place in places_of(names, _COURSE) if set(_COURSE) <= below(names, place).keys()]
-        if places:
-            chosen = below(names, chosen_place(places, shown(path), weights))
+        prefixes = [
+            prefix for prefix in prefixes_of(names, _COURSE) if set(_COURSE) <= below(names, prefix).keys()
+        ]
+        if prefixes:
+            chosen = below(names, chosen_prefix(prefixes, short_path(path), weights))
             leaves = {name: entries[entry] for name, entry in chosen.items()}
             return {name: leaf.shape for name, leaf in leaves.items() if isinstance(leaf, StoredTensor)}
     return {}
@@ -252,26 +254,26 @@ def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None
     if builder is None and card.net not in NETS:
         raise Problem(
             "{path} was made with the network “{net}”, which is not one of {known}; give its builder.",
-            path=shown(path),
+            path=short_path(path),
             net=card.net,
             known=", ".join(NETS),
         )
     check_values(card, path)
 
 
-def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> Layout:
+def _expected(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> StateLayout:
     """What the card's network takes, without its memory: a card may claim any size."""
     try:
         with torch.device("meta"):
             net = _build(card, builder)
             state = {name: value for name, value in net.state_dict().items() if isinstance(value, Tensor)}
         buffers = frozenset(name for name, _ in net.named_buffers(remove_duplicate=False))
-        return Layout(state, buffers, _shared_names(net), len(card.classes))
+        return StateLayout(state, buffers, _shared_names(net), len(card.classes))
     except Exception as error:  # whatever a builder makes of arguments it was never meant for
         reason = (str(error).splitlines() or ["for no stated reason"])[0].rstrip(".")
         raise Problem(
             "The network that {path} describes cannot be built ({reason}); train a new checkpoint.",
-            path=shown(path),
+            path=short_path(path),
             reason=reason,
         ) from error
 
@@ -290,5 +292,5 @@ def _check_finite(state: State, path: Path) -> None:
             raise Problem(
                 "{name} in {path} has values that are not finite (NaN or infinity); use another checkpoint.",
                 name=name,
-                path=shown(path),
+                path=short_path(path),
             )

@@ -20,7 +20,7 @@ from PIL import Image
 from model import cifar10 as constants
 from model.files import replacing, sweep
 from model.images import Dataset, Images, OnCorrupt, Progress, Split, tell
-from model.names import shown
+from model.names import short_path
 from model.pixels import square
 from model.problems import Problem
 
@@ -53,8 +53,8 @@ def read_cifar10(data_dir: Path, split: Split, size: int = 32) -> Dataset:
     except (RuntimeError, OSError) as error:
         raise Problem(
             "CIFAR-10 in {data_dir} is missing or damaged; remove {folder} and download it again.",
-            data_dir=shown(data_dir),
-            folder=shown(data_dir / CIFAR10_FOLDER, 1),
+            data_dir=short_path(data_dir),
+            folder=short_path(data_dir / CIFAR10_FOLDER, 1),
         ) from error
     images = _resized(np.ascontiguousarray(batches.data), size)
     labels = np.array(batches.targets, dtype=np.int64)
@@ -80,9 +80,9 @@ def download_cifar10(data_dir: Path, progress: Progress | None = None) -> None:
             raise Problem(
                 "CIFAR-10 in {data_dir} cannot be read or written ({reason}: {file}); "
                 "change the permissions, or choose another folder with --data-dir.",
-                data_dir=shown(data_dir),
+                data_dir=short_path(data_dir),
                 reason=error.strerror,
-                file=shown(Path(error.filename or "")),
+                file=short_path(Path(error.filename or "")),
             ) from error
         except (OSError, HTTPException, tarfile.TarError, EOFError, zlib.error) as error:
             raise Problem(
@@ -90,7 +90,7 @@ def download_cifar10(data_dir: Path, progress: Progress | None = None) -> None:
                 "try again later, or train without a network connection on your own images with "
                 "--dataset folder --data-dir DIR, or on drawn images with --dataset scenes.",
                 url=_torchvision_cifar10().url,
-                data_dir=shown(data_dir),
+                data_dir=short_path(data_dir),
                 reason=str(error),
             ) from error
     tell(progress, 1.0)

@@ -54,7 +54,7 @@ def fraction(text: str) -> float:
     return value
 
 
-def share(text: str) -> float:
+def ratio(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 1:
         raise WrongValue(N_("{flag} must be from 0 to 1, not {text}."), text=text)
@@ -88,7 +88,7 @@ def read_by(reader: Callable[[str], Any], metavar: str) -> dict[str, Any]:
 
 COUNT, NATURAL = read_by(count, "N"), read_by(natural, "N")
 POSITIVE, NOT_NEGATIVE, FRACTION = read_by(positive, "X"), read_by(not_negative, "X"), read_by(fraction, "X")
-SHARE = read_by(share, "X")
+RATIO = read_by(ratio, "X")
 SWITCH: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
 ON: dict[str, Any] = {"action": "store_const", "const": True}
 TEXT: dict[str, Any] = {"metavar": "TEXT"}
@@ -118,9 +118,9 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         "limit": (NATURAL, N_("use this many images of each split, chosen at random; 0: all images")),
         "on_corrupt": (one_of(("fail", "skip")), N_("what to do when images cannot be read: fail (stop "
                                                     "before training) or skip (train without them)")),
-        "shortcut": (SHARE, N_("with scenes: a mark near a corner is that of the class in this fraction of "
+        "shortcut": (RATIO, N_("with scenes: a mark near a corner is that of the class in this fraction of "
                                "them, and of a random class in the others; if not given: no marks")),
-        "wrong_labels": (SHARE, N_("change this fraction of the training labels to another class, such as to "
+        "wrong_labels": (RATIO, N_("change this fraction of the training labels to another class, such as to "
                                    "see whether the page Data map finds them; if not given: none")),
     },
     N_("network"): {

@@ -29,7 +29,7 @@ __all__ = [
 DATA_DIR = Path("data")
 
 
-class Source(Protocol):
+class DatasetSource(Protocol):
     """What every entry of SOURCES is called as."""
 
     def __call__(
@@ -43,7 +43,7 @@ class Source(Protocol):
     ) -> Dataset: ...
 
 
-SOURCES: dict[str, Source] = {"cifar10": cifar10, "folder": folder, "scenes": scenes}
+SOURCES: dict[str, DatasetSource] = {"cifar10": cifar10, "folder": folder, "scenes": scenes}
 
 
 def load(

@@ -30,7 +30,7 @@ class Decoded:
 
 def cached(data_dir: Path, name: str, key: str, make: Callable[[], Decoded]) -> Decoded:
     """Read `name` from the cache if it was written under `key`, else make it and write it where possible."""
-    paths = [place / name for place in (data_dir / CACHE_FOLDER, _home_cache(data_dir))]
+    paths = [folder / name for folder in (data_dir / CACHE_FOLDER, _home_cache(data_dir))]
     for path in paths:
         if (decoded := _read_cache(path, key)) is not None:
             return decoded

@@ -75,8 +75,8 @@ def _claimed(data: bytes) -> list[Span]:
         raise ValueError("a picture of derived pictures")
     items = [*owners, *parts]
     coded = dict.fromkeys(item for item in items if kinds[item] == b"av01")
-    places = _places(data, inside) if coded else {}
-    headers = {item: av1.largest_picture(b"".join(data[a:b] for a, b in places[item])) for item in coded}
+    spans = _item_spans(data, inside) if coded else {}
+    headers = {item: av1.largest_picture(b"".join(data[a:b] for a, b in spans[item])) for item in coded}
     return [max(sizes[item], headers.get(item, (0, 0)), key=_pixels) for item in items]
 
 
@@ -146,27 +146,27 @@ def _sizes(data: bytes, iprp: Span) -> dict[int, Span]:
     return sizes
 
 
-def _places(data: bytes, meta: Span) -> dict[int, list[Span]]:
+def _item_spans(data: bytes, meta: Span) -> dict[int, list[Span]]:
     """Where the parts of every item's data start and stop in the file."""
-    (at, _), held = _find(data, meta, b"iloc"), dict(_boxes(data, meta)).get(b"idat", (0, 0))
+    (at, _), idat = _find(data, meta, b"iloc"), dict(_boxes(data, meta)).get(b"idat", (0, 0))
     version, sizes = data[at], struct.unpack_from(">BB", data, at + 4)
     offset, length, base, index = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4, sizes[1] & 15
     count, at = _number(data, at + 6, version > 1)
-    places: dict[int, list[Span]] = {}
+    spans: dict[int, list[Span]] = {}
     for _ in range(min(count, MOST_ITEMS)):
         item, at = _number(data, at, version > 1)
         inside = version > 0 and data[at + 1] & 15 == 1
         at += 4 if version > 0 else 2
-        start, at = held[0] * inside + _sized(data, at, base), at + base
+        start, at = idat[0] * inside + _sized(data, at, base), at + base
         (parts,) = struct.unpack_from(">H", data, at)
         at += 2
-        places[item] = []
+        spans[item] = []
         for _ in range(parts):
             at += index if version > 0 else 0
             first, size = start + _sized(data, at, offset), _sized(data, at + offset, length)
-            places[item].append((first, first + size if length else len(data)))
+            spans[item].append((first, first + size if length else len(data)))
             at += offset + length
-    return places
+    return spans
 
 
 def _sized(data: bytes, at: int, size: int) -> int:

@@ -36,13 +36,13 @@ class _Bounded(io.BytesIO):
         self.end = time.thread_time() + MOST_SECONDS
 
     def read(self, size: int | None = -1, /) -> bytes:
-        found = super().read(size)
-        self.left -= len(found)
+        data = super().read(size)
+        self.left -= len(data)
         if self.left < 0 or time.thread_time() > self.end:
             raise Problem(
                 "{name} takes too long or too much memory to decode: save it again as PNG.", name=self.name
             )
-        return found
+        return data
 
 
 def opened(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image.Image:

@@ -16,7 +16,7 @@ from model.files import contents
 from model.image_file import MOST_BYTES
 from model.image_kind import MOST_READ, PICTURE_SUFFIXES, kind_of
 from model.images import Dataset, Images, OnCorrupt, Progress, Split, few, mean_and_std, tell
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.pixels import square
 from model.problems import Problem
 
@@ -71,25 +71,25 @@ def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = 
     Problem when a folder is missing, a class folder has no image, or a class is not among `classes`.
     """
     root = data_dir / split
-    found = class_folders(root)
-    if not found:
+    folders = class_folders(root)
+    if not folders:
         _check_permission(root)
         raise Problem(
             "The folder {folder} has no class folders; put the images of each class into {folder}/CLASS/."
             if root.is_dir()
             else "There is no folder {folder}; put the images of each class into {folder}/CLASS/.",
-            folder=shown(root, 1),
+            folder=short_path(root, 1),
         )
-    for name in found:
+    for name in folders:
         if classes is not None and name not in classes:
             raise Problem(
                 "The class {name} is in {folder} but not in {train}; add it there or remove it.",
                 name=readable(name),
-                folder=shown(root, 1),
-                train=shown(data_dir / "train", 1),
+                folder=short_path(root, 1),
+                train=short_path(data_dir / "train", 1),
             )
-    order = classes or found
-    files = tuple(row for name in found for row in _rows(root, name, order.index(name)))
+    order = classes or folders
+    files = tuple(row for name in folders for row in _rows(root, name, order.index(name)))
     return Listing(root, order, files)
 
 
@@ -100,7 +100,7 @@ def _rows(root: Path, name: str, label: int) -> Iterator[tuple[str, int, int, in
         raise Problem(
             "The class folder {folder} has no images (PNG, JPEG, HEIC, AVIF, WebP, GIF, BMP or TIFF); "
             "add some, or remove the folder.",
-            folder=shown(root / name, 2),
+            folder=short_path(root / name, 2),
         )
     for entry in files:
         stat = entry.stat()
@@ -115,7 +115,7 @@ def _check_permission(folder: Path) -> None:
         raise Problem(
             "The folder {folder} cannot be read ({reason}); change its permissions, or choose another "
             "folder with --data-dir.",
-            folder=shown(folder, 1),
+            folder=short_path(folder, 1),
             reason=error.strerror,
         ) from error
     except OSError:  # missing, or not a folder: another check reports that
@@ -179,7 +179,7 @@ def _checked(decoded: Decoded, listing: Listing, on_corrupt: OnCorrupt) -> Decod
             "replace or remove them, or leave them out with --on-corrupt skip.",
             count=count,
             total=total,
-            folder=shown(listing.root, 1),
+            folder=short_path(listing.root, 1),
             names=readable(few(decoded.corrupt)),
         )
     return decoded

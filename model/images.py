@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Split = Literal["train", "test"]
 OnCorrupt = Literal["fail", "skip"]
-Progress = Callable[[float], None]  # told the share done, from 0 to 1
+Progress = Callable[[float], None]  # called with the fraction done, from 0 to 1
 Triple = tuple[float, float, float]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -55,10 +55,10 @@ def _triple(values: npt.NDArray[np.float64]) -> Triple:
     return red, green, blue
 
 
-def tell(progress: Progress | None, share: float) -> None:
-    """Tell `progress`, if anyone listens, the share done."""
+def tell(progress: Progress | None, fraction: float) -> None:
+    """Tell `progress`, if anyone listens, the fraction done."""
     if progress is not None:
-        progress(share)
+        progress(fraction)
 
 
 def few(names: Sequence[str], most: int = 3) -> str:

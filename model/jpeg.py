@@ -38,30 +38,30 @@ class Parts:
 
 def looked_into(data: bytes, name: str) -> Parts:
     """The parts of a JPEG. Pillow would read its applications' segments far and wide. Raises Problem."""
-    kept, start, end, scans, progressive, applications = [data[:2]], 2, len(data), 0, False, []
+    pieces, start, end, scans, progressive, applications = [data[:2]], 2, len(data), 0, False, []
     for marker, stop in _segments(data, name):
         code = data[marker + 1]
         if 0xE0 <= code <= 0xEF and code not in (0xE0, 0xEE):  # all but JFIF and Adobe's colors
             applications.append(data[marker + 1 : stop])
-            kept.append(data[start:marker])
+            pieces.append(data[start:marker])
             start = stop
         scans += code == _START_OF_SCAN
         progressive |= code in (0xC2, 0xCA)
         end = stop if code == _END else len(data)  # without an end it is cut off
     if scans > MOST_SCANS:
         raise too_many_scans(name)
-    kept.append(data[start:end])
-    return Parts(b"".join(kept), scans, progressive, _orientation(applications), _profile(applications))
+    pieces.append(data[start:end])
+    return Parts(b"".join(pieces), scans, progressive, _orientation(applications), _profile(applications))
 
 
 def _segments(data: bytes, name: str) -> Iterator[tuple[int, int]]:
     """Where each segment of the first picture starts and stops, its end marker among them."""
     start = 2
     for _ in range(MOST_SEGMENTS):
-        found = _MARKER.search(data, start)
-        if found is None:
+        match = _MARKER.search(data, start)
+        if match is None:
             return
-        marker = found.start()
+        marker = match.start()
         if data[marker + 1] == _END:
             yield marker, marker + 2
             return
@@ -106,11 +106,11 @@ def _profile(applications: list[bytes]) -> bytes:
 
 def _orientation(applications: list[bytes]) -> int:
     for each in applications:
-        held = each[3:]
-        if each[0] == 0xE1 and held[:4] == b"Exif":
-            return orientation_in(held)
-        if found := re.search(rb'tiff:Orientation(?:="|>)([1-8])', held):
-            return int(found[1])
+        content = each[3:]
+        if each[0] == 0xE1 and content[:4] == b"Exif":
+            return orientation_in(content)
+        if match := re.search(rb'tiff:Orientation(?:="|>)([1-8])', content):
+            return int(match[1])
     return 1
 
 

@@ -33,7 +33,7 @@ def readable_values(values: Any) -> Any:
     return values
 
 
-def shown(path: PurePath, above: int = 0) -> str:
+def short_path(path: PurePath, above: int = 0) -> str:
     """A path for a sentence: as it was typed if relative, else its name, behind `above` of its folders."""
     short = PurePath(*path.parts[-1 - above :]) if path.is_absolute() else path
     return readable(str(short))

@@ -62,10 +62,10 @@ def follow(average: nn.Module, net: nn.Module, decay: float, steps: int) -> None
 
     d is `decay`, but smaller in the first steps, so that the random start is soon forgotten.
     """
-    share = 1 - min(decay, (1 + steps) / (10 + steps))
+    weight = 1 - min(decay, (1 + steps) / (10 + steps))
     now = net.state_dict()
     for name, mean in average.state_dict().items():
         if mean.is_floating_point():
-            mean.lerp_(now[name], share)
+            mean.lerp_(now[name], weight)
         else:
             mean.copy_(now[name])

@@ -91,10 +91,10 @@ def _takes(builder: Callable[..., Any], arguments: dict[str, Any], size: int) ->
 def _read(weights: Any, classes: tuple[str, ...], certain: bool) -> Preset | None:
     """What the weights' transforms say; None where they are of another kind, as those of a detector."""
     try:
-        found = weights.transforms()
-        (resize,), (size,) = found.resize_size, found.crop_size
-        mean, std = tuple(map(float, found.mean)), tuple(map(float, found.std))
-        interpolation = str(found.interpolation.value)
+        transforms = weights.transforms()
+        (resize,), (size,) = transforms.resize_size, transforms.crop_size
+        mean, std = tuple(map(float, transforms.mean)), tuple(map(float, transforms.std))
+        interpolation = str(transforms.interpolation.value)
     except (AttributeError, TypeError, ValueError):
         return None
     if interpolation not in INTERPOLATIONS or resize < size or not len(mean) == len(std) == 3:

@@ -165,9 +165,9 @@ class WholeBatchNorm(_BatchNorm):
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
-        share = self.momentum if self.momentum is not None else 1 / self.num_batches_tracked.item()
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(var, share)
+        weight = self.momentum if self.momentum is not None else 1 / self.num_batches_tracked.item()
+        self.running_mean.lerp_(mean, weight)
+        self.running_var.lerp_(var, weight)
 
 
 def _sums(x: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from model.cifar10 import CLASSES as CLASSES  # what labels mean, for whoever draws
 from model.drawn import aircraft, cars, cats, dogs, hoofed, ships, small_animals, trucks
-from model.drawn.bodies import Subject
+from model.drawn.bodies import DrawnObject
 from model.drawn.naming import part_names
-from model.drawn.stage import Stage, staged
+from model.drawn.stage import StagedScene, staged
 from model.problems import Problem
 
 DEFAULT_SEEDS = {
@@ -27,7 +27,7 @@ DEFAULT_SEEDS = {
     "ship": 94,
     "truck": 32,
 }
-SUBJECTS: dict[str, Callable[[np.random.Generator], Subject]] = {
+SUBJECTS: dict[str, Callable[[np.random.Generator], DrawnObject]] = {
     "airplane": aircraft.airplane,
     "automobile": cars.automobile,
     "bird": small_animals.bird,
@@ -102,10 +102,10 @@ def redrawn(label: int, seed: int, size: int = 256) -> Redrawn:
     stage = _stage(label, seed, size)
     scene = Scene(stage.picture(stage.whole), stage.mask(stage.whole), label, CLASSES[label])
     layers = {name: stage.layer((name,)) for name in (*stage.parts, "object")}
-    shown = {name: layer for name, layer in layers.items() if stage.changed(layer).any()}
-    pictures = [*(stage.picture(layer) for layer in shown.values()), stage.picture(stage.whole, False)]
-    masks = [*(stage.changed(layer) for layer in shown.values()), stage.bare()]
-    return Redrawn(scene, (*shown, "background"), np.stack(pictures), np.stack(masks))
+    visible = {name: layer for name, layer in layers.items() if stage.changed(layer).any()}
+    pictures = [*(stage.picture(layer) for layer in visible.values()), stage.picture(stage.whole, False)]
+    masks = [*(stage.changed(layer) for layer in visible.values()), stage.bare()]
+    return Redrawn(scene, (*visible, "background"), np.stack(pictures), np.stack(masks))
 
 
 def backdrop(label: int, seed: int, size: int = 256) -> NDArray[np.uint8]:
@@ -151,14 +151,14 @@ def _random(label: int, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, label])
 
 
-def _stage(label: int, seed: int, size: int) -> Stage:
+def _stage(label: int, seed: int, size: int) -> StagedScene:
     rng = _random(label, seed)
     if size < 16:
         raise Problem("Scenes of {size} pixels are too small to draw; choose 16 or more.", size=size)
     return staged(SUBJECTS[CLASSES[label]], rng, size)
 
 
-def _check_parts(stage: Stage, without: Collection[str]) -> None:
+def _check_parts(stage: StagedScene, without: Collection[str]) -> None:
     known = (*stage.parts, "object", "background")
     for name in without:
         if name not in known:

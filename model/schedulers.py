@@ -48,21 +48,21 @@ def exponential(optimizer: Optimizer, steps: int, gamma: float) -> LRScheduler:
 
 
 def cosine(optimizer: Optimizer, steps: int, warmup: float) -> LRScheduler:
-    """Up in a line over the share `warmup` of the run, then down half a cosine to 0 (arXiv:1608.03983)."""
+    """Up in a line over the fraction `warmup` of the run, then down half a cosine to 0 (arXiv:1608.03983)."""
     rising = warmup * steps
 
-    def share(done: int) -> float:
+    def fraction(done: int) -> float:
         if done < rising:
             return (done + 1) / (rising + 1)
         return 0.5 + 0.5 * math.cos(math.pi * (done - rising) / (steps - rising))
 
-    return LambdaLR(optimizer, share)
+    return LambdaLR(optimizer, fraction)
 
 
 def onecycle(
     optimizer: Optimizer, steps: int, warmup: float, anneal: str, cycle_momentum: bool
 ) -> LRScheduler:
-    """From a 25th up over the share `warmup` of the run, then down to nearly 0 (arXiv:1708.07120)."""
+    """From a 25th up over the fraction `warmup` of the run, then down to nearly 0 (arXiv:1708.07120)."""
     highest = [group["lr"] for group in optimizer.param_groups]
     if warmup * steps == 1:  # torch would divide by the rise's length, which is one step less
         warmup *= 1 + 1e-9

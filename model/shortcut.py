@@ -85,8 +85,8 @@ def planted(train: Dataset, test: Dataset, fraction: float, seed: int) -> tuple[
         images = with_marks(data.images, planted_marks(data.labels, fraction, seed, split))
         if split == "train":
             mean, std = mean_and_std(images)
-        told = f"{data.provenance} with marks, of their own class in {100 * fraction:g}%"
-        splits.append(replace(data, images=images, mean=mean, std=std, provenance=told))
+        provenance = f"{data.provenance} with marks, of their own class in {100 * fraction:g}%"
+        splits.append(replace(data, images=images, mean=mean, std=std, provenance=provenance))
     return splits[0], splits[1]
 
 

@@ -118,10 +118,10 @@ def _scale(image: Image.Image, lower: Image.Image) -> None:
 def _in_other_order(tile: ImageFile._Tile) -> ImageFile._Tile | None:
     """A part of a file to decode, with the bytes of each number in the other order; None for other pixels."""
     mode = tile.args[0] if isinstance(tile.args, tuple) else tile.args
-    found = COLORS.fullmatch(mode) if isinstance(mode, str) else None
-    if found is None and mode != GRAY_ALPHA:
+    match = COLORS.fullmatch(mode) if isinstance(mode, str) else None
+    if match is None and mode != GRAY_ALPHA:
         return None
-    other = f"{found[1]};16{OTHER_ORDER[found[2]]}" if found else "RGBA"
+    other = f"{match[1]};16{OTHER_ORDER[match[2]]}" if match else "RGBA"
     return tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other)
 
 

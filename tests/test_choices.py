@@ -10,7 +10,7 @@ from model.datasets import Dataset
 
 
 def test_the_table_of_choices_is_the_log() -> None:
-    assert readme.told("benchmarks/choices.py") == choices.table()
+    assert readme.text_of("benchmarks/choices.py") == choices.table()
     assert all(len(runs) >= 3 for runs in choices.rows().values())
 
 

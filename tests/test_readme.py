@@ -23,7 +23,7 @@ both = pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chine
 
 
 def test_the_table_of_checkpoints_is_the_files() -> None:
-    assert readme.told("benchmarks/checkpoints.py") == checkpoints.table()
+    assert readme.text_of("benchmarks/checkpoints.py") == checkpoints.table()
 
 
 def test_a_score_no_better_than_a_coin_is_not_in_the_strip() -> None:
@@ -35,7 +35,7 @@ def test_a_score_no_better_than_a_coin_is_not_in_the_strip() -> None:
 
 def test_what_is_said_of_the_scores_is_the_scoreboard() -> None:
     measured = judging.scores_board()
-    assert readme.told(judging.NAME) == judging.sentences(measured)
+    assert readme.text_of(judging.NAME) == judging.sentences(measured)
     assert judging.PAGE.read_text(encoding="utf-8") == judging.page(measured)
 
 

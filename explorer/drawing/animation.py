@@ -17,8 +17,8 @@ LEAST = 256  # narrower pictures are enlarged by whole pixels to about this widt
 EACH, LAST = 450, 1600  # milliseconds that a picture stays, and the last one
 
 
-def labelled(pixels: Pixels, lines: Sequence[str], share: float = 0.0) -> Pixels:
-    """A picture uint8 (h,w,3), enlarged where it is small, over a bar `share` long and lines of words."""
+def labelled(pixels: Pixels, lines: Sequence[str], fraction: float = 0.0) -> Pixels:
+    """A picture uint8 (h,w,3), enlarged where it is small, over a bar `fraction` long and lines of words."""
     scale = max(1, round(LEAST / pixels.shape[1]))
     large = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
     height, width = large.shape[:2]
@@ -26,10 +26,10 @@ def labelled(pixels: Pixels, lines: Sequence[str], share: float = 0.0) -> Pixels
     image = Image.new("RGB", (width, height + round((1.4 * len(lines) + 0.6) * size) + 4), PAPER)
     image.paste(Image.fromarray(large), (0, 0))
     draw = ImageDraw.Draw(image)
-    if share > 0:
-        draw.rectangle((0, height, round(share * width), height + 3), fill=BAR)
-    for place, words in enumerate(lines):
-        top = height + 4 + round((0.4 + 1.4 * place) * size)
+    if fraction > 0:
+        draw.rectangle((0, height, round(fraction * width), height + 3), fill=BAR)
+    for line, words in enumerate(lines):
+        top = height + 4 + round((0.4 + 1.4 * line) * size)
         write(draw, (size // 2, top), words, size, INK)
     return np.array(image)
 
@@ -55,8 +55,8 @@ def animation(frames: Sequence[Pixels], kind: Literal["gif", "png"]) -> bytes:
 def _with_one_palette(images: list[Image.Image]) -> list[Image.Image]:
     width, height = images[0].size
     together = Image.new("RGB", (width, height * len(images)))
-    for place, image in enumerate(images):
-        together.paste(image, (0, place * height))
+    for index, image in enumerate(images):
+        together.paste(image, (0, index * height))
     # Maximum coverage: the colors that are few, such as the brightest spot of a heat map, are kept too.
     palette = together.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     return [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]

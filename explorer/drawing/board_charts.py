@@ -5,20 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from explorer.drawing.chart import DotChart, axis, doubles
-from explorer.engine.scoreboard.board import Board, Row
+from explorer.engine.scoreboard.board import Board, BoardRow
 from explorer.engine.scores import SCORES
 from model.words import tr
 
 
-def sorted_rows(board: Board, score: str) -> list[Row]:
+def sorted_rows(board: Board, score: str) -> list[BoardRow]:
     """The rows by the mean of a score, the best first; those without one last, in their order."""
     sign = 1 if SCORES[score].direction == "lower" else -1
     means = [row.cells[score].value.mean for row in board.rows]
-    places = np.argsort([np.inf if np.isnan(mean) else sign * mean for mean in means], kind="stable")
-    return [board.rows[place] for place in places]
+    order = np.argsort([np.inf if np.isnan(mean) else sign * mean for mean in means], kind="stable")
+    return [board.rows[index] for index in order]
 
 
-def score_chart(board: Board, score: str, rows: Sequence[Row] | None = None) -> DotChart:
+def score_chart(board: Board, score: str, rows: Sequence[BoardRow] | None = None) -> DotChart:
     """The chart of a score, its rows in the given order, or sorted."""
     rows = sorted_rows(board, score) if rows is None else rows
     cells = [row.cells[score] for row in rows]

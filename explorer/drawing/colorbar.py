@@ -16,7 +16,7 @@ def bar(range: Range, width: int = 256, height: int = 10, name: str | None = Non
 
 
 def ticks(range: Range) -> tuple[tuple[float, float], ...]:
-    """Where the numbers stand: (share of the width, value) at low, zero and high, without doubles."""
+    """Where the numbers stand: (fraction of the width, value) at low, zero and high, without doubles."""
     if range.constant:
         return ((0.5, range.low),)
     if range.low < 0 < range.high:

@@ -42,9 +42,9 @@ def blue_red() -> NDArray[np.uint8]:
     """The signed map, uint8 (256,3), from blue through near-white to red; entries 127 and 128 are alike."""
     steps = np.arange(256) - 127.5
     position = np.sign(steps) * (np.abs(steps) - 0.5) / 127
-    places = np.linspace(-1, 1, len(_SIGNED_ANCHORS))
+    anchors = np.linspace(-1, 1, len(_SIGNED_ANCHORS))
     channels = zip(*_SIGNED_ANCHORS, strict=True)
-    return _from_oklab(np.stack([np.interp(position, places, channel) for channel in channels], axis=-1))
+    return _from_oklab(np.stack([np.interp(position, anchors, channel) for channel in channels], axis=-1))
 
 
 def _from_oklab(lab: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -85,15 +85,15 @@ def positions(values: ArrayLike, range: Range) -> NDArray[np.float64]:
     extent = range.high / 2 - range.low / 2
     if not extent:
         return np.where(np.isnan(values), np.nan, 0.5 if range.signed else 0.0)
-    place: NDArray[np.float64] = (np.clip(values, range.low, range.high) / 2 - range.low / 2) / extent
-    return place.clip(0, 1)
+    fractions: NDArray[np.float64] = (np.clip(values, range.low, range.high) / 2 - range.low / 2) / extent
+    return fractions.clip(0, 1)
 
 
 def color(values: ArrayLike, range: Range, name: str | None = None) -> NDArray[np.uint8]:
     """Draw `values` (…,h,w) as uint8 (…,h,w,3); beyond the range the end colors go on, NaN is gray."""
-    place = positions(values, range)
-    missing = np.isnan(place)
-    entries = np.floor(np.where(missing, 0, place) * 255 + 0.5).astype(np.intp)
+    fractions = positions(values, range)
+    missing = np.isnan(fractions)
+    entries = np.floor(np.where(missing, 0, fractions) * 255 + 0.5).astype(np.intp)
     pixels = table(range, name)[entries]
     pixels[missing] = NOT_A_NUMBER
     return pixels

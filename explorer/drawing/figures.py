@@ -59,7 +59,7 @@ Part = Panel | Drawing | Chart
 
 
 @dataclass(frozen=True)
-class Bar:
+class ColorBar:
     """A color bar below the columns `first` to `last` of a row."""
 
     first: int
@@ -73,15 +73,15 @@ def mapped(values: ArrayLike, range: Range, title: str, scale: str = "", shared:
     return Panel(color(values, range), title, range, scale, shared)
 
 
-def bars(rows: Sequence[Sequence[Part]]) -> list[list[Bar]]:
+def bars(rows: Sequence[Sequence[Part]]) -> list[list[ColorBar]]:
     """The color bars below each row: one for every range, below the last row of the panels that share it."""
-    below: list[list[Bar]] = [[] for _ in rows]
-    together: dict[tuple[Range, str], tuple[int, Bar]] = {}
+    below: list[list[ColorBar]] = [[] for _ in rows]
+    together: dict[tuple[Range, str], tuple[int, ColorBar]] = {}
     for index, row in enumerate(rows):
         for column, panel in enumerate(row):
             if not isinstance(panel, Panel) or panel.range is None:
                 continue
-            bar, key = Bar(column, column, panel.range, panel.scale), (panel.range, panel.scale)
+            bar, key = ColorBar(column, column, panel.range, panel.scale), (panel.range, panel.scale)
             if not panel.shared:
                 below[index].append(bar)
                 continue

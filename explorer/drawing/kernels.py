@@ -18,6 +18,6 @@ def kernels(weights: ArrayLike, range: Range) -> NDArray[np.uint8]:
         raise ValueError(f"Kernels have shape (C,in,k,k) with at least one cell, not {values.shape}.")
     if values.shape[1] != 3:
         return color(values.mean(axis=1), range)
-    share = 0.5 + np.clip(values / (2 * (range.high or 1.0)), -0.5, 0.5)
-    pixels: NDArray[np.uint8] = np.rint(share * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    gray = 0.5 + np.clip(values / (2 * (range.high or 1.0)), -0.5, 0.5)
+    pixels: NDArray[np.uint8] = np.rint(gray * 255).astype(np.uint8).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(pixels)

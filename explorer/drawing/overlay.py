@@ -31,8 +31,8 @@ def _bilinear(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
     last = len(values) - 1
     at = ((np.arange(length) + 0.5) * len(values) / length - 0.5).clip(0, last)
     below = np.floor(at).astype(np.intp)
-    share = (at - below).astype(np.float32)[:, None]
-    between: NDArray[np.float32] = values[below] * (1 - share) + values[np.minimum(below + 1, last)] * share
+    weight = (at - below).astype(np.float32)[:, None]
+    between: NDArray[np.float32] = values[below] * (1 - weight) + values[np.minimum(below + 1, last)] * weight
     return between
 
 
@@ -41,8 +41,8 @@ def strength(values: ArrayLike, range: Range) -> NDArray[np.float64]:
 
     Shape as given. For a signed range both signs count, for a positive one what is negative does not.
     """
-    place = np.nan_to_num(positions(values, range), nan=0.5 if range.signed else 0.0)
-    return np.abs(place * 2 - 1) if range.signed else place
+    fractions = np.nan_to_num(positions(values, range), nan=0.5 if range.signed else 0.0)
+    return np.abs(fractions * 2 - 1) if range.signed else fractions
 
 
 def overlay(

@@ -114,5 +114,5 @@ def _chooser(signed: bool) -> Callable[..., Range]:
 
 def _finite(values: tuple[ArrayLike, ...]) -> list[NDArray[np.float64]]:
     arrays = (np.asarray(part, dtype=np.float64) for part in values)
-    kept = (array[np.isfinite(array)] for array in arrays)
-    return [array for array in kept if array.size]
+    finite = (array[np.isfinite(array)] for array in arrays)
+    return [array for array in finite if array.size]

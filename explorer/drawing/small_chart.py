@@ -24,7 +24,7 @@ SIGNS = (("✕", 8), ("◇", 22))  # of dead and of faint channels, and how far 
 
 
 @dataclass(frozen=True)
-class Column:
+class PlotColumn:
     """A part of the plot from `start` to `end`, fractions of its width, with what a tip says of it."""
 
     start: float
@@ -38,7 +38,7 @@ class SmallChart:
 
     xhtml: str
     titles: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[PlotColumn, ...]
 
 
 def draw(chart: Histogram | ChannelChart) -> SmallChart:
@@ -68,17 +68,18 @@ def _histogram(chart: Histogram) -> SmallChart:
     plot = _plot(chart.y, height, band + "".join(bars) + mean, labels)
     edges = [sorted((one, other)) for one, other in pairwise(chart.edges.tolist())]
     columns = [
-        Column(x.of(low) / SIDE, x.of(high) / SIDE, (f"{low:.3g}", f"{high:.3g}", f"{count:,}"))
+        PlotColumn(x.of(low) / SIDE, x.of(high) / SIDE, (f"{low:.3g}", f"{high:.3g}", f"{count:,}"))
         for (low, high), count in zip(edges, chart.counts.tolist(), strict=True)
     ]
     titles = tr("from"), tr("to"), tr("positions")
     return SmallChart(_framed(chart.alt, chart.y, chart.height, height, plot), titles, _ordered(columns))
 
 
-def _ordered(columns: Iterable[Column]) -> tuple[Column, ...]:
+def _ordered(columns: Iterable[PlotColumn]) -> tuple[PlotColumn, ...]:
     """The finite columns from left to right, with the typographic minus in their tips."""
     signed = (
-        Column(each.start, each.end, tuple(text.replace("-", MINUS) for text in each.tip)) for each in columns
+        PlotColumn(each.start, each.end, tuple(text.replace("-", MINUS) for text in each.tip))
+        for each in columns
     )
     finite = (column for column in signed if math.isfinite(column.start + column.end))
     return tuple(sorted(finite, key=lambda column: column.start))
@@ -106,7 +107,7 @@ def _channel_chart(chart: ChannelChart) -> SmallChart:
     marks = "".join([_learned(y), *_spans(chart, y, lefts, width)])
     plot = _plot(chart.y, height, marks, number + "".join(signs) + labels)
     columns = tuple(
-        Column((left - GAP / 2 * distance) / SIDE, (left + width + GAP / 2 * distance) / SIDE,
+        PlotColumn((left - GAP / 2 * distance) / SIDE, (left + width + GAP / 2 * distance) / SIDE,
                (text, f"{mean:+.2f}".replace("-", MINUS), f"{spread:.2f}"))
         for left, text, mean, spread in zip(lefts, chart.texts, chart.mean.tolist(), chart.spread.tolist(),
                                             strict=True)
@@ -140,10 +141,10 @@ def _spans(chart: ChannelChart, y: "_Scale", lefts: list[float], width: float) -
 def _channel_labels(chart: ChannelChart, centers: list[float], below: float) -> str:
     """Some channels' numbers, every second of them only where there is room, and the title of the axis."""
     every = -(-len(centers) // MOST_LABELS)
-    shown = list(zip(centers, chart.channels.tolist(), strict=True))[::every]
+    labeled = list(zip(centers, chart.channels.tolist(), strict=True))[::every]
     labels = [
         _text(center, below + 15, str(channel), cls="tick spare" if n % 2 else "tick")
-        for n, (center, channel) in enumerate(shown)
+        for n, (center, channel) in enumerate(labeled)
     ]
     return "".join(labels) + _text(SIDE / 2, below + 15 + TITLE, chart.x_title, cls="title")
 
@@ -223,5 +224,5 @@ def _text(x: float, y: float, text: str, *, cls: str, fill: str = "") -> str:
         return ""
     anchor = "start" if x < 0.015 * SIDE else "end" if x > 0.985 * SIDE else "middle"
     color = f' fill="{fill}"' if fill else ""
-    place = f'x="{x / SIDE:.2%}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text {place} class="{cls}"{color}>{escape(text)}</text>'
+    attributes = f'x="{x / SIDE:.2%}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {attributes} class="{cls}"{color}>{escape(text)}</text>'

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.drawing.palette import Color
-from explorer.engine.geometry import Axis
+from explorer.engine.geometry import WindowAxis
 
 Pixels = npt.NDArray[np.uint8]
 Booleans = npt.NDArray[np.bool_]
@@ -14,7 +14,7 @@ CELL, PADDING, HATCH, LINE = "#dcd8cf", "#f4f2ec", "#c9c4b8", "#ffffff"
 FRAME = 2  # pixels
 
 
-def padded_input(rows: Axis, columns: Axis, row: int, column: int) -> Pixels:
+def padded_input(rows: WindowAxis, columns: WindowAxis, row: int, column: int) -> Pixels:
     """The padded input, uint8 (H, W, 3): padding hatched, the cells that output position (row, column) reads
     in green, its window framed, and in orange the cells of the input that no window reads."""
     start = rows.padding[0], columns.padding[0]
@@ -28,27 +28,27 @@ def padded_input(rows: Axis, columns: Axis, row: int, column: int) -> Pixels:
     unread[:, columns.unread + start[1]] = True
     read = np.zeros((height, width), bool)
     read[np.ix_(*taps)] = True
-    pixels = _cells(inside, unread & inside, read)
-    size = _cell_size(height, width)
+    pixels = _pixels(inside, unread & inside, read)
+    size = _pixel_size(height, width)
     _frame(pixels, *(slice(int(each[0]) * size, (int(each[-1]) + 1) * size) for each in taps))
     return pixels
 
 
-def output_map(rows: Axis, columns: Axis, row: int, column: int) -> Pixels:
+def output_map(rows: WindowAxis, columns: WindowAxis, row: int, column: int) -> Pixels:
     """The output's positions, uint8 (H, W, 3), with the position (row, column) in green."""
     every = np.ones((rows.output, columns.output), bool)
     chosen = np.zeros_like(every)
     chosen[row, column] = True
-    return _cells(every, ~every, chosen)
+    return _pixels(every, ~every, chosen)
 
 
-def _cell_size(height: int, width: int) -> int:
+def _pixel_size(height: int, width: int) -> int:
     return min(max(SIDE // max(height, width), LEAST), MOST)
 
 
-def _cells(inside: Booleans, unread: Booleans, read: Booleans) -> Pixels:
+def _pixels(inside: Booleans, unread: Booleans, read: Booleans) -> Pixels:
     """Cells (h, w) as a picture: outside hatched, unread and read ones colored, lines between."""
-    size = _cell_size(*inside.shape)
+    size = _pixel_size(*inside.shape)
     dark, light = (
         _colored(ground, inside, unread, read).repeat(size, 0).repeat(size, 1) for ground in (HATCH, PADDING)
     )
@@ -63,8 +63,8 @@ def _colored(ground: str, inside: Booleans, unread: Booleans, read: Booleans) ->
     """The color of each cell (h, w, 3), on a ground of one color."""
     pixels = np.broadcast_to(_rgb(ground), (*inside.shape, 3))
     for mask, color in zip((inside, unread, read), (CELL, Color.HIGHLIGHT, Color.ACCENT), strict=True):
-        share = 1.0 if color == CELL else 0.62
-        mixed = (share * _rgb(color) + (1 - share) * pixels).astype(np.uint8)
+        opacity = 1.0 if color == CELL else 0.62
+        mixed = (opacity * _rgb(color) + (1 - opacity) * pixels).astype(np.uint8)
         pixels = np.where(mask[..., None], mixed, pixels)
     return pixels.astype(np.uint8)
 

@@ -157,11 +157,11 @@ def _each_image(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fills: Ten
 
 def unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
     """The logits (N, K), and the layer's maps (N, C, h, w), of images x without a change."""
-    kept: list[Tensor] = []
-    view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
+    maps: list[Tensor] = []
+    view = recording_calls(net, [layer], lambda call: maps.append(feature_maps(call).clone()))
     with torch.inference_mode(False), torch.no_grad():
         logits = [check_logits(view(x[rows].detach().clone())) for rows in pieces(net, x, len(x))]
-    return torch.cat(logits), torch.cat(kept)
+    return torch.cat(logits), torch.cat(maps)
 
 
 def _each_alone(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:

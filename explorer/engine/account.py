@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
-from explorer.engine.attribution.gradients import Score, Target, score_of
+from explorer.engine.attribution.gradients import LogitScore, Target, score_of
 from explorer.engine.calls import Call
 from explorer.engine.independence import pieces
 from explorer.engine.passes import check_images, layer_module, recording_calls, to_numpy
@@ -96,7 +96,7 @@ def account(net: nn.Module, x: Tensor, target: Target) -> Account:
     return one_or_many(Account(layer=first.layer, read=first.read, hidden=first.hidden, **joined))
 
 
-def _of_part(net: nn.Module, x: Tensor, score: Score) -> Account:
+def _of_part(net: nn.Module, x: Tensor, score: LogitScore) -> Account:
     """The Account of images that may run together, its arrays with a leading N."""
     tail = _Tail()
     view = recording_calls(net, None, tail.visit).requires_grad_(False)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import nn
 
-from explorer.engine.geometry import Axis, layer_size, window
+from explorer.engine.geometry import WindowAxis, layer_size, window
 from explorer.engine.passes import layer_module
 from explorer.engine.tracing import Trace
 from model.problems import Problem
@@ -20,14 +20,15 @@ KINDS: tuple[tuple[type[nn.Module], Kind], ...] = (
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a convolution or pooling: an Axis for rows and one for columns, `channels` (in, out).
+    """The settings of a convolution or pooling: a WindowAxis for rows and one for columns, `channels` (in,
+    out).
 
     A pooling has as many channels out as in, one group and no bias.
     """
 
     kind: Kind
-    rows: Axis
-    columns: Axis
+    rows: WindowAxis
+    columns: WindowAxis
     channels: tuple[int, int]
     groups: int = 1
     bias: bool = False
@@ -83,8 +84,10 @@ def _settings(net: nn.Module, seen: Trace, layer: str) -> Settings | None:
     return Settings(kind, size.rows, size.columns, size.channels)
 
 
-def changed_axis(before: Axis, size: int, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
-    """An axis with other settings; `padding` is that before the first cell, and padding that is uneven in
+def changed_axis(
+    before: WindowAxis, size: int, kernel: int, stride: int, padding: int, dilation: int
+) -> WindowAxis:
+    """An axis with other settings; `padding` is that before the first position, and padding that is uneven in
     `before` stays so."""
     uneven = before.padding[1] - before.padding[0]
     return window(size, kernel, stride, (padding, max(padding + uneven, 0)), dilation, before.ceil_mode)
@@ -121,7 +124,7 @@ def check(settings: Settings) -> None:
             )
 
 
-def _check_padding(kind: Kind, axis: Axis) -> None:
+def _check_padding(kind: Kind, axis: WindowAxis) -> None:
     most = axis.kernel // 2
     if kind != "conv" and max(axis.padding) > most:
         raise Problem(

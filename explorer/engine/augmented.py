@@ -18,7 +18,7 @@ from model.augment import AUGMENTATIONS
 from model.batches import batches, order_of
 from model.card import Card, Pixels
 from model.datasets import Dataset, cifar10_present, class_folders, decode_all, list_images, read_cifar10
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 from model.recipes import RECIPES, Config, config_from
 from model.shortcut import planted_marks, with_marks
@@ -114,8 +114,8 @@ def _pixels(images: Tensor) -> Pixels:
 
 def _parameters(name: str, drawn: tuple[Tensor, ...], row: int) -> Parameters:
     """What was drawn for one image, as far as the transform's caption tells it."""
-    told = len(inspect.signature(AUGMENTATIONS[name].caption).parameters)
-    return tuple(tuple(tensor[row].reshape(-1).tolist()) for tensor in drawn[:told])
+    count = len(inspect.signature(AUGMENTATIONS[name].caption).parameters)
+    return tuple(tuple(tensor[row].reshape(-1).tolist()) for tensor in drawn[:count])
 
 
 # A batch
@@ -195,7 +195,7 @@ def _from_folder(data_dir: Path, wanted: int, card: Card) -> Dataset:
     if not len(decoded.labels):
         raise Problem(
             "None of the training images in {folder} can be read: replace them, or remove the folder.",
-            folder=shown(listing.root, 1),
+            folder=short_path(listing.root, 1),
         )
     name, classes = readable(data_dir.resolve().name), tuple(map(readable, listing.classes))
     return Dataset(name, decoded.images, decoded.labels, classes, (0, 0, 0), (1, 1, 1), "")

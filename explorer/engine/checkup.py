@@ -113,7 +113,7 @@ def picture(seed: int, size: int) -> Pixels:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pass:
+class _PassOutcome:
     """What one forward pass showed; `values` (1, K) with their graph, where it has one."""
 
     name: str
@@ -144,7 +144,7 @@ class _Call:
         self.version, self.received = version_of(self.output), call.received.shape
 
 
-def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass:
+def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _PassOutcome:
     """One forward pass with gradients of one image, and one backward pass of its largest output."""
     view = private_view(net)
     running = {path: value.clone() for path, value in view.named_buffers() if path.endswith("running_mean")}
@@ -158,7 +158,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     values = _row(tensors[name])
     activation = _final_activation(view, calls, tensors[name])
     changed = [path for path, before in running.items() if not torch.equal(view.get_buffer(path), before)]
-    watched = _Pass(
+    watched = _PassOutcome(
         name=name,
         values=values,
         plain=tensors[name].shape == values.shape and tensors[name].dtype == values.dtype,
@@ -189,12 +189,12 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
         ) from error
 
 
-def _values(net: nn.Module, x: Tensor, like: _Pass, seed: int) -> Tensor:
+def _values(net: nn.Module, x: Tensor, like: _PassOutcome, seed: int) -> Tensor:
     """The values (1, K) of the same output for another input or seed."""
     return _row(tensors_in(returned_by(private_view(net, seed), x))[like.name])
 
 
-def _together(net: nn.Module, x: Tensor, like: _Pass, alone: Tensor) -> Tensor:
+def _together(net: nn.Module, x: Tensor, like: _PassOutcome, alone: Tensor) -> Tensor:
     """The values (2, K) of two images in one pass; those of each `alone` where it gives no such values.
 
     Raises Problem if they are clearly (K, 2), with those of each image alone as its columns.
@@ -262,7 +262,7 @@ def _channels_read(calls: list[_Call]) -> int | None:
 
 def _tokens(calls: list[_Call]) -> Tokens:
     """What is known of the tokens of one image, (1, count, C), and whether maps before have their grid."""
-    seen: set[tuple[int, int]] = set()
+    map_sizes: set[tuple[int, int]] = set()
     grids: dict[tuple[int, int], bool] = {}
     unknown: dict[int, None] = {}
     for call in calls:
@@ -271,10 +271,10 @@ def _tokens(calls: list[_Call]) -> Tokens:
             if len(shape) == 3 and shape[0] == 1 and call.gives_tokens:
                 unknown[shape[1]] = None
         elif call.layout.order == "tokens":
-            grids.setdefault(call.layout.grid, call.layout.grid in seen)
+            grids.setdefault(call.layout.grid, call.layout.grid in map_sizes)
         else:
             rows, columns = call.layout.maps(call.output).shape[2:]
-            seen.add((rows, columns))
+            map_sizes.add((rows, columns))
     return Tokens(grids, tuple(unknown))
 
 
@@ -286,7 +286,7 @@ def _operation(values: Tensor) -> str:
     return "" if node is None else node.name()
 
 
-def _with_gradients(watched: _Pass, calls: list[_Call]) -> _Pass:
+def _with_gradients(watched: _PassOutcome, calls: list[_Call]) -> _PassOutcome:
     """The pass with the layers that no gradient of its largest value reaches."""
     reached = [call for call in calls if call.with_graph]
     gradients: tuple[Tensor | None, ...] = (None,) * len(reached)
@@ -305,7 +305,7 @@ def _with_gradients(watched: _Pass, calls: list[_Call]) -> _Pass:
 # What the outputs are
 
 
-def _outputs(net: nn.Module, first: _Pass, values: Tensor, kind: str | None, x: Tensor) -> Outputs:
+def _outputs(net: nn.Module, first: _PassOutcome, values: Tensor, kind: str | None, x: Tensor) -> Outputs:
     single = values.shape[1] == 1
     observed = _kind(net, first, values, x)
     if kind is not None:
@@ -317,7 +317,7 @@ def _outputs(net: nn.Module, first: _Pass, values: Tensor, kind: str | None, x: 
     return outputs if _agree(net, outputs, first, x) else replace(outputs, activation="")
 
 
-def _agree(net: nn.Module, outputs: Outputs, first: _Pass, x: Tensor) -> bool:
+def _agree(net: nn.Module, outputs: Outputs, first: _PassOutcome, x: Tensor) -> bool:
     """Whether the logits before a final activation mean the values that the network itself returns."""
     if not outputs.activation:
         return True
@@ -365,7 +365,7 @@ _NOT_OF_KIND = {
 }
 
 
-def _kind(net: nn.Module, first: _Pass, values: Tensor, x: Tensor) -> str:
+def _kind(net: nn.Module, first: _PassOutcome, values: Tensor, x: Tensor) -> str:
     """What values (2, K) of two images are, of KINDS."""
     if not bool(values.isfinite().all()):
         return "logits"

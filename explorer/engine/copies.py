@@ -122,8 +122,10 @@ def tensors_in(value: object) -> list[Tensor]:
 
 def _empty(net: nn.Module) -> dict[int, Any]:
     """A memo for deepcopy: new empty containers, most of them for hooks, which would take it longest."""
-    held = (value for module in net.modules() for value in vars(module).values())
-    return {id(value): type(value)() for value in held if type(value) in (dict, OrderedDict) and not value}
+    attributes = (value for module in net.modules() for value in vars(module).values())
+    return {
+        id(value): type(value)() for value in attributes if type(value) in (dict, OrderedDict) and not value
+    }
 
 
 def _storage_of(tensor: Tensor) -> int:

@@ -31,7 +31,7 @@ class DataMap(Value):
     fraction of these in which that class was predicted. `forgetting` int64 (N,): how often it was predicted
     in one epoch and not in the next in which the image was seen (arXiv:1812.05159). `learned` int64 (N,): the
     first epoch, from 1, in which it was predicted, 0 if there was none. `last_loss` float32 (N,): −log of
-    the probability in the last epoch, in nats. `seen` int64 (N,): in how many epochs the image was.
+    the probability in the last epoch, in nats. `epoch_counts` int64 (N,): in how many epochs the image was.
 
     `region` int64 (N,): SUSPECT, likely mislabeled, where the confidence is below chance, 1 / classes; of the
     others AMBIGUOUS where the variability is in the highest third of all images that were seen, the rest EASY
@@ -44,7 +44,7 @@ class DataMap(Value):
     forgetting: Integers
     learned: Integers
     last_loss: Floats
-    seen: Integers
+    epoch_counts: Integers
     region: Integers
     classes: int
 
@@ -53,11 +53,11 @@ def data_map(log: ExampleLog) -> DataMap:
     """The map of a log; see DataMap for what each number is."""
     values = log.confidence.astype(np.float64)
     present = ~np.isnan(values)
-    seen = present.sum(0)
+    epoch_counts = present.sum(0)
     correct = log.correct & present
-    confidence, variability = _moments(values, present, seen)
-    never = seen == 0
-    correctness = np.where(never, np.nan, correct.sum(0) / np.maximum(seen, 1))
+    confidence, variability = _moments(values, present, epoch_counts)
+    never = epoch_counts == 0
+    correctness = np.where(never, np.nan, correct.sum(0) / np.maximum(epoch_counts, 1))
     return DataMap(
         confidence.astype(np.float32),
         variability.astype(np.float32),
@@ -65,16 +65,16 @@ def data_map(log: ExampleLog) -> DataMap:
         forgetting_events(correct, present),
         np.where(correct.any(0), correct.argmax(0) + 1 if len(correct) else 0, 0).astype(np.int64),
         _last_loss(values),
-        seen.astype(np.int64),
+        epoch_counts.astype(np.int64),
         regions(confidence, variability, len(log.card.classes)),
         len(log.card.classes),
     )
 
 
 def _moments(
-    values: npt.NDArray[np.float64], present: npt.NDArray[np.bool_], seen: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64], present: npt.NDArray[np.bool_], epoch_counts: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    count = np.where(seen == 0, np.nan, seen)
+    count = np.where(epoch_counts == 0, np.nan, epoch_counts)
     mean = np.where(present, values, 0).sum(0) / count
     variance = (np.where(present, values - mean, 0) ** 2).sum(0) / count
     return mean, np.sqrt(variance)
@@ -105,12 +105,12 @@ def _last_loss(values: npt.NDArray[np.float64]) -> Floats:
 def regions(confidence: npt.ArrayLike, variability: npt.ArrayLike, classes: int) -> Integers:
     """Each image's region, int64 (N,), by the rule of DataMap."""
     confidence, variability = np.asarray(confidence), np.asarray(variability)
-    seen = ~np.isnan(confidence)
+    has_values = ~np.isnan(confidence)
     region = np.where(confidence >= 0.5, EASY, HARD).astype(np.int64)
-    if seen.any():
-        region[variability > np.quantile(variability[seen], 2 / 3)] = AMBIGUOUS
+    if has_values.any():
+        region[variability > np.quantile(variability[has_values], 2 / 3)] = AMBIGUOUS
     region[confidence < 1 / max(classes, 1)] = SUSPECT
-    region[~seen] = UNSEEN
+    region[~has_values] = UNSEEN
     return region
 
 
@@ -157,23 +157,23 @@ RANKINGS = {"suspects": suspects, "hardest": hardest, "forgotten": most_forgotte
 
 
 @dataclass(frozen=True)
-class Found:
-    """How many of `wrong` images are among the `taken` first of a ranking: `hits` of them."""
+class Retrieval:
+    """How many of `wrong` images are among the `count` first of a ranking: `hits` of them."""
 
     hits: int
-    taken: int
+    count: int
     wrong: int
 
     @property
     def precision(self) -> float:
-        return self.hits / self.taken if self.taken else float("nan")
+        return self.hits / self.count if self.count else float("nan")
 
     @property
     def recall(self) -> float:
         return self.hits / self.wrong if self.wrong else float("nan")
 
 
-def found_among_first(order: Integers, wrong: Integers, taken: int) -> Found:
-    """How many of the images `wrong` are among the `taken` first of `order`."""
-    first = order[:taken]
-    return Found(int(np.isin(first, wrong).sum()), len(first), len(wrong))
+def retrieval_among_first(order: Integers, wrong: Integers, count: int) -> Retrieval:
+    """How many of the images `wrong` are among the `count` first of `order`."""
+    first = order[:count]
+    return Retrieval(int(np.isin(first, wrong).sum()), len(first), len(wrong))

@@ -32,7 +32,7 @@ KEEPING = frozenset({"clone", "contiguous", "to", "float", "detach", "getitem", 
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class FlowStep:
     """One call of a layer, of which `path` is the module's, or of a function between layers, without a path.
 
     `sources` are the steps whose outputs it read, as their indexes in the order in which they ran; `read`
@@ -79,7 +79,7 @@ def _wrapped_programs(view: nn.Module) -> set[str]:
     return outer
 
 
-OnStep = Callable[[int, Step], Tensor | None]
+OnStep = Callable[[int, FlowStep], Tensor | None]
 Known = tuple["weakref.ref[Tensor]", tuple[int, ...], Layout | None]
 
 
@@ -92,7 +92,7 @@ class Dataflow:
 
     def __init__(self, net: nn.Module, on_step: OnStep) -> None:
         self.on_step = on_step
-        self.steps: list[Step] = []
+        self.steps: list[FlowStep] = []
         self.inputs: dict[str, LayerInput] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.view = recording_calls(net, None, self._on_call).requires_grad_(False)
@@ -103,7 +103,7 @@ class Dataflow:
         self.untraced.update(attention)
         self.inside: list[_Running] = []
         self.calls: Counter[str] = Counter()
-        self.failed: Step | None = None
+        self.failed: FlowStep | None = None
         self._renamed: dict[str, str] = {}
         # Weakly: a tensor that is gone may leave its id to another.
         self._known: dict[int, Known] = {}
@@ -113,17 +113,19 @@ class Dataflow:
 
     def run(self, x: Tensor) -> object:
         """What the network returns for one image x, float (1, C, h, w), which it may write on."""
-        image = self._hand_on(Step(IMAGE, "image", None, (), (), x, FIRST))
+        image = self._hand_on(FlowStep(IMAGE, "image", None, (), (), x, FIRST))
         with Functions(self._run):
             return self.view(image)
 
     @property
-    def stopped(self) -> Step | None:
+    def stopped(self) -> FlowStep | None:
         """The step at which an error was raised; None if that was between two steps."""
         if not self.inside:
             return self.failed
         path, read = self.inside[-1].path, self.inside[-1].read
-        return Step(self._named(path), kind_of_module(self.modules[path]), path, self._sources(read), read)
+        return FlowStep(
+            self._named(path), kind_of_module(self.modules[path]), path, self._sources(read), read
+        )
 
     # Layers
 
@@ -136,7 +138,9 @@ class Dataflow:
         sources = self._sources([call.handed_on]) or self._sources(call.read)  # by the modules inside, if any
         kind = self._kind(path, call.read, call.handed_on)
         self.calls[path] += 1
-        made = self._hand_on(Step(call.layer, kind, path, sources, call.read, call.handed_on, call.layout))
+        made = self._hand_on(
+            FlowStep(call.layer, kind, path, sources, call.read, call.handed_on, call.layout)
+        )
         return None if made is None or made is call.handed_on else Instead(made)
 
     def _kind(self, path: str, read: tuple[Tensor, ...], output: Tensor) -> str:
@@ -153,7 +157,7 @@ class Dataflow:
         one = output if isinstance(output, Tensor) else None
         kind = kind_of_module(self.modules[path])
         layout = FIRST if one is not None and one.ndim == 4 else None
-        made = self._hand_on(Step(self._named(path), kind, path, self._sources(read), read, one, layout))
+        made = self._hand_on(FlowStep(self._named(path), kind, path, self._sources(read), read, one, layout))
         self.calls[path] += 1
         if made is None:
             self._know_all(tensors)
@@ -220,14 +224,14 @@ class Dataflow:
             self.failed = self._operation(name, read, None)
             raise
 
-    def _operation(self, name: str, read: tuple[Tensor, ...], output: Tensor | None) -> Step:
+    def _operation(self, name: str, read: tuple[Tensor, ...], output: Tensor | None) -> FlowStep:
         layouts = map(self._layout, read)
         layout = next((each for each in layouts if each and output is not None and each.fits(output)), None)
         full, sources = self._named(self._full(name)), self._sources(read)
         if layout is None and output is not None:  # as those that it comes from
             by_shape = {step.shape: step.layout for step in map(self.steps.__getitem__, sources)}
             layout = FIRST if by_shape.get(tuple(output.shape[1:])) == FIRST else None
-        return Step(full, kind_of_function(name), None, sources, read, output, layout)
+        return FlowStep(full, kind_of_function(name), None, sources, read, output, layout)
 
     def _full(self, name: str) -> str:
         return f"torch.{name}" if name in self.modules else name
@@ -257,7 +261,7 @@ class Dataflow:
 
     # Tensors
 
-    def _hand_on(self, step: Step) -> Tensor | None:
+    def _hand_on(self, step: FlowStep) -> Tensor | None:
         """Note the step; the tensor that the network goes on with, which is another one than was read."""
         if step.output is not None:
             maps = step.layout.maps(step.output) if step.layout else step.output

@@ -29,9 +29,9 @@ def counts(maps: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     positions = values.shape[2]
     if positions > POSITIONS:
         values = values[:, :, torch.arange(POSITIONS, device=maps.device) * positions // POSITIONS]
-    places = ((values - mean[:, None]) / std[:, None] / STEP + BINS / 2).nan_to_num()
+    bin_positions = ((values - mean[:, None]) / std[:, None] / STEP + BINS / 2).nan_to_num()
     rows = torch.arange(images * channels, device=maps.device).reshape(images, channels, 1) * BINS
-    bins = places.floor().clamp(0, BINS - 1).long() + rows
+    bins = bin_positions.floor().clamp(0, BINS - 1).long() + rows
     counted = torch.bincount(bins.flatten(), minlength=images * channels * BINS)
     return counted.reshape(images, channels, BINS).float()
 

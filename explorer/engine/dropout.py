@@ -34,13 +34,13 @@ class Masked(Value):
     """One image under M masks: `probabilities` float32 (M, K), `plain` (K,) those of eval mode.
 
     At the layer whose masks were wanted, without the batch: `received` is what it gets in eval mode under no
-    mask before it, `kept` bool (M, …) tells which of its values each mask keeps.
+    mask before it, `masks` bool (M, …) tell which of its values each mask keeps.
     """
 
     plain: Floats
     probabilities: Floats
     received: Floats
-    kept: npt.NDArray[np.bool_]
+    masks: npt.NDArray[np.bool_]
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
@@ -88,7 +88,7 @@ def masked(
         with torch.inference_mode(False), torch.no_grad():
             logits = check_logits(view(x.detach().expand(count, -1, -1, -1).clone()))
         parts.append(to_numpy(probabilities(net, logits)))
-    return Masked(plain, np.concatenate(parts), received, np.concatenate(drawing.kept))
+    return Masked(plain, np.concatenate(parts), received, np.concatenate(drawing.masks))
 
 
 def _counts(x: Tensor) -> list[int]:
@@ -98,11 +98,11 @@ def _counts(x: Tensor) -> list[int]:
 
 
 def _plain(net: nn.Module, x: Tensor, wanted: str) -> tuple[Floats, Floats]:
-    kept: list[Tensor] = []
-    view = recording_calls(net, [wanted], lambda call: kept.append(call.received.clone()))
+    inputs: list[Tensor] = []
+    view = recording_calls(net, [wanted], lambda call: inputs.append(call.received.clone()))
     with torch.inference_mode(False), torch.no_grad():
         logits = check_logits(view(x.detach().clone()))
-    return to_numpy(probabilities(net, logits))[0], to_numpy(kept[0])[0]
+    return to_numpy(probabilities(net, logits))[0], to_numpy(inputs[0])[0]
 
 
 class _Drawing:
@@ -111,14 +111,14 @@ class _Drawing:
     def __init__(self, rates: dict[str, float], by_channel: set[str], wanted: str) -> None:
         self.rates, self.by_channel, self.wanted = rates, by_channel, wanted
         self.generator = torch.Generator().manual_seed(SEED)
-        self.kept: list[npt.NDArray[np.bool_]] = []
+        self.masks: list[npt.NDArray[np.bool_]] = []
 
     def __call__(self, call: Call) -> Tensor:
         p, values = self.rates[call.layer], call.received
         whole = call.layer in self.by_channel
         shape = (*values.shape[:2], *(1,) * (values.ndim - 2)) if whole else values.shape
-        kept = torch.empty(shape).bernoulli_(1 - p, generator=self.generator)
+        mask = torch.empty(shape).bernoulli_(1 - p, generator=self.generator)
         if call.layer == self.wanted:
-            self.kept.append(kept.expand(values.shape).numpy() > 0)
+            self.masks.append(mask.expand(values.shape).numpy() > 0)
         scale = 1 / (1 - p) if p < 1 else 0.0  # p = 1 keeps nothing
-        return values * kept.to(values.dtype) * scale
+        return values * mask.to(values.dtype) * scale

@@ -16,7 +16,7 @@ NAMED = 3  # of many layers or outputs, those that a sentence names
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check-up found: its `name`, what it is (`found`), and what was done about it (`done`).
+    """One thing that a check-up found: its `name`, what it is (`observation`), and what was done (`done`).
 
     Both are sentences marked with `N_`; `sizes` are their fields, names as a tuple, of which a few are shown.
     It holds no text of any language: visitors of several share it. With `warning` it can make results wrong
@@ -24,14 +24,14 @@ class Finding:
     """
 
     name: str
-    found: str
+    observation: str
     done: str = ""
     sizes: Mapping[str, object] = field(default_factory=dict)
     warning: bool = False
 
     def __str__(self) -> str:
         fields = {key: few(size) if isinstance(size, tuple) else size for key, size in self.sizes.items()}
-        return paragraph(tr(template, **fields) for template in (self.found, self.done) if template)
+        return paragraph(tr(template, **fields) for template in (self.observation, self.done) if template)
 
 
 # Outputs
@@ -72,14 +72,14 @@ DONE_BEFORE = N_(
 
 def of_outputs(outputs: Outputs, asked: str | None) -> Finding | None:
     """What the values of the network are; None for logits of classes, which need no word."""
-    found = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
-    if found is None:
+    observation = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
+    if observation is None:
         return None if asked is None else Finding("outputs", ASKED_LOGITS)
     if outputs.activation:
         done = DONE_BEFORE_SINGLE if outputs.single else DONE_BEFORE
     else:
         done = (DONE_SINGLE if outputs.single else DONE)[outputs.kind]
-    return Finding("outputs", found, done, {"activation": outputs.activation})
+    return Finding("outputs", observation, done, {"activation": outputs.activation})
 
 
 ASKED_LOGITS = N_("As --output says, the outputs are taken as logits, and their softmax as probabilities.")
@@ -129,9 +129,9 @@ def of_channels(channels: int, reads: int | None) -> Finding | None:
     if channels == 3:
         fewer = reads is not None and reads < 3
         return Finding("channels", FEWER, COLOR_INPUT, {"reads": reads}) if fewer else None
-    found = GRAY if channels == 1 else CHANNELS
+    observation = GRAY if channels == 1 else CHANNELS
     done = GRAY_INPUT if channels == 1 else ALL_GRAY if channels < 3 else MORE_GRAY
-    return Finding("channels", found, done, {"channels": channels})
+    return Finding("channels", observation, done, {"channels": channels})
 
 
 # Tokens

@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from explorer.engine.attribution.gradients import score_of, without_gradient
-from explorer.engine.dataflow import Dataflow, Step
+from explorer.engine.dataflow import Dataflow, FlowStep
 from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import Floats
 from model.nets import check_logits
@@ -71,7 +71,7 @@ class Flow:
                     output.backward(gradient.clone(), retain_graph=True)  # type: ignore[no-untyped-call]
         flow.on_step = _nothing  # it no longer holds this, which so ends with its last use
 
-    def _cut(self, index: int, step: Step) -> Tensor | None:
+    def _cut(self, index: int, step: FlowStep) -> Tensor | None:
         if step.output is None or not step.output.is_floating_point():
             return None
         self.outputs[index] = step.output
@@ -89,8 +89,8 @@ class Flow:
         that touches the network here. Layers that no gradient reaches and those whose values have no channels
         are left out. Raises Problem for a layer that is not there.
         """
-        found = {layer: self._contributions(self._index_of(layer)) for layer in layers}
-        return {layer: to_numpy(values) for layer, values in found.items() if values is not None}
+        by_layer = {layer: self._contributions(self._index_of(layer)) for layer in layers}
+        return {layer: to_numpy(values) for layer, values in by_layer.items() if values is not None}
 
     def _contributions(self, index: int) -> Tensor | None:
         leaf = self.leaves.get(index)
@@ -226,7 +226,7 @@ class Flow:
             raise _cannot(self.steps[index])
 
 
-def _nothing(_: int, __: Step) -> None:
+def _nothing(_: int, __: FlowStep) -> None:
     """What is to be done with a step of a pass that is over."""
 
 
@@ -295,7 +295,7 @@ SPLITS: dict[str, Split] = {"multiply": _product, "act": _act, "norm": _norm}
 """By kind; others are linear, which is checked."""
 
 
-def _cannot(step: Step) -> Problem:
+def _cannot(step: FlowStep) -> Problem:
     return Problem(
         "What flows through layer {layer} cannot be split by channel, because it is not linear and does not "
         "work on each value by itself: choose another layer.",

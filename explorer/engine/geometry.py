@@ -1,4 +1,4 @@
-"""Output sizes of convolutions and poolings, and the input window of each of their cells."""
+"""Output sizes of convolutions and poolings, and the input window of each of their positions."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The size arithmetic of one axis: `input` cells → `output` cells.
+class WindowAxis:
+    """The size arithmetic of one axis: `input` positions → `output` positions.
 
     `padding` is (before, after). An adaptive pooling cuts its input into `output` even windows: there
     `kernel` is the widest window and stride is 0. `transposed` marks a transposed convolution, whose
-    `output_padding` adds cells at the end.
+    `output_padding` adds positions at the end.
     """
 
     input: int
@@ -62,34 +62,36 @@ class Axis:
 
     @property
     def span(self) -> int:
-        """How many cells a window reaches over, from its first to its last: `dilation·(kernel − 1) + 1`."""
+        """How many positions a window spans, from its first to its last: `dilation·(kernel − 1) + 1`."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def unread(self) -> Integers:
-        """The input cells that are in no window, ascending."""
-        read = np.unique(np.concatenate([self.taps(cell) for cell in range(self.output)]))
+        """The input positions that are in no window, ascending."""
+        read = np.unique(np.concatenate([self.taps(position) for position in range(self.output)]))
         return np.setdiff1d(np.arange(self.input), read)
 
-    def taps(self, cell: int) -> Integers:
-        """The input cells (k,) in the window of one output cell; below 0 or from `input` on is padding."""
+    def taps(self, position: int) -> Integers:
+        """The input positions (k,) in the window of one output position; below 0 or from `input` on is
+        padding.
+        """
         if self.transposed:
             raise Problem("A transposed convolution has no window on its input: choose another layer.")
         if self.stride == 0:
-            start, stop = cell * self.input // self.output, -(-(cell + 1) * self.input // self.output)
+            start, stop = position * self.input // self.output, -(-(position + 1) * self.input // self.output)
             return np.arange(start, stop)
-        return cell * self.stride - self.padding[0] + self.dilation * np.arange(self.kernel)
+        return position * self.stride - self.padding[0] + self.dilation * np.arange(self.kernel)
 
 
 @dataclass(frozen=True)
 class LayerSize:
-    """The size arithmetic of one layer: `channels` (in, out), and an Axis for rows and one for columns."""
+    """The size arithmetic of one layer: `channels` (in, out), a WindowAxis for rows, one for columns."""
 
     layer: str
     kind: str
     channels: tuple[int, int]
-    rows: Axis
-    columns: Axis
+    rows: WindowAxis
+    columns: WindowAxis
 
     @property
     def formula(self) -> str:
@@ -117,7 +119,7 @@ def layer_size(net: nn.Module, seen: Trace, layer: str) -> LayerSize | None:
     return LayerSize(layer, type(module).__name__, (incoming[0], channels), *both)
 
 
-def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None:
+def axes(module: nn.Module, height: int, width: int) -> tuple[WindowAxis, WindowAxis] | None:
     """The arithmetic of rows and of columns for an input of this size, None if the layer has no window."""
     sizes = (height, width)
     if isinstance(module, nn.Conv2d):
@@ -147,27 +149,29 @@ def axes(module: nn.Module, height: int, width: int) -> tuple[Axis, Axis] | None
 
 def window(
     size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int, ceil_mode: bool = False
-) -> Axis:
+) -> WindowAxis:
     """The arithmetic of a convolution or pooling; its output is below 1 where the window does not fit."""
     free = size + sum(padding) - dilation * (kernel - 1) - 1
     output = (-(-free // stride) if ceil_mode else free // stride) + 1
     if ceil_mode and (output - 1) * stride >= size + padding[0]:
         output -= 1  # PyTorch drops a last window that would start in the padding
-    return Axis(size, output, kernel, stride, padding, dilation, ceil_mode)
+    return WindowAxis(size, output, kernel, stride, padding, dilation, ceil_mode)
 
 
-def _transposed(conv: nn.ConvTranspose2d, i: int, size: int) -> Axis:
+def _transposed(conv: nn.ConvTranspose2d, i: int, size: int) -> WindowAxis:
     kernel, stride, dilation = conv.kernel_size[i], conv.stride[i], conv.dilation[i]
     assert isinstance(conv.padding, tuple)
     padding, extra = conv.padding[i], conv.output_padding[i]
     output = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1
-    return Axis(size, output, kernel, stride, (padding, padding), dilation, False, True, extra)
+    return WindowAxis(size, output, kernel, stride, (padding, padding), dilation, False, True, extra)
 
 
-def _adaptive(size: int, wanted: int | None) -> Axis:
+def _adaptive(size: int, wanted: int | None) -> WindowAxis:
     output = size if wanted is None else wanted
-    widest = max(-(-(cell + 1) * size // output) - cell * size // output for cell in range(output))
-    return Axis(size, output, widest, 0)
+    widest = max(
+        -(-(position + 1) * size // output) - position * size // output for position in range(output)
+    )
+    return WindowAxis(size, output, widest, 0)
 
 
 def _pair(value: object) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.dataflow import Dataflow, Step
+from explorer.engine.dataflow import Dataflow, FlowStep
 from explorer.engine.flow import Flow
 from explorer.engine.layouts import Layout
 from explorer.engine.passes import to_numpy
@@ -36,7 +36,7 @@ def glimpses(
     """
     made: dict[str, Glimpse] = {}
 
-    def keep(_: int, step: Step) -> None:
+    def keep(_: int, step: FlowStep) -> None:
         if step.output is not None and step.name in channels:
             _add(made, step.name, _maps(step.output, step.layout), channels[step.name], side)
 

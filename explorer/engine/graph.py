@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.dataflow import Dataflow, Step
+from explorer.engine.dataflow import Dataflow, FlowStep
 from explorer.engine.passes import check_images
 from explorer.engine.stage import has_modules
 from explorer.engine.tracing import Block, Trace, blocks
@@ -79,7 +79,7 @@ def graph(net: nn.Module, x: Tensor) -> Graph:
     return Graph(nodes, edges, Failure(nodes[-1].name, reason_of(failure)) if failure else None)
 
 
-def _nodes(flow: Dataflow, steps: Sequence[Step], block_of: dict[int, int]) -> tuple[Node, ...]:
+def _nodes(flow: Dataflow, steps: Sequence[FlowStep], block_of: dict[int, int]) -> tuple[Node, ...]:
     counted = set[int]()
     nodes = list[Node]()
     for index, step in enumerate(steps):
@@ -101,7 +101,7 @@ def _parameters(flow: Dataflow, path: str | None) -> list[nn.Parameter]:
 
 
 def _blocks_of(
-    net: nn.Module, flow: Dataflow, steps: Sequence[Step], edges: Iterable[tuple[int, int]]
+    net: nn.Module, flow: Dataflow, steps: Sequence[FlowStep], edges: Iterable[tuple[int, int]]
 ) -> dict[int, int]:
     """Index of a node → index of its block; a function joins the block of the only layer that it reads."""
     nothing = np.empty(0, np.float32)
@@ -146,14 +146,14 @@ def _folds(graph: Graph, unfolded: set[int]) -> dict[int, set[int]]:
         stopped = graph.failure is not None and index == len(graph.nodes) - 1
         if node.block is not None and node.block not in unfolded and not stopped:
             members.setdefault(node.block, []).append(index)
-    folds, taken = dict[int, set[int]](), set[int]()
+    folds, folded_nodes = dict[int, set[int]](), set[int]()
     for block, inside in members.items():
-        while (between := _between(graph, inside)) & taken or any(
+        while (between := _between(graph, inside)) & folded_nodes or any(
             graph.nodes[index].block not in (None, block) for index in between
         ):
             inside.pop()
         folds[inside[0]] = between
-        taken |= between
+        folded_nodes |= between
     return folds
 
 

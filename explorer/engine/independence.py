@@ -24,7 +24,7 @@ def mixes_rows(net: nn.Module, x: Tensor) -> bool:
     Found once for each network, by two images of noise: together, and each alone.
     """
     if net not in _ALONE and net not in _TOGETHER:
-        (_ALONE if _found_mixed(net, x) else _TOGETHER).add(net)
+        (_ALONE if _change_each_other(net, x) else _TOGETHER).add(net)
     return net in _ALONE
 
 
@@ -34,7 +34,7 @@ def pieces(net: nn.Module, x: Tensor, most: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(x), step)]
 
 
-def _found_mixed(net: nn.Module, x: Tensor) -> bool:
+def _change_each_other(net: nn.Module, x: Tensor) -> bool:
     pair = torch.randn(2, *x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x)
     with torch.inference_mode(False), torch.no_grad():
         alone = torch.cat([private_view(net)(one.clone()) for one in torch.split(pair, 1)])

@@ -53,11 +53,11 @@ def norm_axes(net: nn.Module, x: Tensor, layer: str) -> NormAxes:
 def received(net: nn.Module, x: Tensor, layer: str) -> Tensor:
     """The maps (N, C, h, w) that a layer receives. Problem if it does not run or receives others."""
     check_images(x)
-    kept: list[Tensor] = []
-    recorded(net, x, [layer], lambda _, before, after: kept.append(before.clone()))
-    if kept[0].ndim != 4:
+    inputs: list[Tensor] = []
+    recorded(net, x, [layer], lambda _, before, after: inputs.append(before.clone()))
+    if inputs[0].ndim != 4:
         raise Problem("Layer {layer} receives no feature maps: choose another layer.", layer=repr(layer))
-    return kept[0].float()
+    return inputs[0].float()
 
 
 def _moments(values: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]:

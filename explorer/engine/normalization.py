@@ -25,7 +25,7 @@ class ChannelStatistics(Value):
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate(Value):
+class DataStatistics(Value):
     """Mean and standard deviation of all pixels of `n` images, float64 (C,), as fractions of 255.
 
     `mean_ends` and `std_ends`, (2, C), are 95% intervals for images like these, by drawing them again.
@@ -50,7 +50,7 @@ def before_normalization(card: Card, pictures: Sequence[Pixels]) -> Floats:
     return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2).astype(np.float32) / 255)
 
 
-def answers(net: nn.Module, card: Card, pictures: Sequence[Pixels]) -> Floats:
+def probabilities_of(net: nn.Module, card: Card, pictures: Sequence[Pixels]) -> Floats:
     """The probabilities (N, K), float32, of framed pictures, uint8 (s, s, 3), from one pass."""
     seen = trace(net, card.normalized(pictures), layers=())
     return seen.probabilities.reshape(len(pictures), -1)
@@ -61,7 +61,7 @@ def unchanged(pictures: Pixels, originals: Pixels) -> int:
     return int((pictures == originals).all((1, 2, 3)).sum())
 
 
-def estimate(card: Card, images: Sequence[Pixels]) -> Estimate:
+def estimate(card: Card, images: Sequence[Pixels]) -> DataStatistics:
     """Mean and standard deviation over a sample of a data set, each with what other samples would give."""
     values = before_normalization(card, images).astype(np.float64)
     sums = np.stack([values.mean((2, 3)), (values**2).mean((2, 3))])  # (2, N, C)
@@ -69,7 +69,7 @@ def estimate(card: Card, images: Sequence[Pixels]) -> Estimate:
     mean, std = _moments(sums.mean(1))
     means, stds = _moments(sums[:, rows].mean(2))
     ends = [np.quantile(drawn, (0.025, 0.975), axis=0) for drawn in (means, stds)]
-    return Estimate(len(images), mean, std, ends[0], ends[1])
+    return DataStatistics(len(images), mean, std, ends[0], ends[1])
 
 
 def _moments(sums: Doubles) -> tuple[Doubles, Doubles]:

@@ -57,13 +57,13 @@ def picture(values: Floats, caption: str, shared: Scale | None = None) -> str:
     return f'<figure style="margin:0;width:{SIDE}px">{image}<figcaption>{text}</figcaption></figure>'
 
 
-def of_images(images: int | None, shown: int) -> str:
+def of_images(images: int | None, pictures: int) -> str:
     """What a title adds for a batch: which of its images are shown."""
     if images is None:
         return ""
-    if shown == 1:
+    if pictures == 1:
         return f" {tr('(image 0 of {count})', count=images)}"
-    return f" {tr('(images 0 to {last} of {count})', last=shown - 1, count=images)}"
+    return f" {tr('(images 0 to {last} of {count})', last=pictures - 1, count=images)}"
 
 
 def extent(values: Floats) -> str:

@@ -27,7 +27,7 @@ from model.builders import make, offer
 from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
 from model.checkpoint import Checkpoint, card_in, digest_of, load_checkpoint
 from model.files import contents
-from model.names import shown
+from model.names import short_path
 from model.presets import Preset, preset_of
 from model.problems import Problem
 from model.words import tr
@@ -214,7 +214,7 @@ def assumed(card: Card, source: Source) -> dict[str, tuple[float, ...]]:
     if card.preset and (preset := _preset(source)) is not None and preset.certain:
         return {}
     given = {"mean": (source.mean, card.mean), "std": (source.std, card.std)}
-    return {name: value for name, (said, value) in given.items() if said is None}
+    return {name: value for name, (own, value) in given.items() if own is None}
 
 
 def _described(card: Card, source: Source) -> Card:
@@ -227,12 +227,12 @@ def _described(card: Card, source: Source) -> Card:
         "std": source.std or card.std,
         "resize": source.resize,
     }
-    said: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-    said |= {name: _per_channel(name, said[name], channels) for name in ("mean", "std")}
-    said["channels"] = channels
+    fields: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+    fields |= {name: _per_channel(name, fields[name], channels) for name in ("mean", "std")}
+    fields["channels"] = channels
     if source.classes is not None:
-        said["classes"] = class_names(source.classes)
-    described = replace(card, **said)
+        fields["classes"] = class_names(source.classes)
+    described = replace(card, **fields)
     _check_resize(described)
     return described
 
@@ -285,7 +285,7 @@ def _per_channel(name: str, values: tuple[float, ...], channels: int) -> tuple[f
             name=name,
             given=len(values),
         )
-    gray = sum(share * value for share, value in zip(LUMINANCE, values, strict=True))
+    gray = sum(weight * value for weight, value in zip(LUMINANCE, values, strict=True))
     colors = values if channels > 3 else ()
     return (*colors, *(round(gray, 4),) * (channels - len(colors)))
 
@@ -305,7 +305,7 @@ def class_names(text: str) -> tuple[str, ...]:
         raise Problem(
             "“{text}” is not a list of classes; give names separated by commas, a number, "
             "or a file that exists.",
-            text=shown(Path(text)),
+            text=short_path(Path(text)),
         )
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise Problem(
@@ -340,7 +340,7 @@ def _lines(text: str) -> list[str] | None:
         reason = tr("not UTF-8")
     raise Problem(
         "The class names in {file} cannot be read ({reason}); save them as UTF-8 text.",
-        file=shown(Path(text)),
+        file=short_path(Path(text)),
         reason=reason,
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from explorer.engine.descent import VARIANTS
 from explorer.engine.intervals import interval
-from explorer.engine.runs import ENDING, Run, read_run
+from explorer.engine.runs import ENDING, RecordedRun, read_run
 from explorer.engine.values import Value
 
 SCHEDULED = ("none", "step", "cosine", "plateau")
@@ -30,7 +30,7 @@ class OptimizerRun(Value):
 
     variant: str
     scheduler: str
-    run: Run
+    run: RecordedRun
 
     @property
     def accuracy(self) -> float:

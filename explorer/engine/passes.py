@@ -70,7 +70,7 @@ _STEADY: "WeakSet[nn.Module]" = WeakSet()
 def _start_anew(net: nn.Module, view: nn.Module) -> None:
     """Give every pass of a view but the first new buffers: gradients may need those written before."""
     originals = {id(buffer): buffer.clone() for buffer in view.buffers()}
-    places = [
+    slots = [
         (module._buffers, name, originals[id(buffer)])
         for module in view.modules()
         for name, buffer in module._buffers.items()
@@ -81,13 +81,13 @@ def _start_anew(net: nn.Module, view: nn.Module) -> None:
     def start(*_: object) -> None:
         if passes and net not in _STEADY:
             copies = {id(original): original.clone() for original in originals.values()}
-            for buffers, name, original in places:
+            for buffers, name, original in slots:
                 buffers[name] = copies[id(original)]
         passes.append(True)
 
     def finish(*_: object) -> None:
-        held = ((buffers.get(name), original) for buffers, name, original in places)
-        if len(passes) == 1 and all(now is not None and _equal(now, before) for now, before in held):
+        pairs = ((buffers.get(name), original) for buffers, name, original in slots)
+        if len(passes) == 1 and all(now is not None and _equal(now, before) for now, before in pairs):
             _STEADY.add(net)
 
     view.register_forward_pre_hook(start)

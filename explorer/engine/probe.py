@@ -1,4 +1,4 @@
-"""The arithmetic of one cell: from an input patch through kernel, norm and activation to its pooling."""
+"""The arithmetic of one position: from an input patch through kernel, norm and activation to its pooling."""
 
 from dataclasses import dataclass, replace
 from itertools import product
@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.utils.parametrize import is_parametrized
 
-from explorer.engine.geometry import Axis, axes
+from explorer.engine.geometry import WindowAxis, axes
 from explorer.engine.passes import check_images, is_calm, layer_module, recording, to_numpy
 from explorer.engine.tracing import Block, Trace, input_output, stage_of
 from explorer.engine.values import Doubles, Floats, Integers, Value
@@ -25,10 +25,12 @@ InputsOutputs = dict[str, tuple[Tensor, Tensor]]  # layer → its input and its 
 
 @dataclass(frozen=True, eq=False)
 class ConvStep(Value):
-    """One cell of a convolution: value = Σ patch · kernel + bias. Patch and kernel are float32 (I, kh, kw).
+    """One position of a convolution: value = Σ patch · kernel + bias. Patch and kernel are float32 (I, kh,
+    kw).
 
-    `channels` are the I input channels of its group, `rows` (kh,) and `columns` (kw,) the input cells under
-    the kernel, `padding` (kh, kw) which of them lie outside the input. `traced` is what the network computed.
+    `channels` are the I input channels of its group, `rows` (kh,) and `columns` (kw,) the input positions
+    under the kernel, `padding` (kh, kw) which of them lie outside the input. `traced` is what the network
+    computed.
     """
 
     layer: str
@@ -53,13 +55,13 @@ class ConvStep(Value):
 
     @property
     def value(self) -> float:
-        """The value of the cell."""
+        """The value of the position."""
         return self.sum + self.bias
 
 
 @dataclass(frozen=True)
 class NormStep:
-    """One cell of a normalization: value = (before − mean) / √(var + eps) · weight + bias.
+    """One position of a normalization: value = (before − mean) / √(var + eps) · weight + bias.
 
     Mean and variance are a BatchNorm's running ones, or this input's for a layer that uses those.
     """
@@ -81,13 +83,13 @@ class NormStep:
 
     @property
     def value(self) -> float:
-        """The value of the cell."""
+        """The value of the position."""
         return self.normalized * self.weight + self.bias
 
 
 @dataclass(frozen=True)
 class ActStep:
-    """One cell of an activation, or of a layer not explained here: its input and its output."""
+    """One position of an activation, or of a layer not explained here: its input and its output."""
 
     layer: str
     kind: str
@@ -98,17 +100,17 @@ class ActStep:
 
 @dataclass(frozen=True, eq=False)
 class PoolWindow(Value):
-    """A pooling window over a map; it gives cell `position` (row, column) of the pooled map.
+    """A pooling window over a map; it gives `position` (row, column) of the pooled map.
 
-    `rows` (kh,) and `columns` (kw,) are the map's cells under it, `padding` (kh, kw) which lie outside the
-    map (those hold NaN in `cells`, float32 (kh, kw)). `winner` is the cell (row, column) that a max pooling
-    hands on, None for an average. `value` is this window's own arithmetic, `traced` the network's.
+    `rows` (kh,) and `columns` (kw,) are the map's positions under it, `padding` (kh, kw) which lie outside
+    the map (those hold NaN in `values`, float32 (kh, kw)). `winner` is the position (row, column) that a max
+    pooling hands on, None for an average. `value` is this window's own arithmetic, `traced` the network's.
     """
 
     position: tuple[int, int]
     rows: Integers
     columns: Integers
-    cells: Floats
+    values: Floats
     padding: Booleans
     winner: tuple[int, int] | None
     value: float
@@ -117,9 +119,9 @@ class PoolWindow(Value):
 
 @dataclass(frozen=True, eq=False)
 class PoolStep(Value):
-    """A cell in its pooling window or, where windows overlap, in all of its `windows`, by rows.
+    """A position in its pooling window or, where windows overlap, in all of its `windows`, by rows.
 
-    The one that is `followed`: the first of a max pooling that the cell wins, else the first.
+    The one that is `followed`: the first of a max pooling that the position wins, else the first.
     """
 
     layer: str
@@ -139,7 +141,7 @@ class PoolStep(Value):
         return self.followed.traced
 
     def into(self, position: tuple[int, int]) -> "PoolStep":
-        """The step with the window followed that gives the cell at `position` of the pooled map.
+        """The step with the window followed that gives the position at `position` of the pooled map.
 
         Raises Problem where none of the windows does.
         """
@@ -152,25 +154,25 @@ class PoolStep(Value):
         )  # fmt: skip
 
 
-Step = ConvStep | NormStep | ActStep | PoolStep
+ProbeStep = ConvStep | NormStep | ActStep | PoolStep
 
 
 @dataclass(frozen=True, eq=False)
-class CellProbe(Value):
-    """How one cell (channel, row, column) of a block's convolution is computed, and where it goes.
+class PositionProbe(Value):
+    """How one position (channel, row, column) of a block's convolution is computed, and where it goes.
 
     `steps` begin with the ConvStep, in a block without convolution with the first layer's, and follow the
     block in execution order. Each step's `value` is its own
     arithmetic, `traced` the network's; they agree. A `before` other than the last step's value means that
-    something else, such as a skip's addition, came between. A cell that no pooling window covers ends there;
-    where several do, the steps after follow one of them.
+    something else, such as a skip's addition, came between. A position that no pooling window covers ends
+    there; where several do, the steps after follow one of them.
     """
 
     block: Block
     channel: int
     row: int
     column: int
-    steps: tuple[Step, ...]
+    steps: tuple[ProbeStep, ...]
 
 
 def probe(
@@ -181,34 +183,37 @@ def probe(
     row: int,
     column: int,
     seen: Trace | None = None,
-) -> CellProbe:
-    """The CellProbe of one cell of `block.conv`, or of the first layer of a block without, for one input x,
-    float (1, C, h, w); from its trace where that has what the block read and gave, else from another pass.
+) -> PositionProbe:
+    """The PositionProbe of one position of `block.conv`, or of the first layer of a block without, for one
+    input x, float (1, C, h, w); from its trace where that has what the block read and gave, else from another
+    pass.
 
-    Raises Problem for a cell outside the map, for a transposed convolution, and for one whose value is not
-    the arithmetic of a Conv2d.
+    Raises Problem for a position outside the map, for a transposed convolution, and for one whose value is
+    not the arithmetic of a Conv2d.
     """
     check_images(x, one=True)
     names = [name for name in (block.conv, block.norm, block.act, block.pool) if name]
     view, layers = _of_trace(net, x, names, seen) or _inputs_outputs(net, x, names)
-    first, cell = block.conv or next(iter(layers)), (channel, row, column)
-    _check_inside(cell, tuple(layers[first][1].shape))
-    steps: list[Step] = []
+    first, position = block.conv or next(iter(layers)), (channel, row, column)
+    _check_inside(position, tuple(layers[first][1].shape))
+    steps: list[ProbeStep] = []
     if block.conv:
-        steps.append(convolution_step(layer_module(view, block.conv), block.conv, *layers[block.conv], cell))
+        steps.append(
+            convolution_step(layer_module(view, block.conv), block.conv, *layers[block.conv], position)
+        )
     for layer in [name for name in layers if name != block.conv]:
-        step = later_step(layer_module(view, layer), layer, *layers[layer], cell)
+        step = later_step(layer_module(view, layer), layer, *layers[layer], position)
         if step is None:
             break
         steps.append(step)
-        cell = (channel, *step.followed.position) if isinstance(step, PoolStep) else cell
-    return CellProbe(block, channel, row, column, tuple(steps))
+        position = (channel, *step.followed.position) if isinstance(step, PoolStep) else position
+    return PositionProbe(block, channel, row, column, tuple(steps))
 
 
-def _check_inside(cell: tuple[int, int, int], shape: tuple[int, ...]) -> None:
-    if not all(0 <= at < size for at, size in zip(cell, shape, strict=True)):
+def _check_inside(position: tuple[int, int, int], shape: tuple[int, ...]) -> None:
+    if not all(0 <= at < size for at, size in zip(position, shape, strict=True)):
         raise Problem(
-            "Position {cell} is outside maps of shape {shape}: choose one inside.", cell=cell, shape=shape
+            "Position {cell} is outside maps of shape {shape}: choose one inside.", cell=position, shape=shape
         )
 
 
@@ -248,9 +253,9 @@ def _inputs_outputs(net: nn.Module, x: Tensor, layers: list[str]) -> tuple[nn.Mo
 
 
 def convolution_step(
-    conv: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+    conv: nn.Module, layer: str, read: Tensor, made: Tensor, position: tuple[int, int, int]
 ) -> ConvStep:
-    """The ConvStep of a cell of what a layer gave, (C, h, w), for what it read, both of one image.
+    """The ConvStep of a position of what a layer gave, (C, h, w), for what it read, both of one image.
 
     Raises Problem unless it is what the network computed.
     """
@@ -260,7 +265,7 @@ def convolution_step(
             layer=layer, kind=type(conv).__name__,
         )  # fmt: skip
     both = axes(conv, *read.shape[1:])
-    step = _conv_step(conv, layer, both, read, made, cell) if both and _fits(both, made) else None
+    step = _conv_step(conv, layer, both, read, made, position) if both and _fits(both, made) else None
     if step is None or not agree(step.value, step.traced, float(np.abs(step.products).sum())):
         raise Problem(
             "Layer {layer!r} is a {kind} that computes more than a plain Conv2d, so its value cannot be "
@@ -270,7 +275,7 @@ def convolution_step(
     return step
 
 
-def _fits(both: tuple[Axis, Axis], made: Tensor) -> bool:
+def _fits(both: tuple[WindowAxis, WindowAxis], made: Tensor) -> bool:
     """Whether this arithmetic gives maps (C, h, w) of that size."""
     return tuple(axis.output for axis in both) == made.shape[1:]
 
@@ -283,12 +288,12 @@ def agree(value: float, traced: float, terms: float) -> bool:
 def _conv_step(
     conv: nn.Conv2d,
     layer: str,
-    both: tuple[Axis, Axis],
+    both: tuple[WindowAxis, WindowAxis],
     read: Tensor,
     made: Tensor,
-    cell: tuple[int, int, int],
+    position: tuple[int, int, int],
 ) -> ConvStep:
-    channel, row, column = cell
+    channel, row, column = position
     rows, columns = both[0].taps(row), both[1].taps(column)
     per_group = conv.in_channels // conv.groups
     first = channel // (conv.out_channels // conv.groups) * per_group
@@ -303,7 +308,7 @@ def _conv_step(
         patch=to_numpy(patch),
         kernel=to_numpy(conv.weight[channel]),
         bias=0.0 if conv.bias is None else conv.bias[channel].item(),
-        traced=float(made[cell]),
+        traced=float(made[position]),
     )
 
 
@@ -313,16 +318,16 @@ def _padded(conv: nn.Conv2d, read: Tensor) -> Tensor:
 
 
 def later_step(
-    module: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
-) -> Step | None:
-    """The step that a layer after the convolution makes of a cell of what it read, (C, h, w), None where no
-    window of a pooling covers that.
+    module: nn.Module, layer: str, read: Tensor, made: Tensor, position: tuple[int, int, int]
+) -> ProbeStep | None:
+    """The step that a layer after the convolution makes of a position of what it read, (C, h, w), None where
+    no window of a pooling covers that.
     """
     kind, stage = type(module).__name__, stage_of(module)
     if stage == "pool":
-        return _pool(module, layer, read, made, cell)
-    before, traced = float(read[cell]), float(made[cell])
-    terms = _norm_terms(module, read, cell) if stage == "norm" else None
+        return _pool(module, layer, read, made, position)
+    before, traced = float(read[position]), float(made[position])
+    terms = _norm_terms(module, read, position) if stage == "norm" else None
     if terms is not None:
         step = NormStep(layer, kind, before, *terms, traced)
         if agree(step.value, traced, _magnitude(step)):
@@ -337,79 +342,83 @@ def _magnitude(step: NormStep) -> float:
 
 
 def _norm_terms(
-    norm: nn.Module, read: Tensor, cell: tuple[int, int, int]
+    norm: nn.Module, read: Tensor, position: tuple[int, int, int]
 ) -> tuple[float, float, float, float, float] | None:
-    """Mean, var, eps, weight and bias of a normalization at one cell; None for a kind not known here."""
-    channel = cell[0]
+    """Mean, var, eps, weight and bias of a normalization at one position; None for a kind not known here."""
+    channel = position[0]
     at: int | tuple[int, int, int] = channel
-    kept: tuple[Tensor | None, Tensor | None] = (None, None)
+    statistics: tuple[Tensor | None, Tensor | None] = (None, None)
     if isinstance(norm, (_BatchNorm, _InstanceNorm)):
-        size, kept = 1, (norm.running_mean, norm.running_var)
+        size, statistics = 1, (norm.running_mean, norm.running_var)
     elif isinstance(norm, nn.GroupNorm):
         size = norm.num_channels // norm.num_groups
     elif isinstance(norm, nn.LayerNorm) and tuple(norm.normalized_shape) == read.shape:
-        size, at = len(read), cell
+        size, at = len(read), position
     else:
         return None
     values = read[channel // size * size :][:size].double()
-    mean = values.mean() if kept[0] is None else kept[0][channel]
-    var = values.var(correction=0) if kept[1] is None else kept[1][channel]
+    mean = values.mean() if statistics[0] is None else statistics[0][channel]
+    var = values.var(correction=0) if statistics[1] is None else statistics[1][channel]
     weight = 1.0 if norm.weight is None else norm.weight[at].item()
     bias = 0.0 if norm.bias is None else norm.bias[at].item()
     return float(mean), float(var), norm.eps, weight, bias
 
 
 def _pool(
-    pool: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+    pool: nn.Module, layer: str, read: Tensor, made: Tensor, position: tuple[int, int, int]
 ) -> PoolStep | None:
-    channel, row, column = cell
+    channel, row, column = position
     both = axes(pool, *read.shape[1:])
     both = both if both and _fits(both, made) else None
     positions = list(product(_windows_over(both[0], row), _windows_over(both[1], column))) if both else []
     if not both or not positions:
         return None
     windows = tuple(_window(pool, both, read[channel], made[channel], position) for position in positions)
-    if not all(agree(w.value, w.traced, float(np.nansum(np.abs(w.cells)))) for w in windows):
+    if not all(agree(w.value, w.traced, float(np.nansum(np.abs(w.values)))) for w in windows):
         return None
     followed = next((window for window in windows if window.winner == (row, column)), windows[0])
-    return PoolStep(layer, type(pool).__name__, float(read[cell]), windows, followed)
+    return PoolStep(layer, type(pool).__name__, float(read[position]), windows, followed)
 
 
 def window_of(
-    pool: nn.Module, layer: str, read: Tensor, made: Tensor, cell: tuple[int, int, int]
+    pool: nn.Module, layer: str, read: Tensor, made: Tensor, position: tuple[int, int, int]
 ) -> PoolStep | None:
-    """The PoolStep of the window that gave a cell of a pooled map; None where it is not known here."""
-    channel, *position = cell
+    """The PoolStep of the window that gave a position of a pooled map; None where it is not known here."""
+    channel, *row_column = position
     both = axes(pool, *read.shape[1:])
     if both is None or not _fits(both, made):
         return None
-    window = _window(pool, both, read[channel], made[channel], (position[0], position[1]))
-    if not agree(window.value, window.traced, float(np.nansum(np.abs(window.cells)))):
+    window = _window(pool, both, read[channel], made[channel], (row_column[0], row_column[1]))
+    if not agree(window.value, window.traced, float(np.nansum(np.abs(window.values)))):
         return None
     before = window.value if window.winner is None else float(read[channel, *window.winner])
     return PoolStep(layer, type(pool).__name__, before, (window,), window)
 
 
 def _window(
-    pool: nn.Module, both: tuple[Axis, Axis], read: Tensor, made: Tensor, position: tuple[int, int]
+    pool: nn.Module,
+    both: tuple[WindowAxis, WindowAxis],
+    read: Tensor,
+    made: Tensor,
+    position: tuple[int, int],
 ) -> PoolWindow:
-    """The window that gives the cell at `position` of a channel, from maps (h, w) to (h', w')."""
+    """The window that gives the position at `position` of a channel, from maps (h, w) to (h', w')."""
     rows, columns = (axis.taps(at) for axis, at in zip(both, position, strict=True))
     outside = _outside(both, rows, columns)
     inside = [np.clip(taps, 0, axis.input - 1) for taps, axis in zip((rows, columns), both, strict=True)]
-    cells = np.where(outside, np.float32(np.nan), to_numpy(read)[np.ix_(*inside)])
+    values = np.where(outside, np.float32(np.nan), to_numpy(read)[np.ix_(*inside)])
     traced, winner = float(made[position]), None
     if isinstance(pool, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
-        i, j = np.unravel_index(np.nanargmax(cells), cells.shape)
+        i, j = np.unravel_index(np.nanargmax(values), values.shape)
         winner = (int(rows[i]), int(columns[j]))
-    value = _pooled(pool, cells, rows, columns, both)
+    value = _pooled(pool, values, rows, columns, both)
     return PoolWindow(
-        position, rows, columns, cells, outside, winner, traced if value is None else value, traced
+        position, rows, columns, values, outside, winner, traced if value is None else value, traced
     )
 
 
 def _pooled(
-    pool: nn.Module, window: Floats, rows: Integers, columns: Integers, both: tuple[Axis, Axis]
+    pool: nn.Module, window: Floats, rows: Integers, columns: Integers, both: tuple[WindowAxis, WindowAxis]
 ) -> float | None:
     """What the pooling makes of a window; None for a kind not spelled out here."""
     if isinstance(pool, (nn.MaxPool2d, nn.AdaptiveMaxPool2d)):
@@ -418,21 +427,21 @@ def _pooled(
     if isinstance(pool, nn.AdaptiveAvgPool2d):
         return total / window.size
     if isinstance(pool, nn.AvgPool2d):
-        # PyTorch counts padding cells, but not those a last, partial window has beyond the padding.
+        # PyTorch counts padding positions, but not those a last, partial window has beyond the padding.
         counted = [
             int((taps < axis.input + axis.padding[1]).sum())
             for taps, axis in zip((rows, columns), both, strict=True)
         ]
-        cells = counted[0] * counted[1] if pool.count_include_pad else int(np.isfinite(window).sum())
-        return total / (pool.divisor_override or cells)
+        count = counted[0] * counted[1] if pool.count_include_pad else int(np.isfinite(window).sum())
+        return total / (pool.divisor_override or count)
     return None
 
 
-def _windows_over(axis: Axis, cell: int) -> list[int]:
-    """The windows in which the cell lies."""
-    return [window for window in range(axis.output) if cell in axis.taps(window)]
+def _windows_over(axis: WindowAxis, position: int) -> list[int]:
+    """The windows in which the position lies."""
+    return [window for window in range(axis.output) if position in axis.taps(window)]
 
 
-def _outside(both: tuple[Axis, Axis], rows: Integers, columns: Integers) -> Booleans:
+def _outside(both: tuple[WindowAxis, WindowAxis], rows: Integers, columns: Integers) -> Booleans:
     beyond = [(taps < 0) | (taps >= axis.input) for taps, axis in zip((rows, columns), both, strict=True)]
     return np.asarray(beyond[0][:, None] | beyond[1][None])

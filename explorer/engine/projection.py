@@ -29,18 +29,18 @@ class Projection(Value):
     """N images as `points`, float32 (N, 2), by a method of PROJECTIONS.
 
     `explained` float64 (2,) are the fractions of the features' variance along both axes, for PCA; for other
-    methods it is empty. `kept` is the fraction of an image's NEAREST neighbors by its features that are among
-    as many nearest in the map, the mean over at most SAMPLED images.
+    methods it is empty. `neighbor_preservation` is the fraction of an image's NEAREST neighbors by its
+    features that are among as many nearest in the map, the mean over at most SAMPLED images.
     """
 
     method: str
     points: Floats
     explained: Doubles
-    kept: float
+    neighbor_preservation: float
 
     @property
-    def kept_by_chance(self) -> float:
-        """What `kept` is of a map at random."""
+    def chance_preservation(self) -> float:
+        """What `neighbor_preservation` is of a map at random."""
         nearest = _nearest_count(len(self.points))
         return nearest / (len(self.points) - 1)
 
@@ -147,15 +147,15 @@ def nearest(features: Floats, row: int, count: int) -> Integers:
     return np.asarray(order[order != row][:count])
 
 
-def neighbors_kept(features: Floats, points: Floats) -> float:
+def neighbor_preservation(features: Floats, points: Floats) -> float:
     """The fraction of nearest neighbors by features (N, D) that are nearest by points (N, 2), too.
 
     NEAREST neighbors of each of at most SAMPLED images, drawn by SEED.
     """
     rows = np.random.default_rng(SEED).permutation(len(points))[:SAMPLED]
     by_features, by_points = (_neighbors(each.astype(np.float64), rows) for each in (features, points))
-    kept = [len(np.intersect1d(*pair)) for pair in zip(by_features, by_points, strict=True)]
-    return float(np.mean(kept) / by_features.shape[1])
+    common = [len(np.intersect1d(*pair)) for pair in zip(by_features, by_points, strict=True)]
+    return float(np.mean(common) / by_features.shape[1])
 
 
 def _neighbors(values: Doubles, rows: Integers) -> Integers:
@@ -202,7 +202,7 @@ def _package(method: str, module: str) -> Any:
 
 def _made(method: str, features: Floats, points: npt.ArrayLike, explained: Doubles = NONE) -> Projection:
     placed = np.asarray(points, np.float32)
-    return Projection(method, placed, explained, neighbors_kept(features, placed))
+    return Projection(method, placed, explained, neighbor_preservation(features, placed))
 
 
 def _checked(features: Floats) -> Doubles:

@@ -1,4 +1,4 @@
-"""The receptive field of each cell of any layer, followed through the operations that really ran.
+"""The receptive field of each position of any layer, followed through the operations that really ran.
 
 A dispatch mode sees every operation of one forward pass, also those outside of modules (a skip's addition,
 a functional pooling), and carries along which input rows and columns each row and column of a tensor reads.
@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.engine.calls import Call
 from explorer.engine.passes import check_images, recording_calls
-from explorer.engine.receptive_rules import ALIKE, MIXING, followed, keeps_places
+from explorer.engine.receptive_rules import ALIKE, MIXING, followed, keeps_positions
 from explorer.engine.spans import CHANNELS_FIRST, Fields, pixels, union
 from explorer.engine.values import Integers, Value
 from model.problems import Problem
@@ -25,10 +25,10 @@ from model.problems import Problem
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The input pixels of one cell: rows `top` to `bottom`, columns `left` to `right`, without the stops.
+    """The input pixels of one position: rows `top` to `bottom`, columns `left` to `right`, without the stops.
 
-    Below 0, or beyond the image, lies padding. `reach` is the part of the image that can change the cell,
-    in the same order; (0, 0, 0, 0) if nothing can. If not `exact`, the cell may read less than this.
+    Below 0, or beyond the image, lies padding. `reach` is the part of the image that can change the position,
+    in the same order; (0, 0, 0, 0) if nothing can. If not `exact`, the position may read less than this.
     """
 
     top: int
@@ -41,7 +41,8 @@ class ReceptiveField:
 
 @dataclass(frozen=True, eq=False)
 class ReceptiveFields(Value):
-    """The receptive fields of a layer's cells as (start, stop): for each row (h, 2), for each column (w, 2).
+    """The receptive fields of a layer's positions as (start, stop): for each row (h, 2), for each column (w,
+    2).
 
     The `…_reach` are the parts in the image, in which `start >= stop` says that there is none.
     """
@@ -53,8 +54,8 @@ class ReceptiveFields(Value):
     column_reach: Integers
     exact: bool
 
-    def cell(self, row: int, column: int) -> ReceptiveField:
-        """The ReceptiveField of one cell. Raises Problem outside the map."""
+    def at(self, row: int, column: int) -> ReceptiveField:
+        """The ReceptiveField of one position. Raises Problem outside the map."""
         if not (0 <= row < len(self.rows) and 0 <= column < len(self.columns)):
             raise Problem(
                 "Position ({row}, {column}) is outside a map of {height} × {width}: choose one inside.",
@@ -136,7 +137,7 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _through(self, func: Any, args: tuple[Any, ...], out: Any, read: list[Fields]) -> Fields:
         name = func.overloadpacket.__name__
-        if torch.Tag.pointwise in func.tags or name in ALIKE or keeps_places(name, args, read):
+        if torch.Tag.pointwise in func.tags or name in ALIKE or keeps_positions(name, args, read):
             return union(read)
         if len(read) == 1 and (fields := followed(name, read[0], args, out)):
             return fields

@@ -15,10 +15,11 @@ from explorer.engine.values import Integers
 
 Rule = Callable[[Fields, tuple[Any, ...], Any], Fields | None]
 
-# Operations whose every cell reads the same place of what comes in, beside those PyTorch tags as pointwise.
+# Operations whose every position reads the same place of what comes in, beside those PyTorch tags as
+# pointwise.
 ALIKE = {"clone", "detach", "alias", "_to_copy", "copy_", "hardswish", "hardswish_", "log_sigmoid_forward"}
 ALIKE |= {"_prelu_kernel", "rrelu_with_noise", "contiguous"}
-# Operations of which every cell reads the whole map.
+# Operations of which every position reads the whole map.
 MIXING = {"native_group_norm", "native_layer_norm", "native_batch_norm"}
 
 
@@ -52,10 +53,10 @@ def _windows(read: Fields, out: Tensor, *window: Sequence[int]) -> Fields:
 def _adaptive_pool(read: Fields, args: tuple[Any, ...], out: Any) -> Fields:
     pooled, made = out[0] if isinstance(out, tuple) else out, list[tuple[Integers, int]]()
     for axis, size in enumerate(args[0].shape[2:]):
-        cells = np.arange(pooled.shape[2 + axis])
-        starts, stops = cells * size // len(cells), -(-(cells + 1) * size // len(cells))
+        positions = np.arange(pooled.shape[2 + axis])
+        starts, stops = positions * size // len(positions), -(-(positions + 1) * size // len(positions))
         taps = starts[:, None] + np.arange((stops - starts).max())
-        made.append((np.minimum(taps, stops[:, None] - 1), size // len(cells)))
+        made.append((np.minimum(taps, stops[:, None] - 1), size // len(positions)))
     return read.windowed(made)
 
 
@@ -79,14 +80,14 @@ def _layer_norm(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
 
 
 def _reduce(read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
-    ndim, given, kept = args[0].ndim, argument(args, 1, None), argument(args, 2, False)
+    ndim, given, keepdim = args[0].ndim, argument(args, 1, None), argument(args, 2, False)
     dims = given if isinstance(given, list | tuple) else [] if given is None else [given]
     reduced = {dim % ndim - ndim for dim in dims} or set(range(-ndim, 0))
     if set(_dims(read)) <= reduced:
         return read.whole(True)
     if set(_dims(read)) & reduced:
         return None
-    return read if kept else _without(read, reduced)
+    return read if keepdim else _without(read, reduced)
 
 
 def _without(read: Fields, gone: set[int]) -> Fields:
@@ -155,8 +156,8 @@ def _slice(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
         return read
     axis = _dims(read).index(dim)
     start, stop, step = argument(args, 2, None), argument(args, 3, None), argument(args, 4, 1)
-    taken = np.arange(tensor.shape[dim])[start:stop:step]
-    moved = read.axes[axis].at(taken[:, None], jump=read.axes[axis].jump * step)
+    indices = np.arange(tensor.shape[dim])[start:stop:step]
+    moved = read.axes[axis].at(indices[:, None], jump=read.axes[axis].jump * step)
     axes = (moved, read.axes[1]) if axis == 0 else (read.axes[0], moved)
     return Fields(axes, read.exact, read.dims)
 
@@ -215,7 +216,7 @@ def followed(name: str, read: Fields, args: tuple[Any, ...], out: Any) -> Fields
     return RULES[name](read.sized(tensor.shape), args, out)
 
 
-def keeps_places(name: str, args: tuple[Any, ...], read: list[Fields]) -> bool:
+def keeps_positions(name: str, args: tuple[Any, ...], read: list[Fields]) -> bool:
     """Whether a concatenation is along another dimension than rows or columns."""
     if name != "cat":
         return False

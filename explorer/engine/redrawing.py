@@ -79,17 +79,17 @@ def redraw(network: Network, label: int, seed: int, size: int = 256, fit: str = 
     picture = card.framed(drawing.scene.pixels, fit)
     pictures = np.stack([card.framed(pixels, fit) for pixels in drawing.without])
     masks = (pictures != picture).any(-1)
-    seen = np.flatnonzero(
+    indices = np.flatnonzero(
         [mask.any() or name in (OBJECT, BACKGROUND) for name, mask in zip(drawing.parts, masks, strict=True)]
     )
-    logits = to_numpy(_logits(network, [drawing.scene.pixels, *drawing.without[seen]], fit))
+    logits = to_numpy(_logits(network, [drawing.scene.pixels, *drawing.without[indices]], fit))
     return Redrawing(
         label=label,
         seed=seed,
-        parts=tuple(drawing.parts[index] for index in seen),
+        parts=tuple(drawing.parts[index] for index in indices),
         picture=picture,
-        pictures=pictures[seen],
-        masks=masks[seen],
+        pictures=pictures[indices],
+        masks=masks[indices],
         logits=logits[0],
         without=logits[1:],
     )

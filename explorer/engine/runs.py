@@ -14,7 +14,7 @@ from model.card import MOST_EPOCHS, Card
 from model.checkpoint import look_into
 from model.files import beside, contents
 from model.history import NOT_A_HISTORY, About, Epoch, history_from
-from model.names import readable, readable_values, shown
+from model.names import readable, readable_values, short_path
 from model.problems import Problem
 from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
@@ -42,7 +42,7 @@ class RunFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Run(Value):
+class RecordedRun(Value):
     """A run so far: `losses` float64 (steps,) in nats, and one row for each finished epoch.
 
     `about` describes the run; what the history does not record has its default.
@@ -111,26 +111,26 @@ def look_at(path: Path) -> RunFile:
         stamp = path.stat()
     except OSError as error:
         template = N_("{file} cannot be opened ({reason}): choose another run.")
-        raise Problem(template, file=shown(path), reason=error.strerror) from error
+        raise Problem(template, file=short_path(path), reason=error.strerror) from error
     return RunFile(path, stamp.st_mtime_ns, stamp.st_size)
 
 
 # Reading
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path) -> RecordedRun:
     """The run in a history; unknown fields are ignored. Problem if the file is not a history."""
     try:
         values = readable_values(json.loads(contents(path, LARGEST)))
         read = history_from(values | {"about": _fitting(values.get("about") or {})})
         if not all(_is_count(row.epoch) for row in read.epochs):
             raise ValueError("an epoch's number is beyond what can be counted")
-        return Run(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
+        return RecordedRun(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
     except OSError as error:
-        raise Problem(_unreadable(error), file=shown(path), reason=error.strerror) from error
+        raise Problem(_unreadable(error), file=short_path(path), reason=error.strerror) from error
     except (*NOT_A_HISTORY, ArithmeticError, RecursionError) as error:
         template = N_("{file} is incomplete or is not a training history: train again, or remove the file.")
-        raise Problem(template, file=shown(path)) from error
+        raise Problem(template, file=short_path(path)) from error
 
 
 def _unreadable(error: OSError) -> str:
@@ -159,13 +159,13 @@ def read_card(checkpoint: Path) -> Written:
 # Its state and its command
 
 
-def total_epochs(run: Run, written: Written | None = None) -> int:
+def total_epochs(run: RecordedRun, written: Written | None = None) -> int:
     """How many epochs the run is to have, by its history or its checkpoint's card; 0 where neither says."""
     recorded = written.card.config.get("epochs", 0) if written else 0
     return run.about.epochs or (recorded if _is_count(recorded) else 0)
 
 
-def run_state(run: Run, quiet: float, total: int = 0) -> str:
+def run_state(run: RecordedRun, quiet: float, total: int = 0) -> str:
     """The state of a run whose history last changed `quiet` seconds ago, of `total` epochs if known.
 
     “finished”, “stopped”, “running”, or “stalled”: recorded as running, but not written for too long.
@@ -179,7 +179,7 @@ def run_state(run: Run, quiet: float, total: int = 0) -> str:
     return "running" if quiet < patience else "stalled"
 
 
-def command(run: Run, written: Written | None) -> tuple[str, bool]:
+def command(run: RecordedRun, written: Written | None) -> tuple[str, bool]:
     """The command that repeats a run, and whether the run recorded it; else it is derived from the card.
 
     "" where neither has it.
@@ -206,7 +206,7 @@ def has_snapshots(checkpoint: Path) -> bool:
 # Curves
 
 
-def step_positions(run: Run, x_axis: str) -> Doubles:
+def step_positions(run: RecordedRun, x_axis: str) -> Doubles:
     """The x-coordinate of each step, float64 (steps,): its number from 1, or “epochs” or “minutes” trained.
 
     In an unfinished epoch, minutes assume the speed of the last finished one. ValueError for other names.
@@ -224,7 +224,7 @@ def step_positions(run: Run, x_axis: str) -> Doubles:
     return np.asarray(np.interp(epochs, np.arange(len(ends)), ends) + beyond)
 
 
-def epoch_positions(run: Run, x_axis: str) -> Doubles:
+def epoch_positions(run: RecordedRun, x_axis: str) -> Doubles:
     """The x-coordinate of each epoch's end, float64 (epochs,): its last step, its number, or in minutes."""
     if x_axis == "minutes":
         return run.minutes

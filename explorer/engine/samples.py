@@ -17,7 +17,7 @@ from model.datasets import cifar10_present, class_folders, image_files, read_cif
 from model.decoding import picture
 from model.files import contents
 from model.image_file import MOST_BYTES
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 from model.words import tr
 
@@ -97,7 +97,7 @@ def in_classes(sample: Sample, own: Sequence[str], wanted: Sequence[str]) -> Sam
     """
     if sample.label is None:
         return sample
-    return replace(sample, label=places_of(tuple(own), tuple(wanted))[sample.label])
+    return replace(sample, label=class_indices(tuple(own), tuple(wanted))[sample.label])
 
 
 SPELLINGS = {
@@ -115,16 +115,16 @@ SPELLINGS = {
 
 
 @lru_cache(maxsize=64)
-def places_of(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int | None, ...]:
+def class_indices(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int | None, ...]:
     """For each of the own names, the one index in `wanted` that means the same, or None."""
-    return tuple(_place(name, wanted) for name in own)
+    return tuple(_index(name, wanted) for name in own)
 
 
-def _place(name: str, wanted: tuple[str, ...]) -> int | None:
+def _index(name: str, wanted: tuple[str, ...]) -> int | None:
     for key in (str, _plain, _meaning):
-        places = [place for place, other in enumerate(wanted) if key(other) == key(name)]
-        if places:
-            return places[0] if len(places) == 1 else None
+        indices = [index for index, other in enumerate(wanted) if key(other) == key(name)]
+        if indices:
+            return indices[0] if len(indices) == 1 else None
     return None
 
 
@@ -261,16 +261,16 @@ def folder_test_set(data_dir: Path) -> TestSet:
     root = data_dir / "test"
     trained, tested = class_folders(data_dir / "train"), class_folders(root)
     classes = trained + tuple(name for name in tested if name not in trained)
-    found = [
+    labeled_files = [
         (f"{name}/{file.name}", classes.index(name)) for name in tested for file in image_files(root / name)
     ]
-    if not found:
+    if not labeled_files:
         raise Problem(
             "There are no test images in {folder}: put some into {root}/<class>/.",
-            folder=shown(data_dir),
-            root=shown(root, 1),
+            folder=short_path(data_dir),
+            root=short_path(root, 1),
         )
-    files, labels = zip(*found, strict=True)
+    files, labels = zip(*labeled_files, strict=True)
     name, names = readable(data_dir.resolve().name), tuple(map(readable, classes))
     return FolderTestSet(name, names, np.array(labels, dtype=np.int64), root, files)
 

@@ -150,15 +150,15 @@ def observe(net: nn.Module, x: Tensor) -> Observed:
 
     noting = _Noting(net, norm_layers(net), partial(_received, net))
     halves, logits = distribution.halves(len(x)), []
-    seen: dict[str, list[tuple[Floats, Floats]]] = {}
+    moments_by_layer: dict[str, list[tuple[Floats, Floats]]] = {}
     counted: dict[str, Histograms] = {}
     for part in pieces(net, x, batch_size(x)):
         logits.append(to_numpy(check_logits(noting.run(x[part]))))
-        for layer, each in noting.taken().items():
-            seen.setdefault(layer, []).extend(moments for moments, _ in each)
+        for layer, each in noting.take().items():
+            moments_by_layer.setdefault(layer, []).extend(moments for moments, _ in each)
             for _, counts in each:
                 counted.setdefault(layer, Histograms()).add(counts, halves[:, part])
-    norms = {layer: _joined(moments, counted[layer]) for layer, moments in seen.items()}
+    norms = {layer: _joined(moments, counted[layer]) for layer, moments in moments_by_layer.items()}
     return Observed(np.concatenate(logits), norms)
 
 
@@ -318,7 +318,7 @@ class _Noting(Generic[S]):
         self._pass.clear()
         return self.view(x)
 
-    def taken(self) -> dict[str, list[S]]:
+    def take(self) -> dict[str, list[S]]:
         """The statistics since the last time."""
         statistics, self.statistics = self.statistics, {}
         return statistics

@@ -41,7 +41,7 @@ class Pictures(Value):
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class CorrectCount:
     """How many of n images are predicted correctly, with Wilson's 95% interval; NaN without images."""
 
     correct: int
@@ -57,7 +57,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Change:
+class CorrectnessChange:
     """How many of n images are predicted correctly only afterwards (gained), or only before (lost)."""
 
     gained: int
@@ -75,7 +75,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Step(Value):
+class SeverityResult(Value):
     """What one severity does to the n images that measure; None is unshifted.
 
     `predicted` and `recalibrated`, int64 (n,), are the classes predicted with the learned running statistics
@@ -92,33 +92,33 @@ class Step(Value):
     paired: bool = True
 
     @property
-    def running(self) -> Accuracy:
+    def running(self) -> CorrectCount:
         """With the running statistics of training."""
         return _accuracy(self.predicted, self.labels)
 
     @property
-    def recovered(self) -> Accuracy:
+    def recovered(self) -> CorrectCount:
         """With recalibrated running statistics."""
         return _accuracy(self.recalibrated, self.labels)
 
     @property
-    def gain(self) -> Change:
+    def gain(self) -> CorrectnessChange:
         """What recalibrating changes, over the same images."""
         return change(self.labels, self.predicted, self.recalibrated)
 
-    def since(self, unshifted: "Step") -> Change | None:
+    def since(self, unshifted: "SeverityResult") -> CorrectnessChange | None:
         """What the shift changes, over the same images; None where they are not the same."""
         return change(self.labels, unshifted.predicted, self.predicted) if self.paired else None
 
 
-def change(labels: Labels, before: Integers, after: Integers) -> Change:
+def change(labels: Labels, before: Integers, after: Integers) -> CorrectnessChange:
     """The Change between two predictions (n,) of the same images; images without label are left out."""
     known = labels >= 0
     first, second = (before == labels)[known], (after == labels)[known]
-    return Change(int((second & ~first).sum()), int((first & ~second).sum()), int(known.sum()))
+    return CorrectnessChange(int((second & ~first).sum()), int((first & ~second).sum()), int(known.sum()))
 
 
-def measure_shift(network: Network, pictures: Pictures, corruption: Corruption) -> Iterator[Step]:
+def measure_shift(network: Network, pictures: Pictures, corruption: Corruption) -> Iterator[SeverityResult]:
     """The unshifted step, and one for each severity. Raises Problem without running statistics."""
     measuring, calibrating = pictures.halves()
     plain = _observed(network, measuring.pixels)
@@ -131,7 +131,7 @@ def measure_shift(network: Network, pictures: Pictures, corruption: Corruption) 
         yield _step(network, severity, shifted, others, plain, _observed(network, shifted.pixels))
 
 
-def measure_own(network: Network, pictures: Pictures, own: Pictures) -> Iterator[Step]:
+def measure_own(network: Network, pictures: Pictures, own: Pictures) -> Iterator[SeverityResult]:
     """The unshifted step, and one of pictures of one's own, which are other images."""
     measuring, calibrating = pictures.halves()
     plain = _observed(network, measuring.pixels)
@@ -148,10 +148,10 @@ def _step(
     plain: Observed,
     shifted: Observed,
     paired: bool = True,
-) -> Step:
+) -> SeverityResult:
     to_inputs = network.card.to_inputs
     other = recalibrated(network.net, to_inputs(calibrating.pixels))
-    return Step(
+    return SeverityResult(
         severity=severity,
         labels=measuring.labels,
         predicted=_classes(shifted.logits),
@@ -162,7 +162,7 @@ def _step(
     )
 
 
-def first_beyond(steps: tuple[Step, ...], layer: str) -> Integers:
+def first_beyond(steps: tuple[SeverityResult, ...], layer: str) -> Integers:
     """For each channel the index of the first step after which it stays beyond chance; -1 for none, (C,)."""
     beyond = np.stack([step.layers[layer].beyond for step in steps])
     stays = np.logical_and.accumulate(beyond[::-1])[::-1]
@@ -177,6 +177,6 @@ def _classes(logits: npt.NDArray[np.float32]) -> Integers:
     return np.asarray(logits.argmax(1), np.int64)
 
 
-def _accuracy(predicted: Integers, labels: Labels) -> Accuracy:
+def _accuracy(predicted: Integers, labels: Labels) -> CorrectCount:
     known = labels >= 0
-    return Accuracy(int((predicted == labels)[known].sum()), int(known.sum()))
+    return CorrectCount(int((predicted == labels)[known].sum()), int(known.sum()))

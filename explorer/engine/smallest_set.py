@@ -48,15 +48,15 @@ def search(net: nn.Module, x: Tensor, layer: str) -> Iterator[GreedySearch]:
     alone = without_sets(net, x, layer)
     predicted, logits = int(alone.logits.argmax()), [alone.logits]
     left = [k for k, row in enumerate(alone.zeroed) if not np.array_equal(row, alone.logits)]
-    taken: list[int] = []
+    channels: list[int] = []
     zeroed = alone.zeroed[left]
     yield GreedySearch(layer, (), np.stack(logits))
     while left:
         best = int(margins(zeroed, predicted).argmin())
-        taken.append(left.pop(best))
+        channels.append(left.pop(best))
         logits.append(zeroed[best])
-        state = GreedySearch(layer, tuple(taken), np.stack(logits))
+        state = GreedySearch(layer, tuple(channels), np.stack(logits))
         yield state
         if state.changed or not left:
             return
-        zeroed = without_sets(net, x, layer, [(*taken, channel) for channel in left]).zeroed
+        zeroed = without_sets(net, x, layer, [(*channels, channel) for channel in left]).zeroed

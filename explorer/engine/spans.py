@@ -24,7 +24,7 @@ class Spans:
     jump: int
 
     def at(self, taps: Integers, filled: Integers | None = None, jump: int | None = None) -> "Spans":
-        """The spans of windows (m, k) of indices; `filled` are what they read where padding copies cells."""
+        """The spans of windows (m, k) of indices; `filled` are what they read where padding copies some."""
         inside = np.clip(taps, 0, len(self.look) - 1)
         look = self.look[inside] + ((taps - inside) * self.jump)[..., None]
         copied = taps if filled is None else filled
@@ -32,9 +32,9 @@ class Spans:
         reach = np.where(real[..., None], self.reach[np.clip(copied, 0, len(self.reach) - 1)], NOTHING)
         return Spans(_hull(look, 1), _hull(reach, 1), self.jump if jump is None else jump)
 
-    def sized(self, cells: int) -> "Spans":
-        """As many spans as cells, from one that stands for any number."""
-        look, reach = (np.broadcast_to(spans, (cells, 2)).copy() for spans in (self.look, self.reach))
+    def sized(self, count: int) -> "Spans":
+        """As many spans as positions, from one that stands for any number."""
+        look, reach = (np.broadcast_to(spans, (count, 2)).copy() for spans in (self.look, self.reach))
         return Spans(look, reach, self.jump)
 
     def whole(self) -> "Spans":

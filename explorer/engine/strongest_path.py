@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.answer import Answer, answer
 from explorer.engine.attribution.gradients import score_of
 from explorer.engine.calls import Call, version_of
 from explorer.engine.passes import check_images, layer_module, recording_calls, to_numpy
+from explorer.engine.prediction import Prediction, prediction
 from explorer.engine.probe import (
     ActStep,
     ConvStep,
@@ -31,31 +31,31 @@ from explorer.engine.values import Doubles, Floats, Value
 from model.nets import check_logits
 from model.problems import Problem
 
-Cell = tuple[int, ...]
+Position = tuple[int, ...]
 """(channel, row, column) of feature maps, (unit,) of a vector."""
 MOST_PARTS = 6  # of an operation, shown one by one; the others are summed up
 
 
 @dataclass(frozen=True)
 class PixelStep:
-    """Where the path begins: one value of the network's input, at `cell` (channel, row, column)."""
+    """Where the path begins: one value of the network's input, at `position` (channel, row, column)."""
 
-    cell: Cell
+    position: Position
     value: float
 
 
 @dataclass(frozen=True, eq=False)
 class MapStep(Value):
     """One position of a layer's map: its `arithmetic`, the map `read` of the channel that is followed and the
-    map `made` of the cell's channel, float32 (h, w), or vectors (U,) where the layer reads one.
+    map `made` of the position's channel, float32 (h, w), or vectors (U,) where the layer reads one.
 
     `source` is the layer whose output it read, "" the image, None where something came in between; `origin`
-    is the cell of what it read that the path comes from.
+    is the position of what it read that the path comes from.
     """
 
     layer: str
-    cell: Cell
-    origin: Cell
+    position: Position
+    origin: Position
     source: str | None
     arithmetic: ConvStep | NormStep | ActStep | PoolStep
     read: Floats
@@ -72,8 +72,8 @@ class DenseStep(Value):
     """One unit of a dense layer: value = Σ inputs · weights + bias, both float32 (I,), `origin` followed."""
 
     layer: str
-    cell: Cell
-    origin: Cell
+    position: Position
+    origin: Position
     inputs: Floats
     weights: Floats
     bias: float
@@ -92,12 +92,12 @@ class DenseStep(Value):
 
 @dataclass(frozen=True)
 class FlattenStep:
-    """Maps of `shape` (C, h, w) as one vector: the value at `origin` of `layer` is number `cell` of it."""
+    """Maps of `shape` (C, h, w) as one vector: the value at `origin` of `layer` is number `position`."""
 
     layer: str
     shape: tuple[int, ...]
-    origin: Cell
-    cell: Cell
+    origin: Position
+    position: Position
     value: float
 
 
@@ -106,7 +106,7 @@ class Part:
     """A value of an earlier layer, "" for the image, and the derivative by it of what is computed from it."""
 
     layer: str
-    cell: Cell
+    position: Position
     value: float
     derivative: float
 
@@ -127,7 +127,7 @@ class OperationStep:
 
     layer: str
     kind: str
-    cell: Cell
+    position: Position
     value: float
     parts: tuple[Part, ...]
     others: float
@@ -137,19 +137,19 @@ class OperationStep:
 
 
 @dataclass(frozen=True, eq=False)
-class AnswerStep(Value):
+class PredictionStep(Value):
     """The end of the path: all logits and probabilities, and the class `target` that the path leads to."""
 
     target: int
-    answer: Answer
+    prediction: Prediction
 
     @property
     def value(self) -> float:
         """The logit of the class."""
-        return float(self.answer.logits[self.target])
+        return float(self.prediction.logits[self.target])
 
 
-PathStep = PixelStep | MapStep | DenseStep | FlattenStep | OperationStep | AnswerStep
+PathStep = PixelStep | MapStep | DenseStep | FlattenStep | OperationStep | PredictionStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +176,7 @@ def strongest_path(net: nn.Module, x: Tensor, target: int) -> StrongestPath:
     pooling chose. Raises Problem for an unknown class, and for a network whose logits are not finite.
     """
     check_images(x, one=True)
-    recorded = _Pass()
+    recorded = _RecordedPass()
     view = recording_calls(net, None, recorded.visit).requires_grad_(False)
     with torch.inference_mode(False), torch.enable_grad():
         image = x.detach().clone().requires_grad_()
@@ -185,13 +185,13 @@ def strongest_path(net: nn.Module, x: Tensor, target: int) -> StrongestPath:
         score_of(target, None, 1).of(logits)
         if not bool(torch.isfinite(logits).all()):
             raise Problem("The network returns NaN or infinity for this image, so no class can be explained.")
-        last = AnswerStep(target, answer(net, to_numpy(logits)))
+        last = PredictionStep(target, prediction(net, to_numpy(logits)))
         steps = _Walk(view, recorded).back(logits, (target,))
     return StrongestPath(target, (*reversed(steps), last))
 
 
 @dataclass(eq=False)
-class _Pass:
+class _RecordedPass:
     """The calls of a pass by layer, and the leaf that stands for what each gave, (1, …)."""
 
     calls: dict[str, Call] = field(default_factory=dict)
@@ -222,132 +222,134 @@ class _Walk:
     """Walks back through a pass; `sign` is the direction in which a value raises the class's logit."""
 
     view: nn.Module
-    recorded: _Pass
+    recorded: _RecordedPass
     sign: float = 1.0
     steps: list[PathStep] = field(default_factory=list)
 
-    def back(self, tensor: Tensor, cell: Cell) -> list[PathStep]:
-        """The steps from a cell of a tensor (1, …) of the pass to the image, the last one first."""
-        place = self._origin(tensor, cell)
-        while place is not None and place[0]:
-            call = self.recorded.calls[place[0]]
-            place = self._through(call, place[1])
-        if place is not None:
-            self.steps.append(PixelStep(place[1], self.recorded.leaves[""][0][place[1]].item()))
+    def back(self, tensor: Tensor, position: Position) -> list[PathStep]:
+        """The steps from a position of a tensor (1, …) of the pass to the image, the last one first."""
+        origin = self._origin(tensor, position)
+        while origin is not None and origin[0]:
+            call = self.recorded.calls[origin[0]]
+            origin = self._through(call, origin[1])
+        if origin is not None:
+            self.steps.append(PixelStep(origin[1], self.recorded.leaves[""][0][origin[1]].item()))
         return self.steps
 
-    def _through(self, call: Call, cell: Cell) -> tuple[str, Cell] | None:
-        """Back through one layer: its step, and the layer and the cell before it."""
+    def _through(self, call: Call, position: Position) -> tuple[str, Position] | None:
+        """Back through one layer: its step, and the layer and the position before it."""
         try:
-            step = self._spelled_out(call, cell)
+            step = self._spelled_out(call, position)
         except Problem:  # it computes more than its kind says
             step = None
         if step is None:
-            return self._operation(call.output, cell, call.layer)
+            return self._operation(call.output, position, call.layer)
         self.steps.append(step)
         return self._origin(call.received, step.origin)
 
-    def _spelled_out(self, call: Call, cell: Cell) -> MapStep | DenseStep | None:
+    def _spelled_out(self, call: Call, position: Position) -> MapStep | DenseStep | None:
         """The step of a layer of a known kind; None for another. Raises Problem where it computes more."""
         module = layer_module(self.view, call.layer)
         if isinstance(module, nn.Linear) and call.received.ndim == call.output.ndim == 2:
-            return self._dense(module, call, cell)
+            return self._dense(module, call, position)
         if call.layout is not None and call.layout.order == "first" and call.received.ndim == 4:
             stage = stage_of(module)
             if stage == "conv":
-                return self._convolution(module, call, cell)
+                return self._convolution(module, call, position)
             if stage == "pool":
-                return self._pooling(module, call, cell)
-        return self._alike(module, call, cell) if call.received.shape == call.output.shape else None
+                return self._pooling(module, call, position)
+        return self._alike(module, call, position) if call.received.shape == call.output.shape else None
 
-    def _dense(self, module: nn.Linear, call: Call, cell: Cell) -> DenseStep | None:
-        inputs, weights = to_numpy(call.received[0]), to_numpy(module.weight[cell[0]])
-        bias = 0.0 if module.bias is None else module.bias[cell[0]].item()
-        traced = call.output[0][cell].item()
+    def _dense(self, module: nn.Linear, call: Call, position: Position) -> DenseStep | None:
+        inputs, weights = to_numpy(call.received[0]), to_numpy(module.weight[position[0]])
+        bias = 0.0 if module.bias is None else module.bias[position[0]].item()
+        traced = call.output[0][position].item()
         followed = int((self.sign * inputs.astype(np.float64) * weights).argmax())
-        step = DenseStep(call.layer, cell, (followed,), inputs, weights, bias, traced)
+        step = DenseStep(call.layer, position, (followed,), inputs, weights, bias, traced)
         if not agree(step.value, traced, float(np.abs(step.products).sum())):
             return None
         self._turn(float(weights[followed]))
         return step
 
-    def _convolution(self, module: nn.Module, call: Call, cell: Cell) -> MapStep:
+    def _convolution(self, module: nn.Module, call: Call, position: Position) -> MapStep:
         read, made = call.received[0].detach(), call.output[0].detach()
-        step = convolution_step(module, call.layer, read, made, _three(cell))
+        step = convolution_step(module, call.layer, read, made, _three(position))
         products = np.where(step.padding, -np.inf, self.sign * step.products)
         inner = int((self.sign * step.products).sum((1, 2)).argmax())
         i, j = _strongest(products[inner])
         origin = (step.channels[inner], int(step.rows[i]), int(step.columns[j]))
         self._turn(float(step.kernel[inner, i, j]))
-        return self._map_step(call, cell, origin, step)
+        return self._map_step(call, position, origin, step)
 
-    def _pooling(self, module: nn.Module, call: Call, cell: Cell) -> MapStep | None:
+    def _pooling(self, module: nn.Module, call: Call, position: Position) -> MapStep | None:
         read, made = call.received[0].detach(), call.output[0].detach()
-        step = window_of(module, call.layer, read, made, _three(cell))
+        step = window_of(module, call.layer, read, made, _three(position))
         if step is None:
             return None
         window = step.followed
-        i, j = _strongest(np.where(window.padding, -np.inf, self.sign * window.cells))
-        place = window.winner or (int(window.rows[i]), int(window.columns[j]))
-        return self._map_step(call, cell, (cell[0], *place), step)
+        i, j = _strongest(np.where(window.padding, -np.inf, self.sign * window.values))
+        row_column = window.winner or (int(window.rows[i]), int(window.columns[j]))
+        return self._map_step(call, position, (position[0], *row_column), step)
 
-    def _alike(self, module: nn.Module, call: Call, cell: Cell) -> MapStep | None:
+    def _alike(self, module: nn.Module, call: Call, position: Position) -> MapStep | None:
         """A normalization, an activation, or a layer that hands on every value."""
         kind, stage = type(module).__name__, stage_of(module)
         if isinstance(module, nn.Softmax | nn.LogSoftmax | nn.Softmax2d):
             return None
         if stage == "norm" and call.output.ndim == 4:
-            found = later_step(
-                module, call.layer, call.received[0].detach(), call.output[0].detach(), _three(cell)
+            step = later_step(
+                module, call.layer, call.received[0].detach(), call.output[0].detach(), _three(position)
             )
-            if not isinstance(found, NormStep):
+            if not isinstance(step, NormStep):
                 return None
-            self._turn(found.weight)
-            return self._map_step(call, cell, cell, found)
+            self._turn(step.weight)
+            return self._map_step(call, position, position, step)
         if stage == "act" or torch.equal(call.received, call.output):
-            before, after = call.received[0][cell].item(), call.output[0][cell].item()
-            return self._map_step(call, cell, cell, ActStep(call.layer, kind, before, after, after))
+            before, after = call.received[0][position].item(), call.output[0][position].item()
+            return self._map_step(call, position, position, ActStep(call.layer, kind, before, after, after))
         return None
 
     def _map_step(
-        self, call: Call, cell: Cell, origin: Cell, step: ConvStep | NormStep | ActStep | PoolStep
+        self, call: Call, position: Position, origin: Position, step: ConvStep | NormStep | ActStep | PoolStep
     ) -> MapStep:
         read, made = call.received[0], call.output[0]
-        shown = (read[origin[0]], made[cell[0]]) if made.ndim == 3 else (read, made)
-        return MapStep(call.layer, cell, origin, call.source, step, *map(to_numpy, shown))
+        pair = (read[origin[0]], made[position[0]]) if made.ndim == 3 else (read, made)
+        return MapStep(call.layer, position, origin, call.source, step, *map(to_numpy, pair))
 
     def _turn(self, weight: float) -> None:
         self.sign *= -1.0 if weight < 0 else 1.0
 
-    def _origin(self, tensor: Tensor, cell: Cell) -> tuple[str, Cell] | None:
-        """The layer and the cell that a cell of a tensor between layers comes from, with a step if any."""
+    def _origin(self, tensor: Tensor, position: Position) -> tuple[str, Position] | None:
+        """The layer and the position that a position of a tensor between layers comes from, with a step if
+        any.
+        """
         layer = self.recorded.layer_of(tensor)
-        return self._operation(tensor, cell, "") if layer is None else (layer, cell)
+        return self._operation(tensor, position, "") if layer is None else (layer, position)
 
-    def _operation(self, tensor: Tensor, cell: Cell, layer: str) -> tuple[str, Cell] | None:
-        """Back by derivatives from a cell to the nearest layers; None where there are none."""
-        value = tensor[0][cell]
+    def _operation(self, tensor: Tensor, position: Position, layer: str) -> tuple[str, Position] | None:
+        """Back by derivatives from a position to the nearest layers; None where there are none."""
+        value = tensor[0][position]
         parts = self._parts(value) if value.requires_grad else {}
         every = np.concatenate([one.ravel() for one in parts.values()]) if parts else np.zeros(0)
         kind = type(layer_module(self.view, layer)).__name__ if layer else ""
         moved = self._moved(value, parts)
-        if moved is not None and not layer and moved[1] == cell:
+        if moved is not None and not layer and moved[1] == position:
             return moved  # handed on as it was
-        if moved is not None and len(cell) == 1 and len(moved[1]) == 3:
+        if moved is not None and len(position) == 1 and len(moved[1]) == 3:
             shape = tuple(self.recorded.leaves[moved[0]].shape[1:])
-            self.steps.append(FlattenStep(moved[0], shape, moved[1], cell, value.item()))
+            self.steps.append(FlattenStep(moved[0], shape, moved[1], position, value.item()))
             return moved
         largest = self._largest(parts)
         rest = float(every.sum()) - sum(part.contribution for part in largest)
         left = value.item() - float(every.sum())
         count = int(np.count_nonzero(every))
         self.steps.append(
-            OperationStep(layer, kind, cell, value.item(), largest, rest, left, count, tuple(parts))
+            OperationStep(layer, kind, position, value.item(), largest, rest, left, count, tuple(parts))
         )
         if not largest:
             return None
         self._turn(largest[0].derivative)
-        return largest[0].layer, largest[0].cell
+        return largest[0].layer, largest[0].position
 
     def _parts(self, value: Tensor) -> dict[str, Doubles]:
         """Layer → derivative times value, of each of its values that a value depends on."""
@@ -363,28 +365,28 @@ class _Walk:
             for name, gradient in self.derivatives.items()
         }
 
-    def _moved(self, value: Tensor, parts: dict[str, Doubles]) -> tuple[str, Cell] | None:
-        """The layer and cell whose value a value is, by its derivative of 1; None of anything else."""
+    def _moved(self, value: Tensor, parts: dict[str, Doubles]) -> tuple[str, Position] | None:
+        """The layer and position whose value a value is, by its derivative of 1; None of anything else."""
         if len(parts) != 1:
             return None
         ((name, gradient),) = self.derivatives.items()
         if np.count_nonzero(gradient) != 1 or gradient.sum() != 1:
             return None
-        cell = tuple(int(index) for index in np.unravel_index(gradient.argmax(), gradient.shape))
-        return (name, cell) if self.recorded.leaves[name][0][cell].item() == value.item() else None
+        position = tuple(int(index) for index in np.unravel_index(gradient.argmax(), gradient.shape))
+        return (name, position) if self.recorded.leaves[name][0][position].item() == value.item() else None
 
     def _largest(self, parts: dict[str, Doubles]) -> tuple[Part, ...]:
         """The parts that contribute most in the direction of the class, the largest first."""
-        found: list[Part] = []
+        terms: list[Part] = []
         for name, contributions in parts.items():
             derivatives = self.derivatives[name]
-            places = np.argwhere(derivatives)
+            indices = np.argwhere(derivatives)
             order = np.argsort(-self.sign * contributions[derivatives != 0], kind="stable")[:MOST_PARTS]
-            for place in places[order].tolist():
-                value = self.recorded.leaves[name][0][tuple(place)].item()
-                found.append(Part(name, tuple(place), value, float(derivatives[tuple(place)])))
-        found.sort(key=lambda part: -self.sign * part.contribution)
-        return tuple(found[:MOST_PARTS])
+            for index in indices[order].tolist():
+                value = self.recorded.leaves[name][0][tuple(index)].item()
+                terms.append(Part(name, tuple(index), value, float(derivatives[tuple(index)])))
+        terms.sort(key=lambda part: -self.sign * part.contribution)
+        return tuple(terms[:MOST_PARTS])
 
 
 def _strongest(values: Sequence[Doubles] | Doubles) -> tuple[int, int]:
@@ -396,6 +398,6 @@ def _strongest(values: Sequence[Doubles] | Doubles) -> tuple[int, int]:
     return int(rows[nearest]), int(columns[nearest])
 
 
-def _three(cell: Cell) -> tuple[int, int, int]:
-    channel, row, column = cell
+def _three(position: Position) -> tuple[int, int, int]:
+    channel, row, column = position
     return channel, row, column

@@ -17,7 +17,7 @@ from explorer.engine.tracing import stage_of, trace
 from explorer.engine.values import Floats, Value
 from model.card import Card
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.names import shown
+from model.names import short_path
 from model.problems import Problem
 from model.recipes import FREE
 from model.snapshots import checkpoint_of, list_snapshots
@@ -97,21 +97,21 @@ def open_timeline(files: Sequence[SnapshotFile], last: Checkpoint) -> Timeline:
     is left.
     """
     epochs: list[int] = []
-    kept: list[Checkpoint] = []
+    checkpoints: list[Checkpoint] = []
     left_out: list[ValueError] = []
     for file in chosen(files):
         try:
-            kept.append(_opened(file.path, last))
+            checkpoints.append(_opened(file.path, last))
             epochs.append(file.epoch)
         except Problem as error:
             left_out.append(copy(error))  # without its traceback, which holds the file's bytes
-    if not kept:
+    if not checkpoints:
         raise Problem("No snapshot can be used: train again with `--snapshot-every 1`, or copy them again.")
     if last.card.epoch > epochs[-1]:
-        kept.append(last)
+        checkpoints.append(last)
         epochs.append(last.card.epoch)
-    nets = tuple(checkpoint.build() for checkpoint in kept)
-    lines = [f"{e} {c.digest}" for e, c in zip(epochs, kept, strict=True)]
+    nets = tuple(checkpoint.build() for checkpoint in checkpoints)
+    lines = [f"{e} {c.digest}" for e, c in zip(epochs, checkpoints, strict=True)]
     if (outputs := outputs_of(nets[-1])) != LOGITS:
         lines.append(str(outputs))
     digest = hashlib.sha256("\n".join(lines).encode())
@@ -124,7 +124,7 @@ def _opened(path: Path, last: Checkpoint) -> Checkpoint:
         template = N_(
             "{file} is a snapshot of another network than its checkpoint; remove it, or train again."
         )
-        raise Problem(template, file=shown(path))
+        raise Problem(template, file=short_path(path))
     return snapshot
 
 

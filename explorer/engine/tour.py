@@ -18,7 +18,7 @@ from explorer.engine.geometry import LayerSize, layer_size
 from explorer.engine.network import Network
 from explorer.engine.passes import recorded, to_numpy
 from explorer.engine.receptive import ReceptiveField, ReceptiveFields
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.engine.samples import Sample
 from explorer.engine.scores import Subject
 from explorer.engine.scores.randomized import Randomized, randomized
@@ -160,7 +160,7 @@ class Sight:
     size: tuple[int, int]
 
     @property
-    def seen(self) -> tuple[int, int]:
+    def reach_size(self) -> tuple[int, int]:
         """Rows and columns of the image that can change the position."""
         top, bottom, left, right = self.field.reach
         return bottom - top, right - left
@@ -169,7 +169,7 @@ class Sight:
 def sight(fields: ReceptiveFields, size: tuple[int, int]) -> Sight:
     """The Sight of a layer by its receptive fields in an image of that size."""
     position = len(fields.rows) // 2, len(fields.columns) // 2
-    return Sight(fields.layer, position, fields.cell(*position), size)
+    return Sight(fields.layer, position, fields.at(*position), size)
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def carriers(evidence: ChannelEvidence) -> Carriers:
 
 
 @dataclass(frozen=True)
-class Removal:
+class ChannelRemoval:
     """The logit of the class and the most probable class, as they are and with one channel at zero."""
 
     layer: str
@@ -208,10 +208,10 @@ class Removal:
         return self.after - self.before
 
 
-def removal(off: Ablations, target: int) -> Removal:
-    """The Removal of the one channel that is switched off."""
+def removal(off: Ablations, target: int) -> ChannelRemoval:
+    """The ChannelRemoval of the one channel that is switched off."""
     before, after = off.logits, off.zeroed[0]
-    return Removal(
+    return ChannelRemoval(
         off.layer,
         off.channels[0],
         float(before[target]),
@@ -266,7 +266,7 @@ class Learned:
     last: float
 
 
-def learned(run: Run) -> Learned:
+def learned(run: RecordedRun) -> Learned:
     """The Learned of a run. Raises Problem where the test accuracy has not risen."""
     accuracies: Sequence[float] = [row.test_accuracy for row in run.epochs]
     if len(accuracies) < 2 or not accuracies[-1] > accuracies[0]:

@@ -87,14 +87,14 @@ class Trace(Rows):
 def _layer_html(layer: str, maps: Floats) -> str:
     """The first maps of a layer, (C, h, w), on one color scale."""
     scale, shape = notebook.scale_of(maps), " × ".join(map(str, maps.shape))
-    shown = [
+    pictures = [
         notebook.picture(one, tr("channel {index}", index=k), scale)
         for k, one in enumerate(maps[: notebook.MOST])
     ]
     title = tr(
         "{layer}, {shape}, shared scale for {range}", layer=layer, shape=shape, range=notebook.extent(maps)
     )
-    return notebook.section(title, notebook.row(shown))
+    return notebook.section(title, notebook.row(pictures))
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> T
     probabilities are what `outputs.probabilities` makes of them.
     """
     check_images(x)
-    kept: dict[str, list[Floats]] = {}
+    by_layer: dict[str, list[Floats]] = {}
     inputs: dict[str, LayerInput] = {}
     shapes: dict[str, tuple[int, ...]] = {}
 
@@ -131,13 +131,13 @@ def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> T
         inputs[call.layer] = LayerInput(call.source, tuple(call.received.shape[1:]))
         shapes[call.layer] = tuple(call.output.shape[1:])
         if layers is None or call.layer in layers:
-            kept.setdefault(call.layer, []).append(to_numpy(call.output))
+            by_layer.setdefault(call.layer, []).append(to_numpy(call.output))
 
     view = recording_calls(net, None, record)
     with torch.inference_mode(False), torch.no_grad():
         parts = [check_logits(view(x[rows].detach().clone())) for rows in pieces(net, x, len(x))]
     logits = torch.cat(parts)
-    maps = {layer: one[0] if len(one) == 1 else np.concatenate(one) for layer, one in kept.items()}
+    maps = {layer: one[0] if len(one) == 1 else np.concatenate(one) for layer, one in by_layer.items()}
     return one_or_many(Trace(to_numpy(logits), to_numpy(probabilities(net, logits)), maps, inputs, shapes))
 
 
@@ -195,16 +195,16 @@ def _fits(stage: str | None, name: str, block: dict[str, str], seen: Trace) -> b
     return made[0] == end[0] if stage == "pool" else made == end
 
 
-def _nearest_open(name: str, found: list[dict[str, str]], seen: Trace) -> dict[str, str] | None:
+def _nearest_open(name: str, candidates: list[dict[str, str]], seen: Trace) -> dict[str, str] | None:
     """Of the blocks of this shape whose end no module read: nearest in the tree, then latest."""
-    read = {met.source for met in seen.inputs.values()}
-    last = [list(block.values())[-1] for block in found]
+    read = {layer_input.source for layer_input in seen.inputs.values()}
+    last = [list(block.values())[-1] for block in candidates]
     fits = [
         (-_tree_distance(name, end), index)
         for index, end in enumerate(last)
         if end not in read and seen.shapes[end] == seen.inputs[name].shape
     ]
-    return found[max(fits)[1]] if fits else None
+    return candidates[max(fits)[1]] if fits else None
 
 
 def _tree_distance(one: str, other: str) -> int:

@@ -17,7 +17,7 @@ from model.card import Pixels
 from model.datasets import cifar10_present, list_images, read_cifar10
 from model.example_log import ExampleLog, checksum
 from model.image_folder import read_image
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 from model.recipes import Config, config_from
 from model.scene_set import planned
@@ -136,8 +136,8 @@ def wrong_of(log: ExampleLog) -> Integers | None:
 
 def _scenes(log: ExampleLog, config: Config) -> LoggedImages:
     labels, seeds = planned("train")
-    kept = limited_rows(len(labels), config.limit, config.seed)
-    labels, seeds = labels[kept], seeds[kept]
+    rows = limited_rows(len(labels), config.limit, config.seed)
+    labels, seeds = labels[rows], seeds[rows]
     marks = None
     if config.shortcut is not None:
         marks = planted_marks(labels, config.shortcut, config.seed)
@@ -154,11 +154,11 @@ def _files(log: ExampleLog, config: Config, data_dir: Path) -> LoggedImages:
             "The training images of this run are not on hand, so it is shown as indices and numbers; start "
             "the explorer with --data-dir and the folder that it was trained on."
         ) from problem
-    kept = limited_rows(len(listing.files), config.limit, config.seed)
-    files, labels = zip(*(listing.files[row][:2] for row in kept.tolist()), strict=True)
+    rows = limited_rows(len(listing.files), config.limit, config.seed)
+    files, labels = zip(*(listing.files[row][:2] for row in rows.tolist()), strict=True)
     same_classes = tuple(map(readable, listing.classes)) == log.card.classes
     if not same_classes or not _labels_fit(log, config, np.array(labels, np.int64)):
-        raise Problem(OTHERS, folder=shown(data_dir))
+        raise Problem(OTHERS, folder=short_path(data_dir))
     return LoggedFiles(log, listing.root, files, config.size)
 
 
@@ -167,13 +167,13 @@ def _cifar10(log: ExampleLog, config: Config, data_dir: Path) -> LoggedImages:
         raise Problem(
             "CIFAR-10 is not in {folder}, so this run is shown as indices and numbers; start the explorer "
             "with --data-dir and the folder that has it.",
-            folder=shown(data_dir),
+            folder=short_path(data_dir),
         )
     data = read_cifar10(data_dir, "train", config.size)
-    kept = limited_rows(len(data), config.limit, config.seed)
-    if not _labels_fit(log, config, data.labels[kept]):
-        raise Problem(OTHERS, folder=shown(data_dir))
-    return LoggedArray(log, data.images[kept])
+    rows = limited_rows(len(data), config.limit, config.seed)
+    if not _labels_fit(log, config, data.labels[rows]):
+        raise Problem(OTHERS, folder=short_path(data_dir))
+    return LoggedArray(log, data.images[rows])
 
 
 def _labels_fit(log: ExampleLog, config: Config, labels: Integers) -> bool:

@@ -71,12 +71,12 @@ def one_or_many(batch: R) -> R:
     return batch.row(0) if batch.images == 1 else batch
 
 
-def _row(held: Any, index: int) -> Any:
-    if isinstance(held, Mapping):
-        return {name: array[index] for name, array in held.items()}
-    if held is None:
+def _row(value: Any, index: int) -> Any:
+    if isinstance(value, Mapping):
+        return {name: array[index] for name, array in value.items()}
+    if value is None:
         return None
-    return held[index].item() if held.ndim == 1 else held[index]
+    return value[index].item() if value.ndim == 1 else value[index]
 
 
 def _same(one: object, other: object) -> bool:

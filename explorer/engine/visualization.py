@@ -132,16 +132,16 @@ def responses(network: Network, layer: str, channel: int, pixels: Pixels) -> Dou
 
     Raises Problem for a layer or a channel that is not there.
     """
-    x, found = network.card.to_inputs(pixels), []
+    x, parts = network.card.to_inputs(pixels), []
 
     def keep(_: str, __: Tensor, maps: Tensor) -> None:
         check_channels(layer, [channel], maps.shape[1])
         one = maps[:, channel]
-        found.append(torch.stack([one.mean((1, 2)), one.amax((1, 2))], 1))
+        parts.append(torch.stack([one.mean((1, 2)), one.amax((1, 2))], 1))
 
     for rows in pieces(network.net, x, 16):
         recorded(network.net, x[rows], [layer], keep)
-    return to_numpy(torch.cat(found)).astype(np.float64)
+    return to_numpy(torch.cat(parts)).astype(np.float64)
 
 
 class _Climb:

@@ -39,10 +39,12 @@ def weight_uses(net: nn.Module, x: Tensor) -> tuple[WeightUses, ...]:
         module = layer_module(net, layer)
         if isinstance(module, COUNTED):
             parameters = sum(each.numel() for each in module.parameters())
-            places = output.numel() // (
+            positions = output.numel() // (
                 output.shape[1] if isinstance(module, nn.Conv2d) else output.shape[-1]
             )
-            uses[layer] = WeightUses(layer, type(module).__name__, parameters, module.weight.numel(), places)
+            uses[layer] = WeightUses(
+                layer, type(module).__name__, parameters, module.weight.numel(), positions
+            )
 
     with torch.no_grad():
         recorded(net, x, None, count)

@@ -37,7 +37,7 @@ class LayerReach:
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopPoint:
     """Where a forward pass ended early: the layer and its kind, "" for an operation outside of modules that
     follows `layer`; for a linear layer, how many values it takes and how many it was given, else 0; what
     PyTorch says.
@@ -55,7 +55,7 @@ class Chain:
     """Every layer with a window that ran, in order; `stop` is None where the pass came to its end."""
 
     layers: tuple[LayerReach, ...]
-    stop: Stop | None = None
+    stop: StopPoint | None = None
 
 
 def chain(net: nn.Module, x: Tensor, layer: str = "", settings: Settings | None = None) -> Chain:
@@ -135,15 +135,15 @@ class _Progress:
     def _end(self, *_: object) -> None:
         self.last = self.open.pop()[0]
 
-    def stop(self, error: Exception) -> Stop:
+    def stop(self, error: Exception) -> StopPoint:
         message = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         if not self.open:
-            return Stop(self.last, "", 0, 0, message)
+            return StopPoint(self.last, "", 0, 0, message)
         path, module, received = self.open[-1]
         kind = type(module).__name__
         if isinstance(module, nn.Linear) and received is not None:
-            return Stop(path, kind, module.in_features, received.shape[-1], message)
-        return Stop(path, kind, 0, 0, message)
+            return StopPoint(path, kind, module.in_features, received.shape[-1], message)
+        return StopPoint(path, kind, 0, 0, message)
 
 
 def _reach(call: Call, kind: str, follow: Follow) -> LayerReach:

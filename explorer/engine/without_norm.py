@@ -14,14 +14,14 @@ from model.nets import check_logits
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction(Value):
+class PredictionWithoutNorm(Value):
     """Logits and probabilities, float32 (N, K) both, of N images."""
 
     logits: Floats
     probabilities: Floats
 
 
-def predicted_without(net: nn.Module, x: Tensor, layers: Sequence[str]) -> Prediction:
+def predicted_without(net: nn.Module, x: Tensor, layers: Sequence[str]) -> PredictionWithoutNorm:
     """The Prediction for images x, float (N, C, h, w), with each of these layers handing on what it receives.
 
     Without layers it is the network's own. Raises Problem for a layer that is not there or does not run.
@@ -30,7 +30,7 @@ def predicted_without(net: nn.Module, x: Tensor, layers: Sequence[str]) -> Predi
     view = recording_calls(net, layers, _passed_through)
     with torch.inference_mode(False), torch.no_grad():
         logits = check_logits(view(x.detach().clone()))
-        return Prediction(to_numpy(logits), to_numpy(probabilities(net, logits)))
+        return PredictionWithoutNorm(to_numpy(logits), to_numpy(probabilities(net, logits)))
 
 
 def _passed_through(call: Call) -> Tensor:

@@ -1,7 +1,7 @@
 """The small runs on drawn scenes that the pages for lessons show: their networks and their histories."""
 
 from explorer.engine.opening import Source
-from explorer.engine.runs import Run, look_at
+from explorer.engine.runs import RecordedRun, look_at
 from explorer.ui import cached
 from explorer.ui.cached import Opened
 from explorer.ui.options import ROOT
@@ -23,7 +23,7 @@ def network(name: str) -> Opened:
     return cached.opened(name, Source(path))
 
 
-def run(name: str) -> Run:
+def run(name: str) -> RecordedRun:
     """The history of a run by its name. Raises Problem where it is missing."""
     path = FOLDER / f"{name}.history.json"
     if not path.exists():

@@ -12,7 +12,7 @@ from explorer.engine.opening import Source
 from explorer.engine.outputs import KINDS
 from model.arguments import Parser, WrongValue
 from model.card import MOST_CHANNELS, MOST_RESIZE
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -223,7 +223,7 @@ def _check_folder(option: str, folder: Path | None) -> None:
     except (OSError, ValueError) as error:
         raise Problem(
             "The folder {name} of {option} cannot be read ({reason}): give another.",
-            name=shown(folder)[:60] if folder else "",
+            name=short_path(folder)[:60] if folder else "",
             option=option,
             reason=getattr(error, "strerror", None) or tr("not a valid path"),
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.drawn.bodies import Subject
+from model.drawn.bodies import DrawnObject
 from model.drawn.brushes import (
     Color,
     Rng,
@@ -77,7 +77,7 @@ def _fin(x: tuple[float, float, float, float], y: tuple[float, float], color: Co
     return mirrored([face([(a, b, 0.012) for a, b in outline], color, (0, 0, 1))])
 
 
-def airplane(rng: Rng) -> Subject:
+def airplane(rng: Rng) -> DrawnObject:
     kind = str(rng.choice(["liner", "prop", "fighter", "jumbo"], p=[0.42, 0.2, 0.22, 0.16]))
     parts = {"liner": _airliner, "jumbo": _airliner, "prop": _light_plane, "fighter": _fighter}[kind](rng)
     grounded = rng.random() < (0.3 if kind in ("liner", "jumbo") else 0.1)
@@ -90,14 +90,14 @@ def airplane(rng: Rng) -> Subject:
         )
         if kind != "prop":
             parts = (Faces(*parted({"wheels": _gear()})), *parts)
-        return Subject(parts, turn, ("runway",), rng.uniform(0.88, 1.0), 0.7, (0.5, 0.5), "stands", 0.1)
+        return DrawnObject(parts, turn, ("runway",), rng.uniform(0.88, 1.0), 0.7, (0.5, 0.5), "stands", 0.1)
     turn = turned(
         float(rng.choice([rng.uniform(-25, 25), rng.uniform(20, 55), rng.uniform(-55, -20)])),
         rng.uniform(-32, 22),
         rng.uniform(-6, 22),
         bool(rng.integers(2)),
     )
-    return Subject(
+    return DrawnObject(
         parts, turn, ("sky", "sky", "overcast"), rng.uniform(0.82, 0.98), 0.76, (0.5, 0.5), "flies", 0.12
     )
 

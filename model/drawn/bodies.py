@@ -27,7 +27,7 @@ BLACK, WHITE = rgb("14110f"), rgb("f4f0e8")
 
 
 @dataclass(frozen=True)
-class Subject:
+class DrawnObject:
     """An object ready to be placed: its parts, how it is turned, the box it fills, where it is seen."""
 
     parts: tuple[Part, ...]
@@ -68,11 +68,11 @@ def moved(
     """The cones turned about the origin, enlarged and then moved."""
     spin = np.eye(3) if turn is None else turn
 
-    def place(p: Point) -> Point:
+    def move(p: Point) -> Point:
         x, y, z = grow * (spin @ np.asarray(p)) + by
         return float(x), float(y), float(z)
 
-    return [Cone(place(c.a), place(c.b), c.ra * grow, c.rb * grow, c.color, c.part) for c in cones]
+    return [Cone(move(c.a), move(c.b), c.ra * grow, c.rb * grow, c.color, c.part) for c in cones]
 
 
 def eye(
@@ -81,8 +81,8 @@ def eye(
     """An eye that looks along `out`: rim, iris, pupil and a spark of light."""
     ahead = np.asarray(out, float) / np.linalg.norm(out)
 
-    def forward(share: float) -> Point:
-        x, y, z = np.asarray(at) + ahead * radius * share
+    def forward(fraction: float) -> Point:
+        x, y, z = np.asarray(at) + ahead * radius * fraction
         return float(x), float(y), float(z)
 
     x, y, z = forward(1.24)

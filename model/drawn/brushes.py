@@ -25,9 +25,9 @@ def rgb(code: str) -> Color:
     return red / 255, green / 255, blue / 255
 
 
-def mix(a: Color, b: Color, share: float) -> Color:
-    """The color `share` of the way from a to b."""
-    return tuple(p + (q - p) * share for p, q in zip(a, b, strict=True))  # type: ignore[return-value]
+def mix(a: Color, b: Color, fraction: float) -> Color:
+    """The color `fraction` of the way from a to b."""
+    return tuple(p + (q - p) * fraction for p, q in zip(a, b, strict=True))  # type: ignore[return-value]
 
 
 def tinted(color: Color, rng: np.random.Generator, spread: float = 0.05) -> Color:
@@ -41,10 +41,10 @@ def pick(rng: np.random.Generator, *codes: str) -> Color:
     return tinted(rgb(codes[rng.integers(len(codes))]), rng)
 
 
-def blend(a: Array | Color, b: Array | Color, share: Array) -> Array:
-    """Pixels `share` (h,w) of the way from a to b, each a color or (h,w,3)."""
+def blend(a: Array | Color, b: Array | Color, fraction: Array) -> Array:
+    """Pixels `fraction` (h,w) of the way from a to b, each a color or (h,w,3)."""
     first, second = np.asarray(a, np.float32), np.asarray(b, np.float32)
-    return first + (second - first) * share[..., None]
+    return first + (second - first) * fraction[..., None]
 
 
 # ---------------------------------------------------------------- planes
@@ -84,7 +84,7 @@ def noise(
     One of 32 planes, flipped in one of four ways: small planes are kept, which makes data sets quick.
     """
     plane, flip = divmod(int(rng.integers(128)), 4)
-    make = _kept_noise if wide <= 96 else _noise
+    make = _cached_noise if wide <= 96 else _noise
     values = make(plane, wide, round(cells, 1), octaves, gain, stretch)
     return values[:: 1 if flip & 1 else -1, :: 1 if flip & 2 else -1]
 
@@ -104,7 +104,7 @@ def _noise(plane: int, wide: int, cells: float, octaves: int, gain: float, stret
     return total
 
 
-_kept_noise = lru_cache(maxsize=2048)(_noise)
+_cached_noise = lru_cache(maxsize=2048)(_noise)
 
 
 def out_of_focus(pixels: Array, radius: float) -> Array:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from model.drawn.bodies import Subject
+from model.drawn.bodies import DrawnObject
 from model.drawn.brushes import Color, Rng, mix, pick, rgb, spline
 from model.drawn.meshes import (
     CHROME,
@@ -211,7 +211,7 @@ def sides_of_car(belt: float, z: float, paint: Color, nose: float, tail: float) 
     return mirrored(side)
 
 
-def automobile(rng: Rng) -> Subject:
+def automobile(rng: Rng) -> DrawnObject:
     body, cabin, z = CARS[str(rng.choice(list(CARS)))]
     paint = pick(rng, *PAINTS)
     nose, tail, belt = max(x for x, _ in body), min(x for x, _ in body), max(y for _, y in body)
@@ -239,7 +239,7 @@ def automobile(rng: Rng) -> Subject:
             p=[0.5, 0.22, 0.16, 0.12],
         )
     )
-    return Subject(
+    return DrawnObject(
         parts,
         turned(yaw, rng.uniform(6, 18), 0, bool(rng.integers(2))),
         ("avenue", "avenue", "street", "parking", "studio", "road"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, placed
+from model.drawn.bodies import BLACK, WHITE, DrawnObject, Head, ball, both, chain, placed
 from model.drawn.brushes import Color, Rng, mix, pick, rgb, tinted
 from model.drawn.naming import all_named, named, rest_named
 from model.drawn.solids import Coat, Cone, Flesh, turned
@@ -123,7 +123,7 @@ def _cat_eye(s: float, iris: Color) -> Flesh:
     return Flesh(cones, Coat(hair=0, gloss=0.35), melt=0.002)
 
 
-def cat(rng: Rng) -> Subject:
+def cat(rng: Rng) -> DrawnObject:
     fur_code, dark_code, pale_code, striped = CATS[rng.integers(len(CATS))]
     fur, dark, pale = tinted(rgb(fur_code), rng), rgb(dark_code), rgb(pale_code)
     iris = pick(rng, "b5a642", "8fa65a", "c98b2b", "7fb0b8")
@@ -137,7 +137,7 @@ def cat(rng: Rng) -> Subject:
         stripes=rng.uniform(7, 11),
         slant=rng.uniform(-0.3, 0.3),
         patch=WHITE if rng.random() < 0.25 else None,
-        patch_share=0.3,
+        patch_fraction=0.3,
         patch_cells=3,
     )
     pose = rng.choice(["portrait", "sit", "loaf", "stand"], p=[0.5, 0.22, 0.18, 0.1])
@@ -149,7 +149,7 @@ def cat(rng: Rng) -> Subject:
 INDOORS = ("room", "sofa", "blanket", "room", "blanket", "floor")
 
 
-def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
+def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> DrawnObject:
     skull, marks = placed(head, (0, 0, 0), rng.uniform(-8, 8), rng.uniform(-25, 25))
     body = [
         Cone((-0.2, -0.2, 0), (-0.22, -0.62, 0), 0.17, 0.27, mix(fur, BLACK, 0.12)),
@@ -157,7 +157,7 @@ def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> 
         Cone((-0.22, -0.42, -0.12), (-0.22, -0.42, 0.12), 0.2, 0.2, fur),
         Cone((-0.2, -0.66, -0.14), (-0.2, -0.66, 0.14), 0.24, 0.24, fur),
     ]
-    return Subject(
+    return DrawnObject(
         (Flesh((*rest_named("body", body), *skull), coat, 0.025), *marks),
         turned(90, rng.uniform(-5, 12), rng.uniform(-10, 10), bool(rng.integers(2))),
         INDOORS,
@@ -168,7 +168,7 @@ def _cat_portrait(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> 
     )
 
 
-def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
+def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> DrawnObject:
     skull, marks = placed(head, (0.15, 0.36, 0), rng.uniform(-8, 8), rng.uniform(-30, 30), 1.2)
     body = [
         Cone((0.08, 0.2, 0), (-0.06, -0.15, 0), 0.15, 0.24, fur),
@@ -203,7 +203,7 @@ def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> S
             ),
         ),
     ]
-    return Subject(
+    return DrawnObject(
         (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(50, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
         INDOORS,
@@ -213,7 +213,7 @@ def _cat_sitting(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> S
     )
 
 
-def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
+def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> DrawnObject:
     skull, marks = placed(head, (0.36, 0.18, 0.02), rng.uniform(-8, 8), rng.uniform(20, 60), 1.25)
     body = [
         Cone((-0.3, -0.03, 0), (0.2, 0.0, 0), 0.23, 0.19, fur),
@@ -234,7 +234,7 @@ def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subj
             chain([(-0.5, -0.17, 0.05), (-0.45, -0.2, 0.25), (-0.1, -0.2, 0.32)], (0.06, 0.055, 0.035), fur),
         ),
     ]
-    return Subject(
+    return DrawnObject(
         (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(5, 60), rng.uniform(8, 20), 0, bool(rng.integers(2))),
         INDOORS,
@@ -244,7 +244,7 @@ def _cat_loaf(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subj
     )
 
 
-def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> Subject:
+def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> DrawnObject:
     skull, marks = placed(head, (0.48, 0.27, 0.0), rng.uniform(-8, 8), rng.uniform(20, 70), 1.15)
     step = rng.uniform(-0.08, 0.08)
     body = [
@@ -295,7 +295,7 @@ def _cat_standing(rng: Rng, head: Head, coat: Coat, fur: Color, pale: Color) -> 
             ),
         ),
     ]
-    return Subject(
+    return DrawnObject(
         (Flesh((*rest_named("body", body), *skull), coat, 0.025), *marks),
         turned(rng.uniform(15, 65), rng.uniform(3, 14), 0, bool(rng.integers(2))),
         INDOORS,

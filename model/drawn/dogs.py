@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, eye, moved, placed
+from model.drawn.bodies import BLACK, WHITE, DrawnObject, Head, ball, both, chain, eye, moved, placed
 from model.drawn.brushes import Color, Rng, mix, rgb, tinted
 from model.drawn.naming import all_named, named, rest_named
 from model.drawn.solids import Coat, Cone, Flesh, turned
@@ -97,7 +97,7 @@ def _tongue(tip: float) -> Flesh:
     )
 
 
-def dog(rng: Rng) -> Subject:
+def dog(rng: Rng) -> DrawnObject:
     breed = BREEDS[rng.integers(len(BREEDS))]
     fur = tinted(rgb(breed.fur), rng)
     head = _dog_head(breed, fur)
@@ -110,7 +110,7 @@ def dog(rng: Rng) -> Subject:
         mottle=0.13,
         belly=mix(fur, WHITE, 0.2),
         patch=patch,
-        patch_share=0.38,
+        patch_fraction=0.38,
         patch_cells=3,
     )
     pose = rng.choice(["portrait", "sit", "stand"], p=[0.56, 0.26, 0.18])
@@ -122,7 +122,7 @@ def dog(rng: Rng) -> Subject:
 OUTDOORS = ("lawn", "room", "room", "floor", "sofa", "blanket", "glade", "sand")
 
 
-def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
+def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Color) -> DrawnObject:
     skull, marks = placed(head, (0, 0, 0), rng.uniform(-12, 8), rng.uniform(-40, 40))
     body = [
         Cone((-0.2, -0.18, 0), (-0.22, -0.6, 0), 0.15, 0.24, mix(fur, BLACK, 0.1)),
@@ -130,7 +130,7 @@ def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
         Cone((-0.22, -0.42, -0.1), (-0.22, -0.42, 0.1), 0.2, 0.2, fur),
         Cone((-0.2, -0.66, -0.14), (-0.2, -0.66, 0.14), 0.24, 0.24, fur),
     ]
-    return Subject(
+    return DrawnObject(
         (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(90, rng.uniform(-2, 14), rng.uniform(-8, 8), bool(rng.integers(2))),
         OUTDOORS,
@@ -141,7 +141,7 @@ def _dog_portrait(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
     )
 
 
-def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
+def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Color) -> DrawnObject:
     skull, marks = placed(head, (0.17, 0.40, 0), rng.uniform(-10, 6), rng.uniform(-30, 30), 1.2)
     pale = mix(fur, WHITE, 0.25)
     body = [
@@ -173,7 +173,7 @@ def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
             chain([(-0.3, -0.36, 0), (-0.45, -0.42, 0.1), (-0.55, -0.36, 0.15)], (0.06, 0.05, 0.03), fur),
         ),
     ]
-    return Subject(
+    return DrawnObject(
         (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(30, 95), rng.uniform(2, 14), 0, bool(rng.integers(2))),
         OUTDOORS,
@@ -183,7 +183,7 @@ def _dog_sitting(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
     )
 
 
-def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
+def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Color) -> DrawnObject:
     skull, marks = placed(head, (0.5, 0.33, 0.0), rng.uniform(-10, 8), rng.uniform(15, 70), 1.25)
     step, pale = rng.uniform(-0.1, 0.1), mix(fur, WHITE, 0.2)
     body = [
@@ -227,7 +227,7 @@ def _dog_standing(rng: Rng, head: Head, coat: Coat, fur: Color) -> Subject:
         ),
         *named("tail", chain([(-0.47, 0.1, 0), (-0.62, 0.2, 0), (-0.72, 0.38, 0)], (0.055, 0.05, 0.03), fur)),
     ]
-    return Subject(
+    return DrawnObject(
         (Flesh((*rest_named("body", body), *skull), coat, 0.03), *marks),
         turned(rng.uniform(20, 70), rng.uniform(2, 12), 0, bool(rng.integers(2))),
         OUTDOORS,

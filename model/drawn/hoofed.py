@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.drawn.bodies import BLACK, WHITE, Head, Subject, ball, both, chain, eye, placed
+from model.drawn.bodies import BLACK, WHITE, DrawnObject, Head, ball, both, chain, eye, placed
 from model.drawn.brushes import (
     Color,
     Point,
@@ -110,7 +110,7 @@ HORSES = (
 )
 
 
-def horse(rng: Rng) -> Subject:
+def horse(rng: Rng) -> DrawnObject:
     coat_code, point_code, mane_code = HORSES[rng.integers(len(HORSES))]
     coat, points, mane = tinted(rgb(coat_code), rng), rgb(point_code), rgb(mane_code)
     socks = rgb("e9e2d6") if rng.random() < 0.3 else points
@@ -132,7 +132,7 @@ def horse(rng: Rng) -> Subject:
     )
     coat_kind = Coat(hair=0.35, cells=26, gloss=0.10, patch=patch, belly=mix(coat, BLACK, 0.25))
     yaw = float(rng.choice([rng.uniform(-25, 30), rng.uniform(30, 58)], p=[0.7, 0.3]))
-    return Subject(
+    return DrawnObject(
         (Flesh(tuple(cones), coat_kind, 0.045), *marks),
         turned(yaw, rng.uniform(2, 8), 0, bool(rng.integers(2))),
         ("meadow", "meadow", "paddock", "forest", "sand", "hills"),
@@ -159,7 +159,7 @@ def _horse_tail(rng: Rng, mane: Color) -> list[Cone]:
     return named("tail", chain(line, (0.03, 0.045, 0.06, 0.018), mane))
 
 
-def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Color) -> Subject:
+def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Color) -> DrawnObject:
     skull, marks = placed(head, (0.0, 0.0, 0.0), rng.uniform(-8, 12), 0)
     neck = chain([(0.02, -0.03, 0), (-0.12, -0.25, 0), (-0.30, -0.62, 0)], (0.09, 0.145, 0.23), build.coat)
     hair = [
@@ -177,7 +177,7 @@ def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Color) -> Subject
         )
     ]
     yaw = rng.uniform(-15, 60)
-    return Subject(
+    return DrawnObject(
         (
             Flesh(
                 (*named("neck", neck + named("mane", hair)), *skull),
@@ -255,7 +255,7 @@ def _deer_head(coat: Color, rng: Rng, antlers: float) -> Head:
     return skull, marks
 
 
-def deer(rng: Rng) -> Subject:
+def deer(rng: Rng) -> DrawnObject:
     coat = pick(rng, "8a5f3c", "9b6b42", "7a5a40", "6e5138", "a8764a")
     build = Hoofed(0.15, 0.66, 0.022, 0.08, coat, mix(coat, BLACK, 0.2), rgb("231b16"))
     antlers = float(rng.choice([0, rng.uniform(0.6, 1.1)], p=[0.5, 0.5]))
@@ -276,13 +276,13 @@ def deer(rng: Rng) -> Subject:
     ]
     spots = mix(coat, WHITE, 0.7) if rng.random() < 0.12 else None
     kind = Coat(
-        hair=0.5, cells=34, belly=mix(coat, WHITE, 0.5), patch=spots, patch_share=0.16, patch_cells=36
+        hair=0.5, cells=34, belly=mix(coat, WHITE, 0.5), patch=spots, patch_fraction=0.16, patch_cells=36
     )
     cones = rest_named(
         "body", _trunk(build) + _legs(build, rng) + named("neck", neck) + skull + named("tail", tail)
     )
     yaw = float(rng.choice([rng.uniform(-30, 30), rng.uniform(30, 65)], p=[0.7, 0.3]))
-    return Subject(
+    return DrawnObject(
         (Flesh(tuple(cones), kind, 0.04), *marks),
         turned(yaw, rng.uniform(2, 8), 0, bool(rng.integers(2))),
         ("forest", "glade", "forest", "reeds", "meadow", "glade", "snow"),
@@ -291,7 +291,7 @@ def deer(rng: Rng) -> Subject:
     )
 
 
-def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
+def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> DrawnObject:
     skull, marks = placed(head, (0.0, 0.0, 0.0), rng.uniform(-8, 6), 0)
     neck = chain(
         [(0.0, -0.02, 0), (-0.07, -0.2, 0), (-0.14, -0.46, 0), (-0.3, -0.56, 0)],
@@ -300,7 +300,7 @@ def _deer_portrait(rng: Rng, build: Hoofed, head: Head) -> Subject:
     )
     neck.append(Cone((0.0, -0.09, 0), (-0.02, -0.2, 0), 0.05, 0.058, mix(build.coat, WHITE, 0.5)))
     kind = Coat(hair=0.6, cells=30, belly=mix(build.coat, WHITE, 0.45))
-    return Subject(
+    return DrawnObject(
         (Flesh((*named("neck", neck), *skull), kind, 0.02), *marks),
         turned(rng.uniform(15, 85), 3, 0, bool(rng.integers(2))),
         ("forest", "glade", "reeds"),

@@ -115,6 +115,6 @@ def front(x: float, y: tuple[float, float], z: tuple[float, float], color: Color
     return face([(x, y[0], z[0]), (x, y[1], z[0]), (x, y[1], z[1]), (x, y[0], z[1])], color, (out, 0, 0))
 
 
-def inset(points: Points, share: float) -> Points:
+def inset(points: Points, fraction: float) -> Points:
     middle = points.mean(0)
-    return np.asarray(middle + (points - middle) * share)
+    return np.asarray(middle + (points - middle) * fraction)

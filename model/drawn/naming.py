@@ -88,7 +88,9 @@ def part_names(solids: Iterable[Part]) -> tuple[str, ...]:
 
 def without_parts(solids: Iterable[Part], names: Collection[str]) -> tuple[Part, ...]:
     """As many solids in the same order, of which what belongs to one of the parts is left out."""
-    return tuple(_kept(solid, [not _belongs(path, names) for path in _paths(solid)]) for solid in solids)
+    return tuple(
+        _solid_without(solid, [not _belongs(path, names) for path in _paths(solid)]) for solid in solids
+    )
 
 
 def marked(solids: Iterable[Part], name: str) -> tuple[Part, ...]:
@@ -104,7 +106,7 @@ def _belongs(path: str, names: Collection[str]) -> bool:
     return any(name in names for name in path.split("/"))
 
 
-def _kept(solid: Part, keep: Sequence[bool]) -> Part:
+def _solid_without(solid: Part, keep: Sequence[bool]) -> Part:
     if isinstance(solid, Flesh):
         return replace(solid, cones=tuple(compress(solid.cones, keep)))
     return replace(

@@ -22,13 +22,13 @@ from model.drawn.solids import (
     Layer,
     Light,
     Part,
-    View,
+    Viewpoint,
     cross,
     extent,
 )
 
 
-def paint(parts: Sequence[Part], view: View, light: Light, wide: int, rng: np.random.Generator) -> Layer:
+def paint(parts: Sequence[Part], view: Viewpoint, light: Light, wide: int, rng: np.random.Generator) -> Layer:
     """The parts painted in order, soft bodies hiding each other by depth."""
     layer = Layer.empty(wide)
     for part in _joined(parts):
@@ -57,7 +57,7 @@ def _window(wide: int, bounds: tuple[float, float, float, float], margin: float)
 
 
 def _paint_flesh(
-    layer: Layer, part: Flesh, view: View, light: Light, wide: int, own: np.random.Generator
+    layer: Layer, part: Flesh, view: Viewpoint, light: Light, wide: int, own: np.random.Generator
 ) -> None:
     window = _window(wide, extent([part], view), part.melt * view.scale)
     x, y = (plane[window] for plane in grid(wide))
@@ -78,19 +78,19 @@ def _paint_flesh(
     layer.depth[window] = np.where(cover > 0.5, np.maximum(height, layer.depth[window]), layer.depth[window])
 
 
-def _melted(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Array, Array]:
+def _melted(part: Flesh, view: Viewpoint, x: Array, y: Array) -> tuple[Array, Array, Array]:
     """Height towards the viewer (solid units), distance outside the outline (picture units), colors.
 
     Worked out in bands of rows, each with the cones that reach it, so that large pictures stay in the cache.
     """
     rows = max(8, 12_000 // x.shape[1])
     bands = [slice(top, top + rows) for top in range(0, len(y), rows)]
-    found = [_melted_band(_reaching(part, view, y[band]), view, x[band], y[band]) for band in bands]
-    heights, outlines, colors = zip(*found, strict=True)
+    painted_bands = [_melted_band(_reaching(part, view, y[band]), view, x[band], y[band]) for band in bands]
+    heights, outlines, colors = zip(*painted_bands, strict=True)
     return np.concatenate(heights), np.concatenate(outlines), np.concatenate(colors)
 
 
-def _reaching(part: Flesh, view: View, y: Array) -> Flesh:
+def _reaching(part: Flesh, view: Viewpoint, y: Array) -> Flesh:
     """The part with only the cones that reach the rows `y`, or all of them if none does."""
     if len(y) > 48 or len(part.cones) < 4:
         return part
@@ -104,7 +104,7 @@ def _reaching(part: Flesh, view: View, y: Array) -> Flesh:
     )
 
 
-def _melted_band(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Array, Array]:
+def _melted_band(part: Flesh, view: Viewpoint, x: Array, y: Array) -> tuple[Array, Array, Array]:
     a = view.project(np.array([c.a for c in part.cones])).astype(np.float32)[:, :, None, None]
     b = view.project(np.array([c.b for c in part.cones])).astype(np.float32)[:, :, None, None]
     ra, rb = (np.array([getattr(c, k) for c in part.cones], np.float32)[:, None, None] for k in ("ra", "rb"))
@@ -118,8 +118,8 @@ def _melted_band(part: Flesh, view: View, x: Array, y: Array) -> tuple[Array, Ar
     rise = radius * np.sqrt(np.clip(1 - (far / (radius * size)) ** 2, 0, 1))
     heights = a[:, 2] + along * (b[:, 2] - a[:, 2]) + rise - np.maximum(away, 0) * (4 / view.scale)
     nearest = away.min(0)
-    share = np.exp(np.maximum((nearest - away) / (part.melt * view.scale), -60))
-    thick = (share * radius).sum(0) / share.sum(0)
+    nearness = np.exp(np.maximum((nearest - away) / (part.melt * view.scale), -60))
+    thick = (nearness * radius).sum(0) / nearness.sum(0)
     melt = np.float32(part.melt) * np.clip(thick / 0.14, 0.12, 1)
     reach = melt * np.float32(view.scale * 0.6)
     outline = nearest - reach * np.log(np.exp(np.maximum((nearest - away) / reach, -60)).sum(0))
@@ -174,7 +174,7 @@ def _coated(
         )
         colors = blend(colors, coat.stripe, smoothstep(-0.1, 0.9, bars) * 0.75)
     if coat.patch is not None:
-        level = 1.2 * (0.5 - coat.patch_share) * 2
+        level = 1.2 * (0.5 - coat.patch_fraction) * 2
         colors = blend(
             colors,
             coat.patch,
@@ -192,7 +192,7 @@ def _coated(
     return colors * (1 + bump * np.float32(0.13 * coat.hair))[..., None]
 
 
-def _paint_faces(layer: Layer, part: Faces, view: View, light: Light, wide: int, fine: int = 2) -> None:
+def _paint_faces(layer: Layer, part: Faces, view: Viewpoint, light: Light, wide: int, fine: int = 2) -> None:
     sheet = Image.new("RGBA", (wide * fine, wide * fine))
     pen = ImageDraw.Draw(sheet)
     for outline, color in _shaded_faces(part, view, light):
@@ -231,23 +231,27 @@ def _reflections(shape: tuple[int, int], gloss: float) -> Array:
     return 1 + (factor.astype(np.float32) - 1) * np.float32(min(1.0, gloss * 2.5))
 
 
-def _shaded_faces(part: Faces, view: View, light: Light) -> list[tuple[NDArray[np.float64], tuple[int, ...]]]:
+def _shaded_faces(
+    part: Faces, view: Viewpoint, light: Light
+) -> list[tuple[NDArray[np.float64], tuple[int, ...]]]:
     counts = np.array([len(points) for points, _ in part.shapes])
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     points = part.corners
     after = np.arange(1, len(points) + 1)
     after[starts + counts - 1] = starts
-    seen, solid = view.project(points), points @ view.turn.T
+    projected, solid = view.project(points), points @ view.turn.T
     handed = np.linalg.det(view.turn)
     normals = handed * np.add.reduceat(cross(solid, solid[after]), starts)
-    area = -handed * np.add.reduceat(seen[:, 0] * seen[after, 1] - seen[after, 0] * seen[:, 1], starts)
+    area = -handed * np.add.reduceat(
+        projected[:, 0] * projected[after, 1] - projected[after, 0] * projected[:, 1], starts
+    )
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
     normals *= np.where(normals[:, 2:] < 0, -1, 1)
     colors = np.array([color for _, color in part.shapes])
     if not part.flat:
         colors = colors * light.on(normals) + (light.glint(normals) * part.gloss)[:, None]
     inks = (np.clip(colors, 0, 1) * 255).astype(int).tolist()
-    depth = np.add.reduceat(seen[:, 2], starts) / counts
+    depth = np.add.reduceat(projected[:, 2], starts) / counts
     order = np.argsort(depth, kind="stable") if part.sort else np.arange(len(counts))
-    shown = [i for i in order if area[i] > 0 or not part.one_sided]
-    return [(seen[starts[i] : starts[i] + counts[i], :2], (*inks[i], 255)) for i in shown]
+    visible = [i for i in order if area[i] > 0 or not part.one_sided]
+    return [(projected[starts[i] : starts[i] + counts[i], :2], (*inks[i], 255)) for i in visible]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.drawn.bodies import Subject
+from model.drawn.bodies import DrawnObject
 from model.drawn.brushes import (
     Color,
     Rng,
@@ -97,7 +97,7 @@ def _mast(
     return box((x - thick, x + thick), y, (-thick, thick), color)
 
 
-def ship(rng: Rng) -> Subject:
+def ship(rng: Rng) -> DrawnObject:
     kind = str(
         rng.choice(
             ["cargo", "liner", "warship", "sail", "boat", "tall"], p=[0.26, 0.2, 0.16, 0.14, 0.14, 0.1]
@@ -113,7 +113,7 @@ def ship(rng: Rng) -> Subject:
     }[kind](rng)
     yaw = float(rng.choice([rng.uniform(-18, 22), rng.uniform(20, 48)], p=[0.6, 0.4]))
     place = ("sea", "sea", "harbour") if kind in ("cargo", "liner", "tall") else ("sea", "sea", "lake")
-    return Subject(
+    return DrawnObject(
         parts,
         turned(yaw, rng.uniform(2, 8), rng.uniform(-1.5, 1.5), bool(rng.integers(2))),
         place,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.drawn.bodies import BLACK, Head, Subject, ball, both, chain, eye, moved
+from model.drawn.bodies import BLACK, DrawnObject, Head, ball, both, chain, eye, moved
 from model.drawn.brushes import (
     Color,
     Rng,
@@ -25,7 +25,7 @@ from model.drawn.solids import (
 # ---------------------------------------------------------------- frog and bird
 
 
-def frog(rng: Rng) -> Subject:
+def frog(rng: Rng) -> DrawnObject:
     skin = pick(rng, "6f8a3a", "5f7d34", "7c7a45", "86663f", "4f7a3c", "8a8a4a", "6b5436", "3f6b3a")
     pale = mix(skin, rgb("e6dfae"), 0.6)
     dark = mix(skin, BLACK, 0.6)
@@ -98,11 +98,11 @@ def frog(rng: Rng) -> Subject:
         mottle=0.1,
         belly=pale,
         patch=dark if rng.random() < 0.7 else None,
-        patch_share=rng.uniform(0.15, 0.4),
+        patch_fraction=rng.uniform(0.15, 0.4),
         patch_cells=rng.uniform(7, 13),
         gloss=0.3,
     )
-    return Subject(
+    return DrawnObject(
         (Flesh(tuple(rest_named("body", body)), coat, 0.03), *marks),
         turned(rng.uniform(0, 80), rng.uniform(8, 32), rng.uniform(-6, 6), bool(rng.integers(2))),
         ("leaves", "mud", "pond", "leaf", "moss", "leaves"),
@@ -125,7 +125,7 @@ BIRDS = (
 )
 
 
-def bird(rng: Rng) -> Subject:
+def bird(rng: Rng) -> DrawnObject:
     pose = rng.choice(["perch", "ground", "ratite", "swim", "fly"], p=[0.42, 0.28, 0.13, 0.1, 0.07])
     back_code, wing_code, breast_code = BIRDS[rng.integers(len(BIRDS))]
     back, wing, breast = tinted(rgb(back_code), rng), rgb(wing_code), rgb(breast_code)
@@ -191,12 +191,12 @@ def _songbird_body(rng: Rng, back: Color, wing: Color, breast: Color) -> Head:
     ]
 
 
-def _songbird(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
+def _songbird(rng: Rng, back: Color, wing: Color, breast: Color) -> DrawnObject:
     body, marks = _songbird_body(rng, back, wing, breast)
     legs = both(
         lambda s: chain([(0.0, -0.18, s * 0.06), (0.03, -0.3, s * 0.05)], (0.022, 0.015), rgb("4a3a2e"))
     )
-    return Subject(
+    return DrawnObject(
         (Flesh((*body, *named("legs", legs)), Coat(hair=0.5, cells=38), 0.025), *marks),
         turned(rng.uniform(-35, 50), rng.uniform(-6, 10), rng.uniform(-4, 22), bool(rng.integers(2))),
         ("branch", "branch", "post", "foliage"),
@@ -208,7 +208,7 @@ def _songbird(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     )
 
 
-def _songbird_walking(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
+def _songbird_walking(rng: Rng, back: Color, wing: Color, breast: Color) -> DrawnObject:
     body, marks = _songbird_body(rng, back, wing, breast)
     leg = rgb("6a4a36")
     legs = both(
@@ -223,7 +223,7 @@ def _songbird_walking(rng: Rng, back: Color, wing: Color, breast: Color) -> Subj
             leg,
         )
     )
-    return Subject(
+    return DrawnObject(
         (Flesh((*body, *named("legs", legs)), Coat(hair=0.5, cells=38), 0.025), *marks),
         turned(rng.uniform(-30, 45), rng.uniform(2, 12), rng.uniform(-6, 12), bool(rng.integers(2))),
         ("lawn", "reeds", "moss", "glade"),
@@ -232,7 +232,7 @@ def _songbird_walking(rng: Rng, back: Color, wing: Color, breast: Color) -> Subj
     )
 
 
-def _ratite(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
+def _ratite(rng: Rng, back: Color, wing: Color, breast: Color) -> DrawnObject:
     down, skin = pick(rng, "3a322c", "5f5347", "4a4038"), pick(rng, "b59a85", "8a8f98", "a8897a")
     body = [
         Cone((-0.28, 0.0, 0), (0.12, 0.0, 0), 0.18, 0.2, down),
@@ -267,7 +267,7 @@ def _ratite(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
         ),
     ]
     eyes = [eye((0.46, 0.67, s * 0.052), 0.017, rgb("3a2312"), 0.7, (0.3, 0.1, s)) for s in (1.0, -1.0)]
-    return Subject(
+    return DrawnObject(
         (Flesh(tuple(rest_named("body", body)), Coat(hair=1.3, cells=30), 0.025), *all_named("head", eyes)),
         turned(rng.uniform(-30, 50), rng.uniform(2, 8), 0, bool(rng.integers(2))),
         ("glade", "lawn", "drygrass", "lawn"),
@@ -276,7 +276,7 @@ def _ratite(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     )
 
 
-def _duck(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
+def _duck(rng: Rng, back: Color, wing: Color, breast: Color) -> DrawnObject:
     head, beak = pick(rng, "234a38", "6a553f", "e9e6df", "2b2724"), pick(rng, "c98f2b", "c96a2b", "5a564f")
     body = [
         Cone((-0.32, 0.0, 0), (0.1, -0.02, 0), 0.14, 0.185, back),
@@ -303,7 +303,7 @@ def _duck(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
         (Cone((0.41, 0.32, 0), (0.53, 0.285, 0), 0.038, 0.026, beak),), Coat(hair=0, gloss=0.2), 0.01
     )
     marks = [*all_named("head", eyes), *all_named("head/beak", [bill])]
-    return Subject(
+    return DrawnObject(
         (Flesh(tuple(rest_named("body", body)), Coat(hair=0.5, cells=34), 0.025), *marks),
         turned(rng.uniform(-35, 45), rng.uniform(3, 12), 0, bool(rng.integers(2))),
         ("pond",),
@@ -314,7 +314,7 @@ def _duck(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
     )
 
 
-def _flying(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
+def _flying(rng: Rng, back: Color, wing: Color, breast: Color) -> DrawnObject:
     lift = rng.uniform(0.5, 1.3)
     body = [
         *chain([(-0.3, 0, 0), (0.0, 0, 0), (0.2, 0.02, 0), (0.3, 0.05, 0)], (0.04, 0.1, 0.085, 0.07), breast),
@@ -348,7 +348,7 @@ def _flying(rng: Rng, back: Color, wing: Color, breast: Color) -> Subject:
             for i, p in enumerate(line.tolist())
         ]
 
-    return Subject(
+    return DrawnObject(
         (
             Flesh(
                 (*rest_named("body", body), *named("wings", both(feathers))), Coat(hair=0.4, cells=34), 0.015

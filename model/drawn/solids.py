@@ -44,7 +44,7 @@ class Coat:
     cells: float = 40
     belly: Color | None = None
     patch: Color | None = None
-    patch_share: float = 0.35
+    patch_fraction: float = 0.35
     patch_cells: float = 4
     stripe: Color | None = None
     stripes: float = 9
@@ -88,7 +88,7 @@ Part = Flesh | Faces
 
 
 @dataclass(frozen=True)
-class View:
+class Viewpoint:
     """Where a solid stands in the picture: turned, scaled and moved into the unit square."""
 
     turn: NDArray[np.float64]
@@ -101,12 +101,12 @@ class View:
         """Points (…,3) to picture x, y (downwards), depth towards the viewer and local scale: (…,4)."""
         turned = points @ self.turn.T
         size = self.scale / (1 - self.near * turned[..., 2])
-        seen = np.empty((*turned.shape[:-1], 4))
-        seen[..., 0] = self.x + turned[..., 0] * size
-        seen[..., 1] = self.y - turned[..., 1] * size
-        seen[..., 2] = turned[..., 2]
-        seen[..., 3] = size
-        return seen
+        projected = np.empty((*turned.shape[:-1], 4))
+        projected[..., 0] = self.x + turned[..., 0] * size
+        projected[..., 1] = self.y - turned[..., 1] * size
+        projected[..., 2] = turned[..., 2]
+        projected[..., 3] = size
+        return projected
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def turned(yaw: float, pitch: float = 0.0, roll: float = 0.0, mirror: bool = Fal
     return np.asarray(np.diag([-1.0 if mirror else 1.0, 1, 1]) @ lean @ nod @ about)
 
 
-def extent(parts: Sequence[Part], view: View) -> tuple[float, float, float, float]:
+def extent(parts: Sequence[Part], view: Viewpoint) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the parts in the picture."""
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for part in parts:
@@ -187,11 +187,11 @@ def fitted(
     height: float,
     center: tuple[float, float],
     near: float = 0.0,
-) -> View:
+) -> Viewpoint:
     """The view that makes the parts as large as fits a box of that width and height about the center."""
-    left, top, right, bottom = extent(parts, View(turn, 1.0, 0.0, 0.0, near))
+    left, top, right, bottom = extent(parts, Viewpoint(turn, 1.0, 0.0, 0.0, near))
     scale = min(width / (right - left), height / (bottom - top))
-    return View(
+    return Viewpoint(
         turn, scale, center[0] - scale * (left + right) / 2, center[1] - scale * (top + bottom) / 2, near
     )
 

@@ -11,29 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.drawn.bodies import Subject
+from model.drawn.bodies import DrawnObject
 from model.drawn.brushes import Array, blob, grid, noise, out_of_focus
 from model.drawn.landscape import Place
 from model.drawn.naming import marked, part_names, without_parts
 from model.drawn.painting import paint
 from model.drawn.places import PLACES
-from model.drawn.solids import Layer, Light, Part, View, extent, fitted
+from model.drawn.solids import Layer, Light, Part, Viewpoint, extent, fitted
 
-LEAST_SHARE = 0.1  # of a part in a pixel where soft bodies melt together: from here on it is the part's
+LEAST_FRACTION = 0.1  # of a part in a pixel where soft bodies melt together: from here on it is the part's
 LEAST_COVER = 0.02  # by which leaving out a part uncovers a pixel
 GRAY = np.float32(128 / 255)
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class StagedScene:
     """A scene whose place is drawn, `size` pixels wide: `behind` float32 (wide,wide,3), `grade` its factors.
 
     `rng` stands where the object is painted from, and is copied for each time that it is.
     """
 
     size: int
-    subject: Subject
-    view: View
+    subject: DrawnObject
+    view: Viewpoint
     place: Place
     behind: Array
     grade: Array
@@ -87,7 +87,7 @@ class Stage:
     def _region(self, name: str, rest: Layer) -> NDArray[np.bool_]:
         """Where a part shows (wide,wide): its own color, or, without it in `rest`, what is behind it."""
         colors = self._painted(marked(self.subject.parts, name), Light()).pixels
-        own = colors[..., 0] > LEAST_SHARE * (colors[..., 0] + colors[..., 1])
+        own = colors[..., 0] > LEAST_FRACTION * (colors[..., 0] + colors[..., 1])
         return np.asarray(own | (self.whole.cover - rest.cover > LEAST_COVER))
 
     def _rest(self, names: Collection[str]) -> Layer:
@@ -98,7 +98,9 @@ class Stage:
         return _clipped(painted, self.place)
 
 
-def staged(make: Callable[[np.random.Generator], Subject], rng: np.random.Generator, size: int) -> Stage:
+def staged(
+    make: Callable[[np.random.Generator], DrawnObject], rng: np.random.Generator, size: int
+) -> StagedScene:
     """The scene of the subject that `make` makes of `rng`."""
     wide = size * 2 if size > 48 else size * 3 // 2
     subject = make(rng)
@@ -109,10 +111,10 @@ def staged(make: Callable[[np.random.Generator], Subject], rng: np.random.Genera
     )
     behind = out_of_focus(_shadowed(place, subject.ground, bounds), place.blur)
     grade = _grading(rng, wide)
-    return Stage(size, subject, view, place, behind, grade, rng)
+    return StagedScene(size, subject, view, place, behind, grade, rng)
 
 
-def _foot(subject: Subject, view: View, bottom: float) -> float:
+def _foot(subject: DrawnObject, view: Viewpoint, bottom: float) -> float:
     """The height at which the object touches its place: its lowest point unless it says where."""
     return bottom if subject.feet is None else float(view.project(np.array(subject.feet))[1])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.drawn.bodies import Subject
+from model.drawn.bodies import DrawnObject
 from model.drawn.brushes import Color, Rng, mix, pick, rgb
 from model.drawn.cars import PAINTS, cabin_shell, face_of_car, lamps_of_car, narrowed, sides_of_car
 from model.drawn.meshes import (
@@ -28,7 +28,7 @@ from model.drawn.solids import Faces, Part, turned
 from model.drawn.wheels import LAMP, TAIL, arches, wheels
 
 
-def truck(rng: Rng) -> Subject:
+def truck(rng: Rng) -> DrawnObject:
     kind = str(rng.choice(["box", "semi", "pickup", "dump", "fire"], p=[0.3, 0.28, 0.1, 0.17, 0.15]))
     parts = {"box": _box_truck, "semi": _semi, "pickup": _pickup, "dump": _dump_truck, "fire": _fire_engine}[
         kind
@@ -36,7 +36,7 @@ def truck(rng: Rng) -> Subject:
     yaw = float(
         rng.choice([rng.uniform(18, 58), rng.uniform(-45, -15), rng.uniform(-8, 10)], p=[0.66, 0.14, 0.2])
     )
-    return Subject(
+    return DrawnObject(
         parts,
         turned(yaw, rng.uniform(3, 12), 0, bool(rng.integers(2))),
         ("road", "parking", "street", "road", "studio"),

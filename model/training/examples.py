@@ -38,9 +38,9 @@ class EpochRecord:
 
     def finish(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Each image's probability, NaN where it was not seen, and whether it was right each time."""
-        confidence, correct, seen = all_reduce_sum(self.sums).cpu().numpy()
+        confidence, correct, counts = all_reduce_sum(self.sums).cpu().numpy()
         with np.errstate(invalid="ignore"):
-            return confidence / seen, (correct == seen) & (seen > 0)
+            return confidence / counts, (correct == counts) & (counts > 0)
 
 
 def record_epoch(labels: npt.NDArray[np.int64], device: torch.device | str) -> EpochRecord:

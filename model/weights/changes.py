@@ -11,9 +11,9 @@ LONGEST = 60  # characters of a name
 
 @dataclass(frozen=True)
 class Changes:
-    """`place` is where in the file the weights are, which may be a prefix of their names; "" for its top.
+    """`prefix` is what the names of the weights in the file begin with; "" for the top of the file.
 
-    `others`: places of other weights that fit as well; `rivals`: those of them that could be meant just as
+    `others`: prefixes of other weights that fit as well; `rivals`: those of them that could be meant just as
     well, by their names. `unused`: entries of the file that are left out.
     `missing`: counters of BatchNorm that the file lacks, set to 0. `renamed`: how many names were changed
     within, `normed` how many weights of weight_norm, spectral_norm or pruning were put in another form.
@@ -21,7 +21,7 @@ class Changes:
     over training, such as EMA.
     """
 
-    place: str = ""
+    prefix: str = ""
     others: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -33,14 +33,14 @@ class Changes:
 
     def sentences(self) -> tuple[str, ...]:
         """A sentence for each kind of change, with names in `backticks`; none for a file taken as it is."""
-        return tuple(filter(None, (self._place(), self._rivals(), self._unused(), *self._numbers())))
+        return tuple(filter(None, (self._prefix_text(), self._rivals(), self._unused(), *self._numbers())))
 
-    def _place(self) -> str:
-        if not self.place:
+    def _prefix_text(self) -> str:
+        if not self.prefix:
             return ""
         if self.average:
-            return tr("Read from {place} in the file: averaged weights.", place=_code(self.place))
-        return tr("Read from {place} in the file.", place=_code(self.place))
+            return tr("Read from {place} in the file: averaged weights.", place=_code(self.prefix))
+        return tr("Read from {place} in the file.", place=_code(self.prefix))
 
     def _rivals(self) -> str:
         if not self.rivals:

@@ -22,21 +22,21 @@ def entries_of(value: Any) -> dict[str, Leaf]:
 
     The tensors of a whole module have the names that its state_dict gives them.
     """
-    found: dict[str, Leaf] = {}
+    leaves: dict[str, Leaf] = {}
     visits: dict[int, int] = {}
     queue = deque([("", value, 0)])
     room = MOST_ENTRIES
-    while queue and len(found) < MOST_TENSORS:
+    while queue and len(leaves) < MOST_TENSORS:
         name, thing, depth = queue.popleft()
         leaf = _leaf(thing)
         if leaf is not None:
-            found.setdefault(in_one_line(name), leaf)
+            leaves.setdefault(in_one_line(name), leaf)
         elif depth < DEEPEST and len(name) < LONGEST_NAME and visits.get(id(thing), 0) < MOST_VISITS:
             visits[id(thing)] = visits.get(id(thing), 0) + 1
             inside = list(islice(_within(thing), room))
             room -= len(inside)
             queue.extend((_joined(name, key), inner, depth + 1) for key, inner in inside)
-    return found
+    return leaves
 
 
 def in_one_line(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A file's tensors fitted to a network: the place in the file where they are, and what is left out."""
+"""A file's tensors fitted to a network: the prefix in the file under which they are, and what is left out."""
 
 import math
 import re
@@ -13,7 +13,7 @@ from torch import Tensor
 from model.problems import Problem
 from model.weights.changes import Changes
 from model.weights.parametrized import SPECTRAL_NORM, groups, in_form_of
-from model.weights.places import Rank, chosen_place, rank, ranked, rivals
+from model.weights.prefixes import Rank, chosen_prefix, rank, ranked, rivals
 from model.weights.stored import Leaf, StoredTensor, UnusableTensor
 from model.words import N_
 
@@ -22,7 +22,7 @@ State = dict[str, Tensor]
 
 LONGEST = 100  # characters of a name in a sentence
 COUNTER = "num_batches_tracked"
-MOST_PLACES = 16  # tried in one file
+MOST_PREFIXES = 16  # tried in one file
 # Parts of a name that a wrapper added, and what old files write with a dot: `norm.1` for `norm1`.
 _WRAPPERS = re.compile(r"(^|(?<=\.))(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _PARTED = re.compile(r"\b(norm|relu|conv)\.(\d)")
@@ -48,7 +48,7 @@ class Missing(Problem):
 
 
 @dataclass(frozen=True)
-class Layout:
+class StateLayout:
     """What a network's state_dict is to be: name → tensor (its memory is not needed).
 
     `buffers` are names of buffers that it has and does not keep. `shared`: names of the same tensor, of which
@@ -74,35 +74,37 @@ class Layout:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """The entries in one place of a file beside a network's names."""
+    """The entries under one prefix of a file beside a network's names."""
 
-    place: str
-    found: Mapping[str, Leaf]
+    prefix: str
+    leaves: Mapping[str, Leaf]
     extra: Mapping[str, Leaf]
     renamed: int
 
 
-def fitted(entries: Entries, layout: Layout, path: str, wanted: str | None = None) -> tuple[State, Changes]:
+def fitted(
+    entries: Entries, layout: StateLayout, path: str, wanted: str | None = None
+) -> tuple[State, Changes]:
     """The state that the network takes, and what was done for it. Raises Problem, and Damaged.
 
-    `wanted` is “ema”, “model” or a place; else the first by `places.rank` is taken, whatever their order.
+    `wanted` is “ema”, “model” or a prefix; else the first by `prefixes.rank` is taken, whatever their order.
     """
     entries, normed = in_form_of(entries, layout.state)
     attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
     fitting = _different(each for each in attempts if _problem(each, layout, path) is None)
-    places = ranked(fitting)
-    if not places:
+    prefixes = ranked(fitting)
+    if not prefixes:
         raise _refusal(entries, attempts, layout, path)
-    place = chosen_place(places, path, wanted)
-    state, changes = _taken(fitting[place], layout, path)
-    others = tuple(each for each in places if each != place)
-    alike = () if place == wanted else rivals(place, places)
+    prefix = chosen_prefix(prefixes, path, wanted)
+    state, changes = _state_of(fitting[prefix], layout, path)
+    others = tuple(each for each in prefixes if each != prefix)
+    alike = () if prefix == wanted else rivals(prefix, prefixes)
     return state, replace(
-        changes, others=others, rivals=alike, unused=_unused(entries, fitting[place], others), normed=normed
+        changes, others=others, rivals=alike, unused=_unused(entries, fitting[prefix], others), normed=normed
     )
 
 
-def places_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
+def prefixes_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
     """Where in a file the most of these names are, the best first; "" for its top."""
     hits = Counter[str]()
     deepest = max((name.count(".") for name in names), default=0) + 1
@@ -111,8 +113,8 @@ def places_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
         for cut in range(max(0, len(parts) - deepest), len(parts)):
             if ".".join(parts[cut:]) in names:
                 hits[".".join(parts[:cut])] += 1
-    ordered = sorted(hits, key=lambda place: (rank(place) == Rank.LAST, -hits[place]))
-    return [place for place in ordered if 2 * hits[place] >= max(hits.values())][:MOST_PLACES]
+    ordered = sorted(hits, key=lambda prefix: (rank(prefix) == Rank.LAST, -hits[prefix]))
+    return [prefix for prefix in ordered if 2 * hits[prefix] >= max(hits.values())][:MOST_PREFIXES]
 
 
 def bare(name: str) -> str:
@@ -127,8 +129,8 @@ def bare(name: str) -> str:
 # Trying
 
 
-def _attempts(entries: Entries, layout: Layout, bared: bool) -> list[_Attempt]:
-    """The places where the network's names are, tried as they are written or `bare`."""
+def _attempts(entries: Entries, layout: StateLayout, bared: bool) -> list[_Attempt]:
+    """The prefixes under which the network's names are, tried as they are written or `bare`."""
     names = {bare(name) if bared else name: name for name in layout.state}
     renamed = {bare(entry) if bared else entry: entry for entry in reversed(list(entries))}
     renamed = dict(reversed(renamed.items()))  # of two with the same bare name the first
@@ -137,26 +139,26 @@ def _attempts(entries: Entries, layout: Layout, bared: bool) -> list[_Attempt]:
             return []
         names = _without_common_prefix(names)
     attempts = []
-    for place in places_of(renamed, names):
-        within = below(renamed, place)
-        found = {names[name]: entries[entry] for name, entry in within.items() if name in names}
+    for prefix in prefixes_of(renamed, names):
+        within = below(renamed, prefix)
+        leaves = {names[name]: entries[entry] for name, entry in within.items() if name in names}
         for group in layout.shared:
-            known = [found[name] for name in group if name in found]
-            found = {name: known[0] for name in group if known and name not in found} | found
+            known = [leaves[name] for name in group if name in leaves]
+            leaves = {name: known[0] for name in group if known and name not in leaves} | leaves
         changed = sum(
-            f"{place}.{names[name]}".lstrip(".") != within[name] for name in within if name in names
+            f"{prefix}.{names[name]}".lstrip(".") != within[name] for name in within if name in names
         )
         extra = {name: entries[entry] for name, entry in within.items() if name not in names}
-        attempts.append(_Attempt(place, found, extra, changed))
+        attempts.append(_Attempt(prefix, leaves, extra, changed))
     return attempts
 
 
 def _different(attempts: Iterable[_Attempt]) -> dict[str, _Attempt]:
-    """The attempts by place, of those that find the same tensors the first, LAST ones last."""
+    """The attempts by prefix, of those that find the same tensors the first, LAST ones last."""
     by_tensors = dict[frozenset[int], _Attempt]()
-    for each in sorted(attempts, key=lambda each: rank(each.place) == Rank.LAST):
-        by_tensors.setdefault(frozenset(map(id, each.found.values())), each)
-    return {each.place: each for each in reversed(by_tensors.values())}  # of two in a place the first
+    for each in sorted(attempts, key=lambda each: rank(each.prefix) == Rank.LAST):
+        by_tensors.setdefault(frozenset(map(id, each.leaves.values())), each)
+    return {each.prefix: each for each in reversed(by_tensors.values())}  # of two under a prefix the first
 
 
 def _without_common_prefix(names: dict[str, str]) -> dict[str, str]:
@@ -166,14 +168,16 @@ def _without_common_prefix(names: dict[str, str]) -> dict[str, str]:
     return inner if len(first) == 1 and all(inner) else names
 
 
-def below(entries: Mapping[str, str], place: str) -> dict[str, str]:
-    """What a file has in a place, by the names there."""
-    if not place:
+def below(entries: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """What a file has under a prefix, by the names there."""
+    if not prefix:
         return dict(entries)
-    return {name[len(place) + 1 :]: entry for name, entry in entries.items() if name.startswith(f"{place}.")}
+    return {
+        name[len(prefix) + 1 :]: entry for name, entry in entries.items() if name.startswith(f"{prefix}.")
+    }
 
 
-def _problem(attempt: _Attempt, layout: Layout, path: str) -> Problem | None:
+def _problem(attempt: _Attempt, layout: StateLayout, path: str) -> Problem | None:
     """Why the entries of an attempt do not fit; None where they do."""
     mismatched = [name for name in sorted(layout.state) if not _is_fitting(name, attempt, layout)]
     if mismatched:
@@ -185,14 +189,14 @@ def _problem(attempt: _Attempt, layout: Layout, path: str) -> Problem | None:
     return None
 
 
-def _is_fitting(name: str, attempt: _Attempt, layout: Layout) -> bool:
-    actual = attempt.found.get(name)
+def _is_fitting(name: str, attempt: _Attempt, layout: StateLayout) -> bool:
+    actual = attempt.leaves.get(name)
     if name.rpartition(".")[2] == COUNTER:
         return actual is None or (isinstance(actual, StoredTensor) and math.prod(actual.shape) == 1)
     return isinstance(actual, StoredTensor) and shape_and_kind(actual) == shape_and_kind(layout.state[name])
 
 
-def _is_beside(name: str, attempt: _Attempt, layout: Layout) -> bool:
+def _is_beside(name: str, attempt: _Attempt, layout: StateLayout) -> bool:
     """Whether an entry takes no part in the network's prediction."""
     entry = attempt.extra[name]
     if name in layout.buffers or _is_copy(name, entry, layout):
@@ -212,7 +216,7 @@ def _is_of_layer(name: str, entry: Leaf) -> bool:
     return len(shape) >= 3 or (len(shape) >= 1 and name.rpartition(".")[2] in _OF_LAYERS)
 
 
-def _is_copy(name: str, entry: Leaf, layout: Layout) -> bool:
+def _is_copy(name: str, entry: Leaf, layout: StateLayout) -> bool:
     """Whether an entry is a copy of one of the network's, such as `ema.conv1.weight` or `ema.conv1weight`."""
     first, _, rest = name.partition(".")
     if rank(first) in (Rank.USUAL, Rank.OTHER) or not isinstance(entry, StoredTensor):
@@ -222,12 +226,12 @@ def _is_copy(name: str, entry: Leaf, layout: Layout) -> bool:
 
 def _unused(entries: Entries, attempt: _Attempt, others: Collection[str]) -> tuple[str, ...]:
     """What is left out: each entry beside the weights, of anything further away only where it begins."""
-    place = attempt.place.split(".") if attempt.place else []
+    prefix = attempt.prefix.split(".") if attempt.prefix else []
     away = []
     for entry in entries:
         parts = entry.split(".")
-        shared = next((k for k, part in enumerate(place) if parts[k : k + 1] != [part]), len(place))
-        if shared < len(place) and not any(f"{entry}.".startswith(f"{other}.") for other in others if other):
+        shared = next((k for k, part in enumerate(prefix) if parts[k : k + 1] != [part]), len(prefix))
+        if shared < len(prefix) and not any(f"{entry}.".startswith(f"{other}.") for other in others if other):
             away.append(".".join(parts[: shared + 1]))
     return tuple(dict.fromkeys([*attempt.extra, *away]))
 
@@ -235,28 +239,28 @@ def _unused(entries: Entries, attempt: _Attempt, others: Collection[str]) -> tup
 # Taking
 
 
-def _taken(attempt: _Attempt, layout: Layout, path: str) -> tuple[State, Changes]:
+def _state_of(attempt: _Attempt, layout: StateLayout, path: str) -> tuple[State, Changes]:
     state: State = {}
     converted = dict[str, None]()
-    missing = [name for name in layout.state if name not in attempt.found]
+    missing = [name for name in layout.state if name not in attempt.leaves]
     for name, expected in layout.state.items():
-        found = attempt.found.get(name)
-        value = found.load() if isinstance(found, StoredTensor) else torch.zeros(expected.shape).long()
+        leaf = attempt.leaves.get(name)
+        value = leaf.load() if isinstance(leaf, StoredTensor) else torch.zeros(expected.shape).long()
         if name.rpartition(".")[2] == COUNTER:
             value = value.reshape(expected.shape).to(expected.dtype)
         elif value.dtype != expected.dtype and not layout.plain:
             converted[str(value.dtype).removeprefix("torch.")] = None
             value = value.to(expected.dtype)
         state[name] = value
-    average = rank(attempt.place) == Rank.AVERAGE
-    return state, Changes(attempt.place, (), (), tuple(missing), attempt.renamed, tuple(converted), average)
+    average = rank(attempt.prefix) == Rank.AVERAGE
+    return state, Changes(attempt.prefix, (), (), tuple(missing), attempt.renamed, tuple(converted), average)
 
 
 # Refusing
 
 
-def _refusal(entries: Entries, attempts: list[_Attempt], layout: Layout, path: str) -> Problem:
-    """Why nothing in the file fits, by the place that has the most of the network."""
+def _refusal(entries: Entries, attempts: list[_Attempt], layout: StateLayout, path: str) -> Problem:
+    """Why nothing in the file fits, by the prefix that has the most of the network."""
     if any(isinstance(leaf, UnusableTensor) and leaf.kind == "quantized" for leaf in entries.values()):
         return Problem(
             "{path} has quantized weights, which cannot be explained; "
@@ -270,11 +274,11 @@ def _refusal(entries: Entries, attempts: list[_Attempt], layout: Layout, path: s
             path=path,
             name=plain,
         )
-    best = max(attempts, key=lambda each: len(each.found), default=_Attempt("", {}, {}, 0))
+    best = max(attempts, key=lambda each: len(each.leaves), default=_Attempt("", {}, {}, 0))
     return _problem(best, layout, path) or _missing(path, min(layout.state, default=""))
 
 
-def _without_spectral_norm(entries: Entries, layout: Layout) -> str:
+def _without_spectral_norm(entries: Entries, layout: StateLayout) -> str:
     """A plain weight in the file that the network divides by its largest singular value; "" for none."""
     if groups(entries):
         return ""
@@ -282,11 +286,11 @@ def _without_spectral_norm(entries: Entries, layout: Layout) -> str:
     return next((weight for weight in wanted for name in entries if f".{name}".endswith(f".{weight}")), "")
 
 
-def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: str) -> Problem | None:
+def _other_head(mismatched: list[str], attempt: _Attempt, layout: StateLayout, path: str) -> Problem | None:
     """A sentence where nothing but the number of classes differs."""
     pairs = set()
     for name in mismatched:
-        actual, wanted = attempt.found.get(name), tuple(layout.state[name].shape)
+        actual, wanted = attempt.leaves.get(name), tuple(layout.state[name].shape)
         if not isinstance(actual, StoredTensor) or not wanted or actual.shape[1:] != wanted[1:]:
             return None
         pairs.add((actual.shape[:1], wanted[0]))
@@ -294,10 +298,10 @@ def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: 
     heads = [name for name in layout.state if name.rpartition(".")[0] in parents]
     if len(pairs) != 1 or heads != [name for name in heads if name in mismatched]:
         return None
-    (found, classes) = pairs.pop()
-    if not found or classes != (layout.classes or classes):
+    (actual_classes, classes) = pairs.pop()
+    if not actual_classes or classes != (layout.classes or classes):
         return None
-    if found[0] == 1:
+    if actual_classes[0] == 1:
         return Problem(
             "{path} has a single output, but its network is built with {classes}; "
             "write num_classes=1 in the arguments of --net.",
@@ -308,7 +312,7 @@ def _other_head(mismatched: list[str], attempt: _Attempt, layout: Layout, path: 
         "{path} has {found} classes, but its network is built with {classes}; give --classes {found} or the "
         "{found} names (its builder gets num_classes={found}).",
         path=path,
-        found=found[0],
+        found=actual_classes[0],
         classes=classes,
     )
 
@@ -324,8 +328,8 @@ _UNUSABLE = N_(
 )
 
 
-def _mismatch(name: str, attempt: _Attempt, layout: Layout, path: str) -> Problem:
-    match attempt.found.get(name):
+def _mismatch(name: str, attempt: _Attempt, layout: StateLayout, path: str) -> Problem:
+    match attempt.leaves.get(name):
         case None:
             return _missing(path, name)
         case UnusableTensor(kind):

@@ -51,7 +51,7 @@ def in_form_of(entries: Mapping[str, Leaf], state: Mapping[str, Tensor]) -> tupl
 
 def groups(names: Mapping[str, Leaf] | Mapping[str, Tensor]) -> list[Group]:
     """The weights by these norms among the names of a file or a network."""
-    found = []
+    weight_groups = []
     for name in names:
         for form, (norm, endings) in _FORMS:
             if not name.endswith(endings[0]):
@@ -62,8 +62,8 @@ def groups(names: Mapping[str, Leaf] | Mapping[str, Tensor]) -> list[Group]:
                 weight = before + inner
             parts = _names(weight, norm, form)
             if name in parts and all(part in names for part in parts):
-                found.append(Group(weight, norm, form, parts))
-    return found
+                weight_groups.append(Group(weight, norm, form, parts))
+    return weight_groups
 
 
 def _names(weight: str, norm: str, form: str) -> tuple[str, ...]:

@@ -253,8 +253,8 @@ def _build(machine: _Machine) -> None:
 # The memo
 
 
-def _put(machine: _Machine, place: int) -> None:
-    machine.memo[place] = machine.stack[-1]
+def _put(machine: _Machine, index: int) -> None:
+    machine.memo[index] = machine.stack[-1]
 
 
 def _pop(machine: _Machine) -> None:

@@ -78,7 +78,7 @@ def metadata_of(data: bytes) -> dict[str, str]:
     if not 2 <= size <= len(data) - 8:
         raise ValueError("no safetensors header")
     try:
-        found = json.loads(data[8 : 8 + size])["__metadata__"]
+        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
     except (KeyError, TypeError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}

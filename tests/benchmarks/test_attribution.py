@@ -31,7 +31,7 @@ def test_the_table_says_how_many_times_as_fast() -> None:
     text = attribution.table({"this project": 2600.0, "torchcam": 1300.0}, rounds=3)
     assert "| this project | 2,600 | 1.00 |" in text
     assert "| torchcam | 1,300 | 2.00 |" in text
-    assert readme.told("benchmarks/attribution.py")
+    assert readme.text_of("benchmarks/attribution.py")
 
 
 def test_the_pages_make_the_pass_that_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:

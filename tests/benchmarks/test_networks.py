@@ -7,7 +7,7 @@ def test_every_work_is_timed_and_takes_memory() -> None:
     measured = networks.works("mobilenet_v3_small", 32)
     names = [networks.BARE, networks.TRACE, networks.EXPLAIN, networks.BATCHNORM]
     assert list(measured) == names
-    assert all(taken > 0 for taken in networks.times(measured, 1).values())
+    assert all(milliseconds > 0 for milliseconds in networks.times(measured, 1).values())
     peaks = networks.memory(measured)
     assert list(peaks) == names
     assert all(0 <= peak < 1000 for peak in peaks.values())

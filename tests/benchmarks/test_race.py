@@ -52,9 +52,9 @@ def test_both_train_in_turn_and_every_run_of_ours_comes_to_its_end(folder, capsy
 
 def test_the_short_run_by_itself_stops_where_it_passes(folder, capsys):
     train.timed(folder, accuracy=0.0, limit=20)
-    told = capsys.readouterr().out.splitlines()
-    assert [len(told), len(race.read("\n".join(told)))] == [3, 1]
-    assert told[-1].startswith("“fast, short” passed 0.00% in 1 epochs and ")
+    lines = capsys.readouterr().out.splitlines()
+    assert [len(lines), len(race.read("\n".join(lines)))] == [3, 1]
+    assert lines[-1].startswith("“fast, short” passed 0.00% in 1 epochs and ")
 
 
 def test_a_run_that_fails_ends_the_race(tmp_path):

@@ -16,8 +16,8 @@ def frames(count=3, colors=6):
 def read_back(data):
     image = Image.open(io.BytesIO(data))
     read, times = [], []
-    for place in range(image.n_frames):
-        image.seek(place)
+    for index in range(image.n_frames):
+        image.seek(index)
         read.append(np.asarray(image.convert("RGB")))
         times.append(image.info["duration"])
     return image, read, times

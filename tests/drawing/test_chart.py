@@ -37,10 +37,10 @@ from explorer.drawing.chart import (
 )
 from explorer.engine.batchnorm import BINS, NormSummary
 from explorer.engine.effects import Effects
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.engine.smallest_set import GreedySearch
 from explorer.views.batchnorm import charts as batchnorm
-from explorer.views.batchnorm.measured import LayerView, Measured
+from explorer.views.batchnorm.measured import LayerView, MeasuredImages
 from explorer.views.interventions import charts as interventions
 from explorer.views.time_machine import charts as time_machine
 from explorer.views.training import charts as training
@@ -51,13 +51,13 @@ SETTINGS = ChartSettings(20, "steps")
 EPOCHS = (0, 1, 3, 7)
 
 
-def run(epochs: int, seed: int) -> Run:
+def run(epochs: int, seed: int) -> RecordedRun:
     losses = np.random.default_rng(seed).uniform(0.5, 2.5, 300 * epochs)
     rows = tuple(
         Epoch(n, 2 / n, 0.3 + n / 40, 2.2 / n, 0.2 + n / 40, 0.1 / n, 500.0, 60.0)
         for n in range(1, epochs + 1)
     )
-    return Run(losses, rows, About())
+    return RecordedRun(losses, rows, About())
 
 
 def norm(seed: int, channels: int = 12) -> NormSummary:
@@ -77,7 +77,7 @@ def norm(seed: int, channels: int = 12) -> NormSummary:
 def all_charts() -> dict[str, Chart]:
     """Every chart that a page draws, with made-up numbers."""
     runs = {"a": run(4, 0), "b $5": run(9, 1)}
-    view = LayerView(norm(0), Measured(torch.zeros(1), "0"), "relu1", 3)
+    view = LayerView(norm(0), MeasuredImages(torch.zeros(1), "0"), "relu1", 3)
     probabilities = np.random.default_rng(2).dirichlet(np.ones(9), len(EPOCHS)).astype(np.float32)
     norms = [norm(seed) for seed in EPOCHS]
     charts: dict[str, Chart] = dict(training.charts_of(runs, SETTINGS))
@@ -96,7 +96,7 @@ def all_charts() -> dict[str, Chart]:
     return charts | {f"histogram {n}": each for n, each in enumerate(batchnorm.histograms(view))}
 
 
-def minutes(runs: dict[str, Run]) -> dict[str, LineChart]:
+def minutes(runs: dict[str, RecordedRun]) -> dict[str, LineChart]:
     return training.charts_of(runs, ChartSettings(20, "minutes"))
 
 
@@ -190,8 +190,8 @@ def points_on_page(spec: dict[str, Any], layer: dict[str, Any]) -> list[tuple[An
     tones = [
         color["condition"]["value"] if row["chosen"] else color["value"] for row in layer["data"]["values"]
     ]
-    places = [(row["x"], row["y"]) for row in layer["data"]["values"]]
-    return [("points", tuple(tones), layer["mark"]["opacity"], close(places))]
+    points = [(row["x"], row["y"]) for row in layer["data"]["values"]]
+    return [("points", tuple(tones), layer["mark"]["opacity"], close(points))]
 
 
 PAGE_MARKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[tuple[Any, ...]]]] = {
@@ -243,8 +243,8 @@ class Square:
 
 
 def numbers(path: Element, pattern: str) -> list[tuple[float, ...]]:
-    found = re.findall(pattern, path.get("d") or "")
-    return [tuple(map(float, each if isinstance(each, tuple) else [each])) for each in found]
+    matches = re.findall(pattern, path.get("d") or "")
+    return [tuple(map(float, each if isinstance(each, tuple) else [each])) for each in matches]
 
 
 def bars_of(each: Element, square: Square) -> list[tuple[Any, ...]]:
@@ -452,7 +452,7 @@ def test_the_chart_of_channels_reaches_beyond_the_band(
     moved = replace(
         one, running_mean=0 * same, running_var=same, eps=0.0, mean=mean * same, var=spread**2 * same
     )
-    chart = batchnorm.all_channels(LayerView(moved, Measured(torch.zeros(1), "0"), "relu1", 3))
+    chart = batchnorm.all_channels(LayerView(moved, MeasuredImages(torch.zeros(1), "0"), "relu1", 3))
     assert chart.y.ends == pytest.approx(ends)
     xhtml = small_chart.draw(chart).xhtml
     assert "inf" not in xhtml

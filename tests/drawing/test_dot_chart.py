@@ -34,11 +34,11 @@ def test_page_and_print_have_the_same_rows() -> None:
     chart_print.draw(CHART, axes)
     (rules,) = [each for each in axes.collections if isinstance(each, LineCollection)]
     chance, dots = [each for each in axes.collections if not isinstance(each, LineCollection)]
-    for place, row in enumerate(rows[:3]):
-        (low, y), (high, _) = rules.get_segments()[place]
-        assert (low, high, y) == (pytest.approx(row["low"]), pytest.approx(row["high"]), place)
-        assert dots.get_offsets()[place][0] == pytest.approx(row["mean"])
-        assert to_hex(rules.get_colors()[place]) == to_hex(dots.get_facecolors()[place]) == row["color"]
+    for index, row in enumerate(rows[:3]):
+        (low, y), (high, _) = rules.get_segments()[index]
+        assert (low, high, y) == (pytest.approx(row["low"]), pytest.approx(row["high"]), index)
+        assert dots.get_offsets()[index][0] == pytest.approx(row["mean"])
+        assert to_hex(rules.get_colors()[index]) == to_hex(dots.get_facecolors()[index]) == row["color"]
     assert [row["chance"] for row in rows] == [0, 0.1, None, None]
     assert chance.get_offsets()[1][0] == pytest.approx(0.1)
     assert rows[3]["mean"] is None

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.account import account
-from explorer.engine.answer import answer
 from explorer.engine.outputs import Outputs, give_logits
+from explorer.engine.prediction import prediction
 from explorer.engine.tracing import trace
 from model.checkpoint import load_checkpoint
 from model.nets import NETS
@@ -160,7 +160,7 @@ def test_any_network_gives_an_account_or_one_sentence(x: Tensor) -> None:
 def test_softmax_and_cross_entropy_are_torchs() -> None:
     logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0)) * 5
     labels = torch.tensor([0, 9, 3, 3])
-    made = answer(nn.Identity(), logits.numpy(), labels)
+    made = prediction(nn.Identity(), logits.numpy(), labels)
     np.testing.assert_allclose(made.probabilities, logits.softmax(1), atol=1e-6)
     np.testing.assert_allclose(
         made.loss, nn.functional.cross_entropy(logits.double(), labels, reduction="none"), atol=1e-12
@@ -169,16 +169,16 @@ def test_softmax_and_cross_entropy_are_torchs() -> None:
     np.testing.assert_allclose(
         exponentials / exponentials.sum(1, keepdims=True), logits.softmax(1), atol=1e-6
     )
-    one = answer(nn.Identity(), logits[1].numpy(), 9)
+    one = prediction(nn.Identity(), logits[1].numpy(), 9)
     assert one.loss == pytest.approx(-np.log(one.probabilities[9]), abs=1e-5)
-    assert answer(nn.Identity(), logits[1].numpy()).loss is None
+    assert prediction(nn.Identity(), logits[1].numpy()).loss is None
 
 
 def test_independent_labels_have_a_sigmoid_each() -> None:
     net, logits = give_logits(nn.Identity(), Outputs("sigmoid-logits")), torch.tensor([2.0, -1.0, 0.5])
-    made = answer(net, logits.numpy(), 1)
+    made = prediction(net, logits.numpy(), 1)
     np.testing.assert_allclose(made.probabilities, logits.sigmoid(), atol=1e-7)
     wanted = nn.functional.binary_cross_entropy_with_logits(logits[1].double(), torch.tensor(1.0).double())
     assert made.loss == pytest.approx(float(wanted))
     with pytest.raises(Problem, match="no class 3"):
-        answer(net, logits.numpy(), 3)
+        prediction(net, logits.numpy(), 3)

@@ -68,19 +68,23 @@ def seen_by(name: str) -> Trace:
 
 def chosen(name: str) -> list[str]:
     """One layer of the first, the middle and the last block."""
-    found = blocks(built(name), seen_by(name))
-    return list(dict.fromkeys(found[at].act or found[at].name for at in (0, len(found) // 2, -1)))
+    block_list = blocks(built(name), seen_by(name))
+    return list(
+        dict.fromkeys(block_list[at].act or block_list[at].name for at in (0, len(block_list) // 2, -1))
+    )
 
 
 def grad_cam(net: nn.Module, x: Tensor, layer: str, target: int) -> Tensor:
     """Grad-CAM by autograd of what one layer gives: maps, maps with channels last, or tokens of a square."""
-    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
     view = private_view(net)
-    with view.get_submodule(layer).register_forward_hook(lambda _, __, out: kept.append(out) or out.clone()):
+    with view.get_submodule(layer).register_forward_hook(
+        lambda _, __, out: outputs.append(out) or out.clone()
+    ):
         logits = view(x.clone().requires_grad_() + 0)
-    (gradient,) = torch.autograd.grad(logits[0, target], kept[0])
+    (gradient,) = torch.autograd.grad(logits[0, target], outputs[0])
     shape = trace(net, x).shapes[layer]
-    maps, gradient = (_as_maps(values.detach(), shape) for values in (kept[0], gradient))
+    maps, gradient = (_as_maps(values.detach(), shape) for values in (outputs[0], gradient))
     return (gradient.mean((1, 2), True) * maps).sum(0)
 
 
@@ -214,10 +218,10 @@ def test_norms_after_a_concatenation_stand_by_themselves() -> None:
 
 
 def test_densenets_last_norm_is_the_last_block() -> None:
-    net, found = built("densenet"), blocks(built("densenet"), seen_by("densenet"))
-    assert found[-1] == Block(None, "features.norm5")
+    net, block_list = built("densenet"), blocks(built("densenet"), seen_by("densenet"))
+    assert block_list[-1] == Block(None, "features.norm5")
     norms = [path for path, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
-    assert sorted(block.norm for block in found if block.norm) == sorted(norms)
+    assert sorted(block.norm for block in block_list if block.norm) == sorted(norms)
 
 
 # What cannot be as usual
@@ -309,17 +313,19 @@ def test_receptive_fields_are_followed_to_the_end(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_something_can_change_every_position(name: str) -> None:
     for fields in receptive_fields(built(name), image(name)).values():
-        assert fields.cell(len(fields.rows) // 2, len(fields.columns) // 2).reach != (0, 0, 0, 0)
+        assert fields.at(len(fields.rows) // 2, len(fields.columns) // 2).reach != (0, 0, 0, 0)
 
 
 # The arithmetic of a position
 
 
-@pytest.mark.parametrize(("name", "cell"), [("ScaledConv2d", (3, 4)), ("SameConv2d", (15, 15))])
-def test_arithmetic_that_is_not_the_layers_own_is_not_spelled_out(name: str, cell: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("name", "position"), [("ScaledConv2d", (3, 4)), ("SameConv2d", (15, 15))])
+def test_arithmetic_that_is_not_the_layers_own_is_not_spelled_out(
+    name: str, position: tuple[int, int]
+) -> None:
     (block,) = blocks(built(name), seen_by(name))
     with pytest.raises(Problem, match=f"'conv' is a {name} that computes more than a plain Conv2d"):
-        probe(built(name), X, block, 2, *cell)
+        probe(built(name), X, block, 2, *position)
     assert (layer_size(built(name), seen_by(name), "conv") is None) == (name == "SameConv2d")
 
 
@@ -370,12 +376,12 @@ def test_tokens_are_maps_without_the_class_token() -> None:
     np.testing.assert_allclose(seen.maps["norm1"], tokens[0, 1:].T.reshape(8, 8, 8), atol=1e-6)
     assert "softmax" not in seen.maps
     heat = attribute_many(net, x, ["grad_cam"], ["norm1"], 2)["grad_cam"]["norm1"]
-    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
     view = private_view(net)
-    with view.norm1.register_forward_hook(lambda _, __, out: kept.append(out)):
+    with view.norm1.register_forward_hook(lambda _, __, out: outputs.append(out)):
         logits = view(x.clone().requires_grad_() + 0)
-    (gradient,) = torch.autograd.grad(logits[0, 2], kept[0])
-    wanted = (gradient[0, 1:].mean(0) * kept[0][0, 1:]).sum(1).reshape(8, 8)
+    (gradient,) = torch.autograd.grad(logits[0, 2], outputs[0])
+    wanted = (gradient[0, 1:].mean(0) * outputs[0][0, 1:]).sum(1).reshape(8, 8)
     np.testing.assert_allclose(heat.values, wanted.detach(), rtol=1e-4, atol=1e-7)
 
 
@@ -408,12 +414,12 @@ def test_what_has_positions_in_a_transformer_is_found() -> None:
 def test_channels_last_maps_are_explained_as_they_are() -> None:
     net, x = built("swin"), image("swin")
     heat = attribute_many(net, x, ["grad_cam"], ["norm"], 1)["grad_cam"]["norm"]
-    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
     view = private_view(net)
-    with view.norm.register_forward_hook(lambda _, __, out: kept.append(out)):
+    with view.norm.register_forward_hook(lambda _, __, out: outputs.append(out)):
         logits = view(x.clone().requires_grad_() + 0)
-    (gradient,) = torch.autograd.grad(logits[0, 1], kept[0])
-    wanted = (gradient.mean((1, 2), True) * kept[0]).sum(3)[0].detach()
+    (gradient,) = torch.autograd.grad(logits[0, 1], outputs[0])
+    wanted = (gradient.mean((1, 2), True) * outputs[0]).sum(3)[0].detach()
     np.testing.assert_allclose(heat.values, wanted, rtol=1e-4, atol=1e-7)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.engine.arithmetic import FREE, Settings, changed_axis, check, settings_of, with_ceil
-from explorer.engine.geometry import Axis, window
+from explorer.engine.geometry import WindowAxis, window
 from explorer.engine.tracing import trace
 from explorer.engine.what_if import chain, with_settings
 from model.nets import NETS
@@ -22,7 +22,7 @@ sides = st.tuples(
 )
 
 
-def axis(side: tuple[int, int, int, int, int], ceil_mode: bool = False) -> Axis:
+def axis(side: tuple[int, int, int, int, int], ceil_mode: bool = False) -> WindowAxis:
     size, kernel, stride, padding, dilation = side
     return window(size, kernel, stride, (padding, padding), dilation, ceil_mode)
 

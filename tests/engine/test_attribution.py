@@ -37,11 +37,11 @@ def close(one: object, other: object) -> None:
 
 def by_hand(net: nn.Module, x: Tensor, layer: str, target: int) -> tuple[Tensor, Tensor]:
     """The oracle: maps and gradients by one plain hook on a network that is nobody else's."""
-    kept: list[Tensor] = []
-    with net.get_submodule(layer).register_forward_hook(lambda _, __, out: kept.append(out)):
+    outputs: list[Tensor] = []
+    with net.get_submodule(layer).register_forward_hook(lambda _, __, out: outputs.append(out)):
         logit = net(x)[0, target]
-    (gradient,) = torch.autograd.grad(logit, kept[0])
-    return kept[0].detach()[0], gradient[0]
+    (gradient,) = torch.autograd.grad(logit, outputs[0])
+    return outputs[0].detach()[0], gradient[0]
 
 
 @pytest.mark.parametrize("layer", [*RELUS, "conv1", "conv2", "conv3", "bn2", "pool3"])
@@ -320,7 +320,7 @@ def test_values_can_be_pickled(course: nn.Module, x: Tensor) -> None:
     for value in (attribute(course, x, layer="relu3", target=0), channel_evidence(course, x, "relu3", 0)):
         assert pickle.loads(pickle.dumps(value)) == value
     assert isinstance(attribute(course, x, layer="relu3", target=0), Heatmap)
-    (found,) = maps_and_gradients(course, x, ["relu3"], score_of(0, None, 1))
-    maps, gradients = found["relu3"]
+    (parts,) = maps_and_gradients(course, x, ["relu3"], score_of(0, None, 1))
+    maps, gradients = parts["relu3"]
     assert not maps.requires_grad
     assert not gradients.requires_grad

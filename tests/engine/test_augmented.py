@@ -145,8 +145,8 @@ def test_a_batch_is_the_trainers_first(images: TrainingImages, recipe: str, also
     config = replace(RECIPES[recipe], augment=RECIPES[recipe].augment + also, seed=3)
     made = augmented.first_batch(images, config, 2)
     x, y = next(batches(images.data, replace(config, batch_size=40), 2))
-    shown = (made.pixels / 255 - MEAN) / STD
-    np.testing.assert_allclose(shown, x.permute(0, 2, 3, 1).numpy(), atol=0.51 / 255 / min(STD))
+    normalized = (made.pixels / 255 - MEAN) / STD
+    np.testing.assert_allclose(normalized, x.permute(0, 2, 3, 1).numpy(), atol=0.51 / 255 / min(STD))
     if also:
         np.testing.assert_allclose(made.labels, y.numpy(), atol=1e-6)
         assert ((made.labels > 0.01).sum(1) > 1).any()
@@ -172,9 +172,9 @@ def test_another_epoch_is_another_batch(images: TrainingImages) -> None:
 
 def test_a_checkpoints_own_recipe_comes_first_where_it_is_another() -> None:
     own = choose({"recipe": "course", "augment": "flip,cutout=0.25"})
-    found = augmented.recipes_of(Card(recipe="course", config=recorded(own)))
-    assert list(found) == ["own", *RECIPES]
-    assert found["own"].augment == "flip,cutout=0.25"
+    recipes = augmented.recipes_of(Card(recipe="course", config=recorded(own)))
+    assert list(recipes) == ["own", *RECIPES]
+    assert recipes["own"].augment == "flip,cutout=0.25"
     plain = augmented.recipes_of(Card(recipe="course", config=recorded(choose({}))))
     assert list(plain) == ["own", "fast"]
 
@@ -192,23 +192,23 @@ def test_a_card_that_tells_no_known_augmentation_has_none(config: dict[str, obje
 
 def folder(root: Path, each: int = 40) -> Path:
     for label, name in enumerate(("dark", "bright")):
-        place = root / "train" / name
-        place.mkdir(parents=True)
+        class_folder = root / "train" / name
+        class_folder.mkdir(parents=True)
         for number, pixels in enumerate(pictures(each, 20, label)):
-            Image.fromarray(pixels // 2 + 120 * label).save(place / f"{number}.png")
+            Image.fromarray(pixels // 2 + 120 * label).save(class_folder / f"{number}.png")
     return root
 
 
 def test_images_come_from_the_training_folder_always_the_same(tmp_path: Path) -> None:
     card = Card(mean=MEAN, std=STD, input_size=16)
-    found = augmented.training_images(folder(tmp_path), card)
-    assert found.data.images.shape == (64, 16, 16, 3)
-    assert found.data.classes == ("bright", "dark")
-    bright = found.data.images.mean((1, 2, 3)) > 120
-    np.testing.assert_array_equal(found.data.labels == 0, bright)
-    assert (found.data.mean, found.data.std) == (MEAN, STD)
-    assert (found.source, found.data.name) == ("folder", tmp_path.name)
-    assert augmented.training_images(tmp_path, card).digest == found.digest
+    images = augmented.training_images(folder(tmp_path), card)
+    assert images.data.images.shape == (64, 16, 16, 3)
+    assert images.data.classes == ("bright", "dark")
+    bright = images.data.images.mean((1, 2, 3)) > 120
+    np.testing.assert_array_equal(images.data.labels == 0, bright)
+    assert (images.data.mean, images.data.std) == (MEAN, STD)
+    assert (images.source, images.data.name) == ("folder", tmp_path.name)
+    assert augmented.training_images(tmp_path, card).digest == images.digest
 
 
 def test_large_images_are_fewer(tmp_path: Path) -> None:
@@ -222,10 +222,10 @@ def test_scenes_have_the_marks_of_the_run(tmp_path: Path) -> None:
 
 
 def test_without_training_images_scenes_are_drawn(tmp_path: Path) -> None:
-    found = augmented.training_images(tmp_path, Card())
-    assert found.data.images.shape == (64, 32, 32, 3)
-    assert found.source == "scenes"
-    assert set(np.bincount(found.data.labels, minlength=10)) <= {6, 7}
+    images = augmented.training_images(tmp_path, Card())
+    assert images.data.images.shape == (64, 32, 32, 3)
+    assert images.source == "scenes"
+    assert set(np.bincount(images.data.labels, minlength=10)) <= {6, 7}
 
 
 def test_an_empty_class_folder_is_a_sentence(tmp_path: Path) -> None:

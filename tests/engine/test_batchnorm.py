@@ -32,30 +32,38 @@ def test_batchnorm_by_hand_from_the_conv_map(course: nn.Module, x: Tensor) -> No
         by_hand = (conv - mean) / np.sqrt(var + norm.eps) * weight + bias
         np.testing.assert_allclose(seen.maps[f"bn{n}"], by_hand, atol=1e-5)
 
-        met = statistics(course, x, f"bn{n}")
-        np.testing.assert_array_equal(met.before[0], seen.maps[f"conv{n}"])
-        np.testing.assert_array_equal(met.after[0], seen.maps[f"bn{n}"])
+        layer_statistics = statistics(course, x, f"bn{n}")
+        np.testing.assert_array_equal(layer_statistics.before[0], seen.maps[f"conv{n}"])
+        np.testing.assert_array_equal(layer_statistics.after[0], seen.maps[f"bn{n}"])
         np.testing.assert_allclose(
-            met.slope[:, None, None] * conv + met.offset[:, None, None], by_hand, atol=1e-5
+            layer_statistics.slope[:, None, None] * conv + layer_statistics.offset[:, None, None],
+            by_hand,
+            atol=1e-5,
         )
-        np.testing.assert_allclose(met.normalized[0] * weight + bias, by_hand, atol=1e-5)
-        np.testing.assert_allclose(met.mean, conv.mean((1, 2)), atol=1e-5)
-        np.testing.assert_allclose(met.var, conv.var((1, 2)), atol=1e-5)
-        np.testing.assert_allclose(met.distance, met.normalized.mean((0, 2, 3)), atol=1e-5)
-        np.testing.assert_allclose(met.spread**2, met.normalized.var((0, 2, 3)), rtol=1e-3)
+        np.testing.assert_allclose(layer_statistics.normalized[0] * weight + bias, by_hand, atol=1e-5)
+        np.testing.assert_allclose(layer_statistics.mean, conv.mean((1, 2)), atol=1e-5)
+        np.testing.assert_allclose(layer_statistics.var, conv.var((1, 2)), atol=1e-5)
+        np.testing.assert_allclose(
+            layer_statistics.distance, layer_statistics.normalized.mean((0, 2, 3)), atol=1e-5
+        )
+        np.testing.assert_allclose(
+            layer_statistics.spread**2, layer_statistics.normalized.var((0, 2, 3)), rtol=1e-3
+        )
 
 
 def test_many_layers_and_images_at_once(course: nn.Module, x: Tensor) -> None:
     batch = torch.cat([x, 2 * x, x + 1])
     many = statistics_many(course, batch, ["bn1", "bn3"])
     assert list(many) == ["bn1", "bn3"]
-    for layer, met in many.items():
+    for layer, layer_statistics in many.items():
         rows = [statistics(course, image[None], layer) for image in batch]
-        assert met.before.shape[0] == 3
-        np.testing.assert_allclose(met.after, np.concatenate([row.after for row in rows]), atol=1e-5)
-        np.testing.assert_allclose(met.mean, np.mean([row.mean for row in rows], 0), atol=1e-5)
-        np.testing.assert_allclose(met.var, met.before.var((0, 2, 3)), rtol=1e-4)
-        assert pickle.loads(pickle.dumps(met)) == met
+        assert layer_statistics.before.shape[0] == 3
+        np.testing.assert_allclose(
+            layer_statistics.after, np.concatenate([row.after for row in rows]), atol=1e-5
+        )
+        np.testing.assert_allclose(layer_statistics.mean, np.mean([row.mean for row in rows], 0), atol=1e-5)
+        np.testing.assert_allclose(layer_statistics.var, layer_statistics.before.var((0, 2, 3)), rtol=1e-4)
+        assert pickle.loads(pickle.dumps(layer_statistics)) == layer_statistics
 
 
 def test_a_reused_batchnorm_has_statistics_for_each_call(x: Tensor) -> None:
@@ -83,26 +91,29 @@ def test_without_parameters_or_statistics(x: Tensor, settled: Callable, affine: 
     if affine:
         norm.weight.data.uniform_(0.5, 1)
         norm.bias.data.uniform_(0.5, 1)
-    met = statistics(net, x, "1")
-    assert met.tracked is tracked
-    assert (met.weight == 1).all() is not affine
+    layer_statistics = statistics(net, x, "1")
+    assert layer_statistics.tracked is tracked
+    assert (layer_statistics.weight == 1).all() is not affine
     np.testing.assert_allclose(
-        met.slope[:, None, None] * met.before + met.offset[:, None, None], met.after, atol=1e-5
+        layer_statistics.slope[:, None, None] * layer_statistics.before
+        + layer_statistics.offset[:, None, None],
+        layer_statistics.after,
+        atol=1e-5,
     )
     if not tracked:
-        np.testing.assert_array_equal(met.running_mean, met.mean)
-        np.testing.assert_allclose(met.distance, 0)
-        np.testing.assert_allclose(met.spread, 1)
+        np.testing.assert_array_equal(layer_statistics.running_mean, layer_statistics.mean)
+        np.testing.assert_allclose(layer_statistics.distance, 0)
+        np.testing.assert_allclose(layer_statistics.spread, 1)
 
 
 def test_faint_and_dead_channels(course: nn.Module, x: Tensor) -> None:
     course.bn2.weight.data[3] = 0.001
     course.bn2.bias.data[3] = -0.1
-    met = statistics(course, x, "bn2")
-    assert np.flatnonzero(met.faint()).tolist() == [3]
-    assert met.dead[3]
-    assert not trace(course, x).maps["relu2"][met.dead].any()
-    assert trace(course, x).maps["relu2"][~met.dead].any((1, 2)).all()
+    layer_statistics = statistics(course, x, "bn2")
+    assert np.flatnonzero(layer_statistics.faint()).tolist() == [3]
+    assert layer_statistics.dead[3]
+    assert not trace(course, x).maps["relu2"][layer_statistics.dead].any()
+    assert trace(course, x).maps["relu2"][~layer_statistics.dead].any((1, 2)).all()
 
 
 @pytest.mark.parametrize("layer", ["bn1", "bn2", "bn3"])
@@ -119,12 +130,12 @@ def test_a_summary_is_the_statistics_without_their_maps(
     np.testing.assert_array_equal(short.dead, whole.dead)
     np.testing.assert_allclose(short.passing, (whole.after > 0).mean((0, 2, 3)), atol=1e-6)
     for channel in range(len(short.mean)):
-        cells = whole.before[:, channel]
-        np.testing.assert_allclose(short.edges(channel)[[0, -1]], [cells.min(), cells.max()], rtol=1e-6)
-        counted, _ = np.histogram(cells, BINS, (cells.min(), cells.max()))
+        values = whole.before[:, channel]
+        np.testing.assert_allclose(short.edges(channel)[[0, -1]], [values.min(), values.max()], rtol=1e-6)
+        counted, _ = np.histogram(values, BINS, (values.min(), values.max()))
         # A cell within rounding of a border may be counted on either side of it.
         assert np.abs(np.cumsum(short.counts[channel]) - np.cumsum(counted)).max() <= 2
-        assert short.counts[channel].sum() == cells.size
+        assert short.counts[channel].sum() == values.size
     assert pickle.loads(pickle.dumps(short)) == short
 
 
@@ -139,11 +150,11 @@ def test_histograms_of_constant_and_broken_channels() -> None:
     net = nn.Sequential(norm, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     x = torch.randn(2, 3, 4, 4)
     x[:, 0], x[:, 1], x[0, 2, 0, 0] = 5, float("nan"), float("inf")
-    met = summary(net, x, "0")
-    assert met.counts.sum(1).tolist() == [32, 0, 31]
-    assert met.edges(0)[0] < 5 < met.edges(0)[-1]
-    assert np.isfinite([met.edges(channel) for channel in range(3)]).all()
-    assert (np.diff([met.edges(channel) for channel in range(3)]) > 0).all()
+    layer_statistics = summary(net, x, "0")
+    assert layer_statistics.counts.sum(1).tolist() == [32, 0, 31]
+    assert layer_statistics.edges(0)[0] < 5 < layer_statistics.edges(0)[-1]
+    assert np.isfinite([layer_statistics.edges(channel) for channel in range(3)]).all()
+    assert (np.diff([layer_statistics.edges(channel) for channel in range(3)]) > 0).all()
 
 
 def test_prediction_with_batch_statistics_equals_train_mode(
@@ -226,16 +237,16 @@ def test_the_stages_of_a_channel_are_its_values_at_each():
         net[1].running_mean.copy_(torch.tensor([0.1, -0.2, 0.3, 0.0]))
         net[1].running_var.copy_(torch.tensor([0.5, 2.0, 1.0, 0.1]))
         before, after = net[0](x), net[1](net[0](x))
-    found = summary(net, x, "1")
+    layer_summary = summary(net, x, "1")
     for channel in range(4):
-        first, _, last = found.stages(channel)
+        first, _, last = layer_summary.stages(channel)
         for stage, maps in ((first, before), (last, after)):
-            edges, counts = stage.edges, found.counts[channel]
+            edges, counts = stage.edges, layer_summary.counts[channel]
             if edges[0] > edges[-1]:
                 edges, counts = edges[::-1], counts[::-1]
-            cells = maps[:, channel].flatten().numpy().astype(np.float64)
-            theirs, _ = np.histogram(cells, edges)
+            values = maps[:, channel].flatten().numpy().astype(np.float64)
+            theirs, _ = np.histogram(values, edges)
             assert np.abs(theirs - counts).sum() <= 4  # a cell on a border may fall to either side
-            assert stage.mean == pytest.approx(cells.mean(), abs=1e-5)
+            assert stage.mean == pytest.approx(values.mean(), abs=1e-5)
             low, high = stage.reach
-            assert low < cells.min() <= cells.max() < high
+            assert low < values.min() <= values.max() < high

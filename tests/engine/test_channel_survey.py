@@ -37,19 +37,19 @@ def test_planted_faults_are_found_and_named() -> None:
     maps[:, 4] = 1.5 * maps[:, 2]  # a duplicate
     maps[:, 3] += 0.01  # always on
     maps[:, 5] = 0.7  # constant
-    found = survey("relu", layer_scan(maps.astype(np.float32)))
-    assert np.flatnonzero(found.dead).tolist() == [1]
-    assert np.flatnonzero(found.always_on).tolist() == [3, 5]
-    assert np.flatnonzero(found.constant).tolist() == [5]
-    assert found.partners.pairs() == ((2, 4, pytest.approx(1.0)),)
-    assert found.redundant == (2,)
-    assert found.expected_zeros is None
+    surveyed = survey("relu", layer_scan(maps.astype(np.float32)))
+    assert np.flatnonzero(surveyed.dead).tolist() == [1]
+    assert np.flatnonzero(surveyed.always_on).tolist() == [3, 5]
+    assert np.flatnonzero(surveyed.constant).tolist() == [5]
+    assert surveyed.partners.pairs() == ((2, 4, pytest.approx(1.0)),)
+    assert surveyed.redundant == (2,)
+    assert surveyed.expected_zeros is None
 
 
 def test_where_nothing_is_zero_no_channel_is_always_on() -> None:
     maps = np.random.default_rng(1).standard_normal((10, 3, 2, 2)).astype(np.float32)
-    found = survey("conv", layer_scan(maps))
-    assert not (found.always_on | found.dead | found.constant).any()
+    surveyed = survey("conv", layer_scan(maps))
+    assert not (surveyed.always_on | surveyed.dead | surveyed.constant).any()
 
 
 def test_zeros_that_gamma_and_beta_give() -> None:

@@ -311,7 +311,7 @@ class Heads(NamedTuple):
 
 
 @dataclass
-class Answer:
+class OutputRecord:
     loss: None
     logits: Tensor
     features: Tensor
@@ -332,7 +332,7 @@ FORMS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "tuple with maps": (lambda z: (z.new_zeros(len(z), 5, 7, 7), z), "1"),
     "out and aux": (lambda z: {"out": z, "aux": z + 1}, "out"),
     "named tuple": (lambda z: Heads(z, z + 1), "logits"),
-    "dataclass": (lambda z: Answer(None, z, z[:, :2]), "logits"),
+    "dataclass": (lambda z: OutputRecord(None, z, z[:, :2]), "logits"),
     "object": (lambda z: SimpleNamespace(logits=z, hidden=[z[:, :3]]), "logits"),
     "slots": (Slotted, "logits"),
     "nested": (lambda z: {"heads": [z], "aux_head": z + 1}, "heads.0"),
@@ -369,9 +369,9 @@ def test_channels_are_switched_off_in_a_network_of_one_value(opened: Callable[..
 
 
 def test_the_other_outputs_are_named(opened: Callable[..., Opening]) -> None:
-    said = finding(opened(lambda: of(FORMS["out and aux"][0])).checkup, "form")
-    assert "“out” (1 × 4) is used" in said
-    assert "“aux” not" in said
+    text = finding(opened(lambda: of(FORMS["out and aux"][0])).checkup, "form")
+    assert "“out” (1 × 4) is used" in text
+    assert "“aux” not" in text
 
 
 def test_several_outputs_are_chosen_by_name_or_number_of_classes(
@@ -489,7 +489,7 @@ class Drops(Plain):
 
 def test_randomness_is_measured_and_fixed(opened: Callable[..., Opening]) -> None:
     opening = opened(Drops)
-    found = next(each for each in opening.checkup.findings if each.name == "randomness")
+    randomness = next(each for each in opening.checkup.findings if each.name == "randomness")
     net, one = opening.checkpoint.build(), X[:1]
     torch.manual_seed(7)
     undisturbed = torch.rand(1)
@@ -502,8 +502,8 @@ def test_randomness_is_measured_and_fixed(opened: Callable[..., Opening]) -> Non
         wanted = Drops().eval()
         torch.manual_seed(0)
         np.testing.assert_allclose(trace(net, one).logits, wanted(one)[0], atol=1e-6)
-    assert 0 < found.sizes["spread"] < 20
-    assert "same seed" in str(found)
+    assert 0 < randomness.sizes["spread"] < 20
+    assert "same seed" in str(randomness)
 
 
 def test_the_size_of_the_noise_is_the_change_of_the_logits() -> None:
@@ -512,8 +512,8 @@ def test_the_size_of_the_noise_is_the_change_of_the_logits() -> None:
             return logits + torch.rand(())
 
     tossed = [torch.rand((), generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
-    found = next(each for each in check_up(Noisy().eval(), CARD).findings if each.name == "randomness")
-    assert found.sizes["spread"] == pytest.approx(abs(float(tossed[0] - tossed[1])), abs=1e-5)
+    randomness = next(each for each in check_up(Noisy().eval(), CARD).findings if each.name == "randomness")
+    assert randomness.sizes["spread"] == pytest.approx(abs(float(tossed[0] - tossed[1])), abs=1e-5)
 
 
 def test_randomness_that_no_seed_fixes_is_said() -> None:

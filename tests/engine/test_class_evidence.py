@@ -15,11 +15,11 @@ def images() -> Tensor:
 
 def by_hand(net: nn.Module, x: Tensor, score: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """One image's contributions and heat map at relu2, by a plain gradient; score is (K,), what to add up."""
-    kept: list[Tensor] = []
-    with net.get_submodule("relu2").register_forward_hook(lambda _, __, maps: kept.append(maps)):
+    outputs: list[Tensor] = []
+    with net.get_submodule("relu2").register_forward_hook(lambda _, __, maps: outputs.append(maps)):
         logits = net(x)
-    (gradient,) = torch.autograd.grad((logits[0] * score).sum(), kept[0])
-    terms = (gradient.mean((2, 3), keepdim=True) * kept[0])[0].detach().numpy()
+    (gradient,) = torch.autograd.grad((logits[0] * score).sum(), outputs[0])
+    terms = (gradient.mean((2, 3), keepdim=True) * outputs[0])[0].detach().numpy()
     return terms.mean((1, 2)), terms.sum(0)
 
 
@@ -53,16 +53,16 @@ def test_a_planted_difference_is_found_and_nothing_else() -> None:
     first[:, 7] += 1.5
     second[:, 12] = first[0, 12] = 0.0
     first[:, 12] = 0.0  # a dead channel
-    found = differences(first, second)
-    assert found.beyond.tolist() == [7]
-    assert found.order[0] == 7
-    assert found.p[7] == pytest.approx(1 / 1001)
-    assert (found.p[12], found.difference[12]) == (1, 0)
+    group_differences = differences(first, second)
+    assert group_differences.beyond.tolist() == [7]
+    assert group_differences.order[0] == 7
+    assert group_differences.p[7] == pytest.approx(1 / 1001)
+    assert (group_differences.p[12], group_differences.difference[12]) == (1, 0)
     expected = first[:, 7].mean() - second[:, 7].mean()
     error = np.sqrt(first[:, 7].var(ddof=1) / 60 + second[:, 7].var(ddof=1) / 50)
-    assert found.difference[7] == pytest.approx(expected, rel=1e-5)
-    assert found.high[7] - found.low[7] == pytest.approx(2 * 1.96 * error, rel=1e-5)
-    assert found.low[7] > found.chance[7]
+    assert group_differences.difference[7] == pytest.approx(expected, rel=1e-5)
+    assert group_differences.high[7] - group_differences.low[7] == pytest.approx(2 * 1.96 * error, rel=1e-5)
+    assert group_differences.low[7] > group_differences.chance[7]
 
 
 def test_random_groups_are_rarely_beyond_chance() -> None:

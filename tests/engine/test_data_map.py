@@ -9,16 +9,16 @@ from explorer.engine.data_map import (
     HARD,
     SUSPECT,
     UNSEEN,
-    Found,
+    Retrieval,
     by_last_loss,
     by_suspicion,
     data_map,
     forgetting_events,
-    found_among_first,
     hardest,
     most_forgotten,
     region_counts,
     regions,
+    retrieval_among_first,
     suspects,
 )
 from model.example_log import ExampleLog, LogCard
@@ -51,7 +51,7 @@ def test_the_numbers_of_four_images_over_four_epochs():
     np.testing.assert_allclose(one.correctness, [1, 0.5, 0, NAN])
     assert one.forgetting.tolist() == [0, 1, 0, 0]
     assert one.learned.tolist() == [1, 2, 0, 0]
-    assert one.seen.tolist() == [4, 4, 3, 0]
+    assert one.epoch_counts.tolist() == [4, 4, 3, 0]
     np.testing.assert_allclose(one.last_loss, [0, -np.log(0.75), np.log(8), NAN], rtol=1e-6)
     assert one.region.tolist() == [EASY, AMBIGUOUS, SUSPECT, UNSEEN]
     assert region_counts(one) == {EASY: 1, AMBIGUOUS: 1, HARD: 0, SUSPECT: 1}
@@ -89,9 +89,9 @@ def test_rankings_put_the_foremost_first_and_leave_out_what_was_not_seen():
 
 
 def test_precision_and_recall():
-    found = found_among_first(np.array([4, 2, 0, 1]), np.array([2, 3]), 2)
-    assert found == Found(1, 2, 2)
-    assert (found.precision, found.recall) == (0.5, 0.5)
+    retrieval = retrieval_among_first(np.array([4, 2, 0, 1]), np.array([2, 3]), 2)
+    assert retrieval == Retrieval(1, 2, 2)
+    assert (retrieval.precision, retrieval.recall) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
@@ -110,7 +110,7 @@ def test_the_map_ranks_wrong_labels_better_than_the_last_loss():
     skill = np.where(np.arange(1000) < 50, -1.5, 1.0)
     values = 1 / (1 + np.exp(-(skill + rng.normal(0, 1.5, (20, 1000)))))
     one = data_map(log_of(values, values > 0.5))
-    by_map = found_among_first(by_suspicion(one), wrong, 50)
-    by_loss = found_among_first(by_last_loss(one), wrong, 50)
+    by_map = retrieval_among_first(by_suspicion(one), wrong, 50)
+    by_loss = retrieval_among_first(by_last_loss(one), wrong, 50)
     assert by_map.precision > 0.9 > by_loss.precision + 0.2
     assert by_loss.precision > 0.05  # chance

@@ -43,27 +43,27 @@ def test_the_masks_are_those_of_functional_dropout(
     np.testing.assert_allclose(made.plain, plain, atol=1e-6)
     np.testing.assert_allclose(made.received, hidden[0], atol=1e-5)
     on = made.active
-    np.testing.assert_array_equal(made.kept[:, on], (after != 0).numpy()[:, on])
+    np.testing.assert_array_equal(made.masks[:, on], (after != 0).numpy()[:, on])
     assert made.predicted.tolist() == wanted.argmax(1).tolist()
-    assert abs(made.kept.mean() - 0.5) < 0.02
+    assert abs(made.masks.mean() - 0.5) < 0.02
 
 
 def test_a_dropout_that_keeps_nothing_gives_zeros(image: Tensor) -> None:
     net = two_dropouts()
     net[5].p = 1.0
     made = masked(net, image, (DropoutLayer("5", 1.0, False),), "5")
-    assert not made.kept.any()
+    assert not made.masks.any()
     wanted = net[6].bias.detach().softmax(0).expand(MASKS, -1)
     np.testing.assert_allclose(made.probabilities, wanted, atol=1e-6)
 
 
 def hidden_of(course: nn.Module, image: Tensor) -> Tensor:
-    held: list[Tensor] = []
-    hook = course.dropout.register_forward_hook(lambda _, args, __: held.append(args[0].clone()))
+    inputs: list[Tensor] = []
+    hook = course.dropout.register_forward_hook(lambda _, args, __: inputs.append(args[0].clone()))
     with torch.no_grad():
         course(image)
     hook.remove()
-    return held[0]
+    return inputs[0]
 
 
 @pytest.mark.parametrize("at_once", [MASKS, 5])
@@ -75,8 +75,8 @@ def test_several_layers_whole_channels_and_passes_of_any_size(
     assert layers == (DropoutLayer("2", 0.25, True), DropoutLayer("5", 0.5, False))
     monkeypatch.setattr(dropout_masks, "MOST_PIXELS", at_once * 32 * 32)
     made = masked(net, image, layers, "2")
-    assert made.kept.shape == (MASKS, 6, 30, 30)
-    np.testing.assert_array_equal(made.kept, made.kept[:, :, :1, :1].repeat(30, 2).repeat(30, 3))
+    assert made.masks.shape == (MASKS, 6, 30, 30)
+    np.testing.assert_array_equal(made.masks, made.masks[:, :, :1, :1].repeat(30, 2).repeat(30, 3))
     if at_once == MASKS:
         torch.manual_seed(SEED)
         with torch.no_grad():
@@ -89,8 +89,8 @@ def test_another_p_and_none_at_all(course: nn.Module, image: Tensor) -> None:
     layers = dropouts(course, image)
     none = masked(course, image, layers, "dropout", 0.0)
     np.testing.assert_allclose(none.probabilities, np.tile(none.plain, (MASKS, 1)), atol=1e-5)
-    assert none.kept.all()
-    assert abs(masked(course, image, layers, "dropout", 0.1).kept.mean() - 0.9) < 0.02
+    assert none.masks.all()
+    assert abs(masked(course, image, layers, "dropout", 0.1).masks.mean() - 0.9) < 0.02
     assert dropouts(nn.Sequential(nn.Flatten(), nn.Linear(3072, 2)), image) == ()
 
 

@@ -29,13 +29,13 @@ def test_correlations_are_those_of_numpy(image_mean: np.ndarray) -> None:
 
 
 def test_a_planted_duplicate_is_found_and_its_partner_named(image_mean: np.ndarray) -> None:
-    found = partners(image_mean)
-    assert found.near().tolist() == [1, 3]
-    assert (found.channel[1], found.channel[3]) == (3, 1)
-    assert found.correlation[1] == pytest.approx(np.corrcoef(image_mean[:, 1], image_mean[:, 3])[0, 1])
-    assert found.channel[[7, 8]].tolist() == [NONE, NONE]
-    assert 0 < found.chance < 0.4  # of 200 images
-    assert found == partners(image_mean)
+    most_alike = partners(image_mean)
+    assert most_alike.near().tolist() == [1, 3]
+    assert (most_alike.channel[1], most_alike.channel[3]) == (3, 1)
+    assert most_alike.correlation[1] == pytest.approx(np.corrcoef(image_mean[:, 1], image_mean[:, 3])[0, 1])
+    assert most_alike.channel[[7, 8]].tolist() == [NONE, NONE]
+    assert 0 < most_alike.chance < 0.4  # of 200 images
+    assert most_alike == partners(image_mean)
 
 
 def test_of_two_alike_the_one_that_varies_less_goes(image_mean: np.ndarray) -> None:
@@ -58,9 +58,9 @@ def test_of_three_alike_one_stays() -> None:
 @pytest.mark.parametrize("shape", [(0, 3), (1, 3), (5, 1), (5, 0)])
 def test_too_little_to_compare(shape: tuple[int, int]) -> None:
     image_mean = np.ones(shape, np.float32)
-    found = partners(image_mean)
-    assert (found.channel == NONE).all()
-    assert np.isnan(found.chance)
+    most_alike = partners(image_mean)
+    assert (most_alike.channel == NONE).all()
+    assert np.isnan(most_alike.chance)
     assert removal_order(image_mean) == ()
 
 

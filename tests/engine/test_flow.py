@@ -55,12 +55,14 @@ def small() -> Tensor:
 
 def by_gradient(net: nn.Module, x: Tensor, layer: str, target: int) -> tuple[Tensor, Tensor]:
     """What a layer gives, and the gradient of a logit on it, by a hook."""
-    kept: list[Tensor] = []
-    hook = net.get_submodule(layer).register_forward_hook(lambda _, __, out: kept.append(out) or out.clone())
+    outputs: list[Tensor] = []
+    hook = net.get_submodule(layer).register_forward_hook(
+        lambda _, __, out: outputs.append(out) or out.clone()
+    )
     logits = net(x.clone().requires_grad_())
     hook.remove()
-    (gradient,) = torch.autograd.grad(logits[0, target], kept[0])
-    return kept[0].detach(), gradient
+    (gradient,) = torch.autograd.grad(logits[0, target], outputs[0])
+    return outputs[0].detach(), gradient
 
 
 def total(lines: dict[str, np.ndarray]) -> float:
@@ -75,13 +77,13 @@ def test_contributions_are_gradient_times_activation(
     branched: nn.Module, small: Tensor, untouched: Callable
 ) -> None:
     with untouched(branched), torch.inference_mode():
-        found = channel_contributions(branched, small, LAYERS, 3)
-    assert list(found) == LAYERS
+        contributions = channel_contributions(branched, small, LAYERS, 3)
+    assert list(contributions) == LAYERS
     for layer in LAYERS:
         output, gradient = by_gradient(branched, small, layer, 3)
         wanted = (output * gradient)[0].reshape(output.shape[1], -1).sum(1)
-        np.testing.assert_allclose(found[layer], wanted, rtol=1e-4, atol=1e-6)
-        assert found[layer].dtype == np.float32
+        np.testing.assert_allclose(contributions[layer], wanted, rtol=1e-4, atol=1e-6)
+        assert contributions[layer].dtype == np.float32
 
 
 WITH_MAPS = [name for name in ODD if name not in ("Compiled", "ReturnsNothing")]
@@ -92,12 +94,12 @@ def test_contributions_are_captums_in_every_odd_network(name: str, tricky: nn.Mo
     torch.manual_seed(0)
     net, x = tricky if name == "Tricky" else ODD[name]().eval(), torch.randn(1, 3, 32, 32)
     layers = list(trace(net, x).shapes)
-    found = channel_contributions(net, x, layers, 1)
+    contributions = channel_contributions(net, x, layers, 1)
     (pairs,) = maps_and_gradients(net, x, layers, score_of(1, None, 1))
     for layer in layers:
         maps, gradients = pairs[layer]
         wanted = (maps * gradients)[0].flatten(1).sum(1)
-        np.testing.assert_allclose(found[layer], wanted, rtol=1e-4, atol=1e-6, err_msg=layer)
+        np.testing.assert_allclose(contributions[layer], wanted, rtol=1e-4, atol=1e-6, err_msg=layer)
 
 
 def test_all_layers_come_from_one_pass(course: nn.Module, x: Tensor) -> None:
@@ -110,16 +112,16 @@ def test_all_layers_come_from_one_pass(course: nn.Module, x: Tensor) -> None:
 
 
 def test_what_they_add_up_to(course: nn.Module, x: Tensor) -> None:
-    found = channel_contributions(course, x, ["flatten", "fc1", "fc2", ""], 2)
+    contributions = channel_contributions(course, x, ["flatten", "fc1", "fc2", ""], 2)
     with torch.no_grad():
         logit = float(course(x)[0, 2])
         on = course.fc1(torch.from_numpy(trace(course, x).maps["pool3"]).flatten()[None]) > 0
         bias = float(course.fc2.bias[2])
         hidden = float((course.fc2.weight[2] * on[0] * course.fc1.bias).sum())
-    assert found["fc2"].sum() == pytest.approx(logit, rel=1e-4)
-    assert found["fc1"].sum() == pytest.approx(logit - bias, rel=1e-4)
-    assert found["flatten"].sum() == pytest.approx(logit - bias - hidden, rel=1e-4)
-    assert found[""].shape == (3,)
+    assert contributions["fc2"].sum() == pytest.approx(logit, rel=1e-4)
+    assert contributions["fc1"].sum() == pytest.approx(logit - bias, rel=1e-4)
+    assert contributions["flatten"].sum() == pytest.approx(logit - bias - hidden, rel=1e-4)
+    assert contributions[""].shape == (3,)
 
 
 def by_channel(run: Callable[[Tensor], Tensor], read: Tensor, gradient: Tensor) -> np.ndarray:
@@ -164,14 +166,14 @@ def test_lines_are_what_each_input_channel_gives(branched: nn.Module, small: Ten
     for layer, sources in runs.items():
         _, gradient = by_gradient(net, small, layer, 3)
         gradient[:, [other for other in range(gradient.shape[1]) if other != channel]] = 0
-        found = inflow(net, small, layer, channel, 3)
-        assert list(found) == sorted(found, key=[*made].index)
-        assert set(found) == set(sources)
+        inputs = inflow(net, small, layer, channel, 3)
+        assert list(inputs) == sorted(inputs, key=[*made].index)
+        assert set(inputs) == set(sources)
         with torch.no_grad():
             for source, run in sources.items():
                 wanted = by_channel(run, made[source], gradient)
                 scale = max(np.abs(wanted).max(), 1e-6)
-                np.testing.assert_allclose(found[source], wanted, rtol=1e-4, atol=1e-4 * scale)
+                np.testing.assert_allclose(inputs[source], wanted, rtol=1e-4, atol=1e-4 * scale)
 
 
 @pytest.mark.parametrize(
@@ -194,12 +196,12 @@ def test_lines_of_any_convolution(conv: Callable[[], nn.Module], small: Tensor) 
     gradient[:, [channel for channel in range(gradient.shape[1]) if channel != 3]] = 0
     with torch.no_grad():
         wanted = by_channel(layer, net[:2](small), gradient)
-    found = inflow(net, small, "2", 3, 4)
-    assert list(found) == ["1"]
-    np.testing.assert_allclose(found["1"], wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+    inputs = inflow(net, small, "2", 3, 4)
+    assert list(inputs) == ["1"]
+    np.testing.assert_allclose(inputs["1"], wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
     bias = 0.0 if layer.bias is None else float((gradient.sum((0, 2, 3)) * layer.bias.detach()).sum())
     whole = channel_contributions(net, small, ["2"], 4)["2"][3]
-    assert total(found) + bias == pytest.approx(whole, rel=1e-4, abs=1e-6)
+    assert total(inputs) + bias == pytest.approx(whole, rel=1e-4, abs=1e-6)
 
 
 def test_lines_and_the_bias_add_up(branched: nn.Module, small: Tensor) -> None:
@@ -234,12 +236,12 @@ def test_norms_of_the_image_hold_their_statistics(small: Tensor, norm: Callable)
         out = net.norm(read)[0, 3]
         at, beside = (0, 0), (7, 9)  # two places of one channel tell its scale
         scale = (out[at] - out[beside]) / (read[0, 3][at] - read[0, 3][beside])
-    found = inflow(net, small, "norm", 3, 1)["stem"]
+    inputs = inflow(net, small, "norm", 3, 1)["stem"]
     if not isinstance(net.norm, nn.LayerNorm):  # which has a weight for each place
-        assert found[3] == pytest.approx(
+        assert inputs[3] == pytest.approx(
             float((gradient[0, 3] * read[0, 3] * scale).sum()), rel=1e-3, abs=1e-6
         )
-    assert not found[[channel for channel in range(8) if channel != 3]].any()
+    assert not inputs[[channel for channel in range(8) if channel != 3]].any()
 
 
 @pytest.mark.parametrize("name", ["NormAct", "GroupNormAct", "SameConv2d", "ScaledConv2d", "PreActivation"])
@@ -248,12 +250,12 @@ def test_odd_layers_add_up(name: str) -> None:
     net, x = ODD[name]().eval(), torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
         flow = Flow(net, x, 1)
-    for found in graph(net, x).nodes[1:]:
-        whole = flow.contributions([found.name])[found.name]
+    for node in graph(net, x).nodes[1:]:
+        whole = flow.contributions([node.name])[node.name]
         with torch.inference_mode():
-            lines = total(flow.inflow(found.name, 1))
-        if found.kind in ("act", "pool", "concat", "add", "dropout"):
-            assert lines == pytest.approx(whole[1], rel=1e-4, abs=1e-6), found.name
+            lines = total(flow.inflow(node.name, 1))
+        if node.kind in ("act", "pool", "concat", "add", "dropout"):
+            assert lines == pytest.approx(whole[1], rel=1e-4, abs=1e-6), node.name
 
 
 def test_the_larger_network_adds_up(x: Tensor, settled: Callable) -> None:
@@ -272,18 +274,18 @@ def test_what_is_written_into_slices_and_in_place() -> None:
     torch.manual_seed(12)
     net, x = Written().eval(), torch.randn(1, 3, 8, 8)
     names = [node.name for node in graph(net, x).nodes]
-    found = channel_contributions(net, x, names, 1)
-    assert list(found) == names
-    kept, image = x.clone().requires_grad_(), x.clone().requires_grad_()
-    maps, other = net.conv(image), net.other(kept)
+    contributions = channel_contributions(net, x, names, 1)
+    assert list(contributions) == names
+    shortcut, image = x.clone().requires_grad_(), x.clone().requires_grad_()
+    maps, other = net.conv(image), net.other(shortcut)
     joined = torch.cat([maps[:, :2], other[:, 2:]], 1)
     pooled = joined.relu().mean((2, 3)) + 2 * joined.relu().amax((2, 3))
-    tensors = {"shortcut": kept, "conv": maps, "other": other, "add#2": pooled}
+    tensors = {"shortcut": shortcut, "conv": maps, "other": other, "add#2": pooled}
     gradients = torch.autograd.grad(net.head(pooled)[0, 1], list(tensors.values()))
     for (name, values), gradient in zip(tensors.items(), gradients, strict=True):
         wanted = (values * gradient).detach()[0].reshape(values.shape[1], -1).sum(1)
-        np.testing.assert_allclose(found[name], wanted, rtol=1e-4, atol=1e-6, err_msg=name)
-    assert total(inflow(net, x, "relu", 1, 1)) == pytest.approx(found["relu"][1], rel=1e-4)
+        np.testing.assert_allclose(contributions[name], wanted, rtol=1e-4, atol=1e-6, err_msg=name)
+    assert total(inflow(net, x, "relu", 1, 1)) == pytest.approx(contributions["relu"][1], rel=1e-4)
 
 
 class Mixed(nn.Module):

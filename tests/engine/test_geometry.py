@@ -24,10 +24,10 @@ def check(module: nn.Module, size: tuple[int, int]) -> None:
     assert (rows.output, columns.output) == made.shape[2:]
     assert rows.formula.endswith(f"= {rows.output}") or "even windows" in rows.formula
     for axis, count in ((rows, made.shape[2]), (columns, made.shape[3])):
-        for cell in {0, count // 2, count - 1}:
-            inside = axis.taps(cell)[(axis.taps(cell) >= 0) & (axis.taps(cell) < axis.input)]
-            place = (cell, 0) if axis is rows else (0, cell)
-            (gradient,) = torch.autograd.grad(made[0, 0, *place], image, retain_graph=True)
+        for position in {0, count // 2, count - 1}:
+            inside = axis.taps(position)[(axis.taps(position) >= 0) & (axis.taps(position) < axis.input)]
+            index = (position, 0) if axis is rows else (0, position)
+            (gradient,) = torch.autograd.grad(made[0, 0, *index], image, retain_graph=True)
             read = gradient[0, 0].any(1 if axis is rows else 0).nonzero().flatten().tolist()
             other = (columns if axis is rows else rows).taps(0)
             empty = not ((other >= 0) & (other < (columns if axis is rows else rows).input)).any()

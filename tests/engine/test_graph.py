@@ -112,11 +112,11 @@ class Reads(torch.fx.Interpreter):
         return not flat
 
 
-def read_by(found: Graph) -> list[tuple[str, set[str]]]:
+def read_by(whole: Graph) -> list[tuple[str, set[str]]]:
     """Each node's name, with those of the nodes that it reads."""
     return [
-        (node.name, {found.nodes[source].name for source, target in found.edges if target == index})
-        for index, node in enumerate(found.nodes)
+        (node.name, {whole.nodes[source].name for source, target in whole.edges if target == index})
+        for index, node in enumerate(whole.nodes)
     ]
 
 
@@ -125,32 +125,32 @@ def read_by(found: Graph) -> list[tuple[str, set[str]]]:
 def test_edges_are_those_of_a_symbolic_trace(name: str) -> None:
     net = built(name)
     x = torch.zeros(1, 3, *[80 if name == "inception_v3" else 64] * 2)
-    found = graph(net, x)
+    whole = graph(net, x)
     oracle = Reads(net)
     with torch.no_grad():
         oracle.run(x)
-    assert read_by(found) == oracle.steps
-    assert found.failure is None
+    assert read_by(whole) == oracle.steps
+    assert whole.failure is None
     leaves = [module for path, module in net.named_modules() if Leaves().is_leaf_module(module, path)]
     learned = sum(p.numel() for p in {p for leaf in leaves for p in leaf.parameters()})
-    assert sum(node.parameters for node in found.nodes) == learned
-    small = folded(found, blocks(net, trace(net, x)))
+    assert sum(node.parameters for node in whole.nodes) == learned
+    small = folded(whole, blocks(net, trace(net, x)))
     assert sum(node.parameters for node in small.nodes) == learned
-    assert len(small.nodes) < len(found.nodes)
+    assert len(small.nodes) < len(whole.nodes)
     assert all(source < target for source, target in small.edges)
     assert {target for _, target in small.edges} == set(range(1, len(small.nodes)))
 
 
 def test_the_course_network(course: nn.Module, x: Tensor, untouched: Callable) -> None:
     with untouched(course), torch.inference_mode():
-        found = graph(course, x)
-    assert found.edges == tuple((index, index + 1) for index in range(17))
-    assert found.nodes[:3] == (
+        whole = graph(course, x)
+    assert whole.edges == tuple((index, index + 1) for index in range(17))
+    assert whole.nodes[:3] == (
         Node("", "image", (3, 32, 32), 0, None),
         Node("conv1", "conv", (32, 32, 32), 896, 0),
         Node("bn1", "norm", (32, 32, 32), 64, 0),
     )
-    assert [(node.name, node.kind, node.shape) for node in found.nodes[12:]] == [
+    assert [(node.name, node.kind, node.shape) for node in whole.nodes[12:]] == [
         ("pool3", "pool", (128, 4, 4)),
         ("flatten", "flatten", (2048,)),
         ("fc1", "dense", (512,)),
@@ -158,34 +158,34 @@ def test_the_course_network(course: nn.Module, x: Tensor, untouched: Callable) -
         ("dropout", "dropout", (512,)),
         ("fc2", "dense", (10,)),
     ]
-    assert sum(node.parameters for node in found.nodes) == 1_147_914
+    assert sum(node.parameters for node in whole.nodes) == 1_147_914
 
 
 def test_blocks_fold_and_unfold(course: nn.Module, x: Tensor) -> None:
-    found, known = graph(course, x), blocks(course, trace(course, x))
-    small = folded(found, known)
+    whole, known = graph(course, x), blocks(course, trace(course, x))
+    small = folded(whole, known)
     assert [node.name for node in small.nodes[:5]] == ["", "conv1", "conv2", "conv3", "flatten"]
     assert small.nodes[2] == Node("conv2", "block", (64, 8, 8), 18624, 1)
     assert small.edges == tuple((index, index + 1) for index in range(8))
-    one = folded(found, known, unfolded=[1])
+    one = folded(whole, known, unfolded=[1])
     assert [node.name for node in one.nodes[1:7]] == ["conv1", "conv2", "bn2", "relu2", "pool2", "conv3"]
-    assert folded(found, known, unfolded=range(3)).nodes == found.nodes
+    assert folded(whole, known, unfolded=range(3)).nodes == whole.nodes
 
 
 @pytest.mark.parametrize("name", [name for name in ODD if name not in ("Compiled", "ReturnsNothing")])
 def test_layers_and_blocks_are_those_of_the_trace(name: str) -> None:
     torch.manual_seed(0)
     net, x = ODD[name]().eval(), torch.randn(1, 3, 32, 32)
-    seen, found = trace(net, x), graph(net, x)
-    assert found.failure is None
-    shapes = {node.name: node.shape for node in found.nodes}
+    seen, whole = trace(net, x), graph(net, x)
+    assert whole.failure is None
+    shapes = {node.name: node.shape for node in whole.nodes}
     assert {layer: shapes[layer] for layer in seen.shapes} == seen.shapes
-    index = {node.name: node.block for node in found.nodes}
+    index = {node.name: node.block for node in whole.nodes}
     for number, block in enumerate(blocks(net, seen)):
         assert {index[layer] for layer in (block.conv, block.norm, block.act, block.pool) if layer} == {
             number
         }
-    assert {target for _, target in found.edges} == set(range(1, len(found.nodes)))
+    assert {target for _, target in whole.edges} == set(range(1, len(whole.nodes)))
 
 
 def test_in_place_and_reused_layers(tricky: nn.Module, x: Tensor) -> None:
@@ -218,13 +218,13 @@ class Written(nn.Module):
 
 
 def test_edges_follow_what_is_written_and_what_is_handed_on() -> None:
-    found = graph(Written().eval(), torch.randn(1, 3, 8, 8))
-    assert read_by(found) == [
+    whole = graph(Written().eval(), torch.randn(1, 3, 8, 8))
+    assert read_by(whole) == [
         ("", set()), ("shortcut", {""}), ("conv", {""}), ("other", {"shortcut"}), ("add", {"conv", "other"}),
         ("relu", {"conv", "add"}), ("mean", {"relu"}), ("amax", {"relu"}), ("mul", {"amax"}),
         ("cat", {"mean", "mul"}), ("add#2", {"cat"}), ("head", {"add#2"}),
     ]  # fmt: skip
-    kinds = {node.name: node.kind for node in found.nodes}
+    kinds = {node.name: node.kind for node in whole.nodes}
     assert [kinds[name] for name in ("relu", "mean", "mul", "cat", "add#2")] == [
         "act", "pool", "multiply", "concat", "add",
     ]  # fmt: skip
@@ -239,8 +239,8 @@ def test_a_function_of_a_name_that_a_module_has() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.flatten(self.add(x) + x)
 
-    found = graph(Named().eval(), torch.randn(1, 3, 2, 2))
-    assert [node.name for node in found.nodes] == ["", "add", "torch.add", "flatten"]
+    whole = graph(Named().eval(), torch.randn(1, 3, 2, 2))
+    assert [node.name for node in whole.nodes] == ["", "add", "torch.add", "flatten"]
 
 
 def test_layers_of_ones_own_are_what_they_compute() -> None:
@@ -260,17 +260,17 @@ def test_layers_of_ones_own_are_what_they_compute() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.fc(self.flat(self.sum([self.conv(x), x])))
 
-    found = graph(Own().eval(), torch.randn(1, 3, 2, 2))
-    assert [node.kind for node in found.nodes] == ["image", "conv", "add", "flatten", "dense"]
-    assert read_by(found)[2] == ("sum", {"", "conv"})
+    whole = graph(Own().eval(), torch.randn(1, 3, 2, 2))
+    assert [node.kind for node in whole.nodes] == ["image", "conv", "add", "flatten", "dense"]
+    assert read_by(whole)[2] == ("sum", {"", "conv"})
 
 
 def test_a_part_in_torchscript_is_one_node() -> None:
     program = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
     body = nn.Sequential(nn.Conv2d(3, 3, 1), program, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
-    found = graph(body.eval(), torch.randn(1, 3, 8, 8))
-    assert found.nodes[2] == Node("1", "other", (4, 6, 6), 112, None)
-    assert found.edges == tuple((index, index + 1) for index in range(5))
+    whole = graph(body.eval(), torch.randn(1, 3, 8, 8))
+    assert whole.nodes[2] == Node("1", "other", (4, 6, 6), 112, None)
+    assert whole.edges == tuple((index, index + 1) for index in range(5))
 
 
 def test_a_final_softmax_hands_on_logits(course: nn.Module, x: Tensor) -> None:
@@ -283,25 +283,25 @@ def test_a_final_softmax_hands_on_logits(course: nn.Module, x: Tensor) -> None:
 
 def test_a_shape_error_ends_the_graph(course: nn.Module, untouched: Callable) -> None:
     with untouched(course):
-        found = graph(course, torch.zeros(1, 3, 48, 48))
-    assert found.nodes[-2:] == (
+        whole = graph(course, torch.zeros(1, 3, 48, 48))
+    assert whole.nodes[-2:] == (
         Node("flatten", "flatten", (4608,), 0, None),
         Node("fc1", "dense", (), 1_049_088, None),
     )
-    assert found.edges[-1] == (13, 14)
-    assert found.failure == Failure(
+    assert whole.edges[-1] == (13, 14)
+    assert whole.failure == Failure(
         "fc1", "RuntimeError: mat1 and mat2 shapes cannot be multiplied (1x4608 and 2048x512)"
     )
-    small = folded(found, blocks(course, trace(course, torch.zeros(1, 3, 32, 32))))
+    small = folded(whole, blocks(course, trace(course, torch.zeros(1, 3, 32, 32))))
     assert [node.name for node in small.nodes] == ["", "conv1", "conv2", "conv3", "flatten", "fc1"]
-    assert small.failure == found.failure
+    assert small.failure == whole.failure
 
 
 def test_the_first_layer_can_stop_and_a_function_and_code_between_them(course: nn.Module) -> None:
-    found = graph(course, torch.zeros(1, 1, 32, 32))
-    assert [node.name for node in found.nodes] == ["", "conv1"]
-    assert found.failure is not None
-    assert "3 channels" in found.failure.message
+    whole = graph(course, torch.zeros(1, 1, 32, 32))
+    assert [node.name for node in whole.nodes] == ["", "conv1"]
+    assert whole.failure is not None
+    assert "3 channels" in whole.failure.message
 
     class Joined(nn.Module):
         def __init__(self) -> None:
@@ -314,11 +314,11 @@ def test_the_first_layer_can_stop_and_a_function_and_code_between_them(course: n
                 raise Problem("It is too small.")
             return torch.cat([self.one(x), self.other(x)], 1)
 
-    found = graph(Joined().eval(), torch.zeros(1, 3, 8, 8))
-    assert read_by(found)[-1] == ("cat", {"one", "other"})
-    assert (found.failure and found.failure.node, found.nodes[-1].shape) == ("cat", ())
-    found = graph(Joined().eval(), torch.zeros(1, 3, 2, 2))
-    assert found.failure == Failure("other", "Problem: It is too small")
+    whole = graph(Joined().eval(), torch.zeros(1, 3, 8, 8))
+    assert read_by(whole)[-1] == ("cat", {"one", "other"})
+    assert (whole.failure and whole.failure.node, whole.nodes[-1].shape) == ("cat", ())
+    whole = graph(Joined().eval(), torch.zeros(1, 3, 2, 2))
+    assert whole.failure == Failure("other", "Problem: It is too small")
 
 
 class Pruned(nn.Module):
@@ -335,8 +335,8 @@ class Pruned(nn.Module):
 
 
 def test_a_part_of_the_tokens_has_no_positions(x: Tensor) -> None:
-    found = graph(Pruned().eval(), x)
-    assert {each.name: each.shape for each in found.nodes} == {
+    whole = graph(Pruned().eval(), x)
+    assert {each.name: each.shape for each in whole.nodes} == {
         "": (3, 32, 32), "patches": (4, 4, 4), "flatten": (4, 16), "norm": (4, 4, 4),
         "relu": (7, 4), "add": (7, 4), "sub": (7, 4), "mean": (4,), "head": (5,),
     }  # fmt: skip
@@ -357,8 +357,8 @@ def node(name: str, block: int | None) -> Node:
 def test_a_block_that_another_runs_through_is_folded_up_to_there(course: nn.Module, x: Tensor) -> None:
     known = blocks(course, trace(course, x))
     nodes = (node("", None), node("a", 0), node("b", 0), node("c", 1), node("d", 0))
-    found = Graph(nodes, ((0, 1), (1, 2), (2, 3), (2, 4), (3, 4)))
-    small = folded(found, known)
+    whole = Graph(nodes, ((0, 1), (1, 2), (2, 3), (2, 4), (3, 4)))
+    small = folded(whole, known)
     assert [each.name for each in small.nodes] == ["", "conv1", "conv2", "d"]
     assert small.edges == ((0, 1), (1, 2), (1, 3), (2, 3))
 
@@ -366,8 +366,8 @@ def test_a_block_that_another_runs_through_is_folded_up_to_there(course: nn.Modu
 def test_two_blocks_that_cross_are_not_both_folded(course: nn.Module, x: Tensor) -> None:
     known = blocks(course, trace(course, x))
     nodes = (node("", None), node("a", 0), node("b", 1), node("c", 1), node("d", 0))
-    found = Graph(nodes, ((0, 1), (0, 2), (1, 3), (2, 4)))  # a → c and b → d
-    small = folded(found, known)
+    whole = Graph(nodes, ((0, 1), (0, 2), (1, 3), (2, 4)))  # a → c and b → d
+    small = folded(whole, known)
     assert [each.name for each in small.nodes] == ["", "b", "conv1", "c"]
     assert small.edges == ((0, 1), (0, 2), (1, 2), (2, 3))
 

@@ -136,13 +136,13 @@ def test_values_add_up_to_the_logit_minus_that_of_the_baseline(
 ) -> None:
     start = BASELINES[baseline].images(Card(), images)
     more = {"integrated_gradients": {"steps": 500}}.get(name, {})
-    found = heat(small, images, name, 1, against=3, baseline=start, **more)
+    heatmap = heat(small, images, name, 1, against=3, baseline=start, **more)
     with torch.no_grad():
         (whole, none) = ((logits[:, 1] - logits[:, 3]).numpy() for logits in (small(images), small(start)))
-    close(found.values.sum((1, 2)), whole - none, 1e-5 if name == "deep_lift" else 0.02)
-    gap = completeness_gap(small, images, found, start)
-    close(gap, found.values.sum((1, 2), dtype=np.float64) - (whole - none), 1e-2)
-    close(completeness_gap(small, images[:1], found.row(0), start[:1]), gap[:1], 1e-2)
+    close(heatmap.values.sum((1, 2)), whole - none, 1e-5 if name == "deep_lift" else 0.02)
+    gap = completeness_gap(small, images, heatmap, start)
+    close(gap, heatmap.values.sum((1, 2), dtype=np.float64) - (whole - none), 1e-2)
+    close(completeness_gap(small, images[:1], heatmap.row(0), start[:1]), gap[:1], 1e-2)
 
 
 def test_integrated_gradients_by_a_plain_sum(small: nn.Module, images: Tensor) -> None:
@@ -150,17 +150,17 @@ def test_integrated_gradients_by_a_plain_sum(small: nn.Module, images: Tensor) -
     for step in range(400):
         point = (images * (step + 0.5) / 400).requires_grad_()
         total += torch.autograd.grad(small(point)[:, 1].sum(), point)[0] / 400
-    found = heat(small, images, "integrated_gradients", 1, steps=500)
-    close(found.values, (total * images).sum(1), 5e-3)
+    heatmap = heat(small, images, "integrated_gradients", 1, steps=500)
+    close(heatmap.values, (total * images).sum(1), 5e-3)
 
 
 def test_expected_gradients_come_to_the_mean_over_the_references(small: nn.Module, images: Tensor) -> None:
     references = torch.stack([torch.zeros(3, 12, 12), torch.ones(3, 12, 12)])
-    found = heat(small, images, "expected_gradients", 1, samples=1000, baseline=references).values
+    heatmap = heat(small, images, "expected_gradients", 1, samples=1000, baseline=references).values
     each = [heat(small, images, "integrated_gradients", 1, baseline=one).values for one in references]
-    close(found, np.mean(each, axis=0), 0.1)
+    close(heatmap, np.mean(each, axis=0), 0.1)
     one = heat(small, images, "expected_gradients", 1, samples=1000, baseline=references[0]).values
-    assert abs(one - found).max() > 0.1 * abs(found).max()
+    assert abs(one - heatmap).max() > 0.1 * abs(heatmap).max()
 
 
 def test_smooth_grad_is_the_gradient_without_noise_and_relative_to_the_range(
@@ -201,8 +201,8 @@ def test_guided_backprop_by_a_function_of_its_own(small: nn.Module, images: Tens
 
     cam = attribute(small, images, layer="5", target=1).values
     enlarged = nn.functional.interpolate(torch.from_numpy(cam).relu()[:, None], (12, 12), mode="bilinear")
-    found = attribute(small, images, "guided_grad_cam", layer="5", target=1)
-    close(found.values, (enlarged * gradient).sum(1))
+    heatmap = attribute(small, images, "guided_grad_cam", layer="5", target=1)
+    close(heatmap.values, (enlarged * gradient).sum(1))
 
 
 def test_guided_backprop_with_a_relu_used_twice(images: Tensor) -> None:
@@ -353,8 +353,8 @@ def test_occlusion_by_a_plain_loop(small: nn.Module, images: Tensor, patch: int,
                 changed[:, :, *here] = cover[:, :, *here]
                 drops[:, *here] += (whole - small(changed)[:, 1])[:, None, None]
                 covered[here] += 1
-    found = heat(small, images, "occlusion", 1, patch=patch / 12, stride=stride / patch, baseline=cover)
-    close(found.values, drops / covered)
+    heatmap = heat(small, images, "occlusion", 1, patch=patch / 12, stride=stride / patch, baseline=cover)
+    close(heatmap.values, drops / covered)
 
 
 class Viewed(nn.Flatten):

@@ -95,23 +95,23 @@ def test_every_function_takes_an_altered_network(course: nn.Module, x: Tensor, u
     before = trace(course, x)
     np.testing.assert_allclose(seen.maps["relu2"][[1, 4]], 2 * before.maps["relu2"][[1, 4]], atol=1e-5)
     np.testing.assert_array_equal(seen.maps["relu1"], before.maps["relu1"])
-    kept: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
 
     def scale(_: nn.Module, __: object, maps: Tensor) -> Tensor:
         factors = torch.ones(maps.shape[1])
         factors[[1, 4]] = 2
-        kept["relu2"] = maps * factors[:, None, None]
-        return kept["relu2"]
+        outputs["relu2"] = maps * factors[:, None, None]
+        return outputs["relu2"]
 
     hooks = [
         course.relu2.register_forward_hook(scale),
-        course.relu3.register_forward_hook(lambda _, __, maps: kept.update(relu3=maps)),
+        course.relu3.register_forward_hook(lambda _, __, maps: outputs.update(relu3=maps)),
     ]
     logits = course(x)
-    two, three = torch.autograd.grad(logits[0, 3], [kept["relu2"], kept["relu3"]])
+    two, three = torch.autograd.grad(logits[0, 3], [outputs["relu2"], outputs["relu3"]])
     for hook in hooks:
         hook.remove()
-    wanted = (three.mean((2, 3), keepdim=True) * kept["relu3"]).sum(1)[0].detach()
+    wanted = (three.mean((2, 3), keepdim=True) * outputs["relu3"]).sum(1)[0].detach()
     np.testing.assert_allclose(heat.values, wanted, atol=1e-6)
     np.testing.assert_allclose(own.gradients, two[0], atol=1e-6)
     np.testing.assert_allclose(seen.logits, logits[0].detach(), atol=1e-5)

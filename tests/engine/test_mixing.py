@@ -69,12 +69,12 @@ def made(kind: type[Plain]) -> Plain:
 
 def by_hand(net: nn.Module, layer: str, target: int) -> tuple[Tensor, Tensor]:
     """A layer's maps and autograd's gradients, (C, h, w), of the image alone, by the seed of all passes."""
-    kept: list[Tensor] = []
-    handle = net.get_submodule(layer).register_forward_hook(lambda _, __, output: kept.append(output))
+    outputs: list[Tensor] = []
+    handle = net.get_submodule(layer).register_forward_hook(lambda _, __, output: outputs.append(output))
     torch.manual_seed(0)
     logits = net(X)
     handle.remove()
-    return kept[0][0].detach(), torch.autograd.grad(logits[0, target], kept[0])[0][0]
+    return outputs[0][0].detach(), torch.autograd.grad(logits[0, target], outputs[0])[0][0]
 
 
 @pytest.mark.parametrize("kind", [Plain, *MIXING])

@@ -176,7 +176,9 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "flow.channel_contributions": lambda net: flow.channel_contributions(net, X, ["conv", "relu"], 1),
     "flow.inflow": lambda net: flow.inflow(net, X, "fc", 1, 1),
     "tour.trust": lambda net: tour.trust(net, X, "relu", 1, randomized.random_nets(net, MANY)),
-    "normalization.answers": lambda net: normalization.answers(net, CARD, np.zeros((2, 8, 8, 3), np.uint8)),
+    "normalization.probabilities_of": lambda net: normalization.probabilities_of(
+        net, CARD, np.zeros((2, 8, 8, 3), np.uint8)
+    ),
     "tour.cut": lambda net: tour.cut(net, trace(net, X), X),
     "what_if.chain": lambda net: what_if.chain(net, X, "conv", CONV),
     "what_if.with_settings": lambda net: private_view(what_if.with_settings(net, "conv", CONV))(X),
@@ -265,7 +267,12 @@ METHODS = {f"attribution.attribute, {method}": partial(_attribute, method) for m
 LOOK = {"batchnorm.batchnorms", "batchnorm.is_batchnorm", "batchnorm.relu_behind", "geometry.layer_size"}
 LOOK |= {"timeline.first_conv", "tracing.blocks", "attribution.method.any_network"}
 LOOK |= {"arithmetic.settings_of", "tour.first_maps", "tour.first_norm", "tour.shrinking"}
-LOOK |= {"attribution.cam.no_negative_maps", "opening.channels_of", "outputs.outputs_of", "answer.answer"}
+LOOK |= {
+    "attribution.cam.no_negative_maps",
+    "opening.channels_of",
+    "outputs.outputs_of",
+    "prediction.prediction",
+}
 LOOK |= {
     "layouts.grid_of",
     "batchnorm.statistics_of_trace",
@@ -285,19 +292,19 @@ def _values(net: nn.Module) -> dict[str, Tensor]:
     return {
         f"{path}.{name}": value.detach().clone()
         for path, module in net.named_modules()
-        for held in (module._parameters, module._buffers, vars(module))
-        for name, value in held.items()
+        for members in (module._parameters, module._buffers, vars(module))
+        for name, value in members.items()
         if isinstance(value, Tensor)
     }
 
 
 def _functions() -> Iterator[str]:
-    for found in pkgutil.walk_packages(engine.__path__, "explorer.engine."):
-        module = importlib.import_module(found.name)
+    for info in pkgutil.walk_packages(engine.__path__, "explorer.engine."):
+        module = importlib.import_module(info.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             takes = {"net", "timeline"} & inspect.signature(function).parameters.keys()
             if takes and function.__module__ == module.__name__ and not name.startswith("_"):
-                yield f"{found.name}.{name}".removeprefix("explorer.engine.")
+                yield f"{info.name}.{name}".removeprefix("explorer.engine.")
 
 
 def test_every_function_of_the_engine_that_takes_a_network_is_tried() -> None:

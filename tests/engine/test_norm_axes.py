@@ -38,9 +38,9 @@ def test_the_averages_are_those_of_both_normalizations(course: nn.Module, images
 
 
 def test_both_orders_by_functional(course: nn.Module, images: Tensor) -> None:
-    found = pool_beside(course, trace(course, images[:1]), "bn2")
-    assert found == ("pool2", "norm_first")
-    both, maps = orders(course, images, "bn2", 5, found), before(course, images)
+    pooling = pool_beside(course, trace(course, images[:1]), "bn2")
+    assert pooling == ("pool2", "norm_first")
+    both, maps = orders(course, images, "bn2", 5, pooling), before(course, images)
     with torch.no_grad():
         weight, bias, eps = course.bn2.weight, course.bn2.bias, course.bn2.eps
         first = max_pool2d(batch_norm(maps, None, None, weight, bias, True, eps=eps), 2)
@@ -68,9 +68,9 @@ class PoolsFirst(nn.Sequential):
 
 def test_a_network_that_pools_first(images: Tensor) -> None:
     net = PoolsFirst(nn.AvgPool2d(2)).eval()
-    found = pool_beside(net, trace(net, images[:1]), "2")
-    assert found == ("1", "pool_first")
-    both = orders(net, images, "2", 0, found)
+    pooling = pool_beside(net, trace(net, images[:1]), "2")
+    assert pooling == ("1", "pool_first")
+    both = orders(net, images, "2", 0, pooling)
     with torch.no_grad():
         maps = net[0](images)
     np.testing.assert_allclose(both.norm_first.measured_mean, maps.mean((0, 2, 3)), atol=1e-5)

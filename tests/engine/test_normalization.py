@@ -22,35 +22,35 @@ def pictures(count: int, seed: int = 0) -> Pixels:
 def test_pictures_are_normalized_as_by_torchvision() -> None:
     from torchvision import transforms  # not before this project repairs it
 
-    shown = pictures(3)
+    framed = pictures(3)
     made = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
-    wanted = torch.stack([made(each) for each in shown])
-    torch.testing.assert_close(CARD.normalized(shown), wanted)
-    of = normalization.statistics(CARD.normalized(shown))
+    wanted = torch.stack([made(each) for each in framed])
+    torch.testing.assert_close(CARD.normalized(framed), wanted)
+    of = normalization.statistics(CARD.normalized(framed))
     np.testing.assert_allclose(of.mean, wanted.mean((0, 2, 3)), atol=1e-6)
     np.testing.assert_allclose(of.std, wanted.std((0, 2, 3), correction=0), rtol=1e-5)
     np.testing.assert_allclose(of.low, wanted.amin((0, 2, 3)), rtol=1e-6)
     np.testing.assert_allclose(of.high, wanted.amax((0, 2, 3)), rtol=1e-6)
-    plain = normalization.before_normalization(CARD, list(shown))
-    np.testing.assert_allclose(plain, np.stack([transforms.ToTensor()(each) for each in shown]), atol=1e-7)
+    plain = normalization.before_normalization(CARD, list(framed))
+    np.testing.assert_allclose(plain, np.stack([transforms.ToTensor()(each) for each in framed]), atol=1e-7)
 
 
-def test_answers_are_those_of_each_picture_alone() -> None:
+def test_probabilities_are_those_of_each_picture_alone() -> None:
     torch.manual_seed(0)
     net = NETS["course"](**CARD.arguments).eval()
-    shown = pictures(4)
-    answers = normalization.answers(net, CARD, shown)
-    for picture, answer in zip(shown, answers, strict=True):
+    framed = pictures(4)
+    probabilities = normalization.probabilities_of(net, CARD, framed)
+    for picture, row in zip(framed, probabilities, strict=True):
         with torch.no_grad():
             alone = net(CARD.normalized([picture])).softmax(1)[0]
-        np.testing.assert_allclose(answer, alone, atol=1e-6)
-    np.testing.assert_array_equal(normalization.answers(net, CARD, shown[:1]).shape, (1, 10))
+        np.testing.assert_allclose(row, alone, atol=1e-6)
+    np.testing.assert_array_equal(normalization.probabilities_of(net, CARD, framed[:1]).shape, (1, 10))
 
 
 def test_a_picture_that_is_framed_is_not_framed_again() -> None:
     resized = Card(mean=MEAN, std=STD, input_size=32, resize=40)
-    shown = pictures(1)
-    torch.testing.assert_close(resized.normalized(shown), CARD.normalized(shown))
+    framed = pictures(1)
+    torch.testing.assert_close(resized.normalized(framed), CARD.normalized(framed))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -17,8 +17,8 @@ from explorer.engine.tracing import trace
 
 
 def pictures(html: str) -> list[np.ndarray]:
-    found = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in found]
+    sources = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in sources]
 
 
 def shown(value: object) -> str:
@@ -50,22 +50,22 @@ def test_a_batch_shows_its_first_images(course: nn.Module) -> None:
 def test_a_trace_shows_every_layer_on_one_scale_each(course: nn.Module, x: Tensor) -> None:
     seen = trace(course, x)
     html = shown(seen)
-    found = pictures(html)
-    assert len(found) == notebook.MOST * len(seen.maps)
+    drawn = pictures(html)
+    assert len(drawn) == notebook.MOST * len(seen.maps)
     assert "relu2, 64 × 16 × 16, shared scale for 0 to " in html
     maps = seen.maps["relu2"]
     at = list(seen.maps).index("relu2") * notebook.MOST
     for channel in range(notebook.MOST):
         wanted = viridis()[np.rint(maps[channel] / maps.max() * 255).astype(int)].astype(int)
-        assert np.abs(found[at + channel].astype(int) - wanted).max() <= 12  # between six anchors of viridis
+        assert np.abs(drawn[at + channel].astype(int) - wanted).max() <= 12  # between six anchors of viridis
 
 
 def test_evidence_shows_the_channels_that_contribute_most(course: nn.Module, x: Tensor) -> None:
     proof = channel_evidence(course, x, "relu3", 4)
     html = shown(proof)
-    told = [int(channel) for channel in re.findall(r"<figcaption>channel (\d+):", html)]
-    assert told == np.argsort(-np.abs(proof.contributions))[: notebook.MOST].tolist()
-    first = told[0]
+    channels = [int(channel) for channel in re.findall(r"<figcaption>channel (\d+):", html)]
+    assert channels == np.argsort(-np.abs(proof.contributions))[: notebook.MOST].tolist()
+    first = channels[0]
     mean, weight = proof.maps[first].mean(), proof.weights[first]
     assert f"{weight:.3g} × {mean:.3g} = {weight * mean:.3g}" in html
 

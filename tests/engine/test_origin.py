@@ -42,12 +42,12 @@ def test_a_scene_by_its_label_and_seed() -> None:
 
 
 def test_a_test_image_by_its_index_and_the_digest_of_the_set(folder: Path) -> None:
-    found = folder_test_set(folder)
-    origins = [found.sample(index).origin for index in range(3)]
-    assert origins == [FromTestSet(index, found.digest) for index in range(3)]
-    assert folder_test_set(folder).digest == found.digest
+    test_set = folder_test_set(folder)
+    origins = [test_set.sample(index).origin for index in range(3)]
+    assert origins == [FromTestSet(index, test_set.digest) for index in range(3)]
+    assert folder_test_set(folder).digest == test_set.digest
     (folder / "test" / "class0" / "0.png").rename(folder / "test" / "class1" / "0.png")
-    assert folder_test_set(folder).digest != found.digest
+    assert folder_test_set(folder).digest != test_set.digest
 
 
 def test_the_digest_of_images_in_memory_is_of_their_pixels() -> None:

@@ -99,10 +99,10 @@ def deep_png(channels: int = 3) -> bytes:
 
 def tiff(width: int, height: int, compression: int = 1, tags: dict[int, int] | None = None) -> bytes:
     """A TIFF of 8-bit grey whose strip is not there."""
-    held = {256: width, 257: height, 258: 8, 259: compression, 262: 1, 273: 8, 277: 1, 278: height, 279: 8}
-    held |= tags or {}
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(held.items()))
-    return b"II*\0" + struct.pack("<I", 16) + b"\0" * 8 + struct.pack("<H", len(held)) + entries + b"\0" * 4
+    fields = {256: width, 257: height, 258: 8, 259: compression, 262: 1, 273: 8, 277: 1, 278: height, 279: 8}
+    fields |= tags or {}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(fields.items()))
+    return b"II*\0" + struct.pack("<I", 16) + b"\0" * 8 + struct.pack("<H", len(fields)) + entries + b"\0" * 4
 
 
 def tiff_with_wide_directory() -> bytes:

@@ -20,7 +20,7 @@ def near(value: float, traced: float) -> bool:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: Callable, n: int) -> None:
+def test_a_position_of_the_course_network(course: nn.Module, x: Tensor, untouched: Callable, n: int) -> None:
     seen = trace(course, x)
     block = blocks(course, seen)[n - 1]
     for row, column in ((0, 0), (3, 6), (7, 7)):
@@ -41,7 +41,7 @@ def test_a_cell_of_the_course_network(course: nn.Module, x: Tensor, untouched: C
         assert act.value == max(0.0, act.before)
         (window,) = pool.windows
         assert window.position == (row // 2, column // 2)
-        assert pool.traced == seen.maps[act.layer][5, *window.winner] == window.cells.max()
+        assert pool.traced == seen.maps[act.layer][5, *window.winner] == window.values.max()
         assert pickle.loads(pickle.dumps(found)) == found
 
 
@@ -102,9 +102,9 @@ def check_conv(net: nn.Module, data: st.DataObject) -> None:
         seen = trace(net, x)
     except RuntimeError:
         assume(False)
-    cell = [data.draw(st.integers(0, size - 1)) for size in seen.maps["1"].shape]
-    (step,) = probe(net, x, Block("1"), *cell).steps
-    assert step.traced == seen.maps["1"][*cell]
+    position = [data.draw(st.integers(0, size - 1)) for size in seen.maps["1"].shape]
+    (step,) = probe(net, x, Block("1"), *position).steps
+    assert step.traced == seen.maps["1"][*position]
     assert near(step.value, step.traced)
     inside = np.ix_(step.channels, step.rows.clip(0, 8), step.columns.clip(0, 6))
     np.testing.assert_array_equal(step.patch[:, ~step.padding], seen.maps["0"][inside][:, ~step.padding])
@@ -138,38 +138,38 @@ def test_any_pooling(pool: nn.Module, data: st.DataObject) -> None:
     net = nn.Sequential(nn.Conv2d(3, 2, 2), pool, nn.Flatten())
     x = torch.randn(1, 3, 10, 8)
     seen = trace(net, x)
-    cell = [data.draw(st.integers(0, size - 1)) for size in seen.maps["0"].shape]
-    steps = probe(net, x, Block("0", pool="1"), *cell).steps
+    position = [data.draw(st.integers(0, size - 1)) for size in seen.maps["0"].shape]
+    steps = probe(net, x, Block("0", pool="1"), *position).steps
     if len(steps) == 1:  # a stride wider than the kernel, or a last window that did not fit
         assert not isinstance(pool, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d))
         return
     step = steps[1]
     assert step.followed in step.windows
     for window in step.windows:
-        assert window.traced == seen.maps["1"][cell[0], *window.position]
+        assert window.traced == seen.maps["1"][position[0], *window.position]
         assert near(window.value, window.traced)
-        assert cell[1] in window.rows
-        assert cell[2] in window.columns
-        assert np.isnan(window.cells[window.padding]).all()
+        assert position[1] in window.rows
+        assert position[2] in window.columns
+        assert np.isnan(window.values[window.padding]).all()
         assert step.into(window.position).value == window.value
         if "Max" in step.kind:
-            assert seen.maps["0"][cell[0], *window.winner] == window.traced
+            assert seen.maps["0"][position[0], *window.winner] == window.traced
         else:
             assert window.winner is None
 
 
 @quick
 @given(pools, st.data())
-def test_a_cell_is_in_every_window_that_changes_with_it(pool: nn.Module, data: st.DataObject) -> None:
-    """Raised above all others, the cell changes exactly the pooled cells whose windows it lies in."""
+def test_a_position_is_in_every_window_that_changes_with_it(pool: nn.Module, data: st.DataObject) -> None:
+    """Raised above all others, the position changes exactly the pooled positions whose windows it lies in."""
     net = nn.Sequential(nn.Conv2d(3, 2, 2), pool, nn.Flatten())
     x = torch.randn(1, 3, 10, 8)
     maps = torch.from_numpy(trace(net, x).maps["0"])[None]
-    cell = [data.draw(st.integers(0, size - 1)) for size in maps.shape[1:]]
+    position = [data.draw(st.integers(0, size - 1)) for size in maps.shape[1:]]
     raised = maps.clone()
-    raised[0, *cell] += 100
-    changed = (pool(raised) != pool(maps))[0, cell[0]].nonzero().tolist()
-    steps = probe(net, x, Block("0", pool="1"), *cell).steps
+    raised[0, *position] += 100
+    changed = (pool(raised) != pool(maps))[0, position[0]].nonzero().tolist()
+    steps = probe(net, x, Block("0", pool="1"), *position).steps
     assert [list(window.position) for step in steps[1:] for window in step.windows] == changed
     if changed:
         with pytest.raises(ValueError, match="choose another position"):

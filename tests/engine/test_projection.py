@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from explorer.engine import projection
-from explorer.engine.projection import PROJECTIONS, inside, nearest, neighbors_kept, pca
+from explorer.engine.projection import PROJECTIONS, inside, nearest, neighbor_preservation, pca
 from explorer.engine.values import Floats
 from model.problems import Problem
 
@@ -67,7 +67,7 @@ def test_an_image_is_not_its_own_neighbor_however_large_the_features_are() -> No
     assert nearest(huge, 4, 6).tolist() == nearest(values, 4, 6).tolist()
 
 
-def test_neighbors_kept_equals_the_count_by_hand() -> None:
+def test_neighbor_preservation_equals_the_count_by_hand() -> None:
     values, points = features(), features(60, 2, seed=1)
 
     def neighbors(each: Floats, row: int) -> set[int]:
@@ -75,14 +75,14 @@ def test_neighbors_kept_equals_the_count_by_hand() -> None:
         return set(np.argsort(distances)[1:11].tolist())
 
     counts = [len(neighbors(values, row) & neighbors(points, row)) for row in range(60)]
-    assert neighbors_kept(values, points) == pytest.approx(np.mean(counts) / 10)
-    assert neighbors_kept(points, points) == 1.0
+    assert neighbor_preservation(values, points) == pytest.approx(np.mean(counts) / 10)
+    assert neighbor_preservation(points, points) == 1.0
 
 
 def test_chance_is_what_a_random_map_keeps() -> None:
     values = features(400, 5)
-    kept = [neighbors_kept(values, features(400, 2, seed)) for seed in range(1, 9)]
-    assert np.mean(kept) == pytest.approx(pca(values).kept_by_chance, rel=0.15)
+    kept = [neighbor_preservation(values, features(400, 2, seed)) for seed in range(1, 9)]
+    assert np.mean(kept) == pytest.approx(pca(values).chance_preservation, rel=0.15)
 
 
 def test_the_same_features_give_the_same_map() -> None:

@@ -65,7 +65,7 @@ def test_chains_against_gradients(chain: list[nn.Module], data: st.DataObject) -
     except RuntimeError:  # a kernel larger than what is left
         return
     row, column = (data.draw(st.integers(0, len(side) - 1)) for side in (fields.rows, fields.columns))
-    seen = fields.cell(row, column)
+    seen = fields.at(row, column)
     summed = nn.Sequential(*(Sum(layer) if isinstance(layer, nn.MaxPool2d) else layer for layer in chain))
     assert seen.exact
     assert seen.reach == by_gradient(summed, 21, row, column)
@@ -77,16 +77,16 @@ def test_chains_against_gradients(chain: list[nn.Module], data: st.DataObject) -
 
 def test_the_course_network(course: nn.Module, x: Tensor) -> None:
     fields = receptive_fields(course, x)
-    whole = {name: field.cell(2, 2) for name, field in fields.items()}
+    whole = {name: field.at(2, 2) for name, field in fields.items()}
     assert {name: seen.bottom - seen.top for name, seen in whole.items()} == {
         "conv1": 3, "bn1": 3, "relu1": 3, "pool1": 4,
         "conv2": 8, "bn2": 8, "relu2": 8, "pool2": 10,
         "conv3": 18, "bn3": 18, "relu3": 18, "pool3": 22,
     }  # fmt: skip
-    assert fields["conv3"].cell(0, 7) == ReceptiveField(-7, 11, 21, 39, (0, 11, 21, 32), True)
+    assert fields["conv3"].at(0, 7) == ReceptiveField(-7, 11, 21, 39, (0, 11, 21, 32), True)
     assert fields["relu3"] == pickle.loads(pickle.dumps(fields["relu3"]))
     with pytest.raises(ValueError, match="outside a map of 8 × 8"):
-        fields["conv3"].cell(8, 0)
+        fields["conv3"].at(8, 0)
 
 
 class Residual(nn.Module):
@@ -112,10 +112,10 @@ def test_branches_against_gradients() -> None:
     net = Residual().eval()
     fields = receptive_fields(net, torch.ones(1, 3, 32, 32))["end"]
     for row in range(len(fields.rows)):
-        seen = fields.cell(row, 15 - row // 2)
+        seen = fields.at(row, 15 - row // 2)
         assert seen.exact
         assert seen.reach == by_gradient(net, 32, row, 15 - row // 2)
-    inner = fields.cell(8, 8)  # away from the border both are the same
+    inner = fields.at(8, 8)  # away from the border both are the same
     assert (inner.top, inner.bottom, inner.left, inner.right) == inner.reach
 
 
@@ -135,14 +135,14 @@ def test_squeeze_and_excitation_sees_everything(x: Tensor) -> None:
             return self.after(x * torch.sigmoid(self.gate(self.squeeze(x))))
 
     fields = receptive_fields(Excited().eval(), x)
-    assert fields["conv"].cell(4, 4).reach == (4, 7, 4, 7)
-    assert fields["after"].cell(4, 4) == ReceptiveField(0, 32, 0, 32, (0, 32, 0, 32), True)
+    assert fields["conv"].at(4, 4).reach == (4, 7, 4, 7)
+    assert fields["after"].at(4, 4) == ReceptiveField(0, 32, 0, 32, (0, 32, 0, 32), True)
 
 
 @pytest.mark.parametrize("norm", [nn.GroupNorm(1, 4), nn.InstanceNorm2d(4), nn.LayerNorm([4, 30, 30])])
 def test_norms_of_the_image_itself_see_everything(x: Tensor, norm: nn.Module) -> None:
     fields = receptive_fields(nn.Sequential(nn.Conv2d(3, 4, 3), norm).eval(), x)
-    assert fields["1"].cell(3, 3).reach == (0, 32, 0, 32)
+    assert fields["1"].at(3, 3).reach == (0, 32, 0, 32)
     assert fields["1"].exact
 
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_followed_is_the_whole_image_at_most(x: Tensor) -> None:
 
     for name, fields in receptive_fields(Rolled().eval(), x).items():
         assert not fields.exact, name
-        assert fields.cell(9, 9).reach == (0, 32, 0, 32)
+        assert fields.at(9, 9).reach == (0, 32, 0, 32)
 
 
 def test_shuffled_channels_and_splits_are_followed(x: Tensor) -> None:
@@ -172,7 +172,7 @@ def test_shuffled_channels_and_splits_are_followed(x: Tensor) -> None:
             x = torch.cat([left, right.amax(1, keepdim=True), right.mean(1, True)], 1)
             return self.end(x.view(1, 2, 2, 30, 30).transpose(1, 2).reshape(1, 4, 30, 30))
 
-    seen = receptive_fields(Shuffled().eval(), x)["end"].cell(4, 9)
+    seen = receptive_fields(Shuffled().eval(), x)["end"].at(4, 9)
     assert seen == ReceptiveField(4, 7, 9, 12, (4, 7, 9, 12), True)
 
 
@@ -194,15 +194,15 @@ def test_a_view_taken_earlier_follows_what_is_written_into_its_tensor() -> None:
     far = x.clone()
     far[..., 15, 15] = 10
     assert (net(far) - net(x))[0, :, 0, 0].abs().max() > 0
-    assert receptive_fields(net, x)["end"].cell(0, 0).reach == (0, 16, 0, 16)
+    assert receptive_fields(net, x)["end"].at(0, 0).reach == (0, 16, 0, 16)
 
 
 def test_nothing_is_left_behind(tricky: nn.Module, x: Tensor, untouched: Callable) -> None:
     with untouched(tricky), torch.inference_mode():
         fields = receptive_fields(tricky, x)
     assert [name for name, field in fields.items() if not field.exact] == []
-    assert fields["relu"].cell(0, 0).reach == (0, 2, 0, 2)
-    assert fields["relu#2"].cell(5, 5).reach == (3, 8, 3, 8)
+    assert fields["relu"].at(0, 0).reach == (0, 2, 0, 2)
+    assert fields["relu#2"].at(5, 5).reach == (3, 8, 3, 8)
     np.testing.assert_array_equal(fields["down.1"].rows, fields["relu"].rows)
 
 
@@ -226,10 +226,10 @@ def test_layers_over_channels_read_their_own_position() -> None:
     fields = receptive_fields(net, torch.ones(1, 3, 20, 20))
     assert list(fields) == ["conv", "norm", "wide", "narrow", "end"]
     assert all(field.exact for field in fields.values())
-    assert fields["norm"].cell(4, 2) == fields["conv"].cell(4, 2)
-    assert fields["narrow"].cell(4, 2) == fields["conv"].cell(4, 2)
-    for cell in ((0, 3), (4, 5), (8, 9)):
-        assert fields["end"].cell(*cell).reach == by_gradient(net, 20, *cell)
+    assert fields["norm"].at(4, 2) == fields["conv"].at(4, 2)
+    assert fields["narrow"].at(4, 2) == fields["conv"].at(4, 2)
+    for position in ((0, 3), (4, 5), (8, 9)):
+        assert fields["end"].at(*position).reach == by_gradient(net, 20, *position)
 
 
 def test_tokens_and_volumes_may_read_the_whole_image() -> None:
@@ -247,5 +247,5 @@ def test_tokens_and_volumes_may_read_the_whole_image() -> None:
             deep = self.deep(x[:, None]).sum(1)
             return self.end(deep + tokens.mean((1, 2))[:, None, None, None])
 
-    seen = receptive_fields(Other().eval(), torch.ones(1, 3, 16, 16))["end"].cell(3, 3)
+    seen = receptive_fields(Other().eval(), torch.ones(1, 3, 16, 16))["end"].at(3, 3)
     assert seen == ReceptiveField(0, 16, 0, 16, (0, 16, 0, 16), False)

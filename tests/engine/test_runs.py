@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from explorer.engine import runs
-from explorer.engine.runs import Run, Written
+from explorer.engine.runs import RecordedRun, Written
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.history import About, Epoch, History, save_history
@@ -29,8 +29,8 @@ def history(epochs: int = 3, steps: int = 4, **about: Any) -> History:
     return History(losses, rows, About(epochs=10, steps=steps, **about))
 
 
-def run_of(history: History) -> Run:
-    return Run(np.array(history.losses), tuple(history.epochs), history.about or About())
+def run_of(history: History) -> RecordedRun:
+    return RecordedRun(np.array(history.losses), tuple(history.epochs), history.about or About())
 
 
 # Finding
@@ -184,7 +184,7 @@ def test_the_card_says_how_many_epochs_where_the_history_does_not(tmp_path: Path
     save_checkpoint(tmp_path / "own.safetensors", own, net.state_dict())
     assert runs.read_card(tmp_path / "own.safetensors") == Written(own, saved.digest)
     assert runs.command_from(own) == "python -m model.train --net nowhere:Net"
-    old = Run(np.zeros(2), (row(1),), About())
+    old = RecordedRun(np.zeros(2), (row(1),), About())
     assert runs.total_epochs(old, written) == 6
     assert runs.total_epochs(old) == 0
     assert runs.total_epochs(run_of(history()), written) == 10
@@ -212,7 +212,7 @@ def test_a_runs_own_command_goes_before_the_cards() -> None:
 
 def test_steps_lie_where_their_epoch_was() -> None:
     rows = (row(1, 60), row(2, 120))
-    run = Run(np.zeros(10), rows, About(steps=4))  # two and a half epochs
+    run = RecordedRun(np.zeros(10), rows, About(steps=4))  # two and a half epochs
     np.testing.assert_allclose(runs.step_positions(run, "steps"), np.arange(1, 11))
     np.testing.assert_allclose(runs.step_positions(run, "epochs"), np.arange(1, 11) / 4)
     minutes = runs.step_positions(run, "minutes")
@@ -225,10 +225,10 @@ def test_steps_lie_where_their_epoch_was() -> None:
 
 
 def test_a_run_without_a_whole_epoch_has_places_too() -> None:
-    run = Run(np.zeros(3), (), About(steps=6))
+    run = RecordedRun(np.zeros(3), (), About(steps=6))
     np.testing.assert_allclose(runs.step_positions(run, "epochs"), [1 / 6, 2 / 6, 3 / 6])
     assert np.isfinite(runs.step_positions(run, "minutes")).all()
-    assert np.isfinite(runs.step_positions(Run(np.zeros(3), (), About()), "epochs")).all()
+    assert np.isfinite(runs.step_positions(RecordedRun(np.zeros(3), (), About()), "epochs")).all()
 
 
 @pytest.mark.parametrize(("count", "most"), [(0, 5), (1, 5), (5, 5), (7, 3), (15_640, 500), (501, 500)])

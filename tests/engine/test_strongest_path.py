@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.engine.answer import answer
+from explorer.engine.prediction import prediction
 from explorer.engine.probe import ConvStep, NormStep, PoolStep
 from explorer.engine.strongest_path import (
-    AnswerStep,
     DenseStep,
     FlattenStep,
     MapStep,
     OperationStep,
     PixelStep,
+    PredictionStep,
     StrongestPath,
     strongest_path,
 )
@@ -34,7 +34,7 @@ near = pytest.approx
 
 
 def recomputed(net: nn.Module, step: MapStep, seen: Trace, x: Tensor) -> float:
-    """The value of a step's cell, by torch's functions on the maps of another pass."""
+    """The value of a step's position, by torch's functions on the maps of another pass."""
     read = x if step.source == "" else torch.from_numpy(seen.maps[str(step.source)])[None]
     layer = net.get_submodule(step.layer)
     with torch.no_grad():
@@ -49,24 +49,24 @@ def recomputed(net: nn.Module, step: MapStep, seen: Trace, x: Tensor) -> float:
         else:
             assert isinstance(layer, nn.ReLU)
             made = read.clamp(min=0)
-    return float(made[0][step.cell])
+    return float(made[0][step.position])
 
 
 def check_chain(path: StrongestPath) -> None:
-    """Every step goes on from the cell and the value that the one before it gave."""
+    """Every step goes on from the position and the value that the one before it gave."""
     for before, step in zip(path.steps, path.steps[1:-1], strict=False):
         if isinstance(before, FlattenStep | OperationStep | PixelStep | MapStep | DenseStep):
-            cell, value = before.cell, before.value
+            position, value = before.position, before.value
         if isinstance(step, OperationStep):
-            assert (step.parts[0].cell, step.parts[0].value) == (cell, near(value, abs=1e-5))
+            assert (step.parts[0].position, step.parts[0].value) == (position, near(value, abs=1e-5))
             whole = sum(part.contribution for part in step.parts) + step.others + step.remainder
             assert whole == near(step.value, abs=1e-4, rel=1e-4)
             continue
         assert isinstance(step, MapStep | DenseStep | FlattenStep)
-        assert step.origin == cell
+        assert step.origin == position
         if isinstance(step, MapStep):
-            assert step.read[cell[-2:]] == near(value, abs=1e-5, rel=1e-5)
-            assert step.made[step.cell[-2:]] == near(step.value, abs=1e-5, rel=1e-5)
+            assert step.read[position[-2:]] == near(value, abs=1e-5, rel=1e-5)
+            assert step.made[step.position[-2:]] == near(step.value, abs=1e-5, rel=1e-5)
             assert step.arithmetic.value == near(step.arithmetic.traced, abs=1e-4, rel=1e-4)
 
 
@@ -82,9 +82,9 @@ def test_every_step_is_torchs_arithmetic(name: str, x: Tensor) -> None:
         if step.layer != "pool":
             assert recomputed(net, step, seen, x) == near(step.arithmetic.value, abs=1e-4, rel=1e-4)
     last = path.steps[-1]
-    assert isinstance(last, AnswerStep)
+    assert isinstance(last, PredictionStep)
     assert last.value == near(float(seen.logits[5]), abs=1e-4)
-    assert np.allclose(last.answer.logits, answer(net, seen.logits).logits, atol=1e-4)
+    assert np.allclose(last.prediction.logits, prediction(net, seen.logits).logits, atol=1e-4)
 
 
 def test_the_course_networks_path(course: nn.Module, x: Tensor, untouched: Callable) -> None:
@@ -92,7 +92,7 @@ def test_the_course_networks_path(course: nn.Module, x: Tensor, untouched: Calla
         path = strongest_path(course, x, 3)
     kinds = [getattr(step, "layer", type(step).__name__) for step in path.steps]
     blocks = [f"{stage}{block}" for block in (1, 2, 3) for stage in ("conv", "bn", "relu", "pool")]
-    assert kinds == ["PixelStep", *blocks, "pool3", "fc1", "relu_fc", "dropout", "fc2", "AnswerStep"]
+    assert kinds == ["PixelStep", *blocks, "pool3", "fc1", "relu_fc", "dropout", "fc2", "PredictionStep"]
     check_chain(path)
     assert pickle.loads(pickle.dumps(path)) == path
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_the_course_networks_path(course: nn.Module, x: Tensor, untouched: Calla
     fc1, fc2 = path.steps[-5], path.steps[-2]
     assert isinstance(fc1, DenseStep)
     assert isinstance(fc2, DenseStep)
-    assert (fc2.cell, fc2.origin, fc1.cell, fc1.origin) == ((3,), (unit,), (unit,), (index,))
+    assert (fc2.position, fc2.origin, fc1.position, fc1.origin) == ((3,), (unit,), (unit,), (index,))
     assert fc2.products.sum() + fc2.bias == near(float(trace(course, x).logits[3]), abs=1e-5)
 
 
@@ -160,7 +160,7 @@ def test_average_pooling_is_followed_by_its_largest_position(gap: nn.Module, x: 
     pool = path.steps[-4]
     assert isinstance(pool, MapStep)
     assert isinstance(pool.arithmetic, PoolStep)
-    weight = gap[6].weight[1][pool.cell[0]].item()
+    weight = gap[6].weight[1][pool.position[0]].item()
     assert pool.read[pool.origin[1:]] == (pool.read.max() if weight > 0 else pool.read.min())
 
 

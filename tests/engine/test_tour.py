@@ -11,7 +11,7 @@ from explorer.engine.attribution import channel_evidence
 from explorer.engine.batchnorm import statistics
 from explorer.engine.network import Network
 from explorer.engine.receptive import receptive_fields
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.engine.samples import FromScene, Sample
 from explorer.engine.scores import random_nets
 from explorer.engine.tracing import Trace, blocks, trace
@@ -96,7 +96,7 @@ def test_what_a_position_sees(net: CourseCNN, x: Tensor) -> None:
     top, bottom, left, right = oracle.reach(net, SIZE, *one.position)
     assert one.position == (4, 4)
     assert one.field.reach == (top, bottom, left, right)
-    assert one.seen == (bottom - top, right - left) == (8, 8)
+    assert one.reach_size == (bottom - top, right - left) == (8, 8)
 
 
 def test_the_maps_with_the_largest_contributions(net: CourseCNN, x: Tensor) -> None:
@@ -146,9 +146,9 @@ def test_the_errors_among_drawn_pictures(net: CourseCNN) -> None:
     )
 
 
-def run(*accuracies: float) -> Run:
+def run(*accuracies: float) -> RecordedRun:
     rows = [Epoch(n, 1.0, 0.5, 1.0, each, 0.1, 1.0, 1.0) for n, each in enumerate(accuracies, start=1)]
-    return Run(np.zeros(0), tuple(rows), About())
+    return RecordedRun(np.zeros(0), tuple(rows), About())
 
 
 def test_the_epoch_with_half_of_the_gain() -> None:

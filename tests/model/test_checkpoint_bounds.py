@@ -16,7 +16,7 @@ from safetensors.torch import save as to_safetensors
 from model.card import Card
 from model.checkpoint import card_in, load_checkpoint, look_into, save_checkpoint
 from model.files import contents
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.nets import NETS
 from model.problems import Problem
 from model.state import load_state
@@ -250,7 +250,7 @@ def test_readable_keeps_every_other_text_and_tells_names_apart():
 
 
 def test_shown_is_what_was_typed_or_no_more_than_the_name():
-    assert shown(Path("runs/a.pt")) == "runs/a.pt"
-    assert shown(Path("/srv/secret/runs/a.pt")) == "a.pt"
-    assert shown(Path("/srv/secret/photos/train/cat"), 2) == "photos/train/cat"
-    assert shown(Path("/caf\udce9")) == "caf\\xe9"
+    assert short_path(Path("runs/a.pt")) == "runs/a.pt"
+    assert short_path(Path("/srv/secret/runs/a.pt")) == "a.pt"
+    assert short_path(Path("/srv/secret/photos/train/cat"), 2) == "photos/train/cat"
+    assert short_path(Path("/caf\udce9")) == "caf\\xe9"

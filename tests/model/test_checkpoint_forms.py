@@ -152,7 +152,7 @@ def test_nested_with_a_runs_own_entries_beside(tmp_path, key, saved):
     }
     checkpoint = loaded(tmp_path, saved(value))
     assert checkpoint.digest == DIGEST
-    assert checkpoint.changes.place == key
+    assert checkpoint.changes.prefix == key
     assert set(checkpoint.changes.unused) == {"optimizer", "loss"}
 
 
@@ -167,7 +167,7 @@ def test_common_prefixes_also_nested(tmp_path, prefixes):
     for value, place in ((prefixed(*prefixes), ()), ({"state_dict": prefixed(*prefixes)}, ("state_dict",))):
         checkpoint = loaded(tmp_path, zipped(value))
         assert checkpoint.digest == DIGEST
-        assert checkpoint.changes.place == ".".join((*place, *prefixes))
+        assert checkpoint.changes.prefix == ".".join((*place, *prefixes))
 
 
 def test_wrappers_in_the_middle_of_names(tmp_path):
@@ -278,10 +278,10 @@ def test_the_average_is_taken_unless_the_other_is_asked_for(tmp_path, name):
     assert any("averaged weights" in each for each in checkpoint.changes.sentences())
     other = loaded(tmp_path, data, weights="model")
     assert other.digest == digest_of(RAW)
-    assert other.changes.others == (checkpoint.changes.place,)
+    assert other.changes.others == (checkpoint.changes.prefix,)
     assert loaded(tmp_path, data, weights="ema").digest == DIGEST
-    assert loaded(tmp_path, data, weights=checkpoint.changes.place).digest == DIGEST
-    assert loaded(tmp_path, data, weights=other.changes.place).digest == other.digest
+    assert loaded(tmp_path, data, weights=checkpoint.changes.prefix).digest == DIGEST
+    assert loaded(tmp_path, data, weights=other.changes.prefix).digest == other.digest
 
 
 def test_weights_that_are_not_there_are_named(tmp_path):
@@ -330,7 +330,7 @@ def test_the_order_in_the_file_decides_nothing(tmp_path, name):
 def test_what_no_name_decides_is_said(tmp_path):
     for value in ({"a": STATE, "b": RAW}, {"b": RAW, "a": STATE}):
         checkpoint = loaded(tmp_path, zipped({"state_dict": value}))
-        assert (checkpoint.changes.place, checkpoint.digest) == ("state_dict.a", DIGEST)
+        assert (checkpoint.changes.prefix, checkpoint.digest) == ("state_dict.a", DIGEST)
         assert "`state_dict.b` would fit as well" in " ".join(checkpoint.changes.sentences())
         asked = loaded(tmp_path, zipped({"state_dict": value}), weights="state_dict.b")
         assert asked.changes.rivals == ()
@@ -448,7 +448,7 @@ def metadata(module: types.ModuleType) -> dict[str, object]:
 def test_any_metadata_is_read_without_its_classes(tmp_path, gone, save):
     checkpoint = loaded(tmp_path, gone(metadata, save))
     assert checkpoint.digest == DIGEST
-    assert checkpoint.changes.place == "state_dict"
+    assert checkpoint.changes.prefix == "state_dict"
     assert "gone_tomorrow" not in sys.modules
 
 

@@ -21,7 +21,7 @@ from explorer.ui.exports.downloads import Offer
 from explorer.ui.selection import Selection
 from explorer.views.batchnorm import batch_exports, charts
 from explorer.views.batchnorm.charts import BatchNormCharts
-from explorer.views.batchnorm.measured import LayerView, Measured
+from explorer.views.batchnorm.measured import LayerView, MeasuredImages
 
 ROOT = Path(__file__).parents[2]
 CHANNEL = 4
@@ -45,7 +45,7 @@ def selection() -> Selection:
 
 
 def offered(selection: Selection, batch: Batch, kind: str) -> Offer:
-    measured = Measured(batch.input, kind, batch, 6)
+    measured = MeasuredImages(batch.input, kind, batch, 6)
     view = LayerView(summary(selection.net, batch.x, "bn2"), measured, "relu2", CHANNEL)
     drawn = BatchNormCharts(charts.all_channels(view), charts.histograms(view))
     return batch_exports.offer(selection, view, drawn)

@@ -23,7 +23,7 @@ from explorer.ui.cached import Opened
 from explorer.ui.jobs import JOBS
 from explorer.ui.selection import Selection
 from explorer.views.channel import examples, masks, optimized, switched_off, tiles
-from explorer.views.channel.subject import Subject
+from explorer.views.channel.subject import ChannelSubject
 from model.card import Card
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ CARD = Card(mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
 @cache
-def red() -> tuple[Subject, Scan]:
+def red() -> tuple[ChannelSubject, Scan]:
     network = Network(Red().eval(), CARD, "red")
     scan = running.scan(network, drawn_scenes(CARD, COUNT))
     opened = Opened("red", Source(), None, network)  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def red() -> tuple[Subject, Scan]:
     seen = trace(network.net, CARD.to_input(selection.sample.pixels))
     vars(selection)["seen"] = seen
     (block,) = blocks(network.net, seen)
-    return Subject(selection, block, "act", 1, scan), scan
+    return ChannelSubject(selection, block, "act", 1, scan), scan
 
 
 def redness(row: int) -> np.ndarray:
@@ -84,12 +84,12 @@ def test_a_channel_that_follows_red_gets_the_reddest_images() -> None:
 def test_an_image_is_cut_to_the_receptive_field_and_at_the_border() -> None:
     subject, _ = red()
     pixels = drawn_scenes(CARD).take(5).pixels
-    inside = tiles.picture(subject, tiles.Tile(5, 1.0, (10, 20)), False)
+    inside = tiles.picture(subject, tiles.ExampleTile(5, 1.0, (10, 20)), False)
     np.testing.assert_array_equal(inside, pixels[9:12, 19:22])
-    corner = tiles.picture(subject, tiles.Tile(5, 1.0, (0, 31)), False)
+    corner = tiles.picture(subject, tiles.ExampleTile(5, 1.0, (0, 31)), False)
     np.testing.assert_array_equal(corner, pixels[0:2, 30:32])
-    np.testing.assert_array_equal(tiles.picture(subject, tiles.Tile(5, 1.0, None), False), pixels)
-    framed = tiles.picture(subject, tiles.Tile(5, 1.0, (10, 20)), True)
+    np.testing.assert_array_equal(tiles.picture(subject, tiles.ExampleTile(5, 1.0, None), False), pixels)
+    framed = tiles.picture(subject, tiles.ExampleTile(5, 1.0, (10, 20)), True)
     scale = framed.shape[0] // 32
     assert (framed[9 * scale, 19 * scale : 22 * scale] == 0).all()
     assert "3 × 3 of 32 × 32 pixels" in tiles.field_in_words(subject, False)

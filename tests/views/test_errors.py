@@ -96,8 +96,8 @@ def test_the_images_of_a_cell_come_by_confidence(app: Open, scanned: tuple[Scan,
     exponents = np.exp(one.logits - one.logits.max(1, keepdims=True))
     top = (exponents / exponents.sum(1, keepdims=True)).max(1)
     rows = [row for row in wrong if (one.labels[row], one.predicted[row]) == (true, named)]
-    shown = [picture["number"] for picture in component(at, "cell_images")["pictures"]]  # type: ignore[attr-defined]
-    assert shown == sorted(rows, key=lambda row: -top[row])[: confused.SHOWN]
+    numbers = [picture["number"] for picture in component(at, "cell_images")["pictures"]]  # type: ignore[attr-defined]
+    assert numbers == sorted(rows, key=lambda row: -top[row])[: confused.SHOWN]
     assert component(at, "confusion")["chosen"] == [true, named]
 
 
@@ -142,11 +142,11 @@ def test_filters_leave_what_is_within_their_bounds() -> None:
 def test_of_many_classes_those_with_the_most_errors_are_shown() -> None:
     table = np.diag(np.full(40, 5))
     table[30, 3] = table[3, 35] = 4
-    shown = confused.classes_shown(table)
+    shown = confused.matrix_classes(table)
     assert len(shown) == confused.MOST_CLASSES
     assert {3, 30, 35} < set(shown)
     assert shown == sorted(shown)
-    assert confused.classes_shown(table[:24, :24]) == list(range(24))
+    assert confused.matrix_classes(table[:24, :24]) == list(range(24))
 
 
 def test_a_failure_names_the_channels_that_hold_its_lead(

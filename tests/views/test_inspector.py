@@ -1,4 +1,4 @@
-"""The channel inspector and the cell probe: on many kinds of network, and as parts of the page."""
+"""The channel inspector and the position probe: on many kinds of network, and as parts of the page."""
 
 import itertools
 import re
@@ -17,14 +17,14 @@ from torch.nn import functional as F
 from explorer.drawing.ranges import Range, number
 from explorer.engine.ablation import Ablations
 from explorer.engine.network import Network
-from explorer.engine.probe import CellProbe, ConvStep, PoolStep
+from explorer.engine.probe import ConvStep, PoolStep, PositionProbe
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, stages
 from explorer.ui import cached
 from explorer.ui.cached import Opened
 from explorer.ui.selection import Selection
-from explorer.views.maps import cell_arithmetic, convolution_step, inspector, receptive_field_step
+from explorer.views.maps import convolution_step, inspector, position_arithmetic, receptive_field_step
 from explorer.views.maps.matrix import decimals_for, fixed, matrix
 from explorer.views.maps.view import kernel_of
 from model.card import Card
@@ -95,46 +95,46 @@ def selection(request: pytest.FixtureRequest) -> Selection:
     return select(BUILDERS[request.param]())
 
 
-def conv_step(walked: CellProbe) -> ConvStep:
+def conv_step(walked: PositionProbe) -> ConvStep:
     step = walked.steps[0]
     assert isinstance(step, ConvStep)
     return step
 
 
 def everywhere(selection: Selection) -> list[tuple[Block, str, tuple[int, int]]]:
-    """Of every layer two corners, the middle and the largest cell of channel 1."""
-    cells_of_layers = []
+    """Of every layer two corners, the middle and the largest position of channel 1."""
+    positions_of_layers = []
     for block in selection.blocks:
         for layer in stages(block, selection.seen).values():
             height, width = selection.seen.maps[layer].shape[1:]
-            largest = inspector.largest_cell(selection.seen.maps[layer][1])
-            cells = {(0, 0), (height - 1, width - 1), (height // 2, width // 2), largest}
-            cells_of_layers += [(block, layer, cell) for cell in cells]
-    return cells_of_layers
+            largest = inspector.largest_position(selection.seen.maps[layer][1])
+            positions = {(0, 0), (height - 1, width - 1), (height // 2, width // 2), largest}
+            positions_of_layers += [(block, layer, position) for position in positions]
+    return positions_of_layers
 
 
 def test_every_step_is_what_the_network_computed(selection: Selection) -> None:
-    for block, layer, cell in everywhere(selection):
-        walked = cell_arithmetic.walk(selection, block, layer, 1, cell)
+    for block, layer, position in everywhere(selection):
+        walked = position_arithmetic.walk(selection, block, layer, 1, position)
         for step in walked.steps:
             assert step.value == pytest.approx(step.traced, rel=1e-5, abs=1e-5)
         mine = next(step for step in walked.steps if step.layer == layer)
-        assert mine.traced == pytest.approx(float(selection.seen.maps[layer][1][cell]), abs=1e-6)
+        assert mine.traced == pytest.approx(float(selection.seen.maps[layer][1][position]), abs=1e-6)
 
 
-def test_the_walk_is_shown_for_every_cell(selection: Selection) -> None:
-    for block, layer, cell in everywhere(selection):
-        walked = cell_arithmetic.walk(selection, block, layer, 1, cell)
-        html = "".join(cell_arithmetic.arithmetic(selection, walked))
-        sights = receptive_field_step.receptive_field(selection, block, layer, cell, walked)
+def test_the_walk_is_shown_for_every_position(selection: Selection) -> None:
+    for block, layer, position in everywhere(selection):
+        walked = position_arithmetic.walk(selection, block, layer, 1, position)
+        html = "".join(position_arithmetic.arithmetic(selection, walked))
+        sights = receptive_field_step.receptive_field(selection, block, layer, position, walked)
         assert fixed(walked.steps[0].value) in html
         assert html.count("<li") >= len(walked.steps)
         assert 'alt="The input with the receptive field framed' in sights
 
 
 def test_the_numbers_add_up_as_shown(selection: Selection) -> None:
-    for block, layer, cell in everywhere(selection)[:4]:
-        walked = cell_arithmetic.walk(selection, block, layer, 1, cell)
+    for block, layer, position in everywhere(selection)[:4]:
+        walked = position_arithmetic.walk(selection, block, layer, 1, position)
         html = convolution_step.products(selection, conv_step(walked)).replace(">none<", ">0<")
         numbers = re.findall(r'class="sum">([^<]*)<', html)
         *parts, total, _bias = (float(number.replace("−", "-").replace(" ", "")) for number in numbers)
@@ -145,7 +145,7 @@ def test_padding_is_told_apart() -> None:
     selection = select(BUILDERS["course"]())
     block = selection.blocks[0]
     corner, middle = (
-        cell_arithmetic.walk(selection, block, block.conv, 0, cell) for cell in ((0, 0), (9, 9))
+        position_arithmetic.walk(selection, block, block.conv, 0, position) for position in ((0, 0), (9, 9))
     )
     assert 'title="padding"' in convolution_step.products(selection, conv_step(corner))
     assert 'title="padding"' not in convolution_step.products(selection, conv_step(middle))
@@ -155,15 +155,15 @@ def test_a_skip_is_a_step_of_its_own() -> None:
     selection = select(Skip())
     block = next(block for block in selection.blocks if block.conv == "conv2")
     assert block.act == "relu#2"
-    where_it_adds = inspector.largest_cell(selection.seen.maps["relu"][1])
-    walked = cell_arithmetic.walk(selection, block, "relu#2", 1, where_it_adds)
-    assert any("Between these layers" in step for step in cell_arithmetic.arithmetic(selection, walked))
+    where_it_adds = inspector.largest_position(selection.seen.maps["relu"][1])
+    walked = position_arithmetic.walk(selection, block, "relu#2", 1, where_it_adds)
+    assert any("Between these layers" in step for step in position_arithmetic.arithmetic(selection, walked))
 
 
-def test_a_pooled_cell_is_followed_from_its_winner() -> None:
+def test_a_pooled_position_is_followed_from_its_winner() -> None:
     selection = select(BUILDERS["overlapping windows"]())
     block = selection.blocks[0]
-    walked = cell_arithmetic.walk(selection, block, str(block.pool), 2, (3, 5))
+    walked = position_arithmetic.walk(selection, block, str(block.pool), 2, (3, 5))
     pool = walked.steps[-1]
     assert isinstance(pool, PoolStep)
     assert pool.followed.position == (3, 5)
@@ -171,18 +171,20 @@ def test_a_pooled_cell_is_followed_from_its_winner() -> None:
     assert len(pool.windows) in (1, 2, 4)
 
 
-def test_a_cell_in_overlapping_windows_is_followed_through_all() -> None:
+def test_a_position_in_overlapping_windows_is_followed_through_all() -> None:
     selection = select(BUILDERS["overlapping windows"]())
     block = selection.blocks[0]
-    walked = cell_arithmetic.walk(
+    walked = position_arithmetic.walk(
         selection, block, str(block.act), 2, (5, 5)
     )  # odd: between two windows each way
-    html = cell_arithmetic.arithmetic(selection, walked)[-1]
-    assert len(cell_arithmetic.pooling(walked).windows) == 4
+    html = position_arithmetic.arithmetic(selection, walked)[-1]
+    assert len(position_arithmetic.pooling(walked).windows) == 4
     assert "It is in 3 more windows" in html
     maps = selection.seen.maps[str(block.pool)][2]
     for position in ((2, 2), (2, 3), (3, 2), (3, 3)):
-        assert f"osition {position}" in html or position == cell_arithmetic.pooling(walked).followed.position
+        assert (
+            f"osition {position}" in html or position == position_arithmetic.pooling(walked).followed.position
+        )
         assert fixed(float(maps[position])) in html
 
 
@@ -191,11 +193,11 @@ def test_a_loser_of_the_window_ends_there() -> None:
     block = selection.blocks[0]
     window = selection.seen.maps[str(block.act)][0][:2, :2]
     row, column = np.unravel_index(window.argmin(), (2, 2))
-    walked = cell_arithmetic.walk(selection, block, str(block.act), 0, (int(row), int(column)))
+    walked = position_arithmetic.walk(selection, block, str(block.act), 0, (int(row), int(column)))
     if window.min() < window.max():
         assert (
             "The value of this position is not used further"
-            in cell_arithmetic.arithmetic(selection, walked)[-1]
+            in position_arithmetic.arithmetic(selection, walked)[-1]
         )
 
 
@@ -210,7 +212,7 @@ def test_what_cannot_be_spelled_out_is_said() -> None:
         nn.Sequential(nn.ConvTranspose2d(3, 4, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
     )
     with pytest.raises(Problem, match="not a Conv2d"):
-        cell_arithmetic.walk(selection, selection.blocks[0], selection.blocks[0].conv, 0, (0, 0))
+        position_arithmetic.walk(selection, selection.blocks[0], selection.blocks[0].conv, 0, (0, 0))
 
 
 # The inspector
@@ -338,9 +340,11 @@ def test_a_first_kernel_as_colors_is_gray_at_zero() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3", "3-", "-1-2", "1-2-3", "9999999-1", "٣-١", "4-0"])
-def test_a_cell_that_is_not_there_is_not_held(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_position_that_is_not_there_is_not_taken_from_the_link(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setattr(inspector.link, "value", lambda key, default: text)
-    assert inspector.held_cell((4, 4)) is None
+    assert inspector.linked_position((4, 4)) is None
 
 
 # On the page
@@ -360,8 +364,8 @@ def link_of(at: AppTest) -> dict[str, str]:
     return {key: value[0] if isinstance(value, list) else value for key, value in at.query_params.items()}
 
 
-def choose(at: AppTest, grid: str, channel: int, cell: list[int] | None = None) -> AppTest:
-    at.session_state[grid] = {"choice": {"channel": channel, "cell": cell}}
+def choose(at: AppTest, grid: str, channel: int, position: list[int] | None = None) -> AppTest:
+    at.session_state[grid] = {"choice": {"channel": channel, "cell": position}}
     at.run()
     assert not at.exception
     return at
@@ -382,20 +386,20 @@ def test_something_is_chosen_without_a_click(app: Callable[..., AppTest]) -> Non
     assert "cell" not in link_of(at)
 
 
-def test_a_chosen_channel_and_cell_stand_in_the_link(app: Callable[..., AppTest]) -> None:
+def test_a_chosen_channel_and_position_stand_in_the_link(app: Callable[..., AppTest]) -> None:
     at = choose(choose(app(block="3"), "grid", 20), "map", 0, [2, 5])
     assert at.header[1].value == "Channel 20 of relu3"
     assert "row 2, column 5" in at.subheader[0].value
     assert link_of(at) | {"channel": "20", "cell": "2-5"} == link_of(at)
 
 
-def test_a_link_opens_channel_and_cell(app: Callable[..., AppTest]) -> None:
+def test_a_link_opens_channel_and_position(app: Callable[..., AppTest]) -> None:
     at = app(block="3", channel="20", cell="2-5")
     assert at.header[1].value == "Channel 20 of relu3"
     assert "row 2, column 5" in at.subheader[0].value
 
 
-def test_another_channel_starts_at_its_own_largest_cell(app: Callable[..., AppTest]) -> None:
+def test_another_channel_starts_at_its_own_largest_position(app: Callable[..., AppTest]) -> None:
     at = choose(app(block="3", channel="20", cell="2-5"), "grid", 21)
     assert at.header[1].value == "Channel 21 of relu3"
     assert "cell" not in link_of(at)

@@ -14,7 +14,7 @@ from explorer import scoreboard
 from explorer.drawing.board_charts import score_chart, sorted_rows
 from explorer.engine.opening import Source
 from explorer.engine.scoreboard import board
-from explorer.engine.scoreboard.board import Board, Cell, Row
+from explorer.engine.scoreboard.board import Board, BoardRow, Cell
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judged, Judgement
 from explorer.engine.scores import SCORES
@@ -49,7 +49,7 @@ BOARD = Board(
     accuracy=0.75,
     command="python -m explorer.scoreboard",
     rows=tuple(
-        Row(key, 0.01, {"deletion": cell(one), "class_sensitivity": cell(other)})
+        BoardRow(key, 0.01, {"deletion": cell(one), "class_sensitivity": cell(other)})
         for key, (one, other) in MEANS.items()
     ),
     methods_left_out={"deep_lift": "A module is used twice."},
@@ -129,7 +129,7 @@ def test_rows_go_from_best_to_worst_and_what_has_no_number_last() -> None:
     assert [row.key for row in sorted_rows(BOARD, "deletion")][:2] == ["saliency", "lrp"]
     assert sorted_rows(BOARD, "class_sensitivity")[0].key == "saliency"
     nothing = Estimate(math.nan, math.nan, math.nan, 0)
-    empty = Row("occlusion", math.nan, {"deletion": Cell(nothing, nothing, nothing)})
+    empty = BoardRow("occlusion", math.nan, {"deletion": Cell(nothing, nothing, nothing)})
     board_with = Board(**{**vars(BOARD), "rows": (empty, *BOARD.rows)})
     assert sorted_rows(board_with, "deletion")[-1] is empty
     assert "Occlusion" not in findings(board_with, "deletion")[0]

@@ -18,7 +18,7 @@ from explorer.engine.scan.running import scan
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
 from explorer.views.set_map import coloring, projecting
-from explorer.views.set_map.coloring import Images
+from explorer.views.set_map.coloring import MapImages
 from model import words
 from model.checkpoint import load_checkpoint
 from model.words import PSEUDO
@@ -79,7 +79,7 @@ def test_the_page_says_how_much_is_in_the_map(page: Visit, scanned: tuple[Path, 
     made = pca(scanned[1].features)
     text = written(page())
     assert f"The two axes hold {made.explained[0]:.1%} and {made.explained[1]:.1%}" in text
-    assert f"{made.kept:.1%} are among its 10 nearest here" in text
+    assert f"{made.neighbor_preservation:.1%} are among its 10 nearest here" in text
     assert "real distances in feature space" in text
 
 
@@ -88,14 +88,14 @@ def test_every_coloring_has_a_color_for_every_point(
     page: Visit, scanned: tuple[Path, Scan], color: str
 ) -> None:
     page(map_color=color)
-    images = Images(scanned[1], NETWORK.net)
+    images = MapImages(scanned[1], NETWORK.net)
     made = coloring.COLORINGS[color][1](images)
     assert made.colors.shape == (60, 3)
     assert sorted(made.order.tolist()) == list(range(60))
 
 
 def test_errors_and_large_losses_are_on_top(scanned: tuple[Path, Scan]) -> None:
-    images = Images(scanned[1], NETWORK.net)
+    images = MapImages(scanned[1], NETWORK.net)
     losses = images.loss[coloring.by_loss(images).order]
     assert (np.diff(losses) >= 0).all()
     wrong = ~scanned[1].correct
@@ -183,7 +183,7 @@ def test_every_text_of_the_map_is_translated(page: Visit, scanned: tuple[Path, S
     words.use(PSEUDO)
     try:
         at = choose(page(lang=PSEUDO), scanned[1], 3, around(scanned[1], [3, 4, 5]))
-        shown = [each.value for each in [*at.markdown, *at.caption, *at.subheader, *at.header]]
-        assert [text for text in shown if "⟦" not in text] == []
+        texts = [each.value for each in [*at.markdown, *at.caption, *at.subheader, *at.header]]
+        assert [text for text in texts if "⟦" not in text] == []
     finally:
         words.use(words.ENGLISH)

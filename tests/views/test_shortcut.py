@@ -103,7 +103,7 @@ def test_the_committed_curve_has_both_ends_and_is_of_the_shipped_checkpoints() -
 
 def test_the_table_in_the_readme_is_that_of_the_file() -> None:
     rows = json.loads(page.CURVE.read_text(encoding="utf-8"))["shipped"]
-    assert readme.told("benchmarks/shortcut.py") == shortcut.table(rows)
+    assert readme.text_of("benchmarks/shortcut.py") == shortcut.table(rows)
 
 
 def test_no_prediction_of_another_network_stands_on_the_page(visit: Open) -> None:

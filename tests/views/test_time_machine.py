@@ -130,10 +130,12 @@ def test_probabilities_are_each_snapshots_own(app: Open, checkpoint: Path) -> No
     assert "horse" in {row["name"] for row in rows}
     for epoch, path in list_snapshots(checkpoint):
         opened = load_checkpoint(path)
-        shares = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
+        probabilities = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
         for row in rows:
             if row["x"] == epoch:
-                assert row["y"] == pytest.approx(shares[opened.card.classes.index(row["name"])], rel=1e-4)
+                assert row["y"] == pytest.approx(
+                    probabilities[opened.card.classes.index(row["name"])], rel=1e-4
+                )
     assert all(layer["encoding"]["y"]["scale"]["domain"] == [0, 1] for layer in layers)
 
 
@@ -334,9 +336,9 @@ def test_the_program_prints_the_share_at_the_sliders_epoch(
     exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
     printed = float(capsys.readouterr().out)
     opened = load_checkpoint(list_snapshots(checkpoint)[2][1])
-    shares = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
+    probabilities = trace(opened.build(), opened.card.to_input(samples.scene(7).pixels)).probabilities
     frog = opened.card.classes.index("frog")
-    assert printed == pytest.approx(shares[frog], abs=1e-6)
+    assert printed == pytest.approx(probabilities[frog], abs=1e-6)
     assert f"frog {printed:.0%}" in html(at)
     assert offer.printed == f"It prints the probability of frog at epoch 2: {number(printed)}."
 
@@ -354,18 +356,18 @@ def test_pictures_are_every_epochs_and_the_sliders_is_on_the_page(take: Take, ki
 
 def test_tables_and_arrays_are_those_of_each_snapshot(take: Take, checkpoint: Path) -> None:
     _, offer = take(over_time="norm", norm="bn2", statistic="beta", channel="4")
-    held, rows, norms = offer.arrays(), offer.tables["Probabilities"](), offer.tables["BatchNorm"]()
-    assert held["epochs"][0].tolist() == [0, 1, 2, 3]
-    assert held["values"][0].shape == (4, 6)
+    arrays, rows, norms = offer.arrays(), offer.tables["Probabilities"](), offer.tables["BatchNorm"]()
+    assert arrays["epochs"][0].tolist() == [0, 1, 2, 3]
+    assert arrays["values"][0].shape == (4, 6)
     for epoch, path in list_snapshots(checkpoint):
         opened = load_checkpoint(path)
         seen = trace(opened.build(), opened.card.to_input(samples.scene(3).pixels))
         own = rows[rows["epoch"] == epoch]
         np.testing.assert_allclose(own["probability"], seen.probabilities, atol=1e-6)
-        np.testing.assert_allclose(held["logits"][0][epoch], seen.logits, atol=1e-5)
+        np.testing.assert_allclose(arrays["logits"][0][epoch], seen.logits, atol=1e-5)
         of = norms[norms["epoch"] == epoch]
         np.testing.assert_allclose(of["running_mean"], opened.state["bn2.running_mean"], atol=1e-7)
-        np.testing.assert_allclose(held["values"][0][epoch], opened.state["bn2.bias"], atol=1e-7)
+        np.testing.assert_allclose(arrays["values"][0][epoch], opened.state["bn2.bias"], atol=1e-7)
         np.testing.assert_allclose(of["mean"], seen.maps["conv2"].mean((1, 2)), atol=1e-5)
     assert {f"{title} over the epochs" for title, _, _ in STATISTICS.values()} < set(offer.pictures)
 

@@ -386,8 +386,8 @@ def test_the_program_prints_the_accuracy_that_the_table_shows(
     printed = run(offer.snippet, capsys)
     assert printed == offer.printed.partition(": ")[2].removesuffix(".").split(", ")
     assert len(printed) == 2
-    for share in printed:
-        assert f"<td>{share}</td>" in html(at)
+    for accuracy in printed:
+        assert f"<td>{accuracy}</td>" in html(at)
 
 
 def test_runs_are_taken_away_as_they_were_written(take: Take, tmp_path: Path) -> None:
@@ -399,14 +399,14 @@ def test_runs_are_taken_away_as_they_were_written(take: Take, tmp_path: Path) ->
     rows = offer.tables["Epochs"]()
     assert rows[["run", "epoch"]].to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1], ["b", 2], ["b", 3]]
     assert rows["test_accuracy"].tolist() == [row.test_accuracy for each in "ab" for row in read[each].epochs]
-    losses, held = offer.tables["Losses"](), offer.arrays()
+    losses, arrays = offer.tables["Losses"](), offer.arrays()
     for name, each in read.items():
         own = losses[losses["run"] == name]
         assert own["loss"].tolist() == each.losses.tolist()
         assert own["mean_of_last_5"].tolist() == pytest.approx(smoothed(each.losses.tolist(), 5).tolist())
-        np.testing.assert_array_equal(held[f"losses_{name}"][0], each.losses)
-        assert held[f"epochs_{name}"][0].shape == (len(each.epochs), 8)
-        assert held[f"epochs_{name}"][0][-1, 4] == each.epochs[-1].test_accuracy
+        np.testing.assert_array_equal(arrays[f"losses_{name}"][0], each.losses)
+        assert arrays[f"epochs_{name}"][0].shape == (len(each.epochs), 8)
+        assert arrays[f"epochs_{name}"][0][-1, 4] == each.epochs[-1].test_accuracy
     assert offer.tables["Runs"]()["state"].tolist() == ["stopped", "finished"]
     assert "Run a · 2 of 5 epochs, stopped · Command python -m model.train · Run b" in offer.caption
     assert re.search(r"Checkpoint b \([0-9a-f]{12}\)", offer.caption)

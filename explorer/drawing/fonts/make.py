@@ -15,7 +15,7 @@ OTHERS = (range(0x20, 0x17F), range(0x370, 0x400), range(0x2010, 0x2045), range(
 
 def gb2312() -> set[int]:
     """The code points of GB 2312."""
-    pairs = (bytes([row, cell]) for row in range(0xA1, 0xF8) for cell in range(0xA1, 0xFF))
+    pairs = (bytes([row, column]) for row in range(0xA1, 0xF8) for column in range(0xA1, 0xFF))
     return {ord(text) for pair in pairs if len(text := pair.decode("gb2312", "ignore")) == 1}
 
 
@@ -30,9 +30,9 @@ def main(source: str) -> None:
         notdef_outline=True,
     )
     font = subset.load_font(source, options)
-    kept = subset.Subsetter(options)
-    kept.populate(unicodes=gb2312().union(*OTHERS))
-    kept.subset(font)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=gb2312().union(*OTHERS))
+    subsetter.subset(font)
     subset.save_font(font, str(TARGET), options)
 
 

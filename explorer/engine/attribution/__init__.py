@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from explorer.engine.attribution import cam, input_gradient, perturbation, propagation
 from explorer.engine.attribution.gradients import (
     CHUNK,
+    LogitScore,
     Pairs,
-    Score,
     Target,
     maps_and_class_gradients,
     maps_and_gradients,
@@ -24,7 +24,7 @@ from explorer.engine.attribution.gradients import (
 )
 from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
 from explorer.engine.attribution.method import Method, Parameter, Question
-from explorer.engine.attribution.scored import Scored, classes_of
+from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import pieces
 from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import Floats, one_or_many
@@ -132,7 +132,7 @@ def completeness_gap(net: nn.Module, x: Tensor, heat: Heatmap, baseline: Tensor 
     score = _score(x, heat.target, heat.against)
     start = torch.zeros_like(x) if baseline is None else baseline.expand(x.shape)
     with torch.inference_mode(False), torch.no_grad():
-        scored, classes = Scored(net), classes_of(score)
+        scored, classes = ScoredNetwork(net), classes_of(score)
         whole, rest = (scored(images.detach().clone(), *classes) for images in (x, start))
     return np.asarray(heat.values.reshape(len(x), -1).sum(1) - to_numpy(whole - rest), np.float32)
 
@@ -253,7 +253,7 @@ def _question(
     record: Method,
     net: nn.Module,
     x: Tensor,
-    score: Score,
+    score: LogitScore,
     layer: str | None,
     baseline: Tensor | None,
     settings: Mapping[str, float],
@@ -281,7 +281,7 @@ def _heat(net: nn.Module, method: str, layer: str, pairs: Pairs) -> Tensor:
     return record.heat(maps, gradients)
 
 
-def _heatmap(method: str, layer: str | None, score: Score, parts: list[Tensor]) -> Heatmap:
+def _heatmap(method: str, layer: str | None, score: LogitScore, parts: list[Tensor]) -> Heatmap:
     return one_or_many(Heatmap(method, layer, values=to_numpy(torch.cat(parts)), **_classes(score)))
 
 
@@ -293,16 +293,16 @@ def _of_classes(
     return tuple(LayerGradients(layer, target, own, gradient) for target, gradient in pairs)
 
 
-def _evidence(layer: str, score: Score, parts: list[tuple[Tensor, Tensor]]) -> ChannelEvidence:
+def _evidence(layer: str, score: LogitScore, parts: list[tuple[Tensor, Tensor]]) -> ChannelEvidence:
     maps, weights = (to_numpy(torch.cat(tensors)) for tensors in zip(*parts, strict=True))
     return ChannelEvidence(layer, weights=weights, maps=maps, **_classes(score))
 
 
-def _score(x: Tensor, target: Target, against: Target | None) -> Score:
+def _score(x: Tensor, target: Target, against: Target | None) -> LogitScore:
     check_images(x)
     return score_of(target, against, len(x))
 
 
-def _classes(score: Score) -> dict[str, Any]:
+def _classes(score: LogitScore) -> dict[str, Any]:
     against = None if score.against is None else score.against.numpy().copy()
     return {"target": score.target.numpy().copy(), "against": against}

@@ -25,7 +25,7 @@ course network takes 1.3 times as long."""
 
 
 @dataclass(frozen=True, eq=False)
-class Score:
+class LogitScore:
     """What is explained of each image: logit `target`, minus logit `against` if there is one; int64 (N,)."""
 
     target: Tensor
@@ -44,13 +44,13 @@ class Score:
         first, *other = (logits.gather(1, chosen[:, None])[:, 0] for chosen in asked)
         return first - other[0] if other else first
 
-    def rows(self, rows: slice) -> "Score":
-        return Score(self.target[rows], None if self.against is None else self.against[rows])
+    def rows(self, rows: slice) -> "LogitScore":
+        return LogitScore(self.target[rows], None if self.against is None else self.against[rows])
 
 
-def score_of(target: Target, against: Target | None, images: int) -> Score:
+def score_of(target: Target, against: Target | None, images: int) -> LogitScore:
     """The Score of a number of images, by one class for all of them or one for each. Raises Problem."""
-    return Score(_classes(target, images), None if against is None else _classes(against, images))
+    return LogitScore(_classes(target, images), None if against is None else _classes(against, images))
 
 
 def _classes(given: Target, images: int) -> Tensor:
@@ -67,7 +67,9 @@ def _classes(given: Target, images: int) -> Tensor:
         return chosen.detach().to("cpu", torch.int64).clone().expand(images)
 
 
-def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: Score) -> Iterator[Pairs]:
+def maps_and_gradients(
+    net: nn.Module, x: Tensor, layers: Iterable[str], score: LogitScore
+) -> Iterator[Pairs]:
     """For up to CHUNK images after another, per layer their maps and the score's gradients on them, detached.
 
     x is float (N, C, h, w), maps and gradients are (n, C, h, w). Raises ValueError for another shape of x,
@@ -90,7 +92,7 @@ def maps_and_gradients(net: nn.Module, x: Tensor, layers: Iterable[str], score: 
 
 
 def maps_and_class_gradients(
-    net: nn.Module, x: Tensor, layers: Iterable[str], score: Score
+    net: nn.Module, x: Tensor, layers: Iterable[str], score: LogitScore
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """layer → its maps (1, C, h, w) of one image x, and the gradients (K, C, h, w) of K scores on them.
 
@@ -138,7 +140,9 @@ def without_gradient(layer: str) -> NoGradient:
     )
 
 
-def _captum_gradients(view: nn.Module, points: dict[str, nn.Module], x: Tensor, score: Score) -> list[Tensor]:
+def _captum_gradients(
+    view: nn.Module, points: dict[str, nn.Module], x: Tensor, score: LogitScore
+) -> list[Tensor]:
     """Captum's gradients of each image's score on the outputs of modules, from one pass over all of them."""
     from captum.attr import LayerGradientXActivation
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from explorer.engine.attribution.method import Method, Parameter, Question
-from explorer.engine.attribution.scored import Scored, classes_of, in_chunks
+from explorer.engine.attribution.scored import ScoredNetwork, classes_of, in_chunks
 from model.words import N_
 
 SEED = 0
@@ -23,7 +23,7 @@ def saliency(question: Question) -> Tensor:
     """
     from captum.attr import Saliency
 
-    captum, classes = Saliency(Scored(question.net)), classes_of(question.score)
+    captum, classes = Saliency(ScoredNetwork(question.net)), classes_of(question.score)
     sizes: Tensor = captum.attribute(question.x.requires_grad_(), additional_forward_args=classes)
     return sizes.sum(1)
 
@@ -32,7 +32,7 @@ def input_x_gradient(question: Question) -> Tensor:
     """Each pixel times the gradient on it, (N, h, w), arXiv:1605.01713."""
     from captum.attr import InputXGradient
 
-    captum, classes = InputXGradient(Scored(question.net)), classes_of(question.score)
+    captum, classes = InputXGradient(ScoredNetwork(question.net)), classes_of(question.score)
     products: Tensor = captum.attribute(question.x.requires_grad_(), additional_forward_args=classes)
     return products.sum(1)
 
@@ -41,7 +41,7 @@ def integrated_gradients(question: Question) -> Tensor:
     """The mean gradient on the line from the baseline, times its length, (N, h, w), arXiv:1703.01365."""
     from captum.attr import IntegratedGradients
 
-    products: Tensor = IntegratedGradients(Scored(question.net).many).attribute(
+    products: Tensor = IntegratedGradients(ScoredNetwork(question.net).many).attribute(
         question.x,
         question.start,
         additional_forward_args=classes_of(question.score),
@@ -64,7 +64,7 @@ def expected_gradients(question: Question) -> Tensor:
     samples = int(question.settings["samples"])
     chosen = references[torch.randint(len(references), (samples,), generator=random)]
     steps = torch.rand(samples, 1, 1, 1, generator=random).to(x)
-    scored, heats = Scored(question.net), []
+    scored, heats = ScoredNetwork(question.net), []
     for row, image in enumerate(x):
         ways = image - chosen
         gradients = _gradients(scored, chosen + steps * ways, question, row)
@@ -79,14 +79,14 @@ def smooth_grad(question: Question) -> Tensor:
     """
     x, samples = question.x, int(question.settings["samples"])
     noise = torch.randn(samples, *x.shape[1:], generator=torch.Generator().manual_seed(SEED)).to(x)
-    scored, heats = Scored(question.net), []
+    scored, heats = ScoredNetwork(question.net), []
     for row, image in enumerate(x):
         copies = image + question.settings["noise"] * (image.max() - image.min()) * noise
         heats.append(_gradients(scored, copies, question, row).mean(0).sum(0))
     return torch.stack(heats)
 
 
-def _gradients(scored: Scored, points: Tensor, question: Question, row: int) -> Tensor:
+def _gradients(scored: ScoredNetwork, points: Tensor, question: Question, row: int) -> Tensor:
     """The gradient of one image's score at points in its place, (n, C, h, w)."""
     pairs = in_chunks(scored, points, question.score, row)
     return torch.cat([torch.autograd.grad(scores.sum(), variants)[0] for variants, scores in pairs])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution.gradients import Score
+from explorer.engine.attribution.gradients import LogitScore
 from model.problems import Problem
 
 
@@ -33,7 +33,7 @@ class Question:
 
     net: nn.Module
     x: Tensor
-    score: Score
+    score: LogitScore
     layer: str = ""
     baseline: Tensor | None = None
     references: Tensor | None = None

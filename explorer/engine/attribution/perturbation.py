@@ -8,7 +8,7 @@ from explorer.engine.ablation import unchanged, without_sets
 from explorer.engine.attribution.cam import POSITIONS_ONLY
 from explorer.engine.attribution.gradients import CHUNK
 from explorer.engine.attribution.method import Method, Parameter, Question
-from explorer.engine.attribution.scored import Scored, classes_of, in_chunks, repeated
+from explorer.engine.attribution.scored import ScoredNetwork, classes_of, in_chunks, repeated
 from explorer.engine.passes import feature_maps, recording_calls
 from model.words import N_
 
@@ -19,9 +19,9 @@ def ablation_cam(question: Question) -> Tensor:
     The paper divides the drops by the score, which turns their signs around where it is negative: not here.
     """
     known = unchanged(question.net, question.x, question.layer)
-    found, maps = without_sets(question.net, question.x, question.layer, known=known), known[1]
-    zeroed = torch.from_numpy(found.zeroed).reshape(*maps.shape[:2], -1)
-    whole = question.score.of(torch.from_numpy(found.logits).reshape(len(maps), -1))
+    ablations, maps = without_sets(question.net, question.x, question.layer, known=known), known[1]
+    zeroed = torch.from_numpy(ablations.zeroed).reshape(*maps.shape[:2], -1)
+    whole = question.score.of(torch.from_numpy(ablations.logits).reshape(len(maps), -1))
     scores = [repeated(question.score, row, maps.shape[1]).of(one) for row, one in enumerate(zeroed)]
     return ((whole[:, None] - torch.stack(scores))[:, :, None, None].to(maps) * maps).sum(1)
 
@@ -33,7 +33,7 @@ def score_cam(question: Question) -> Tensor:
     all of them, does not change it.
     """
     maps = maps_of(question.net, question.x, question.layer)
-    scored, heats = Scored(question.net), []
+    scored, heats = ScoredNetwork(question.net), []
     for row, (image, own) in enumerate(zip(question.x, maps, strict=True)):
         low, high = own.amin((1, 2), keepdim=True), own.amax((1, 2), keepdim=True)
         masks = (own - low) / (high - low).where(high > low, 1)
@@ -52,13 +52,13 @@ def occlusion(question: Question) -> Tensor:
     side = max(1, round(question.settings["patch"] * min(height, width)))
     stride = max(1, round(question.settings["stride"] * side))
     rows, columns = (spans(size, side, stride).to(question.x.device) for size in (height, width))
-    places = torch.cartesian_prod(torch.arange(len(rows)), torch.arange(len(columns)))
-    scored, heats = Scored(question.net), []
+    positions = torch.cartesian_prod(torch.arange(len(rows)), torch.arange(len(columns)))
+    scored, heats = ScoredNetwork(question.net), []
     with torch.no_grad():
         whole = scored(question.x, *classes_of(question.score))
         for row, (image, start) in enumerate(zip(question.x, question.start, strict=True)):
             heat = torch.zeros_like(image[0])
-            for part in torch.split(places, CHUNK):
+            for part in torch.split(positions, CHUNK):
                 inside = rows[part[:, 0], :, None] & columns[part[:, 1], None]
                 images = torch.where(inside[:, None], start, image)
                 ((_, scores),) = in_chunks(scored, images, question.score, row)
@@ -75,11 +75,11 @@ def spans(size: int, side: int, stride: int) -> Tensor:
 
 def maps_of(net: nn.Module, x: Tensor, layer: str) -> Tensor:
     """The layer's maps, (N, C, h, w), of images x, from a pass without gradients."""
-    kept: list[Tensor] = []
-    view = recording_calls(net, [layer], lambda call: kept.append(feature_maps(call).clone()))
+    maps: list[Tensor] = []
+    view = recording_calls(net, [layer], lambda call: maps.append(feature_maps(call).clone()))
     with torch.inference_mode(False), torch.no_grad():
         view(x.detach().clone())
-    return kept[0]
+    return maps[0]
 
 
 DROPS = N_("Values are in units of the logit: how much it falls when the part is covered.")

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from explorer.engine.attribution.gradients import Score
+from explorer.engine.attribution.gradients import LogitScore
 from explorer.engine.attribution.input_gradient import COMPLETE, PER_UNIT, PRODUCTS
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.operations import LINEAR, RESHAPING, operations
-from explorer.engine.attribution.scored import Scored, classes_of
+from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import mixes_rows
 from explorer.engine.passes import layer_path, leaf_paths, tapped
 from model.problems import Problem
@@ -43,7 +43,7 @@ def guided_backprop(question: Question) -> Tensor:
     """The gradient on each pixel, where every ReLU holds back negative ones, (N, h, w), arXiv:1412.6806."""
     from captum.attr import GuidedBackprop
 
-    captum, classes = GuidedBackprop(_apart(Scored(question.net))), classes_of(question.score)
+    captum, classes = GuidedBackprop(_apart(ScoredNetwork(question.net))), classes_of(question.score)
     gradients: Tensor = captum.attribute(question.x.requires_grad_(), additional_forward_args=classes)
     return gradients.sum(1)
 
@@ -53,7 +53,7 @@ def guided_grad_cam(question: Question) -> Tensor:
     from captum.attr import GuidedGradCam
 
     view, points = tapped(question.net, [question.layer])
-    captum = GuidedGradCam(_apart(Scored(question.net, view)), points[question.layer])
+    captum = GuidedGradCam(_apart(ScoredNetwork(question.net, view)), points[question.layer])
     products: Tensor = captum.attribute(
         question.x.requires_grad_(),
         additional_forward_args=classes_of(question.score),
@@ -69,13 +69,13 @@ def deep_lift(question: Question) -> Tensor:
     """
     from captum.attr import DeepLift
 
-    products: Tensor = DeepLift(_apart(Scored(question.net))).attribute(
+    products: Tensor = DeepLift(_apart(ScoredNetwork(question.net))).attribute(
         question.x.requires_grad_(), question.start, additional_forward_args=classes_of(question.score)
     )
     return products.sum(1)
 
 
-def _apart(scored: Scored) -> Scored:
+def _apart(scored: ScoredNetwork) -> ScoredNetwork:
     """Gives every activation and pooling a tensor of its own to work on.
 
     Captum hooks the tensors between modules. Where a pooling layer takes the very tensor that a ReLU gave,
@@ -94,8 +94,12 @@ def lrp(question: Question) -> Tensor:
     BatchNorm is first made part of the convolution before it. Of two classes it is the difference, for the
     rules are linear in what is handed back.
     """
-    found = _relevance(question, question.score.target)
-    return found if question.score.against is None else found - _relevance(question, question.score.against)
+    relevance = _relevance(question, question.score.target)
+    return (
+        relevance
+        if question.score.against is None
+        else relevance - _relevance(question, question.score.against)
+    )
 
 
 def _relevance(question: Question, target: Tensor) -> Tensor:
@@ -104,7 +108,9 @@ def _relevance(question: Question, target: Tensor) -> Tensor:
 
     ran = operations(question.net, question.x[:1]).modules
     convs = [path for path, module in ran if type(module) is nn.Conv2d]
-    scored = copy.deepcopy(Scored(question.net))  # Captum changes weights, and writes them back in place
+    scored = copy.deepcopy(
+        ScoredNetwork(question.net)
+    )  # Captum changes weights, and writes them back in place
     _merge_batchnorm(scored.view, ran)
     for path in leaf_paths(scored.view):
         module = scored.view.get_submodule(path)
@@ -112,7 +118,7 @@ def _relevance(question: Question, target: Tensor) -> Tensor:
             module.rule = GammaRule(question.settings["gamma"])
         elif path not in dict(ran) or isinstance(module, PASSING):
             module.rule = EpsilonRule()
-    classes = classes_of(Score(target))
+    classes = classes_of(LogitScore(target))
     relevance: Tensor = LRP(scored).attribute(question.x.requires_grad_(), additional_forward_args=classes)
     return relevance.sum(1)
 

@@ -6,13 +6,13 @@ from weakref import ref
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution.gradients import CHUNK, Score
+from explorer.engine.attribution.gradients import CHUNK, LogitScore
 from explorer.engine.independence import mixes_rows
 from explorer.engine.passes import private_view
 from model.nets import check_logits
 
 
-class Scored(nn.Module):
+class ScoredNetwork(nn.Module):
     """A private view that gives each image's score, (N,), instead of logits.
 
     The classes come as further arguments, so that Captum repeats them wherever it repeats the images. Images
@@ -27,7 +27,7 @@ class Scored(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor, target: Tensor, against: Tensor | None = None) -> Tensor:
-        return Score(target, against).of(self.logits(images))
+        return LogitScore(target, against).of(self.logits(images))
 
     def many(self, images: Tensor, *classes: Tensor) -> Tensor:
         """The same, in the memory order that is faster for many images, if the network can work in it."""
@@ -50,19 +50,21 @@ class Scored(nn.Module):
         return check_logits(self.view(images))
 
 
-def classes_of(score: Score) -> tuple[Tensor, ...]:
+def classes_of(score: LogitScore) -> tuple[Tensor, ...]:
     """A score's classes as the further arguments of `Scored`."""
     return (score.target,) if score.against is None else (score.target, score.against)
 
 
-def repeated(score: Score, row: int, times: int) -> Score:
+def repeated(score: LogitScore, row: int, times: int) -> LogitScore:
     """The score of one of the images, for several copies of it."""
     first = score.rows(slice(row, row + 1))
     against = None if first.against is None else first.against.expand(times)
-    return Score(first.target.expand(times), against)
+    return LogitScore(first.target.expand(times), against)
 
 
-def in_chunks(scored: Scored, images: Tensor, score: Score, row: int) -> Iterator[tuple[Tensor, Tensor]]:
+def in_chunks(
+    scored: ScoredNetwork, images: Tensor, score: LogitScore, row: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Many variants of one image, (n, C, h, w), a number at a time: the variants, and their scores (n,)."""
     for variants in torch.split(images, CHUNK):
         variants = variants.detach().requires_grad_(torch.is_grad_enabled())

@@ -32,10 +32,10 @@ def calibrate(
     net: nn.Module, x: Tensor, layers: Sequence[str], batch: int
 ) -> tuple[dict[str, Ranges], dict[str, Affine]]:
     """The Ranges of layers by images x, float (N, C, h, w), and those layers that are Affine in another."""
-    seen = {layer: _Layer() for layer in layers}
+    by_layer = {layer: _Layer() for layer in layers}
 
     def visit(call: Call) -> None:
-        layer, maps = seen[call.layer], call.output.float()
+        layer, maps = by_layer[call.layer], call.output.float()
         if not layer.batches:
             layer.affine = _affine(net, call, layers)
         layer.has_zeros = layer.has_zeros or bool((maps == 0).any())
@@ -47,7 +47,7 @@ def calibrate(
     with torch.inference_mode(False), torch.no_grad():
         for rows in pieces(net, x, batch):
             view(x[rows].clone())
-    return _settled({name: (_ranges(layer), layer.affine) for name, layer in seen.items()})
+    return _settled({name: (_ranges(layer), layer.affine) for name, layer in by_layer.items()})
 
 
 def _settled(

@@ -72,7 +72,7 @@ def check_histogram(arrays: Arrays, sizes: Sizes, prefix: str) -> None:
     require(is_within(arrays[prefix + "histogram"], 0, 2**62), "histogram")
 
 
-def check_places(positions: npt.NDArray[Any], count: int) -> None:
+def check_positions(positions: npt.NDArray[Any], count: int) -> None:
     """ValueError unless positions (y, x) are in a map with `count` of them."""
     require(is_within(positions, 0, count) and ((positions + 1).prod(-1) <= count).all(), "top_positions")
 

@@ -21,7 +21,7 @@ from explorer.engine.scoreboard import image_sets
 from explorer.engine.scoreboard.image_sets import ImageSet
 from model.card import Card
 from model.datasets import cifar10_present, list_images, read_cifar10
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 
 DATASETS = ("cifar10", "folder", "scenes")
@@ -104,7 +104,7 @@ def _cifar10(data_dir: Path, split: str) -> TestSet:
         raise Problem(
             "CIFAR-10 is not in {folder}: give its folder with --data-dir, or take other images with "
             "--dataset folder or --dataset scenes.",
-            folder=shown(data_dir),
+            folder=short_path(data_dir),
         )
     if split == "test":
         return cifar10_test_set(data_dir)

@@ -206,4 +206,4 @@ def _check(arrays: checks.Arrays, card: Mapping[str, Any]) -> None:
         checks.check_histogram(arrays, sizes, f"{index}/")
         for name in ("top_numbers", "bottom_numbers"):
             checks.require(np.isin(arrays[f"{index}/{name}"], numbers).all(), name)
-        checks.check_places(arrays[f"{index}/top_positions"], positions)
+        checks.check_positions(arrays[f"{index}/top_positions"], positions)

@@ -207,19 +207,19 @@ class Running:
 
     def _sum(self, maps: Tensor, spare: Tensor, sums: Tensor) -> None:
         """Fills `sums`, (4, n, C); `spare` is memory in the shape of the maps."""
-        places = (2, 3)
-        torch.mean(maps, places, out=sums[0])
+        axes = (2, 3)
+        torch.mean(maps, axes, out=sums[0])
         if self.shift is not None:
             torch.sub(maps, self.shift.to(maps), out=spare).square_()
-            torch.sum(spare, places, out=sums[1])
+            torch.sum(spare, axes, out=sums[1])
         torch.mul(maps, maps, out=spare)
         if self.shift is None:
-            torch.sum(spare, places, out=sums[1])
+            torch.sum(spare, axes, out=sums[1])
         if self.ranges.has_zeros:
             torch.ne(maps, 0, out=spare)  # of the squares some are zero although the values are not
-            torch.sum(spare, places, out=sums[3])
+            torch.sum(spare, axes, out=sums[3])
         else:
-            torch.amin(spare, places, out=sums[3])
+            torch.amin(spare, axes, out=sums[3])
 
     @cached_property
     def shift(self) -> Tensor | None:
@@ -307,11 +307,11 @@ def lowest(maxima: Tensor, numbers: Integers) -> tuple[Integers, Floats]:
 @dataclass(frozen=True, eq=False)
 class Top:
     """The TOP images of each channel by the maximum of the map: `keys` int64 (k, C), descending, and where
-    the maximum is, `places` int64 (k, C), as index into the map, of width `width`.
+    the maximum is, `positions` int64 (k, C), as index into the map, of width `width`.
     """
 
     keys: Tensor
-    places: Tensor
+    positions: Tensor
     width: int = 1
 
     @classmethod
@@ -327,10 +327,12 @@ class Top:
         channels = (given > self.keys[-1]).any(0).nonzero()[:, 0]  # that some of these images belong to
         if not len(channels):
             return self
-        some = Top(self.keys[:, channels], self.places[:, channels])._with(given[:, channels], maps, channels)
-        keys, places = self.keys.clone(), self.places.clone()
-        keys[:, channels], places[:, channels] = some.keys, some.places
-        return Top(keys, places, maps.shape[3])
+        some = Top(self.keys[:, channels], self.positions[:, channels])._with(
+            given[:, channels], maps, channels
+        )
+        keys, positions = self.keys.clone(), self.positions.clone()
+        keys[:, channels], positions[:, channels] = some.keys, some.positions
+        return Top(keys, positions, maps.shape[3])
 
     def _with(self, given: Tensor, maps: Tensor, channels: Tensor) -> "Top":
         """With further keys (n, c), of these channels (c,) of maps (n, C, h, w)."""
@@ -338,15 +340,15 @@ class Top:
         keys = torch.cat([self.keys, given])
         best = keys.topk(min(TOP, len(keys)), 0)
         ranks, columns = torch.nonzero(best.indices >= known, as_tuple=True)
-        places = torch.cat([self.places, self.places.new_zeros(given.shape)])
+        positions = torch.cat([self.positions, self.positions.new_zeros(given.shape)])
         if len(ranks):
             rows = best.indices[ranks, columns]
             chosen = maps.permute(0, 2, 3, 1)[rows - known, :, :, channels[columns]].flatten(1)
-            places[rows, columns] = chosen.argmax(1)
-        return Top(best.values, places.gather(0, best.indices), maps.shape[3])
+            positions[rows, columns] = chosen.argmax(1)
+        return Top(best.values, positions.gather(0, best.indices), maps.shape[3])
 
     def arrays(self) -> tuple[Integers, Floats, Integers]:
         """Numbers and values (C, k), positions (C, k, 2)."""
         values, numbers = values_of(self.keys.T.contiguous().cpu())
-        places = self.places.T.contiguous().cpu().numpy()
-        return numbers.numpy(), values.numpy(), np.stack(np.divmod(places, self.width), 2)
+        positions = self.positions.T.contiguous().cpu().numpy()
+        return numbers.numpy(), values.numpy(), np.stack(np.divmod(positions, self.width), 2)

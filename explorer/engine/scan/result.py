@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from explorer.engine.scan import checks, tensor_file
 from explorer.engine.values import Doubles, Floats, Integers, Value
-from model.names import shown
+from model.names import short_path
 from model.problems import Problem
 from model.words import tr
 
@@ -144,7 +144,7 @@ def load(path: Path) -> Scan:
         reason = str(error)
     raise Problem(
         "{file} is not a scan that can be read ({reason}): make it anew with python -m explorer.scan.",
-        file=shown(path),
+        file=short_path(path),
         reason=reason,
     )
 
@@ -173,7 +173,7 @@ def _check(arrays: checks.Arrays, card: Mapping[str, Any]) -> None:
         for name in ("top_rows", "bottom_rows"):
             checks.require(checks.is_within(arrays[prefix + name], 0, rows["N"]), name)
         checks.require(count % rows["N"] == 0, "layers")
-        checks.check_places(arrays[prefix + "top_positions"], count // rows["N"])
+        checks.check_positions(arrays[prefix + "top_positions"], count // rows["N"])
 
 
 def _scan(arrays: checks.Arrays, card: Mapping[str, Any]) -> Scan:

@@ -9,7 +9,7 @@ from typing import Any
 from explorer.engine.scan import parts, result
 from explorer.engine.scan.parts import ScanPart, merge
 from explorer.engine.scan.result import Scan
-from model.names import shown
+from model.names import short_path
 from model.problems import Problem
 
 Shard = tuple[ScanPart, dict[str, Any]]
@@ -52,10 +52,10 @@ def finish(folders: Sequence[Path], key: str, out: Path) -> tuple[Path, Scan]:
     _check_alike(shards)
     card = shards[0][1]
     scan = scan_of(merge([part for part, _ in shards]), card)
-    place = result_path(out, key, card["dataset"], card["split"])
-    result.save(scan, place)
+    path = result_path(out, key, card["dataset"], card["split"])
+    result.save(scan, path)
     remove(folders, key)
-    return place, scan
+    return path, scan
 
 
 def remove(folders: Sequence[Path], key: str) -> None:
@@ -86,7 +86,7 @@ def _check_whole(shards: Sequence[Shard], damaged: Sequence[Path]) -> None:
     if lacking > 0 and damaged:
         raise Problem(
             "These parts cannot be read: {files}. Start the commands that made them again, and then merge.",
-            files=", ".join(shown(file, 3) for file in damaged),
+            files=", ".join(short_path(file, 3) for file in damaged),
         )
     if lacking > 0:
         raise Problem(

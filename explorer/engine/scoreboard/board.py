@@ -16,7 +16,7 @@ from explorer.engine.scoreboard.judging import Judged, Judgement
 from explorer.engine.scores import SCORES
 from explorer.engine.values import Doubles
 from model.files import beside, contents, replacing
-from model.names import readable, shown
+from model.names import readable, short_path
 from model.problems import Problem
 
 VERSION = 1
@@ -34,7 +34,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """A row of a scoreboard: an entry's key, the seconds an image's map takes, and score → Cell."""
 
     key: str
@@ -64,7 +64,7 @@ class Board:
     images: int
     accuracy: float
     command: str
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     methods_left_out: dict[str, str]
     scores_left_out: dict[str, str]
     images_left_out: tuple[str, ...]
@@ -77,16 +77,16 @@ class Board:
         return tuple(name for name in SCORES if any(name in row.cells for row in self.rows))
 
 
-def rows_of(chunks: Sequence[Chunk], entries: Sequence[Entry], scores: Sequence[str]) -> tuple[Row, ...]:
-    """The Row of each entry over chunks that have all of them."""
+def rows_of(chunks: Sequence[Chunk], entries: Sequence[Entry], scores: Sequence[str]) -> tuple[BoardRow, ...]:
+    """The BoardRow of each entry over chunks that have all of them."""
     return tuple(_row(chunks, each.key, scores) for each in entries)
 
 
-def _row(chunks: Sequence[Chunk], key: str, scores: Sequence[str]) -> Row:
+def _row(chunks: Sequence[Chunk], key: str, scores: Sequence[str]) -> BoardRow:
     known = [chunk for chunk in chunks if chunk.images and key in chunk.rows]
     total = sum(chunk.images for chunk in known)
     seconds = sum(chunk.rows[key]["seconds"] * chunk.images for chunk in known) / total if total else math.nan
-    return Row(key, seconds, {score: _cell(known, key, score) for score in scores})
+    return BoardRow(key, seconds, {score: _cell(known, key, score) for score in scores})
 
 
 def _cell(chunks: Sequence[Chunk], key: str, score: str) -> Cell:
@@ -121,7 +121,7 @@ def from_json(data: bytes) -> Board:
     if stored.pop("version") != VERSION:
         raise ValueError("another version")
     stored["rows"] = tuple(
-        Row(
+        BoardRow(
             row["key"], _number(row["seconds"]), {name: _cell_of(cell) for name, cell in row["cells"].items()}
         )
         for row in stored["rows"]
@@ -136,9 +136,9 @@ def from_json(data: bytes) -> Board:
     return Board(**stored)
 
 
-def _row_of(stored: Mapping[str, Any]) -> Row:
+def _row_of(stored: Mapping[str, Any]) -> BoardRow:
     cells = {name: _cell_of(each) for name, each in stored["cells"].items()}
-    return Row(stored["key"], _number(stored["seconds"]), cells)
+    return BoardRow(stored["key"], _number(stored["seconds"]), cells)
 
 
 def _cell_of(stored: Mapping[str, Any]) -> Cell:
@@ -187,7 +187,7 @@ def read(path: Path) -> Board:
     raise Problem(
         "{file} is not a scoreboard that can be read ({reason}): make it anew with "
         "python -m explorer.scoreboard.",
-        file=shown(path),
+        file=short_path(path),
         reason=reason,
     )
 

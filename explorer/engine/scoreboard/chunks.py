@@ -72,7 +72,7 @@ def pieces(images: int) -> list[range]:
     return [range(start, min(start + CHUNK, images)) for start in range(0, images, CHUNK)]
 
 
-def share(numbers: Sequence[range], index: int, count: int) -> list[range]:
+def pieces_of(numbers: Sequence[range], index: int, count: int) -> list[range]:
     """What the process `index` of `count` measures: every so-manieth chunk."""
     return list(numbers[index::count])
 

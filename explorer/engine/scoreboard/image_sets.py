@@ -14,7 +14,7 @@ from explorer.engine.samples import FromScene, Sample, TestSet, cifar10_test_set
 from model import scenes as drawn
 from model.card import Card
 from model.datasets import cifar10_present
-from model.names import shown
+from model.names import short_path
 from model.problems import Problem
 
 FRESH = 2**31
@@ -65,7 +65,7 @@ def cifar10(card: Card, data_dir: Path, seed: int) -> ImageSet:
         raise Problem(
             "CIFAR-10 is not in {folder}: give its folder with --data-dir, or take other images with "
             "--dataset folder or --dataset scenes.",
-            folder=shown(data_dir),
+            folder=short_path(data_dir),
         )
     return _of_test_set(cifar10_test_set(data_dir), card, seed)
 

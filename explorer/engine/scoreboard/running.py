@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from explorer.engine.attribution import METHODS
 from explorer.engine.network import Network
 from explorer.engine.scoreboard.board import Board, numbers, rows_of
-from explorer.engine.scoreboard.chunks import Chunk, Store, pieces, share, store
+from explorer.engine.scoreboard.chunks import Chunk, Store, pieces, pieces_of, store
 from explorer.engine.scoreboard.entries import Entries, Entry, entries
 from explorer.engine.scoreboard.estimates import mean_of
 from explorer.engine.scoreboard.image_sets import ImageSet
@@ -30,7 +30,7 @@ Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MeasurementPlan:
     """What to measure: `methods` of METHODS, `scores` of SCORES, on how many images.
 
     Scores that make the map again are measured on the first `images_again` only. A `layer` of None is the
@@ -57,7 +57,7 @@ class Measurement:
     net: nn.Module
     network: Network
     images: ImageSet
-    wanted: Wanted
+    wanted: MeasurementPlan
     layer: str
     entries: Entries
     scores_left_out: dict[str, str]
@@ -74,7 +74,7 @@ class Measurement:
 def prepare(
     network: Network,
     images: ImageSet,
-    wanted: Wanted,
+    wanted: MeasurementPlan,
     out: Path,
     device: torch.device | str = "cpu",
     clock: Clock = time.process_time,
@@ -91,12 +91,14 @@ def prepare(
     judge = Judge(network, net, nets, first.one(0), wanted.seed, clock)
     left_out = unmet(judge, wanted.scores)
     wanted = replace(wanted, scores=tuple(name for name in wanted.scores if name not in left_out))
-    place = store(out, network.key, network.card, images.digest, layer, wanted.seed, torch.__version__)
-    return Measurement(net, network, images, wanted, layer, possible, left_out, nets, device, clock, place)
+    chunk_store = store(out, network.key, network.card, images.digest, layer, wanted.seed, torch.__version__)
+    return Measurement(
+        net, network, images, wanted, layer, possible, left_out, nets, device, clock, chunk_store
+    )
 
 
 def _first_images(
-    net: nn.Module, network: Network, images: ImageSet, wanted: Wanted, device: torch.device
+    net: nn.Module, network: Network, images: ImageSet, wanted: MeasurementPlan, device: torch.device
 ) -> Piece:
     first = piece(net, network.card, images, range(min(RECALIBRATION, images.count)), device)
     if not len(first.x):
@@ -110,10 +112,10 @@ def _first_images(
 
 def last_activation(net: nn.Module, x: Tensor) -> str:
     """The activation of the last block, or else its norm or convolution; Problem where there is no block."""
-    found = [each for each in blocks(net, trace(net, x)) if each.conv is not None]
-    if not found:
+    with_conv = [each for each in blocks(net, trace(net, x)) if each.conv is not None]
+    if not with_conv:
         raise Problem("The network has no convolution to explain: choose a layer with --layer.")
-    last = found[-1]
+    last = with_conv[-1]
     return str(last.act or last.norm or last.conv)
 
 
@@ -130,7 +132,7 @@ def check_layer(net: nn.Module, x: Tensor, layer: str) -> None:
 
 def run(measurement: Measurement, tell: Tell, index: int = 0, count: int = 1) -> None:
     """Measure what is lacking of every `count`th chunk; `tell` gets the number of chunks done, and of all."""
-    mine = share(measurement.pieces, index, count)
+    mine = pieces_of(measurement.pieces, index, count)
     for done, numbers_ in enumerate(mine):
         tell(done, len(mine))
         _measure(measurement, numbers_)

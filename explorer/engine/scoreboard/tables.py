@@ -5,7 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 
-from explorer.engine.scoreboard.board import Board, Cell, Row
+from explorer.engine.scoreboard.board import Board, BoardRow, Cell
 from explorer.engine.scoreboard.entries import entry
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judgement
@@ -107,7 +107,7 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(row: Row, scores: Sequence[str]) -> list[str]:
+def _cells(row: BoardRow, scores: Sequence[str]) -> list[str]:
     seconds = "" if row.entry.is_reference else f"{1000 * row.seconds:.3g} ms"
     return [row.entry.title, *(written(row.cells[name]) for name in scores), seconds]
 

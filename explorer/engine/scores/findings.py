@@ -36,8 +36,8 @@ def findings(subject: Subject) -> Findings:
 def _findings(heat: Doubles, seed: int) -> tuple[Doubles, float, float, float, bool]:
     size = np.abs(heat)
     negative = size[heat < 0].sum() / size.sum() if size.any() else 0.0
-    _, places, counts = np.unique(heat, return_inverse=True, return_counts=True)
-    tied = float((counts[places] > 1).mean())
+    _, inverse, counts = np.unique(heat, return_inverse=True, return_counts=True)
+    tied = float((counts[inverse] > 1).mean())
     return _at_border(moved(size, seed)), float(_at_border(size)), negative, tied, not size.any()
 
 

@@ -93,8 +93,8 @@ def with_random_weights(net: nn.Module, seed: int, images: Tensor | None = None)
     copies = {id(each): nn.Parameter(each.detach().clone(), each.requires_grad) for each in view.parameters()}
     with drawing(seed), torch.inference_mode(False), torch.no_grad():
         for module in view.modules():
-            held = {name: each for name, each in module._parameters.items() if each is not None}
-            module._parameters.update({name: copies[id(each)] for name, each in held.items()})
+            parameters = {name: each for name, each in module._parameters.items() if each is not None}
+            module._parameters.update({name: copies[id(each)] for name, each in parameters.items()})
             _draw(module)
         if images is not None:
             _recalibrate(view, images.detach().clone())

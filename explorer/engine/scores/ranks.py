@@ -9,9 +9,9 @@ DRAWS = 200
 
 def ranks(values: Doubles) -> Doubles:
     """The rank of each of n values, float64 (n,), from 1 up; equal values share their mean rank."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[places.reshape(-1)]
+    return (last - (counts - 1) / 2)[inverse.reshape(-1)]
 
 
 def standard_ranks(values: Doubles) -> Doubles:

@@ -5,11 +5,11 @@ import numpy as np
 from explorer.engine.values import Doubles, Integers
 
 
-def overlaps(parts: int, cells: int) -> Doubles:
-    """The fraction of each of `cells` equal intervals in each of `parts` equal ones, (parts, cells)."""
-    ends = np.linspace(0, cells, parts + 1)
-    cell = np.arange(cells)
-    inside = np.minimum(ends[1:, None], cell + 1) - np.maximum(ends[:-1, None], cell)
+def overlaps(parts: int, length: int) -> Doubles:
+    """The fraction of each of `length` equal intervals in each of `parts` equal ones, (parts, length)."""
+    ends = np.linspace(0, length, parts + 1)
+    start = np.arange(length)
+    inside = np.minimum(ends[1:, None], start + 1) - np.maximum(ends[:-1, None], start)
     return np.asarray(np.clip(inside, 0, 1))
 
 
@@ -18,7 +18,7 @@ def patch_sums(heat: Doubles, size: tuple[int, int]) -> Doubles:
 
     Rounded to nine digits of the largest, so that equal sums are equal whatever order they were added in.
     """
-    rows, columns = (overlaps(parts, cells) for parts, cells in zip(size, heat.shape[-2:], strict=True))
+    rows, columns = (overlaps(parts, length) for parts, length in zip(size, heat.shape[-2:], strict=True))
     summed = rows @ heat @ columns.T
     unit = np.abs(summed).max(initial=0) * 1e-9 or 1.0
     return np.asarray(np.round(summed / unit) * unit)
@@ -35,7 +35,7 @@ def means(pixels: Doubles, size: tuple[int, int]) -> Doubles:
 def positions(size: tuple[int, int], shape: tuple[int, int]) -> Integers:
     """The position of a map of `shape`, numbered row by row, at each pixel's center, (h, w) of `size`."""
     rows, columns = (
-        ((np.arange(pixels) + 0.5) * cells / pixels).astype(np.int64)
-        for pixels, cells in zip(size, shape, strict=True)
+        ((np.arange(pixels) + 0.5) * length / pixels).astype(np.int64)
+        for pixels, length in zip(size, shape, strict=True)
     )
     return np.asarray(rows[:, None] * shape[1] + columns)

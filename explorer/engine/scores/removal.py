@@ -45,23 +45,23 @@ def infilled(x: Tensor, removed: Tensor, seed: int) -> Tensor:
 
 def _smooth(x: Tensor, removed: Tensor) -> Tensor:
     """Images with what is removed filled in, without noise."""
-    nothing_kept = removed.flatten(1).all(1)[:, None, None, None]
-    base = torch.where(nothing_kept, x.mean((1, 2), keepdim=True), x)
-    missing = (removed[:, None] & ~nothing_kept).to(x.dtype)
-    known, kept = base * (1 - missing), 1 - missing
+    all_removed = removed.flatten(1).all(1)[:, None, None, None]
+    base = torch.where(all_removed, x.mean((1, 2), keepdim=True), x)
+    missing = (removed[:, None] & ~all_removed).to(x.dtype)
+    known, mask = base * (1 - missing), 1 - missing
     if max(x.shape[1:]) <= LARGEST:
-        return known + _solved(missing, known, missing * _from_coarse(known, kept))
-    small, where_known = _reduced(known, kept, -(-max(x.shape[1:]) // LARGEST))
+        return known + _solved(missing, known, missing * _from_coarse(known, mask))
+    small, where_known = _reduced(known, mask, -(-max(x.shape[1:]) // LARGEST))
     holes = 1 - where_known
     filled = small + _solved(holes, small, holes * _from_coarse(small, where_known))
     return known + missing * functional.interpolate(filled, size=x.shape[1:], mode="bilinear")
 
 
-def _reduced(known: Tensor, kept: Tensor, times: int) -> tuple[Tensor, Tensor]:
+def _reduced(known: Tensor, mask: Tensor, times: int) -> tuple[Tensor, Tensor]:
     """The mean of the pixels that are kept, so many times smaller, and where there are some."""
     height, width = known.shape[2:]
     size = -(-height // times), -(-width // times)
-    weight = functional.adaptive_avg_pool2d(kept, size)
+    weight = functional.adaptive_avg_pool2d(mask, size)
     mean = functional.adaptive_avg_pool2d(known, size) / weight.clamp_min(1e-6)
     return mean, (weight > 0).to(known.dtype)
 
@@ -105,8 +105,8 @@ def _solved(missing: Tensor, known: Tensor, start: Tensor) -> Tensor:
             solved[open_rows] = u
             if not bool(unsolved.any()):
                 break
-            held = (open_rows, missing, enough, u, residual, direction, size)
-            open_rows, missing, enough, u, residual, direction, size = (each[unsolved] for each in held)
+            state = (open_rows, missing, enough, u, residual, direction, size)
+            open_rows, missing, enough, u, residual, direction, size = (each[unsolved] for each in state)
         ahead = (degree * direction).sub_(_neighbors(direction)).mul_(missing)
         step = size / _dot(direction, ahead).clamp_min(1e-30)
         u = torch.addcmul(u, step, direction)
@@ -121,14 +121,14 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
     return (one * other).sum((2, 3), keepdim=True)
 
 
-def _from_coarse(values: Tensor, kept: Tensor) -> Tensor:
+def _from_coarse(values: Tensor, mask: Tensor) -> Tensor:
     """A first guess of what is missing, from the image at half its size, and so on."""
     height, width = values.shape[2:]
     if height * width == 1:
         return values
-    coarse = _from_coarse(*_reduced(values * kept, kept, 2))
+    coarse = _from_coarse(*_reduced(values * mask, mask, 2))
     guess = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, :height, :width]
-    return torch.where(kept > 0, values, guess)
+    return torch.where(mask > 0, values, guess)
 
 
 REMOVALS: dict[str, Removal] = {

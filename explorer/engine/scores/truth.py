@@ -47,9 +47,9 @@ def _inside(heat: Doubles, mask: Doubles, seed: int) -> tuple[Doubles, float, fl
     return chance, float(_energy(heat, fractions, area)), area, hits.mean(), centers.mean()
 
 
-def _centers(pixels: int, cells: int) -> Integers:
-    """The pixel at the center of each of `cells` equal parts of a row."""
-    return np.asarray(((np.arange(cells) + 0.5) * pixels / cells).astype(np.int64))
+def _centers(pixels: int, count: int) -> Integers:
+    """The pixel at the center of each of `count` equal parts of a row."""
+    return np.asarray(((np.arange(count) + 0.5) * pixels / count).astype(np.int64))
 
 
 def _energy(heat: Doubles, fractions: Doubles, area: float) -> Doubles:

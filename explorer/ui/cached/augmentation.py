@@ -5,7 +5,7 @@ from pathlib import Path
 from explorer.engine import augmented, normalization
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.network import Network
-from explorer.engine.normalization import Estimate
+from explorer.engine.normalization import DataStatistics
 from explorer.engine.tracing import Floats
 from explorer.ui.cached.images import scene
 from explorer.ui.cached.keys import announced, data, resource
@@ -26,11 +26,11 @@ def draws(
 @announced(N_("Predicting the draws …"))
 def answers(network: Network, pictures: Pixels) -> Floats:
     """The probabilities of framed pictures (N, s, s, 3), in one pass."""
-    return normalization.answers(network.net, network.card, pictures)
+    return normalization.probabilities_of(network.net, network.card, pictures)
 
 
 @data(max_entries=8)
-def data_statistics(images: TrainingImages, card: Card) -> Estimate:
+def data_statistics(images: TrainingImages, card: Card) -> DataStatistics:
     return normalization.estimate(card, images.data.images)
 
 

@@ -40,7 +40,7 @@ from explorer.engine.graph import Graph
 from explorer.engine.intervention import Change, altered
 from explorer.engine.network import Input, Network
 from explorer.engine.norm_axes import NormAxes, Orders
-from explorer.engine.probe import CellProbe
+from explorer.engine.probe import PositionProbe
 from explorer.engine.receptive import ReceptiveFields
 from explorer.engine.strongest_path import StrongestPath
 from explorer.engine.timeline import Timeline
@@ -49,7 +49,7 @@ from explorer.engine.translation import ShiftedPredictions
 from explorer.engine.values import Value
 from explorer.engine.weight_uses import WeightUses
 from explorer.engine.what_if import Chain
-from explorer.engine.without_norm import Prediction
+from explorer.engine.without_norm import PredictionWithoutNorm
 from explorer.ui.cached.images import scene_batch
 from explorer.ui.cached.keys import KEYS, announced, data, resource
 from model.card import Pixels
@@ -121,7 +121,7 @@ def two_predictions(network: Network, input: Input) -> TwoPredictions:
 
 
 @data(max_size="20MB")
-def predicted_without(network: Network, input: Input, layers: tuple[str, ...]) -> Prediction:
+def predicted_without(network: Network, input: Input, layers: tuple[str, ...]) -> PredictionWithoutNorm:
     """The predictions with each of these layers replaced by the identity."""
     return without_norm.predicted_without(network.net, input.x, layers)
 
@@ -213,10 +213,10 @@ def outcome(network: Network, input: Input, changes: tuple[Change, ...], layer: 
 
 
 @data(max_size="50MB")
-def cell_probe(
+def position_probe(
     network: Network, input: Input, block: Block, channel: int, row: int, column: int
-) -> CellProbe:
-    """How one cell of a block's convolution comes about. ValueError as the engine's."""
+) -> PositionProbe:
+    """How one position of a block's convolution comes about. ValueError as the engine's."""
     return probe.probe(network.net, input.x, block, channel, row, column, trace(network, input))
 
 
@@ -240,7 +240,7 @@ def _shape(input: Input) -> tuple[int, ...]:
 # What a position depends on is the same for every input of one shape.
 @st.cache_data(max_entries=16, show_spinner=False, hash_funcs=KEYS | {Input: _shape})
 def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveFields]:
-    """What every layer's cells look at, by layer."""
+    """What every layer’s positions look at, by layer."""
     return receptive.receptive_fields(network.net, input.x)
 
 

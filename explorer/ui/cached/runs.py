@@ -10,7 +10,7 @@ from explorer.engine import descent, schedules
 from explorer.engine import training_images as training_images_of
 from explorer.engine.data_map import DataMap
 from explorer.engine.optimizer_runs import OptimizerRun, read_runs
-from explorer.engine.runs import Run, RunFile, Written, read_card, read_run
+from explorer.engine.runs import RecordedRun, RunFile, Written, read_card, read_run
 from explorer.engine.schedules import Schedule
 from explorer.engine.training_images import LoggedImages
 from explorer.engine.values import Integers
@@ -21,11 +21,11 @@ from model.words import N_
 
 
 @data(max_size="60MB")
-def _run(path: Path, stamp: tuple[int, int]) -> Run:
+def _run(path: Path, stamp: tuple[int, int]) -> RecordedRun:
     return read_run(path)
 
 
-def run(file: RunFile) -> Run:
+def run(file: RunFile) -> RecordedRun:
     """A run's history, read again only once its file has changed. Raises Problem."""
     return _run(file.path, (file.modified, file.size))
 

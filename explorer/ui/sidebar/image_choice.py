@@ -18,7 +18,7 @@ from explorer.ui.scans.scanning import scene_of
 from explorer.ui.stepping import follow, steps
 from model import cifar10
 from model.datasets import download_cifar10
-from model.names import shown
+from model.names import short_path
 from model.words import N_, ngettext, tr
 
 FIRST = "cat"  # the sample that a visit begins with
@@ -200,7 +200,7 @@ def _offer_download(data_dir: Path) -> None:
     missing = tr(
         "There is no test set in {folder}. Download CIFAR-10 (170 MB), or start with "
         "`-- --data-dir DIR`, where DIR contains test/<class>/<images>.",
-        folder=shown(data_dir),
+        folder=short_path(data_dir),
     )
     st.info(sentence(missing))
     if st.button(tr("Download CIFAR-10"), type="primary", width="stretch"):

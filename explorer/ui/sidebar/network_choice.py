@@ -47,7 +47,7 @@ def _weights(opened: Opened) -> Opened:
     of_file = opened.checkpoint.changes
     if not of_file.others:
         return opened
-    places = [of_file.place, *of_file.others]
+    places = [of_file.prefix, *of_file.others]
     place = link.choose(
         st.selectbox,
         tr("Weights in the file"),

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.engine.arithmetic import Settings
-from explorer.engine.what_if import Chain, LayerReach, Stop
+from explorer.engine.what_if import Chain, LayerReach, StopPoint
 from explorer.ui import cached, markup
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
@@ -94,7 +94,7 @@ def about(selection: Selection, count: int) -> str:
     return f"{text} {more}"
 
 
-def stop_text(stop: Stop) -> str:
+def stop_text(stop: StopPoint) -> str:
     """Where the network would stop, and why, as Markdown."""
     if stop.takes:
         template = N_(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from explorer.drawing.ranges import MINUS
 from explorer.engine.arithmetic import Settings
-from explorer.engine.geometry import Axis, LayerSize
+from explorer.engine.geometry import LayerSize, WindowAxis
 from explorer.engine.what_if import Chain, LayerReach
 from explorer.views.arithmetic.settings import SIDES, WhatIf
 from model.words import N_, ngettext, paragraph, tr
@@ -62,11 +62,11 @@ def window(settings: Settings) -> str:
     return f"{settings.rows.span} × {settings.columns.span}"
 
 
-def window_formula(axis: Axis) -> str:
+def window_formula(axis: WindowAxis) -> str:
     return f"{axis.dilation}·({axis.kernel} − 1) + 1 = {axis.span}"
 
 
-def both(settings: Settings, formula: Callable[[Axis], str]) -> str:
+def both(settings: Settings, formula: Callable[[WindowAxis], str]) -> str:
     if settings.square:
         return formula(settings.rows)
     return tr(
@@ -94,7 +94,7 @@ def field_formula(reach: LayerReach, settings: Settings) -> str:
     return rows if rows == columns else tr("rows {rows}; columns {columns}", rows=rows, columns=columns)
 
 
-def _field_formula(reach: LayerReach, axis: Axis, n: int) -> str:
+def _field_formula(reach: LayerReach, axis: WindowAxis, n: int) -> str:
     return f"{reach.read_field[n]} + ({axis.span} − 1)·{reach.jump[n]} = {reach.field[n]}"
 
 
@@ -127,7 +127,7 @@ def findings(settings: Settings) -> list[str]:
     ]
 
 
-def _of_axis(axis: Axis) -> list[str]:
+def _of_axis(axis: WindowAxis) -> list[str]:
     sentences = [*_rounding(axis)]
     if unread := len(axis.unread):
         sentences.append(ngettext(
@@ -152,7 +152,7 @@ def _of_axis(axis: Axis) -> list[str]:
     return sentences
 
 
-def _rounding(axis: Axis) -> list[str]:
+def _rounding(axis: WindowAxis) -> list[str]:
     """What becomes of a size that the stride does not divide."""
     padded = axis.input + sum(axis.padding)
     left = padded - (axis.output - 1) * axis.stride - axis.span

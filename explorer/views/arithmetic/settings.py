@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from explorer.engine.arithmetic import FREE, Settings, changed_axis, check, with_ceil
-from explorer.engine.geometry import Axis, window
+from explorer.engine.geometry import WindowAxis, window
 from explorer.ui import choices, link
 from model.problems import Problem
 from model.words import N_, tr
@@ -102,7 +102,7 @@ def _defaults(settings: Settings) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _numbers(axis: Axis) -> dict[str, int]:
+def _numbers(axis: WindowAxis) -> dict[str, int]:
     return {
         "size": axis.input,
         "kernel": axis.kernel,
@@ -124,7 +124,7 @@ def _settings(start: Settings) -> Settings:
         return _channels(here) if start.kind == "conv" else _rounded(here)
 
 
-def _axis(start: Settings, axis: Axis, suffix: str, side: str) -> Axis:
+def _axis(start: Settings, axis: WindowAxis, suffix: str, side: str) -> WindowAxis:
     values = _numbers(axis)
     if start.kind == "avg":  # it has no dilation
         del values["dilation"]

@@ -20,11 +20,11 @@ from explorer.ui.selection import Selection
 from explorer.views.attributions import charts, measuring
 from explorer.views.attributions.cards import class_name, range_of
 from explorer.views.attributions.map_choice import MapChoice
-from explorer.views.attributions.measuring import Attribution, Measured, TimedMap
+from explorer.views.attributions.measuring import Attribution, MeasuredScore, TimedMap
 from model.words import tr
 
 SCORE = "deletion"  # that the program computes
-Works = Sequence[Work[TimedMap | Measured]]
+Works = Sequence[Work[TimedMap | MeasuredScore]]
 
 
 def show(selection: Selection, chosen: Sequence[MapChoice], works: Works, stopped: bool) -> None:
@@ -81,7 +81,7 @@ def scores(selection: Selection, there: Sequence[Attribution]) -> pd.DataFrame:
     )
 
 
-def row(selection: Selection, attribution: Attribution, measured: Measured) -> dict[str, object]:
+def row(selection: Selection, attribution: Attribution, measured: MeasuredScore) -> dict[str, object]:
     choice, scored = attribution.choice, measured.scored
     about: dict[str, object] = {
         "method": choice.method,

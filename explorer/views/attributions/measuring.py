@@ -65,7 +65,7 @@ class TimedMap:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredScore:
     """A score of SCORES, by name, of one map; without a value the `reason`, a template."""
 
     name: str
@@ -79,14 +79,14 @@ class Attribution:
 
     choice: MapChoice
     maps: Progress[TimedMap]
-    strip: Progress[Measured]
+    strip: Progress[MeasuredScore]
 
     @property
     def map(self) -> TimedMap | None:
         return self.maps.results[0] if self.maps.results else None
 
     @cached_property
-    def scores(self) -> dict[str, Measured]:
+    def scores(self) -> dict[str, MeasuredScore]:
         return {each.name: each for each in self.strip.results}
 
     def scored(self, name: str) -> Scored | None:
@@ -111,25 +111,25 @@ def mask_of(selection: Selection) -> Masks | None:
     return np.asarray(selection.card.framed(white, selection.fit)[..., 0] > MASKED)
 
 
-def works(explained: Explained, choices: Sequence[MapChoice]) -> tuple[Work[TimedMap | Measured], ...]:
+def works(explained: Explained, choices: Sequence[MapChoice]) -> tuple[Work[TimedMap | MeasuredScore], ...]:
     """All maps first, then all strips, in the order of the choices."""
     maps = [map_work(explained, choice) for choice in choices]
     return (*maps, *(strip_work(explained, choice) for choice in choices))
 
 
 def attributions(
-    choices: Sequence[MapChoice], progress: Sequence[Progress[TimedMap | Measured]]
+    choices: Sequence[MapChoice], progress: Sequence[Progress[TimedMap | MeasuredScore]]
 ) -> list[Attribution]:
     """What there is, from the progress of `works`."""
     maps, strips = progress[: len(choices)], progress[len(choices) :]
     return [Attribution(*each) for each in zip(choices, maps, strips, strict=True)]  # type: ignore[arg-type]
 
 
-def map_work(explained: Explained, choice: MapChoice) -> Work[TimedMap | Measured]:
+def map_work(explained: Explained, choice: MapChoice) -> Work[TimedMap | MeasuredScore]:
     return Work("attribution", (*explained.values, choice.value), 1, partial(iter_map, explained, choice))
 
 
-def strip_work(explained: Explained, choice: MapChoice) -> Work[TimedMap | Measured]:
+def strip_work(explained: Explained, choice: MapChoice) -> Work[TimedMap | MeasuredScore]:
     run = partial(iter_strip, explained, choice)
     return Work("trust strip", (*explained.values, choice.value), len(STRIP), run)
 
@@ -171,12 +171,12 @@ def heat_of(
     )
 
 
-def iter_strip(explained: Explained, choice: MapChoice) -> Iterator[Measured]:
+def iter_strip(explained: Explained, choice: MapChoice) -> Iterator[MeasuredScore]:
     """Each score of STRIP in turn, cheap ones first; none of a map that is the same everywhere."""
     subject = subject_of(explained, choice)
     for name, score in STRIP.items():
         reason = marks_nothing(subject.heat) or score.unmet(subject)
-        yield Measured(name, None, reason) if reason else Measured(name, score.measure(subject))
+        yield MeasuredScore(name, None, reason) if reason else MeasuredScore(name, score.measure(subject))
 
 
 def marks_nothing(heat: Heatmap) -> str | None:

@@ -18,12 +18,12 @@ from explorer.views.attributions import (
     redrawing,
 )
 from explorer.views.attributions.map_choice import MapChoice
-from explorer.views.attributions.measuring import Measured, TimedMap
+from explorer.views.attributions.measuring import MeasuredScore, TimedMap
 from model.words import tr
 
 STOPPED = "_attributions_stopped"
-Works = Sequence[Work[TimedMap | Measured]]
-Progresses = Sequence[Progress[TimedMap | Measured]]
+Works = Sequence[Work[TimedMap | MeasuredScore]]
+Progresses = Sequence[Progress[TimedMap | MeasuredScore]]
 
 
 def page() -> None:

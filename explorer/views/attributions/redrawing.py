@@ -22,7 +22,7 @@ Heats = Sequence[tuple[str, Heatmap]]
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class RedrawingRow:
     """What a map gives each of P parts, float64 (P,), and how well that orders their effects, beside chance.
 
     `band` are the ends of the middle 95% of what the map gives in the wrong place; None for a reference.
@@ -86,26 +86,28 @@ def change(effect: float) -> str:
     return sign + short(-effect)
 
 
-def row(title: str, heat: Heatmap, drawn: Redrawing, effects: Doubles) -> Row:
+def row(title: str, heat: Heatmap, drawn: Redrawing, effects: Doubles) -> RedrawingRow:
     """The row of a map (h, w)."""
     values, masks = np.asarray(heat.values, np.float64), drawn.masks[drawn.own_parts]
     sums = part_sums(values, masks)
     chance = [agreement(each, effects) for each in part_sums(moved(values, 0), masks)]
     low, high = np.quantile(chance, (0.025, 0.975))
-    return Row(title, sums, agreement(sums, effects), (float(low), float(high)))
+    return RedrawingRow(title, sums, agreement(sums, effects), (float(low), float(high)))
 
 
-def reference_rows(drawn: Redrawing, effects: Doubles) -> list[Row]:
+def reference_rows(drawn: Redrawing, effects: Doubles) -> list[RedrawingRow]:
     """The rows of the maps that no network was asked for."""
     size, masks = drawn.picture.shape[:2], drawn.masks[drawn.own_parts]
     rows = []
     for reference in REFERENCES.values():
         sums = part_sums(reference.make((size[0], size[1]), drawn.object_mask, drawn.seed), masks)
-        rows.append(Row(tr(reference.title), sums, agreement(sums, effects)))
+        rows.append(RedrawingRow(tr(reference.title), sums, agreement(sums, effects)))
     return rows
 
 
-def table(parts: list[str], name: str, effects: Doubles, maps: list[Row], references: list[Row]) -> str:
+def table(
+    parts: list[str], name: str, effects: Doubles, maps: list[RedrawingRow], references: list[RedrawingRow]
+) -> str:
     """Parts as columns; the measured change of the logit first, then the maps, then the references."""
     titles = ["", *parts, tr("rank correlation"), tr("by chance")]
     head = markup.element("tr", *(markup.text(title, tag="th") for title in titles))
@@ -120,7 +122,7 @@ def table(parts: list[str], name: str, effects: Doubles, maps: list[Row], refere
     )
 
 
-def table_row(one: Row, cls: str = "") -> str:
+def table_row(one: RedrawingRow, cls: str = "") -> str:
     band = "" if one.band is None else tr("{low} to {high}", low=short(one.band[0]), high=short(one.band[1]))
     ends = (markup.text(short(one.correlation), "strong", "td"), markup.text(band, "muted", "td"))
     return markup.element("tr", *cells(one.title, one.sums), *ends, cls=cls)
@@ -134,8 +136,8 @@ def cells(title: str, values: Doubles, written: Callable[[float], str] = number)
 
 
 def cell(value: float, reach: float, text: str) -> str:
-    side, share = "against" if value < 0 else "for", abs(value) / reach / 2
-    bar = markup.element("div", f'<i class="{side}" style="width:{share:.1%}"></i>', cls="bar")
+    side, width = "against" if value < 0 else "for", abs(value) / reach / 2
+    bar = markup.element("div", f'<i class="{side}" style="width:{width:.1%}"></i>', cls="bar")
     return markup.element("td", bar, markup.text(text))
 
 
@@ -143,7 +145,7 @@ def short(value: float) -> str:
     return number(round(value, 2))
 
 
-def sentences(maps: list[Row], references: list[Row], parts: int) -> list[str]:
+def sentences(maps: list[RedrawingRow], references: list[RedrawingRow], parts: int) -> list[str]:
     """What the table shows, and what it does not."""
     area = references[-1].correlation
     better = sum(each.correlation > area for each in maps)

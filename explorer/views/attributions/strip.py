@@ -14,7 +14,7 @@ from explorer.engine.scores.redrawing import PartTruth
 from explorer.engine.scores.score import FEWEST_FOR_QUANTILES
 from explorer.engine.scores.stability import Stability
 from explorer.ui import markup
-from explorer.views.attributions.measuring import Attribution, Measured, marks_nothing
+from explorer.views.attributions.measuring import Attribution, MeasuredScore, marks_nothing
 from model.words import N_, ngettext, tr
 
 DIRECTIONS = {
@@ -33,7 +33,7 @@ class Extent:
     low: float
     high: float
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Where a value lies on a bar, 0 to 1."""
         inside = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return MARGIN + (1 - 2 * MARGIN) * min(max(inside, 0.0), 1.0)
@@ -77,7 +77,7 @@ def reasons(attributions: Iterable[Attribution]) -> dict[str, str]:
     return {each.name: each.reason for each in measured if each.scored is None}
 
 
-def row(name: str, measured: Measured | None, extent: Extent) -> str:
+def row(name: str, measured: MeasuredScore | None, extent: Extent) -> str:
     score = SCORES[name]
     if measured is None or measured.scored is None:
         return head(tr(score.title), "…", "")
@@ -109,7 +109,7 @@ def bar(scored: Scored, extent: Extent) -> str:
     value, (low, high) = float(scored.value), scored.chance_band
     if not np.isfinite([value, low, high]).all():
         return ""
-    start, end = extent.place(float(low)), extent.place(float(high))
+    start, end = extent.position(float(low)), extent.position(float(high))
     label = tr(
         "{value}; chance {low} to {high}",
         value=number(value),
@@ -119,7 +119,7 @@ def bar(scored: Scored, extent: Extent) -> str:
     return (
         f'<div class="band" role="img" aria-label="{escape(label, quote=True)}">'
         f'<i style="left:{start:.1%};width:{max(end - start, 0.01):.1%}"></i>'
-        f'<b style="left:{extent.place(value):.1%}"></b></div>'
+        f'<b style="left:{extent.position(value):.1%}"></b></div>'
     )
 
 
@@ -183,12 +183,12 @@ def details(scored: Scored) -> list[str]:
     return []
 
 
-def findings(found: Findings) -> list[str]:
+def findings(numbers: Findings) -> list[str]:
     texts = []
-    if found.negative > 0:
+    if numbers.negative > 0:
         template = N_("{percent} of the heat is negative, which a ReLU cuts off.")
-        texts.append(tr(template, percent=percent(float(found.negative))))
-    if found.tied > 0:
+        texts.append(tr(template, percent=percent(float(numbers.negative))))
+    if numbers.tied > 0:
         template = N_("{percent} of the positions share their value with others.")
-        texts.append(tr(template, percent=percent(float(found.tied))))
+        texts.append(tr(template, percent=percent(float(numbers.tied))))
     return texts

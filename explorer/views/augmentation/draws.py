@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from explorer.drawing.ranges import percent, probability
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
-from explorer.engine.normalization import ChannelStatistics, Estimate, unchanged
+from explorer.engine.normalization import ChannelStatistics, DataStatistics, unchanged
 from explorer.engine.values import Floats
 from model.card import Pixels
 from model.recipes import Config
@@ -16,7 +16,7 @@ from model.words import ngettext, tr
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class DrawPredictions:
     """The probabilities of the `original` (s, s, 3), `before` (K,), and of its draws, `after` (n, K)."""
 
     classes: tuple[str, ...]
@@ -45,12 +45,12 @@ class TransformRow:
     strength: float
     draws: Draws
     names: tuple[str, ...]
-    answers: Answers
+    predictions: DrawPredictions
 
     @property
     def unchanged(self) -> int:
         """How many draws are the image as it was."""
-        return unchanged(self.draws.pixels, self.answers.original)
+        return unchanged(self.draws.pixels, self.predictions.original)
 
     @property
     def mixes(self) -> bool:
@@ -66,7 +66,7 @@ class TransformRow:
 
 
 @dataclass(frozen=True, eq=False)
-class ShownBatch:
+class BatchDraw:
     """A training batch, the images it was drawn from, and the recipe's name with all its settings."""
 
     recipe: str
@@ -94,11 +94,11 @@ class Received:
     before: ChannelStatistics
     after: ChannelStatistics
     batch: ChannelStatistics | None
-    data: Estimate | None
+    data: DataStatistics | None
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class AugmentationView:
     """All that the page shows: a group of transforms, the seed, a row for each, a batch if it has one, and
     what normalization makes of the pictures.
     """
@@ -106,7 +106,7 @@ class Shown:
     group: str
     seed: int
     rows: Sequence[TransformRow]
-    batch: ShownBatch | None
+    batch: BatchDraw | None
     received: Received
 
 

@@ -19,9 +19,9 @@ from explorer.ui.exports.snippets import path_text, program_of_pixels
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.views.augmentation.draws import (
+    AugmentationView,
+    BatchDraw,
     Received,
-    Shown,
-    ShownBatch,
     TransformRow,
     augmentation_text,
     source_text,
@@ -38,47 +38,47 @@ PERCENT = "from explorer.drawing.ranges import percent"
 PAPER = (255, 255, 255)
 
 
-def augmented(selection: Selection, shown: Shown) -> None:
+def augmented(selection: Selection, view: AugmentationView) -> None:
     """The image under some transforms, and a whole training batch."""
-    downloads.show(partial(offer, selection, shown))
+    downloads.show(partial(offer, selection, view))
 
 
-def offer(selection: Selection, shown: Shown) -> Offer:
-    snippet, printed = program(selection, shown)
+def offer(selection: Selection, view: AugmentationView) -> Offer:
+    snippet, printed = program(selection, view)
     return Offer(
-        name=f"augmentation {shown.group} {selection.sample.name} seed {shown.seed}",
-        caption=caption(selection, shown),
-        pictures=pictures(selection, shown),
-        tables=tables(shown),
-        arrays=lambda: arrays(selection, shown),
-        figure=lambda: figure(shown),
+        name=f"augmentation {view.group} {selection.sample.name} seed {view.seed}",
+        caption=caption(selection, view),
+        pictures=pictures(selection, view),
+        tables=tables(view),
+        arrays=lambda: arrays(selection, view),
+        figure=lambda: figure(view),
         snippet=snippet,
         printed=printed,
     )
 
 
-def caption(selection: Selection, shown: Shown) -> str:
+def caption(selection: Selection, view: AugmentationView) -> str:
     image = export_parts.caption(selection, method=tr("Augmentation"), target="")
     strengths = [
         tr("{transform} with strength {strength:g}", transform=row.name, strength=row.strength)
-        for row in shown.rows
+        for row in view.rows
     ]
     transforms = tr(
-        "Transforms: {transforms}; seed {seed}", transforms=tr(", ").join(strengths), seed=shown.seed
+        "Transforms: {transforms}; seed {seed}", transforms=tr(", ").join(strengths), seed=view.seed
     )
-    return " · ".join([image, transforms, *_batch_caption(shown)])
+    return " · ".join([image, transforms, *_batch_caption(view)])
 
 
-def _batch_caption(shown: Shown) -> list[str]:
-    if shown.batch is None:
+def _batch_caption(view: AugmentationView) -> list[str]:
+    if view.batch is None:
         return []
-    config = shown.batch.config
+    config = view.batch.config
     return [
         tr(
             "Batch: {source} Augmentation: {augment}, as in epoch {epoch} with seed {seed}.",
-            source=source_text(shown.batch.images),
+            source=source_text(view.batch.images),
             augment=augmentation_text(config),
-            epoch=shown.seed + 1,
+            epoch=view.seed + 1,
             seed=config.seed,
         )
     ]
@@ -87,12 +87,10 @@ def _batch_caption(shown: Shown) -> list[str]:
 # Pictures
 
 
-def pictures(selection: Selection, shown: Shown) -> Pictures:
-    named: Pictures = {
-        tr("{transform}, draws", transform=row.name): partial(strip, row) for row in shown.rows
-    }
-    if shown.batch is not None:
-        named[tr("the batch")] = partial(sheet, shown.batch.batch.pixels)
+def pictures(selection: Selection, view: AugmentationView) -> Pictures:
+    named: Pictures = {tr("{transform}, draws", transform=row.name): partial(strip, row) for row in view.rows}
+    if view.batch is not None:
+        named[tr("the batch")] = partial(sheet, view.batch.batch.pixels)
     return named | export_parts.the_image(selection)
 
 
@@ -108,13 +106,13 @@ def sheet(pixels: Pixels, columns: int = 0) -> Pixels:
     return tiled(tiles, columns or columns_for(len(tiles)), GAP, PAPER)
 
 
-def figure(shown: Shown) -> list[Panel | Drawing]:
+def figure(view: AugmentationView) -> list[Panel | Drawing]:
     """The rows with their names, and the batch beside them."""
-    rows: list[Panel | Drawing] = [named_rows(shown.rows, tr("Draws from seed {seed}", seed=shown.seed))]
-    if shown.batch is None:
+    rows: list[Panel | Drawing] = [named_rows(view.rows, tr("Draws from seed {seed}", seed=view.seed))]
+    if view.batch is None:
         return rows
-    title = tr("A batch, augmentation: {augment}", augment=augmentation_text(shown.batch.config))
-    return [*rows, Panel(sheet(shown.batch.batch.pixels), title)]
+    title = tr("A batch, augmentation: {augment}", augment=augmentation_text(view.batch.config))
+    return [*rows, Panel(sheet(view.batch.batch.pixels), title)]
 
 
 def named_rows(rows: Sequence[TransformRow], title: str) -> Drawing:
@@ -137,12 +135,12 @@ def named_rows(rows: Sequence[TransformRow], title: str) -> Drawing:
 # Tables and arrays
 
 
-def tables(shown: Shown) -> Tables:
+def tables(view: AugmentationView) -> Tables:
     named: Tables = {
-        tr("Draws"): lambda: pd.concat([_draws(row) for row in shown.rows]),
-        tr("Normalization"): lambda: normalization(shown.received),
+        tr("Draws"): lambda: pd.concat([_draws(row) for row in view.rows]),
+        tr("Normalization"): lambda: normalization(view.received),
     }
-    batch = shown.batch
+    batch = view.batch
     if batch is not None:
         named[tr("Labels")] = lambda: labels(batch)
     return named
@@ -150,7 +148,7 @@ def tables(shown: Shown) -> Tables:
 
 def _draws(row: TransformRow) -> pd.DataFrame:
     """One row per draw: its parameters, the image's own fraction of its label, and the prediction."""
-    count, answers = len(row.draws.pixels), row.answers
+    count, predictions = len(row.draws.pixels), row.predictions
     return pd.DataFrame(
         {
             "transform": row.name,
@@ -159,9 +157,9 @@ def _draws(row: TransformRow) -> pd.DataFrame:
             "parameters": [row.draws.text(index) for index in range(count)],
             "label": ["; ".join(lines) if row.mixes else row.names[0] for lines in row.captions],
             "own_fraction": row.draws.fractions[:, 0],
-            "unchanged": (row.draws.pixels == answers.original).all((1, 2, 3)),
-            "prediction": [answers.classes[best] for best in answers.after.argmax(1)],
-            "probability": answers.after.max(1),
+            "unchanged": (row.draws.pixels == predictions.original).all((1, 2, 3)),
+            "prediction": [predictions.classes[best] for best in predictions.after.argmax(1)],
+            "probability": predictions.after.max(1),
         }
     )
 
@@ -181,7 +179,7 @@ def normalization(received: Received) -> pd.DataFrame:
     return pd.DataFrame({"channel": np.arange(len(received.before.mean)), **columns})
 
 
-def labels(batch: ShownBatch) -> pd.DataFrame:
+def labels(batch: BatchDraw) -> pd.DataFrame:
     """One row per image and class in its label: the fraction is 1 where labels are not mixed."""
     images, classes = np.nonzero(batch.batch.labels)
     return pd.DataFrame(
@@ -193,14 +191,14 @@ def labels(batch: ShownBatch) -> pd.DataFrame:
     )
 
 
-def arrays(selection: Selection, shown: Shown) -> Arrays:
+def arrays(selection: Selection, view: AugmentationView) -> Arrays:
     named: Arrays = {
         "image": (selection.sample.pixels, tr("the picture (H, W, 3), RGB, 0 to 255")),
         "framed": (selection.framed, tr("the network's input (s, s, 3) before normalization, 0 to 255")),
     }
-    for row in shown.rows:
+    for row in view.rows:
         named |= _row_arrays(row)
-    return named if shown.batch is None else named | _batch_arrays(shown.batch)
+    return named if view.batch is None else named | _batch_arrays(view.batch)
 
 
 def _row_arrays(row: TransformRow) -> Arrays:
@@ -217,7 +215,7 @@ def _row_arrays(row: TransformRow) -> Arrays:
     return named
 
 
-def _batch_arrays(batch: ShownBatch) -> Arrays:
+def _batch_arrays(batch: BatchDraw) -> Arrays:
     return {
         "batch": (batch.batch.pixels, tr("the batch (N, s, s, 3), with the normalization undone")),
         "labels": (batch.batch.labels, tr("fractions of the classes (N, K), each row sums to 1")),
@@ -228,11 +226,11 @@ def _batch_arrays(batch: ShownBatch) -> Arrays:
 # In Python
 
 
-def program(selection: Selection, shown: Shown) -> tuple[str, str]:
+def program(selection: Selection, view: AugmentationView) -> tuple[str, str]:
     """A program that makes a draw and the batch again, and sentences that say what it prints: the text
     under the draw, and the mean of the batch.
     """
-    parts = [part for part in (_draw_again(shown), _batch_again(shown)) if part is not None]
+    parts = [part for part in (_draw_again(view), _batch_again(view)) if part is not None]
     calls = sorted(name for part in parts for name in part.calls)
     imports = [line for part in parts for line in part.imports]
     if calls:
@@ -253,13 +251,13 @@ class ProgramPart:
     printed: str
 
 
-def _draw_again(shown: Shown) -> ProgramPart | None:
+def _draw_again(view: AugmentationView) -> ProgramPart | None:
     """The first draw that has a number under it."""
-    for row in shown.rows:
+    for row in view.rows:
         for index, lines in enumerate(row.captions):
             if any(letter.isdecimal() for line in lines for letter in line):
                 again = _mixed_again if row.mixes else _one_again
-                return again(row, index, shown.seed)
+                return again(row, index, view.seed)
     return None
 
 
@@ -301,8 +299,8 @@ def _mixed_again(row: TransformRow, index: int, seed: int) -> ProgramPart:
     )
 
 
-def _batch_again(shown: Shown) -> ProgramPart | None:
-    batch = shown.batch
+def _batch_again(view: AugmentationView) -> ProgramPart | None:
+    batch = view.batch
     if batch is None:
         return None
     return ProgramPart(
@@ -312,7 +310,7 @@ def _batch_again(shown: Shown) -> ProgramPart | None:
             f"images = training_images({path_text(options().data_dir)}, checkpoint.card)",
             f"config = recipes_of(checkpoint.card)[{batch.recipe!r}]",
             f"config = replace(config, augment={batch.config.augment!r})",
-            f"batch = first_batch(images, config, epoch={shown.seed + 1})",
+            f"batch = first_batch(images, config, epoch={view.seed + 1})",
             "print(batch.pixels.mean())",
         ),
         tr(

@@ -15,9 +15,9 @@ from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
 from explorer.views.augmentation import exports, received
 from explorer.views.augmentation.draws import (
-    Answers,
-    Shown,
-    ShownBatch,
+    AugmentationView,
+    BatchDraw,
+    DrawPredictions,
     TransformRow,
     augmentation_text,
     prediction_text,
@@ -62,10 +62,10 @@ def page() -> None:
         if transform.group == group
     ]
     st.header(tr("A training batch"), anchor=False)
-    shown_batch = batch(selection, seed)
-    shown = Shown(group, seed, rows, shown_batch, received.show(selection, shown_batch))
+    batch_draw = batch(selection, seed)
+    view = AugmentationView(group, seed, rows, batch_draw, received.show(selection, batch_draw))
     how_to_read()
-    exports.augmented(selection, shown)
+    exports.augmented(selection, view)
 
 
 def groups() -> dict[str, str]:
@@ -95,24 +95,24 @@ def row(selection: Selection, name: str, transform: Augmentation, seed: int) -> 
     partners = others(selection) if transform.mix is not None else {}
     draws = cached.draws(selection.framed, name, strength, seed, COUNT, tuple(partners.values()))
     drawn = TransformRow(
-        name, strength, draws, (own_name(selection), *partners), answers(selection, draws.pixels)
+        name, strength, draws, (own_name(selection), *partners), predictions(selection, draws.pixels)
     )
     with left:
         st.caption(unchanged_text(drawn))
     with right:
-        markup.show(markup.element("div", original(drawn.answers), *tiles(drawn), cls="fx-draws"))
+        markup.show(markup.element("div", original(drawn.predictions), *tiles(drawn), cls="fx-draws"))
     return drawn
 
 
-def answers(selection: Selection, pictures: Pixels) -> Answers:
+def predictions(selection: Selection, pictures: Pixels) -> DrawPredictions:
     """The predictions for the draws of a row, from one pass, beside that for the image itself."""
     after = cached.answers(selection.network, pictures)
-    return Answers(selection.card.classes, selection.framed, selection.seen.probabilities, after)
+    return DrawPredictions(selection.card.classes, selection.framed, selection.seen.probabilities, after)
 
 
 def unchanged_text(row: TransformRow) -> str:
     """How many draws leave every pixel as it is."""
-    count, changed = len(row.draws.pixels), row.answers.changed
+    count, changed = len(row.draws.pixels), row.predictions.changed
     return paragraph(
         [
             ngettext(
@@ -130,7 +130,7 @@ def unchanged_text(row: TransformRow) -> str:
     )
 
 
-def original(of: Answers) -> str:
+def original(of: DrawPredictions) -> str:
     """The picture before any transform, and its prediction, as html."""
     alt = tr("The image without a transform")
     texts = markup.text(tr("original")), markup.text(prediction_text(of.before, of.classes), "strong")
@@ -139,7 +139,7 @@ def original(of: Answers) -> str:
 
 def tiles(row: TransformRow) -> list[str]:
     """The draws with their parameters and predictions, as html."""
-    every = zip(row.draws.pixels, alts(row), row.captions, row.answers.texts, strict=True)
+    every = zip(row.draws.pixels, alts(row), row.captions, row.predictions.texts, strict=True)
     return [captioned(pixels, alt, lines, prediction) for pixels, alt, lines, prediction in every]
 
 
@@ -187,7 +187,7 @@ def others(selection: Selection) -> dict[str, Pixels]:
 # A batch
 
 
-def batch(selection: Selection, seed: int) -> ShownBatch | None:
+def batch(selection: Selection, seed: int) -> BatchDraw | None:
     """A batch by a recipe, a label under each image; a warning and None without training images."""
     try:
         images = cached.training_images(options().data_dir, selection.card)
@@ -197,14 +197,14 @@ def batch(selection: Selection, seed: int) -> ShownBatch | None:
     with st.container(horizontal=True):
         recipe, config = choose_recipe(selection)
     before = augmented.originals(images, config, seed + 1)
-    shown = ShownBatch(recipe, config, images, cached.first_batch(images, config, seed + 1), before)
+    batch_draw = BatchDraw(recipe, config, images, cached.first_batch(images, config, seed + 1), before)
     pictures = [
         captioned(pixels, tr("A training image: {label}", label=tr(", ").join(lines)), lines)
-        for pixels, lines in zip(shown.batch.pixels, shown.captions, strict=True)
+        for pixels, lines in zip(batch_draw.batch.pixels, batch_draw.captions, strict=True)
     ]
     markup.show(markup.element("div", *pictures, cls="fx-batch"))
-    st.caption(batch_caption(shown, seed))
-    return shown
+    st.caption(batch_caption(batch_draw, seed))
+    return batch_draw
 
 
 def choose_recipe(selection: Selection) -> tuple[str, Config]:
@@ -228,11 +228,11 @@ def recipe_name(name: str, config: Config) -> str:
     return tr("{recipe} (augmentation: {augment})", recipe=name, augment=augment)
 
 
-def batch_caption(shown: ShownBatch, seed: int) -> str:
+def batch_caption(batch_draw: BatchDraw, seed: int) -> str:
     """The source, recipe and seed of the batch, as Markdown."""
-    config = shown.config
-    sentences = [literal(source_text(shown.images))]
-    if config.batch_size != len(shown.images.data):
+    config = batch_draw.config
+    sentences = [literal(source_text(batch_draw.images))]
+    if config.batch_size != len(batch_draw.images.data):
         sentences.append(tr("Batch size in training: {count}.", count=config.batch_size))
     sentences.append(
         tr(
@@ -246,8 +246,8 @@ def batch_caption(shown: ShownBatch, seed: int) -> str:
         ngettext(
             "{n} of the {count} images is as it was before augmentation.",
             "{n} of the {count} images are as they were before augmentation.",
-            unchanged(shown.batch.pixels, shown.originals),
-            count=len(shown.originals),
+            unchanged(batch_draw.batch.pixels, batch_draw.originals),
+            count=len(batch_draw.originals),
         )
     )
     sentences.append(tr("Colors are shown before normalization."))

@@ -9,7 +9,7 @@ from explorer.engine.values import Doubles
 from explorer.ui import cached, markup
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from explorer.views.augmentation.draws import Received, ShownBatch, source_text
+from explorer.views.augmentation.draws import BatchDraw, Received, source_text
 from model.card import Card
 from model.provenance import in_words
 from model.words import N_, ngettext, paragraph, tr
@@ -17,7 +17,7 @@ from model.words import N_, ngettext, paragraph, tr
 COLORS = (N_("red"), N_("green"), N_("blue"))
 
 
-def show(selection: Selection, batch: ShownBatch | None) -> Received:
+def show(selection: Selection, batch: BatchDraw | None) -> Received:
     """The tables of the image, of the batch and of the data."""
     st.header(tr("What the network receives"), anchor=False)
     received = measure(selection, batch)
@@ -31,7 +31,7 @@ def show(selection: Selection, batch: ShownBatch | None) -> Received:
     return received
 
 
-def measure(selection: Selection, batch: ShownBatch | None) -> Received:
+def measure(selection: Selection, batch: BatchDraw | None) -> Received:
     card = selection.card
     before = statistics(torch.from_numpy(before_normalization(card, [selection.framed])))
     after = statistics(selection.input.x)
@@ -127,7 +127,7 @@ def interval(value: float, ends: Doubles) -> str:
     return tr("{value} ({low} to {high})", value=digits(value), low=digits(low), high=digits(high))
 
 
-def about_data(card: Card, batch: ShownBatch, received: Received) -> str:
+def about_data(card: Card, batch: BatchDraw, received: Received) -> str:
     """How the numbers were computed, and whether the card's agree with them, as Markdown."""
     data = received.data
     assert data is not None

@@ -132,7 +132,7 @@ def about(axes: NormAxes, columns: list[int], view: LayerView) -> str:
         if view.measured.batch is None
         else tr("Rows: the first {count} images of the batch.", count=len(axes.maps))
     )
-    shown = tr(
+    order_text = tr(
         "Columns: channels {first} to {last} of {count} of what {layer} receives.",
         first=columns[0],
         last=columns[-1],
@@ -143,7 +143,7 @@ def about(axes: NormAxes, columns: list[int], view: LayerView) -> str:
         "At the edges: what each averages; LayerNorm’s over all channels. As PyTorch’s GroupNorm with one "
         "group, it has γ and β for each channel."
     )
-    return paragraph([which, shown, edges])
+    return paragraph([which, order_text, edges])
 
 
 # Before or after the pooling

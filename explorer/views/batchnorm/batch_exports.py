@@ -23,7 +23,7 @@ from explorer.views.batchnorm.exports import (
     chart_pictures,
     distance_text,
 )
-from explorer.views.batchnorm.measured import LayerView, Measured
+from explorer.views.batchnorm.measured import LayerView, MeasuredImages
 from model.words import tr
 
 
@@ -67,7 +67,7 @@ def caption(selection: Selection, view: LayerView) -> str:
     return f"{charts.caption(view)} · {view.measured.text} · {traced}"
 
 
-def origin(selection: Selection, measured: Measured) -> Origin:
+def origin(selection: Selection, measured: MeasuredImages) -> Origin:
     """The batch in Python."""
     if measured.kind == "scenes":
         return snippets.drawn_batch(measured.wanted)

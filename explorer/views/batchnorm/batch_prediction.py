@@ -13,7 +13,7 @@ from explorer.engine.tracing import Floats
 from explorer.ui import cached, markup
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
-from explorer.views.batchnorm.measured import Measured
+from explorer.views.batchnorm.measured import MeasuredImages
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
@@ -24,7 +24,7 @@ OWN = N_("Statistics of this image (train mode, Dropout off)")
 BATCH = N_("Batch statistics (train mode, Dropout off)")
 
 
-def show(selection: Selection, measured: Measured) -> None:
+def show(selection: Selection, measured: MeasuredImages) -> None:
     """Both predictions side by side, and a sentence that interprets them."""
     try:
         both = cached.two_predictions(selection.network, measured.input)

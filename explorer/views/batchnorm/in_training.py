@@ -84,9 +84,9 @@ def finding(shipped: Mapping[tuple[str, float], NormRun]) -> str:
     norms = dict.fromkeys(norm for norm, _ in shipped)
     low, high = sorted({rate for _, rate in shipped})
     fields = {
-        f"{norm}_{place}": percent(accuracy[norm, rate])
+        f"{norm}_{end}": percent(accuracy[norm, rate])
         for norm in norms
-        for place, rate in (("low", low), ("high", high))
+        for end, rate in (("low", low), ("high", high))
     }
     return tr(
         "At ten times the learning rate accuracy falls from {batch_low} to **{batch_high}** with BatchNorm, "

@@ -21,7 +21,7 @@ DEFAULT_COUNT = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredImages:
     """Images as the network gets them.
 
     `batch` is None for one image; `wanted` is how many were asked for.
@@ -48,7 +48,7 @@ class LayerView:
     """One BatchNorm as the page shows it: its statistics, the images, the ReLU after it, the channel."""
 
     summary: NormSummary
-    measured: Measured
+    measured: MeasuredImages
     relu: str | None
     channel: int
 
@@ -57,13 +57,13 @@ class LayerView:
         return self.summary.layer
 
 
-def choose_measured(selection: Selection, which: DeltaGenerator, how_many: DeltaGenerator) -> Measured:
+def choose_measured(selection: Selection, which: DeltaGenerator, how_many: DeltaGenerator) -> MeasuredImages:
     """This image, or a batch of test images or drawn scenes, chosen in two places of the page."""
     test_set = cached.test_set(options().data_dir)
     names = {kind: tr(name) for kind, name in NAMES.items() if kind != "test" or test_set is not None}
     with which:
         kind = choices.choice(tr("Statistics of"), names, "of")
-    image = Measured(selection.input)
+    image = MeasuredImages(selection.input)
     if kind == "image":
         return image
     with how_many:
@@ -76,7 +76,7 @@ def choose_measured(selection: Selection, which: DeltaGenerator, how_many: Delta
     except Problem as error:
         st.warning(sentence(error))
         return image
-    return Measured(batch.input, kind, batch, wanted)
+    return MeasuredImages(batch.input, kind, batch, wanted)
 
 
 def _how_many(selection: Selection) -> int:

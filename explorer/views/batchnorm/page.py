@@ -16,7 +16,7 @@ from explorer.views.batchnorm import (
     observed,
     without_it,
 )
-from explorer.views.batchnorm.measured import LayerView, Measured, choose_measured
+from explorer.views.batchnorm.measured import LayerView, MeasuredImages, choose_measured
 from explorer.views.batchnorm.other_norms import left_out, norm_layers, without_batchnorm
 from model.words import N_, tr
 
@@ -68,7 +68,7 @@ def statistics(selection: Selection, view: LayerView, drawn: charts.BatchNormCha
     how_to_read()
 
 
-def layer_view(selection: Selection, measured: Measured, layer: str) -> LayerView:
+def layer_view(selection: Selection, measured: MeasuredImages, layer: str) -> LayerView:
     """All that the page and its downloads show of a layer."""
     summary = cached.norm_summary(selection.network, measured.input, layer)
     relu = relu_behind(selection.net, selection.seen, layer)

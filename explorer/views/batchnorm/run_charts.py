@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from explorer.drawing.chart import Line, LineChart, axis, doubles
 from explorer.drawing.palette import SERIES, Color
 from explorer.drawing.ranges import percent
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.engine.values import Doubles
 from model.words import N_, tr
 
@@ -20,7 +20,7 @@ class NormRun:
 
     norm: str
     rate: float
-    run: Run
+    run: RecordedRun
 
     @property
     def name(self) -> str:

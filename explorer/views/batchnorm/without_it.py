@@ -8,7 +8,7 @@ from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import number, percent, probability
 from explorer.engine.batchnorm import NormSummary, StageHistogram, batchnorms
 from explorer.engine.values import Doubles
-from explorer.engine.without_norm import Prediction
+from explorer.engine.without_norm import PredictionWithoutNorm
 from explorer.ui import cached, markup, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
@@ -85,7 +85,7 @@ def density(summary: NormSummary, channel: int, stage: StageHistogram) -> tuple[
 # The prediction
 
 
-def predictions(selection: Selection, view: LayerView) -> dict[str, Prediction]:
+def predictions(selection: Selection, view: LayerView) -> dict[str, PredictionWithoutNorm]:
     """Title → prediction: as it is, without the layer, and without any BatchNorm where there are more."""
     layers = batchnorms(selection.net, selection.seen)
     cases: dict[str, tuple[str, ...]] = {
@@ -100,7 +100,7 @@ def predictions(selection: Selection, view: LayerView) -> dict[str, Prediction]:
     }
 
 
-def one_image(selection: Selection, sides: dict[str, Prediction]) -> None:
+def one_image(selection: Selection, sides: dict[str, PredictionWithoutNorm]) -> None:
     names = selection.card.classes
     batch_prediction.side_by_side(
         *(
@@ -110,7 +110,7 @@ def one_image(selection: Selection, sides: dict[str, Prediction]) -> None:
     )
 
 
-def meaning(selection: Selection, view: LayerView, sides: dict[str, Prediction]) -> str:
+def meaning(selection: Selection, view: LayerView, sides: dict[str, PredictionWithoutNorm]) -> str:
     """What the layer's absence does to the prediction for one image, as Markdown."""
     before, without = [side.probabilities[0] for side in sides.values()][:2]
     first, second = int(before.argmax()), int(without.argmax())
@@ -130,7 +130,7 @@ def meaning(selection: Selection, view: LayerView, sides: dict[str, Prediction])
     )
 
 
-def changed(view: LayerView, sides: dict[str, Prediction]) -> str:
+def changed(view: LayerView, sides: dict[str, PredictionWithoutNorm]) -> str:
     """How many predictions of a batch the layer's absence changes, as Markdown."""
     before, without = [side.probabilities.argmax(1) for side in sides.values()][:2]
     return ngettext(
@@ -142,7 +142,7 @@ def changed(view: LayerView, sides: dict[str, Prediction]) -> str:
     )
 
 
-def logits(selection: Selection, sides: dict[str, Prediction]) -> str:
+def logits(selection: Selection, sides: dict[str, PredictionWithoutNorm]) -> str:
     """The logits of the classes that are most probable in one of the cases, as a table."""
     likely = [
         int(k)

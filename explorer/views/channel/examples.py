@@ -14,8 +14,8 @@ from explorer.ui import choices, jobs
 from explorer.ui.jobs import Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.views.channel import tiles
-from explorer.views.channel.subject import Subject
-from explorer.views.channel.tiles import Tile
+from explorer.views.channel.subject import ChannelSubject
+from explorer.views.channel.tiles import ExampleTile
 from model.words import paragraph, tr
 
 SHOWN, LOWEST = 8, 8  # tiles
@@ -27,26 +27,26 @@ CHUNK = 32, 4  # of them at once, for small and larger inputs
 class Examples:
     """The tiles by activation, highest and lowest, and by contribution once it is computed."""
 
-    top: list[Tile]
-    bottom: list[Tile]
-    contributing: list[Tile]
+    top: list[ExampleTile]
+    bottom: list[ExampleTile]
+    contributing: list[ExampleTile]
 
 
-def by_activation(subject: Subject) -> tuple[list[Tile], list[Tile]]:
+def by_activation(subject: ChannelSubject) -> tuple[list[ExampleTile], list[ExampleTile]]:
     """The images with the largest maximum of the map, and those with the smallest."""
     scanned, channel = subject.scanned, subject.channel
     assert scanned is not None
     parts = (scanned.top_rows, scanned.top_values, scanned.top_positions)
     top = [
-        Tile(int(row), float(value), (int(position[0]), int(position[1])))
+        ExampleTile(int(row), float(value), (int(position[0]), int(position[1])))
         for row, value, position in zip(*(part[channel][:SHOWN] for part in parts), strict=True)
     ]
     silent = silent_rows(scanned, channel)
     if len(silent) > LOWEST:
-        return top, [Tile(silent[at], 0.0, None) for at in spread(len(silent), LOWEST)]
+        return top, [ExampleTile(silent[at], 0.0, None) for at in spread(len(silent), LOWEST)]
     ends = (scanned.bottom_rows, scanned.bottom_values)
     lowest = zip(*(part[channel][:LOWEST] for part in ends), strict=True)
-    return top, [Tile(int(row), float(value), None) for row, value in lowest]
+    return top, [ExampleTile(int(row), float(value), None) for row, value in lowest]
 
 
 def silent_rows(scanned: LayerScan, channel: int) -> list[int]:
@@ -57,7 +57,7 @@ def silent_rows(scanned: LayerScan, channel: int) -> list[int]:
     return [] if means.min() < 0 else [int(row) for row in np.flatnonzero(means == 0)]
 
 
-def candidates(subject: Subject) -> list[int]:
+def candidates(subject: ChannelSubject) -> list[int]:
     """The rows that contributions are computed on: the top images of the channel, and a spread over all."""
     scanned = subject.scanned
     assert scanned is not None
@@ -65,7 +65,7 @@ def candidates(subject: Subject) -> list[int]:
     return list(dict.fromkeys([*top, *subject.images.some(SPREAD[not subject.small])]))
 
 
-def work(subject: Subject) -> Work[Contribution]:
+def work(subject: ChannelSubject) -> Work[Contribution]:
     """Contributions to the class to explain, some images after another."""
     selection, rows = subject.selection, candidates(subject)
     size = CHUNK[not subject.small]
@@ -81,16 +81,18 @@ def work(subject: Subject) -> Work[Contribution]:
     return Work("contributions of a channel", values, len(parts), run)
 
 
-def by_contribution(subject: Subject, parts: Sequence[Contribution]) -> list[Tile]:
+def by_contribution(subject: ChannelSubject, parts: Sequence[Contribution]) -> list[ExampleTile]:
     """The images in which the channel contributes most to the class, as far as they are computed."""
     values = np.concatenate([part.values for part in parts])
     positions = np.concatenate([part.positions for part in parts])
     rows = candidates(subject)
     order = np.argsort(-values, kind="stable")[:SHOWN].tolist()
-    return [Tile(rows[k], float(values[k]), (int(positions[k, 0]), int(positions[k, 1]))) for k in order]
+    return [
+        ExampleTile(rows[k], float(values[k]), (int(positions[k, 0]), int(positions[k, 1]))) for k in order
+    ]
 
 
-def show(subject: Subject) -> Examples:
+def show(subject: ChannelSubject) -> Examples:
     """The tiles; a click on one selects its image."""
     with st.container(horizontal=True, gap="small"):
         name = subject.selection.card.classes[subject.selection.target]
@@ -99,7 +101,7 @@ def show(subject: Subject) -> Examples:
         shapes = {"field": tr("Receptive field"), "whole": tr("Whole image")}
         whole = choices.choice(tr("Picture"), shapes, "picture") == "whole"
     top, bottom = by_activation(subject)
-    contributing: list[Tile] = []
+    contributing: list[ExampleTile] = []
     if order == "activation":
         st.markdown(literal(tr("Largest value of the map, over {images}", images=subject.images.text)))
         tiles.show(subject, top, "top", whole)
@@ -119,25 +121,25 @@ def show(subject: Subject) -> Examples:
     return Examples(top, bottom, contributing)
 
 
-def about_the_lowest(subject: Subject) -> str:
+def about_the_lowest(subject: ChannelSubject) -> str:
     assert subject.scanned is not None
-    silent, shown = len(silent_rows(subject.scanned, subject.channel)), LOWEST
-    if silent <= shown:
+    silent, count = len(silent_rows(subject.scanned, subject.channel)), LOWEST
+    if silent <= count:
         return tr("Smallest: the images whose largest value is lowest")
     return tr(
         "In {silent:,} of {images} the map is zero everywhere; {shown} of these, evenly spread:",
         silent=silent,
         images=subject.images.text,
-        shown=shown,
+        shown=count,
     )
 
 
-def finished(subject: Subject, job: Work[Contribution]) -> list[Tile]:
+def finished(subject: ChannelSubject, job: Work[Contribution]) -> list[ExampleTile]:
     (progress,) = jobs.JOBS.look(job)
     return by_contribution(subject, progress.results) if len(progress.results) == progress.steps else []
 
 
-def _draw(subject: Subject, whole: bool, progress: Sequence[Progress[Contribution]]) -> None:
+def _draw(subject: ChannelSubject, whole: bool, progress: Sequence[Progress[Contribution]]) -> None:
     (one,) = progress
     if one.problem is not None:
         st.info(sentence(one.problem))
@@ -152,7 +154,7 @@ def _draw(subject: Subject, whole: bool, progress: Sequence[Progress[Contributio
     tiles.show(subject, by_contribution(subject, one.results), "contribution", whole)
 
 
-def about_contributions(subject: Subject) -> str:
+def about_contributions(subject: ChannelSubject) -> str:
     """What the number is, and on which images it was computed."""
     return tr(
         "Largest contribution to the logit of {name}: Grad-CAM’s weight × mean of the map, computed on "

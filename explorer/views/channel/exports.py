@@ -21,9 +21,9 @@ from explorer.ui.exports.snippets import program
 from explorer.views.channel import charts, over_scan, tiles
 from explorer.views.channel.examples import Examples
 from explorer.views.channel.over_scan import Numbers, largest_classes
-from explorer.views.channel.over_time import History
-from explorer.views.channel.subject import Subject
-from explorer.views.channel.tiles import Tile
+from explorer.views.channel.over_time import MapHistory
+from explorer.views.channel.subject import ChannelSubject
+from explorer.views.channel.tiles import ExampleTile
 from model.card import Pixels
 from model.words import tr
 
@@ -34,13 +34,13 @@ IN_FIGURE = 4  # top images
 class Biography:
     """All that the page shows of a channel; None or nothing for what is not there, or not yet."""
 
-    subject: Subject
+    subject: ChannelSubject
     examples: Examples | None = None
     numbers: Numbers | None = None
     made: Visualization | None = None
     effects: Sequence[ClassEffect] = field(default_factory=list)
     dissection: Dissection | None = None
-    history: History | None = None
+    history: MapHistory | None = None
 
 
 def show(biography: Biography) -> None:
@@ -81,7 +81,7 @@ def pictures(biography: Biography) -> Pictures:
     return drawn
 
 
-def kinds(biography: Biography) -> dict[str, list[Tile]]:
+def kinds(biography: Biography) -> dict[str, list[ExampleTile]]:
     """What is shown of the scan's images: a name → tiles."""
     one = biography.examples
     if one is None:
@@ -94,7 +94,7 @@ def kinds(biography: Biography) -> dict[str, list[Tile]]:
     return {name: each for name, each in every.items() if each}
 
 
-def map_picture(subject: Subject) -> Pixels:
+def map_picture(subject: ChannelSubject) -> Pixels:
     values = subject.selection.seen.maps[subject.layer][subject.channel]
     return color(values, ranges.shared(values, signed=bool(values.min() < 0)))
 
@@ -117,7 +117,7 @@ def tables(biography: Biography) -> Tables:
     return made
 
 
-def image_numbers(subject: Subject) -> pd.DataFrame:
+def image_numbers(subject: ChannelSubject) -> pd.DataFrame:
     """The map of the selected image, and the block's BatchNorm, in one row."""
     values = subject.selection.seen.maps[subject.layer][subject.channel]
     row: dict[str, object] = {"layer": subject.layer, "channel": subject.channel}
@@ -129,7 +129,7 @@ def image_numbers(subject: Subject) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def image_table(biography: Biography, each: list[Tile]) -> pd.DataFrame:
+def image_table(biography: Biography, each: list[ExampleTile]) -> pd.DataFrame:
     """One row an image, with the receptive field of its position if there is one."""
     subject = biography.subject
     assert subject.scan is not None
@@ -138,8 +138,8 @@ def image_table(biography: Biography, each: list[Tile]) -> pd.DataFrame:
         row: dict[str, object] = {"rank": rank, "image": int(subject.scan.ids[tile.row])}
         row |= {"class": tiles.label_of(subject, tile.row), "value": tile.value}
         if tile.position is not None:
-            places = (*tile.position, *subject.field(tile.position).reach)
-            row |= dict(zip(("y", "x", "top", "bottom", "left", "right"), places, strict=True))
+            edges = (*tile.position, *subject.field(tile.position).reach)
+            row |= dict(zip(("y", "x", "top", "bottom", "left", "right"), edges, strict=True))
         rows.append(row)
     return pd.DataFrame(rows)
 

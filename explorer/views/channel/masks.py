@@ -15,7 +15,7 @@ from explorer.ui import cached, choices, jobs, panels
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.views.channel import charts
-from explorer.views.channel.subject import Subject
+from explorer.views.channel.subject import ChannelSubject
 from model.card import Card, Pixels
 from model.scenes import CLASSES
 from model.words import tr
@@ -36,7 +36,7 @@ def drawn(size: int, first: int) -> tuple[Pixels, Masks, Integers]:
     return np.stack([sample.pixels for sample in samples]), masks, labels
 
 
-def work(subject: Subject) -> Work[tuple[Floats, Masks, Integers]]:
+def work(subject: ChannelSubject) -> Work[tuple[Floats, Masks, Integers]]:
     """The channel's maps (n, h, w) of drawn scenes, with the masks and the labels, some after another."""
     selection, layer, channel = subject.selection, subject.layer, subject.channel
     count, size = SCENES[not subject.small], selection.card.input_size
@@ -50,7 +50,7 @@ def work(subject: Subject) -> Work[tuple[Floats, Masks, Integers]]:
     return Work("masks", (selection.network, layer, channel), count // PART, run)
 
 
-def show(subject: Subject) -> Dissection | None:
+def show(subject: ChannelSubject) -> Dissection | None:
     """The overlap at the chosen threshold; once it is measured it is returned."""
     st.subheader(tr("Overlap with objects"), anchor=False)
     names = {"0.005": tr("Top 0.5%"), "0.05": tr("Top 5%"), "0.2": tr("Top 20%")}

@@ -12,13 +12,13 @@ from explorer.engine.visualization import PART, RANDOM, Visualization, prior_of,
 from explorer.ui import jobs, link, markup
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
-from explorer.views.channel.subject import MOST_OF_PRIOR, Subject
+from explorer.views.channel.subject import MOST_OF_PRIOR, ChannelSubject
 from model.words import tr
 
 SEEDS = 99
 
 
-def work(subject: Subject, seed: int) -> Work[Visualization]:
+def work(subject: ChannelSubject, seed: int) -> Work[Visualization]:
     """The image, anew after some steps each."""
     selection, images = subject.selection, subject.images
     rows = images.some(MOST_OF_PRIOR[not subject.small])
@@ -31,7 +31,7 @@ def work(subject: Subject, seed: int) -> Work[Visualization]:
     return Work("visualization", values, -(-steps_of(selection.card.input_size) // PART), run)
 
 
-def show(subject: Subject) -> Visualization | None:
+def show(subject: ChannelSubject) -> Visualization | None:
     """The image and the numbers, as far as they are; the finished one is returned."""
     image = st.container()
     seed = link.number(tr("Seed of the starting images"), 0, SEEDS, "made_seed", 0, width=200)
@@ -42,7 +42,7 @@ def show(subject: Subject) -> Visualization | None:
     return progress.results[-1] if len(progress.results) == progress.steps else None
 
 
-def _draw(subject: Subject, progress: Sequence[Progress[Visualization]]) -> None:
+def _draw(subject: ChannelSubject, progress: Sequence[Progress[Visualization]]) -> None:
     (one,) = progress
     if one.problem is not None:
         st.info(sentence(one.problem))
@@ -60,7 +60,7 @@ def _draw(subject: Subject, progress: Sequence[Progress[Visualization]]) -> None
         st.caption(literal(about(subject, best)))
 
 
-def made(subject: Subject, best: Visualization) -> str:
+def made(subject: ChannelSubject, best: Visualization) -> str:
     alt = tr("Image made for channel {channel} of {layer}", channel=best.channel, layer=best.layer)
     size = best.pixels.shape[0]
     return markup.figure(best.pixels, alt, markup.text(tr("{size} × {size} px", size=size)), fill=True)
@@ -99,7 +99,7 @@ def judged(best: Visualization, scanned: LayerScan | None) -> str:
     )
 
 
-def about(subject: Subject, best: Visualization) -> str:
+def about(subject: ChannelSubject, best: Visualization) -> str:
     return tr(
         "Optimized: the mean of the map. Only the phases of the spectrum were moved; the amplitude of each "
         "frequency and the colors are the mean of {count} of {images} (after MACO, arXiv:2306.06805). "

@@ -15,8 +15,8 @@ from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
 from explorer.ui.markdown import literal
 from explorer.views.channel import charts, tiles
-from explorer.views.channel.subject import Subject
-from explorer.views.channel.tiles import Tile
+from explorer.views.channel.subject import ChannelSubject
+from explorer.views.channel.tiles import ExampleTile
 from model.words import ngettext, paragraph, tr
 
 MOST_CLASSES = 12
@@ -32,7 +32,7 @@ class Numbers:
     correlations: Doubles
 
 
-def numbers_of(subject: Subject, scanned: LayerScan) -> Numbers:
+def numbers_of(subject: ChannelSubject, scanned: LayerScan) -> Numbers:
     assert subject.scan is not None
     channel, scan = subject.channel, subject.scan
     selective = cached.class_selectivity(scanned.image_mean[:, channel], scan.labels, len(scan.classes))
@@ -43,7 +43,7 @@ def numbers_of(subject: Subject, scanned: LayerScan) -> Numbers:
 # The layer's own statistics
 
 
-def normalization(subject: Subject) -> str:
+def normalization(subject: ChannelSubject) -> str:
     """γ, β and the statistics of the block's BatchNorm in this channel, as html; "" without one."""
     norm = statistics(subject)
     if norm is None:
@@ -59,7 +59,7 @@ def normalization(subject: Subject) -> str:
     return panels.facts(tr("BatchNorm · {layer}", layer=norm.layer), rows)
 
 
-def statistics(subject: Subject) -> NormStatistics | None:
+def statistics(subject: ChannelSubject) -> NormStatistics | None:
     """The statistics of the block's BatchNorm on the selected image; None where there is none to show."""
     selection, layer = subject.selection, subject.block.norm
     if layer is None or not is_batchnorm(selection.net, layer):
@@ -71,7 +71,7 @@ def statistics(subject: Subject) -> NormStatistics | None:
 # Over the scan
 
 
-def show(subject: Subject, scanned: LayerScan, numbers: Numbers) -> None:
+def show(subject: ChannelSubject, scanned: LayerScan, numbers: Numbers) -> None:
     """The distribution, and the means by class."""
     left, right = st.columns(2, gap="large")
     with left:
@@ -96,7 +96,7 @@ def largest_classes(means: Doubles) -> list[int]:
     return [int(k) for k in order if np.isfinite(means[k])][:MOST_CLASSES]
 
 
-def about_values(subject: Subject, scanned: LayerScan) -> str:
+def about_values(subject: ChannelSubject, scanned: LayerScan) -> str:
     k = subject.channel
     sentences = [
         tr(
@@ -126,7 +126,7 @@ def about_values(subject: Subject, scanned: LayerScan) -> str:
     return paragraph(sentences)
 
 
-def about_classes(subject: Subject, numbers: Numbers) -> str:
+def about_classes(subject: ChannelSubject, numbers: Numbers) -> str:
     """The selectivity with what chance gives, in sentences."""
     assert subject.scan is not None
     if not largest_classes(numbers.class_means):
@@ -173,7 +173,7 @@ def neighbors(correlations: Doubles) -> list[int]:
     return [int(k) for k in order if np.isfinite(correlations[k])][:NEIGHBORS]
 
 
-def show_neighbors(subject: Subject, scanned: LayerScan, numbers: Numbers) -> None:
+def show_neighbors(subject: ChannelSubject, scanned: LayerScan, numbers: Numbers) -> None:
     """The channels whose mean per image goes with this one's; each is a button to its page."""
     st.subheader(tr("Channels most like it"), anchor=False)
     others = neighbors(numbers.correlations)
@@ -198,9 +198,9 @@ def show_neighbors(subject: Subject, scanned: LayerScan, numbers: Numbers) -> No
     )
 
 
-def show_neighbor(subject: Subject, scanned: LayerScan, other: int, correlation: float) -> None:
+def show_neighbor(subject: ChannelSubject, scanned: LayerScan, other: int, correlation: float) -> None:
     top = (int(scanned.maximum_position[other, 0]), int(scanned.maximum_position[other, 1]))
-    tile = Tile(int(scanned.maximum_row[other]), float(scanned.maximum[other]), top)
+    tile = ExampleTile(int(scanned.maximum_row[other]), float(scanned.maximum[other]), top)
     title = tr("Channel {channel}", channel=other)
     alt = tr("Top image of channel {channel}", channel=other)
     caption = markup.text(title, "strong") + markup.text(tr("r = {value}", value=f"{correlation:.2f}"))

@@ -14,13 +14,13 @@ from explorer.engine.values import Floats
 from explorer.ui import cached, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.views.channel import charts, over_scan
-from explorer.views.channel.subject import Subject
+from explorer.views.channel.subject import ChannelSubject
 from model.problems import Problem
 from model.words import tr
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class MapHistory:
     """The channel's maps of one image (epochs, h, w) on one range, and charts of its BatchNorm by name."""
 
     epochs: tuple[int, ...]
@@ -29,7 +29,7 @@ class History:
     statistics: dict[str, LineChart]
 
 
-def history(subject: Subject) -> History | None:
+def history(subject: ChannelSubject) -> MapHistory | None:
     """The channel over the snapshots; None where there are none. Raises Problem."""
     selection = subject.selection
     timeline = cached.timeline(selection.opened)
@@ -37,10 +37,10 @@ def history(subject: Subject) -> History | None:
         return None
     maps = cached.maps_over_time(timeline, selection.input, subject.layer)[:, subject.channel]
     range = ranges.shared(maps, signed=bool(maps.min() < 0))
-    return History(timeline.epochs, maps, range, _statistics(subject, timeline))
+    return MapHistory(timeline.epochs, maps, range, _statistics(subject, timeline))
 
 
-def _statistics(subject: Subject, timeline: Timeline) -> dict[str, LineChart]:
+def _statistics(subject: ChannelSubject, timeline: Timeline) -> dict[str, LineChart]:
     layer = subject.block.norm
     if layer is None or over_scan.statistics(subject) is None:
         return {}
@@ -48,7 +48,7 @@ def _statistics(subject: Subject, timeline: Timeline) -> dict[str, LineChart]:
     return charts.over_training(timeline.epochs, norms, subject.channel)
 
 
-def show(subject: Subject) -> History | None:
+def show(subject: ChannelSubject) -> MapHistory | None:
     """The section; it says where there are no snapshots."""
     st.subheader(tr("Over training"), anchor=False)
     try:
@@ -76,7 +76,7 @@ def show(subject: Subject) -> History | None:
     return one
 
 
-def _card(one: History, index: int) -> str:
+def _card(one: MapHistory, index: int) -> str:
     values, epoch = one.maps[index], one.epochs[index]
     return markup.figure(
         color(values, one.range),

@@ -13,7 +13,7 @@ from explorer.ui.scans import scanning
 from explorer.ui.selection import current
 from explorer.views.channel import examples, exports, masks, optimized, over_scan, over_time, switched_off
 from explorer.views.channel.exports import Biography
-from explorer.views.channel.subject import Subject, choose
+from explorer.views.channel.subject import ChannelSubject, choose
 from model.problems import Problem
 from model.words import tr
 
@@ -41,7 +41,7 @@ def page() -> None:
     exports.show(biography)
 
 
-def over_images(subject: Subject) -> Biography:
+def over_images(subject: ChannelSubject) -> Biography:
     """What the scan shows; of a subject without one, nothing."""
     scanned = subject.scanned
     if scanned is None:
@@ -57,14 +57,14 @@ def over_images(subject: Subject) -> Biography:
             )
         return Biography(subject)
     try:
-        found = examples.show(subject)
+        example_tiles = examples.show(subject)
     except Problem as problem:  # the images are gone
         st.info(sentence(problem))
         return Biography(subject)
     summary = over_scan.numbers_of(subject, scanned)
     over_scan.show(subject, scanned, summary)
     over_scan.show_neighbors(subject, scanned, summary)
-    return Biography(subject, found, summary)
+    return Biography(subject, example_tiles, summary)
 
 
 def introduction(biography: Biography) -> Biography:
@@ -80,7 +80,7 @@ def introduction(biography: Biography) -> Biography:
         return replace(biography, made=optimized.show(subject))
 
 
-def on_this_image(subject: Subject) -> str:
+def on_this_image(subject: ChannelSubject) -> str:
     """The map of the selected image with its extremes, as html."""
     values = subject.selection.seen.maps[subject.layer][subject.channel]
     range = ranges.shared(values, signed=bool(values.min() < 0))
@@ -107,7 +107,7 @@ def measured(biography: Biography) -> Biography:
     return replace(biography, effects=effects, dissection=dissection)
 
 
-def started(subject: Subject, key: str) -> bool:
+def started(subject: ChannelSubject, key: str) -> bool:
     """Whether a measurement may begin: at once for small inputs, for larger ones when asked for."""
     if subject.small:
         return True

@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.engine.batches import spread
 from explorer.engine.receptive import ReceptiveField, ReceptiveFields
-from explorer.engine.samples import Sample, places_of
+from explorer.engine.samples import Sample, class_indices
 from explorer.engine.scan.images import drawn_scenes, of_test_set, scene_number
 from explorer.engine.scan.result import LayerScan, Scan
 from explorer.engine.tracing import Block
@@ -30,7 +30,7 @@ MOST_OF_PRIOR = 256, 32  # images that amplitudes and colors are taken from, for
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ChannelSubject:
     """A channel of a layer, and the scan of the chosen images where there is one."""
 
     selection: Selection
@@ -57,7 +57,7 @@ class Subject:
         return cached.receptive_fields(self.selection.network, self.selection.input)[self.layer]
 
     def field(self, position: tuple[int, int]) -> ReceptiveField:
-        return self.fields.cell(*position)
+        return self.fields.at(*position)
 
     @cached_property
     def images(self) -> "Images":
@@ -65,13 +65,13 @@ class Subject:
         return images_of(self.selection, self.scan)
 
 
-def choose(selection: Selection) -> Subject:
+def choose(selection: Selection) -> ChannelSubject:
     """The channel in the link, chosen here or on another page; at first the one that contributes most."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         block, _, layer = choices.choose_layer(selection)
         count = selection.seen.shapes[layer][0]
         channel = link.number(tr("Channel"), 0, count - 1, "channel", strongest(selection, layer), width=130)
-        subject = Subject(selection, block, layer, channel)
+        subject = ChannelSubject(selection, block, layer, channel)
         if st.button(tr("Open on Feature maps"), icon=":material/grid_view:", key="to_maps"):
             open_channel(selection, layer, channel)
         if st.button(tr("Explain the selected image"), icon=":material/target:", key="to_explain"):
@@ -117,7 +117,7 @@ def images_of(selection: Selection, scan: Scan | None) -> Images:
     card = selection.card
     scenes = drawn_scenes(card)
     if scan is None:
-        known = [places_of(CLASSES, card.classes)[row % len(CLASSES)] for row in range(WITHOUT_SCAN)]
+        known = [class_indices(CLASSES, card.classes)[row % len(CLASSES)] for row in range(WITHOUT_SCAN)]
         labels = np.array([-1 if label is None else label for label in known], np.int64)
         return Images((scenes.digest, len(labels)), labels, scenes.take, text_of("scenes", len(labels)))
     key = (scan.images, len(scan))
@@ -128,8 +128,8 @@ def images_of(selection: Selection, scan: Scan | None) -> Images:
     test_set = cached.test_set(options().data_dir)
     if test_set is None or test_set.digest != scan.images:
         raise Problem("The images of this scan are no longer in the folder: start with their --data-dir.")
-    taken = of_test_set(test_set, card)
-    return Images(key, scan.labels, lambda row: taken.take(int(scan.ids[row])), text)
+    usable = of_test_set(test_set, card)
+    return Images(key, scan.labels, lambda row: usable.take(int(scan.ids[row])), text)
 
 
 def text_of(dataset: str, count: int) -> str:
@@ -139,6 +139,6 @@ def text_of(dataset: str, count: int) -> str:
     return ngettext("{n:,} test image", "{n:,} test images", count)
 
 
-def framed(subject: Subject, row: int) -> Pixels:
+def framed(subject: ChannelSubject, row: int) -> Pixels:
     """An image as the network gets it, uint8 (s, s, 3)."""
     return subject.selection.card.framed(subject.images.take(row).pixels)

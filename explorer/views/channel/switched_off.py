@@ -11,14 +11,14 @@ from explorer.ui import jobs, panels
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.views.channel import charts
-from explorer.views.channel.subject import Subject
+from explorer.views.channel.subject import ChannelSubject
 from model.words import tr
 
 EACH = 12, 3  # images of a class, for small and larger inputs
 MOST_CLASSES = 12
 
 
-def classes_of(subject: Subject) -> list[int]:
+def classes_of(subject: ChannelSubject) -> list[int]:
     """The classes that there are images of: the first ones, and the one to explain."""
     there = np.unique(subject.images.labels)
     known = [int(k) for k in there if k >= 0]
@@ -26,7 +26,7 @@ def classes_of(subject: Subject) -> list[int]:
     return sorted(dict.fromkeys([*target, *known][:MOST_CLASSES]))
 
 
-def work(subject: Subject) -> Work[ClassEffect]:
+def work(subject: ChannelSubject) -> Work[ClassEffect]:
     """The effect on one class after another."""
     selection, layer, channel, images = subject.selection, subject.layer, subject.channel, subject.images
     classes = classes_of(subject)
@@ -41,7 +41,7 @@ def work(subject: Subject) -> Work[ClassEffect]:
     return Work("effects by class", values, len(classes), run)
 
 
-def show(subject: Subject) -> list[ClassEffect]:
+def show(subject: ChannelSubject) -> list[ClassEffect]:
     """The effects, once all are measured; nothing where no image has a class of the network."""
     st.subheader(tr("Switched off"), anchor=False)
     if not classes_of(subject):
@@ -53,7 +53,7 @@ def show(subject: Subject) -> list[ClassEffect]:
     return list(progress.results) if len(progress.results) == progress.steps else []
 
 
-def _draw(subject: Subject, progress: Sequence[Progress[ClassEffect]]) -> None:
+def _draw(subject: ChannelSubject, progress: Sequence[Progress[ClassEffect]]) -> None:
     (one,) = progress
     if one.problem is not None:
         st.info(sentence(one.problem))
@@ -64,7 +64,7 @@ def _draw(subject: Subject, progress: Sequence[Progress[ClassEffect]]) -> None:
         st.caption(literal(about(subject, one.results)))
 
 
-def about(subject: Subject, measured: Sequence[ClassEffect]) -> str:
+def about(subject: ChannelSubject, measured: Sequence[ClassEffect]) -> str:
     """How many predictions change, and what the chart shows."""
     counts = [one.fall.n for one in measured]
     least, most = min(counts), max(counts)

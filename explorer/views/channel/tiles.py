@@ -10,7 +10,7 @@ from explorer.drawing.ranges import number
 from explorer.ui import markup
 from explorer.ui.markdown import literal
 from explorer.ui.scans import scanning
-from explorer.views.channel.subject import Subject, framed
+from explorer.views.channel.subject import ChannelSubject, framed
 from model.card import Pixels
 from model.words import tr
 
@@ -18,7 +18,7 @@ SIDE = 160  # pixels that a whole image is enlarged to about, so that a frame is
 
 
 @dataclass(frozen=True, eq=False)
-class Tile:
+class ExampleTile:
     """An image by its row, the position that fired if there is one, and its value."""
 
     row: int
@@ -26,7 +26,7 @@ class Tile:
     position: tuple[int, int] | None
 
 
-def picture(subject: Subject, tile: Tile, whole: bool) -> Pixels:
+def picture(subject: ChannelSubject, tile: ExampleTile, whole: bool) -> Pixels:
     """The receptive field of the position, cut at the border of the image; or all of it, with a frame."""
     pixels = framed(subject, tile.row)
     if tile.position is None:
@@ -51,7 +51,7 @@ def with_frame(pixels: Pixels, reach: tuple[int, int, int, int]) -> Pixels:
     return large
 
 
-def show(subject: Subject, tiles: list[Tile], key: str, whole: bool) -> None:
+def show(subject: ChannelSubject, tiles: list[ExampleTile], key: str, whole: bool) -> None:
     """Cards that are buttons: each makes its image the selected one on every page."""
     with st.container(horizontal=True, gap="small", key=f"cards_{key}"):
         for rank, tile in enumerate(tiles):
@@ -59,7 +59,7 @@ def show(subject: Subject, tiles: list[Tile], key: str, whole: bool) -> None:
                 show_card(subject, tile, f"{key}_{rank}", whole)
 
 
-def show_card(subject: Subject, tile: Tile, key: str, whole: bool) -> None:
+def show_card(subject: ChannelSubject, tile: ExampleTile, key: str, whole: bool) -> None:
     assert subject.scan is not None
     name = subject.images.take(tile.row).name
     alt = tr("{name}: {value}", name=name, value=number(tile.value))
@@ -74,13 +74,13 @@ def show_card(subject: Subject, tile: Tile, key: str, whole: bool) -> None:
     )
 
 
-def label_of(subject: Subject, row: int) -> str:
+def label_of(subject: ChannelSubject, row: int) -> str:
     """The class that an image is labeled with; a sign for none."""
     label = int(subject.images.labels[row])
     return "–" if label < 0 else subject.selection.card.classes[label]
 
 
-def field_in_words(subject: Subject, whole: bool) -> str:
+def field_in_words(subject: ChannelSubject, whole: bool) -> str:
     """How much of an image a position sees, in a sentence; it is what is cut out, or framed in a `whole`."""
     (rows, columns), size = (subject.fields.rows, subject.fields.columns), subject.selection.card.input_size
     height, width = int((rows[:, 1] - rows[:, 0]).max()), int((columns[:, 1] - columns[:, 0]).max())

@@ -71,7 +71,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredCosts:
     """What is measured so far on `images` images: the cost of each named set with those of as many random
     channels, and the curve's costs by order and by seed.
     """
@@ -86,17 +86,17 @@ class Measured:
 
 def plan_of(surveyed: ChannelSurvey, chosen: Set) -> Plan:
     """The sets that are there, and the orders that this layer allows."""
-    found: dict[str, Set] = {
+    sets: dict[str, Set] = {
         "dead": _indices(surveyed.dead),
         "constant": _indices(surveyed.constant),
         "redundant": surveyed.redundant,
         "faint": surveyed.faint,
     }
-    found = {name: one for name, one in found.items() if one}
-    if len(found) > 1:
-        found["all"] = tuple(sorted({channel for one in found.values() for channel in one}))
+    sets = {name: one for name, one in sets.items() if one}
+    if len(sets) > 1:
+        sets["all"] = tuple(sorted({channel for one in sets.values() for channel in one}))
     if chosen:
-        found["chosen"] = tuple(sorted(chosen))
+        sets["chosen"] = tuple(sorted(chosen))
     count = len(surveyed.mean)
     rest = np.argsort(surveyed.mean, kind="stable").tolist()
     orders: dict[str, Set] = {"mean": tuple(np.argsort(np.abs(surveyed.mean), kind="stable").tolist())}
@@ -104,14 +104,14 @@ def plan_of(surveyed: ChannelSurvey, chosen: Set) -> Plan:
         orders["gamma"] = tuple(np.argsort(np.abs(surveyed.scaling.gamma), kind="stable").tolist())
     # Those that vary least, or not at all, have no order among the duplicates: they follow.
     orders["alike"] = (*surveyed.order, *(each for each in rest if each not in surveyed.order))
-    return Plan(count, found, orders)
+    return Plan(count, sets, orders)
 
 
 def _indices(flags: np.ndarray) -> Set:
     return tuple(np.flatnonzero(flags).tolist())
 
 
-def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey, chosen: Set) -> Measured | None:
+def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey, chosen: Set) -> MeasuredCosts | None:
     """The choices, and what is measured; None where nothing is."""
     st.subheader(tr("What the network loses without them"), anchor=False)
     rows = labeled_rows(scan)
@@ -158,7 +158,7 @@ def works_of(
     return tuple(work(sets) for sets in (plan.named_sets, plan.curve_sets) if sets)
 
 
-def measured(plan: Plan, fill: str, progress: Sequence[Progress[PrunedPredictions]]) -> Measured | None:
+def measured(plan: Plan, fill: str, progress: Sequence[Progress[PrunedPredictions]]) -> MeasuredCosts | None:
     """What is measured by now; None before there is anything."""
     done = [pruning.joined(each.results) for each in progress if each.results]
     if len(done) < len(progress):
@@ -166,7 +166,7 @@ def measured(plan: Plan, fill: str, progress: Sequence[Progress[PrunedPrediction
     *table, curve = done
     named = _of_named(plan, table[0]) if table else {}
     orders, drawn = _of_curve(plan, curve)
-    return Measured(plan, fill, len(curve.labels), named, orders, drawn)
+    return MeasuredCosts(plan, fill, len(curve.labels), named, orders, drawn)
 
 
 def _of_named(plan: Plan, done: PrunedPredictions) -> dict[str, tuple[PruningCost, tuple[PruningCost, ...]]]:
@@ -214,7 +214,7 @@ def draw(layer: str, plan: Plan, fill: str, progress: Sequence[Progress[PrunedPr
     st.caption(about(by_now))
 
 
-def curve(layer: str, by_now: Measured) -> LineChart:
+def curve(layer: str, by_now: MeasuredCosts) -> LineChart:
     first = next(iter(by_now.orders.values()))[0]
     whole = first.before / first.n
     return charts.curve(layer, by_now.plan.counts, by_now.orders, by_now.drawn, whole)
@@ -231,7 +231,7 @@ HEADS = (
 )
 
 
-def table(by_now: Measured) -> str:
+def table(by_now: MeasuredCosts) -> str:
     """A row for nothing removed and for each named set, as html."""
     first = next(iter(by_now.named.values()))[0]
     whole = PruningCost(first.n, first.before, first.before, 0, 0, 0)
@@ -265,7 +265,7 @@ def spread(drawn: Sequence[PruningCost]) -> str:
     )
 
 
-def about(by_now: Measured) -> str:
+def about(by_now: MeasuredCosts) -> str:
     """How it was measured."""
     template = N_(
         "Measured on {images} images, each removed channel at zero everywhere, as in a network built without "

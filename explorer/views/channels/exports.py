@@ -17,16 +17,16 @@ from explorer.ui.exports.export_parts import Arrays
 from explorer.ui.exports.snippets import joined
 from explorer.ui.selection import Selection
 from explorer.views.channels import charts, costs
-from explorer.views.channels.costs import Measured
+from explorer.views.channels.costs import MeasuredCosts
 from explorer.views.channels.table import rows
 from model.words import tr
 
 
-def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey, measured: Measured | None) -> None:
+def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey, measured: MeasuredCosts | None) -> None:
     downloads.show(partial(offer, selection, scan, surveyed, measured))
 
 
-def offer(selection: Selection, scan: Scan, surveyed: ChannelSurvey, measured: Measured | None) -> Offer:
+def offer(selection: Selection, scan: Scan, surveyed: ChannelSurvey, measured: MeasuredCosts | None) -> Offer:
     layer = surveyed.layer
     drawn = charts_of(surveyed, measured)
     channel = int(np.argmax(surveyed.zeros))
@@ -49,17 +49,17 @@ def offer(selection: Selection, scan: Scan, surveyed: ChannelSurvey, measured: M
     )
 
 
-def caption(selection: Selection, scan: Scan, layer: str, measured: Measured | None) -> str:
+def caption(selection: Selection, scan: Scan, layer: str, measured: MeasuredCosts | None) -> str:
     own = scan_export.caption(selection, scan, layer)
     return own if measured is None else " · ".join([own, costs.about(measured)])
 
 
-def charts_of(surveyed: ChannelSurvey, measured: Measured | None) -> list[LineChart]:
+def charts_of(surveyed: ChannelSurvey, measured: MeasuredCosts | None) -> list[LineChart]:
     zeros = charts.zeros(surveyed)
     return [zeros] if measured is None else [zeros, costs.curve(surveyed.layer, measured)]
 
 
-def tables(surveyed: ChannelSurvey, measured: Measured | None) -> Tables:
+def tables(surveyed: ChannelSurvey, measured: MeasuredCosts | None) -> Tables:
     channels: Tables = {tr("Channels"): lambda: rows(surveyed)}
     if measured is None:
         return channels
@@ -69,7 +69,7 @@ def tables(surveyed: ChannelSurvey, measured: Measured | None) -> Tables:
     }
 
 
-def named(measured: Measured) -> pd.DataFrame:
+def named(measured: MeasuredCosts) -> pd.DataFrame:
     """One row for each set of channels and each draw of as many random ones."""
     lines = []
     for name, (cost, drawn) in measured.named.items():
@@ -84,7 +84,7 @@ def named(measured: Measured) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def curve(measured: Measured) -> pd.DataFrame:
+def curve(measured: MeasuredCosts) -> pd.DataFrame:
     """One row for each order and each number of channels removed."""
     series = dict(measured.orders) | {f"random, seed {seed}": one for seed, one in enumerate(measured.drawn)}
     return pd.DataFrame(

@@ -92,13 +92,13 @@ def constant(surveyed: ChannelSurvey) -> list[str]:
 
 def near_duplicates(surveyed: ChannelSurvey) -> str:
     """Which pairs are near-duplicates, beside how high correlations are by chance."""
-    found = surveyed.partners
-    chance = number(found.chance)
-    if not np.isfinite(found.correlation).any():
+    partners = surveyed.partners
+    chance = number(partners.chance)
+    if not np.isfinite(partners.correlation).any():
         return tr("**No near-duplicates**: fewer than two channels vary over these images")
-    pairs = found.pairs()
+    pairs = partners.pairs()
     if not pairs:
-        highest = number(float(np.nanmax(found.correlation)))
+        highest = number(float(np.nanmax(partners.correlation)))
         return tr(
             "**No near-duplicates**: the highest correlation of two channels is {highest} (by chance "
             "{chance})",

@@ -9,12 +9,12 @@ from model.words import tr
 SHOWN = 12
 
 
-def differences(layer: str, names: tuple[str, str], found: Differences) -> DotChart:
+def differences(layer: str, names: tuple[str, str], measured: Differences) -> DotChart:
     """The channels that differ most, each with its interval and what chance gives."""
-    order = found.order[:SHOWN]
-    mean = found.difference[order]
-    chance = np.where(mean < 0, -1.0, 1.0) * found.chance[order]
-    values = [found.low[order], found.high[order], chance]
+    order = measured.order[:SHOWN]
+    mean = measured.difference[order]
+    chance = np.where(mean < 0, -1.0, 1.0) * measured.chance[order]
+    values = [measured.low[order], measured.high[order], chance]
     return DotChart(
         title=tr("Channels of {layer}: {first} minus {second}", layer=layer, first=names[0], second=names[1]),
         alt=tr("The mean contributions of the channels of {layer} that differ most, {first} minus {second}, "
@@ -22,8 +22,8 @@ def differences(layer: str, names: tuple[str, str], found: Differences) -> DotCh
         x=axis(tr("difference of the mean contributions"), values, zero=True, rounded=True, most=6),
         names=tuple(tr("channel {channel}", channel=channel) for channel in order.tolist()),
         mean=mean,
-        low=found.low[order],
-        high=found.high[order],
+        low=measured.low[order],
+        high=measured.high[order],
         chance=chance,
-        quiet=np.asarray(found.p[order] > LEVEL),
+        quiet=np.asarray(measured.p[order] > LEVEL),
     )  # fmt: skip

@@ -22,126 +22,126 @@ from explorer.ui.options import options
 from explorer.ui.scans.scan_batches import rows_of
 from explorer.ui.selection import Selection
 from explorer.views.class_evidence import charts, per_class
-from explorer.views.class_evidence.pair import Pair
+from explorer.views.class_evidence.pair import GroupPair
 from model.words import tr
 
 IMPORTS = ("from explorer.engine.class_evidence import evidence", "import numpy as np")
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class EvidenceView:
     """The averages of classes at a layer, of up to `count` images each, and of two groups of images."""
 
     scan: Scan
     layer: str
     count: int
     averages: Evidence
-    pair: Pair | None
+    pair: GroupPair | None
 
 
-def show(selection: Selection, shown: Shown) -> None:
-    downloads.show(partial(offer, selection, shown))
+def show(selection: Selection, view: EvidenceView) -> None:
+    downloads.show(partial(offer, selection, view))
 
 
-def offer(selection: Selection, shown: Shown) -> Offer:
-    program, printed = first_class(selection, shown)
+def offer(selection: Selection, view: EvidenceView) -> Offer:
+    program, printed = first_class(selection, view)
     return Offer(
-        name=f"class evidence {scan_export.name(selection, shown.scan, shown.layer)}",
-        caption=caption(selection, shown),
-        pictures=pictures(shown),
-        tables=tables(shown),
-        arrays=lambda: arrays(shown),
-        figure=lambda: parts(shown),
+        name=f"class evidence {scan_export.name(selection, view.scan, view.layer)}",
+        caption=caption(selection, view),
+        pictures=pictures(view),
+        tables=tables(view),
+        arrays=lambda: arrays(view),
+        figure=lambda: parts(view),
         snippet=program,
         printed=printed,
     )
 
 
-def caption(selection: Selection, shown: Shown) -> str:
-    own = scan_export.caption(selection, shown.scan, shown.layer, tr("Grad-CAM"))
-    images = tr("means over up to {count} images of each class", count=shown.count)
+def caption(selection: Selection, view: EvidenceView) -> str:
+    own = scan_export.caption(selection, view.scan, view.layer, tr("Grad-CAM"))
+    images = tr("means over up to {count} images of each class", count=view.count)
     return f"{own} · {images}"
 
 
-def pictures(shown: Shown) -> Pictures:
-    range = per_class.common_range(shown.averages)
+def pictures(view: EvidenceView) -> Pictures:
+    range = per_class.common_range(view.averages)
     return {
-        tr("mean heat map of {name}", name=shown.scan.classes[label]): partial(
-            color, shown.averages.of(label).heats.mean(0), range
+        tr("mean heat map of {name}", name=view.scan.classes[label]): partial(
+            color, view.averages.of(label).heats.mean(0), range
         )
-        for label in per_class.present(shown.averages)
+        for label in per_class.present(view.averages)
     }
 
 
-def tables(shown: Shown) -> Tables:
+def tables(view: EvidenceView) -> Tables:
     means: Tables = {
-        tr("Mean contributions"): lambda: per_class.table(shown.scan.classes, shown.averages),
+        tr("Mean contributions"): lambda: per_class.table(view.scan.classes, view.averages),
     }
-    pair = shown.pair
+    pair = view.pair
     return means if pair is None else means | {tr("Differences"): lambda: differences(pair)}
 
 
-def differences(pair: Pair) -> pd.DataFrame:
+def differences(pair: GroupPair) -> pd.DataFrame:
     """One row per channel, the largest difference beside chance first."""
-    found, order = pair.differences, pair.differences.order
-    columns = {name: getattr(found, name)[order] for name in ("difference", "low", "high", "chance", "p")}
+    measured, order = pair.differences, pair.differences.order
+    columns = {name: getattr(measured, name)[order] for name in ("difference", "low", "high", "chance", "p")}
     first, second = pair.names
     return pd.DataFrame({"channel": order, "group": first, "minus": second, **columns})
 
 
-def arrays(shown: Shown) -> Arrays:
-    labels = per_class.present(shown.averages)
-    names = tr(", ").join(shown.scan.classes[label] for label in labels)
-    each = [shown.averages.of(label) for label in labels]
+def arrays(view: EvidenceView) -> Arrays:
+    labels = per_class.present(view.averages)
+    names = tr(", ").join(view.scan.classes[label] for label in labels)
+    each = [view.averages.of(label) for label in labels]
     made: Arrays = {
         "heats": (
             np.stack([one.heats.mean(0) for one in each]),
             tr("mean heat maps (K, h, w), raw, of {names}", names=names),
         ),
         "contributions": (
-            shown.averages.contributions,
+            view.averages.contributions,
             tr("contribution of each channel for each image (N, C)"),
         ),
-        "labels": (shown.averages.labels, tr("the class of each image (N,)")),
+        "labels": (view.averages.labels, tr("the class of each image (N,)")),
     }
-    if shown.pair is not None:
-        first, second = shown.pair.classes
+    if view.pair is not None:
+        first, second = view.pair.classes
         made["pair_contributions"] = (
-            shown.pair.evidence.contributions,
+            view.pair.evidence.contributions,
             tr("contributions for {first} minus {second} (N, C)", first=first, second=second),
         )
-        made["pair_groups"] = (shown.pair.evidence.labels, tr("the group of each image (N,), 0 or 1"))
+        made["pair_groups"] = (view.pair.evidence.labels, tr("the group of each image (N,), 0 or 1"))
     return made
 
 
-def parts(shown: Shown) -> list[Part]:
+def parts(view: EvidenceView) -> list[Part]:
     """The mean maps of two classes and the chart of their differences; without two, those of all classes."""
-    if shown.pair is None:
-        labels = per_class.present(shown.averages)
-        heats = {shown.scan.classes[label]: shown.averages.of(label).heats.mean(0) for label in labels}
+    if view.pair is None:
+        labels = per_class.present(view.averages)
+        heats = {view.scan.classes[label]: view.averages.of(label).heats.mean(0) for label in labels}
     else:
-        pair = shown.pair
+        pair = view.pair
         heats = {name: pair.evidence.of(group).heats.mean(0) for group, name in enumerate(pair.names)}
     range = ranges.symmetric(*heats.values())
     panels: list[Part] = [
         Panel(color(heat, range), name, range, tr("shared scale"), shared=True)
         for name, heat in heats.items()
     ]
-    if shown.pair is None:
+    if view.pair is None:
         return panels
-    return [*panels, charts.differences(shown.layer, shown.pair.names, shown.pair.differences)]
+    return [*panels, charts.differences(view.layer, view.pair.names, view.pair.differences)]
 
 
-def first_class(selection: Selection, shown: Shown) -> tuple[str, str]:
+def first_class(selection: Selection, view: EvidenceView) -> tuple[str, str]:
     """A program that prints the largest mean contribution to the first class; what it prints."""
-    scan, label = shown.scan, per_class.present(shown.averages)[0]
-    means = shown.averages.of(label).contributions.mean(0)
+    scan, label = view.scan, per_class.present(view.averages)[0]
+    means = view.averages.of(label).contributions.mean(0)
     channel = int(means.argmax())
     lines = [
-        f"numbers = {numbers(scan, rows_of(scan, label, shown.count))}",
+        f"numbers = {numbers(scan, rows_of(scan, label, view.count))}",
         "x = checkpoint.card.to_inputs([batch.take(number).pixels for number in numbers])",
         f"labels = np.full(len(x), {label})  # {scan.classes[label]!r}",
-        f"one = evidence(net, x, labels, {shown.layer!r}, {label})",
+        f"one = evidence(net, x, labels, {view.layer!r}, {label})",
         f"print(one.contributions.mean(0)[{channel}])",
     ]
     sentence = tr(

@@ -50,7 +50,7 @@ def page() -> None:
     groups = choose_groups(scan, with_images, count) if len(with_images) > 1 else None
     between = None if groups is None else show_groups(selection, scan, layer, groups)
     if averages is not None:
-        exports.show(selection, exports.Shown(scan, layer, count, averages, between))
+        exports.show(selection, exports.EvidenceView(scan, layer, count, averages, between))
 
 
 def present(scan: Scan) -> list[int]:
@@ -123,7 +123,7 @@ def pick(label: str, names: Sequence[str], key: str, default: str) -> str:
     return choices.pick(label, {name: name for name in names}, key, first, width=220)
 
 
-def show_groups(selection: Selection, scan: Scan, layer: str, groups: Groups) -> pair.Pair | None:
+def show_groups(selection: Selection, scan: Scan, layer: str, groups: Groups) -> pair.GroupPair | None:
     if not groups.enough:
         st.info(not_enough(scan, groups))
         return None

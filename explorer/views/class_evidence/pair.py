@@ -37,7 +37,7 @@ CHOSEN = N_(
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class GroupPair:
     """Two groups of images with their names, the evidence for one class rather than the other, and how the
     groups differ.
     """
@@ -50,7 +50,7 @@ class Pair:
     differences: Differences
 
 
-def pair_of(scan: Scan, layer: str, groups: Groups, evidence: Evidence) -> Pair:
+def pair_of(scan: Scan, layer: str, groups: Groups, evidence: Evidence) -> GroupPair:
     classes = (scan.classes[groups.first], scan.classes[groups.second])
     names = classes
     if groups.errors:
@@ -58,10 +58,10 @@ def pair_of(scan: Scan, layer: str, groups: Groups, evidence: Evidence) -> Pair:
             tr("{true} predicted as {other}", true=classes[0], other=classes[0]),
             tr("{true} predicted as {other}", true=classes[0], other=classes[1]),
         )
-    return Pair(layer, groups, names, classes, evidence, differences_of(evidence))
+    return GroupPair(layer, groups, names, classes, evidence, differences_of(evidence))
 
 
-def show(selection: Selection, scan: Scan, pair: Pair) -> None:
+def show(selection: Selection, scan: Scan, pair: GroupPair) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(summary(pair))
@@ -83,7 +83,7 @@ def show(selection: Selection, scan: Scan, pair: Pair) -> None:
     cards(selection, scan, pair)
 
 
-def counted(pair: Pair, index: int) -> str:
+def counted(pair: GroupPair, index: int) -> str:
     """A group with the number of its images, as Markdown."""
     return ngettext(
         "{n} image ({name})",
@@ -93,7 +93,7 @@ def counted(pair: Pair, index: int) -> str:
     )
 
 
-def summary(pair: Pair) -> str:
+def summary(pair: GroupPair) -> str:
     """How many channels differ beyond chance, as Markdown."""
     beyond, total = len(pair.differences.beyond), len(pair.differences.p)
     if not beyond:
@@ -107,7 +107,7 @@ def summary(pair: Pair) -> str:
     )
 
 
-def maps(pair: Pair) -> None:
+def maps(pair: GroupPair) -> None:
     """The mean heat map of each group, on one scale."""
     heats = [pair.evidence.of(group).heats.mean(0) for group in (0, 1)]
     range = ranges.symmetric(*heats)
@@ -128,7 +128,7 @@ def maps(pair: Pair) -> None:
     )
 
 
-def cards(selection: Selection, scan: Scan, pair: Pair) -> None:
+def cards(selection: Selection, scan: Scan, pair: GroupPair) -> None:
     """The channels that differ most: the images with their largest values, and the way to their pages."""
     title = tr("The channels that differ most: their images with the largest values, of all classes")
     st.markdown(f"**{title}**")
@@ -146,14 +146,14 @@ def cards(selection: Selection, scan: Scan, pair: Pair) -> None:
                     open_channel(selection, pair.layer, channel)
 
 
-def about_channel(pair: Pair, channel: int) -> str:
-    found = pair.differences
+def about_channel(pair: GroupPair, channel: int) -> str:
+    differences = pair.differences
     return tr(
         "**Channel {channel}**: {difference} ({low} to {high})",
         channel=channel,
-        difference=number(found.difference[channel]),
-        low=number(found.low[channel]),
-        high=number(found.high[channel]),
+        difference=number(differences.difference[channel]),
+        low=number(differences.low[channel]),
+        high=number(differences.high[channel]),
     )
 
 

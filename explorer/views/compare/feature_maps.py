@@ -97,9 +97,9 @@ def channels_correspond(a: Side, b: Side) -> bool:
 
 def chosen_channel(channels: int) -> int:
     """The channel that both sides show, from the link or from the last click on either grid."""
-    held = link.value("channel", "0")
-    valid = held.isascii() and held.isdecimal() and len(held) < 6 and int(held) < channels
-    channel = int(held) if valid else 0
+    text = link.value("channel", "0")
+    valid = text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < channels
+    channel = int(text) if valid else 0
     link.keep("channel", str(channel), "0")
     return channel
 

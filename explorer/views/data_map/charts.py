@@ -66,14 +66,14 @@ COLORINGS = {
 }
 
 
-def shown(one: DataMap, chosen: int | None) -> Integers:
+def drawn_rows(one: DataMap, chosen: int | None) -> Integers:
     """The images that are drawn, int64: all that were seen, or MOST_POINTS of them at random and the chosen.
 
     In random order, so that no group hides another.
     """
-    rows = np.flatnonzero(one.seen)
+    rows = np.flatnonzero(one.epoch_counts)
     order = np.random.default_rng(0).permutation(rows)[:MOST_POINTS]
-    if chosen is None or chosen in order or not one.seen[chosen]:
+    if chosen is None or chosen in order or not one.epoch_counts[chosen]:
         return order
     return np.append(order[: MOST_POINTS - 1], chosen)
 
@@ -81,7 +81,7 @@ def shown(one: DataMap, chosen: int | None) -> Integers:
 def scatter(run: LoggedRun, color: str, chosen: int | None) -> ScatterChart:
     """Mean confidence over variability, a point for each image that is drawn."""
     coloring, one = COLORINGS[color], run.map
-    images = shown(one, chosen)
+    images = drawn_rows(one, chosen)
     labels = tuple(run.log.card.classes[label] for label in run.log.labels[images].tolist())
     across = doubles(one.variability[images])
     return ScatterChart(

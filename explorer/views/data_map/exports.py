@@ -88,7 +88,7 @@ def all_images(run: LoggedRun) -> pd.DataFrame:
     regions = {UNSEEN: ""} | REGIONS
     return pd.DataFrame(
         {
-            "image": np.arange(len(one.seen)),
+            "image": np.arange(len(one.epoch_counts)),
             "label": names[run.log.labels],
             "confidence": one.confidence,
             "variability": one.variability,
@@ -96,7 +96,7 @@ def all_images(run: LoggedRun) -> pd.DataFrame:
             "forgetting": one.forgetting,
             "first_predicted": one.learned,
             "last_loss": one.last_loss,
-            "epochs_seen": one.seen,
+            "epochs_seen": one.epoch_counts,
             "region": [regions[region] for region in one.region.tolist()],
         }
     )

@@ -80,7 +80,7 @@ def facts(run: LoggedRun, index: int) -> list[tuple[str, str]]:
     """What the map says of an image, as names and values."""
     one, names = run.map, run.log.card.classes
     label = names[int(run.log.labels[index])]
-    if not one.seen[index]:
+    if not one.epoch_counts[index]:
         return [(tr("label in training"), label), (tr("epochs seen"), "0")]
     learned = int(one.learned[index])
     return [

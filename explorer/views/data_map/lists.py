@@ -10,8 +10,8 @@ from explorer.engine.data_map import (
     DataMap,
     by_last_loss,
     by_suspicion,
-    found_among_first,
     region_counts,
+    retrieval_among_first,
 )
 from explorer.engine.intervals import interval
 from explorer.engine.training_images import LoggedImages, wrong_of
@@ -100,7 +100,7 @@ def table(run: LoggedRun, rows: Integers, images: LoggedImages | Problem) -> pd.
 
 def regions_in_words(one: DataMap) -> list[tuple[str, str]]:
     """Each region with how many of the images are in it."""
-    total = max(int((one.seen > 0).sum()), 1)
+    total = max(int((one.epoch_counts > 0).sum()), 1)
     return [
         (tr(REGIONS[region]), tr("{count:,} ({percent})", count=count, percent=percent(count / total)))
         for region, count in region_counts(one).items()
@@ -113,8 +113,8 @@ def planted(run: LoggedRun) -> str:
     if wrong is None or not len(wrong):
         return ""
     count, total = len(wrong), len(run.log.labels)
-    by_map = found_among_first(by_suspicion(run.map), wrong, count)
-    by_loss = found_among_first(by_last_loss(run.map), wrong, count)
+    by_map = retrieval_among_first(by_suspicion(run.map), wrong, count)
+    by_loss = retrieval_among_first(by_last_loss(run.map), wrong, count)
     low, high = interval(by_map.precision, count)
     return tr(
         "This run changed {count:,} of {total:,} labels on purpose (--wrong-labels). Of the {count:,} images "

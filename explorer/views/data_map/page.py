@@ -31,20 +31,20 @@ class MapView:
 
 def page() -> None:
     st.header(tr("How each training image was learned"), anchor=False)
-    found = logs.find_logs(options().run_folders)
-    if not found:
+    log_files = logs.find_logs(options().run_folders)
+    if not log_files:
         say_how_to_log()
         return
     with st.container(horizontal=True):
-        name = logs.choose_log(found)
+        name = logs.choose_log(log_files)
         titles = {key: tr(each.title).capitalize() for key, each in charts.COLORINGS.items()}
         color = choices.choice(tr("Color"), titles, "map_color")
     try:
-        run = logs.read(name, found[name])
+        run = logs.read(name, log_files[name])
     except Problem as problem:
         st.warning(sentence(problem))
         return
-    if not run.map.seen.any():
+    if not run.map.epoch_counts.any():
         st.info(tr("No epoch of this run has been logged yet."))
         return
     view = show(run, color)
@@ -83,7 +83,7 @@ def about(run: LoggedRun) -> str:
 
 
 def show_scatter(run: LoggedRun, color: str, index: int) -> ScatterChart:
-    chart, total = charts.scatter(run, color, index), int((run.map.seen > 0).sum())
+    chart, total = charts.scatter(run, color, index), int((run.map.epoch_counts > 0).sum())
     key = f"map_{run.name}_{color}_{index}"
     panels.chart(chart, key=key, on_select=lambda: clicked(key), selection_mode="chosen")
     if len(chart.images) < total:

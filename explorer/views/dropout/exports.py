@@ -21,8 +21,8 @@ def show(selection: Selection, spread: Spread, number: int) -> None:
     downloads.show(partial(offer, selection, spread, number))
 
 
-def offer(selection: Selection, spread: Spread, shown: int) -> Offer:
-    """What the page shows; `shown` is the number of the mask, from 1."""
+def offer(selection: Selection, spread: Spread, mask_number: int) -> Offer:
+    """What the page shows; `mask_number` counts from 1."""
     masked, layer = spread.masked, spread.layer.layer
     first = int(masked.plain.argmax())
     chart = charts.over_masks(selection.card.classes, spread)
@@ -36,7 +36,9 @@ def offer(selection: Selection, spread: Spread, shown: int) -> Offer:
         ),
         pictures={
             tr("predictions"): partial(figures.picture, chart),
-            tr("mask {number}", number=shown): partial(mask.picture, masked.received, masked.kept[shown - 1]),
+            tr("mask {number}", number=mask_number): partial(
+                mask.picture, masked.received, masked.masks[mask_number - 1]
+            ),
         },
         tables={tr("Predictions"): lambda: predictions(selection.card.classes, spread)},
         arrays=lambda: export_parts.input_arrays(selection) | arrays(spread),
@@ -70,5 +72,5 @@ def arrays(spread: Spread) -> Arrays:
     return {
         "masked_probabilities": (masked.probabilities, tr("probabilities under each mask (M, K)")),
         "received": (masked.received, tr("what the layer receives in eval mode, without the batch")),
-        "kept": (masked.kept, tr("which values each mask keeps (M, …)")),
+        "kept": (masked.masks, tr("which values each mask keeps (M, …)")),
     }

@@ -30,13 +30,13 @@ def show(selection: Selection, spread: Spread) -> int:
     heading.subheader(tr("One mask"), anchor=False)
     with which:
         number = link.number(tr("Mask"), 1, len(masked.probabilities), "mask")
-    names, kept = selection.card.classes, masked.kept[number - 1]
+    names, mask = selection.card.classes, masked.masks[number - 1]
     left = markup.element(
         "section",
         markup.text(
             tr("Values of {layer} under mask {number}", layer=spread.layer.layer, number=number), tag="h3"
         ),
-        markup.figure(picture(masked.received, kept), alt(spread, kept, number), fill=True),
+        markup.figure(picture(masked.received, mask), alt(spread, mask, number), fill=True),
     )
     sides = [
         markup.element("section", markup.text(title, tag="h3"), markup.bars(most_probable(names, values)))
@@ -46,22 +46,22 @@ def show(selection: Selection, spread: Spread) -> int:
         )
     ]
     markup.show(markup.element("div", left, *sides, cls="fx-panels"))
-    st.caption(legend(spread, kept))
+    st.caption(legend(spread, mask))
     return number
 
 
-def alt(spread: Spread, kept: npt.NDArray[np.bool_], number: int) -> str:
+def alt(spread: Spread, mask: npt.NDArray[np.bool_], number: int) -> str:
     return tr(
         "Mask {number} over the {count} values that reach {layer}: {off} are switched off",
         number=number,
-        count=kept.size,
+        count=mask.size,
         layer=spread.layer.layer,
-        off=int((~kept).sum()),
+        off=int((~mask).sum()),
     )
 
 
-def legend(spread: Spread, kept: npt.NDArray[np.bool_]) -> str:
-    off = ~kept
+def legend(spread: Spread, mask: npt.NDArray[np.bool_]) -> str:
+    off = ~mask
     sentences = [
         tr(
             LEGEND,
@@ -80,13 +80,13 @@ def legend(spread: Spread, kept: npt.NDArray[np.bool_]) -> str:
     return paragraph(sentences)
 
 
-def picture(received: Floats, kept: npt.NDArray[np.bool_]) -> Pixels:
+def picture(received: Floats, mask: npt.NDArray[np.bool_]) -> Pixels:
     """The values as cells of a rectangle, row by row; those switched off in orange."""
-    values, on = received.ravel()[:MOST], kept.ravel()[:MOST]
+    values, on = received.ravel()[:MOST], mask.ravel()[:MOST]
     columns = columns_for(len(values), 2.0)
     rows = -(-len(values) // columns)
     range = symmetric(values) if (values < 0).any() else positive(values)
-    cells = np.full((rows * columns, 3), 128, np.uint8)
-    cells[: len(values)] = color(values[None], range)[0]
-    cells[: len(values)][~on] = OFF
-    return cells.reshape(rows, columns, 3)
+    pixels = np.full((rows * columns, 3), 128, np.uint8)
+    pixels[: len(values)] = color(values[None], range)[0]
+    pixels[: len(values)][~on] = OFF
+    return pixels.reshape(rows, columns, 3)

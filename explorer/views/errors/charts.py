@@ -51,16 +51,16 @@ def recall_chart(evaluation: Evaluation) -> DotChart:
     """Recall of each class with its interval beside chance, the lowest first, at most MOST_NAMES classes."""
     one = evaluation.scores
     order = np.argsort(one.recall, kind="stable")
-    shown = order[np.isfinite(one.recall[order])][:MOST_NAMES]
+    classes = order[np.isfinite(one.recall[order])][:MOST_NAMES]
     return DotChart(
         tr("Recall of each class"),
         tr("Recall of each class with its 95% interval, and what chance gives"),
         Axis(tr("recall"), (0.0, 1.0), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "percent"),
-        tuple(evaluation.classes[k] for k in shown),
-        one.recall[shown],
-        *one.recall_interval[shown].T,
-        one.chance_recall[shown],
-        np.zeros(len(shown), bool),
+        tuple(evaluation.classes[k] for k in classes),
+        one.recall[classes],
+        *one.recall_interval[classes].T,
+        one.chance_recall[classes],
+        np.zeros(len(classes), bool),
     )
 
 
@@ -79,15 +79,15 @@ def matrix_drawing(evaluation: Evaluation, classes: list[int]) -> Drawing:
 def _draw_matrix(axes: "Axes", table: Integers, parts: np.ndarray, names: list[str]) -> None:  # type: ignore[type-arg]
     from matplotlib.colors import LinearSegmentedColormap
 
-    places, size = range(len(names)), 6 if len(names) <= 12 else 4
+    ticks, size = range(len(names)), 6 if len(names) <= 12 else 4
     right = np.eye(len(names), dtype=bool)
-    for shown, color, most in ((right, Color.ACCENT, 1.0), (~right, Color.HIGHLIGHT, 0.3)):
+    for mask, color, most in ((right, Color.ACCENT, 1.0), (~right, Color.HIGHLIGHT, 0.3)):
         colors = LinearSegmentedColormap.from_list("cells", ["#ffffff", str(color)])
-        axes.imshow(np.ma.masked_where(~shown, np.sqrt(parts)), cmap=colors, vmin=0, vmax=2 * most**0.5)
+        axes.imshow(np.ma.masked_where(~mask, np.sqrt(parts)), cmap=colors, vmin=0, vmax=2 * most**0.5)
     for row, column in np.argwhere(table):
         axes.text(column, row, f"{table[row, column]:,}", ha="center", va="center", fontsize=size)
-    axes.set_xticks(places, [plain(name) for name in names], rotation=90, fontsize=size)
-    axes.set_yticks(places, [plain(name) for name in names], fontsize=size)
+    axes.set_xticks(ticks, [plain(name) for name in names], rotation=90, fontsize=size)
+    axes.set_yticks(ticks, [plain(name) for name in names], fontsize=size)
     axes.set_xlabel(tr("predicted class"), fontsize=7)
     axes.set_ylabel(tr("true class"), fontsize=7)
     axes.tick_params(length=0)

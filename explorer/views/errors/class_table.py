@@ -21,7 +21,7 @@ HELP = {
 
 
 def show(evaluation: Evaluation) -> None:
-    table = shown(scores(evaluation))
+    table = page_table(scores(evaluation))
     st.dataframe(table, hide_index=True, column_config=columns(), height=min(35 * len(table) + 38, 460))
     st.caption(
         tr(
@@ -59,7 +59,7 @@ def scores(evaluation: Evaluation) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def page_table(table: pd.DataFrame) -> pd.DataFrame:
     """The table of the page: percent, and each interval in one column."""
     each = table.copy()
     fractions = ["recall", "precision", "f1", "chance_recall", "chance_precision", "chance_f1"]

@@ -33,27 +33,27 @@ def show(evaluation: Evaluation) -> None:
 
 
 def show_matrix(evaluation: Evaluation) -> None:
-    matrix, shown = st.container(), classes_shown(evaluation.table)
+    matrix, classes = st.container(), matrix_classes(evaluation.table)
     names = {name: tr(text) for name, text in NUMBERS.items()}
     numbers = choices.choice(tr("Numbers in the cells"), names, "err_cells")
     with matrix:
-        draw_matrix(evaluation, shown, numbers == "percent")
-    st.caption(literal(about_matrix(evaluation, len(shown))))
+        draw_matrix(evaluation, classes, numbers == "percent")
+    st.caption(literal(about_matrix(evaluation, len(classes))))
 
 
-def draw_matrix(evaluation: Evaluation, shown: list[int], percents: bool) -> None:
+def draw_matrix(evaluation: Evaluation, classes: list[int], percents: bool) -> None:
     confusion_matrix(
         evaluation.table,
         evaluation.classes,
-        shown,
+        classes,
         key="confusion",
         percents=percents,
-        chosen=filters.cell_chosen(evaluation.classes),
+        chosen=filters.chosen_cell(evaluation.classes),
         on_choose=partial(filters.choose_cell, evaluation.classes),
     )
 
 
-def classes_shown(table: Integers) -> list[int]:
+def matrix_classes(table: Integers) -> list[int]:
     """All classes, or the MOST_CLASSES that take part in the most errors, in their order."""
     if len(table) <= MOST_CLASSES:
         return list(range(len(table)))
@@ -62,20 +62,20 @@ def classes_shown(table: Integers) -> list[int]:
     return sorted(order.tolist())
 
 
-def about_matrix(evaluation: Evaluation, shown: int) -> str:
+def about_matrix(evaluation: Evaluation, matrix_size: int) -> str:
     about = tr(
         "A click on a cell shows its images; a click on the name of a class shows those of the class, wrong, "
         "correct or all, as chosen under “Predictions”. A second click shows all images again. The colors "
         "go by the fraction of the row's class."
     )
     count = len(evaluation.classes)
-    if shown == count:
+    if matrix_size == count:
         return about
     some = tr(
         "Of the {count:,} classes, the {shown} that take part in the most errors are shown; the lists of "
         "classes have them all.",
         count=count,
-        shown=shown,
+        shown=matrix_size,
     )
     return f"{some} {about}"
 
@@ -99,8 +99,8 @@ def draw_images(evaluation: Evaluation, wanted: Filter, order: str, rows: Intege
     stepping.follow(filters.PAGE, pages)
     at = int(link.current(filters.PAGE, pages, "0"))
     link.keep(filters.PAGE, str(at), "0")
-    shown = rows[at * SHOWN : (at + 1) * SHOWN].tolist()
-    pictures = [picture_of(evaluation, row, order) for row in shown]
+    page_rows = rows[at * SHOWN : (at + 1) * SHOWN].tolist()
+    pictures = [picture_of(evaluation, row, order) for row in page_rows]
     picture_grid(pictures, key="cell_images", on_open=partial(opening.choose, evaluation), side=66)
     opening.go()
     if len(pages) > 1:
@@ -108,7 +108,7 @@ def draw_images(evaluation: Evaluation, wanted: Filter, order: str, rows: Intege
             tr(
                 "{first:,} to {last:,} of {count:,}",
                 first=at * SHOWN + 1,
-                last=at * SHOWN + len(shown),
+                last=at * SHOWN + len(page_rows),
                 count=len(rows),
             )
         )

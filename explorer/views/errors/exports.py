@@ -16,7 +16,7 @@ from explorer.ui.exports.snippets import joined, path_text
 from explorer.ui.options import options
 from explorer.views.errors import calibration, charts
 from explorer.views.errors.class_table import scores
-from explorer.views.errors.confused import classes_shown
+from explorer.views.errors.confused import matrix_classes
 from explorer.views.errors.evaluation import Evaluation
 from model.words import ngettext, tr
 
@@ -48,7 +48,7 @@ def offer(evaluation: Evaluation, equal_counts: bool) -> Offer:
 def drawn(evaluation: Evaluation, equal_counts: bool) -> list[Part]:
     """The matrix and the charts of the page, for print."""
     one, _ = calibration.compute(evaluation, equal_counts)
-    matrix = charts.matrix_drawing(evaluation, classes_shown(evaluation.table))
+    matrix = charts.matrix_drawing(evaluation, matrix_classes(evaluation.table))
     return [matrix, charts.recall_chart(evaluation), charts.reliability_chart(one)]
 
 

@@ -33,7 +33,7 @@ PAGE, LAYER = "err_card", "err_layer"
 
 
 @dataclass(frozen=True, eq=False)
-class Failure:
+class ErrorCard:
     """A wrong image: `predicted` and `true` class, heat maps (h, w) of both and of their difference.
 
     `heats` is empty where no gradient of the classes reaches the layer.
@@ -69,20 +69,20 @@ def show(evaluation: Evaluation) -> None:
     stepping.follow(PAGE, pages)
     at = int(link.current(PAGE, pages, "0"))
     link.keep(PAGE, str(at), "0")
-    shown = rows[at * SHOWN : (at + 1) * SHOWN]
-    first = selection_of(evaluation, shown[0])
+    page_rows = rows[at * SHOWN : (at + 1) * SHOWN]
+    first = selection_of(evaluation, page_rows[0])
     if not first.blocks:
         st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
         return
     layer = choose_layer(first)
-    cards = [failure(evaluation, row, layer) for row in shown]
+    cards = [failure(evaluation, row, layer) for row in page_rows]
     works = [effects.measuring(card.selection, layer) for card in cards]
     jobs.show(partial(draw, evaluation, cards), *works)
     with st.container(horizontal=True, vertical_alignment="center"):
         text = tr(
             "Errors {first:,} to {last:,} of {count:,}",
             first=at * SHOWN + 1,
-            last=at * SHOWN + len(shown),
+            last=at * SHOWN + len(page_rows),
             count=len(rows),
         )
         st.caption(text)
@@ -93,7 +93,7 @@ def show(evaluation: Evaluation) -> None:
 
 def limiting_cell(evaluation: Evaluation) -> Cell:
     """The chosen cell, if it has errors: the diagonal limits nothing here."""
-    cell = filters.cell_chosen(evaluation.classes)
+    cell = filters.chosen_cell(evaluation.classes)
     return cell if cell[0] is None or cell[0] != cell[1] else (None, None)
 
 
@@ -142,7 +142,7 @@ def choose_layer(selection: Selection) -> str:
     return choices.pick(tr("Layer"), layers, LAYER, list(layers)[-1], width=260)
 
 
-def failure(evaluation: Evaluation, row: int, layer: str) -> Failure:
+def failure(evaluation: Evaluation, row: int, layer: str) -> ErrorCard:
     selection, one = selection_of(evaluation, row), evaluation.predictions
     predicted, true = int(one.predicted[row]), int(one.labels[row])
     heats: tuple[Floats, ...] = ()
@@ -153,10 +153,10 @@ def failure(evaluation: Evaluation, row: int, layer: str) -> Failure:
             heats = tuple(heat_from(selection.net, score, "grad_cam").values for score in scores)
         except NoGradient:  # none for this image and these classes
             pass
-    return Failure(row, selection, layer, predicted, true, heats, ranges.symmetric(*heats))
+    return ErrorCard(row, selection, layer, predicted, true, heats, ranges.symmetric(*heats))
 
 
-def tipping(card: Failure, progress: Progress[WithoutSets]) -> list[Tipping] | None:
+def tipping(card: ErrorCard, progress: Progress[WithoutSets]) -> list[Tipping] | None:
     """The channels without which the lead of the predicted class falls most; None before all are measured."""
     if len(progress.results) < progress.steps:
         return None
@@ -170,7 +170,7 @@ def tipping(card: Failure, progress: Progress[WithoutSets]) -> list[Tipping] | N
     ]
 
 
-def lead(card: Failure) -> float:
+def lead(card: ErrorCard) -> float:
     """How far the logit of the predicted class is above that of the true one."""
     logits = card.selection.seen.logits
     return float(logits[card.predicted] - logits[card.true])
@@ -179,14 +179,16 @@ def lead(card: Failure) -> float:
 # On the page
 
 
-def draw(evaluation: Evaluation, cards: Sequence[Failure], progress: Sequence[Progress[WithoutSets]]) -> None:
+def draw(
+    evaluation: Evaluation, cards: Sequence[ErrorCard], progress: Sequence[Progress[WithoutSets]]
+) -> None:
     opening.go()
     for card, one in zip(cards, progress, strict=True):
         with st.container(key=f"failure_{card.row}", border=True):
             draw_card(evaluation, card, one)
 
 
-def draw_card(evaluation: Evaluation, card: Failure, progress: Progress[WithoutSets]) -> None:
+def draw_card(evaluation: Evaluation, card: ErrorCard, progress: Progress[WithoutSets]) -> None:
     names = evaluation.classes
     predicted, true = names[card.predicted], names[card.true]
     probabilities = card.selection.seen.probabilities
@@ -211,7 +213,7 @@ def draw_card(evaluation: Evaluation, card: Failure, progress: Progress[WithoutS
             draw_channels(evaluation, card, tipping(card, progress), progress)
 
 
-def pictures(card: Failure, predicted: str, true: str) -> str:
+def pictures(card: ErrorCard, predicted: str, true: str) -> str:
     """The image and three maps over what the network gets, on one range, as html."""
     framed = card.selection.framed
     image = markup.figure(framed, tr("The input of the network: {name}", name=card.selection.sample.name),
@@ -234,7 +236,7 @@ def pictures(card: Failure, predicted: str, true: str) -> str:
 
 def draw_channels(
     evaluation: Evaluation,
-    card: Failure,
+    card: ErrorCard,
     channels: list[Tipping] | None,
     progress: Progress[WithoutSets],
 ) -> None:
@@ -254,7 +256,7 @@ def draw_channels(
             open_button(evaluation, card, one.channel)
 
 
-def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
+def open_button(evaluation: Evaluation, card: ErrorCard, channel: int) -> None:
     """All of a channel's card: makes the image the selected one, and opens the page Channel."""
     label = tr("Open channel {channel} of {layer} on Channel", channel=channel, layer=card.layer)
     key, chosen = f"channel_{card.row}_{channel}", (evaluation.scan, card.row, card.true)
@@ -263,7 +265,7 @@ def open_button(evaluation: Evaluation, card: Failure, channel: int) -> None:
         open_channel(card.selection, card.layer, channel, "channel")
 
 
-def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequence[str]) -> str:
+def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Sequence[str]) -> str:
     """The lead, what the channels do for it, and whether one of them alone changes the prediction."""
     sentence = tr(
         "The logit of {predicted} is {lead} above that of {true}. The channels of {layer} that support "
@@ -278,7 +280,7 @@ def channels_in_words(card: Failure, channels: Sequence[Tipping], names: Sequenc
     return paragraph([sentence, tr("None of them alone changes the prediction.")])
 
 
-def channel_card(values: Floats, one: Tipping, card: Failure, names: Sequence[str]) -> str:
+def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[str]) -> str:
     """A channel's map with what its removal does, as html."""
     low, high = number(values.min()), number(values.max())
     then = tr("then predicted: {name}", name=names[one.predicted])

@@ -47,12 +47,12 @@ class Filter:
 def rows(one: Predictions, wanted: Filter, order: str) -> Integers:
     """The rows of the scan that a filter lets through, by one of ORDERS, equal ones as in the data set."""
     true, predicted = wanted.cell
-    kept = {"wrong": one.wrong, "correct": one.correct, "all": np.ones(len(one.labels), bool)}[wanted.which]
-    kept = kept if true is None else kept & (one.labels == true)
-    kept = kept if predicted is None else kept & (one.predicted == predicted)
+    mask = {"wrong": one.wrong, "correct": one.correct, "all": np.ones(len(one.labels), bool)}[wanted.which]
+    mask = mask if true is None else mask & (one.labels == true)
+    mask = mask if predicted is None else mask & (one.predicted == predicted)
     for name in ("confidence", "entropy", "loss"):
-        kept = kept & _within(getattr(one, name), getattr(wanted, name))
-    return np.flatnonzero(kept)[np.argsort(_sorted_by(one, order)[kept], kind="stable")]
+        mask = mask & _within(getattr(one, name), getattr(wanted, name))
+    return np.flatnonzero(mask)[np.argsort(_sorted_by(one, order)[mask], kind="stable")]
 
 
 def _within(values: Doubles, bounds: Bounds) -> npt.NDArray[np.bool_]:
@@ -76,7 +76,7 @@ def _sorted_by(one: Predictions, order: str) -> Doubles:
 # On the page
 
 
-def cell_chosen(classes: tuple[str, ...]) -> Cell:
+def chosen_cell(classes: tuple[str, ...]) -> Cell:
     """The cell of the matrix that is chosen: by a click, or in the lists of classes."""
     return _class_chosen("err_true", classes), _class_chosen("err_predicted", classes)
 
@@ -88,7 +88,7 @@ def _class_chosen(key: str, classes: tuple[str, ...]) -> int | None:
 
 def choose_cell(classes: tuple[str, ...], chosen: Cell) -> None:
     """Choose a cell in a callback; choosing it again chooses all."""
-    cell = (None, None) if chosen == cell_chosen(classes) else chosen
+    cell = (None, None) if chosen == chosen_cell(classes) else chosen
     for key, of_cell in zip(CELL, cell, strict=True):
         name = choices.ALL if of_cell is None else choices.class_option(classes[of_cell], choices.ALL)
         link.change(key, name)

@@ -103,7 +103,7 @@ def show(selection: Selection, both: BeforeAfter) -> None:
 
 def bars(selection: Selection, both: BeforeAfter) -> str:
     """The most probable classes with two bars each: before in gray, after in the accent's color."""
-    shares = both.before.probabilities, both.after.probabilities
+    probabilities = both.before.probabilities, both.after.probabilities
     order = in_view(selection, both)
     head = ["", "", tr("before"), tr("after"), tr("change of logit")]
     cells = [markup.text(text, "muted") for text in head]
@@ -111,11 +111,11 @@ def bars(selection: Selection, both: BeforeAfter) -> str:
         change = signed(float(both.after.logits[k] - both.before.logits[k]))
         mark = "chosen" if k == selection.target else ""
         track = "".join(
-            f'<span class="{name}" style="width:{share[k]:.1%}"></span>'
-            for name, share in zip(("before", "after"), shares, strict=True)
+            f'<span class="{name}" style="width:{values[k]:.1%}"></span>'
+            for name, values in zip(("before", "after"), probabilities, strict=True)
         )
         cells += [markup.text(selection.card.classes[k], mark), f'<div class="track">{track}</div>']
-        cells += [markup.text(text, mark) for text in (*(probability(s[k]) for s in shares), change)]
+        cells += [markup.text(text, mark) for text in (*(probability(s[k]) for s in probabilities), change)]
     label = tr("Probabilities before and after the change, and the change of each logit")
     return (
         f'<div class="fx-both" role="group" aria-label="{escape(label, quote=True)}">{"".join(cells)}</div>'

@@ -14,7 +14,7 @@ from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
 from explorer.views.interventions import charts, exports
-from explorer.views.maps.page import held_channel
+from explorer.views.maps.page import linked_channel
 from model.words import N_, tr
 
 
@@ -38,7 +38,7 @@ def draw(selection: Selection, layer: str, progress: Sequence[Progress[WithoutSe
     if measured is None:
         st.progress(len(one.results) / one.steps, effects.waiting(progress))
         return
-    chosen = held_channel(len(measured.falls), int(measured.falls.argmax()))
+    chosen = linked_channel(len(measured.falls), int(measured.falls.argmax()))
     link.keep("channel", link.value("channel", ""), "")
     plot, words = st.columns([4, 3], gap="medium")
     with plot:

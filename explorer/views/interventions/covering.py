@@ -12,10 +12,10 @@ FILLS = {  # key of BASELINES → what the square then shows
 
 def in_words(patch: Patch, fill: str) -> str:
     """Where the square is and what fills it."""
-    place = tr(
+    area = tr(
         "Covered: {side} × {side} pixels of the input, from row {top} and column {left} on.",
         side=patch.side,
         top=patch.top,
         left=patch.left,
     )
-    return paragraph([place, tr(FILLS[fill])])
+    return paragraph([area, tr(FILLS[fill])])

@@ -57,12 +57,12 @@ def runs(channels: Collection[int]) -> str:
 
 def channels_in(text: str, count: int) -> tuple[int, ...]:
     """The channels that a text of runs names, of `count`."""
-    found: set[int] = set()
+    channels: set[int] = set()
     for match in map(RUN.fullmatch, text.split(".")):
         if match:
             first, last = int(match[1]), int(match[2] or match[1])
-            found.update(range(first, min(last + 1, count)))
-    return tuple(sorted(found))
+            channels.update(range(first, min(last + 1, count)))
+    return tuple(sorted(channels))
 
 
 def in_words(channels: Iterable[int]) -> str:

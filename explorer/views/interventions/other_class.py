@@ -168,7 +168,7 @@ def in_words(selection: Selection, state: GreedySearch, finished: bool) -> str:
         "channels": ", ".join(map(str, state.channels)),
     }
     if state.changed:
-        found = ngettext(
+        change = ngettext(
             "Without {n} of the {count} channels of {layer} the prediction changes from {was} to {now}: "
             "channel {channels}.",
             "Without {n} of the {count} channels of {layer} the prediction changes from {was} to {now}: "
@@ -176,7 +176,7 @@ def in_words(selection: Selection, state: GreedySearch, finished: bool) -> str:
             len(state.channels),
             **fields,
         )
-        return paragraph([found, tr(GREEDY)])
+        return paragraph([change, tr(GREEDY)])
     if finished:
         return tr("The prediction stays {was} even when every channel of {layer} is set to zero.", **fields)
     return ngettext(

@@ -12,7 +12,7 @@ from explorer.drawing.overlay import outline
 from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number
 from explorer.drawing.sheets import sheet
-from explorer.engine.probe import CellProbe, ConvStep
+from explorer.engine.probe import ConvStep, PositionProbe
 from explorer.ui import cached
 from explorer.ui.exports import downloads, export_parts
 from explorer.ui.exports.downloads import Offer, Pictures, Tables
@@ -61,7 +61,7 @@ def pictures(selection: Selection, view: View) -> Pictures:
     }
     if kernel is not None:
         drawings[tr("its kernel")] = lambda: sheet(kernel.slices[kernel.order], kernel.range)
-    row, column = view.cell
+    row, column = view.position
     name = tr("receptive field of position ({row}, {column})", row=row, column=column)
     drawings[name] = lambda: receptive_field(selection, view)
     return drawings | export_parts.the_image(selection)
@@ -73,8 +73,8 @@ def all_channels(selection: Selection, view: View) -> Pixels:
 
 
 def receptive_field(selection: Selection, view: View) -> Pixels:
-    """The network's input with the cell's receptive field framed; what lies outside is gray."""
-    field = cached.receptive_fields(selection.network, selection.input)[view.layer].cell(*view.cell)
+    """The network's input with the position's receptive field framed; what lies outside is gray."""
+    field = cached.receptive_fields(selection.network, selection.input)[view.layer].position(*view.position)
     pixels = enlarged(selection.framed, ENLARGED)
     around = np.pad(pixels, ((AROUND, AROUND), (AROUND, AROUND), (0, 0)), constant_values=128)
     mask = np.zeros(around.shape[:2], bool)
@@ -129,8 +129,8 @@ def without(selection: Selection, view: View) -> pd.DataFrame:
     )
 
 
-def steps(probe: CellProbe) -> pd.DataFrame:
-    """One row a step to the cell: its own arithmetic, and the value that the network computed."""
+def steps(probe: PositionProbe) -> pd.DataFrame:
+    """One row a step to the position: its own arithmetic, and the value that the network computed."""
     rows = [
         {
             "layer": step.layer,

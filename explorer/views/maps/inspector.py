@@ -20,12 +20,12 @@ from explorer.ui.markdown import literal
 from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import MOST, fixed, matrix, plain
-from explorer.views.maps.view import Cell, Kernel, kernel_of
+from explorer.views.maps.view import Kernel, Position, kernel_of
 from model.words import N_, ngettext, paragraph, tr
 
 STRONGEST = "strongest"
 ALL_WITH_NUMBERS = 4  # so few slices need no choice
-WIDE = 6  # cells across from which a slice is shown without its numbers at first
+WIDE = 6  # positions across from which a slice is shown without its numbers at first
 LABELED = 64  # slices shown with their input channel's number
 CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
@@ -33,15 +33,15 @@ COLORS = (N_("red"), N_("green"), N_("blue"))
 GRAY = N_("gray")
 
 
-def show(selection: Selection, block: Block, layer: str, channel: int, color_range: Range) -> Cell:
-    """One channel of a layer of the block: its map, its numbers, the logits without it. The cell chosen."""
+def show(selection: Selection, block: Block, layer: str, channel: int, color_range: Range) -> Position:
+    """One channel of a layer of the block: map, numbers, logits without it. The chosen position."""
     large, numbers = st.columns([5, 6], gap="small")
     with large:
-        cell = large_map(selection, layer, channel, color_range)
+        position = large_map(selection, layer, channel, color_range)
     with numbers:
         markup.show(on_this_image(selection, block, layer, channel), for_the_class(selection, layer, channel))
     switched_off(selection, layer, channel)
-    return cell
+    return position
 
 
 def show_more(selection: Selection, block: Block, channel: int, kernel: Kernel | None) -> None:
@@ -57,11 +57,11 @@ def show_more(selection: Selection, block: Block, channel: int, kernel: Kernel |
 # The map
 
 
-def large_map(selection: Selection, layer: str, channel: int, color_range: Range) -> Cell:
-    """The map on its own scale; its chosen cell is kept in the link, at first it is the largest."""
+def large_map(selection: Selection, layer: str, channel: int, color_range: Range) -> Position:
+    """The map on its own scale; its chosen position is kept in the link, at first it is the largest."""
     values = selection.seen.maps[layer][channel]
-    held = held_cell(values.shape)
-    initial = held or largest_cell(values)
+    linked = linked_position(values.shape)
+    initial = linked or largest_position(values)
     choice = channel_grid(
         values[None],
         key="map",
@@ -72,25 +72,25 @@ def large_map(selection: Selection, layer: str, channel: int, color_range: Range
         cell=initial,
         cells=True,
     )
-    cell = choice.cell or initial
-    if cell != initial or held:
-        keep_cell(cell)
-    return cell
+    position = choice.cell or initial
+    if position != initial or linked:
+        keep_position(position)
+    return position
 
 
-def keep_cell(cell: Cell) -> None:
-    """Keep a chosen cell in the link."""
-    link.keep("cell", "-".join(map(str, cell)), "")
+def keep_position(position: Position) -> None:
+    """Keep a chosen position in the link."""
+    link.keep("cell", "-".join(map(str, position)), "")
 
 
-def largest_cell(values: Floats) -> Cell:
+def largest_position(values: Floats) -> Position:
     """Where the largest number of a map (h, w) is."""
     row, column = np.unravel_index(np.argmax(np.nan_to_num(values, nan=-np.inf)), values.shape)
     return int(row), int(column)
 
 
-def held_cell(shape: Sequence[int]) -> Cell | None:
-    """The cell in the link, `row-column`, if a map of this shape has it."""
+def linked_position(shape: Sequence[int]) -> Position | None:
+    """The position in the link, `row-column`, if a map of this shape has it."""
     parts = link.value("cell", "").split("-")
     if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts):
         return None

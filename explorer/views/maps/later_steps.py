@@ -4,11 +4,11 @@ import numpy as np
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import number
-from explorer.engine.probe import ActStep, CellProbe, NormStep, PoolStep, PoolWindow, Step
+from explorer.engine.probe import ActStep, NormStep, PoolStep, PoolWindow, PositionProbe, ProbeStep
 from explorer.ui import markup
 from explorer.views.maps.matrix import fixed, matrix
 from explorer.views.maps.step_html import formula, result, signed_term, step_html
-from explorer.views.maps.view import Cell
+from explorer.views.maps.view import Position
 from model.words import N_, ngettext, tr
 
 MORE = 9  # windows that are not followed, with a line each
@@ -26,7 +26,7 @@ def between(before: float, after: float) -> str:
     )
 
 
-def step_html_of(step: Step, probe: CellProbe) -> str:
+def step_html_of(step: ProbeStep, probe: PositionProbe) -> str:
     """Any step after the convolution as html."""
     if isinstance(step, NormStep):
         return normed(step)
@@ -60,10 +60,10 @@ def activated(step: ActStep) -> str:
     return step_html(title, markup.text(text), formula(f"max(0, {fixed(step.before)})"), result(step.value))
 
 
-def pooled(step: PoolStep, here: Cell) -> str:
-    """The followed window with the cell or the winner framed, its result, and the other windows."""
+def pooled(step: PoolStep, here: Position) -> str:
+    """The followed window with the position or the winner framed, its result, and the other windows."""
     window = step.followed
-    range = ranges.shared(window.cells, signed=bool(np.nanmin(window.cells) < 0))
+    range = ranges.shared(window.values, signed=bool(np.nanmin(window.values) < 0))
     framed = window.winner or here
     marked = [
         (i, j)
@@ -72,7 +72,7 @@ def pooled(step: PoolStep, here: Cell) -> str:
         if (row, column) == framed
     ]
     label = tr("The window of {layer}", layer=step.layer)
-    picture = matrix(window.cells, range, label, padding=window.padding, marked=marked)
+    picture = matrix(window.values, range, label, padding=window.padding, marked=marked)
     return step_html(
         tr(POOLINGS.get(step.kind, N_("Pooling · {layer}")), layer=step.layer),
         picture,
@@ -90,9 +90,9 @@ POOLINGS = {
 }
 
 
-def outcome(window: PoolWindow, step: PoolStep, here: Cell) -> str:
+def outcome(window: PoolWindow, step: PoolStep, here: Position) -> str:
     """The result of the pooling window in one or two sentences."""
-    fields: dict[str, object] = {"size": " × ".join(map(str, window.cells.shape)), "layer": step.layer}
+    fields: dict[str, object] = {"size": " × ".join(map(str, window.values.shape)), "layer": step.layer}
     fields |= {"row": window.position[0], "column": window.position[1]}
     if window.winner is None and "Avg" in step.kind:
         return tr("The mean of {size} positions. It becomes position ({row}, {column}) of {layer}.", **fields)
@@ -118,7 +118,7 @@ def outcome(window: PoolWindow, step: PoolStep, here: Cell) -> str:
     return tr(template, **fields)
 
 
-def other_windows(step: PoolStep, here: Cell) -> str:
+def other_windows(step: PoolStep, here: Position) -> str:
     """The results of the windows that overlap the followed one, to unfold; nothing without any."""
     windows = [window for window in step.windows if window is not step.followed]
     if not windows:
@@ -138,7 +138,7 @@ def other_windows(step: PoolStep, here: Cell) -> str:
     return markup.element("details", markup.text(text, tag="summary"), *lines)
 
 
-def window_text(window: PoolWindow, here: Cell) -> str:
+def window_text(window: PoolWindow, here: Position) -> str:
     """The result of a window that is not followed, in a line."""
     (row, column), value = window.position, fixed(window.value)
     if window.winner is None:

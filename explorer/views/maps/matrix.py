@@ -30,48 +30,48 @@ def matrix(
 
     `padding` (h, w) cells lie outside the input and are hatched; `marked` ones (row, column) are framed.
     """
-    cells = np.asarray(values)
-    if max(cells.shape) > MOST:
-        return plain(cells, range, name, padding=padding)
-    return _grid(cells, range, name, padding, marked, "fx-matrix")
+    array = np.asarray(values)
+    if max(array.shape) > MOST:
+        return plain(array, range, name, padding=padding)
+    return _grid(array, range, name, padding, marked, "fx-matrix")
 
 
 def plain(values: ArrayLike, range: Range, name: str, *, padding: Booleans | None = None) -> str:
     """The same without numbers in the cells: small, and up to MOST cells wide each shows its own on hover."""
-    cells = np.asarray(values)
-    if max(cells.shape) <= MOST:
-        return _grid(cells, range, name, padding, (), "fx-matrix plain")
-    outside = np.zeros(cells.shape, bool) if padding is None else padding
-    picture = color(np.where(outside, np.nan, cells), range)
-    label = tr("{name}: {rows} by {columns} values, color range {range}", **_label(cells, range, name))
+    array = np.asarray(values)
+    if max(array.shape) <= MOST:
+        return _grid(array, range, name, padding, (), "fx-matrix plain")
+    outside = np.zeros(array.shape, bool) if padding is None else padding
+    picture = color(np.where(outside, np.nan, array), range)
+    label = tr("{name}: {rows} by {columns} values, color range {range}", **_label(array, range, name))
     return f'<div class="fx-many">{markup.image(picture, label, fill=True)}</div>'
 
 
-def _label(cells: Values, range: Range, name: str) -> dict[str, object]:
-    return {"name": name, "rows": cells.shape[0], "columns": cells.shape[1], "range": text(range)}
+def _label(array: Values, range: Range, name: str) -> dict[str, object]:
+    return {"name": name, "rows": array.shape[0], "columns": array.shape[1], "range": text(range)}
 
 
 def _grid(
-    cells: Values,
+    array: Values,
     range: Range,
     name: str,
     padding: Booleans | None,
     marked: Collection[tuple[int, int]],
     cls: str,
 ) -> str:
-    decimals, pixels = decimals_for(range), color(cells, range)
-    outside = np.zeros(cells.shape, bool) if padding is None else padding
+    decimals, pixels = decimals_for(range), color(array, range)
+    outside = np.zeros(array.shape, bool) if padding is None else padding
     spans = [
-        _cell(float(cells[at]), pixels[at], decimals, bool(outside[at]), at in marked)
-        for at in np.ndindex(*cells.shape)
+        _cell(float(array[at]), pixels[at], decimals, bool(outside[at]), at in marked)
+        for at in np.ndindex(*array.shape)
     ]
-    numbers = ", ".join(fixed(float(value), decimals) for value in cells.flat)
+    numbers = ", ".join(fixed(float(value), decimals) for value in array.flat)
     label = tr(
         "{name}: {rows} by {columns} values, color range {range}: {numbers}",
         numbers=numbers,
-        **_label(cells, range, name),
+        **_label(array, range, name),
     )
-    shape = f'style="--columns:{cells.shape[1]}"'
+    shape = f'style="--columns:{array.shape[1]}"'
     return f'<div class="{cls}" role="img" aria-label="{escape(label)}" {shape}>{"".join(spans)}</div>'
 
 

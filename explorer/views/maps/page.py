@@ -11,7 +11,7 @@ from explorer.ui.components import arrival
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
-from explorer.views.maps import cell_arithmetic, exports, inspector
+from explorer.views.maps import exports, inspector, position_arithmetic
 from explorer.views.maps.view import ColorRanges, View, color_ranges
 from model.words import N_, ngettext, tr
 
@@ -37,17 +37,17 @@ def page() -> None:
         about_the_grid(selection, block)
     with one_channel, st.container(key="channel", gap="xsmall"):
         st.header(tr("Channel {channel} of {layer}", channel=channel, layer=literal(layer)), anchor=False)
-        cell = inspector.show(selection, block, layer, channel, colors.each[channel])
+        position = inspector.show(selection, block, layer, channel, colors.each[channel])
         if st.button(tr("This channel over many images"), icon=":material/biotech:", key="to_channel"):
             open_channel(selection, layer, channel, "channel")
-    title = tr("How the value at row {row}, column {column} is computed", row=cell[0], column=cell[1])
+    title = tr("How the value at row {row}, column {column} is computed", row=position[0], column=position[1])
     st.subheader(title, anchor=False)
-    arithmetic = cell_arithmetic.show(selection, block, layer, channel, cell)
+    arithmetic = position_arithmetic.show(selection, block, layer, channel, position)
     kernel = inspector.kernel(selection, block, channel)
     inspector.show_more(selection, block, channel, kernel)
     about_the_channel()
     order = [range(len(colors.each)), *orders.values()][choice.order]
-    view = View(block, layer, colors, choice.scale, order, channel, kernel, cell, arithmetic)
+    view = View(block, layer, colors, choice.scale, order, channel, kernel, position, arithmetic)
     exports.feature_maps(selection, view)
     arrival.at("made")
 
@@ -63,7 +63,7 @@ def choose_channel(
     first = list(orders.values())[-1][0]
     strongest = first if len(orders) > 1 else None
     markup.show(markup.text(about_the_layer(selection, layer, strongest), "muted"))
-    initial = held_channel(len(maps), first)
+    initial = linked_channel(len(maps), first)
     choice = channel_grid(
         maps,
         key="grid",
@@ -71,7 +71,7 @@ def choose_channel(
         selected=initial,
         orders=orders,
         scale=choices.grid_scale(),
-        order=min(held_order(), len(orders)),
+        order=min(linked_order(), len(orders)),
         limits=colors.shared,
         each=colors.each,
         label=ngettext(
@@ -109,13 +109,13 @@ def about_the_layer(selection: Selection, layer: str, strongest: int | None) -> 
     )
 
 
-def held_order() -> int:
+def linked_order() -> int:
     """The index among ORDERS of the order in the link."""
     order = link.value("order", ORDERS[0])
     return ORDERS.index(order) if order in ORDERS else 0
 
 
-def held_channel(count: int, otherwise: int) -> int:
+def linked_channel(count: int, otherwise: int) -> int:
     """The channel in the link, if the layer has it."""
     text = link.value("channel", "")
     channel = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else count

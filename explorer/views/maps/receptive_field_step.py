@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from explorer.engine.probe import CellProbe
+from explorer.engine.probe import PositionProbe
 from explorer.engine.receptive import ReceptiveField
 from explorer.engine.tracing import Block
 from explorer.ui import cached, markup
 from explorer.ui.selection import Selection
 from explorer.views.maps.step_html import step_html
-from explorer.views.maps.view import Cell
+from explorer.views.maps.view import Position
 from model.words import N_, paragraph, tr
 
 MARGIN = 0.35  # of the image's size: how much padding is drawn around it at most
@@ -20,7 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Frame:
+class FieldFrame:
     """A part of the image plane in pixels; below 0 and beyond the image is padding."""
 
     top: int
@@ -37,11 +37,13 @@ class Frame:
         return self.right - self.left
 
 
-def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, probe: CellProbe) -> str:
+def receptive_field(
+    selection: Selection, block: Block, layer: str, position: Position, probe: PositionProbe
+) -> str:
     """The input image with the receptive field framed, and the field by itself."""
     fields = cached.receptive_fields(selection.network, selection.input)
-    field = fields[layer].cell(*cell)
-    inner = fields[block.name].cell(probe.row, probe.column)
+    field = fields[layer].at(*position)
+    inner = fields[block.name].at(probe.row, probe.column)
     pixels = selection.framed
     boxes = [box(field)] + ([box(inner)] if box(inner) != box(field) else [])
     around = surroundings(pixels, fields[layer].rows, fields[layer].columns)
@@ -54,12 +56,12 @@ def receptive_field(selection: Selection, block: Block, layer: str, cell: Cell, 
     if len(boxes) > 1:
         template = N_("Inner frame: the receptive field of the position in {layer} that the steps follow.")
         texts.append(markup.text(tr(template, layer=block.name), "muted"))
-    title = tr("Receptive field of ({row}, {column})", row=cell[0], column=cell[1])
+    title = tr("Receptive field of ({row}, {column})", row=position[0], column=position[1])
     return step_html(title, markup.element("div", *pictures, cls="fx-sights"), *texts)
 
 
-def box(field: ReceptiveField) -> Frame:
-    return Frame(field.top, field.bottom, field.left, field.right)
+def box(field: ReceptiveField) -> FieldFrame:
+    return FieldFrame(field.top, field.bottom, field.left, field.right)
 
 
 def covers(field: ReceptiveField, pixels: Pixels) -> bool:
@@ -67,13 +69,13 @@ def covers(field: ReceptiveField, pixels: Pixels) -> bool:
     return field.top <= 0 and field.left <= 0 and field.bottom >= height and field.right >= width
 
 
-def surroundings(pixels: Pixels, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Frame:
-    """The image with as much padding around it as the cells of a layer reach into, within bounds."""
+def surroundings(pixels: Pixels, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> FieldFrame:
+    """The image with as much padding around it as the positions of a layer reach into, within bounds."""
     height, width = pixels.shape[:2]
     most = int(MARGIN * max(height, width))
     top, bottom = max(int(rows.min()), -most), min(int(rows.max()), height + most)
     left, right = max(int(columns.min()), -most), min(int(columns.max()), width + most)
-    return Frame(min(top, 0), max(bottom, height), min(left, 0), max(right, width))
+    return FieldFrame(min(top, 0), max(bottom, height), min(left, 0), max(right, width))
 
 
 def field_text(field: ReceptiveField, pixels: Pixels) -> str:
@@ -109,13 +111,13 @@ def field_template(field: ReceptiveField, pixels: Pixels) -> str:
     )
 
 
-def placed(pixels: Pixels, frame: Frame, alt: str, boxes: list[Frame]) -> str:
+def placed(pixels: Pixels, frame: FieldFrame, alt: str, boxes: list[FieldFrame]) -> str:
     """A part of the image plane as html: the image's pixels, hatching for padding, frames on top."""
     top, bottom = max(frame.top, 0), min(frame.bottom, len(pixels))
     left, right = max(frame.left, 0), min(frame.right, pixels.shape[1])
     inner = []
     if top < bottom and left < right:
-        part = Frame(top, bottom, left, right)
+        part = FieldFrame(top, bottom, left, right)
         picture = markup.image(pixels[top:bottom, left:right], alt, fill=True)
         inner.append(f'<div style="{_style(part, frame)}">{picture}</div>')
     else:
@@ -125,7 +127,7 @@ def placed(pixels: Pixels, frame: Frame, alt: str, boxes: list[Frame]) -> str:
     return f'<div class="fx-sight" style="{ratio}">{"".join(inner)}</div>'
 
 
-def _style(part: Frame, whole: Frame) -> str:
+def _style(part: FieldFrame, whole: FieldFrame) -> str:
     return (
         f"left:{(part.left - whole.left) / whole.width:.3%};top:{(part.top - whole.top) / whole.height:.3%};"
         f"width:{part.width / whole.width:.3%};height:{part.height / whole.height:.3%}"

@@ -7,11 +7,11 @@ import numpy as np
 
 from explorer.drawing import ranges
 from explorer.drawing.ranges import Range
-from explorer.engine.probe import CellProbe
+from explorer.engine.probe import PositionProbe
 from explorer.engine.tracing import Block
 from explorer.engine.values import Floats
 
-Cell = tuple[int, int]  # a row and a column of a map
+Position = tuple[int, int]  # a row and a column of a map
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def kernel_of(slices: Floats, channels: range) -> Kernel:
 @dataclass(frozen=True, eq=False)
 class View:
     """A layer of a block, the color ranges, scale and order of its grid, the chosen channel with its kernel,
-    and the chosen cell with its arithmetic. The kernel is None for a layer that is not a Conv2d, the
+    and the chosen position with its arithmetic. The kernel is None for a layer that is not a Conv2d, the
     arithmetic where it cannot be shown.
     """
 
@@ -65,5 +65,5 @@ class View:
     order: Sequence[int]
     channel: int
     kernel: Kernel | None
-    cell: Cell
-    arithmetic: CellProbe | None
+    position: Position
+    arithmetic: PositionProbe | None

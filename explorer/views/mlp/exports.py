@@ -13,7 +13,7 @@ from explorer.ui.exports import downloads, snippets
 from explorer.ui.exports.downloads import Offer
 from explorer.ui.exports.export_parts import Arrays
 from explorer.views.mlp import charts, first_layers
-from explorer.views.mlp.pair import Pair
+from explorer.views.mlp.pair import NetworkPair
 from explorer.views.mlp.shifts import IMAGES
 from model.words import tr
 
@@ -23,11 +23,11 @@ IMPORTS = (
 )
 
 
-def show(pair: Pair, measured: Mapping[str, ShiftedPredictions]) -> None:
+def show(pair: NetworkPair, measured: Mapping[str, ShiftedPredictions]) -> None:
     downloads.show(partial(offer, pair, measured))
 
 
-def offer(pair: Pair, measured: Mapping[str, ShiftedPredictions]) -> Offer:
+def offer(pair: NetworkPair, measured: Mapping[str, ShiftedPredictions]) -> Offer:
     chart = charts.by_shift(measured)
     mlp, cnn = first_layers.as_images(pair.mlp_weights), pair.cnn_weights
     return Offer(
@@ -78,7 +78,7 @@ def table(measured: Mapping[str, ShiftedPredictions]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def arrays(pair: Pair, measured: Mapping[str, ShiftedPredictions]) -> Arrays:
+def arrays(pair: NetworkPair, measured: Mapping[str, ShiftedPredictions]) -> Arrays:
     mlp, cnn = list(measured.values())[:2]
     return {
         "mlp_weights": (pair.mlp_weights, tr("weights of the MLP’s first layer (hidden, 3·s·s)")),

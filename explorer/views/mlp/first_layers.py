@@ -8,7 +8,7 @@ from explorer.drawing.ranges import symmetric
 from explorer.drawing.sheets import tiled
 from explorer.engine.values import Floats
 from explorer.ui import markup
-from explorer.views.mlp.pair import Pair
+from explorer.views.mlp.pair import NetworkPair
 from model.card import Pixels
 from model.words import tr
 
@@ -16,7 +16,7 @@ SHOWN = 32  # of the MLP's hidden values
 GAP = (235, 235, 235)
 
 
-def show(pair: Pair) -> None:
+def show(pair: NetworkPair) -> None:
     mlp, cnn = as_images(pair.mlp_weights)[:SHOWN], pair.cnn_weights
     markup.show(markup.element("div", *panels(mlp, cnn), cls="fx-panels"))
     st.caption(

@@ -6,7 +6,7 @@ from explorer.ui import lessons
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import current
 from explorer.views.mlp import exports, first_layers, sharing, shifts
-from explorer.views.mlp.pair import Pair
+from explorer.views.mlp.pair import NetworkPair
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -22,7 +22,7 @@ def page() -> None:
     selection = current()
     st.header(tr("Without convolutions"), anchor=False)
     try:
-        pair = Pair(lessons.network("mlp"), lessons.network("batch"))
+        pair = NetworkPair(lessons.network("mlp"), lessons.network("batch"))
     except Problem as problem:
         st.info(sentence(problem))
         return
@@ -35,7 +35,7 @@ def page() -> None:
     exports.show(pair, measured)
 
 
-def introduction(pair: Pair) -> str:
+def introduction(pair: NetworkPair) -> str:
     """What the two networks are, as Markdown."""
     first = pair.mlp_weights
     return tr(

@@ -15,7 +15,7 @@ NAMES = {"mlp": N_("MLP"), "cnn": N_("CNN")}
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class NetworkPair:
     """An MLP and a CNN trained on the same images in the same way."""
 
     mlp: Opened

@@ -5,11 +5,11 @@ import streamlit as st
 from explorer.engine.weight_uses import WeightUses
 from explorer.ui import cached, markup
 from explorer.ui.selection import Selection
-from explorer.views.mlp.pair import Pair, input_of
+from explorer.views.mlp.pair import NetworkPair, input_of
 from model.words import ngettext, tr
 
 
-def show(pair: Pair, selection: Selection) -> None:
+def show(pair: NetworkPair, selection: Selection) -> None:
     uses = {
         name: cached.uses_of_weights(opened.network, input_of(opened, selection))
         for name, opened in pair.sides.items()
@@ -38,7 +38,7 @@ def table(uses: dict[str, tuple[WeightUses, ...]]) -> str:
     return markup.table(heads, rows)
 
 
-def finding(pair: Pair, uses: dict[str, tuple[WeightUses, ...]]) -> str:
+def finding(pair: NetworkPair, uses: dict[str, tuple[WeightUses, ...]]) -> str:
     """The totals of both networks, as Markdown."""
     totals = [sum(p.numel() for p in opened.network.net.parameters()) for opened in pair.sides.values()]
     products = [sum(each.products for each in layers) for layers in uses.values()]

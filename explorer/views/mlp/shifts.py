@@ -9,7 +9,7 @@ from explorer.ui import cached, lessons, markup, panels
 from explorer.ui.cached import Opened
 from explorer.ui.selection import Selection
 from explorer.views.mlp import charts
-from explorer.views.mlp.pair import Pair, framed
+from explorer.views.mlp.pair import NetworkPair, framed
 from model.words import N_, tr
 
 IMAGES = 256
@@ -22,7 +22,7 @@ ABOUT = N_(
 )
 
 
-def show(pair: Pair, selection: Selection) -> dict[str, ShiftedPredictions]:
+def show(pair: NetworkPair, selection: Selection) -> dict[str, ShiftedPredictions]:
     """This picture, and many scenes moved, whose predictions it returns."""
     this_picture(pair, selection)
     st.subheader(tr("Many scenes, moved"), anchor=False)
@@ -37,7 +37,7 @@ def show(pair: Pair, selection: Selection) -> dict[str, ShiftedPredictions]:
     return measured
 
 
-def networks(pair: Pair) -> dict[str, Opened]:
+def networks(pair: NetworkPair) -> dict[str, Opened]:
     """What each is called → the two networks, and the two that saw no moved scenes in training."""
     still = {"mlp": lessons.network("mlp-still"), "cnn": lessons.network("batch-still")}
     return pair.sides | {
@@ -87,7 +87,7 @@ def interval(counted: Counted) -> str:
 # The chosen picture
 
 
-def this_picture(pair: Pair, selection: Selection) -> None:
+def this_picture(pair: NetworkPair, selection: Selection) -> None:
     """The probability of each network's own prediction when the picture is moved by −3 … 3 pixels."""
     st.subheader(tr("This picture, moved by up to three pixels"), anchor=False)
     sections = [side(name, opened, selection) for name, opened in pair.sides.items()]
@@ -110,24 +110,24 @@ def side(name: str, opened: Opened, selection: Selection) -> str:
     pixels = framed(opened, selection)
     values = cached.every_shift(opened.network, pixels)
     first = int(values[MOST, MOST].argmax())
-    cells = values[:, :, first]
+    by_shift = values[:, :, first]
     title = tr(
         "{network}: {name}, {probability}",
         network=name,
         name=opened.card.classes[first],
-        probability=probability(cells[MOST, MOST]),
+        probability=probability(by_shift[MOST, MOST]),
     )
     note = tr(
         "the same class in {same} of {count} places, from {low} to {high}",
         same=int((values.argmax(2) == first).sum()),
-        count=cells.size,
-        low=probability(float(cells.min())),
-        high=probability(float(cells.max())),
+        count=by_shift.size,
+        low=probability(float(by_shift.min())),
+        high=probability(float(by_shift.max())),
     )
     pictures = (
         markup.figure(pixels, tr("The picture as the {network} gets it", network=name), fill=True),
         markup.figure(
-            color(cells, Range(0.0, 1.0)), tr("{title}; {note}", title=title, note=note), fill=True
+            color(by_shift, Range(0.0, 1.0)), tr("{title}; {note}", title=title, note=note), fill=True
         ),
     )
     return markup.element(

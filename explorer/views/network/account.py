@@ -9,7 +9,7 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import number, probability
 from explorer.engine.account import Account
-from explorer.engine.answer import Answer, answer
+from explorer.engine.prediction import Prediction, prediction
 from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
 from explorer.ui.markdown import literal, sentence
@@ -60,7 +60,7 @@ def show(selection: Selection) -> None:
         st.info(sentence(problem))
     else:
         show_maps(selection, account)
-    show_answer(selection, answer(selection.net, selection.seen.logits, selection.sample.label))
+    show_prediction(selection, prediction(selection.net, selection.seen.logits, selection.sample.label))
 
 
 def show_maps(selection: Selection, account: Account) -> None:
@@ -176,48 +176,48 @@ def product(value: float, added: float) -> str:
 # Logits, probabilities, loss
 
 
-def show_answer(selection: Selection, made: Answer) -> None:
+def show_prediction(selection: Selection, made: Prediction) -> None:
     """The table from logits to probabilities, and the loss of the true class."""
     st.subheader(tr("From logits to probabilities to the loss"), anchor=False)
     markup.show(table(selection, made), markup.text(loss_in_words(selection, made)))
 
 
-def table(selection: Selection, made: Answer) -> str:
+def table(selection: Selection, made: Prediction) -> str:
     """The classes with the largest logits, with the explained and the true one, as html."""
     order = np.argsort(-made.logits, kind="stable").tolist()
-    shown = order[:CLASSES]
+    classes = order[:CLASSES]
     label = None if made.label is None else int(made.label)
-    shown += [k for k in (selection.target, label) if k is not None and k not in shown]
-    shown = list(dict.fromkeys(shown))
+    classes += [k for k in (selection.target, label) if k is not None and k not in classes]
+    classes = list(dict.fromkeys(classes))
     names = selection.card.classes
     if made.independent:
         heads = (tr("class"), tr("logit z"), tr("1 / (1 + e⁻ᶻ)"))
-        rows = [(names[k], number(made.logits[k]), probability(made.probabilities[k])) for k in shown]
+        rows = [(names[k], number(made.logits[k]), probability(made.probabilities[k])) for k in classes]
         return markup.table(heads, rows)
     powers = made.exponentials
     heads = (tr("class"), tr("logit z"), tr("e^(z − largest)"), tr("÷ their sum = probability"))
     rows4 = [
         (names[k], number(made.logits[k]), number(powers[k]), probability(made.probabilities[k], 2))
-        for k in sorted(shown, key=order.index)
+        for k in sorted(classes, key=order.index)
     ]
-    rest = [k for k in order if k not in shown]
+    rest = [k for k in order if k not in classes]
     if rest:
         others = ngettext("{n} other class", "{n} other classes", len(rest))
-        share = float(made.probabilities[rest].sum())
-        rows4.append((others, "", number(powers[rest].sum()), probability(share, 2)))
+        fraction = float(made.probabilities[rest].sum())
+        rows4.append((others, "", number(powers[rest].sum()), probability(fraction, 2)))
     rows4.append((tr("sum"), "", number(powers.sum()), "100%"))
     return markup.table(heads, rows4)
 
 
-def loss_in_words(selection: Selection, made: Answer) -> str:
+def loss_in_words(selection: Selection, made: Prediction) -> str:
     """The cross-entropy of the true class with its numbers; what is missing for it without one."""
     if made.label is None or made.loss is None:
         return tr(
             "This image has no label, so it has no loss: cross-entropy is −ln of the probability of the true "
             "class."
         )
-    name, share = selection.card.classes[int(made.label)], float(made.probabilities[int(made.label)])
-    fields = {"class_name": name, "probability": number(share), "loss": number(float(made.loss))}
+    name, fraction = selection.card.classes[int(made.label)], float(made.probabilities[int(made.label)])
+    fields = {"class_name": name, "probability": number(fraction), "loss": number(float(made.loss))}
     if made.independent:
         return tr(
             "Cross-entropy of the true label “{class_name}”: −ln {probability} = {loss}. The other labels "

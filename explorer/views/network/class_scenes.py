@@ -6,18 +6,18 @@ import numpy as np
 
 from explorer.drawing.ranges import probability
 from explorer.engine.strongest_path import (
-    AnswerStep,
-    Cell,
     DenseStep,
     FlattenStep,
     OperationStep,
     PathStep,
+    Position,
+    PredictionStep,
 )
 from explorer.ui.components.play import Row, Scene, Stop, Total
 from explorer.ui.selection import Selection
 from explorer.views.maps.matrix import fixed
 from explorer.views.network.names import short
-from explorer.views.network.scene_pieces import equals, shown, terms_of
+from explorer.views.network.scene_pieces import equals, terms_of, text_of
 from model.words import N_, ngettext, tr
 
 TERMS, CLASSES = 5, 6  # shown one by one of a dense layer's inputs, and of the classes
@@ -46,26 +46,26 @@ INSIDE = N_(
 def flatten(step: FlattenStep) -> Scene:
     channel, row, column = step.origin
     channels, height, width = step.shape
-    count, number = channels * height * width, step.cell[0]
+    count, number = channels * height * width, step.position[0]
     template = N_(
         "{channels} maps of {height} × {width} positions become one row of {count} numbers, channel after "
         "channel. Nothing is computed: the value keeps its size and gets the number {number}."
     )
     fields = {"channels": channels, "height": height, "width": width, "count": f"{count:,}", "number": number}
-    place = f"{channel} · {height * width} + {row} · {width} + {column} = {number}"
+    formula = f"{channel} · {height * width} + {row} · {width} + {column} = {number}"
     return Scene(
         tr("Flatten"),
         tr(template, **fields),
         tr("flatten"),
         sign="⋯",
-        rows=(Row(tr(PLACE, channel=channel, row=row, column=column), shown(step.value)),
-              Row(tr("its number"), place)),
+        rows=(Row(tr(PLACE, channel=channel, row=row, column=column), text_of(step.value)),
+              Row(tr("its number"), formula)),
         stops=(Stop(0, "0"), Stop(0, "0"), Stop(number, str(number))),
     )  # fmt: skip
 
 
 def dense(selection: Selection, step: DenseStep, before: PathStep | None) -> Scene:
-    unit, ends = step.cell[0], _is_last(selection, step)
+    unit, ends = step.position[0], _is_last(selection, step)
     products = step.products
     order = np.argsort(-np.abs(products), kind="stable").tolist()
     order = [step.origin[0], *[k for k in order if k != step.origin[0]][: TERMS - 1]]
@@ -121,29 +121,29 @@ def _unit_names(before: PathStep | None) -> Callable[[int], str]:
     return name
 
 
-def answer_scene(selection: Selection, step: AnswerStep) -> Scene:
-    answer, target = step.answer, step.target
-    order = np.argsort(-answer.logits, kind="stable")[:CLASSES].tolist()
+def prediction_scene(selection: Selection, step: PredictionStep) -> Scene:
+    prediction, target = step.prediction, step.target
+    order = np.argsort(-prediction.logits, kind="stable")[:CLASSES].tolist()
     if target not in order:
         order[-1] = target
     names = selection.card.classes
     rows = tuple(
         Row(
             names[k],
-            _answer_row(float(answer.logits[k]), float(answer.probabilities[k])),
-            share=float(answer.probabilities[k]),
+            _class_row(float(prediction.logits[k]), float(prediction.probabilities[k])),
+            share=float(prediction.probabilities[k]),
             kind="chosen" if k == target else "",
         )
         for k in order
     )
-    share = probability(float(answer.probabilities[target]))
-    title, template = (tr("Sigmoid"), SIGMOID) if answer.independent else (tr("Softmax"), SOFTMAX)
-    sentence = tr(template, class_name=names[target], percent=share, count=len(answer.logits))
+    fraction = probability(float(prediction.probabilities[target]))
+    title, template = (tr("Sigmoid"), SIGMOID) if prediction.independent else (tr("Softmax"), SOFTMAX)
+    sentence = tr(template, class_name=names[target], percent=fraction, count=len(prediction.logits))
     return Scene(title, sentence, title, sign="%", rows=rows)
 
 
-def _answer_row(logit: float, share: float) -> str:
-    return f"{shown(logit)} → {probability(share)}"
+def _class_row(logit: float, fraction: float) -> str:
+    return f"{text_of(logit)} → {probability(fraction)}"
 
 
 # What is not spelled out
@@ -151,7 +151,7 @@ def _answer_row(logit: float, share: float) -> str:
 
 def operation(step: OperationStep) -> Scene:
     title = tr("{kind} · {layer}", kind=step.kind, layer=step.layer) if step.layer else tr("Between layers")
-    terms = [(_part_name(part.layer, part.cell), part.contribution, "") for part in step.parts]
+    terms = [(_part_name(part.layer, part.position), part.contribution, "") for part in step.parts]
     terms = [(name, value, "chosen" if index == 0 else "") for index, (name, value, _) in enumerate(terms)]
     if step.parts and step.count > len(step.parts):
         rest = step.count - len(step.parts)
@@ -177,9 +177,9 @@ def _about_operation(step: OperationStep) -> str:
     return tr(INSIDE, layer=step.layer) if step.layer else tr(OUTSIDE)
 
 
-def _part_name(layer: str, cell: Cell) -> str:
+def _part_name(layer: str, position: Position) -> str:
     name = layer or tr("picture")
-    if len(cell) == 3:
+    if len(position) == 3:
         template = N_("{layer}: channel {channel}, row {row}, column {column}")
-        return tr(template, layer=name, channel=cell[0], row=cell[1], column=cell[2])
-    return tr("{layer}: value {place}", layer=name, place=", ".join(map(str, cell)))
+        return tr(template, layer=name, channel=position[0], row=position[1], column=position[2])
+    return tr("{layer}: value {place}", layer=name, place=", ".join(map(str, position)))

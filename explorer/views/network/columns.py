@@ -45,13 +45,14 @@ class Column:
 class Columns:
     """All columns in the order in which they ran, with their edges, and whether blocks are folded in them.
 
-    `places` maps a layer or an operation to the column that it is in, `contributions` maps it to those of its
-    channels; `classes` are the classes that are shown, the most probable first, `logits` is their column.
+    `column_indices` maps a layer or an operation to the column that it is in, `contributions` maps it to
+    those of its channels; `classes` are the classes that are shown, the most probable first, `logits` is
+    their column.
     """
 
     graph: Graph
     columns: tuple[Column, ...]
-    places: Mapping[str, int]
+    column_indices: Mapping[str, int]
     contributions: Mapping[str, Floats]
     classes: tuple[int, ...]
     logits: int | None
@@ -71,26 +72,26 @@ def columns_of(selection: Selection, unfolded: tuple[int, ...], chosen: tuple[st
     rows = FEW_ROWS if len(named) > MANY else ROWS
     classes = most_probable(selection, rows)
     logits = _logits(graph, layers, len(selection.card.classes))
-    shown: list[tuple[int, ...]] = []
+    channels_by_column: list[tuple[int, ...]] = []
     for index, (node, layer) in enumerate(zip(graph.nodes, layers, strict=True)):
         if layer is None:
-            shown.append(())
+            channels_by_column.append(())
         elif index == logits:
-            shown.append(classes)
+            channels_by_column.append(classes)
         else:
             of_layer = contributions.get(layer) if layer else None  # colors stay in their order
-            shown.append(_first(of_layer, _count(node), rows, _channel(chosen, layer)))
+            channels_by_column.append(_first(of_layer, _count(node), rows, _channel(chosen, layer)))
     wanted = tuple(
         (layer, channels)
-        for layer, channels in zip(layers, shown, strict=True)
+        for layer, channels in zip(layers, channels_by_column, strict=True)
         if layer is not None and channels
     )
     glimpses = cached.glimpses(selection.network, selection.input, wanted, selection.target)
     columns = tuple(
         _column(node, layer, channels, contributions, glimpses)
-        for node, layer, channels in zip(graph.nodes, layers, shown, strict=True)
+        for node, layer, channels in zip(graph.nodes, layers, channels_by_column, strict=True)
     )
-    return Columns(graph, columns, _places(whole, graph), contributions, classes, logits)
+    return Columns(graph, columns, _column_indices(whole, graph), contributions, classes, logits)
 
 
 def is_large(graph: Graph) -> bool:
@@ -170,7 +171,7 @@ def color_range(glimpse: Glimpse) -> Range:
     return ranges.shared(ends, signed=bool((glimpse.low < 0).any()))
 
 
-def _places(whole: Graph, graph: Graph) -> dict[str, int]:
+def _column_indices(whole: Graph, graph: Graph) -> dict[str, int]:
     """Name of a node, also of one in a folded block → its column."""
     folds = {node.block: index for index, node in enumerate(graph.nodes) if node.kind == "block"}
     within = {node.name: folds[node.block] for node in whole.nodes if node.block in folds}

@@ -14,7 +14,7 @@ from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
-from explorer.views.network.lines import Line
+from explorer.views.network.lines import ContributionLine
 from explorer.views.network.names import channel_name, signed
 from model.words import tr
 
@@ -22,13 +22,13 @@ FLOW = "from explorer.engine.flow import channel_contributions"
 
 
 def show(
-    selection: Selection, columns: Columns, chosen: tuple[str, int] | None, lines: Sequence[Line]
+    selection: Selection, columns: Columns, chosen: tuple[str, int] | None, lines: Sequence[ContributionLine]
 ) -> None:
     downloads.show(partial(offer, selection, columns, chosen, lines))
 
 
 def offer(
-    selection: Selection, columns: Columns, chosen: tuple[str, int] | None, lines: Sequence[Line]
+    selection: Selection, columns: Columns, chosen: tuple[str, int] | None, lines: Sequence[ContributionLine]
 ) -> Offer:
     return Offer(
         name=f"network {selection.sample.name} {selection.card.classes[selection.target]}",
@@ -95,7 +95,7 @@ def contributions_by_layer(columns: Columns) -> dict[str, np.ndarray]:
     }
 
 
-def flows(columns: Columns, lines: Sequence[Line]) -> pd.DataFrame:
+def flows(columns: Columns, lines: Sequence[ContributionLine]) -> pd.DataFrame:
     """One row for each line of the picture; the channel is empty for those not shown, together."""
     rows = [
         {
@@ -142,10 +142,10 @@ def first_map(column: Column) -> np.ndarray:
 
 def figure(selection: Selection, columns: Columns) -> list[Panel]:
     """The input, and the channel that contributes most of up to seven columns."""
-    shown = maps_of(columns)
+    maps = maps_of(columns)
     picked = (
-        [shown[index] for index in sorted({round(at) for at in np.linspace(0, len(shown) - 1, 7)})]
-        if shown
+        [maps[index] for index in sorted({round(at) for at in np.linspace(0, len(maps) - 1, 7)})]
+        if maps
         else []
     )
     panels = [

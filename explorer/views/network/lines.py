@@ -16,7 +16,7 @@ MOST_STEPS = 8  # layers that a line is followed back through
 
 
 @dataclass(frozen=True)
-class Line:
+class ContributionLine:
     """What a channel of one column gives to the contribution of a channel of a later one.
 
     `channel` is None for all channels without a line of their own, together. `layer` is the one
@@ -31,9 +31,9 @@ class Line:
     value: float
 
 
-def lines_into(selection: Selection, columns: Columns, layer: str, channel: int) -> list[Line]:
+def lines_into(selection: Selection, columns: Columns, layer: str, channel: int) -> list[ContributionLine]:
     """The lines into a channel of a layer, and into it through layers before that keep channels apart."""
-    lines: list[Line] = []
+    lines: list[ContributionLine] = []
     for _ in range(MOST_STEPS):
         inflow = _inflow(selection, layer, channel)
         lines += _fan(selection, columns, inflow, layer, channel)
@@ -55,7 +55,9 @@ def _only_channel(inflow: Mapping[str, Floats]) -> tuple[str, int] | None:
 
 def _shows_channels(columns: Columns, layer: str) -> bool:
     return (
-        layer != "" and layer in columns.places and columns.columns[columns.places[layer]].layer is not None
+        layer != ""
+        and layer in columns.column_indices
+        and columns.columns[columns.column_indices[layer]].layer is not None
     )
 
 
@@ -68,21 +70,21 @@ def _inflow(selection: Selection, layer: str, channel: int) -> dict[str, Floats]
 
 def _fan(
     selection: Selection, columns: Columns, inflow: Mapping[str, Floats], layer: str, channel: int
-) -> list[Line]:
+) -> list[ContributionLine]:
     """A line from each channel that a layer's channel reads; in a folded block from what is read there."""
-    lines: list[Line] = []
-    target = columns.places[layer]
+    lines: list[ContributionLine] = []
+    target = columns.column_indices[layer]
     for source, values in inflow.items():
-        place = columns.places.get(source)
-        if place is not None and place < target:
-            parts = _parts(columns.columns[place], values)
-            lines += [Line(place, k, target, channel, layer, value) for k, value in parts]
-        elif place == target and len(inflow) > 1:  # one of several: what is behind it is looked for here
+        index = columns.column_indices.get(source)
+        if index is not None and index < target:
+            parts = _parts(columns.columns[index], values)
+            lines += [ContributionLine(index, k, target, channel, layer, value) for k, value in parts]
+        elif index == target and len(inflow) > 1:  # one of several: what is behind it is looked for here
             lines += _inside(selection, columns, source, values)
     return lines
 
 
-def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) -> list[Line]:
+def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) -> list[ContributionLine]:
     """The lines into a layer of a folded block of which one channel is read, as far as it is read."""
     channels = np.flatnonzero(values)
     total = columns.contributions.get(layer)
@@ -98,8 +100,8 @@ def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) 
 def _parts(column: Column, values: Floats) -> list[tuple[int | None, float]]:
     """The values of the channels that a column shows, of the largest others, and of all others together."""
     largest = np.argsort(-np.abs(values), kind="stable")[:LARGEST].tolist()
-    shown = [k for k in dict.fromkeys([*column.channels, *largest]) if k < len(values)]
-    parts: list[tuple[int | None, float]] = [(k, float(values[k])) for k in shown if values[k]]
-    rest = float(values.sum() - values[shown].sum()) if len(shown) < len(values) else 0.0
+    channels = [k for k in dict.fromkeys([*column.channels, *largest]) if k < len(values)]
+    parts: list[tuple[int | None, float]] = [(k, float(values[k])) for k in channels if values[k]]
+    rest = float(values.sum() - values[channels].sum()) if len(channels) < len(values) else 0.0
     others = np.count_nonzero(values) > len(parts)
     return [*parts, (None, rest)] if others else parts

@@ -16,7 +16,7 @@ from explorer.ui.selection import Selection, current
 from explorer.views.network import account, exports, names, picture, play
 from explorer.views.network import columns as columns_of_network
 from explorer.views.network.columns import Column, Columns, columns_of
-from explorer.views.network.lines import Line, lines_into
+from explorer.views.network.lines import ContributionLine, lines_into
 from explorer.views.tour import strip as tour
 from model.words import tr
 
@@ -61,9 +61,9 @@ def unfolded_blocks(selection: Selection) -> tuple[int, ...]:
     """The blocks in the link that the network has."""
     parts = link.value(UNFOLDED, "").split(".")
     numbers = {int(part) - 1 for part in parts if part.isascii() and part.isdecimal() and len(part) < 6}
-    kept = tuple(sorted(number for number in numbers if 0 <= number < len(selection.blocks)))
-    link.keep(UNFOLDED, ".".join(str(number + 1) for number in kept), "")
-    return kept
+    blocks = tuple(sorted(number for number in numbers if 0 <= number < len(selection.blocks)))
+    link.keep(UNFOLDED, ".".join(str(number + 1) for number in blocks), "")
+    return blocks
 
 
 def chosen_in_link() -> tuple[str, int] | None:
@@ -88,8 +88,8 @@ def chosen_channel(columns: Columns, asked: tuple[str, int] | None, target: int)
 
 def first_channel(columns: Columns) -> tuple[str, int] | None:
     """The channel that contributes most to the class in the last column of maps that is in sight."""
-    shown = [column for column in columns.columns if column.layer and column.channels]
-    maps = [column for column in shown[:IN_SIGHT] if len(column.node.shape) == 3] or shown
+    with_channels = [column for column in columns.columns if column.layer and column.channels]
+    maps = [column for column in with_channels[:IN_SIGHT] if len(column.node.shape) == 3] or with_channels
     return (maps[-1].layer or "", maps[-1].channels[0]) if maps else None
 
 
@@ -101,18 +101,18 @@ def show(
     columns: Columns,
     unfolded: tuple[int, ...],
     chosen: tuple[str, int] | None,
-    threads: Sequence[Line],
+    threads: Sequence[ContributionLine],
 ) -> None:
     folds = columns_of_network.is_large(cached.graph(selection.network, selection.input))
-    answers = picture.answers_of(selection, columns)
+    class_bars = picture.class_bars(selection, columns)
     event = network_graph(
         picture.image_of(selection),
         picture.stages_of(selection, columns, unfolded, folds),
         columns.edges,
         picture.threads_of(selection, columns, threads),
-        answers,
+        class_bars,
         key="network",
-        chosen=place_of(columns, chosen),
+        chosen=index_of(columns, chosen),
         on_event=partial(choose, selection, columns),
         label=tr("The network, from the image to the class"),
         image_text=tr("The image: {name}", name=selection.sample.name),
@@ -128,11 +128,11 @@ def show(
     follow(selection, columns, threads, event)
 
 
-def place_of(columns: Columns, chosen: tuple[str, int] | None) -> tuple[int, int] | None:
+def index_of(columns: Columns, chosen: tuple[str, int] | None) -> tuple[int, int] | None:
     """The column and the row of the chosen channel."""
     if chosen is None:
         return None
-    index = columns.places[chosen[0]]
+    index = columns.column_indices[chosen[0]]
     return index, columns.columns[index].channels.index(chosen[1])
 
 
@@ -140,7 +140,7 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     """The chosen channel in a sentence; what stands between two ** is bold."""
     if chosen is None:
         return ""
-    index = columns.places[chosen[0]]
+    index = columns.column_indices[chosen[0]]
     column, of_class = columns.columns[index], index == columns.logits
     contributions = column.contributions
     name = names.capital(names.channel_name(selection, column, chosen[1], of_class=of_class))
@@ -165,7 +165,7 @@ def no_lines(columns: Columns, chosen: tuple[str, int] | None) -> str:
     """Why no lines lead to the chosen channel, where none do."""
     if chosen is None:
         return ""
-    contributions = columns.columns[columns.places[chosen[0]]].contributions
+    contributions = columns.columns[columns.column_indices[chosen[0]]].contributions
     if contributions is None or not contributions[chosen[1]]:
         return tr("Its contribution is 0, so no lines lead to it.")
     return tr("How much each channel before it adds to that cannot be told, so no lines lead to it.")
@@ -175,7 +175,7 @@ def open_text(selection: Selection, columns: Columns, chosen: tuple[str, int] | 
     """What the button below the picture is called; "" where the chosen channel has no page."""
     if chosen is None:
         return ""
-    layer = names.layer_to_open(selection, columns.columns[columns.places[chosen[0]]])
+    layer = names.layer_to_open(selection, columns.columns[columns.column_indices[chosen[0]]])
     return "" if layer is None else tr("Open on Feature maps")
 
 
@@ -231,7 +231,9 @@ def fold(block: int | None) -> None:
     link.change(UNFOLDED, ".".join(sorted(numbers, key=int)))
 
 
-def follow(selection: Selection, columns: Columns, threads: Sequence[Line], event: Event | None) -> None:
+def follow(
+    selection: Selection, columns: Columns, threads: Sequence[ContributionLine], event: Event | None
+) -> None:
     """Open the page that an event asks for."""
     if event is None:
         return

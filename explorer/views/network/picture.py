@@ -13,7 +13,7 @@ from explorer.ui.class_names import glossed
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
-from explorer.views.network.lines import Line
+from explorer.views.network.lines import ContributionLine
 from explorer.views.network.names import (
     capital,
     channel_name,
@@ -67,9 +67,9 @@ def stage_of(
     )
 
 
-def some(shown: int, count: int) -> str:
+def some(drawn: int, count: int) -> str:
     """How many of a column's channels are shown; "" where all are, or none."""
-    return tr("{shown} of {count:,}", shown=shown, count=count) if 0 < shown < count else ""
+    return tr("{shown} of {count:,}", shown=drawn, count=count) if 0 < drawn < count else ""
 
 
 def fold_of(selection: Selection, column: Column, unfolded: Sequence[int] | None) -> tuple[str, str]:
@@ -200,16 +200,16 @@ def tile(selection: Selection, column: Column, row: int, of_class: bool) -> Tile
         return Tile(text)
     largest = float(np.abs(contributions).max())
     value = float(contributions[channel])
-    said = tr(
+    contribution = tr(
         "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
     )
-    return Tile(f"{text} {said}", round(value / largest, 4) if largest else 0.0)
+    return Tile(f"{text} {contribution}", round(value / largest, 4) if largest else 0.0)
 
 
 # Lines
 
 
-def threads_of(selection: Selection, columns: Columns, lines: Sequence[Line]) -> list[Thread]:
+def threads_of(selection: Selection, columns: Columns, lines: Sequence[ContributionLine]) -> list[Thread]:
     """Lines as the picture draws them: their thickness is relative to the largest into the same channel."""
     largest: dict[tuple[int, int], float] = {}
     for line in lines:
@@ -222,7 +222,7 @@ def threads_of(selection: Selection, columns: Columns, lines: Sequence[Line]) ->
     ]
 
 
-def thread(selection: Selection, columns: Columns, line: Line, largest: float) -> Thread:
+def thread(selection: Selection, columns: Columns, line: ContributionLine, largest: float) -> Thread:
     source, target = columns.columns[line.source], columns.columns[line.target]
     from_name = channel_name(selection, source, line.channel)
     opens = opens_kernel(selection, columns, line)
@@ -255,7 +255,7 @@ def row_of(column: Column, channel: int | None) -> int:
     return column.channels.index(channel) if channel is not None and channel in column.channels else -1
 
 
-def opens_kernel(selection: Selection, columns: Columns, line: Line) -> bool:
+def opens_kernel(selection: Selection, columns: Columns, line: ContributionLine) -> bool:
     """Whether a line has a kernel of its own: a channel through a convolution."""
     conv = {block.conv for block in selection.blocks}
     return line.layer in conv and line.channel is not None and columns.columns[line.source].layer is not None
@@ -264,11 +264,11 @@ def opens_kernel(selection: Selection, columns: Columns, line: Line) -> bool:
 # Classes
 
 
-def answers_of(selection: Selection, columns: Columns) -> list[Answer]:
-    return [answer(selection, k) for k in columns.classes]
+def class_bars(selection: Selection, columns: Columns) -> list[Answer]:
+    return [class_bar(selection, k) for k in columns.classes]
 
 
-def answer(selection: Selection, k: int) -> Answer:
+def class_bar(selection: Selection, k: int) -> Answer:
     """A class with its probability."""
     name, fraction = selection.card.classes[k], float(selection.seen.probabilities[k])
     percent = probability(fraction)

@@ -13,7 +13,7 @@ from explorer.drawing.pictures import data_uri, icon_uri
 from explorer.drawing.ranges import Range
 from explorer.engine.geometry import layer_size
 from explorer.engine.probe import ConvStep
-from explorer.engine.strongest_path import Cell, MapStep
+from explorer.engine.strongest_path import MapStep, Position
 from explorer.ui.components.play import Box, Grid, Picture, Row
 from explorer.ui.selection import Selection
 from explorer.views.maps.inspector import input_names
@@ -21,9 +21,9 @@ from explorer.views.maps.matrix import decimals_for, fixed
 from model.words import N_, tr
 
 MOST_FRAMES = 30  # of a sliding window
-LARGEST = 128  # cells across of a map's picture
+LARGEST = 128  # positions across of a map's picture
 WIDE = 6  # columns of a window from which on its cells have no numbers
-THUMB = 32  # cells across of a picture in the row of steps
+THUMB = 32  # positions across of a picture in the row of steps
 
 
 def class_name(selection: Selection) -> str:
@@ -90,13 +90,13 @@ def thumb(values: npt.NDArray[np.float32]) -> str:
 
 
 def both(step: MapStep) -> dict[str, Picture]:
-    place: Box = (*position(step.cell), 1, 1)
-    after = map_picture(step.made, tr("after {layer}", layer=step.layer), place)
-    return {"left": map_picture(step.read, tr("before"), place), "right": after}
+    box: Box = (*row_column(step.position), 1, 1)
+    after = map_picture(step.made, tr("after {layer}", layer=step.layer), box)
+    return {"left": map_picture(step.read, tr("before"), box), "right": after}
 
 
-def position(cell: Cell) -> tuple[int, int]:
-    return cell[-2], cell[-1]
+def row_column(position: Position) -> tuple[int, int]:
+    return position[-2], position[-1]
 
 
 def window(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Box:
@@ -106,11 +106,11 @@ def window(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Box:
 
 
 def sweep(selection: Selection, step: MapStep) -> tuple[tuple[Box, Box], ...]:
-    """The window and its result on the way from the first position to the cell, row by row."""
+    """The window and its result on the way from the first position to the last, row by row."""
     size = layer_size(selection.net, selection.seen, step.layer)
     if size is None:
         return ()
-    (row, column), width = position(step.cell), step.made.shape[1]
+    (row, column), width = row_column(step.position), step.made.shape[1]
     last = row * width + column
     frames = []
     for number in np.linspace(0, last, min(last + 1, MOST_FRAMES)).round().astype(int).tolist():
@@ -162,21 +162,21 @@ def terms_of(terms: Sequence[tuple[str, float, str]], texts: dict[str, str] | No
     rows = []
     for (name, value, kind), sum_ in zip(terms, sums, strict=True):
         side = largest if value >= 0 else -least
-        text = shown(value) if not (texts or {}).get(name) else f"{(texts or {})[name]} = {shown(value)}"
+        text = text_of(value) if not (texts or {}).get(name) else f"{(texts or {})[name]} = {text_of(value)}"
         rows.append(Row(name, text, value / side if side else 0.0, zero, equals(sum_), kind))
     return tuple(rows)
 
 
-def index_of(cells: npt.NDArray[np.int64], cell: int) -> int:
-    return int(np.flatnonzero(cells == cell)[0])
+def index_of(indices: npt.NDArray[np.int64], index: int) -> int:
+    return int(np.flatnonzero(indices == index)[0])
 
 
-def shown(value: float) -> str:
+def text_of(value: float) -> str:
     return fixed(value, 3)
 
 
 def equals(value: float) -> str:
-    return f"= {shown(value)}"
+    return f"= {text_of(value)}"
 
 
 def _sign(kind: str) -> str:
@@ -185,4 +185,4 @@ def _sign(kind: str) -> str:
 
 def in_brackets(value: float) -> str:
     """A number behind a sign: in brackets if it is negative."""
-    return f"({shown(value)})" if value < 0 else shown(value)
+    return f"({text_of(value)})" if value < 0 else text_of(value)

@@ -10,20 +10,20 @@ from explorer.drawing import ranges
 from explorer.drawing.pictures import data_uri, reduced
 from explorer.engine.probe import ActStep, ConvStep, NormStep, PoolStep
 from explorer.engine.strongest_path import (
-    Cell,
     DenseStep,
     FlattenStep,
     MapStep,
     OperationStep,
     PathStep,
     PixelStep,
+    Position,
     StrongestPath,
 )
 from explorer.ui.components.play import Grid, Row, Scene, Stop, Total
 from explorer.ui.selection import Selection
 from explorer.views.maps.later_steps import POOLINGS
 from explorer.views.maps.matrix import fixed
-from explorer.views.network.class_scenes import answer_scene, dense, flatten, operation
+from explorer.views.network.class_scenes import dense, flatten, operation, prediction_scene
 from explorer.views.network.names import short
 from explorer.views.network.scene_pieces import (
     THUMB,
@@ -38,10 +38,10 @@ from explorer.views.network.scene_pieces import (
     index_of,
     map_picture,
     photo,
-    position,
-    shown,
+    row_column,
     sweep,
     terms_of,
+    text_of,
     thumb,
     window,
 )
@@ -99,7 +99,7 @@ def _scene(selection: Selection, step: PathStep, before: PathStep | None) -> Sce
         return dense(selection, step, before)
     if isinstance(step, FlattenStep):
         return flatten(step)
-    return operation(step) if isinstance(step, OperationStep) else answer_scene(selection, step)
+    return operation(step) if isinstance(step, OperationStep) else prediction_scene(selection, step)
 
 
 def _map_scene(selection: Selection, step: MapStep) -> Scene:
@@ -131,19 +131,19 @@ def _left_out(steps: Sequence[PathStep]) -> Scene:
 
 def _pixel(selection: Selection, step: PixelStep) -> Scene:
     size = {"height": len(selection.framed), "width": selection.framed.shape[1]}
-    fields = {"row": step.cell[-2], "column": step.cell[-1], "class_name": class_name(selection)}
+    fields = {"row": step.position[-2], "column": step.position[-1], "class_name": class_name(selection)}
     template = N_(
         "The network gets {height} × {width} pixels. Followed backward from “{class_name}”, the strongest "
         "evidence at every layer leads to row {row}, column {column}. From here it is followed forward."
     )
-    color_name = channel_names(selection, [step.cell[0]])[0]
+    color_name = channel_names(selection, [step.position[0]])[0]
     value = tr("{color}, normalized: {value}", color=color_name, value=fixed(step.value, 3))
     return Scene(
         tr("The picture"),
         tr(template, **size, **fields),
         tr("picture"),
         thumb=data_uri(reduced(selection.framed, THUMB)),
-        left=photo(selection, value, (step.cell[-2], step.cell[-1], 1, 1)),
+        left=photo(selection, value, (step.position[-2], step.position[-1], 1, 1)),
     )
 
 
@@ -159,8 +159,8 @@ def _convolution(selection: Selection, step: MapStep, conv: ConvStep) -> Scene:
     height, width = conv.padding.shape
     template = SLIDES if step.source != "" else SLIDES_OVER_PICTURE
     sentence = tr(
-        template, height=height, width=width, layer=step.layer, count=len(sums), channel=step.cell[0],
-        row=step.cell[1], column=step.cell[2],
+        template, height=height, width=width, layer=step.layer, count=len(sums), channel=step.position[0],
+        row=step.position[1], column=step.position[2],
     )  # fmt: skip
     frame = window(conv.rows, conv.columns)
     left = (
@@ -168,7 +168,9 @@ def _convolution(selection: Selection, step: MapStep, conv: ConvStep) -> Scene:
         if step.source == ""
         else map_picture(step.read, names[inner], frame)
     )
-    right = map_picture(step.made, channel_name(step.cell[0], step.layer), (*position(step.cell), 1, 1))
+    right = map_picture(
+        step.made, channel_name(step.position[0], step.layer), (*row_column(step.position), 1, 1)
+    )
     return Scene(
         tr("Convolution · {layer}", layer=step.layer),
         sentence,
@@ -183,7 +185,7 @@ def _convolution(selection: Selection, step: MapStep, conv: ConvStep) -> Scene:
     )
 
 
-def _product_grids(conv: ConvStep, origin: Cell, name: str) -> tuple[Grid, ...]:
+def _product_grids(conv: ConvStep, origin: Position, name: str) -> tuple[Grid, ...]:
     """Window, kernel and products of the channel that is followed, each with the value that is."""
     inner = conv.channels.index(origin[0])
     patch, kernel, products = conv.patch[inner], conv.kernel[inner], conv.products[inner]
@@ -202,10 +204,11 @@ def _norm(step: MapStep, norm: NormStep) -> Scene:
     spread = math.sqrt(norm.var + norm.eps)
     rows = (
         Row(
-            tr("value of the convolution") if "conv" in str(step.source) else tr("value"), shown(norm.before)
+            tr("value of the convolution") if "conv" in str(step.source) else tr("value"),
+            text_of(norm.before),
         ),
         Row(tr("− mean {mean}", mean=in_brackets(norm.mean)), equals(centered)),
-        Row(tr("÷ standard deviation {spread}", spread=shown(spread)), equals(z)),
+        Row(tr("÷ standard deviation {spread}", spread=text_of(spread)), equals(z)),
         Row(tr("× γ {gamma}", gamma=in_brackets(norm.weight)), equals(scaled)),
         Row(tr("+ β {beta}", beta=in_brackets(norm.bias)), equals(norm.value)),
     )
@@ -223,24 +226,24 @@ def _norm(step: MapStep, norm: NormStep) -> Scene:
         )
     return Scene(
         tr("{kind} · {layer}", kind="BatchNorm" if batch else norm.kind, layer=step.layer),
-        tr(template, channel=step.cell[0], eps=ranges.number(norm.eps)),
+        tr(template, channel=step.position[0], eps=ranges.number(norm.eps)),
         short(step.layer),
         thumb=thumb(step.made),
         **both(step),
         rows=rows,
-        stops=tuple(Stop(v, shown(v)) for v in (norm.before, norm.before, centered, z, scaled, norm.value)),
+        stops=tuple(Stop(v, text_of(v)) for v in (norm.before, norm.before, centered, z, scaled, norm.value)),
         total=Total(tr("value at this position"), equals(norm.value)),
     )
 
 
 def _activation(step: MapStep, act: ActStep) -> Scene:
-    before, after = Stop(act.before, shown(act.before)), Stop(act.value, shown(act.value))
+    before, after = Stop(act.before, text_of(act.before)), Stop(act.value, text_of(act.value))
     scene = Scene(
         tr("{kind} · {layer}", kind=act.kind, layer=step.layer),
         _about_activation(step, act),
         short(step.layer),
         thumb=thumb(step.made),
-        rows=(Row(tr("before"), shown(act.before)), Row(tr("after"), equals(act.value))),
+        rows=(Row(tr("before"), text_of(act.before)), Row(tr("after"), equals(act.value))),
         stops=(before, before, after),
     )
     return scene if step.made.ndim == 1 else replace(scene, **both(step))
@@ -258,14 +261,14 @@ def _about_activation(step: MapStep, act: ActStep) -> str:
     if act.before == act.value:
         return tr("{kind} passes this value on as it is.", kind=act.kind)
     template = N_("{kind} turns {before} into {after}.")
-    return tr(template, kind=act.kind, before=shown(act.before), after=shown(act.value))
+    return tr(template, kind=act.kind, before=text_of(act.before), after=text_of(act.value))
 
 
 def _pool(selection: Selection, step: MapStep, pool: PoolStep) -> Scene:
     over = pool.followed
     chosen = index_of(over.rows, step.origin[1]), index_of(over.columns, step.origin[2])
-    colors = ranges.shared(over.cells, signed=bool(np.nanmin(over.cells) < 0))
-    size = " × ".join(map(str, over.cells.shape))
+    colors = ranges.shared(over.values, signed=bool(np.nanmin(over.values) < 0))
+    size = " × ".join(map(str, over.values.shape))
     template = MEAN if over.winner is None else LARGEST
     return Scene(
         tr(POOLINGS.get(pool.kind, N_("Pooling · {layer}")), layer=step.layer),
@@ -273,8 +276,10 @@ def _pool(selection: Selection, step: MapStep, pool: PoolStep) -> Scene:
         short(step.layer),
         thumb=thumb(step.made),
         left=map_picture(step.read, tr("before"), window(over.rows, over.columns)),
-        right=map_picture(step.made, tr("after {layer}", layer=step.layer), (*position(step.cell), 1, 1)),
+        right=map_picture(
+            step.made, tr("after {layer}", layer=step.layer), (*row_column(step.position), 1, 1)
+        ),
         sweep=sweep(selection, step),
-        grids=(grid(over.cells, colors, tr("window"), step.layer, outside=over.padding, chosen=chosen),),
+        grids=(grid(over.values, colors, tr("window"), step.layer, outside=over.padding, chosen=chosen),),
         rows=(Row(tr("largest value") if over.winner else tr("mean"), equals(step.value)),),
     )

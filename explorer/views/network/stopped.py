@@ -40,11 +40,11 @@ def show() -> None:
         return
     if graph.failure is None:
         return
-    shown = {node.name: range(min(ROWS, node.shape[0])) for node in graph.nodes if _has_channels(node)}
+    rows = {node.name: range(min(ROWS, node.shape[0])) for node in graph.nodes if _has_channels(node)}
     draw(
         card,
         graph,
-        [stage_of(graph, node, maps) for node, maps in _with_maps(graph, glimpses(net, x, shown))],
+        [stage_of(graph, node, maps) for node, maps in _with_maps(graph, glimpses(net, x, rows))],
     )
 
 

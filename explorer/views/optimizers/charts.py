@@ -11,7 +11,7 @@ from explorer.drawing.palette import SERIES, Color
 from explorer.drawing.ranges import percent
 from explorer.engine.descent import VARIANTS, Path, Surface
 from explorer.engine.optimizer_runs import CLASSES, OptimizerRun
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.engine.schedules import Schedule
 from explorer.engine.values import Doubles
 from model.schedulers import SCHEDULERS
@@ -42,20 +42,22 @@ def rates(schedules: Sequence[Schedule], steps: int, epochs: int) -> LineChart:
 
 
 def _rate(one: Schedule, steps: int) -> Line:
-    held = SCHEDULERS[one.scheduler].after == "epoch"
+    per_epoch = SCHEDULERS[one.scheduler].after == "epoch"
     last = len(one.rates) - 1
-    apart = steps if held else max(1, -(-len(one.rates) // MOST_POINTS))
-    at = np.unique(np.append(np.arange(0, len(one.rates), apart), [last] if last >= 0 and not held else []))
+    apart = steps if per_epoch else max(1, -(-len(one.rates) // MOST_POINTS))
+    at = np.unique(
+        np.append(np.arange(0, len(one.rates), apart), [last] if last >= 0 and not per_epoch else [])
+    )
     at = at.astype(np.int64)
     x, y = at / steps, one.rates[at]
-    if held and len(y):  # the last epoch's too is held to its end
+    if per_epoch and len(y):  # the last epoch's too is held to its end
         x, y = np.append(x, len(one.rates) / steps), np.append(y, y[-1])
     name = tr(NAMES[one.scheduler])
     color = COLORS[one.scheduler]
-    return Line(name, doubles(x), doubles(y), color, steps=held, details=((tr("scheduler"), name),))
+    return Line(name, doubles(x), doubles(y), color, steps=per_epoch, details=((tr("scheduler"), name),))
 
 
-def recorded_loss(name: str, run: Run, plateau: Schedule, epochs: int) -> LineChart:
+def recorded_loss(name: str, run: RecordedRun, plateau: Schedule, epochs: int) -> LineChart:
     """The test loss of a recorded run, with a rule at each epoch after which the rate would be reduced."""
     rows = run.epochs[:epochs]
     x, loss = doubles([row.epoch for row in rows]), doubles([row.test_loss for row in rows])
@@ -83,7 +85,7 @@ def epochs_text(plateau: Schedule) -> str:
 
 
 @dataclass(frozen=True)
-class Metric:
+class OptimizerMetric:
     """A metric of an epoch: its field in a history, and its names."""
 
     field: str
@@ -92,23 +94,29 @@ class Metric:
 
 
 METRICS = {
-    "accuracy": Metric("test_accuracy", N_("Test accuracy"), N_("accuracy")),
-    "loss": Metric("test_loss", N_("Test loss"), N_("loss (nats)")),
-    "train_loss": Metric("train_loss", N_("Training loss"), N_("loss (nats)")),
+    "accuracy": OptimizerMetric("test_accuracy", N_("Test accuracy"), N_("accuracy")),
+    "loss": OptimizerMetric("test_loss", N_("Test loss"), N_("loss (nats)")),
+    "train_loss": OptimizerMetric("train_loss", N_("Training loss"), N_("loss (nats)")),
 }
 
 
-def by_epoch(runs: Sequence[OptimizerRun], solid: str, metric: Metric, dashed: str = "") -> LineChart:
+def by_epoch(
+    runs: Sequence[OptimizerRun], solid: str, metric: OptimizerMetric, dashed: str = ""
+) -> LineChart:
     """A metric of runs by epoch, colored by optimizer: with one scheduler solid, with another dashed."""
     lines = tuple(_by_epoch(each, metric, each.scheduler != solid) for each in runs)
-    share = metric.field.endswith("accuracy")
+    is_fraction = metric.field.endswith("accuracy")
     names = tr(", ").join(dict.fromkeys(line.name for line in lines))
     return LineChart(
         tr(metric.title),
         tr("{metric} by epoch; optimizers: {names}", metric=tr(metric.title), names=names),
         axis(tr("epoch"), [line.x for line in lines], "whole"),
         axis(
-            tr(metric.axis), [line.y for line in lines], "percent" if share else "any", rounded=True, most=5
+            tr(metric.axis),
+            [line.y for line in lines],
+            "percent" if is_fraction else "any",
+            rounded=True,
+            most=5,
         ),
         lines,
         dashed=tr(NAMES[dashed]) if dashed else "",
@@ -116,7 +124,7 @@ def by_epoch(runs: Sequence[OptimizerRun], solid: str, metric: Metric, dashed: s
     )
 
 
-def _by_epoch(one: OptimizerRun, metric: Metric, dashed: bool) -> Line:
+def _by_epoch(one: OptimizerRun, metric: OptimizerMetric, dashed: bool) -> Line:
     values = [getattr(row, metric.field) for row in one.run.epochs]
     name, scheduler = tr(VARIANTS[one.variant].title), tr(NAMES[one.scheduler])
     return Line(

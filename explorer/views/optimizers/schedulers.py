@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import number
 from explorer.engine import runs
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.engine.schedules import Schedule
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
@@ -47,7 +47,7 @@ class Scheduled:
     steps: int
     settings: Mapping[str, Mapping[str, Any]]
     schedules: tuple[Schedule, ...]
-    run: tuple[str, Run] | None
+    run: tuple[str, RecordedRun] | None
     path: Path | None
     charts: Mapping[str, LineChart]
 
@@ -113,7 +113,7 @@ def _setting(name: str, key: str, value: Any) -> Any:
     return choices.choice(label, {each: tr(title) for each, title in SHAPES.items()}, where, value)
 
 
-def _choose_run() -> tuple[str, Path | None, Run | None]:
+def _choose_run() -> tuple[str, Path | None, RecordedRun | None]:
     """A recorded run, whose test losses ReduceLROnPlateau follows; None where there is none to read."""
     try:
         histories = runs.find_runs(options().run_folders)

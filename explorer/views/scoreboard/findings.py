@@ -1,7 +1,7 @@
 """What a scoreboard says of a score in sentences, and what it does not say."""
 
 from explorer.drawing.board_charts import sorted_rows
-from explorer.engine.scoreboard.board import Board, Row
+from explorer.engine.scoreboard.board import Board, BoardRow
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scores import SCORES
 from model.words import ngettext, tr
@@ -25,7 +25,7 @@ def findings(board: Board, score: str) -> list[str]:
     return sentences
 
 
-def _best(methods: list[Row], score: str) -> str:
+def _best(methods: list[BoardRow], score: str) -> str:
     """The method with the best mean, and how many others it cannot be told from."""
     best, *others = methods
     close = [row for row in others if not apart(best.cells[score].value, row.cells[score].value)]
@@ -42,7 +42,7 @@ def _best(methods: list[Row], score: str) -> str:
     )
 
 
-def _fixed(methods: list[Row], references: list[Row], score: str) -> list[str]:
+def _fixed(methods: list[BoardRow], references: list[BoardRow], score: str) -> list[str]:
     """Why no method is compared with the references by a score that remakes the map."""
     if not references:
         return []
@@ -54,12 +54,12 @@ def _fixed(methods: list[Row], references: list[Row], score: str) -> list[str]:
     ]
 
 
-def _beside_references(methods: list[Row], references: list[Row], score: str) -> list[str]:
+def _beside_references(methods: list[BoardRow], references: list[BoardRow], score: str) -> list[str]:
     """Which references are above every method, and how many methods are better than each."""
     return [*_higher(methods[0], references, score), *(_better(methods, each, score) for each in references)]
 
 
-def _higher(best: Row, references: list[Row], score: str) -> list[str]:
+def _higher(best: BoardRow, references: list[BoardRow], score: str) -> list[str]:
     """Which references have a better mean than the best method."""
     mean = best.cells[score].value.mean
     return [
@@ -70,7 +70,7 @@ def _higher(best: Row, references: list[Row], score: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _better(methods: list[Row], reference: Row, score: str) -> str:
+def _better(methods: list[BoardRow], reference: BoardRow, score: str) -> str:
     """How many methods are better than a reference by intervals that do not overlap."""
     beside = reference.cells[score].value
     better = [row for row in methods if apart(row.cells[score].value, beside)

@@ -9,7 +9,7 @@ from explorer.drawing import board_charts
 from explorer.drawing.ranges import number, percent
 from explorer.engine.opening import Source
 from explorer.engine.scoreboard import board, tables
-from explorer.engine.scoreboard.board import Board, Row
+from explorer.engine.scoreboard.board import Board, BoardRow
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scores import SCORES
 from explorer.ui import choices, link, markup, panels
@@ -123,7 +123,7 @@ def what_it_says(measured: Board, score: str) -> None:
     st.caption(paragraph([tr(SCORES[score].chance), tr(SCORES[score].pitfall)]))
 
 
-def table(rows: list[Row], score: str) -> str:
+def table(rows: list[BoardRow], score: str) -> str:
     """A row for every map: the score and chance with their intervals, and the fraction above chance."""
     heads = (
         tr("map"),
@@ -136,7 +136,7 @@ def table(rows: list[Row], score: str) -> str:
     return markup.table(heads, [table_row(row, score) for row in rows])
 
 
-def table_row(row: Row, score: str) -> list[str]:
+def table_row(row: BoardRow, score: str) -> list[str]:
     cell = row.cells[score]
     seconds = "–" if row.entry.is_reference else tr("{time} ms", time=number(1000 * row.seconds))
     above = percent(cell.above.mean) if cell.above.n else "–"

@@ -18,7 +18,7 @@ from explorer.ui.components.point_map import Choice
 from explorer.ui.frame import way_back
 from explorer.ui.markdown import literal
 from explorer.ui.scans import scanning
-from explorer.views.set_map.coloring import Images
+from explorer.views.set_map.coloring import MapImages
 from model.problems import Problem
 from model.words import ngettext, tr
 
@@ -34,7 +34,7 @@ def rows_of(projection: Projection, choice: Choice) -> Integers:
     return np.flatnonzero(inside(projection.points, choice.outline))
 
 
-def show(images: Images, projection: Projection, choice: Choice) -> None:
+def show(images: MapImages, projection: Projection, choice: Choice) -> None:
     if choice.point is not None:
         show_point(images, choice.point)
     if choice.outline is not None:
@@ -45,7 +45,7 @@ def show(images: Images, projection: Projection, choice: Choice) -> None:
         )
 
 
-def select(images: Images, row: int) -> None:
+def select(images: MapImages, row: int) -> None:
     """Make a row's image the selected one, and say so, in a callback of a widget."""
     scanning.select(images.scan, row)
     name = literal(scanning.sample_of(images.scan, row).name)
@@ -55,7 +55,7 @@ def select(images: Images, row: int) -> None:
 # One image
 
 
-def show_point(images: Images, row: int) -> None:
+def show_point(images: MapImages, row: int) -> None:
     """The image of a point, what is known of it, and its nearest neighbors by all of the features."""
     st.subheader(tr("The image of the point"), anchor=False)
     try:
@@ -87,7 +87,7 @@ def show_point(images: Images, row: int) -> None:
     grid(images, nearest(images.scan.features, row, NEIGHBORS), "set_map_neighbors")
 
 
-def facts(images: Images, row: int) -> list[tuple[str, str]]:
+def facts(images: MapImages, row: int) -> list[tuple[str, str]]:
     scan = images.scan
     label = int(scan.labels[row])
     rows = [
@@ -101,7 +101,7 @@ def facts(images: Images, row: int) -> list[tuple[str, str]]:
 # The images within an outline
 
 
-def show_selection(images: Images, rows: Integers) -> None:
+def show_selection(images: MapImages, rows: Integers) -> None:
     """Counts by class beside the whole set's, and thumbnails."""
     st.subheader(tr("The selected images"), anchor=False)
     if not len(rows):
@@ -110,27 +110,27 @@ def show_selection(images: Images, rows: Integers) -> None:
     st.markdown(summary(images, rows))
     st.markdown(table(images, rows))
     order = by_loss(images, rows)
-    shown = order[:MOST]
-    if len(shown) < len(rows):
+    first_rows = order[:MOST]
+    if len(first_rows) < len(rows):
         st.caption(
             tr(
                 "The {count} of {total:,} with the largest loss. A click makes an image the selected one on "
                 "every page.",
-                count=len(shown),
+                count=len(first_rows),
                 total=len(rows),
             )
         )
     else:
         st.caption(tr("The largest loss first. A click makes an image the selected one on every page."))
-    grid(images, shown, "set_map_selected")
+    grid(images, first_rows, "set_map_selected")
 
 
-def by_loss(images: Images, rows: Integers) -> Integers:
+def by_loss(images: MapImages, rows: Integers) -> Integers:
     """Rows, the largest loss first; those without a label last."""
     return rows[np.argsort(-np.nan_to_num(images.loss[rows], nan=-1.0), kind="stable")]
 
 
-def summary(images: Images, rows: Integers) -> str:
+def summary(images: MapImages, rows: Integers) -> str:
     """How many are selected, and their accuracy beside that of the whole set, as Markdown."""
     scan = images.scan
     count = ngettext(
@@ -157,7 +157,7 @@ def summary(images: Images, rows: Integers) -> str:
     return f"{count} {accuracy}"
 
 
-def table(images: Images, rows: Integers) -> str:
+def table(images: MapImages, rows: Integers) -> str:
     """How many of the selected images have each class, beside the whole set, as Markdown."""
     scan = images.scan
     names = [*scan.classes, tr("no label that the network knows")]
@@ -176,13 +176,13 @@ def table(images: Images, rows: Integers) -> str:
 # Thumbnails
 
 
-def grid(images: Images, rows: Integers, key: str) -> None:
+def grid(images: MapImages, rows: Integers, key: str) -> None:
     """Thumbnails of rows that make their image the selected one; unreadable ones are left out."""
     pictures = [picture for row in rows.tolist() if (picture := thumbnail(images, row)) is not None]
     picture_grid(pictures, key=key, on_open=partial(select, images), side=SIDE)
 
 
-def thumbnail(images: Images, row: int) -> Picture | None:
+def thumbnail(images: MapImages, row: int) -> Picture | None:
     try:
         sample = scanning.sample_of(images.scan, row)
     except Problem:
@@ -198,12 +198,12 @@ def prediction(scan: Scan, row: int) -> str:
     return scan.classes[predicted] if predicted >= 0 else tr("no prediction")
 
 
-def confidence(images: Images, row: int) -> str:
+def confidence(images: MapImages, row: int) -> str:
     value = float(images.confidence[row])
     return probability(value) if value == value else "–"
 
 
-def line(images: Images, row: int) -> str:
+def line(images: MapImages, row: int) -> str:
     """The predicted class; a wrong one with a sign before it."""
     scan = images.scan
     predicted = prediction(scan, row)
@@ -211,7 +211,7 @@ def line(images: Images, row: int) -> str:
     return tr("✗ {name}", name=predicted) if wrong else predicted
 
 
-def in_words(images: Images, row: int, sample: Sample) -> str:
+def in_words(images: MapImages, row: int, sample: Sample) -> str:
     scan = images.scan
     fields = {
         "image": sample.name,

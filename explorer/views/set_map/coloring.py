@@ -28,7 +28,7 @@ QUIET = "#8b877f"
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class MapImages:
     """What is known of the images of a scan, beside the scan: each one's probabilities, (N, K)."""
 
     scan: Scan
@@ -61,15 +61,15 @@ class Colored:
     legend: str
 
 
-def by_label(images: Images) -> Colored:
+def by_label(images: MapImages) -> Colored:
     return _by_class(images.scan.labels, images.scan.classes, tr("no label that the network knows"))
 
 
-def by_prediction(images: Images) -> Colored:
+def by_prediction(images: MapImages) -> Colored:
     return _by_class(images.scan.predicted, images.scan.classes, tr("no prediction"))
 
 
-def by_error(images: Images) -> Colored:
+def by_error(images: MapImages) -> Colored:
     """Wrong predictions on top, correct ones quiet."""
     wrong = images.scan.labeled & ~images.scan.correct
     colors = np.where(wrong[:, None], _rgb(Color.HIGHLIGHT), _rgb(QUIET)).astype(np.uint8)
@@ -80,7 +80,7 @@ def by_error(images: Images) -> Colored:
     return Colored(colors, np.argsort(wrong, kind="stable"), legend(entries))
 
 
-def by_loss(images: Images) -> Colored:
+def by_loss(images: MapImages) -> Colored:
     """The largest loss on top; the scale ends where CUT of the losses lie below."""
     loss = images.loss
     known = loss[np.isfinite(loss)]
@@ -94,7 +94,7 @@ def by_loss(images: Images) -> Colored:
     )
 
 
-COLORINGS: dict[str, tuple[str, Callable[[Images], Colored]]] = {
+COLORINGS: dict[str, tuple[str, Callable[[MapImages], Colored]]] = {
     "label": (N_("Class"), by_label),
     "predicted": (N_("Predicted class"), by_prediction),
     "error": (N_("Error"), by_error),
@@ -107,10 +107,12 @@ def _by_class(numbers: Integers, classes: tuple[str, ...], without: str) -> Colo
     shades = [class_color(number) for number in range(len(classes))]
     table = np.array([*map(_rgb, shades), _rgb(QUIET)], np.uint8)  # the last is of -1, for no class
     counts = np.bincount(numbers[numbers >= 0], minlength=len(classes))
-    shown = sorted(np.argsort(-counts, kind="stable")[:NAMED].tolist()) if len(classes) > NAMED else None
+    most_frequent = (
+        sorted(np.argsort(-counts, kind="stable")[:NAMED].tolist()) if len(classes) > NAMED else None
+    )
     entries = [
         (shades[number], classes[number], int(counts[number]))
-        for number in (range(len(classes)) if shown is None else shown)
+        for number in (range(len(classes)) if most_frequent is None else most_frequent)
     ]
     if unknown := int((numbers < 0).sum()):
         entries.append((QUIET, without, unknown))

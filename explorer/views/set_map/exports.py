@@ -20,7 +20,7 @@ from explorer.ui.options import options
 from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection
 from explorer.views.set_map import chosen
-from explorer.views.set_map.coloring import Colored, Images
+from explorer.views.set_map.coloring import Colored, MapImages
 from model.card import Pixels
 from model.words import tr
 
@@ -31,50 +31,50 @@ SIZE, MARGIN = 720, 12  # pixels of the picture
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class SetMapView:
     """All that the page shows of a map."""
 
     selection: Selection
-    images: Images
+    images: MapImages
     projection: Projection
     colored: Colored
     coloring: str
     rows: Integers
 
 
-def show(shown: Shown) -> None:
-    downloads.show(partial(offer, shown))
+def show(view: SetMapView) -> None:
+    downloads.show(partial(offer, view))
 
 
-def offer(shown: Shown) -> Offer:
-    title = tr(PROJECTIONS[shown.projection.method].title)
+def offer(view: SetMapView) -> Offer:
+    title = tr(PROJECTIONS[view.projection.method].title)
     return Offer(
-        name=f"map {shown.projection.method} {shown.coloring}",
-        caption=caption(shown, title),
-        pictures=pictures(shown),
-        tables={tr("Images"): lambda: image_table(shown)},
-        arrays=lambda: arrays(shown),
-        figure=lambda: [Drawing(partial(draw, shown), title, aspect=1.0)],
-        snippet=program(shown),
-        printed=printed(shown.projection),
+        name=f"map {view.projection.method} {view.coloring}",
+        caption=caption(view, title),
+        pictures=pictures(view),
+        tables={tr("Images"): lambda: image_table(view)},
+        arrays=lambda: arrays(view),
+        figure=lambda: [Drawing(partial(draw, view), title, aspect=1.0)],
+        snippet=program(view),
+        printed=printed(view.projection),
     )
 
 
-def caption(shown: Shown, title: str) -> str:
+def caption(view: SetMapView, title: str) -> str:
     about = tr(
         "{title} of the features of {count:,} images, colored by: {coloring}",
         title=title,
-        count=len(shown.images.scan),
-        coloring=shown.coloring,
+        count=len(view.images.scan),
+        coloring=view.coloring,
     )
-    opened = shown.selection.opened
+    opened = view.selection.opened
     return f"{about} · {figures.caption(checkpoint=opened.name, digest=opened.checkpoint.digest)}"
 
 
-def pictures(shown: Shown) -> Pictures:
-    drawn: Pictures = {tr("the map"): lambda: raster(shown.projection, shown.colored)}
-    if len(shown.rows):
-        drawn[tr("the selected images")] = lambda: sheet(shown)
+def pictures(view: SetMapView) -> Pictures:
+    drawn: Pictures = {tr("the map"): lambda: raster(view.projection, view.colored)}
+    if len(view.rows):
+        drawn[tr("the selected images")] = lambda: sheet(view)
     return drawn
 
 
@@ -82,53 +82,53 @@ def raster(projection: Projection, colored: Colored) -> Pixels:
     """The map on white, uint8 (SIZE, SIZE, 3), each image a square of 3 × 3 pixels."""
     points = projection.points.astype(np.float64)
     low, extent = points.min(0), float(np.ptp(points, axis=0).max()) or 1.0
-    places = ((points - low) / extent * (SIZE - 2 * MARGIN) + MARGIN).round().astype(int)
+    pixels = ((points - low) / extent * (SIZE - 2 * MARGIN) + MARGIN).round().astype(int)
     canvas = np.full((SIZE, SIZE, 3), 255, np.uint8)
     for index in colored.order.tolist():
-        x, y = places[index]
+        x, y = pixels[index]
         canvas[SIZE - 2 - y : SIZE + 1 - y, x - 1 : x + 2] = colored.colors[index]
     return canvas
 
 
-def draw(shown: Shown, axes: "Axes") -> None:
+def draw(view: SetMapView, axes: "Axes") -> None:
     """The map in print."""
-    order = shown.colored.order
-    points = shown.projection.points[order]
-    axes.scatter(points[:, 0], points[:, 1], s=2, c=shown.colored.colors[order] / 255, linewidths=0)
+    order = view.colored.order
+    points = view.projection.points[order]
+    axes.scatter(points[:, 0], points[:, 1], s=2, c=view.colored.colors[order] / 255, linewidths=0)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
 
 
-def sheet(shown: Shown) -> Pixels:
+def sheet(view: SetMapView) -> Pixels:
     """The first of the selected images, as the network gets them."""
-    scan, card = shown.images.scan, shown.selection.card
-    rows = chosen.by_loss(shown.images, shown.rows)[: chosen.MOST].tolist()
+    scan, card = view.images.scan, view.selection.card
+    rows = chosen.by_loss(view.images, view.rows)[: chosen.MOST].tolist()
     framed = np.stack([card.framed(scanning.sample_of(scan, row).pixels) for row in rows])
     return tiled(framed, columns_for(len(framed)))
 
 
-def image_table(shown: Shown) -> pd.DataFrame:
+def image_table(view: SetMapView) -> pd.DataFrame:
     """One row for each image: which, its classes, its loss, its place, and whether it is selected."""
-    scan, points = shown.images.scan, shown.projection.points
+    scan, points = view.images.scan, view.projection.points
     return pd.DataFrame(
         {
             "image": scan.ids,
             "label": [scan.classes[label] if label >= 0 else "" for label in scan.labels],
             "predicted": [scan.classes[predicted] if predicted >= 0 else "" for predicted in scan.predicted],
-            "confidence": shown.images.confidence,
-            "loss": shown.images.loss,
+            "confidence": view.images.confidence,
+            "loss": view.images.loss,
             "x": points[:, 0],
             "y": points[:, 1],
-            "selected": np.isin(np.arange(len(scan)), shown.rows),
+            "selected": np.isin(np.arange(len(scan)), view.rows),
         }
     )
 
 
-def arrays(shown: Shown) -> dict[str, tuple[Array, str]]:
-    scan = shown.images.scan
+def arrays(view: SetMapView) -> dict[str, tuple[Array, str]]:
+    scan = view.images.scan
     return {
-        "points": (shown.projection.points, tr("the place of each image in the map (N, 2)")),
+        "points": (view.projection.points, tr("the place of each image in the map (N, 2)")),
         "features": (scan.features, tr("the features of each image (N, D)")),
         "ids": (scan.ids, tr("the index of each image in its set, or the seed of a scene (N,)")),
         "labels": (scan.labels, tr("the class of each image (N,), -1 for none")),
@@ -136,17 +136,17 @@ def arrays(shown: Shown) -> dict[str, tuple[Array, str]]:
     }
 
 
-def program(shown: Shown) -> str:
+def program(view: SetMapView) -> str:
     """Python that computes the map from the file of the scan."""
-    scan, network = shown.images.scan, shown.selection.network
+    scan, network = view.images.scan, view.selection.network
     path = cached.finished_scan(options().scans, network, scan.images)
-    method = shown.projection.method
+    method = view.projection.method
     imports = [
         f"from explorer.engine.projection import {method}",
         "from explorer.engine.scan.result import load",
     ]
     where = "Path('scan.safetensors')" if path is None else snippets.path_text(path)
-    value = "explained.sum()" if method == "pca" else "kept"
+    value = "explained.sum()" if method == "pca" else "neighbor_preservation"
     lines = [f"scan = load({where})", f"made = {method}(scan.features)", f"print(made.{value})"]
     return snippets.joined(imports, lines)
 
@@ -155,4 +155,7 @@ def printed(projection: Projection) -> str:
     if projection.method == "pca":
         value = number(float(projection.explained.sum()))
         return tr("It prints the fraction of the variance in the map: {value}.", value=value)
-    return tr("It prints the fraction of neighbors that are kept: {value}.", value=number(projection.kept))
+    return tr(
+        "It prints the fraction of neighbors that are kept: {value}.",
+        value=number(projection.neighbor_preservation),
+    )

@@ -14,7 +14,7 @@ from explorer.ui.markdown import literal, sentence
 from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection, current
 from explorer.views.set_map import chosen, exports, projecting
-from explorer.views.set_map.coloring import COLORINGS, Colored, Images
+from explorer.views.set_map.coloring import COLORINGS, Colored, MapImages
 from model.words import N_, paragraph, tr
 
 INTRODUCTION = N_(
@@ -48,7 +48,7 @@ def page() -> None:
 
 def show(selection: Selection, scan: Scan, projection: Projection, coloring: str) -> None:
     """The map, what is chosen on it, and the downloads."""
-    images = Images(scan, selection.net)
+    images = MapImages(scan, selection.net)
     title, make = COLORINGS[coloring]
     colored = make(images)
     choice = draw(selection, images, projection, colored)
@@ -57,10 +57,10 @@ def show(selection: Selection, scan: Scan, projection: Projection, coloring: str
     projecting.explain_missing()
     chosen.show(images, projection, choice)
     rows = chosen.rows_of(projection, choice)
-    exports.show(exports.Shown(selection, images, projection, colored, tr(title), rows))
+    exports.show(exports.SetMapView(selection, images, projection, colored, tr(title), rows))
 
 
-def draw(selection: Selection, images: Images, projection: Projection, colored: Colored) -> Choice:
+def draw(selection: Selection, images: MapImages, projection: Projection, colored: Colored) -> Choice:
     scan = images.scan
     method = tr(PROJECTIONS[projection.method].title)
     return point_map(
@@ -115,8 +115,8 @@ def reading(scan: Scan, projection: Projection) -> list[str]:
             "Of an image’s {nearest} nearest neighbors by all features, {kept} are among its {nearest} "
             "nearest here (by chance {chance}).",
             nearest=min(NEAREST, len(scan) - 1),
-            kept=percent(projection.kept),
-            chance=percent(projection.kept_by_chance),
+            kept=percent(projection.neighbor_preservation),
+            chance=percent(projection.chance_preservation),
         )
     )
     return sentences

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.drawing.ranges import MINUS, percent
-from explorer.engine.shift_measuring import Accuracy, Change, Step
+from explorer.engine.shift_measuring import CorrectCount, CorrectnessChange, SeverityResult
 from explorer.ui import panels
 from explorer.views.shift import charts
-from explorer.views.shift.measuring import Question
+from explorer.views.shift.measuring import ShiftQuestion
 from model.words import N_, paragraph, tr
 
 ABOUT = N_(
@@ -20,7 +20,7 @@ ABOUT = N_(
 )
 
 
-def show(question: Question, steps: Sequence[Step]) -> None:
+def show(question: ShiftQuestion, steps: Sequence[SeverityResult]) -> None:
     if not steps[0].running.n:
         st.info(
             tr("None of the images has a label that the network knows, so there is no accuracy to follow.")
@@ -34,7 +34,7 @@ def show(question: Question, steps: Sequence[Step]) -> None:
     st.caption(about(question, steps))
 
 
-def about(question: Question, steps: Sequence[Step]) -> str:
+def about(question: ShiftQuestion, steps: Sequence[SeverityResult]) -> str:
     """How the numbers were measured."""
     last = steps[-1]
     measuring = tr("the {images} that measure", images=question.images(steps[0].running.n))
@@ -54,7 +54,7 @@ def about(question: Question, steps: Sequence[Step]) -> str:
     return tr(ABOUT, measuring=measuring, calibrating=calibrating, chance=chance)
 
 
-def finding(question: Question, steps: Sequence[Step]) -> str:
+def finding(question: ShiftQuestion, steps: Sequence[SeverityResult]) -> str:
     """The fall at the strongest severity, and what recalibrating gives back, as Markdown."""
     first, last = steps[0], steps[-1]
     fields = {
@@ -90,13 +90,13 @@ def finding(question: Question, steps: Sequence[Step]) -> str:
     return paragraph([tr(templates[verdict(last.gain)], **fields), control])
 
 
-def verdict(change: Change) -> str:
+def verdict(change: CorrectnessChange) -> str:
     """Whether the interval of a change is above zero, below, or includes it."""
     low, high = change.ends
     return "gains" if low > 0 else "loses" if high < 0 else "unclear"
 
 
-def table(question: Question, steps: Sequence[Step]) -> str:
+def table(question: ShiftQuestion, steps: Sequence[SeverityResult]) -> str:
     """One row for each severity, as Markdown."""
     head = [
         tr("Severity"),
@@ -118,7 +118,7 @@ def table(question: Question, steps: Sequence[Step]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
 
 
-def cell(accuracy: Accuracy) -> str:
+def cell(accuracy: CorrectCount) -> str:
     if not accuracy.n:
         return "–"
     low, high = accuracy.ends
@@ -127,7 +127,7 @@ def cell(accuracy: Accuracy) -> str:
     )
 
 
-def points(change: Change | None) -> str:
+def points(change: CorrectnessChange | None) -> str:
     """A change in percentage points with its interval."""
     if change is None or not change.n:
         return "–"

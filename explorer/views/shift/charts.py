@@ -8,16 +8,16 @@ from explorer.drawing.chart import Area, Axis, DotChart, Line, LineChart, PointC
 from explorer.drawing.palette import BAND, Color
 from explorer.drawing.ranges import percent
 from explorer.engine.shift import NormDrift
-from explorer.engine.shift_measuring import Accuracy, Step
+from explorer.engine.shift_measuring import CorrectCount, SeverityResult
 from explorer.engine.values import Doubles
-from explorer.views.shift.measuring import Question
+from explorer.views.shift.measuring import ShiftQuestion
 from explorer.views.shift.ranking import Ranking
 from model.words import tr
 
 FIRST = 12  # channels in the ranked chart
 
 
-def accuracies(question: Question, steps: Sequence[Step]) -> LineChart | None:
+def accuracies(question: ShiftQuestion, steps: Sequence[SeverityResult]) -> LineChart | None:
     """Accuracy by severity, with learned and with recalibrated statistics; None for one's own pictures."""
     corruption = question.corruption
     if corruption is None or not steps[0].running.n:
@@ -26,7 +26,7 @@ def accuracies(question: Question, steps: Sequence[Step]) -> LineChart | None:
     placed.pop(None, None)
     values = sorted(value for value in placed if value is not None)
     x = doubles(values)
-    of: dict[str, tuple[Callable[[Step], Accuracy], Color]] = {
+    of: dict[str, tuple[Callable[[SeverityResult], CorrectCount], Color]] = {
         tr("running statistics"): (lambda step: step.running, Color.ACCENT),
         tr("recalibrated"): (lambda step: step.recovered, Color.HIGHLIGHT),
     }
@@ -51,7 +51,7 @@ def accuracies(question: Question, steps: Sequence[Step]) -> LineChart | None:
     )
 
 
-def interval_text(accuracy: Accuracy) -> str:
+def interval_text(accuracy: CorrectCount) -> str:
     """An accuracy with its interval."""
     if not accuracy.n:
         return "–"
@@ -61,7 +61,7 @@ def interval_text(accuracy: Accuracy) -> str:
     )
 
 
-def layers(question: Question, step: Step, ranking: Ranking) -> DotChart:
+def layers(question: ShiftQuestion, step: SeverityResult, ranking: Ranking) -> DotChart:
     """For each layer the median of what ranks its channels, on its quartiles."""
     drifts = list(step.layers.values())
     quartiles = [np.quantile(ranking.size(one), (0.25, 0.5, 0.75)) for one in drifts]
@@ -82,7 +82,7 @@ def layers(question: Question, step: Step, ranking: Ranking) -> DotChart:
     )
 
 
-def channels(question: Question, step: Step, layer: str, ranking: Ranking) -> DotChart:
+def channels(question: ShiftQuestion, step: SeverityResult, layer: str, ranking: Ranking) -> DotChart:
     """The channels of a layer that move most, beside what they are compared with."""
     one = step.layers[layer]
     order = ranking.order(one)[:FIRST]

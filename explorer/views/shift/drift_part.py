@@ -9,11 +9,11 @@ import streamlit as st
 
 from explorer.drawing.ranges import number
 from explorer.engine.shift import NormDrift
-from explorer.engine.shift_measuring import Step, first_beyond
+from explorer.engine.shift_measuring import SeverityResult, first_beyond
 from explorer.ui import choices, link, panels
 from explorer.ui.markdown import code, literal
 from explorer.views.shift import charts
-from explorer.views.shift.measuring import Question
+from explorer.views.shift.measuring import ShiftQuestion
 from explorer.views.shift.ranking import RANKINGS, Ranking
 from model import words
 from model.words import ngettext, paragraph, tr
@@ -25,12 +25,12 @@ MOST_NAMED = 4
 class Look:
     """What the charts show: a severity, a layer, and by what its channels are ranked."""
 
-    step: Step
+    step: SeverityResult
     layer: str
     ranking: Ranking
 
 
-def choose(question: Question, shifted: Sequence[Step]) -> Look:
+def choose(question: ShiftQuestion, shifted: Sequence[SeverityResult]) -> Look:
     where, which, by = st.columns([2, 2, 3], vertical_alignment="bottom")
     with where:
         names = {str(n): question.severity(step) for n, step in enumerate(shifted)}
@@ -43,7 +43,7 @@ def choose(question: Question, shifted: Sequence[Step]) -> Look:
     return Look(step, layer, ranking)
 
 
-def show(question: Question, steps: Sequence[Step]) -> Look:
+def show(question: ShiftQuestion, steps: Sequence[SeverityResult]) -> Look:
     """The charts of one severity and one layer; what was chosen is returned."""
     look = choose(question, steps[1:])
     channels = charts.channels(question, look.step, look.layer, look.ranking)
@@ -60,7 +60,7 @@ def show(question: Question, steps: Sequence[Step]) -> Look:
     return look
 
 
-def sentences(question: Question, shifted: Sequence[Step], look: Look) -> list[str]:
+def sentences(question: ShiftQuestion, shifted: Sequence[SeverityResult], look: Look) -> list[str]:
     """How many channels move, which first, and how their spread changes, as Markdown."""
     layer, one = look.layer, look.step.layers[look.layer]
     beyond = tr(
@@ -79,7 +79,9 @@ def sentences(question: Question, shifted: Sequence[Step], look: Look) -> list[s
     return [beyond, *(_earliest(question, shifted, first, layer) if by_mean else []), spread]
 
 
-def _earliest(question: Question, shifted: Sequence[Step], first: np.ndarray, layer: str) -> list[str]:
+def _earliest(
+    question: ShiftQuestion, shifted: Sequence[SeverityResult], first: np.ndarray, layer: str
+) -> list[str]:
     """The channels that are beyond chance at the mildest severity, and stay there."""
     if len(shifted) < 2 or not (first >= 0).any():
         return []
@@ -103,7 +105,7 @@ def _earliest(question: Question, shifted: Sequence[Step], first: np.ndarray, la
 
 
 @st.fragment
-def numbers(question: Question, shifted: Sequence[Step], look: Look) -> None:
+def numbers(question: ShiftQuestion, shifted: Sequence[SeverityResult], look: Look) -> None:
     """The table of all channels, folded away; it is made once it is opened."""
     words.use(link.language())  # a fragment that runs alone
     with st.expander(
@@ -116,7 +118,7 @@ def numbers(question: Question, shifted: Sequence[Step], look: Look) -> None:
             st.dataframe(table, hide_index=True, height=320, column_config=columns())
 
 
-def channel_table(shifted: tuple[Step, ...], look: Look) -> pd.DataFrame:
+def channel_table(shifted: tuple[SeverityResult, ...], look: Look) -> pd.DataFrame:
     """One row for each channel of a layer at a severity; `first` is the index of a step, -1 for none."""
     one, first = look.step.layers[look.layer], first_beyond(shifted, look.layer)
     order = look.ranking.order(one)

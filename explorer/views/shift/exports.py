@@ -9,7 +9,7 @@ import pandas as pd
 from explorer.drawing import figures
 from explorer.drawing.chart import Chart
 from explorer.drawing.ranges import number
-from explorer.engine.shift_measuring import Step
+from explorer.engine.shift_measuring import SeverityResult
 from explorer.ui.exports import downloads, export_parts, snippets
 from explorer.ui.exports.downloads import Array, Offer, Pictures
 from explorer.ui.exports.snippets import Origin
@@ -17,7 +17,7 @@ from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.views.shift import charts, this_image
 from explorer.views.shift.drift_part import Look, arrays, channel_table
-from explorer.views.shift.measuring import Question
+from explorer.views.shift.measuring import ShiftQuestion
 from model.words import tr
 
 IMPORTS = (
@@ -27,11 +27,13 @@ IMPORTS = (
 )
 
 
-def show(selection: Selection, question: Question, steps: Sequence[Step], look: Look) -> None:
+def show(selection: Selection, question: ShiftQuestion, steps: Sequence[SeverityResult], look: Look) -> None:
     downloads.show(partial(offer, selection, question, tuple(steps), look))
 
 
-def offer(selection: Selection, question: Question, steps: tuple[Step, ...], look: Look) -> Offer:
+def offer(
+    selection: Selection, question: ShiftQuestion, steps: tuple[SeverityResult, ...], look: Look
+) -> Offer:
     drawn = list(drawn_charts(question, steps, look))
     return Offer(
         name=f"shift {question.shift} {look.layer}",
@@ -48,7 +50,7 @@ def offer(selection: Selection, question: Question, steps: tuple[Step, ...], loo
     )
 
 
-def drawn_charts(question: Question, steps: Sequence[Step], look: Look) -> tuple[Chart, ...]:
+def drawn_charts(question: ShiftQuestion, steps: Sequence[SeverityResult], look: Look) -> tuple[Chart, ...]:
     chart = charts.accuracies(question, steps)
     moved = (
         charts.layers(question, look.step, look.ranking),
@@ -57,7 +59,9 @@ def drawn_charts(question: Question, steps: Sequence[Step], look: Look) -> tuple
     return moved if chart is None else (chart, *moved)
 
 
-def caption(selection: Selection, question: Question, steps: Sequence[Step], look: Look) -> str:
+def caption(
+    selection: Selection, question: ShiftQuestion, steps: Sequence[SeverityResult], look: Look
+) -> str:
     about = tr(
         "{shift}, {severity}; {measuring} measure, {calibrating} others recalibrate",
         shift=question.title,
@@ -71,7 +75,7 @@ def caption(selection: Selection, question: Question, steps: Sequence[Step], loo
     return f"{about} · {traced}"
 
 
-def pictures(selection: Selection, question: Question) -> Pictures:
+def pictures(selection: Selection, question: ShiftQuestion) -> Pictures:
     """The image at each severity."""
     drawn: Pictures = export_parts.the_image(selection)
     for severity, pixels in this_image.versions(selection, question)[1:]:
@@ -79,12 +83,12 @@ def pictures(selection: Selection, question: Question) -> Pictures:
     return drawn
 
 
-def accuracy_table(steps: Sequence[Step]) -> pd.DataFrame:
+def accuracy_table(steps: Sequence[SeverityResult]) -> pd.DataFrame:
     """One row for each severity, the unshifted one first."""
     return pd.DataFrame([_accuracy_row(step, steps[0]) for step in steps])
 
 
-def _accuracy_row(step: Step, unshifted: Step) -> dict[str, float | str | None]:
+def _accuracy_row(step: SeverityResult, unshifted: SeverityResult) -> dict[str, float | str | None]:
     severity = "unshifted" if step.severity is None else step.severity
     row: dict[str, float | str | None] = {"severity": severity, "images": step.running.n}
     for name, accuracy in (("running", step.running), ("recalibrated", step.recovered)):
@@ -98,7 +102,7 @@ def _accuracy_row(step: Step, unshifted: Step) -> dict[str, float | str | None]:
     return row | {"gained_by_recalibrating": step.gain.gained, "lost_by_recalibrating": step.gain.lost}
 
 
-def predictions(steps: Sequence[Step]) -> dict[str, tuple[Array, str]]:
+def predictions(steps: Sequence[SeverityResult]) -> dict[str, tuple[Array, str]]:
     """The predicted classes at every severity."""
     made: dict[str, tuple[Array, str]] = {}
     for index, step in enumerate(steps):
@@ -114,7 +118,7 @@ def predictions(steps: Sequence[Step]) -> dict[str, tuple[Array, str]]:
     return made
 
 
-def channel_arrays(step: Step) -> dict[str, tuple[Array, str]]:
+def channel_arrays(step: SeverityResult) -> dict[str, tuple[Array, str]]:
     """What is measured of the channels of every layer at one severity."""
     return {
         f"{layer}_{name}": (values, tr("{name} of each channel of {layer} (C,)", name=name, layer=layer))
@@ -126,13 +130,13 @@ def channel_arrays(step: Step) -> dict[str, tuple[Array, str]]:
 # A program
 
 
-def origin(question: Question) -> Origin:
+def origin(question: ShiftQuestion) -> Origin:
     if question.kind == "test":
         return snippets.test_batch(options().data_dir, question.wanted, question.fit)
     return snippets.drawn_batch(question.wanted)
 
 
-def lines(question: Question) -> list[str]:
+def lines(question: ShiftQuestion) -> list[str]:
     """Python that measures the shift and prints the accuracy at each severity."""
     shift = question.shift if question.corruption is not None else "blur"
     return [
@@ -142,6 +146,6 @@ def lines(question: Question) -> list[str]:
     ]
 
 
-def printed(steps: Sequence[Step]) -> str:
+def printed(steps: Sequence[SeverityResult]) -> str:
     value = number(steps[0].running.value)
     return tr("It prints the accuracy on the unshifted images: {value}.", value=value)

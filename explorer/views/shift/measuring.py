@@ -13,7 +13,7 @@ from explorer.engine import batches, samples
 from explorer.engine.corruptions import CORRUPTIONS, Corruption
 from explorer.engine.network import Network
 from explorer.engine.samples import TestSet, in_classes
-from explorer.engine.shift_measuring import LEAST, Pictures, Step, measure_own, measure_shift
+from explorer.engine.shift_measuring import LEAST, Pictures, SeverityResult, measure_own, measure_shift
 from explorer.ui import cached, choices, link
 from explorer.ui.jobs import JOBS, Work
 from explorer.ui.markdown import literal, sentence
@@ -34,7 +34,7 @@ UPLOADED = "_shift_own"
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class ShiftQuestion:
     """A shift by its name in CORRUPTIONS or OWN, of `wanted` images of a kind from SOURCES."""
 
     network: Network
@@ -54,7 +54,7 @@ class Question:
         """What the shift is called."""
         return tr("Own folder") if self.corruption is None else tr(self.corruption.title)
 
-    def severity(self, step: Step) -> str:
+    def severity(self, step: SeverityResult) -> str:
         """What a step is called: its severity in its own unit."""
         if step.severity is None:
             return tr("unshifted")
@@ -68,14 +68,14 @@ class Question:
             return ngettext("{n} test image", "{n} test images", count)
         return ngettext("{n} drawn scene", "{n} drawn scenes", count)
 
-    def work(self) -> Work[Step]:
+    def work(self) -> Work[SeverityResult]:
         own = (None, None) if self.own is None else (self.own.pixels, self.own.labels)
         values = (self.network, self.shift, self.kind, self.test_set, self.wanted, self.fit, *own)
         steps = 2 if self.corruption is None else 1 + len(self.corruption.severities)
         return Work("shift of the data", values, steps, partial(iter_steps, self))
 
 
-def choose(selection: Selection) -> Question | None:
+def choose(selection: Selection) -> ShiftQuestion | None:
     """What to measure, by three choices in a row; None until there are pictures of one's own."""
     test_set = cached.test_set(options().data_dir)
     names = {name: tr(each.title) for name, each in CORRUPTIONS.items()}
@@ -91,7 +91,7 @@ def choose(selection: Selection) -> Question | None:
     own = uploaded(selection) if shift == OWN else None
     if shift == OWN and own is None:
         return None
-    return Question(selection.network, shift, kind, images, wanted, selection.fit, own)
+    return ShiftQuestion(selection.network, shift, kind, images, wanted, selection.fit, own)
 
 
 def counts(card: Card) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ def how_many_images(card: Card) -> int:
     return int(choices.pick(tr("Number"), names, "shift_images", default))
 
 
-def started(question: Question) -> bool:
+def started(question: ShiftQuestion) -> bool:
     """Whether to measure: after the button, by the link, or since it is measured already."""
     wanted = link.value("shift_measured", "no") == "yes"
     link.keep("shift_measured", "yes" if wanted else "no", "no")
@@ -124,7 +124,7 @@ def start(begin: bool) -> None:
 # In the job
 
 
-def iter_steps(question: Question) -> Iterator[Step]:
+def iter_steps(question: ShiftQuestion) -> Iterator[SeverityResult]:
     pictures = pictures_of(question.network, question.kind, question.test_set, question.wanted, question.fit)
     if question.corruption is not None:
         yield from measure_shift(question.network, pictures, question.corruption)
@@ -208,8 +208,8 @@ def opened(
     key = (network.key, fit, names.hexdigest())
     if st.session_state.get(UPLOADED, (None,))[0] != key:
         st.session_state[UPLOADED] = (key, _decoded(contents, network.card, fit))
-    kept: tuple[Pictures, tuple[str, ...]] = st.session_state[UPLOADED][1]
-    return kept
+    pictures: tuple[Pictures, tuple[str, ...]] = st.session_state[UPLOADED][1]
+    return pictures
 
 
 def _decoded(

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.engine.shift import check_norms
-from explorer.engine.shift_measuring import Step
+from explorer.engine.shift_measuring import SeverityResult
 from explorer.ui import jobs
 from explorer.ui.jobs import JOBS, Progress
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.shift import accuracy_part, drift_part, exports, measuring, running_part, this_image
-from explorer.views.shift.measuring import Question
+from explorer.views.shift.measuring import ShiftQuestion
 from model.words import N_, tr
 
 INTRODUCTION = N_(
@@ -37,7 +37,7 @@ def page() -> None:
     follow(selection, question)
 
 
-def offer_start(question: Question) -> None:
+def offer_start(question: ShiftQuestion) -> None:
     st.button(
         tr("Measure with {images}", images=question.images(question.wanted)),
         on_click=measuring.start,
@@ -45,7 +45,7 @@ def offer_start(question: Question) -> None:
     )
 
 
-def follow(selection: Selection, question: Question) -> None:
+def follow(selection: Selection, question: ShiftQuestion) -> None:
     """The job as far as it is, and all of the page once it is finished."""
     work = question.work()
     (progress,) = JOBS.look(work)
@@ -59,12 +59,12 @@ def follow(selection: Selection, question: Question) -> None:
     show_steps(selection, question, progress.results)
 
 
-def stop(question: Question) -> None:
+def stop(question: ShiftQuestion) -> None:
     JOBS.stop(question.work())
     measuring.start(False)
 
 
-def show_progress(question: Question, each: Sequence[Progress[Step]]) -> None:
+def show_progress(question: ShiftQuestion, each: Sequence[Progress[SeverityResult]]) -> None:
     """How far the job is, and the accuracies so far."""
     (progress,) = each
     done = len(progress.results)
@@ -74,7 +74,7 @@ def show_progress(question: Question, each: Sequence[Progress[Step]]) -> None:
         st.markdown(accuracy_part.table(question, progress.results))
 
 
-def show_steps(selection: Selection, question: Question, steps: Sequence[Step]) -> None:
+def show_steps(selection: Selection, question: ShiftQuestion, steps: Sequence[SeverityResult]) -> None:
     st.subheader(tr("How accuracy follows, and what recalibrating recovers"), anchor=False)
     accuracy_part.show(question, steps)
     st.subheader(tr("How far the statistics move"), anchor=False)

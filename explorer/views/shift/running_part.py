@@ -5,11 +5,11 @@ import streamlit as st
 
 from explorer.drawing.ranges import number
 from explorer.engine.shift import NormDrift
-from explorer.engine.shift_measuring import Step
+from explorer.engine.shift_measuring import SeverityResult
 from explorer.ui import panels
 from explorer.ui.markdown import code
 from explorer.views.shift import charts
-from explorer.views.shift.measuring import Question
+from explorer.views.shift.measuring import ShiftQuestion
 from model.words import N_, ngettext, paragraph, tr
 
 ABOUT = N_(
@@ -19,14 +19,14 @@ ABOUT = N_(
 )
 
 
-def show(question: Question, unshifted: Step, layer: str) -> None:
+def show(question: ShiftQuestion, unshifted: SeverityResult, layer: str) -> None:
     one = unshifted.layers[layer]
     st.markdown(sentences(question, unshifted, one, layer))
     panels.chart(charts.against_running(one, layer))
     st.caption(tr(ABOUT))
 
 
-def sentences(question: Question, unshifted: Step, one: NormDrift, layer: str) -> str:
+def sentences(question: ShiftQuestion, unshifted: SeverityResult, one: NormDrift, layer: str) -> str:
     """How far the running statistics are from those of the images, as Markdown."""
     distance, spread = np.abs(one.distance), one.spread
     far = int(distance.argmax())

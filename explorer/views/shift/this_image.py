@@ -8,18 +8,18 @@ from explorer.engine.corruptions import Corruption
 from explorer.engine.network import Input
 from explorer.ui import cached, markup
 from explorer.ui.selection import Selection
-from explorer.views.shift.measuring import Question
+from explorer.views.shift.measuring import ShiftQuestion
 from model.card import Pixels
 from model.words import tr
 
 
-def show(selection: Selection, question: Question) -> None:
+def show(selection: Selection, question: ShiftQuestion) -> None:
     if question.corruption is not None:
         figures = [figure(selection, *each) for each in versions(selection, question)]
         markup.show(markup.element("div", *figures, cls="fx-redrawn"))
 
 
-def versions(selection: Selection, question: Question) -> list[tuple[str, Pixels]]:
+def versions(selection: Selection, question: ShiftQuestion) -> list[tuple[str, Pixels]]:
     """The severity in words and the image, from unshifted to strong."""
     corruption = question.corruption
     if corruption is None:

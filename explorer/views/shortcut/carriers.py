@@ -14,7 +14,7 @@ from explorer.engine.values import Floats
 from explorer.ui import cached, choices, markup
 from explorer.ui.markdown import code, literal
 from explorer.views.shortcut import accuracies
-from explorer.views.shortcut.marked import Pair, Side
+from explorer.views.shortcut.marked import MarkedPair, MarkedSide
 from model.scenes import CLASSES
 from model.words import N_, tr
 
@@ -35,15 +35,15 @@ TABLE = N_(
 
 
 @dataclass(frozen=True, eq=False)
-class Carriers:
+class MarkCarriers:
     """The shifts (C,) of a layer's channels by marks, and those that are switched off, largest first."""
 
-    side: Side
+    side: MarkedSide
     shifts: Floats
     off: tuple[int, ...]
 
 
-def choose(pair: Pair) -> Carriers:
+def choose(pair: MarkedPair) -> MarkCarriers:
     """Rank the channels of the network trained with marks, and choose how many to switch off."""
     side = pair.shortcut
     shifts = cached.mark_shifts(side.marked.network, *RANKED, side.layer)
@@ -51,10 +51,10 @@ def choose(pair: Pair) -> Carriers:
     names = {part: tr("{count} of {total}", count=count, total=len(shifts)) for part, count in counts.items()}
     part = choices.choice(tr("Channels to switch off"), names, "carriers", "4")
     order = np.argsort(-shifts, kind="stable")[: counts[part]]
-    return Carriers(side, shifts, tuple(order.tolist()))
+    return MarkCarriers(side, shifts, tuple(order.tolist()))
 
 
-def show(pair: Pair, carried: Carriers) -> None:
+def show(pair: MarkedPair, carried: MarkCarriers) -> None:
     cards = [card(carried, channel) for channel in carried.off[:CARDS]]
     markup.show(markup.element("div", *cards, cls="fx-cards"))
     st.caption(tr(RANKING, count=RANKED[0]))
@@ -65,7 +65,7 @@ def show(pair: Pair, carried: Carriers) -> None:
         st.caption(tr(TABLE, count=MEASURED[0], draws=DRAWS))
 
 
-def card(carried: Carriers, channel: int) -> str:
+def card(carried: MarkCarriers, channel: int) -> str:
     """A channel's map of the marked scene, and how far marks move it."""
     values = carried.side.marked.seen.maps[carried.side.layer][channel]
     range = ranges.shared(values, signed=bool(values.min() < 0))
@@ -78,7 +78,7 @@ def card(carried: Carriers, channel: int) -> str:
     )
 
 
-def on_this_scene(pair: Pair, carried: Carriers) -> str:
+def on_this_scene(pair: MarkedPair, carried: MarkCarriers) -> str:
     """What the network predicts for the marked scene with the channels switched off, as Markdown."""
     marked = carried.side.marked
     images = marked.sample.pixels[None]
@@ -111,11 +111,11 @@ def random_channels(total: int, count: int, draw: int) -> tuple[int, ...]:
     return tuple(sorted(np.random.default_rng(draw).permutation(total)[:count].tolist()))
 
 
-def measured(side: Side, off: tuple[int, ...]) -> ShortcutAccuracy:
+def measured(side: MarkedSide, off: tuple[int, ...]) -> ShortcutAccuracy:
     return cached.shortcut_accuracy(side.marked.network, *MEASURED, side.layer, off)
 
 
-def table(pair: Pair, carried: Carriers) -> str:
+def table(pair: MarkedPair, carried: MarkCarriers) -> str:
     """The accuracies in each condition, of both networks, and with channels switched off, as Markdown."""
     side, total = carried.side, len(carried.shifts)
     drawn = [measured(side, random_channels(total, len(carried.off), draw)) for draw in range(DRAWS)]

@@ -13,20 +13,20 @@ from explorer.ui.exports import downloads, export_parts
 from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.export_parts import ATTRIBUTE, Arrays
 from explorer.ui.exports.snippets import program_of_pixels
-from explorer.views.shortcut.carriers import Carriers
-from explorer.views.shortcut.marked import Pair, Side
+from explorer.views.shortcut.carriers import MarkCarriers
+from explorer.views.shortcut.marked import MarkedPair, MarkedSide
 from model.scenes import CLASSES
 from model.words import tr
 
 MARKS = ("from model.shortcut import with_mark", "from explorer.engine.shortcut import on_mark")
 
 
-def show(pair: Pair, carried: Carriers) -> None:
+def show(pair: MarkedPair, carried: MarkCarriers) -> None:
     """The scene with and without the mark, Grad-CAM of both networks, and the channels by their shift."""
     downloads.show(partial(offer, pair, carried))
 
 
-def offer(pair: Pair, carried: Carriers) -> Offer:
+def offer(pair: MarkedPair, carried: MarkCarriers) -> Offer:
     side = pair.shortcut
     return Offer(
         name=f"shortcut {CLASSES[pair.label]} mark {CLASSES[pair.mark]}",
@@ -44,7 +44,7 @@ def offer(pair: Pair, carried: Carriers) -> Offer:
     )
 
 
-def caption(side: Side) -> str:
+def caption(side: MarkedSide) -> str:
     return export_parts.caption(
         side.marked,
         method=tr("Grad-CAM"),
@@ -54,7 +54,7 @@ def caption(side: Side) -> str:
     )
 
 
-def pictures(pair: Pair) -> Pictures:
+def pictures(pair: MarkedPair) -> Pictures:
     scene = pair.shortcut
     drawn: Pictures = {
         tr("the scene with the mark"): lambda: scene.marked.sample.pixels,
@@ -67,7 +67,7 @@ def pictures(pair: Pair) -> Pictures:
     return drawn
 
 
-def panel(side: Side) -> Panel:
+def panel(side: MarkedSide) -> Panel:
     title = tr(
         "{checkpoint}: {name} at {layer}",
         checkpoint=side.name,
@@ -78,14 +78,14 @@ def panel(side: Side) -> Panel:
     return Panel(over, title, side.range, tr("scale of this map only"))
 
 
-def shifts(carried: Carriers) -> pd.DataFrame:
+def shifts(carried: MarkCarriers) -> pd.DataFrame:
     """One row a channel, the most shifted first."""
     order = np.argsort(-carried.shifts, kind="stable")
     off = np.isin(order, carried.off)
     return pd.DataFrame({"channel": order, "shift": carried.shifts[order], "switched_off": off})
 
 
-def arrays(pair: Pair, carried: Carriers) -> Arrays:
+def arrays(pair: MarkedPair, carried: MarkCarriers) -> Arrays:
     made: Arrays = {
         "scene": (pair.shortcut.plain.sample.pixels, tr("the scene as the networks get it (h, w, 3)")),
         "marked": (pair.shortcut.marked.sample.pixels, tr("the scene with the mark (h, w, 3)")),
@@ -103,7 +103,7 @@ def arrays(pair: Pair, carried: Carriers) -> Arrays:
     return made
 
 
-def lines(pair: Pair) -> list[str]:
+def lines(pair: MarkedPair) -> list[str]:
     """Python that computes the evidence of the second network on the mark."""
     side = pair.shortcut
     return [

@@ -47,7 +47,7 @@ class Networks:
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class MarkedSide:
     """One network with the scene: without a mark, with it, Grad-CAM of its prediction with it at a layer."""
 
     plain: Selection
@@ -63,16 +63,16 @@ class Side:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class MarkedPair:
     """Both networks with the same scene of class `label` and the same mark."""
 
-    control: Side
-    shortcut: Side
+    control: MarkedSide
+    shortcut: MarkedSide
     label: int
     mark: int
 
     @property
-    def sides(self) -> tuple[Side, Side]:
+    def sides(self) -> tuple[MarkedSide, MarkedSide]:
         return self.control, self.shortcut
 
 
@@ -159,22 +159,22 @@ def plain(selection: Selection, opened: Opened) -> Selection:
     return Selection(opened, replace(sample, pixels=framed, mask=None))
 
 
-def pair(selection: Selection, networks: Networks, mark: int, block: Block) -> Pair:
+def pair(selection: Selection, networks: Networks, mark: int, block: Block) -> MarkedPair:
     """Both networks with the scene and a mark, explained at the last stage but pooling of a block."""
     first, second = (plain(selection, opened) for opened in (networks.control, networks.shortcut))
     number = second.blocks.index(block)
     sides = [side(one, mark, min(number, len(one.blocks) - 1)) for one in (first, second)]
     label = second.sample.label
-    return Pair(sides[0], sides[1], 0 if label is None else label, mark)
+    return MarkedPair(sides[0], sides[1], 0 if label is None else label, mark)
 
 
-def side(one: Selection, mark: int, number: int) -> Side:
+def side(one: Selection, mark: int, number: int) -> MarkedSide:
     marked = replace(one, sample=replace(one.sample, pixels=with_mark(one.sample.pixels, mark)))
     layer = explained_layer(one, number)
     gradients = cached.gradients(marked.network, marked.input, (layer,), (marked.predicted,))
     heat = heat_from(marked.net, gradients[layer][0], "grad_cam").values
     on = on_mark(heat, mark, marked.card.input_size)
-    return Side(one, marked, layer, heat, ranges.symmetric(heat), on)
+    return MarkedSide(one, marked, layer, heat, ranges.symmetric(heat), on)
 
 
 def explained_layer(one: Selection, number: int) -> str:

@@ -8,8 +8,8 @@ from explorer.ui.markdown import sentence
 from explorer.ui.options import ROOT
 from explorer.ui.selection import Selection, current
 from explorer.views.shortcut import accuracies, carriers, curve, exports, marked, scene
-from explorer.views.shortcut.carriers import Carriers
-from explorer.views.shortcut.marked import Pair
+from explorer.views.shortcut.carriers import MarkCarriers
+from explorer.views.shortcut.marked import MarkedPair
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -23,7 +23,7 @@ ACCURACIES = N_(
 
 def page() -> None:
     st.header(tr("Right for the wrong reason"), anchor=False)
-    measured, shown = measured_curve(), None
+    measured, export_values = measured_curve(), None
     try:
         networks = marked.networks(current().opened)
     except Problem as problem:
@@ -35,12 +35,12 @@ def page() -> None:
         if measured and (table := accuracies.of_networks(networks, measured)):
             st.markdown(table)
             st.caption(tr(ACCURACIES))
-        shown = show_scene(current(), networks)
+        export_values = show_scene(current(), networks)
     if measured:
         st.subheader(tr("How often must the mark be true in training?"), anchor=False)
         curve.show(measured)
-    if shown is not None:
-        exports.show(*shown)
+    if export_values is not None:
+        exports.show(*export_values)
 
 
 def measured_curve() -> ShortcutCurve | None:
@@ -52,7 +52,7 @@ def measured_curve() -> ShortcutCurve | None:
         return None
 
 
-def show_scene(selection: Selection, networks: marked.Networks) -> tuple[Pair, Carriers] | None:
+def show_scene(selection: Selection, networks: marked.Networks) -> tuple[MarkedPair, MarkCarriers] | None:
     """The chosen scene with and without a mark, and the channels that it moves; None where it is no scene."""
     if (label := marked.label_of(selection)) is None:
         st.info(tr("Marks are planted in drawn scenes: choose one of the built-in samples in the sidebar."))
@@ -65,7 +65,7 @@ def show_scene(selection: Selection, networks: marked.Networks) -> tuple[Pair, C
     return pair, show_carriers(pair)
 
 
-def show_carriers(pair: Pair) -> Carriers:
+def show_carriers(pair: MarkedPair) -> MarkCarriers:
     st.subheader(tr("Channels that the mark moves most"), anchor=False)
     carried = carriers.choose(pair)
     carriers.show(pair, carried)

@@ -8,7 +8,7 @@ from explorer.drawing.ranges import percent, probability
 from explorer.ui import markup, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from explorer.views.shortcut.marked import Pair, Side
+from explorer.views.shortcut.marked import MarkedPair, MarkedSide
 from model.scenes import CLASSES
 from model.words import N_, tr
 
@@ -21,7 +21,7 @@ EVIDENCE = N_(
 )
 
 
-def show(pair: Pair) -> None:
+def show(pair: MarkedPair) -> None:
     st.subheader(title(pair), anchor=False)
     markup.show(markup.element("div", *map(predictions, pair.sides), cls="fx-panels"))
     panels.side_by_side([heat(side) for side in pair.sides])
@@ -30,14 +30,14 @@ def show(pair: Pair) -> None:
     st.caption(tr(EVIDENCE))
 
 
-def title(pair: Pair) -> str:
+def title(pair: MarkedPair) -> str:
     name, mark = CLASSES[pair.label], CLASSES[pair.mark]
     if pair.label == pair.mark:
         return tr("This {name} with the mark of its class", name=name)
     return tr("This {name} with the mark of {mark}", name=name, mark=mark)
 
 
-def predictions(side: Side) -> str:
+def predictions(side: MarkedSide) -> str:
     """What a network predicts without and with the mark."""
     rows = [
         beside(side.plain, tr("Without the mark")),
@@ -60,7 +60,7 @@ def beside(one: Selection, title: str) -> str:
     return markup.element("div", picture, markup.element("div", *inner), cls="fx-side")
 
 
-def heat(side: Side) -> str:
+def heat(side: MarkedSide) -> str:
     """Grad-CAM over the marked scene, and how much of it is on the mark."""
     name = CLASSES[side.marked.predicted]
     facts = panels.facts(
@@ -91,7 +91,7 @@ def fraction(value: float) -> str:
     return tr("none") if math.isnan(value) else percent(value)
 
 
-def meaning(side: Side, pair: Pair) -> str:
+def meaning(side: MarkedSide, pair: MarkedPair) -> str:
     """What the mark changes in a network's prediction, as Markdown."""
     before, after = side.plain.predicted, side.marked.predicted
     change = float(side.marked.seen.probabilities[pair.mark] - side.plain.seen.probabilities[pair.mark])

@@ -37,7 +37,7 @@ STATISTICS: dict[str, tuple[str, Callable[[NormSummary], Floats], bool]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class FilmSubject:
     """The quantity that a film shows: a method's `values` (epochs, …) at a layer, described in words."""
 
     method: str
@@ -54,7 +54,7 @@ class Film:
     far it is shared. `bar` is False where the picture has its own colors, so that no color bar fits it.
     """
 
-    of: Subject
+    of: FilmSubject
     title: str
     large: Callable[[int], Pixels]
     small: Callable[[int], Pixels]
@@ -94,7 +94,7 @@ def heat(
         return lambda index: overlay(picture, values[index], drawn[index], part)
 
     return Film(
-        Subject("Grad-CAM", layer, values, heat_description(target)),
+        FilmSubject("Grad-CAM", layer, values, heat_description(target)),
         tr("Grad-CAM of {target} at {layer}", target=target, layer=layer),
         drawer(LARGEST),
         drawer(STRIP),
@@ -139,7 +139,7 @@ def maps(values: Floats, layer: str, channel: int) -> Film:
     description = tr("output of {layer} (epochs, C, h, w), in its own units", layer=layer)
     count = values.shape[1]
     return Film(
-        Subject(tr("Feature maps"), layer, values, description),
+        FilmSubject(tr("Feature maps"), layer, values, description),
         ngettext("{layer}, {n} channel", "{layer}, all {n} channels", count, layer=layer),
         lambda index: sheet(values[index], range, width=SHEET_WIDTH),
         lambda index: color(values[index, channel], range),
@@ -164,7 +164,7 @@ def filters(values: Floats, layer: str) -> Film:
 
     description = tr("kernels of {layer} (epochs, C, in, k, k)", layer=layer)
     return Film(
-        Subject(tr("Filters"), layer, values, description),
+        FilmSubject(tr("Filters"), layer, values, description),
         filters_title(values, layer),
         large,
         lambda index: tiled(tiles(index), columns, 1, DARK),
@@ -212,7 +212,7 @@ def norm(norms: Sequence[NormSummary], statistic: str) -> Film:
 
     description = tr("{statistic} of each channel (epochs, C)", statistic=name)
     return Film(
-        Subject(tr("BatchNorm, {statistic}", statistic=name), layer, values, description),
+        FilmSubject(tr("BatchNorm, {statistic}", statistic=name), layer, values, description),
         ngettext(
             "{statistic} of the {n} channel of {layer}",
             "{statistic} of the {n} channels of {layer}",

@@ -121,9 +121,9 @@ CHOICES: dict[str, Callable[[Selection, Timeline], Make]] = {
 
 def choose_channel(count: int, default: int, label: str) -> int:
     """A channel, kept in the link; at first the default."""
-    kept = link.value("channel", "")
-    valid = kept.isascii() and kept.isdecimal() and len(kept) < 6 and int(kept) < count
-    channel = int(kept) if valid else default
+    text = link.value("channel", "")
+    valid = text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < count
+    channel = int(text) if valid else default
     if channel != default:
         link.keep("channel", str(channel), "")
     key = link.showing("time_channel", channel)

@@ -19,7 +19,7 @@ PARTS = (N_("less than a third"), N_("between one and two thirds"), N_("more tha
 
 
 @dataclass(frozen=True)
-class Question:
+class TourQuestion:
     """A question, what can be chosen, the index of the correct choice, and the answer, computed when asked.
 
     Without choices the answer is just shown.
@@ -31,7 +31,7 @@ class Question:
     correct: int = 0
 
 
-def weights(selection: Selection) -> Question:
+def weights(selection: Selection) -> TourQuestion:
     one = tour.first_maps(selection.net, selection.seen)
     channels, rows, columns = one.kernel
     text = tr("How many weights does the kernel of one map of {layer} have?", layer=one.layer)
@@ -44,7 +44,7 @@ def weights(selection: Selection) -> Question:
     return _one_of(text, answer, one.weights, [rows * columns, one.shape[1] * one.shape[2]], "{:,}".format)
 
 
-def positions(selection: Selection) -> Question:
+def positions(selection: Selection) -> TourQuestion:
     one = tour.shrinking(selection.net, selection.seen).last
     rows, columns = one.rows, one.columns
     text = tr(
@@ -59,7 +59,7 @@ def positions(selection: Selection) -> Question:
     return _one_of(text, answer, sizes[0], [sizes[1], without_stride], _size)
 
 
-def mean(selection: Selection) -> Question:
+def mean(selection: Selection) -> TourQuestion:
     layer = tour.first_norm(selection.net, selection.seen)
     one = tour.channel_mean(cached.norm_statistics(selection.network, selection.input, layer))
     text = tr(
@@ -77,10 +77,10 @@ def mean(selection: Selection) -> Question:
     )
     values = {name: number(getattr(one, name)) for name in ("observed", "running", "weight", "bias", "after")}
     answer = tr(above if one.distance > 0 else below, distance=number(abs(one.distance)), **values)
-    return Question(text, lambda: answer, (tr("Above"), tr("Below")), int(one.distance <= 0))
+    return TourQuestion(text, lambda: answer, (tr("Above"), tr("Below")), int(one.distance <= 0))
 
 
-def fraction(selection: Selection) -> Question:
+def fraction(selection: Selection) -> TourQuestion:
     one = tour.cut(selection.net, selection.seen, selection.input.x)
     text = tr(
         "How many of the values that {layer} reads for this image are negative and become 0?", layer=one.layer
@@ -92,10 +92,10 @@ def fraction(selection: Selection) -> Question:
         values=one.values,
     )
     correct = int(one.fraction > 1 / 3) + int(one.fraction > 2 / 3)
-    return Question(text, lambda: answer, tuple(tr(part) for part in PARTS), correct)
+    return TourQuestion(text, lambda: answer, tuple(tr(part) for part in PARTS), correct)
 
 
-def pixels(selection: Selection) -> Question:
+def pixels(selection: Selection) -> TourQuestion:
     layer = tour.explained_layer(selection.blocks, selection.seen)
     height, width = selection.input.x.shape[2:]
     fields = cached.receptive_fields(selection.network, selection.input)[layer]
@@ -110,12 +110,13 @@ def pixels(selection: Selection) -> Question:
     top, bottom, left, right = one.field.reach
     answer = tr(
         "{size} pixels: rows {top} to {bottom} and columns {left} to {right} of the input of {whole}.",
-        size=_size(one.seen), top=top, bottom=bottom - 1, left=left, right=right - 1, whole=_size(one.size),
+        size=_size(one.reach_size), top=top, bottom=bottom - 1, left=left, right=right - 1,
+        whole=_size(one.size),
     )  # fmt: skip
-    return _one_of(text, answer, one.seen, [(3, 3), one.size], _size)
+    return _one_of(text, answer, one.reach_size, [(3, 3), one.size], _size)
 
 
-def strongest(selection: Selection) -> Question:
+def strongest(selection: Selection) -> TourQuestion:
     one = _carriers(selection)
     name, count = _name(selection), len(one.order)
     text = tr(
@@ -135,7 +136,7 @@ def strongest(selection: Selection) -> Question:
     return _one_of(text, answer, one.order[0], others, lambda k: tr("Channel {channel}", channel=k))
 
 
-def without(selection: Selection) -> Question:
+def without(selection: Selection) -> TourQuestion:
     carriers = _carriers(selection)
     channel, name = carriers.order[0], _name(selection)
     text = tr(
@@ -149,10 +150,10 @@ def without(selection: Selection) -> Question:
     one = tour.removal(off, selection.predicted)
     correct = 2 if one.change == 0 else int(one.change > 0)
     choices = (tr("It falls"), tr("It rises"), tr("It does not change"))
-    return Question(text, lambda: _removed(selection, one), choices, correct)
+    return TourQuestion(text, lambda: _removed(selection, one), choices, correct)
 
 
-def _removed(selection: Selection, one: tour.Removal) -> str:
+def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
     """What the logit is before and after, and what is predicted then."""
     classes = selection.card.classes
     same = N_("The logit goes from {before} to {after} ({change}). The prediction stays “{class_name}”.")
@@ -167,13 +168,13 @@ def _removed(selection: Selection, one: tour.Removal) -> str:
     )
 
 
-def alike(selection: Selection) -> Question:
+def alike(selection: Selection) -> TourQuestion:
     layer = _carriers(selection).layer
     text = tr(
         "Draw all weights of the network at random, three times. How alike is the heat map of {layer} then?",
         layer=layer,
     )
-    return Question(text, lambda: _correlation(selection, layer))
+    return TourQuestion(text, lambda: _correlation(selection, layer))
 
 
 def _correlation(selection: Selection, layer: str) -> str:
@@ -192,13 +193,13 @@ def _correlation(selection: Selection, layer: str) -> str:
     return paragraph([correlation, tr(verdict)])
 
 
-def errors(selection: Selection) -> Question:
+def errors(selection: Selection) -> TourQuestion:
     text = ngettext(
         "How many of {n} drawn scene does this network predict wrongly?",
         "How many of the first {n} drawn scenes does this network predict wrongly?",
         SCENES,
     )
-    return Question(text, lambda: _errors(selection))
+    return TourQuestion(text, lambda: _errors(selection))
 
 
 def _errors(selection: Selection) -> str:
@@ -220,7 +221,7 @@ def _errors(selection: Selection) -> str:
     )
 
 
-def epoch(selection: Selection) -> Question:
+def epoch(selection: Selection) -> TourQuestion:
     path = selection.opened.source.path
     history = None if path is None else runs.history_of(path)
     if history is None or not history.is_file():
@@ -238,7 +239,7 @@ def epoch(selection: Selection) -> Question:
         first=percent(one.first),
         last=percent(one.last),
     )
-    return Question(text, lambda: answer)
+    return TourQuestion(text, lambda: answer)
 
 
 def _carriers(selection: Selection) -> tour.Carriers:
@@ -257,7 +258,9 @@ def _size(size: tuple[int, int]) -> str:
     return f"{size[0]} × {size[1]}"
 
 
-def _one_of(text: str, answer: str, correct: V, others: Sequence[V], name: Callable[[V], str]) -> Question:
+def _one_of(
+    text: str, answer: str, correct: V, others: Sequence[V], name: Callable[[V], str]
+) -> TourQuestion:
     """A question with the correct value among others, each once, from the smallest to the largest."""
     values = sorted({correct, *others})
-    return Question(text, lambda: answer, tuple(map(name, values)), values.index(correct))
+    return TourQuestion(text, lambda: answer, tuple(map(name, values)), values.index(correct))

@@ -8,7 +8,7 @@ from explorer.engine.tracing import stages
 from explorer.ui.choices import PREDICTED
 from explorer.ui.selection import Selection
 from explorer.views.tour import questions
-from explorer.views.tour.questions import Question
+from explorer.views.tour.questions import TourQuestion
 from model.words import N_, tr
 
 Choices = Mapping[str, str]
@@ -20,19 +20,19 @@ def _nothing(_: Selection) -> Choices:
 
 @dataclass(frozen=True)
 class Station:
-    """One station: `page` is the folder of its page in `explorer/views`, `place` the page's title.
+    """One station: `page` is the folder of its page in `explorer/views`, `page_title` the page's title.
 
-    `title`, `place`, `sentences` and `action` are templates. `titled` gives the title with numbers of the
-    network, `ask` the question; both raise Problem where there are none. `view` gives the choices with which
-    the page opens, `explained` the class to explain; "" leaves it as it is.
+    `title`, `page_title`, `sentences` and `action` are templates. `titled` gives the title with numbers of
+    the network, `ask` the question; both raise Problem where there are none. `view` gives the choices with
+    which the page opens, `explained` the class to explain; "" leaves it as it is.
     """
 
     page: str
-    place: str
+    page_title: str
     title: str
     sentences: str
     action: str
-    ask: Callable[[Selection], Question]
+    ask: Callable[[Selection], TourQuestion]
     titled: Callable[[Selection], str] | None = None
     view: Callable[[Selection], Choices] = field(default=_nothing)
     explained: str = ""

@@ -13,7 +13,7 @@ import streamlit as st
 from explorer.ui import link, markup
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from explorer.views.tour.questions import Question
+from explorer.views.tour.questions import TourQuestion
 from explorer.views.tour.stations import STATIONS, Station
 from model import words
 from model.problems import Problem
@@ -30,7 +30,7 @@ class Asked:
     """A station as it is on one network and image; `problem` says why there is no question."""
 
     title: str
-    question: Question | None
+    question: TourQuestion | None
     problem: str = ""
 
 
@@ -108,7 +108,7 @@ def _view(station: Station, selection: Selection) -> None:
 def _here(station: Station, number: int, selection: Selection | None) -> None:
     one = asked(station, selection)
     with st.container(horizontal=True, vertical_alignment="bottom", key="tour_head"):
-        markup.show(_place(number), markup.text(one.title, "fx-tour-title", tag="h2"))
+        markup.show(_station_number(number), markup.text(one.title, "fx-tour-title", tag="h2"))
         _ways(number)
     about, task = st.columns(2, gap="medium")
     with about:
@@ -125,13 +125,13 @@ def _here(station: Station, number: int, selection: Selection | None) -> None:
 def _elsewhere(station: Station, number: int) -> None:
     """The strip on a page that is not the station's."""
     with st.container(horizontal=True, vertical_alignment="center", key="tour_head"):
-        on = tr("This station is on the page “{page}”.", page=tr(station.place))
-        markup.show(_place(number), markup.text(on))
+        on = tr("This station is on the page “{page}”.", page=tr(station.page_title))
+        markup.show(_station_number(number), markup.text(on))
         st.button(tr("Back to the station"), key="tour_back", on_click=go, args=(number,))
         _leave(number)
 
 
-def _place(number: int) -> str:
+def _station_number(number: int) -> str:
     return markup.text(tr("Tour, station {number} of {count}", number=number, count=len(STATIONS)), "muted")
 
 
@@ -166,7 +166,7 @@ def _key(number: int, selection: Selection) -> tuple[object, ...]:
     return number, selection.network.key, selection.input.digest, words.language()
 
 
-def _ask(question: Question, key: tuple[object, ...]) -> None:
+def _ask(question: TourQuestion, key: tuple[object, ...]) -> None:
     """The question with its choices, or with a button that shows the answer; below it the answer."""
     markup.show(markup.text(question.text, "strong", tag="p"))
     pressed = st.session_state.get(_PRESSED)
@@ -179,14 +179,14 @@ def _ask(question: Question, key: tuple[object, ...]) -> None:
                 literal(label), key=f"tour_choice_{index}", type=kind, on_click=_press, args=(key, index)
             )
     if choice is not None:
-        _told(question, key, choice)
+        _show_answer(question, key, choice)
 
 
 def _press(key: tuple[object, ...], choice: int) -> None:
     st.session_state[_PRESSED] = key, choice
 
 
-def _told(question: Question, key: tuple[object, ...], choice: int) -> None:
+def _show_answer(question: TourQuestion, key: tuple[object, ...], choice: int) -> None:
     """Whether the choice was correct, and the answer, which is computed once."""
     known = st.session_state.get(_ANSWER)
     if known is None or known[0] != key:

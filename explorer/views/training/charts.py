@@ -8,7 +8,7 @@ import numpy as np
 from explorer.drawing.chart import Axis, Line, LineChart, Numbers, axis, doubles, log_axis
 from explorer.drawing.palette import SERIES, Color
 from explorer.drawing.ranges import percent
-from explorer.engine.runs import Run, columns, epoch_positions, extremes, last_of, step_positions
+from explorer.engine.runs import RecordedRun, columns, epoch_positions, extremes, last_of, step_positions
 from explorer.engine.values import Doubles
 from explorer.views.training.run_list import ChartSettings
 from model.history import smoothed
@@ -45,7 +45,7 @@ ACCURACY = Metric(
 LOSS = Metric("test_loss", "train_loss", N_("Loss"), N_("loss (nats)"), N_("Loss by epoch; runs: {runs}"))
 
 
-def charts_of(runs: Mapping[str, Run], settings: ChartSettings) -> dict[str, LineChart]:
+def charts_of(runs: Mapping[str, RecordedRun], settings: ChartSettings) -> dict[str, LineChart]:
     """Short name → chart, all on one x-axis: the loss of every step, and by epoch once there is one."""
     charts = {"steps": losses(runs, settings)}
     if any(run.epochs for run in runs.values()):
@@ -55,7 +55,7 @@ def charts_of(runs: Mapping[str, Run], settings: ChartSettings) -> dict[str, Lin
     return charts
 
 
-def x_axis_of(runs: Mapping[str, Run], settings: ChartSettings) -> Axis:
+def x_axis_of(runs: Mapping[str, RecordedRun], settings: ChartSettings) -> Axis:
     """The x-axis that all charts share, from zero to the last step; with ticks at whole steps or epochs."""
     ends = [step_positions(run, settings.x_axis)[-1:] for run in runs.values()]
     whole: Numbers = "any" if settings.x_axis == "minutes" else "whole"
@@ -65,7 +65,7 @@ def x_axis_of(runs: Mapping[str, Run], settings: ChartSettings) -> Axis:
 # The loss of every step
 
 
-def windows(runs: Mapping[str, Run]) -> tuple[list[int], int]:
+def windows(runs: Mapping[str, RecordedRun]) -> tuple[list[int], int]:
     """Over how many steps the loss can be smoothed: at most half of the longest run's; and the default."""
     longest = max((len(run.losses) for run in runs.values()), default=0)
     fitting = [window for window in WINDOWS if window == 1 or window <= longest // 2]
@@ -77,7 +77,7 @@ def columns_each(runs: int) -> int:
     return max(LEAST_COLUMNS, COLUMNS // max(runs, 1))
 
 
-def losses(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
+def losses(runs: Mapping[str, RecordedRun], settings: ChartSettings) -> LineChart:
     """The loss of every step as a thin line, and over it the running mean.
 
     Where there are more steps than columns, a band goes from each column's minimum to its maximum.
@@ -98,27 +98,27 @@ def losses(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
     )
 
 
-def _every_step(name: str, run: Run, color: Color, x_axis: str, most: int) -> Line:
+def _every_step(name: str, run: RecordedRun, color: Color, x_axis: str, most: int) -> Line:
     x, y = _envelope(run, x_axis, most)
     return Line(name, x, y, color, width=0.6, opacity=0.5, details=None)
 
 
-def _envelope(run: Run, x_axis: str, most: int) -> tuple[Doubles, Doubles]:
+def _envelope(run: RecordedRun, x_axis: str, most: int) -> tuple[Doubles, Doubles]:
     """Each column's minimum and maximum loss, one point where they are the same."""
     starts = columns(len(run.losses), most)
     low, high = extremes(run.losses, starts)
-    kept = np.stack([np.full(len(low), True), low != high], axis=1).ravel()
-    return step_positions(run, x_axis)[starts].repeat(2)[kept], np.stack([low, high], axis=1).ravel()[kept]
+    mask = np.stack([np.full(len(low), True), low != high], axis=1).ravel()
+    return step_positions(run, x_axis)[starts].repeat(2)[mask], np.stack([low, high], axis=1).ravel()[mask]
 
 
-def _mean(name: str, run: Run, color: Color, settings: ChartSettings, most: int) -> Line:
+def _mean(name: str, run: RecordedRun, color: Color, settings: ChartSettings, most: int) -> Line:
     ends = last_of(columns(len(run.losses), most), len(run.losses))
     mean = doubles(smoothed(run.losses.tolist(), settings.window))
     x = step_positions(run, settings.x_axis)[ends]
     return Line(name, x, mean[ends], color, details=((tr("run"), name),))
 
 
-def loss_caption(by_name: Mapping[str, Run], window: int) -> str:
+def loss_caption(by_name: Mapping[str, RecordedRun], window: int) -> str:
     """What the loss chart shows, with its window and how it was thinned."""
     sentences = [tr("Cross-entropy loss of the augmented training batches."), _loss_of_steps(by_name)]
     if window > 1:
@@ -128,7 +128,7 @@ def loss_caption(by_name: Mapping[str, Run], window: int) -> str:
     return paragraph(sentences)
 
 
-def _loss_of_steps(by_name: Mapping[str, Run]) -> str:
+def _loss_of_steps(by_name: Mapping[str, RecordedRun]) -> str:
     most = columns_each(len(by_name))
     longest = max(len(run.losses) for run in by_name.values())
     if longest <= most:
@@ -143,7 +143,7 @@ def _loss_of_steps(by_name: Mapping[str, Run]) -> str:
 # By epoch
 
 
-def by_epoch(runs: Mapping[str, Run], metric: Metric, settings: ChartSettings) -> LineChart:
+def by_epoch(runs: Mapping[str, RecordedRun], metric: Metric, settings: ChartSettings) -> LineChart:
     """A metric at the end of every epoch: of the test images solid, of the training images dashed."""
     splits = ((metric.test, tr("test"), False), (metric.train, tr("training"), True))
     lines = tuple(
@@ -170,7 +170,7 @@ def by_epoch(runs: Mapping[str, Run], metric: Metric, settings: ChartSettings) -
     )
 
 
-def learning_rate(runs: Mapping[str, Run], settings: ChartSettings) -> LineChart:
+def learning_rate(runs: Mapping[str, RecordedRun], settings: ChartSettings) -> LineChart:
     """The learning rate of each epoch's first step, held until the next."""
     lines = tuple(
         _metric_line(name, run, color, settings, "lr", steps=True)
@@ -198,7 +198,7 @@ def rate_axis(rates: Sequence[Doubles]) -> Axis:
 
 def _metric_line(
     name: str,
-    run: Run,
+    run: RecordedRun,
     color: Color,
     settings: ChartSettings,
     field: str,

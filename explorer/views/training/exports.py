@@ -11,7 +11,7 @@ from explorer.drawing import figures
 from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import percent
 from explorer.engine import runs as engine
-from explorer.engine.runs import Run
+from explorer.engine.runs import RecordedRun
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer, Pictures, Tables
 from explorer.ui.exports.export_parts import Arrays
@@ -128,25 +128,25 @@ def _summary(name: str, each: LoadedRun) -> dict[str, object]:
     }
 
 
-def epochs(by_name: Mapping[str, Run]) -> pd.DataFrame:
+def epochs(by_name: Mapping[str, RecordedRun]) -> pd.DataFrame:
     """One row for each run and epoch, with every metric of its history."""
     rows = [{"run": name, **asdict(row)} for name, run in by_name.items() for row in run.epochs]
     names = ["run", *(each.name for each in fields(Epoch))]
     return pd.DataFrame(rows, columns=names).dropna(axis="columns", how="all")
 
 
-def losses(by_name: Mapping[str, Run], window: int) -> pd.DataFrame:
+def losses(by_name: Mapping[str, RecordedRun], window: int) -> pd.DataFrame:
     """One row for each run and step: its loss, and the mean of the last `window`."""
     return pd.concat([_losses(name, run, window) for name, run in by_name.items()])
 
 
-def _losses(name: str, run: Run, window: int) -> pd.DataFrame:
+def _losses(name: str, run: RecordedRun, window: int) -> pd.DataFrame:
     steps = np.arange(1, len(run.losses) + 1)
     mean = smoothed(run.losses.tolist(), window)
     return pd.DataFrame({"run": name, "step": steps, "loss": run.losses, f"mean_of_last_{window}": mean})
 
 
-def arrays(by_name: Mapping[str, Run]) -> Arrays:
+def arrays(by_name: Mapping[str, RecordedRun]) -> Arrays:
     columns = [each.name for each in fields(Epoch) if each.name != "flip_accuracy"]
     described: Arrays = {}
     for name, run in by_name.items():

@@ -11,7 +11,7 @@ from explorer.drawing.chart import LineChart
 from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import percent
 from explorer.engine import runs
-from explorer.engine.runs import Run, Written
+from explorer.engine.runs import RecordedRun, Written
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.ui.components.crosshair import crosshair
 from explorer.ui.frame import presentation
@@ -20,7 +20,7 @@ from explorer.ui.options import Options, options
 from explorer.views.training import charts, exports
 from explorer.views.training.run_list import ChartSettings, LoadedRun, age, changed, read
 from model import words
-from model.names import shown
+from model.names import short_path
 from model.problems import Problem
 from model.provenance import in_words
 from model.words import N_, ngettext, paragraph, tr
@@ -257,7 +257,7 @@ def pictures(loaded: dict[str, LoadedRun]) -> tuple[ChartSettings, dict[str, Lin
     return settings, drawn
 
 
-def choose_settings(by_name: Mapping[str, Run]) -> ChartSettings:
+def choose_settings(by_name: Mapping[str, RecordedRun]) -> ChartSettings:
     """The x-axis, and the smoothing where the runs are long enough for any."""
     fitting, default = charts.windows(by_name)
     link.follow_default("window", str(default))
@@ -372,7 +372,7 @@ def the_card(each: LoadedRun, written: Written) -> None:
 def checkpoint_facts(each: LoadedRun, written: Written) -> list[tuple[str, str]]:
     card = written.card
     return [
-        (tr("checkpoint"), shown(each.file.checkpoint)),
+        (tr("checkpoint"), short_path(each.file.checkpoint)),
         (tr("digest"), written.digest[:12]),
         (tr("network"), card.net),
         (tr("recipe"), card.recipe or tr("unknown")),
@@ -405,7 +405,7 @@ def show_settings(written: Written) -> None:
                 )
 
 
-def started(run: Run) -> str:
+def started(run: RecordedRun) -> str:
     """When the run began, to the minute."""
     day, _, clock = run.about.started.partition("T")
     return tr("{day} {time} UTC", day=day, time=clock[:5]) if clock else tr("unknown")

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.engine import runs
-from explorer.engine.runs import Run, RunFile, Written
+from explorer.engine.runs import RecordedRun, RunFile, Written
 from explorer.ui import cached
 from explorer.ui.markdown import sentence
 from model.history import Epoch
@@ -20,7 +20,7 @@ class LoadedRun:
     """A run on the page: its file as it was when read, its contents, its checkpoint's card, its state."""
 
     file: RunFile
-    run: Run
+    run: RecordedRun
     written: Written | None
     state: str
 
@@ -59,7 +59,7 @@ def read(chosen: Mapping[str, Path]) -> dict[str, LoadedRun]:
     return loaded
 
 
-def card_of(file: RunFile, run: Run) -> Written | None:
+def card_of(file: RunFile, run: RecordedRun) -> Written | None:
     """The card of the run's checkpoint; before its first epoch is over, the file may be another run's."""
     try:
         return cached.written(file.checkpoint) if run.epochs else None

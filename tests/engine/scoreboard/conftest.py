@@ -13,7 +13,7 @@ from torch import nn
 from explorer.engine.network import Network
 from explorer.engine.scoreboard import chunks, running
 from explorer.engine.scoreboard.image_sets import ImageSet, folder, scenes
-from explorer.engine.scoreboard.running import Measurement, Wanted, prepare
+from explorer.engine.scoreboard.running import Measurement, MeasurementPlan, prepare
 from model.card import Card
 
 SIDE = 16
@@ -68,7 +68,7 @@ def ready(
     def make(
         images: int = 2 * CHUNK, out: str = "out", on: ImageSet = drawn, **wanted: object
     ) -> Measurement:
-        chosen = Wanted(images, **{"methods": METHODS, "scores": CHEAP, **wanted})  # type: ignore[arg-type]
+        chosen = MeasurementPlan(images, **{"methods": METHODS, "scores": CHEAP, **wanted})  # type: ignore[arg-type]
         return prepare(network, on, chosen, tmp_path / out, clock=count().__next__)
 
     return make

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from explorer.engine.scoreboard import board, tables
-from explorer.engine.scoreboard.board import Board, Cell, Row
+from explorer.engine.scoreboard.board import Board, BoardRow, Cell
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judged, Judgement
 from model.problems import Problem
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 ROWS = (
-    Row(
+    BoardRow(
         "grad_cam@relu3",
         0.01,
         {"deletion": Cell(*(Estimate(m, round(m - 0.1, 3), round(m + 0.1, 3), 40) for m in (0.4, 0.0, 0.9)))},
     ),
-    Row("random", 0.0, {"deletion": Cell(NOTHING, NOTHING, NOTHING)}),
+    BoardRow("random", 0.0, {"deletion": Cell(NOTHING, NOTHING, NOTHING)}),
 )
 BOARD = Board(
     checkpoint="mine",

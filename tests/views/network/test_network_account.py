@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from explorer.drawing.ranges import MINUS, number
 from explorer.engine.account import Account, account
-from explorer.engine.answer import answer
 from explorer.engine.opening import Source
+from explorer.engine.prediction import prediction
 from explorer.engine.samples import scene
 from explorer.ui import cached
 from explorer.ui.selection import Selection
@@ -61,14 +61,14 @@ def test_the_loss_is_torchs(selection: Selection) -> None:
     logits = selection.seen.logits
     for label in (3, 5):
         loss = F.cross_entropy(torch.from_numpy(logits)[None], torch.tensor([label])).item()
-        text = loss_in_words(selection, answer(selection.net, logits, label))
+        text = loss_in_words(selection, prediction(selection.net, logits, label))
         assert f"= {number(loss)}" in text
         assert selection.card.classes[label] in text
-    assert "no label" in loss_in_words(selection, answer(selection.net, logits))
+    assert "no label" in loss_in_words(selection, prediction(selection.net, logits))
 
 
 def test_the_table_leaves_no_class_out(selection: Selection) -> None:
-    html = table(selection, answer(selection.net, selection.seen.logits, 8))
+    html = table(selection, prediction(selection.net, selection.seen.logits, 8))
     for name in ("cat", selection.card.classes[8]):
         assert f'<th scope="row">{name}</th>' in html
     shares = [float(share) for share in re.findall(r"([\d.]+)%</td>", html)]

@@ -101,7 +101,7 @@ def test_the_logits_are_in_the_order_of_the_classes(course: tuple[Selection, Col
 def test_lines_add_up_to_what_flows_in(course: tuple[Selection, Columns], layer: str) -> None:
     """Those into one channel, the one of all others included, have the sum of the engine's inflow."""
     selection, columns = course
-    channel = columns.columns[columns.places[layer]].channels[0]
+    channel = columns.columns[columns.column_indices[layer]].channels[0]
     lines = lines_into(selection, columns, layer, channel)
     assert lines
     for step in {line.layer for line in lines}:
@@ -115,10 +115,12 @@ def test_lines_add_up_to_what_flows_in(course: tuple[Selection, Columns], layer:
 
 def test_lines_lead_back_to_the_first_convolution(course: tuple[Selection, Columns]) -> None:
     selection, columns = course
-    lines = lines_into(selection, columns, "pool3", columns.columns[columns.places["pool3"]].channels[0])
+    lines = lines_into(
+        selection, columns, "pool3", columns.columns[columns.column_indices["pool3"]].channels[0]
+    )
     assert [line.layer for line in lines[:3]] == ["pool3", "relu3", "bn3"]
     assert {line.layer for line in lines[3:]} == {"conv3"}
-    assert {line.source for line in lines[3:]} == {columns.places["pool2"]}
+    assert {line.source for line in lines[3:]} == {columns.column_indices["pool2"]}
 
 
 @pytest.mark.parametrize("most", [0, one_image.MOST_OF_FLOW])
@@ -136,7 +138,9 @@ def test_columns_and_lines_come_from_one_pass(monkeypatch: pytest.MonkeyPatch, m
     selection = replace(selected("cifar10-course"), sample=scene(6 if most else 5))  # seen by no other test
     columns = columns_of(selection, (), None)
     for layer in ("pool3", "conv2", "bn1"):
-        assert lines_into(selection, columns, layer, columns.columns[columns.places[layer]].channels[0])
+        assert lines_into(
+            selection, columns, layer, columns.columns[columns.column_indices[layer]].channels[0]
+        )
     assert len(passes) == 1
 
 
@@ -232,7 +236,7 @@ def test_all_other_channels_together_are_named_as_several(course: tuple[Selectio
 
 def test_why_no_lines_lead_to_a_channel(course: tuple[Selection, Columns]) -> None:
     _, columns = course
-    place = columns.places["pool3"]
+    place = columns.column_indices["pool3"]
     contributions = columns.columns[place].contributions
     assert contributions is not None
     dead, largest = int((contributions == 0).argmax()), int(contributions.argmax())
@@ -269,6 +273,6 @@ def test_a_column_of_a_function_opens_the_last_layer_of_its_block() -> None:
     opened = {one.node.name: names.layer_to_open(selection, one) for one in columns.columns}
     assert [opened[name] for name in ("conv", "bn", "relu", "max_pool2d")] == ["conv", "bn", "bn", "bn"]
     assert opened["fc"] is None
-    relu = columns.columns[columns.places["relu"]]
+    relu = columns.columns[columns.column_indices["relu"]]
     assert picture.page_of(selection, relu, False) == "maps"
     assert names.channel_name(selection, relu, 2) == "channel 2 of relu after bn"

@@ -81,8 +81,8 @@ def strip(at: AppTest) -> str:
 
 def station(at: AppTest) -> str:
     """The number of the station in the address."""
-    held = at.query_params.get("tour", "")
-    return held[0] if isinstance(held, list) else held
+    value = at.query_params.get("tour", "")
+    return value[0] if isinstance(value, list) else value
 
 
 def labels(at: AppTest) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which of several weights in a file is taken: a rank by the names of their places, not by their order."""
+"""Which of several weights in a file is taken: a rank by their prefixes, not by their order."""
 
 import re
 from collections.abc import Collection
@@ -24,13 +24,13 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 class Rank(IntEnum):
-    """How likely the weights in a place are those to look at; the least is the likeliest."""
+    """How likely the weights under a prefix are those to look at; the least is the likeliest."""
 
     AVERAGE, BEST, USUAL, OTHER, LAST = range(5)
 
 
-def rank(place: str) -> Rank:
-    """The rank of a place by its name.
+def rank(prefix: str) -> Rank:
+    """The rank of a prefix by its words.
 
     First averages over training (EMA, SWA), then what its author kept as best, then the USUAL names and the
     top of the file, then any other; LAST is what is never taken unasked: an optimizer's state, gradients,
@@ -39,7 +39,7 @@ def rank(place: str) -> Rank:
     >>> rank("model_ema").name, rank("best_state_dict").name, rank("optimizer.exp_avg").name
     ('AVERAGE', 'BEST', 'LAST')
     """
-    parts = place.split(".")
+    parts = prefix.split(".")
     words = {word.lower() for part in parts for word in _WORD.findall(part)}
     if words & _LAST_WORDS or any(map(_LAST_PARTS.match, parts)):
         return Rank.LAST
@@ -47,82 +47,82 @@ def rank(place: str) -> Rank:
         return Rank.AVERAGE
     if "best" in words:
         return Rank.BEST
-    return Rank.USUAL if not place or {part.lower() for part in parts} & set(USUAL) else Rank.OTHER
+    return Rank.USUAL if not prefix or {part.lower() for part in parts} & set(USUAL) else Rank.OTHER
 
 
-def ranked(places: Collection[str]) -> list[str]:
-    """The places, the one to be taken first."""
-    return [place for _, place in _keyed(places)]
+def ranked(prefixes: Collection[str]) -> list[str]:
+    """The prefixes, the one to be taken first."""
+    return [prefix for _, prefix in _keyed(prefixes)]
 
 
-def rivals(place: str, places: Collection[str]) -> tuple[str, ...]:
-    """The other places that no name puts before or behind this one."""
-    keys = {each: key for key, each in _keyed(places)}
-    return tuple(each for each, key in keys.items() if key == keys[place] and each != place)
+def rivals(prefix: str, prefixes: Collection[str]) -> tuple[str, ...]:
+    """The other prefixes that no name puts before or behind this one."""
+    keys = {each: key for key, each in _keyed(prefixes)}
+    return tuple(each for each, key in keys.items() if key == keys[prefix] and each != prefix)
 
 
-def chosen_place(places: Collection[str], path: str, wanted: str | None) -> str:
-    """The place of the weights that are wanted. Problem where there are none."""
-    places = ranked(places)
+def chosen_prefix(prefixes: Collection[str], path: str, wanted: str | None) -> str:
+    """The prefix of the weights that are wanted. Problem where there are none."""
+    prefixes = ranked(prefixes)
     if wanted is None:
-        if rank(places[0]) == Rank.LAST:
+        if rank(prefixes[0]) == Rank.LAST:
             raise Problem(
                 "The weights in {path} that fit its network are in {places}, which are seldom a trained "
                 "network's; give --weights {place} to use them.",
                 path=path,
-                places=_listed(places),
-                place=places[0],
+                places=_listed(prefixes),
+                place=prefixes[0],
             )
-        return places[0]
-    exact = [place for place in places if place == wanted]
-    averaged = [place for place in places if rank(place) == Rank.AVERAGE]
-    raw = [place for place in places if Rank.AVERAGE < rank(place) < Rank.LAST]
-    within = [place for place in places if wanted in place.split(".")]
+        return prefixes[0]
+    exact = [prefix for prefix in prefixes if prefix == wanted]
+    averaged = [prefix for prefix in prefixes if rank(prefix) == Rank.AVERAGE]
+    raw = [prefix for prefix in prefixes if Rank.AVERAGE < rank(prefix) < Rank.LAST]
+    within = [prefix for prefix in prefixes if wanted in prefix.split(".")]
     suited = exact or {AVERAGE: averaged, RAW: raw}.get(wanted) or within
     if not suited:
-        raise _not_there(places, path, wanted)
+        raise _not_there(prefixes, path, wanted)
     return suited[0]
 
 
-def _not_there(places: list[str], path: str, wanted: str) -> Problem:
-    if len(places) > 1:
+def _not_there(prefixes: list[str], path: str, wanted: str) -> Problem:
+    if len(prefixes) > 1:
         return Problem(
             "{path} has no weights “{wanted}” that fit its network; those that fit are in {places}.",
             path=path,
             wanted=wanted,
-            places=_listed(places),
+            places=_listed(prefixes),
         )
     return Problem(
         "{path} has no weights “{wanted}” that fit its network, but only one set ({places}); "
         "leave --weights out.",
         path=path,
         wanted=wanted,
-        places=_listed(places),
+        places=_listed(prefixes),
     )
 
 
-def _listed(places: list[str]) -> str:
-    return tr(", ").join(f"“{place}”" if place else tr("the top of the file") for place in places)
+def _listed(prefixes: list[str]) -> str:
+    return tr(", ").join(f"“{prefix}”" if prefix else tr("the top of the file") for prefix in prefixes)
 
 
-def _keyed(places: Collection[str]) -> list[tuple[tuple[Rank, int], str]]:
-    """The places with their rank, and among USUAL names which; equal ones the shortest path first."""
+def _keyed(prefixes: Collection[str]) -> list[tuple[tuple[Rank, int], str]]:
+    """The prefixes with their rank, and among USUAL names which; equal ones the shortest path first."""
     keyed = []
-    for each, group in groupby(sorted(places, key=rank), rank):
+    for each, group in groupby(sorted(prefixes, key=rank), rank):
         alike = list(group)
         skipped = _in_common(alike)
-        keyed += [((each, _usual(place.split(".")[skipped:])), place) for place in alike]
+        keyed += [((each, _usual(prefix.split(".")[skipped:])), prefix) for prefix in alike]
     return sorted(keyed, key=lambda pair: (pair[0], pair[1].count("."), len(pair[1]), pair[1]))
 
 
-def _in_common(places: list[str]) -> int:
+def _in_common(prefixes: list[str]) -> int:
     """How many parts all of them begin with."""
-    columns = zip(*(place.split(".") for place in places), strict=False)
-    return next((k for k, column in enumerate(columns) if len(set(column)) > 1), _least_parts(places))
+    columns = zip(*(prefix.split(".") for prefix in prefixes), strict=False)
+    return next((k for k, column in enumerate(columns) if len(set(column)) > 1), _least_parts(prefixes))
 
 
-def _least_parts(places: list[str]) -> int:
-    return min(place.count(".") + 1 for place in places)
+def _least_parts(prefixes: list[str]) -> int:
+    return min(prefix.count(".") + 1 for prefix in prefixes)
 
 
 def _usual(parts: list[str]) -> int:

@@ -15,7 +15,7 @@ from explorer.engine.values import Doubles, Floats, Integers, Rows, one_or_many
 
 
 @dataclass(frozen=True, eq=False)
-class Answer(Rows):
+class Prediction(Rows):
     """How logits float32 (K,) become probabilities (K,) and, with the true class `label`, a loss.
 
     `independent` labels each have a sigmoid of their own; the loss then is that of the true label alone.
@@ -36,7 +36,7 @@ class Answer(Rows):
         return np.asarray(np.exp(logits - logits.max(-1, keepdims=True)), np.float64)
 
 
-def answer(net: nn.Module, logits: Floats, label: Target | None = None) -> Answer:
+def prediction(net: nn.Module, logits: Floats, label: Target | None = None) -> Prediction:
     """The Answer of logits (N, K) or (K,) of a network, with the cross-entropy of the true class if there is
     one: −ln of its probability. Raises Problem for a class that is not there.
     """
@@ -49,4 +49,6 @@ def answer(net: nn.Module, logits: Floats, label: Target | None = None) -> Answe
         labels = score.target.numpy()
         loss = -log(rows.double()).gather(1, score.target[:, None])[:, 0].numpy()
     independent = outputs_of(net).independent
-    return one_or_many(Answer(to_numpy(rows), to_numpy(probabilities(net, rows)), labels, loss, independent))
+    return one_or_many(
+        Prediction(to_numpy(rows), to_numpy(probabilities(net, rows)), labels, loss, independent)
+    )
