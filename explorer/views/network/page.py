@@ -113,7 +113,7 @@ def show(
         class_bars,
         key="network",
         chosen=index_of(columns, chosen),
-        on_event=partial(choose, selection, columns),
+        on_event=partial(choose, selection, columns, chosen),
         label=tr("The network, from the image to the class"),
         image_text=tr("The image: {name}", name=selection.sample.name),
         answers_name=tr("sigmoid") if selection.independent else tr("softmax"),
@@ -205,22 +205,34 @@ def how_to_read(selection: Selection) -> None:
 # What the visitor does
 
 
-def choose(selection: Selection, columns: Columns, event: Event) -> None:
-    """Make the choice of an event, before the page runs again."""
+def choose(selection: Selection, columns: Columns, chosen: tuple[str, int] | None, event: Event) -> None:
+    """Make the choice of an event, before the page runs again; `chosen` stays so when a block is folded."""
     if event.kind == "fold":
         fold(columns.columns[event.index].node.block)
+        if chosen is not None:
+            choose_channel(*chosen)
     elif event.kind == "class":
-        explain(selection, columns.classes[event.index])
-    elif event.kind == "choose":
-        column = columns.columns[event.index]
+        explain(selection, event.channel)
+    elif event.kind == "choose" and has_channel(columns, event):
         if event.index == columns.logits:
-            explain(selection, column.channels[event.row])
-        link.change(CHOSEN, f"{column.layer}~{column.channels[event.row]}")
+            explain(selection, event.channel)
+        choose_channel(columns.columns[event.index].layer or "", event.channel)
+
+
+def has_channel(columns: Columns, event: Event) -> bool:
+    """Whether a column has the channel that an event is about."""
+    column = columns.columns[event.index]
+    return column.layer is not None and event.channel < column.count
+
+
+def choose_channel(layer: str, channel: int) -> None:
+    link.change(CHOSEN, f"{layer}~{channel}")
 
 
 def explain(selection: Selection, target: int) -> None:
-    """Make a class the one to explain."""
-    link.change("class", choices.class_option(selection.card.classes[target], choices.PREDICTED))
+    """Make a class the one to explain, if there is one of that number."""
+    if target < len(selection.card.classes):
+        link.change("class", choices.class_option(selection.card.classes[target], choices.PREDICTED))
 
 
 def fold(block: int | None) -> None:
@@ -242,8 +254,8 @@ def follow(
         link.change("slice", str(line.channel))
         arrival.lead_to("made")  # where Feature maps shows the kernel
         open_channel(selection, line.layer, line.target_channel)
-    elif event.kind == "open":
-        open_column(selection, columns.columns[event.index], event.row)
+    elif event.kind == "open" and has_channel(columns, event):
+        open_column(selection, columns.columns[event.index], event.channel)
     elif event.kind == "page":
         open_layer(selection, columns, event.index)
 
@@ -258,14 +270,14 @@ def open_layer(selection: Selection, columns: Columns, index: int) -> None:
         link.change("norm", column.layer or "")
         link.open_page("batchnorm")
     elif page == "maps":
-        open_column(selection, column, 0)
+        open_column(selection, column, column.channels[0])
 
 
-def open_column(selection: Selection, column: Column, row: int) -> None:
+def open_column(selection: Selection, column: Column, channel: int) -> None:
     """Open a column's channel on Feature maps, if that shows it."""
     layer = names.layer_to_open(selection, column)
     if layer is not None:
-        open_channel(selection, layer, column.channels[row])
+        open_channel(selection, layer, channel)
 
 
 if __name__ == "__main__":  # Streamlit runs a page as a script

@@ -56,6 +56,7 @@ def stage_of(
         lines=lines_of(column, nested, is_last and gives_logits(selection, column)),
         text=about(selection, column, is_last),
         kind=node.kind,
+        node=node.name,
         sign="" if column.layer is not None else SIGNS.get(node.kind, "·"),
         opens=page_of(selection, column, is_last) is not None,
         folds=folding[0],
@@ -197,13 +198,13 @@ def tile(selection: Selection, column: Column, row: int, of_class: bool) -> Tile
     text = tr(template, name=name, value=low, low=low, high=high)
     contributions = column.contributions
     if contributions is None or column.layer == "" or of_class:
-        return Tile(text)
+        return Tile(channel, text)
     largest = float(np.abs(contributions).max())
     value = float(contributions[channel])
     contribution = tr(
         "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
     )
-    return Tile(f"{text} {contribution}", round(value / largest, 4) if largest else 0.0)
+    return Tile(channel, f"{text} {contribution}", round(value / largest, 4) if largest else 0.0)
 
 
 # Lines
@@ -274,4 +275,4 @@ def class_bar(selection: Selection, k: int) -> Answer:
     percent = probability(fraction)
     template = N_("{class_name}: {percent}. Click to explain this class.")
     text = tr(template, class_name=glossed(name), percent=percent)
-    return Answer(readable(name), percent, round(fraction, 4), text, k == selection.target)
+    return Answer(k, readable(glossed(name)), percent, round(fraction, 4), text, k == selection.target)

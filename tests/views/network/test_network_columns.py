@@ -204,9 +204,38 @@ def test_a_click_on_a_logit_explains_its_class(
     selection, columns = course
     changed: dict[str, str] = {}
     monkeypatch.setattr(link, "change", lambda key, value: changed.update({key: value}))
-    page.choose(selection, columns, Event("choose", 17, 1))
     second = int(np.argsort(-selection.seen.logits)[1])
+    page.choose(selection, columns, None, Event("choose", 17, second))
     assert changed == {"class": selection.card.classes[second], "flow": f"fc2~{second}"}
+
+
+@pytest.mark.parametrize(
+    "event", [Event("choose", 1, 32), Event("choose", 13, 0), Event("class", 0, 10)], ids=str
+)
+def test_a_click_on_what_is_not_there_changes_nothing(
+    course: tuple[Selection, Columns], monkeypatch: pytest.MonkeyPatch, event: Event
+) -> None:
+    changed: list[str] = []
+    monkeypatch.setattr(link, "change", lambda key, value: changed.append(key))
+    page.choose(*course, None, event)
+    assert not changed
+
+
+def test_the_chosen_channel_stays_when_a_block_is_unfolded(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed: dict[str, str] = {}
+    monkeypatch.setattr(link, "change", lambda key, value: changed.update({key: value}))
+    monkeypatch.setattr(link, "value", lambda key, default: default)
+    monkeypatch.setattr(link, "keep", lambda *_: None)
+    selection = selected("cifar10-resnet9")
+    columns = columns_of(selection, (), None)
+    chosen = page.first_channel(columns)
+    assert chosen is not None
+    page.choose(selection, columns, chosen, Event("fold", 1))
+    layer, _, channel = changed["flow"].rpartition("~")
+    unfolded = columns_of(selection, (0,), (layer, int(channel)))
+    assert changed["unfolded"] == "1"
+    assert page.first_channel(unfolded) != chosen  # fewer columns are in sight
+    assert page.chosen_channel(unfolded, (layer, int(channel)), selection.target) == chosen
 
 
 def test_a_folded_block_names_the_layer_whose_channels_it_shows() -> None:

@@ -43,7 +43,10 @@ def shown(at: AppTest) -> dict[str, Any]:
 
 def event(at: AppTest, kind: str, index: int, row: int = 0) -> AppTest:
     """What a click sends; AppTest calls no component's callback, so the page sees it only as it runs."""
-    at.session_state["network"] = {"event": {"kind": kind, "index": index, "row": row}}
+    stage = shown(at)["stages"][index]
+    channel = stage["tiles"][row]["channel"]
+    sent = {"kind": kind, "index": index, "node": stage["node"], "channel": channel}
+    at.session_state["network"] = {"event": sent}
     return at.run()
 
 
@@ -134,35 +137,37 @@ def test_a_kernel_opens_in_sight_and_only_once(visit: Callable[..., AppTest]) ->
     assert "arrival" not in again
 
 
-STAGES = [Stage("a", (), "", "conv", tiles=(Tile(""), Tile(""))), Stage("b", (), "", "add")]
+STAGES = [Stage("a", (), "", "conv", "x.a", tiles=(Tile(4, ""), Tile(0, ""))), Stage("b", (), "", "add", "+")]
 
 
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
-        ({"kind": "choose", "index": 0, "row": 1}, Event("choose", 0, 1)),
-        ({"kind": "page", "index": 1}, Event("page", 1)),
-        ({"kind": "choose", "index": 0, "row": 2}, None),
-        ({"kind": "choose", "index": 1, "row": 0}, None),
-        ({"kind": "open", "index": -1, "row": 0}, None),
+        ({"kind": "choose", "node": "x.a", "channel": 7}, Event("choose", 0, 7)),
+        ({"kind": "page", "node": "+"}, Event("page", 1)),
+        ({"kind": "class", "channel": 3}, Event("class", 0, 3)),
+        ({"kind": "choose", "node": "a", "channel": 1}, None),
+        ({"kind": "choose", "node": ["x.a"], "channel": 1}, None),
+        ({"kind": "open", "node": "x.a", "channel": -1}, None),
+        ({"kind": "open", "node": "x.a", "channel": True}, None),
         ({"kind": "kernel", "index": 0}, None),
-        ({"kind": "class", "index": 0}, None),
-        ({"kind": "page", "index": "0"}, None),
-        ({"kind": "page", "index": True}, None),
-        ({"kind": "else", "index": 0}, None),
-        ({"kind": ["page"], "index": 0}, None),
+        ({"kind": "kernel", "index": "0"}, None),
+        ({"kind": "page", "index": 0}, None),
+        ({"kind": "else", "node": "+"}, None),
+        ({"kind": ["page"], "node": "+"}, None),
         ("page", None),
         (None, None),
     ],
     ids=str,
 )
 def test_what_the_browser_sends_is_not_trusted(sent: object, expected: Event | None) -> None:
-    assert event_of(sent, STAGES, [], []) == expected
+    assert event_of(sent, STAGES, []) == expected
 
 
 def test_the_bytes_hold_the_maps_in_the_colors_of_the_project() -> None:
     maps = np.linspace(-2, 2, 2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
-    stage = Stage("a", (), "", "conv", tiles=(Tile(""), Tile("")), maps=maps, range=Range(-2, 2, True))
+    tiles = (Tile(0, ""), Tile(1, ""))
+    stage = Stage("a", (), "", "conv", "a", tiles=tiles, maps=maps, range=Range(-2, 2, True))
     image = np.arange(2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 3)
     data = payload(image, [stage], [], [], [], label="x")
     length = struct.unpack("<I", data[:4])[0]

@@ -23,11 +23,14 @@ _GRAPH = component(__file__, "graph")
 
 @dataclass(frozen=True)
 class Event:
-    """What the visitor did, with the number of the stage, thread or answer, and the row of a stage's tile."""
+    """What the visitor did, with the number of the stage or thread, and that of the channel or class.
+
+    The browser names node and channel, not where they stood: since then the order may be another one.
+    """
 
     kind: Kind
     index: int
-    row: int = 0
+    channel: int = 0
 
 
 def network_graph(
@@ -52,7 +55,7 @@ def network_graph(
     data = payload(image, stages, edges, threads, answers, chosen=chosen, **settings)
 
     def sent() -> Event | None:
-        return event_of((st.session_state.get(key) or {}).get("event"), stages, threads, answers)
+        return event_of((st.session_state.get(key) or {}).get("event"), stages, threads)
 
     def report() -> None:
         event = sent()
@@ -63,17 +66,20 @@ def network_graph(
     return sent()
 
 
-def event_of(
-    sent: object, stages: Sequence[Stage], threads: Sequence[Thread], answers: Sequence[Answer]
-) -> Event | None:
-    """The event that the browser sent, None for one that cannot be: it may send anything."""
-    if not isinstance(sent, dict):
+def event_of(sent: object, stages: Sequence[Stage], threads: Sequence[Thread]) -> Event | None:
+    """The event that the browser sent, None for one that cannot be: it may send anything.
+
+    Whether there is such a channel or class is left to the page.
+    """
+    if not isinstance(sent, dict) or sent.get("kind") not in get_args(Kind):
         return None
-    kind, index, row = sent.get("kind"), sent.get("index"), sent.get("row", 0)
-    if kind not in get_args(Kind) or type(index) is not int or type(row) is not int:
+    kind, channel = sent["kind"], sent.get("channel", 0)
+    if type(channel) is not int or channel < 0:
         return None
-    counted: Sequence[object] = {"kernel": threads, "class": answers}.get(kind, stages)
-    if not 0 <= index < len(counted):
-        return None
-    within = kind not in ("choose", "open") or 0 <= row < len(stages[index].tiles)
-    return Event(kind, index, row) if within else None
+    if kind == "class":
+        return Event(kind, 0, channel)
+    if kind == "kernel":
+        index = sent.get("index")
+        return Event(kind, index) if type(index) is int and 0 <= index < len(threads) else None
+    node, nodes = sent.get("node"), [stage.node for stage in stages]
+    return Event(kind, nodes.index(node), channel) if node in nodes else None

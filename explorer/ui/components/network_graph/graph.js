@@ -3,11 +3,12 @@
 // among tiles, headings and classes.
 
 const SVG = "http://www.w3.org/2000/svg";
-const NARROWEST = 36; // of a column, in CSS pixels: below that the frame scrolls
+const NARROWEST = 34; // of a column, in CSS pixels: below that the frame scrolls
 const NARROWEST_PHONE = 48; // where it scrolls anyway
 const WIDEST = 58; // where the page's type has 16 px; with larger type, as for a projector, columns may be wider
 const SIGN = 34; // width of an operation's column
 const ANSWERS = 118; // width of the classes
+const WIDEST_ANSWERS = 180; // and of those with long names
 const FAN = 0.55; // room for lines before a column that mixes channels, in columns
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
@@ -19,7 +20,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   let picture = pictures.get(parentElement);
   if (!picture) pictures.set(parentElement, (picture = new Picture(parentElement)));
   const run = ++picture.run;
-  picture.send = (kind, index, row = 0) => setTriggerValue("event", { kind, index, row });
+  picture.send = (event) => setTriggerValue("event", event);
   picture.show(data);
   return () => {
     if (picture.run !== run) return; // a later run has taken over
@@ -31,6 +32,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class Picture {
   constructor(root) {
     this.run = 0;
+    this.pressed = root; // where the pointer went down
+    this.about = new WeakMap(); // button → the event that a click on it sends, which says what it showed
     this.ending = new AbortController();
     const find = (selector) => root.querySelector(selector);
     this.parts = {
@@ -40,8 +43,13 @@ class Picture {
     };
     const { plane, tip, frame } = this.parts;
     const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.ending.signal });
-    on(plane, "click", (event) => this.click(event));
-    on(plane, "dblclick", (event) => this.open(event));
+    on(plane, "pointerdown", (event) => (this.pressed = event.target));
+    on(plane, "pointerup", () => this.pressed.isConnected || this.click(this.pressed)); // drawn anew meanwhile: no click comes
+    on(plane, "click", (event) => this.click(event.target, event.detail === 0));
+    on(plane, "dblclick", ({ target }) => {
+      const tile = target.closest("button.tile");
+      if (tile) this.open(this.about.get(tile));
+    });
     on(plane, "keydown", (event) => this.press(event));
     on(plane, "pointermove", (event) => this.say(event));
     on(plane, "pointerleave", () => tip.hidePopover());
@@ -87,7 +95,11 @@ class Picture {
     const fans = stages.slice(1).filter((stage) => MIXES.has(stage.kind)).length;
     const units = 2.4 + columns.length + FAN * fans;
     const widest = (WIDEST * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16 || WIDEST;
-    const pitch = Math.min(Math.round(widest), Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((this.room - ANSWERS - 6 - signs * SIGN) / units)));
+    const whole = this.widthOf(answers);
+    const space = this.room - 6 - signs * SIGN; // of columns and classes
+    const pitch = Math.min(Math.round(widest), Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((space - whole) / units)));
+    const left = Math.floor(space - pitch * units);
+    this.answersWide = left < ANSWERS ? whole : Math.min(whole, left); // rather a name cut short than a number out of sight
     const skips = edges.filter(([from, to]) => to > from + 1);
     const arcs = skips.length ? Math.min(64, 18 + 6 * Math.sqrt(Math.max(...skips.map(([from, to]) => to - from)))) : 0;
     const small = pitch < 44 ? 10 : pitch < 52 ? 11 : pitch <= WIDEST ? 12 : 13;
@@ -109,9 +121,18 @@ class Picture {
     const rows = Math.max(answers.length, ...stages.map((stage, index) => stage.tiles.length + (index ? 0 : 1.9)));
     Object.assign(this, { pitch, tile, picture, row, top, places, small, arcs, rail: arcs + 9 });
     this.answersAt = x;
-    this.wide = x + ANSWERS;
+    this.wide = x + this.answersWide;
     this.tall = top + rows * row + small * 1.4 + 4;
     this.center = top + (Math.min(8, rows) * row) / 2;
+  }
+
+  // How wide the classes have to be for their names and probabilities.
+  widthOf(answers) {
+    const { fontSize, fontFamily } = getComputedStyle(this.parts.network);
+    const context = document.createElement("canvas").getContext("2d");
+    context.font = `650 ${fontSize} ${fontFamily}`;
+    const widths = answers.map(({ name, percent }) => context.measureText(name + percent).width + parseFloat(fontSize));
+    return Math.ceil(Math.min(WIDEST_ANSWERS, Math.max(ANSWERS, ...widths)));
   }
 
   // The tile's box; row −1 is what a column does not show, or the sign of an operation.
@@ -155,19 +176,21 @@ class Picture {
   head(index) {
     const stage = this.header.stages[index];
     const { middle, wide } = this.places[index];
-    const room = stage.tiles.length ? wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : 0) : wide + 6;
+    const room = stage.tiles.length ? wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : 4) : wide + 6;
     const head = element("div", `head${stage.stopped ? " stopped" : ""}`);
     place(head, { left: middle - room / 2, top: this.arcs + 20, width: room });
     const name = element(stage.opens ? "button" : "div", "name", stage.name);
     name.dataset.at = `head ${index}`;
     name.dataset.tip = stage.text;
     if (stage.opens) Object.assign(name, { type: "button", tabIndex: -1, ariaLabel: stage.text });
+    this.about.set(name, { kind: "page", node: stage.node });
     head.append(name, ...stage.lines.map((line) => element("span", "", line)));
     if (stage.folds) {
       const fold = element("button", "fold", stage.folds === "unfold" ? "+" : "−");
       Object.assign(fold, { type: "button", ariaLabel: stage.folds_text });
       fold.dataset.at = `fold ${index}`;
       fold.dataset.tip = stage.folds_text;
+      this.about.set(fold, { kind: "fold", node: stage.node });
       head.append(fold);
     }
     return head;
@@ -175,7 +198,7 @@ class Picture {
 
   answersHead() {
     const head = element("div", "head");
-    place(head, { left: this.answersAt, top: this.arcs + 20, width: ANSWERS });
+    place(head, { left: this.answersAt, top: this.arcs + 20, width: this.answersWide });
     head.append(element("div", "name", this.header.answers_name), element("span", "", this.header.answers_line));
     return head;
   }
@@ -206,6 +229,7 @@ class Picture {
       button.ariaLabel = tile.text;
       button.dataset.at = `tile ${index} ${row}`;
       button.dataset.tip = tile.text;
+      this.about.set(button, { kind: "choose", node: stage.node, channel: tile.channel });
       const from = stage.at + row * height * width;
       const face = element("span", "face");
       face.append(painted(width, height, (at) => table.subarray(3 * this.maps[from + at], 3 * this.maps[from + at] + 3)));
@@ -225,13 +249,14 @@ class Picture {
     });
   }
 
-  answer({ name, percent, fraction, text, explained }, k) {
+  answer({ name, percent, fraction, text, explained, channel }, k) {
     const button = element("button", "answer");
     Object.assign(button, { type: "button", tabIndex: -1, ariaLabel: text, ariaPressed: String(explained) });
     button.dataset.at = `class ${k}`;
+    this.about.set(button, { kind: "class", channel });
     button.dataset.tip = text;
     const y = this.top + k * this.row + this.tile / 2;
-    place(button, { left: this.answersAt, top: y - 14, width: ANSWERS - 2 });
+    place(button, { left: this.answersAt, top: y - 14, width: this.answersWide - 2 });
     const line = element("span", "");
     line.append(element("span", "called", name), element("span", "", percent));
     const track = element("span", "track");
@@ -306,44 +331,44 @@ class Picture {
       if (opens) chip.type = "button";
       chip.title = text;
       chip.append(element("b", value < 0 ? "against" : "", amount));
-      if (opens) chip.addEventListener("click", () => this.send("kernel", index));
+      if (opens) chip.addEventListener("click", () => this.send({ kind: "kernel", index }));
       chip.addEventListener("pointerenter", () => this.parts.threads.children[index]?.classList.add("pointed"));
       chip.addEventListener("pointerleave", () => this.parts.threads.children[index]?.classList.remove("pointed"));
       return chip;
     });
     const main = element("button", "main", opens);
     main.type = "button";
-    main.addEventListener("click", () => this.send("open", ...this.header.chosen));
+    main.addEventListener("click", () => {
+      const [index, row] = this.header.chosen;
+      const stage = this.header.stages[index];
+      this.open({ node: stage.node, channel: stage.tiles[row].channel });
+    });
     const words = chips.length ? flows : threads.length ? "" : none_flows;
     return [...(opens ? [main] : []), ...(words ? [element("span", "", words)] : []), ...chips];
   }
 
   // ── What the visitor does ─────────────────────────────────────────────────────────────────────
 
-  click(event) {
-    const thread = event.target.closest("[data-thread]");
-    if (thread?.classList.contains("opens")) return this.send("kernel", Number(thread.dataset.thread));
-    const at = event.target.closest("[data-at]");
+  click(target, byKey = false) {
+    const thread = target.closest("[data-thread]");
+    if (thread?.classList.contains("opens")) return this.send({ kind: "kernel", index: Number(thread.dataset.thread) });
+    const at = target.closest("[data-at]");
     if (!at || at.tagName !== "BUTTON") return;
-    const [kind, ...numbers] = at.dataset.at.split(" ");
-    const [index, row] = numbers.map(Number);
-    if (kind === "head") this.send("page", index);
-    else if (kind === "fold") this.send("fold", index);
-    else if (kind === "class") this.send("class", index);
-    else if (at.ariaPressed === "true") event.detail === 0 && this.send("open", index, row); // Enter on the chosen one
-    else this.choose(at, index, row);
+    const about = this.about.get(at);
+    if (about.kind !== "choose") this.send(about);
+    else if (at.ariaPressed !== "true") this.choose(at, about);
+    else if (byKey) this.open(about); // Enter on the chosen one
   }
 
-  choose(tile, index, row) {
+  choose(tile, about) {
     for (const other of this.parts.tiles.querySelectorAll('.tile[aria-pressed="true"]')) other.ariaPressed = "false";
     tile.ariaPressed = "true";
     this.parts.threads.replaceChildren();
-    this.send("choose", index, row);
+    this.send(about);
   }
 
-  open(event) {
-    const tile = event.target.closest("button.tile");
-    if (tile) this.send("open", ...tile.dataset.at.split(" ").slice(1).map(Number));
+  open({ node, channel }) {
+    this.send({ kind: "open", node, channel });
   }
 
   press(event) {

@@ -23,8 +23,9 @@ TABLES = ("viridis", "blue_red")
 
 @dataclass(frozen=True)
 class Tile:
-    """A channel: what it is in words, and its contribution as a bar from −1 to 1, None without one."""
+    """A channel: its number, what it is in words, and its contribution from −1 to 1, None without one."""
 
+    channel: int
     text: str
     bar: float | None = None
 
@@ -33,16 +34,17 @@ class Tile:
 class Stage:
     """A column: its name, what else stands under it, and what it is in words.
 
-    `kind` is the node's, `sign` what an operation is drawn as, "" for a layer. `opens` tells whether its
-    heading opens a page, `folds` is "fold", "unfold" or "". `maps` (n, h, w) are those of its `tiles`, on one
-    `range`; `rest` says how many channels it shows of how many. A forward pass `stopped`
-    at it.
+    `node` is the node's name, which no other column has, `kind` the node's, `sign` what an operation is drawn
+    as, "" for a layer. `opens` tells whether its heading opens a page, `folds` is "fold", "unfold" or "".
+    `maps` (n, h, w) are those of its `tiles`, on one `range`; `rest` says how many channels it shows of how
+    many. A forward pass `stopped` at it.
     """
 
     name: str
     lines: tuple[str, ...]
     text: str
     kind: str
+    node: str
     sign: str = ""
     opens: bool = False
     folds: str = ""
@@ -72,10 +74,11 @@ class Thread:
 
 @dataclass(frozen=True)
 class Answer:
-    """A class: its name, its probability in words and from 0 to 1, what it is in words, and whether it is
-    the explained one.
+    """A class: its number and name, its probability in words and from 0 to 1, what it is in words, and
+    whether it is the explained one.
     """
 
+    channel: int
     name: str
     percent: str
     fraction: float
