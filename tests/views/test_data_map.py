@@ -64,7 +64,7 @@ def test_with_snapshots_there_is_a_film_of_the_image(visit: Open, tmp_path: Path
 
 def test_without_snapshots_the_image_still_opens_on_explain(visit: Open, shipped: LoggedRun) -> None:
     at = visit("data_map", train_image="12")
-    assert "There are no snapshots of this run" in written(at)
+    assert "There are no snapshots of this run beside its checkpoint" in written(at)
     at.button(key="open_logged").click().run()
     assert not at.exception
     assert "scenes-mislabeled, training image 12" in html(at)
