@@ -48,6 +48,15 @@ def test_the_page_begins_with_the_most_suspicious_scene(visit: Open, shipped: Lo
     assert "4,000 of 5,000 images, chosen at random" in written(at)
 
 
+def test_a_run_without_snapshots_says_that_there_are_none(visit: Open, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    shutil.copy(SHIPPED, path_of_log(path))
+    shutil.copy(SHIPPED.with_name("scenes-mislabeled.safetensors"), path)
+    at = visit("data_map", "--runs", str(tmp_path), log="mine", train_image="12")
+    assert not at.exception
+    assert "There are no snapshots of this run beside its checkpoint" in written(at)
+
+
 def test_the_shipped_run_shows_each_image_through_the_epochs_and_opens_it_on_explain(visit: Open) -> None:
     at = visit("data_map", train_image="12")
     assert not at.exception
