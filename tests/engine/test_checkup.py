@@ -32,6 +32,7 @@ from model.card import Card
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.problems import Problem
+from tests.engine.odd_networks import WeighsChannels
 
 torchvision_repair.repair()
 import torchvision.models as models  # noqa: E402  (repaired first)
@@ -694,6 +695,11 @@ def test_tokens_of_no_known_grid_are_said(opened: Callable[..., Opening]) -> Non
     assert not trace(opening.checkpoint.build(), X[:1]).maps
     given = opened(lambda: Patches((2, 4)), grid=(8, 4))
     assert trace(given.checkpoint.build(), X[:1]).maps["norm"].shape == (6, 8, 4)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_weights_of_channels_are_no_tokens(opened: Callable[..., Opening], last: bool) -> None:
+    assert opened(lambda: WeighsChannels(last)).checkup.findings == ()
 
 
 def test_a_grid_that_does_not_fit_is_one_sentence(opened: Callable[..., Opening]) -> None:
