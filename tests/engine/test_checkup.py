@@ -689,6 +689,23 @@ def test_a_guessed_grid_is_said_and_can_be_given(opened: Callable[..., Opening])
     assert keys[0] != keys[1]
 
 
+class Registers(Patches):
+    """Four tokens without a position join the patches."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.embed(self.cut(x).transpose(1, 2))
+        return self.fc(self.norm(torch.cat([tokens[:, :4] * 2, tokens], 1)).mean(1))
+
+
+def test_a_guessed_grid_holds_for_the_tokens_that_registers_join(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: Registers((4, 4)))
+    assert "a grid of 4 × 4. --grid ROWSxCOLUMNS" in finding(opening.checkup, "grid")
+    net = opening.checkpoint.build()
+    seen = trace(net, X[:1])
+    expected = net.norm(torch.as_tensor(seen.maps["embed"]).permute(1, 2, 0)).detach()
+    np.testing.assert_allclose(seen.maps["norm"].transpose(1, 2, 0), expected, atol=1e-6)
+
+
 def test_tokens_of_no_known_grid_are_said(opened: Callable[..., Opening]) -> None:
     opening = opened(lambda: Patches((2, 4)))
     assert "not known (numbers of tokens: 32). Their layers" in finding(opening.checkup, "grid")
