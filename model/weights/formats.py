@@ -116,8 +116,8 @@ def _other(data: bytes) -> tuple[str | None, str]:
             return "packed", name
     if data[257:262] == b"ustar":
         return "packed", "tar"
-    kind = _by_more_than_the_beginning(data)
-    return _text(data) if kind == "text" else (kind, "")
+    whole = _by_more_than_the_beginning(data)
+    return _text(data) if whole == "text" else (whole, "")
 
 
 def _text(data: bytes) -> tuple[str, str]:
