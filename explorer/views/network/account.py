@@ -80,7 +80,7 @@ def in_words(selection: Selection, account: Account) -> str:
     """The sum that makes the logit, in a sentence with its numbers."""
     return tr(
         EXACT if account.exact else APPROXIMATE,
-        class_name=selection.card.classes[selection.target],
+        class_name=selection.target_name,
         logit=number(float(account.logit)),
         maps=number(float(account.contributions.sum())),
         constant=number(float(account.constant)),
@@ -189,7 +189,7 @@ def table(selection: Selection, made: Prediction) -> str:
     label = None if made.label is None else int(made.label)
     classes += [k for k in (selection.target, label) if k is not None and k not in classes]
     classes = list(dict.fromkeys(classes))
-    names = selection.card.classes
+    names = selection.class_names
     if made.independent:
         heads = (tr("class"), tr("logit z"), tr("1 / (1 + e⁻ᶻ)"))
         rows = [(names[k], number(made.logits[k]), probability(made.probabilities[k])) for k in classes]
@@ -216,7 +216,7 @@ def loss_in_words(selection: Selection, made: Prediction) -> str:
             "This image has no label, so it has no loss: cross-entropy is −ln of the probability of the true "
             "class."
         )
-    name, fraction = selection.card.classes[int(made.label)], float(made.probabilities[int(made.label)])
+    name, fraction = selection.class_names[int(made.label)], float(made.probabilities[int(made.label)])
     fields = {"class_name": name, "probability": number(fraction), "loss": number(float(made.loss))}
     if made.independent:
         return tr(
