@@ -19,7 +19,7 @@ from model.nets import NETS
 from model.problems import Problem
 from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
-from model.weights.fitting import Missing, StateLayout, bare, below, fitted, prefixes_of
+from model.weights.fitting import Missing, StateLayout, bare, below, fitted, not_a_state, prefixes_of
 from model.weights.prefixes import chosen_prefix
 from model.weights.reading import has_constants, metadata_of, read_entries
 from model.weights.stored import Damaged, Leaf, StoredTensor
@@ -214,7 +214,7 @@ def _course_card(entries: Mapping[str, Leaf], path: Path, weights: str | None = 
     hidden, flat = _sized(shapes.get("fc1.weight", ()), 2)
     classes, _ = _sized(shapes.get("fc2.weight", ()), 2)
     if not widths or not all(widths) or not hidden:
-        raise Problem(
+        raise not_a_state(entries, short_path(path)) or Problem(
             "The weights in {path} are not the course CNN's; give the builder of their network with --net.",
             path=short_path(path),
         )

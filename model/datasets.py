@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model.cifar10_files import cifar10, cifar10_present, download_cifar10, read_cifar10
-from model.image_folder import class_folders, decode_all, folder, image_files, list_images
+from model.image_folder import check_there, class_folders, decode_all, folder, image_files, list_images
 from model.images import Dataset, OnCorrupt, Progress, Split, mean_and_std
 from model.problems import Problem
 from model.scene_set import scenes
@@ -15,6 +15,7 @@ __all__ = [
     "SOURCES",
     "Dataset",
     "Split",
+    "check_there",
     "cifar10_present",
     "class_folders",
     "decode_all",

@@ -70,6 +70,7 @@ def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = 
 
     Problem when a folder is missing, a class folder has no image, or a class is not among `classes`.
     """
+    check_there(data_dir, split)
     root = data_dir / split
     folders = class_folders(root)
     if not folders:
@@ -91,6 +92,16 @@ def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = 
     order = classes or folders
     files = tuple(row for name in folders for row in _rows(root, name, order.index(name)))
     return Listing(root, order, files)
+
+
+def check_there(data_dir: Path, split: Split) -> None:
+    """Problem if there is nothing at all at `data_dir`: then its name is wrong, not what is in it."""
+    if not os.path.lexists(data_dir):
+        raise Problem(
+            "There is no folder {folder}: give the one with the images, as {split}/CLASS/, with --data-dir.",
+            folder=short_path(data_dir),
+            split=split,
+        )
 
 
 def _rows(root: Path, name: str, label: int) -> Iterator[tuple[str, int, int, int]]:

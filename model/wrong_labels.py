@@ -36,7 +36,7 @@ def with_wrong_labels(data: Dataset, fraction: float, seed: int) -> Dataset:
     if classes < 2:
         raise Problem("--wrong-labels needs at least two classes; leave it out.")
     labels = change_labels(data.labels, classes, fraction, seed)
-    provenance = f"{data.provenance}, labels of {100 * fraction:g}% changed to another class"
+    provenance = f"{data.provenance}, {100 * fraction:g}% of them with the label of another class"
     return replace(data, labels=labels, provenance=provenance)
 
 

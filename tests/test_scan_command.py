@@ -154,8 +154,8 @@ def test_a_wrong_flag_is_one_sentence(
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (("--dataset", "folder"), "There are no test images in"),
-        (("--dataset", "folder", "--split", "train"), "There is no folder"),
+        (("--dataset", "folder"), "There is no folder empty: give the one with the images, as test/CLASS/"),
+        (("--dataset", "folder", "--split", "train"), "There is no folder empty: give the one with"),
         (("--dataset", "cifar10"), "CIFAR-10 is not in"),
         (("--dataset", "scenes", "--split", "train"), "Scenes have no training split"),
         (("--dataset", "scenes", "--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),

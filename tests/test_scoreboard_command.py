@@ -98,7 +98,7 @@ def test_a_wrong_flag_is_one_sentence(
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (("--dataset", "folder"), "There are no test images in"),
+        (("--dataset", "folder"), "There is no folder empty: give the one with the images, as test/CLASS/"),
         (("--dataset", "cifar10"), "CIFAR-10 is not in"),
         (("--layer", "conv9"), "There is no layer 'conv9'"),
         (("--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),

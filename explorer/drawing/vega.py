@@ -28,7 +28,7 @@ def spec(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
         "description": chart.alt,
         "height": chart.height,
         **_content(chart),
-        "config": {"view": {"stroke": None}, "axisY": {"labelFlush": False}},
+        "config": {"view": {"stroke": None}, "axis": {"labelFlush": False}},
         "usermeta": {"embedOptions": {"actions": False} | _renderer(chart)},
     }
 
@@ -72,9 +72,9 @@ def _scale(axis: Axis) -> Spec:
 
 
 def horizontal(field: str, axis: Axis) -> Spec:
-    """A field on the x-axis: without a grid, its labels never beyond the chart nor over one another."""
+    """A field on the x-axis: without a grid, its labels never over one another."""
     encoding = quantitative(field, axis)
-    encoding["axis"] |= {"grid": False, "labelOverlap": True, "labelFlush": True}
+    encoding["axis"] |= {"grid": False, "labelOverlap": True}
     return encoding
 
 

@@ -268,7 +268,7 @@ def _tokens(calls: list[_Call]) -> Tokens:
     for call in calls:
         shape = call.output.shape
         if call.layout is None:
-            if len(shape) == 3 and shape[0] == 1 and call.gives_tokens:
+            if len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1 and call.gives_tokens:
                 unknown[shape[1]] = None
         elif call.layout.order == "tokens":
             grids.setdefault(call.layout.grid, call.layout.grid in map_sizes)

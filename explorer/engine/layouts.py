@@ -101,6 +101,7 @@ class Layouts:
         self.images = images.shape[0] if images.ndim else 0
         self.image_grid: Grid | None = (images.shape[2], images.shape[3]) if images.ndim == 4 else None
         self.grids: list[Grid] = []
+        self.guessed: dict[Grid, None] = {}  # of tokens before any maps
         self.tokens: set[int] = set()
         self.others: set[torch.Size] = set()
         self.known: dict[int, tuple[weakref.ref[Tensor], Layout | None]] = {}
@@ -159,7 +160,7 @@ class Layouts:
         count = output.shape[1]
         if stage_of(module) == "conv" or isinstance(module, nn.Unfold):
             return None
-        for grid in (*self.given, *reversed(self.grids)):
+        for grid in (*self.given, *(reversed(self.grids) if self.grids else self.guessed)):
             if 0 <= (extra := count - grid[0] * grid[1]) <= MOST_EXTRA:
                 return Layout("tokens", grid, extra)
         if self.grids:
@@ -167,6 +168,7 @@ class Layouts:
         for extra in (0, 1):
             side = isqrt(max(count - extra, 0))
             if side > 1 and side * side == count - extra:
+                self.guessed[side, side] = None
                 return Layout("tokens", (side, side), extra)
         return None
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import scenes as drawn
-from model.datasets import cifar10_present, class_folders, image_files, read_cifar10
+from model.datasets import check_there, cifar10_present, class_folders, image_files, read_cifar10
 from model.decoding import picture
 from model.files import contents
 from model.image_file import MOST_BYTES
@@ -258,6 +258,7 @@ def folder_test_set(data_dir: Path) -> TestSet:
 
     Classes are the folder names below `data_dir`/train, then those only test has; Problem without images.
     """
+    check_there(data_dir, "test")
     root = data_dir / "test"
     trained, tested = class_folders(data_dir / "train"), class_folders(root)
     classes = trained + tuple(name for name in tested if name not in trained)

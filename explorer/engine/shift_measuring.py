@@ -12,7 +12,9 @@ import numpy.typing as npt
 from explorer.engine.corruptions import Corruption
 from explorer.engine.intervals import interval, paired_interval
 from explorer.engine.network import Network
-from explorer.engine.shift import NormDrift, Observed, drift, logits_of, observe, recalibrated
+from explorer.engine.norm_inputs import Observed, logits_of, observe
+from explorer.engine.recalibration import recalibrated
+from explorer.engine.shift import NormDrift, drift
 from explorer.engine.values import Integers, Value
 from model.images import Images, Labels
 

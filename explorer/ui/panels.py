@@ -1,6 +1,7 @@
 """Parts that several pages show: heat maps over the image and as raw maps, charts, and lists of facts."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,15 @@ def chart(chart: LineChart | PointChart | DotChart | ScatterChart, **details: An
     moves up for a moment, and a click lands beside its target.
     """
     st.vega_lite_chart(vega.spec(chart), width="stretch", height=presentation.pixels(chart.height), **details)
+
+
+def legend(chart: LineChart) -> str:
+    """The names of a chart's lines in their colors, as html: it wraps where Vega’s would be cut off."""
+    entries = (
+        markup.element("span", f'<i style="background:{color}"></i>', escape(name))
+        for name, color in chart.names.items()
+    )
+    return markup.element("div", *entries, cls="fx-legend")
 
 
 def drawn_chart(

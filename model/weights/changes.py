@@ -18,7 +18,7 @@ class Changes:
     `missing`: counters of BatchNorm that the file lacks, set to 0. `renamed`: how many names were changed
     within, `normed` how many weights of weight_norm, spectral_norm or pruning were put in another form.
     `converted`: dtypes that were converted to the network's. `average`: whether the weights are an average
-    over training, such as EMA.
+    over training, such as EMA. `nameless`: a list of averaged weights without names, which fit no layer.
     """
 
     prefix: str = ""
@@ -30,10 +30,16 @@ class Changes:
     average: bool = False
     rivals: tuple[str, ...] = ()
     normed: int = 0
+    nameless: str = ""
 
     def sentences(self) -> tuple[str, ...]:
         """A sentence for each kind of change, with names in `backticks`; none for a file taken as it is."""
-        return tuple(filter(None, (self._prefix_text(), self._rivals(), self._unused(), *self._numbers())))
+        return tuple(
+            filter(
+                None,
+                (self._prefix_text(), self._rivals(), self._unused(), self._nameless(), *self._numbers()),
+            )
+        )
 
     def _prefix_text(self) -> str:
         if not self.prefix:
@@ -52,6 +58,14 @@ class Changes:
 
     def _unused(self) -> str:
         return tr("Not used: {names}.", names=_names(self.unused)) if self.unused else ""
+
+    def _nameless(self) -> str:
+        if not self.nameless:
+            return ""
+        return tr(
+            "The averaged weights in {place} are a list without names, so they cannot be used.",
+            place=_code(self.nameless),
+        )
 
     def _numbers(self) -> Sequence[str]:
         renamed = ngettext(

@@ -15,7 +15,7 @@ from model.weights.changes import Changes
 from model.weights.parametrized import SPECTRAL_NORM, groups, in_form_of
 from model.weights.prefixes import Rank, chosen_prefix, rank, ranked, rivals
 from model.weights.stored import Leaf, StoredTensor, UnusableTensor
-from model.words import N_
+from model.words import N_, tr
 
 Entries = Mapping[str, Leaf]
 State = dict[str, Tensor]
@@ -39,6 +39,9 @@ _LAYERS_BESIDE = re.compile(
     r"(^|\.)(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|optimizers?|optim|callbacks|"
     r"aux\d*|auxlogits|auxiliary|aux(iliary)?_(logits|classifiers?|heads?))(\.|$)",
     re.I,
+)
+_OF_OPTIMIZER = re.compile(
+    r"(^|\.)(\w*optim\w*|(max_)?exp_avg\w*|momentum_buffer|square_avg|acc_delta|step)(\.|$)", re.I
 )
 _OF_LAYERS = ("weight", "bias", "running_mean", "running_var")
 
@@ -99,8 +102,10 @@ def fitted(
     state, changes = _state_of(fitting[prefix], layout, path)
     others = tuple(each for each in prefixes if each != prefix)
     alike = () if prefix == wanted else rivals(prefix, prefixes)
+    unused = _unused(entries, fitting[prefix], others)
+    nameless = next((each for each in nameless_lists(entries) if rank(each) == Rank.AVERAGE), "")
     return state, replace(
-        changes, others=others, rivals=alike, unused=_unused(entries, fitting[prefix], others), normed=normed
+        changes, others=others, rivals=alike, unused=unused, normed=normed, nameless=nameless
     )
 
 
@@ -259,6 +264,32 @@ def _state_of(attempt: _Attempt, layout: StateLayout, path: str) -> tuple[State,
 # Refusing
 
 
+def not_a_state(entries: Entries, path: str) -> Problem | None:
+    """What a file has instead of weights with names; None where it has some."""
+    others = [name for name in entries if not _OF_OPTIMIZER.search(name)]
+    if not others:
+        return Problem(
+            "{path} has the state of an optimizer, but no weights of a network; "
+            "give the file with the weights.",
+            path=path,
+        )
+    lists = nameless_lists(entries)
+    if not {name.rpartition(".")[0] for name in others} <= set(lists):
+        return None
+    return Problem(
+        "{path} has weights in a list without names ({place}), as torch_ema saves averaged weights; "
+        "copy them to the parameters of the network and save its state_dict.",
+        path=path,
+        place=lists[0] or tr("the top of the file"),
+    )
+
+
+def nameless_lists(entries: Entries) -> list[str]:
+    """The lists of tensors in a file that have numbers for names; “” for its top. Not an optimizer's."""
+    numbered = Counter(name.rpartition(".")[0] for name in entries if name.rpartition(".")[2].isdecimal())
+    return [place for place, count in numbered.items() if count > 1 and rank(place) != Rank.LAST]
+
+
 def _refusal(entries: Entries, attempts: list[_Attempt], layout: StateLayout, path: str) -> Problem:
     """Why nothing in the file fits, by the prefix that has the most of the network."""
     if any(isinstance(leaf, UnusableTensor) and leaf.kind == "quantized" for leaf in entries.values()):
@@ -274,6 +305,8 @@ def _refusal(entries: Entries, attempts: list[_Attempt], layout: StateLayout, pa
             path=path,
             name=plain,
         )
+    if not attempts and (problem := not_a_state(entries, path)):
+        return problem
     best = max(attempts, key=lambda each: len(each.leaves), default=_Attempt("", {}, {}, 0))
     return _problem(best, layout, path) or _missing(path, min(layout.state, default=""))
 

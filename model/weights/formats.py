@@ -4,6 +4,7 @@ from model.archives import ARCHIVES
 from model.image_kind import MOST_READ, kind_of
 from model.problems import Problem
 from model.weights.stored import Damaged
+from model.weights.text_kind import is_text, text_kind
 from model.words import N_
 
 SAFETENSORS, ARCHIVE, PICKLE = "safetensors", "archive", "pickle"
@@ -47,6 +48,7 @@ _SENTENCES = {
         "save the weights alone with torch.save(net.state_dict(), path)."
     ),
     "text": N_("{path} is a text file, not a checkpoint; give the file with the weights."),
+    "text of a kind": N_("{path} is a text file ({kind}), not a checkpoint; give the file with the weights."),
     "unknown": N_(
         "{path} is not a checkpoint in any known form, or it is damaged; "
         "give a file saved by torch.save, TorchScript or safetensors."
@@ -79,20 +81,22 @@ def format_of(data: bytes, path: str) -> str:
         return SAFETENSORS
     if data[:1] == b"\x80" and data[1:2] in (b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"):
         return PICKLE
-    kind, packed = _other(data)
+    kind, form = _other(data)
     if kind is None and data[:1] in _OPENING:
         return PICKLE
-    raise problem(kind or "unknown", path, packed)
+    raise problem(kind or "unknown", path, form)
 
 
-def problem(kind: str, path: str, packed: str = "") -> Problem:
-    """The sentence for a kind of file that does not open; `packed` names the kind of archive."""
-    return Problem(_SENTENCES[kind], path=path, kind=packed)
+def problem(kind: str, path: str, form: str = "") -> Problem:
+    """The sentence for a kind of file that does not open; `form` names the kind of an archive or a text."""
+    return Problem(_SENTENCES[kind], path=path, kind=form)
 
 
-def damaged(data: bytes, error: Damaged) -> str:
-    """The kind of a file that could not be read as its first bytes said."""
-    return "text" if data[:1] != b"\x80" and data[:2] != b"PK" and _is_text(data) else error.kind
+def damaged(data: bytes, path: str, error: Damaged) -> Problem:
+    """What a file is that could not be read as its first bytes said."""
+    text = data[:1] != b"\x80" and data[:2] != b"PK" and is_text(data)
+    kind, form = _text(data) if text else (error.kind, "")
+    return problem(kind, path, form)
 
 
 def is_safetensors(data: bytes) -> bool:
@@ -101,7 +105,7 @@ def is_safetensors(data: bytes) -> bool:
 
 
 def _other(data: bytes) -> tuple[str | None, str]:
-    """What a file is instead of a checkpoint, and the kind of archive; None where only a pickle may be it."""
+    """What a file is instead of a checkpoint, and the kind of archive or text; None for a possible pickle."""
     if not data.strip(b"\0"):
         return ("zeros" if data else "empty"), ""
     for beginning, kind in _BEGINNINGS:
@@ -112,12 +116,19 @@ def _other(data: bytes) -> tuple[str | None, str]:
             return "packed", name
     if data[257:262] == b"ustar":
         return "packed", "tar"
-    return _by_more_than_the_beginning(data), ""
+    whole = _by_more_than_the_beginning(data)
+    return _text(data) if whole == "text" else (whole, "")
+
+
+def _text(data: bytes) -> tuple[str, str]:
+    """The kind of sentence for a text, and the kind of text."""
+    kind = text_kind(data)
+    return ("text of a kind" if kind else "text"), kind
 
 
 def _by_more_than_the_beginning(data: bytes) -> str | None:
     head = data[:2_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")) or b"<html" in head:
+    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in head:
         return "html"
     if kind_of(data[:MOST_READ]):
         return "picture"
@@ -130,14 +141,6 @@ def _by_more_than_the_beginning(data: bytes) -> str | None:
         return "onnx"
     if data[4:8] == b"TFL3" or data.endswith(_TABLE_END) or (data[:1] == b"\n" and b"\x12" in data[:60]):
         return "tensorflow"
-    if len(data) < 12:
-        return "cut"
-    if _is_text(data) and not (data[:1] in _OPENING and data.rstrip().endswith(b".")):
+    if is_text(data) and not (data[:1] in _OPENING and data.rstrip().endswith(b".")):
         return "text"
-    return None
-
-
-def _is_text(data: bytes) -> bool:
-    """Whether the first bytes are letters and what stands between them."""
-    head = data[:2_000]
-    return not set(head) & set(range(9)) and b"\x7f" not in head and b"\x80" not in head
+    return "cut" if len(data) < 12 else None

@@ -29,7 +29,7 @@ def read_entries(data: bytes, path: str) -> dict[str, Leaf]:
     try:
         entries = entries_of(_in_archive(data, path) if kind == formats.ARCHIVE else value_in_stream(data))
     except Damaged as error:
-        raise formats.problem(formats.damaged(data, error), path) from error
+        raise formats.damaged(data, path, error) from error
     entries.pop("", None)  # a tensor without a name
     if not entries:
         if has_constants(data):

@@ -459,10 +459,12 @@ def test_the_chart_of_channels_reaches_beyond_the_band(
     assert "nan" not in xhtml
 
 
-def test_the_labels_of_the_y_axis_stand_at_their_values() -> None:
+def test_the_labels_of_both_axes_stand_at_their_values() -> None:
     for chart in CHARTS.values():
-        if isinstance(chart, LineChart):
-            assert vega.spec(chart)["config"]["axisY"] == {"labelFlush": False}
+        if isinstance(chart, LineChart | PointChart):
+            drawn = vega.spec(chart)
+            assert drawn["config"]["axis"] == {"labelFlush": False}
+            assert "labelFlush" not in json.dumps(drawn | {"config": {}})
 
 
 def test_a_column_stands_where_its_bar_or_its_span_does_and_has_its_numbers() -> None:

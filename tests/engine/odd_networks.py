@@ -92,6 +92,20 @@ class WithConv(Plain):
         self.conv = conv
 
 
+class WeighsChannels(Plain):
+    """A weight for every channel from a 1-D convolution over them, as in ECA-Net."""
+
+    def __init__(self, last: bool = False) -> None:
+        super().__init__()
+        self.mix, self.gate, self.axis = nn.Conv1d(1, 1, 3, padding=1), nn.Sigmoid(), 2 if last else 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.act(self.norm(self.conv(x)))
+        mixed = self.mix(maps.mean((2, 3)).unsqueeze(1)).squeeze(1)
+        weights = self.gate(mixed.unsqueeze(self.axis))
+        return self.head((maps * weights.reshape(-1, 8, 1, 1)).mean((2, 3)))
+
+
 class Keywords(Plain):
     """Keyword arguments, None, and a list."""
 
@@ -232,6 +246,7 @@ ODD: dict[str, Callable[[], nn.Module]] = {
     "FrozenBatchNorm2d": lambda: WithNorm(FrozenBatchNorm2d(8)),
     "ScaledConv2d": lambda: WithConv(ScaledConv2d(3, 8, 3, padding=1)),
     "SameConv2d": lambda: WithConv(SameConv2d(3, 8, 3, 2)),
+    "WeighsChannels": WeighsChannels,
     "Keywords": Keywords,
     "TakesNone": TakesNone,
     "ReturnsNothing": ReturnsNothing,

@@ -32,6 +32,7 @@ from model.card import Card
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.problems import Problem
+from tests.engine.odd_networks import WeighsChannels
 
 torchvision_repair.repair()
 import torchvision.models as models  # noqa: E402  (repaired first)
@@ -688,12 +689,34 @@ def test_a_guessed_grid_is_said_and_can_be_given(opened: Callable[..., Opening])
     assert keys[0] != keys[1]
 
 
+class Registers(Patches):
+    """Four tokens without a position join the patches."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.embed(self.cut(x).transpose(1, 2))
+        return self.fc(self.norm(torch.cat([tokens[:, :4] * 2, tokens], 1)).mean(1))
+
+
+def test_a_guessed_grid_holds_for_the_tokens_that_registers_join(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: Registers((4, 4)))
+    assert "a grid of 4 × 4. --grid ROWSxCOLUMNS" in finding(opening.checkup, "grid")
+    net = opening.checkpoint.build()
+    seen = trace(net, X[:1])
+    expected = net.norm(torch.as_tensor(seen.maps["embed"]).permute(1, 2, 0)).detach()
+    np.testing.assert_allclose(seen.maps["norm"].transpose(1, 2, 0), expected, atol=1e-6)
+
+
 def test_tokens_of_no_known_grid_are_said(opened: Callable[..., Opening]) -> None:
     opening = opened(lambda: Patches((2, 4)))
     assert "not known (numbers of tokens: 32). Their layers" in finding(opening.checkup, "grid")
     assert not trace(opening.checkpoint.build(), X[:1]).maps
     given = opened(lambda: Patches((2, 4)), grid=(8, 4))
     assert trace(given.checkpoint.build(), X[:1]).maps["norm"].shape == (6, 8, 4)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_weights_of_channels_are_no_tokens(opened: Callable[..., Opening], last: bool) -> None:
+    assert opened(lambda: WeighsChannels(last)).checkup.findings == ()
 
 
 def test_a_grid_that_does_not_fit_is_one_sentence(opened: Callable[..., Opening]) -> None:

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from explorer.engine.distribution import POSITIONS, counts, wasserstein
-from explorer.engine.shift import drift, observe
+from explorer.engine.norm_inputs import observe
+from explorer.engine.shift import drift
 
 
 def maps(seed: int, scale: float = 1.0, offset: float = 0.0) -> torch.Tensor:

@@ -32,11 +32,13 @@ from explorer.engine import (
     independence,
     intervention,
     norm_axes,
+    norm_inputs,
     normalization,
     opening,
     passes,
     probe,
     pruning,
+    recalibration,
     receptive,
     shift,
     smallest_set,
@@ -160,8 +162,10 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     ),
     "scan.calibration.calibrate": lambda net: calibration.calibrate(net, MANY, ["conv", "bn", "relu"], 2),
     "scan.running.layers_of": lambda net: scanning.layers_of(net, X),
-    "shift.drift": lambda net: shift.drift(net, shift.observe(net, MANY), shift.observe(net, MANY), True),
-    "shift.logits_of": lambda net: shift.logits_of(net, MANY),
+    "shift.drift": lambda net: shift.drift(
+        net, norm_inputs.observe(net, MANY), norm_inputs.observe(net, MANY), True
+    ),
+    "norm_inputs.logits_of": lambda net: norm_inputs.logits_of(net, MANY),
     "dropout.dropouts": lambda net: dropout.dropouts(net, X),
     "dropout.masked": lambda net: dropout.masked(net, X, (dropout.DropoutLayer("relu", 0.5, False),), "relu"),
     "norm_axes.norm_axes": lambda net: norm_axes.norm_axes(net, MANY, "bn"),
@@ -169,9 +173,9 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "norm_axes.received": lambda net: norm_axes.received(net, MANY, "bn"),
     "weight_uses.weight_uses": lambda net: weight_uses.weight_uses(net, X),
     "without_norm.predicted_without": lambda net: without_norm.predicted_without(net, MANY, ["bn"]),
-    "shift.observe": lambda net: shift.observe(net, MANY),
-    "shift.recalibrated": lambda net: shift.recalibrated(net, MANY)(MANY),
-    "shift.with_statistics": lambda net: shift.with_statistics(net, STATISTICS)(MANY),
+    "norm_inputs.observe": lambda net: norm_inputs.observe(net, MANY),
+    "recalibration.recalibrated": lambda net: recalibration.recalibrated(net, MANY)(MANY),
+    "recalibration.with_statistics": lambda net: recalibration.with_statistics(net, STATISTICS)(MANY),
     "glimpses.glimpses": lambda net: glimpses.glimpses(net, X, {"conv": (0, 1), "fc": (2,)}),
     "flow.channel_contributions": lambda net: flow.channel_contributions(net, X, ["conv", "relu"], 1),
     "flow.inflow": lambda net: flow.inflow(net, X, "fc", 1, 1),
@@ -280,7 +284,8 @@ LOOK |= {
     "outputs.probabilities",
     "randomness.seed_passes",
 }
-LOOK |= {"norm_axes.pool_beside", "channel_survey.scaling_before", "shift.check_norms", "shift.norm_layers"}
+LOOK |= {"norm_axes.pool_beside", "channel_survey.scaling_before", "norm_inputs.check_norms"}
+LOOK |= {"norm_inputs.norm_layers", "norm_inputs.norm_of"}
 BEFORE_IT_IS_SHARED = {"layouts.give_grid", "outputs.give_logits", "outputs.hand_on_copies"}
 LOOK |= {"copies.check_kind", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from explorer.engine import shift, shift_measuring
+from explorer.engine import norm_inputs, recalibration, shift_measuring
 from explorer.engine.corruptions import CORRUPTIONS
 from explorer.engine.intervals import paired_interval
 from explorer.engine.network import Network
-from explorer.engine.shift import drift, logits_of, observe, recalibrated
+from explorer.engine.norm_inputs import logits_of, observe
+from explorer.engine.recalibration import recalibrated
+from explorer.engine.shift import drift
 from explorer.engine.shift_measuring import Pictures, change, first_beyond, measure_own, measure_shift
 from model.card import Card
 from model.problems import Problem
@@ -76,7 +78,7 @@ def test_recalibrated_statistics_are_batchnorms_own(name: str, count: int) -> No
     for module in oracle.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    update_bn(torch.split(x, shift.AT_ONCE), oracle)  # type: ignore[arg-type]
+    update_bn(torch.split(x, norm_inputs.AT_ONCE), oracle)  # type: ignore[arg-type]
     for key, value in oracle.state_dict().items():
         if "running" in key:
             torch.testing.assert_close(made.state_dict()[key], value, rtol=1e-5, atol=1e-6)
@@ -134,13 +136,13 @@ def test_one_value_per_channel_is_a_sentence() -> None:
 
 
 def test_large_images_run_in_smaller_batches() -> None:
-    sizes = [shift.batch_size(torch.empty(1, 3, side, side)) for side in (32, 64, 96, 224)]
+    sizes = [norm_inputs.batch_size(torch.empty(1, 3, side, side)) for side in (32, 64, 96, 224)]
     assert sizes == [128, 128, 56, 32]
 
 
 def test_a_last_batch_of_one_image_goes_with_the_one_before() -> None:
-    assert [each.stop - each.start for each in shift._batches(257, 128)] == [128, 129]
-    assert [each.stop - each.start for each in shift._batches(256, 128)] == [128, 128]
+    assert [each.stop - each.start for each in recalibration._batches(257, 128)] == [128, 129]
+    assert [each.stop - each.start for each in recalibration._batches(256, 128)] == [128, 128]
 
 
 # Steps

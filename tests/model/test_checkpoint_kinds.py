@@ -60,7 +60,8 @@ ONNX = b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:\xbd\xcd\x09\n\x12\n\x05input"
 KINDS = {
     "html": (b"<!DOCTYPE html>\n<html><body>404</body></html>", "web page"),
     "html of a drive": (b"\n  <HTML><HEAD><TITLE>Sign in</TITLE></HEAD>", "web page"),
-    "xml": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "web page"),
+    "xml": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "text file (XML)"),
+    "xhtml": (b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>', "web page"),
     "lfs": (POINTER, "git lfs pull"),
     "onnx": (ONNX, "ONNX"),
     "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5"),
@@ -89,9 +90,19 @@ KINDS = {
     "xz": (lzma.compress(b"x"), "archive (xz)"),
     "tar": (tarred(), "archive (tar)"),
     "7z": (b"7z\xbc\xaf\x27\x1c\0\x04", "archive (7-Zip)"),
-    "text": (b"epoch,loss\n1,0.5\n", "text file"),
-    "json": (b'{"epochs": [1, 2]}', "text file"),
-    "letter": ("(Grüße.)\nSee the notes.".encode(), "text file"),
+    "table": (b"epoch,loss\n1,0.5\n", "text file (CSV)"),
+    "table of Excel": ("\ufeffepoch;loss\r\n1;0.5\r\n".encode(), "text file (CSV)"),
+    "json": (b'{"epochs": [1, 2]}', "text file (JSON)"),
+    "json lines": (b'{"epoch": 1}\n{"epoch": 2}\n', "text file (JSON)"),
+    "short json": (b"{}", "text file (JSON)"),
+    "deep json": (b"[" * 100_000, "text file,"),
+    "yaml": (b"# of the run\nnet: course\nlayers:\n  - 3\n", "text file (YAML)"),
+    "source": (b"class Net(nn.Module):\n    pass\n", "text file,"),
+    "letter": ("(Grüße.)\nSee the notes, please.\nOr ask, too.\n".encode(), "text file,"),
+    "Chinese": ("这是训练的说明。\n".encode(), "text file,"),
+    "Chinese cut off": ("这是训练的说明。\n".encode() * 99, "text file,"),
+    "UTF-16": ("Übersicht\n".encode("utf-16"), "text file,"),
+    "short": (b"Not Found", "text file,"),
     "empty": (b"", "is empty"),
     "zeros": (bytes(5000), "only zeros"),
     "noise": (np.random.default_rng(0).bytes(3000), "not a checkpoint in any known form"),
@@ -142,6 +153,42 @@ def test_a_file_without_weights(tmp_path, value):
     assert "no state_dict" in refused(tmp_path / "a.pt")
 
 
+PARAMETERS = [value for name, value in STATE.items() if name.endswith(("weight", "bias"))]
+AVERAGES = {"decay": 0.99, "num_updates": 5, "shadow_params": PARAMETERS, "collected_params": None}
+MOMENTS = {"state": {0: {"step": torch.ones(()), "exp_avg": torch.zeros(4, 3)}}, "param_groups": []}
+COURSE = {"builder": lambda: NETS["course"](classes=3, input_size=8, widths=[4, 6], hidden=8), "card": Card()}
+
+
+@pytest.mark.parametrize("options", [{}, COURSE], ids=["course", "builder"])
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (AVERAGES, r"weights in a list without names \(shadow_params\), as torch_ema"),
+        ({"ema": AVERAGES, "optimizer": MOMENTS}, r"without names \(ema.shadow_params\)"),
+        (PARAMETERS, r"without names \(the top of the file\)"),
+        (MOMENTS, "the state of an optimizer, but no weights"),
+        ({"optimizer_state_dict": MOMENTS, "epoch": 2}, "the state of an optimizer, but no weights"),
+    ],
+)
+def test_what_has_no_weights_with_names_is_named(tmp_path, value, sentence, options):
+    (tmp_path / "a.pt").write_bytes(zipped(value))
+    with pytest.raises(Problem, match=sentence):
+        load_checkpoint(tmp_path / "a.pt", **options)
+
+
+def test_averages_without_names_beside_the_weights_are_said(tmp_path):
+    for number, beside in enumerate((AVERAGES, {"shadow": [1.0]})):
+        (tmp_path / f"{number}.pt").write_bytes(zipped({"model": STATE, "ema": beside}))
+    sentences = load_checkpoint(tmp_path / "0.pt").changes.sentences()
+    assert any("`ema.shadow_params` are a list without names" in each for each in sentences)
+    assert load_checkpoint(tmp_path / "1.pt").changes.sentences() == ("Read from `model` in the file.",)
+
+
+def test_names_of_another_network_beside_averages_are_not_taken_for_a_list(tmp_path):
+    (tmp_path / "a.pt").write_bytes(zipped({"model": {"stem.weight": torch.zeros(3)}, "ema": AVERAGES}))
+    assert "not the course CNN's" in refused(tmp_path / "a.pt")
+
+
 def test_an_archive_that_was_packed_again(tmp_path):
     made = io.BytesIO()
     saved = io.BytesIO(zipped(STATE))
@@ -164,4 +211,4 @@ def test_an_optimizer_is_not_a_network(tmp_path):
     net(torch.zeros(1, 3, 2, 2)).sum().backward()
     adam.step()
     (tmp_path / "a.pt").write_bytes(zipped(adam.state_dict()))
-    assert "are not the course CNN's" in refused(tmp_path / "a.pt")
+    assert "the state of an optimizer, but no weights" in refused(tmp_path / "a.pt")

@@ -126,6 +126,12 @@ def test_missing_split(tmp_path, split):
     assert f"There is no folder {tmp_path.name}/{split};" in failure("folder", tmp_path, split)
 
 
+def test_a_folder_that_is_not_there_is_named_as_it_was_given(tmp_path):
+    message = failure("folder", tmp_path / "gone", "train")
+    assert message.startswith("There is no folder gone: ")
+    assert "train/CLASS/" in message
+
+
 def test_split_without_classes(tmp_path):
     write(tmp_path / "train" / "0.png", noise(8, 8))
     assert "has no class folders" in failure("folder", tmp_path, "train")

@@ -1,5 +1,6 @@
 """The page Data map without a browser: with and without the images, snapshots and logs."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,9 +15,7 @@ from explorer.engine.training_images import logged_images, wrong_of
 from explorer.ui.exports.downloads import Offer
 from explorer.views.data_map import charts
 from explorer.views.data_map.logs import LoggedRun, find_logs
-from model.checkpoint import load_checkpoint
 from model.example_log import checksum, load_log, path_of_log, save_log
-from model.snapshots import save_snapshot
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "checkpoints" / "scenes-mislabeled.examples.npz"
@@ -49,25 +48,33 @@ def test_the_page_begins_with_the_most_suspicious_scene(visit: Open, shipped: Lo
     assert "4,000 of 5,000 images, chosen at random" in written(at)
 
 
-def test_with_snapshots_there_is_a_film_of_the_image(visit: Open, tmp_path: Path) -> None:
+def test_a_run_without_snapshots_says_that_there_are_none(visit: Open, tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     shutil.copy(SHIPPED, path_of_log(path))
     shutil.copy(SHIPPED.with_name("scenes-mislabeled.safetensors"), path)
-    one = load_checkpoint(path)
-    for epoch in (5, 10):
-        save_snapshot(path, replace(one.card, epoch=epoch), one.state)
-    at = visit("data_map", "--runs", str(tmp_path), log="mine")
+    at = visit("data_map", "--runs", str(tmp_path), log="mine", train_image="12")
     assert not at.exception
-    assert html(at).count(", epoch ") == 3
-    assert [each.label for each in at.main.button].count("Open this image on Explain") == 1
+    assert "There are no snapshots of this run beside its checkpoint" in written(at)
 
 
-def test_without_snapshots_the_image_still_opens_on_explain(visit: Open, shipped: LoggedRun) -> None:
+def test_the_shipped_run_shows_each_image_through_the_epochs_and_opens_it_on_explain(visit: Open) -> None:
     at = visit("data_map", train_image="12")
-    assert "There are no snapshots of this run" in written(at)
+    assert not at.exception
+    assert re.findall(r", epoch (\d+)", html(at)) == ["0", "5", "10", "15", "20"]
     at.button(key="open_logged").click().run()
     assert not at.exception
     assert "scenes-mislabeled, training image 12" in html(at)
+
+
+def test_without_snapshots_the_image_still_opens_on_explain(visit: Open, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    shutil.copy(SHIPPED, path_of_log(path))
+    shutil.copy(SHIPPED.with_name("scenes-mislabeled.safetensors"), path)
+    at = visit("data_map", "--runs", str(tmp_path), log="mine", train_image="12")
+    assert "There are no snapshots of this run" in written(at)
+    at.button(key="open_logged").click().run()
+    assert not at.exception
+    assert "mine, training image 12" in html(at)
 
 
 def test_a_link_chooses_the_image(visit: Open) -> None:

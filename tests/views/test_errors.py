@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -226,6 +227,13 @@ def test_every_text_of_each_part_is_translated(app: Open, part: str) -> None:
         words.use(ENGLISH)
 
 
+@pytest.mark.parametrize("part", ["matrix", "failures"])
+def test_no_space_stands_behind_a_chinese_sentence(app: Open, part: str) -> None:
+    at = app(errors=part, lang="zh_CN")
+    assert "。" in "".join(texts(at.main))
+    assert [text for text in texts(at.main) if re.search("[。：；] ", text)] == []
+
+
 @pytest.fixture
 def offer(app: Open, monkeypatch: pytest.MonkeyPatch) -> Offer:
     offers: list[Offer] = []
@@ -299,7 +307,8 @@ def test_images_with_nan_are_wrong_and_counted(
     correct = int(scanned[0].correct[5:].sum())
     assert f"n = {COUNT}): {COUNT - correct} images are wrong" in html(at)
     assert "5 images have no prediction, because the network gives NaN or infinity" in html(at)
-    assert "nan" not in " ".join([html(at), *(each.value for each in (*at.markdown, *at.caption))])
+    every = " ".join([html(at), *(each.value for each in (*at.markdown, *at.caption))])
+    assert re.search(r"\bnan\b", every) is None
     assert offer.tables["Predictions"]()["predicted"].tolist()[:5] == [""] * 5
 
 
@@ -330,3 +339,4 @@ def test_without_a_scan_a_button_starts_one(visit: Open, tmp_path: Path) -> None
     at = visit("errors", "--scans", str(tmp_path), source="upload")
     assert not at.exception
     assert [button.label for button in at.button if button.key == "scan_start"] == ["Scan 1,000 images"]
+    assert any(each.value.startswith("There is no test set in ") for each in at.main.caption)

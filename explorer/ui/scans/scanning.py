@@ -18,6 +18,7 @@ from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from model import scenes as drawn
+from model.names import short_path
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
@@ -43,6 +44,8 @@ def scan_of(network: Network) -> Scan | None:
     """
     sets = _sets(network)
     chosen = choices.choice(tr("Images"), {name: tr(TITLES[name]) for name in sets}, "scan")
+    if "test" not in sets:
+        st.caption(no_test_set(options().data_dir))
     folder = options().scans
     scan, problems = _finished(network, sets[chosen].digest, folder)
     if scan is None:
@@ -53,6 +56,17 @@ def scan_of(network: Network) -> Scan | None:
         scanned = sets[chosen].count - missing
         _start_or_follow(Wanted(network, sets[chosen], folder), partial(_say_partial, scanned))
     return scan
+
+
+def no_test_set(data_dir: Path) -> str:
+    """Why only drawn scenes are offered, and how to get a test set, as Markdown."""
+    return sentence(
+        tr(
+            "There is no test set in {folder}: start with `-- --data-dir DIR`, where DIR contains CIFAR-10 "
+            "or test/<class>/<images>.",
+            folder=short_path(data_dir),
+        )
+    )
 
 
 def image_number(scan: Scan, row: int) -> int:

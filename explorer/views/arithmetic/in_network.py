@@ -9,7 +9,7 @@ from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection
 from explorer.views.arithmetic.results import field, reach_of
 from explorer.views.arithmetic.settings import WhatIf
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 MOST_ROWS = 14  # of the table
 MOST_TIMES = 4  # as many positions as in the network; more would take long to run
@@ -91,7 +91,7 @@ def about(selection: Selection, count: int) -> str:
     if count <= MOST_ROWS:
         return text
     more = tr("{count} more layers are in the download.", count=count - MOST_ROWS)
-    return f"{text} {more}"
+    return paragraph([text, more])
 
 
 def stop_text(stop: StopPoint) -> str:

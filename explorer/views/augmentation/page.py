@@ -211,7 +211,7 @@ def choose_recipe(selection: Selection) -> tuple[str, Config]:
     """A recipe by its name, and an augmentation that mixes labels in addition to it."""
     recipes = augmented.recipes_of(selection.card)
     names = {name: recipe_name(name, config) for name, config in recipes.items()}
-    name = choices.pick(tr("Recipe"), names, "recipe", width=340)
+    name = choices.pick(tr("Recipe"), names, "recipe", width=540)
     mixing = {name: name for name, transform in AUGMENTATIONS.items() if transform.mix is not None}
     added = choices.choice(tr("Label mixing"), {NO_MIXING: tr("None")} | mixing, "mixing")
     config = recipes[name]

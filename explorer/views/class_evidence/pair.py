@@ -138,7 +138,7 @@ def cards(selection: Selection, scan: Scan, pair: GroupPair) -> None:
         with column:
             st.markdown(about_channel(pair, channel))
             pictures = top_images(scan, pair.layer, channel)
-            markup.show(markup.element("div", *pictures, cls="fx-cards"))
+            markup.show(markup.element("div", *pictures, cls="fx-cards fx-four"))
             with st.container(horizontal=True, gap="small"):
                 if st.button(tr("Its page"), key=f"evidence page {channel}"):
                     open_channel(selection, pair.layer, channel, page="channel")

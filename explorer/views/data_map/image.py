@@ -123,16 +123,24 @@ def through_epochs(run: LoggedRun, index: int, sample: Sample | Problem) -> Film
         return None
     filmed = None
     if opened is None or timeline is None:
-        st.info(
-            tr(
-                "There are no snapshots of this run beside its log; train with --snapshot-every to keep "
-                "some, or choose a checkpoint that has snapshots in the sidebar."
-            )
-        )
+        st.info(without_snapshots(run, opened))
     else:
         filmed = show_film(run, index, sample, opened, timeline)
     explain_button(run, index, sample, opened)
     return filmed
+
+
+def without_snapshots(run: LoggedRun, opened: Opened | None) -> str:
+    """What helps: a run whose own checkpoint is there is shown by no other."""
+    if opened is not None and is_own(run, opened):
+        return tr(
+            "There are no snapshots of this run beside its checkpoint: train with --snapshot-every to keep "
+            "some."
+        )
+    return tr(
+        "There are no snapshots of this run beside its log; train with --snapshot-every to keep some, or "
+        "choose a checkpoint that has snapshots in the sidebar."
+    )
 
 
 def show_film(

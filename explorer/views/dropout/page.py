@@ -109,7 +109,7 @@ def finding(selection: Selection, masked: Masked) -> str:
             "**{n}** of the masks change the predicted class.",
             others,
         )
-    return f"{facts} {changes}"
+    return paragraph([facts, changes])
 
 
 if __name__ == "__main__":  # Streamlit runs a page as a script

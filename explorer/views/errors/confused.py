@@ -16,7 +16,7 @@ from explorer.views.errors import filters, opening
 from explorer.views.errors.evaluation import Evaluation
 from explorer.views.errors.filters import Filter
 from explorer.views.errors.thumbnails import thumbnail
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 MOST_CLASSES = 24
 """As many as fit beside the images; of more classes, those with the most errors are shown."""
@@ -77,7 +77,7 @@ def about_matrix(evaluation: Evaluation, matrix_size: int) -> str:
         count=count,
         shown=matrix_size,
     )
-    return f"{some} {about}"
+    return paragraph([some, about])
 
 
 def show_images(evaluation: Evaluation) -> None:
@@ -204,4 +204,4 @@ def about_images(order: str) -> str:
         "loss": tr("Below each image: its loss, −log of the probability of its label, in nats."),
     }.get(order, tr("Below each image: the probability of the predicted class."))
     click = tr("A click opens the image on “Explain”, with the true class as the class to explain.")
-    return f"{below} {click}"
+    return paragraph([below, click])

@@ -268,8 +268,8 @@ def open_button(evaluation: Evaluation, card: ErrorCard, channel: int) -> None:
 def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Sequence[str]) -> str:
     """The lead, what the channels do for it, and whether one of them alone changes the prediction."""
     sentence = tr(
-        "The logit of {predicted} is {lead} above that of {true}. The channels of {layer} that support "
-        "{predicted} against {true} most, by how much this lead falls when each alone is set to zero:",
+        "The logit of {predicted} is {lead} above that of {true}. Below are the channels of {layer} that "
+        "support {predicted} against {true} most, by how far this lead falls when each alone is set to zero.",
         predicted=names[card.predicted],
         true=names[card.true],
         lead=number(lead(card)),

@@ -74,7 +74,7 @@ def all_channels(selection: Selection, view: View) -> Pixels:
 
 def receptive_field(selection: Selection, view: View) -> Pixels:
     """The network's input with the position's receptive field framed; what lies outside is gray."""
-    field = cached.receptive_fields(selection.network, selection.input)[view.layer].position(*view.position)
+    field = cached.receptive_fields(selection.network, selection.input)[view.layer].at(*view.position)
     pixels = enlarged(selection.framed, ENLARGED)
     around = np.pad(pixels, ((AROUND, AROUND), (AROUND, AROUND), (0, 0)), constant_values=128)
     mask = np.zeros(around.shape[:2], bool)

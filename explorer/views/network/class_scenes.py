@@ -64,8 +64,8 @@ def flatten(step: FlattenStep) -> Scene:
     )  # fmt: skip
 
 
-def dense(selection: Selection, step: DenseStep, before: PathStep | None) -> Scene:
-    unit, ends = step.position[0], _is_last(selection, step)
+def dense(selection: Selection, step: DenseStep, before: PathStep | None, after: PathStep | None) -> Scene:
+    unit, ends = step.position[0], _gives_logit(selection, step, after)
     products = step.products
     order = np.argsort(-np.abs(products), kind="stable").tolist()
     order = [step.origin[0], *[k for k in order if k != step.origin[0]][: TERMS - 1]]
@@ -102,8 +102,10 @@ def dense(selection: Selection, step: DenseStep, before: PathStep | None) -> Sce
     )
 
 
-def _is_last(selection: Selection, step: DenseStep) -> bool:
-    return bool(np.isclose(step.value, selection.seen.logits[selection.target], rtol=1e-3, atol=1e-3))
+def _gives_logit(selection: Selection, step: DenseStep, after: PathStep | None) -> bool:
+    """Whether it is the last layer, and nothing scales its value afterward."""
+    logit = selection.seen.logits[selection.target]
+    return isinstance(after, PredictionStep) and bool(np.isclose(step.value, logit, rtol=1e-3, atol=1e-3))
 
 
 def _unit_names(before: PathStep | None) -> Callable[[int], str]:

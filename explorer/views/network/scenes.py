@@ -78,24 +78,25 @@ def scenes(selection: Selection, path: StrongestPath) -> tuple[Scene, ...]:
     first = MOST_SCENES // 2
     cut = len(steps) - MOST_SCENES + 1
     if cut <= 1:
-        return tuple(_scene(selection, step, before) for step, before in _pairs(steps))
-    pairs = _pairs(steps)
-    begin = [_scene(selection, *pair) for pair in pairs[:first]]
-    end = [_scene(selection, *pair) for pair in pairs[first + cut :]]
+        return tuple(_scene(selection, *each) for each in _with_neighbors(steps))
+    all_steps = _with_neighbors(steps)
+    begin = [_scene(selection, *each) for each in all_steps[:first]]
+    end = [_scene(selection, *each) for each in all_steps[first + cut :]]
     return (*begin, _left_out(steps[first : first + cut]), *end)
 
 
-def _pairs(steps: Sequence[PathStep]) -> list[tuple[PathStep, PathStep | None]]:
-    return list(zip(steps, (None, *steps[:-1]), strict=True))
+def _with_neighbors(steps: Sequence[PathStep]) -> list[tuple[PathStep, PathStep | None, PathStep | None]]:
+    """Each step, with the one before it and the one after it."""
+    return list(zip(steps, (None, *steps[:-1]), (*steps[1:], None), strict=True))
 
 
-def _scene(selection: Selection, step: PathStep, before: PathStep | None) -> Scene:
+def _scene(selection: Selection, step: PathStep, before: PathStep | None, after: PathStep | None) -> Scene:
     if isinstance(step, MapStep):
         return _map_scene(selection, step)
     if isinstance(step, PixelStep):
         return _pixel(selection, step)
     if isinstance(step, DenseStep):
-        return dense(selection, step, before)
+        return dense(selection, step, before, after)
     if isinstance(step, FlattenStep):
         return flatten(step)
     return operation(step) if isinstance(step, OperationStep) else prediction_scene(selection, step)

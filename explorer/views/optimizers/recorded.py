@@ -23,7 +23,6 @@ from explorer.ui.markdown import sentence
 from explorer.ui.options import ROOT
 from explorer.views.optimizers import charts
 from explorer.views.optimizers.charts import METRICS, NAMES
-from explorer.views.optimizers.legend import legend
 from model.problems import Problem
 from model.words import paragraph, tr
 
@@ -121,7 +120,7 @@ def about_seeds(every: Sequence[OptimizerRun]) -> str:
 
 def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
     if "accuracy" in recorded.charts:
-        markup.show(legend(recorded.charts["accuracy"]))  # type: ignore[arg-type]
+        markup.show(panels.legend(recorded.charts["accuracy"]))  # type: ignore[arg-type]
     by_name = [recorded.charts[name] for name in METRICS if name in recorded.charts]
     for chart, column in zip(by_name, st.columns(3, gap="medium"), strict=False):
         with column:
@@ -151,8 +150,8 @@ def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
 
 
 def table(every: Sequence[OptimizerRun]) -> str:
-    """A row for every run: its rate, its accuracy with the interval, n, and chance."""
-    heads = (tr("run"), tr("rate"), tr("accuracy (95% interval)"), tr("n"), tr("chance"))
+    """A row for every run: its rate, and its accuracy with the interval."""
+    heads = (tr("run"), tr("rate"), tr("accuracy (95% interval)"))
     return markup.table(heads, [row(each) for each in every])
 
 
@@ -164,8 +163,7 @@ def row(one: OptimizerRun) -> list[str]:
         low=percent(low),
         high=percent(high),
     )
-    rate = f"{RATES[one.variant]:g}"
-    return [charts.run_name(one), rate, accuracy, f"{TEST_IMAGES:,}", percent(1 / CLASSES)]
+    return [charts.run_name(one), f"{RATES[one.variant]:g}", accuracy]
 
 
 def how_to_repeat(every: Sequence[OptimizerRun]) -> None:

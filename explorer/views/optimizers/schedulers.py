@@ -17,7 +17,6 @@ from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.views.optimizers import charts
 from explorer.views.optimizers.charts import NAMES
-from explorer.views.optimizers.legend import legend
 from model.problems import Problem
 from model.schedulers import SCHEDULERS
 from model.words import N_, paragraph, tr
@@ -140,12 +139,12 @@ def _draw(scheduled: Scheduled) -> None:
     columns = st.columns([3, 2], gap="large") if "recorded" in scheduled.charts else [st.container()]
     with columns[0]:
         st.markdown(f"**{scheduled.charts['rates'].title}**")
-        markup.show(legend(scheduled.charts["rates"]))
+        markup.show(panels.legend(scheduled.charts["rates"]))
         panels.chart(scheduled.charts["rates"])
     if "recorded" in scheduled.charts:
         with columns[1]:
             st.markdown(f"**{scheduled.charts['recorded'].title}**")
-            markup.show(legend(scheduled.charts["recorded"]))
+            markup.show(panels.legend(scheduled.charts["recorded"]))
             panels.chart(scheduled.charts["recorded"])
     if text := plateau_text(scheduled):
         st.markdown(literal(text))

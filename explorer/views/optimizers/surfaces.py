@@ -10,7 +10,6 @@ from explorer.drawing.ranges import number
 from explorer.engine.descent import SURFACES, VARIANTS, Path, Surface
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.views.optimizers import charts
-from explorer.views.optimizers.legend import legend
 from model.words import N_, paragraph, tr
 
 OUTSIDE = N_(
@@ -47,11 +46,11 @@ def show() -> Descents:
         titles = {name: tr(surface.title) for name, surface in SURFACES.items()}
         name = choices.choice(tr("Surface"), titles, "toy")
         steps = link.number(tr("Steps"), 1, MOST_STEPS, "toy_steps", 60, width=WIDTH)
-        variants = {key: tr(variant.title) for key, variant in VARIANTS.items()}
-        chosen = link.several(
-            st.multiselect, tr("Optimizers"), list(variants), "toy_opt", list(variants),
-            format_func=variants.get,
-        )  # fmt: skip
+    variants = {key: tr(variant.title) for key, variant in VARIANTS.items()}
+    chosen = link.several(
+        st.multiselect, tr("Optimizers"), list(variants), "toy_opt", list(variants),
+        format_func=variants.get,
+    )  # fmt: skip
     with st.container(horizontal=True):
         rates = {each: _rate(name, each) for each in VARIANTS if each in chosen}
     paths = {each: cached.descent_path(each, name, rate, steps) for each, rate in rates.items()}
@@ -75,11 +74,11 @@ def draw(descents: Descents) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(tr("**{title}**: loss = {formula}", title=tr(surface.title), formula=surface.formula))
-        markup.show(legend(descents.charts["surface"]))
+        markup.show(panels.legend(descents.charts["surface"]))
         panels.chart(descents.charts["surface"])
     with right:
         st.markdown(tr("**Loss** after every step"))
-        markup.show(legend(descents.charts["losses"]))
+        markup.show(panels.legend(descents.charts["losses"]))
         panels.chart(descents.charts["losses"])
     st.caption(paragraph([tr(surface.about), tr(OUTSIDE)]))
     markup.show(markup.element("div", table(descents), cls="fx-wrapped"))

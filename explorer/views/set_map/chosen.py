@@ -20,7 +20,7 @@ from explorer.ui.markdown import literal
 from explorer.ui.scans import scanning
 from explorer.views.set_map.coloring import MapImages
 from model.problems import Problem
-from model.words import ngettext, tr
+from model.words import ngettext, paragraph, tr
 
 MOST, NEIGHBORS = 24, 12  # thumbnails
 LISTED = 12  # classes in the table
@@ -154,7 +154,7 @@ def summary(images: MapImages, rows: Integers) -> str:
         n=len(known),
         whole=percent(whole),
     )
-    return f"{count} {accuracy}"
+    return paragraph([count, accuracy])
 
 
 def table(images: MapImages, rows: Integers) -> str:
@@ -180,6 +180,7 @@ def grid(images: MapImages, rows: Integers, key: str) -> None:
     """Thumbnails of rows that make their image the selected one; unreadable ones are left out."""
     pictures = [picture for row in rows.tolist() if (picture := thumbnail(images, row)) is not None]
     picture_grid(pictures, key=key, on_open=partial(select, images), side=SIDE)
+    st.caption(tr("Below each image: the predicted class, with ✗ where it is wrong."))
 
 
 def thumbnail(images: MapImages, row: int) -> Picture | None:

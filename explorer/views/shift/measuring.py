@@ -18,6 +18,7 @@ from explorer.ui import cached, choices, link
 from explorer.ui.jobs import JOBS, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
+from explorer.ui.scans.scanning import no_test_set
 from explorer.ui.selection import Selection
 from model.card import Card
 from model.problems import Problem
@@ -29,7 +30,7 @@ MOST_PIXELS = 64 * 224 * 224  # of all images together, so that time and memory 
 OWN = "own"  # beside the names of CORRUPTIONS
 MOST_OWN = 512  # pictures of a folder
 AT_ONCE = 0.3  # seconds that the page waits for the job before it shows itself without
-SOURCES = {"scenes": N_("Drawn scenes"), "test": N_("Test images")}
+SOURCES = {"test": N_("Test set"), "scenes": N_("Drawn scenes")}
 UPLOADED = "_shift_own"
 
 
@@ -87,6 +88,8 @@ def choose(selection: Selection) -> ShiftQuestion | None:
         kind = choices.choice(tr("Images"), kinds, "shift_of", "test" if test_set is not None else "scenes")
     with how_many:
         wanted = how_many_images(selection.card)
+    if test_set is None:
+        st.caption(no_test_set(options().data_dir))
     images = test_set if kind == "test" else None
     own = uploaded(selection) if shift == OWN else None
     if shift == OWN and own is None:

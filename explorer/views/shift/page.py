@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.engine.shift import check_norms
+from explorer.engine.norm_inputs import check_norms
 from explorer.engine.shift_measuring import SeverityResult
 from explorer.ui import jobs
 from explorer.ui.jobs import JOBS, Progress

@@ -73,6 +73,5 @@ def _chart(title: str, series: dict[str, tuple[Series, Color]], curve: ShortcutC
         y=y,
         lines=tuple(lines),
         areas=tuple(areas),
-        legend=True,
         height=260,
     )

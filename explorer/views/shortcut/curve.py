@@ -6,7 +6,7 @@ from explorer.drawing.ranges import percent
 from explorer.engine.intervals import interval
 from explorer.engine.shortcut import CONDITIONS
 from explorer.engine.shortcut_curve import ShortcutCurve, fractions_correct
-from explorer.ui import panels
+from explorer.ui import markup, panels
 from explorer.ui.markdown import code
 from explorer.views.shortcut import charts
 from explorer.views.shortcut.charts import Networks
@@ -15,12 +15,12 @@ from model.words import N_, ngettext, paragraph, tr
 
 def show(curve: ShortcutCurve) -> None:
     left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown(f"**{tr('Accuracy')}**")
-        panels.chart(charts.accuracy(curve))
-    with right:
-        st.markdown(f"**{tr('Grad-CAM on the mark')}**")
-        panels.chart(charts.evidence(curve))
+    drawn = {left: charts.accuracy(curve), right: charts.evidence(curve)}
+    for column, title in ((left, tr("Accuracy")), (right, tr("Grad-CAM on the mark"))):
+        with column:
+            st.markdown(f"**{title}**")
+            markup.show(panels.legend(drawn[column]))
+            panels.chart(drawn[column])
     for text in meaning(curve):
         st.markdown(text)
     st.caption(about(curve))

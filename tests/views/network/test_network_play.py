@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,21 @@ def built(selection: Selection) -> tuple[Scene, ...]:
 
 def value(text: str) -> float:
     return float(text.removeprefix("= ").replace(MINUS, "-"))
+
+
+def test_a_hidden_unit_whose_value_happens_to_be_the_logit_is_not_called_the_logit() -> None:
+    selection = selected("cifar10-course")
+    path = strongest_path(selection.net, selection.input.x, selection.target)
+    hidden = next(index for index, step in enumerate(path.steps) if isinstance(step, DenseStep))
+    logit = float(selection.seen.logits[selection.target])
+    step = path.steps[hidden]
+    assert isinstance(step, DenseStep)
+    bias = logit - float(step.products.sum())
+    alike = replace(step, bias=bias, position=(len(selection.card.classes) + 50,))
+    steps = (*path.steps[:hidden], alike, *path.steps[hidden + 1 :])
+    names = [one.total.name if one.total else "" for one in scenes(selection, replace(path, steps=steps))]
+    assert "logit" not in names[hidden]
+    assert "logit" in names[-2]
 
 
 def test_every_step_of_the_course_network_has_its_numbers() -> None:
