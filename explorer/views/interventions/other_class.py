@@ -37,7 +37,7 @@ def show(selection: Selection) -> None:
 def show_contrast(selection: Selection, layer: str) -> None:
     """Grad-CAM of the difference of two logits."""
     other = choose_other_class(selection)
-    titles = titles_of(selection, other)
+    titles = titles_of(selection, other, selection.class_names)
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     if not selection.gradient_reaches(layer):
         st.info(tr("No gradient of the class reaches this layer."))
