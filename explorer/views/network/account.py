@@ -107,7 +107,7 @@ def maps_with_contributions(selection: Selection, account: Account) -> None:
     order = np.argsort(-channels, kind="stable").tolist()
     chosen = [k for k in order[:SUPPORTING] if channels[k] > 0]
     chosen += [k for k in order[::-1][:OPPOSING] if channels[k] < 0][::-1]
-    st.subheader(tr("The maps that add and subtract most"), anchor=False)
+    markup.show(markup.text(tr("The maps that add and subtract most"), tag="h3"))
     with st.container(horizontal=True, gap="small", key="cards_account"):
         for channel in chosen:
             show_card(selection, account, channel)
