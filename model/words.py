@@ -8,15 +8,18 @@ A catalog is a gettext file, `model/locale/LANGUAGE.po`, read by Babel once a pr
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
+from string import Formatter
 
 ENGLISH = "en"
 PSEUDO = "pseudo"  # a language for tests: every text that came through here stands in ⟦ ⟧
 LOCALES = Path(__file__).parent / "locale"
+
+CHINESE = "[、-】一-鿿＀-｠]"  # letters and full-width marks
 
 _language: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
@@ -68,7 +71,7 @@ def tr(template: str, /, **fields: object) -> str:
     """The template in the language in use, with its fields filled in as `str.format` does."""
     if not template:  # gettext's name for the head of a catalog
         return ""
-    return _catalog(_language.get()).gettext(template).format(**fields)
+    return _filled(_catalog(_language.get()).gettext(template), fields)
 
 
 def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
@@ -77,7 +80,25 @@ def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
     template = catalog.ngettext(one, many, n)
     if template in (one, many):  # two texts that were marked one by one
         template = catalog.gettext(template)
-    return template.format(n=n, **fields)
+    return _filled(template, {"n": n, **fields})
+
+
+def _filled(template: str, fields: Mapping[str, object]) -> str:
+    """As `str.format` does, but without the space behind a value where that leaves it between Chinese signs.
+
+    >>> _filled("在 {images} 中", {"images": "100 张图像"}), _filled("在 {images} 中", {"images": "CIFAR-10"})
+    ('在 100 张图像中', '在 CIFAR-10 中')
+    """
+    if not re.search(rf"}} {CHINESE}", template):
+        return template.format(**fields)
+    text = ""
+    for literal, name, details, conversion in Formatter().parse(template):
+        ends = re.search(f"{CHINESE}$", text) and re.match(f" {CHINESE}", literal)
+        text += literal[1:] if ends else literal
+        if name is not None:
+            field = f"{{{name}{f'!{conversion}' if conversion else ''}:{details}}}"
+            text += field.format(**fields)
+    return text
 
 
 def paragraph(sentences: Iterable[str]) -> str:

@@ -46,7 +46,7 @@ def effects(selection: Selection, layer: str, progress: Progress[WithoutSets]) -
 
 def in_words(selection: Selection, one: Effects) -> list[str]:
     """How far the order by contribution agrees with the order by measured effect, in plain sentences."""
-    count, name = len(one.falls), selection.card.classes[selection.target]
+    count, name = len(one.falls), selection.target_name
     if count < 2:
         return []
     if one.correlation != one.correlation:

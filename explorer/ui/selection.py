@@ -16,6 +16,7 @@ from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Floats, Trace
 from explorer.ui import cached
 from explorer.ui.cached import Opened
+from explorer.ui.class_names import glossed
 from model.card import Card, Pixels
 from model.pixels import Rectangle
 from model.problems import Problem
@@ -121,6 +122,16 @@ class Selection:
     @cached_property
     def predicted(self) -> int:
         return int(self.seen.logits.argmax())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes as a page writes them; links, files and programs have those of the card."""
+        return tuple(map(glossed, self.card.classes))
+
+    @property
+    def target_name(self) -> str:
+        """The class to explain as a page writes it."""
+        return glossed(self.card.classes[self.target])
 
     @property
     def target(self) -> int:

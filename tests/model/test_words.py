@@ -93,3 +93,15 @@ def test_sentences_stand_one_after_the_other_as_their_language_writes_them():
         assert tr(", ").join(["conv1", "conv2"]) == "conv1、conv2"
     finally:
         words.use(words.ENGLISH)
+
+
+def test_no_space_stands_between_a_chinese_value_and_chinese_text():
+    words.use("zh_CN")
+    try:
+        text = "shared by all epochs; the map of {name}"
+        assert [tr(text, name=name) for name in ("cat 猫", "cat（绘制）", "cat")] == [
+            "所有轮次共用；cat 猫的图", "所有轮次共用；cat（绘制）的图", "所有轮次共用；cat 的图"
+        ]  # fmt: skip
+        assert ngettext("{n:,} channel", "{n:,} channels", 1_200).startswith("1,200 ")
+    finally:
+        words.use(words.ENGLISH)

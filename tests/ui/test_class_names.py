@@ -41,3 +41,21 @@ def test_a_page_shows_both_and_the_option_is_the_networks_name(
     assert "horse 马</span>" in html
     box = at.selectbox(key="class")
     assert (box.value, box.options[1]) == ("dog", "airplane 飞机")
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [
+        ("explain", "为什么是“horse 马”？"),
+        ("network", "从图片到“horse 马”，逐步进行"),
+        ("interventions", "没有 logit 改变；预测是 horse 马。"),
+    ],
+)
+def test_headings_and_sentences_have_both_and_the_programs_the_name_alone(
+    visit: Callable[..., AppTest], chinese: None, page: str, sentence: str
+) -> None:
+    at = visit(page, lang="zh_CN", sample="horse")
+    assert not at.exception
+    texts = [each.value for each in at.header] + [each.proto.body for each in at.get("html")]
+    assert any(sentence in text for text in texts)
+    assert "马" not in "".join(each.value for each in at.code)

@@ -9,7 +9,6 @@ from explorer.engine.samples import FromUpload
 from explorer.engine.tracing import layer_path
 from explorer.ui import link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
-from explorer.ui.class_names import glossed
 from explorer.ui.frame import checkup
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
@@ -153,17 +152,17 @@ def _rows(selection: Selection, count: int) -> list[tuple[str, float, bool]]:
 
 
 def _prediction(selection: Selection, title: str) -> str:
-    name = markup.text(glossed(selection.card.classes[selection.predicted]), "name", tag="span")
+    name = markup.text(selection.class_names[selection.predicted], "name", tag="span")
     verdict = markup.text(_verdict(selection), tag="span")
     lines = [markup.text(title, "muted"), markup.element("div", name, " ", verdict)]
     if selection.independent:
         lines.append(markup.text(_labels_above_half(selection), "muted"))
     if selection.target != selection.predicted:
-        target = glossed(selection.card.classes[selection.target])
-        lines.append(markup.text(tr("Explained below: {name}", name=target), "strong"))
+        explained = tr("Explained below: {name}", name=selection.target_name)
+        lines.append(markup.text(explained, "strong"))
     if isinstance(selection.sample.origin, FromUpload):
         known = _only_these_labels if selection.independent else _only_these
-        lines.append(markup.text(known(selection.card.classes), "muted"))
+        lines.append(markup.text(known(selection.class_names), "muted"))
     return markup.element("div", *lines, cls="fx-prediction")
 
 
@@ -175,7 +174,7 @@ def _only_these(classes: tuple[str, ...]) -> str:
             "The network knows only these {n} classes: {names}. It always names one of them, "
             "whatever the picture shows.",
             len(classes),
-            names=tr(", ").join(map(glossed, classes)),
+            names=tr(", ").join(classes),
         )
     return ngettext(
         "The network knows only its {n:,} class. It names it whatever the picture shows.",
@@ -217,15 +216,15 @@ def _verdict(selection: Selection) -> str:
     if label is None:
         return ""
     if selection.independent:
-        return tr("(labeled {label})", label=selection.card.classes[label])
+        return tr("(labeled {label})", label=selection.class_names[label])
     if label == selection.predicted:
         return tr("(correct)")
-    return tr("(wrong: labeled {label})", label=glossed(selection.card.classes[label]))
+    return tr("(wrong: labeled {label})", label=selection.class_names[label])
 
 
 def _prediction_in_words(selection: Selection) -> str:
     """The predicted class, and how it compares with the image's label: `Prediction: cat (correct)`."""
-    classes, label = selection.card.classes, selection.sample.label
+    classes, label = selection.class_names, selection.sample.label
     name = classes[selection.predicted]
     if selection.independent:
         return tr("Most probable label: {name}", name=name)

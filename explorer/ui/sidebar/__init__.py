@@ -4,7 +4,6 @@ import streamlit as st
 
 from explorer.engine.samples import Sample
 from explorer.ui import choices, link, markup
-from explorer.ui.class_names import glossed
 from explorer.ui.markdown import sentence
 from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
@@ -95,5 +94,5 @@ def _class(selection: Selection) -> int | None:
         tr("Class to explain"), classes, "class", choices.PREDICTED, tr("Predicted class")
     )
     predicted = N_("Most probable label: {name}") if selection.independent else N_("Prediction: {name}")
-    markup.show(markup.text(tr(predicted, name=glossed(classes[selection.predicted])), "muted"))
+    markup.show(markup.text(tr(predicted, name=selection.class_names[selection.predicted]), "muted"))
     return None if name is None else classes.index(name)

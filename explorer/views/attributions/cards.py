@@ -54,7 +54,7 @@ def pictures(selection: Selection, attribution: Attribution) -> str:
     assert attribution.map is not None
     heat, range = attribution.map.heat.values, range_of(attribution)
     height, width = heat.shape
-    about = tr("{title}, for {name}", title=attribution.choice.title, name=class_name(selection))
+    about = tr("{title}, for {name}", title=attribution.choice.title, name=selection.target_name)
     over = overlay(selection.sample.pixels, heat, range, selection.received)
     raw = markup.figure(
         color(heat, range),
@@ -117,7 +117,3 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return tr("{number} ms", number=max(1, round(1000 * seconds)))
     return tr("{number} s", number=number(seconds))
-
-
-def class_name(selection: Selection) -> str:
-    return selection.card.classes[selection.target]

@@ -13,7 +13,6 @@ from explorer.ui import jobs, markup, panels
 from explorer.ui.jobs import Progress
 from explorer.ui.selection import Selection
 from explorer.views.attributions import charts
-from explorer.views.attributions.cards import class_name
 from explorer.views.attributions.map_choice import MapChoice
 from explorer.views.attributions.measuring import Explained, classic_work
 from model.words import paragraph, tr
@@ -52,7 +51,7 @@ def show_scores(selection: Selection, chosen: Sequence[MapChoice], progress: Pro
             name: {kind: one for kind, one in scores.items() if isinstance(one, RemovalCurve)}
             for name, scores in first.items()
         }
-        panels.chart(charts.classic(curves, chosen[0].title, class_name(selection)))
+        panels.chart(charts.classic(curves, chosen[0].title, selection.target_name))
 
 
 def table(chosen: Sequence[MapChoice], progress: Progresses) -> str:

@@ -16,7 +16,6 @@ from explorer.engine.values import Doubles
 from explorer.ui import choices, markup, panels
 from explorer.ui.selection import Selection
 from explorer.views.attributions import charts
-from explorer.views.attributions.cards import class_name
 from explorer.views.attributions.measuring import Attribution
 from model.words import tr
 
@@ -36,7 +35,7 @@ def show(selection: Selection, attributions: Sequence[Attribution]) -> None:
 def show_curves(selection: Selection, one: Attribution) -> None:
     ordering = one.scored("ordering")
     if isinstance(ordering, Orderings):
-        panels.chart(charts.removal(ordering, one.choice.title, class_name(selection)))
+        panels.chart(charts.removal(ordering, one.choice.title, selection.target_name))
         st.caption(
             tr(
                 "The image is removed bit by bit, in the map’s order and in the reverse order; what is "

@@ -18,7 +18,7 @@ from explorer.ui.exports.snippets import program
 from explorer.ui.jobs import JOBS, Work
 from explorer.ui.selection import Selection
 from explorer.views.attributions import charts, measuring
-from explorer.views.attributions.cards import class_name, range_of
+from explorer.views.attributions.cards import range_of
 from explorer.views.attributions.map_choice import MapChoice
 from explorer.views.attributions.measuring import Attribution, MeasuredScore, TimedMap
 from model.words import tr
@@ -37,7 +37,7 @@ def offer(selection: Selection, chosen: Sequence[MapChoice], works: Works, stopp
     there = [each for each in measuring.attributions(chosen, progress) if each.map is not None]
     first = next((each for each in there if each.scored(SCORE) is not None), None)
     return Offer(
-        name=f"attributions {selection.sample.name} {class_name(selection)}",
+        name=f"attributions {selection.sample.name} {selection.card.classes[selection.target]}",
         caption=caption(selection, there),
         pictures=pictures(selection, there),
         tables={
@@ -87,7 +87,7 @@ def row(selection: Selection, attribution: Attribution, measured: MeasuredScore)
         "method": choice.method,
         "layer": choice.layer or "",
         "baseline": choice.baseline or "",
-        "class": class_name(selection),
+        "class": selection.card.classes[selection.target],
         "seconds": None if attribution.map is None else attribution.map.seconds,
         "completeness_gap": None if attribution.map is None else attribution.map.gap,
         "score": measured.name,
@@ -127,7 +127,7 @@ def curves(selection: Selection, there: Sequence[Attribution]) -> list[Chart]:
     """The two curves of every map that has them."""
     orderings = [(each.choice.title, each.scored("ordering")) for each in there]
     return [
-        charts.removal(one, title, class_name(selection))
+        charts.removal(one, title, selection.card.classes[selection.target])
         for title, one in orderings
         if isinstance(one, Orderings)
     ]
@@ -146,7 +146,7 @@ def snippet(selection: Selection, first: Attribution | None) -> str:
         lines.append(f"baseline = BASELINES[{choice.baseline!r}].images(checkpoint.card, x)")
         more += ", baseline=baseline"
     more += "".join(f", {name}={value!r}" for name, value in choice.settings)
-    name = class_name(selection)
+    name = selection.card.classes[selection.target]
     lines += [
         f"heat = attribute(net, x, {choice.method!r}, target={selection.target}{more})  # {name!r}",
         f"score = SCORES[{SCORE!r}].measure(Subject(net, x, heat))",

@@ -28,7 +28,7 @@ Progresses = Sequence[Progress[TimedMap | MeasuredScore]]
 
 def page() -> None:
     selection = current()
-    name = literal(selection.card.classes[selection.target])
+    name = literal(selection.target_name)
     st.header(tr("Attributions for “{name}”", name=name), anchor=False)
     st.caption(
         tr(

@@ -42,7 +42,7 @@ def show(selection: Selection, heats: Heats) -> None:
     with st.spinner(tr("Drawing the scene without each part …")):
         drawn = measuring.redrawing_of(selection.network, *drawing)
     st.header(tr("What each part really does"), anchor=False)
-    effects, name = drawn.effects(selection.target), selection.card.classes[selection.target]
+    effects, name = drawn.effects(selection.target), selection.target_name
     markup.show(*pictures(drawn, effects, name))
     own = drawn.own_parts
     if len(own) < LEAST_PARTS:

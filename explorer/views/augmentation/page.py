@@ -10,6 +10,7 @@ from explorer.drawing.pictures import reduced
 from explorer.engine import augmented
 from explorer.engine.normalization import unchanged
 from explorer.ui import cached, choices, link, markup, stepping
+from explorer.ui.frame import presentation
 from explorer.ui.markdown import code, literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection, current
@@ -78,7 +79,7 @@ def choose_seed() -> int:
     """The seed of all draws on the page; the button takes the next."""
     seeds = range(SEEDS + 1)
     stepping.follow("seed", seeds)
-    seed = link.number(tr("Seed"), 0, SEEDS, "seed", width=140)
+    seed = link.number(tr("Seed"), 0, SEEDS, "seed", width=presentation.pixels(140))
     stepping.buttons("seed", [stepping.Button(tr("Draw again"), 1)])
     return seed
 

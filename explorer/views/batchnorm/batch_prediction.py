@@ -41,7 +41,7 @@ def show(selection: Selection, measured: MeasuredImages) -> None:
 
 
 def one_image(selection: Selection, both: TwoPredictions) -> None:
-    names = selection.card.classes
+    names = selection.class_names
     side_by_side(
         (tr(RUNNING), most_probable(names, both.running[0])), (tr(OWN), most_probable(names, both.batch[0]))
     )
@@ -101,7 +101,7 @@ def many_images(selection: Selection, both: TwoPredictions, batch: Batch) -> Non
     )
     st.markdown(meaning_of_many(both, batch))
     if both.changed.any():
-        changed(selection.card.classes, both, batch)
+        changed(selection.class_names, both, batch)
 
 
 def overall(probabilities: Floats, batch: Batch) -> list[tuple[str, float, bool]]:

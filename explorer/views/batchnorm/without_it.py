@@ -101,7 +101,7 @@ def predictions(selection: Selection, view: LayerView) -> dict[str, PredictionWi
 
 
 def one_image(selection: Selection, sides: dict[str, PredictionWithoutNorm]) -> None:
-    names = selection.card.classes
+    names = selection.class_names
     batch_prediction.side_by_side(
         *(
             (title, batch_prediction.most_probable(names, side.probabilities[0]))
@@ -114,7 +114,7 @@ def meaning(selection: Selection, view: LayerView, sides: dict[str, PredictionWi
     """What the layer's absence does to the prediction for one image, as Markdown."""
     before, without = [side.probabilities[0] for side in sides.values()][:2]
     first, second = int(before.argmax()), int(without.argmax())
-    names = tuple(map(literal, selection.card.classes))
+    names = tuple(map(literal, selection.class_names))
     fields = {"layer": literal(view.layer), "first": names[first], "before": probability(before[first])}
     if first == second:
         return tr(
@@ -150,7 +150,7 @@ def logits(selection: Selection, sides: dict[str, PredictionWithoutNorm]) -> str
         for k in np.argsort(-side.probabilities[0], kind="stable")[: CLASSES - 2]
     ]
     rows = [
-        [selection.card.classes[k], *(number(side.logits[0, k]) for side in sides.values())]
+        [selection.class_names[k], *(number(side.logits[0, k]) for side in sides.values())]
         for k in dict.fromkeys(likely)
     ]
     heads = [tr("Logit of"), *sides]

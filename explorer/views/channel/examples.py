@@ -95,7 +95,7 @@ def by_contribution(subject: ChannelSubject, parts: Sequence[Contribution]) -> l
 def show(subject: ChannelSubject) -> Examples:
     """The tiles; a click on one selects its image."""
     with st.container(horizontal=True, gap="small"):
-        name = subject.selection.card.classes[subject.selection.target]
+        name = subject.selection.target_name
         by = {"activation": tr("Activation"), "contribution": tr("Contribution to {name}", name=name)}
         order = choices.choice(tr("Largest by"), by, "examples")
         shapes = {"field": tr("Receptive field"), "whole": tr("Whole image")}
@@ -159,7 +159,7 @@ def about_contributions(subject: ChannelSubject) -> str:
     return tr(
         "Largest contribution to the logit of {name}: Grad-CAM’s weight × mean of the map, computed on "
         "{count} of {images} (the {top} with the largest values of this channel, and a spread over all)",
-        name=subject.selection.card.classes[subject.selection.target],
+        name=subject.selection.target_name,
         count=len(candidates(subject)),
         images=subject.images.text,
         top=len(subject.scanned.top_rows[subject.channel]) if subject.scanned else 0,

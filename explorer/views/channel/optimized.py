@@ -10,6 +10,7 @@ from explorer.drawing.ranges import number
 from explorer.engine.scan.result import LayerScan
 from explorer.engine.visualization import PART, RANDOM, Visualization, prior_of, steps_of, visualize
 from explorer.ui import jobs, link, markup
+from explorer.ui.frame import presentation
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.views.channel.subject import MOST_OF_PRIOR, ChannelSubject
@@ -34,7 +35,9 @@ def work(subject: ChannelSubject, seed: int) -> Work[Visualization]:
 def show(subject: ChannelSubject) -> Visualization | None:
     """The image and the numbers, as far as they are; the finished one is returned."""
     image = st.container()
-    seed = link.number(tr("Seed of the starting images"), 0, SEEDS, "made_seed", 0, width=200)
+    seed = link.number(
+        tr("Seed of the starting images"), 0, SEEDS, "made_seed", 0, width=presentation.pixels(200)
+    )
     job = work(subject, seed)
     with image:
         jobs.show(partial(_draw, subject), job)

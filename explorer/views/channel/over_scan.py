@@ -13,6 +13,7 @@ from explorer.engine.selectivity import PERMUTATIONS, Selectivity
 from explorer.engine.values import Doubles
 from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
+from explorer.ui.class_names import glossed
 from explorer.ui.markdown import literal
 from explorer.views.channel import charts, tiles
 from explorer.views.channel.subject import ChannelSubject
@@ -141,7 +142,7 @@ def about_classes(subject: ChannelSubject, numbers: Numbers) -> str:
         )
     fields = {
         "index": f"{one.index:.2f}",
-        "name": subject.scan.classes[one.favorite],
+        "name": glossed(subject.scan.classes[one.favorite]),
         "chance": f"{one.chance:.2f}",
         "high": f"{one.chance_high:.2f}",
         "count": PERMUTATIONS,

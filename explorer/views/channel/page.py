@@ -74,7 +74,7 @@ def introduction(biography: Biography) -> Biography:
     with facts:
         markup.show(on_this_image(subject), over_scan.normalization(subject))
     with picture:
-        st.subheader(tr("An image made for this channel"), anchor=False)
+        markup.show(markup.text(tr("An image made for this channel"), tag="h3"))
         if not started(subject, "make"):
             return biography
         return replace(biography, made=optimized.show(subject))

@@ -16,7 +16,7 @@ from explorer.engine.tracing import Block
 from explorer.engine.values import Integers
 from explorer.ui import cached, choices, link
 from explorer.ui.channel_link import open_channel
-from explorer.ui.frame import way_back
+from explorer.ui.frame import presentation, way_back
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from model.card import Pixels
@@ -70,7 +70,14 @@ def choose(selection: Selection) -> ChannelSubject:
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         block, _, layer = choices.choose_layer(selection)
         count = selection.seen.shapes[layer][0]
-        channel = link.number(tr("Channel"), 0, count - 1, "channel", strongest(selection, layer), width=130)
+        channel = link.number(
+            tr("Channel"),
+            0,
+            count - 1,
+            "channel",
+            strongest(selection, layer),
+            width=presentation.pixels(130),
+        )
         subject = ChannelSubject(selection, block, layer, channel)
         if st.button(tr("Open on Feature maps"), icon=":material/grid_view:", key="to_maps"):
             open_channel(selection, layer, channel)

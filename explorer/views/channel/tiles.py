@@ -77,7 +77,7 @@ def show_card(subject: ChannelSubject, tile: ExampleTile, key: str, whole: bool)
 def label_of(subject: ChannelSubject, row: int) -> str:
     """The class that an image is labeled with; a sign for none."""
     label = int(subject.images.labels[row])
-    return "–" if label < 0 else subject.selection.card.classes[label]
+    return "–" if label < 0 else subject.selection.class_names[label]
 
 
 def field_in_words(subject: ChannelSubject, whole: bool) -> str:

@@ -36,7 +36,7 @@ def show(selection: Selection) -> ClassMaps | None:
         st.info(tr("This network has one class only, so there is no other class to compare it with."))
         return None
     other = choose_other_class(selection)
-    titles = titles_of(selection, other)
+    titles = titles_of(selection, other, selection.class_names)
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     markup.show(markup.text(question, tag="h3"))
     blocks = choices.choose_blocks(selection).values()
@@ -44,7 +44,7 @@ def show(selection: Selection) -> ClassMaps | None:
     layers = checkup.with_gradient(selection, layers)
     if not layers:
         return None
-    maps = compute(selection, list(layers), other, titles)
+    maps = compute(selection, list(layers), other, titles_of(selection, other, selection.card.classes))
     for layer in maps.ranges:
         show_layer(selection, maps, layer)
     panels.explain_dimmed(selection)
@@ -72,9 +72,9 @@ def runner_up(selection: Selection) -> int:
     return int(next(k for k in order if k != selection.target))
 
 
-def titles_of(selection: Selection, other: int) -> dict[str, str]:
+def titles_of(selection: Selection, other: int, names: Sequence[str]) -> dict[str, str]:
     """The titles of the three heat maps: the class to explain, the other one, their difference."""
-    first, second = selection.card.classes[selection.target], selection.card.classes[other]
+    first, second = names[selection.target], names[other]
     difference = tr("{first} − {second}", first=first, second=second)
     return {"target": first, "other": second, "difference": difference}
 
@@ -101,6 +101,6 @@ def show_layer(selection: Selection, maps: ClassMaps, layer: str) -> None:
 
 
 def panel(selection: Selection, maps: ClassMaps, layer: str, name: str) -> str:
-    heat, title = maps.values[layer, name], maps.titles[name]
+    heat, title = maps.values[layer, name], titles_of(selection, maps.other, selection.class_names)[name]
     alt = tr("Grad-CAM of {name} at {layer}", name=title, layer=layer)
     return panels.heat_panel(selection, heat, maps.ranges[layer], title, alt, panels.extent(heat))

@@ -9,6 +9,7 @@ from explorer.engine.samples import in_classes
 from explorer.engine.timeline import CardFile, SnapshotFile
 from explorer.ui import cached, link
 from explorer.ui.cached import Opened
+from explorer.ui.frame import presentation
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
 from explorer.ui.sidebar.image_choice import choose_sample
@@ -65,7 +66,9 @@ def choose_network(opened: Opened, own: str) -> Opened:
 def choose_epoch(opened: Opened) -> Opened:
     files = other_epochs(opened)
     label = tr("Epoch of B (0 is the untrained network)")
-    epoch = link.choose(st.selectbox, label, list(files), "b_epoch", next(iter(files)), width=250)
+    epoch = link.choose(
+        st.selectbox, label, list(files), "b_epoch", next(iter(files)), width=presentation.pixels(250)
+    )
     name = tr("{checkpoint}, epoch {epoch}", checkpoint=opened.name, epoch=epoch)
     return cached.opened(name, replace(opened.source, path=files[epoch].path))
 
@@ -75,7 +78,9 @@ def choose_checkpoint(opened: Opened) -> Opened:
     first = next((name for name in checkpoints if name != opened.name), opened.name)
     link.follow_default("b_checkpoint", first)
     label = tr("Checkpoint of B")
-    name = link.choose(st.selectbox, label, list(checkpoints), "b_checkpoint", first, width=250)
+    name = link.choose(
+        st.selectbox, label, list(checkpoints), "b_checkpoint", first, width=presentation.pixels(250)
+    )
     return cached.opened(name, checkpoints[name])
 
 

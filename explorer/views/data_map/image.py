@@ -12,7 +12,7 @@ from explorer.engine.tracing import stages
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.ui import cached, choices, link, markup, panels, pictures
 from explorer.ui.cached import Opened
-from explorer.ui.frame import way_back
+from explorer.ui.frame import presentation, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
@@ -57,7 +57,9 @@ def sample_of(images: LoggedImages | Problem, index: int) -> Sample | Problem:
 def choose_image(run: LoggedRun, default: int) -> int:
     """A training image by its index: typed, or clicked elsewhere on the page."""
     label = tr("Training image (0 to {last})", last=len(run.log.labels) - 1)
-    return link.number(label, 0, len(run.log.labels) - 1, "train_image", default, width=220)
+    return link.number(
+        label, 0, len(run.log.labels) - 1, "train_image", default, width=presentation.pixels(220)
+    )
 
 
 def show(run: LoggedRun, index: int, sample: Sample | Problem) -> None:

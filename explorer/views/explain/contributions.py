@@ -95,7 +95,7 @@ def about_the_cards(selection: Selection) -> str:
             "set to zero; the length of the second bar is relative to the largest change in this layer. "
             "Contributions and changes have different units, so only their order can be compared. Each map "
             "has its own color scale.",
-            class_name=selection.card.classes[selection.target],
+            class_name=selection.target_name,
         )
     )
 

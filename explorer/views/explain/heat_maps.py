@@ -82,7 +82,7 @@ def panel(selection: Selection, heat_maps: HeatMaps, layer: str) -> str:
     alt = tr(
         "{method} of {name} at {layer}",
         method=tr(METHODS[heat_maps.method].title),
-        name=selection.card.classes[selection.target],
+        name=selection.target_name,
         layer=layer,
     )
     scale = "" if heat_maps.shared else tr("its own scale")

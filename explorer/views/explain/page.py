@@ -20,7 +20,7 @@ from model.words import tr
 def page() -> None:
     selection = current()
     way_back.button(selection)
-    name = literal(selection.card.classes[selection.target])
+    name = literal(selection.target_name)
     st.header(tr("Why “{name}”?", name=name), anchor=False)
     if not selection.blocks:
         st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))

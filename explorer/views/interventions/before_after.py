@@ -68,7 +68,7 @@ def unchanged(selection: Selection, layer: str) -> Outcome:
 
 def in_words(selection: Selection, both: BeforeAfter) -> str:
     """What becomes of the prediction and of the logit of the class to explain."""
-    names, target = selection.card.classes, selection.target
+    names, target = selection.class_names, selection.target
     was, now = int(both.before.logits.argmax()), int(both.after.logits.argmax())
     before, after = number(both.before.logits[target]), number(both.after.logits[target])
     if np.array_equal(both.before.logits, both.after.logits):
@@ -114,7 +114,7 @@ def bars(selection: Selection, both: BeforeAfter) -> str:
             f'<span class="{name}" style="width:{values[k]:.1%}"></span>'
             for name, values in zip(("before", "after"), probabilities, strict=True)
         )
-        cells += [markup.text(selection.card.classes[k], mark), f'<div class="track">{track}</div>']
+        cells += [markup.text(selection.class_names[k], mark), f'<div class="track">{track}</div>']
         cells += [markup.text(text, mark) for text in (*(probability(s[k]) for s in probabilities), change)]
     label = tr("Probabilities before and after the change, and the change of each logit")
     return (
@@ -133,7 +133,7 @@ def heats(selection: Selection, both: BeforeAfter) -> str:
     """Grad-CAM before and after, over the image."""
     titles = {tr("before"): both.before, tr("after"): both.after}
     figures = [heat_figure(selection, both, title, one.heat) for title, one in titles.items()]
-    name = selection.card.classes[selection.target]
+    name = selection.target_name
     heading = tr("Grad-CAM of {name} at {layer}", name=name, layer=both.layer)
     scale = markup.scale(both.range, tr("shared scale for both maps"))
     return markup.element(

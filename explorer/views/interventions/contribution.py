@@ -43,7 +43,7 @@ def draw(selection: Selection, layer: str, progress: Sequence[Progress[WithoutSe
     plot, words = st.columns([4, 3], gap="medium")
     with plot:
         key = f"points_{layer}_{selection.input.digest[:8]}_{selection.target}_{chosen}"
-        drawn = charts.contribution_and_effect(measured, selection.card.classes[selection.target], chosen)
+        drawn = charts.contribution_and_effect(measured, selection.target_name, chosen)
         panels.chart(drawn, on_select=partial(clicked, key), selection_mode="chosen", key=key)
     with words:
         for line in effects.in_words(selection, measured):
@@ -76,7 +76,7 @@ def about_channel(selection: Selection, measured: Effects, channel: int) -> None
     )
     text = tr(
         template,
-        class_name=selection.card.classes[selection.target],
+        class_name=selection.target_name,
         change=number(abs(fall)),
         fall_rank=1 + int((measured.falls > fall).sum()),
         contribution=number(contribution),
@@ -96,7 +96,7 @@ def about_channel(selection: Selection, measured: Effects, channel: int) -> None
 
 
 def how_to_read(selection: Selection) -> None:
-    name = selection.card.classes[selection.target]
+    name = selection.target_name
     with st.expander(tr("How to read this")):
         st.markdown(
             literal(

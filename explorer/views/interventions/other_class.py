@@ -37,7 +37,7 @@ def show(selection: Selection) -> None:
 def show_contrast(selection: Selection, layer: str) -> None:
     """Grad-CAM of the difference of two logits."""
     other = choose_other_class(selection)
-    titles = titles_of(selection, other)
+    titles = titles_of(selection, other, selection.class_names)
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     if not selection.gradient_reaches(layer):
         st.info(tr("No gradient of the class reaches this layer."))
@@ -71,7 +71,7 @@ def show_search(selection: Selection, layer: str) -> None:
 
 def draw(selection: Selection, layer: str, stopped: bool, progress: Sequence[Progress[GreedySearch]]) -> None:
     (one,) = progress
-    name = selection.card.classes[selection.predicted]
+    name = selection.class_names[selection.predicted]
     state = one.results[-1] if one.results else None
     markup.show(
         markup.text(heading(layer, name, state), tag="h3"), markup.text(about_search(selection), "muted")
@@ -120,7 +120,7 @@ def about_search(selection: Selection) -> str:
             "The search is about the prediction, {was}, not about {name}, the class to explain: it stops at "
             "the first class other than {was}."
         )
-    names = selection.card.classes
+    names = selection.class_names
     return tr(template, was=names[selection.predicted], name=names[selection.target])
 
 
@@ -159,7 +159,7 @@ GREEDY = N_("Found by greedy search; a smaller set may exist.")
 
 def in_words(selection: Selection, state: GreedySearch, finished: bool) -> str:
     """What the search has found, or how far it is."""
-    names, count = selection.card.classes, selection.seen.shapes[state.layer][0]
+    names, count = selection.class_names, selection.seen.shapes[state.layer][0]
     fields = {
         "count": count,
         "layer": state.layer,

@@ -116,7 +116,7 @@ def on_this_image(selection: Selection, block: Block, layer: str, channel: int) 
 
 def for_the_class(selection: Selection, layer: str, channel: int) -> str:
     """Grad-CAM's weight and contribution for the class to explain, and the contribution's rank."""
-    title = tr("For the class “{class_name}”", class_name=selection.card.classes[selection.target])
+    title = tr("For the class “{class_name}”", class_name=selection.target_name)
     evidence = selection.evidence(layer)
     if evidence is None:
         return facts(title, (), markup.text(tr("No gradient of a class reaches this layer."), "muted"))
@@ -291,7 +291,7 @@ def switched_off(selection: Selection, layer: str, channel: int) -> None:
 
 def consequence(selection: Selection, ablations: Ablations) -> str:
     """One sentence on the class to explain and the prediction, with the channel at zero."""
-    names, target = selection.card.classes, selection.target
+    names, target = selection.class_names, selection.target
     predicted = int(ablations.zeroed[0].argmax())
     before, after = number(ablations.logits[target]), number(ablations.zeroed[0][target])
     return tr(
@@ -336,7 +336,7 @@ def changes(selection: Selection, ablations: Ablations) -> str:
     reach = float(largest.max())
     if not reach:
         return markup.text(tr("No logit changes: the prediction does not use this channel here."), "muted")
-    names, target = selection.card.classes, selection.target
+    names, target = selection.class_names, selection.target
     order = most_changed(largest, target)
     rows = [_change(names[k], zeroed[k], averaged[k], reach, k == target) for k in order]
     head = [

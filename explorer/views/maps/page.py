@@ -104,7 +104,7 @@ def about_the_layer(selection: Selection, layer: str, strongest: int | None) -> 
         "Channel {first} contributes most to “{class_name}”. Select any channel in the grid.",
         count,
         first=strongest,
-        class_name=selection.card.classes[selection.target],
+        class_name=selection.target_name,
         **size,
     )
 

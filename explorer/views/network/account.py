@@ -80,7 +80,7 @@ def in_words(selection: Selection, account: Account) -> str:
     """The sum that makes the logit, in a sentence with its numbers."""
     return tr(
         EXACT if account.exact else APPROXIMATE,
-        class_name=selection.card.classes[selection.target],
+        class_name=selection.target_name,
         logit=number(float(account.logit)),
         maps=number(float(account.contributions.sum())),
         constant=number(float(account.constant)),
@@ -107,7 +107,7 @@ def maps_with_contributions(selection: Selection, account: Account) -> None:
     order = np.argsort(-channels, kind="stable").tolist()
     chosen = [k for k in order[:SUPPORTING] if channels[k] > 0]
     chosen += [k for k in order[::-1][:OPPOSING] if channels[k] < 0][::-1]
-    st.subheader(tr("The maps that add and subtract most"), anchor=False)
+    markup.show(markup.text(tr("The maps that add and subtract most"), tag="h3"))
     with st.container(horizontal=True, gap="small", key="cards_account"):
         for channel in chosen:
             show_card(selection, account, channel)
@@ -189,7 +189,7 @@ def table(selection: Selection, made: Prediction) -> str:
     label = None if made.label is None else int(made.label)
     classes += [k for k in (selection.target, label) if k is not None and k not in classes]
     classes = list(dict.fromkeys(classes))
-    names = selection.card.classes
+    names = selection.class_names
     if made.independent:
         heads = (tr("class"), tr("logit z"), tr("1 / (1 + e⁻ᶻ)"))
         rows = [(names[k], number(made.logits[k]), probability(made.probabilities[k])) for k in classes]
@@ -216,7 +216,7 @@ def loss_in_words(selection: Selection, made: Prediction) -> str:
             "This image has no label, so it has no loss: cross-entropy is −ln of the probability of the true "
             "class."
         )
-    name, fraction = selection.card.classes[int(made.label)], float(made.probabilities[int(made.label)])
+    name, fraction = selection.class_names[int(made.label)], float(made.probabilities[int(made.label)])
     fields = {"class_name": name, "probability": number(fraction), "loss": number(float(made.loss))}
     if made.independent:
         return tr(

@@ -83,9 +83,9 @@ def dense(selection: Selection, step: DenseStep, before: PathStep | None, after:
         sentence = tr(
             "The logit of “{class_name}” is a weighted sum: each of {count} values times its weight for this "
             "class. Positive terms support the class, negative ones oppose it.",
-            class_name=selection.card.classes[unit], count=f"{len(products):,}",
+            class_name=selection.class_names[unit], count=f"{len(products):,}",
         )  # fmt: skip
-        total = tr("logit of “{class_name}”", class_name=selection.card.classes[unit])
+        total = tr("logit of “{class_name}”", class_name=selection.class_names[unit])
     else:
         sentence = tr(
             "Unit {unit} weighs all {count} values: each times a learned weight, added up.",
@@ -128,7 +128,7 @@ def prediction_scene(selection: Selection, step: PredictionStep) -> Scene:
     order = np.argsort(-prediction.logits, kind="stable")[:CLASSES].tolist()
     if target not in order:
         order[-1] = target
-    names = selection.card.classes
+    names = selection.class_names
     rows = tuple(
         Row(
             names[k],

@@ -47,7 +47,7 @@ def channel_name(selection: Selection, column: Column, channel: int | None, *, o
         return tr(template, layer=layer)
     if of_class:
         template = N_("the logit of “{class_name}”") if gives_logits(selection, column) else CLASS
-        return tr(template, class_name=selection.card.classes[channel], layer=layer)
+        return tr(template, class_name=selection.class_names[channel], layer=layer)
     if is_unit:
         return tr("unit {unit} of {layer}", unit=channel, layer=layer)
     return tr("channel {channel} of {layer}", channel=channel, layer=layer)
@@ -88,10 +88,6 @@ def layer_to_open(selection: Selection, column: Column) -> str | None:
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def target_name(selection: Selection) -> str:
-    return selection.card.classes[selection.target]
 
 
 def signed(value: float) -> str:

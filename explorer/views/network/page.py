@@ -155,7 +155,7 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
         "**{name}** contributes {value} to “{class_name}”: rank {rank} of {count:,}.",
         name=name,
         value=names.signed(value),
-        class_name=names.target_name(selection),
+        class_name=selection.target_name,
         rank=rank,
         count=len(contributions),
     )
@@ -185,7 +185,7 @@ def how_to_read(selection: Selection) -> None:
         "activation, summed over all positions. The small bar shows it, to the right if it supports the "
         "class, to the left if it opposes it. (Grad-CAM’s contributions on other pages are mean gradient × "
         "mean activation, so they are other numbers.)",
-        class_name=names.target_name(selection),
+        class_name=selection.target_name,
     )
     lines = tr(
         "A line shows what flows into the chosen channel: the thicker it is, the more it adds to that "

@@ -9,7 +9,6 @@ from explorer.drawing import ranges
 from explorer.drawing.pictures import reduced
 from explorer.drawing.ranges import number, probability
 from explorer.engine.graph import Node
-from explorer.ui.class_names import glossed
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
@@ -22,7 +21,6 @@ from explorer.views.network.names import (
     layer_to_open,
     short_name,
     signed,
-    target_name,
 )
 from model.names import readable
 from model.words import N_, ngettext, paragraph, tr
@@ -202,7 +200,7 @@ def tile(selection: Selection, column: Column, row: int, of_class: bool) -> Tile
     largest = float(np.abs(contributions).max())
     value = float(contributions[channel])
     contribution = tr(
-        "Contribution to “{class_name}”: {value}.", class_name=target_name(selection), value=signed(value)
+        "Contribution to “{class_name}”: {value}.", class_name=selection.target_name, value=signed(value)
     )
     return Tile(channel, f"{text} {contribution}", round(value / largest, 4) if largest else 0.0)
 
@@ -271,8 +269,8 @@ def class_bars(selection: Selection, columns: Columns) -> list[Answer]:
 
 def class_bar(selection: Selection, k: int) -> Answer:
     """A class with its probability."""
-    name, fraction = selection.card.classes[k], float(selection.seen.probabilities[k])
+    name, fraction = selection.class_names[k], float(selection.seen.probabilities[k])
     percent = probability(fraction)
     template = N_("{class_name}: {percent}. Click to explain this class.")
-    text = tr(template, class_name=glossed(name), percent=percent)
-    return Answer(k, readable(glossed(name)), percent, round(fraction, 4), text, k == selection.target)
+    text = tr(template, class_name=name, percent=percent)
+    return Answer(k, readable(name), percent, round(fraction, 4), text, k == selection.target)

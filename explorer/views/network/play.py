@@ -13,7 +13,7 @@ from model.words import tr
 
 def show(selection: Selection) -> None:
     """The section Play for the class to explain; one sentence where there is no path."""
-    name = selection.card.classes[selection.target]
+    name = selection.target_name
     st.header(tr("From the picture to “{class_name}”, step by step", class_name=literal(name)), anchor=False)
     try:
         selection.check_prediction()

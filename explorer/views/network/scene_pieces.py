@@ -26,10 +26,6 @@ WIDE = 6  # columns of a window from which on its cells have no numbers
 THUMB = 32  # positions across of a picture in the row of steps
 
 
-def class_name(selection: Selection) -> str:
-    return selection.card.classes[selection.target]
-
-
 def channel_name(channel: int, layer: str) -> str:
     return tr("channel {channel} of {layer}", channel=channel, layer=layer)
 

@@ -30,7 +30,6 @@ from explorer.views.network.scene_pieces import (
     both,
     channel_name,
     channel_names,
-    class_name,
     conv_input_names,
     equals,
     grid,
@@ -132,7 +131,7 @@ def _left_out(steps: Sequence[PathStep]) -> Scene:
 
 def _pixel(selection: Selection, step: PixelStep) -> Scene:
     size = {"height": len(selection.framed), "width": selection.framed.shape[1]}
-    fields = {"row": step.position[-2], "column": step.position[-1], "class_name": class_name(selection)}
+    fields = {"row": step.position[-2], "column": step.position[-1], "class_name": selection.target_name}
     template = N_(
         "The network gets {height} × {width} pixels. Followed backward from “{class_name}”, the strongest "
         "evidence at every layer leads to row {row}, column {column}. From here it is followed forward."

@@ -155,7 +155,7 @@ def without(selection: Selection) -> TourQuestion:
 
 def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
     """What the logit is before and after, and what is predicted then."""
-    classes = selection.card.classes
+    classes = selection.class_names
     same = N_("The logit goes from {before} to {after} ({change}). The prediction stays “{class_name}”.")
     other = N_("The logit goes from {before} to {after} ({change}). The prediction becomes “{class_name}”.")
     sign = "+" if one.change > 0 else ""
@@ -206,7 +206,8 @@ def _errors(selection: Selection) -> str:
     card = selection.card
     scenes = [cached.numbered_scene(each, card.input_size, card.classes) for each in range(SCENES)]
     one = tour.drawn(selection.network, scenes)
-    pairs = (f"{card.classes[label]} → {card.classes[predicted]}" for label, predicted in one.wrong)
+    names = selection.class_names
+    pairs = (f"{names[label]} → {names[predicted]}" for label, predicted in one.wrong)
     if not one.wrong:
         return tr(
             "None of {count}. Drawn scenes are easier than photos: look at the test set too.",
@@ -251,7 +252,7 @@ def _carriers(selection: Selection) -> tour.Carriers:
 
 
 def _name(selection: Selection) -> str:
-    return selection.card.classes[selection.predicted]
+    return selection.class_names[selection.predicted]
 
 
 def _size(size: tuple[int, int]) -> str:

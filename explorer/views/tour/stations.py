@@ -82,7 +82,7 @@ def _size(selection: Selection) -> str:
 
 
 def _class(selection: Selection) -> str:
-    name = selection.card.classes[selection.predicted]
+    name = selection.class_names[selection.predicted]
     return tr("Which maps made it “{class_name}”?", class_name=name)
 
 
