@@ -29,6 +29,7 @@ def spec(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
         "height": chart.height,
         **_content(chart),
         "config": {"view": {"stroke": None}, "axis": {"labelFlush": False}},
+        "padding": {"right": 5},  # for half of the last label, which the browser may measure too narrow
         "usermeta": {"embedOptions": {"actions": False} | _renderer(chart)},
     }
 
