@@ -34,7 +34,13 @@ class _Pseudo(NullTranslations):
 
 def languages() -> tuple[str, ...]:
     """The languages to choose from: English, and every language that has a catalog."""
-    return (ENGLISH, *sorted(path.stem for path in LOCALES.glob("*.po")))
+    return _languages(LOCALES)
+
+
+@cache
+def _languages(folder: Path) -> tuple[str, ...]:
+    """Those of a folder, which is looked into once: a page asks a dozen times."""
+    return (ENGLISH, *sorted(path.stem for path in folder.glob("*.po")))
 
 
 def known(tag: str) -> str | None:

@@ -58,7 +58,7 @@ def axis(
     array = np.concatenate([*parts, np.zeros(1)]) if zero or not parts else np.concatenate(parts)
     array = array[np.isfinite(array)]
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-    if low == high:
+    if high - low < 1e-300:  # as good as equal: no number is small enough for the ticks between
         low, high = (low, low + 1.0) if zero and low >= 0 else (low - 0.5, high + 0.5)
     step = tick_step(low, high, most, whole=numbers == "whole")
     if rounded:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from model.words import tr
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -104,8 +106,9 @@ def text(range: Range, scale: str = "") -> str:
     >>> text(Range(-1.84, 1.84, signed=True), "shared")
     '−1.84 … 1.84, shared'
     """
-    ends = f"all {number(range.low)}" if range.constant else f"{number(range.low)} … {number(range.high)}"
-    return f"{ends}, {scale}" if scale else ends
+    low, high = number(range.low), number(range.high)
+    ends = tr("all {value}", value=low) if range.constant else f"{low} … {high}"
+    return tr("{ends}, {scale}", ends=ends, scale=scale) if scale else ends
 
 
 def _chooser(signed: bool) -> Callable[..., Range]:

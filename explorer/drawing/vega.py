@@ -29,6 +29,7 @@ def spec(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
         "height": chart.height,
         **_content(chart),
         "config": {"view": {"stroke": None}, "axis": {"labelFlush": False}},
+        "padding": {"right": 12},  # half of the last label: Vega does not always leave room for it
         "usermeta": {"embedOptions": {"actions": False} | _renderer(chart)},
     }
 

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from explorer.engine import findings
 from explorer.engine.calls import Call, version_of, visit_calls
 from explorer.engine.findings import WITHOUT_TOKENS, Finding, Tokens
-from explorer.engine.layouts import grid_of
+from explorer.engine.layouts import grid_of, is_reordering
 from explorer.engine.outputs import (
     KINDS,
     LOGITS,
@@ -140,6 +140,7 @@ class _Call:
         module = layer_module(view, call.layer)
         self.stage = stage_of(module)
         self.gives_tokens = isinstance(module, nn.Linear) or self.stage in ("norm", "act")
+        self.reorders = bool(call.read) and is_reordering(module, call.read[0], call.handed_on)
         self.with_graph = self.output.requires_grad
         self.version, self.received = version_of(self.output), call.received.shape
 
@@ -275,7 +276,8 @@ def _tokens(calls: list[_Call]) -> Tokens:
         else:
             rows, columns = call.layout.maps(call.output).shape[2:]
             map_sizes.add((rows, columns))
-    return Tokens(grids, tuple(unknown))
+    reordered = next((call.layer for call in calls if call.reorders), "")
+    return Tokens(grids, tuple(unknown), reordered)
 
 
 def _operation(values: Tensor) -> str:

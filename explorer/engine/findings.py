@@ -140,15 +140,18 @@ def of_channels(channels: int, reads: int | None) -> Finding | None:
 @dataclass(frozen=True)
 class Tokens:
     """The grids (h, w) that the tokens of a network are laid out on, and whether maps before have this size;
-    and the numbers of tokens of which no grid is known.
+    and the numbers of tokens of which no grid is known. `reordered` is the layer that changes their order.
     """
 
     grids: Mapping[tuple[int, int], bool] = field(default_factory=dict)
     unknown: tuple[int, ...] = ()
+    reordered: str = ""
 
 
 WITHOUT_TOKENS = Tokens()
 
+REORDERED = N_("Layer “{layer}” puts the tokens in another order, so their positions are not known.")
+REORDERED_DONE = N_("Layers of tokens from there on are not shown as feature maps.")
 GUESSED = N_(
     "Nothing in the network says which positions its tokens have: they are taken as a grid of {rows} × "
     "{columns}."
@@ -160,6 +163,8 @@ UNKNOWN_DONE = N_("Their layers are not shown as feature maps; --grid ROWSxCOLUM
 
 def of_tokens(given: tuple[int, int] | None, tokens: Tokens) -> Finding | None:
     """A grid of tokens that is a guess, or none where there are tokens; None where all is known."""
+    if tokens.reordered:
+        return Finding("grid", REORDERED, REORDERED_DONE, {"layer": tokens.reordered})
     guessed = [grid for grid, known in tokens.grids.items() if not known and given is None]
     if guessed:
         rows, columns = guessed[0]
@@ -173,6 +178,12 @@ def check_grid(given: tuple[int, int] | None, tokens: Tokens) -> None:
     """Problem for a grid that is given and that no tokens have."""
     if given is None or given in tokens.grids:
         return
+    if tokens.reordered:
+        raise Problem(
+            "Layer “{layer}” puts the tokens in another order, so no grid gives their positions: "
+            "leave --grid out.",
+            layer=tokens.reordered,
+        )
     counts = (*tokens.unknown, *(rows * columns for rows, columns in tokens.grids))
     if not counts:
         raise Problem("This network has no tokens on a grid: leave --grid out.")

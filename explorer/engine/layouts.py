@@ -103,6 +103,7 @@ class Layouts:
         self.grids: list[Grid] = []
         self.guessed: dict[Grid, None] = {}  # of tokens before any maps
         self.tokens: set[int] = set()
+        self.reordered = False  # whether a layer has put the tokens in another order
         self.others: set[torch.Size] = set()
         self.known: dict[int, tuple[weakref.ref[Tensor], Layout | None]] = {}
 
@@ -139,7 +140,8 @@ class Layouts:
         if not output.ndim or output.shape[0] != self.images:
             return None  # of flipped copies or patches, not of the images
         if output.ndim == 3:
-            return self._as_tokens(module, output)
+            self.reordered = self.reordered or is_reordering(module, received, output)
+            return None if self.reordered else self._as_tokens(module, output)
         if output.ndim != 4:
             return None
         if _is_channels_first(module, output):
@@ -197,6 +199,18 @@ def _halved(grid: Grid) -> tuple[Grid, ...]:
     rows, columns = grid
     smaller = _halved((rows // 2, columns // 2)) if rows > 2 and columns > 2 else ()
     return (grid, *(smaller if rows % 2 == columns % 2 == 0 else ()))
+
+
+def is_reordering(module: nn.Module, received: Tensor, output: Tensor) -> bool:
+    """Whether a layer gives the tokens (N, count, C) that it reads in another order, as Hiera's does."""
+    if output.ndim != 3 or output.shape != received.shape or output.is_meta or [*module.parameters()]:
+        return False
+    if torch.equal(output, received):
+        return False
+    return all(  # the first channel alone tells of nearly every other layer that it is none
+        torch.equal(output[..., part].sort(1).values, received[..., part].sort(1).values)
+        for part in (slice(1), slice(None))
+    )
 
 
 def _is_channels_first(module: nn.Module, output: Tensor) -> bool:

@@ -182,14 +182,14 @@ OUTPUTS = ("logits", "probabilities")
 
 def course_of(timeline: Timeline, x: Tensor) -> Course:
     """The predictions for one input x, float (1, C, h, w), at every epoch."""
-    traces = [trace(net, x) for net in timeline.nets]
+    traces = [trace(net, x, ()) for net in timeline.nets]
     logits, probabilities = (np.stack([getattr(each, name) for each in traces]) for name in OUTPUTS)
     return Course(timeline.epochs, logits, probabilities)
 
 
 def maps_over_time(timeline: Timeline, x: Tensor, layer: str) -> Floats:
     """A layer's output for one input x at every epoch, float32 (epochs, C, h, w). Problem without it."""
-    traces = (trace(net, x) for net in timeline.nets)
+    traces = (trace(net, x, (layer,)) for net in timeline.nets)
     maps = [each.maps[layer] for each in traces if layer in each.maps]
     if len(maps) < len(timeline.nets):
         raise Problem("Layer {layer} did not run at every epoch: choose another layer.", layer=layer)

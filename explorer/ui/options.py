@@ -4,8 +4,10 @@ import math
 import os
 import re
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from explorer.engine.opening import Source
@@ -240,10 +242,16 @@ def _check_numbers(option: str, numbers: tuple[float, ...] | None, channels: int
         )
 
 
+@lru_cache(maxsize=4)
+def _read(arguments: tuple[str, ...]) -> Namespace:
+    """What a command line says; read once, for a page asks several times. Raises Problem."""
+    return parser().read(list(arguments))
+
+
 def options() -> Options:
     """The options of this process. Raises Problem."""
     try:
-        values = parser().read(sys.argv[1:])
+        values = _read(tuple(sys.argv[1:]))
     except Problem as problem:
         sentence = readable(str(problem))
         raise Problem("The options after `--` are not valid: {sentence}", sentence=sentence) from problem

@@ -270,6 +270,13 @@ def test_tiles_reflow_and_the_tooltip_stays_inside(grid, page):
     assert page.locator(".stage canvas").bounding_box()["height"] < box["height"]
 
 
+def test_2048_maps_have_tiles_as_large_as_128_and_scroll(grid):
+    boxes = [grid(channels, 4).locator(".stage canvas").bounding_box() for channels in (128, 2048)]
+    assert boxes[0]["height"] <= 620
+    assert boxes[1]["width"] == pytest.approx(boxes[0]["width"], rel=0.05)
+    assert 14 < boxes[1]["height"] / boxes[0]["height"] <= 16  # the last row of 128 may not be full
+
+
 def test_cells_are_whole_device_pixels_on_a_dense_screen(browser, serve):
     context = browser.new_context(viewport={"width": 900, "height": 900}, device_scale_factor=2)
     page = context.new_page()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from explorer.drawing.ranges import Range, number, per_channel, positive, shared, symmetric, text
+from model import words
 
 floats = arrays(np.float32, array_shapes(max_dims=3, max_side=4), elements=st.floats(width=32))
 
@@ -49,6 +50,11 @@ def test_without_anything_to_tell_apart_the_range_is_constant(choose, values):
     assert chosen.low == chosen.high == 0
     assert math.copysign(1, chosen.low) == 1
     assert text(chosen) == "all 0"
+    words.use("zh_CN")
+    try:
+        assert text(chosen, "S") == "全部为 0，S"
+    finally:
+        words.use(words.ENGLISH)
 
 
 def test_all_negative_data_has_nothing_positive():

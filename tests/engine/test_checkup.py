@@ -23,9 +23,11 @@ from explorer.engine.ablation import ablations
 from explorer.engine.attribution import attribute, channel_evidence
 from explorer.engine.batchnorm import with_batch_statistics
 from explorer.engine.checkup import Checkup, check_up
+from explorer.engine.graph import graph
 from explorer.engine.network import network_of
 from explorer.engine.opening import Opening, Source, open_source
 from explorer.engine.outputs import outputs_of
+from explorer.engine.receptive import receptive_fields
 from explorer.engine.tracing import trace
 from model import torchvision_repair, words
 from model.card import Card
@@ -704,6 +706,35 @@ def test_a_guessed_grid_holds_for_the_tokens_that_registers_join(opened: Callabl
     seen = trace(net, X[:1])
     expected = net.norm(torch.as_tensor(seen.maps["embed"]).permute(1, 2, 0)).detach()
     np.testing.assert_allclose(seen.maps["norm"].transpose(1, 2, 0), expected, atol=1e-6)
+
+
+class Unroll(nn.Module):
+    """Rows become columns, as Hiera's layer puts the tokens of one mask unit together."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        side = round(tokens.shape[1] ** 0.5)
+        return tokens.unflatten(1, (side, side)).transpose(1, 2).flatten(1, 2)
+
+
+class Reordered(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.unroll = nn.Conv2d(3, 6, 4, 4), Unroll()
+        self.act, self.norm, self.fc = nn.GELU(), nn.LayerNorm(6), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.unroll(self.conv(x).flatten(2).transpose(1, 2))
+        return self.fc(self.norm(self.act(tokens)).mean(1))
+
+
+def test_tokens_in_another_order_are_no_maps(opened: Callable[..., Opening]) -> None:
+    opening = opened(Reordered)
+    assert "“unroll” puts the tokens in another order" in finding(opening.checkup, "grid")
+    net = opening.checkpoint.build()
+    assert list(trace(net, X[:1]).maps) == list(receptive_fields(net, X[:1])) == ["conv"]
+    assert [node.name for node in graph(net, X[:1]).nodes if node.kind == "norm"] == ["norm"]
+    with pytest.raises(Problem, match="so no grid gives their positions"):
+        opened(Reordered, grid=(2, 8))
 
 
 def test_tokens_of_no_known_grid_are_said(opened: Callable[..., Opening]) -> None:

@@ -284,10 +284,12 @@ def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[
     """A channel's map with what its removal does, as html."""
     low, high = number(values.min()), number(values.max())
     then = tr("then predicted: {name}", name=names[one.predicted])
+    own = ranges.shared(values, signed=bool(values.min() < 0))
     return markup.figure(
-        color(values, ranges.shared(values, signed=bool(values.min() < 0))),
+        color(values, own),
         tr("Feature map {channel}, from {low} to {high}", channel=one.channel, low=low, high=high),
         markup.text(tr("Channel {channel}", channel=one.channel), "strong"),
+        markup.text(ranges.text(own), "muted"),
         markup.text(tr("lead −{fall}", fall=number(one.fall))),
         markup.text(then, "strong" if one.predicted == card.true else ""),
         fill=True,

@@ -13,13 +13,14 @@ from explorer.engine.descent import VARIANTS, Path, Surface
 from explorer.engine.optimizer_runs import CLASSES, OptimizerRun
 from explorer.engine.runs import RecordedRun
 from explorer.engine.schedules import Schedule
-from explorer.engine.values import Doubles
+from explorer.engine.values import Doubles, Integers
 from model.schedulers import SCHEDULERS
 from model.words import N_, tr
 
 MOST_POINTS = 400  # of a curve
 LEVELS = 9  # lines of equal loss
 GRID = 400  # positions along y at which these lines are computed
+CURVE = 81  # of them, how many a line is drawn through
 NAMES = {name: record.pytorch for name, record in SCHEDULERS.items()} | {"none": N_("no scheduler")}
 COLORS = dict(zip(SCHEDULERS, SERIES, strict=True))
 VARIANT_COLORS = dict(zip(VARIANTS, SERIES, strict=False))
@@ -211,12 +212,19 @@ def _level(surface: Surface, y: Doubles, squares: Doubles) -> list[tuple[Doubles
     edges = np.flatnonzero(np.diff(np.concatenate([[0], valid.astype(np.int64), [0]])))
     curves = []
     for start, stop in edges.reshape(-1, 2):
-        up, x = y[start:stop], np.sqrt(squares[start:stop])
+        rows = start + _closest_at_the_ends(stop - start)
+        up, x = y[rows], np.sqrt(squares[rows])
         top, bottom = stop < len(y), start > 0  # closed there, and not just cut off by the drawing's edge
         across = np.concatenate([x, [] if top else [np.nan], -x[::-1], x[:1] if bottom else []])
         around = np.concatenate([up, [] if top else [np.nan], up[::-1], up[:1] if bottom else []])
         curves.append((np.where((left <= across) & (across <= right), across, np.nan), around))
     return curves
+
+
+def _closest_at_the_ends(count: int) -> Integers:
+    """At most CURVE of the positions 0 to count − 1, closest where a closed curve turns around."""
+    spread = (1 - np.cos(np.linspace(0, np.pi, CURVE))) / 2 * (count - 1)
+    return np.unique(np.rint(spread).astype(np.int64))
 
 
 def losses(surface: Surface, paths: Mapping[str, Path]) -> LineChart:

@@ -73,6 +73,7 @@ def card(carried: MarkCarriers, channel: int) -> str:
         color(values, range),
         tr("Feature map {channel} of the scene with the mark", channel=channel),
         markup.text(tr("Channel {channel}", channel=channel), "strong"),
+        markup.text(ranges.text(range), "muted"),
         markup.text(tr("moved by {shift} σ", shift=number(carried.shifts[channel]))),
         fill=True,
     )
