@@ -164,7 +164,7 @@ def test_an_image_that_was_chosen_stays(app: Open) -> None:
 
 def test_a_checkpoint_that_cannot_be_opened_is_one_sentence(visit: Open, run: Path) -> None:
     broken = next((run.parent / "mine.snapshots").glob("epoch-0000*"))
-    broken.write_bytes(b"nothing")
+    broken.write_bytes(b"\x80nothing\0")
     at = visit("compare", "--checkpoint", str(run), b_own="epoch")
     assert not at.exception
     assert "damaged" in at.error[0].value

@@ -70,8 +70,8 @@ def about(subject: ChannelSubject, measured: Sequence[ClassEffect]) -> str:
     least, most = min(counts), max(counts)
     return tr(
         "The channel at zero in {count} of {images}, evenly spread over each class (n = {each}): mean fall "
-        "of that class’s logit with its 95% interval (bootstrap). Negative: the logit rises. Gray: the "
-        "interval includes zero. {changed} of {count} predictions change.",
+        "of that class’s logit with its 95% interval (bootstrap). Diamond: no change; left of it the "
+        "logit rises. Gray: the interval includes zero. {changed} of {count} predictions change.",
         each=str(least) if least == most else f"{least} … {most}",
         images=subject.images.text,
         changed=sum(one.changed for one in measured),
