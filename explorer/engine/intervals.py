@@ -7,7 +7,7 @@ def interval(fraction: float, count: int, z: float = 1.96) -> tuple[float, float
     """Wilson's interval of a fraction observed in `count` trials (95% for z = 1.96)."""
     center = (fraction + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * sqrt(fraction * (1 - fraction) / count + z * z / (4 * count * count))
-    return center - half, center + half
+    return max(center - half, 0.0), min(center + half, 1.0)  # rounding may lead beyond
 
 
 def paired_interval(gained: int, lost: int, count: int, z: float = 1.96) -> tuple[float, float]:

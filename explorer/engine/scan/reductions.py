@@ -84,9 +84,17 @@ def maxima_after(layer: nn.Module, received: Tensor, maxima: Tensor) -> Tensor |
     """The maxima (n, C) of what a layer gives, where they follow from those of what it received."""
     if type(layer) is nn.ReLU:
         return maxima.clamp_min(0)
+    if type(layer) is nn.BatchNorm2d and _is_rising(layer):
+        return layer.forward(maxima[..., None, None])[..., 0, 0]
     if type(layer) is nn.MaxPool2d and _is_whole(layer, received.shape[2:]):
         return maxima
     return None
+
+
+def _is_rising(norm: nn.BatchNorm2d) -> bool:
+    """Whether a larger value is never made a smaller one, in any channel: by running statistics and γ ≥ 0."""
+    by_batch = norm.training or norm.running_mean is None
+    return not by_batch and (norm.weight is None or bool((norm.weight >= 0).all()))
 
 
 def _is_whole(pool: nn.MaxPool2d, size: torch.Size) -> bool:
@@ -161,7 +169,6 @@ class Running:
     numbers: list[Integers] = field(default_factory=list)
     top: "Top | None" = None
     positions: int = 0
-    spare: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     def add(self, maps: Tensor, images: Numbered, maxima: Tensor | None = None) -> None:
         """Maps float (n, C, h, w) of some images, with their maxima (n, C) where they are known."""
@@ -169,11 +176,18 @@ class Running:
         means, squares, maxima, zeros = self._summed(maps, maxima)
         self._keep(Sums(means, squares, maxima, zeros, self._histogram(maps, images)), maps, images)
 
-    def add_affine(self, maps: Tensor, images: Numbered, affine: Affine, source: "Running") -> None:
+    def add_affine(
+        self,
+        maps: Tensor,
+        images: Numbered,
+        affine: Affine,
+        source: "Running",
+        maxima: Tensor | None = None,
+    ) -> None:
         """The same of a layer whose input was just added to `source`."""
         maps, of_source = maps.detach().float(), source.batches[-1]
         means = affine.slope * of_source.means + affine.offset
-        maxima = maps.amax((2, 3))
+        maxima = maps.amax((2, 3)) if maxima is None else maxima
         # Single values are zero by chance only; a whole map is where nothing comes in and nothing is added.
         whole = (maxima.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
         flipped = np.where(affine.slope[:, None] < 0, of_source.histogram[:, ::-1], of_source.histogram)
@@ -189,30 +203,33 @@ class Running:
     def _summed(self, maps: Tensor, known: Tensor | None) -> tuple[Floats, Floats, Tensor, Integers]:
         """The first four of Sums, from a few images at a time; maxima that are `known` are not looked for."""
         each = _rows_in_cache(maps)
-        if len(self.spare) < min(each, len(maps)):
-            self.spare = torch.empty_like(maps[:each])
+        spare = torch.empty_like(maps[:each])
         sums = maps.new_empty((4, *maps.shape[:2]))
         for start in range(0, len(maps), each):
             some = maps[start : start + each]
-            self._sum(some, self.spare[: len(some)], sums[:, start : start + each])
+            self._sum(some, spare[: len(some)], sums[:, start : start + each])
             if known is None:
                 torch.amax(some, (2, 3), out=sums[2, start : start + each])
-        means, squares, maxima, nonzero = sums
+        totals, squares, maxima, nonzero = sums
         positions = maps.shape[2] * maps.shape[3]
+        zeros = np.zeros(maps.shape[1], np.int64)
         if not self.ranges.has_zeros:  # then it is the smallest square, which mostly tells that there is none
             is_sure = bool((nonzero > 0).all())
-            nonzero = torch.full_like(nonzero, positions) if is_sure else (maps != 0).sum((2, 3))
-        zeros = (positions - nonzero.double()).sum(0).cpu().numpy().round().astype(np.int64)
-        return to_numpy(means), to_numpy(squares), maxima if known is None else known, zeros
+            nonzero = None if is_sure else (maps != 0).sum((2, 3))
+        if nonzero is not None:
+            zeros = (positions - nonzero.double()).sum(0).cpu().numpy().round().astype(np.int64)
+        means = to_numpy(totals) / np.float32(positions)
+        return means, to_numpy(squares), maxima if known is None else known, zeros
 
     def _sum(self, maps: Tensor, spare: Tensor, sums: Tensor) -> None:
         """Fills `sums`, (4, n, C); `spare` is memory in the shape of the maps."""
         axes = (2, 3)
-        torch.mean(maps, axes, out=sums[0])
+        torch.sum(maps, axes, out=sums[0])
         if self.shift is not None:
             torch.sub(maps, self.shift.to(maps), out=spare).square_()
             torch.sum(spare, axes, out=sums[1])
-        torch.mul(maps, maps, out=spare)
+        if self.shift is None or not self.ranges.has_zeros:
+            torch.mul(maps, maps, out=spare)
         if self.shift is None:
             torch.sum(spare, axes, out=sums[1])
         if self.ranges.has_zeros:
@@ -227,17 +244,24 @@ class Running:
         centers = self.ranges.centers
         return None if centers is None else torch.from_numpy(centers)[:, None, None]
 
+    @cached_property
+    def bins(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the bins of each channel the lowest edge, how many there are for a difference of one, and the
+        number of the first one, (C,) each.
+        """
+        edges = torch.from_numpy(self.ranges.edges)
+        first_bins = torch.arange(len(edges), dtype=torch.int32) * BINS
+        return edges[:, 0], BINS / (edges[:, -1] - edges[:, 0]), first_bins
+
     def _histogram(self, maps: Tensor, images: Numbered) -> Integers:
         """How many values of some positions of each image are in each bin, int64 (C, BINS)."""
         channels = maps.shape[1]
         rows = images.sampled(maps.shape[2] * maps.shape[3])
         values = maps.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, rows)
-        edges = torch.from_numpy(self.ranges.edges).to(maps.device)
-        low, scale = edges[:, 0], BINS / (edges[:, -1] - edges[:, 0])
+        low, scale, first_bins = (each.to(maps.device) for each in self.bins)
         bins = (values - low).mul_(scale).clamp_(0, BINS - 1).int()
         bins.clamp_(min=0)  # NaN becomes a negative number
-        bins += torch.arange(channels, device=maps.device, dtype=torch.int32) * BINS
-        counts = torch.bincount(bins.flatten(), minlength=BINS * channels)
+        counts = torch.bincount(bins.add_(first_bins).flatten(), minlength=BINS * channels)
         return np.asarray(counts.reshape(-1, BINS).cpu().numpy(), np.int64)
 
     def part(self) -> LayerPart:
@@ -314,6 +338,11 @@ class Top:
     positions: Tensor
     width: int = 1
 
+    @cached_property
+    def lowest(self) -> Tensor:
+        """The value of the last of each channel, (C,)."""
+        return values_of(self.keys[-1])[0]
+
     @classmethod
     def none(cls, maxima: Tensor) -> "Top":
         empty = torch.zeros((0, maxima.shape[1]), dtype=torch.int64, device=maxima.device)
@@ -321,15 +350,15 @@ class Top:
 
     def with_batch(self, maxima: Tensor, maps: Tensor, numbers: Tensor) -> "Top":
         """With further images, whose numbers (n,) are higher: maxima (n, C) of maps (n, C, h, w)."""
-        given = keys_of(maxima, numbers[:, None])
         if len(self.keys) < TOP:
-            return self._with(given, maps, torch.arange(maxima.shape[1], device=maxima.device))
-        channels = (given > self.keys[-1]).any(0).nonzero()[:, 0]  # that some of these images belong to
+            channels = torch.arange(maxima.shape[1], device=maxima.device)
+            return self._with(keys_of(maxima, numbers[:, None]), maps, channels)
+        # Of equal values the lower number, which is here already, comes first; NaN is neither.
+        channels = (maxima <= self.lowest).logical_not_().any(0).nonzero()[:, 0]
         if not len(channels):
             return self
-        some = Top(self.keys[:, channels], self.positions[:, channels])._with(
-            given[:, channels], maps, channels
-        )
+        given = keys_of(maxima[:, channels], numbers[:, None])
+        some = Top(self.keys[:, channels], self.positions[:, channels])._with(given, maps, channels)
         keys, positions = self.keys.clone(), self.positions.clone()
         keys[:, channels], positions[:, channels] = some.keys, some.positions
         return Top(keys, positions, maps.shape[3])

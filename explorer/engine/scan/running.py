@@ -219,7 +219,8 @@ class Recorder:
     def _reduce(self, call: Call) -> None:
         running, affine = self.running[call.layer], self.scanning.affine.get(call.layer)
         if affine is not None and affine.source == call.source:
-            running.add_affine(call.output, self.current, affine, self.running[affine.source])
+            source = self.running[affine.source]
+            running.add_affine(call.output, self.current, affine, source, self._maxima(call))
         else:
             running.add(call.output, self.current, self._maxima(call))
 

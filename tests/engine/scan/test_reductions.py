@@ -204,6 +204,19 @@ def test_a_map_smaller_than_the_sample_is_counted_whole() -> None:
     assert Numbered(torch.tensor([5, 9])).sampled(3).tolist() == [0, 1, 2, 3, 4, 5]
 
 
+def norm(first: float, second: float) -> nn.BatchNorm2d:
+    """One of five channels with statistics of its own; γ of the first two."""
+    layer, random = nn.BatchNorm2d(5).eval(), torch.Generator().manual_seed(1)
+    assert layer.running_mean is not None
+    assert layer.running_var is not None
+    with torch.no_grad():
+        layer.running_mean.normal_(generator=random)
+        layer.running_var.uniform_(0.1, 3, generator=random)
+        layer.weight[:2] = torch.tensor([first, second])
+        layer.bias.normal_(generator=random)
+    return layer
+
+
 @pytest.mark.parametrize(
     ("layer", "derived"),
     [
@@ -218,6 +231,11 @@ def test_a_map_smaller_than_the_sample_is_counted_whole() -> None:
         (nn.MaxPool2d(2, padding=1), False),
         (nn.AvgPool2d(2), False),
         (nn.ReLU6(), False),
+        (norm(0.5, 0.0), True),
+        (norm(0.5, -1e-3), False),  # there the largest value is the one of the smallest
+        (norm(0.5, 0.0).train(), False),
+        (nn.BatchNorm2d(5, track_running_stats=False).eval(), False),
+        (nn.BatchNorm2d(5, affine=False).eval(), True),
     ],
     ids=str,
 )
