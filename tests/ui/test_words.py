@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.attribution import METHODS
 from explorer.ui.exports.downloads import Offer
+from explorer.ui.frame.pages import BY_FOLDER
 from explorer.ui.sidebar.language import NAMES
 from explorer.views.shift import measuring
 from model import cifar10, words
@@ -114,6 +115,8 @@ def test_every_text_of_the_sidebar_is_translated(visit: Callable[..., AppTest], 
 @pytest.mark.parametrize("page", ["training", "explain"])
 def test_every_page_is_named_in_the_language(visit: Callable[..., AppTest], page: str) -> None:
     at = visit(page, lang=PSEUDO)
+    at.session_state[f"menu_{BY_FOLDER[page].path}"] = True  # the menu of a narrow screen, opened
+    at.run()
     title = at.get("html")[0].proto.body
     row = next(block for block in blocks(at.main) if getattr(block.proto, "id", "").endswith("-pages"))
     assert "⟦" in title

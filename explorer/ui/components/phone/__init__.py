@@ -27,11 +27,14 @@ def page_links(sections: Mapping[str, Sequence[StreamlitPage]], current: Streaml
     label = tr("{section} · {page}", section=here, page=current.title) if here else current.title
     with st.container(key="pages"):
         # A list of its own for each page: an open one would stay open over the next page.
-        with st.popover(label, icon=":material/menu:", width="stretch", key=f"menu_{current.url_path}"):
-            for title, pages in sections.items():
-                if title:
-                    st.html(f'<div class="fx-section">{escape(title)}</div>')
-                _links(pages, current)
+        key = f"menu_{current.url_path}"
+        opened = st.popover(label, icon=":material/menu:", width="stretch", key=key, on_change="rerun")
+        if opened.open:  # else every run of every page would send two dozen links that nobody sees
+            with opened:
+                for title, pages in sections.items():
+                    if title:
+                        st.html(f'<div class="fx-section">{escape(title)}</div>')
+                    _links(pages, current)
         menu.mark(here, current.title)
 
 
