@@ -5,10 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from explorer.engine.network import Network, network_of
 from explorer.engine.opening import Source, open_source
 from model import failures
 from model.arguments import Parser
+from model.training.run import find_device, set_precision
 from model.words import tr
 
 
@@ -23,6 +26,12 @@ def add_network(parser: Parser) -> None:
 def add_device(add: Callable[..., Any]) -> None:
     device = tr("the device: cpu, cuda, …; auto: cuda if available, else cpu")
     add("--device", default="auto", metavar="NAME", help=device)
+
+
+def device(options: argparse.Namespace) -> torch.device:
+    """The device of the flag, with whole float32 products, as on a CPU. Raises Problem."""
+    set_precision("float32")
+    return find_device(options.device)
 
 
 def network(options: argparse.Namespace) -> Network:

@@ -27,7 +27,7 @@ from model.failures import exit_code
 from model.problems import Problem
 from model.processes import all_reduce_sum, joined, rank
 from model.sharing import alone, part, shard
-from model.training.run import find_device, say
+from model.training.run import say
 from model.words import ngettext, of_environment, tr, use
 
 NAMED = 10
@@ -113,7 +113,7 @@ def merge_parser() -> Parser:
 
 def _command(options: argparse.Namespace) -> None:
     keep_freed_memory()
-    device = find_device(options.device)
+    device = command.device(options)
     with joined(device), alone(options.out, options.shard):
         index, parts = part(options.shard)
         scanning = _prepared(options, device)

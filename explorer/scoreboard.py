@@ -32,7 +32,7 @@ from model.files import replacing
 from model.processes import all_reduce_sum, joined, rank
 from model.provenance import in_words
 from model.sharing import alone, part, shard
-from model.training.run import find_device, say
+from model.training.run import say
 from model.words import N_, ngettext, of_environment, tr, use
 
 SEVERAL = N_("{flag} must be some of {choices}, not {text}.")
@@ -128,7 +128,7 @@ def several(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
 
 
 def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
-    device = find_device(options.device)
+    device = command.device(options)
     with joined(device), alone(options.out, options.shard):
         index, parts = part(options.shard)
         measurement = _prepared(options, device)

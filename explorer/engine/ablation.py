@@ -57,11 +57,11 @@ def ablations(
     """
     check_images(x)
     if seen is not None and len(x) == 1 and layer in seen.maps:
-        logits, maps = torch.from_numpy(seen.logits)[None], torch.from_numpy(seen.maps[layer])[None]
+        logits, maps = (torch.from_numpy(a)[None].to(x.device) for a in (seen.logits, seen.maps[layer]))
     else:
         logits, maps = unchanged(net, x, layer)
     chosen = tuple(range(maps.shape[1]) if channels is None else channels)
-    masks = _masks([(channel,) for channel in chosen], layer, maps.shape[1])
+    masks = _masks([(channel,) for channel in chosen], layer, maps.shape[1]).to(maps.device)
     means = maps.mean((2, 3))
     zeroed = _each_image(net, x, layer, masks, torch.zeros_like(means), batch)
     averaged = _each_image(net, x, layer, masks, means, batch)
@@ -103,7 +103,7 @@ def without_sets(
     single = [(channel,) for channel in range(maps.shape[1])]
     chosen = single if sets is None else [tuple(sorted(set(one))) for one in sets]
     batch = max(2, min(batch, MOST_VALUES // maps[0].numel()))
-    masks = _masks(chosen, layer, maps.shape[1])
+    masks = _masks(chosen, layer, maps.shape[1]).to(maps.device)
     each = [
         _zeroed(net, x[row : row + 1], layer, masks, (maps[row] != 0).flatten(1).any(1), logits[row], batch)
         for row in range(len(x))
@@ -118,10 +118,8 @@ def _zeroed(
     rows = (masks & alive).any(1)
     zeroed = logits.expand(len(masks), -1).clone()
     if bool(rows.any()):
-        parts = torch.split(masks[rows], batch)
-        zeroed[rows] = torch.cat(
-            [_each_alone(net, x, layer, part, torch.zeros(len(alive))) for part in parts]
-        )
+        parts, zeros = torch.split(masks[rows], batch), logits.new_zeros(len(alive))
+        zeroed[rows] = torch.cat([_each_alone(net, x, layer, part, zeros) for part in parts])
     return zeroed
 
 

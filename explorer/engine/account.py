@@ -117,8 +117,8 @@ def _of_part(net: nn.Module, x: Tensor, score: LogitScore) -> Account:
     contributions = (maps * gradients[id(maps)]).detach()
     added = (_added(view, call, gradients[id(call.output)], len(x)) for call in behind)
     constant = sum(added, torch.zeros(len(x)))
-    values = logit.detach().double()
-    residual = values - contributions.double().sum((1, 2, 3)) - constant
+    values = logit.detach().double().cpu()
+    residual = values - contributions.double().sum((1, 2, 3)).cpu() - constant
     parts = _units(hidden, gradients, values)
     layer, read = tail.name_of(maps)
     return Account(
@@ -139,7 +139,7 @@ def _units(
     if hidden is None or gradient is None:
         return None, None, None
     added = (hidden[1] * gradient).detach()
-    return to_numpy(hidden[1]), to_numpy(added), (logit - added.double().sum(1)).numpy()
+    return to_numpy(hidden[1]), to_numpy(added), (logit - added.double().sum(1).cpu()).numpy()
 
 
 def _added(view: nn.Module, call: Call, gradient: Tensor | None, images: int) -> Tensor:
@@ -153,7 +153,7 @@ def _added(view: nn.Module, call: Call, gradient: Tensor | None, images: int) ->
         return torch.zeros(images, dtype=torch.float64)
     last = isinstance(module, nn.Linear) and call.layout is None
     across = offset if last else offset.reshape(-1, *(1,) * (gradient.ndim - 2))
-    return (gradient * across).detach().double().reshape(images, -1).sum(1)
+    return (gradient * across).detach().double().reshape(images, -1).sum(1).cpu()
 
 
 def _offset(module: nn.Module) -> Tensor | None:

@@ -331,5 +331,7 @@ def _histograms(before: Tensor) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
             least, most = (float(end) for end in values.aminmax())
             margin = max(abs(least), 1.0) * 1e-3 if least == most else 0.0
             low[channel], high[channel] = least - margin, most + margin
-            counts[channel] = values.histc(BINS, low[channel].item(), high[channel].item()).long().numpy()
+            counts[channel] = (
+                values.histc(BINS, low[channel].item(), high[channel].item()).long().cpu().numpy()
+            )
     return low, high, counts

@@ -121,4 +121,4 @@ class _Drawing:
         if call.layer == self.wanted:
             self.masks.append(mask.expand(values.shape).numpy() > 0)
         scale = 1 / (1 - p) if p < 1 else 0.0  # p = 1 keeps nothing
-        return values * mask.to(values.dtype) * scale
+        return values * mask.to(values) * scale

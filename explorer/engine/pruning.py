@@ -97,7 +97,7 @@ def pruned_predictions(
     masks = torch.zeros(1 + len(sets), len(fill), dtype=torch.bool)
     for mask, one in zip(masks[1:], sets, strict=True):
         mask[list(one)] = True
-    classes = _classes(net, x, layer, masks, torch.from_numpy(fill))
+    classes = _classes(net, x, layer, masks.to(x.device), torch.from_numpy(fill))
     return PrunedPredictions(labels, classes[0], classes[1:])
 
 
@@ -117,8 +117,9 @@ def _classes(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor)
     """The most probable classes, int64 (S, N), each row without the channels of its mask."""
     if mixes_rows(net, x):  # each image and each set by itself
         rows = [[_run(net, one[None], layer, mask[None], fill) for one in x] for mask in masks]
-        return torch.stack([torch.cat(row, 1)[0] for row in rows]).numpy()
-    return torch.cat([_few(net, images, layer, masks, fill) for images in torch.split(x, BATCH)], 1).numpy()
+        return torch.stack([torch.cat(row, 1)[0] for row in rows]).cpu().numpy()
+    few = [_few(net, images, layer, masks, fill) for images in torch.split(x, BATCH)]
+    return torch.cat(few, 1).cpu().numpy()
 
 
 def _few(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:

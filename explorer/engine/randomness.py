@@ -27,16 +27,18 @@ def seed_passes(net: nn.Module, view: nn.Module, seed: int = SEED) -> None:
     """
     if net in _FIXED:
         return
-    before: list[Tensor] = []
+    states: list[list[Tensor]] = []
 
     def start(*_: object) -> None:
         _LOCK.acquire()
-        before.append(torch.get_rng_state())
-        torch.default_generator.manual_seed(seed)
+        states.append(_states())
+        _seed(seed)
+        states.append(_states())
 
     def finish(*_: object) -> None:
-        drawn = not torch.equal(torch.get_rng_state(), _state_of(seed))
-        torch.set_rng_state(before.pop())
+        seeded, before = states.pop(), states.pop()
+        drawn = any(not torch.equal(*both) for both in zip(_states(), seeded, strict=True))
+        _set_states(before)
         _LOCK.release()
         if drawn:
             _RANDOM.add(net)
@@ -51,9 +53,13 @@ def seed_passes(net: nn.Module, view: nn.Module, seed: int = SEED) -> None:
 @contextmanager
 def drawing(seed: int) -> Iterator[None]:
     """Draw the random numbers of a seed while no other thread does; what others draw stays undisturbed."""
-    with _LOCK, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+    with _LOCK:
+        before = _states()
+        _seed(seed)
+        try:
+            yield
+        finally:
+            _set_states(before)
 
 
 def is_random(net: nn.Module) -> bool:
@@ -61,5 +67,24 @@ def is_random(net: nn.Module) -> bool:
     return net in _RANDOM
 
 
-def _state_of(seed: int) -> Tensor:
-    return torch.Generator().manual_seed(seed).get_state()
+def _has_gpus() -> bool:
+    """Whether a GPU is in use, so that random numbers can come from it."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
+def _seed(seed: int) -> None:
+    torch.default_generator.manual_seed(seed)
+    if _has_gpus():
+        torch.cuda.manual_seed_all(seed)
+
+
+def _states() -> list[Tensor]:
+    """The state of the generator of the CPU and of each GPU in use, copied."""
+    gpus = torch.cuda.get_rng_state_all() if _has_gpus() else []
+    return [torch.get_rng_state(), *gpus]
+
+
+def _set_states(states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state_all(states[1:])

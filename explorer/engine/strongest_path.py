@@ -356,12 +356,12 @@ class _Walk:
         leaves = self.recorded.leaves
         given = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
         self.derivatives = {
-            name: gradient[0].double().numpy()
+            name: gradient[0].double().cpu().numpy()
             for name, gradient in zip(leaves, given, strict=True)
             if gradient is not None and bool(gradient.any())
         }
         return {
-            name: gradient * leaves[name][0].detach().double().numpy()
+            name: gradient * leaves[name][0].detach().double().cpu().numpy()
             for name, gradient in self.derivatives.items()
         }
 

@@ -41,7 +41,7 @@ class LogitScore:
                     number=chosen,
                     last=logits.shape[1] - 1,
                 )
-        first, *other = (logits.gather(1, chosen[:, None])[:, 0] for chosen in asked)
+        first, *other = (logits.gather(1, chosen.to(logits.device)[:, None])[:, 0] for chosen in asked)
         return first - other[0] if other else first
 
     def rows(self, rows: slice) -> "LogitScore":
