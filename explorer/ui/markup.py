@@ -75,6 +75,12 @@ def _bar(name: str, share: float, number: str, chosen: bool) -> str:
     )
 
 
+def bar(fraction: float) -> str:
+    """A bar for −1 to 1 of the largest: from the left what supports the class, from the right the rest."""
+    side = "fx-contribution" if fraction >= 0 else "fx-contribution against"
+    return f'<div class="{side}"><span style="width:{abs(fraction):.1%}"></span></div>'
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Texts as a table, wider than the page if need be; the first of each row is its name."""
     head = "".join(f'<th scope="col">{escape(words)}</th>' for words in heads)

@@ -83,7 +83,7 @@ def test_every_press_of_back_undoes_one_thing(opened: Page) -> None:
 
 def test_back_from_a_channel_leads_to_the_page_that_opened_it(opened: Page) -> None:
     page, before = opened, state(opened)
-    page.locator("[class*=st-key-card_] button").first.click()
+    page.locator(".st-key-cards_supporting button").first.click()
     expect(page.get_by_role("heading", name=re.compile("^Channel .* of"))).to_be_visible(timeout=30_000)
     settle(page)
     page.go_back()

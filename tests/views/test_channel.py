@@ -16,7 +16,7 @@ from explorer.engine.network import Network, network_of
 from explorer.engine.opening import Source, open_source
 from explorer.engine.samples import scene
 from explorer.engine.scan import running
-from explorer.engine.scan.images import drawn_scenes
+from explorer.engine.scan.images import drawn_scenes, scene_number
 from explorer.engine.scan.result import Scan, save
 from explorer.engine.tracing import blocks, trace
 from explorer.ui.cached import Opened
@@ -25,6 +25,7 @@ from explorer.ui.selection import Selection
 from explorer.views.channel import examples, masks, optimized, switched_off, tiles
 from explorer.views.channel.subject import ChannelSubject
 from model.card import Card
+from tests.components import click, component
 
 ROOT = Path(__file__).parents[2]
 COUNT = 60
@@ -163,12 +164,12 @@ def test_with_a_scan_a_click_selects_the_image(visit: Visit, scans: Path) -> Non
     assert f"Largest value of the map, over {COUNT} drawn scenes" in written(at)
     assert "Class selectivity index" in written(at)
     assert "Channels most like it" in written(at)
-    card = next(button for button in at.button if button.key == "select_top_0")
-    name = card.label.removeprefix("Select ")
-    card.click().run()
+    card = component(at, "cards_top")["pictures"][0]
+    name = card["text"].removeprefix("Select ")
+    click(at, "cards_top", number=card["number"])
     assert not at.exception, at.exception[0].value
-    assert name.split()[-1] in written(at).replace("\\", "")
     assert at.query_params["source"] == "scenes"
+    assert int(at.query_params["scene"]) == scene_number(int(name.split()[-1]))
 
 
 def test_the_way_leads_from_feature_maps_and_back(visit: Visit) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from explorer.views.errors.filters import Bounds, Filter
 from model import words
 from model.checkpoint import load_checkpoint
 from model.words import ENGLISH, PSEUDO
+from tests.components import click, component
 from tests.ui.test_words import texts, untranslated
 
 ROOT = Path(__file__).parents[2]
@@ -65,12 +65,6 @@ def app(visit: Open, scanned: tuple[Scan, Path], monkeypatch: pytest.MonkeyPatch
 
 def html(at: AppTest) -> str:
     return " ".join(piece.proto.body for piece in at.get("html"))
-
-
-def component(at: AppTest, key: str) -> dict[str, object]:
-    """What the browser gets for a component."""
-    (drawn,) = [each.proto for each in at.get("bidi_component") if each.proto.id.endswith(f"-{key}")]
-    return json.loads(drawn.json)  # type: ignore[no-any-return]
 
 
 def test_the_matrix_and_the_accuracy_are_those_of_the_scan(app: Open, scanned: tuple[Scan, Path]) -> None:
@@ -166,24 +160,22 @@ def test_a_failure_names_the_channels_that_hold_its_lead(
         logits = trace(net, x, ()).logits
         return float(logits[named] - logits[true])
 
-    keys = [str(button.key) for button in at.button if str(button.key).startswith(f"channel_{row}_")]
-    shown = [int(key.rpartition("_")[2]) for key in keys]
+    shown = [picture["number"] for picture in component(at, f"channels_{row}")["pictures"]]
     some = {*shown, *range(0, 128, 4)}
     falls = {channel: lead() - lead(channel) for channel in some}
     assert len(shown) == failures.TIPPING
     assert shown == sorted(falls, key=lambda channel: -falls[channel])[: failures.TIPPING]
 
 
-def test_a_click_on_a_channel_opens_it_for_that_image(app: Open) -> None:
+def test_a_click_on_a_channel_opens_it_for_that_image(app: Open, scanned: tuple[Scan, Path]) -> None:
     at = app(errors="failures")
-    button = next(each for each in at.button if str(each.key).startswith("channel_"))
-    number = int(str(button.key).split("_")[1])
-    channel = str(button.key).split("_")[2]
-    button.click().run()
+    row = int(filters.rows(predictions(scanned[0].logits, scanned[0].labels), Filter(), "confident")[0])
+    number, channel = row, component(at, f"channels_{row}")["pictures"][0]["number"]
+    click(at, f"channels_{row}", number=channel)
     assert not at.exception
     assert at.query_params["source"] == "scenes"
     assert int(at.query_params.get("scene", "0")) == number
-    assert at.query_params["channel"] == channel
+    assert at.query_params["channel"] == str(channel)
     assert at.header[0].value.lower().startswith(f"channel {channel} of ")
 
 

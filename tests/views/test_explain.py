@@ -11,6 +11,7 @@ from explorer.ui import effects
 from explorer.ui.jobs import JOBS
 from model.checkpoint import load_checkpoint
 from model.cifar10 import CLASSES
+from tests.components import click, component
 from tests.conftest import ROOT
 from tests.views.test_any_network import own
 
@@ -26,18 +27,18 @@ def html(at: object) -> str:
 
 def test_a_card_shows_the_measured_change_and_opens_its_channel(visit: Callable) -> None:
     at = visit("explain", sample="horse")
-    (button, *_) = [each for each in at.button if each.key and each.key.startswith("open_")]
-    channel = int(button.key.removeprefix("open_"))
+    (card, *_) = component(at, "cards_supporting")["pictures"]
+    channel = card["number"]
     checkpoint = load_checkpoint(ROOT / "checkpoints/cifar10-course.safetensors")
     x = checkpoint.card.to_input(scene(CLASSES.index("horse")).pixels)
     off = ablations(checkpoint.build(), x, "relu3", [channel])
     change = float((off.zeroed[0] - off.logits)[int(off.logits.argmax())])
     text = f"+{number(change)}" if change > 0 else number(change)
-    assert f"switched off: logit {text}" in html(at)
+    assert f"switched off: logit {text}" in card["lines"]
     assert any("over the 128 channels of relu3" in each.value for each in at.markdown)
     assert any("The first 3 differ: of the 3 channels" in each.value for each in at.markdown)
     assert "**Positive contribution (by Grad-CAM)**" in [each.value for each in at.markdown]
-    button.click().run()
+    click(at, "cards_supporting", number=channel)
     assert not at.exception
     assert f"Channel {channel} of relu3" in [each.value for each in at.header]
     assert at.query_params["channel"] in (str(channel), [str(channel)])

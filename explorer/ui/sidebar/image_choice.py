@@ -141,7 +141,7 @@ def _neighbors(opened: Opened, test_set: TestSet, indices: Sequence[int], positi
     if len(indices) < 2:
         return
     pictures = [
-        Picture(number, cached.thumbnail(test_set, int(indices[number]), opened.card), "", _name(number))
+        Picture(number, cached.thumbnail(test_set, int(indices[number]), opened.card), _name(number))
         for number in numbers
     ]
     key = f"{prefix}index"

@@ -92,7 +92,7 @@ def normalization(opened: Opened) -> str:
 
 def show_about(selection: Selection) -> None:
     """What the network is, folded away under its accuracy."""
-    card, digest = selection.card, selection.opened.checkpoint.digest
+    card = selection.card
     accuracy, marks = card.metrics.get("test_accuracy"), with_marks(card)
     title = tr("About this network")
     if accuracy is not None:
@@ -100,25 +100,27 @@ def show_about(selection: Selection) -> None:
             N_("Test accuracy: {accuracy}") if marks == "" else N_("Test accuracy with marks: {accuracy}")
         )
         title = tr(template, accuracy=percent(accuracy, 2))
-    classes = len(card.classes)
     with st.expander(title):
-        if marks:
-            st.caption(marks)
-        st.caption(choices.blocks_found(selection))
-        st.caption(
-            ngettext(
-                "Input: {size} × {size} pixels. {n} class.",
-                "Input: {size} × {size} pixels. {n} classes.",
-                classes,
-                size=card.input_size,
-            )
-        )
-        if card.resize is not None:
-            st.caption(_resized(card))
-        if card.channels != 3:
-            st.caption(ngettext("Input: {n} channel.", "Input: {n} channels.", card.channels))
-        st.caption(tr("Data: {data}.", data=literal(in_words(card.data))))
-        st.caption(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
+        st.caption("\n\n".join(_about(selection)))
+
+
+def _about(selection: Selection) -> list[str]:
+    """What the network is, sentence by sentence, as Markdown."""
+    card, digest = selection.card, selection.opened.checkpoint.digest
+    size = ngettext(
+        "Input: {size} × {size} pixels. {n} class.",
+        "Input: {size} × {size} pixels. {n} classes.",
+        len(card.classes),
+        size=card.input_size,
+    )
+    sentences = [with_marks(card), choices.blocks_found(selection), size]
+    if card.resize is not None:
+        sentences.append(_resized(card))
+    if card.channels != 3:
+        sentences.append(ngettext("Input: {n} channel.", "Input: {n} channels.", card.channels))
+    sentences.append(tr("Data: {data}.", data=literal(in_words(card.data))))
+    sentences.append(tr("SHA-256 of the weights: {digest} …", digest=digest[:12]))
+    return [sentence for sentence in sentences if sentence]
 
 
 def with_marks(card: Card) -> str:

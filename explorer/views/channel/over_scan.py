@@ -5,15 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, percent
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
 from explorer.engine.duplicates import correlations_with
 from explorer.engine.scan.result import LayerScan
 from explorer.engine.selectivity import PERMUTATIONS, Selectivity
 from explorer.engine.values import Doubles
-from explorer.ui import cached, markup, panels
+from explorer.ui import cached, panels
 from explorer.ui.channel_link import open_channel
 from explorer.ui.class_names import glossed
+from explorer.ui.components.picture_grid import CARD, MAP, Picture, picture_grid
 from explorer.ui.markdown import literal
 from explorer.views.channel import charts, tiles
 from explorer.views.channel.subject import ChannelSubject
@@ -183,10 +185,10 @@ def show_neighbors(subject: ChannelSubject, scanned: LayerScan, numbers: Numbers
             tr("Nothing to compare: this channel, or each of the others, is the same for every image.")
         )
         return
-    with st.container(horizontal=True, gap="small", key="cards_alike"):
-        for other in others:
-            with st.container(key=f"card_alike_{other}", gap=None):
-                show_neighbor(subject, scanned, other, float(numbers.correlations[other]))
+    cards = [neighbor(subject, scanned, other, float(numbers.correlations[other])) for other in others]
+    channel = picture_grid(cards, key="cards_alike", side=CARD, crisp=MAP)
+    if channel is not None:
+        open_channel(subject.selection, subject.layer, channel, "channel")
     st.caption(
         literal(
             ngettext(
@@ -199,13 +201,14 @@ def show_neighbors(subject: ChannelSubject, scanned: LayerScan, numbers: Numbers
     )
 
 
-def show_neighbor(subject: ChannelSubject, scanned: LayerScan, other: int, correlation: float) -> None:
+def neighbor(subject: ChannelSubject, scanned: LayerScan, other: int, correlation: float) -> Picture:
     top = (int(scanned.maximum_position[other, 0]), int(scanned.maximum_position[other, 1]))
     tile = ExampleTile(int(scanned.maximum_row[other]), float(scanned.maximum[other]), top)
-    title = tr("Channel {channel}", channel=other)
-    alt = tr("Top image of channel {channel}", channel=other)
-    caption = markup.text(title, "strong") + markup.text(tr("r = {value}", value=f"{correlation:.2f}"))
-    markup.show(markup.figure(tiles.picture(subject, tile, False), alt, caption, fill=True))
-    label = tr("Open channel {channel} of {layer}", channel=other, layer=subject.layer)
-    if st.button(literal(label), key=f"alike_{other}", type="tertiary"):
-        open_channel(subject.selection, subject.layer, other, "channel")
+    return Picture(
+        other,
+        data_uri(tiles.picture(subject, tile, False)),
+        tr("Open channel {channel} of {layer}", channel=other, layer=subject.layer),
+        (tr("r = {value}", value=f"{correlation:.2f}"),),
+        tr("Channel {channel}", channel=other),
+        tr("Top image of channel {channel}", channel=other),
+    )

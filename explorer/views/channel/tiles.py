@@ -1,14 +1,13 @@
 """Images in which a channel is large or small, cut to what the position that fired can see."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import streamlit as st
 
-from explorer.drawing.pictures import enlarged
+from explorer.drawing.pictures import data_uri, enlarged
 from explorer.drawing.ranges import number
-from explorer.ui import markup
-from explorer.ui.markdown import literal
+from explorer.ui.components.picture_grid import CARD, MAP, Picture, picture_grid
 from explorer.ui.scans import scanning
 from explorer.views.channel.subject import ChannelSubject, framed
 from model.card import Pixels
@@ -53,24 +52,21 @@ def with_frame(pixels: Pixels, reach: tuple[int, int, int, int]) -> Pixels:
 
 def show(subject: ChannelSubject, tiles: list[ExampleTile], key: str, whole: bool) -> None:
     """Cards that are buttons: each makes its image the selected one on every page."""
-    with st.container(horizontal=True, gap="small", key=f"cards_{key}"):
-        for rank, tile in enumerate(tiles):
-            with st.container(key=f"card_{key}_{rank}", gap=None):
-                show_card(subject, tile, f"{key}_{rank}", whole)
-
-
-def show_card(subject: ChannelSubject, tile: ExampleTile, key: str, whole: bool) -> None:
     assert subject.scan is not None
+    cards = [card(subject, tile, whole) for tile in tiles]
+    select = partial(scanning.select, subject.scan)
+    picture_grid(cards, key=f"cards_{key}", on_open=select, side=CARD, crisp=MAP)
+
+
+def card(subject: ChannelSubject, tile: ExampleTile, whole: bool) -> Picture:
     name = subject.images.take(tile.row).name
-    alt = tr("{name}: {value}", name=name, value=number(tile.value))
-    caption = markup.text(label_of(subject, tile.row), "strong") + markup.text(number(tile.value))
-    markup.show(markup.figure(picture(subject, tile, whole), alt, caption, fill=True))
-    st.button(
-        literal(tr("Select {name}", name=name)),
-        key=f"select_{key}",
-        type="tertiary",
-        on_click=scanning.select,
-        args=(subject.scan, tile.row),
+    return Picture(
+        tile.row,
+        data_uri(picture(subject, tile, whole)),
+        tr("Select {name}", name=name),
+        (number(tile.value),),
+        label_of(subject, tile.row),
+        tr("{name}: {value}", name=name, value=number(tile.value)),
     )
 
 

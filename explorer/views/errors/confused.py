@@ -174,7 +174,7 @@ def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
         "entropy": lines["entropy"],
     }
     if not one.decided[row]:
-        return Picture(row, thumbnail(evaluation, row), "–", without_prediction(evaluation, row))
+        return Picture(row, thumbnail(evaluation, row), without_prediction(evaluation, row), ("–",))
     text = (
         tr(
             "Image {number}: predicted as {predicted} ({confidence}), without a label. Entropy {entropy}.",
@@ -188,7 +188,7 @@ def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
             loss=lines["loss"],
         )
     )
-    return Picture(row, thumbnail(evaluation, row), lines.get(order, confidence), text)
+    return Picture(row, thumbnail(evaluation, row), text, (lines.get(order, confidence),))
 
 
 def without_prediction(evaluation: Evaluation, row: int) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
+from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import Range, number, probability
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import heat_from
@@ -18,6 +19,7 @@ from explorer.engine.values import Floats
 from explorer.ui import cached, choices, effects, jobs, link, markup, stepping
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.confusion import Cell
+from explorer.ui.components.picture_grid import CARD, MAP, Picture, picture_grid
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.scans import scanning
@@ -250,17 +252,12 @@ def draw_channels(
         return
     st.caption(literal(channels_in_words(card, channels, names)))
     maps = card.selection.seen.maps[card.layer]
-    for column, one in zip(st.columns(TIPPING, gap="small"), channels, strict=False):
-        with column, st.container(key=f"card_{card.row}_{one.channel}", gap=None):
-            markup.show(channel_card(maps[one.channel], one, card, names))
-            open_button(evaluation, card, one.channel)
-
-
-def open_button(evaluation: Evaluation, card: ErrorCard, channel: int) -> None:
-    """All of a channel's card: makes the image the selected one, and opens the page Channel."""
-    label = tr("Open channel {channel} of {layer} on Channel", channel=channel, layer=card.layer)
-    key, chosen = f"channel_{card.row}_{channel}", (evaluation.scan, card.row, card.true)
-    if st.button(literal(label), key=key, type="tertiary", on_click=scanning.select, args=chosen):
+    cards = [channel_card(maps[one.channel], one, card, names) for one in channels]
+    choose = partial(scanning.select, evaluation.scan, card.row, card.true)
+    channel = picture_grid(
+        cards, key=f"channels_{card.row}", on_open=lambda _: choose(), side=CARD, crisp=MAP
+    )
+    if channel is not None:
         opening.leave()
         open_channel(card.selection, card.layer, channel, "channel")
 
@@ -280,19 +277,21 @@ def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Seque
     return paragraph([sentence, tr("None of them alone changes the prediction.")])
 
 
-def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[str]) -> str:
-    """A channel's map with what its removal does, as html."""
+def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[str]) -> Picture:
+    """A channel's map with what its removal does; it opens the channel for this image."""
     low, high = number(values.min()), number(values.max())
-    then = tr("then predicted: {name}", name=names[one.predicted])
     own = ranges.shared(values, signed=bool(values.min() < 0))
-    return markup.figure(
-        color(values, own),
+    return Picture(
+        one.channel,
+        data_uri(color(values, own)),
+        tr("Open channel {channel} of {layer} on Channel", channel=one.channel, layer=card.layer),
+        (
+            ranges.text(own),
+            tr("lead −{fall}", fall=number(one.fall)),
+            tr("then predicted: {name}", name=names[one.predicted]),
+        ),
+        tr("Channel {channel}", channel=one.channel),
         tr("Feature map {channel}, from {low} to {high}", channel=one.channel, low=low, high=high),
-        markup.text(tr("Channel {channel}", channel=one.channel), "strong"),
-        markup.text(ranges.text(own), "muted"),
-        markup.text(tr("lead −{fall}", fall=number(one.fall))),
-        markup.text(then, "strong" if one.predicted == card.true else ""),
-        fill=True,
     )
 
 

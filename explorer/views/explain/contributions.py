@@ -9,12 +9,14 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
+from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import Range, number
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import Effects
-from explorer.ui import effects, jobs, markup
+from explorer.ui import effects, jobs
 from explorer.ui.channel_link import open_channel
+from explorer.ui.components.picture_grid import CARD, MAP, Bar, Picture, picture_grid
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
@@ -71,11 +73,7 @@ def _draw(
     for title, channels in sides.items():
         if channels:
             st.markdown(f"**{title}**")
-            with st.container(
-                horizontal=True, gap="small", key=f"cards_{channels is contributions.opposing}"
-            ):
-                for channel in channels:
-                    show_card(selection, contributions, measured, channel, opens)
+            show_cards(selection, contributions, measured, channels, opens)
     if progress[0].problem is not None:
         st.info(sentence(progress[0].problem))
     elif measured is None:
@@ -100,44 +98,50 @@ def about_the_cards(selection: Selection) -> str:
     )
 
 
-def show_card(
-    selection: Selection, contributions: Contributions, measured: Effects | None, channel: int, opens: str
+def show_cards(
+    selection: Selection,
+    contributions: Contributions,
+    measured: Effects | None,
+    channels: Sequence[int],
+    opens: str,
 ) -> None:
-    """A card that is a button: it opens the channel on another page."""
-    layer = contributions.evidence.layer
-    with st.container(key=f"card_{channel}", gap=None):
-        markup.show(card(contributions, measured, channel))
-        label = tr(PAGES[opens], channel=channel, layer=layer)
-        if st.button(literal(label), key=f"open_{channel}", type="tertiary"):
-            open_channel(selection, layer, channel, "channel" if opens == "channel" else "maps")
+    """Cards that are buttons: each opens its channel on another page."""
+    layer, side = (
+        contributions.evidence.layer,
+        "opposing" if channels is contributions.opposing else "supporting",
+    )
+    cards = [
+        card(contributions, measured, channel, tr(PAGES[opens], channel=channel, layer=layer))
+        for channel in channels
+    ]
+    channel = picture_grid(cards, key=f"cards_{side}", side=CARD, crisp=MAP)
+    if channel is not None:
+        open_channel(selection, layer, channel, "channel" if opens == "channel" else "maps")
 
 
-def card(contributions: Contributions, measured: Effects | None, channel: int) -> str:
+def card(contributions: Contributions, measured: Effects | None, channel: int, text: str) -> Picture:
     evidence, range = contributions.evidence, contributions.ranges[channel]
     values, contribution = evidence.maps[channel], evidence.contributions[channel]
     low, high = number(values.min()), number(values.max())
-    return markup.figure(
-        color(values, range),
+    return Picture(
+        channel,
+        data_uri(color(values, range)),
+        text,
+        (
+            f"{number(evidence.weights[channel])} × {number(values.mean())}",
+            f"= {number(contribution)}",
+            Bar(float(contribution / np.abs(evidence.contributions).max())),
+            *(() if measured is None else change(measured, channel)),
+        ),
+        tr("Channel {channel}", channel=channel),
         tr("Feature map {channel}, from {low} to {high}", channel=channel, low=low, high=high),
-        markup.text(tr("Channel {channel}", channel=channel), "strong"),
-        markup.text(f"{number(evidence.weights[channel])} × {number(values.mean())}"),
-        markup.text(f"= {number(contribution)}"),
-        bar(contribution / np.abs(evidence.contributions).max()),
-        "" if measured is None else change(measured, channel),
-        fill=True,
     )
 
 
-def change(measured: Effects, channel: int) -> str:
+def change(measured: Effects, channel: int) -> tuple[str, Bar]:
     """How the logit changes without the channel, with a bar from −1 to 1 of the largest change."""
     value, largest = -float(measured.falls[channel]), float(np.abs(measured.falls).max())
     text = f"+{number(value)}" if value > 0 else number(value)
-    return markup.text(tr("switched off: logit {change}", change=text)) + bar(
+    return tr("switched off: logit {change}", change=text), Bar(
         -value / largest if largest else 0.0, "measured"
     )
-
-
-def bar(fraction: float, kind: str = "") -> str:
-    """A bar for −1 to 1 of the largest: from the left for the class, from the right against it."""
-    side = " ".join(filter(None, ("fx-contribution", "" if fraction >= 0 else "against", kind)))
-    return f'<div class="{side}"><span style="width:{abs(fraction):.1%}"></span></div>'

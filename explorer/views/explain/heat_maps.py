@@ -106,14 +106,13 @@ def description(heat: Floats, range: Range) -> str:
 
 def how_to_read(method: str) -> None:
     record = METHODS[method]
+    maps = tr(
+        "For every block, the large picture shows the heat map over the image, smoothly enlarged; the small "
+        "one is the raw map, one square for each position. Late layers have few positions, and each of them "
+        "depends on a large part of the image; early layers have many positions, but their maps say less "
+        "about the class."
+    )
     with st.expander(tr("How to read this")):
-        st.markdown(paragraph([tr(record.summary), tr(record.units)]))
-        st.markdown(tr(record.pitfall))
         st.markdown(
-            tr(
-                "For every block, the large picture shows the heat map over the image, smoothly enlarged; "
-                "the small one is the raw map, one square for each position. Late layers have few positions, "
-                "and each of them depends on a large part of the image; early layers have many positions, "
-                "but their maps say less about the class."
-            )
+            "\n\n".join([paragraph([tr(record.summary), tr(record.units)]), tr(record.pitfall), maps])
         )

@@ -7,14 +7,15 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
+from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import number, probability
 from explorer.engine.account import Account
 from explorer.engine.prediction import Prediction, prediction
 from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
+from explorer.ui.components.picture_grid import CARD, MAP, Bar, Picture, picture_grid
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
-from explorer.views.explain.contributions import bar
 from explorer.views.network.names import signed
 from model.problems import Problem
 from model.words import N_, ngettext, tr
@@ -108,34 +109,28 @@ def maps_with_contributions(selection: Selection, account: Account) -> None:
     chosen = [k for k in order[:SUPPORTING] if channels[k] > 0]
     chosen += [k for k in order[::-1][:OPPOSING] if channels[k] < 0][::-1]
     markup.show(markup.text(tr("The maps that add and subtract most"), tag="h3"))
-    with st.container(horizontal=True, gap="small", key="cards_account"):
-        for channel in chosen:
-            show_card(selection, account, channel)
+    cards = [card(account, channel) for channel in chosen]
+    channel = picture_grid(cards, key="cards_account", side=CARD, crisp=MAP, opens=not account.read)
+    if channel is not None and not account.read:
+        open_channel(selection, account.layer, channel)
     range = ranges.text(ranges.symmetric(account.contributions))
     st.caption(tr("Red adds to the logit, blue subtracts. Shared scale: {range}.", range=range))
 
 
-def show_card(selection: Selection, account: Account, channel: int) -> None:
-    """A map with its sum and a bar; it opens its channel where that has a page."""
-    label = tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=account.layer)
-    with st.container(key=f"card_account_{channel}", gap=None):
-        markup.show(card(account, channel))
-        if not account.read and st.button(literal(label), key=f"account_{channel}", type="tertiary"):
-            open_channel(selection, account.layer, channel)
-
-
-def card(account: Account, channel: int) -> str:
+def card(account: Account, channel: int) -> Picture:
+    """A map with its sum and a bar."""
     values, added = account.contributions[channel], account.channels
-    alt = tr(
-        "What the positions of map {channel} add, in total {sum}", channel=channel, sum=number(added[channel])
-    )
-    return markup.figure(
-        color(values, ranges.symmetric(account.contributions)),
-        alt,
-        markup.text(tr("Channel {channel}", channel=channel), "strong"),
-        markup.text(signed(float(added[channel]))),
-        bar(float(added[channel] / np.abs(added).max())),
-        fill=True,
+    return Picture(
+        channel,
+        data_uri(color(values, ranges.symmetric(account.contributions))),
+        tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=account.layer),
+        (signed(float(added[channel])), Bar(float(added[channel] / np.abs(added).max()))),
+        tr("Channel {channel}", channel=channel),
+        tr(
+            "What the positions of map {channel} add, in total {sum}",
+            channel=channel,
+            sum=number(added[channel]),
+        ),
     )
 
 
@@ -148,7 +143,7 @@ def units(account: Account) -> str:
     largest = float(np.abs(added).max()) or 1.0
     rows = [
         markup.text(tr("unit {unit}", unit=k), tag="span")
-        + bar(float(added[k]) / largest)
+        + markup.bar(float(added[k]) / largest)
         + markup.text(product(float(account.units[k]), float(added[k])), tag="span")
         for k in order
     ]

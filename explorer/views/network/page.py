@@ -197,9 +197,7 @@ def how_to_read(selection: Selection) -> None:
         "yellow is large. All maps of a column have the same scale. Under each name stand the shape of its "
         "output and the number of parameters that it learns."
     )
-    with st.container(gap="xsmall"):
-        for text in (order, lines, colors):
-            st.caption(literal(text))
+    st.caption("\n\n".join(map(literal, (order, lines, colors))))
 
 
 # What the visitor does

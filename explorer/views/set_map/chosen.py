@@ -189,7 +189,7 @@ def thumbnail(images: MapImages, row: int) -> Picture | None:
     except Problem:
         return None
     return Picture(
-        row, data_uri(reduced(sample.pixels, 2 * SIDE)), line(images, row), in_words(images, row, sample)
+        row, data_uri(reduced(sample.pixels, 2 * SIDE)), in_words(images, row, sample), (line(images, row),)
     )
 
 
