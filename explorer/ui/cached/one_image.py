@@ -260,13 +260,17 @@ _kept_flow = resource(max_entries=8)(_new_flow)
 _last = local()  # of a run of a page, which has a thread of its own
 
 
+def has_long_passes(network: Network, input: Input) -> bool:
+    """Whether the layers give so many values that a pass takes long and is not kept."""
+    return sum(map(prod, trace(network, input).shapes.values())) > MOST_OF_FLOW
+
+
 def _flow(network: Network, input: Input, target: int) -> Flow:
     """The one pass that all of a run comes from; a small network's is kept for the next runs."""
     key = network.key, input.digest, target
     if getattr(_last, "key", None) != key:
         _last.key = _last.flow = None  # before the next, which may be as large
-        values = sum(map(prod, trace(network, input).shapes.values()))
-        _last.flow = (_kept_flow if values <= MOST_OF_FLOW else _new_flow)(network, input, target)
+        _last.flow = (_new_flow if has_long_passes(network, input) else _kept_flow)(network, input, target)
         _last.key = key
     flow: Flow = _last.flow
     return flow

@@ -12,9 +12,20 @@ from model.words import tr
 
 
 def show(selection: Selection) -> None:
-    """The section Play for the class to explain; one sentence where there is no path."""
+    """The section Play for the class to explain; folded where that takes long."""
     name = selection.target_name
     st.header(tr("From the picture to “{class_name}”, step by step", class_name=literal(name)), anchor=False)
+    if not cached.has_long_passes(selection.network, selection.input):
+        show_steps(selection)
+        return
+    label = tr("Follow the strongest evidence through the layers")
+    with st.expander(label, icon=":material/play_arrow:", on_change="rerun", key="play_steps") as fold:
+        if fold.open:
+            show_steps(selection)
+
+
+def show_steps(selection: Selection) -> None:
+    """The steps to play; one sentence where there is no path."""
     try:
         selection.check_prediction()
         path = cached.strongest_path(selection.network, selection.input, selection.target)

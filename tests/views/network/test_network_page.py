@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from streamlit.testing.v1 import AppTest
 from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number
 from explorer.engine.samples import scene
-from explorer.ui import link
+from explorer.ui import cached, link
+from explorer.ui.cached import one_image
 from explorer.ui.components.network_graph import Event, Stage, Tile, event_of
 from explorer.ui.components.network_graph.payload import payload
 from model.checkpoint import load_checkpoint
@@ -128,13 +130,30 @@ def test_a_click_opens_the_page_about_it(
     assert changed.items() >= choices.items()
 
 
+def test_the_steps_of_a_network_with_long_passes_wait_until_they_are_unfolded(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_image, "MOST_OF_FLOW", 1000)
+    strongest = Mock(wraps=cached.strongest_path)
+    monkeypatch.setattr(cached, "strongest_path", strongest)
+    at = visit("network", sample="frog")
+    assert "play" not in names_of_components(at)
+    assert not strongest.called
+    at.session_state["play_steps"] = True
+    at.run()
+    assert not at.exception, at.exception[0].value
+    assert "play" in names_of_components(at)
+
+
+def names_of_components(at: AppTest) -> list[str]:
+    return [each.proto.component_name for each in at.get("bidi_component")]
+
+
 def test_a_kernel_opens_in_sight_and_only_once(visit: Callable[..., AppTest]) -> None:
     at = event(visit("network", flow="conv1~0"), "kernel", 0)
     assert not at.exception, at.exception[0].value
-    names = [each.proto.component_name for each in at.get("bidi_component")]
-    assert names.count("arrival") == 1
-    again = [each.proto.component_name for each in at.run().get("bidi_component")]
-    assert "arrival" not in again
+    assert names_of_components(at).count("arrival") == 1
+    assert "arrival" not in names_of_components(at.run())
 
 
 STAGES = [Stage("a", (), "", "conv", "x.a", tiles=(Tile(4, ""), Tile(0, ""))), Stage("b", (), "", "add", "+")]
