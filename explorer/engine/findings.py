@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from explorer.engine.input_part import InputPart
 from explorer.engine.layouts import MOST_EXTRA
 from explorer.engine.outputs import Outputs
 from model.problems import Problem
@@ -132,6 +133,31 @@ def of_channels(channels: int, reads: int | None) -> Finding | None:
     observation = GRAY if channels == 1 else CHANNELS
     done = GRAY_INPUT if channels == 1 else ALL_GRAY if channels < 3 else MORE_GRAY
     return Finding("channels", observation, done, {"channels": channels})
+
+
+READS = N_(
+    "The network reads only {height} × {width} of its {size} × {size} input pixels: rows {top} to {bottom}, "
+    "columns {left} to {right}, counted from 0."
+)
+CROPS = N_("The maps of {count} layers ({layers}) come from a part of the input that the network crops out.")
+PLACED = N_("Heat maps of the layers after the crop are drawn on the part that these stand for.")
+UNPLACED = N_(
+    "Where in it the maps of these layers lie is not known, so they are drawn over all of it: {layers}."
+)
+
+
+def of_part(part: InputPart, size: int) -> Finding | None:
+    """That outputs depend on a part of the input only, or maps lie on a part; None where neither is so."""
+    placed = tuple(layer for layer, _ in part.places)
+    if part.read is None:
+        sizes = {"count": len(placed), "layers": placed}
+        return Finding("part", CROPS, PLACED, sizes) if placed else None
+    read = part.read
+    sizes = {"size": size, "height": read.bottom - read.top, "width": read.right - read.left,
+             "top": read.top, "bottom": read.bottom - 1, "left": read.left, "right": read.right - 1,
+             "layers": part.unplaced}  # fmt: skip
+    done = PLACED if placed else UNPLACED if part.unplaced else ""
+    return Finding("part", READS, done, sizes)
 
 
 # Tokens
