@@ -16,9 +16,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine import findings
 from explorer.engine.calls import Call, version_of, visit_calls
+from explorer.engine.copies import copied
 from explorer.engine.findings import WITHOUT_TOKENS, Finding, Tokens
 from explorer.engine.input_part import ALL, InputPart, find_part, takes_parts
-from explorer.engine.layouts import grid_of, is_reordering
+from explorer.engine.layouts import WrongGrid, grid_of, is_reordering, leave_out_grids, left_out_grids
 from explorer.engine.outputs import (
     KINDS,
     LOGITS,
@@ -32,6 +33,7 @@ from explorer.engine.outputs import (
 from explorer.engine.passes import layer_module, layer_path, leaf_paths, private_view
 from explorer.engine.randomness import SEED
 from explorer.engine.stage import stage_of
+from explorer.engine.token_order import wrong_grids
 from model.builders import reason_of
 from model.card import Card, Pixels
 from model.problems import Problem
@@ -60,7 +62,7 @@ class Checkup:
 
     `outputs` says how logits are made of what it returns, `classes` how many there are. No gradient of a
     class reaches the layers `without_gradient`, so that no heat map of them can be computed. `part` is what
-    it reads of its input.
+    it reads of its input. Tensors on `wrong_grids` hold tokens in another order than that of maps.
     """
 
     outputs: Outputs = LOGITS
@@ -68,6 +70,7 @@ class Checkup:
     findings: tuple[Finding, ...] = ()
     without_gradient: tuple[str, ...] = ()
     part: InputPart = ALL
+    wrong_grids: frozenset[WrongGrid] = frozenset()
 
 
 UNCHECKED = Checkup()
@@ -81,6 +84,10 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
     first = _watched(net, one, name, len(card.classes))
+    wrong = wrong_grids(net, one) if first.tokens.grids or first.channels_last else frozenset()
+    if wrong:
+        net = leave_out_grids(copied(net, shared=False), wrong)
+        first = _watched(net, one, name, len(card.classes))
     findings.check_grid(grid_of(net), first.tokens)
     values = torch.cat([first.values, _values(net, other, first, SEED)])
     outputs = _outputs(net, first, values, kind, one)
@@ -104,7 +111,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_gradients(first.layers, first.without_gradient),
     )
     present = tuple(finding for finding in made if finding is not None)
-    return Checkup(outputs, logits.shape[1], present, first.without_gradient, part)
+    return Checkup(outputs, logits.shape[1], present, first.without_gradient, part, wrong)
 
 
 def picture(seed: int, size: int) -> Pixels:
@@ -136,6 +143,7 @@ class _PassOutcome:
     on_image: Tensor | None = None  # the gradient of the largest value, where it reaches the image
     takes_parts: bool = True
     tokens: Tokens = WITHOUT_TOKENS
+    channels_last: bool = False
 
 
 class _Call:
@@ -177,7 +185,8 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         final=FINAL[type(view.get_submodule(activation))] if activation else "",
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
         reads=_channels_read(calls),
-        tokens=_tokens(calls),
+        tokens=replace(_tokens(calls), wrong=tuple(sorted(grid for _, grid in left_out_grids(net)))),
+        channels_last=any(call.layout is not None and call.layout.order == "last" for call in calls),
     )
     return _with_gradients(watched, image, [call for call in calls if call.layout is not None])
 

@@ -166,18 +166,25 @@ def of_part(part: InputPart, size: int) -> Finding | None:
 @dataclass(frozen=True)
 class Tokens:
     """The grids (h, w) that the tokens of a network are laid out on, and whether maps before have this size;
-    and the numbers of tokens of which no grid is known. `reordered` is the layer that changes their order.
+    and the numbers of tokens of which no grid is known. `reordered` is the layer that changes their order;
+    on the grids `wrong` they are not in the order of rows and columns.
     """
 
     grids: Mapping[tuple[int, int], bool] = field(default_factory=dict)
     unknown: tuple[int, ...] = ()
     reordered: str = ""
+    wrong: tuple[tuple[int, int], ...] = ()
 
 
 WITHOUT_TOKENS = Tokens()
 
 REORDERED = N_("Layer “{layer}” puts the tokens in another order, so their positions are not known.")
 REORDERED_DONE = N_("Layers of tokens from there on are not shown as feature maps.")
+WRONG = N_(
+    "A tensor of {rows} × {columns} tokens is not in the order of the picture's rows and columns, so the "
+    "positions of its tokens are not known."
+)
+WRONG_DONE = N_("Layers of these tokens are not shown as feature maps.")
 GUESSED = N_(
     "Nothing in the network says which positions its tokens have: they are taken as a grid of {rows} × "
     "{columns}."
@@ -189,6 +196,9 @@ UNKNOWN_DONE = N_("Their layers are not shown as feature maps; --grid ROWSxCOLUM
 
 def of_tokens(given: tuple[int, int] | None, tokens: Tokens) -> Finding | None:
     """A grid of tokens that is a guess, or none where there are tokens; None where all is known."""
+    if tokens.wrong:
+        rows, columns = tokens.wrong[0]
+        return Finding("grid", WRONG, WRONG_DONE, {"rows": rows, "columns": columns})
     if tokens.reordered:
         return Finding("grid", REORDERED, REORDERED_DONE, {"layer": tokens.reordered})
     guessed = [grid for grid, known in tokens.grids.items() if not known and given is None]

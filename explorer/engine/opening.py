@@ -20,10 +20,10 @@ from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up, returned_by
 from explorer.engine.copies import check_kind, copied
-from explorer.engine.layouts import give_grid
-from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
+from explorer.engine.layouts import give_grid, leave_out_grids
+from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
-from explorer.engine.places import Places, give_places
+from explorer.engine.places import give_places
 from model.builders import make, offer
 from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
 from model.checkpoint import Checkpoint, card_in, digest_of, load_checkpoint
@@ -97,9 +97,8 @@ def open_source(source: Source) -> Opening:
     checkup = check_up(net, checkpoint.card, source.output, source.output_name)
     outputs = checkup.outputs
     card = _with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
-    places = checkup.part.places
-    plain = outputs == LOGITS and source.grid is None and not places
-    builder = checkpoint.builder if plain else partial(_modules, checkpoint, outputs, source.grid, places)
+    plain = outputs == LOGITS and source.grid is None and not checkup.part.places and not checkup.wrong_grids
+    builder = checkpoint.builder if plain else partial(_modules, checkpoint, checkup, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
 
@@ -121,11 +120,10 @@ def unopened(source: Source) -> tuple[nn.Module, Card]:
     return net, _described(card, source)
 
 
-def _modules(
-    checkpoint: Checkpoint, outputs: Outputs, grid: tuple[int, int] | None, places: Places
-) -> nn.Module:
-    """The modules of a checkpoint's network, without its weights, giving logits."""
-    return give_places(give_grid(give_logits(checkpoint.modules(), outputs), grid), places)
+def _modules(checkpoint: Checkpoint, checkup: Checkup, grid: tuple[int, int] | None) -> nn.Module:
+    """The modules of a checkpoint's network, without its weights, giving logits, with what is known of it."""
+    net = give_grid(give_logits(checkpoint.modules(), checkup.outputs), grid)
+    return leave_out_grids(give_places(net, checkup.part.places), checkup.wrong_grids)
 
 
 def _from_file(source: Source, path: Path) -> Checkpoint:

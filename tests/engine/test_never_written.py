@@ -45,6 +45,7 @@ from explorer.engine import (
     smallest_set,
     strongest_path,
     timeline,
+    token_order,
     tour,
     tracing,
     weight_uses,
@@ -255,6 +256,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "scores.forward.logits": lambda net: forward.logits(net, MANY),
     "scores.randomized.random_nets": lambda net: randomized.random_nets(net, MANY),
     "scores.randomized.with_random_weights": lambda net: randomized.with_random_weights(net, 0, MANY)(X),
+    "token_order.wrong_grids": lambda net: token_order.wrong_grids(net, X),
     "tracing.trace": lambda net: trace(net, X),
 }
 
@@ -281,6 +283,7 @@ LOOK |= {
 }
 LOOK |= {
     "layouts.grid_of",
+    "layouts.left_out_grids",
     "places.place_of",
     "places.places_of",
     "batchnorm.statistics_of_trace",
@@ -292,6 +295,7 @@ LOOK |= {"norm_axes.pool_beside", "channel_survey.scaling_before", "norm_inputs.
 LOOK |= {"norm_inputs.norm_layers", "norm_inputs.norm_of"}
 BEFORE_IT_IS_SHARED = {
     "layouts.give_grid",
+    "layouts.leave_out_grids",
     "outputs.give_logits",
     "outputs.hand_on_copies",
     "places.give_places",
