@@ -107,7 +107,8 @@ def _reached(fields: Mapping[str, ReceptiveFields]) -> Rectangle | None:
 def _is_part(part: Rectangle, x: Tensor, outputs: Tensor, run: Callable[[Tensor], Tensor]) -> bool:
     """Whether other pixels outside of it never change the outputs."""
     for seed in range(DRAWS):
-        noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)) * STRONG
+        random = torch.Generator().manual_seed(seed)
+        noise = (torch.randn(x.shape, generator=random) * STRONG).to(x)
         noise[(..., *part.inside)] = x[(..., *part.inside)]
         if not float((run(noise) - outputs).abs().max()) <= SAME * float(outputs.abs().max()):
             return False

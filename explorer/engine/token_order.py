@@ -47,7 +47,7 @@ def _first_maps(net: nn.Module, x: Tensor) -> dict[WrongGrid, Tensor]:
             return
         grid = (call.output.shape[2], call.output.shape[3])
         if call.layout.order == "last" or grid_of(net) is None:
-            first.setdefault((call.layout.order, grid), call.output[0].detach().float().clone())
+            first.setdefault((call.layout.order, grid), call.output[0].detach().float().cpu().clone())
 
     view = recording_calls(net, None, keep)
     with torch.inference_mode(False), torch.no_grad():
