@@ -45,6 +45,14 @@ class Rectangle:
         left, right = _scaled(self.left, self.right, old[1], new[1])
         return Rectangle(top, bottom, left, right)
 
+    def of(self, outer: Rectangle, size: tuple[int, int]) -> Rectangle:
+        """This part of a picture of `size` (height, width), which is the part `outer` of another, in that."""
+        new = outer.bottom - outer.top, outer.right - outer.left
+        part = self.scaled(size, new)
+        return Rectangle(
+            part.top + outer.top, part.bottom + outer.top, part.left + outer.left, part.right + outer.left
+        )
+
 
 def _scaled(start: int, end: int, old: int, new: int) -> tuple[int, int]:
     first = min(round(start * new / old), new - 1)

@@ -11,7 +11,7 @@ from explorer.drawing.ranges import Range
 if TYPE_CHECKING:
     from model.pixels import Rectangle  # which would load torch
 
-DIMMED = 0.35  # of its brightness, what the network never received keeps
+DIMMED = 0.35  # of its brightness, what a map does not lie on keeps
 
 
 def upsampled(heat: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -49,28 +49,28 @@ def overlay(
     pixels: NDArray[np.uint8],
     heat: ArrayLike,
     range: Range,
-    received: "Rectangle",
+    place: "Rectangle",
     *,
     opacity: float = 0.85,
     name: str | None = None,
 ) -> NDArray[np.uint8]:
     """Blend a raw heat map (h,w) over `pixels` uint8 (H,W,3), the more opaque the stronger the evidence.
 
-    It lies on the part that the network `received`; the rest is dimmed. Where the evidence is zero that
-    part stays as it is, bit for bit. A positive range shows positive evidence only, a signed one both.
+    It lies on `place`, a part of the picture; the rest is dimmed. Where the evidence is zero that part stays
+    as it is, bit for bit. A positive range shows positive evidence only, a signed one both.
     """
-    drawn = dimmed(pixels, received)
-    drawn[received.inside] = _blended(pixels[received.inside], heat, range, opacity, name)
+    drawn = dimmed(pixels, place)
+    drawn[place.inside] = _blended(pixels[place.inside], heat, range, opacity, name)
     return drawn
 
 
-def dimmed(pixels: NDArray[np.uint8], received: "Rectangle") -> NDArray[np.uint8]:
-    """A copy of `pixels` uint8 (H,W,3), darkened outside the part that the network `received`."""
-    inside = pixels[received.inside]
+def dimmed(pixels: NDArray[np.uint8], place: "Rectangle") -> NDArray[np.uint8]:
+    """A copy of `pixels` uint8 (H,W,3), darkened outside `place`."""
+    inside = pixels[place.inside]
     if inside.shape == pixels.shape:
         return pixels.copy()
     drawn: NDArray[np.uint8] = np.rint(pixels * DIMMED).astype(np.uint8)
-    drawn[received.inside] = inside
+    drawn[place.inside] = inside
     return drawn
 
 

@@ -17,7 +17,7 @@ from explorer.engine.values import Doubles, Floats, Value
 from model.nets import check_logits
 from model.problems import Problem
 
-MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+MAP_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, nn.BatchNorm1d)  # the last of tokens on a grid
 # The layers between a BatchNorm and its ReLU that keep which values are positive.
 PASSED = (nn.MaxPool2d, nn.AdaptiveMaxPool2d, nn.Identity, nn.modules.dropout._DropoutNd)
 BINS = 32

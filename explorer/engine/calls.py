@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.copies import tensors_in, uncompile
-from explorer.engine.layouts import Layout, Layouts, grid_of
+from explorer.engine.layouts import Layout, Layouts, grid_of, left_out_grids
 from explorer.engine.stage import has_modules, stage_of
 
 
@@ -75,7 +75,9 @@ class _Follower:
         images = tensors_in((args, kwargs))
         self.calls: Counter[str] = Counter()
         self.without_tensor.clear()
-        self.layouts = Layouts(images[0] if images else torch.empty(0), grid_of(self.view))
+        self.layouts = Layouts(
+            images[0] if images else torch.empty(0), grid_of(self.view), left_out_grids(self.view)
+        )
         # A tensor written to since it was handed on has another version: it is no longer that output.
         self.handed_on: dict[int, tuple[str, weakref.ref[Tensor], int]] = {}
         if images:

@@ -1,7 +1,7 @@
 """A check-up of a network when it is opened: what its outputs mean, and what could make results wrong.
 
-It costs four forward passes (five with a final activation), of one image or two, and one backward pass: about
-as much as a new image on a page.
+It costs three forward passes (four with a final activation), of one image or two, and one backward pass:
+about as much as a new image on a page.
 """
 
 from contextlib import suppress
@@ -16,8 +16,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine import findings
 from explorer.engine.calls import Call, version_of, visit_calls
+from explorer.engine.copies import copied
 from explorer.engine.findings import WITHOUT_TOKENS, Finding, Tokens
-from explorer.engine.layouts import grid_of, is_reordering
+from explorer.engine.input_part import ALL, InputPart, find_part, takes_parts
+from explorer.engine.layouts import WrongGrid, grid_of, is_reordering, leave_out_grids, left_out_grids
 from explorer.engine.outputs import (
     KINDS,
     LOGITS,
@@ -31,6 +33,7 @@ from explorer.engine.outputs import (
 from explorer.engine.passes import layer_module, layer_path, leaf_paths, private_view
 from explorer.engine.randomness import SEED
 from explorer.engine.stage import stage_of
+from explorer.engine.token_order import wrong_grids
 from model.builders import reason_of
 from model.card import Card, Pixels
 from model.problems import Problem
@@ -58,13 +61,16 @@ class Checkup:
     """What is known of a network from a few forward passes.
 
     `outputs` says how logits are made of what it returns, `classes` how many there are. No gradient of a
-    class reaches the layers `without_gradient`, so that no heat map of them can be computed.
+    class reaches the layers `without_gradient`, so that no heat map of them can be computed. `part` is what
+    it reads of its input. Tensors on `wrong_grids` hold tokens in another order than that of maps.
     """
 
     outputs: Outputs = LOGITS
     classes: int = 0
     findings: tuple[Finding, ...] = ()
     without_gradient: tuple[str, ...] = ()
+    part: InputPart = ALL
+    wrong_grids: frozenset[WrongGrid] = frozenset()
 
 
 UNCHECKED = Checkup()
@@ -78,20 +84,25 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
     first = _watched(net, one, name, len(card.classes))
+    wrong = wrong_grids(net, one) if first.tokens.grids or first.channels_last else frozenset()
+    if wrong:
+        net = leave_out_grids(copied(net, shared=False), wrong)
+        first = _watched(net, one, name, len(card.classes))
     findings.check_grid(grid_of(net), first.tokens)
-    again, different = (_values(net, x, first, seed) for x, seed in ((one, SEED + 1), (other, SEED)))
-    values = torch.cat([first.values.detach(), different])
+    values = torch.cat([first.values, _values(net, other, first, SEED)])
     outputs = _outputs(net, first, values, kind, one)
     before = replace(outputs, activation="")  # of values that are those after it
     logits = before.logits({outputs.name: values})
-    spread = float((before.logits({outputs.name: again}) - logits[:1]).abs().max())
+    spread, change = _differences(net, torch.cat([one, other]), first, values, before)
     repeats = not spread or torch.equal(_values(net, one, first, SEED), first.values)
-    together = _together(net, torch.cat([one, other]), first, values)
-    change = float((before.logits({outputs.name: together}) - logits).abs().max())
+    part = find_part(
+        net, one, first.values, first.on_image, first.takes_parts, lambda x: _values(net, x, first, SEED)
+    )
     made = (
         findings.of_outputs(outputs, kind),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
+        findings.of_part(part, card.input_size),
         findings.of_tokens(grid_of(net), first.tokens),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
@@ -100,7 +111,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_gradients(first.layers, first.without_gradient),
     )
     present = tuple(finding for finding in made if finding is not None)
-    return Checkup(outputs, logits.shape[1], present, first.without_gradient)
+    return Checkup(outputs, logits.shape[1], present, first.without_gradient, part, wrong)
 
 
 def picture(seed: int, size: int) -> Pixels:
@@ -114,7 +125,7 @@ def picture(seed: int, size: int) -> Pixels:
 
 @dataclass(frozen=True, eq=False)
 class _PassOutcome:
-    """What one forward pass showed; `values` (1, K) with their graph, where it has one."""
+    """What one forward pass showed, of `values` (1, K)."""
 
     name: str
     values: Tensor
@@ -129,7 +140,10 @@ class _PassOutcome:
     layers: tuple[str, ...] = ()
     without_gradient: tuple[str, ...] = ()
     vanished: bool = False
+    on_image: Tensor | None = None  # the gradient of the largest value, where it reaches the image
+    takes_parts: bool = True
     tokens: Tokens = WITHOUT_TOKENS
+    channels_last: bool = False
 
 
 class _Call:
@@ -153,7 +167,8 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     by_batch = _watch_batchnorms(view)
     hand_on_copies(view)
     visit_calls(view, leaf_paths(view), lambda call: calls.append(_Call(call, view)))
-    returned = returned_by(view, x, gradients=True)
+    image = x.detach().clone().requires_grad_()
+    returned = returned_by(view, image, gradients=True)
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
     values = _row(tensors[name])
@@ -170,16 +185,17 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         final=FINAL[type(view.get_submodule(activation))] if activation else "",
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
         reads=_channels_read(calls),
-        tokens=_tokens(calls),
+        tokens=replace(_tokens(calls), wrong=tuple(sorted(grid for _, grid in left_out_grids(net)))),
+        channels_last=any(call.layout is not None and call.layout.order == "last" for call in calls),
     )
-    return _with_gradients(watched, [call for call in calls if call.layout is not None])
+    return _with_gradients(watched, image, [call for call in calls if call.layout is not None])
 
 
 def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
     """What a private view returns for images x, float (N, C, h, w); Problem where it cannot process them."""
     try:
         with torch.inference_mode(False), torch.set_grad_enabled(gradients):
-            return view(x.detach().clone().requires_grad_(gradients).clone())  # it may write on its input
+            return view((x if gradients else x.detach()).clone())  # it may write on its input
     except Exception as error:  # whatever a network makes of an input it was not meant for
         raise Problem(
             "The network cannot process an image of {size} × {size} pixels (channels: {channels}; {reason}); "
@@ -195,17 +211,38 @@ def _values(net: nn.Module, x: Tensor, like: _PassOutcome, seed: int) -> Tensor:
     return _row(tensors_in(returned_by(private_view(net, seed), x))[like.name])
 
 
-def _together(net: nn.Module, x: Tensor, like: _PassOutcome, alone: Tensor) -> Tensor:
-    """The values (2, K) of two images in one pass; those of each `alone` where it gives no such values.
+def _differences(
+    net: nn.Module, x: Tensor, like: _PassOutcome, alone: Tensor, outputs: Outputs
+) -> tuple[float, float]:
+    """The largest difference that another seed makes to logits, and that two images together make.
+
+    One pass tells both where there is none. `alone` are the values of each of the two images x.
+    """
+    logits = outputs.logits({outputs.name: alone})
+    rounding = findings.SAME * max(1.0, float(logits.abs().max()))
+
+    def difference(values: Tensor, rows: slice = slice(None)) -> float:
+        return float((outputs.logits({outputs.name: values}) - logits[rows]).abs().max())
+
+    both = _together(net, x, like, alone, SEED + 1)
+    if both is not None and (change := difference(both)) <= rounding:
+        return 0.0, change
+    spread = difference(_values(net, x[:1], like, SEED + 1), slice(1))
+    same_seed = _together(net, x, like, alone, SEED)
+    return spread, 0.0 if same_seed is None else difference(same_seed)
+
+
+def _together(net: nn.Module, x: Tensor, like: _PassOutcome, alone: Tensor, seed: int) -> Tensor | None:
+    """The values (2, K) of two images in one pass; None where it gives no such values.
 
     Raises Problem if they are clearly (K, 2), with those of each image alone as its columns.
     """
     try:
-        values = tensors_in(returned_by(private_view(net), x)).get(like.name, alone).detach().float()
+        values = tensors_in(returned_by(private_view(net, seed), x)).get(like.name, x[:0]).detach().float()
     except Problem:  # it processes one image at a time
-        return alone
+        return None
     if values.numel() != alone.numel():
-        return alone
+        return None
     rows = values.reshape(alone.shape)
     if values.shape == alone.T.shape and _alike(values.T, alone) and not _alike(rows, alone):
         raise Problem(
@@ -288,20 +325,40 @@ def _operation(values: Tensor) -> str:
     return "" if node is None else node.name()
 
 
-def _with_gradients(watched: _PassOutcome, calls: list[_Call]) -> _PassOutcome:
-    """The pass with the layers that no gradient of its largest value reaches."""
+def _with_gradients(watched: _PassOutcome, image: Tensor, calls: list[_Call]) -> _PassOutcome:
+    """The pass with the layers that no gradient of its largest value reaches, and that on the image."""
     reached = [call for call in calls if call.with_graph]
-    gradients: tuple[Tensor | None, ...] = (None,) * len(reached)
-    if reached and watched.values.requires_grad:
-        with suppress(RuntimeError):  # reentrant checkpointing, or values that were written to
-            outputs = [call.output for call in reached]
-            gradients = torch.autograd.grad(watched.values.max(), outputs, allow_unused=True)
-    pairs = zip(reached, gradients, strict=True)
+    outputs = [call.output for call in reached]
+    on_image, *on_layers = _gradients(watched.values, [image, *outputs]) or [
+        None,
+        *(_gradients(watched.values, outputs) or [None] * len(outputs)),
+    ]
+    pairs = zip(reached, on_layers, strict=True)
     arrived = {call.layer: gradient for call, gradient in pairs if gradient is not None}
     vanished = bool(arrived) and not any(bool(gradient.any()) for gradient in arrived.values())
     layers = tuple(call.layer for call in calls)
     cut = tuple(layer for layer in layers if layer not in arrived)
-    return replace(watched, layers=layers, without_gradient=cut, vanished=vanished)
+    return replace(
+        watched,
+        values=watched.values.detach(),  # the graph keeps every map
+        layers=layers,
+        without_gradient=cut,
+        vanished=vanished,
+        on_image=on_image,
+        takes_parts=takes_parts(watched.values),
+    )
+
+
+def _gradients(values: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:
+    """Those of the largest value on tensors; none where they cannot be taken.
+
+    Reentrant checkpointing refuses those on what is before it, and so do values that were written to.
+    """
+    if not values.requires_grad or not tensors:
+        return []
+    with suppress(RuntimeError):
+        return list(torch.autograd.grad(values.max(), tensors, allow_unused=True, retain_graph=True))
+    return []
 
 
 # What the outputs are

@@ -16,6 +16,9 @@ from model.problems import Problem
 # What deepcopy raises for a lock, a file, a module of Python, a pool or a tensor of a graph.
 REFUSALS = (TypeError, ValueError, RuntimeError, AttributeError, pickle.PicklingError)
 
+WAYS = ("__new__", "__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
+"""By which a class says how its objects are copied."""
+
 PLAIN = (bool, int, float, str, type(None))  # the commonest attributes: torch takes long to look into them
 
 
@@ -26,17 +29,46 @@ def copied(net: nn.Module, shared: bool) -> nn.Module:
     check_kind(net)
     memo = _copies(net, shared) | _empty(net)
     try:
-        return copy.deepcopy(net, dict(memo))
+        return _copied_module(net, dict(memo))
     except REFUSALS:
         memo |= dict(_not_copyable(net, memo))
     try:
-        return copy.deepcopy(net, memo)
+        return _copied_module(net, memo)
     except REFUSALS as error:
         raise Problem(
             "This network cannot be copied ({reason}), and a look inside needs a copy: remove what cannot "
             "be copied from its attributes.",
             reason=str(error)[:200],
         ) from error
+
+
+def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """As deepcopy does it, several times as fast: most of a network's thousands of attributes are plain."""
+    kind = type(module)
+    if id(module) in memo or any(
+        getattr(kind, way, None) is not getattr(nn.Module, way, None) for way in WAYS
+    ):
+        made: nn.Module = copy.deepcopy(module, memo)
+        return made
+    made = memo[id(module)] = kind.__new__(kind)
+    made.__dict__.update({name: _copied_value(value, memo) for name, value in vars(module).items()})
+    return made
+
+
+def _copied_value(value: object, memo: dict[int, Any]) -> Any:
+    if type(value) in PLAIN:
+        return value
+    if id(value) in memo:
+        return memo[id(value)]
+    if isinstance(value, nn.Module):
+        return _copied_module(value, memo)
+    if type(value) is not dict:
+        return copy.deepcopy(value, memo)
+    made: dict[Any, Any] = {}
+    memo[id(value)] = made
+    for key, part in value.items():
+        made[_copied_value(key, memo)] = _copied_value(part, memo)
+    return made
 
 
 def uncompile(view: nn.Module) -> None:

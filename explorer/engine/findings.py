@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from explorer.engine.input_part import InputPart
 from explorer.engine.layouts import MOST_EXTRA
 from explorer.engine.outputs import Outputs
 from model.problems import Problem
@@ -134,24 +135,56 @@ def of_channels(channels: int, reads: int | None) -> Finding | None:
     return Finding("channels", observation, done, {"channels": channels})
 
 
+READS = N_(
+    "The network reads only {height} × {width} of its {size} × {size} input pixels: rows {top} to {bottom}, "
+    "columns {left} to {right}, counted from 0."
+)
+CROPS = N_("The maps of {count} layers ({layers}) come from a part of the input that the network crops out.")
+PLACED = N_("Heat maps of the layers after the crop are drawn on the part that these stand for.")
+UNPLACED = N_(
+    "Where in it the maps of these layers lie is not known, so they are drawn over all of it: {layers}."
+)
+
+
+def of_part(part: InputPart, size: int) -> Finding | None:
+    """That outputs depend on a part of the input only, or maps lie on a part; None where neither is so."""
+    placed = tuple(layer for layer, _ in part.places)
+    if part.read is None:
+        sizes = {"count": len(placed), "layers": placed}
+        return Finding("part", CROPS, PLACED, sizes) if placed else None
+    read = part.read
+    sizes = {"size": size, "height": read.bottom - read.top, "width": read.right - read.left,
+             "top": read.top, "bottom": read.bottom - 1, "left": read.left, "right": read.right - 1,
+             "layers": part.unplaced}  # fmt: skip
+    done = PLACED if placed else UNPLACED if part.unplaced else ""
+    return Finding("part", READS, done, sizes)
+
+
 # Tokens
 
 
 @dataclass(frozen=True)
 class Tokens:
     """The grids (h, w) that the tokens of a network are laid out on, and whether maps before have this size;
-    and the numbers of tokens of which no grid is known. `reordered` is the layer that changes their order.
+    and the numbers of tokens of which no grid is known. `reordered` is the layer that changes their order;
+    on the grids `wrong` they are not in the order of rows and columns.
     """
 
     grids: Mapping[tuple[int, int], bool] = field(default_factory=dict)
     unknown: tuple[int, ...] = ()
     reordered: str = ""
+    wrong: tuple[tuple[int, int], ...] = ()
 
 
 WITHOUT_TOKENS = Tokens()
 
 REORDERED = N_("Layer “{layer}” puts the tokens in another order, so their positions are not known.")
 REORDERED_DONE = N_("Layers of tokens from there on are not shown as feature maps.")
+WRONG = N_(
+    "A tensor of {rows} × {columns} tokens is not in the order of the picture's rows and columns, so the "
+    "positions of its tokens are not known."
+)
+WRONG_DONE = N_("Layers of these tokens are not shown as feature maps.")
 GUESSED = N_(
     "Nothing in the network says which positions its tokens have: they are taken as a grid of {rows} × "
     "{columns}."
@@ -163,6 +196,9 @@ UNKNOWN_DONE = N_("Their layers are not shown as feature maps; --grid ROWSxCOLUM
 
 def of_tokens(given: tuple[int, int] | None, tokens: Tokens) -> Finding | None:
     """A grid of tokens that is a guess, or none where there are tokens; None where all is known."""
+    if tokens.wrong:
+        rows, columns = tokens.wrong[0]
+        return Finding("grid", WRONG, WRONG_DONE, {"rows": rows, "columns": columns})
     if tokens.reordered:
         return Finding("grid", REORDERED, REORDERED_DONE, {"layer": tokens.reordered})
     guessed = [grid for grid, known in tokens.grids.items() if not known and given is None]

@@ -180,7 +180,9 @@ class Flow:
         elif layout.order == "last":
             mask[..., channel] = 1
         else:
-            mask[:, layout.extra :, channel] = 1
+            ones = torch.zeros_like(layout.maps(values))
+            ones[:, channel] = 1
+            mask = layout.filled(mask, ones)
         return values * mask
 
     # From a step to those before it

@@ -5,7 +5,7 @@ the tensor, from what that layer read, and from the sizes of the maps before it;
 """
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Literal
 
@@ -24,10 +24,11 @@ NORMS_OF_MAPS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LocalResponseNorm)
 @dataclass(frozen=True)
 class Layout:
     """Feature maps in a tensor: (N, C, h, w) with channels `first`, (N, h, w, C) with channels `last`, or
-    (N, `extra` + h·w, C) as `tokens` of a `grid` (h, w).
+    (N, `extra` + h·w, C) as `tokens` of a `grid` (h, w); these as BatchNorm1d reads them are `flat`,
+    (N·(`extra` + h·w), C), or `across`, (N, C, `extra` + h·w).
     """
 
-    order: Literal["first", "last", "tokens"]
+    order: Literal["first", "last", "tokens", "flat", "across"]
     grid: Grid = (0, 0)
     extra: int = 0
 
@@ -37,13 +38,26 @@ class Layout:
             return tensor
         if self.order == "last":
             return tensor.permute(0, 3, 1, 2)
-        tokens = tensor[:, self.extra :] if self.extra else tensor
+        tokens = self._tokens(tensor)[:, self.extra :]
         return tokens.transpose(1, 2).reshape(len(tokens), -1, *self.grid)
+
+    @property
+    def count(self) -> int:
+        """How many tokens an image has."""
+        return self.extra + self.grid[0] * self.grid[1]
+
+    def _tokens(self, tensor: Tensor) -> Tensor:
+        """As (N, count, C)."""
+        if self.order == "flat":
+            return tensor.reshape(-1, self.count, tensor.shape[1])
+        return tensor.transpose(1, 2) if self.order == "across" else tensor
 
     def fits(self, tensor: Tensor) -> bool:
         """Whether a tensor can hold feature maps in this way; a part of the tokens cannot."""
-        if self.order == "tokens":
-            return tensor.ndim == 3 and tensor.shape[1] == self.extra + self.grid[0] * self.grid[1]
+        if self.order == "flat":
+            return tensor.ndim == 2 and tensor.shape[0] % self.count == 0
+        if self.order in ("tokens", "across"):
+            return tensor.ndim == 3 and tensor.shape[1 if self.order == "tokens" else 2] == self.count
         return tensor.ndim == 4
 
     def filled(self, tensor: Tensor, maps: Tensor) -> Tensor:
@@ -54,9 +68,11 @@ class Layout:
             return _laid_out(maps.permute(0, 2, 3, 1), tensor)
         tokens = maps.flatten(2).transpose(1, 2)
         if self.extra:
-            others = tensor[:, : self.extra].expand(len(maps), -1, -1)
+            others = self._tokens(tensor)[:, : self.extra].expand(len(maps), -1, -1)
             tokens = torch.cat([others, tokens], 1)
-        return _laid_out(tokens, tensor)
+        if self.order == "flat":
+            return tokens.flatten(0, 1)
+        return _laid_out(tokens.transpose(1, 2) if self.order == "across" else tokens, tensor)
 
 
 FIRST, LAST = Layout("first"), Layout("last")
@@ -90,19 +106,51 @@ def grid_of(net: nn.Module) -> Grid | None:
     return next((hook.grid for hook in hooks if isinstance(hook, _HasGrid)), None)
 
 
+WrongGrid = tuple[str, Grid]  # the order of a Layout, and its grid
+
+
+@dataclass(frozen=True)
+class _HasWrongGrids:
+    """A hook that does nothing but go with every copy of a network, as a note of what are no maps."""
+
+    grids: frozenset[WrongGrid]
+
+    def __call__(self, *_: object) -> None:
+        pass
+
+
+def leave_out_grids(net: nn.Module, grids: frozenset[WrongGrid]) -> nn.Module:
+    """The network itself, of which tensors on these grids are not taken for maps from now on."""
+    if grids:
+        net.register_forward_pre_hook(_HasWrongGrids(grids))
+    return net
+
+
+def left_out_grids(net: nn.Module) -> frozenset[WrongGrid]:
+    """The grids that `leave_out_grids` left out."""
+    hooks = net._forward_pre_hooks.values()
+    return next((hook.grids for hook in hooks if isinstance(hook, _HasWrongGrids)), frozenset())
+
+
 class Layouts:
     """The layouts of the tensors of one forward pass of some images, float (N, channels, h, w).
 
     `grid`, if it is given, is that of the tokens; with fewer tokens, it is halved as often as they fit.
+    `wrong` are grids whose tensors are no maps, since they are not in the order of rows and columns.
     """
 
-    def __init__(self, images: Tensor, grid: Grid | None = None) -> None:
+    def __init__(
+        self, images: Tensor, grid: Grid | None = None, wrong: frozenset[WrongGrid] = frozenset()
+    ) -> None:
+        self.wrong = wrong
         self.given = _halved(grid) if grid else ()
         self.images = images.shape[0] if images.ndim else 0
         self.image_grid: Grid | None = (images.shape[2], images.shape[3]) if images.ndim == 4 else None
         self.grids: list[Grid] = []
         self.guessed: dict[Grid, None] = {}  # of tokens before any maps
+        self.halved: dict[Grid, None] = {}  # of tokens that are fewer than those of the maps before
         self.tokens: set[int] = set()
+        self.latest: dict[tuple[int, int], Layout] = {}  # of tokens, by their count and channels
         self.reordered = False  # whether a layer has put the tokens in another order
         self.others: set[torch.Size] = set()
         self.known: dict[int, tuple[weakref.ref[Tensor], Layout | None]] = {}
@@ -112,6 +160,8 @@ class Layouts:
         if self._knows(output):
             return self.known[id(output)][1]
         layout = self._find(module, received, output)
+        if layout and self.wrong and (layout.order, tuple(layout.maps(output).shape[2:])) in self.wrong:
+            layout = None
         self.known[id(output)] = (weakref.ref(output), layout)
         if layout:
             self._note(layout, output)
@@ -131,12 +181,16 @@ class Layouts:
     def _note(self, layout: Layout, output: Tensor) -> None:
         if layout.order == "tokens":
             self.tokens.add(output.shape[1])
+            self.latest[output.shape[1], output.shape[2]] = layout
+        if layout.order not in ("first", "last"):
             return
         height, width = layout.maps(output).shape[2:]
         if height * width > 1 and (height, width) not in self.grids[-1:]:
             self.grids.append((height, width))
 
     def _find(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
+        if isinstance(module, nn.BatchNorm1d):
+            return self._normalized_tokens(output)
         if not output.ndim or output.shape[0] != self.images:
             return None  # of flipped copies or patches, not of the images
         if output.ndim == 3:
@@ -158,6 +212,16 @@ class Layouts:
             return None
         return self._by_grid(output) or (None if known and before is None else FIRST)
 
+    def _normalized_tokens(self, output: Tensor) -> Layout | None:
+        """How a BatchNorm1d gives tokens, all in one axis or last: as many, and as wide, as came before."""
+        if output.ndim not in (2, 3) or not self.images or self.reordered:
+            return None
+        count = output.shape[0] // self.images if output.ndim == 2 else output.shape[2]
+        layout = self.latest.get((count, output.shape[1]))
+        if layout is None or output.shape[0] != self.images * (count if output.ndim == 2 else 1):
+            return None
+        return replace(layout, order="flat" if output.ndim == 2 else "across")
+
     def _as_tokens(self, module: nn.Module, output: Tensor) -> Layout | None:
         count = output.shape[1]
         if stage_of(module) == "conv" or isinstance(module, nn.Unfold):
@@ -166,12 +230,22 @@ class Layouts:
             if 0 <= (extra := count - grid[0] * grid[1]) <= MOST_EXTRA:
                 return Layout("tokens", grid, extra)
         if self.grids:
-            return None
+            return self._as_fewer_tokens(count)
         for extra in (0, 1):
             side = isqrt(max(count - extra, 0))
             if side > 1 and side * side == count - extra:
                 self.guessed[side, side] = None
                 return Layout("tokens", (side, side), extra)
+        return None
+
+    def _as_fewer_tokens(self, count: int) -> Layout | None:
+        """Every second row and column of the grid before, as LeViT goes on with fewer tokens."""
+        rows, columns = next(reversed(self.halved), self.grids[-1])
+        grid = -(-rows // 2), -(-columns // 2)
+        for each in (grid, *self.halved):
+            if each[0] * each[1] == count > 1:
+                self.halved.setdefault(each)
+                return Layout("tokens", each)
         return None
 
     def _is_grid(self, output: Tensor) -> bool:

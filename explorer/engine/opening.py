@@ -20,9 +20,10 @@ from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up, returned_by
 from explorer.engine.copies import check_kind, copied
-from explorer.engine.layouts import give_grid
-from explorer.engine.outputs import LOGITS, Outputs, choose, give_logits, tensors_in
+from explorer.engine.layouts import give_grid, leave_out_grids
+from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, private_view, visit_layers
+from explorer.engine.places import give_places
 from model.builders import make, offer
 from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
 from model.checkpoint import Checkpoint, card_in, digest_of, load_checkpoint
@@ -34,6 +35,7 @@ from model.words import tr
 
 MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
+SLOW_WITHOUT_VALUES = (nn.BatchNorm2d, nn.BatchNorm1d)  # of torch's layers that keep the size
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, by ITU-R 601
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -95,8 +97,8 @@ def open_source(source: Source) -> Opening:
     checkup = check_up(net, checkpoint.card, source.output, source.output_name)
     outputs = checkup.outputs
     card = _with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
-    plain = outputs == LOGITS and source.grid is None
-    builder = checkpoint.builder if plain else partial(_modules, checkpoint, outputs, source.grid)
+    plain = outputs == LOGITS and source.grid is None and not checkup.part.places and not checkup.wrong_grids
+    builder = checkpoint.builder if plain else partial(_modules, checkpoint, checkup, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
 
@@ -118,9 +120,10 @@ def unopened(source: Source) -> tuple[nn.Module, Card]:
     return net, _described(card, source)
 
 
-def _modules(checkpoint: Checkpoint, outputs: Outputs, grid: tuple[int, int] | None) -> nn.Module:
-    """The modules of a checkpoint's network, without its weights, giving logits."""
-    return give_grid(give_logits(checkpoint.modules(), outputs), grid)
+def _modules(checkpoint: Checkpoint, checkup: Checkup, grid: tuple[int, int] | None) -> nn.Module:
+    """The modules of a checkpoint's network, without its weights, giving logits, with what is known of it."""
+    net = give_grid(give_logits(checkpoint.modules(), checkup.outputs), grid)
+    return leave_out_grids(give_places(net, checkup.part.places), checkup.wrong_grids)
 
 
 def _from_file(source: Source, path: Path) -> Checkpoint:
@@ -398,6 +401,8 @@ def _check_maps(net: nn.Module, card: Card) -> None:
     try:
         tensors = (*net.parameters(), *net.buffers())
         view = copy.deepcopy(net, {id(tensor): tensor.detach().to("meta") for tensor in tensors})
+        for norm in (each for each in view.modules() if type(each) in SLOW_WITHOUT_VALUES):
+            norm.forward = _unchanged
         visit_layers(view, leaf_paths(view), lambda _, __, output: sizes.append(output.nbytes))
         with _seeded(), torch.no_grad():
             view(torch.zeros(1, card.channels, card.input_size, card.input_size, device="meta"))
@@ -411,6 +416,10 @@ def _check_maps(net: nn.Module, card: Card) -> None:
             needed=sum(sizes) / 1e9,
             most=MOST_OF_MAPS / 1e9,
         )
+
+
+def _unchanged(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 def logits_of(net: nn.Module, size: int, channels: int = 3, name: str | None = None, classes: int = 0) -> int:

@@ -4,7 +4,6 @@ A dispatch mode sees every operation of one forward pass, also those outside of 
 a functional pooling), and carries along which input rows and columns each row and column of a tensor reads.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from explorer.engine.passes import check_images, recording_calls
 from explorer.engine.receptive_rules import ALIKE, MIXING, followed, keeps_positions
 from explorer.engine.spans import CHANNELS_FIRST, Fields, pixels, union
 from explorer.engine.values import Integers, Value
+from model.pixels import Rectangle
 from model.problems import Problem
 
 
@@ -44,7 +44,8 @@ class ReceptiveFields(Value):
     """The receptive fields of a layer's positions as (start, stop): for each row (h, 2), for each column (w,
     2).
 
-    The `…_reach` are the parts in the image, in which `start >= stop` says that there is none.
+    The `…_reach` are the parts in the image, in which `start >= stop` says that there is none. `place` is
+    the part of the image that all positions together stand for: less than all of it after a crop.
     """
 
     layer: str
@@ -53,6 +54,7 @@ class ReceptiveFields(Value):
     row_reach: Integers
     column_reach: Integers
     exact: bool
+    place: Rectangle
 
     def at(self, row: int, column: int) -> ReceptiveField:
         """The ReceptiveField of one position. Raises Problem outside the map."""
@@ -77,7 +79,8 @@ def receptive_fields(net: nn.Module, x: Tensor) -> dict[str, ReceptiveFields]:
 
     def record(call: Call) -> None:
         if call.layout is not None:
-            fields[call.layer] = _receptive_fields(call.layer, follow.of(call.output), call.output.shape)
+            size = (x.shape[2], x.shape[3])
+            fields[call.layer] = _receptive_fields(call, follow.of(call.output), size)
 
     run_followed(recording_calls(net, None, record), x, follow)
     return fields
@@ -128,14 +131,18 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         read = [leaf for leaf in tree_leaves((args, kwargs)) if id(leaf) in self.known]
         if read:
             fields = self._through(func, args, out, [self.known[id(tensor)][1] for tensor in read])
-            for tensor in (leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)):
-                self.known[id(tensor)] = (tensor, fields)
-                self._written(func, tensor, fields)
+            tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+            each = fields if isinstance(fields, list) else [fields] * len(tensors)
+            for tensor, own in zip(tensors, each, strict=True):
+                self.known[id(tensor)] = (tensor, own)
+                self._written(func, tensor, own)
         if func.is_view and args and isinstance(args[0], Tensor):
             self.parent.update({id(leaf): (leaf, args[0]) for leaf in tree_leaves(out)})
         return out
 
-    def _through(self, func: Any, args: tuple[Any, ...], out: Any, read: list[Fields]) -> Fields:
+    def _through(
+        self, func: Any, args: tuple[Any, ...], out: Any, read: list[Fields]
+    ) -> Fields | list[Fields]:
         name = func.overloadpacket.__name__
         if torch.Tag.pointwise in func.tags or name in ALIKE or keeps_positions(name, args, read):
             return union(read)
@@ -158,8 +165,18 @@ def _is_area(reach: tuple[int, ...]) -> bool:
     return reach[0] < reach[1] and reach[2] < reach[3]
 
 
-def _receptive_fields(layer: str, fields: Fields, shape: Sequence[int]) -> ReceptiveFields:
-    """The fields of maps of this shape, (N, C, h, w)."""
+def _receptive_fields(call: Call, fields: Fields, size: tuple[int, int]) -> ReceptiveFields:
+    """The fields of a layer's maps, (N, C, h, w), for an image of this size."""
     placed = fields if fields.dims in (CHANNELS_FIRST, None) else fields.whole(False)
-    rows, columns = placed.sized(shape).axes
-    return ReceptiveFields(layer, rows.look, columns.look, rows.reach, columns.reach, fields.exact)
+    rows, columns = placed.sized(call.output.shape).axes
+    (top, bottom), (left, right) = _pixels(rows.place, size[0]), _pixels(columns.place, size[1])
+    place = Rectangle(top, bottom, left, right)
+    return ReceptiveFields(
+        call.layer, rows.look, columns.look, rows.reach, columns.reach, fields.exact, place
+    )
+
+
+def _pixels(place: tuple[float, float], side: int) -> tuple[int, int]:
+    """A place in whole pixels of an image; all of it where that leaves none."""
+    start, stop = (min(max(round(end), 0), side) for end in place)
+    return (start, stop) if start < stop else (0, side)

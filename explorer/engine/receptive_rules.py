@@ -8,12 +8,13 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from explorer.engine.spans import CHANNELS_FIRST, Dims, Fields
 from explorer.engine.values import Integers
 
-Rule = Callable[[Fields, tuple[Any, ...], Any], Fields | None]
+Rule = Callable[[Fields, tuple[Any, ...], Any], Fields | list[Fields] | None]
 
 # Operations whose every position reads the same place of what comes in, beside those PyTorch tags as
 # pointwise.
@@ -60,6 +61,27 @@ def _adaptive_pool(read: Fields, args: tuple[Any, ...], out: Any) -> Fields:
     return read.windowed(made)
 
 
+def _resize(support: float, antialias: bool = False, nearest: bool = False) -> Rule:
+    """What resizing reads: at most `support` positions to both sides, however the ends are aligned."""
+
+    def resized(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+        made = []
+        for axis, size in enumerate(args[0].shape[2:]):
+            count = out.shape[2 + axis]
+            index, ratio = np.arange(count), size / count
+            aligned = index * ratio if nearest else index * (size - 1) / max(count - 1, 1)
+            centers = np.stack([(index + 0.5) * ratio - 0.5, aligned])
+            reach = support * max(ratio, 1) if antialias else support
+            first = np.ceil(centers.min(0) - reach).astype(np.int64)
+            last = np.floor(centers.max(0) + reach).astype(np.int64)
+            taps = first[:, None] + np.arange((last - first).max() + 1)
+            made.append((np.clip(np.minimum(taps, last[:, None]), 0, size - 1), 1))
+        fields = read.windowed(made)
+        return Fields(fields.axes, False, fields.dims)
+
+    return resized
+
+
 # Rules for maps (N, C, h, w) only
 SPATIAL: dict[str, Rule] = {
     "convolution": _convolution,
@@ -67,6 +89,12 @@ SPATIAL: dict[str, Rule] = {
     "avg_pool2d": _avg_pool,
     "_adaptive_avg_pool2d": _adaptive_pool,
     "adaptive_max_pool2d": _adaptive_pool,
+    "upsample_nearest2d": _resize(1, nearest=True),
+    "_upsample_nearest_exact2d": _resize(1, nearest=True),
+    "upsample_bilinear2d": _resize(1),
+    "upsample_bicubic2d": _resize(2),
+    "_upsample_bilinear2d_aa": _resize(1, True),
+    "_upsample_bicubic2d_aa": _resize(2, True),
 }
 
 
@@ -157,9 +185,54 @@ def _slice(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
     axis = _dims(read).index(dim)
     start, stop, step = argument(args, 2, None), argument(args, 3, None), argument(args, 4, 1)
     indices = np.arange(tensor.shape[dim])[start:stop:step]
-    moved = read.axes[axis].at(indices[:, None], jump=read.axes[axis].jump * step)
+    return _taken(read, axis, indices, step, tensor.shape[dim])
+
+
+def _taken(read: Fields, axis: int, indices: Integers, step: int, size: int) -> Fields:
+    """Some rows (axis 0) or columns of a tensor that has `size` of them."""
+    if not len(indices):
+        return read.whole(False)
+    spans = read.axes[axis].cropped(*_cells(indices, step, size))
+    moved = spans.at(indices[:, None], jump=spans.jump * step)
     axes = (moved, read.axes[1]) if axis == 0 else (read.axes[0], moved)
     return Fields(axes, read.exact, read.dims)
+
+
+def _cells(indices: Integers, step: int, size: int) -> tuple[int, int]:
+    """The start and stop of what indices with a step stand for: of every second one, all between them."""
+    low, high = int(indices.min()), int(indices.max())
+    return low // step * step, min(-(-(high + 1) // step) * step, size)
+
+
+def _index_select(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+    return _picked(read, args[0], args[1] % args[0].ndim, args[2])
+
+
+def _index(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
+    """By one list of rows or of columns; by several together is not followed."""
+    given = [(dim, index) for dim, index in enumerate(args[1]) if index is not None]
+    if len(given) != 1 or given[0][1].ndim != 1 or given[0][1].dtype.is_floating_point:
+        return None
+    dim, index = given[0]
+    return _picked(read, args[0], dim, index.nonzero()[:, 0] if index.dtype == torch.bool else index)
+
+
+def _picked(read: Fields, tensor: Tensor, dim: int, index: Tensor) -> Fields:
+    size, dim = tensor.shape[dim], dim - tensor.ndim
+    if dim not in _dims(read):
+        return read
+    return _taken(read, _dims(read).index(dim), index.cpu().numpy().astype(np.int64) % size, 1, size)
+
+
+def _split(read: Fields, args: tuple[Any, ...], out: Sequence[Tensor]) -> list[Fields]:
+    """Those of every part, one after another."""
+    dim = argument(args, 2, 0) % args[0].ndim - args[0].ndim
+    if dim not in _dims(read):
+        return [read] * len(out)
+    axis, size = _dims(read).index(dim), args[0].shape[dim]
+    stops = np.cumsum([part.shape[dim] for part in out])
+    starts = [0, *stops[:-1]]
+    return [_taken(read, axis, np.arange(*ends), 1, size) for ends in zip(starts, stops, strict=True)]
 
 
 def _pad(mode: str) -> Rule:
@@ -170,7 +243,8 @@ def _pad(mode: str) -> Rule:
             taps = np.arange(out.shape[dim]) - before
             mirrored = size - 1 - np.abs(size - 1 - np.abs(taps))
             copied = {"constant": taps, "replicate": np.clip(taps, 0, size - 1), "reflect": mirrored}[mode]
-            made.append(read.axes[axis].at(taps[:, None], copied[:, None]))
+            spans = read.axes[axis].cropped(int(taps[0]), int(taps[-1]) + 1)
+            made.append(spans.at(taps[:, None], copied[:, None]))
         return Fields((made[0], made[1]), read.exact, read.dims)
 
     return padded
@@ -186,8 +260,10 @@ RULES: dict[str, Rule] = {
     "_softmax": _over_one(1, -1),
     "_log_softmax": _over_one(1, -1),
     "glu": _over_one(1, -1),
-    "split": _over_one(2, 0),
-    "split_with_sizes": _over_one(2, 0),
+    "split": _split,
+    "split_with_sizes": _split,
+    "index_select": _index_select,
+    "index": _index,
     "view": _view,
     "_unsafe_view": _view,
     "reshape": _view,
@@ -203,8 +279,11 @@ RULES: dict[str, Rule] = {
 }
 
 
-def followed(name: str, read: Fields, args: tuple[Any, ...], out: Any) -> Fields | None:
-    """The Fields of what an operation gives that reads one tensor, its first argument; None if not known."""
+def followed(name: str, read: Fields, args: tuple[Any, ...], out: Any) -> Fields | list[Fields] | None:
+    """The Fields of what an operation gives that reads one tensor, its first argument; None if not known.
+
+    Those of each tensor, where it gives several with fields of their own.
+    """
     tensor = args[0]
     if name in SPATIAL:
         fits = tensor.ndim == 4 and read.dims in (CHANNELS_FIRST, None)

@@ -1,7 +1,7 @@
 """Which rows and columns of an image the rows and columns of a tensor read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,12 +16,15 @@ CHANNELS_FIRST: Dims = (-2, -1)
 class Spans:
     """For each index of one axis the input span it reads (n, 2), and the part of it in the image.
 
-    `jump` is the distance in pixels between neighbors, which continues the axis into its padding.
+    `jump` is the distance in pixels between neighbors, which continues the axis into its padding. `place` is
+    the part of the image that all indices together stand for, in pixels: less than the image after a crop,
+    but not after a window, since a map is drawn over the whole of what a convolution read.
     """
 
     look: Integers
     reach: Integers
     jump: int
+    place: tuple[float, float]
 
     def at(self, taps: Integers, filled: Integers | None = None, jump: int | None = None) -> "Spans":
         """The spans of windows (m, k) of indices; `filled` are what they read where padding copies some."""
@@ -30,16 +33,28 @@ class Spans:
         copied = taps if filled is None else filled
         real = (copied >= 0) & (copied < len(self.reach))
         reach = np.where(real[..., None], self.reach[np.clip(copied, 0, len(self.reach) - 1)], NOTHING)
-        return Spans(_hull(look, 1), _hull(reach, 1), self.jump if jump is None else jump)
+        return Spans(_hull(look, 1), _hull(reach, 1), self.jump if jump is None else jump, self.place)
+
+    def cropped(self, start: int, stop: int) -> "Spans":
+        """The same spans, with the `place` of the indices from `start` to `stop`, also beyond its ends."""
+        first, last = self.place
+        pixel = (last - first) / len(self.look)
+        return replace(self, place=(first + start * pixel, first + stop * pixel))
+
+    def within_image(self) -> "Spans":
+        """The same spans, whose `place` has no padding: a window reads it, and its map does not show it."""
+        low, high = int(self.reach[:, 0].min()), int(self.reach[:, 1].max())
+        start, stop = max(self.place[0], low), min(self.place[1], high)
+        return replace(self, place=(start, stop)) if start < stop else self
 
     def sized(self, count: int) -> "Spans":
         """As many spans as positions, from one that stands for any number."""
         look, reach = (np.broadcast_to(spans, (count, 2)).copy() for spans in (self.look, self.reach))
-        return Spans(look, reach, self.jump)
+        return Spans(look, reach, self.jump, self.place)
 
     def whole(self) -> "Spans":
         """One span for the whole axis."""
-        return Spans(_hull(self.look, 0)[None], _hull(self.reach, 0)[None], 0)
+        return Spans(_hull(self.look, 0)[None], _hull(self.reach, 0)[None], 0, self.place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +84,7 @@ class Fields:
 
     def windowed(self, windows: Sequence[tuple[Integers, int]]) -> "Fields":
         rows, columns = (
-            spans.at(taps, jump=spans.jump * stride)
+            spans.within_image().at(taps, jump=spans.jump * stride)
             for spans, (taps, stride) in zip(self.axes, windows, strict=True)
         )
         return Fields((rows, columns), self.exact, self.dims)
@@ -87,7 +102,8 @@ def union(many: list[Fields]) -> Fields:
 def _join(spans: list[Spans]) -> Spans:
     look = np.stack(np.broadcast_arrays(*(s.look for s in spans)), 1)
     reach = np.stack(np.broadcast_arrays(*(s.reach for s in spans)), 1)
-    return Spans(_hull(look, 1), _hull(reach, 1), max(s.jump for s in spans))
+    place = min(s.place[0] for s in spans), max(s.place[1] for s in spans)
+    return Spans(_hull(look, 1), _hull(reach, 1), max(s.jump for s in spans), place)
 
 
 def _hull(spans: Integers, axis: int) -> Integers:
@@ -97,4 +113,4 @@ def _hull(spans: Integers, axis: int) -> Integers:
 def pixels(size: int) -> Spans:
     """The spans of an image's own rows or columns."""
     spans = np.stack([np.arange(size), np.arange(size) + 1], -1)
-    return Spans(spans, spans, 1)
+    return Spans(spans, spans, 1, (0.0, float(size)))

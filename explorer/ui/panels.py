@@ -14,6 +14,7 @@ from explorer.drawing.chart import ChannelChart, DotChart, Histogram, LineChart,
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range, number
+from explorer.engine.places import places_of
 from explorer.ui import markup
 from explorer.ui.components.small_chart import small_chart
 from explorer.ui.frame import presentation
@@ -29,6 +30,7 @@ ZERO = N_(
 
 def heat_panel(
     selection: Selection,
+    layer: str | None,
     heat: npt.NDArray[np.float32],
     range: Range,
     title: str,
@@ -36,7 +38,9 @@ def heat_panel(
     note: str = "",
     scale: str = "",
 ) -> str:
-    """One heat map (h, w) on a range: over the image, and beside it position by position; a note below.
+    """One heat map (h, w) of a layer on a range: over the image, and beside it position by position.
+
+    A note is below, and `layer` is None for a map of the input's pixels.
 
     With a `scale`, which says how far the range is shared, its color bar follows. In the place of a map of
     zeros, which is no finding, there is a sentence.
@@ -44,7 +48,7 @@ def heat_panel(
     if not heat.any():
         return markup.element("section", markup.text(title, tag="h3"), markup.text(tr(ZERO), "muted"))
     height, width = heat.shape
-    pixels = overlay(selection.sample.pixels, heat, range, selection.received)
+    pixels = overlay(selection.sample.pixels, heat, range, selection.covered(layer))
     raw = tr("{title}, the raw map of {height} by {width} positions", title=alt, height=height, width=width)
     return markup.element(
         "section",
@@ -61,9 +65,12 @@ def heat_panel(
 
 
 def explain_dimmed(selection: Selection) -> None:
-    """A note on the dimmed part of the image; nothing where the network gets all of it."""
+    """A note on the dimmed part of the image; nothing where the network gets and reads all of it."""
     if selection.received != whole(*selection.sample.pixels.shape[:2]):
         note = tr("Dimmed: outside the center square. The network gets the center square only.")
+        markup.show(markup.text(note, "muted"))
+    if places_of(selection.net):
+        note = tr("Dimmed as well: what the network crops away before the layer of a heat map.")
         markup.show(markup.text(note, "muted"))
 
 

@@ -12,6 +12,7 @@ from explorer.engine import tracing
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.network import Input, Network
+from explorer.engine.places import place_of
 from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Floats, Trace
 from explorer.ui import cached
@@ -91,6 +92,14 @@ class Selection:
         """The part of the picture that the network gets."""
         height, width = self.sample.pixels.shape[:2]
         return self.card.received(height, width, self.fit)
+
+    def covered(self, layer: str | None) -> Rectangle:
+        """The part of the picture that a layer's maps lie on; for None, those of the input's pixels."""
+        return self.place(layer).of(self.received, (self.card.input_size, self.card.input_size))
+
+    def place(self, layer: str | None) -> Rectangle:
+        """The part of what the network gets that a layer's maps lie on; for None all of it."""
+        return place_of(self.net, layer, (self.card.input_size, self.card.input_size))
 
     @cached_property
     def input(self) -> Input:

@@ -770,11 +770,11 @@ def test_nothing_is_found_in_the_networks_of_the_project(name: str) -> None:
     assert outputs_of(net) == checkup.outputs
 
 
-def test_the_check_up_takes_four_forward_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_up_takes_three_forward_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[int] = []
     net = of(lambda z: passes.append(len(z)) or z).eval()
     check_up(net, CARD)
-    assert passes == [1, 1, 1, 2]
+    assert passes == [1, 1, 2]
 
 
 def test_probabilities_are_made_in_one_place() -> None:

@@ -30,6 +30,7 @@ from explorer.engine import (
     glimpses,
     graph,
     independence,
+    input_part,
     intervention,
     norm_axes,
     norm_inputs,
@@ -44,6 +45,7 @@ from explorer.engine import (
     smallest_set,
     strongest_path,
     timeline,
+    token_order,
     tour,
     tracing,
     weight_uses,
@@ -236,6 +238,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "checkup.check_up": lambda net: checkup.check_up(net, CARD),
     "opening.logits_of": lambda net: opening.logits_of(net, 8),
     "probe.probe": _probe,
+    "input_part.find_part": lambda net: input_part.find_part(net, X, X, None, True, lambda x: x),
     "receptive.receptive_fields": lambda net: receptive.receptive_fields(net, X),
     "copies.copied": lambda net: copies.copied(net, shared=False)(X.clone()),
     "timeline.course_of": _over_time(timeline.course_of, X),
@@ -253,6 +256,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "scores.forward.logits": lambda net: forward.logits(net, MANY),
     "scores.randomized.random_nets": lambda net: randomized.random_nets(net, MANY),
     "scores.randomized.with_random_weights": lambda net: randomized.with_random_weights(net, 0, MANY)(X),
+    "token_order.wrong_grids": lambda net: token_order.wrong_grids(net, X),
     "tracing.trace": lambda net: trace(net, X),
 }
 
@@ -279,6 +283,9 @@ LOOK |= {
 }
 LOOK |= {
     "layouts.grid_of",
+    "layouts.left_out_grids",
+    "places.place_of",
+    "places.places_of",
     "batchnorm.statistics_of_trace",
     "passes.is_calm",
     "outputs.probabilities",
@@ -286,7 +293,13 @@ LOOK |= {
 }
 LOOK |= {"norm_axes.pool_beside", "channel_survey.scaling_before", "norm_inputs.check_norms"}
 LOOK |= {"norm_inputs.norm_layers", "norm_inputs.norm_of"}
-BEFORE_IT_IS_SHARED = {"layouts.give_grid", "outputs.give_logits", "outputs.hand_on_copies"}
+BEFORE_IT_IS_SHARED = {
+    "layouts.give_grid",
+    "layouts.leave_out_grids",
+    "outputs.give_logits",
+    "outputs.hand_on_copies",
+    "places.give_places",
+}
 LOOK |= {"copies.check_kind", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}

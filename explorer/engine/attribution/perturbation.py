@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from explorer.engine.ablation import unchanged, without_sets
 from explorer.engine.attribution.cam import POSITIONS_ONLY
@@ -10,6 +9,7 @@ from explorer.engine.attribution.gradients import CHUNK
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of, in_chunks, repeated
 from explorer.engine.passes import feature_maps, recording_calls
+from explorer.engine.places import enlarged, place_of
 from model.words import N_
 
 
@@ -34,10 +34,12 @@ def score_cam(question: Question) -> Tensor:
     """
     maps = maps_of(question.net, question.x, question.layer)
     scored, heats = ScoredNetwork(question.net), []
+    size = question.x.shape[2], question.x.shape[3]
+    place = place_of(question.net, question.layer, size)
     for row, (image, own) in enumerate(zip(question.x, maps, strict=True)):
         low, high = own.amin((1, 2), keepdim=True), own.amax((1, 2), keepdim=True)
         masks = (own - low) / (high - low).where(high > low, 1)
-        masks = interpolate(masks[:, None], image.shape[1:], mode="bilinear", align_corners=False)
+        masks = enlarged(masks[:, None], place, size)
         with torch.no_grad():
             scores = torch.cat([s for _, s in in_chunks(scored, masks * image, question.score, row)])
         heats.append((scores.softmax(0)[:, None, None] * own).sum(0))

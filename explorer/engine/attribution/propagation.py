@@ -20,6 +20,7 @@ from explorer.engine.attribution.operations import LINEAR, RESHAPING, operations
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import mixes_rows
 from explorer.engine.passes import layer_path, leaf_paths, tapped
+from explorer.engine.places import enlarged, place_of
 from model.problems import Problem
 from model.words import N_
 
@@ -50,16 +51,16 @@ def guided_backprop(question: Question) -> Tensor:
 
 def guided_grad_cam(question: Question) -> Tensor:
     """Guided Backprop times positive Grad-CAM, enlarged bilinearly, (N, h, w), arXiv:1610.02391."""
-    from captum.attr import GuidedGradCam
+    from captum.attr import LayerGradCam
 
     view, points = tapped(question.net, [question.layer])
-    captum = GuidedGradCam(_apart(ScoredNetwork(question.net, view)), points[question.layer])
-    products: Tensor = captum.attribute(
-        question.x.requires_grad_(),
-        additional_forward_args=classes_of(question.score),
-        interpolate_mode="bilinear",
+    size, classes = (question.x.shape[2], question.x.shape[3]), classes_of(question.score)
+    captum = LayerGradCam(_apart(ScoredNetwork(question.net, view)), points[question.layer])
+    heat: Tensor = captum.attribute(
+        question.x.requires_grad_(), additional_forward_args=classes, relu_attributions=True
     )
-    return products.sum(1)
+    place = place_of(question.net, question.layer, size)
+    return guided_backprop(question) * enlarged(heat.detach(), place, size)[:, 0]
 
 
 def deep_lift(question: Question) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.passes import check_images
+from explorer.engine.places import on_image, place_of
 from explorer.engine.redrawing import Redrawing
 from explorer.engine.values import Doubles, Integers, Rows
 from model.words import N_
@@ -69,7 +70,7 @@ class Subject:
     @property
     def values(self) -> Doubles:
         """The heat maps, (N, h, w), signed."""
-        return _batch(self.heat)
+        return self._on_image(self.heat)
 
     @property
     def target(self) -> Integers:
@@ -96,7 +97,7 @@ class Subject:
         `of` (n,) says which of the N images each of them is made from, for the class that it is `against`.
         """
         if self.explain is not None:
-            return _batch(self.explain(net, x, target))
+            return self._on_image(self.explain(net, x, target))
         against = self.against
         heat = attribute(
             net,
@@ -106,12 +107,14 @@ class Subject:
             target=torch.tensor(target),
             against=None if against is None else torch.tensor(against[of]),
         )
-        return _batch(heat)
+        return self._on_image(heat)
 
-
-def _batch(heat: Heatmap) -> Doubles:
-    values = np.asarray(heat.values, np.float64)
-    return values if values.ndim == 3 else values[None]
+    def _on_image(self, heat: Heatmap) -> Doubles:
+        """A map's values (n, h, w) over the whole image."""
+        values = np.asarray(heat.values, np.float64)
+        size = self.x.shape[2], self.x.shape[3]
+        place = place_of(self.net, heat.layer, size)
+        return on_image(values if values.ndim == 3 else values[None], place, size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,9 +163,9 @@ def heat_program(
     return program([selection], [ATTRIBUTE], lines)
 
 
-def over_image(selection: Selection, heat: Floats, range: Range) -> Pixels:
-    """A heat map (h, w) over the picture, as pages show it."""
-    return overlay(selection.sample.pixels, heat, range, selection.received)
+def over_image(selection: Selection, layer: str | None, heat: Floats, range: Range) -> Pixels:
+    """A heat map (h, w) of a layer, or of the input's pixels for None, over the picture as pages show it."""
+    return overlay(selection.sample.pixels, heat, range, selection.covered(layer))
 
 
 def the_image(selection: Selection) -> Pictures:

@@ -55,7 +55,7 @@ def pictures(selection: Selection, attribution: Attribution) -> str:
     heat, range = attribution.map.heat.values, range_of(attribution)
     height, width = heat.shape
     about = tr("{title}, for {name}", title=attribution.choice.title, name=selection.target_name)
-    over = overlay(selection.sample.pixels, heat, range, selection.received)
+    over = overlay(selection.sample.pixels, heat, range, selection.covered(attribution.map.heat.layer))
     raw = markup.figure(
         color(heat, range),
         tr("{title}, the raw map", title=about),

@@ -63,7 +63,7 @@ def pictures(selection: Selection, there: Sequence[Attribution]) -> Pictures:
         heat, range = heat_of(each), range_of(each)
         title = each.choice.title
         drawn[tr("{title}, over the image", title=title)] = partial(
-            export_parts.over_image, selection, heat, range
+            export_parts.over_image, selection, layer_of(each), heat, range
         )
         drawn[tr("{title}, raw map", title=title)] = partial(color, heat, range)
     return drawn | export_parts.the_image(selection)
@@ -72,6 +72,11 @@ def pictures(selection: Selection, there: Sequence[Attribution]) -> Pictures:
 def heat_of(attribution: Attribution) -> export_parts.Floats:
     assert attribution.map is not None
     return attribution.map.heat.values
+
+
+def layer_of(attribution: Attribution) -> str | None:
+    assert attribution.map is not None
+    return attribution.map.heat.layer
 
 
 def scores(selection: Selection, there: Sequence[Attribution]) -> pd.DataFrame:
@@ -118,7 +123,7 @@ def figure(selection: Selection, there: Sequence[Attribution]) -> list[Part]:
     panels: list[Part] = [Panel(selection.sample.pixels, selection.sample.name)]
     for each in there:
         range = range_of(each)
-        over = export_parts.over_image(selection, heat_of(each), range)
+        over = export_parts.over_image(selection, layer_of(each), heat_of(each), range)
         panels.append(Panel(over, each.choice.title, range, tr("its own scale")))
     return [*panels, *curves(selection, there)]
 

@@ -57,8 +57,8 @@ def without_batchnorm(selection: Selection) -> str:
         type(each).__name__ for each in selection.net.modules() if isinstance(each, _BatchNorm)
     ):
         return tr(
-            "The BatchNorm layers of this network ({kinds}) are not of two dimensions or did not run; only "
-            "those of feature maps (BatchNorm2d) are compared here.",
+            "The BatchNorm layers of this network ({kinds}) did not run, or do not normalize feature maps or "
+            "tokens with known positions; only those are compared here.",
             kinds=tr(", ").join(others),
         )
     if not norms:

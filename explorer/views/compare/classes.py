@@ -103,4 +103,4 @@ def show_layer(selection: Selection, maps: ClassMaps, layer: str) -> None:
 def panel(selection: Selection, maps: ClassMaps, layer: str, name: str) -> str:
     heat, title = maps.values[layer, name], titles_of(selection, maps.other, selection.class_names)[name]
     alt = tr("Grad-CAM of {name} at {layer}", name=title, layer=layer)
-    return panels.heat_panel(selection, heat, maps.ranges[layer], title, alt, panels.extent(heat))
+    return panels.heat_panel(selection, layer, heat, maps.ranges[layer], title, alt, panels.extent(heat))

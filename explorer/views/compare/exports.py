@@ -167,7 +167,7 @@ def cam_caption(name: str, cam: Cam) -> str:
 
 
 def over_image(cam: Cam) -> Array:
-    return export_parts.over_image(cam.side.selection, cam.values, cam.range)
+    return export_parts.over_image(cam.side.selection, cam.side.layer, cam.values, cam.range)
 
 
 def cam_pictures(cams: Mapping[str, Cam]) -> Pictures:
@@ -261,6 +261,12 @@ def class_arrays(maps: ClassMaps) -> Arrays:
 def class_figure(selection: Selection, maps: ClassMaps, layer: str) -> list[Panel]:
     range, scale = maps.ranges[layer], tr("the same scale for all three maps")
     return [
-        Panel(export_parts.over_image(selection, maps.values[layer, name], range), title, range, scale, True)
+        Panel(
+            export_parts.over_image(selection, layer, maps.values[layer, name], range),
+            title,
+            range,
+            scale,
+            True,
+        )
         for name, title in maps.titles.items()
     ]

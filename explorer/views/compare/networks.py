@@ -122,6 +122,7 @@ def panel(name: str, cam: Cam) -> str:
     fields = {"side": name, "name": cam.side.target, "layer": cam.side.layer}
     return panels.heat_panel(
         cam.side.selection,
+        cam.side.layer,
         cam.values,
         cam.range,
         tr("{side}: {name} at {layer}", **fields),

@@ -27,7 +27,6 @@ from explorer.ui.selection import Selection
 from explorer.ui.stepping import Button
 from explorer.views.errors import filters, opening
 from explorer.views.errors.evaluation import Evaluation
-from model.pixels import whole
 from model.words import paragraph, tr
 
 SHOWN, TIPPING = 3, 3
@@ -225,7 +224,7 @@ def pictures(card: ErrorCard, predicted: str, true: str) -> str:
     titles = (predicted, true, tr("{first} − {second}", first=predicted, second=true))
     maps = [
         markup.figure(
-            overlay(framed, heat, card.range, whole(*framed.shape[:2])),
+            overlay(framed, heat, card.range, card.selection.place(card.layer)),
             tr("Grad-CAM of {name} at {layer}", name=title, layer=card.layer),
             markup.text(title),
             fill=True,

@@ -90,7 +90,7 @@ def figure(selection: Selection, maps: HeatMaps) -> list[Panel]:
     scale = tr("shared scale for all blocks") if maps.shared else tr("its own scale")
     heats = [
         Panel(
-            export_parts.over_image(selection, heat, maps.ranges[layer]),
+            export_parts.over_image(selection, layer, heat, maps.ranges[layer]),
             maps.titles[layer],
             maps.ranges[layer],
             scale,

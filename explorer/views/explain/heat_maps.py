@@ -87,7 +87,7 @@ def panel(selection: Selection, heat_maps: HeatMaps, layer: str) -> str:
     )
     scale = "" if heat_maps.shared else tr("its own scale")
     return panels.heat_panel(
-        selection, heat, range, heat_maps.titles[layer], alt, description(heat, range), scale
+        selection, layer, heat, range, heat_maps.titles[layer], alt, description(heat, range), scale
     )
 
 

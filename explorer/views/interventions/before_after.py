@@ -16,7 +16,6 @@ from explorer.ui.cached import Outcome
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection
 from model.card import Pixels
-from model.pixels import whole
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -154,9 +153,11 @@ def heat_figure(selection: Selection, both: BeforeAfter, title: str, heat: Float
 def over(selection: Selection, both: BeforeAfter, heat: Floats) -> Pixels:
     """A heat map (h, w) over the picture, on the common range."""
     if both.pixels is None:
-        return overlay(selection.sample.pixels, heat, both.range, selection.received)
+        return overlay(selection.sample.pixels, heat, both.range, selection.covered(both.layer))
     pixels = both.pixels[heat is both.after.heat]
-    return overlay(pixels, heat, both.range, whole(*pixels.shape[:2]))
+    size = selection.card.input_size, selection.card.input_size
+    place = selection.place(both.layer).scaled(size, pixels.shape[:2])
+    return overlay(pixels, heat, both.range, place)
 
 
 def guarded(draw: Callable[[], None]) -> None:

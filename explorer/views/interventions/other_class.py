@@ -48,7 +48,7 @@ def show_contrast(selection: Selection, layer: str) -> None:
     alt = tr("Grad-CAM of {name} at {layer}", name=titles["difference"], layer=layer)
     scale = tr("red supports {first}, blue supports {second}", first=titles["target"], second=titles["other"])
     panels.side_by_side(
-        [panels.heat_panel(selection, heat, range, question, alt, panels.extent(heat), scale)]
+        [panels.heat_panel(selection, layer, heat, range, question, alt, panels.extent(heat), scale)]
     )
     panels.explain_dimmed(selection)
 

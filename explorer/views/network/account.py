@@ -96,10 +96,12 @@ def positions(selection: Selection, account: Account) -> str:
     heat = account.positions.astype(np.float32)
     range = ranges.symmetric(heat)
     title = tr("What each position adds to the logit")
+    maps = selection.seen.shapes  # a layer that reads the last maps may give none of its own
+    layer = account.layer if account.layer in maps else next(reversed(maps), None)
     note = tr(
         "The sum over all {count} maps: red supports the class, blue opposes it.", count=len(account.maps)
     )
-    return panels.heat_panel(selection, heat, range, title, title, note, tr("its own scale"))
+    return panels.heat_panel(selection, layer, heat, range, title, title, note, tr("its own scale"))
 
 
 def maps_with_contributions(selection: Selection, account: Account) -> None:

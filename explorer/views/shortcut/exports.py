@@ -74,7 +74,7 @@ def panel(side: MarkedSide) -> Panel:
         name=CLASSES[side.marked.predicted],
         layer=side.layer,
     )
-    over = export_parts.over_image(side.marked, side.heat, side.range)
+    over = export_parts.over_image(side.marked, side.layer, side.heat, side.range)
     return Panel(over, title, side.range, tr("scale of this map only"))
 
 

@@ -73,6 +73,7 @@ def heat(side: MarkedSide) -> str:
     )
     panel = panels.heat_panel(
         side.marked,
+        side.layer,
         side.heat,
         side.range,
         tr("{checkpoint}: {name} at {layer}", checkpoint=side.name, name=name, layer=side.layer),

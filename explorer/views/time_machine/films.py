@@ -74,14 +74,14 @@ class Film:
 
 def heat(
     pixels: Pixels,
-    received: Rectangle,
+    place: Rectangle,
     values: Floats,
     layer: str,
     target: str,
     signed: bool,
     own: bool = False,
 ) -> Film:
-    """Grad-CAM (epochs, h, w) of a class over the part of the picture that the network `received`.
+    """Grad-CAM (epochs, h, w) of a class over `place`, the part of the picture that it lies on.
 
     With `own`, each epoch is drawn on a scale of its own.
     """
@@ -90,7 +90,7 @@ def heat(
 
     def drawer(side: int) -> Callable[[int], Pixels]:
         picture = reduced(pixels, side)
-        part = received.scaled(pixels.shape[:2], picture.shape[:2])
+        part = place.scaled(pixels.shape[:2], picture.shape[:2])
         return lambda index: overlay(picture, values[index], drawn[index], part)
 
     return Film(
