@@ -1,6 +1,7 @@
 """A tiny network, images for it, and a scoreboard of them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from explorer.engine.network import Network
 from explorer.engine.scoreboard import chunks, running
+from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.image_sets import ImageSet, folder, scenes
 from explorer.engine.scoreboard.running import Measurement, MeasurementPlan, prepare
 from model.card import Card
@@ -22,6 +24,14 @@ CARD = Card(net="tiny", classes=("airplane", "automobile", "bird", "cat"), mean=
 METHODS = ("grad_cam", "saliency")
 CHEAP = ("deletion", "inside_object", "class_sensitivity", "redrawing", "findings")
 CHUNK = 3
+
+
+@dataclass(frozen=True)
+class MeasuredBoard:
+    """A finished scoreboard, and the folder with its chunks."""
+
+    board: Board
+    folder: Path
 
 
 @pytest.fixture(scope="session")
@@ -62,13 +72,32 @@ def ready(
     network: Network, drawn: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Measurement]:
     """`ready(images=…, out=…, …)`: a Measurement by chunks of CHUNK, whose clock ticks once a call."""
-    monkeypatch.setattr(chunks, "CHUNK", CHUNK)
-    monkeypatch.setattr(running, "RECALIBRATION", 4)
+    make_small(monkeypatch)
 
     def make(
         images: int = 2 * CHUNK, out: str = "out", on: ImageSet = drawn, **wanted: object
     ) -> Measurement:
-        chosen = MeasurementPlan(images, **{"methods": METHODS, "scores": CHEAP, **wanted})  # type: ignore[arg-type]
-        return prepare(network, on, chosen, tmp_path / out, clock=count().__next__)
+        return planned(network, on, tmp_path / out, images, **wanted)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def whole(network: Network, drawn: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> MeasuredBoard:
+    """What `ready()` plans, measured in one piece, for tests that only read it."""
+    with pytest.MonkeyPatch.context() as patched:
+        make_small(patched)
+        measurement = planned(network, drawn, tmp_path_factory.mktemp("whole"), 2 * CHUNK)
+        running.run(measurement, lambda done, total: None)
+        board = running.board_of(measurement, running.chunks_of(measurement)[0], "tiny", "command")
+    return MeasuredBoard(board, measurement.store.folder)
+
+
+def make_small(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(chunks, "CHUNK", CHUNK)
+    patched.setattr(running, "RECALIBRATION", 4)
+
+
+def planned(network: Network, on: ImageSet, out: Path, images: int, **wanted: object) -> Measurement:
+    chosen = MeasurementPlan(images, **{"methods": METHODS, "scores": CHEAP, **wanted})  # type: ignore[arg-type]
+    return prepare(network, on, chosen, out, clock=count().__next__)

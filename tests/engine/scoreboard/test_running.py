@@ -1,5 +1,6 @@
 """Stopped and resumed, in one piece or in shards: the same scoreboard to the byte."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from explorer.engine.scoreboard.running import Measurement, board_of, chunks_of,
 from explorer.engine.scores import SCORES, Subject
 from explorer.engine.scores.deletion import deletions
 from model.problems import Problem
-from tests.engine.scoreboard.conftest import CARD, CHEAP, CHUNK
+from tests.engine.scoreboard.conftest import CARD, CHEAP, CHUNK, MeasuredBoard
 
 Ready = Callable[..., Measurement]
 
@@ -55,21 +56,19 @@ def stopping_at(judge: type, monkeypatch: pytest.MonkeyPatch, row: int) -> None:
 
 @pytest.mark.parametrize("row", [0, 7])
 def test_a_resumed_board_is_that_of_an_uninterrupted_run(
-    ready: Ready, monkeypatch: pytest.MonkeyPatch, row: int
+    ready: Ready, whole: MeasuredBoard, monkeypatch: pytest.MonkeyPatch, row: int
 ) -> None:
-    whole = to_json(measured(ready(out="whole")))
     with monkeypatch.context() as patched:
         stopping_at(running.Judge, patched, row)
         with pytest.raises(Stopped):
             run(ready(out="resumed"), quiet)
-    assert to_json(measured(ready(out="resumed"))) == whole
+    assert to_json(measured(ready(out="resumed"))) == to_json(whole.board)
 
 
-def test_shards_merge_into_one_run(ready: Ready) -> None:
-    whole = to_json(measured(ready(out="whole")))
+def test_shards_merge_into_one_run(ready: Ready, whole: MeasuredBoard) -> None:
     for index in (1, 0):
         run(ready(out="shards"), quiet, index, 2)
-    assert to_json(finished(ready(out="shards"))) == whole
+    assert to_json(finished(ready(out="shards"))) == to_json(whole.board)
 
 
 def test_a_shard_alone_lacks_the_chunks_of_the_others(ready: Ready) -> None:
@@ -84,21 +83,22 @@ def test_nothing_is_measured_twice(ready: Ready, monkeypatch: pytest.MonkeyPatch
     assert measured(ready()) == first
 
 
-def test_more_scores_and_methods_add_to_what_is_there(ready: Ready) -> None:
-    whole = measured(ready(out="whole"))
+def test_more_scores_and_methods_add_to_what_is_there(ready: Ready, whole: MeasuredBoard) -> None:
+    all_rows = whole.board.rows
     few = measured(ready(methods=("saliency",), scores=("deletion",)))
     assert [row.key for row in few.rows] == ["saliency", "random", "gaussian", "area"]
-    seconds = {row.key: row.seconds for row in whole.rows}
+    seconds = {row.key: row.seconds for row in all_rows}
     later = measured(ready())
-    assert [replace(row, seconds=seconds[row.key]) for row in later.rows] == list(whole.rows)
+    assert [replace(row, seconds=seconds[row.key]) for row in later.rows] == list(all_rows)
 
 
-def test_a_damaged_chunk_is_measured_anew(ready: Ready) -> None:
-    whole = to_json(measured(ready()))
+def test_a_damaged_chunk_is_measured_anew(ready: Ready, whole: MeasuredBoard) -> None:
+    folder = ready().store.folder
+    shutil.copytree(whole.folder, folder, dirs_exist_ok=True)
     path = ready().store.path(range(CHUNK))
     for damage in (b"", b"[]", b'{"start": 0}', path.read_bytes()[:-5]):
         path.write_bytes(damage)
-        assert to_json(measured(ready())) == whole
+        assert to_json(measured(ready())) == to_json(whole.board)
 
 
 def test_another_seed_network_or_image_set_has_files_of_its_own(
@@ -138,8 +138,8 @@ def test_scores_that_make_the_map_again_can_have_fewer_images(ready: Ready) -> N
     assert (cells["class_sensitivity"].value.n, cells["deletion"].value.n) == (CHUNK, 2 * CHUNK)
 
 
-def test_maps_that_no_network_made_are_known(ready: Ready) -> None:
-    rows = {row.key: row.cells for row in measured(ready()).rows}
+def test_maps_that_no_network_made_are_known(whole: MeasuredBoard) -> None:
+    rows = {row.key: row.cells for row in whole.board.rows}
     for name in ("random", "gaussian", "area"):
         assert rows[name]["class_sensitivity"].value.mean == pytest.approx(1)
     scene_areas = [scenes(CARD, 0).take(n).mask.mean() for n in range(2 * CHUNK)]
