@@ -70,7 +70,7 @@ def explain_dimmed(selection: Selection) -> None:
         note = tr("Dimmed: outside the center square. The network gets the center square only.")
         markup.show(markup.text(note, "muted"))
     if places_of(selection.net):
-        note = tr("Dimmed as well: what the network crops away before the layer of a heat map.")
+        note = tr("Dimmed: what the network crops away before the layer of a heat map.")
         markup.show(markup.text(note, "muted"))
 
 
