@@ -51,7 +51,8 @@ def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         made: nn.Module = copy.deepcopy(module, memo)
         return made
     made = memo[id(module)] = kind.__new__(kind)
-    made.__dict__.update({name: _copied_value(value, memo) for name, value in vars(module).items()})
+    state = {name: value for name, value in vars(module).items() if name != "_compiled_call_impl"}
+    made.__dict__.update({name: _copied_value(value, memo) for name, value in state.items()})
     return made
 
 

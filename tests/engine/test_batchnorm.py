@@ -202,6 +202,12 @@ def test_a_relu_is_found_only_where_it_reads_the_layer_itself(tricky: nn.Module,
     assert relu_behind(net, seen, "4") is None
 
 
+def test_a_batchnorm_of_vectors_has_no_maps(x: Tensor) -> None:
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(4), nn.Linear(4, 3)]
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), *head).eval()
+    assert batchnorms(net, trace(net, x)) == ("1",)
+
+
 def test_batch_statistics_of_one_value(x: Tensor) -> None:
     head = [nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(4)]
     net = nn.Sequential(*head).eval()
@@ -222,7 +228,7 @@ def test_statistics_leave_the_network_alone(tricky: nn.Module, x: Tensor, untouc
             statistics(tricky, x, "bn1#2")
         with pytest.raises(ValueError, match=r"\(N, C, h, w\)"):
             statistics(tricky, x[0], "bn1")
-    assert not is_batchnorm(nn.Sequential(nn.BatchNorm1d(3)), "0")
+    assert not is_batchnorm(nn.Sequential(nn.GroupNorm(1, 3)), "0")
     assert is_batchnorm(tricky, "bn1")
     assert not is_batchnorm(tricky, "relu#2")
     assert not is_batchnorm(tricky, None)
