@@ -30,8 +30,6 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Otherwise, while a page loads, a second thread draws all that pulses, sixty times a second in software.
-    "--disable-threaded-animation",
 ]
 
 Serve = Callable[..., str]
@@ -58,15 +56,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(tab: Page) -> Iterator[Page]:
-    """A browser page, 1280 × 900, as a visitor opens it who has been here before: only files are left in it.
-
-    Its test fails if the page throws, loads what the server does not allow, or turns to another machine.
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh browser page, 1280 × 900; its test fails if the page throws, loads what the
+    server does not allow, or turns to another machine.
     """
-    tab.set_viewport_size(VIEWPORT)
-    with watched(tab):
-        yield tab
-    leave(tab)
+    context = browser.new_context(viewport=VIEWPORT)
+    with watched(context.new_page()) as page:
+        yield page
+    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -78,19 +75,18 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def fresh_page(browser: Browser) -> Iterator[Page]:
-    """`page` in a browser context of its own, for a test that listens to it or puts a script into it."""
-    context = browser.new_context(viewport=VIEWPORT)
-    with watched(context.new_page()) as page:
-        yield page
-    context.close()
+def same_page(tab: Page) -> Iterator[Page]:
+    """`page` for a test that opens an address and needs no fresh browser; only files are left in it."""
+    tab.set_viewport_size(VIEWPORT)
+    with watched(tab):
+        yield tab
+    leave(tab)
 
 
 def leave(page: Page) -> None:
     """Go away from the explorer, and leave nothing behind but what the browser keeps of its files."""
     if page.url.startswith("http"):
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-    page.mouse.move(0, 0)
     page.goto("about:blank")
     page.context.clear_cookies()
     page.emulate_media(color_scheme="null", reduced_motion="null")

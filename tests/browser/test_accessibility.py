@@ -18,11 +18,32 @@ PAGES = (
     "batchnorm?norm_part=averaged",
 )
 
+
+@pytest.fixture
+def page(same_page: Page) -> Page:
+    return same_page
+
+
 DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
     && document.getAnimations().every((each) => each.playState !== "running")"""
 """What Streamlit has just drawn fades in, with less contrast until it is there."""
 
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious(page: Page, serve: Callable[..., str], path: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{serve('explorer/app.py')}/{path}")
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
+    page.evaluate(QUIET)
+    found = Axe().run(page).response["violations"]
+    serious = [(rule["id"], [node["html"][:200] for node in rule["nodes"]])
+               for rule in found if rule["impact"] in ("serious", "critical")]  # fmt: skip
+    assert not serious, serious
+
+
 MODES = (
+    *PAGES,
     "explain?method=layer_cam&evidence=signed&cam_scale=own",
     "explain?source=upload",
     "maps?stage=pool",
@@ -30,6 +51,7 @@ MODES = (
     "maps?checkpoint=cifar10-resnet9",
     "batchnorm?checkpoint=cifar10-resnet9",
     "compare?b_own=image",
+    "compare?b_own=checkpoint",
     "time?checkpoint=cifar10-fast",
     *(f"time?checkpoint=cifar10-fast&over_time={kind}" for kind in ("maps", "filters", "norm")),
     *(f"augmentation?transforms={group}" for group in ("pixel", "semantic")),
@@ -52,29 +74,9 @@ def drawn(page: Page, address: str) -> None:
     page.wait_for_function(DRAWN, timeout=60_000)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious_and_headings_go_down(
-    page: Page, serve: Callable[..., str], path: str, scheme: str
-) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(f"{serve('explorer/app.py')}/{path}")
-    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
-    page.evaluate(QUIET)
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    serious = [(rule["id"], [node["html"][:200] for node in rule["nodes"]])
-               for rule in found if rule["impact"] in ("serious", "critical")]  # fmt: skip
-    assert not serious, serious
-    headings_go_down(page, path)
-
-
 @pytest.mark.parametrize("path", MODES)
 def test_headings_go_down_one_level_at_a_time(page: Page, serve: Callable[..., str], path: str) -> None:
     drawn(page, f"{serve('explorer/app.py')}/{path}")
-    headings_go_down(page, path)
-
-
-def headings_go_down(page: Page, path: str) -> None:
     headings = page.evaluate(HEADINGS)
     levels = [level for level, _ in headings]
     assert all(words for _, words in headings), headings

@@ -133,9 +133,8 @@ def test_eight_quick_clicks_all_count(opened: Page) -> None:
 
 
 def test_no_message_refers_to_one_that_the_browser_may_have_dropped(
-    fresh_page: Page, serve: Callable[..., str]
+    page: Page, serve: Callable[..., str]
 ) -> None:
-    page = fresh_page
     kinds: list[str] = []
     received = lambda frame: kinds.append(kind_of(frame))  # noqa: E731
     page.on("websocket", lambda socket: socket.on("framereceived", received))

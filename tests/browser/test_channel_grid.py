@@ -34,14 +34,13 @@ def maps(channels, side, signed=True):
 
 @pytest.fixture
 def grid(serve, page):
-    return lambda channels=64, side=8: opened(page, serve, channels, side)
+    def opened(channels=64, side=8) -> Page:
+        page.goto(serve(SCRIPT, str(channels), str(side)))
+        expect(page.locator(".stage canvas")).to_be_visible(timeout=30_000)
+        expect(stage(page)).to_have_attribute("aria-valuemax", re.compile(r"\d+"))
+        return page
 
-
-def opened(page, serve, channels=64, side=8) -> Page:
-    page.goto(serve(SCRIPT, str(channels), str(side)))
-    expect(page.locator(".stage canvas")).to_be_visible(timeout=30_000)
-    expect(stage(page)).to_have_attribute("aria-valuemax", re.compile(r"\d+"))
-    return page
+    return opened
 
 
 def stage(page):
@@ -104,10 +103,10 @@ def test_hovering_reads_the_cell_whose_color_is_drawn(grid, signed):
         assert np.abs(table[max(0, entry - 1) : entry + 2] - pixel).sum(1).min() == 0
 
 
-def test_the_scale_and_order_change_without_new_maps(serve, fresh_page):
-    page, received = fresh_page, []
+def test_the_scale_and_order_change_without_new_maps(grid, page):
+    received = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
-    opened(page, serve)
+    grid()
     values = maps(64, 8)
     assert page.locator(".high").inner_text() == number(shared(values, signed=True).high)
     assert max(received) > values.size * 2
@@ -225,11 +224,11 @@ def test_leaving_the_page_and_coming_back_shows_what_python_believes(grid):
     expect(page.locator(".chosen")).to_be_hidden()
 
 
-def test_256_maps_are_sent_once_and_hovering_draws_nothing(serve, fresh_page):
-    page, received = fresh_page, []
+def test_256_maps_are_sent_once_and_hovering_draws_nothing(grid, page):
+    received = []
     page.add_init_script(COUNT_DRAWINGS)
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
-    opened(page, serve, 256, 32)
+    grid(256, 32)
     size = len(payload(maps(256, 32), signed=True, label=""))
     assert max(received) > size > 512_000
     drawn = page.evaluate("window.drawings")

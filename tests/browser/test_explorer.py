@@ -44,7 +44,7 @@ def test_a_grad_cam_is_on_the_first_screen(page: Page, explorer: str) -> None:
     page.goto(f"{explorer}/explain")
     settle(page)
     cam = page.get_by_alt_text("Grad-CAM of").first
-    expect(cam).to_be_in_viewport(timeout=60_000)
+    expect(cam).to_be_in_viewport()
     assert cam.evaluate("image => image.complete && image.naturalWidth") >= 32
 
 

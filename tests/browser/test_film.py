@@ -17,9 +17,8 @@ IN_SIGHT = """() => {
 
 
 def test_the_film_is_played_by_the_keyboard_and_the_page_follows_where_it_stops(
-    fresh_page: Page, serve: Callable[..., str]
+    page: Page, serve: Callable[..., str]
 ) -> None:
-    page = fresh_page
     runs: list[object] = []  # of the app's script
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: runs.extend(ended(data))))
     page.emulate_media(reduced_motion="reduce")

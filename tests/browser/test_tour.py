@@ -32,7 +32,6 @@ def test_a_link_opens_its_station_and_back_leads_to_the_one_before(page: Page, s
     other.goto(shared)
     station(other, 4, "What does ReLU cut?")
     expect(other.get_by_alt_text("The image: horse (drawn)")).to_be_visible()
-    other.close()
 
 
 def test_a_page_is_shown_alone_and_large(page: Page, serve: Serve) -> None:

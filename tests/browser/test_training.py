@@ -143,9 +143,8 @@ def test_a_run_that_starts_is_announced_and_shown_by_a_click(
 
 
 def test_the_page_is_not_drawn_anew_while_nothing_changes(
-    fresh_page: Page, serve: Callable[..., str], tmp_path: Path
+    page: Page, serve: Callable[..., str], tmp_path: Path
 ) -> None:
-    page = fresh_page
     written(tmp_path, 4, "finished")
     runs: list[bool] = []  # of the app's script, each whether it is one of a fragment alone
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: runs.extend(ended(data))))
