@@ -27,6 +27,7 @@ from explorer.views.time_machine import charts
 from explorer.views.training.charts import charts_of
 from explorer.views.training.run_list import ChartSettings
 from model.history import Epoch, History, save_history
+from tests.components import component
 
 Open = Callable[..., tuple[AppTest, Offer]]
 ROOT = Path(__file__).parents[2]
@@ -124,12 +125,15 @@ def test_maps_in_one_row_have_one_color_map(opened: Open) -> None:
     """In this layer some of the strongest maps have negative values, and some have none."""
     link = {"checkpoint": "cifar10-fast", "sample": "truck", "cam_stage": "norm", "carrier": "bn1"}
     at, offer = opened("explain", **link)
-    cards = re.findall(r'alt="Feature map (\d+), from [^"]*" src="data:image/png;base64,([^"]+)"', html(at))
+    sides = [component(at, key)["pictures"] for key in ("cards_supporting", "cards_opposing")]
+    cards = [card for side in sides for card in side]
     assert len(cards) > 8
-    for channel, data in cards:
+    for card in cards:
+        assert card["alt"].startswith(f"Feature map {card['number']}, from ")
+        data = card["address"].removeprefix("data:image/png;base64,")
         drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
         assert set(map(tuple, drawn.reshape(-1, 3).tolist())) <= BLUE_RED
-        np.testing.assert_array_equal(offer.pictures[f"bn1, channel {channel}"](), drawn)
+        np.testing.assert_array_equal(offer.pictures[f"bn1, channel {card['number']}"](), drawn)
 
 
 @pytest.mark.parametrize(

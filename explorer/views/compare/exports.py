@@ -245,7 +245,7 @@ def class_pictures(selection: Selection, maps: ClassMaps) -> Pictures:
     pictures: Pictures = {}
     for (layer, name), heat in maps.values.items():
         fields, range = {"layer": layer, "name": maps.titles[name]}, maps.ranges[layer]
-        over = partial(export_parts.over_image, selection, heat, range)
+        over = partial(export_parts.over_image, selection, layer, heat, range)
         pictures[tr("{layer}, {name}", **fields)] = over
         pictures[tr("{layer}, {name}, raw map", **fields)] = partial(color, heat, range)
     return pictures

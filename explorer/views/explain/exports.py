@@ -76,7 +76,7 @@ def pictures(selection: Selection, maps: HeatMaps, largest: Contributions) -> Pi
     drawn: Pictures = {}
     for layer, heat in maps.values.items():
         range = maps.ranges[layer]
-        over = partial(export_parts.over_image, selection, heat, range)
+        over = partial(export_parts.over_image, selection, layer, heat, range)
         drawn[tr("{layer}, over the image", layer=layer)] = over
         drawn[tr("{layer}, raw map", layer=layer)] = partial(color, heat, range)
     one = largest.evidence

@@ -61,7 +61,7 @@ def pictures(pair: MarkedPair) -> Pictures:
         tr("the scene without the mark"): lambda: scene.plain.sample.pixels,
     }
     for side in pair.sides:
-        over = partial(export_parts.over_image, side.marked, side.heat, side.range)
+        over = partial(export_parts.over_image, side.marked, side.layer, side.heat, side.range)
         drawn[tr("{checkpoint}, over the image", checkpoint=side.name)] = over
         drawn[tr("{checkpoint}, raw map", checkpoint=side.name)] = partial(color, side.heat, side.range)
     return drawn

@@ -176,7 +176,7 @@ def test_one_value_has_two_classes(at: Callable[..., AppTest]) -> None:
 def test_a_map_of_zeros_is_a_sentence() -> None:
     selection = Selection.__new__(Selection)
     panel = panels.heat_panel(
-        selection, torch.zeros(2, 2).numpy(), Range(0, 1), "Block 1", "Grad-CAM of cat at relu"
+        selection, "relu", torch.zeros(2, 2).numpy(), Range(0, 1), "Block 1", "Grad-CAM of cat at relu"
     )
     assert "There is no heat map: it is zero at every position" in panel
     assert "<img" not in panel
