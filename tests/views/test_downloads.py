@@ -190,7 +190,7 @@ def test_nothing_is_made_before_it_is_asked_for(opened: Open, monkeypatch: pytes
 def test_pictures_are_those_on_the_page(opened: Open, case: str) -> None:
     page, link = CASES[case]
     at, offer = opened(page, **link)
-    shown = html(at)
+    shown = html(at) + " ".join(each.proto.json for each in at.get("bidi_component"))
     on_canvas = {name for name in offer.pictures if name.endswith("all channels")}
     aside = {"B, the image", "A, the image"}  # a side shows what the network gets of it
     for name, draw in offer.pictures.items():
