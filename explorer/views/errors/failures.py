@@ -19,7 +19,7 @@ from explorer.engine.values import Floats
 from explorer.ui import cached, choices, effects, jobs, link, markup, stepping
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.confusion import Cell
-from explorer.ui.components.picture_grid import CARD, MAP, Picture, picture_grid
+from explorer.ui.components.picture_grid import CARD, MAP, Picture, Strong, picture_grid
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.scans import scanning
@@ -252,9 +252,12 @@ def draw_channels(
     st.caption(literal(channels_in_words(card, channels, names)))
     maps = card.selection.seen.maps[card.layer]
     cards = [channel_card(maps[one.channel], one, card, names) for one in channels]
-    choose = partial(scanning.select, evaluation.scan, card.row, card.true)
     channel = picture_grid(
-        cards, key=f"channels_{card.row}", on_open=lambda _: choose(), side=CARD, crisp=MAP
+        cards,
+        key=f"channels_{card.row}",
+        on_open=lambda _: scanning.select(evaluation.scan, card.row, card.true),
+        side=CARD,
+        crisp=MAP,
     )
     if channel is not None:
         opening.leave()
@@ -280,6 +283,7 @@ def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[
     """A channel's map with what its removal does; it opens the channel for this image."""
     low, high = number(values.min()), number(values.max())
     own = ranges.shared(values, signed=bool(values.min() < 0))
+    then = tr("then predicted: {name}", name=names[one.predicted])
     return Picture(
         one.channel,
         data_uri(color(values, own)),
@@ -287,7 +291,7 @@ def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[
         (
             ranges.text(own),
             tr("lead −{fall}", fall=number(one.fall)),
-            tr("then predicted: {name}", name=names[one.predicted]),
+            Strong(then) if one.predicted == card.true else then,
         ),
         tr("Channel {channel}", channel=one.channel),
         tr("Feature map {channel}, from {low} to {high}", channel=one.channel, low=low, high=high),

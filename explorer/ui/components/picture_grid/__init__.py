@@ -8,11 +8,18 @@ import streamlit as st
 
 from explorer.ui.components.beside import component
 
-__all__ = ["CARD", "MAP", "PHOTO", "Bar", "Picture", "picture_grid"]
+__all__ = ["CARD", "MAP", "PHOTO", "Bar", "Picture", "Strong", "picture_grid"]
 
 _GRID = component(__file__, "grid", html='<div class="pictures"></div>')
 PHOTO, MAP = 64, 128  # pixels up to which each is enlarged without blur
 CARD = 90  # the side of a picture with a title and lines
+
+
+@dataclass(frozen=True)
+class Strong:
+    """A line that stands out."""
+
+    strong: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Picture:
     number: int
     address: str
     text: str
-    lines: tuple[str | Bar, ...] = ()
+    lines: tuple[str | Strong | Bar, ...] = ()
     title: str = ""
     alt: str = ""
 

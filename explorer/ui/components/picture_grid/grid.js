@@ -49,7 +49,7 @@ function partsOf({ address, alt, title, lines }, data) {
   picture.alt = alt;
   if (address) picture.src = address; // else an empty place of the same size
   picture.addEventListener("load", () => picture.classList.toggle("crisp", picture.naturalWidth <= data.crisp), { once: true });
-  const below = lines.map((line) => (typeof line === "string" ? lineOf(line) : barOf(line)));
+  const below = lines.map((line) => (line.strong ? lineOf(line.strong, "strong") : typeof line === "string" ? lineOf(line) : barOf(line)));
   return title ? [picture, lineOf(title, "title"), ...below] : [picture, ...below];
 }
 
