@@ -85,7 +85,10 @@ def with_all_bits(image: ImageFile.ImageFile, reopened: Callable[[], Image.Image
     """
     tiles = [_in_other_order(tile) for tile in image.tile]
     image.load()
-    if not tiles or None in tiles or max(top for _, top in image.getextrema()[:3]) >= FEW:  # type: ignore[misc]
+    if not tiles or None in tiles:
+        return
+    most = [int(top) for _, top in image.getextrema()]  # type: ignore[misc]
+    if max(most[:3]) >= FEW:
         return
     lower = reopened()
     if not isinstance(lower, ImageFile.ImageFile):
@@ -93,7 +96,9 @@ def with_all_bits(image: ImageFile.ImageFile, reopened: Callable[[], Image.Image
     lower.tile = [tile for tile in tiles if tile is not None]
     gray = any(tile.args == "RGBA" for tile in lower.tile)
     lower.load()
-    _scale(image, _of_gray(lower) if gray else lower)
+    white = _most_of_bits(256 * max(most[:3]) + 255)
+    opaque = max(white, _most_of_bits(256 * most[-1] + 255))
+    _scale(image, _of_gray(lower) if gray else lower, white, opaque)
 
 
 def _of_gray(lower: Image.Image) -> Image.Image:
@@ -101,17 +106,14 @@ def _of_gray(lower: Image.Image) -> Image.Image:
     return Image.merge("RGBA", (gray, gray, gray, alpha))
 
 
-def _scale(image: Image.Image, lower: Image.Image) -> None:
-    """Scale an image, of which the lower 8 bits are given too, in place."""
-    boxes = _strips(*image.size)
-    most = np.max([_joined(image, lower, box).max(0).max(0) for box in boxes], axis=0)
-    white = _most_of_bits(float(most[:3].max()))
-    opaque = max(white, _most_of_bits(float(most[-1])))
+def _scale(image: Image.Image, lower: Image.Image, white: float, opaque: float) -> None:
+    """Scale an image, of which the lower 8 bits are given too, in place: colors to `white`, alpha to `opaque`."""
     colors, alpha = (_scaled(np.arange(2**16), 0, end) for end in (white, opaque))
-    for box in boxes:
+    for box in _strips(*image.size):
         values = _joined(image, lower, box)
         pixels = colors[values]
-        pixels[..., 3:] = alpha[values[..., 3:]]
+        if opaque != white:
+            pixels[..., 3:] = alpha[values[..., 3:]]
         image.paste(Image.fromarray(pixels), box[:2])
 
 
