@@ -107,7 +107,10 @@ def _of_gray(lower: Image.Image) -> Image.Image:
 
 
 def _scale(image: Image.Image, lower: Image.Image, white: float, opaque: float) -> None:
-    """Scale an image, of which the lower 8 bits are given too, in place: colors to `white`, alpha to `opaque`."""
+    """Scale an image, of which the lower 8 bits are given too, in place.
+
+    `white` and `opaque` become 255.
+    """
     colors, alpha = (_scaled(np.arange(2**16), 0, end) for end in (white, opaque))
     for box in _strips(*image.size):
         values = _joined(image, lower, box)

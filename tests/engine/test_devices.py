@@ -32,6 +32,9 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 TARGETS = [3, 0, 9]
 ROUNDING = 2e-4
 """Of an array's largest value: a GPU adds up float32 numbers in another order."""
+OF_MANY_PASSES = {"integrated_gradients", "expected_gradients", "smooth_grad"}
+SWITCHED = 5e-3
+"""The same for a mean of gradients: in one of many passes, a ReLU may switch at a value near 0."""
 
 
 @pytest.fixture(params=["course", "tricky"])
@@ -51,21 +54,21 @@ def images() -> Tensor:
     return torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(4))
 
 
-def near(one: object, other: object) -> None:
+def near(one: object, other: object, rounding: float = ROUNDING) -> None:
     """Equal to the rounding: arrays, values that hold them, and plain values."""
     if isinstance(one, np.ndarray) and one.dtype.kind == "f":
-        atol = ROUNDING * max(np.abs(np.asarray(other)).max(), 1e-3)
+        atol = rounding * max(np.abs(np.asarray(other)).max(), 1e-3)
         np.testing.assert_allclose(one, np.asarray(other), rtol=0, atol=atol)
     elif isinstance(one, Mapping):
         assert isinstance(other, Mapping)
-        near(tuple(one.items()), tuple(other.items()))
+        near(tuple(one.items()), tuple(other.items()), rounding)
     elif isinstance(one, tuple):
         assert isinstance(other, tuple)
         for pair in zip(one, other, strict=True):
-            near(*pair)
+            near(*pair, rounding)
     elif hasattr(one, "__dataclass_fields__"):
         for field in fields(one):  # type: ignore[arg-type]
-            near(getattr(one, field.name), getattr(other, field.name))
+            near(getattr(one, field.name), getattr(other, field.name), rounding)
     else:
         np.testing.assert_equal(one, other)
 
@@ -98,7 +101,8 @@ def test_every_method(net: nn.Module, on_gpu: nn.Module, images: Tensor, method:
         return
     classes = targets(net, images)
     heat = attribute(net, images, method, layer=layer, target=classes)
-    near(attribute(on_gpu, images.cuda(), method, layer=layer, target=classes), heat)
+    rounding = SWITCHED if method in OF_MANY_PASSES else ROUNDING
+    near(attribute(on_gpu, images.cuda(), method, layer=layer, target=classes), heat, rounding)
     if record.adds_up:
         near(completeness_gap(on_gpu, images.cuda(), heat), completeness_gap(net, images, heat))
 

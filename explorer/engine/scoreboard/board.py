@@ -35,7 +35,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class BoardRow:
-    """A row of a scoreboard: an entry's key, the seconds an image's map takes, and score → Cell."""
+    """A row of a scoreboard: an entry's key, the CPU's seconds for an image's map, and score → Cell.
+
+    The seconds are NaN where not all were measured on the CPU.
+    """
 
     key: str
     seconds: float
@@ -85,7 +88,8 @@ def rows_of(chunks: Sequence[Chunk], entries: Sequence[Entry], scores: Sequence[
 def _row(chunks: Sequence[Chunk], key: str, scores: Sequence[str]) -> BoardRow:
     known = [chunk for chunk in chunks if chunk.images and key in chunk.rows]
     total = sum(chunk.images for chunk in known)
-    seconds = sum(chunk.rows[key]["seconds"] * chunk.images for chunk in known) / total if total else math.nan
+    seconds = sum(_number(chunk.rows[key]["seconds"]) * chunk.images for chunk in known)
+    seconds = seconds / total if total else math.nan
     return BoardRow(key, seconds, {score: _cell(known, key, score) for score in scores})
 
 

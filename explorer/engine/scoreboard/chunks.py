@@ -20,7 +20,7 @@ MOST_BYTES = 50_000_000
 class Chunk:
     """Images `start` to `stop`: how many were read, how many predicted correctly, sentences about the others.
 
-    `rows` is key → {"seconds": …, "cells": {score → Cell}}, plain values as they are in the file.
+    `rows` is key → {"seconds": … or None, "cells": {score → Cell}}, plain values as they are in the file.
     """
 
     start: int

@@ -1,5 +1,6 @@
 """One piece of a scoreboard: every row's scores on a few images."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -147,12 +148,13 @@ class Judge:
         )
 
     def row(self, entry: Entry, scores: Sequence[str]) -> tuple[float, dict[str, Cell]]:
-        """The seconds that an image's map takes, and the cell of each score."""
+        """The CPU's seconds for an image's map, NaN on another device; the cell of each score."""
         started = self.clock()
         if entry.is_reference:
             return 0.0, self._of_reference(entry, scores)
         subject = self.subject_of(entry)
-        seconds = (self.clock() - started) / len(self.piece.x)
+        x = self.piece.x
+        seconds = (self.clock() - started) / len(x) if x.device.type == "cpu" else math.nan
         return seconds, self._cells(subject, scores)
 
     def subject_of(self, entry: Entry) -> Subject:

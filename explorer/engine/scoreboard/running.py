@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from explorer.engine.attribution import METHODS
 from explorer.engine.network import Network
 from explorer.engine.scoreboard.board import Board, numbers, rows_of
-from explorer.engine.scoreboard.chunks import Chunk, Store, pieces, pieces_of, store
+from explorer.engine.scoreboard.chunks import Chunk, Store, finite, pieces, pieces_of, store
 from explorer.engine.scoreboard.entries import Entries, Entry, entries
 from explorer.engine.scoreboard.estimates import mean_of
 from explorer.engine.scoreboard.image_sets import ImageSet
@@ -166,7 +166,7 @@ def _measure(measurement: Measurement, numbers_: range) -> None:
     for entry, names in lacking:
         seconds, cells = judge.row(entry, names)
         before = chunk.rows.get(entry.key, {"cells": {}})
-        row = {"seconds": seconds, "cells": before["cells"] | cells}
+        row = {"seconds": finite(seconds), "cells": before["cells"] | cells}
         chunk = replace(chunk, rows=chunk.rows | {entry.key: row})
         measurement.store.write(chunk)
 

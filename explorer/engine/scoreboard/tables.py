@@ -108,7 +108,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cells(row: BoardRow, scores: Sequence[str]) -> list[str]:
-    seconds = "" if row.entry.is_reference else f"{1000 * row.seconds:.3g} ms"
+    is_timed = math.isfinite(row.seconds) and not row.entry.is_reference
+    seconds = f"{1000 * row.seconds:.3g} ms" if is_timed else ""
     return [row.entry.title, *(written(row.cells[name]) for name in scores), seconds]
 
 

@@ -1,5 +1,6 @@
 """Scoreboard: every attribution method over many images, as measured for the chosen checkpoint."""
 
+import math
 import shlex
 from pathlib import Path
 
@@ -138,7 +139,8 @@ def table(rows: list[BoardRow], score: str) -> str:
 
 def table_row(row: BoardRow, score: str) -> list[str]:
     cell = row.cells[score]
-    seconds = "–" if row.entry.is_reference else tr("{time} ms", time=number(1000 * row.seconds))
+    is_timed = math.isfinite(row.seconds) and not row.entry.is_reference
+    seconds = tr("{time} ms", time=number(1000 * row.seconds)) if is_timed else "–"
     above = percent(cell.above.mean) if cell.above.n else "–"
     texts = (interval(cell.value), interval(cell.chance), above, f"{cell.value.n:,}", seconds)
     return [row.entry.title, *texts]

@@ -3,12 +3,15 @@
 import csv
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from explorer.engine.scoreboard import board, tables
-from explorer.engine.scoreboard.board import Board, BoardRow, Cell
+from explorer.engine.scoreboard.board import Board, BoardRow, Cell, rows_of
+from explorer.engine.scoreboard.chunks import Chunk
+from explorer.engine.scoreboard.entries import entry
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scoreboard.judging import Judged, Judgement
 from model.problems import Problem
@@ -75,6 +78,20 @@ def test_markdown_says_how_it_was_measured_and_what_is_left_out() -> None:
     assert "| Random map | – |" in text
     for part in ("python -m …", "75.0%", "No rule.", "a.png cannot be read.", "40.0%"):
         assert part in text
+
+
+def test_a_map_that_was_computed_beside_the_cpu_has_no_cpu_time() -> None:
+    cells = {"deletion": {"value": [0.5] * 10, "chance": [0.0] * 10, "above": [1.0] * 10}}
+    measured = [
+        Chunk(start, start + 10, 10, 9, (), {"saliency": {"seconds": seconds, "cells": cells}})
+        for start, seconds in ((0, 0.1), (10, 0.3), (20, None))
+    ]
+    (timed,) = rows_of(measured[:2], [entry("saliency")], ["deletion"])
+    assert timed.seconds == pytest.approx(0.2)
+    assert "| 200 ms |" in tables.table(replace(BOARD, rows=(timed,)))
+    (row,) = rows_of(measured, [entry("saliency")], ["deletion"])
+    assert math.isnan(row.seconds)
+    assert "| 0.50 ± 0.00 (0.00) |  |" in tables.table(replace(BOARD, rows=(row,)))
 
 
 def test_numbers_have_a_true_minus_sign_and_zero_has_none() -> None:
