@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from explorer.engine.notes import note_of, write_note
 from explorer.engine.stage import stage_of
 
 Grid = tuple[int, int]
@@ -83,53 +84,29 @@ def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor.contiguous() if like.is_contiguous() else tensor
 
 
-@dataclass(frozen=True)
-class _HasGrid:
-    """A hook that does nothing but go with every copy of a network, as a note of its grid."""
-
-    grid: Grid
-
-    def __call__(self, *_: object) -> None:
-        pass
+GRID, WRONG_GRIDS = "grid", "wrong grids"  # names of notes
+WrongGrid = tuple[str, Grid]  # the order of a Layout, and its grid
 
 
 def give_grid(net: nn.Module, grid: Grid | None) -> nn.Module:
     """The network itself, whose tokens have the positions of this grid (h, w) from now on; None: as found."""
-    if grid is not None:
-        net.register_forward_pre_hook(_HasGrid(grid))
-    return net
+    return write_note(net, GRID, grid)
 
 
 def grid_of(net: nn.Module) -> Grid | None:
     """The grid that `give_grid` gave the network."""
-    hooks = net._forward_pre_hooks.values()
-    return next((hook.grid for hook in hooks if isinstance(hook, _HasGrid)), None)
-
-
-WrongGrid = tuple[str, Grid]  # the order of a Layout, and its grid
-
-
-@dataclass(frozen=True)
-class _HasWrongGrids:
-    """A hook that does nothing but go with every copy of a network, as a note of what are no maps."""
-
-    grids: frozenset[WrongGrid]
-
-    def __call__(self, *_: object) -> None:
-        pass
+    grid: Grid | None = note_of(net, GRID)
+    return grid
 
 
 def leave_out_grids(net: nn.Module, grids: frozenset[WrongGrid]) -> nn.Module:
     """The network itself, of which tensors on these grids are not taken for maps from now on."""
-    if grids:
-        net.register_forward_pre_hook(_HasWrongGrids(grids))
-    return net
+    return write_note(net, WRONG_GRIDS, grids)
 
 
 def left_out_grids(net: nn.Module) -> frozenset[WrongGrid]:
     """The grids that `leave_out_grids` left out."""
-    hooks = net._forward_pre_hooks.values()
-    return next((hook.grids for hook in hooks if isinstance(hook, _HasWrongGrids)), frozenset())
+    return note_of(net, WRONG_GRIDS) or frozenset()
 
 
 class Layouts:

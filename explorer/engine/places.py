@@ -1,39 +1,29 @@
 """Where in the input the maps of a network's layers lie: a network may crop it inside of its forward pass."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from explorer.engine.notes import note_of, write_note
 from explorer.engine.values import Doubles, Integers
 from model.pixels import Rectangle, whole
 
 Places = tuple[tuple[str, Rectangle], ...]
 
 
-@dataclass(frozen=True)
-class _HasPlaces:
-    """A hook that does nothing but go with every copy of a network, as a note of its layers' places."""
-
-    places: Places
-
-    def __call__(self, *_: object) -> None:
-        pass
+PLACES = "places"  # the name of a note
 
 
 def give_places(net: nn.Module, places: Places) -> nn.Module:
     """The network itself; the maps of these layers lie on these parts of its input from now on."""
-    if places:
-        net.register_forward_pre_hook(_HasPlaces(places))
-    return net
+    return write_note(net, PLACES, places)
 
 
 def places_of(net: nn.Module) -> Mapping[str, Rectangle]:
     """What `give_places` gave the network: the layers whose maps lie on less than the input."""
-    hooks = net._forward_pre_hooks.values()
-    return dict(next((hook.places for hook in hooks if isinstance(hook, _HasPlaces)), ()))
+    return dict(note_of(net, PLACES) or ())
 
 
 def place_of(net: nn.Module, layer: str | None, size: tuple[int, int]) -> Rectangle:
