@@ -74,6 +74,11 @@ class Card:
         colored = self._resized(pixels, fit)
         return colored if self.channels >= 3 else np.repeat(gray(colored), 3, 2)
 
+    def framed_mask(self, mask: npt.NDArray[np.bool_], fit: str = "crop") -> npt.NDArray[np.bool_]:
+        """Where something is in what the network gets: bool (H, W) → bool (s, s), by halves."""
+        white = np.repeat(mask[..., None], 3, 2).astype(np.uint8) * 255
+        return np.asarray(self._resized(white, fit)[..., 0] > 127)
+
     def _resized(self, pixels: Pixels, fit: str) -> Pixels:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")

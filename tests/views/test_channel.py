@@ -14,6 +14,7 @@ from torch import nn
 
 from explorer.engine.network import Network, network_of
 from explorer.engine.opening import Source, open_source
+from explorer.engine.places import give_places
 from explorer.engine.samples import scene
 from explorer.engine.scan import running
 from explorer.engine.scan.images import drawn_scenes, scene_number
@@ -25,6 +26,7 @@ from explorer.ui.selection import Selection
 from explorer.views.channel import examples, masks, optimized, switched_off, tiles
 from explorer.views.channel.subject import ChannelSubject
 from model.card import Card
+from model.pixels import Rectangle
 from tests.components import click, component
 
 ROOT = Path(__file__).parents[2]
@@ -127,6 +129,36 @@ def test_masks_and_effects_are_measured() -> None:
     assert one is not None
     assert 0 < one.fraction <= 0.2
     assert "200 drawn scenes" in masks.about(one, 200)
+
+
+class Bright(nn.Module):
+    """Its channel 0 is how bright each pixel is of what is left after rows and columns are cut off."""
+
+    def __init__(self, cut: int) -> None:
+        super().__init__()
+        self.cut, self.conv, self.head = cut, nn.Conv2d(3, 1, 1, bias=False), nn.Linear(1, 10)
+        nn.init.constant_(self.conv.weight, 1 / 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        size = x.shape[2] - 2 * self.cut
+        return self.head(self.conv(x[:, :, self.cut :, self.cut :][:, :, :size, :size]).mean((2, 3)))
+
+
+@pytest.mark.parametrize(("resize", "cut"), [(None, 0), (40, 0), (None, 6), (40, 6)])
+def test_masks_lie_where_the_maps_do(monkeypatch: pytest.MonkeyPatch, resize: int | None, cut: int) -> None:
+    """Where objects are white and all else is black, a map of the brightness is the object's mask."""
+    random = np.random.default_rng(0)
+    bright = random.random((masks.PART, 4, 4)).repeat(8, 1).repeat(8, 2) > 0.5
+    pixels = np.repeat(bright[..., None], 3, 3).astype(np.uint8) * 255
+    labels = np.zeros(masks.PART, np.int64)
+    monkeypatch.setattr(masks, "drawn", lambda size, first: (pixels, bright, labels))
+    card = Card(mean=(0.0,) * 3, std=(1.0,) * 3, resize=resize)
+    net = give_places(Bright(cut).eval(), (("conv", Rectangle(cut, 32 - cut, cut, 32 - cut)),))
+    opened = Opened("bright", Source(), None, Network(net, card, f"bright {resize} {cut}"))  # type: ignore[arg-type]
+    (progress,) = JOBS.wait(masks.work(ChannelSubject(Selection(opened, scene(3, 32)), None, "conv", 0)))  # type: ignore[arg-type]
+    for maps, of_objects, _ in progress.results:
+        assert maps.shape[1:] == (32 - 2 * cut,) * 2
+        np.testing.assert_array_equal(maps > 0.5, of_objects)
 
 
 # The page

@@ -85,8 +85,7 @@ def _masks(card: Card, samples: Sequence[Sample]) -> Masks | None:
     planes = [sample.mask for sample in samples if sample.mask is not None]
     if len(planes) < len(samples):
         return None
-    pictures = [np.repeat(plane[..., None], 3, 2).astype(np.uint8) * 255 for plane in planes]
-    return np.stack([card.framed(picture)[..., 0] > 127 for picture in pictures])
+    return np.stack([card.framed_mask(plane) for plane in planes])
 
 
 @dataclass(frozen=True, eq=False)

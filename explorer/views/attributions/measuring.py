@@ -30,7 +30,6 @@ ZERO = N_("The map is zero at every position, so it marks none, and no score say
 EQUAL = N_(
     "The map has the same value at every position, so it marks none, and no score says anything about it."
 )
-MASKED = 127  # of 255: pixels of the input that are more object than not
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +104,7 @@ def explained(selection: Selection) -> Explained:
 def mask_of(selection: Selection) -> Masks | None:
     """Where the object is in the network's input, bool (h, w); None where that is not known."""
     mask = selection.sample.mask
-    if mask is None:
-        return None
-    white = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
-    return np.asarray(selection.card.framed(white, selection.fit)[..., 0] > MASKED)
+    return None if mask is None else selection.card.framed_mask(mask, selection.fit)
 
 
 def works(explained: Explained, choices: Sequence[MapChoice]) -> tuple[Work[TimedMap | MeasuredScore], ...]:

@@ -37,15 +37,19 @@ def drawn(size: int, first: int) -> tuple[Pixels, Masks, Integers]:
 
 
 def work(subject: ChannelSubject) -> Work[tuple[Floats, Masks, Integers]]:
-    """The channel's maps (n, h, w) of drawn scenes, with the masks and the labels, some after another."""
+    """The channel's maps (n, h, w) of drawn scenes, with the masks and the labels, some after another.
+
+    The masks are those of the part of the scene that the maps lie on.
+    """
     selection, layer, channel = subject.selection, subject.layer, subject.channel
-    count, size = SCENES[not subject.small], selection.card.input_size
+    card, part = selection.card, selection.place(layer)
+    count, size = SCENES[not subject.small], card.input_size
 
     def run() -> Iterator[tuple[Floats, Masks, Integers]]:
         for first in range(FIRST, FIRST + count, PART):
             pixels, masks, labels = drawn(max(size, 16), first)
-            x = selection.card.to_inputs(list(pixels))
-            yield trace(selection.net, x, [layer]).maps[layer][:, channel], masks, labels
+            maps = trace(selection.net, card.to_inputs(list(pixels)), [layer]).maps[layer][:, channel]
+            yield maps, np.stack([card.framed_mask(mask)[part.inside] for mask in masks]), labels
 
     return Work("masks", (selection.network, layer, channel), count // PART, run)
 
