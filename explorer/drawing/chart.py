@@ -263,6 +263,7 @@ class PointChart(Value):
 
 
 LONGEST_NAME = 30  # letters in one line beside a chart
+BREAK = " · "  # where a longer name goes on in the next
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,8 +294,8 @@ class DotChart(Value):
 
     @property
     def two_lines(self) -> bool:
-        """Whether names break at their “ · ” on the page: one of them is too long for a line."""
-        return any(len(name) > LONGEST_NAME for name in self.names)
+        """Whether names break at their “ · ” on the page: one that has it is too long for a line."""
+        return any(len(name) > LONGEST_NAME and BREAK in name for name in self.names)
 
     @property
     def aspect(self) -> float:

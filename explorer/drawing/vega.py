@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.drawing.chart import Area, Axis, DotChart, Line, LineChart, PointChart, ScatterChart
+from explorer.drawing.chart import BREAK, Area, Axis, DotChart, Line, LineChart, PointChart, ScatterChart
 from explorer.drawing.palette import Color
 from model.words import tr
 
@@ -194,7 +194,11 @@ def _dot_chart(chart: DotChart) -> Spec:
     y: Spec = {"field": "name", "type": "nominal", "sort": list(chart.names)}
     y |= {"axis": {"title": None, "labelLimit": 200, "domain": False, "ticks": False, "grid": False}}
     if chart.two_lines:
-        y["axis"] |= {"labelExpr": "split(datum.label, ' · ')", "labelOffset": -7}  # the middle of both
+        is_broken = {"test": f"indexof(datum.label, '{BREAK}') >= 0", "value": -7}  # the middle of both lines
+        y["axis"] |= {
+            "labelExpr": f"split(datum.label, '{BREAK}')",
+            "labelOffset": {"condition": is_broken, "value": 0},
+        }
     x = horizontal("low", chart.x)
     x["axis"] |= {"grid": True}
     color = {"field": "color", "type": "nominal", "scale": None, "legend": None}

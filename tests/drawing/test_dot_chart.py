@@ -88,3 +88,9 @@ def test_names_too_long_for_a_line_are_broken_in_higher_rows() -> None:
     ]
     assert ["labelExpr" in each for each in axis_of] == [False, True]
     assert (long.height - CHART.height) / 4 == 12
+
+
+def test_a_long_name_without_a_break_stays_in_one_line_at_its_row() -> None:
+    one = replace(CHART, names=("Ablation-CAM at residual3.block2.act", "b", "c", "d"))
+    assert "labelOffset" not in vega.spec(one)["layer"][0]["encoding"]["y"]["axis"]
+    assert one.height == CHART.height

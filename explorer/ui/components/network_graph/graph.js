@@ -10,6 +10,7 @@ const SIGN = 34; // width of an operation's column
 const ANSWERS = 118; // width of the classes
 const WIDEST_ANSWERS = 180; // and of those with long names
 const FAN = 0.55; // room for lines before a column that mixes channels, in columns
+const BEYOND = 6; // pixels that a heading may be wider than its column, and between two of them
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
 const THICKEST = 6;
@@ -108,10 +109,16 @@ class Picture {
     const tile = pitch - 7;
     const picture = Math.round(1.9 * pitch);
     const top = arcs + 20 + (1 + most) * small * 1.2 + folds + 10;
+    const names = this.widths(stages.map(({ name }) => name), small).map((width) => Math.min(width, pitch + BEYOND));
+    let spare = Math.max(left - this.answersWide, 0); // goes where two names would touch
     let x = 2;
     const places = stages.map((stage, index) => {
       const wide = index === 0 ? picture : stage.tiles.length ? pitch : SIGN;
       if (index > 0 && MIXES.has(stage.kind)) x += Math.round(FAN * pitch);
+      else if (index > 0 && stage.tiles.length && stages[index - 1].tiles.length) {
+        const apart = Math.min(spare, Math.max((names[index - 1] + names[index]) / 2 + BEYOND - pitch, 0));
+        [x, spare] = [x + apart, spare - apart];
+      }
       const place = { left: x, middle: x + wide / 2, wide };
       x += wide;
       return place;
@@ -128,11 +135,16 @@ class Picture {
 
   // How wide the classes have to be for their names and probabilities.
   widthOf(answers) {
-    const { fontSize, fontFamily } = getComputedStyle(this.parts.network);
-    const context = document.createElement("canvas").getContext("2d");
-    context.font = `650 ${fontSize} ${fontFamily}`;
-    const widths = answers.map(({ name, percent }) => context.measureText(name + percent).width + parseFloat(fontSize));
+    const size = parseFloat(getComputedStyle(this.parts.network).fontSize);
+    const widths = this.widths(answers.map(({ name, percent }) => name + percent), size).map((width) => width + size);
     return Math.ceil(Math.min(WIDEST_ANSWERS, Math.max(ANSWERS, ...widths)));
+  }
+
+  // How wide texts are in bold type of a size in pixels.
+  widths(texts, size) {
+    const context = document.createElement("canvas").getContext("2d");
+    context.font = `650 ${size}px ${getComputedStyle(this.parts.network).fontFamily}`;
+    return texts.map((text) => context.measureText(text).width);
   }
 
   // The tile's box; row −1 is what a column does not show, or the sign of an operation.
@@ -176,7 +188,7 @@ class Picture {
   head(index) {
     const stage = this.header.stages[index];
     const { middle, wide } = this.places[index];
-    const room = stage.tiles.length ? wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : 4) : wide + 6;
+    const room = stage.tiles.length ? wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : BEYOND) : wide + 6;
     const head = element("div", `head${stage.stopped ? " stopped" : ""}`);
     place(head, { left: middle - room / 2, top: this.arcs + 20, width: room });
     const name = element(stage.opens ? "button" : "div", "name", stage.name);
