@@ -284,6 +284,7 @@ LOOK |= {
 LOOK |= {
     "layouts.grid_of",
     "layouts.left_out_grids",
+    "notes.note_of",
     "places.place_of",
     "places.places_of",
     "batchnorm.statistics_of_trace",
@@ -296,6 +297,7 @@ LOOK |= {"norm_inputs.norm_layers", "norm_inputs.norm_of"}
 BEFORE_IT_IS_SHARED = {
     "layouts.give_grid",
     "layouts.leave_out_grids",
+    "notes.write_note",
     "outputs.give_logits",
     "outputs.hand_on_copies",
     "places.give_places",
