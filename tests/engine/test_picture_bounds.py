@@ -18,7 +18,7 @@ from model.problems import Problem
 from tests.model.containers import grid
 
 MEGABYTES, SECONDS = 500, 2.0
-LOOP = 0.12
+LOOP = 0.14
 """Seconds of an empty loop of two million rounds where the bound holds: a busy machine has more for both."""
 TRIES = 3
 
