@@ -15,6 +15,10 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
     from explorer.server.content_policy import ContentPolicy
     from explorer.server.warm import warming
 
+    if sys.argv[1:]:
+        from explorer.ui.options import check_at_start
+
+        check_at_start()
     app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
 else:
     from streamlit.navigation.page import StreamlitPage

@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
         return exit_code(lambda: _merge(given), sentence_of)
     options = parser().read_or_exit(words)
     return exit_code(
-        lambda: _command(options), sentence_of, tr("Stopped. The same command goes on from here.")
+        lambda: _command(options),
+        sentence_of,
+        tr("Stopped. The same command goes on after the last part that is saved."),
     )
 
 

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     use(of_environment())
     words = sys.argv[1:] if arguments is None else arguments
     options = parser().read_or_exit(words)
-    stopped = tr("Stopped. The same command goes on from here.")
+    stopped = tr("Stopped. The same command goes on after the last part that is saved.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="captum")
         return exit_code(lambda: _command(options, words), sentence_of, stopped)

@@ -38,7 +38,7 @@ def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
     builder = load_builder(spec, offered)
     try:
         net = builder()
-    except Exception as error:  # whatever happens in code of other people's
+    except (Exception, SystemExit) as error:  # whatever happens in code of other people's
         if needed := _needed_count(error, offered):
             raise Problem(
                 "The builder {builder} needs the number of classes ({name}); give --classes.",
@@ -153,6 +153,13 @@ def _imported(module: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+            if module.endswith(".py"):
+                raise Problem(
+                    "{module} is a file: write its name without “.py”, as in “{name}:{builder}”.",
+                    module=module,
+                    name=module.removesuffix(".py"),
+                    builder="Net",
+                ) from error
             raise Problem(
                 "There is no module “{module}”; install it, or start in the folder that contains it.",
                 module=error.name,
@@ -181,7 +188,7 @@ def count_logits(net: nn.Module, size: int) -> int:
     try:
         with torch.no_grad():
             return check_logits(net(torch.zeros(1, 3, size, size))).shape[1]
-    except Exception as error:  # whatever a network makes of a size it was not meant for
+    except (Exception, SystemExit) as error:  # whatever a network makes of a size it was not meant for
         raise Problem(
             "The network cannot process an image of {size} × {size} pixels ({reason}); "
             "choose another size or network.",

@@ -14,6 +14,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from explorer.engine.attribution.gradients import score_of, without_gradient
 from explorer.engine.dataflow import Dataflow, FlowStep
+from explorer.engine.graph import graph_of
 from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import Floats
 from model.nets import check_logits
@@ -48,8 +49,8 @@ class Flow:
     """One forward and backward pass of one image x, float (1, C, h, w), toward a class's logit, to ask often.
 
     It holds every step of the pass, each with its output as a graph that begins at the leaves of its sources:
-    too much to be kept of a large network. Layers and functions are named as in a Graph, "" is the image.
-    Several threads may ask at once.
+    too much to be kept of a large network. Layers and functions are named as in `graph`, the Graph of the
+    pass; "" is the image. Several threads may ask at once.
     """
 
     def __init__(self, net: nn.Module, x: Tensor, target: int) -> None:
@@ -69,6 +70,7 @@ class Flow:
                 if gradient is not None and output.requires_grad:
                     # A copy: the next gradients may be added up in the memory of this one.
                     output.backward(gradient.clone(), retain_graph=True)  # type: ignore[no-untyped-call]
+        self.graph = graph_of(net, flow)
         flow.on_step = _nothing  # it no longer holds this, which so ends with its last use
 
     def _cut(self, index: int, step: FlowStep) -> Tensor | None:

@@ -73,6 +73,11 @@ def graph(net: nn.Module, x: Tensor) -> Graph:
             flow.run(x.detach().clone())
         except Exception as error:  # whatever a network makes of an input it was not meant for
             failure = error
+    return graph_of(net, flow, failure)
+
+
+def graph_of(net: nn.Module, flow: Dataflow, failure: Exception | None = None) -> Graph:
+    """The Graph of a pass of `net` that has run, or that stopped with this failure."""
     steps = [*flow.steps, flow.stopped] if failure and flow.stopped else flow.steps
     edges = tuple((source, target) for target, step in enumerate(steps) for source in sorted(step.sources))
     nodes = _nodes(flow, steps, _blocks_of(net, flow, steps, edges))

@@ -5,19 +5,22 @@ from contextlib import suppress
 
 from explorer.drawing.ranges import number
 from explorer.engine.ablation import WithoutSets
+from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import FIRST, Effects, channel_effects, channel_steps, effects_of
+from explorer.ui import cached
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
-AT_ONCE = 0.3  # seconds that a page waits for the measurement before it shows itself without
+AT_ONCE = 0.3  # seconds that a page waits for what may be quick before it shows itself without
 
 
 def measuring(selection: Selection, layer: str) -> Work[WithoutSets]:
     """The work of switching each channel of a layer off; what is quick is done when this returns."""
     work = _work(selection, layer)
-    with suppress(TimeoutError):  # it goes on, and is shown part by part
-        JOBS.wait(work, seconds=AT_ONCE)
+    if not cached.has_long_passes(selection.network, selection.input):
+        with suppress(TimeoutError):  # it goes on, and is shown part by part
+            JOBS.wait(work, seconds=AT_ONCE)
     return work
 
 
@@ -31,15 +34,16 @@ def _work(selection: Selection, layer: str) -> Work[WithoutSets]:
     )
 
 
-def measured_so_far(selection: Selection, layer: str) -> Effects | None:
+def measured_so_far(selection: Selection, evidence: ChannelEvidence) -> Effects | None:
     """What is measured by now; None before all channels are. Nothing is begun."""
-    return effects(selection, layer, JOBS.look(_work(selection, layer))[0])
+    return effects(selection, evidence, JOBS.look(_work(selection, evidence.layer))[0])
 
 
-def effects(selection: Selection, layer: str, progress: Progress[WithoutSets]) -> Effects | None:
-    """What was measured for the class to explain; None before all channels are, and without evidence."""
-    evidence = selection.evidence(layer)
-    if evidence is None or len(progress.results) < progress.steps:
+def effects(
+    selection: Selection, evidence: ChannelEvidence, progress: Progress[WithoutSets]
+) -> Effects | None:
+    """What was measured for the class to explain, of which the evidence is; None before all channels are."""
+    if len(progress.results) < progress.steps:
         return None
     return effects_of(evidence, progress.results, selection.target)
 

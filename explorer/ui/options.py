@@ -16,7 +16,7 @@ from model.arguments import Parser, WrongValue
 from model.card import MOST_CHANNELS, MOST_RESIZE
 from model.names import readable, short_path
 from model.problems import Problem
-from model.words import N_, tr
+from model.words import N_, of_environment, tr, use
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -246,6 +246,18 @@ def _check_numbers(option: str, numbers: tuple[float, ...] | None, channels: int
 def _read(arguments: tuple[str, ...]) -> Namespace:
     """What a command line says; read once, for a page asks several times. Raises Problem."""
     return parser().read(list(arguments))
+
+
+def check_at_start() -> None:
+    """Before a server starts: end the process after `--help`, or with one sentence where an option is wrong."""
+    use(of_environment())
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        parser().read(["--help"])
+    try:
+        options()
+    except Problem as problem:
+        print(tr("error: {sentence} --help lists all flags.", sentence=problem), file=sys.stderr)
+        raise SystemExit(2) from problem
 
 
 def options() -> Options:

@@ -212,10 +212,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
         net, X, attribution.attribute(net, X, "integrated_gradients", target=1)
     ),
     "attribution.operations.operations": lambda net: operations.operations(net, X),
-    **{
-        f"attribution.propagation.{check.__name__}": partial(check, layer=None, x=X)
-        for check in (propagation.not_guided, propagation.not_lifted, propagation.no_relevance)
-    },
+    "attribution.propagation.no_mixed_rows": lambda net: propagation.no_mixed_rows(net, None, X),
     "attribution.method_problems": lambda net: attribution.method_problems(net, X, "relu"),
     "attribution.perturbation.maps_of": lambda net: perturbation.maps_of(net, X, "relu"),
     "effects.channel_effects": lambda net: list(effects.channel_effects(net, X, "relu", 4)),
@@ -302,7 +299,7 @@ BEFORE_IT_IS_SHARED = {
     "outputs.hand_on_copies",
     "places.give_places",
 }
-LOOK |= {"copies.check_kind", "randomness.is_random"}
+LOOK |= {"copies.check_kind", "graph.graph_of", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.attribution import cam, input_gradient, perturbation, propagation
+from explorer.engine.attribution import cam, input_gradient, operations, perturbation, propagation
 from explorer.engine.attribution.gradients import (
     CHUNK,
     LogitScore,
@@ -108,6 +108,7 @@ def method_problems(net: nn.Module, x: Tensor, layer: str | None) -> dict[str, P
     check_images(x)
     maps = None if layer is None else perturbation.maps_of(net, x, layer)
     problems: dict[str, Problem] = {}
+    ran = operations.operations(net, x)
     with torch.inference_mode(False), torch.enable_grad():
         for name, record in METHODS.items():
             if record.needs_layer and maps is None:
@@ -115,7 +116,9 @@ def method_problems(net: nn.Module, x: Tensor, layer: str | None) -> dict[str, P
             else:
                 values = x if maps is None or not record.needs_layer else maps
                 given = values if record.compute is None else x
-                problem = record.unmet(net, layer if record.needs_layer else None, given.detach().clone())
+                problem = record.unmet(
+                    net, layer if record.needs_layer else None, given.detach().clone(), ran
+                )
             if problem is not None:
                 problems[name] = problem
     return problems

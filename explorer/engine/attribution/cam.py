@@ -150,7 +150,7 @@ GRAD_CAM_PP = Method(
     signed=False,
     units=POSITIONS_ONLY,
     heat=grad_cam_pp,
-    unmet=no_negative_maps,
+    requires=no_negative_maps,
 )
 XGRAD_CAM = Method(
     title=N_("XGrad-CAM"),
@@ -167,7 +167,7 @@ XGRAD_CAM = Method(
     signed=True,
     units=LOGIT_OR_ITS_SUM,
     heat=xgrad_cam,
-    unmet=no_negative_maps,
+    requires=no_negative_maps,
 )
 EIGEN_CAM = Method(
     title=N_("Eigen-CAM"),

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.attribution.gradients import LogitScore
+from explorer.engine.attribution.operations import Operations, operations
+from explorer.engine.passes import layer_path
 from model.problems import Problem
 
 
@@ -75,8 +77,9 @@ class Method:
     minus that of the baseline, up to the error that `completeness_gap` measures. Unless it `uses_class`,
     its map is the same for every class.
 
-    `unmet(net, layer, values)` is the Problem, one sentence, why the method cannot explain this network or
-    this layer; None where it can. The values are the layer's maps, or the images for a method in input space.
+    `requires(net, layer, values)` and `rules(ran)` are the Problem, one sentence, why the method cannot
+    explain this network or this layer; None where it can. The values are the layer's maps, or the images for
+    a method in input space; `ran` is what the network computes for these. `unmet` asks both.
     """
 
     title: str
@@ -88,13 +91,24 @@ class Method:
     signed: bool
     heat: Callable[[Tensor, Tensor], Tensor] | None = None
     compute: Callable[[Question], Tensor] | None = None
-    unmet: Callable[[nn.Module, str | None, Tensor], Problem | None] = any_network
+    requires: Callable[[nn.Module, str | None, Tensor], Problem | None] = any_network
+    rules: Callable[[Operations], Problem | None] | None = None
     needs_layer: bool = True
     baseline: Literal["image", "references"] | None = None
     adds_up: bool = False
     uses_class: bool = True
     signed_as_maps: bool = False
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def unmet(
+        self, net: nn.Module, layer: str | None, values: Tensor, ran: Operations | None = None
+    ) -> Problem | None:
+        """Why the method cannot explain a network or a layer; `ran` saves the pass that finds what runs."""
+        if layer is not None:
+            layer_path(net, layer)
+        if problem := self.requires(net, layer, values):
+            return problem
+        return self.rules(ran or operations(net, values)) if self.rules else None
 
     def is_signed(self, values: Floats) -> bool:
         """Whether a map's values, of any shape, are drawn about zero, not from zero up."""

@@ -1,7 +1,7 @@
 """Methods in input space that go back through the network by rules of their own, layer by layer.
 
 Captum puts these rules into modules: what a network computes outside of its modules they do not see, so
-`unmet` looks for it. All are at the input's own resolution, with the color channels added up.
+`rules` look for it. All are at the input's own resolution, with the color channels added up.
 """
 
 import copy
@@ -16,10 +16,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from explorer.engine.attribution.gradients import LogitScore
 from explorer.engine.attribution.input_gradient import COMPLETE, PER_UNIT, PRODUCTS
 from explorer.engine.attribution.method import Method, Parameter, Question
-from explorer.engine.attribution.operations import LINEAR, RESHAPING, operations
+from explorer.engine.attribution.operations import LINEAR, RESHAPING, Operations, operations
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import mixes_rows
-from explorer.engine.passes import layer_path, leaf_paths, tapped
+from explorer.engine.passes import leaf_paths, tapped
 from explorer.engine.places import enlarged, place_of
 from model.problems import Problem
 from model.words import N_
@@ -138,11 +138,8 @@ def _merge_batchnorm(view: nn.Module, ran: Sequence[tuple[str, nn.Module]]) -> N
             view.set_submodule(path, nn.Identity())
 
 
-def not_guided(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
+def not_guided(ran: Operations) -> Problem | None:
     """Guided Backprop is defined for ReLU, and Captum finds it where it is a module."""
-    if layer is not None:
-        layer_path(net, layer)
-    ran = operations(net, x)
     if functions := RECTIFYING.intersection(ran.functions):
         return Problem(ONLY_MODULES, name=min(functions))
     kinds = {type(module) for _, module in ran.modules}
@@ -151,11 +148,13 @@ def not_guided(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
     return None if nn.ReLU in kinds else Problem(NO_RELU)
 
 
-def not_lifted(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
+def no_mixed_rows(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
+    """DeepLift computes an image and its baseline in one batch."""
+    return Problem(WITH_ITS_BASELINE) if mixes_rows(net, x) else None
+
+
+def not_lifted(ran: Operations) -> Problem | None:
     """DeepLift needs a rule for all that is not linear, in a module that runs once."""
-    if mixes_rows(net, x):
-        return Problem(WITH_ITS_BASELINE)
-    ran = operations(net, x)
     if functions := set(ran.functions) - LINEAR:
         return Problem(NOT_IN_A_MODULE, name=min(functions))
     for path, module in ran.modules:
@@ -181,11 +180,10 @@ def _has_a_lift(module: nn.Module) -> bool:
     )
 
 
-def no_relevance(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
+def no_relevance(ran: Operations) -> Problem | None:
     """LRP needs a rule for every module, modules that run once, and nothing but them."""
     from captum.attr._core.lrp import SUPPORTED_LAYERS_WITH_RULES, SUPPORTED_NON_LINEAR_LAYERS
 
-    ran = operations(net, x)
     if functions := {*ran.functions, *ran.scalings} - RESHAPING:
         return Problem(NOT_IN_A_MODULE, name=min(functions))
     for path, module in ran.modules:
@@ -233,7 +231,7 @@ GUIDED_BACKPROP = Method(
     space="input",
     signed=True,
     compute=guided_backprop,
-    unmet=not_guided,
+    rules=not_guided,
     needs_layer=False,
 )
 GUIDED_GRAD_CAM = Method(
@@ -251,7 +249,7 @@ GUIDED_GRAD_CAM = Method(
     space="input",
     signed=True,
     compute=guided_grad_cam,
-    unmet=not_guided,
+    rules=not_guided,
 )
 DEEP_LIFT = Method(
     title=N_("DeepLift"),
@@ -268,7 +266,8 @@ DEEP_LIFT = Method(
     space="input",
     signed=True,
     compute=deep_lift,
-    unmet=not_lifted,
+    requires=no_mixed_rows,
+    rules=not_lifted,
     needs_layer=False,
     baseline="image",
     adds_up=True,
@@ -288,7 +287,7 @@ LRP = Method(
     space="input",
     signed=True,
     compute=lrp,
-    unmet=no_relevance,
+    rules=no_relevance,
     needs_layer=False,
     parameters={"gamma": Parameter(N_("γ: preference of positive contributions"), 0.25, 0, 10)},
 )

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from math import prod
 from threading import local
+from weakref import WeakSet
 
 import streamlit as st
+from torch import nn
 
 from explorer.drawing import thumbnails
 from explorer.engine import (
@@ -24,7 +26,6 @@ from explorer.engine import account as accounts
 from explorer.engine import drift as drifts
 from explorer.engine import dropout as dropout_masks
 from explorer.engine import glimpses as glimpses_of
-from explorer.engine import graph as graphs
 from explorer.engine import strongest_path as paths
 from explorer.engine.ablation import Ablations
 from explorer.engine.account import Account
@@ -63,9 +64,17 @@ MOST_OF_FLOW = 2**20  # values that the layers of a kept pass give; it holds eac
 @data(max_size="300MB")
 def trace(network: Network, input: Input) -> Trace:
     """What one pass shows; without its maps where they take more than MOST_OF_MAPS bytes."""
+    if network.net in _WITH_MANY_MAPS:  # to keep them until the end of the pass takes long
+        return tracing.trace(network.net, input.x, ())
     seen = tracing.trace(network.net, input.x)
-    size = sum(maps.nbytes for maps in seen.maps.values())
-    return seen if size <= MOST_OF_MAPS else replace(seen, maps={})
+    if sum(maps.nbytes for maps in seen.maps.values()) <= MOST_OF_MAPS:
+        return seen
+    _WITH_MANY_MAPS.add(network.net)
+    return replace(seen, maps={})
+
+
+# Networks of which some image has more maps than a trace keeps.
+_WITH_MANY_MAPS: "WeakSet[nn.Module]" = WeakSet()
 
 
 @data(max_size="300MB")
@@ -75,10 +84,20 @@ def layer_maps(network: Network, input: Input, layers: tuple[str, ...]) -> dict[
 
 
 def block_maps(network: Network, input: Input, layer: str) -> dict[str, Floats]:
-    """The feature maps (C, h, w) of a layer and of the others of its block, which a page asks for next."""
+    """The feature maps (C, h, w) of a layer, of the others of its block, and of the layers that these read:
+    a page asks for them next.
+    """
     seen = trace(network, input)
     layers = [tuple(stages(block, seen).values()) for block in tracing.blocks(network.net, seen)]
-    return layer_maps(network, input, next((names for names in layers if layer in names), (layer,)))
+    names = next((names for names in layers if layer in names), (layer,))
+    read = (seen.inputs[name].source for name in names)
+    return layer_maps(network, input, tuple(dict.fromkeys((*names, *(name for name in read if name)))))
+
+
+def _with_maps(network: Network, input: Input, layer: str) -> Trace:
+    """The trace with the maps of this layer and of the others of its block at least."""
+    seen = trace(network, input)
+    return seen if seen.maps else replace(seen, maps=block_maps(network, input, layer))
 
 
 @data(max_size="300MB")
@@ -103,8 +122,7 @@ def method_problems(network: Network, input: Input, layer: str | None) -> dict[s
 
 @data(max_size="100MB")
 def norm_statistics(network: Network, input: Input, layer: str) -> NormStatistics:
-    seen = trace(network, input)
-    known = batchnorm.statistics_of_trace(network.net, seen, input.x, layer)
+    known = batchnorm.statistics_of_trace(network.net, _with_maps(network, input, layer), input.x, layer)
     return batchnorm.statistics(network.net, input.x, layer) if known is None else known
 
 
@@ -183,9 +201,8 @@ def map_thumbnails(network: Network, input: Input, layer: str) -> list[str]:
 @data(max_size="20MB")
 def ablation_of(network: Network, input: Input, layer: str, channel: int) -> Ablations:
     """The logits with one channel of a layer switched off."""
-    seen = trace(network, input)
-    known = seen if seen.maps else replace(seen, maps=block_maps(network, input, layer))
-    return ablation.ablation(network.net, input.x, layer, channel, known)
+    seen = _with_maps(network, input, layer)
+    return ablation.ablation(network.net, input.x, layer, channel, seen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +234,9 @@ def position_probe(
     network: Network, input: Input, block: Block, channel: int, row: int, column: int
 ) -> PositionProbe:
     """How one position of a block's convolution comes about. ValueError as the engine's."""
-    return probe.probe(network.net, input.x, block, channel, row, column, trace(network, input))
+    return probe.probe(
+        network.net, input.x, block, channel, row, column, _with_maps(network, input, block.name)
+    )
 
 
 @data(max_size="50MB")
@@ -244,12 +263,6 @@ def receptive_fields(network: Network, input: Input) -> dict[str, ReceptiveField
     return receptive.receptive_fields(network.net, input.x)
 
 
-@data(max_size="20MB")
-def graph(network: Network, input: Input) -> Graph:
-    """What ran, and what flowed where."""
-    return graphs.graph(network.net, input.x)
-
-
 def _new_flow(network: Network, input: Input, target: int) -> Flow:
     return Flow(network.net, input.x, target)
 
@@ -274,6 +287,12 @@ def _flow(network: Network, input: Input, target: int) -> Flow:
         _last.key = key
     flow: Flow = _last.flow
     return flow
+
+
+@data(max_size="20MB")
+def graph(network: Network, input: Input, _target: int) -> Graph:
+    """What ran, and what flowed where; it is the same for every class."""
+    return _flow(network, input, _target).graph
 
 
 @data(max_size="50MB")

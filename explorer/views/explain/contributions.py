@@ -65,7 +65,7 @@ def _draw(
     opens: str,
     progress: Sequence[Progress[WithoutSets]],
 ) -> None:
-    measured = effects.effects(selection, contributions.evidence.layer, progress[0])
+    measured = effects.effects(selection, contributions.evidence, progress[0])
     sides = {
         tr("Positive contribution (by Grad-CAM)"): contributions.supporting,
         tr("Negative contribution (by Grad-CAM)"): contributions.opposing,

@@ -30,7 +30,7 @@ def show(
 def offer(
     selection: Selection, maps: HeatMaps, evidence: dict[str, ChannelEvidence], largest: Contributions
 ) -> Offer:
-    last, measured = list(maps.values)[-1], effects.measured_so_far(selection, largest.evidence.layer)
+    last, measured = list(maps.values)[-1], effects.measured_so_far(selection, largest.evidence)
     more: Tables = {}
     if measured is not None:
         more[tr("Effects, {layer}", layer=measured.layer)] = partial(export_parts.effects, measured)

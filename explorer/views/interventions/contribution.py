@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.drawing.ranges import number
 from explorer.engine.ablation import WithoutSets
+from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import Effects
 from explorer.ui import choices, effects, jobs, link, markup, panels
 from explorer.ui.channel_link import open_channel
@@ -21,20 +22,21 @@ from model.words import N_, tr
 def show(selection: Selection) -> None:
     with st.container(horizontal=True, gap="small", key="layer"):
         _, _, layer = choices.choose_layer(selection, first_block=choices.last_block(selection))
-    if selection.evidence(layer) is None:
+    evidence = selection.evidence(layer)
+    if evidence is None:
         st.info(
             tr("No gradient of the class reaches this layer, so it has no contributions to compare with.")
         )
         return
-    jobs.show(partial(draw, selection, layer), effects.measuring(selection, layer))
+    jobs.show(partial(draw, selection, evidence), effects.measuring(selection, layer))
 
 
-def draw(selection: Selection, layer: str, progress: Sequence[Progress[WithoutSets]]) -> None:
+def draw(selection: Selection, evidence: ChannelEvidence, progress: Sequence[Progress[WithoutSets]]) -> None:
     (one,) = progress
     if one.problem is not None:
         st.info(sentence(one.problem))
         return
-    measured = effects.effects(selection, layer, one)
+    measured = effects.effects(selection, evidence, one)
     if measured is None:
         st.progress(len(one.results) / one.steps, effects.waiting(progress))
         return
@@ -42,7 +44,7 @@ def draw(selection: Selection, layer: str, progress: Sequence[Progress[WithoutSe
     link.keep("channel", link.value("channel", ""), "")
     plot, words = st.columns([4, 3], gap="medium")
     with plot:
-        key = f"points_{layer}_{selection.input.digest[:8]}_{selection.target}_{chosen}"
+        key = f"points_{evidence.layer}_{selection.input.digest[:8]}_{selection.target}_{chosen}"
         drawn = charts.contribution_and_effect(measured, selection.target_name, chosen)
         panels.chart(drawn, on_select=partial(clicked, key), selection_mode="chosen", key=key)
     with words:

@@ -64,7 +64,7 @@ class Columns:
 
 def columns_of(selection: Selection, unfolded: tuple[int, ...], chosen: tuple[str, int] | None) -> Columns:
     """The columns of the selection's network; `chosen` is a layer and a channel of it, shown anyway."""
-    whole = cached.graph(selection.network, selection.input)
+    whole = cached.graph(selection.network, selection.input, selection.target)
     graph = folded(whole, selection.blocks, unfolded) if is_large(whole) else whole
     layers = _layers(whole, graph)
     named = tuple(dict.fromkeys(layer for layer in layers if layer))

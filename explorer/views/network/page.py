@@ -103,7 +103,7 @@ def show(
     chosen: tuple[str, int] | None,
     threads: Sequence[ContributionLine],
 ) -> None:
-    folds = columns_of_network.is_large(cached.graph(selection.network, selection.input))
+    folds = columns_of_network.is_large(cached.graph(selection.network, selection.input, selection.target))
     class_bars = picture.class_bars(selection, columns)
     event = network_graph(
         picture.image_of(selection),

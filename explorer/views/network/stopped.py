@@ -22,7 +22,10 @@ ROWS = 4  # channels of each stage
 
 def show() -> None:
     """The network chosen in the sidebar, as far as its forward pass gets; nothing if it gets to its end."""
-    sources = options().checkpoints
+    try:
+        sources = options().checkpoints
+    except Problem:  # the sidebar has said so
+        return
     name = link.chosen("checkpoint", next(iter(sources), ""))
     if name not in sources:
         return

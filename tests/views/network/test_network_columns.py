@@ -154,7 +154,7 @@ def test_every_line_of_a_convolution_opens_a_kernel(course: tuple[Selection, Col
 
 def test_a_residual_network_is_folded_and_unfolds() -> None:
     selection = selected("cifar10-resnet9")
-    whole = cached.graph(selection.network, selection.input)
+    whole = cached.graph(selection.network, selection.input, selection.target)
     assert is_large(whole)
     columns = columns_of(selection, (), None)
     kinds = [one.node.kind for one in columns.columns]
