@@ -170,7 +170,10 @@ def _progress(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int
     started = clock()
 
     def tell(done: int, total: int) -> None:
-        left = round((clock() - started) / done * (total - done)) if done else 0
+        if not done:  # nothing is known of the speed
+            say(tr("{done} of {total} chunks of {size} images", done=done, total=total, size=CHUNK))
+            return
+        left = round((clock() - started) / done * (total - done))
         say(
             tr(
                 "{done} of {total} chunks of {size} images, about {left} left",

@@ -59,7 +59,7 @@ def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
     return net.cpu().float()
 
 
-def _needed_count(error: Exception, offered: Mapping[str, Any]) -> str:
+def _needed_count(error: BaseException, offered: Mapping[str, Any]) -> str:
     """The parameter for the number of classes, where nothing but that was not given; "" elsewhere."""
     if offered or not isinstance(error, TypeError) or " missing " not in str(error):
         return ""

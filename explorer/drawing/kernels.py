@@ -10,7 +10,8 @@ from explorer.drawing.ranges import Range
 def kernels(weights: ArrayLike, range: Range) -> NDArray[np.uint8]:
     """Draw kernels (C,in,k,k) as uint8 (C,k,k,3); `range` is symmetric about zero.
 
-    Those that read three channels are shown in their own colors: gray is zero, a bright red cell likes red.
+    Those that read three channels are shown in their own colors: gray is zero, a bright red cell is a
+    positive weight for red.
     Of others the mean over what they read is drawn from blue (negative) to red. ValueError for other shapes.
     """
     values = np.asarray(weights, dtype=np.float64)

@@ -149,9 +149,22 @@ def _rows(line: Line, dashes: bool) -> list[Spec]:
     return rows
 
 
+def _legend_columns(names: Sequence[str]) -> int:
+    """Of at most three columns as many as fit on a phone; a Chinese character is as wide as two letters."""
+    longest = max((sum(2 if letter >= "\u2e80" else 1 for letter in name) for name in names), default=0)
+    return max(1, min(3, PHONE // (SYMBOL + LETTER * longest)))
+
+
+PHONE, SYMBOL, LETTER = 330, 32, 7  # pixels: a chart's width, and of one name in its legend
+
+
 def _color(chart: LineChart) -> Spec:
     names = chart.names
-    legend = LEGEND | {"columns": 3, "symbolType": "stroke", "symbolStrokeWidth": 3}
+    legend = LEGEND | {
+        "columns": _legend_columns(list(names)),
+        "symbolType": "stroke",
+        "symbolStrokeWidth": 3,
+    }
     return {
         "field": "name",
         "type": "nominal",

@@ -75,7 +75,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "dark": Corruption(
         N_("Darker"),
         N_("× {value}"),
-        N_("factor of every value"),
+        N_("factor by which every value is multiplied"),
         (0.8, 0.6, 0.45, 0.3, 0.2),
         1.0,
         brightness,
@@ -83,7 +83,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "bright": Corruption(
         N_("Brighter"),
         N_("× {value}"),
-        N_("factor of every value"),
+        N_("factor by which every value is multiplied"),
         (1.25, 1.5, 2.0, 2.5, 3.0),
         1.0,
         brightness,

@@ -300,7 +300,7 @@ def class_names(text: str) -> tuple[str, ...]:
     """
     if not text.strip():
         raise Problem("--classes is empty; give names separated by commas, a number, or a file.")
-    if text.isdecimal():
+    if re.fullmatch(r"-?\d+", text):
         return numbered(_count(text))
     lines = _lines(text)
     names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
@@ -326,7 +326,7 @@ def _is_path(text: str) -> bool:
 def _count(text: str) -> int:
     if len(text) > len(str(MOST_CLASSES)) or int(text) > MOST_CLASSES:
         raise Problem("A network has at most {most:,} classes; give fewer with --classes.", most=MOST_CLASSES)
-    if int(text) == 0:
+    if int(text) <= 0:
         raise Problem("A network has at least one class; give more than 0 with --classes.")
     return int(text)
 

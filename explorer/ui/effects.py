@@ -80,10 +80,10 @@ def _order(one: Effects, name: str) -> list[str]:
         ngettext(
             "The first {first} differ: of the {first} channels that contribute most, {n} is among the "
             "{first} whose removal lowers the logit of {class_name} most. The channel whose removal lowers "
-            "it most has place {rank} by contribution.",
+            "it most has rank {rank} by contribution.",
             "The first {first} differ: of the {first} channels that contribute most, {n} are among the "
             "{first} whose removal lowers the logit of {class_name} most. The channel whose removal lowers "
-            "it most has place {rank} by contribution.",
+            "it most has rank {rank} by contribution.",
             one.common,
             first=FIRST,
             class_name=name,

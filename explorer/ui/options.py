@@ -249,7 +249,7 @@ def _read(arguments: tuple[str, ...]) -> Namespace:
 
 
 def check_at_start() -> None:
-    """Before a server starts: end the process after `--help`, or with one sentence where an option is wrong."""
+    """Before a server starts: end the process after `--help`, or with a sentence where an option is wrong."""
     use(of_environment())
     if {"-h", "--help"} & set(sys.argv[1:]):
         parser().read(["--help"])

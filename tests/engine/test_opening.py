@@ -306,6 +306,9 @@ def test_feature_maps_of_many_gigabytes_are_not_made(tmp_path: Path) -> None:
 
 
 def test_classes_beyond_count() -> None:
+    for text in ("0", "-3"):
+        with pytest.raises(Problem, match="at least one class"):
+            class_names(text)
     for text in ("99999999", "9" * 5000):
         with pytest.raises(Problem, match="at most 100,000 classes"):
             class_names(text)

@@ -83,6 +83,31 @@ def test_a_wrong_option_of_the_explorer_is_one_translated_sentence(line, pseudo,
     assert re.fullmatch(r"⟦The options after `--` are not valid: ⟦[^⟦⟧]*⟧⟧", str(caught.value))
 
 
+@pytest.mark.parametrize("line", ["--std 0,0,0", "--weights ema", "--bogus", "--classes a,b,c"])
+def test_a_server_with_a_wrong_option_does_not_start(line, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["app.py", *line.split()])
+    with pytest.raises(SystemExit) as caught:
+        options.check_at_start()
+    written = capsys.readouterr()
+    assert caught.value.code == 2
+    assert written.out == ""
+    assert re.fullmatch(r"error: [A-Z][^\n]*\. --help lists all flags\.\n", written.err)
+
+
+def test_the_help_of_the_explorer_ends_the_process(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--checkpoint", "x.pt", "--help"])
+    with pytest.raises(SystemExit) as caught:
+        options.check_at_start()
+    assert caught.value.code == 0
+    assert "--input-size" in capsys.readouterr().out
+
+
+def test_a_server_with_valid_options_starts(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--net", "torchvision.models:resnet18"])
+    options.check_at_start()
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("make", [command.parser, options.parser], ids=["trainer", "explorer"])
 def test_the_help_holds_no_word_that_is_not_translated(make, pseudo, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100000")  # texts are not wrapped, so that ⟦ and ⟧ stay in one piece

@@ -36,6 +36,9 @@ class Untrainable(Net):
 
 def any_way(**settings):
     return settings
+
+def leaves():
+    raise SystemExit(3)
 """
 
 
@@ -104,6 +107,8 @@ def test_a_run_goes_on_when_its_builder_is_named_again(networks, run, capsys):
     [
         (["--net", "my_networks:none"], "has no “none”"),
         (["--net", "my_nowhere:Net"], "no module “my_nowhere”"),
+        (["--net", "my_networks.py:Net"], "is a file: write its name without “.py”"),
+        (["--net", "my_networks:leaves"], "The builder my_networks:leaves failed (SystemExit: 3)"),
         (["--net", "my_networks:Net(width=[])"], "The builder my_networks:Net(width=[]) failed (TypeError"),
         (["--net", "my_networks:four"], "returns 4 logits, but the images have 3 classes"),
         (["--net", "my_networks:Net(input_size=99)"], "cannot process an image of 12 × 12 pixels"),

@@ -290,9 +290,9 @@ def _flow(network: Network, input: Input, target: int) -> Flow:
 
 
 @data(max_size="20MB")
-def graph(network: Network, input: Input, _target: int) -> Graph:
+def graph(network: Network, input: Input, target: int) -> Graph:
     """What ran, and what flowed where; it is the same for every class."""
-    return _flow(network, input, _target).graph
+    return _flow(network, input, target).graph
 
 
 @data(max_size="50MB")

@@ -172,8 +172,8 @@ def _say_missing(wanted: Wanted, key: str) -> None:
     count = wanted.images.count
     st.info(
         ngettext(
-            "This page needs one pass of the network over {n:,} image, which has not been made yet.",
-            "This page needs one pass of the network over {n:,} images, which has not been made yet.",
+            "This page needs one pass of the network over {n:,} image, which has not been run yet.",
+            "This page needs one pass of the network over {n:,} images, which has not been run yet.",
             count,
         )
     )

@@ -150,7 +150,7 @@ def channel_heading(view: LayerView, title: str) -> None:
 def relu_text(relu: str | None) -> str:
     if relu is None:
         return tr("No ReLU follows this layer directly, so no value is set to zero.")
-    return tr("Pale bars are below zero: the ReLU ({relu}) sets them to zero.", relu=literal(relu))
+    return tr("Fainter bars are below zero: the ReLU ({relu}) sets them to zero.", relu=literal(relu))
 
 
 def channel_facts(summary: NormSummary, channel: int) -> str:

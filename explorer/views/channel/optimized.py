@@ -97,8 +97,8 @@ def judged(best: Visualization, scanned: LayerScan | None) -> str:
     if value > float(scanned.image_mean[:, best.channel].max()):
         return tr("The mean of the map, which was optimized, is larger than for any image of the scan.")
     return tr(
-        "It gives more than the random images, but a real image of the scan gives a larger mean: look at "
-        "that one first."
+        "The mean of the map is larger than for all random images, but a real image of the scan gives a "
+        "larger one: look at that one first."
     )
 
 

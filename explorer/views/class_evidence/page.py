@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.engine.class_evidence import Evidence, most_confused
 from explorer.engine.scan.result import Scan
 from explorer.ui import choices, jobs, link
+from explorer.ui.class_names import glossed
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import code, literal, sentence
 from explorer.ui.scans import scanning
@@ -134,7 +135,10 @@ def show_groups(selection: Selection, scan: Scan, layer: str, groups: Groups) ->
 
 
 def not_enough(scan: Scan, groups: Groups) -> str:
-    first, second = literal(scan.classes[groups.first]), literal(scan.classes[groups.second])
+    first, second = (
+        literal(glossed(scan.classes[groups.first])),
+        literal(glossed(scan.classes[groups.second])),
+    )
     one, other = map(len, groups.rows)
     fields = {"first": first, "second": second, "least": LEAST, "one": one, "other": other}
     if groups.errors:

@@ -11,6 +11,7 @@ from explorer.engine.class_evidence import PERMUTATIONS, Differences, Evidence
 from explorer.engine.scan.result import Scan
 from explorer.ui import markup, panels
 from explorer.ui.channel_link import open_channel
+from explorer.ui.class_names import glossed
 from explorer.ui.markdown import code, literal
 from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection
@@ -71,8 +72,8 @@ def show(selection: Selection, scan: Scan, pair: GroupPair) -> None:
     st.caption(
         tr(
             ABOUT,
-            first=literal(pair.classes[0]),
-            second=literal(pair.classes[1]),
+            first=literal(glossed(pair.classes[0])),
+            second=literal(glossed(pair.classes[1])),
             one=counted(pair, 0),
             other=counted(pair, 1),
             draws=f"{PERMUTATIONS:,}",

@@ -12,6 +12,7 @@ from explorer.engine.tracing import stages
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.ui import cached, choices, link, markup, panels, pictures
 from explorer.ui.cached import Opened
+from explorer.ui.class_names import glossed
 from explorer.ui.frame import presentation, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
@@ -157,7 +158,7 @@ def show_film(
     layer = stages(block, selection.seen).get("act", block.name)
     course = cached.course(timeline, selection.input)
     heat = cached.heat_over_time(timeline, selection.input, layer, target)
-    name = opened.card.classes[target]
+    name = glossed(opened.card.classes[target])
     film = films.heat(sample.pixels, selection.covered(layer), heat, layer, name, False)
     figures = [
         markup.figure(film.small(at), tr("{title}, epoch {epoch}", title=film.title, epoch=epoch),
@@ -175,7 +176,7 @@ def _notes(selection: Selection, course: Course, at: int) -> tuple[str, str]:
     best = int(course.probabilities[at].argmax())
     text = tr(
         "{name} {percent}",
-        name=selection.card.classes[best],
+        name=glossed(selection.card.classes[best]),
         percent=percent(float(course.probabilities[at, best]), 0),
     )
     epoch = tr("epoch {epoch}", epoch=course.epochs[at])

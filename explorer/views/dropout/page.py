@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.drawing.ranges import probability
 from explorer.engine.dropout import MASKS, DropoutLayer, Masked
 from explorer.ui import cached, choices, panels
+from explorer.ui.class_names import glossed
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
 from explorer.views.dropout import charts, exports, mask
@@ -22,7 +23,7 @@ ABOUT = N_(
     "that the mean stays; the next layer cannot rely on any single value (arXiv:1207.0580). In eval mode it "
     "does nothing: the prediction is always the same. Here only Dropout is in train mode, all else, also "
     "BatchNorm, in eval mode; the {count} masks are drawn once from a fixed seed. Their spread is at times "
-    "read as uncertainty (arXiv:1506.02142); it depends on p and is no calibrated probability."
+    "read as uncertainty (arXiv:1506.02142); it depends on p and is not a calibrated probability."
 )
 
 
@@ -95,7 +96,7 @@ def finding(selection: Selection, masked: Masked) -> str:
     facts = tr(
         "In eval mode: **{name}**, {plain}. Under {count} masks its probability has the mean {mean} and goes "
         "from {low} to {high}.",
-        name=literal(selection.card.classes[first]),
+        name=literal(glossed(selection.card.classes[first])),
         plain=probability(masked.plain[first]),
         count=len(values),
         mean=probability(float(values.mean())),

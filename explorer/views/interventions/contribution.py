@@ -67,13 +67,13 @@ def about_channel(selection: Selection, measured: Effects, channel: int) -> None
     contribution, fall = (float(values[channel]) for values in (measured.contributions, measured.falls))
     template = (
         N_(
-            "Without it the logit of {class_name} rises by {change}: place {fall_rank} of {count} by fall. "
-            "Its contribution is {contribution}: place {rank} of {count}."
+            "Without it the logit of {class_name} rises by {change}: rank {fall_rank} of {count} by fall. "
+            "Its contribution is {contribution}: rank {rank} of {count}."
         )
         if fall < 0
         else N_(
-            "Without it the logit of {class_name} falls by {change}: place {fall_rank} of {count} by fall. "
-            "Its contribution is {contribution}: place {rank} of {count}."
+            "Without it the logit of {class_name} falls by {change}: rank {fall_rank} of {count} by fall. "
+            "Its contribution is {contribution}: rank {rank} of {count}."
         )
     )
     text = tr(

@@ -22,10 +22,10 @@ def show(pair: NetworkPair) -> None:
     st.caption(
         tr(
             "First {shown} of {count} hidden values of the MLP, and all {kernels} kernels of the CNN. Gray "
-            "is weight 0, a bright red cell likes red; each picture has a scale of its own. Both are "
-            "templates. One of the MLP lies over the whole picture, at one place. One of the CNN is {side} "
-            "× {side} pixels and is laid over every position, which gives a feature map; the MLP has no "
-            "maps to see, and its hidden values have no place in the picture.",
+            "is weight 0, a bright red cell is a positive weight for red; each picture has a scale of its "
+            "own. Both are templates. One of the MLP lies over the whole picture, at one place. One of the "
+            "CNN is {side} × {side} pixels and is laid over every position, which gives a feature map; the "
+            "MLP has no maps to see, and its hidden values have no place in the picture.",
             shown=len(mlp),
             count=len(pair.mlp_weights),
             kernels=len(cnn),

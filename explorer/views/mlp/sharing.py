@@ -46,7 +46,7 @@ def finding(pair: NetworkPair, uses: dict[str, tuple[WeightUses, ...]]) -> str:
         "In all the MLP has **{mlp}** parameters and the CNN **{cnn}** (its BatchNorm layers included). A "
         "convolution shares each weight among all positions: it needs few of them and uses them often, so "
         "the CNN computes {cnn_products} products for one image, the MLP {mlp_products}. What a kernel "
-        "learns in one corner holds in every other; the MLP has to learn it for each place anew.",
+        "learns in one corner holds in every other; the MLP has to learn it again for each place.",
         mlp=f"{totals[0]:,}",
         cnn=f"{totals[1]:,}",
         mlp_products=f"{products[0]:,}",

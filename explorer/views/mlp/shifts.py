@@ -7,6 +7,7 @@ from explorer.drawing.ranges import Range, percent, probability
 from explorer.engine.translation import MOST, Counted, ShiftedPredictions
 from explorer.ui import cached, lessons, markup, panels
 from explorer.ui.cached import Opened
+from explorer.ui.class_names import glossed
 from explorer.ui.selection import Selection
 from explorer.views.mlp import charts
 from explorer.views.mlp.pair import NetworkPair, framed
@@ -14,11 +15,11 @@ from model.words import N_, tr
 
 IMAGES = 256
 ABOUT = N_(
-    "{count} drawn scenes that no training has drawn; each is moved in one of eight directions, drawn once, "
-    "and the pixels at its border are repeated. 95% intervals: Wilson. In training both networks saw scenes "
-    "that were moved, flipped and rotated at random; “not moved in training” are the same two networks "
-    "trained with flips and colors only. “Same” is the fraction of predictions that are those of the scene "
-    "that is not moved; chance is 10% for a correct prediction."
+    "{count} drawn scenes that were not used in any training; each is moved in one of eight directions, "
+    "drawn once, and the pixels at its border are repeated. 95% intervals: Wilson. In training both networks "
+    "saw scenes that were moved, flipped and rotated at random; “not moved in training” are the same two "
+    "networks trained with flips and colors only. “Same” is the fraction of predictions that are those of "
+    "the scene that is not moved; chance is 10% for a correct prediction."
 )
 
 
@@ -52,10 +53,10 @@ def finding(measured: dict[str, ShiftedPredictions]) -> str:
     return tr(
         "Moved by {pixels} pixels, **{mlp}** of the MLP’s predictions stay the same and **{cnn}** of the "
         "CNN’s; of the networks that saw no moved scenes in training {mlp_still} and {cnn_still}. A "
-        "convolution moves its map with the picture, and pooling forgives a pixel or two; but the dense "
-        "layer behind it still looks at places, so the CNN is not indifferent to shifts either. On scenes "
-        "that are not moved the MLP is correct for {mlp_correct} when it was trained on moved ones, for "
-        "{still_correct} when not.",
+        "convolution moves its map with the picture, and pooling tolerates a shift of a pixel or two; but "
+        "the dense layer behind it still looks at places, so the CNN is not indifferent to shifts either. On "
+        "scenes that are not moved the MLP is correct for {mlp_correct} when it was trained on moved ones, "
+        "for {still_correct} when not.",
         mlp_correct=percent(mlp.correct(0).value),
         still_correct=percent(mlp_still.correct(0).value),
         pixels=MOST,
@@ -114,7 +115,7 @@ def side(name: str, opened: Opened, selection: Selection) -> str:
     title = tr(
         "{network}: {name}, {probability}",
         network=name,
-        name=opened.card.classes[first],
+        name=glossed(opened.card.classes[first]),
         probability=probability(by_shift[MOST, MOST]),
     )
     note = tr(

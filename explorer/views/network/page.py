@@ -150,9 +150,9 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     if contributions is None:
         return tr("**{name}**", name=name)
     value = float(contributions[chosen[1]])
-    rank = int((abs(contributions) > abs(value)).sum()) + 1
+    rank = int((contributions > value).sum()) + 1
     return tr(
-        "**{name}** contributes {value} to “{class_name}”: rank {rank} of {count:,}.",
+        "**{name}** contributes {value} to “{class_name}”: rank {rank} of {count:,}, from the most positive.",
         name=name,
         value=names.signed(value),
         class_name=selection.target_name,

@@ -62,7 +62,8 @@ def show() -> Scheduled | None:
     st.markdown(
         tr(
             "Nothing is trained here. The curves come from the trainer’s own schedulers, stepped as the "
-            "trainer steps them."
+            "trainer does it. CosineAnnealingLR begins with a rising rate; the warm-up in Settings says how "
+            "long."
         )
     )
     names = {name: tr(title) for name, title in NAMES.items()}

@@ -13,6 +13,7 @@ from explorer.engine.samples import Sample
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
 from explorer.ui import link, markup, panels
+from explorer.ui.class_names import glossed
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.components.point_map import Choice
 from explorer.ui.frame import way_back
@@ -80,7 +81,7 @@ def show_point(images: MapImages, row: int) -> None:
                 link.open_page("explain")
     st.markdown(
         tr(
-            "**Nearest by all {count} features**, whatever the map shows:",
+            "**Nearest by all {count} features**, not by distance on the map:",
             count=images.scan.features.shape[1],
         )
     )
@@ -93,7 +94,7 @@ def facts(images: MapImages, row: int) -> list[tuple[str, str]]:
     rows = [
         (tr("prediction"), prediction(scan, row)),
         (tr("confidence"), confidence(images, row)),
-        (tr("label"), scan.classes[label] if label >= 0 else tr("none that the network knows")),
+        (tr("label"), glossed(scan.classes[label]) if label >= 0 else tr("none that the network knows")),
     ]
     return [*rows, (tr("loss"), number(float(images.loss[row])))] if label >= 0 else rows
 
@@ -146,8 +147,8 @@ def summary(images: MapImages, rows: Integers) -> str:
     low, high = interval(inner, len(known))
     accuracy = tr(
         "Their accuracy is **{value}** ({low} to {high}, Wilson’s 95% interval, n = {n:,}), that of the "
-        "whole set {whole}. A region drawn because it looks bad is no random sample: the interval does not "
-        "account for that choice.",
+        "whole set {whole}. A region drawn because it looks bad is not a random sample: the interval does "
+        "not account for that choice.",
         value=percent(inner),
         low=percent(low),
         high=percent(high),

@@ -7,6 +7,7 @@ from explorer.drawing.ranges import probability
 from explorer.engine.corruptions import Corruption
 from explorer.engine.network import Input
 from explorer.ui import cached, markup
+from explorer.ui.class_names import glossed
 from explorer.ui.selection import Selection
 from explorer.views.shift.measuring import ShiftQuestion
 from model.card import Pixels
@@ -45,7 +46,7 @@ def figure(selection: Selection, severity: str, pixels: Pixels) -> str:
         markup.text(
             tr(
                 "{name} {probability}",
-                name=selection.card.classes[predicted],
+                name=glossed(selection.card.classes[predicted]),
                 probability=probability(probabilities[predicted]),
             ),
         ),

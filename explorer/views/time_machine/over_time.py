@@ -61,7 +61,7 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
 
     def made() -> Film:
         heat = cached.heat_over_time(timeline, selection.input, layer, selection.target)
-        name = selection.card.classes[selection.target]
+        name = selection.target_name
         return films.heat(selection.sample.pixels, selection.covered(layer), heat, layer, name, signed, own)
 
     return made

@@ -171,7 +171,8 @@ def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
 def alike(selection: Selection) -> TourQuestion:
     layer = _carriers(selection).layer
     text = tr(
-        "Draw all weights of the network at random, three times. How alike is the heat map of {layer} then?",
+        "Draw all weights of the network at random, three times. How similar is the heat map of "
+        "{layer} then?",
         layer=layer,
     )
     return TourQuestion(text, lambda: _correlation(selection, layer))
@@ -229,8 +230,8 @@ def epoch(selection: Selection) -> TourQuestion:
         raise Problem("There is no training history beside this checkpoint, so nothing can be read from it.")
     one = tour.learned(cached.run(runs.look_at(history)))
     text = ngettext(
-        "The run had {n} epoch. After which one had the test accuracy made half of its gain?",
-        "The run had {n} epochs. After which one had the test accuracy made half of its gain?",
+        "The run had {n} epoch. After which one had the test accuracy reached half of its total increase?",
+        "The run had {n} epochs. After which one had the test accuracy reached half of its total increase?",
         one.epochs,
     )
     answer = tr(

@@ -134,8 +134,8 @@ def _loss_of_steps(by_name: Mapping[str, RecordedRun]) -> str:
     if longest <= most:
         return tr("Thin line: every step.")
     return ngettext(
-        "Light band: from the minimum to the maximum of about {n} step.",
-        "Light band: from the minimum to the maximum of about {n} steps.",
+        "Wide band: from the minimum to the maximum of about {n} step.",
+        "Wide band: from the minimum to the maximum of about {n} steps.",
         round(longest / most),
     )
 

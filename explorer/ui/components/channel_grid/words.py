@@ -14,7 +14,7 @@ TEXTS = {
     "per_channel": N_("Per channel"),
     "no_channel": N_("No channel selected"),
     "no_position": N_("No position selected"),
-    "hover": N_("Hover to read a value."),
+    "hover": N_("Point at a map to read a value."),
     "hover_small": N_("The maps are drawn smaller than they are: hover to read every value."),
     "click_channel": N_("Click, use the arrow keys or type a number to select a channel."),
     "click_position": N_("Click a position to select it."),

@@ -104,7 +104,7 @@ class Crosshair {
       }
       return valueAt(each, index);
     });
-    fill(tip, chart.lines, texts, `${this.data.title} ${number(this.x)}`);
+    fill(tip, chart.lines, texts, `${this.data.title} ${number(readAt(chart, this.x))}`);
     Object.assign(tip.style, px(this.placeOf(tip, name, plot, left)));
   }
 
@@ -167,6 +167,13 @@ function swatchOf(line, solid = false) {
   for (const [key, text] of Object.entries(look)) stroke.setAttribute(key, text);
   swatch.append(stroke);
   return swatch;
+}
+
+// The x of the values that a chart shows at x: accuracies are those of a whole epoch, wherever the pointer is.
+function readAt(chart, x) {
+  if (chart.steps) return x;
+  const read = chart.lines.map((line) => line.x[indexAt(chart, line, x)]).filter((each) => each !== undefined);
+  return read.length ? nearest({ lines: [{ x: read }] }, x) : x;
 }
 
 const valueAt = (line, index) => (index < 0 ? "–" : (line.texts[index] ?? number(line.y[index])));
