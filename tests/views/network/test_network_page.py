@@ -60,17 +60,17 @@ def test_the_page_names_the_product_and_says_what_it_does(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("flow", ["conv9~1", "conv1~999", "conv1", "~", "conv1~-1", "conv1~1~2"])
+def test_a_link_to_a_channel_that_is_not_there_shows_the_first(visit: Visit, flow: str) -> None:
+    header = shown(visit("network", flow=flow))
+    assert header["chosen"][1] == 0
+    assert header["stages"][header["chosen"][0]]["name"] == "pool3"
+
+
 @pytest.mark.parametrize("option", ["--std 0,0,0", "--weights ema", "--bogus", "--classes a,b,c"])
 def test_a_wrong_option_is_one_sentence_and_no_error_of_the_page(visit: Visit, option: str) -> None:
     at = visit("network", *option.split())
     assert not at.exception
     assert len([*at.error, *at.sidebar.error]) == 1
-
-
-def test_a_link_to_a_channel_that_is_not_there_shows_the_first(visit: Visit, flow: str) -> None:
-    header = shown(visit("network", flow=flow))
-    assert header["chosen"][1] == 0
-    assert header["stages"][header["chosen"][0]]["name"] == "pool3"
 
 
 def test_the_channel_in_the_link_is_chosen(visit: Visit) -> None:
