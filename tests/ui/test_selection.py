@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 import pytest
 
 from explorer.engine import tracing
@@ -18,6 +20,7 @@ def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.
     selection = Selection(cached.opened("resnet9", source), scene(3, 40))
     whole = tracing.trace(selection.net, selection.input.x)
     monkeypatch.setattr(one_image, "MOST_OF_MAPS", 0)
+    monkeypatch.setattr(one_image, "_WITH_MANY_MAPS", WeakSet())  # of this test alone
     asked: list[object] = []
     trace = tracing.trace
     monkeypatch.setattr(
@@ -29,7 +32,10 @@ def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.
     for block in (first, last, first):
         for layer in tracing.stages(block, whole).values():
             assert (selection.seen.maps[layer] == whole.maps[layer]).all()
-    assert asked[-2:] == [tuple(tracing.stages(block, whole).values()) for block in (first, last)]
+    own = [tuple(tracing.stages(block, whole).values()) for block in (first, last)]
+    read = whole.inputs[own[1][0]].source
+    assert read
+    assert asked[-2:] == [own[0], (*own[1], read)]  # what the block reads comes with it
     with pytest.raises(KeyError):
         selection.seen.maps["nope"]
     assert selection.seen == whole
@@ -39,6 +45,7 @@ def test_thumbnails_are_those_of_maps_that_were_not_kept(monkeypatch: pytest.Mon
     from explorer.drawing import thumbnails
 
     monkeypatch.setattr(one_image, "MOST_OF_MAPS", 0)
+    monkeypatch.setattr(one_image, "_WITH_MANY_MAPS", WeakSet())  # of this test alone
     source = Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
     selection = Selection(cached.opened("resnet9", source), scene(5, 40))
     layer = selection.blocks[1].norm or ""

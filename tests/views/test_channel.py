@@ -116,7 +116,7 @@ def test_an_image_made_for_red_is_red() -> None:
     assert best.response.mean > best.best_random.mean
     real = float(scan.layers["act"].image_mean[:, 1].max())
     assert real > best.response.mean  # colors and amplitudes are those of all images, not of the reddest
-    assert "a real image of the scan gives a larger mean" in optimized.judged(best, scan.layers["act"])
+    assert "a real image of the scan gives a larger one" in optimized.judged(best, scan.layers["act"])
     assert "for all random images" in optimized.judged(best, None)
 
 
