@@ -2,13 +2,14 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from explorer.engine.network import Network, network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.opening import open_source
+from explorer.network_flags import add_input, path, source_of
+from explorer.network_flags import add_network as add_building
 from model import failures
 from model.arguments import Parser
 from model.training.run import find_device, set_precision
@@ -18,9 +19,11 @@ from model.words import tr
 def add_network(parser: Parser) -> None:
     """The flags that say which network, and where the results go."""
     add = parser.first.add_argument
-    add("--checkpoint", type=Path, required=True, metavar="PATH", help=tr("the network's weights"))
-    add("--net", metavar="MODULE:BUILDER", help=tr("the function that builds your own network"))
-    add("--out", type=Path, required=True, metavar="DIR", help=tr("the folder of the results"))
+    add("--checkpoint", type=path, required=True, metavar="PATH", help=tr("the network's weights"))
+    add("--out", type=path, required=True, metavar="DIR", help=tr("the folder of the results"))
+    own = parser.add_argument_group(tr("your own network (the same flags as the explorer's)")).add_argument
+    add_building(own)
+    add_input(own)
 
 
 def add_device(add: Callable[..., Any]) -> None:
@@ -36,7 +39,7 @@ def device(options: argparse.Namespace) -> torch.device:
 
 def network(options: argparse.Namespace) -> Network:
     """The network of the flags. Raises Problem."""
-    opening = open_source(Source(path=options.checkpoint, net=options.net))
+    opening = open_source(source_of(options))
     return network_of(opening.checkpoint, opening.checkup)
 
 

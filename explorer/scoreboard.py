@@ -29,12 +29,15 @@ from model.command import count, natural, one_of
 from model.datasets import DATA_DIR
 from model.failures import exit_code
 from model.files import replacing
+from model.names import short_path
+from model.problems import Problem
 from model.processes import all_reduce_sum, joined, rank
 from model.provenance import in_words
 from model.sharing import alone, part, shard
 from model.training.run import say
 from model.words import N_, ngettext, of_environment, tr, use
 
+RESULT = "scoreboard.json"
 SEVERAL = N_("{flag} must be some of {choices}, not {text}.")
 
 
@@ -132,6 +135,7 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
     with joined(device), alone(options.out, options.shard):
         index, parts = part(options.shard)
         measurement = _prepared(options, device)
+        _check_results(measurement, options.out)
         for sentence in _opening_lines(measurement):
             say(sentence)
         running.run(measurement, _progress(), index, parts)
@@ -141,12 +145,37 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def _prepared(options: argparse.Namespace, device: Any) -> Measurement:
+    if options.images_again is not None and options.images_again > options.images:
+        raise Problem(
+            "--images-again must be at most --images, which is {images}, not {again}.",
+            images=options.images,
+            again=options.images_again,
+        )
     network = command.network(options)
     images = image_set(options.dataset, network.card, options.data_dir, options.seed, options.note)
     wanted = MeasurementPlan(
         options.images, options.methods, options.scores, options.images_again, options.layer, options.seed
     )
     return running.prepare(network, images, wanted, options.out, device)
+
+
+def _check_results(measurement: Measurement, out: Path) -> None:
+    """Problem where a folder has the results of another network, data set, layer or seed."""
+    path = out / RESULT
+    try:
+        before = board.read(path) if path.exists() else None
+    except Problem:  # a damaged file is made anew
+        return
+    if before is not None and not running.is_of(measurement, before):
+        raise Problem(
+            "{folder} has the results of another measurement: checkpoint {checkpoint}, data set {dataset}, "
+            "layer {layer}, seed {seed}. Give another --out.",
+            folder=short_path(out),
+            checkpoint=before.checkpoint,
+            dataset=before.dataset,
+            layer=before.layer,
+            seed=before.seed,
+        )
 
 
 def _opening_lines(measurement: Measurement) -> list[str]:
@@ -213,6 +242,8 @@ def _finish(measurement: Measurement, options: argparse.Namespace, words: Sequen
 
 PLACES = ("--out", "--data-dir")
 """Flags whose values say where something is on this machine."""
+FILES = ("--checkpoint", "--classes")
+"""Flags whose values may be a file: in a folder of this machine, or below the one that a person works in."""
 
 
 def command_of(words: Sequence[str]) -> str:
@@ -220,11 +251,13 @@ def command_of(words: Sequence[str]) -> str:
     arguments: list[str] = []
     rest = iter(words)
     for word in rest:
-        name, equals, _ = word.partition("=")
-        if name in (*PLACES, "--shard") and not equals:
-            next(rest, None)
+        name, equals, value = word.partition("=")
+        if name in (*PLACES, *FILES, "--shard") and not equals:
+            value = next(rest, "")
         if name in PLACES:
             arguments += [name, "DIR"]
+        elif name in FILES:
+            arguments += [name, Path(value).name if Path(value).is_absolute() else value]
         elif name != "--shard":
             arguments.append(word)
     return shlex.join(["python", "-m", "explorer.scoreboard", *arguments])
@@ -235,7 +268,7 @@ def write(made: Board, out: Path) -> list[Path]:
     charts = list(board_charts.charts_of(made).values())
     files = {
         "scoreboard.png": figures.figure(charts, figure_caption(made)),
-        "scoreboard.json": board.to_json(made),
+        RESULT: board.to_json(made),
         "scoreboard.csv": tables.to_csv(made).encode(),
         "scoreboard.md": tables.to_markdown(made).encode(),
     }

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from explorer.engine.scan import running
 from explorer.engine.scan.finding import find
 from explorer.engine.scan.images import scan_images
 from explorer.engine.scan.result import load
+from explorer.ui import options
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.nets import NETS
@@ -47,6 +49,17 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
+GRAY = """
+from torch import nn
+from model.nets import NETS
+
+def make(num_classes):
+    net = NETS["course"](widths=[4, 4, 4], hidden=8, classes=num_classes)
+    net.conv1 = nn.Conv2d(1, 4, 3, padding=1)
+    return net
+"""
+
+
 def arguments(mine: Path, *more: str, out: str = "out") -> list[str]:
     start = ["--checkpoint", str(mine), "--out", str(mine.parent / out), "--device", "cpu"]
     return [*start, *(more or ("--dataset", "scenes", "--limit", "6"))]
@@ -65,6 +78,27 @@ def test_the_explorer_finds_its_file(mine: Path, capsys: pytest.CaptureFixture[s
     images = scan_images("scenes", network.card, mine.parent, limit=6)
     assert find(mine.parent / "out", network, images.digest) == the_file(mine)
     assert load(the_file(mine)) == running.scan(network, images)
+
+
+def test_an_own_network_is_described_by_the_flags_of_the_explorer(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the app opens with the same options finds the scan of the command."""
+    (mine.parent / "gray_builder.py").write_text(GRAY)
+    monkeypatch.syspath_prepend(mine.parent)
+    path = mine.parent / "own.pth"
+    torch.save({"model": import_module("gray_builder").make(3).state_dict(), "epoch": 3}, path)
+    own = ["--net", "gray_builder:make", "--classes", "cat,dog,ship", "--input-size", "32", "--channels", "1",
+           "--mean", "0.4", "--std", "0.2", "--output", "logits", "--resize", "36"]  # fmt: skip
+    assert scan.main(arguments(path, *own, "--dataset", "scenes", "--limit", "6")) == 0
+    monkeypatch.setattr("sys.argv", ["app.py", "--checkpoint", str(path), *own])
+    opening = open_source(options.options().own)
+    network = network_of(opening.checkpoint, opening.checkup)
+    images = scan_images("scenes", network.card, mine.parent, limit=6)
+    assert find(mine.parent / "out", network, images.digest) == the_file(mine)
+    found = load(the_file(mine))
+    assert (found.card["mean"], found.card["resize"], found.card["channels"]) == ([0.4], 36, 1)
+    assert found.logits.shape == (6, 3)
 
 
 def test_a_finished_scan_is_not_made_again(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +192,8 @@ def test_a_wrong_flag_is_one_sentence(
         (("--dataset", "folder", "--split", "train"), "There is no folder empty: give the one with"),
         (("--dataset", "cifar10"), "CIFAR-10 is not in"),
         (("--dataset", "scenes", "--split", "train"), "Scenes have no training split"),
+        (("--dataset", "scenes", "--mean", "0.1,0.2"), "--mean has 2 numbers"),
+        (("--dataset", "scenes", "--classes", "a,b"), "is built with 2; give --classes 10"),
         (("--dataset", "scenes", "--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),
     ],
 )

@@ -53,7 +53,8 @@ def test_it_writes_every_file_and_publishes_beside_the_checkpoint(
 def test_the_command_names_no_folder_of_this_machine() -> None:
     words = [
         "--checkpoint",
-        "a.safetensors",
+        "/secret/a.safetensors",
+        "--classes=/secret/names.txt",
         "--data-dir=/secret",
         "--out",
         "/secret",
@@ -63,7 +64,8 @@ def test_the_command_names_no_folder_of_this_machine() -> None:
         "b c",
     ]
     expected = (
-        "python -m explorer.scoreboard --checkpoint a.safetensors --data-dir DIR --out DIR --note 'b c'"
+        "python -m explorer.scoreboard --checkpoint a.safetensors --classes names.txt --data-dir DIR "
+        "--out DIR --note 'b c'"
     )
     assert scoreboard.command_of(words) == expected
 
@@ -101,6 +103,9 @@ def test_a_wrong_flag_is_one_sentence(
         (("--dataset", "folder"), "There is no folder empty: give the one with the images, as test/CLASS/"),
         (("--dataset", "cifar10"), "CIFAR-10 is not in"),
         (("--layer", "conv9"), "There is no layer 'conv9'"),
+        (("--images-again", "5"), "--images-again must be at most --images, which is 4, not 5."),
+        (("--weights", "ema"), "ema"),
+        (("--mean", "0.1,0.2"), "--mean has 2 numbers"),
         (("--checkpoint", "nowhere.safetensors"), "nowhere.safetensors"),
     ],
 )
@@ -109,6 +114,21 @@ def test_what_is_not_there_is_one_sentence(
 ) -> None:
     assert scoreboard.main(arguments(mine, "--data-dir", str(mine.parent / "empty"), *more)) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_results_of_another_measurement_are_not_replaced(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scoreboard.main(arguments(mine)) == 0
+    before = (mine.parent / "out" / "scoreboard.json").read_bytes()
+    assert scoreboard.main(arguments(mine, "--seed", "1")) == 1
+    assert (
+        "out has the results of another measurement: checkpoint mine, data set scenes, layer relu3, seed 0. "
+        "Give another --out." in capsys.readouterr().err
+    )
+    assert (mine.parent / "out" / "scoreboard.json").read_bytes() == before
+    assert scoreboard.main(arguments(mine, "--images", "6")) == 0
+    assert board.read(mine.parent / "out" / "scoreboard.json").images == 6
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("gloo: Connection closed by peer")])

@@ -199,7 +199,7 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
     except Exception as error:  # whatever a network makes of an input it was not meant for
         raise Problem(
             "The network cannot process an image of {size} × {size} pixels (channels: {channels}; {reason}); "
-            "choose another size, number of channels or network.",
+            "give another --input-size, another number of --channels, or another --net.",
             size=x.shape[-1],
             channels=x.shape[1],
             reason=reason_of(error),

@@ -5,6 +5,7 @@ The only module imported is the one a `Source` names; what stands in a checkpoin
 
 import copy
 import errno
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -302,6 +303,12 @@ def class_names(text: str) -> tuple[str, ...]:
         raise Problem("--classes is empty; give names separated by commas, a number, or a file.")
     if re.fullmatch(r"-?\d+", text):
         return numbered(_count(text))
+    if os.path.isdir(text):
+        raise Problem(
+            "--classes has a folder, {name}; give names separated by commas, a number, or a file with one "
+            "name on each line.",
+            name=short_path(Path(text)),
+        )
     lines = _lines(text)
     names = tuple(name.strip() for name in (text.split(",") if lines is None else lines) if name.strip())
     if not names or (lines is None and _is_path(text)):

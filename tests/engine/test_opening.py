@@ -287,6 +287,8 @@ def test_class_names_come_from_a_list_a_number_or_a_file(tmp_path: Path) -> None
     assert class_names("2") == ("class 0", "class 1")
     assert class_names("a, b") == ("a", "b")
     assert class_names(" dog ") == ("dog",)
+    with pytest.raises(Problem, match="--classes has a folder"):
+        class_names(str(tmp_path))
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Problem, match="UTF-8"):
         class_names(str(file))

@@ -73,7 +73,7 @@ def pieces(images: int) -> list[range]:
 
 
 def pieces_of(numbers: Sequence[range], index: int, count: int) -> list[range]:
-    """What the process `index` of `count` measures: every so-manieth chunk."""
+    """What the process `index` of `count` measures: every `count`th chunk."""
     return list(numbers[index::count])
 
 

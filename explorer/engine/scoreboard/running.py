@@ -216,6 +216,13 @@ def board_of(measurement: Measurement, chunks: Sequence[Chunk], checkpoint: str,
     )
 
 
+def is_of(measurement: Measurement, board: Board) -> bool:
+    """Whether a board has the same network, data set, layer and seed: more images or rows may be added."""
+    name, digest = measurement.images.name, measurement.network.key.split()[1]
+    mine = (digest, name, measurement.layer, measurement.wanted.seed)
+    return mine == (board.digest, board.dataset, board.layer, board.seed)
+
+
 def _methods(measurement: Measurement) -> list[str]:
     return [entry.key for entry in measurement.entries.rows if not entry.is_reference]
 

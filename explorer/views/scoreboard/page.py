@@ -13,6 +13,7 @@ from explorer.engine.scoreboard import board, tables
 from explorer.engine.scoreboard.board import Board, BoardRow
 from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scores import SCORES
+from explorer.network_flags import words_of
 from explorer.ui import choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import ROOT, options
@@ -76,13 +77,6 @@ def say_how_to_measure(source: Source | None) -> None:
         )
     )
     st.code(command(source, source.path), language=None, wrap_lines=True)
-    if source != Source(path=source.path, net=source.net):
-        st.caption(
-            tr(
-                "The command takes what the file says of the network. It does not know the other options "
-                "that this network was given at start, such as its classes or its input size."
-            )
-        )
 
 
 def command(source: Source, path: Path) -> str:
@@ -90,7 +84,7 @@ def command(source: Source, path: Path) -> str:
     file = path.absolute()
     short = file.relative_to(ROOT) if file.is_relative_to(ROOT / "checkpoints") else file
     words = ["python", "-m", "explorer.scoreboard", "--checkpoint", str(short)]
-    words += ["--net", source.net] if source.net else []
+    words += words_of(source)
     words += ["--images", "100", "--out", "scoreboard", "--publish"]
     return readable(shlex.join(words))
 
