@@ -46,7 +46,7 @@ def _command(settings: dict[str, Any]) -> None:
         with joined(find_device(config.device)), _undisturbed(config):
             if state is None and not config.overwrite and not rank():
                 check_free(config)
-            say(tr("Loading the images ({dataset}) …", dataset=config.dataset))
+            say(_loading(config.dataset))
             with first_before_others():  # the first may have to download or draw them
                 data, test = images_of(config)
             say(about_images(data, test))
@@ -56,6 +56,12 @@ def _command(settings: dict[str, Any]) -> None:
     except OSError as error:
         error.filename = error.filename or str(config.path)
         raise
+
+
+def _loading(dataset: str) -> str:
+    if dataset == "scenes":
+        return tr("Loading the images (scenes; the first time all are drawn, which takes minutes) …")
+    return tr("Loading the images ({dataset}) …", dataset=dataset)
 
 
 @contextmanager

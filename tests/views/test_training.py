@@ -347,6 +347,12 @@ def test_without_a_run_and_a_checkpoint_it_says_how_to_start(
     assert at.multiselect(key="runs").value == ["first"]
 
 
+def test_a_folder_of_runs_that_does_not_exist_is_said(visit: Open, tmp_path: Path) -> None:
+    at = visit("training", "--runs", str(tmp_path / "nowhere"))
+    assert "There is no folder nowhere (--runs)" in at.main.warning[0].value
+    assert not visit("training", "--runs", str(tmp_path)).main.warning
+
+
 def test_an_unknown_option_is_one_sentence(app: Open) -> None:
     at = app("--color", "red")
     assert not at.exception

@@ -52,6 +52,8 @@ def page() -> None:
         st.error(sentence(problem), icon=":material/error:")
         return
     histories = runs.find_runs(given.run_folders)
+    if given.runs is not None and not given.runs.is_dir():
+        say_no_folder(given.runs)
     if not histories:
         say_how_to_start()
     chosen = choose_runs(histories) if histories else {}
@@ -64,6 +66,14 @@ def page() -> None:
         cards(loaded)
         if drawn is not None:
             exports.show(loaded, *drawn)
+
+
+def say_no_folder(folder: Path) -> None:
+    text = tr(
+        "There is no folder {folder} (--runs); once there is, its runs appear here.",
+        folder=short_path(folder),
+    )
+    st.warning(literal(text), icon=":material/folder_off:")
 
 
 def say_how_to_start() -> None:
