@@ -1,5 +1,6 @@
 """The explorer: page set-up and navigation, nothing else. Run with `streamlit run explorer/app.py`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ if ROOT not in sys.path:  # Streamlit puts only this file's folder there
 import streamlit as st  # noqa: E402
 
 if __name__ != "__main__":  # `streamlit run` takes its server from here, once; each visit runs the rest
+    # Read when torch is loaded: threads that wait for work sleep, and leave the core to other visits.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
     from starlette.middleware import Middleware
 
     from explorer.server.content_policy import ContentPolicy
@@ -23,7 +27,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
 else:
     from streamlit.navigation.page import StreamlitPage
 
-    from explorer.server.warm import loaded, use_one_thread
+    from explorer.server.warm import loaded
 
     loaded.wait()
 
@@ -34,6 +38,7 @@ else:
     from explorer.ui.frame.pages import BY_PATH, PAGES, START, Page
     from explorer.ui.markdown import sentence
     from explorer.ui.sidebar import language
+    from explorer.ui.turns import TURNS
     from explorer.views.network import stopped
     from explorer.views.tour import strip as tour
     from model import words
@@ -47,7 +52,6 @@ else:
             return between or link.chosen("compare") == "classes"
         return page.explains
 
-    use_one_thread()
     link.read()
     words.use(link.language())
     style.set_up_page()
@@ -71,21 +75,22 @@ else:
     phone.page_links(sections, entry)
     language.switch()
     presentation.way_back()
-    selection = sidebar.choose(image=page.image, explained=explains_class(page), needed=page.network)
-    if page.image:
-        phone.close_sidebar(selection)
-    if selection is not None and page.image and page.header:
-        header.show(selection, entry.url_path)
-    with st.sidebar:
-        if page is not START:  # which has the button itself
-            tour.start()
-        presentation.control()
-    tour.show(selection, page.folder, begins=page is START)
-    if selection is not None or not page.network:
-        try:
-            entry.run()
-        except Problem as problem:  # what the page cannot show of this network or this image
-            st.info(sentence(problem))
-        link.write()
-    elif page is START:
-        stopped.show()
+    with TURNS.computing():
+        selection = sidebar.choose(image=page.image, explained=explains_class(page), needed=page.network)
+        if page.image:
+            phone.close_sidebar(selection)
+        if selection is not None and page.image and page.header:
+            header.show(selection, entry.url_path)
+        with st.sidebar:
+            if page is not START:  # which has the button itself
+                tour.start()
+            presentation.control()
+        tour.show(selection, page.folder, begins=page is START)
+        if selection is not None or not page.network:
+            try:
+                entry.run()
+            except Problem as problem:  # what the page cannot show of this network or this image
+                st.info(sentence(problem))
+            link.write()
+        elif page is START:
+            stopped.show()

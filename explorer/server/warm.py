@@ -27,22 +27,14 @@ loaded.set()  # without a server there is nothing to wait for
 UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
 
 
-def use_one_thread() -> None:
-    """Let torch compute each operation in one thread.
-
-    Every visitor has a thread already; more threads inside each small operation only wait for one another.
-    """
-    import torch
-
-    torch.set_num_threads(1)
-
-
 def warm() -> None:
     """Import what the pages need, draw the samples, and explain one of them with the network shown first.
 
     All of that stays, so it is taken out of the garbage collection that Streamlit runs after every visit.
     """
-    use_one_thread()
+    from explorer.ui.turns import use_threads
+
+    use_threads(1)  # every visitor has a thread already
     try:
         load()
     finally:

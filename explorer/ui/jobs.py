@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from explorer.ui import cached, link
+from explorer.ui.turns import TURNS, use_threads
 from model import words
 from model.problems import Problem
 
@@ -129,14 +130,15 @@ class Jobs:
     def wait(self, *works: Work[R], seconds: float = 60.0) -> tuple[Progress[R], ...]:
         """Follow works until they are finished; TimeoutError after so many seconds."""
         end = time.monotonic() + seconds
-        while True:
-            progress = self.follow(*works)
-            if all(each.finished for each in progress):
-                return progress
-            if time.monotonic() > end:
-                raise TimeoutError
-            with self._changed:
-                self._changed.wait(0.1)
+        with TURNS.resting():
+            while True:
+                progress = self.follow(*works)
+                if all(each.finished for each in progress):
+                    return progress
+                if time.monotonic() > end:
+                    raise TimeoutError
+                with self._changed:
+                    self._changed.wait(0.1)
 
     def close(self, seconds: float = 10.0) -> None:
         """Let everything stand, and wait until the threads have ended: torch must not be cut off."""
@@ -174,8 +176,10 @@ class Jobs:
         )
 
     def _work(self) -> None:
-        """Advance jobs, each by one result in turn, until there is none to advance."""
+        """Advance jobs, each by one result in turn, until there is none to advance; visits come first."""
+        use_threads(1)
         while True:
+            TURNS.give_way()
             with self._changed:
                 job = self._next()
                 if job is None:

@@ -77,6 +77,11 @@ def trace(network: Network, input: Input) -> Trace:
 _WITH_MANY_MAPS: "WeakSet[nn.Module]" = WeakSet()
 
 
+def is_large(network: Network) -> bool:
+    """Whether an image of this network had more maps than a trace keeps; unknown before the first."""
+    return network.net in _WITH_MANY_MAPS
+
+
 @data(max_size="300MB")
 def layer_maps(network: Network, input: Input, layers: tuple[str, ...]) -> dict[str, Floats]:
     """The feature maps (C, h, w) of some layers."""

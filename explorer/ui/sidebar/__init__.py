@@ -3,12 +3,13 @@
 import streamlit as st
 
 from explorer.engine.samples import Sample
-from explorer.ui import choices, link, markup
+from explorer.ui import cached, choices, link, markup
 from explorer.ui.markdown import sentence
 from explorer.ui.options import Options, options
 from explorer.ui.selection import Selection, remember
 from explorer.ui.sidebar.image_choice import choose_sample, first_sample
 from explorer.ui.sidebar.network_choice import choose_network, show_about
+from explorer.ui.turns import TURNS
 from model.card import Card
 from model.pixels import whole
 from model.problems import Problem
@@ -54,6 +55,8 @@ def _selection(given: Options, explained: bool) -> Selection | None:
     if sample is None:
         return None
     selection = Selection(opened, sample, _fit(sample, opened.card))
+    if cached.is_large(selection.network):
+        TURNS.use_all_cores()
     selection.check_prediction()
     if explained:
         selection = selection.explaining(_class(selection))

@@ -1,0 +1,73 @@
+"""Which visits compute now: background work gives way to them, and one alone may use every core."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition, local
+
+import torch
+
+CORES = torch.get_num_threads()  # what torch begins with: OMP_NUM_THREADS, or the cores of the machine
+PATIENCE = 2.0  # seconds that background work waits for the visits; under constant load it must get on
+
+
+def use_threads(count: int) -> None:
+    """Let torch compute each operation of this thread in so many.
+
+    torch keeps that number for each thread; one that has not asked for it yet would get the number that
+    another thread has set last.
+    """
+    torch.get_num_threads()
+    torch.set_num_threads(count)
+
+
+class Turns:
+    """How many visits compute now. Each has a thread of its own, with torch's own number of threads."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._computing = 0
+        self._mine = local()
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """While a visit's page is made."""
+        use_threads(1)
+        self._mine.computing = True
+        self._add(1)
+        try:
+            yield
+        finally:
+            self._add(-1)
+            self._mine.computing = False
+            use_threads(1)
+
+    def use_all_cores(self) -> None:
+        """Let torch use every core in this visit, unless another computes; it pays where passes are long."""
+        if getattr(self._mine, "computing", False) and self._computing == 1:
+            use_threads(CORES)
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """While a visit waits for background work; elsewhere nothing."""
+        if not getattr(self._mine, "computing", False):
+            yield
+            return
+        self._add(-1)
+        try:
+            yield
+        finally:
+            self._add(1)
+
+    def give_way(self, seconds: float = PATIENCE) -> None:
+        """Wait until no visit computes, at most so long: called by background work."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._computing, seconds)
+
+    def _add(self, one: int) -> None:
+        with self._changed:
+            self._computing += one
+            self._changed.notify_all()
+
+
+TURNS = Turns()
+"""The turns of the server, for all visitors."""

@@ -1,0 +1,99 @@
+"""Visits come before background work, and only one that is alone uses every core."""
+
+import time
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+
+import pytest
+import torch
+
+from explorer.ui import jobs, turns
+from explorer.ui.jobs import Jobs, Work
+from explorer.ui.turns import Turns
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> Turns:
+    made = Turns()
+    monkeypatch.setattr(turns, "CORES", 2)
+    monkeypatch.setattr(jobs, "TURNS", made)
+    return made
+
+
+def in_a_thread(do: Callable[[], object]) -> object:
+    results: list[object] = []
+    thread = Thread(target=lambda: results.append(do()))
+    thread.start()
+    thread.join(20)
+    return results[0]
+
+
+def test_a_visit_alone_uses_every_core_and_only_while_it_computes(mine: Turns) -> None:
+    def visit() -> list[int]:
+        mine.use_all_cores()  # before it computes: nothing
+        seen = [torch.get_num_threads()]
+        with mine.computing():
+            seen.append(torch.get_num_threads())
+            mine.use_all_cores()
+            seen.append(torch.get_num_threads())
+        return [*seen[1:], torch.get_num_threads()]
+
+    assert in_a_thread(visit) == [1, 2, 1]
+
+
+def test_beside_another_visit_it_uses_one_core(mine: Turns) -> None:
+    def second() -> int:
+        with mine.computing():
+            mine.use_all_cores()
+            return torch.get_num_threads()
+
+    def first() -> tuple[object, int]:
+        with mine.computing():
+            mine.use_all_cores()
+            return in_a_thread(second), torch.get_num_threads()
+
+    assert in_a_thread(first) == (1, 2)
+
+
+def test_after_an_error_the_turn_is_over(mine: Turns) -> None:
+    with pytest.raises(ZeroDivisionError), mine.computing():
+        raise ZeroDivisionError
+    started = time.monotonic()
+    mine.give_way(20)
+    assert time.monotonic() - started < 10
+
+
+def one_result(done: Event) -> Work[int]:
+    def run() -> Iterator[int]:
+        done.set()
+        yield torch.get_num_threads()
+
+    return Work("one", (), 1, run)
+
+
+def test_background_work_waits_for_visits_and_has_one_thread(
+    mine: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, all_jobs = Event(), Jobs(threads=1)
+    monkeypatch.setattr(Turns.give_way, "__defaults__", (20.0,))
+    with mine.computing():
+        mine.use_all_cores()
+        all_jobs.follow(one_result(done))
+        assert not done.wait(0.3)
+    assert done.wait(20)
+    assert all_jobs.wait(one_result(done), seconds=20)[0].results == (1,)
+
+
+def test_a_visit_that_waits_for_background_work_lets_it_run(
+    mine: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Turns.give_way, "__defaults__", (20.0,))
+    with mine.computing():
+        assert Jobs(threads=1).wait(one_result(Event()), seconds=10)[0].finished
+
+
+def test_under_constant_load_background_work_gets_on(mine: Turns) -> None:
+    with mine.computing():
+        started = time.monotonic()
+        mine.give_way(0.2)
+        assert 0.15 < time.monotonic() - started < 10
