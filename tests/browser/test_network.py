@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from playwright.sync_api import Page, expect
 
@@ -46,3 +47,50 @@ def test_a_press_counts_although_the_picture_is_drawn_anew_before_the_release(
     expect(page.locator(".status")).to_contain_text("ship", timeout=30_000)
     page.mouse.up()
     expect(page.locator(".status b")).to_have_text(channel[0], timeout=30_000)
+
+
+def test_the_classes_stay_in_sight_where_the_stages_scroll(page: Page, serve: Callable[..., str]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/?checkpoint=cifar10-resnet9&sample=cat")
+    frame, percent = page.locator(".network .frame"), page.locator(".answer > span > span:last-child").first
+    expect(percent).to_be_visible(timeout=60_000)
+    assert frame.evaluate("frame => frame.scrollWidth > frame.clientWidth")
+    for scrolled in (0, 80, 10_000):
+        frame.evaluate("(frame, to) => frame.scrollTo(to, 0)", scrolled)
+        assert percent.evaluate(ON_TOP), scrolled
+    last = page.locator(".tile").last
+    frame.evaluate("frame => frame.scrollTo(0, 0)")
+    last.focus()  # its column is brought out from below the classes
+    assert last.locator("canvas").evaluate(ON_TOP)
+
+
+def test_names_and_counts_of_stages_keep_clear_of_each_other_and_of_lines(
+    page: Page, serve: Callable[..., str]
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/?checkpoint=cifar10-resnet9&sample=cat")
+    expect(page.locator(".threads .thread").first).to_be_attached(timeout=60_000)
+    names = sorted(page.locator(".heads .name").evaluate_all(TEXT_SPANS))
+    assert len(names) > 15
+    assert all(before[1] + 2 <= after[0] for before, after in pairwise(names)), names
+    counts = page.locator(".rest").evaluate_all(TEXT_SPANS)
+    starts = page.locator(".threads .thread.others").evaluate_all(LEFT_ENDS)
+    assert starts
+    assert all(not left < start < right for start in starts for left, right in counts)
+
+
+ON_TOP = """element => {
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  const hit = element.getRootNode().elementFromPoint((left + right) / 2, (top + bottom) / 2);
+  return element === hit || element.contains(hit) || hit?.contains(element);
+}"""
+TEXT_SPANS = """elements => elements.map((element) => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  const { left, right } = range.getBoundingClientRect();
+  return [left, right];
+})"""
+LEFT_ENDS = """lines => lines.map((line) => {
+  const { x } = line.getPointAtLength(0);
+  return line.ownerSVGElement.getBoundingClientRect().left + x;
+})"""

@@ -11,9 +11,11 @@ const ANSWERS = 118; // width of the classes
 const WIDEST_ANSWERS = 180; // and of those with long names
 const FAN = 0.55; // room for lines before a column that mixes channels, in columns
 const BEYOND = 6; // pixels that a heading may be wider than its column, and between two of them
+const MARGIN = 10; // pixels before the classes, which stay in sight where the stages scroll
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
 const THICKEST = 6;
+const NEAREST = { block: "nearest", inline: "nearest" };
 
 const pictures = new WeakMap(); // root → its Picture
 
@@ -39,7 +41,7 @@ class Picture {
     const find = (selector) => root.querySelector(selector);
     this.parts = {
       network: find(".network"), frame: find(".frame"), plane: find(".plane"), lines: find(".lines"), rail: find(".rail"),
-      threads: find(".threads"), heads: find(".heads"), tiles: find(".tiles"), status: find(".status"),
+      threads: find(".threads"), heads: find(".heads"), tiles: find(".tiles"), answers: find(".answers"), status: find(".status"),
       flows: find(".flows"), tip: find(".tip"),
     };
     const { plane, tip, frame } = this.parts;
@@ -54,8 +56,14 @@ class Picture {
     on(plane, "keydown", (event) => this.press(event));
     on(plane, "pointermove", (event) => this.say(event));
     on(plane, "pointerleave", () => tip.hidePopover());
-    on(plane, "focusin", (event) => this.reach(event.target.closest("[data-at]")));
-    on(frame, "scroll", () => tip.hidePopover());
+    on(plane, "focusin", ({ target }) => {
+      this.reach(target.closest("[data-at]"));
+      if (target.matches(":focus-visible")) target.scrollIntoView(NEAREST); // the classes may lie over it
+    });
+    on(frame, "scroll", () => {
+      tip.hidePopover();
+      this.pin();
+    });
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(frame);
   }
@@ -100,7 +108,9 @@ class Picture {
     const space = this.room - 6 - signs * SIGN; // of columns and classes
     const pitch = Math.min(Math.round(widest), Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((space - whole) / units)));
     const left = Math.floor(space - pitch * units);
-    this.answersWide = left < ANSWERS ? whole : Math.min(whole, left); // rather a name cut short than a number out of sight
+    const scrolls = left < ANSWERS;
+    if (scrolls) this.answersWide = this.room < 600 ? ANSWERS : whole;
+    else this.answersWide = Math.min(whole, left); // rather a name cut short than a number out of sight
     const skips = edges.filter(([from, to]) => to > from + 1);
     const arcs = skips.length ? Math.min(64, 18 + 6 * Math.sqrt(Math.max(...skips.map(([from, to]) => to - from)))) : 0;
     const small = pitch < 44 ? 10 : pitch < 52 ? 11 : pitch <= WIDEST ? 12 : 13;
@@ -110,13 +120,14 @@ class Picture {
     const picture = Math.round(1.9 * pitch);
     const top = arcs + 20 + (1 + most) * small * 1.2 + folds + 10;
     const names = this.widths(stages.map(({ name }) => name), small).map((width) => Math.min(width, pitch + BEYOND));
-    let spare = Math.max(left - this.answersWide, 0); // goes where two names would touch
+    let spare = scrolls ? Infinity : left - this.answersWide; // goes where two names would touch
     let x = 2;
     const places = stages.map((stage, index) => {
       const wide = index === 0 ? picture : stage.tiles.length ? pitch : SIGN;
       if (index > 0 && MIXES.has(stage.kind)) x += Math.round(FAN * pitch);
-      else if (index > 0 && stage.tiles.length && stages[index - 1].tiles.length) {
-        const apart = Math.min(spare, Math.max((names[index - 1] + names[index]) / 2 + BEYOND - pitch, 0));
+      else if (index > 1) {
+        const middles = (wide + (stages[index - 1].tiles.length ? pitch : SIGN)) / 2;
+        const apart = Math.min(spare, Math.max((names[index - 1] + names[index]) / 2 + BEYOND - middles, 0));
         [x, spare] = [x + apart, spare - apart];
       }
       const place = { left: x, middle: x + wide / 2, wide };
@@ -126,6 +137,10 @@ class Picture {
     x += Math.round(0.5 * pitch);
     const row = tile + 12;
     const rows = Math.max(answers.length, ...stages.map((stage, index) => stage.tiles.length + (index ? 0 : 1.9)));
+    const counts = this.widths(stages.map(({ rest }) => rest ?? ""), small - 1);
+    for (const [index, place] of places.entries()) {
+      place.count = Math.max(28, counts[index] + 4); // how wide the text below the column is
+    }
     Object.assign(this, { pitch, tile, picture, row, top, places, small, arcs, rail: arcs + 9 });
     this.answersAt = x;
     this.wide = x + this.answersWide;
@@ -149,11 +164,11 @@ class Picture {
 
   // The tile's box; row −1 is what a column does not show, or the sign of an operation.
   box(index, row) {
-    const { middle } = this.places[index];
+    const { middle, count } = this.places[index];
     const stage = this.header.stages[index];
     const first = index === 0 ? this.top + this.picture + 10 : this.top;
     if (!stage.tiles.length) return { left: middle - 11, right: middle + 11, y: this.center };
-    if (row < 0) return { left: middle - 14, right: middle + 14, y: first + stage.tiles.length * this.row + this.small * 0.6 };
+    if (row < 0) return { left: middle - count / 2, right: middle + count / 2, y: first + stage.tiles.length * this.row + this.small * 0.6 };
     const y = first + row * this.row;
     return { left: middle - this.tile / 2, right: middle + this.tile / 2, top: y, y: y + this.tile / 2 };
   }
@@ -162,19 +177,22 @@ class Picture {
 
   draw() {
     this.arrange();
-    const { network, plane, frame, heads, tiles, lines } = this.parts;
+    const { network, plane, frame, heads, tiles, answers, lines } = this.parts;
     const focused = plane.getRootNode().activeElement?.closest?.("[data-at]")?.dataset.at;
     const scrolled = frame.scrollLeft;
     network.style.setProperty("--tile", `${this.tile}px`);
     network.style.setProperty("--small", `${this.small}px`);
+    network.style.setProperty("--answers", `${this.answersWide + MARGIN}px`);
     Object.assign(plane.style, { width: `${this.wide}px`, height: `${this.tall}px` });
     plane.setAttribute("aria-label", this.header.label);
     for (const [name, value] of Object.entries({ width: this.wide, height: this.tall })) lines.setAttribute(name, value);
     const columns = this.header.stages.map((_, index) => this.column(index));
     this.grid = columns.map((tiles) => tiles.filter((tile) => tile.tagName === "BUTTON"));
     this.grid.push(this.header.answers.map((answer, k) => this.answer(answer, k)));
-    heads.replaceChildren(...this.header.stages.map((_, index) => this.head(index)), this.answersHead());
-    tiles.replaceChildren(this.image(), ...columns.flat(), ...this.grid.at(-1), ...this.rests());
+    heads.replaceChildren(...this.header.stages.map((_, index) => this.head(index)));
+    tiles.replaceChildren(this.image(), ...columns.flat(), ...this.rests());
+    answers.replaceChildren(...this.answersHead(), ...this.grid.at(-1));
+    answers.hidden = this.header.stopped;
     for (const [index, column] of this.grid.entries()) {
       const name = heads.children[index]?.querySelector("button.name");
       if (name) column.unshift(name);
@@ -182,7 +200,14 @@ class Picture {
     this.drawRail();
     this.mark();
     frame.scrollLeft = scrolled;
+    this.pin();
     if (focused) plane.querySelector(`[data-at="${focused}"]`)?.focus({ preventScroll: true });
+  }
+
+  // Whether the classes lie over the last stages, which are scrolled out of sight.
+  pin() {
+    const { frame, answers } = this.parts;
+    answers.classList.toggle("pinned", frame.scrollLeft + frame.clientWidth < this.wide - 1);
   }
 
   head(index) {
@@ -208,11 +233,14 @@ class Picture {
     return head;
   }
 
+  // Their name, and where they are on the line of the stages.
   answersHead() {
     const head = element("div", "head");
-    place(head, { left: this.answersAt, top: this.arcs + 20, width: this.answersWide });
+    place(head, { left: MARGIN, top: this.arcs + 20, width: this.answersWide });
     head.append(element("div", "name", this.header.answers_name), element("span", "", this.header.answers_line));
-    return head;
+    const stop = element("i", "stop");
+    place(stop, { top: this.rail - 1, width: MARGIN + 6 });
+    return [stop, head];
   }
 
   image() {
@@ -255,8 +283,8 @@ class Picture {
     return this.header.stages.flatMap((stage, index) => {
       if (!stage.rest || !stage.tiles.length) return [];
       const rest = element("div", "rest", stage.rest);
-      const { y } = this.box(index, -1);
-      place(rest, { left: this.places[index].middle - 30, top: y - this.small * 0.6, width: 60 });
+      const { left, right, y } = this.box(index, -1);
+      place(rest, { left, top: y - this.small * 0.6, width: right - left });
       return [rest];
     });
   }
@@ -268,7 +296,7 @@ class Picture {
     this.about.set(button, { kind: "class", channel });
     button.dataset.tip = text;
     const y = this.top + k * this.row + this.tile / 2;
-    place(button, { left: this.answersAt, top: y - 14, width: this.answersWide - 2 });
+    place(button, { left: MARGIN, top: y - 14, width: this.answersWide - 2 });
     const line = element("span", "");
     line.append(element("span", "called", name), element("span", "", percent));
     const track = element("span", "track");
@@ -297,9 +325,8 @@ class Picture {
       sign.textContent = stage.sign;
       return [dot, svg("circle", { cx: stops[index], cy: this.center, r: 11 }), sign];
     });
-    const last = this.answersAt + 6;
-    const end = this.header.stopped ? [] : [svg("path", { d: `M${stops.at(-1)} ${y}L${last} ${y}` }), svg("circle", { cx: last, cy: y, r: 3.5, class: "layer" })];
-    this.parts.rail.replaceChildren(...edges.map((edge) => svg("path", { d: path(edge) })), ...end.slice(0, 1), ...marks, ...end.slice(1));
+    const end = this.header.stopped ? [] : [svg("path", { d: `M${stops.at(-1)} ${y}L${this.answersAt} ${y}` })];
+    this.parts.rail.replaceChildren(...edges.map((edge) => svg("path", { d: path(edge) })), ...end, ...marks);
   }
 
   // ── What is chosen ────────────────────────────────────────────────────────────────────────────
@@ -393,7 +420,7 @@ class Picture {
     event.stopPropagation();
     const next = step[0] ? this.beside(column, here, step[0]) : this.grid[column][this.grid[column].indexOf(here) + step[1]];
     next?.focus();
-    next?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    next?.scrollIntoView(NEAREST);
   }
 
   // The button of the next column that has any, at the same height.
