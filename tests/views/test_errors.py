@@ -96,6 +96,30 @@ def test_the_images_of_a_cell_come_by_confidence(app: Open, scanned: tuple[Scan,
     assert component(at, "confusion")["chosen"] == [true, named]
 
 
+def test_below_each_image_stand_its_class_and_the_predicted_one(
+    app: Open, scanned: tuple[Scan, Path]
+) -> None:
+    one = scanned[0]
+    captions = {
+        each["number"]: each["title"]
+        for each in component(app(err_which="all", err_order="set"), "cell_images")["pictures"]
+    }
+    assert len(captions) == confused.SHOWN
+    for row, caption in captions.items():
+        true, named = one.classes[one.labels[row]], one.classes[one.predicted[row]]
+        assert caption == (true if true == named else f"{true} → {named}")
+    chinese = component(app(lang="zh_CN"), "cell_images")["pictures"]
+    row = chinese[0]["number"]
+    true, named = one.classes[one.labels[row]], one.classes[one.predicted[row]]
+    assert re.fullmatch(rf"{true} [一-鿿]+ → {named} [一-鿿]+", chinese[0]["title"])
+
+
+def test_the_page_says_what_it_is_about_and_what_ece_is(app: Open) -> None:
+    at = app(errors="calibration")
+    assert at.markdown[0].value.startswith("A network’s predictions for a whole data set beside the labels")
+    assert html(at).index("Expected calibration error (ECE):") < html(at).rindex("ECE")
+
+
 def test_failures_name_the_chosen_cell_and_clear_it(app: Open, scanned: tuple[Scan, Path]) -> None:
     one = scanned[0]
     wrong = [row for row in range(COUNT) if one.predicted[row] != one.labels[row]]

@@ -63,13 +63,15 @@ def in_words(one: Reliability, by_chance: CalibratedError) -> str:
         "high": percent(by_chance.high, 2),
     }
     template = N_(
-        "ECE {error}. A perfectly calibrated network with these confidences would have {mean} by chance, and "
-        "at most {high} in 95% of cases, so this is no evidence of miscalibration."
+        "Expected calibration error (ECE): {error}. A perfectly calibrated network with these confidences "
+        "would have {mean} by chance, and at most {high} in 95% of cases, so this is no evidence of "
+        "miscalibration."
     )
     if one.ece > by_chance.high:
         template = N_(
-            "ECE {error}. A perfectly calibrated network with these confidences would have {mean} by chance, "
-            "and at most {high} in 95% of cases, so chance alone does not explain it."
+            "Expected calibration error (ECE): {error}. A perfectly calibrated network with these "
+            "confidences would have {mean} by chance, and at most {high} in 95% of cases, so chance alone "
+            "does not explain it."
         )
     return tr(template, **fields)
 

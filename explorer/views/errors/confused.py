@@ -8,8 +8,9 @@ import streamlit as st
 from explorer.drawing.ranges import number, probability
 from explorer.engine.values import Integers
 from explorer.ui import choices, link, stepping
+from explorer.ui.class_names import glossed
 from explorer.ui.components.confusion import Cell, confusion_matrix
-from explorer.ui.components.picture_grid import Picture, picture_grid
+from explorer.ui.components.picture_grid import CARD, Picture, picture_grid
 from explorer.ui.markdown import literal
 from explorer.ui.stepping import Button
 from explorer.views.errors import filters, opening
@@ -101,7 +102,7 @@ def draw_images(evaluation: Evaluation, wanted: Filter, order: str, rows: Intege
     link.keep(filters.PAGE, str(at), "0")
     page_rows = rows[at * SHOWN : (at + 1) * SHOWN].tolist()
     pictures = [picture_of(evaluation, row, order) for row in page_rows]
-    picture_grid(pictures, key="cell_images", on_open=partial(opening.choose, evaluation), side=66)
+    picture_grid(pictures, key="cell_images", on_open=partial(opening.choose, evaluation), side=CARD)
     opening.go()
     if len(pages) > 1:
         st.caption(
@@ -163,7 +164,7 @@ OF_CELL = (
 
 
 def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
-    """An image as a button: what it is sorted by below it, all that is known of it in words."""
+    """An image as a button: its classes and what it is sorted by below it, all that is known in words."""
     one, names = evaluation.predictions, evaluation.classes
     label, confidence = int(one.labels[row]), probability(float(one.confidence[row]))
     lines = {"entropy": number(float(one.entropy[row])), "loss": number(float(one.loss[row]))}
@@ -173,8 +174,9 @@ def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
         "confidence": confidence,
         "entropy": lines["entropy"],
     }
+    title = classes_of(evaluation, row)
     if not one.decided[row]:
-        return Picture(row, thumbnail(evaluation, row), without_prediction(evaluation, row), ("–",))
+        return Picture(row, thumbnail(evaluation, row), without_prediction(evaluation, row), ("–",), title)
     text = (
         tr(
             "Image {number}: predicted as {predicted} ({confidence}), without a label. Entropy {entropy}.",
@@ -188,7 +190,18 @@ def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
             loss=lines["loss"],
         )
     )
-    return Picture(row, thumbnail(evaluation, row), text, (lines.get(order, confidence),))
+    return Picture(row, thumbnail(evaluation, row), text, (lines.get(order, confidence),), title)
+
+
+def classes_of(evaluation: Evaluation, row: int) -> str:
+    """The class of an image and the predicted one, or the only one of them that there is or that both are."""
+    one, names = evaluation.predictions, evaluation.classes
+    label, predicted = int(one.labels[row]), int(one.predicted[row])
+    if not one.decided[row]:
+        return glossed(names[label]) if label >= 0 else ""
+    if label in (-1, predicted):
+        return glossed(names[predicted])
+    return tr("{true} → {predicted}", true=glossed(names[label]), predicted=glossed(names[predicted]))
 
 
 def without_prediction(evaluation: Evaluation, row: int) -> str:
@@ -200,8 +213,16 @@ def without_prediction(evaluation: Evaluation, row: int) -> str:
 
 def about_images(order: str) -> str:
     below = {
-        "entropy": tr("Below each image: the entropy of its probabilities, in nats."),
-        "loss": tr("Below each image: its loss, −log of the probability of its label, in nats."),
-    }.get(order, tr("Below each image: the probability of the predicted class."))
+        "entropy": tr(
+            "Below each image: true class → predicted class, and the entropy of its probabilities, in nats."
+        ),
+        "loss": tr(
+            "Below each image: true class → predicted class, and its loss, −log of the probability of its "
+            "label, in nats."
+        ),
+    }.get(
+        order,
+        tr("Below each image: true class → predicted class, and the probability of the predicted class."),
+    )
     click = tr("A click opens the image on “Explain”, with the true class as the class to explain.")
     return paragraph([below, click])

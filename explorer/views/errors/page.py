@@ -13,6 +13,10 @@ from explorer.views.errors.evaluation import Evaluation, evaluate
 from model.problems import Problem
 from model.words import N_, ngettext, paragraph, tr
 
+INTRODUCTION = N_(
+    "A network’s predictions for a whole data set beside the labels: how many are wrong, which classes are "
+    "confused, whether the confidence can be trusted, and which feature maps lead to the wrong class."
+)
 PARTS = {
     "matrix": N_("Confusion"),
     "classes": N_("Classes"),
@@ -31,6 +35,7 @@ def page() -> None:
     way_back.forget()
     opened = current_network()
     st.header(tr("Errors"), anchor=False)
+    st.markdown(tr(INTRODUCTION))
     if opened is None:  # the sidebar says why
         return
     images, parts = st.columns(2, gap="medium")
