@@ -61,6 +61,17 @@ def test_the_spread_is_that_of_torchs_dropout(visit: Open, name: str, link: dict
     assert f"{masked[6].max():.1%}" in html  # the bars of mask 7
 
 
+def test_the_picture_of_a_mask_states_its_range(visit: Open) -> None:
+    checkpoint = load_checkpoint(ROOT / "checkpoints" / "cifar10-course.safetensors")
+    net = checkpoint.build().eval()
+    received = []
+    net.dropout.register_forward_hook(lambda module, inputs, output: received.append(inputs[0]))
+    with torch.no_grad():
+        net(checkpoint.card.to_input(scene(CAT).pixels))
+    html = text(checked(visit("dropout")))
+    assert f"Color scale from 0 … {received[0].max():.3g}, shared scale for all masks" in html
+
+
 def test_a_network_trained_without_dropout_is_told_what_another_p_would_do(visit: Open) -> None:
     at = checked(visit("dropout", checkpoint="cifar10-fast"))
     assert "With p = 0 it switches nothing off in training" in text(at)

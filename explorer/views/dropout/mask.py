@@ -5,7 +5,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import percent, positive, symmetric
+from explorer.drawing.ranges import Range, percent, shared
 from explorer.drawing.sheets import columns_for
 from explorer.engine.values import Floats
 from explorer.ui import link, markup
@@ -17,9 +17,9 @@ from model.words import N_, paragraph, tr
 OFF = (208, 96, 31)  # the palette's highlight
 MOST = 4096  # values drawn
 LEGEND = N_(
-    "Each cell is one value that reaches {layer}: dark to bright from 0 to its largest, orange where this "
-    "mask switches it off. {off} of {count} values are off ({percent}; p = {p:g}); {already} of them were 0 "
-    "already, as after a ReLU, so switching them off changes nothing."
+    "Each cell is one value that reaches {layer} in eval mode, orange where this mask switches it off. {off} "
+    "of {count} values are off ({percent}; p = {p:g}); {already} of them were 0 already, as after a ReLU, so "
+    "switching them off changes nothing."
 )
 
 
@@ -37,6 +37,7 @@ def show(selection: Selection, spread: Spread) -> int:
             tr("Values of {layer} under mask {number}", layer=spread.layer.layer, number=number), tag="h3"
         ),
         markup.figure(picture(masked.received, mask), alt(spread, mask, number), fill=True),
+        markup.scale(color_range(masked.received), tr("shared scale for all masks; orange: switched off")),
     )
     sides = [
         markup.element("section", markup.text(title, tag="h3"), markup.bars(most_probable(names, values)))
@@ -80,13 +81,18 @@ def legend(spread: Spread, mask: npt.NDArray[np.bool_]) -> str:
     return paragraph(sentences)
 
 
+def color_range(received: Floats) -> Range:
+    """The range of the values that are drawn, whichever of them a mask keeps."""
+    values = received.ravel()[:MOST]
+    return shared(values, signed=bool((values < 0).any()))
+
+
 def picture(received: Floats, mask: npt.NDArray[np.bool_]) -> Pixels:
     """The values as cells of a rectangle, row by row; those switched off in orange."""
     values, on = received.ravel()[:MOST], mask.ravel()[:MOST]
     columns = columns_for(len(values), 2.0)
     rows = -(-len(values) // columns)
-    range = symmetric(values) if (values < 0).any() else positive(values)
     pixels = np.full((rows * columns, 3), 128, np.uint8)
-    pixels[: len(values)] = color(values[None], range)[0]
+    pixels[: len(values)] = color(values[None], color_range(received))[0]
     pixels[: len(values)][~on] = OFF
     return pixels.reshape(rows, columns, 3)
