@@ -100,6 +100,11 @@ def test_the_dead_and_the_duplicated_channel_are_named(
     np.testing.assert_allclose(table.loc[range(10), "zeros"], planted.scan.layers["relu3"].zeros[:10])
 
 
+def test_downloads_are_the_last_on_the_page(visit: Callable[..., AppTest], planted: Planted) -> None:
+    at = visit("channels", *planted.options, block="3")
+    assert [each.label for each in at.main.expander][-2:] == ["How to read this", "Download"]
+
+
 def test_the_cost_is_that_of_the_network_without_the_channels(
     opened: Callable[..., tuple[AppTest, Offer]], planted: Planted
 ) -> None:

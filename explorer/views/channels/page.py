@@ -46,8 +46,8 @@ def page() -> None:
             )
         )
     measured = costs.show(selection, scan, surveyed, chosen)
-    exports.show(selection, scan, surveyed, measured)
     how_to_read()
+    exports.show(selection, scan, surveyed, measured)
 
 
 def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey) -> tuple[int, ...]:
