@@ -198,7 +198,7 @@ class Histogram(Value):
     mean: float
     band: tuple[float, float]
     cut: float | None = None
-    height: int = 150
+    height: int = 170
 
     @property
     def bars(self) -> list[Bar]:

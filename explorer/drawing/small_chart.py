@@ -50,7 +50,7 @@ def draw(chart: Histogram | ChannelChart) -> SmallChart:
 
 
 def _histogram(chart: Histogram) -> SmallChart:
-    height = chart.height - TOP - LABELS
+    height = chart.height - TOP - LABELS - TITLE
     x, y = _Scale(chart.x), _Scale(chart.y)
     bars = [
         _path(
@@ -65,7 +65,8 @@ def _histogram(chart: Histogram) -> SmallChart:
     labels = "".join(
         _text(x.of(tick), TOP + height + 15, chart.x.label(tick), cls="tick") for tick in chart.x.ticks
     )
-    plot = _plot(chart.y, height, band + "".join(bars) + mean, labels)
+    title = _text(SIDE / 2, TOP + height + 15 + TITLE, chart.x.title, cls="title")
+    plot = _plot(chart.y, height, band + "".join(bars) + mean, labels + title)
     edges = [sorted((one, other)) for one, other in pairwise(chart.edges.tolist())]
     columns = [
         PlotColumn(x.of(low) / SIDE, x.of(high) / SIDE, (f"{low:.3g}", f"{high:.3g}", f"{count:,}"))

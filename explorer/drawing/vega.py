@@ -62,6 +62,7 @@ def quantitative(field: str, axis: Axis) -> Spec:
         "axis": {
             "title": axis.title or None,
             "values": [int(tick) if whole else tick for tick in axis.ticks],
+            "tickCount": len(axis.ticks),  # else Vega leaves out every second one on a narrow screen
             "format": FORMATS[axis.numbers],
         },
     }

@@ -43,6 +43,7 @@ from explorer.views.batchnorm import charts as batchnorm
 from explorer.views.batchnorm.measured import LayerView, MeasuredImages
 from explorer.views.interventions import charts as interventions
 from explorer.views.time_machine import charts as time_machine
+from explorer.views.time_machine.films import STATISTICS
 from explorer.views.training import charts as training
 from explorer.views.training.run_list import ChartSettings
 from model.history import About, Epoch
@@ -217,7 +218,6 @@ def drawn_on_page(chart: Histogram | ChannelChart) -> Drawn:
     square = Square(xs, ys)
     grid = next(each for each in marks if each.get("class") == "grid")
     titles = [each.text or "" for each in (*plot, *y_axis) if each.get("class") == "title"]
-    titles = titles if isinstance(chart, ChannelChart) else [chart.x.title, *titles]
     labels = [each.text for each in y_axis if each.get("class") == "tick"]
     assert labels == [chart.y.label(tick) for tick in chart.y.ticks]
     kind = (lambda each: bars_of(each, square)) if isinstance(chart, Histogram) else spans_of(square, chart)
@@ -384,6 +384,20 @@ def test_page_and_print_have_the_same_marks_titles_and_ends(name: str) -> None:
     assert len(page.marks) == len(printed.marks)
     for one, other in zip(page.marks, printed.marks, strict=True):
         assert same(one, other), (one, other)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_axis_has_a_title(name: str) -> None:
+    title = on_page(CHARTS[name]).titles
+    assert all(title) or name in STATISTICS  # the heading above such a chart is what would stand there
+
+
+def test_no_tick_is_left_out_on_a_narrow_screen() -> None:
+    """Vega thins ticks to one in 40 pixels, unless it is told how many there are."""
+    for chart in CHARTS.values():
+        if isinstance(chart, LineChart):
+            across = vega.horizontal("x", chart.x)["axis"]
+            assert across["tickCount"] == len(across["values"]) == len(chart.x.ticks)
 
 
 @pytest.mark.parametrize("name", CHARTS)

@@ -103,7 +103,7 @@ def _histogram(view: LayerView, stage: StageHistogram) -> Histogram:
             layer=view.layer,
             stage=title,
         ),
-        axis("", [stage.reach], most=5),
+        axis(tr("value"), [stage.reach], most=5),
         axis(tr("positions"), [counts], "whole", zero=True, rounded=True, most=3),
         stage.edges,
         counts,

@@ -29,13 +29,13 @@ def values(scanned: LayerScan, layer: str, channel: int) -> Histogram:
     return Histogram(
         tr("Values"),
         tr("Histogram of channel {channel} of {layer} over the scan", channel=channel, layer=layer),
-        axis("", [reach], most=5),
+        axis(tr("value"), [reach], most=5),
         axis(tr("positions"), [counts], "whole", zero=True, rounded=True, most=3),
         edges,
         counts,
         mean,
         band,
-        height=190,
+        height=210,
     )
 
 

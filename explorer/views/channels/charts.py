@@ -75,11 +75,10 @@ def curve(
         Line(tr("random"), x, mean, Color.QUIET, dashed=True, points=True,
              texts=tuple(percent(value) for value in mean))
     )  # fmt: skip
-    ticks = axis("", [x], "whole", zero=True)
     return LineChart(
         title=tr("Accuracy without channels of {layer}", layer=layer),
         alt=tr("Accuracy by the number of channels of {layer} that are removed", layer=layer),
-        x=Axis(tr("channels removed, in this order"), ticks.ends, ticks.ticks, "whole"),
+        x=axis(tr("channels removed, in this order"), [x], "whole", zero=True),
         y=axis(tr("accuracy"), [line.y for line in lines], "percent", zero=True, rounded=True, most=5),
         lines=tuple(lines),
         areas=(Area(x, random.min(0), random.max(0), Color.QUIET, BAND),),

@@ -38,7 +38,7 @@ def margins(state: GreedySearch, name: str) -> LineChart:
         title,
         tr("{title}, after each channel that is set to zero", title=title),
         axis(tr("channels set to zero"), [steps], "whole", zero=True),
-        axis("", [values], zero=True, rounded=True, most=5),
+        axis(tr("difference of the logits"), [values], zero=True, rounded=True, most=5),
         (
             Line(tr("zero"), steps, 0 * steps, Color.QUIET, details=None),
             Line(title, steps, values, Color.ACCENT, points=True),
