@@ -113,6 +113,54 @@ def test_every_page_is_behind_one_button(phone: Page, explorer: str) -> None:
         assert phone.url.split("?")[0] == f"{explorer}/{PAGES[name]}"
 
 
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_last_page_of_the_list_is_in_sight(phone: Page, explorer: str, language: str) -> None:
+    phone.goto(f"{explorer}/errors?lang={language}")
+    settle(phone)
+    phone.locator(".st-key-pages button").tap()
+    panel = phone.get_by_test_id("stPopoverBody")
+    last = panel.get_by_role("link").last
+    expect(last).to_be_visible()
+    assert "MLP" in last.inner_text()
+    phone.evaluate(QUIET)
+    assert bottom(last) <= bottom(panel)
+
+
+def bottom(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box
+    return box["y"] + box["height"]
+
+
+def test_all_of_what_is_averaged_is_in_sight(phone: Page, explorer: str) -> None:
+    phone.goto(f"{explorer}/batchnorm?norm_part=averaged&norm=bn3")
+    settle(phone)
+    table = phone.locator(".fx-axes")
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    assert table.get_by_role("columnheader").last.inner_text() == "LayerNorm"
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_key_of_a_channel_s_effect_is_whole(phone: Page, explorer: str, language: str) -> None:
+    """Each sign and its words, in one line, end where the numbers of their column end."""
+    phone.goto(f"{explorer}/maps?lang={language}")
+    settle(phone)
+    keys = phone.locator(".fx-without .key")
+    assert keys.count() == 2
+    for key in keys.all():
+        assert key.evaluate(ONE_LINE_IN_PLACE)
+
+
+ONE_LINE_IN_PLACE = """key => {
+    const words = document.createRange();
+    words.selectNodeContents(key.lastChild);
+    const [line, box, sign] = [words.getBoundingClientRect(), key.getBoundingClientRect(),
+                               key.querySelector("i").getBoundingClientRect()];
+    const whole = line.left >= box.left - 0.5 && line.right <= box.right + 0.5;
+    return words.getClientRects().length === 1 && whole && Math.abs(sign.right - line.right) < 1;
+}"""
+
+
 def test_the_sidebar_closes_once_an_image_is_chosen(phone: Page, explorer: str) -> None:
     phone.goto(f"{explorer}/explain")
     settle(phone)
