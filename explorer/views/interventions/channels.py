@@ -94,7 +94,7 @@ def buttons(marked: Marks) -> None:
 def about(marked: Marks) -> str:
     """Which channels are marked, in all layers."""
     if not marked:
-        return tr("No channel is marked: click a channel, or drag over several.")
+        return tr("No channel is marked: click or tap a channel, or drag a mouse over several.")
     each = " · ".join(f"{layer}: {marks.in_words(channels)}" for layer, channels in marked.items())
     return tr("Marked: {channels}", channels=each)
 

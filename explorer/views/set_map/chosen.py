@@ -42,7 +42,10 @@ def show(images: MapImages, projection: Projection, choice: Choice) -> None:
         show_selection(images, rows_of(projection, choice))
     if choice.point is None and choice.outline is None:
         st.caption(
-            tr("Nothing is selected yet: click a point of the map, or drag to draw an outline around some.")
+            tr(
+                "Nothing is selected yet: click or tap a point of the map, or drag to draw an outline around "
+                "some."
+            )
         )
 
 

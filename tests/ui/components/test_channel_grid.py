@@ -1,4 +1,5 @@
 import json
+import re
 import struct
 
 import numpy as np
@@ -219,6 +220,14 @@ def marks():
 def mark(app, channels, **turn):
     app.session_state["grid"] = {"marks": {"channels": channels} | turn}
     return app.run().text[0].value
+
+
+def test_hints_are_true_with_a_finger_as_well():
+    hints = words((64, 8, 8))
+    for name in ("hover", "hover_small", "click_channel", "click_position", "click_mark"):
+        assert re.search(r"\btap\b", hints[name]), hints[name]
+        assert "hover" not in hints[name]
+    assert "With a mouse, drag over several" in hints["click_mark"]
 
 
 def test_marks_are_the_pages_first_and_then_the_visitors(marks):

@@ -14,13 +14,15 @@ TEXTS = {
     "per_channel": N_("Per channel"),
     "no_channel": N_("No channel selected"),
     "no_position": N_("No position selected"),
-    "hover": N_("Point at a map to read a value."),
-    "hover_small": N_("The maps are drawn smaller than they are: hover to read every value."),
-    "click_channel": N_("Click, use the arrow keys or type a number to select a channel."),
-    "click_position": N_("Click a position to select it."),
+    "hover": N_("Point at a map or tap it to read a value."),
+    "hover_small": N_(
+        "The maps are drawn smaller than they are: point at them or tap them to read every value."
+    ),
+    "click_channel": N_("Click or tap a channel, use the arrow keys or type a number to select one."),
+    "click_position": N_("Click or tap a position to select it."),
     "click_mark": N_(
-        "Click a channel to mark it or to take its mark away; drag over several; click with Shift to reach "
-        "from the last one."
+        "Click or tap a channel to mark it or to take its mark away. With a mouse, drag over several, or "
+        "click with Shift to reach from the last one."
     ),
     "keys_mark": N_("Arrow keys move, Space marks, with Shift they mark as they move."),
     "marked": N_("marked"),

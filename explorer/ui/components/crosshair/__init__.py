@@ -26,7 +26,8 @@ def payload(charts: Mapping[str, LineChart]) -> dict[str, Any]:
         "whole": axis.numbers == "whole",
         "ends": list(axis.ends),
         "hint": tr(
-            "Point at a chart, or focus this line and press ← or →, to read all values at one position."
+            "Point at a chart or tap it, or focus this line and press ← or →, to read all values at one "
+            "position."
         ),
         "label": tr("Position of the crosshair"),
         "charts": {name: _chart(chart, several=len(runs) > 1) for name, chart in charts.items()},

@@ -20,9 +20,9 @@ from model.words import N_, tr
 __all__ = ["Choice", "point_map"]
 
 KEYS = N_(
-    "Drag to draw around points; click one to see its image. By keyboard, with the map in focus: the arrow "
-    "keys move a rectangle, with Shift they change its size, Enter selects the points inside, Escape clears; "
-    "+ and − zoom, 0 shows all."
+    "Drag to draw around points; click or tap one to see its image. By keyboard, with the map in focus: the "
+    "arrow keys move a rectangle, with Shift they change its size, Enter selects the points inside, Escape "
+    "clears; + and − zoom, 0 shows all."
 )
 MOST_CORNERS = 2000  # of an outline: what the browser sends is not trusted
 
