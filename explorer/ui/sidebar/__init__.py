@@ -98,4 +98,14 @@ def _class(selection: Selection) -> int | None:
     )
     predicted = N_("Most probable label: {name}") if selection.independent else N_("Prediction: {name}")
     markup.show(markup.text(tr(predicted, name=selection.class_names[selection.predicted]), "muted"))
-    return None if name is None else classes.index(name)
+    index = None if name is None else classes.index(name)
+    if index not in (None, selection.predicted):
+        _back_to_predicted(selection)
+    return index
+
+
+def _back_to_predicted(selection: Selection) -> None:
+    """A button that explains the predicted class again, in one press from any other class."""
+    label = tr("Explain the most probable label" if selection.independent else "Explain the predicted class")
+    chosen = ("class", choices.PREDICTED)
+    st.button(label, key="explain_predicted", icon=":material/undo:", on_click=link.change, args=chosen)

@@ -145,6 +145,30 @@ def test_a_picture_of_ones_own_is_not_in_the_link(app: Open, source: str) -> Non
     assert at.query_params["class"] == "dog"
 
 
+def buttons(at: AppTest) -> list[str]:
+    assert not at.exception, at.exception[0].value
+    return [button.label for button in at.sidebar.button]
+
+
+def test_one_press_leads_back_to_the_predicted_class(app: Open) -> None:
+    back = "Explain the predicted class"
+    at = app(sample="cat", checkpoint="scenes-course")
+    assert back not in buttons(at)
+    at.selectbox(key="class").select("dog").run()
+    assert back in buttons(at)
+    at.button(key="explain_predicted").click().run()
+    assert back not in buttons(at)
+    assert "class" not in at.query_params
+    (box,) = [each for each in at.selectbox if each.label == "Class to explain"]
+    assert box.value == "predicted"
+
+
+def test_no_button_leads_back_where_the_chosen_class_is_the_predicted_one(app: Open) -> None:
+    at = app(**{"sample": "cat", "checkpoint": "scenes-course", "class": "cat"})
+    assert at.query_params["class"] == "cat"
+    assert "Explain the predicted class" not in buttons(at)
+
+
 def test_the_other_side_steps_without_the_keyboard(app: Open) -> None:
     at = app(b_own="image", b_sample="dog")
     at.switch_page("views/compare/page.py").run()
