@@ -13,6 +13,7 @@ MISSING = N_(
     "The run {name} is not in the folder `checkpoints/lessons`: copy it there, or train it by its command in "
     "README."
 )
+WHOLE_PAGE = N_("The checkpoint in the sidebar has no effect on this page.")
 
 
 def network(name: str) -> Opened:

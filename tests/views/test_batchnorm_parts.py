@@ -124,6 +124,7 @@ def test_a_network_that_pools_first_says_so(page: Open) -> None:
 
 def test_the_six_runs_are_those_of_the_files(page: Open) -> None:
     html = text(page("training"))
+    assert "They are shown for every checkpoint: that of the sidebar is none of them." in html
     for name, (norm, rate) in RUNS.items():
         history = json.loads((lessons.FOLDER / f"{name}.history.json").read_text())
         words = history["about"]["command"].split()

@@ -106,6 +106,29 @@ def test_another_run_forgets_the_image(visit: Open) -> None:
     assert "Training image 12<" not in html(at)
 
 
+def test_the_page_shows_the_run_of_the_checkpoint_in_the_sidebar(visit: Open) -> None:
+    at = visit("data_map", checkpoint="scenes-mislabeled")
+    assert at.selectbox(key="log").value == "scenes-mislabeled"
+    assert "checkpoint in the sidebar" not in written(at)
+    at.selectbox(key="log").set_value("cifar10-fast-rerun").run()
+    says = "data map of cifar10-fast-rerun, not that of scenes-mislabeled, the checkpoint in the sidebar"
+    assert says in written(at)
+
+
+def test_another_checkpoint_with_a_log_changes_the_run(visit: Open, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    shutil.copy(SHIPPED, path_of_log(path))
+    shutil.copy(SHIPPED.with_name("scenes-mislabeled.safetensors"), path)
+    at = visit("data_map", "--checkpoint", str(path), log="cifar10-fast-rerun")
+    assert "not that of mine.safetensors, the checkpoint in the sidebar" in written(at)
+    at.selectbox(key="checkpoint").set_value("cifar10-course").run()
+    assert "cifar10-course, has no log of its training images" in written(at)
+    assert "This is the data map of another run, cifar10-fast-rerun." in written(at)
+    at.selectbox(key="checkpoint").set_value("mine.safetensors").run()
+    assert "checkpoint in the sidebar" not in written(at)
+    assert at.query_params.get("log") != ["cifar10-fast-rerun"]
+
+
 def test_a_damaged_log_is_named(visit: Open, tmp_path: Path) -> None:
     (tmp_path / "mine.examples.npz").write_text("no")
     at = visit("data_map", "--runs", str(tmp_path), log="mine")

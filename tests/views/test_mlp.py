@@ -49,6 +49,10 @@ def same_when_moved(name: str, batch: Batch, distance: int) -> int:
         return int((net(checkpoint.card.to_inputs(moved)).argmax(1) == net(batch.x).argmax(1)).sum())
 
 
+def test_the_page_says_that_the_sidebars_checkpoint_has_no_effect(html: str) -> None:
+    assert "The checkpoint in the sidebar has no effect on this page." in html
+
+
 def test_the_table_of_shifts_is_measured(html: str) -> None:
     batch = from_scenes(IMAGES, load_checkpoint(lessons.FOLDER / "mlp.safetensors").card)
     for name in NAMES:

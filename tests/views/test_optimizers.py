@@ -45,6 +45,11 @@ def test_how_far_another_seed_moved_the_accuracy_is_said(visit: Callable) -> Non
     assert "differ by 3.1 to 5.6: one seed does not tell" in text
 
 
+def test_the_page_says_that_the_sidebars_checkpoint_has_no_effect(visit: Callable) -> None:
+    captions = [each.value for each in visit("optimizers").main.caption]
+    assert "The checkpoint in the sidebar has no effect on this page." in captions
+
+
 def test_the_epochs_where_plateau_reduces_are_said(visit: Callable) -> None:
     at = visit("optimizers", sch="plateau", sch_run="cifar10-fast", sch_plateau_patience="1")
     text = " ".join(each.value for each in at.markdown)

@@ -16,7 +16,7 @@ from explorer.views.batchnorm import run_charts
 from explorer.views.batchnorm.measured import LayerView
 from explorer.views.batchnorm.run_charts import NormRun
 from model.problems import Problem
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 RUNS = {
     "batch": ("batch", 0.01),
@@ -36,6 +36,7 @@ SETTING = N_(
     "Accuracy and loss on 1,000 other scenes; chance is 10%. One seed each, so small differences mean "
     "nothing; the setting was chosen before the runs. Their commands are in README."
 )
+SAME_FOR_ALL = N_("They are shown for every checkpoint: that of the sidebar is none of them.")
 ABOUT_DRIFT = N_(
     "Median over the channels of how far each channel’s mean, and its standard deviation, are from those of "
     "the last epoch, measured on the same {count} drawn scenes in eval mode; 0 is the last epoch."
@@ -75,7 +76,7 @@ def runs() -> None:
     st.caption(tr("Solid: learning rate 0.01. Dashed: 0.1. Gray line: chance."))
     st.markdown(finding({(each.norm, each.rate): each for each in shipped}))
     markup.show(table(shipped))
-    st.caption(tr(SETTING))
+    st.caption(paragraph([tr(SETTING), tr(SAME_FOR_ALL)]))
 
 
 def finding(shipped: Mapping[tuple[str, float], NormRun]) -> str:

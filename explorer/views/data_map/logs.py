@@ -10,10 +10,11 @@ from explorer.engine.data_map import DataMap
 from explorer.engine.opening import Source
 from explorer.ui import cached, choices, link
 from explorer.ui.cached import Opened
+from explorer.ui.markdown import literal
 from explorer.ui.options import options
 from model.example_log import ENDING, ExampleLog, path_of_log
 from model.names import readable
-from model.words import tr
+from model.words import N_, tr
 
 FIRST = "scenes-mislabeled"  # shown where the checkpoint in the sidebar has no log: its images can be drawn
 
@@ -55,25 +56,53 @@ def _logs(folder: Path) -> list[Path]:
 
 
 def choose_log(logs: dict[str, Path]) -> str:
-    """A run by its name; at first that of the checkpoint in the sidebar. Another one forgets the image."""
-    name = choices.pick(tr("Run"), {each: each for each in logs}, "log", first_log(logs), width=320)
+    """A run by its name; at first that of the checkpoint in the sidebar, which another checkpoint that has a
+    log changes. Another run forgets the image.
+    """
+    own, checkpoint = own_log(logs), chosen_checkpoint()
+    another = st.session_state.get("_log_of", checkpoint) != checkpoint
+    if own is not None and another and not link.came_back():
+        link.change("log", own)
+    st.session_state["_log_of"] = checkpoint
+    first = own or next(iter([*(name for name in logs if name == FIRST), *logs]))
+    name = choices.pick(tr("Run"), {each: each for each in logs}, "log", first, width=320)
     if st.session_state.get("_log", name) != name and not link.came_back():
         link.change("train_image", "")
     st.session_state["_log"] = name
     return name
 
 
-def first_log(logs: dict[str, Path]) -> str:
+def own_log(logs: dict[str, Path]) -> str | None:
+    """The run of the checkpoint in the sidebar; None where it has no log."""
     source = chosen_source()
     own = None if source is None or source.path is None else path_of_log(source.path).resolve()
-    names = [name for name, path in logs.items() if path == own]
-    return next(iter([*names, *(name for name in logs if name == FIRST), *logs]))
+    return next((name for name, path in logs.items() if path == own), None)
+
+
+def another_run(name: str, logs: dict[str, Path]) -> str:
+    """That the run shown is not that of the checkpoint in the sidebar, as Markdown; "" where it is."""
+    own, checkpoint = own_log(logs), chosen_checkpoint()
+    if name == own or not checkpoint:
+        return ""
+    text = (
+        N_(
+            "The checkpoint in the sidebar, {checkpoint}, has no log of its training images. This is the "
+            "data map of another run, {run}."
+        )
+        if own is None
+        else N_("This is the data map of {run}, not that of {checkpoint}, the checkpoint in the sidebar.")
+    )
+    return tr(text, checkpoint=literal(checkpoint), run=literal(name))
+
+
+def chosen_checkpoint() -> str:
+    """The name of the checkpoint in the sidebar; "" where there is none."""
+    return link.value("checkpoint", next(iter(options().checkpoints), ""))
 
 
 def chosen_source() -> Source | None:
     """The network in the sidebar; None where there is none."""
-    sources = options().checkpoints
-    return sources.get(link.value("checkpoint", next(iter(sources), "")))
+    return options().checkpoints.get(chosen_checkpoint())
 
 
 def read(name: str, path: Path) -> LoggedRun:
@@ -95,7 +124,7 @@ def opened_for(run: LoggedRun) -> Opened | None:
     other = chosen_source()
     if other is None:
         return None
-    opened = cached.opened(link.value("checkpoint", next(iter(sources), "")), other)
+    opened = cached.opened(chosen_checkpoint(), other)
     return opened if tuple(opened.card.classes) == run.log.card.classes else None
 
 

@@ -39,6 +39,8 @@ def page() -> None:
         name = logs.choose_log(log_files)
         titles = {key: tr(each.title).capitalize() for key, each in charts.COLORINGS.items()}
         color = choices.choice(tr("Color"), titles, "map_color")
+    if note := logs.another_run(name, log_files):
+        st.caption(note)
     try:
         run = logs.read(name, log_files[name])
     except Problem as problem:

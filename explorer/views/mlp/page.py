@@ -27,6 +27,7 @@ def page() -> None:
         st.info(sentence(problem))
         return
     st.markdown(introduction(pair))
+    st.caption(tr(lessons.WHOLE_PAGE))
     st.subheader(tr("What the first layers learn"), anchor=False)
     first_layers.show(pair)
     st.subheader(tr("Parameters and how often each is used"), anchor=False)

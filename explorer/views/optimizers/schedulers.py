@@ -12,7 +12,7 @@ from explorer.drawing.ranges import number
 from explorer.engine import runs
 from explorer.engine.runs import RecordedRun
 from explorer.engine.schedules import Schedule
-from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui import cached, choices, lessons, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.views.optimizers import charts
@@ -66,6 +66,7 @@ def show() -> Scheduled | None:
             "long."
         )
     )
+    st.caption(tr(lessons.WHOLE_PAGE))
     names = {name: tr(title) for name, title in NAMES.items()}
     with st.container(horizontal=True):
         lr = link.decimal(tr("Learning rate"), 1e-6, 10.0, "sch_lr", 0.1, width=WIDTH)
