@@ -140,6 +140,26 @@ def test_the_six_runs_are_those_of_the_files(page: Open) -> None:
     assert "arXiv:1805.11604" in html
 
 
+@pytest.mark.parametrize("part", ["statistics", "without", "averaged", "training"])
+def test_images_are_offered_where_they_change_what_is_shown(visit: Open, part: str) -> None:
+    labels = {
+        of: [box.label for box in (*at.main.segmented_control, *at.main.selectbox)]
+        for of in ("image", "scenes")
+        for at in [visit("batchnorm", norm_part=part, of=of)]
+    }
+    acts = part != "training"
+    assert ("Statistics of" in labels["image"], "Statistics of" in labels["scenes"]) == (acts, acts)
+    assert ("Images" in labels["scenes"]) == acts
+
+
+def test_the_images_chosen_stay_chosen_while_they_are_not_offered(page: Open) -> None:
+    at = page("training", of="scenes", images="16")
+    assert "64 drawn scenes in eval mode" in text(at)
+    at.session_state["norm_part"] = "statistics"
+    at.run()
+    assert "Observed on 16 drawn scenes." in text(at)
+
+
 def test_the_drift_of_the_own_run_is_shown_where_there_are_snapshots(page: Open) -> None:
     at = page("training", checkpoint="cifar10-fast", norm="bn2")
     assert "has no snapshots" not in text(at)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.engine.batchnorm import relu_behind
-from explorer.ui import cached, choices
+from explorer.ui import cached, choices, link
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection, current
 from explorer.views.batchnorm import (
@@ -40,7 +40,11 @@ def page() -> None:
     with where:
         layer = choices.pick(tr("Layer"), layers, "norm")
     left_out(selection)
-    measured = choose_measured(selection, which, how_many)
+    # What the part "training" shows is measured on images of its own: there the choice would change nothing.
+    if link.chosen("norm_part") == "training":
+        measured = MeasuredImages(selection.input)
+    else:
+        measured = choose_measured(selection, which, how_many)
     view = layer_view(selection, measured, layer)
     part = choices.choice(tr("Show"), {name: tr(title) for name, title in PARTS.items()}, "norm_part")
     drawn = charts.BatchNormCharts(charts.all_channels(view), charts.histograms(view))
