@@ -1,5 +1,7 @@
 """Class names as a person is shown them; links, files and programs keep them as the network has them."""
 
+from collections.abc import Iterable
+
 from model.words import N_, tr
 
 CIFAR10 = (
@@ -14,6 +16,10 @@ CIFAR10 = (
     N_("ship"),
     N_("truck"),
 )
+
+
+def glossed_all(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(glossed, names))
 
 
 def glossed(name: str) -> str:

@@ -17,7 +17,7 @@ from explorer.engine.samples import Sample
 from explorer.engine.tracing import Block, Floats, Trace
 from explorer.ui import cached
 from explorer.ui.cached import Opened
-from explorer.ui.class_names import glossed
+from explorer.ui.class_names import glossed, glossed_all
 from model.card import Card, Pixels
 from model.pixels import Rectangle
 from model.problems import Problem
@@ -135,7 +135,7 @@ class Selection:
     @property
     def class_names(self) -> tuple[str, ...]:
         """The classes as a page writes them; links, files and programs have those of the card."""
-        return tuple(map(glossed, self.card.classes))
+        return glossed_all(self.card.classes)
 
     @property
     def target_name(self) -> str:

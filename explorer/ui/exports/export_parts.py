@@ -47,7 +47,7 @@ def caption(
         image=image_name(selection),
         layer=layer,
         method=method,
-        target=selection.card.classes[selection.target] if target is None else target,
+        target=selection.target_name if target is None else target,
         range=range,
     )
 
@@ -128,7 +128,7 @@ def effects(measured: Effects) -> pd.DataFrame:
 
 
 def evidence_arrays(selection: Selection, evidence: Evidence) -> Arrays:
-    name = selection.card.classes[selection.target]
+    name = selection.target_name
     arrays: Arrays = {}
     for layer, one in evidence.items():
         weights = tr("Grad-CAM's weight of each channel (C,) for the class {name}", name=name)

@@ -132,7 +132,7 @@ def curves(selection: Selection, there: Sequence[Attribution]) -> list[Chart]:
     """The two curves of every map that has them."""
     orderings = [(each.choice.title, each.scored("ordering")) for each in there]
     return [
-        charts.removal(one, title, selection.card.classes[selection.target])
+        charts.removal(one, title, selection.target_name)
         for title, one in orderings
         if isinstance(one, Orderings)
     ]

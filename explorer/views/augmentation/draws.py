@@ -10,6 +10,7 @@ from explorer.drawing.ranges import percent, probability
 from explorer.engine.augmented import Draws, TrainingBatch, TrainingImages
 from explorer.engine.normalization import ChannelStatistics, DataStatistics, unchanged
 from explorer.engine.values import Floats
+from explorer.ui.class_names import glossed
 from model.card import Pixels
 from model.recipes import Config
 from model.words import ngettext, tr
@@ -119,7 +120,7 @@ def prediction_text(probabilities: Floats, classes: Sequence[str]) -> str:
     if not np.isfinite(probabilities).all():
         return "–"
     best = int(probabilities.argmax())
-    return tr("{name} {percent}", name=classes[best], percent=probability(probabilities[best], 0))
+    return tr("{name} {percent}", name=glossed(classes[best]), percent=probability(probabilities[best], 0))
 
 
 def label_lines(fractions: npt.NDArray[np.float32], names: Sequence[str]) -> list[str]:
@@ -133,8 +134,8 @@ def label_lines(fractions: npt.NDArray[np.float32], names: Sequence[str]) -> lis
         total[name] = total.get(name, 0.0) + fraction
     parts = sorted((name for name in total if total[name] >= 0.005), key=lambda name: -total[name])
     if len(parts) == 1:
-        return parts
-    return [tr("{percent} {name}", percent=percent(total[name], 0), name=name) for name in parts]
+        return [glossed(parts[0])]
+    return [tr("{percent} {name}", percent=percent(total[name], 0), name=glossed(name)) for name in parts]
 
 
 def source_text(images: TrainingImages) -> str:

@@ -10,7 +10,6 @@ from explorer.drawing.pictures import reduced
 from explorer.engine import augmented
 from explorer.engine.normalization import unchanged
 from explorer.ui import cached, choices, link, markup, stepping
-from explorer.ui.class_names import glossed
 from explorer.ui.frame import presentation
 from explorer.ui.markdown import code, literal, sentence
 from explorer.ui.options import options
@@ -177,7 +176,7 @@ def captioned(pixels: Pixels, alt: str, lines: Sequence[str], prediction: str = 
 def own_name(selection: Selection) -> str:
     """The name of the image in a mixed label: its class where that is known."""
     label = selection.sample.label
-    return tr("this image") if label is None else glossed(selection.card.classes[label])
+    return tr("this image") if label is None else selection.card.classes[label]
 
 
 def others(selection: Selection) -> dict[str, Pixels]:

@@ -14,6 +14,7 @@ from explorer.drawing.ranges import number
 from explorer.engine.channel_effects import ClassEffect
 from explorer.engine.dissection import Dissection
 from explorer.engine.visualization import Visualization
+from explorer.ui.class_names import glossed_all
 from explorer.ui.exports import downloads, export_parts
 from explorer.ui.exports.downloads import Offer, Pictures, Tables
 from explorer.ui.exports.export_parts import TRACE, Arrays
@@ -204,7 +205,8 @@ def figure(biography: Biography) -> list[Part]:
     if biography.numbers is not None and subject.scan is not None:
         order = largest_classes(biography.numbers.class_means)
         if order:
-            parts.append(charts.class_means(biography.numbers.class_means, subject.scan.classes, order))
+            names = glossed_all(subject.scan.classes)
+            parts.append(charts.class_means(biography.numbers.class_means, names, order))
     if biography.effects:
-        parts.append(charts.effects(biography.effects, subject.selection.card.classes))
+        parts.append(charts.effects(biography.effects, subject.selection.class_names))
     return parts

@@ -14,7 +14,7 @@ from explorer.engine.selectivity import PERMUTATIONS, Selectivity
 from explorer.engine.values import Doubles
 from explorer.ui import cached, panels
 from explorer.ui.channel_link import open_channel
-from explorer.ui.class_names import glossed
+from explorer.ui.class_names import glossed, glossed_all
 from explorer.ui.components.picture_grid import CARD, MAP, Picture, picture_grid
 from explorer.ui.markdown import literal
 from explorer.views.channel import charts, tiles
@@ -88,7 +88,8 @@ def show(subject: ChannelSubject, scanned: LayerScan, numbers: Numbers) -> None:
         if order:
             assert subject.scan is not None
             panels.chart(
-                charts.class_means(numbers.class_means, subject.scan.classes, order), key="class_means"
+                charts.class_means(numbers.class_means, glossed_all(subject.scan.classes), order),
+                key="class_means",
             )
         st.caption(literal(about_classes(subject, numbers)))
 

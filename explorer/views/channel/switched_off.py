@@ -60,7 +60,7 @@ def _draw(subject: ChannelSubject, progress: Sequence[Progress[ClassEffect]]) ->
     elif len(one.results) < one.steps:
         st.progress(len(one.results) / one.steps, tr("Switching the channel off in images of each class"))
     else:
-        panels.chart(charts.effects(one.results, subject.selection.card.classes), key="effects")
+        panels.chart(charts.effects(one.results, subject.selection.class_names), key="effects")
         st.caption(literal(about(subject, one.results)))
 
 

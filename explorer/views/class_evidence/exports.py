@@ -14,6 +14,7 @@ from explorer.engine.class_evidence import Evidence
 from explorer.engine.scan.images import scene_number
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
+from explorer.ui.class_names import glossed
 from explorer.ui.exports import downloads, scan_export
 from explorer.ui.exports.downloads import Offer, Pictures, Tables
 from explorer.ui.exports.export_parts import Arrays
@@ -66,7 +67,7 @@ def caption(selection: Selection, view: EvidenceView) -> str:
 def pictures(view: EvidenceView) -> Pictures:
     range = per_class.common_range(view.averages)
     return {
-        tr("mean heat map of {name}", name=view.scan.classes[label]): partial(
+        tr("mean heat map of {name}", name=glossed(view.scan.classes[label])): partial(
             color, view.averages.of(label).heats.mean(0), range
         )
         for label in per_class.present(view.averages)
@@ -85,13 +86,13 @@ def differences(pair: GroupPair) -> pd.DataFrame:
     """One row per channel, the largest difference beside chance first."""
     measured, order = pair.differences, pair.differences.order
     columns = {name: getattr(measured, name)[order] for name in ("difference", "low", "high", "chance", "p")}
-    first, second = pair.names
+    first, second = pair.names if pair.groups.errors else pair.classes
     return pd.DataFrame({"channel": order, "group": first, "minus": second, **columns})
 
 
 def arrays(view: EvidenceView) -> Arrays:
     labels = per_class.present(view.averages)
-    names = tr(", ").join(view.scan.classes[label] for label in labels)
+    names = tr(", ").join(glossed(view.scan.classes[label]) for label in labels)
     each = [view.averages.of(label) for label in labels]
     made: Arrays = {
         "heats": (
@@ -105,7 +106,7 @@ def arrays(view: EvidenceView) -> Arrays:
         "labels": (view.averages.labels, tr("the class of each image (N,)")),
     }
     if view.pair is not None:
-        first, second = view.pair.classes
+        first, second = map(glossed, view.pair.classes)
         made["pair_contributions"] = (
             view.pair.evidence.contributions,
             tr("contributions for {first} minus {second} (N, C)", first=first, second=second),
@@ -118,7 +119,7 @@ def parts(view: EvidenceView) -> list[Part]:
     """The mean maps of two classes and the chart of their differences; without two, those of all classes."""
     if view.pair is None:
         labels = per_class.present(view.averages)
-        heats = {view.scan.classes[label]: view.averages.of(label).heats.mean(0) for label in labels}
+        heats = {glossed(view.scan.classes[label]): view.averages.of(label).heats.mean(0) for label in labels}
     else:
         pair = view.pair
         heats = {name: pair.evidence.of(group).heats.mean(0) for group, name in enumerate(pair.names)}
@@ -147,7 +148,7 @@ def first_class(selection: Selection, view: EvidenceView) -> tuple[str, str]:
     sentence = tr(
         "It prints the mean contribution of channel {channel} to {name}: {value}.",
         channel=channel,
-        name=scan.classes[label],
+        name=glossed(scan.classes[label]),
         value=number(means[channel]),
     )
     return program_of(selection.opened.source, images(scan), IMPORTS, lines), sentence

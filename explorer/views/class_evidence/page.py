@@ -66,7 +66,7 @@ def chosen_classes(scan: Scan, labels: Sequence[int]) -> list[int]:
         return list(labels)
     names = {scan.classes[label]: label for label in labels}
     chosen = link.several(st.multiselect, tr("Classes"), list(names), "classes", list(names)[:MOST_CLASSES],
-                          max_selections=MOST_CLASSES)  # fmt: skip
+                          max_selections=MOST_CLASSES, format_func=glossed)  # fmt: skip
     return [names[name] for name in chosen]
 
 
@@ -121,7 +121,7 @@ def choose_groups(scan: Scan, labels: Sequence[int], count: int) -> Groups:
 def pick(label: str, names: Sequence[str], key: str, default: str) -> str:
     first = default if default in names else names[0]
     link.follow_default(key, first)
-    return choices.pick(label, {name: name for name in names}, key, first, width=220)
+    return choices.pick(label, {name: glossed(name) for name in names}, key, first, width=220)
 
 
 def show_groups(selection: Selection, scan: Scan, layer: str, groups: Groups) -> pair.GroupPair | None:

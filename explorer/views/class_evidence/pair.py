@@ -53,11 +53,11 @@ class GroupPair:
 
 def pair_of(scan: Scan, layer: str, groups: Groups, evidence: Evidence) -> GroupPair:
     classes = (scan.classes[groups.first], scan.classes[groups.second])
-    names = classes
+    names = (glossed(classes[0]), glossed(classes[1]))
     if groups.errors:
         names = (
-            tr("{true} predicted as {other}", true=classes[0], other=classes[0]),
-            tr("{true} predicted as {other}", true=classes[0], other=classes[1]),
+            tr("{true} predicted as {other}", true=names[0], other=names[0]),
+            tr("{true} predicted as {other}", true=names[0], other=names[1]),
         )
     return GroupPair(layer, groups, names, classes, evidence, differences_of(evidence))
 
@@ -121,7 +121,8 @@ def maps(pair: GroupPair) -> None:
         )
         for heat, name in zip(heats, pair.names, strict=True)
     ]
-    score = tr("Mean Grad-CAM for {first} minus {second}", first=pair.classes[0], second=pair.classes[1])
+    score = tr("Mean Grad-CAM for {first} minus {second}", first=glossed(pair.classes[0]),
+               second=glossed(pair.classes[1]))  # fmt: skip
     markup.show(
         markup.text(score),
         markup.element("div", *figures, cls="fx-two"),
@@ -166,7 +167,7 @@ def top_images(scan: Scan, layer: str, channel: int) -> list[str]:
             sample = scanning.sample_of(scan, row)
         except Problem:
             continue
-        name = scan.classes[sample.label] if sample.label is not None else sample.name
+        name = glossed(scan.classes[sample.label]) if sample.label is not None else sample.name
         pictures.append(
             markup.figure(
                 sample.pixels,

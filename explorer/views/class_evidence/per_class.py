@@ -11,6 +11,7 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number
 from explorer.engine.class_evidence import Evidence
 from explorer.ui import markup
+from explorer.ui.class_names import glossed
 from model.words import N_, ngettext, tr
 
 TOP = 3
@@ -26,14 +27,14 @@ def show(classes: Sequence[str], evidence: Evidence) -> None:
     """A card for each class, and every channel in numbers."""
     labels = present(evidence)
     range = common_range(evidence)
-    cards = [card(classes[label], evidence.of(label), range) for label in labels]
+    cards = [card(glossed(classes[label]), evidence.of(label), range) for label in labels]
     markup.show(
         markup.element("div", *cards, cls="fx-cards fx-classes"), markup.scale(range, tr("shared scale"))
     )
     st.caption(tr(ABOUT))
     with st.expander(tr("Every channel in numbers")):
         frame = table(classes, evidence)
-        st.dataframe(frame, hide_index=True, height=320)
+        st.dataframe(frame.rename(columns=glossed), hide_index=True, height=320)
 
 
 def present(evidence: Evidence) -> list[int]:

@@ -44,7 +44,7 @@ def show(selection: Selection) -> ClassMaps | None:
     layers = checkup.with_gradient(selection, layers)
     if not layers:
         return None
-    maps = compute(selection, list(layers), other, titles_of(selection, other, selection.card.classes))
+    maps = compute(selection, list(layers), other, titles)
     for layer in maps.ranges:
         show_layer(selection, maps, layer)
     panels.explain_dimmed(selection)
@@ -101,6 +101,6 @@ def show_layer(selection: Selection, maps: ClassMaps, layer: str) -> None:
 
 
 def panel(selection: Selection, maps: ClassMaps, layer: str, name: str) -> str:
-    heat, title = maps.values[layer, name], titles_of(selection, maps.other, selection.class_names)[name]
+    heat, title = maps.values[layer, name], maps.titles[name]
     alt = tr("Grad-CAM of {name} at {layer}", name=title, layer=layer)
     return panels.heat_panel(selection, layer, heat, maps.ranges[layer], title, alt, panels.extent(heat))

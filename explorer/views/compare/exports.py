@@ -184,7 +184,7 @@ def cam_panel(name: str, cam: Cam) -> Panel:
         "{side}: {checkpoint}, {name} at {layer}",
         side=name,
         checkpoint=cam.side.selection.opened.name,
-        name=cam.side.target,
+        name=cam.side.target_name,
         layer=cam.side.layer,
     )
     return Panel(over_image(cam), title, cam.range, cam.scale, cam.shared)
@@ -193,7 +193,7 @@ def cam_panel(name: str, cam: Cam) -> Panel:
 def cam_arrays(cams: Mapping[str, Cam]) -> Arrays:
     arrays: Arrays = {}
     for name, cam in cams.items():
-        meaning = tr(HEAT, name=cam.side.target, layer=cam.side.layer)
+        meaning = tr(HEAT, name=cam.side.target_name, layer=cam.side.layer)
         arrays[f"{name.lower()}_heat"] = (cam.values, meaning)
         arrays |= arrays_of(name, cam.side)
     return arrays
@@ -219,10 +219,11 @@ def show_classes(selection: Selection, maps: ClassMaps) -> None:
 
 def offer_of_classes(selection: Selection, maps: ClassMaps) -> Offer:
     first, second = maps.titles["target"], maps.titles["other"]
+    names = selection.card.classes
     last = list(maps.ranges)[-1]
     largest = number(maps.values[last, "difference"].max())
     return Offer(
-        name=f"{first} rather than {second} {selection.sample.name}",
+        name=f"{names[selection.target]} rather than {names[maps.other]} {selection.sample.name}",
         caption=export_parts.caption(
             selection,
             method=tr("Grad-CAM"),

@@ -112,14 +112,14 @@ def show_cams(cams: dict[str, Cam]) -> None:
     if a.side.target != b.side.target:
         note = tr(
             "B has no class “{name}”, so its Grad-CAM explains its own prediction, “{prediction}”.",
-            name=a.side.target,
-            prediction=b.side.target,
+            name=a.side.target_name,
+            prediction=b.side.target_name,
         )
         markup.show(markup.text(note, "muted"))
 
 
 def panel(name: str, cam: Cam) -> str:
-    fields = {"side": name, "name": cam.side.target, "layer": cam.side.layer}
+    fields = {"side": name, "name": cam.side.target_name, "layer": cam.side.layer}
     return panels.heat_panel(
         cam.side.selection,
         cam.side.layer,

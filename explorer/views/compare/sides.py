@@ -26,6 +26,11 @@ class Side:
         """The name of the class to explain."""
         return self.selection.card.classes[self.selection.target]
 
+    @property
+    def target_name(self) -> str:
+        """The class to explain as the page writes it."""
+        return self.selection.target_name
+
 
 def choose_like(
     selection: Selection, other: Selection, prefix: str, block: Block, stage: str

@@ -11,6 +11,7 @@ from explorer.drawing.palette import Color
 from explorer.drawing.ranges import probability
 from explorer.engine.data_map import AMBIGUOUS, EASY, HARD, REGIONS, SUSPECT, DataMap
 from explorer.engine.values import Integers
+from explorer.ui.class_names import glossed, glossed_all
 from explorer.views.data_map.logs import LoggedRun
 from model.example_log import ExampleLog
 from model.words import N_, tr
@@ -82,7 +83,8 @@ def scatter(run: LoggedRun, color: str, chosen: int | None) -> ScatterChart:
     """Mean confidence over variability, a point for each image that is drawn."""
     coloring, one = COLORINGS[color], run.map
     images = drawn_rows(one, chosen)
-    labels = tuple(run.log.card.classes[label] for label in run.log.labels[images].tolist())
+    names = glossed_all(run.log.card.classes)
+    labels = tuple(names[label] for label in run.log.labels[images].tolist())
     across = doubles(one.variability[images])
     return ScatterChart(
         tr("Data map of {run}", run=run.name),
@@ -108,7 +110,7 @@ def scatter(run: LoggedRun, color: str, chosen: int | None) -> ScatterChart:
 
 def curve(log: ExampleLog, index: int) -> LineChart:
     """The probability of one image's class at every epoch, and chance; a gap where it was not seen."""
-    name, values = log.card.classes[int(log.labels[index])], doubles(log.confidence[:, index])
+    name, values = glossed(log.card.classes[int(log.labels[index])]), doubles(log.confidence[:, index])
     epochs = doubles(np.arange(1, log.epochs + 1))
     chance = 1 / len(log.card.classes)
     texts = tuple(

@@ -12,7 +12,7 @@ from explorer.engine.tracing import stages
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.ui import cached, choices, link, markup, panels, pictures
 from explorer.ui.cached import Opened
-from explorer.ui.class_names import glossed
+from explorer.ui.class_names import glossed, glossed_all
 from explorer.ui.frame import presentation, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
@@ -81,7 +81,7 @@ def show(run: LoggedRun, index: int, sample: Sample | Problem) -> None:
 
 def facts(run: LoggedRun, index: int) -> list[tuple[str, str]]:
     """What the map says of an image, as names and values."""
-    one, names = run.map, run.log.card.classes
+    one, names = run.map, glossed_all(run.log.card.classes)
     label = names[int(run.log.labels[index])]
     if not one.epoch_counts[index]:
         return [(tr("label in training"), label), (tr("epochs seen"), "0")]
@@ -185,7 +185,7 @@ def _notes(selection: Selection, course: Course, at: int) -> tuple[str, str]:
 
 def choose_target(selection: Selection, label: int) -> int:
     """The class that Grad-CAM explains: the label of the training, or what the network predicts now."""
-    names, predicted = selection.card.classes, selection.predicted
+    names, predicted = selection.class_names, selection.predicted
     if predicted == label:
         return label
     titles = {

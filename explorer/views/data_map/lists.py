@@ -17,6 +17,7 @@ from explorer.engine.intervals import interval
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.engine.values import Integers
 from explorer.ui import cached, choices, link
+from explorer.ui.class_names import glossed_all
 from explorer.ui.options import options
 from explorer.views.data_map.logs import LoggedRun
 from model.problems import Problem
@@ -78,7 +79,7 @@ def choose(key: str, rows: Integers) -> None:
 
 def table(run: LoggedRun, rows: Integers, images: LoggedImages | Problem) -> pd.DataFrame:
     """A row for each image, the foremost first, with its picture where that is on hand."""
-    one, names = run.map, run.log.card.classes
+    one, names = run.map, glossed_all(run.log.card.classes)
     columns: dict[str, object] = {}
     if not isinstance(images, Problem):
         columns[tr("picture")] = cached.logged_pictures(run.path, options().data_dir, rows)

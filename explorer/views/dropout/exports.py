@@ -25,14 +25,14 @@ def offer(selection: Selection, spread: Spread, mask_number: int) -> Offer:
     """What the page shows; `mask_number` counts from 1."""
     masked, layer = spread.masked, spread.layer.layer
     first = int(masked.plain.argmax())
-    chart = charts.over_masks(selection.card.classes, spread)
+    chart = charts.over_masks(selection.class_names, spread)
     return Offer(
         name=f"dropout {selection.sample.name} {layer}",
         caption=export_parts.caption(
             selection,
             method="Dropout",
             layer=tr("{layer}, p = {p:g}", layer=layer, p=spread.rate),
-            target=selection.card.classes[first],
+            target=selection.class_names[first],
         ),
         pictures={
             tr("predictions"): partial(figures.picture, chart),
@@ -53,7 +53,7 @@ def offer(selection: Selection, spread: Spread, mask_number: int) -> Offer:
         ),
         printed=tr(
             "It prints the mean probability of {name} over the masks: {value}.",
-            name=selection.card.classes[first],
+            name=selection.class_names[first],
             value=number(masked.probabilities[:, first].mean()),
         ),
     )

@@ -38,7 +38,7 @@ def page() -> None:
     st.markdown(introduction(spread))
     st.subheader(tr("The prediction under {count} masks", count=MASKS), anchor=False)
     st.markdown(finding(selection, spread.masked))
-    panels.chart(charts.over_masks(selection.card.classes, spread))
+    panels.chart(charts.over_masks(selection.class_names, spread))
     st.caption(
         tr(
             "Probability under each mask of the classes that are most probable in eval mode. Dashed: in eval "

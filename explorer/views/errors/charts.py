@@ -56,7 +56,7 @@ def recall_chart(evaluation: Evaluation) -> DotChart:
         tr("Recall of each class"),
         tr("Recall of each class with its 95% interval, and what chance gives"),
         Axis(tr("recall"), (0.0, 1.0), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "percent"),
-        tuple(evaluation.classes[k] for k in classes),
+        tuple(evaluation.class_names[k] for k in classes),
         one.recall[classes],
         *one.recall_interval[classes].T,
         one.chance_recall[classes],
@@ -66,7 +66,7 @@ def recall_chart(evaluation: Evaluation) -> DotChart:
 
 def matrix_drawing(evaluation: Evaluation, classes: list[int]) -> Drawing:
     """The confusion matrix for print: counts, colored by the fraction of the row's class."""
-    names = [evaluation.classes[k] for k in classes]
+    names = [evaluation.class_names[k] for k in classes]
     table = evaluation.table[np.ix_(classes, classes)]
     totals = np.maximum(evaluation.scores.images[classes], 1)
 

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.ui import panels
+from explorer.ui.class_names import glossed_all
 from explorer.views.errors import charts
 from explorer.views.errors.evaluation import Evaluation
 from model.words import N_, tr
@@ -62,6 +63,7 @@ def scores(evaluation: Evaluation) -> pd.DataFrame:
 def page_table(table: pd.DataFrame) -> pd.DataFrame:
     """The table of the page: percent, and each interval in one column."""
     each = table.copy()
+    each["class"] = glossed_all(each["class"])
     fractions = ["recall", "precision", "f1", "chance_recall", "chance_precision", "chance_f1"]
     each[fractions] *= 100
     for name in ("recall", "precision"):

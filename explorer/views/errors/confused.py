@@ -45,7 +45,7 @@ def show_matrix(evaluation: Evaluation) -> None:
 def draw_matrix(evaluation: Evaluation, classes: list[int], percents: bool) -> None:
     confusion_matrix(
         evaluation.table,
-        evaluation.classes,
+        evaluation.class_names,
         classes,
         key="confusion",
         percents=percents,
@@ -119,7 +119,7 @@ def draw_images(evaluation: Evaluation, wanted: Filter, order: str, rows: Intege
 
 def heading(evaluation: Evaluation, cell: Cell, which: str, count: int) -> str:
     """How many images are shown, and of which kind."""
-    true, predicted = (None if k is None else evaluation.classes[k] for k in cell)
+    true, predicted = (None if k is None else evaluation.class_names[k] for k in cell)
     templates = {
         (False, False): HEADINGS[which],
         (True, False): OF_CLASS[which],
@@ -165,7 +165,7 @@ OF_CELL = (
 
 def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
     """An image as a button: its classes and what it is sorted by below it, all that is known in words."""
-    one, names = evaluation.predictions, evaluation.classes
+    one, names = evaluation.predictions, evaluation.class_names
     label, confidence = int(one.labels[row]), probability(float(one.confidence[row]))
     lines = {"entropy": number(float(one.entropy[row])), "loss": number(float(one.loss[row]))}
     fields = {
@@ -208,7 +208,8 @@ def without_prediction(evaluation: Evaluation, row: int) -> str:
     number, label = int(evaluation.scan.ids[row]), int(evaluation.predictions.labels[row])
     if label < 0:
         return tr("Image {number}: without a label and without a prediction.", number=number)
-    return tr("Image {number}: {true} without a prediction.", number=number, true=evaluation.classes[label])
+    true = evaluation.class_names[label]
+    return tr("Image {number}: {true} without a prediction.", number=number, true=true)
 
 
 def about_images(order: str) -> str:

@@ -9,6 +9,7 @@ from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
 from explorer.ui import cached
 from explorer.ui.cached import Opened
+from explorer.ui.class_names import glossed_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,11 @@ class Evaluation:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.scan.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes as the page writes them."""
+        return glossed_all(self.classes)
 
     @cached_property
     def accuracy(self) -> Accuracy:

@@ -105,7 +105,7 @@ def show_cell(evaluation: Evaluation) -> None:
         link.keep(key, link.chosen(key, choices.ALL), choices.ALL)
     if cell == (None, None):
         return
-    true, predicted = ("" if k is None else evaluation.classes[k] for k in cell)
+    true, predicted = ("" if k is None else evaluation.class_names[k] for k in cell)
     if not predicted:
         text = tr("Only images of the class {true}.", true=literal(true))
     elif not true:
@@ -190,7 +190,7 @@ def draw(
 
 
 def draw_card(evaluation: Evaluation, card: ErrorCard, progress: Progress[WithoutSets]) -> None:
-    names = evaluation.classes
+    names = evaluation.class_names
     predicted, true = names[card.predicted], names[card.true]
     probabilities = card.selection.seen.probabilities
     title = tr(
@@ -242,7 +242,7 @@ def draw_channels(
     progress: Progress[WithoutSets],
 ) -> None:
     """The channels whose removal lowers the lead most; each opens on the page Channel."""
-    names = evaluation.classes
+    names = evaluation.class_names
     if channels is None:
         st.caption(effects.waiting([progress]))
         return

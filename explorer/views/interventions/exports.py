@@ -71,7 +71,7 @@ def changed(made: "Intervened") -> list[str]:
 def logits_printed(selection: Selection, both: BeforeAfter) -> str:
     return tr(
         "It prints the logit of {name} before and after: {before} and {after}.",
-        name=selection.card.classes[selection.target],
+        name=selection.target_name,
         before=number(both.before.logits[selection.target]),
         after=number(both.after.logits[selection.target]),
     )
@@ -195,7 +195,7 @@ def contribution_offer(selection: Selection, measured: Effects, chart: PointChar
 
 
 def effect_arrays(selection: Selection, measured: Effects) -> Arrays:
-    name = selection.card.classes[selection.target]
+    name = selection.target_name
     contributions = tr("weight × mean of the map (C,) for the class {name}", name=name)
     falls = tr("how much the logit of {name} falls with each channel at zero (C,)", name=name)
     return export_parts.input_arrays(selection) | {

@@ -113,7 +113,7 @@ def flows(columns: Columns, lines: Sequence[ContributionLine]) -> pd.DataFrame:
 
 
 def arrays(selection: Selection, columns: Columns) -> export_parts.Arrays:
-    name = selection.card.classes[selection.target]
+    name = selection.target_name
     text = tr(
         "gradient × activation of each channel (C,), summed over positions, for the class {name}", name=name
     )

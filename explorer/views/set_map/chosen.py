@@ -13,7 +13,7 @@ from explorer.engine.samples import Sample
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Integers
 from explorer.ui import link, markup, panels
-from explorer.ui.class_names import glossed
+from explorer.ui.class_names import glossed, glossed_all
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.components.point_map import Choice
 from explorer.ui.frame import way_back
@@ -164,7 +164,7 @@ def summary(images: MapImages, rows: Integers) -> str:
 def table(images: MapImages, rows: Integers) -> str:
     """How many of the selected images have each class, beside the whole set, as Markdown."""
     scan = images.scan
-    names = [*scan.classes, tr("no label that the network knows")]
+    names = [*glossed_all(scan.classes), tr("no label that the network knows")]
     counts, whole = (np.bincount(numbers % len(names), minlength=len(names))
                      for numbers in (scan.labels[rows], scan.labels))  # fmt: skip
     order = [index for index in np.argsort(-counts, kind="stable")[:LISTED].tolist() if counts[index]]
@@ -200,7 +200,7 @@ def thumbnail(images: MapImages, row: int) -> Picture | None:
 def prediction(scan: Scan, row: int) -> str:
     """The predicted class of an image, in words where its logits are not finite."""
     predicted = int(scan.predicted[row])
-    return scan.classes[predicted] if predicted >= 0 else tr("no prediction")
+    return glossed(scan.classes[predicted]) if predicted >= 0 else tr("no prediction")
 
 
 def confidence(images: MapImages, row: int) -> str:
@@ -225,5 +225,5 @@ def in_words(images: MapImages, row: int, sample: Sample) -> str:
     }
     if not scan.labeled[row]:
         return tr("{image}: prediction {predicted} ({confidence})", **fields)
-    label = scan.classes[scan.labels[row]]
+    label = glossed(scan.classes[scan.labels[row]])
     return tr("{image}: label {label}, prediction {predicted} ({confidence})", label=label, **fields)

@@ -16,6 +16,7 @@ from explorer.engine.outputs import probabilities
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Doubles, Floats, Integers
 from explorer.ui import markup
+from explorer.ui.class_names import glossed
 from model.card import Pixels
 from model.words import N_, tr
 
@@ -111,7 +112,7 @@ def _by_class(numbers: Integers, classes: tuple[str, ...], without: str) -> Colo
         sorted(np.argsort(-counts, kind="stable")[:NAMED].tolist()) if len(classes) > NAMED else None
     )
     entries = [
-        (shades[number], classes[number], int(counts[number]))
+        (shades[number], glossed(classes[number]), int(counts[number]))
         for number in (range(len(classes)) if most_frequent is None else most_frequent)
     ]
     if unknown := int((numbers < 0).sum()):

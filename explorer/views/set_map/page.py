@@ -8,6 +8,7 @@ from explorer.engine.projection import NEAREST, PROJECTIONS, Projection
 from explorer.engine.samples import FromScene, FromTestSet
 from explorer.engine.scan.result import Scan
 from explorer.ui import choices, jobs, markup
+from explorer.ui.class_names import glossed_all
 from explorer.ui.components.point_map import Choice, point_map
 from explorer.ui.jobs import JOBS
 from explorer.ui.markdown import literal, sentence
@@ -69,7 +70,7 @@ def draw(selection: Selection, images: MapImages, projection: Projection, colore
         colored.order,
         key="set_map_points",
         label=tr("{method} of {count:,} images, one point for each", method=method, count=len(scan)),
-        names=scan.classes,
+        names=glossed_all(scan.classes),
         of={tr("label"): scan.labels, tr("prediction"): scan.predicted},
         title=f"{projection.method} {scan.network} {scan.images} {len(scan)}",
         marked=row_of(selection, scan),

@@ -12,6 +12,7 @@ from explorer.engine.batches import SCENES_SEED
 from explorer.engine.shortcut import ShortcutAccuracy, predictions
 from explorer.engine.values import Floats
 from explorer.ui import cached, choices, markup
+from explorer.ui.class_names import glossed
 from explorer.ui.markdown import code, literal
 from explorer.views.shortcut import accuracies
 from explorer.views.shortcut.marked import MarkedPair, MarkedSide
@@ -88,8 +89,8 @@ def on_this_scene(pair: MarkedPair, carried: MarkCarriers) -> str:
         "count": len(carried.off),
         "checkpoint": literal(carried.side.name),
         "layer": code(carried.side.layer),
-        "before": CLASSES[marked.predicted],
-        "after": CLASSES[after],
+        "before": glossed(CLASSES[marked.predicted]),
+        "after": glossed(CLASSES[after]),
     }
     if after == marked.predicted:
         return tr(

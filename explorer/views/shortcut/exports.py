@@ -9,6 +9,7 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
+from explorer.ui.class_names import glossed
 from explorer.ui.exports import downloads, export_parts
 from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.export_parts import ATTRIBUTE, Arrays
@@ -49,7 +50,7 @@ def caption(side: MarkedSide) -> str:
         side.marked,
         method=tr("Grad-CAM"),
         layer=side.layer,
-        target=CLASSES[side.marked.predicted],
+        target=glossed(CLASSES[side.marked.predicted]),
         range=ranges.text(side.range, tr("scale of this map only")),
     )
 
@@ -71,7 +72,7 @@ def panel(side: MarkedSide) -> Panel:
     title = tr(
         "{checkpoint}: {name} at {layer}",
         checkpoint=side.name,
-        name=CLASSES[side.marked.predicted],
+        name=glossed(CLASSES[side.marked.predicted]),
         layer=side.layer,
     )
     over = export_parts.over_image(side.marked, side.layer, side.heat, side.range)
@@ -95,7 +96,7 @@ def arrays(pair: MarkedPair, carried: MarkCarriers) -> Arrays:
     for name, side in (("control", pair.control), ("shortcut", pair.shortcut)):
         meaning = tr(
             "Grad-CAM (h, w) of {name} at {layer} by {checkpoint}: raw and signed",
-            name=CLASSES[side.marked.predicted],
+            name=glossed(CLASSES[side.marked.predicted]),
             layer=side.layer,
             checkpoint=side.name,
         )

@@ -11,6 +11,7 @@ from explorer.engine.tracing import Block, stages
 from explorer.engine.values import Floats
 from explorer.ui import cached, choices
 from explorer.ui.cached import Opened
+from explorer.ui.class_names import glossed
 from explorer.ui.markdown import literal
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
@@ -147,7 +148,7 @@ def label_of(selection: Selection) -> int | None:
 def choose_mark(label: int) -> int:
     """The mark to plant: that of the scene's own class at first."""
     names = {OWN: tr("Mark of its own class")}
-    names |= {name: tr("Mark of {name}", name=name) for name in CLASSES}
+    names |= {name: tr("Mark of {name}", name=glossed(name)) for name in CLASSES}
     mark = choices.pick(tr("Mark"), names, "mark", OWN, width=250)
     return label if mark == OWN else CLASSES.index(mark)
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.drawing.ranges import percent, probability
 from explorer.ui import markup, panels
+from explorer.ui.class_names import glossed
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from explorer.views.shortcut.marked import MarkedPair, MarkedSide
@@ -31,7 +32,7 @@ def show(pair: MarkedPair) -> None:
 
 
 def title(pair: MarkedPair) -> str:
-    name, mark = CLASSES[pair.label], CLASSES[pair.mark]
+    name, mark = glossed(CLASSES[pair.label]), glossed(CLASSES[pair.mark])
     if pair.label == pair.mark:
         return tr("This {name} with the mark of its class", name=name)
     return tr("This {name} with the mark of {mark}", name=name, mark=mark)
@@ -53,7 +54,7 @@ def beside(one: Selection, title: str) -> str:
     alt = tr("{picture}: {name}", picture=title, name=one.sample.name)
     inner = (
         markup.text(title, "muted"),
-        markup.text(tr("Prediction: {name}", name=CLASSES[one.predicted]), "strong"),
+        markup.text(tr("Prediction: {name}", name=glossed(CLASSES[one.predicted])), "strong"),
         markup.bars(rows),
     )
     picture = markup.image(one.sample.pixels, alt)
@@ -62,7 +63,7 @@ def beside(one: Selection, title: str) -> str:
 
 def heat(side: MarkedSide) -> str:
     """Grad-CAM over the marked scene, and how much of it is on the mark."""
-    name = CLASSES[side.marked.predicted]
+    name = glossed(CLASSES[side.marked.predicted])
     facts = panels.facts(
         "",
         [
@@ -98,9 +99,9 @@ def meaning(side: MarkedSide, pair: MarkedPair) -> str:
     change = float(side.marked.seen.probabilities[pair.mark] - side.plain.seen.probabilities[pair.mark])
     fields = {
         "checkpoint": literal(side.name),
-        "before": CLASSES[before],
-        "after": CLASSES[after],
-        "mark": CLASSES[pair.mark],
+        "before": glossed(CLASSES[before]),
+        "after": glossed(CLASSES[after]),
+        "mark": glossed(CLASSES[pair.mark]),
         "first": probability(float(side.plain.seen.probabilities[pair.mark])),
         "second": probability(float(side.marked.seen.probabilities[pair.mark])),
     }

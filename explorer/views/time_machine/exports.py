@@ -47,7 +47,7 @@ def printed_text(selection: Selection, view: TimeView) -> str:
     """The sentence that says what the program prints."""
     probability = view.course.probabilities[view.index, selection.target]
     rounded = number(probability) if probability < 0.9995 else f"{probability:.7g}"  # never rounded to 1
-    name, epoch = selection.card.classes[selection.target], view.epochs[view.index]
+    name, epoch = selection.target_name, view.epochs[view.index]
     return tr(
         "It prints the probability of {name} at epoch {epoch}: {value}.",
         name=name,

@@ -187,7 +187,7 @@ def choose_epoch(timeline: Timeline) -> int:
 
 def prediction_text(selection: Selection, course: Course, index: int) -> str:
     """The prediction at one epoch in a line, with the explained class where it is another."""
-    names, values = selection.card.classes, course.probabilities[index]
+    names, values = selection.class_names, course.probabilities[index]
     best, target = int(values.argmax()), selection.target
     epoch, percent = course.epochs[index], probability(values[best], 0)
     if best == target:
@@ -258,7 +258,7 @@ def choose_snapshot(key: str, epochs: Sequence[int]) -> None:
 
 def probabilities(selection: Selection, course: Course, epoch: int) -> LineChart:
     """The chart of the class probabilities over the epochs."""
-    names = selection.card.classes
+    names = selection.class_names
     always = always_drawn(selection)
     chart = charts.class_probabilities(course.epochs, course.probabilities, names, always, epoch)
     st.subheader(chart.title, anchor=False)
