@@ -1,6 +1,6 @@
 """Choosing the range of values that a color scale covers, apart from drawing with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +69,48 @@ def number(value: float) -> str:
     mantissa, _, exponent = plain.partition("e")
     short = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return "0" if float(plain) == 0 else short.replace("-", MINUS)
+
+
+def adding_up(total: float, *terms: float) -> tuple[str, ...]:
+    """A sum and its terms with equally many decimals, so many that the terms shown add up to the sum shown.
+
+    As a rule those that give the largest three digits; where no few decimals more do it, the last term is
+    what is missing. A term too small for these decimals has its own.
+
+    >>> adding_up(1.11, 2.31, -1.2), adding_up(1.1149, 2.3052, -1.1903), adding_up(12.304, 12.3, 0.004)
+    (('1.11', '2.31', '−1.20'), ('1.115', '2.305', '−1.190'), ('12.304', '12.300', '0.004'))
+    """
+    values = [total, *terms]
+    sizes = np.floor(np.log10([abs(value) for value in values if value] or [1.0]))
+    if not np.isfinite(values).all() or not -4 < sizes.max() < 6:
+        return tuple(map(number, values))
+    least = int(max(0, 2 - sizes.max(), min(4 - sizes.max(), 1 - sizes.min())))
+    decimals = next((each for each in range(least, least + 3) if _adds_up(values, each)), least)
+    rounded = [round(float(value), decimals) for value in values]
+    rounded[-1] = round(rounded[0] - sum(rounded[1:-1]), decimals)
+    return tuple(
+        _decimal(shown, decimals) if shown or not value else number(value)
+        for shown, value in zip(rounded, values, strict=True)
+    )
+
+
+def before_and_after(before: float, after: float) -> tuple[str, str, str]:
+    """A value before and after a change, and the change with its sign, which is their difference as shown.
+
+    >>> before_and_after(2.3052, 1.1149)
+    ('2.305', '1.115', '−1.190')
+    """
+    last, first, change = adding_up(after, before, float(after) - float(before))
+    return first, last, f"+{change}" if after > before else change
+
+
+def _adds_up(values: Sequence[float], decimals: int) -> bool:
+    total, *terms = (round(float(value), decimals) for value in values)
+    return abs(total - sum(terms)) < 0.5 * 10.0**-decimals
+
+
+def _decimal(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}".replace("-", MINUS) if value else "0"
 
 
 def percent(value: float, decimals: int = 1) -> str:

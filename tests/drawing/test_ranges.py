@@ -1,4 +1,5 @@
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -6,10 +7,58 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from explorer.drawing.ranges import Range, number, per_channel, positive, shared, symmetric, text
+from explorer.drawing.ranges import (
+    MINUS,
+    Range,
+    adding_up,
+    before_and_after,
+    number,
+    per_channel,
+    positive,
+    shared,
+    symmetric,
+    text,
+)
 from model import words
 
 floats = arrays(np.float32, array_shapes(max_dims=3, max_side=4), elements=st.floats(width=32))
+
+SIZES = st.floats(-9999, 9999).filter(lambda value: value == 0 or abs(value) > 0.01)
+
+
+def decimal(shown: str) -> Decimal:
+    return Decimal(shown.replace(MINUS, "-"))
+
+
+@given(SIZES, SIZES)
+def test_a_reader_who_subtracts_gets_the_change_shown(before: float, after: float) -> None:
+    shown = before_and_after(before, after)
+    first, last, change = map(decimal, shown)
+    sizes = [abs(before), abs(after), abs(after - before)]
+    if min(sizes) > 0.02 * max(sizes):  # else the smallest may have digits of its own
+        assert last - first == change
+    least = 10.0 ** -min(len(each.partition(".")[2]) for each in shown)
+    assert abs(float(first) - before) <= 0.5001 * least
+    assert abs(float(last) - after) <= 0.5001 * least
+    assert abs(float(change) - (after - before)) <= 1.0001 * least
+    assert shown[2].startswith("+") == (after > before)
+
+
+def test_the_example_that_did_not_agree() -> None:
+    assert (number(2.3052), number(1.1149), number(1.1149 - 2.3052)) == ("2.31", "1.11", f"{MINUS}1.19")
+    assert before_and_after(2.3052, 1.1149) == ("2.305", "1.115", f"{MINUS}1.190")
+
+
+@given(st.lists(SIZES, min_size=2, max_size=3))
+def test_terms_add_up_to_the_sum_as_shown(terms: list[float]) -> None:
+    total, *parts = map(decimal, adding_up(sum(terms), *terms))
+    if min(abs(each) for each in terms) > 0.02 * max(abs(each) for each in terms):
+        assert sum(parts) == total
+
+
+@pytest.mark.parametrize("values", [(math.nan, 1.0), (math.inf, 2.0), (1e9, 2e9), (0.0, 0.0), (1e-9, 2e-9)])
+def test_what_cannot_be_added_in_decimals_is_shown_as_anywhere(values: tuple[float, float]) -> None:
+    assert before_and_after(*values)[:2] == tuple(map(number, values))
 
 
 @given(floats)

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import MINUS, Range
 from explorer.engine.ablation import Ablations
 from explorer.engine.network import Network
 from explorer.engine.probe import ConvStep, PoolStep, PositionProbe
@@ -266,12 +266,14 @@ def test_a_logit_that_stays_is_not_a_change() -> None:
     net = plain(nn.Conv2d(3, 4, 3), nn.ReLU())
     net[0].bias.data[1] = -1e3  # type: ignore[index, union-attr]
     selection = select(net)
-    logit = number(selection.seen.logits[selection.target])
+    logit = selection.seen.logits[selection.target]
     text = inspector.consequence(selection, switched_off(selection, "1", 1))
-    assert f" stays at {logit}, and the prediction stays " in text
+    stays = re.search(r" stays at (\S+), and the prediction stays ", text)[1]
+    assert float(stays.replace(MINUS, "-")) == pytest.approx(logit, abs=0.006)
     assert " goes from " not in text
     changed = inspector.consequence(selection, switched_off(selection, "1", most_changing(selection)))
-    assert f" goes from {logit} to " in changed
+    before = re.search(r" goes from (\S+) to ", changed)[1]
+    assert float(before.replace(MINUS, "-")) == pytest.approx(logit, abs=0.006)
 
 
 def most_changing(selection: Selection) -> int:

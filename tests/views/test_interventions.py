@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import MINUS
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.intervention import Change, How, intervene
 from explorer.engine.opening import Source
@@ -33,6 +34,15 @@ def html(at: object) -> str:
     return " ".join(piece.proto.body for piece in at.get("html"))
 
 
+def assert_changes(html: str, before: float, after: float) -> None:
+    """The sentence and the bars give these logits, and the change that subtracting those shown gives."""
+    shown = re.search(r"goes from (\S+) to (\S+) \((\S+)\)", html).groups()
+    first, last, change = (Decimal(each.replace(MINUS, "-")) for each in shown)
+    assert (float(first), float(last)) == pytest.approx((before, after), abs=0.006)
+    assert last - first == change
+    assert f'class="chosen">{shown[2]}</div>' in html
+
+
 def logits(name: str, *changes: Change) -> np.ndarray:
     checkpoint = load_checkpoint(ROOT / "checkpoints/cifar10-course.safetensors")
     x = checkpoint.card.to_input(scene(CLASSES.index(name)).pixels)
@@ -53,7 +63,7 @@ def test_a_link_brings_marks_back_and_results_follow(visit: Callable, link: dict
     before, after = logits("dog"), logits("dog", change)
     target = int(before.argmax())
     assert "relu3: 52, 104–105" in html(at)
-    assert f"goes from {number(before[target])} to {number(after[target])}" in html(at)
+    assert_changes(html(at), before[target], after[target])
     assert "Grad-CAM before the change" in html(at)
 
 
@@ -88,7 +98,7 @@ def test_a_covered_square_by_hand(visit: Callable) -> None:
         black[0, channel, 4:13, 8:17] = -mean / std
     before, after = (checkpoint.build().eval()(each)[0].detach().numpy() for each in (x, black))
     target = int(before.argmax())
-    assert f"goes from {number(before[target])} to {number(after[target])}" in html(at)
+    assert_changes(html(at), before[target], after[target])
     assert "Covered: 9 × 9 pixels of the input, from row 4 and column 8 on." in at.caption[0].value
 
 

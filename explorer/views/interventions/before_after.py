@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range, number, probability
+from explorer.drawing.ranges import Range, before_and_after, probability
 from explorer.engine.values import Floats
 from explorer.ui import cached, choices, markup, panels
 from explorer.ui.cached import Outcome
@@ -69,7 +69,6 @@ def in_words(selection: Selection, both: BeforeAfter) -> str:
     """What becomes of the prediction and of the logit of the class to explain."""
     names, target = selection.class_names, selection.target
     was, now = int(both.before.logits.argmax()), int(both.after.logits.argmax())
-    before, after = number(both.before.logits[target]), number(both.after.logits[target])
     if np.array_equal(both.before.logits, both.after.logits):
         return tr("No logit changes; the prediction is {name}.", name=names[was])
     template = (
@@ -80,15 +79,11 @@ def in_words(selection: Selection, both: BeforeAfter) -> str:
             "({change})."
         )
     )
-    change = signed(float(both.after.logits[target] - both.before.logits[target]))
+    before, after, change = before_and_after(both.before.logits[target], both.after.logits[target])
     return tr(
         template, was=names[was], now=names[now], name=names[target], before=before, after=after,
         change=change,
     )  # fmt: skip
-
-
-def signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)
 
 
 def show(selection: Selection, both: BeforeAfter) -> None:
@@ -107,7 +102,7 @@ def bars(selection: Selection, both: BeforeAfter) -> str:
     head = ["", "", tr("before"), tr("after"), tr("change of logit")]
     cells = [markup.text(text, "muted") for text in head]
     for k in order:
-        change = signed(float(both.after.logits[k] - both.before.logits[k]))
+        *_, change = before_and_after(both.before.logits[k], both.after.logits[k])
         mark = "chosen" if k == selection.target else ""
         track = "".join(
             f'<span class="{name}" style="width:{values[k]:.1%}"></span>'

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import nn
 
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import Range, number, percent
+from explorer.drawing.ranges import Range, before_and_after, number, percent
 from explorer.drawing.sheets import sheet
 from explorer.engine.ablation import Ablations
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
@@ -293,7 +293,7 @@ def consequence(selection: Selection, ablations: Ablations) -> str:
     """One sentence on the class to explain and the prediction, with the channel at zero."""
     names, target = selection.class_names, selection.target
     predicted = int(ablations.zeroed[0].argmax())
-    before, after = number(ablations.logits[target]), number(ablations.zeroed[0][target])
+    before, after, _ = before_and_after(ablations.logits[target], ablations.zeroed[0][target])
     return tr(
         consequence_template(before == after, predicted == selection.predicted),
         class_name=names[target],

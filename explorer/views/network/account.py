@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import number, probability
+from explorer.drawing.ranges import adding_up, number, probability
 from explorer.engine.account import Account
 from explorer.engine.prediction import Prediction, prediction
 from explorer.ui import cached, markup, panels
@@ -79,15 +79,21 @@ def show_maps(selection: Selection, account: Account) -> None:
 
 def in_words(selection: Selection, account: Account) -> str:
     """The sum that makes the logit, in a sentence with its numbers."""
+    rest = number(float(np.abs(account.residual)))
+    terms = [float(account.contributions.sum()), float(account.constant)]
+    if account.exact:
+        logit, maps, constant = adding_up(float(account.logit), *terms)
+    else:
+        logit, maps, constant, rest = adding_up(float(account.logit), *terms, float(account.residual))
     return tr(
         EXACT if account.exact else APPROXIMATE,
         class_name=selection.target_name,
-        logit=number(float(account.logit)),
-        maps=number(float(account.contributions.sum())),
-        constant=number(float(account.constant)),
+        logit=logit,
+        maps=maps,
+        constant=constant,
         positions=f"{account.maps.size:,}",
         layer=Named(account.layer, account.read),
-        rest=number(float(np.abs(account.residual) if account.exact else account.residual)),
+        rest=rest,
     )
 
 

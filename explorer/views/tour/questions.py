@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from explorer.drawing.ranges import number, percent
+from explorer.drawing.ranges import before_and_after, number, percent
 from explorer.engine import runs, tour
 from explorer.engine.scores import SCORES, reading
 from explorer.ui import cached
@@ -158,12 +158,12 @@ def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
     classes = selection.class_names
     same = N_("The logit goes from {before} to {after} ({change}). The prediction stays “{class_name}”.")
     other = N_("The logit goes from {before} to {after} ({change}). The prediction becomes “{class_name}”.")
-    sign = "+" if one.change > 0 else ""
+    before, after, change = before_and_after(one.before, one.after)
     return tr(
         same if one.predicted_after == one.predicted else other,
-        before=number(one.before),
-        after=number(one.after),
-        change=f"{sign}{number(one.change)}",
+        before=before,
+        after=after,
+        change=change,
         class_name=classes[one.predicted_after],
     )
 

@@ -1,6 +1,7 @@
 """The account's section says what the engine computed, and one sentence where there is none."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,10 @@ def test_the_sentence_adds_up(selection: Selection, made: Account) -> None:
     text = in_words(selection, made)
     assert "so the sum is exact" in text
     logit, maps, constant = [
-        float(found.replace(MINUS, "-")) for found in re.findall(rf"{MINUS}?\d+\.\d+", text)[:3]
+        Decimal(found.replace(MINUS, "-")) for found in re.findall(rf"{MINUS}?\d+\.\d+", text)[:3]
     ]
-    assert maps + constant == pytest.approx(logit, abs=0.01)
-    assert logit == pytest.approx(float(selection.seen.logits[selection.target]), abs=0.01)
+    assert maps + constant == logit
+    assert float(logit) == pytest.approx(float(selection.seen.logits[selection.target]), abs=0.01)
 
 
 def test_an_approximation_is_called_one() -> None:

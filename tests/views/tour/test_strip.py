@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import before_and_after, number
 from explorer.engine.opening import Source
 from explorer.engine.samples import scene
 from explorer.engine.scan.images import drawn_scenes
@@ -146,8 +146,9 @@ def last_maps(net: nn.Module, x: Tensor) -> tuple[tuple[str, str], tuple[str, st
     first = ", ".join(f"channel {k} ({number(float(contributions[k]))})" for k in order)
     before, after = (float(each[horse]) for each in oracle.without(net, x, order[0]))
     falls = "It falls" if after < before else "It rises"
+    first_shown, last_shown, change = before_and_after(before, after)
     return (f"Channel {order[0]}", f"of the 128 channels of relu3: {first}."), (
-        falls, f"The logit goes from {number(before)} to {number(after)}")  # fmt: skip
+        falls, f"The logit goes from {first_shown} to {last_shown} ({change})")  # fmt: skip
 
 
 def trust(net: nn.Module, card: Card, x: Tensor) -> str:
