@@ -7,7 +7,6 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ import torch
 from explorer import command
 from explorer.drawing.ranges import percent
 from explorer.engine.intervals import interval
-from explorer.engine.scan import running, shards
+from explorer.engine.scan import pace, running, shards
 from explorer.engine.scan.images import DATASETS, SCENES, SPLITS, scan_images
 from explorer.engine.scan.result import Scan
 from explorer.engine.scan.running import Scanning
@@ -150,8 +149,7 @@ def _progress(total: int, clock: Callable[[], float] = time.monotonic) -> Callab
         if now - last < SECONDS and done < total:
             return
         last = now
-        left = timedelta(seconds=round((now - started) / done * (total - done)))
-        say(tr("{done:,} of {total:,} images, about {left} left", done=done, total=total, left=left))
+        say(pace.progress_text(done, total, (now - started) / done))
 
     return tell
 

@@ -1,6 +1,7 @@
 """The scan that a page of the data set works from: which one, how it comes about, and its images."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import streamlit as st
 
 from explorer.engine.network import Network
 from explorer.engine.samples import Sample, TestSet, in_classes
-from explorer.engine.scan import running
+from explorer.engine.scan import pace, running
 from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, fewer, of_test_set, scene_number
 from explorer.engine.scan.result import Scan
 from explorer.ui import cached, choices, jobs, link
@@ -25,6 +26,9 @@ from model.words import N_, ngettext, tr
 TITLES = {"test": N_("Test set"), "scenes": N_("Drawn scenes")}
 FEWER = 1000
 """How many images of a larger test set can be scanned instead of all."""
+
+ScannedBatch = tuple[int, float]
+"""How many images it had, and the seconds it took."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +169,7 @@ def _start_or_follow(wanted: Wanted, offer: Callable[[Wanted, str], None]) -> No
     if progress.finished and progress.problem is None:  # and its file is there, or was removed or damaged
         started.pop(key)
         st.rerun()
-    jobs.show(partial(_draw, key, work), work)
+    jobs.show(partial(_draw, key, work, wanted.images.count), work)
 
 
 def _say_missing(wanted: Wanted, key: str) -> None:
@@ -206,38 +210,53 @@ def _start(key: str, wanted: Wanted) -> None:
     st.session_state.setdefault("_scans", {})[key] = attempt
 
 
-def _stop(key: str, work: Work[int]) -> None:
+def _stop(key: str, work: Work[ScannedBatch]) -> None:
     """Let the scan stand, and show the button that lets it go on."""
     JOBS.stop(work)
     st.session_state["_scans"].pop(key, None)
     st.rerun()  # all of the page, which then no longer asks for more
 
 
-def _draw(key: str, work: Work[int], progress: Sequence[Progress[int]]) -> None:
+def _draw(key: str, work: Work[ScannedBatch], total: int, progress: Sequence[Progress[ScannedBatch]]) -> None:
     (one,) = progress
     if one.problem is not None:
         st.error(sentence(one.problem), icon=":material/error:")
         if st.button(tr("Try again"), key="scan_again"):
             _stop(key, work)
         return
-    done = len(one.results)
-    st.progress(done / one.steps, literal(tr("Scanned images: {count:,}", count=sum(one.results))))
+    st.progress(len(one.results) / one.steps, literal(how_far(one.results, total)))
     if st.button(tr("Stop"), key="scan_stop"):
         _stop(key, work)
     st.caption(tr("What is scanned is kept: a stopped scan goes on from there."))
 
 
-def _work(wanted: Wanted, attempt: int) -> Work[int]:
-    """A scan as a job: the number of images of each batch, and 0 once the result is written."""
+def how_far(batches: Sequence[ScannedBatch], total: int) -> str:
+    """How many images are scanned, and how long the rest takes once that can be said."""
+    done, seconds = sum(count for count, _ in batches), pace.recent_pace(batches)
+    if seconds is None or done >= total:
+        return tr("Scanned images: {count:,}", count=done)
+    return pace.progress_text(done, total, seconds)
+
+
+def _work(wanted: Wanted, attempt: int) -> Work[ScannedBatch]:
+    """A scan as a job: the images of each batch with its seconds, and none once the result is written."""
     batches = -(-wanted.images.count // running.batch_of(wanted.network.card))
     values = (wanted.network, wanted.images.digest, wanted.images.count, wanted.folder, attempt)
     return Work("scan", values, batches + 1, partial(_scan, wanted))
 
 
-def _scan(wanted: Wanted) -> Iterator[int]:
+def timed(batches: Iterable[int], clock: Callable[[], float] = time.monotonic) -> Iterator[ScannedBatch]:
+    """Numbers of images with the seconds that each took, without those in which nobody asked for the next."""
+    started = clock()
+    for count in batches:
+        yield count, clock() - started
+        started = clock()
+
+
+def _scan(wanted: Wanted) -> Iterator[ScannedBatch]:
     scanning = running.prepare(wanted.network, wanted.images, wanted.folder)
     try:
-        yield from running.run(scanning, scanning.shards)
+        yield from timed(running.run(scanning, scanning.shards))
         running.finish(scanning)
     except OSError as error:
         raise Problem(
@@ -246,4 +265,4 @@ def _scan(wanted: Wanted) -> Iterator[int]:
             folder=wanted.folder,
             reason=error.strerror or str(error),
         ) from error
-    yield 0
+    yield 0, 0.0

@@ -1,7 +1,7 @@
 """A page without a scan offers one, makes it as a job, and finds it; its images become the selected ones."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -113,6 +113,34 @@ def test_a_stopped_scan_stands_and_goes_on(app: Open, monkeypatch: pytest.Monkey
     JOBS.rest()
     assert "one pass" in at.run().info[0].value
     assert texts(scanned(at))[0] == "2 images of folder"
+
+
+def test_the_time_left_is_said_once_the_pace_is_known() -> None:
+    first = scanning.how_far([(128, 1.5)], 10_000)
+    assert first == "Scanned images: 128"
+    assert scanning.how_far([(128, 1.5), (128, 1.06)], 10_000) == "256 of 10,000 images, about 0:01:37 left"
+    assert scanning.how_far([(128, 1.0)] * 3 + [(16, 0.1), (0, 0.0)], 400) == "Scanned images: 400"
+
+
+def test_what_an_earlier_scan_left_does_not_make_the_rest_look_fast() -> None:
+    batches = [(128, 0.0)] * 30 + [(128, 1.28)] * 16
+    assert scanning.how_far(batches, 46 * 128 + 6000) == "5,888 of 11,888 images, about 0:01:00 left"
+
+
+def test_time_in_which_nobody_follows_the_scan_does_not_count() -> None:
+    now = 0.0
+
+    def batches() -> Iterator[int]:
+        nonlocal now
+        for count in (128, 64):
+            now += 2.0
+            yield count
+
+    made = []
+    for one in scanning.timed(batches(), lambda: now):
+        made += [one]
+        now += 600.0
+    assert made == [(128, 2.0), (64, 2.0)]
 
 
 def test_what_went_wrong_is_said_and_can_be_tried_again(

@@ -1,0 +1,30 @@
+"""How far a scan is, and how long the rest takes at its pace."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from model.words import tr
+
+RECENT = 16
+"""The last batches, whose pace counts: those of an earlier scan are read from disk at once."""
+
+
+def progress_text(done: int, total: int, pace: float) -> str:
+    """How many images are scanned, and about how long the rest takes at a pace in seconds an image.
+
+    >>> progress_text(2560, 10_000, 0.01)
+    '2,560 of 10,000 images, about 0:01:14 left'
+    """
+    left = timedelta(seconds=round(pace * (total - done)))
+    return tr("{done:,} of {total:,} images, about {left} left", done=done, total=total, left=left)
+
+
+def recent_pace(batches: Sequence[tuple[int, float]]) -> float | None:
+    """Seconds an image of the last batches, each its images and its seconds; None where it is unknown.
+
+    >>> recent_pace([(128, 0.0)] * 20 + [(128, 1.28)] * 16), recent_pace([(128, 1.28)])
+    (0.01, None)
+    """
+    recent = batches[-RECENT:]
+    images, seconds = sum(count for count, _ in recent), sum(each for _, each in recent)
+    return seconds / images if len(recent) > 1 and images else None
