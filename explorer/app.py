@@ -71,7 +71,7 @@ else:
     if entry.url_path == START.folder:  # the first page is at the root, but people try its name
         st.switch_page(start)
     page = BY_PATH.get(entry.url_path, START)
-    style.name_page(entry.title)
+    style.name_page(entry.title, page.shows_title)
     phone.page_links(sections, entry)
     language.switch()
     presentation.way_back()

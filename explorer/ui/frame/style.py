@@ -25,10 +25,11 @@ def icon() -> str:
     return data_uri(viridis()[np.array([[230, 90, 30], [120, 250, 70], [20, 140, 200]])], 16)
 
 
-def name_page(title: str) -> None:
-    """Put the page's name into the browser's tab, and as the only h1 before all else, for screen readers.
+def name_page(title: str, shown: bool) -> None:
+    """Put the page's name into the browser's tab, and as the only h1 before all else.
 
-    To the eye the navigation names it already.
+    Where it is not `shown` it is there for screen readers: to the eye the navigation, or a heading, names it.
+    On a narrow screen the button of the menu does.
     """
     st.set_page_config(tr("{page} · Feature-map explorer", page=title))
-    markup.show(markup.text(title, "fx-unseen", tag="h1"))
+    markup.show(markup.text(title, "fx-title" if shown else "fx-unseen", tag="h1"))

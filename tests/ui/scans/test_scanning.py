@@ -1,7 +1,7 @@
 """A page without a scan offers one, makes it as a job, and finds it; its images become the selected ones."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
@@ -128,18 +128,8 @@ def test_what_an_earlier_scan_left_does_not_make_the_rest_look_fast() -> None:
 
 
 def test_time_in_which_nobody_follows_the_scan_does_not_count() -> None:
-    now = 0.0
-
-    def batches() -> Iterator[int]:
-        nonlocal now
-        for count in (128, 64):
-            now += 2.0
-            yield count
-
-    made = []
-    for one in scanning.timed(batches(), lambda: now):
-        made += [one]
-        now += 600.0
+    ticks = iter([0.0, 2.0, 602.0, 604.0, 1204.0])
+    made = list(scanning.timed([128, 64], lambda: next(ticks)))
     assert made == [(128, 2.0), (64, 2.0)]
 
 
