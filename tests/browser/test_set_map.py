@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from explorer.engine.network import network_of
 from explorer.engine.scan.images import scan_images
@@ -51,6 +51,52 @@ def test_an_outline_selects_and_a_click_opens_an_image(
     page.get_by_role("button", name="Clear the selection").click()
     expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)
     by_keyboard(page, canvas)
+
+
+def test_a_finger_scrolls_the_page_past_the_map_and_draws_sideways(
+    browser: Browser, serve: Callable[..., str], folder: Path
+) -> None:
+    context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 780})
+    page = context.new_page()
+    page.goto(f"{serve('explorer/app.py', '--scans', str(folder))}/set_map?checkpoint=scenes-course")
+    canvas = page.get_by_role("application", name=f"PCA of {COUNT} images")
+    expect(canvas).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)
+    canvas.scroll_into_view_if_needed()
+    before = top_of(canvas)
+    swipe(page, canvas, 0, -250)
+    assert top_of(canvas) < before - 150
+    expect(page.get_by_text("Nothing is selected yet")).to_be_visible()
+    canvas.scroll_into_view_if_needed()
+    page.get_by_role("button", name="Zoom in").tap()
+    page.get_by_role("button", name="Drag to move").tap()
+    before = top_of(canvas)
+    swipe(page, canvas, 0, -100)
+    assert top_of(canvas) == pytest.approx(before, abs=2)
+    context.close()
+
+
+def top_of(canvas: Locator) -> float:
+    area = canvas.bounding_box()
+    assert area is not None
+    return area["y"]
+
+
+def swipe(page: Page, canvas: Locator, across: int, down: int) -> None:
+    """A finger on the middle of the map, moved so many pixels."""
+    area = canvas.bounding_box()
+    assert area is not None
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    session = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [(x, y)]),
+        *(("touchMove", [(x + across * part / 10, y + down * part / 10)]) for part in range(1, 11)),
+        ("touchEnd", []),
+    ):
+        touches = [{"x": left, "y": top} for left, top in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+        page.wait_for_timeout(30)
+    page.wait_for_timeout(500)
 
 
 def by_keyboard(page: Page, canvas: Locator) -> None:

@@ -15,7 +15,7 @@ import streamlit as st
 from explorer.engine.values import Doubles, Floats, Integers
 from explorer.ui.components.beside import component
 from model.card import Pixels
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 __all__ = ["Choice", "point_map"]
 
@@ -24,6 +24,7 @@ KEYS = N_(
     "arrow keys move a rectangle, with Shift they change its size, Enter selects the points inside, Escape "
     "clears; + and − zoom, 0 shows all."
 )
+TOUCH = N_("With a finger, begin to draw sideways: upward and downward the page scrolls.")
 MOST_CORNERS = 2000  # of an outline: what the browser sends is not trusted
 
 _MAP = component(__file__, "map")
@@ -58,7 +59,7 @@ def point_map(
     """
     header = {
         "count": len(points), "title": title, "label": label, "names": list(names), "lines": list(of),
-        "marked": marked, "height": height, "keys": tr(KEYS),
+        "marked": marked, "height": height, "keys": paragraph([tr(KEYS), tr(TOUCH)]),
         "inside": tr("Points in the rectangle: {count}", count="{count}"),
         "buttons": {
             "in": tr("Zoom in"), "out": tr("Zoom out"), "pan": tr("Drag to move"), "whole": tr("Show all"),

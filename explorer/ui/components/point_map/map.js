@@ -39,7 +39,7 @@ class PointMap {
     on(this.canvas, "pointerdown", (event) => this.start(event));
     on(this.canvas, "pointermove", (event) => this.move(event));
     on(this.canvas, "pointerup", (event) => this.end(event));
-    on(this.canvas, "pointercancel", () => this.drop());
+    on(this.canvas, "pointercancel", () => (this.drop(), this.draw())); // the browser scrolls instead
     on(this.canvas, "pointerleave", () => this.point(null));
     on(this.canvas, "keydown", (event) => this.press(event));
     on(this.canvas, "wheel", (event) => this.wheel(event));
