@@ -101,6 +101,12 @@ def test_without_the_short_runs_the_rest_is_there(
 
 
 @pytest.mark.parametrize("name", SURFACES)
+def test_it_is_said_that_the_axes_of_a_surface_have_different_scales(visit: Callable, name: str) -> None:
+    captions = " ".join(each.value for each in visit("optimizers", toy=name).main.caption)
+    assert "The two axes have different scales" in captions
+
+
+@pytest.mark.parametrize("name", SURFACES)
 def test_lines_of_equal_loss_are_of_equal_loss(name: str) -> None:
     surface = SURFACES[name]
     chart = charts.on_surface(surface, {"sgd": path("sgd", name, 0.05, 20)})

@@ -16,6 +16,10 @@ OUTSIDE = N_(
     "Points outside the drawing, and losses above twice that of the start, are left "
     "out. Adam lies under AdamW where their steps are nearly the same."
 )
+SCALES = N_(
+    "The two axes have different scales, and their lengths follow the width of the page: a bowl that is "
+    "drawn round can be long."
+)
 USUAL = {
     "bowl": {"sgd": 0.08, "momentum": 0.02, "rmsprop": 0.05, "adam": 0.2, "adamw": 0.2},
     "saddle": {"sgd": 0.1, "momentum": 0.05, "rmsprop": 0.05, "adam": 0.1, "adamw": 0.1},
@@ -80,7 +84,7 @@ def draw(descents: Descents) -> None:
         st.markdown(tr("**Loss** after every step"))
         markup.show(panels.legend(descents.charts["losses"]))
         panels.chart(descents.charts["losses"])
-    st.caption(paragraph([tr(surface.about), tr(OUTSIDE)]))
+    st.caption(paragraph([tr(surface.about), tr(SCALES), tr(OUTSIDE)]))
     markup.show(markup.element("div", table(descents), cls="fx-wrapped"))
     st.markdown(
         tr(
