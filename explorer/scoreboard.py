@@ -252,6 +252,7 @@ def command_of(words: Sequence[str]) -> str:
     rest = iter(words)
     for word in rest:
         name, equals, value = word.partition("=")
+        name = in_full(name)
         if name in (*PLACES, *FILES, "--shard") and not equals:
             value = next(rest, "")
         if name in PLACES:
@@ -259,8 +260,15 @@ def command_of(words: Sequence[str]) -> str:
         elif name in FILES:
             arguments += [name, Path(value).name if Path(value).is_absolute() else value]
         elif name != "--shard":
-            arguments.append(word)
+            arguments.append(name + word[len(word.partition("=")[0]) :])
     return shlex.join(["python", "-m", "explorer.scoreboard", *arguments])
+
+
+def in_full(flag: str) -> str:
+    """A flag whose name may be shortened, as the command line allows it."""
+    known = parser()._option_string_actions
+    fitting = [name for name in known if flag.startswith("--") and name.startswith(flag)]
+    return flag if flag in known or len(fitting) != 1 else fitting[0]
 
 
 def write(made: Board, out: Path) -> list[Path]:

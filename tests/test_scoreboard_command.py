@@ -68,6 +68,19 @@ def test_the_command_names_no_folder_of_this_machine() -> None:
         "--out DIR --note 'b c'"
     )
     assert scoreboard.command_of(words) == expected
+    short = [
+        "--check",
+        "/secret/a.pt",
+        "--class=/secret/n.txt",
+        "--data-d",
+        "/secret",
+        "--images=3",
+        "--note",
+        "a=b",
+    ]
+    assert scoreboard.command_of(short) == (
+        "python -m explorer.scoreboard --checkpoint a.pt --classes n.txt --data-dir DIR --images=3 --note a=b"
+    )
 
 
 def test_shards_are_merged_by_the_command_without_shard(
@@ -121,6 +134,8 @@ def test_results_of_another_measurement_are_not_replaced(
 ) -> None:
     assert scoreboard.main(arguments(mine)) == 0
     before = (mine.parent / "out" / "scoreboard.json").read_bytes()
+    assert scoreboard.main(arguments(mine, "--std", "0.3")) == 1
+    assert "has the results of another measurement" in capsys.readouterr().err
     assert scoreboard.main(arguments(mine, "--seed", "1")) == 1
     assert (
         "out has the results of another measurement: checkpoint mine, data set scenes, layer relu3, seed 0. "

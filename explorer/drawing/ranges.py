@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from model.words import tr
 
 MINUS = "\N{MINUS SIGN}"
+LOST = 0.05  # of a change: what its digits may leave out to agree with the values beside it
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,20 @@ def adding_up(total: float, *terms: float) -> tuple[str, ...]:
 def before_and_after(before: float, after: float) -> tuple[str, str, str]:
     """A value before and after a change, and the change with its sign, which is their difference as shown.
 
-    >>> before_and_after(2.3052, 1.1149)
-    ('2.305', '1.115', '−1.190')
+    A change that is lost in the digits of the values is shown with its own.
+
+    >>> before_and_after(2.3052, 1.1149), before_and_after(5.96565056, 5.96564531)
+    (('2.305', '1.115', '−1.190'), ('5.97', '5.97', '−5.25e−6'))
     """
-    last, first, change = adding_up(after, before, float(after) - float(before))
+    true = float(after) - float(before)
+    last, first, change = adding_up(after, before, true)
+    if true and abs(_value(change) - true) > LOST * abs(true):
+        first, last, change = number(before), number(after), number(true)
     return first, last, f"+{change}" if after > before else change
+
+
+def _value(shown: str) -> float:
+    return float(shown.replace(MINUS, "-"))
 
 
 def _adds_up(values: Sequence[float], decimals: int) -> bool:

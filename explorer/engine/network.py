@@ -1,8 +1,10 @@
 """A network with what is known of it, and what it is given, as values that name themselves."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -25,6 +27,30 @@ class Network:
     card: Card
     key: str
     checkup: Checkup = UNCHECKED
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights, as the checkpoint has it."""
+        return self.key.removeprefix(f"{self.card.net} ").partition(" ")[0]
+
+    @property
+    def identity(self) -> str:
+        """16 letters for the network with its weights, its classes and how images are prepared for it."""
+        settings = json.dumps(input_settings(self.card), sort_keys=True)
+        return hashlib.sha256(repr((self.key, settings)).encode()).hexdigest()[:16]
+
+
+def input_settings(card: Card) -> dict[str, Any]:
+    """What a network's input and its classes depend on, as plain values."""
+    return {
+        "input_size": card.input_size,
+        "channels": card.channels,
+        "resize": card.resize,
+        "interpolation": card.interpolation,
+        "mean": list(card.mean),
+        "std": list(card.std),
+        "classes": list(card.classes),
+    }
 
 
 @dataclass(frozen=True, eq=False)

@@ -176,7 +176,7 @@ class Jobs:
         )
 
     def _work(self) -> None:
-        """Advance jobs, each by one result in turn, until there is none to advance; visits come first."""
+        """Advance jobs, each by one result in turn, until there is none to advance."""
         use_threads(1)
         while True:
             TURNS.give_way()

@@ -1,4 +1,4 @@
-"""Which visits compute now: background work gives way to them, and one alone may use every core."""
+"""Which visits compute now: one alone may use every core, and background work gives way to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from threading import Condition, local
 import torch
 
 CORES = torch.get_num_threads()  # what torch begins with: OMP_NUM_THREADS, or the cores of the machine
-PATIENCE = 2.0  # seconds that background work waits for the visits; under constant load it must get on
+PATIENCE = 2.0  # seconds that background work waits for such a visit; under constant load it must get on
 
 
 def use_threads(count: int) -> None:
@@ -26,46 +26,59 @@ class Turns:
     def __init__(self) -> None:
         self._changed = Condition()
         self._computing = 0
+        self._on_all_cores = 0
         self._mine = local()
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """While a visit's page is made."""
+        """While a visit's page is made, or a part of it that runs alone."""
+        if self._is_mine:
+            yield
+            return
         use_threads(1)
-        self._mine.computing = True
-        self._add(1)
+        self._mine.computing, self._mine.all_cores = True, False
+        self._add(1, 0)
         try:
             yield
         finally:
-            self._add(-1)
+            self._add(-1, -self._mine.all_cores)
             self._mine.computing = False
             use_threads(1)
 
+    @property
+    def _is_mine(self) -> bool:
+        return getattr(self._mine, "computing", False)
+
     def use_all_cores(self) -> None:
         """Let torch use every core in this visit, unless another computes; it pays where passes are long."""
-        if getattr(self._mine, "computing", False) and self._computing == 1:
-            use_threads(CORES)
+        with self._changed:
+            if not self._is_mine or self._computing != 1 or self._mine.all_cores:
+                return
+            self._on_all_cores += 1
+        self._mine.all_cores = True
+        use_threads(CORES)
 
     @contextmanager
     def resting(self) -> Iterator[None]:
         """While a visit waits for background work; elsewhere nothing."""
-        if not getattr(self._mine, "computing", False):
+        if not self._is_mine:
             yield
             return
-        self._add(-1)
+        self._add(-1, -self._mine.all_cores)
         try:
             yield
         finally:
-            self._add(1)
+            self._add(1, self._mine.all_cores)
 
     def give_way(self, seconds: float = PATIENCE) -> None:
-        """Wait until no visit computes, at most so long: called by background work."""
+        """Wait until no visit uses every core, at most so long: called by background work."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._computing, seconds)
+            self._changed.wait_for(lambda: not self._on_all_cores, seconds)
 
-    def _add(self, one: int) -> None:
+    def _add(self, computing: int, on_all_cores: int) -> None:
         with self._changed:
-            self._computing += one
+            self._computing += computing
+            self._on_all_cores += on_all_cores
             self._changed.notify_all()
 
 

@@ -1,7 +1,9 @@
 """From a point of the data map to its image, and from there to Explain, as a visitor goes."""
 
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -30,3 +32,23 @@ def test_a_click_on_a_point_chooses_its_image_and_explain_shows_it(
         timeout=60_000
     )
     expect(page).to_have_url(re.compile("checkpoint=scenes-mislabeled"), timeout=60_000)
+
+
+def test_back_leads_to_the_run_of_the_checkpoint_before(
+    page: Page, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    shipped = Path(__file__).parents[2] / "checkpoints"
+    for ending in ("safetensors", "examples.npz", "history.json"):
+        shutil.copy(shipped / f"scenes-mislabeled.{ending}", tmp_path / f"mine.{ending}")
+    url = serve("explorer/app.py", "--checkpoint", str(tmp_path / "mine.safetensors"))
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.goto(f"{url}/data_map")
+    run, checkpoint = (page.get_by_role("combobox", name=name) for name in ("Run", "Checkpoint"))
+    expect(run).to_have_value("mine", timeout=60_000)
+    checkpoint.click()
+    page.get_by_role("option", name="scenes-mislabeled", exact=True).click()
+    expect(run).to_have_value("scenes-mislabeled", timeout=60_000)
+    expect(page).to_have_url(re.compile("checkpoint=scenes-mislabeled"), timeout=60_000)
+    page.go_back()
+    expect(run).to_have_value("mine", timeout=60_000)
+    assert "log=" not in page.url

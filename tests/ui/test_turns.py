@@ -1,4 +1,4 @@
-"""Visits come before background work, and only one that is alone uses every core."""
+"""Only a visit that is alone uses every core, and background work gives way to it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -56,8 +56,13 @@ def test_beside_another_visit_it_uses_one_core(mine: Turns) -> None:
 
 
 def test_after_an_error_the_turn_is_over(mine: Turns) -> None:
-    with pytest.raises(ZeroDivisionError), mine.computing():
+    @mine.computing()
+    def fails() -> None:
+        mine.use_all_cores()
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     started = time.monotonic()
     mine.give_way(20)
     assert time.monotonic() - started < 10
@@ -89,11 +94,34 @@ def test_a_visit_that_waits_for_background_work_lets_it_run(
 ) -> None:
     monkeypatch.setattr(Turns.give_way, "__defaults__", (20.0,))
     with mine.computing():
+        mine.use_all_cores()
         assert Jobs(threads=1).wait(one_result(Event()), seconds=10)[0].finished
 
 
 def test_under_constant_load_background_work_gets_on(mine: Turns) -> None:
     with mine.computing():
+        mine.use_all_cores()
         started = time.monotonic()
         mine.give_way(0.2)
         assert 0.15 < time.monotonic() - started < 10
+
+
+def test_background_work_runs_beside_a_visit_on_one_core(mine: Turns) -> None:
+    with mine.computing():
+        started = time.monotonic()
+        mine.give_way(20)
+        assert time.monotonic() - started < 10
+
+
+def test_a_part_of_a_page_counts_once_and_also_where_it_runs_alone(mine: Turns) -> None:
+    @mine.computing()
+    def part() -> int:
+        mine.use_all_cores()
+        return torch.get_num_threads()
+
+    with mine.computing():
+        assert part() == 2
+        assert torch.get_num_threads() == 2  # the page goes on
+    assert in_a_thread(part) == 2
+    with mine.computing():
+        assert in_a_thread(part) == 1

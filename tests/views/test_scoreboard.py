@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import scoreboard
 from explorer.drawing.board_charts import score_chart, sorted_rows
-from explorer.engine.opening import Source
+from explorer.engine.network import network_of
+from explorer.engine.opening import Source, open_source
 from explorer.engine.scoreboard import board
 from explorer.engine.scoreboard.board import Board, BoardRow, Cell
 from explorer.engine.scoreboard.estimates import Estimate
@@ -58,6 +59,7 @@ BOARD = Board(
     images_left_out=(),
     judged={"deletion": Judged(*2 * (Judgement(about(0.6), 100),))},
     unsound=("saliency",),
+    network="",
 )
 
 
@@ -68,7 +70,9 @@ def mine(tmp_path: Path) -> Path:
     arguments = {"widths": [4, 4, 4], "hidden": 8}
     path = tmp_path / "mine.safetensors"
     save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
-    board.write(BOARD, board.path_beside(path, "scenes"))
+    opening = open_source(Source(path))
+    made = replace(BOARD, network=network_of(opening.checkpoint, opening.checkup).identity)
+    board.write(made, board.path_beside(path, "scenes"))
     return path
 
 
@@ -85,6 +89,25 @@ def test_results_are_shown_with_what_they_say(visit: Open, mine: Path) -> None:
     assert "0.600 (0.550 to 0.650)" in text
     assert "60.0% (55.0 to 65.0)" in text
     assert "A module is used twice" in text
+
+
+def test_a_board_of_the_network_opened_otherwise_is_not_shown(visit: Open, mine: Path) -> None:
+    for options in (("--std", "0.25"), ("--classes", "a,b,c,d,e,f,g,h,i,j")):
+        at = visit("scoreboard", "--checkpoint", str(mine), *options)
+        assert "was measured for other weights, other classes or other settings" in shown(at)
+        assert "Saliency" not in shown(at)
+        assert options[0] in at.code[0].value
+
+
+def test_every_shipped_board_is_of_the_checkpoint_beside_it() -> None:
+    paths = sorted((ROOT / "checkpoints").glob("*.safetensors"))
+    shipped = [(path, each) for path in paths for each in board.paths_of(path).values()]
+    assert len(shipped) >= 4
+    for path, each in shipped:
+        opening = open_source(Source(path))
+        network = network_of(opening.checkpoint, opening.checkup)
+        made = board.read(each)
+        assert (made.network, made.digest) == (network.identity, network.digest)
 
 
 def test_another_score_sorts_anew(visit: Open, mine: Path) -> None:
@@ -111,6 +134,17 @@ def test_the_command_finds_a_file_anywhere_and_the_builder(monkeypatch: pytest.M
     assert (options.checkpoint, options.net) == (Path("/") / path, "mine:net")
     shipped = ROOT / "checkpoints" / "scenes-course.safetensors"
     assert "--checkpoint checkpoints/scenes-course.safetensors --images" in command(Source(shipped), shipped)
+
+
+def test_the_command_finds_a_file_of_class_names_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("names.txt").write_text("a\nb\n")
+    words = shlex.split(command(Source(tmp_path / "a.pt", classes="names.txt"), tmp_path / "a.pt"))
+    assert words[words.index("--classes") + 1] == str(tmp_path / "names.txt")
+    words = shlex.split(command(Source(tmp_path / "a.pt", classes="cat,dog"), tmp_path / "a.pt"))
+    assert words[words.index("--classes") + 1] == "cat,dog"
 
 
 def test_the_command_describes_the_network_as_it_was_given(visit: Open, mine: Path) -> None:

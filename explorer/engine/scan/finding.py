@@ -4,11 +4,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from explorer.engine.network import Network
+from explorer.engine.network import Network, input_settings
 from explorer.engine.scan import tensor_file
 from explorer.engine.scan.checks import is_count
 from explorer.engine.scan.result import VERSION
-from explorer.engine.scan.running import settings_of
 
 
 def find(folder: Path, network: Network, images: str, damaged: tuple[Path, ...] = ()) -> Path | None:
@@ -17,7 +16,7 @@ def find(folder: Path, network: Network, images: str, damaged: tuple[Path, ...] 
     Any name will do: what its card says counts. Files that are known to be `damaged` are passed over.
     """
     wanted = {"scan": VERSION, "network": network.key, "images": images}
-    settings = settings_of(network.card)
+    settings = input_settings(network.card)
     cards = {path: _card(path, *_stamp(path)) for path in sorted(folder.glob("*.safetensors"))}
     counts = {
         path: card["count"]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from explorer.engine.batches import MOST_PIXELS, spread
 from explorer.engine.calls import Call
 from explorer.engine.independence import pieces
-from explorer.engine.network import Network
+from explorer.engine.network import Network, input_settings
 from explorer.engine.passes import in_faster_order, layer_module, private_view, recording_calls, to_numpy
 from explorer.engine.samples import Sample
 from explorer.engine.scan import parts, result
@@ -91,22 +91,9 @@ def batch_of(card: Card) -> int:
     return max(1, min(BATCH, MOST_PIXELS // card.input_size**2))
 
 
-def settings_of(card: Card) -> dict[str, Any]:
-    """What a network's input and its classes depend on, as plain values."""
-    return {
-        "input_size": card.input_size,
-        "channels": card.channels,
-        "resize": card.resize,
-        "interpolation": card.interpolation,
-        "mean": list(card.mean),
-        "std": list(card.std),
-        "classes": list(card.classes),
-    }
-
-
 def key_of(network: Network, images: ScanImages) -> str:
     """What tells a scan from others: network, preprocessing, images and how many of them, as 16 letters."""
-    settings = json.dumps(settings_of(network.card), sort_keys=True)
+    settings = json.dumps(input_settings(network.card), sort_keys=True)
     about = (result.VERSION, parts.VERSION, network.key, settings, images.digest, images.split, images.count)
     return hashlib.sha256(repr(about).encode()).hexdigest()[:16]
 
@@ -327,7 +314,7 @@ def card_of(scanning: Scanning, numbers: range) -> dict[str, Any]:
         "dataset": images.dataset,
         "split": images.split,
         "classes": list(card.classes),
-        "card": settings_of(card) | {"count": images.count, "features": scanning.classifier},
+        "card": input_settings(card) | {"count": images.count, "features": scanning.classifier},
     }
 
 

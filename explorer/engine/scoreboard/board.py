@@ -19,7 +19,7 @@ from model.files import beside, contents, replacing
 from model.names import readable, short_path
 from model.problems import Problem
 
-VERSION = 1
+VERSION = 2
 DIGITS = 6
 MOST_BYTES = 5_000_000
 
@@ -55,7 +55,7 @@ class Board:
 
     `methods_left_out` and `scores_left_out` give the reason by name, `images_left_out` is a sentence each.
     `judged` is score → Judged where the truth by redrawing was measured, which finds the `unsound` methods no
-    better than a random map. `command` makes it anew.
+    better than a random map. `command` makes it anew. `network` is the identity of the network.
     """
 
     checkpoint: str
@@ -73,6 +73,7 @@ class Board:
     images_left_out: tuple[str, ...]
     judged: dict[str, Judged]
     unsound: tuple[str, ...]
+    network: str
 
     @property
     def scores(self) -> tuple[str, ...]:

@@ -199,7 +199,7 @@ def board_of(measurement: Measurement, chunks: Sequence[Chunk], checkpoint: str,
     sound = sound_methods(measurement, chunks)
     return Board(
         checkpoint=checkpoint,
-        digest=measurement.network.key.split()[1],
+        digest=measurement.network.digest,
         dataset=measurement.images.name,
         provenance=measurement.images.provenance,
         layer=measurement.layer,
@@ -213,14 +213,15 @@ def board_of(measurement: Measurement, chunks: Sequence[Chunk], checkpoint: str,
         images_left_out=tuple(sentence for chunk in chunks for sentence in chunk.left_out),
         judged=judgements(measurement, chunks, sound),
         unsound=tuple(key for key in _methods(measurement) if sound and key not in sound),
+        network=measurement.network.identity,
     )
 
 
 def is_of(measurement: Measurement, board: Board) -> bool:
     """Whether a board has the same network, data set, layer and seed: more images or rows may be added."""
-    name, digest = measurement.images.name, measurement.network.key.split()[1]
-    mine = (digest, name, measurement.layer, measurement.wanted.seed)
-    return mine == (board.digest, board.dataset, board.layer, board.seed)
+    name, identity = measurement.images.name, measurement.network.identity
+    mine = (identity, name, measurement.layer, measurement.wanted.seed)
+    return mine == (board.network, board.dataset, board.layer, board.seed)
 
 
 def _methods(measurement: Measurement) -> list[str]:

@@ -21,6 +21,7 @@ from explorer.drawing.figures import Part
 from explorer.drawing.pictures import png
 from explorer.ui import link
 from explorer.ui.markdown import literal, sentence
+from explorer.ui.turns import TURNS
 from model import words
 from model.card import Pixels
 from model.problems import Problem
@@ -136,6 +137,7 @@ def _table(make: Callable[[], pd.DataFrame]) -> Bytes:
 
 
 @st.fragment
+@TURNS.computing()
 def show(make: Callable[[], Offer]) -> None:
     """The expander at the end of a page; the offer is put together once it is open."""
     words.use(link.language())  # a fragment that runs alone

@@ -13,6 +13,7 @@ from explorer.engine.batchnorm import FAINT, NormSummary
 from explorer.ui import cached, link, markup, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
+from explorer.ui.turns import TURNS
 from explorer.views.batchnorm import charts
 from explorer.views.batchnorm.measured import LayerView
 from explorer.views.batchnorm.other_norms import MOST_NAMED, listed
@@ -182,6 +183,7 @@ def channel_facts(summary: NormSummary, channel: int) -> str:
 
 
 @st.fragment
+@TURNS.computing()
 def numbers(selection: Selection, view: LayerView) -> None:
     """The table of all channels, folded away; it is made once it is opened."""
     words.use(link.language())  # a fragment that runs alone

@@ -56,6 +56,8 @@ def page() -> None:
         averaged.show(selection, view)
     else:
         in_training.show(selection, view)
+    if part != "statistics":
+        return  # what can be downloaded is what that part shows
     if measured.batch is None:
         exports.batch_norm(selection, view, drawn)
     else:

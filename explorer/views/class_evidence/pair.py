@@ -18,7 +18,7 @@ from explorer.ui.selection import Selection
 from explorer.views.class_evidence import charts
 from explorer.views.class_evidence.measuring import Groups, differences_of
 from model.problems import Problem
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 CARDS, IMAGES = 4, 4
 ABOUT = N_(
@@ -27,7 +27,8 @@ ABOUT = N_(
     "Diamonds: when the images are put into two groups at random ({draws} draws), in 95% of the draws no "
     "channel is beyond its diamond. Gray: not beyond chance. Order: the difference compared "
     "with chance, largest first. A difference says that the contribution of the channel is different in the "
-    "two groups, not that it causes the prediction."
+    "two groups, not that it causes the prediction; a positive one may come of a channel that supports "
+    "{second} less in {one}."
 )
 
 
@@ -99,13 +100,16 @@ def summary(pair: GroupPair) -> str:
     beyond, total = len(pair.differences.beyond), len(pair.differences.p)
     if not beyond:
         return tr("**No channel** of {layer} differs by more than chance gives.", layer=code(pair.layer))
-    return ngettext(
+    text = ngettext(
         "**{n} of {total} channels** of {layer} differs by more than chance gives.",
         "**{n} of {total} channels** of {layer} differ by more than chance gives.",
         beyond,
         total=total,
         layer=code(pair.layer),
     )
+    if beyond <= charts.SHOWN:
+        return text
+    return paragraph([text, tr("The chart shows {shown} of them.", shown=charts.SHOWN)])
 
 
 def maps(pair: GroupPair) -> None:

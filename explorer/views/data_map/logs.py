@@ -61,7 +61,8 @@ def choose_log(logs: dict[str, Path]) -> str:
     """
     own, checkpoint = own_log(logs), chosen_checkpoint()
     another = st.session_state.get("_log_of", checkpoint) != checkpoint
-    if own is not None and another and not link.came_back():
+    led_to = link.came_back() and link.value("log", "")  # a run that the address names
+    if own is not None and another and not led_to:
         link.change("log", own)
     st.session_state["_log_of"] = checkpoint
     first = own or next(iter([*(name for name in logs if name == FIRST), *logs]))

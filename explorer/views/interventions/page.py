@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.ui import link
 from explorer.ui.selection import Selection, current
+from explorer.ui.turns import TURNS
 from explorer.views.interventions import channels, contribution, occlusion, other_class
 from model import words
 from model.words import N_, tr
@@ -45,6 +46,7 @@ def page() -> None:
 
 
 @st.fragment
+@TURNS.computing()
 def show(selection: Selection, part: str) -> None:
     """One part of the page, which runs alone when something in it is changed."""
     words.use(link.language())

@@ -62,8 +62,8 @@ def show() -> Scheduled | None:
     st.markdown(
         tr(
             "Nothing is trained here. The curves come from the trainer’s own schedulers, stepped as the "
-            "trainer does it. CosineAnnealingLR begins with a rising rate; the warm-up in Settings says how "
-            "long."
+            "trainer does it. CosineAnnealingLR and OneCycleLR begin with a rising rate; the warm-up in "
+            "Settings says how long."
         )
     )
     st.caption(tr(lessons.WHOLE_PAGE))

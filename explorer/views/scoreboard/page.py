@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -17,6 +18,7 @@ from explorer.network_flags import words_of
 from explorer.ui import choices, link, markup, panels
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import ROOT, options
+from explorer.ui.selection import current_network
 from explorer.views.scoreboard import exports
 from explorer.views.scoreboard.findings import findings
 from model.names import readable
@@ -37,7 +39,8 @@ def page() -> None:
     st.markdown(
         tr(
             "Every attribution method over many images: the mean of each score, beside what chance gives and "
-            "beside three maps that are made without the network."
+            "beside maps that are made without the network: random values, a centered Gaussian and, of drawn "
+            "scenes, the area of the object."
         )
     )
     if not boards:
@@ -49,6 +52,10 @@ def page() -> None:
             measured = board.read(path)
         except Problem as problem:
             st.warning(sentence(problem))
+            return
+        network = current_network()
+        if network is None or measured.network != network.network.identity:
+            another_network(source)
             return
         score = choose_score(measured)
     show(measured, score)
@@ -79,11 +86,25 @@ def say_how_to_measure(source: Source | None) -> None:
     st.code(command(source, source.path), language=None, wrap_lines=True)
 
 
+def another_network(source: Source | None) -> None:
+    st.warning(
+        tr(
+            "The scoreboard beside this checkpoint was measured for other weights, other classes or other "
+            "settings of the input than those of the network in the sidebar, so it is not shown."
+        )
+    )
+    if source is not None and source.path is not None:
+        st.code(command(source, source.path), language=None, wrap_lines=True)
+
+
 def command(source: Source, path: Path) -> str:
     """What measures a scoreboard of a source's file; one beside the program is given in short."""
     file = path.absolute()
     short = file.relative_to(ROOT) if file.is_relative_to(ROOT / "checkpoints") else file
     words = ["python", "-m", "explorer.scoreboard", "--checkpoint", str(short)]
+    names = source.classes and Path(source.classes)
+    if names and names.is_file():
+        source = replace(source, classes=str(names.absolute()))
     words += words_of(source)
     words += ["--images", "100", "--out", "scoreboard", "--publish"]
     return readable(shlex.join(words))

@@ -28,7 +28,7 @@ def page() -> None:
     selection = current()
     st.header(tr("Map of the test set"), anchor=False)
     st.markdown(tr(INTRODUCTION))
-    which, what = st.columns(2, vertical_alignment="bottom")
+    which, what = st.columns(2)
     with which:
         scan = scanning.scan_of(selection.network)
     if scan is None:

@@ -12,6 +12,7 @@ from explorer.engine.shift import NormDrift
 from explorer.engine.shift_measuring import SeverityResult, first_beyond
 from explorer.ui import choices, link, panels
 from explorer.ui.markdown import code, literal
+from explorer.ui.turns import TURNS
 from explorer.views.shift import charts
 from explorer.views.shift.measuring import ShiftQuestion
 from explorer.views.shift.ranking import RANKINGS, Ranking
@@ -105,6 +106,7 @@ def _earliest(
 
 
 @st.fragment
+@TURNS.computing()
 def numbers(question: ShiftQuestion, shifted: Sequence[SeverityResult], look: Look) -> None:
     """The table of all channels, folded away; it is made once it is opened."""
     words.use(link.language())  # a fragment that runs alone

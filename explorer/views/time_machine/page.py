@@ -335,17 +335,28 @@ def over_the_epochs(selection: Selection, timeline: Timeline, index: int) -> Nor
 
 
 def how_to_read() -> None:
+    of_image = tr(
+        "Each picture shows the same image in the same network after a different number of epochs. With a "
+        "shared color scale, colors can be compared between epochs: an epoch that looks empty has small "
+        "values."
+    )
+    of_network = tr(
+        "Each picture shows the same layer of the same network after a different number of epochs. What it "
+        "shows does not depend on the image."
+    )
+    strongest = tr(
+        "To see where Grad-CAM is strongest at each epoch, even if weakly, choose the color scale “Per map”. "
+        "The explained class is the same at all epochs: the prediction of the trained network, or the class "
+        "chosen in the sidebar."
+    )
+    stored = tr(
+        "Snapshots store filters as 16-bit floats, which changes the probabilities of the course network by "
+        "less than 0.001."
+    )
+    texts = {"cam": [of_image, strongest], "maps": [of_image]}
+    chosen = texts.get(link.chosen("over_time") or "cam", [of_network])
     with st.expander(tr("How to read this")):
-        st.markdown(
-            tr(
-                "Each picture shows the same image in the same network after a different number of epochs. "
-                "With a shared color scale, colors can be compared between epochs: an epoch that looks empty "
-                "has small values. To see where Grad-CAM is strongest at each epoch, even if weakly, choose "
-                "the color scale “Per map”. The explained class is the same at all epochs: the prediction of "
-                "the trained network, or the class chosen in the sidebar. Snapshots store filters as 16-bit "
-                "floats, which changes the probabilities of the course network by less than 0.001."
-            )
-        )
+        st.markdown(paragraph([*chosen, stored]))
 
 
 if __name__ == "__main__":  # Streamlit runs a page as a script

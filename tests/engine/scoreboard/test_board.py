@@ -41,6 +41,7 @@ BOARD = Board(
     images_left_out=("a.png cannot be read.",),
     judged={"deletion": Judged(*2 * (Judgement(ROWS[0].cells["deletion"].value, 99),))},
     unsound=("lrp",),
+    network="0123456789abcdef",
 )
 
 

@@ -15,6 +15,7 @@ const MARGIN = 10; // pixels before the classes, which stay in sight where the s
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
 const THICKEST = 6;
+const ASIDE = 9; // pixels below those lines where that of all others begins
 const NEAREST = { block: "nearest", inline: "nearest" };
 
 const pictures = new WeakMap(); // root → its Picture
@@ -350,12 +351,14 @@ class Picture {
     const [from, to] = [this.box(...source), this.box(...target)];
     const [a, b] = [from.right + 2, to.left - 2];
     const bend = Math.max(6, (b - a) / 2);
-    const d = `M${a} ${from.y}C${a + bend} ${from.y} ${b - bend} ${to.y} ${b} ${to.y}`;
+    const others = source[1] < 0 && !opens;
+    const start = from.y + (others ? ASIDE : 0); // beside the lines of single channels that are not shown
+    const d = `M${a} ${start}C${a + bend} ${start} ${b - bend} ${to.y} ${b} ${to.y}`;
     const group = svg("g", opens ? { class: "opens" } : {});
     group.dataset.tip = text;
     group.dataset.thread = index;
     const width = Math.max(0.75, THICKEST * Math.abs(value));
-    const name = `thread${value < 0 ? " against" : ""}${source[1] < 0 && !opens ? " others" : ""}`;
+    const name = `thread${value < 0 ? " against" : ""}${others ? " others" : ""}`;
     group.append(svg("path", { d, class: name, "stroke-width": width }), svg("path", { d, class: "reach" }));
     return group;
   }
