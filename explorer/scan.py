@@ -139,17 +139,20 @@ def _prepared(options: argparse.Namespace, device: torch.device) -> Scanning:
 
 
 def _progress(total: int, clock: Callable[[], float] = time.monotonic) -> Callable[[int], None]:
-    """Prints how far this process is, and how long the rest takes at the speed of this run."""
-    started = last = clock()
+    """Prints how far this process is, and how long the rest takes at the pace of the last batches."""
+    begun = told = before = clock()
+    batches: list[tuple[int, float]] = []
     done = 0
 
     def tell(scanned: int) -> None:
-        nonlocal done, last
-        done, now = done + scanned, clock()
-        if now - last < SECONDS and done < total:
+        nonlocal told, before, done
+        now = clock()
+        batches.append((scanned, now - before))
+        before, done = now, done + scanned
+        if now - told < SECONDS and done < total:
             return
-        last = now
-        say(pace.progress_text(done, total, (now - started) / done))
+        told = now
+        say(pace.progress_text(done, total, pace.recent_pace(batches) or (now - begun) / done))
 
     return tell
 

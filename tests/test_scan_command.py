@@ -101,6 +101,21 @@ def test_an_own_network_is_described_by_the_flags_of_the_explorer(
     assert found.logits.shape == (6, 3)
 
 
+def test_the_time_left_of_a_scan_gone_on_with_is_that_of_computing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 0.0
+    tell = scan._progress(50 * 100, lambda: now)
+    for _ in range(40):  # read from disk
+        tell(100)
+    for _ in range(5):
+        now += 10.0
+        tell(100)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "4,100 of 5,000 images, about 0:01:30 left"
+    assert lines[-1] == "4,500 of 5,000 images, about 0:00:50 left"
+
+
 def test_a_finished_scan_is_not_made_again(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert scan.main(arguments(mine)) == 0
     monkeypatch.setattr(running, "run", lambda *_: 1 / 0)

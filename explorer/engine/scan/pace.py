@@ -6,7 +6,9 @@ from datetime import timedelta
 from model.words import tr
 
 RECENT = 16
-"""The last batches, whose pace counts: those of an earlier scan are read from disk at once."""
+"""The last batches, whose pace counts."""
+AT_ONCE = 0.2
+"""Batches this much faster than the slowest of them do not count: an earlier scan has left them on disk."""
 
 
 def progress_text(done: int, total: int, pace: float) -> str:
@@ -22,9 +24,12 @@ def progress_text(done: int, total: int, pace: float) -> str:
 def recent_pace(batches: Sequence[tuple[int, float]]) -> float | None:
     """Seconds an image of the last batches, each its images and its seconds; None where it is unknown.
 
-    >>> recent_pace([(128, 0.0)] * 20 + [(128, 1.28)] * 16), recent_pace([(128, 1.28)])
+    >>> recent_pace([(128, 0.0)] * 40 + [(128, 1.28)]), recent_pace([(128, 1.28)])
     (0.01, None)
     """
-    recent = batches[-RECENT:]
-    images, seconds = sum(count for count, _ in recent), sum(each for _, each in recent)
-    return seconds / images if len(recent) > 1 and images else None
+    recent = [(count, seconds) for count, seconds in batches[-RECENT:] if count]
+    slowest = max((seconds / count for count, seconds in recent), default=0.0)
+    counted = [each for each in recent if each[1] / each[0] >= AT_ONCE * slowest]
+    if len(recent) < 2:
+        return None
+    return sum(seconds for _, seconds in counted) / sum(count for count, _ in counted)
