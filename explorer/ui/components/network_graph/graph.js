@@ -15,7 +15,7 @@ const MARGIN = 10; // pixels before the classes, which stay in sight where the s
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
 const THICKEST = 6;
-const ASIDE = 9; // pixels below those lines where that of all others begins
+const ASIDE = 9; // pixels right of and below those lines where that of all others begins
 const NEAREST = { block: "nearest", inline: "nearest" };
 
 const pictures = new WeakMap(); // root → its Picture
@@ -349,10 +349,10 @@ class Picture {
 
   thread({ source, target, value, text, opens }, index) {
     const [from, to] = [this.box(...source), this.box(...target)];
-    const [a, b] = [from.right + 2, to.left - 2];
-    const bend = Math.max(6, (b - a) / 2);
     const others = source[1] < 0 && !opens;
-    const start = from.y + (others ? ASIDE : 0); // beside the lines of single channels that are not shown
+    const aside = others ? ASIDE : 0; // of the lines of single channels that are not shown
+    const [a, b, start] = [from.right + 2 + aside, to.left - 2, from.y + aside];
+    const bend = Math.max(6, (b - a) / 2);
     const d = `M${a} ${start}C${a + bend} ${start} ${b - bend} ${to.y} ${b} ${to.y}`;
     const group = svg("g", opens ? { class: "opens" } : {});
     group.dataset.tip = text;
