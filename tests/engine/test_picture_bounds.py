@@ -20,7 +20,7 @@ from tests.model.containers import grid
 MEGABYTES, SECONDS = 500, 2.0
 LOOP = 0.14
 """Seconds of an empty loop of two million rounds where the bound holds: a busy machine has more for both."""
-TRIES = 3
+TRIES = 6
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

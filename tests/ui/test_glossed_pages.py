@@ -17,6 +17,7 @@ from explorer.engine.scan.running import scan
 from explorer.ui import effects
 from explorer.ui.class_names import CIFAR10
 from explorer.ui.exports.downloads import Offer
+from explorer.views.channel import charts
 from explorer.views.shift import measuring
 from model import words
 from model.checkpoint import load_checkpoint
@@ -73,6 +74,10 @@ def test_a_figure_shows_no_class_name_alone(opened: Opened, scans: Path, look: s
     _, offer = opened(page, "--scans", str(scans), lang="zh_CN", **link)
     described = [text for _, text in offer.arrays().values()]
     assert alone([offer.caption, offer.printed, *offer.pictures, *described, *strings(offer.figure())]) == []
+
+
+def test_the_overlap_with_objects_names_classes_in_both_languages() -> None:
+    assert [charts.concept(name) for name in ("cat", "")] == ["cat 猫", "任何物体"]
 
 
 def strings(data: Any) -> list[str]:

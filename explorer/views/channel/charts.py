@@ -11,6 +11,7 @@ from explorer.engine.channel_effects import ClassEffect
 from explorer.engine.dissection import Dissection
 from explorer.engine.scan.result import LayerScan
 from explorer.engine.values import Doubles
+from explorer.ui.class_names import glossed
 from explorer.views.time_machine.films import STATISTICS
 from model.words import tr
 
@@ -96,7 +97,8 @@ def overlaps(dissection: Dissection) -> DotChart:
 
 
 def concept(name: str) -> str:
-    return name or tr("any object")
+    """The name of a class, with its translation, or of all objects where it is empty."""
+    return glossed(name) if name else tr("any object")
 
 
 def over_training(epochs: Sequence[int], norms: Sequence[NormSummary], channel: int) -> dict[str, LineChart]:

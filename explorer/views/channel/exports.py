@@ -167,7 +167,7 @@ def effect_table(biography: Biography) -> pd.DataFrame:
 
 def overlap_table(dissection: Dissection) -> pd.DataFrame:
     table = pd.DataFrame([vars(one) for one in dissection.overlaps])
-    table["concept"] = [charts.concept(one.concept) for one in dissection.overlaps]
+    table["concept"] = [one.concept or tr("any object") for one in dissection.overlaps]
     return table
 
 
