@@ -129,3 +129,10 @@ def test_curves_are_those_of_all_steps_at_their_points() -> None:
         line = charts.rates([one], 100, 10).lines[0]
         assert line.x[-1] <= 10
         np.testing.assert_allclose(line.y[:-1], one.rates[np.round(line.x[:-1] * 100).astype(int)])
+
+
+def test_the_line_without_a_scheduler_lies_below_the_others() -> None:
+    schedules = [schedule(name, 0.1, 10, 100, {}, [1.0] * 10) for name in SCHEDULERS]
+    names = [line.name for line in charts.rates(schedules, 100, 10).lines]
+    assert names[0] == charts._rate(schedules[list(SCHEDULERS).index("none")], 100).name
+    assert len(set(names)) == len(SCHEDULERS)

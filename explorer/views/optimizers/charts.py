@@ -30,8 +30,11 @@ VARIANT_COLORS = dict(zip(VARIANTS, SERIES, strict=False))
 
 
 def rates(schedules: Sequence[Schedule], steps: int, epochs: int) -> LineChart:
-    """The learning rate over the run: those that change after an epoch are held in between."""
-    lines = tuple(_rate(each, steps) for each in schedules)
+    """The learning rate over the run: those that change after an epoch are held in between.
+
+    The line without a scheduler lies below the others, which may begin on it.
+    """
+    lines = tuple(_rate(each, steps) for each in sorted(schedules, key=lambda one: one.scheduler != "none"))
     return LineChart(
         tr("Learning rate"),
         tr("Learning rate by epoch; schedulers: {names}", names=tr(", ").join(line.name for line in lines)),

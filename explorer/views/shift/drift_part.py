@@ -96,8 +96,8 @@ def _earliest(
     )
     return [
         ngettext(
-            "First to move, from {severity} on: {n} channel, {names}.",
-            "First to move, from {severity} on: {n} channels, most of all {names}.",
+            "First to move, from {severity} on: {n} channel; at {severity} {names}.",
+            "First to move, from {severity} on: {n} channels; at {severity} most of all {names}.",
             len(early),
             severity=question.severity(shifted[index]),
             names=named,

@@ -96,7 +96,9 @@ def how_to_read() -> None:
                 "unshifted images they often cost accuracy, which the first row of the table shows. A moved "
                 "channel need not be the cause of a wrong prediction: the page Interventions measures "
                 "causes. Blur and pixelation are in pixels of the network’s input, so they are not equally "
-                "strong for networks of other sizes."
+                "strong for networks of other sizes. The standard deviation of a channel counts all "
+                "positions; where a convolution pads its input, those at the border also read zeros, which "
+                "stay as they are when the images change."
             )
         )
 
