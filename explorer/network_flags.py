@@ -13,6 +13,8 @@ from model.card import MOST_CHANNELS, MOST_RESIZE
 from model.problems import Problem
 from model.words import N_, tr
 
+MOST_SIZE = 4096  # pixels
+
 
 def add_network(add: Callable[..., object]) -> None:
     """The flags that say how a network is built and what it returns; `--checkpoint` is each command's own."""
@@ -87,22 +89,26 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def _size(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= 4096:
-        raise WrongValue(
-            N_("{flag} must be a number of pixels from 1 to 4096, not {text}."), text=repr(text[:20])
-        )
+def _whole(text: str, most: int, sentence: str) -> int:
+    """A whole number from 1 to `most`; else the sentence, a template."""
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= most:
+        raise WrongValue(sentence, text=repr(text[:20]), most=str(most))
     return int(text)
+
+
+def _size(text: str) -> int:
+    return _whole(text, MOST_SIZE, N_("{flag} must be a number of pixels from 1 to {most}, not {text}."))
 
 
 def _channels(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST_CHANNELS:
-        raise WrongValue(
-            N_("{flag} must be a number of channels from 1 to {most}, not {text}."),
-            text=repr(text[:20]),
-            most=str(MOST_CHANNELS),
-        )
-    return int(text)
+    return _whole(
+        text, MOST_CHANNELS, N_("{flag} must be a number of channels from 1 to {most}, not {text}.")
+    )
+
+
+def _resize(text: str) -> int:
+    sentence = N_("{flag} must be a number of pixels from the input size to {most}, not {text}.")
+    return _whole(text, MOST_RESIZE, sentence)
 
 
 def _kind(text: str) -> str:
@@ -111,16 +117,6 @@ def _kind(text: str) -> str:
             N_("{flag} must be one of {kinds}, not {text}."), text=repr(text[:20]), kinds=", ".join(KINDS)
         )
     return text
-
-
-def _resize(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST_RESIZE:
-        raise WrongValue(
-            N_("{flag} must be a number of pixels from the input size to {most}, not {text}."),
-            text=repr(text[:20]),
-            most=str(MOST_RESIZE),
-        )
-    return int(text)
 
 
 def _mean(text: str) -> tuple[float, ...]:
