@@ -10,8 +10,8 @@ from model.weights.pickles import Inert
 from model.weights.rebuilt import tensor_of
 from model.weights.stored import Leaf, StoredTensor, UnusableTensor
 
-MOST_ENTRIES = 200_000  # looked at
-MOST_TENSORS = 50_000
+MOST_ENTRIES = 100_000  # looked at
+MOST_TENSORS = 20_000  # a ResNet-152 with its optimizer and averages has about 4,000
 MOST_VISITS = 8  # of the same container: a module may be shared, and a container may lie in itself
 DEEPEST = 40
 LONGEST_NAME = 1_000  # characters

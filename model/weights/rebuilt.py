@@ -46,7 +46,7 @@ class Calls:
     """What stands for the calls in one pickle of `length` bytes, which cannot make much more of them."""
 
     def __init__(self, length: int) -> None:
-        self.room = 4 * length + 1_000_000
+        self.room = 4 * length + 300_000
         self.nested: dict[int, tuple[bytes, Any]] = {}
 
     def __call__(self, kind: Any, arguments: Any) -> Any:
