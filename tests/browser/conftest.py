@@ -18,7 +18,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+
+PATIENCE = 60_000  # ms, on a busy machine; what comes sooner is not waited for
+expect.set_options(timeout=PATIENCE)
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,12 +59,18 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+def opened_context(browser: Browser) -> BrowserContext:
+    context = browser.new_context(viewport=VIEWPORT)
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser page, 1280 × 900; its test fails if the page throws, loads what the
     server does not allow, or turns to another machine.
     """
-    context = browser.new_context(viewport=VIEWPORT)
+    context = opened_context(browser)
     with watched(context.new_page()) as page:
         yield page
     context.close()
@@ -70,7 +79,7 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def tab(browser: Browser) -> Iterator[Page]:
     """One page for many tests: to load scripts and compile them is most of the work of a first visit."""
-    context = browser.new_context(viewport=VIEWPORT)
+    context = opened_context(browser)
     yield context.new_page()
     context.close()
 

@@ -24,24 +24,6 @@ def page(same_page: Page) -> Page:
     return same_page
 
 
-DRAWN = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
-    && document.getAnimations().every((each) => each.playState !== "running")"""
-"""What Streamlit has just drawn fades in, with less contrast until it is there."""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(page: Page, serve: Callable[..., str], path: str, scheme: str) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(f"{serve('explorer/app.py')}/{path}")
-    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
-    page.evaluate(QUIET)
-    found = Axe().run(page).response["violations"]
-    serious = [(rule["id"], [node["html"][:200] for node in rule["nodes"]])
-               for rule in found if rule["impact"] in ("serious", "critical")]  # fmt: skip
-    assert not serious, serious
-
-
 MODES = (
     *PAGES,
     "explain?method=layer_cam&evidence=signed&cam_scale=own",
@@ -51,7 +33,6 @@ MODES = (
     "maps?checkpoint=cifar10-resnet9",
     "batchnorm?checkpoint=cifar10-resnet9",
     "compare?b_own=image",
-    "compare?b_own=checkpoint",
     "time?checkpoint=cifar10-fast",
     *(f"time?checkpoint=cifar10-fast&over_time={kind}" for kind in ("maps", "filters", "norm")),
     *(f"augmentation?transforms={group}" for group in ("pixel", "semantic")),
@@ -70,33 +51,61 @@ HEADINGS = """() => {
 
 def drawn(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
-    page.wait_for_function(DRAWN, timeout=60_000)
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible()
+    page.evaluate(QUIET)
 
 
 @pytest.mark.parametrize("path", MODES)
-def test_headings_go_down_one_level_at_a_time(page: Page, serve: Callable[..., str], path: str) -> None:
+def test_a_page_is_accessible(page: Page, serve: Callable[..., str], path: str) -> None:
+    """By axe-core's rules in light, and where colors matter in dark; its headings, its title, its link."""
+    page.emulate_media(color_scheme="light")
     drawn(page, f"{serve('explorer/app.py')}/{path}")
+    name = NAMES[path.split("?")[0]]
+    check_headings(page, name)
+    check_navigation(page, name)
+    assert not serious(page)
+    if path in PAGES:
+        page.emulate_media(color_scheme="dark")
+        expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", "dark")
+        page.evaluate(QUIET)
+        assert not serious(page, "color-contrast", "link-in-text-block")
+
+
+def serious(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds that is serious or critical, by these rules or by all: each rule and elements."""
+    options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else None
+    found = Axe().run(page, options=options).response["violations"]
+    return [(rule["id"], [node["html"][:200] for node in rule["nodes"]])
+            for rule in found if rule["impact"] in ("serious", "critical")]  # fmt: skip
+
+
+def check_headings(page: Page, name: str) -> None:
     headings = page.evaluate(HEADINGS)
     levels = [level for level, _ in headings]
     assert all(words for _, words in headings), headings
-    assert [words for level, words in headings if level == 1] == [NAMES[path.split("?")[0]]]
+    assert [words for level, words in headings if level == 1] == [name]
     assert levels[0] == 1
     assert all(below <= above + 1 for above, below in itertools.pairwise(levels)), headings
 
 
-def test_the_navigation_says_where_one_is(page: Page, serve: Callable[..., str]) -> None:
+def check_navigation(page: Page, name: str) -> None:
     """One link of the menu is marked; where the page is in a section, that, and it shows the page's name."""
-    drawn(page, serve("explorer/app.py"))
     here = page.locator("[aria-current=page]").locator("visible=true")
-    for name in (*list(NAMES.values())[1:], "Network"):
+    expect(here.filter(has_text=re.compile(f"{SECTIONS.get(name, name)}$"))).to_be_visible()
+    expect(here).to_have_count(1)  # the one before is still marked while the page comes
+    if name in SECTIONS:
+        expect(here.locator("p")).to_have_attribute("data-page", name)
+    expect(page).to_have_title(f"{name} · Feature-map explorer")
+
+
+def test_the_navigation_says_where_one_is(page: Page, serve: Callable[..., str]) -> None:
+    """After a click in the menu, too: on each page that stands alone, on a first and a last of a section."""
+    drawn(page, serve("explorer/app.py"))
+    firsts = {section: name for name, section in reversed(SECTIONS.items())}
+    alone = [name for name in list(NAMES.values())[1:] if name not in SECTIONS]
+    for name in (*alone, *firsts.values(), list(SECTIONS)[-1], "Network"):
         follow(page, name)
-        marked = here.filter(has_text=re.compile(f"{SECTIONS.get(name, name)}$"))
-        expect(marked).to_be_visible(timeout=60_000)
-        expect(here).to_have_count(1, timeout=60_000)
-        if name in SECTIONS:
-            expect(here.locator("p")).to_have_attribute("data-page", name)
-        expect(page).to_have_title(f"{name} · Feature-map explorer", timeout=60_000)
+        check_navigation(page, name)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

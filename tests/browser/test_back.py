@@ -21,9 +21,7 @@ def opened(page: Page, serve: Callable[..., str]) -> Page:
 def settle(page: Page) -> None:
     """Wait until nothing runs; a run that a click asked for has begun by then."""
     page.wait_for_timeout(300)
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(
-        timeout=60_000
-    )
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
     expect(page.locator('img[alt^="The image: "]')).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -94,7 +92,7 @@ def test_every_press_of_back_undoes_one_thing(opened: Page) -> None:
 def test_back_from_a_channel_leads_to_the_page_that_opened_it(opened: Page) -> None:
     page, before = opened, state(opened)
     page.locator(".st-key-cards_supporting button").first.click()
-    expect(page.get_by_role("heading", name=re.compile("^Channel .* of"))).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name=re.compile("^Channel .* of"))).to_be_visible()
     settle(page)
     page.go_back()
     assert settled(page, before) == before
@@ -111,10 +109,10 @@ def test_the_chosen_channel_is_undone_in_the_grid(opened: Page) -> None:
         settle(page)
         expect(page.get_by_role("heading", name=f"Channel {channel} of")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("heading", name="Channel 3 of")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Channel 3 of")).to_be_visible()
     assert page.url.endswith("channel=3")
     page.go_back()
-    expect(page.get_by_role("heading", name=first)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name=first)).to_be_visible()
     assert "channel" not in page.url
 
 
@@ -124,8 +122,8 @@ def channel_heading(page: Page) -> str:
 
 def shows(page: Page, sample: str) -> None:
     """The page and its address come to rest at a sample."""
-    expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible(timeout=30_000)
-    expect(page).to_have_url(re.compile(rf"\?sample={sample}$"), timeout=30_000)
+    expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"\?sample={sample}$"))
     settle(page)
     assert state(page)[::2] == (f"explain?sample={sample}", f"The image: {sample} (drawn)")
 
@@ -184,7 +182,7 @@ def test_the_class_shown_is_the_class_explained(opened: Page) -> None:
     for n in range(1, 11):
         page.get_by_role("button", name="Next").click()
         sample = CLASSES[(CLASSES.index("horse") + n) % 10]
-        expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible(timeout=60_000)
+        expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible()
         settle(page)
         assert page.get_by_role("combobox", name="Class to explain").input_value() == "Predicted class"
         predicted = page.locator(".fx-prediction .name").inner_text()

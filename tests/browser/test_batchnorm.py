@@ -16,9 +16,9 @@ def opened(page: Page, serve: Callable[..., str]) -> Page:
 
 
 def settled(page: Page) -> None:
-    expect(page.get_by_text("before and after BatchNorm")).to_be_visible(timeout=60_000)
-    expect(page.locator(".fx-chart")).to_have_count(4, timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("before and after BatchNorm")).to_be_visible()
+    expect(page.locator(".fx-chart")).to_have_count(4)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
 def click_column(page: Page, fraction: float, before: str) -> str:
@@ -30,7 +30,7 @@ def click_column(page: Page, fraction: float, before: str) -> str:
     page.mouse.move(box["x"] + fraction * box["width"], box["y"] + 60)
     page.mouse.down()
     page.mouse.up()
-    expect(page.get_by_text(before)).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text(before)).to_have_count(0)
     settled(page)
     return page.get_by_text("before and after BatchNorm").inner_text()
 
@@ -41,7 +41,7 @@ def test_a_click_chooses_a_channel_again_and_again_and_the_link_keeps_it(opened:
     third = click_column(opened, 0.7, second)
     assert len({first, second, third}) == 3
     number = re.findall(r"\d+", third)[0]
-    opened.wait_for_url(re.compile(rf"channel={number}\b"), timeout=60_000)
+    opened.wait_for_url(re.compile(rf"channel={number}\b"))
     other = opened.context.browser.new_context().new_page()  # type: ignore[union-attr]
     other.goto(opened.url)
     settled(other)
@@ -53,8 +53,8 @@ def test_a_click_chooses_a_channel_again_and_again_and_the_link_keeps_it(opened:
 def test_a_channel_can_be_typed(opened: Page) -> None:
     opened.get_by_role("spinbutton", name="Channel").fill("7")
     opened.keyboard.press("Enter")
-    expect(opened.get_by_text("Channel 7, before and after BatchNorm")).to_be_visible(timeout=60_000)
-    opened.wait_for_url(re.compile(r"channel=7\b"), timeout=60_000)
+    expect(opened.get_by_text("Channel 7, before and after BatchNorm")).to_be_visible()
+    opened.wait_for_url(re.compile(r"channel=7\b"))
 
 
 def test_axe_finds_nothing_serious_on_a_batch(opened: Page) -> None:

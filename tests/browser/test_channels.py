@@ -28,13 +28,13 @@ def test_from_the_table_to_a_channel_and_back(page: Page, serve: Callable[..., s
     root = serve("explorer/app.py", "--data-dir", "nowhere", "--scans", str(scans))
     page.goto(f"{root}/channels?checkpoint=scenes-course&block=3")
     table = page.get_by_test_id("stDataFrame")
-    expect(table).to_be_visible(timeout=60_000)
+    expect(table).to_be_visible()
     table.click(position={"x": 18, "y": 55})  # the box of the first row
     button = page.get_by_role("button", name=re.compile(r"^\d+ in Feature maps"))
-    channel = button.inner_text(timeout=30_000).split()[0]
+    channel = button.inner_text().split()[0]
     button.click()
     heading = page.get_by_role("heading", name=f"Channel {channel} of relu3")
-    expect(heading).to_be_visible(timeout=60_000)
+    expect(heading).to_be_visible()
     page.go_back()
-    expect(table).to_be_visible(timeout=60_000)
+    expect(table).to_be_visible()
     assert "block=3" in page.url

@@ -35,8 +35,8 @@ SHOWN = """(alt) => new Promise((done, failed) => {
 
 
 def settled(page: Page, sample: str) -> None:
-    expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_alt_text(f"The image: {sample} (drawn)")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -67,7 +67,7 @@ def test_five_visitors_at_once_each_see_their_own(browser: Browser, serve: Calla
 
 def heat_map(page: Page) -> str:
     """The last block's Grad-CAM, as the picture's own bytes."""
-    source = page.locator('img[alt*="at relu3, the raw map"]').first.get_attribute("src", timeout=30_000)
+    source = page.locator('img[alt*="at relu3, the raw map"]').first.get_attribute("src")
     assert source
     return source
 

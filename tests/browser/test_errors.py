@@ -31,16 +31,16 @@ def test_a_scan_leads_to_a_confusion_its_image_and_a_channel_and_back(
 ) -> None:
     folders = ("--data-dir", str(pictures), "--scans", str(pictures / "scans"))
     page.goto(f"{serve('explorer/app.py', *folders)}/errors?checkpoint=cifar10-course")
-    page.get_by_role("button", name="Scan 40 images").click(timeout=60_000)
+    page.get_by_role("button", name="Scan 40 images").click()
 
     cells = page.get_by_role("button", name=re.compile(r"^(\w+) predicted as (?!\1\b)\w+: [1-9]"))
-    expect(cells.first).to_be_visible(timeout=60_000)
+    expect(cells.first).to_be_visible()
     name = cells.first.get_attribute("aria-label") or ""
     true, predicted, count = re.findall(r"(\w+) predicted as (\w+): (\d+)", name)[0]
     chosen = page.get_by_role("button", name=f"{true} predicted as {predicted}: ")
     chosen.click()
     heading = page.get_by_text(f"{true} predicted as {predicted}: {count} image").first
-    expect(heading).to_be_visible(timeout=30_000)
+    expect(heading).to_be_visible()
     expect(page).to_have_url(re.compile(f"err_true={true}&err_predicted={predicted}"))
     shown = page.locator(".pictures button")
     expect(shown).to_have_count(int(count))
@@ -49,17 +49,17 @@ def test_a_scan_leads_to_a_confusion_its_image_and_a_channel_and_back(
 
     shown.first.click()
     why = page.get_by_role("heading", name=f"Why “{true}”?")
-    expect(why).to_be_visible(timeout=30_000)
+    expect(why).to_be_visible()
     expect(page.get_by_text(f"(wrong: labeled {true})")).to_be_visible()
     expect(page.get_by_role("combobox", name="Class to explain")).to_have_value(true)
-    expect(page).to_have_url(re.compile("source=test"), timeout=30_000)
+    expect(page).to_have_url(re.compile("source=test"))
     settle(page)
 
-    expect(page.get_by_text("switched off: logit").first).to_be_visible(timeout=60_000)  # all is measured
+    expect(page.get_by_text("switched off: logit").first).to_be_visible()  # all is measured
     page.get_by_role("radio", name="Channel", exact=True).click()
     page.get_by_role("button", name=re.compile(r"^Open channel \d+ of relu3 on Channel")).first.click()
-    expect(page.get_by_role("heading", name="An image made for this channel")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Largest value of the map, over 40 test images")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="An image made for this channel")).to_be_visible()
+    expect(page.get_by_text("Largest value of the map, over 40 test images")).to_be_visible()
     settle(page)
     page.go_back()
-    expect(why).to_be_visible(timeout=30_000)
+    expect(why).to_be_visible()

@@ -20,8 +20,8 @@ def explorer(serve: Callable[..., str]) -> str:
 
 def settle(page: Page) -> None:
     """Wait until the page shows its answer and nothing runs any more; no exception box may be there."""
-    expect(page.locator(".fx-prediction")).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".fx-prediction")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
@@ -69,7 +69,7 @@ def test_an_uploaded_picture_stays_through_every_page(page: Page, explorer: str)
 
 def test_the_first_page_is_found_under_its_name_too(page: Page, explorer: str) -> None:
     page.goto(f"{explorer}/network?sample=ship")
-    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible()
     expect(page).to_have_url(f"{explorer}/?sample=ship")
 
 

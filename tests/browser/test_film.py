@@ -24,7 +24,7 @@ def test_the_film_is_played_by_the_keyboard_and_the_page_follows_where_it_stops(
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast&over_time=filters")
     film = page.locator(".st-key-film figure")
-    expect(film).to_have_attribute("data-index", "5", timeout=60_000)
+    expect(film).to_have_attribute("data-index", "5")
     expect(film.get_by_label("Speed")).to_have_value("0.5")  # calm, for this visitor
     film.get_by_label("Speed").select_option("1")
     while not runs:  # the film is there before the rest of the page
@@ -32,8 +32,8 @@ def test_the_film_is_played_by_the_keyboard_and_the_page_follows_where_it_stops(
     before = len(runs)
     film.get_by_role("button", name="Play").focus()
     page.keyboard.press("Enter")
-    expect(film.get_by_role("button", name="Pause")).to_be_visible(timeout=20_000)
-    expect(film).to_have_attribute("data-index", re.compile("[123]"), timeout=10_000)
+    expect(film.get_by_role("button", name="Pause")).to_be_visible()
+    expect(film).to_have_attribute("data-index", re.compile("[123]"))
     playing = page.evaluate(IN_SIGHT)
     assert playing["film"][0].startswith(f"epoch {EPOCHS[int(playing['index'])]}: ")
     assert f"Prediction at epoch {EPOCHS[int(playing['index'])]}\n" in playing["strip"]  # not that of the end
@@ -44,7 +44,7 @@ def test_the_film_is_played_by_the_keyboard_and_the_page_follows_where_it_stops(
     assert 1 <= index < 5
     page.keyboard.press("ArrowRight")
     epoch = EPOCHS[index + 1]
-    expect(page).to_have_url(re.compile(f"epoch={epoch}" if index < 4 else "filters$"), timeout=20_000)
+    expect(page).to_have_url(re.compile(f"epoch={epoch}" if index < 4 else "filters$"))
     expect(page.get_by_text(f"Prediction at epoch {epoch}", exact=True)).to_be_visible()
     expect(page.locator(".fx-prediction:visible")).to_have_count(1)
     expect(film).to_contain_text(f"epoch {epoch}: ")

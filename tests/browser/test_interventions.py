@@ -17,8 +17,8 @@ def test_channels_are_brushed_by_mouse_and_keyboard_and_a_square_is_dragged(
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 1500})
     page.goto(f"{serve('explorer/app.py')}/interventions?sample=cat")
-    expect(page.locator(".stage canvas")).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("No channel is marked")).to_be_visible(timeout=60_000)
+    expect(page.locator(".stage canvas")).to_be_visible()
+    expect(page.get_by_text("No channel is marked")).to_be_visible()
     left, top, _ = at(page, ".stage canvas")
     page.mouse.move(left + 25, top + 40)
     page.mouse.down()
@@ -37,7 +37,7 @@ def test_channels_are_brushed_by_mouse_and_keyboard_and_a_square_is_dragged(
     page.keyboard.press("End")
     page.keyboard.press("Space")
     says(page, "relu3: 1–3, 127")
-    expect(page).to_have_url(re.compile("marked=relu3~1-3.127"), timeout=60_000)
+    expect(page).to_have_url(re.compile("marked=relu3~1-3.127"))
     page.get_by_text("Cover a part of the image").click()
     says(page, "Covered: 8 × 8 pixels of the input, from row 12 and column 12 on.")
     left, top, side = at(page, ".board")
@@ -48,11 +48,11 @@ def test_channels_are_brushed_by_mouse_and_keyboard_and_a_square_is_dragged(
     says(page, "Covered: 8 × 8 pixels of the input, from row 15 and column 7 on.")
     page.keyboard.press("+")
     says(page, "Covered: 9 × 9 pixels of the input, from row 15 and column 7 on.")
-    expect(page).to_have_url(re.compile("patch=15.7.9"), timeout=60_000)
+    expect(page).to_have_url(re.compile("patch=15.7.9"))
 
 
 def says(page: Page, text: str) -> None:
-    expect(page.get_by_text(text).last).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(text).last).to_be_visible()
 
 
 def with_shift(page: Page, x: float, y: float) -> None:

@@ -56,8 +56,8 @@ def chinese(browser: Browser) -> Iterator[Page]:
 
 def opened(page: Page, url: str, view: str) -> None:
     page.goto(f"{url}/{view}")
-    page.locator("[data-testid=stMain] h2").first.wait_for(timeout=60_000)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
+    page.locator("[data-testid=stMain] h2").first.wait_for()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     page.wait_for_timeout(300)  # widths settle
 
 

@@ -35,10 +35,8 @@ def laptop(page: Page) -> Page:
 
 def opened(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(
-        1, timeout=60_000
-    )
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("path", ["maps", "maps?block=8", "compare"])
@@ -47,7 +45,7 @@ def test_no_two_controls_overlap(laptop: Page, serve: Callable[..., str], path: 
     laptop.set_viewport_size({"width": width, "height": 720})
     sign = "&" if "?" in path else "?"
     opened(laptop, f"{serve('explorer/app.py')}/{path}{sign}checkpoint=cifar10-resnet9")
-    expect(laptop.get_by_role("radio", name="BatchNorm").first).to_be_visible(timeout=60_000)
+    expect(laptop.get_by_role("radio", name="BatchNorm").first).to_be_visible()
     laptop.wait_for_timeout(500)  # components draw after the script has run
     assert laptop.evaluate(OVERLAPPING) == []
 
@@ -57,7 +55,7 @@ def test_the_slider_and_the_picture_of_its_epoch_are_in_sight_together(
 ) -> None:
     opened(laptop, f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast")
     picture = laptop.locator(".st-key-film figure")
-    expect(picture).to_be_visible(timeout=60_000)
+    expect(picture).to_be_visible()
     frames = [
         each.bounding_box()
         for each in (laptop.get_by_test_id("stHeader"), laptop.get_by_test_id("stSlider"), picture)
@@ -72,7 +70,7 @@ def test_the_whole_picture_and_its_prediction_are_in_sight_on_a_small_screen(
     laptop.set_viewport_size({"width": 1280, "height": 720})
     opened(laptop, f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast")
     picture = laptop.locator(".st-key-film figure")
-    expect(picture).to_be_visible(timeout=60_000)
+    expect(picture).to_be_visible()
     frame = picture.bounding_box()
     assert frame is not None
     assert frame["y"] + frame["height"] < 720
@@ -81,9 +79,9 @@ def test_the_whole_picture_and_its_prediction_are_in_sight_on_a_small_screen(
 def test_a_press_on_a_snapshot_chooses_its_epoch(laptop: Page, serve: Callable[..., str]) -> None:
     opened(laptop, f"{serve('explorer/app.py')}/time?checkpoint=cifar10-fast")
     snapshots = laptop.locator(".st-key-snapshots").get_by_role("radio")
-    expect(snapshots.last).to_be_checked(timeout=60_000)
+    expect(snapshots.last).to_be_checked()
     snapshots.nth(1).click()
-    expect(laptop.get_by_text("epoch 3: ")).to_be_visible(timeout=60_000)
+    expect(laptop.get_by_text("epoch 3: ")).to_be_visible()
     expect(snapshots.nth(1)).to_be_checked()
     expect(laptop.get_by_test_id("stSlider")).to_have_count(1)  # the film shows it before the page is done
     expect(laptop.get_by_test_id("stSlider")).to_contain_text("3")

@@ -16,22 +16,22 @@ def maps(page: Page, serve: Callable[..., str]) -> Page:
 
 
 def shows(page: Page, heading: str | re.Pattern[str]) -> None:
-    expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("The network computed")).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.get_by_text("The network computed")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
 def walked(page: Page, cell: str) -> Locator:
     """The walk to a cell, once it is that cell's: the heading above it is drawn first."""
     walk = page.locator(".fx-walk")
-    expect(walk).to_contain_text(f"Receptive field of {cell}", timeout=60_000)
+    expect(walk).to_contain_text(f"Receptive field of {cell}")
     return walk
 
 
 def settled(page: Page, **link: object) -> None:
     """Wait until the address says so."""
     wanted = {key: [str(value)] for key, value in link.items()}
-    page.wait_for_url(lambda url: wanted.items() <= parse_qs(urlsplit(url).query).items(), timeout=60_000)
+    page.wait_for_url(lambda url: wanted.items() <= parse_qs(urlsplit(url).query).items())
 
 
 def grid(page: Page) -> Locator:
@@ -80,7 +80,7 @@ def test_the_walk_ends_in_the_value_on_the_map(maps: Page) -> None:
     shows(maps, "How the value at row 4, column 4 is computed")
     settled(maps, cell="4-4")
     here = re.compile(r"[Rr]ow 4, column 4: ")
-    expect(large_map(maps)).to_have_attribute("aria-valuetext", here, timeout=60_000)
+    expect(large_map(maps)).to_have_attribute("aria-valuetext", here)
     shown = large_map(maps).get_attribute("aria-valuetext") or ""
     relu = walked(maps, "(4, 4)").locator("li", has_text="ReLU").locator(".fx-result").inner_text()
     assert float(shown.split(": ")[1]) == pytest.approx(float(relu.removeprefix("= ")), rel=0.01, abs=1e-3)
@@ -99,7 +99,7 @@ def test_nothing_is_wider_than_the_page(maps: Page, width: int) -> None:
 
 
 def in_view(part: Locator) -> None:
-    expect(part).to_be_visible(timeout=60_000)
+    expect(part).to_be_visible()
     box, size = part.bounding_box(), part.page.viewport_size
     assert box is not None
     assert size is not None
@@ -111,7 +111,7 @@ def in_view(part: Locator) -> None:
 
 def shows_the_channel(page: Page, channel: int, layer: str) -> None:
     """Its map, its numbers and what the logits are without it, all in the window."""
-    expect(page.get_by_role("heading", name=f"Channel {channel} of {layer}")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name=f"Channel {channel} of {layer}")).to_be_visible()
     named = page.get_by_role("slider", name=f"Feature map {channel} of {layer}")
     in_view(named.locator("canvas"))
     panel = page.locator(".st-key-channel")

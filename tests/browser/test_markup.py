@@ -107,8 +107,8 @@ def asked(page: Page) -> list[str]:
 
 
 def settle(page: Page) -> None:
-    expect(page.get_by_test_id("stMain")).to_contain_text("![x](http", timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_test_id("stMain")).to_contain_text("![x](http")
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 

@@ -24,14 +24,14 @@ def explorer(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 
 
 def settle(page: Page, image: str) -> None:
-    expect(page.get_by_alt_text(f"The image: {image}")).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_alt_text(f"The image: {image}")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def says(page: Page, **link: str) -> None:
     for key, value in link.items():
-        expect(page).to_have_url(re.compile(rf"[?&]{key}={value}(&|$)"), timeout=20_000)
+        expect(page).to_have_url(re.compile(rf"[?&]{key}={value}(&|$)"))
 
 
 def box(page: Page, label: str) -> str:
@@ -43,14 +43,14 @@ def test_the_true_class_is_explained_in_one_click(page: Page, explorer: str) -> 
     page.goto(f"{explorer}/maps?source=test")
     settle(page, "cat/0.png")
     page.get_by_role("button", name="Explain the true class").click()
-    expect(page.get_by_alt_text("Grad-CAM of cat at").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_alt_text("Grad-CAM of cat at").first).to_be_visible()
     settle(page, "cat/0.png")
     says(page, source="test", **{"class": "cat"})
     assert box(page, "Class to explain") == "cat"
     expect(page.get_by_role("button", name="Explain the true class")).to_have_count(0)
     page.get_by_role("button", name="Next").click()
     settle(page, "frog/1.png")
-    expect(page.get_by_alt_text("Grad-CAM of cat at").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_alt_text("Grad-CAM of cat at").first).to_be_visible()
     says(page, index="1", **{"class": "cat"})
     assert box(page, "Class to explain") == "cat"
 
@@ -62,7 +62,7 @@ def test_why_this_rather_than_the_true_class_in_one_click(
     page.goto(f"{explorer}/{path}?source=test&class=truck")
     settle(page, "cat/0.png")
     page.get_by_role("button", name="Compare predicted and true class").click()
-    expect(page.get_by_text("Why “dog” rather than “cat”?")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Why “dog” rather than “cat”?")).to_be_visible()
     settle(page, "cat/0.png")
     says(page, compare="classes", against="cat", source="test")
     assert "/compare?" in page.url
@@ -72,10 +72,10 @@ def test_why_this_rather_than_the_true_class_in_one_click(
     expect(page.get_by_role("button", name="Compare predicted and true class")).to_have_count(0)
     elsewhere = browser.new_context().new_page()
     elsewhere.goto(page.url)
-    expect(elsewhere.get_by_text("Why “dog” rather than “cat”?")).to_be_visible(timeout=60_000)
+    expect(elsewhere.get_by_text("Why “dog” rather than “cat”?")).to_be_visible()
     elsewhere.context.close()
     page.get_by_role("button", name="Next").click()
-    expect(page.get_by_text("Why “frog” rather than “cat”?")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Why “frog” rather than “cat”?")).to_be_visible()
     settle(page, "frog/1.png")
     says(page, compare="classes", against="cat", index="1")
     assert box(page, "Compare with") == "cat"
@@ -104,13 +104,13 @@ def test_the_stage_of_b_follows_a_in_the_browser(page: Page, explorer: str) -> N
         if page.get_by_role("option", name="Another epoch of this run").count():
             break
     page.get_by_role("option", name="Another epoch of this run").click()
-    expect(page.get_by_text("cifar10-fast, epoch 0")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("cifar10-fast, epoch 0")).to_be_visible()
     stages = page.get_by_role("radio", name="ReLU")
     expect(stages).to_have_count(2)
     for side in (0, 1):
         expect(stages.nth(side)).to_be_checked()
     page.get_by_role("radio", name="BatchNorm").first.click()
     for side in (0, 1):
-        expect(page.get_by_role("radio", name="BatchNorm").nth(side)).to_be_checked(timeout=20_000)
+        expect(page.get_by_role("radio", name="BatchNorm").nth(side)).to_be_checked()
     says(page, b_own="epoch", a_stage="norm")
     assert "b_stage" not in page.url

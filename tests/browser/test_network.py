@@ -11,20 +11,20 @@ def test_a_thumbnail_is_chosen_by_click_and_by_keyboard(page: Page, serve: Calla
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{serve('explorer/app.py')}/?sample=horse")
     threads, chosen = page.locator(".threads .thread"), page.locator('.tile[aria-pressed="true"]')
-    expect(chosen).to_have_count(1, timeout=60_000)
+    expect(chosen).to_have_count(1)
     assert threads.count() > 8
     assert threads.first.evaluate("line => getComputedStyle(line).animationName") == "none"
     tile = page.get_by_role("button", name="of conv2: from").nth(1)
     tile.click()
     expect(tile).to_have_attribute("aria-pressed", "true")
-    expect(page.locator(".status b")).to_contain_text("of conv2", timeout=30_000)
-    expect(page).to_have_url(re.compile("flow=conv2(~|%7E)"), timeout=30_000)
+    expect(page.locator(".status b")).to_contain_text("of conv2")
+    expect(page).to_have_url(re.compile("flow=conv2(~|%7E)"))
     tile.press("ArrowRight")
     page.keyboard.press("Enter")
-    expect(page.locator(".status b")).to_contain_text("of bn2", timeout=30_000)
+    expect(page.locator(".status b")).to_contain_text("of bn2")
     expect(threads).not_to_have_count(0)
     page.keyboard.press("Enter")  # once more opens it
-    expect(page.get_by_role("heading", name="of bn2")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="of bn2")).to_be_visible()
 
 
 def test_a_press_counts_although_the_picture_is_drawn_anew_before_the_release(
@@ -33,7 +33,7 @@ def test_a_press_counts_although_the_picture_is_drawn_anew_before_the_release(
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{serve('explorer/app.py')}/?size=large&sample=horse")
     tile = page.locator('[data-at="tile 4 3"]')
-    expect(tile).to_be_visible(timeout=60_000)
+    expect(tile).to_be_visible()
     percent = page.locator(".answer > span > span:last-child").first.bounding_box()
     frame = page.locator(".network .frame").bounding_box()
     assert percent
@@ -44,16 +44,16 @@ def test_a_press_counts_although_the_picture_is_drawn_anew_before_the_release(
     tile.hover()
     page.mouse.down()
     page.keyboard.press("n")
-    expect(page.locator(".status")).to_contain_text("ship", timeout=30_000)
+    expect(page.locator(".status")).to_contain_text("ship")
     page.mouse.up()
-    expect(page.locator(".status b")).to_have_text(channel[0], timeout=30_000)
+    expect(page.locator(".status b")).to_have_text(channel[0])
 
 
 def test_the_classes_stay_in_sight_where_the_stages_scroll(page: Page, serve: Callable[..., str]) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{serve('explorer/app.py')}/?checkpoint=cifar10-resnet9&sample=cat")
     frame, percent = page.locator(".network .frame"), page.locator(".answer > span > span:last-child").first
-    expect(percent).to_be_visible(timeout=60_000)
+    expect(percent).to_be_visible()
     assert frame.evaluate("frame => frame.scrollWidth > frame.clientWidth")
     for scrolled in (0, 80, 10_000):
         frame.evaluate("(frame, to) => frame.scrollTo(to, 0)", scrolled)
@@ -69,7 +69,7 @@ def test_names_and_counts_of_stages_keep_clear_of_each_other_and_of_lines(
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{serve('explorer/app.py')}/?checkpoint=cifar10-resnet9&sample=cat")
-    expect(page.locator(".threads .thread").first).to_be_attached(timeout=60_000)
+    expect(page.locator(".threads .thread").first).to_be_attached()
     names = sorted(page.locator(".heads .name").evaluate_all(TEXT_SPANS))
     assert len(names) > 15
     assert all(before[1] + 2 <= after[0] for before, after in pairwise(names)), names

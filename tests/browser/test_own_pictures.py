@@ -20,7 +20,7 @@ def file(name: str, shade: int) -> dict[str, object]:
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
     page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain?source=upload")
-    expect(page.get_by_test_id("stFileUploader")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
     return page
 
 
@@ -29,7 +29,7 @@ def upload(page: Page, *files: dict[str, object]) -> None:
 
 
 def shows(page: Page, name: str) -> None:
-    expect(page.get_by_alt_text(f"The image: {name}")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text(f"The image: {name}")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -54,13 +54,13 @@ def test_uploads_are_there_again_after_another_source_and_another_page(opened: P
     page.get_by_role("button", name="Next").click()
     shows(page, "a.png")
     open_page(page, "Training runs")
-    expect(page.get_by_role("heading", name="Training runs", level=2)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Training runs", level=2)).to_be_visible()
     open_page(page, "Feature maps")
     shows(page, "a.png")
     page.get_by_role("button", name="Remove this picture").click()
     shows(page, "b.png")
     page.go_back()
-    expect(page.get_by_role("heading", name="Training runs", level=2)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Training runs", level=2)).to_be_visible()
     page.go_back()
     shows(page, "b.png")
 
@@ -68,10 +68,10 @@ def test_uploads_are_there_again_after_another_source_and_another_page(opened: P
 def test_the_side_b_keeps_its_own(page: Page, serve: Callable[..., str]) -> None:
     url = serve("explorer/app.py", "--data-dir", "nowhere")
     page.goto(f"{url}/compare?b_own=image&b_source=upload")
-    expect(page.get_by_test_id("stFileUploader")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
     upload(page, file("b.png", 120))
-    expect(page.get_by_alt_text("The input of the network: b.png")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("The input of the network: b.png")).to_be_visible()
     open_page(page, "BatchNorm")
     shows(page, "cat (drawn)")
     open_page(page, "Compare")
-    expect(page.get_by_alt_text("The input of the network: b.png")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("The input of the network: b.png")).to_be_visible()

@@ -60,9 +60,12 @@ def held(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture(params=[390, 360])
-def phone(request: pytest.FixtureRequest, held: Page) -> Iterator[Page]:
-    held.set_viewport_size({"width": request.param, "height": 844})
+WIDTHS = (390, 360)
+
+
+@pytest.fixture
+def phone(held: Page) -> Iterator[Page]:
+    held.set_viewport_size({"width": WIDTHS[0], "height": 844})
     yield held
     leave(held)
 
@@ -73,10 +76,8 @@ def explorer(serve: Callable[..., str]) -> str:
 
 
 def settle(page: Page) -> None:
-    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible(timeout=60_000)
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(
-        1, timeout=60_000
-    )
+    expect(page.locator("[data-testid=stMainBlockContainer] h2").first).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(1)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -93,9 +94,11 @@ def open_sidebar(page: Page) -> None:
 def test_no_control_is_cut_off(phone: Page, explorer: str, path: str) -> None:
     phone.goto(f"{explorer}/{path}")
     settle(phone)
-    phone.evaluate(QUIET)
-    phone.wait_for_function(WITHIN_THE_WINDOW)
-    assert phone.evaluate(CUT_OFF) == []
+    for width in WIDTHS:
+        phone.set_viewport_size({"width": width, "height": 844})
+        phone.evaluate(QUIET)
+        phone.wait_for_function(WITHIN_THE_WINDOW)
+        assert phone.evaluate(CUT_OFF) == []
 
 
 def test_every_page_is_behind_one_button(phone: Page, explorer: str) -> None:
@@ -108,7 +111,7 @@ def test_every_page_is_behind_one_button(phone: Page, explorer: str) -> None:
         expect(links.get_by_text("Data set", exact=True)).to_be_visible()
         expect(links.get_by_role("link")).to_have_count(len(PAGES) - 1)
         links.get_by_role("link", name=name, exact=True).tap()
-        expect(phone.locator(".st-key-pages button")).to_contain_text(name, timeout=60_000)
+        expect(phone.locator(".st-key-pages button")).to_contain_text(name)
         settle(phone)
         assert phone.url.split("?")[0] == f"{explorer}/{PAGES[name]}"
 
@@ -166,7 +169,7 @@ def test_the_sidebar_closes_once_an_image_is_chosen(phone: Page, explorer: str) 
     settle(phone)
     open_sidebar(phone)
     sidebar(phone).get_by_role("radio", name="horse").tap()
-    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true", timeout=60_000)
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true")
     expect(phone.get_by_alt_text("The image: horse (drawn)")).to_be_in_viewport()
 
 
@@ -176,7 +179,7 @@ def test_the_sidebar_closes_once_a_checkpoint_is_chosen(phone: Page, explorer: s
     open_sidebar(phone)
     sidebar(phone).get_by_test_id("stSelectbox").first.tap()
     phone.get_by_role("option", name="scenes-course").tap()
-    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true", timeout=60_000)
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true")
 
 
 def test_the_sidebar_stays_while_the_image_is_still_to_be_chosen(phone: Page, explorer: str) -> None:
@@ -184,7 +187,7 @@ def test_the_sidebar_stays_while_the_image_is_still_to_be_chosen(phone: Page, ex
     settle(phone)
     open_sidebar(phone)
     sidebar(phone).get_by_role("radio", name="Upload").tap()
-    expect(sidebar(phone).locator("input[type=file]")).to_have_count(1, timeout=60_000)
+    expect(sidebar(phone).locator("input[type=file]")).to_have_count(1)
     phone.wait_for_timeout(1000)
     expect(sidebar(phone)).to_have_attribute("data-collapsed", "false")
 
@@ -194,7 +197,7 @@ def test_on_a_desktop_the_sidebar_stays(page: Page, explorer: str) -> None:
     settle(page)
     expect(page.locator(".st-key-pages")).to_be_hidden()
     sidebar(page).get_by_role("radio", name="horse").click()
-    expect(page.get_by_alt_text("The image: horse (drawn)")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("The image: horse (drawn)")).to_be_visible()
     settle(page)
     expect(sidebar(page)).to_have_attribute("data-collapsed", "false")
 
@@ -208,10 +211,10 @@ def test_the_sidebar_closes_once_a_picture_is_uploaded_and_stays_once_it_is_remo
     open_sidebar(phone)
     sidebar(phone).get_by_role("radio", name="Upload").tap()
     sidebar(phone).locator("input[type=file]").set_input_files(tmp_path / "red.png")
-    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true", timeout=60_000)
+    expect(sidebar(phone)).to_have_attribute("data-collapsed", "true")
     settle(phone)
     open_sidebar(phone)
     sidebar(phone).get_by_role("button", name="Remove this picture").tap()
-    expect(phone.get_by_alt_text("The image: ")).to_have_count(0, timeout=60_000)
+    expect(phone.get_by_alt_text("The image: ")).to_have_count(0)
     phone.wait_for_timeout(1000)
     expect(sidebar(phone)).to_have_attribute("data-collapsed", "false")

@@ -11,7 +11,7 @@ BOX = ".right .box"
 
 def opened(page: Page, url: str) -> Page:
     page.goto(url)
-    expect(page.get_by_text("Step 1 of 3")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Step 1 of 3")).to_be_visible()
     return page
 
 

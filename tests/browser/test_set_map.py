@@ -31,7 +31,7 @@ def test_an_outline_selects_and_a_click_opens_an_image(
 ) -> None:
     page.goto(f"{serve('explorer/app.py', '--scans', str(folder))}/set_map?checkpoint=scenes-course")
     canvas = page.get_by_role("application", name=f"PCA of {COUNT} images")
-    expect(canvas).to_be_visible(timeout=60_000)
+    expect(canvas).to_be_visible()
     area = canvas.bounding_box()
     assert area is not None
     left, top, width, height = (area[name] for name in ("x", "y", "width", "height"))
@@ -41,15 +41,15 @@ def test_an_outline_selects_and_a_click_opens_an_image(
     for x, y in corners[1:]:
         page.mouse.move(left + x, top + y, steps=5)
     page.mouse.up()
-    expect(page.get_by_text(f"{COUNT} of {COUNT} images are selected")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"{COUNT} of {COUNT} images are selected")).to_be_visible()
     picture = page.locator(".st-key-set_map_selected button, [class*=set_map_selected] button").first
     expect(picture).to_be_visible()
     picture.click()
-    expect(page.get_by_text("Now selected on every page")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Now selected on every page")).to_be_visible()
     expect(page.get_by_text("Thin ring: the selected image")).to_be_visible()
     expect(page).to_have_url(re.compile("source=scenes"))
     page.get_by_role("button", name="Clear the selection").click()
-    expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Nothing is selected yet")).to_be_visible()
     by_keyboard(page, canvas)
 
 
@@ -60,8 +60,8 @@ def test_a_finger_scrolls_the_page_past_the_map_and_draws_sideways(
     page = context.new_page()
     page.goto(f"{serve('explorer/app.py', '--scans', str(folder))}/set_map?checkpoint=scenes-course")
     canvas = page.get_by_role("application", name=f"PCA of {COUNT} images")
-    expect(canvas).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)
+    expect(canvas).to_be_visible()
+    expect(page.get_by_text("Nothing is selected yet")).to_be_visible()
     canvas.scroll_into_view_if_needed()
     before = top_of(canvas)
     swipe(page, canvas, 0, -250)
@@ -120,6 +120,6 @@ def by_keyboard(page: Page, canvas: Locator) -> None:
         page.keyboard.press("Shift+ArrowDown")
     expect(count).to_have_text(f"Points in the rectangle: {COUNT}")
     page.keyboard.press("Enter")
-    expect(page.get_by_text(f"{COUNT} of {COUNT} images are selected")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"{COUNT} of {COUNT} images are selected")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("Nothing is selected yet")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Nothing is selected yet")).to_be_visible()

@@ -81,7 +81,7 @@ def test_it_listens_on_this_machine_only(start: Start, place: str) -> None:
 
 def test_from_elsewhere_it_looks_the_same_and_asks_nobody_else(start: Start, page: Page) -> None:
     page.goto(f"http://127.0.0.1:{start('elsewhere')}/explain")
-    expect(page.get_by_alt_text("Grad-CAM of").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("Grad-CAM of").first).to_be_visible()
     page.wait_for_timeout(2000)  # what Streamlit tells its makers it tells after the first run
     color = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
     assert color == "rgb(252, 251, 248)"  # the `page` fixture fails a request to another machine

@@ -31,22 +31,22 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
 
 
 def settle(page: Page) -> None:
-    expect(page.locator(".fx-prediction")).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".fx-prediction")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def unfold(page: Page) -> Locator:
     fold = page.get_by_test_id("stExpander").filter(has_text="Download")
     fold.get_by_text("Download", exact=True).click()
-    expect(fold.get_by_text("Python program")).to_be_visible(timeout=20_000)
+    expect(fold.get_by_text("Python program")).to_be_visible()
     fold.get_by_text("Python program").scroll_into_view_if_needed()
     return fold
 
 
 def taken(page: Page, fold: Locator, label: str) -> tuple[str, bytes]:
     """The name and the bytes of what a button gives."""
-    with page.expect_download(timeout=20_000) as waiting:
+    with page.expect_download() as waiting:
         fold.get_by_role("button", name=label).first.click()
     return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 
@@ -58,7 +58,7 @@ def address(page: Page) -> dict[str, str]:
 def says(page: Page, **link: str) -> None:
     """Wait until the address holds these choices."""
     for key, value in link.items():
-        expect(page).to_have_url(re.compile(rf"[?&]{key}={value}(&|$)"), timeout=20_000)
+        expect(page).to_have_url(re.compile(rf"[?&]{key}={value}(&|$)"))
 
 
 # Files
@@ -109,8 +109,8 @@ def test_each_kind_of_file_from_the_pages_of_a_run(
     page: Page, explorer: str, path: str, table: str, rows: int, array: str, shape: tuple[int, ...]
 ) -> None:
     page.goto(f"{explorer}/{path}")
-    expect(page.get_by_text("Download", exact=True)).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("Download", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     fold = unfold(page)
     assert Image.open(io.BytesIO(taken(page, fold, "This picture, PNG")[1])).format == "PNG"
     pictures = zipfile.ZipFile(io.BytesIO(taken(page, fold, "All pictures, ZIP")[1]))
@@ -138,7 +138,7 @@ def test_another_picture_is_chosen_in_the_fold(page: Page, explorer: str) -> Non
     option.click()
     expect(fold.get_by_role("combobox")).to_have_value("relu3, raw map")
     # Before that the button is still the one of the picture that was chosen before.
-    expect(fold.locator("[class*=st-key-take_][class*=relu3-raw-map]")).to_be_visible(timeout=60_000)
+    expect(fold.locator("[class*=st-key-take_][class*=relu3-raw-map]")).to_be_visible()
     name, data = taken(page, fold, "This picture, PNG")
     assert name == "grad_cam-cat-drawn-cat-relu3-raw-map.png"
     assert Image.open(io.BytesIO(data)).size == (256, 256)
@@ -156,8 +156,8 @@ def grid_shows(page: Page, order: str, scale: str) -> None:
 
 def view_of(page: Page) -> list[str]:
     """What a visitor sees of a view on «Feature maps», in words and pictures."""
-    expect(page.get_by_role("heading", name="Channel 20 of bn2")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("The network computed")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Channel 20 of bn2")).to_be_visible()
+    expect(page.get_by_text("The network computed")).to_be_visible()
     canvas = page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
     words = [page.locator(place).first.inner_text() for place in (".fx-walk", ".fx-facts", ".fx-prediction")]
     return [canvas, *words]
@@ -219,7 +219,7 @@ def test_the_last_of_quick_choices_stays_in_the_address(page: Page, explorer: st
     for _ in range(3):
         page.goto(f"{explorer}/compare?b_own=image&b_sample=dog")
         settle(page)
-        expect(page.get_by_text("Download", exact=True)).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("Download", exact=True)).to_be_visible()
         for scale in ("Per channel", "Shared scale", "Per channel"):
             page.get_by_text(scale).first.click()
             page.wait_for_timeout(50)
@@ -231,13 +231,13 @@ def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> N
     page.goto(f"{explorer}/explain")
     settle(page)
     page.get_by_role("radio", name="Upload").click()
-    expect(page.get_by_text("It is not part of the link")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It is not part of the link")).to_be_visible()
     picture = io.BytesIO()
     Image.new("RGB", (40, 40), "teal").save(picture, "PNG")
     page.locator("input[type=file]").set_input_files(
         {"name": "mine.png", "mimeType": "image/png", "buffer": picture.getvalue()}
     )
-    expect(page.get_by_alt_text("The image: mine.png")).to_be_visible(timeout=20_000)
+    expect(page.get_by_alt_text("The image: mine.png")).to_be_visible()
     page.get_by_text("Positive and negative").click()
     says(page, evidence="signed")
     assert address(page) == {"evidence": "signed"}
@@ -249,12 +249,10 @@ def test_an_upload_says_that_it_cannot_be_linked(page: Page, explorer: str) -> N
 def test_samples_are_stepped_through_by_keyboard(page: Page, explorer: str) -> None:
     page.goto(f"{explorer}/maps?sample=horse")
     settle(page)
-    expect(page.get_by_role("button", name="Next")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("Download", exact=True)).to_be_visible(
-        timeout=20_000
-    )  # the end: keys are listened to
+    expect(page.get_by_role("button", name="Next")).to_be_visible()
+    expect(page.get_by_text("Download", exact=True)).to_be_visible()  # the end: keys are listened to
     for key, name in (("n", "ship"), ("n", "truck"), ("p", "ship")):
         page.keyboard.press(key)
-        expect(page.get_by_alt_text(f"The image: {name} (drawn)")).to_be_visible(timeout=20_000)
+        expect(page.get_by_alt_text(f"The image: {name} (drawn)")).to_be_visible()
         says(page, sample=name)
         settle(page)

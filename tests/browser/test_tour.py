@@ -10,8 +10,8 @@ Serve = Callable[..., str]
 
 def station(page: Page, number: int, title: str) -> None:
     """The page comes to rest at a station, and the address says so."""
-    expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible(timeout=60_000)
-    expect(page).to_have_url(re.compile(rf"[?&]tour={number}(&|$)"), timeout=60_000)
+    expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"[?&]tour={number}(&|$)"))
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -22,9 +22,7 @@ def test_a_link_opens_its_station_and_back_leads_to_the_one_before(page: Page, s
     expect(page).to_have_url(re.compile(r"/batchnorm\?"))
     page.get_by_role("button", name="Next station").click()
     station(page, 4, "What does ReLU cut?")
-    expect(page.get_by_role("heading", name=re.compile(r"^Channel \d+ of relu1"))).to_be_visible(
-        timeout=60_000
-    )
+    expect(page.get_by_role("heading", name=re.compile(r"^Channel \d+ of relu1"))).to_be_visible()
     shared = page.url
     page.go_back()
     station(page, 3, "What does BatchNorm do?")
@@ -39,8 +37,8 @@ def test_a_page_is_shown_alone_and_large(page: Page, serve: Serve) -> None:
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto(f"{address}/training?size=large&show=page")
     back = page.get_by_role("button", name="Show sidebar and menu")
-    expect(back).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("heading", name="Training runs").last).to_be_visible(timeout=60_000)
+    expect(back).to_be_visible()
+    expect(page.get_by_role("heading", name="Training runs").last).to_be_visible()
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     expect(page.get_by_test_id("stTopNavLink").first).to_be_hidden()
     expect(page.locator("html")).to_have_css("font-size", "22px")
@@ -48,5 +46,5 @@ def test_a_page_is_shown_alone_and_large(page: Page, serve: Serve) -> None:
     assert width is not None
     assert width["width"] == page.evaluate("innerWidth")
     back.click()
-    expect(page.get_by_test_id("stSidebar")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
     expect(page).to_have_url(re.compile(r"\?size=large$"))

@@ -54,7 +54,7 @@ def test_a_new_epoch_appears_without_a_click(page: Page, url: str, folder: Path)
     written(folder, 1)
     page.goto(f"{url}?runs=grown")
     row = page.get_by_role("row", name="grown")
-    expect(row).to_contain_text("1 of 4", timeout=60_000)
+    expect(row).to_contain_text("1 of 4")
     expect(page.get_by_text("Updated every 2 seconds")).to_be_visible()
     expect(page.locator(".fx-prediction")).to_have_count(0)  # no image is looked at here
     before = loss_picture(page)
@@ -77,14 +77,14 @@ def test_the_fold_stays_open_and_gives_what_is_there_while_a_run_goes_on(
     written(folder, 1)
     page.goto(f"{url}?runs=grown")
     fold = page.get_by_test_id("stExpander").filter(has_text="Download")
-    fold.get_by_text("Download", exact=True).click(timeout=60_000)
-    expect(fold.get_by_text("It prints the last test accuracy so far: 12.50%.")).to_be_visible(timeout=20_000)
+    fold.get_by_text("Download", exact=True).click()
+    expect(fold.get_by_text("It prints the last test accuracy so far: 12.50%.")).to_be_visible()
     for epochs in (2, 3):
         written(folder, epochs)
         said = f"It prints the last test accuracy so far: {12.5 * epochs:.2f}%."
-        expect(fold.get_by_text(said)).to_be_visible(timeout=10_000)
+        expect(fold.get_by_text(said)).to_be_visible()
     page.wait_for_timeout(1000)
-    with page.expect_download(timeout=20_000) as waiting:
+    with page.expect_download() as waiting:
         fold.get_by_role("button", name="Epochs, CSV").click()
     assert len(Path(waiting.value.path()).read_text().splitlines()) == 1 + 3
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -93,7 +93,7 @@ def test_the_fold_stays_open_and_gives_what_is_there_while_a_run_goes_on(
 def loss_picture(page: Page) -> str:
     """The first chart, as it is drawn."""
     drawn = page.locator("[data-testid=stVegaLiteChart] svg").first
-    expect(drawn).to_be_visible(timeout=30_000)
+    expect(drawn).to_be_visible()
     return drawn.inner_html()
 
 
@@ -118,9 +118,9 @@ def test_a_real_run_is_followed(
         page.wait_for_timeout(250)
     page.goto(f"{url}?runs=live")
     row = page.get_by_role("row", name="live")
-    expect(row).to_contain_text("of 5000", timeout=30_000)
+    expect(row).to_contain_text("of 5000")
     first = row.inner_text()
-    expect(row).not_to_have_text(first, use_inner_text=True, timeout=15_000)
+    expect(row).not_to_have_text(first, use_inner_text=True)
     expect(row).to_contain_text("training now")
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -129,17 +129,17 @@ def test_a_run_that_starts_is_announced_and_shown_by_a_click(
     page: Page, serve: Callable[..., str], tmp_path: Path
 ) -> None:
     page.goto(f"{serve('explorer/app.py', '--runs', str(tmp_path))}/training")
-    expect(page.get_by_role("row", name="cifar10-course")).to_contain_text("finished", timeout=60_000)
+    expect(page.get_by_role("row", name="cifar10-course")).to_contain_text("finished")
     page.wait_for_timeout(2000)
     written(tmp_path, 1)
     announced = page.get_by_role("button", name="Show grown, which is training now")
-    expect(announced).to_be_visible(timeout=15_000)
+    expect(announced).to_be_visible()
     announced.click()
-    expect(page.get_by_role("row", name="grown")).to_contain_text("1 of 4", timeout=15_000)
+    expect(page.get_by_role("row", name="grown")).to_contain_text("1 of 4")
     written(tmp_path, 4, "finished")
-    expect(page.get_by_role("row", name="grown")).to_contain_text("finished", timeout=15_000)
+    expect(page.get_by_role("row", name="grown")).to_contain_text("finished")
     written(tmp_path, 2)  # the same file trains again
-    expect(page.get_by_role("row", name="grown")).to_contain_text("2 of 4", timeout=15_000)
+    expect(page.get_by_role("row", name="grown")).to_contain_text("2 of 4")
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -150,8 +150,8 @@ def test_the_page_is_not_drawn_anew_while_nothing_changes(
     runs: list[bool] = []  # of the app's script, each whether it is one of a fragment alone
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: runs.extend(ended(data))))
     page.goto(f"{serve('explorer/app.py', '--runs', str(tmp_path))}/training?runs=grown")
-    expect(page.get_by_role("row", name="grown")).to_contain_text("finished", timeout=60_000)
-    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("row", name="grown")).to_contain_text("finished")
+    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
     page.wait_for_timeout(2_000)
     before = len(runs)
     assert runs[0] is False
@@ -179,7 +179,7 @@ def test_the_crosshair_hides_no_axis_and_has_no_values_of_a_run_that_had_ended(
     written(folder, 2, "finished")
     page.goto(f"{url}?runs=grown,a-longer-run")
     chart = page.locator(".st-key-crossed_accuracy")
-    chart.locator(".role-axis-title").first.wait_for(timeout=60_000)
+    chart.locator(".role-axis-title").first.wait_for()
     page.wait_for_timeout(500)
     page.locator(".fx-readout").focus()
     page.keyboard.press("End")
