@@ -5,26 +5,19 @@ ReLU and every maximum as it is for this image it is linear, and the logit is a 
 derivative, and of what the biases add. For anything else the same sum is a first-order approximation.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.overrides import TorchFunctionMode
 
-from explorer.engine.attribution.gradients import LogitScore, Target, score_of
-from explorer.engine.calls import Call
-from explorer.engine.independence import pieces
-from explorer.engine.passes import check_images, layer_module, recording_calls, to_numpy
-from explorer.engine.values import Doubles, Floats, Integers, Rows, one_or_many
-from model.nets import check_logits
+from explorer.engine.flow import Flow
+from explorer.engine.layouts import FIRST
+from explorer.engine.passes import to_numpy
+from explorer.engine.values import Floats, Value
 from model.problems import Problem
 
 EXACT = 1e-4  # of the logit, at least of 1: a smaller residual is float32's rounding
-CHUNK = 64  # images at a time
 NONE = Problem(
     "The network has no feature maps with positions whose gradient reaches the class, so its logit cannot be "
     "divided among them: choose another network."
@@ -32,8 +25,8 @@ NONE = Problem(
 
 
 @dataclass(frozen=True, eq=False)
-class Account(Rows):
-    """A class's logit as a sum: logit = contributions.sum() + constant + residual.
+class Account(Value):
+    """A class's logit for one image as a sum: logit = contributions.sum() + constant + residual.
 
     `maps` float32 (C, h, w) are the last feature maps, which `layer` gives or, if `read`, reads;
     `contributions` (C, h, w) are each of their values times the derivative of the logit by it. `constant` is
@@ -46,26 +39,21 @@ class Account(Rows):
 
     layer: str
     read: bool
-    target: Integers
-    logit: Doubles
+    target: int
+    logit: float
     maps: Floats
     contributions: Floats
-    constant: Doubles
-    residual: Doubles
+    constant: float
+    residual: float
     hidden: str = ""
     units: Floats | None = None
     unit_contributions: Floats | None = None
-    unit_constant: Doubles | None = None
-
-    ROW: ClassVar[dict[str, int]] = {
-        "maps": 3, "contributions": 3, "target": 0, "logit": 0, "constant": 0, "residual": 0,
-        "units": 1, "unit_contributions": 1, "unit_constant": 0,
-    }  # fmt: skip
+    unit_constant: float | None = None
 
     @property
     def exact(self) -> bool:
-        """Whether the sum is the logit of every image, to EXACT."""
-        return bool(np.all(np.abs(self.residual) <= EXACT * np.maximum(1, np.abs(self.logit))))
+        """Whether the sum is the logit, to EXACT."""
+        return abs(self.residual) <= EXACT * max(1.0, abs(self.logit))
 
     @property
     def channels(self) -> Floats:
@@ -78,82 +66,92 @@ class Account(Rows):
         return np.asarray(self.contributions.sum(-3))
 
 
-def account(net: nn.Module, x: Tensor, target: Target) -> Account:
-    """The Account of images x, float (N, C, h, w), for one class or one each.
+def account(net: nn.Module, x: Tensor, target: int) -> Account:
+    """The Account of one image x, float (1, C, h, w), for one class.
 
     Raises Problem for an unknown class, and where no maps with positions reach the logit.
     """
-    check_images(x)
-    score = score_of(target, None, len(x))
-    parts = [_of_part(net, x[rows], score.rows(rows)) for rows in pieces(net, x, CHUNK)]
-    first = parts[0]
-    joined: dict[str, Any] = {
-        name: None
-        if getattr(first, name) is None
-        else np.concatenate([getattr(part, name) for part in parts])
-        for name in Account.ROW
-    }
-    return one_or_many(Account(layer=first.layer, read=first.read, hidden=first.hidden, **joined))
+    return account_of(Flow(net, x, target))
 
 
-def _of_part(net: nn.Module, x: Tensor, score: LogitScore) -> Account:
-    """The Account of images that may run together, its arrays with a leading N."""
-    tail = _Tail()
-    view = recording_calls(net, None, tail.visit).requires_grad_(False)
-    with torch.inference_mode(False), torch.enable_grad():
-        images = x.detach().clone().requires_grad_()
-        with _Functions(tail):
-            logits = check_logits(view(images.clone()))
-        logit = score.of(logits)
-        behind, hidden = list(tail.behind), tail.hidden()
-        at = tail.tensors()
-        wanted = [*at, *(call.output for call in behind), *([hidden[1]] if hidden else [])]
-        reached = bool(wanted) and logit.requires_grad
-        given = torch.autograd.grad(logit.sum(), wanted, allow_unused=True) if reached else ()
-    gradients = dict(zip(map(id, wanted), given, strict=False))
-    maps = next((one for one in at if _reached(gradients.get(id(one)))), None)
-    if maps is None:
+def account_of(flow: Flow) -> Account:
+    """The Account of a pass; raises Problem where no maps with positions reach the logit."""
+    last = next((index for index in reversed(flow.leaves) if _is_divided(flow, index)), None)
+    if last is None:
         raise NONE
-    contributions = (maps * gradients[id(maps)]).detach()
-    added = (_added(view, call, gradients[id(call.output)], len(x)) for call in behind)
-    constant = sum(added, torch.zeros(len(x)))
-    values = logit.detach().double().cpu()
-    residual = values - contributions.double().sum((1, 2, 3)).cpu() - constant
-    parts = _units(hidden, gradients, values)
-    layer, read = tail.name_of(maps)
+    maps = _maps(flow, last, flow.leaves[last])
+    contributions = _maps(flow, last, flow.contributed(last))
+    constant = sum(_added(flow, index) for index in flow.leaves if index > last)
+    residual = flow.logit - float(contributions.double().sum()) - constant
+    layer, read = _name_of(flow, last)
+    hidden, units, of_units, rest = _units(flow, last)
     return Account(
-        layer, read, score.target.numpy(), values.numpy(), to_numpy(maps), to_numpy(contributions),
-        constant.double().numpy(), residual.numpy(), hidden[0] if hidden else "", *parts,
+        layer, read, flow.target, flow.logit, to_numpy(maps), to_numpy(contributions), constant, residual,
+        hidden, units, of_units, rest,
     )  # fmt: skip
 
 
-def _reached(gradient: Tensor | None) -> bool:
-    return gradient is not None and bool(gradient.any())
+def _is_divided(flow: Flow, index: int) -> bool:
+    """Whether a step gives feature maps with positions, which the class's gradient reaches."""
+    step, gradient = flow.steps[index], flow.leaves[index].grad
+    has_positions = step.layout is not None and step.shape[-2] * step.shape[-1] > 1
+    return index > 0 and has_positions and gradient is not None and bool(gradient.any())
 
 
-def _units(
-    hidden: tuple[str, Tensor] | None, gradients: Mapping[int, Tensor | None], logit: Tensor
-) -> tuple[Floats | None, Floats | None, Doubles | None]:
-    """What the last dense layer reads (N, U), what each adds, and what is added besides (N,)."""
-    gradient = gradients.get(id(hidden[1])) if hidden else None
-    if hidden is None or gradient is None:
-        return None, None, None
-    added = (hidden[1] * gradient).detach()
-    return to_numpy(hidden[1]), to_numpy(added), (logit - added.double().sum(1).cpu()).numpy()
+def _maps(flow: Flow, index: int, values: Tensor) -> Tensor:
+    """Values like a step's output as one image's maps (C, h, w)."""
+    return (flow.steps[index].layout or FIRST).maps(values)[0]
 
 
-def _added(view: nn.Module, call: Call, gradient: Tensor | None, images: int) -> Tensor:
-    """What the biases of a layer behind the maps add to the logits, float64 (N,) of N `images`.
+def _name_of(flow: Flow, index: int) -> tuple[str, bool]:
+    """The layer that gives a step's output; else, with True, one that reads it; else the nearest before."""
+    steps = flow.steps
+    if steps[index].path is not None:
+        return steps[index].name, False
+    for step in steps[index + 1 :]:
+        if step.path is not None and index in step.sources:
+            return step.name, True
+    return next(
+        step.name for step in reversed(steps[:index]) if step.path is not None or not step.sources
+    ), False
 
-    Some layers get the tokens of all images as rows of one tensor.
+
+def _added(flow: Flow, index: int) -> float:
+    """What the bias of a layer behind the maps adds to the logit."""
+    step, gradient = flow.steps[index], flow.leaves[index].grad
+    module = flow.modules[step.path] if step.path is not None else None
+    offset = None if module is None else _offset(module)
+    if offset is None or gradient is None:
+        return 0.0
+    if step.layout is not None:
+        gradient = step.layout.maps(gradient)
+    elif isinstance(module, nn.Linear):
+        gradient = gradient.movedim(-1, 1)
+    return float((gradient * offset.reshape(-1, *(1,) * (gradient.ndim - 2))).double().sum())
+
+
+def _units(flow: Flow, last: int) -> tuple[str, Floats | None, Floats | None, float | None]:
+    """The dense layer before the last one, what the last one reads (U,), what each adds and what is left.
+
+    Nothing where there is one dense layer only.
     """
-    module = layer_module(view, call.layer)
-    offset = _offset(module)
-    if offset is None or gradient is None or len(gradient) % images:
-        return torch.zeros(images, dtype=torch.float64)
-    last = isinstance(module, nn.Linear) and call.layout is None
-    across = offset if last else offset.reshape(-1, *(1,) * (gradient.ndim - 2))
-    return (gradient * across).detach().double().reshape(images, -1).sum(1).cpu()
+    steps = flow.steps
+    dense = [index for index in flow.leaves if index > last and _is_dense(flow, index)]
+    if len(dense) < 2 or len(steps[dense[-1]].sources) != 1:
+        return "", None, None, None
+    source = steps[dense[-1]].sources[0]
+    if source not in flow.leaves or flow.leaves[source].grad is None:
+        return steps[dense[-2]].name, None, None, None
+    units, added = flow.leaves[source].flatten(), flow.contributed(source).flatten()
+    rest = flow.logit - float(added.double().sum())
+    return steps[dense[-2]].name, to_numpy(units), to_numpy(added), rest
+
+
+def _is_dense(flow: Flow, index: int) -> bool:
+    """Whether a step is a layer that makes one row of values into another of another length."""
+    step, read = flow.steps[index], flow.reads[index]
+    rows = flow.leaves[index].ndim == 2 and bool(read) and read[0].ndim == 2
+    return step.path is not None and rows and read[0].shape != flow.leaves[index].shape
 
 
 def _offset(module: nn.Module) -> Tensor | None:
@@ -165,84 +163,3 @@ def _offset(module: nn.Module) -> Tensor | None:
         shift = -module.running_mean * scale
         return shift if module.bias is None else shift + module.bias
     return None
-
-
-@dataclass(eq=False)
-class _Tail:
-    """What one pass leaves: the last tensor with feature maps, and the layers that ran after it."""
-
-    size: tuple[int, ...] = ()  # (N, C, h, w) of the last maps with channels first
-    maps: Tensor | None = None
-    gives: dict[int, Call] = field(default_factory=dict)  # by the id of the maps that a layer gives
-    reads: dict[int, Call] = field(default_factory=dict)
-    others: list[Tensor] = field(default_factory=list)  # maps held otherwise: channels last, tokens
-    behind: list[Call] = field(default_factory=list)
-
-    def visit(self, call: Call) -> Tensor | None:
-        if call.layout is None:
-            self.behind.append(call)
-            return call.output.clone() if call.output.is_floating_point() else None
-        if _has_positions(call.output):
-            return self._maps(call)
-        if _has_positions(call.received):
-            self.reads[id(call.received)] = call
-            self.saw(call.received)
-        self.behind.append(call)
-        return None
-
-    def _maps(self, call: Call) -> Tensor | None:
-        """Note maps that a layer gives; those not held with channels first are handed on as a copy."""
-        self.gives[id(call.output)] = call
-        if call.layout is not None and call.layout.order == "first":
-            self.saw(call.output)
-            return None
-        self.others.append(call.output)
-        self.maps = None
-        self.size = ()
-        self.behind.clear()
-        return call.output.clone()
-
-    def saw(self, maps: Tensor) -> None:
-        """Maps with channels first, later than all before."""
-        self.maps, self.size = maps, tuple(maps.shape)
-        self.behind.clear()
-
-    def tensors(self) -> list[Tensor]:
-        """The tensors that may be the last maps, the latest first, of those that have a gradient."""
-        every = [*([] if self.maps is None else [self.maps]), *reversed(self.others)]
-        return [maps for maps in every if maps.requires_grad]
-
-    def name_of(self, maps: Tensor) -> tuple[str, bool]:
-        """The layer that gives these maps, or else one that reads them; the nearest before if none does."""
-        if id(maps) in self.gives:
-            return self.gives[id(maps)].layer, False
-        if id(maps) in self.reads:
-            return self.reads[id(maps)].layer, True
-        return next(reversed(self.gives.values())).layer if self.gives else "", False
-
-    def hidden(self) -> tuple[str, Tensor] | None:
-        """The dense layer before the last one, and what the last one reads (N, U); None with one only."""
-        dense = [call for call in self.behind if call.output.ndim == 2 and call.received.ndim == 2]
-        dense = [call for call in dense if call.output.shape != call.received.shape]
-        return (dense[-2].layer, dense[-1].received) if len(dense) > 1 else None
-
-
-def _has_positions(maps: Tensor) -> bool:
-    return maps.ndim == 4 and maps.shape[2] * maps.shape[3] > 1
-
-
-class _Functions(TorchFunctionMode):
-    """Shows a tail what functions outside of modules make of its maps, such as a sum with a skip."""
-
-    def __init__(self, tail: _Tail) -> None:
-        super().__init__()
-        self.tail = tail
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
-        size = self.tail.size
-        if size and type(result) is Tensor and result.ndim == 4 and result.requires_grad:
-            count, _, *sides = result.shape
-            if (count, *sides) == (size[0], *size[2:]):
-                self.tail.saw(result)
-        return result

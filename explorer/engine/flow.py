@@ -63,6 +63,7 @@ class Flow:
         self.steps, self.modules = flow.steps, flow.modules
         with torch.inference_mode(False), torch.enable_grad():
             score = score_of(target, None, 1).of(check_logits(flow.run(x.detach().clone())))
+            self.target, self.logit = target, float(score.detach().double())
             if score.requires_grad:
                 score.sum().backward()  # type: ignore[no-untyped-call]
             for index in reversed(self.outputs):
@@ -98,7 +99,12 @@ class Flow:
         leaf = self.leaves.get(index)
         if leaf is None or leaf.grad is None or not self._has_channels(index):
             return None
-        return self._by_channel(index, leaf.detach() * leaf.grad)
+        return self._by_channel(index, self.contributed(index))
+
+    def contributed(self, index: int) -> Tensor:
+        """Gradient × value of a step's output, of its shape; 0 where the logit does not depend on it."""
+        leaf = self.leaves[index]
+        return torch.zeros_like(leaf) if leaf.grad is None else leaf.detach() * leaf.grad
 
     def inflow(self, layer: str, channel: int) -> dict[str, Floats]:
         """Source layer → what each of its channels, float32 (C,), contributes through a channel of a layer.

@@ -189,7 +189,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "what_if.chain": lambda net: what_if.chain(net, X, "conv", CONV),
     "what_if.with_settings": lambda net: private_view(what_if.with_settings(net, "conv", CONV))(X),
     "graph.graph": lambda net: graph.graph(net, X),
-    "account.account": lambda net: account.account(net, MANY, 1),
+    "account.account": lambda net: account.account(net, X, 1),
     "strongest_path.strongest_path": lambda net: strongest_path.strongest_path(net, X, 1),
     "ablation.ablation": lambda net: ablation.ablation(net, X, "relu", 1),
     "ablation.ablations": lambda net: ablation.ablations(net, X, "relu"),

@@ -22,13 +22,12 @@ from explorer.engine import (
     what_if,
     without_norm,
 )
-from explorer.engine import account as accounts
 from explorer.engine import drift as drifts
 from explorer.engine import dropout as dropout_masks
 from explorer.engine import glimpses as glimpses_of
 from explorer.engine import strongest_path as paths
 from explorer.engine.ablation import Ablations
-from explorer.engine.account import Account
+from explorer.engine.account import Account, account_of
 from explorer.engine.arithmetic import Settings
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.attribution.gradients import NoGradient
@@ -251,12 +250,6 @@ def strongest_path(network: Network, input: Input, target: int) -> StrongestPath
     return paths.strongest_path(network.net, input.x, target)
 
 
-@data(max_size="50MB")
-def account(network: Network, input: Input, target: int) -> Account:
-    """What each position of the last feature maps adds to a class's logit. Raises Problem."""
-    return accounts.account(network.net, input.x, target)
-
-
 def _shape(input: Input) -> tuple[int, ...]:
     return tuple(input.x.shape)
 
@@ -298,6 +291,12 @@ def _flow(network: Network, input: Input, target: int) -> Flow:
 def graph(network: Network, input: Input, target: int) -> Graph:
     """What ran, and what flowed where; it is the same for every class."""
     return _flow(network, input, target).graph
+
+
+@data(max_size="50MB")
+def account(network: Network, input: Input, target: int) -> Account:
+    """What each position of the last feature maps adds to a class's logit. Raises Problem."""
+    return account_of(_flow(network, input, target))
 
 
 @data(max_size="50MB")
