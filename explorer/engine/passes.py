@@ -12,7 +12,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.calls import Call, Instead, OnCall, visit_calls
+from explorer.engine.calls import UNASKED, Call, Instead, OnCall, visit_calls
 from explorer.engine.copies import copied, uncompile
 from explorer.engine.notes import note_of, write_note
 from explorer.engine.randomness import SEED, seed_passes
@@ -70,11 +70,13 @@ def _keep_gradients(view: nn.Module) -> None:
     def start(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         modes.append(torch.is_grad_enabled())
         torch.set_grad_enabled(True)
+        UNASKED.set(not modes[-1])
         return inputs if modes[-1] else tuple(map(_on_graph, inputs))
 
     def finish(_: nn.Module, __: object, output: object) -> object:
         before = modes.pop()
         torch.set_grad_enabled(before)
+        UNASKED.set(False)
         return output.detach() if not before and isinstance(output, Tensor) else output
 
     view.register_forward_pre_hook(start, prepend=True)

@@ -3,6 +3,7 @@
 import random
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -18,10 +19,14 @@ from explorer.engine.attribution import METHODS, attribute, method_problems
 from explorer.engine.attribution.gradients import NoGradient
 from explorer.engine.checkup import check_up
 from explorer.engine.flow import Flow
+from explorer.engine.graph import graph
 from explorer.engine.independence import mixes_rows
+from explorer.engine.network import network_of
 from explorer.engine.opening import Opening, Source, open_source
 from explorer.engine.passes import private_view
 from explorer.engine.probe import convolution_step
+from explorer.engine.scan.images import drawn_scenes
+from explorer.engine.scan.running import scan
 from explorer.engine.scores.randomized import random_nets
 from explorer.engine.strongest_path import strongest_path
 from explorer.engine.tracing import blocks, trace
@@ -121,6 +126,13 @@ def test_a_network_that_hooks_its_own_maps_works_as_without(
     np.testing.assert_allclose(trace(net, X).logits, trace(PLAIN, X).logits, atol=1e-6)
     own, plain = (attribute(each, X, layer="act", target=1).values for each in (net, PLAIN))
     np.testing.assert_allclose(own, plain, atol=1e-6)
+    assert graph(net, X[:1]).edges == graph(PLAIN, X[:1]).edges
+    images = drawn_scenes(opening.checkpoint.card, 4)
+    checkpoint = replace(opening.checkpoint, builder=lambda: Habit())
+    scanned, plain = (scan(network_of(each), images).layers for each in (opening.checkpoint, checkpoint))
+    for layer in ("conv", "norm", "act"):
+        np.testing.assert_allclose(scanned[layer].variance, plain[layer].variance, rtol=1e-5)
+        np.testing.assert_allclose(scanned[layer].top_values, plain[layer].top_values, atol=1e-5)
     np.testing.assert_allclose(ablations(net, X, "act").zeroed, ablations(PLAIN, X, "act").zeroed, atol=1e-5)
 
 
@@ -230,6 +242,21 @@ def test_guided_grad_cam_of_a_layer_that_the_class_does_not_depend_on(opened: Ca
     net = opened(WithDecoder).checkpoint.build()
     with pytest.raises(NoGradient, match="reaches layer 'decode'"):
         attribute(net, X, "guided_grad_cam", layer="decode", target=1)
+
+
+class AsksForGradients(Habit):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            image = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(super().forward(image).sum(), image)
+        return super().forward(x + gradient)
+
+
+def test_a_forward_that_asks_for_gradients_is_one_sentence() -> None:
+    net = AsksForGradients().eval()
+    assert trace(net, X[:1]).shapes
+    with pytest.raises(Problem, match="computes gradients in its forward"):
+        Flow(net, X[:1], 1)
 
 
 def test_ablations_of_a_network_that_gives_nan_are_nan() -> None:
