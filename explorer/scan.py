@@ -6,6 +6,7 @@ What is scanned is on disk at once, so that a stopped scan goes on where it was:
 import argparse
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def _prepared(options: argparse.Namespace, device: torch.device) -> Scanning:
 def _progress(total: int, clock: Callable[[], float] = time.monotonic) -> Callable[[int], None]:
     """Prints how far this process is, and how long the rest takes at the pace of the last batches."""
     begun = told = before = clock()
-    batches: list[tuple[int, float]] = []
+    batches: deque[tuple[int, float]] = deque(maxlen=pace.RECENT)
     done = 0
 
     def tell(scanned: int) -> None:

@@ -83,6 +83,11 @@ def parser() -> Parser:
         action="store_true",
         help=tr("also write the numbers beside the checkpoint, where the Scoreboard page shows them"),
     )
+    parser.first.add_argument(
+        "--overwrite",
+        action="store_true",
+        help=tr("let --publish replace numbers that were measured with other settings"),
+    )
     _add_images(parser)
     _add_measures(parser)
     return parser
@@ -136,6 +141,8 @@ def _command(options: argparse.Namespace, words: Sequence[str]) -> None:
         index, parts = part(options.shard)
         measurement = _prepared(options, device)
         _check_results(measurement, options.out)
+        if options.publish and not options.overwrite:
+            _check_published(measurement, options.checkpoint)
         for sentence in _opening_lines(measurement):
             say(sentence)
         running.run(measurement, _progress(), index, parts)
@@ -176,6 +183,32 @@ def _check_results(measurement: Measurement, out: Path) -> None:
             layer=before.layer,
             seed=before.seed,
         )
+
+
+def _check_published(measurement: Measurement, checkpoint: Path) -> None:
+    """Problem where the numbers beside a checkpoint are those of its weights, and would lose something.
+
+    Those of other weights are out of date.
+    """
+    path = board.path_beside(checkpoint, measurement.images.name)
+    try:
+        before = board.read(path) if path.exists() else None
+    except Problem:  # a damaged file is made anew
+        return
+    if before is None or before.digest != measurement.network.digest or running.covers(measurement, before):
+        return
+    raise Problem(
+        "{file} was measured with other settings, or with more: {images} images ({provenance}), {rows} rows, "
+        "{scores} scores, layer {layer}, seed {seed}. Give --overwrite to replace it, or leave --publish "
+        "out.",
+        file=path.name,
+        images=before.images,
+        provenance=in_words(before.provenance),
+        rows=len(before.rows),
+        scores=len(before.scores),
+        layer=before.layer,
+        seed=before.seed,
+    )
 
 
 def _opening_lines(measurement: Measurement) -> list[str]:
@@ -259,7 +292,7 @@ def command_of(words: Sequence[str]) -> str:
             arguments += [name, "DIR"]
         elif name in FILES:
             arguments += [name, Path(value).name if Path(value).is_absolute() else value]
-        elif name != "--shard":
+        elif name not in ("--shard", "--overwrite"):
             arguments.append(name + word[len(word.partition("=")[0]) :])
     return shlex.join(["python", "-m", "explorer.scoreboard", *arguments])
 

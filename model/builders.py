@@ -19,12 +19,9 @@ from torch import nn
 from model.nets import check_logits
 from model.problems import Problem
 
-CLASS_COUNTS = (
-    "classes",
-    "num_classes",
-    "n_classes",
-    "num_labels",
-)  # what builders call the number of classes
+CLASS_COUNTS = ("classes", "num_classes", "n_classes", "num_labels", "nb_classes", "num_class", "n_class",
+                "nclass", "class_num")  # fmt: skip
+"""What builders call the number of classes."""
 _SPEC = re.compile(r"([\w.]+):(\w+)(\(.*\))?", re.DOTALL)
 
 
@@ -55,6 +52,11 @@ def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
             "{builder} returns a {kind}; name a function or class that returns a torch.nn.Module.",
             builder=spec,
             kind=type(net).__name__,
+        )
+    if any(each.is_meta for each in (*net.parameters(), *net.buffers())):
+        raise Problem(
+            "The network of {builder} has no weights in memory (device “meta”): build it on the CPU.",
+            builder=spec,
         )
     return net.cpu().float()
 

@@ -123,7 +123,9 @@ class Card:
     def normalized(self, framed: Iterable[Pixels]) -> Tensor:
         """The same for N pictures that are framed already, each uint8 (s, s, 3)."""
         pixels = np.stack([in_channels(each, self.channels) for each in framed])
-        return augment.normalize(torch.from_numpy(pixels), self.mean, self.std).contiguous()
+        x = augment.normalize(torch.from_numpy(pixels), self.mean, self.std)
+        # Not `contiguous`: it leaves one channel in the order of channels last, which networks cannot `view`.
+        return x.clone(memory_format=torch.contiguous_format)
 
 
 def gray(pixels: Pixels) -> Pixels:

@@ -16,7 +16,7 @@ from PIL import Image
 from explorer import scan
 from explorer.engine.network import network_of
 from explorer.engine.opening import Source, open_source
-from explorer.engine.scan import running
+from explorer.engine.scan import pace, running
 from explorer.engine.scan.finding import find
 from explorer.engine.scan.images import scan_images
 from explorer.engine.scan.result import load
@@ -99,6 +99,73 @@ def test_an_own_network_is_described_by_the_flags_of_the_explorer(
     found = load(the_file(mine))
     assert (found.card["mean"], found.card["resize"], found.card["channels"]) == ([0.4], 36, 1)
     assert found.logits.shape == (6, 3)
+
+
+TOKENS = """
+import torch
+from torch import nn
+
+class Tokens(nn.Module):
+    "Patches of 4 x 8 pixels, so that 32 tokens lie on 8 rows and 4 columns; two outputs."
+
+    def __init__(self, num_classes=3):
+        super().__init__()
+        self.patches, self.embed = nn.Unfold((4, 8), stride=(4, 8)), nn.Linear(96, 6)
+        self.norm, self.act = nn.LayerNorm(6), nn.GELU()
+        self.coarse, self.fine = nn.Linear(6, num_classes), nn.Linear(6, num_classes)
+
+    def forward(self, x):
+        tokens = self.act(self.norm(self.embed(self.patches(x).transpose(1, 2))))
+        return {"coarse": self.coarse(tokens.mean(1)), "fine": self.fine(tokens.mean(1))}
+"""
+OF_TOKENS = ["--net", "own_tokens:Tokens", "--classes", "cat,dog,ship", "--input-size", "32", "--mean", "0.5",
+             "--std", "0.5"]  # fmt: skip
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own_tokens.py").write_text(TOKENS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_tokens", raising=False)
+    torch.manual_seed(3)
+    torch.save(import_module("own_tokens").Tokens().state_dict(), tmp_path / "tokens.pth")
+    return tmp_path / "tokens.pth"
+
+
+def test_the_grid_of_tokens_and_one_of_several_outputs(
+    tokens: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments(tokens, *OF_TOKENS, "--dataset", "scenes", "--limit", "4")
+    assert scan.main(words) == 1
+    assert "choose the logits with --output-name, such as --output-name coarse" in capsys.readouterr().err
+    words += ["--output-name", "fine"]
+    assert scan.main([*words, "--grid", "4x5"]) == 1
+    assert "(numbers of tokens: 32)" in capsys.readouterr().err
+    assert scan.main([*words, "--grid", "8x4"]) == 0
+    found = load(the_file(tokens))
+    net = import_module("own_tokens").Tokens().eval()
+    net.load_state_dict(torch.load(tokens))
+    images = scan_images("scenes", Card(classes=found.classes, input_size=32), tokens.parent, limit=4)
+    pixels = torch.tensor(np.stack([images.take(number).pixels for number in range(4)]))
+    x = pixels.permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        np.testing.assert_allclose(found.logits, net(x)["fine"], atol=1e-5)
+        maps = net.norm(net.embed(net.patches(x).transpose(1, 2))).transpose(1, 2).reshape(4, 6, 8, 4)
+    layer = found.layers["norm"]
+    np.testing.assert_allclose(layer.image_mean, maps.mean((2, 3)), atol=1e-5)
+    where = maps[torch.from_numpy(layer.top_rows), torch.arange(6)[:, None]].flatten(2).argmax(2)
+    np.testing.assert_array_equal(layer.top_positions, np.stack([where // 4, where % 4], 2))
+
+
+def test_the_pace_needs_only_the_last_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+    monkeypatch.setattr(pace, "recent_pace", lambda batches: kept.append(len(batches)) or 0.01)
+    now = 0.0
+    tell = scan._progress(100, lambda: now)
+    for _ in range(100):
+        now += 10.0
+        tell(1)
+    assert max(kept) == pace.RECENT
 
 
 def test_the_time_left_of_a_scan_gone_on_with_is_that_of_computing(

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from explorer.engine.scoreboard import board, chunks, running
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.nets import NETS
+from tests.test_scan_command import OF_TOKENS, TOKENS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -144,6 +146,69 @@ def test_results_of_another_measurement_are_not_replaced(
     assert (mine.parent / "out" / "scoreboard.json").read_bytes() == before
     assert scoreboard.main(arguments(mine, "--images", "6")) == 0
     assert board.read(mine.parent / "out" / "scoreboard.json").images == 6
+
+
+OTHERWISE = {
+    "fewer images": ("--images", "2"),
+    "another layer": ("--layer", "relu2"),
+    "another seed": ("--seed", "1"),
+    "another method": ("--methods", "layer_cam"),
+    "fewer scores": ("--scores", "deletion"),
+    "other data": ("--note", "drawn twice"),
+    "another preprocessing": ("--std", "0.3"),
+}
+
+
+def test_published_numbers_are_replaced_only_by_as_many_of_the_same(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = board.path_beside(mine, "scenes")
+    assert scoreboard.main(arguments(mine, "--publish")) == 0
+    before = published.read_bytes()
+    for number, (name, flags) in enumerate(OTHERWISE.items()):
+        words = arguments(mine, "--publish", *flags, "--out", str(mine.parent / f"other {number}"))
+        capsys.readouterr()
+        assert scoreboard.main(words) == 1, name
+        said = capsys.readouterr()
+        assert said.err == (
+            "error: mine.scoreboard-scenes.json was measured with other settings, or with more: 4 images "
+            "(drawn scenes that are in no training or test set, seeds from 2,147,483,648 on), 4 rows, "
+            "2 scores, layer relu3, seed 0. Give --overwrite to replace it, or leave --publish out.\n"
+        )
+        assert not said.out, "it is refused before anything is measured"
+        assert published.read_bytes() == before
+    assert scoreboard.main(arguments(mine, "--publish", "--images", "6")) == 0
+    assert board.read(published).images == 6
+    words = arguments(mine, "--publish", "--images", "2", "--overwrite", "--out", str(mine.parent / "few"))
+    assert scoreboard.main(words) == 0
+    assert board.read(published).images == 2
+    assert "--overwrite" not in board.read(published).command
+
+
+def test_published_numbers_of_other_weights_are_out_of_date(mine: Path) -> None:
+    assert scoreboard.main(arguments(mine, "--publish")) == 0
+    torch.manual_seed(1)
+    settings = {"widths": [4, 4, 4], "hidden": 8}
+    save_checkpoint(mine, Card(arguments=settings), NETS["course"](**settings).state_dict())
+    again = ["--publish", "--images", "2", "--out", str(mine.parent / "again")]
+    assert scoreboard.main(arguments(mine, *again)) == 0
+    assert board.read(board.path_beside(mine, "scenes")).images == 2
+
+
+def test_the_grid_of_tokens_and_one_of_several_outputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own_token_board.py").write_text(TOKENS)
+    monkeypatch.syspath_prepend(tmp_path)
+    torch.save(import_module("own_token_board").Tokens().state_dict(), tmp_path / "tokens.pth")
+    own = [word.replace("own_tokens", "own_token_board") for word in OF_TOKENS]
+    words = [*arguments(tmp_path / "tokens.pth", *own, "--layer", "norm"), "--output-name", "fine"]
+    assert scoreboard.main(words) == 1
+    assert "There is no layer 'norm' with feature maps" in capsys.readouterr().err
+    assert scoreboard.main([*words, "--grid", "8x4"]) == 0
+    made = board.read(tmp_path / "out" / "scoreboard.json")
+    assert made.rows[0].key == "grad_cam@norm"
+    assert "--output-name fine --grid 8x4" in made.command
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("gloo: Connection closed by peer")])

@@ -173,7 +173,7 @@ def _each_alone(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tens
         together = _switched(net, x, layer, masks, fill)
         row = 1 + int((together - together.mean(0))[1:].abs().amax(1).argmax())  # that others change most
         alone = _switched(net, x, layer, masks[row : row + 1], fill)
-        rounding = 1e-3 * float(alone.abs().max())
+        rounding = 1e-3 * float(alone.nan_to_num(0, 0, 0).abs().max())
         if torch.allclose(together[row : row + 1], alone, rtol=1e-3, atol=rounding, equal_nan=True):
             return together
     return torch.cat([_switched(net, x, layer, one[None], fill) for one in masks])

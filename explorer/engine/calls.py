@@ -3,7 +3,8 @@
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,9 @@ class Instead:
 
     tensor: Tensor
 
+
+UNASKED: ContextVar[bool] = ContextVar("unasked", default=False)
+"""Whether the pass that runs has a graph only because the network needs one: maps are given without it."""
 
 OnCall = Callable[[Call], Tensor | Instead | None]
 
@@ -100,7 +104,7 @@ class _Follower:
         maps = layout.maps(output) if layout else output
         given = before.maps(received) if before else received
         call = Call(name, source, given, maps, layout, output, tuple(read))
-        changed = self.on_call(call)
+        changed = _without_graph(self.on_call, call) if UNASKED.get() else self.on_call(call)
         if changed is None:
             self._hand_on(name, output)
             return None
@@ -108,6 +112,8 @@ class _Follower:
             made = changed.tensor
         else:
             made = layout.filled(output, changed) if layout else changed
+        if UNASKED.get():
+            made = made.detach().requires_grad_().clone()
         self.layouts.known[id(made)] = (weakref.ref(made), layout)
         self._hand_on(name, made)
         return made
@@ -118,6 +124,12 @@ class _Follower:
 
     def _hand_on(self, name: str, output: Tensor) -> None:
         self.handed_on[id(output)] = (name, weakref.ref(output), version_of(output))
+
+
+def _without_graph(on_call: OnCall, call: Call) -> Tensor | Instead | None:
+    """What `on_call` returns for a call whose maps are outside of the graph that the network computes."""
+    with torch.no_grad():
+        return on_call(replace(call, received=call.received.detach(), output=call.output.detach()))
 
 
 def version_of(tensor: Tensor) -> int:

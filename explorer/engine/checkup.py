@@ -4,6 +4,7 @@ It costs three forward passes (four with a final activation), of one image or tw
 about as much as a new image on a page.
 """
 
+import inspect
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,7 +32,7 @@ from explorer.engine.outputs import (
     tensors_in,
 )
 from explorer.engine.passes import layer_module, layer_path, leaf_paths, private_view
-from explorer.engine.randomness import SEED
+from explorer.engine.randomness import SEED, is_random
 from explorer.engine.stage import stage_of
 from explorer.engine.token_order import wrong_grids
 from model.builders import reason_of
@@ -53,6 +54,7 @@ SHAPING = ("View", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Select", "Mean",
            "Permute", "Alias", "Clone", "Split", "Expand", "Transpose", "TBackward")  # fmt: skip
 TOLERANCE = 1e-4  # of sums of probabilities
 SAME_VALUES = 1e-5  # of probabilities made in two ways
+SEEDS = 8  # tried where random numbers are drawn: a coin may fall on the same side several times
 STRONG = 100.0  # what an input is multiplied by to drive logits out of 0 to 1
 
 
@@ -197,6 +199,8 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
         with torch.inference_mode(False), torch.set_grad_enabled(gradients):
             return view((x if gradients else x.detach()).clone())  # it may write on its input
     except Exception as error:  # whatever a network makes of an input it was not meant for
+        if isinstance(error, TypeError) and not _takes_images(view):
+            raise Problem(OTHER_ARGUMENTS, reason=reason_of(error)) from error
         raise Problem(
             "The network cannot process an image of {size} × {size} pixels (channels: {channels}; {reason}); "
             "give another --input-size, another number of --channels, or another --net.",
@@ -204,6 +208,23 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
             channels=x.shape[1],
             reason=reason_of(error),
         ) from error
+
+
+OTHER_ARGUMENTS = N_(
+    "The network's forward takes other arguments than a batch of images alone ({reason}): give --net a "
+    "builder of a network that takes one."
+)
+
+
+def _takes_images(net: nn.Module) -> bool:
+    """Whether the forward of a network can be called with one argument."""
+    try:
+        inspect.signature(net.forward).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # some tell nothing
+        return True
+    return True
 
 
 def _values(net: nn.Module, x: Tensor, like: _PassOutcome, seed: int) -> Tensor:
@@ -225,9 +246,11 @@ def _differences(
         return float((outputs.logits({outputs.name: values}) - logits[rows]).abs().max())
 
     both = _together(net, x, like, alone, SEED + 1)
-    if both is not None and (change := difference(both)) <= rounding:
+    if both is not None and (change := difference(both)) <= rounding and not is_random(net):
         return 0.0, change
-    spread = difference(_values(net, x[:1], like, SEED + 1), slice(1))
+    seeds = range(SEED + 1, SEED + (SEEDS if is_random(net) else 1) + 1)
+    spreads = (difference(_values(net, x[:1], like, seed), slice(1)) for seed in seeds)
+    spread = next((each for each in spreads if each > rounding), 0.0)
     same_seed = _together(net, x, like, alone, SEED)
     return spread, 0.0 if same_seed is None else difference(same_seed)
 
@@ -303,10 +326,14 @@ def _tokens(calls: list[_Call]) -> Tokens:
     map_sizes: set[tuple[int, int]] = set()
     grids: dict[tuple[int, int], bool] = {}
     unknown: dict[int, None] = {}
+    signals: set[torch.Size] = set()  # of 1-D convolutions: their axes are channels and positions in a row
     for call in calls:
         shape = call.output.shape
+        if call.stage == "conv" and len(shape) == 3:
+            signals.add(shape)
         if call.layout is None:
-            if len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1 and call.gives_tokens:
+            tokens = call.gives_tokens and shape not in signals
+            if len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1 and tokens:
                 unknown[shape[1]] = None
         elif call.layout.order == "tokens":
             grids.setdefault(call.layout.grid, call.layout.grid in map_sizes)

@@ -92,6 +92,7 @@ class Dataflow:
 
     def __init__(self, net: nn.Module, on_step: OnStep) -> None:
         self.on_step = on_step
+        self.runs = False  # a backward pass calls layers again where these are checkpointed
         self.steps: list[FlowStep] = []
         self.inputs: dict[str, LayerInput] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -114,8 +115,12 @@ class Dataflow:
     def run(self, x: Tensor) -> object:
         """What the network returns for one image x, float (1, C, h, w), which it may write on."""
         image = self._hand_on(FlowStep(IMAGE, "image", None, (), (), x, FIRST))
-        with Functions(self._run):
-            return self.view(image)
+        self.runs = True
+        try:
+            with Functions(self._run):
+                return self.view(image)
+        finally:
+            self.runs = False
 
     @property
     def stopped(self) -> FlowStep | None:
@@ -130,9 +135,13 @@ class Dataflow:
     # Layers
 
     def _enter(self, path: str, _: nn.Module, args: object, kwargs: object) -> None:
+        if not self.runs:
+            return
         self.inside.append(_Running(path, tuple(tensors_in((args, kwargs)))))
 
     def _on_call(self, call: Call) -> Instead | None:
+        if not self.runs:
+            return None
         path = layer_path(self.view, call.layer)
         self._note_for_trace(call)
         sources = self._sources([call.handed_on]) or self._sources(call.read)  # by the modules inside, if any
@@ -151,6 +160,8 @@ class Dataflow:
 
     def _leave(self, path: str, _: nn.Module, __: object, output: object) -> Tensor | None:
         """Steps that are not in a Trace: attention, programs, and layers that give several tensors."""
+        if not self.runs:
+            return None
         read, tensors = self.inside.pop().read, tensors_in(output)
         if not tensors or (isinstance(output, Tensor) and path not in self.untraced):
             return None

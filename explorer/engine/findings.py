@@ -238,7 +238,10 @@ def check_grid(given: tuple[int, int] | None, tokens: Tokens) -> None:
 
 RANDOM = N_("The network draws random numbers in eval mode, which change its logits by up to {spread:.2g}.")
 SEEDED = N_("Every result uses the same seed, so that all results for an image agree.")
-NOT_SEEDED = N_("They do not come from torch's generator, so results for the same image can differ.")
+NOT_SEEDED = N_(
+    "They come from a generator of the network's own, without a seed, so results for the same image can "
+    "differ."
+)
 
 
 def of_randomness(spread: float, logits: Tensor, repeats: bool) -> Finding | None:

@@ -62,7 +62,7 @@ class Flow:
         flow = Dataflow(net, self._cut)
         self.steps, self.modules = flow.steps, flow.modules
         with torch.inference_mode(False), torch.enable_grad():
-            score = score_of(target, None, 1).of(check_logits(flow.run(x.detach().clone())))
+            score = score_of(target, None, 1).of(check_logits(_run(flow, x)))
             self.target, self.logit = target, float(score.detach().double())
             if score.requires_grad:
                 score.sum().backward()  # type: ignore[no-untyped-call]
@@ -234,6 +234,19 @@ class Flow:
         size = sum(float(values.abs().sum()) for values in lines)
         if abs(sum(float(values.sum()) for values in lines) - float(whole)) > CLOSE * max(size, TINY):
             raise _cannot(self.steps[index])
+
+
+def _run(flow: Dataflow, x: Tensor) -> object:
+    """What the network returns; Problem where its forward asks for gradients between steps that are cut."""
+    try:
+        return flow.run(x.detach().clone())
+    except RuntimeError as error:
+        if "used in the graph" not in str(error) and "require grad" not in str(error):
+            raise
+        raise Problem(
+            "This network computes gradients in its forward, so its layers cannot be followed one by one: "
+            "open another page."
+        ) from error
 
 
 def _nothing(_: int, __: FlowStep) -> None:

@@ -172,7 +172,7 @@ class Layouts:
             return None  # of flipped copies or patches, not of the images
         if output.ndim == 3:
             self.reordered = self.reordered or is_reordering(module, received, output)
-            return None if self.reordered else self._as_tokens(module, output)
+            return None if self.reordered else self._as_tokens(module, received, output)
         if output.ndim != 4:
             return None
         if _is_channels_first(module, output):
@@ -199,10 +199,12 @@ class Layouts:
             return None
         return replace(layout, order="flat" if output.ndim == 2 else "across")
 
-    def _as_tokens(self, module: nn.Module, output: Tensor) -> Layout | None:
+    def _as_tokens(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
         count = output.shape[1]
         if stage_of(module) == "conv" or isinstance(module, nn.Unfold):
             return None
+        if received.shape == output.shape and self._knows(received) and not self.known[id(received)][1]:
+            return None  # of what holds no tokens, such as the channels of a 1-D convolution
         for grid in (*self.given, *(reversed(self.grids) if self.grids else self.guessed)):
             if 0 <= (extra := count - grid[0] * grid[1]) <= MOST_EXTRA:
                 return Layout("tokens", grid, extra)

@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from explorer.engine.checkup import Checkup, check_up, returned_by
 from explorer.engine.copies import check_kind, copied
 from explorer.engine.layouts import give_grid, leave_out_grids
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
-from explorer.engine.passes import leaf_paths, private_view, visit_layers
+from explorer.engine.passes import leaf_paths, need_gradients, private_view, visit_layers
 from explorer.engine.places import give_places
 from model.builders import make, offer
 from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
@@ -438,8 +438,32 @@ def logits_of(net: nn.Module, size: int, channels: int = 3, name: str | None = N
     with _seeded():
         if any(map(is_lazy, (*net.parameters(), *net.buffers()))):
             returned_by(net, x)
-        returned = returned_by(private_view(net), x)
+        returned = _first_returned(net, x)
     return tensors_in(returned)[choose(returned, name, classes)].numel()
+
+
+def _first_returned(net: nn.Module, x: torch.Tensor) -> object:
+    """What a network returns for images x; one whose forward works only with gradients is told to have them.
+
+    Raises Problem where it cannot process them.
+    """
+    try:
+        return returned_by(private_view(net), x)
+    except Problem as problem:
+        if "grad" not in str(problem.__cause__):
+            raise
+        returned = _with_gradients(net, x)
+        if returned is None:
+            raise
+    need_gradients(net)
+    return returned
+
+
+def _with_gradients(net: nn.Module, x: torch.Tensor) -> object:
+    """What a network returns for images x with gradients; None where it cannot process them so either."""
+    with suppress(Problem):
+        return returned_by(private_view(net), x.requires_grad_(), gradients=True)
+    return None
 
 
 @contextmanager

@@ -151,6 +151,7 @@ def _the_main_one(columns: Mapping[str, int], classes: int) -> str | None:
     rules = (
         [name for name in columns if last[name] in MAIN[:1]],
         [name for name in columns if last[name] in MAIN],
+        [name for name in columns if last[name].endswith("logits") and not last[name].startswith("aux")],
         [name for name in columns if not last[name].startswith("aux")],
         [name for name in columns if columns[name] == classes],
     )

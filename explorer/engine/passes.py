@@ -6,13 +6,15 @@ the network it is given. Each call hooks a private view of it: new module object
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
-from explorer.engine.calls import Call, Instead, OnCall, visit_calls
+from explorer.engine.calls import UNASKED, Call, Instead, OnCall, visit_calls
 from explorer.engine.copies import copied, uncompile
+from explorer.engine.notes import note_of, write_note
 from explorer.engine.randomness import SEED, seed_passes
 from explorer.engine.stage import has_modules, stage_of
 from explorer.engine.values import Floats
@@ -40,12 +42,49 @@ def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
     seed_passes(net, view, seed)
+    if note_of(net, GRADIENTS):
+        _keep_gradients(view)
     if net not in _STEADY:
         _start_anew(net, view)
     if not calm:
         view.register_forward_hook(lambda view, *_: _note_calm(net, view))
     view.eval()  # some networks return nothing here
     return view
+
+
+GRADIENTS = "gradients"  # the name of a note
+
+
+def need_gradients(net: nn.Module) -> nn.Module:
+    """The network itself, whose every pass computes a graph from now on: its forward fails without one.
+
+    One that hooks its own feature maps does, as tutorials of Grad-CAM write it (`x.register_hook`).
+    """
+    return write_note(net, GRADIENTS, True)
+
+
+def _keep_gradients(view: nn.Module) -> None:
+    """Let each pass compute a graph; without gradients outside, what it returns has none."""
+    modes: list[bool] = []
+
+    def start(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        modes.append(torch.is_grad_enabled())
+        torch.set_grad_enabled(True)
+        UNASKED.set(not modes[-1])
+        return inputs if modes[-1] else tuple(map(_on_graph, inputs))
+
+    def finish(_: nn.Module, __: object, output: object) -> object:
+        before = modes.pop()
+        torch.set_grad_enabled(before)
+        UNASKED.set(False)
+        return output.detach() if not before and isinstance(output, Tensor) else output
+
+    view.register_forward_pre_hook(start, prepend=True)
+    view.register_forward_hook(finish, always_call=True)
+
+
+def _on_graph(value: object) -> object:
+    return value.detach().requires_grad_().clone() if isinstance(value, Tensor) else value
 
 
 # Networks whose parameters a forward pass left as they were.

@@ -277,7 +277,7 @@ def convolution_step(
 
 def _fits(both: tuple[WindowAxis, WindowAxis], made: Tensor) -> bool:
     """Whether this arithmetic gives maps (C, h, w) of that size."""
-    return tuple(axis.output for axis in both) == made.shape[1:]
+    return tuple(axis.output for axis in both) == made.shape[1:] and not made.is_complex()
 
 
 def agree(value: float, traced: float, terms: float) -> bool:

@@ -1,14 +1,19 @@
 """The same random numbers in every forward pass, so that all results for one image agree.
 
 A network that draws random numbers in eval mode, as functional dropout does, would otherwise give another
-prediction each time. Torch's generator is one for all threads: passes of such a network wait for one another.
+prediction each time. The generators of torch, NumPy and Python are one for all threads: passes of such a
+network wait for one another.
 """
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import RLock
+from typing import Any
 from weakref import WeakSet
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +32,7 @@ def seed_passes(net: nn.Module, view: nn.Module, seed: int = SEED) -> None:
     """
     if net in _FIXED:
         return
-    states: list[list[Tensor]] = []
+    states: list[_States] = []
 
     def start(*_: object) -> None:
         _LOCK.acquire()
@@ -37,7 +42,7 @@ def seed_passes(net: nn.Module, view: nn.Module, seed: int = SEED) -> None:
 
     def finish(*_: object) -> None:
         seeded, before = states.pop(), states.pop()
-        drawn = any(not torch.equal(*both) for both in zip(_states(), seeded, strict=True))
+        drawn = not _states().same_as(seeded)
         _set_states(before)
         _LOCK.release()
         if drawn:
@@ -74,17 +79,36 @@ def _has_gpus() -> bool:
 
 def _seed(seed: int) -> None:
     torch.default_generator.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
     if _has_gpus():
         torch.cuda.manual_seed_all(seed)
 
 
-def _states() -> list[Tensor]:
-    """The state of the generator of the CPU and of each GPU in use, copied."""
+@dataclass(frozen=True, eq=False)
+class _States:
+    """Copies of the states of the generators that all share: torch's, on each device in use, and others'."""
+
+    tensors: tuple[Tensor, ...]
+    numpy: tuple[Any, ...]
+    python: tuple[Any, ...]
+
+    def same_as(self, other: "_States") -> bool:
+        return (
+            all(map(torch.equal, self.tensors, other.tensors))
+            and all(map(np.array_equal, self.numpy, other.numpy))
+            and self.python == other.python
+        )
+
+
+def _states() -> _States:
     gpus = torch.cuda.get_rng_state_all() if _has_gpus() else []
-    return [torch.get_rng_state(), *gpus]
+    return _States((torch.get_rng_state(), *gpus), tuple(np.random.get_state()), random.getstate())
 
 
-def _set_states(states: list[Tensor]) -> None:
-    torch.set_rng_state(states[0])
-    if len(states) > 1:
-        torch.cuda.set_rng_state_all(states[1:])
+def _set_states(states: _States) -> None:
+    torch.set_rng_state(states.tensors[0])
+    np.random.set_state(states.numpy)
+    random.setstate(states.python)
+    if len(states.tensors) > 1:
+        torch.cuda.set_rng_state_all(list(states.tensors[1:]))

@@ -354,7 +354,11 @@ class _Walk:
     def _parts(self, value: Tensor) -> dict[str, Doubles]:
         """Layer → derivative times value, of each of its values that a value depends on."""
         leaves = self.recorded.leaves
-        given = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
+        given: tuple[Tensor | None, ...]
+        try:
+            given = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
+        except RuntimeError:  # reentrant checkpointing refuses to give any
+            given = (None,) * len(leaves)
         self.derivatives = {
             name: gradient[0].double().cpu().numpy()
             for name, gradient in zip(leaves, given, strict=True)

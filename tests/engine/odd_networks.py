@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 
 class NormAct(nn.BatchNorm2d):
@@ -233,6 +234,26 @@ class PreActivation(nn.Module):
         for norm, act, conv in zip(self.norms, self.acts, self.convs, strict=False):
             kept.append(conv(act(norm(torch.cat(kept, 1)))))
         return self.head(F.relu(self.norms[2](torch.cat(kept, 1))).mean((2, 3)))
+
+
+class Checkpointed(Plain):
+    """Reentrant checkpointing, which runs the layers again in a backward pass."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = checkpoint(lambda x: self.act(self.norm(self.conv(x))), x, use_reentrant=True)
+        return self.head(maps.mean((2, 3)))
+
+
+class HooksMaps(Plain):
+    """Keeps the gradient of its own maps, as tutorials of Grad-CAM write it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.act(self.norm(self.conv(x)))
+        maps.register_hook(self.keep)
+        return self.head(maps.mean((2, 3)))
+
+    def keep(self, gradient: Tensor) -> None:
+        self.gradient = gradient
 
 
 def perceptron() -> nn.Module:

@@ -32,6 +32,29 @@ def test_a_page_opens_with(visit: Callable, page: str, name: str) -> None:
     assert not at.error, at.error[0].value
 
 
+@pytest.mark.parametrize("name", ["Checkpointed", "HooksMaps"])
+@pytest.mark.parametrize("page", ["network", "explain", "maps", "interventions"])
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+def test_a_page_opens_where_gradients_go_their_own_way(visit: Callable, page: str, name: str) -> None:
+    at = visit(page, *own(name))
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "methods"), [("Checkpointed", {"occlusion"}), ("HooksMaps", {"saliency", "occlusion"})]
+)
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+def test_methods_without_a_gradient_say_so_and_others_are_shown(
+    opened: Callable, name: str, methods: set[str]
+) -> None:
+    at, offer = opened("attributions", *own(name), methods="saliency,occlusion")
+    at.run()
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    assert {*offer.tables["Scores"]().method} == methods
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_cannot_show_is_one_sentence(
     visit: Callable, monkeypatch: pytest.MonkeyPatch, page: str

@@ -241,6 +241,14 @@ def test_a_network_without_batchnorm_says_what_it_has(
     assert not charts(at)
 
 
+def test_a_norm_of_what_are_no_maps_is_named_too(page: Open, network: Callable[..., None]) -> None:
+    pooled = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    network(lambda: nn.Sequential(*pooled, nn.LayerNorm(8), nn.Linear(8, 2)))
+    said = text(page(*OWN))
+    assert "nothing is normalized" not in said
+    assert "LayerNorm normalizes with the mean and variance over its normalized_shape" in said
+
+
 def test_batchnorm_of_three_dimensions_is_named(page: Open, network: Callable[..., None]) -> None:
     def build() -> nn.Module:
         body = [nn.Unflatten(1, (1, 3)), nn.Conv3d(1, 4, 3, padding=1), nn.BatchNorm3d(4), nn.ReLU()]

@@ -88,7 +88,7 @@ def maps_and_gradients(
         gradients = _captum_gradients(view, points, x[rows], score.rows(rows))
         if cut := [layer for layer in layers if layer not in reached]:
             raise without_gradient(cut[0])
-        yield {at: (maps[at], g) for at, g in zip(layers, gradients, strict=True)}
+        yield {at: (_single(maps[at]), _single(g)) for at, g in zip(layers, gradients, strict=True)}
 
 
 def maps_and_class_gradients(
@@ -115,8 +115,13 @@ def maps_and_class_gradients(
         if all(gradient is None for gradient in gradients):
             raise without_gradient(layer)
         filled = [torch.zeros_like(maps) if gradient is None else gradient for gradient in gradients]
-        made[layer] = (maps.detach(), torch.cat(filled))
+        made[layer] = (_single(maps.detach()), _single(torch.cat(filled)))
     return made
+
+
+def _single(values: Tensor) -> Tensor:
+    """Values that a layer computed in 16 bits, as under autocast, in float32; others as they are."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def _keep(

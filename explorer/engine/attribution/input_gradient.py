@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from explorer.engine.attribution.method import Method, Parameter, Question
+from explorer.engine.attribution.reach import no_gradient_on_pixels
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of, in_chunks
 from model.words import N_
 
@@ -120,6 +121,7 @@ SALIENCY = Method(
     space="input",
     signed=False,
     compute=saliency,
+    requires=no_gradient_on_pixels,
     needs_layer=False,
 )
 INPUT_X_GRADIENT = Method(
@@ -134,6 +136,7 @@ INPUT_X_GRADIENT = Method(
     space="input",
     signed=True,
     compute=input_x_gradient,
+    requires=no_gradient_on_pixels,
     needs_layer=False,
 )
 INTEGRATED_GRADIENTS = Method(
@@ -151,6 +154,7 @@ INTEGRATED_GRADIENTS = Method(
     space="input",
     signed=True,
     compute=integrated_gradients,
+    requires=no_gradient_on_pixels,
     needs_layer=False,
     baseline="image",
     adds_up=True,
@@ -171,6 +175,7 @@ EXPECTED_GRADIENTS = Method(
     space="input",
     signed=True,
     compute=expected_gradients,
+    requires=no_gradient_on_pixels,
     needs_layer=False,
     baseline="references",
     parameters={"samples": Parameter(N_("Number of samples"), 100, 2, 1000)},
@@ -190,6 +195,7 @@ SMOOTH_GRAD = Method(
     space="input",
     signed=True,
     compute=smooth_grad,
+    requires=no_gradient_on_pixels,
     needs_layer=False,
     parameters={
         "samples": Parameter(N_("Number of samples"), 25, 2, 500),

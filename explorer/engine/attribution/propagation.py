@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from explorer.engine.attribution.gradients import LogitScore
+from explorer.engine.attribution.gradients import LogitScore, without_gradient
 from explorer.engine.attribution.input_gradient import COMPLETE, PER_UNIT, PRODUCTS
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.operations import LINEAR, RESHAPING, Operations, operations
+from explorer.engine.attribution.reach import no_gradient_on_pixels
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import mixes_rows
 from explorer.engine.passes import leaf_paths, tapped
@@ -56,9 +57,14 @@ def guided_grad_cam(question: Question) -> Tensor:
     view, points = tapped(question.net, [question.layer])
     size, classes = (question.x.shape[2], question.x.shape[3]), classes_of(question.score)
     captum = LayerGradCam(_apart(ScoredNetwork(question.net, view)), points[question.layer])
-    heat: Tensor = captum.attribute(
-        question.x.requires_grad_(), additional_forward_args=classes, relu_attributions=True
-    )
+    try:
+        heat: Tensor = captum.attribute(
+            question.x.requires_grad_(), additional_forward_args=classes, relu_attributions=True
+        )
+    except RuntimeError as error:
+        if "not have been used in the graph" not in str(error):
+            raise
+        raise without_gradient(question.layer) from error
     place = place_of(question.net, question.layer, size)
     return guided_backprop(question) * enlarged(heat.detach(), place, size)[:, 0]
 
@@ -148,9 +154,9 @@ def not_guided(ran: Operations) -> Problem | None:
     return None if nn.ReLU in kinds else Problem(NO_RELU)
 
 
-def no_mixed_rows(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
-    """DeepLift computes an image and its baseline in one batch."""
-    return Problem(WITH_ITS_BASELINE) if mixes_rows(net, x) else None
+def not_beside_its_baseline(net: nn.Module, layer: str | None, x: Tensor) -> Problem | None:
+    """DeepLift computes an image and its baseline in one batch, by the gradient on both."""
+    return Problem(WITH_ITS_BASELINE) if mixes_rows(net, x) else no_gradient_on_pixels(net, layer, x)
 
 
 def not_lifted(ran: Operations) -> Problem | None:
@@ -231,6 +237,7 @@ GUIDED_BACKPROP = Method(
     space="input",
     signed=True,
     compute=guided_backprop,
+    requires=no_gradient_on_pixels,
     rules=not_guided,
     needs_layer=False,
 )
@@ -249,6 +256,7 @@ GUIDED_GRAD_CAM = Method(
     space="input",
     signed=True,
     compute=guided_grad_cam,
+    requires=no_gradient_on_pixels,
     rules=not_guided,
 )
 DEEP_LIFT = Method(
@@ -266,7 +274,7 @@ DEEP_LIFT = Method(
     space="input",
     signed=True,
     compute=deep_lift,
-    requires=no_mixed_rows,
+    requires=not_beside_its_baseline,
     rules=not_lifted,
     needs_layer=False,
     baseline="image",
@@ -287,6 +295,7 @@ LRP = Method(
     space="input",
     signed=True,
     compute=lrp,
+    requires=no_gradient_on_pixels,
     rules=no_relevance,
     needs_layer=False,
     parameters={"gamma": Parameter(N_("γ: preference of positive contributions"), 0.25, 0, 10)},

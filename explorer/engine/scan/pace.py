@@ -1,6 +1,7 @@
 """How far a scan is, and how long the rest takes at its pace."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable
 from datetime import timedelta
 
 from model.words import tr
@@ -21,13 +22,13 @@ def progress_text(done: int, total: int, pace: float) -> str:
     return tr("{done:,} of {total:,} images, about {left} left", done=done, total=total, left=left)
 
 
-def recent_pace(batches: Sequence[tuple[int, float]]) -> float | None:
+def recent_pace(batches: Iterable[tuple[int, float]]) -> float | None:
     """Seconds an image of the last batches, each its images and its seconds; None where it is unknown.
 
     >>> recent_pace([(128, 0.0)] * 40 + [(128, 1.28)]), recent_pace([(128, 1.28)])
     (0.01, None)
     """
-    recent = [(count, seconds) for count, seconds in batches[-RECENT:] if count]
+    recent = [(count, seconds) for count, seconds in deque(batches, RECENT) if count]
     slowest = max((seconds / count for count, seconds in recent), default=0.0)
     counted = [each for each in recent if each[1] / each[0] >= AT_ONCE * slowest]
     if len(recent) < 2:

@@ -224,6 +224,23 @@ def is_of(measurement: Measurement, board: Board) -> bool:
     return mine == (board.network, board.dataset, board.layer, board.seed)
 
 
+def covers(measurement: Measurement, board: Board) -> bool:
+    """Whether a measurement has all that a board of its network has: images, rows and scores, of the same
+    data, layer and seed.
+    """
+    wanted = measurement.wanted
+    again = wanted.images if wanted.images_again is None else wanted.images_again
+    cells = [(score, cell) for row in board.rows for score, cell in row.cells.items()]
+    return (
+        is_of(measurement, board)
+        and measurement.images.provenance == board.provenance
+        and wanted.images >= board.images
+        and {row.key for row in board.rows} <= {entry.key for entry in measurement.entries.rows}
+        and {score for score, _ in cells} <= {*wanted.scores}
+        and all(cell.value.n <= again for score, cell in cells if SCORES[score].remakes)
+    )
+
+
 def _methods(measurement: Measurement) -> list[str]:
     return [entry.key for entry in measurement.entries.rows if not entry.is_reference]
 

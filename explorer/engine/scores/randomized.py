@@ -1,6 +1,6 @@
 """Randomized network: whether the map changes when nothing that the network has learned is left."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -115,15 +115,25 @@ def _draw(module: nn.Module) -> None:
 
 
 def _recalibrate(view: nn.Module, images: Tensor) -> None:
-    """BatchNorm statistics of a private network over all images together."""
+    """BatchNorm statistics of a private network over all images together, or one by one if it must be."""
     norms = [module for module in view.modules() if isinstance(module, _BatchNorm)]
+    _restart(norms)
+    try:
+        if norms:
+            view(images)
+    except Exception:  # whatever a network says of several images
+        _restart(norms)
+        for one in torch.split(images, 1):
+            view(one)
+    view.eval()
+
+
+def _restart(norms: Sequence[_BatchNorm]) -> None:
+    """Let them average the statistics of what they read from now on."""
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
-    if norms:
-        view(images)
-    view.eval()
 
 
 def needs_random_nets(subject: Subject) -> str | None:

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine.batchnorm import batchnorms
+from explorer.engine.stage import stage_of
 from explorer.engine.tracing import layer_module
 from explorer.ui import choices
 from explorer.ui.markdown import literal
@@ -61,6 +62,7 @@ def without_batchnorm(selection: Selection) -> str:
             "tokens with known positions; only those are compared here.",
             kinds=tr(", ").join(others),
         )
+    norms = norms or [each for each in selection.net.modules() if stage_of(each) == "norm"]
     if not norms:
         return tr(
             "This network has no BatchNorm: nothing is normalized, so there are no statistics to compare."

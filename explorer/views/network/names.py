@@ -1,5 +1,7 @@
 """What the start page calls columns and channels, and which layer it opens for them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from explorer.drawing.ranges import number
@@ -23,8 +25,49 @@ def short(layer: str) -> str:
     >>> short("layer1.0.conv2"), short("features.0#2"), short("0")
     ('conv2', 'features.0#2', '0')
     """
-    parts = layer.split(".")
-    return ".".join(parts[-2:] if parts[-1].partition("#")[0].isdecimal() else parts[-1:])
+    return levels(layer)[0]
+
+
+def levels(layer: str) -> tuple[str, ...]:
+    """The parts of a layer's path from its end, a number with the part before it.
+
+    >>> levels("layer1.0.conv2"), levels("residual1.block1.conv")
+    (('conv2', 'layer1.0'), ('conv', 'block1', 'residual1'))
+    """
+    parts, found = layer.split("."), list[str]()
+    while parts:
+        count = 2 if parts[-1].partition("#")[0].isdecimal() else 1
+        found.append(".".join(parts[-count:]))
+        parts = parts[:-count]
+    return tuple(found)
+
+
+def depth(layers: Iterable[str]) -> int:
+    """How many modules around a layer are to be named so that no two of these layers are called the same."""
+    paths = [levels(layer) for layer in dict.fromkeys(layers)]
+    most = max(map(len, paths), default=1)
+    return next(
+        (count for count in range(most) if len({path[: count + 1] for path in paths}) == len(paths)), most - 1
+    )
+
+
+def chips(layers: Iterable[str]) -> dict[str, str]:
+    """Layer → the shortest end of its path that no other of these layers has; lines may break in it.
+
+    >>> [chip.replace(BREAK, "|") for chip in chips(["stem.conv", "a.block.conv", "b.block.conv"]).values()]
+    ['stem.|conv', 'a.|block.|conv', 'b.|block.|conv']
+    """
+    paths = {layer: levels(layer) for layer in layers}
+    ends = {}
+    for layer, path in paths.items():
+        others = [each for each in paths.values() if each != path]
+        counts = range(1, len(path) + 1)
+        count = next((n for n in counts if all(path[:n] != each[:n] for each in others)), len(path))
+        ends[layer] = readable(f".{BREAK}".join(reversed(path[:count])))
+    return ends
+
+
+BREAK = "\N{ZERO WIDTH SPACE}"
 
 
 def full_name(column: Column) -> str:

@@ -16,9 +16,11 @@ from explorer.views.network.lines import ContributionLine
 from explorer.views.network.names import (
     capital,
     channel_name,
+    depth,
     full_name,
     gives_logits,
     layer_to_open,
+    levels,
     short_name,
     signed,
 )
@@ -37,21 +39,21 @@ def image_of(selection: Selection) -> np.ndarray:
 
 def stages_of(selection: Selection, columns: Columns, unfolded: Sequence[int], folds: bool) -> list[Stage]:
     """Every column as the picture shows it; with `folds`, blocks can be folded and unfolded."""
-    nested = any("." in column.node.name for column in columns.columns)
+    around = modules_around([column.node for column in columns.columns])
     return [
-        stage_of(selection, column, index == columns.logits, unfolded if folds else None, nested)
+        stage_of(selection, column, index == columns.logits, unfolded if folds else None, around)
         for index, column in enumerate(columns.columns)
     ]
 
 
 def stage_of(
-    selection: Selection, column: Column, is_last: bool, unfolded: Sequence[int] | None, nested: bool
+    selection: Selection, column: Column, is_last: bool, unfolded: Sequence[int] | None, around: int
 ) -> Stage:
     node, glimpse = column.node, column.glimpse
     folding = fold_of(selection, column, unfolded)
     return Stage(
         name=short_name(column),
-        lines=lines_of(column, nested, is_last and gives_logits(selection, column)),
+        lines=lines_of(column, around, is_last and gives_logits(selection, column)),
         text=about(selection, column, is_last),
         kind=node.kind,
         node=node.name,
@@ -96,16 +98,23 @@ def page_of(selection: Selection, column: Column, is_last: bool) -> str | None:
 # Words
 
 
-def lines_of(column: Column, nested: bool, is_logits: bool = False) -> tuple[str, ...]:
-    """What stands under a name: the module it is in, channels, positions, and parameters if it learns any.
+def modules_around(nodes: Sequence[Node]) -> int:
+    """How many modules stand under the names of columns: one where any is in a module, or as many as it
+    takes to tell all columns apart.
+    """
+    nested = any("." in node.name for node in nodes)
+    return max(depth(node.name for node in nodes), 1 if nested else 0)
 
-    Each has the same line under every name, the first one where any is `nested` in a module; under the image
-    stands what the last one is.
+
+def lines_of(column: Column, around: int, is_logits: bool = False) -> tuple[str, ...]:
+    """What stands under a name: modules it is in, channels, positions, and parameters if it learns any.
+
+    Each has the same line under every name, the first ones for as many modules as `modules_around` says, the
+    nearest first; under the image stands what the last line is.
     """
     shape = column.node.shape
-    outer = column.node.name.split(".")[:-1]
-    module = readable(".".join(outer[-2:] if outer[-1].isdecimal() else outer[-1:])) if outer else ""
-    within = [module] if nested else []
+    outer = levels(column.node.name)[1:]
+    within = [readable(outer[index]) if index < len(outer) else "" for index in range(around)]
     size = [f"{shape[0]:,}" if len(shape) < 3 else f"{shape[0]:,} ×"] if shape else []
     positions = ["×".join(f"{side}" for side in shape[1:])] if len(shape) > 1 else [""]
     if is_logits:

@@ -1,7 +1,7 @@
 """The steps of a strongest path as scenes to play: their pictures, their arithmetic, and what they say."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +24,7 @@ from explorer.ui.selection import Selection
 from explorer.views.maps.later_steps import POOLINGS
 from explorer.views.maps.matrix import fixed
 from explorer.views.network.class_scenes import dense, flatten, operation, prediction_scene
-from explorer.views.network.names import short
+from explorer.views.network.names import chips, short
 from explorer.views.network.scene_pieces import (
     THUMB,
     both,
@@ -77,12 +77,17 @@ def scenes(selection: Selection, path: StrongestPath) -> tuple[Scene, ...]:
     steps = path.steps
     first = MOST_SCENES // 2
     cut = len(steps) - MOST_SCENES + 1
-    if cut <= 1:
-        return tuple(_scene(selection, *each) for each in _with_neighbors(steps))
-    all_steps = _with_neighbors(steps)
-    begin = [_scene(selection, *each) for each in all_steps[:first]]
-    end = [_scene(selection, *each) for each in all_steps[first + cut :]]
-    return (*begin, _left_out(steps[first : first + cut]), *end)
+    called = chips(layer for step in steps if (layer := getattr(step, "layer", "")))
+    whole = _with_neighbors(steps)
+    parts = (whole, []) if cut <= 1 else (whole[:first], whole[first + cut :])
+    begin, end = ([_told_apart(_scene(selection, *each), each[0], called) for each in part] for part in parts)
+    return (*begin, *([] if cut <= 1 else [_left_out(steps[first : first + cut])]), *end)
+
+
+def _told_apart(scene: Scene, step: PathStep, called: Mapping[str, str]) -> Scene:
+    """The scene of a layer by a name that no other layer of the path has."""
+    layer = getattr(step, "layer", "")
+    return replace(scene, chip=called[layer]) if layer and scene.chip == short(layer) else scene
 
 
 def _with_neighbors(steps: Sequence[PathStep]) -> list[tuple[PathStep, PathStep | None, PathStep | None]]:

@@ -69,7 +69,7 @@ def stage_of(graph: Graph, node: Node, glimpse: Glimpse | None) -> Stage:
     is_last = node is graph.nodes[-1]
     return Stage(
         name=names.short_name(column),
-        lines=picture.lines_of(column, any("." in each.name for each in graph.nodes)),
+        lines=picture.lines_of(column, picture.modules_around(graph.nodes)),
         text=where(graph) if is_last else names.full_name(column),
         kind=node.kind,
         node=node.name,

@@ -305,3 +305,23 @@ def test_a_column_of_a_function_opens_the_last_layer_of_its_block() -> None:
     relu = columns.columns[columns.column_indices["relu"]]
     assert picture.page_of(selection, relu, False) == "maps"
     assert names.channel_name(selection, relu, 2) == "channel 2 of relu after bn"
+
+
+@pytest.mark.parametrize("unfolded", [(), tuple(range(8))], ids=["folded", "unfolded"])
+def test_no_two_columns_are_called_the_same(unfolded: tuple[int, ...]) -> None:
+    """In the shipped ResNet-9 two residual blocks each have a `block1.conv`."""
+    selection = selected("cifar10-resnet9")
+    columns = columns_of(selection, unfolded, None)
+    stages = picture.stages_of(selection, columns, unfolded, folds=True)
+    around = picture.modules_around([one.node for one in columns.columns])
+    assert around == 2
+    assert len({(stage.name, *stage.lines[:around]) for stage in stages}) == len(stages)
+    lines = {stage.node: stage.lines[:around] for stage in stages}
+    assert lines["residual3.block1.conv"] == ("block1", "residual3")
+    assert lines["fc"] == ("", "")
+
+
+def test_only_as_many_modules_are_named_as_it_takes() -> None:
+    assert names.depth(("conv1", "bn1")) == 0
+    assert names.depth(("layer1.0.conv1", "layer1.1.conv1", "fc")) == 1
+    assert names.depth(("a.block.conv", "b.block.conv")) == 2

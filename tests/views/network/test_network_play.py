@@ -18,6 +18,7 @@ from explorer.engine.strongest_path import DenseStep, MapStep, strongest_path
 from explorer.ui import cached
 from explorer.ui.components.play import Scene
 from explorer.ui.selection import Selection
+from explorer.views.network import names
 from explorer.views.network import scenes as building
 from explorer.views.network.scene_pieces import MOST_FRAMES
 from explorer.views.network.scenes import scenes
@@ -111,7 +112,19 @@ def test_the_followed_value_of_a_convolution_is_outlined() -> None:
 
 def test_a_step_is_called_by_the_end_of_its_layers_path() -> None:
     made = built(selected("cifar10-resnet9"))
-    assert all("." not in one.chip or one.chip.rpartition(".")[2].isdecimal() for one in made)
+    layers = {one.title: one.chip.replace(names.BREAK, "") for one in made if " · " in one.title}
+    assert "layer2.conv" in layers.values()
+    assert all(title.endswith(layer) for title, layer in layers.items())
+    assert len({*layers.values()}) == len(layers)
+    assert [one.chip for one in built(selected("cifar10-course"))][1:5] == ["conv1", "bn1", "relu1", "pool1"]
+
+
+def test_no_two_layers_of_a_path_are_called_the_same() -> None:
+    layers = ("stem.conv", "a.block1.conv", "b.block1.conv", "b.block2.conv", "b.0.conv", "fc", "pool.fc")
+    chips = names.chips(layers)
+    assert [chips[layer].replace(names.BREAK, "") for layer in layers] == [
+        "stem.conv", "a.block1.conv", "b.block1.conv", "block2.conv", "b.0.conv", "fc", "pool.fc"
+    ]  # fmt: skip
 
 
 def test_of_a_long_path_the_middle_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,8 +120,9 @@ class Picture {
     const tile = pitch - 7;
     const picture = Math.round(1.9 * pitch);
     const top = arcs + 20 + (1 + most) * small * 1.2 + folds + 10;
-    const names = this.widths(stages.map(({ name }) => name), small).map((width) => Math.min(width, pitch + BEYOND));
-    let spare = scrolls ? Infinity : left - this.answersWide; // goes where two names would touch
+    const heads = stages.map(({ name, lines }) => Math.max(...this.widths([name, ...lines], small)));
+    const names = heads.map((width) => Math.min(width, pitch + BEYOND));
+    let spare = scrolls ? Infinity : left - this.answersWide; // goes where two headings would touch
     let x = 2;
     const places = stages.map((stage, index) => {
       const wide = index === 0 ? picture : stage.tiles.length ? pitch : SIGN;
@@ -158,7 +159,7 @@ class Picture {
 
   // How wide texts are in bold type of a size in pixels.
   widths(texts, size) {
-    const context = document.createElement("canvas").getContext("2d");
+    const context = (this.pen ??= document.createElement("canvas").getContext("2d"));
     context.font = `650 ${size}px ${getComputedStyle(this.parts.network).fontFamily}`;
     return texts.map((text) => context.measureText(text).width);
   }
