@@ -1,7 +1,8 @@
 """The scores judged by the truth of drawn scenes: `python -m benchmarks.judging`.
 
 `--write` puts the table into docs/scores.md and three sentences into README.md, and into README.zh-CN.md in
-Chinese. All come from the scoreboard beside the checkpoint, which `python -m explorer.scoreboard --publish` measures.
+Chinese. All come from the scoreboard beside the checkpoint, which `python -m explorer.scoreboard --publish`
+measures.
 """
 
 import argparse
@@ -75,8 +76,8 @@ BETTER = {
         "not: {rest}."
     ),
     CHINESE: (
-        "在 {images} 个绘制的场景上，重新绘制能说明两张图中哪一张确实更好。不使用重新绘制的 {count} 个评分中，"
-        "有 {good} 个选中更好的那张比抛硬币更常见：{named}；其余的不是：{rest}。"
+        "在 {images} 个绘制的场景上，重新绘制能说明两张图中哪一张确实更好。"
+        "不使用重新绘制的 {count} 个评分中，有 {good} 个选中更好的那张比抛硬币更常见：{named}；其余的不是：{rest}。"
     ),
 }
 AMONG_SOUND = {
@@ -85,19 +86,18 @@ AMONG_SOUND = {
         "easily, these are better than a coin: {named}."
     ),
     CHINESE: (
-        "去掉不比随机图更好的 {count} 种方法（它们很容易与其他方法区分）之后，"
-        "比抛硬币更好的评分是：{named}。"
+        "去掉不比随机图更好的 {count} 种方法（它们很容易与其他方法区分）之后，比抛硬币更好的评分是：{named}。"
     ),
 }
 METHODS = {
     ENGLISH: (
-        "The area of each part alone, without any network, has a rank correlation of {area} ({low} to {high}) "
-        "with the true effects, and {better} of {count} methods have more by intervals that do not overlap "
+        "The area of each part alone, without any network, has a rank correlation of {area} ({low} to "
+        "{high}) with the true effects, and {better} of {count} methods have more by intervals that do not overlap "
         "(the highest: {best}, {highest})."
     ),
     CHINESE: (
-        "仅用每个部分的面积、不用任何网络，与真实作用的秩相关为 {area}（{low} 到 {high}）；{count} 种方法中有 "
-        "{better} 种更高，且区间不重叠（最高的是 {best}，{highest}）。"
+        "仅用每个部分的面积、不用任何网络，与真实作用的秩相关为 {area}（{low} 到 {high}）；"
+        "{count} 种方法中有 {better} 种更高，且区间不重叠（最高的是 {best}，{highest}）。"
     ),
 }
 SCORE = {

@@ -20,11 +20,11 @@ def put(name: str, text: str, chinese: str | None = None) -> None:
 
     ValueError if one has no such place.
     """
-    for readme, text in ((README, text), (CHINESE, chinese or text)):
+    for readme, said in ((README, text), (CHINESE, chinese or text)):
         head, begin, rest = readme.read_text(encoding="utf-8").partition(_begin(name))
         if not begin:
             raise ValueError(f"{readme.name} has no line {_begin(name)}; add it, and {END} after it.")
-        readme.write_text(f"{head}{begin}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        readme.write_text(f"{head}{begin}\n{said}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def _begin(name: str) -> str:

@@ -98,7 +98,8 @@ LEFT_ENDS = """lines => lines.map((line) => {
 })"""
 
 
-WHOLE = """names => names.every((name) => name.scrollWidth <= name.clientWidth && name.scrollHeight <= name.clientHeight + 1)"""
+WHOLE = """names => names.every(
+    (name) => name.scrollWidth <= name.clientWidth && name.scrollHeight <= name.clientHeight + 1)"""
 
 
 def test_the_names_of_the_classes_are_whole_on_a_phone(page: Page, serve: Callable[..., str]) -> None:
@@ -117,7 +118,7 @@ def test_the_names_of_the_classes_are_whole_on_a_phone(page: Page, serve: Callab
     assert name["height"] < 2.5 * line["height"]
 
 
-def test_a_projector_shows_whole_names_of_layers_in_larger_type(page: Page, serve: Callable[..., str]) -> None:
+def test_a_projector_shows_whole_names_in_larger_type(page: Page, serve: Callable[..., str]) -> None:
     page.set_viewport_size({"width": 1920, "height": 1080})
     sizes = []
     for look in ("", "size=large", "size=large&show=page&lang=zh_CN"):
@@ -129,3 +130,38 @@ def test_a_projector_shows_whole_names_of_layers_in_larger_type(page: Page, serv
         assert names.evaluate_all(WHOLE), look
         sizes.append(names.first.evaluate("name => parseFloat(getComputedStyle(name).fontSize)"))
     assert sizes[0] < sizes[1] < sizes[2]
+
+
+IN_SIGHT = """each => {
+    const box = each.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= innerHeight;
+}"""
+
+
+def test_play_is_in_sight_at_first_and_shows_what_it_plays(page: Page, serve: Callable[..., str]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/?sample=horse")
+    start = page.locator(".st-key-play_from_here button")
+    expect(start).to_be_in_viewport(timeout=60_000)
+    page.evaluate(QUIET)
+    start.click()
+    expect(page.get_by_role("button", name="Pause")).to_be_in_viewport(timeout=60_000)
+    expect(page.get_by_text("Step 2 of")).to_be_visible(timeout=30_000)  # it plays
+    assert page.locator(".play").evaluate(IN_SIGHT)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("radio", name="dog").click()  # another image does not play by itself
+    expect(page.get_by_text("Step 1 of")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+
+
+def test_a_step_is_in_sight(page: Page, serve: Callable[..., str]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/?sample=horse")
+    steps = page.locator(".play")
+    expect(steps).to_be_attached(timeout=60_000)
+    page.evaluate(QUIET)
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 550)")
+    assert not steps.evaluate(IN_SIGHT)
+    page.get_by_role("button", name="Next step").click()
+    page.evaluate(QUIET)
+    assert steps.evaluate(IN_SIGHT)

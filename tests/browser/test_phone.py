@@ -143,6 +143,14 @@ def test_all_of_what_is_averaged_is_in_sight(phone: Page, explorer: str) -> None
     assert table.get_by_role("columnheader").last.inner_text() == "LayerNorm"
 
 
+def test_no_chinese_letter_is_upside_down(phone: Page, explorer: str) -> None:
+    phone.goto(f"{explorer}/batchnorm?norm_part=averaged&lang=zh_CN")
+    settle(phone)
+    name = phone.locator(".fx-axes").get_by_role("columnheader").last
+    expect(name).to_have_css("rotate", "none")
+    assert name.evaluate("each => each.scrollHeight <= each.clientHeight")
+
+
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_the_key_of_a_channel_s_effect_is_whole(phone: Page, explorer: str, language: str) -> None:
     """Each sign and its words, in one line, end where the numbers of their column end."""

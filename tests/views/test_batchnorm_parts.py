@@ -46,8 +46,9 @@ def page(visit: Open) -> Open:
 
 def test_both_normalizations_are_named_in_one_language() -> None:
     """They are the row and the column of one diagram."""
+    texts = ("BatchNorm", "LayerNorm", "BatchNorm and LayerNorm on the same batch")
     words.use("zh_CN")
-    names = [words.tr(name) for name in ("BatchNorm", "LayerNorm", "BatchNorm and LayerNorm on the same batch")]
+    names = [words.tr(text) for text in texts]
     words.use(words.ENGLISH)
     assert [re.findall("[A-Za-z]+", name) for name in names] == [[], [], []]
 

@@ -196,6 +196,7 @@ class Picture {
   // ── Drawing ───────────────────────────────────────────────────────────────────────────────────
 
   draw() {
+    this.parts.tip.hidePopover(); // it is about what is drawn anew
     this.arrange();
     const { network, plane, frame, heads, tiles, answers, lines } = this.parts;
     const focused = plane.getRootNode().activeElement?.closest?.("[data-at]")?.dataset.at;
