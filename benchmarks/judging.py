@@ -77,7 +77,8 @@ BETTER = {
     ),
     CHINESE: (
         "在 {images} 个绘制的场景上，重新绘制能说明两张图中哪一张确实更好。"
-        "不使用重新绘制的 {count} 个评分中，有 {good} 个选中更好的那张比抛硬币更常见：{named}；其余的不是：{rest}。"
+        "不使用重新绘制的 {count} 个评分中，有 {good} 个选中更好的那张比抛硬币更常见：{named}；"
+        "其余的不是：{rest}。"
     ),
 }
 AMONG_SOUND = {
@@ -92,8 +93,8 @@ AMONG_SOUND = {
 METHODS = {
     ENGLISH: (
         "The area of each part alone, without any network, has a rank correlation of {area} ({low} to "
-        "{high}) with the true effects, and {better} of {count} methods have more by intervals that do not overlap "
-        "(the highest: {best}, {highest})."
+        "{high}) with the true effects, and {better} of {count} methods have more by intervals that do not "
+        "overlap (the highest: {best}, {highest})."
     ),
     CHINESE: (
         "仅用每个部分的面积、不用任何网络，与真实作用的秩相关为 {area}（{low} 到 {high}）；"
