@@ -75,6 +75,14 @@ WHOLE = """names => names.every((name) => {
 })"""
 
 
+FIRST_WORD_UNBROKEN = """name => {
+    const [text, word] = [name.firstChild, document.createRange()];
+    word.setStart(text, 0);
+    word.setEnd(text, text.data.indexOf(" "));
+    return word.getClientRects().length === 1;
+}"""
+
+
 def test_the_names_of_the_rows_are_whole_on_a_phone(
     page: Page, serve: Callable[..., str], pictures: Path
 ) -> None:
@@ -87,3 +95,4 @@ def test_the_names_of_the_rows_are_whole_on_a_phone(
     page.evaluate(QUIET)
     assert names.nth(1).inner_text().split() == ["automobile", "汽车"]
     assert names.evaluate_all(WHOLE)
+    assert names.nth(1).evaluate(FIRST_WORD_UNBROKEN)

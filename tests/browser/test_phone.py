@@ -226,3 +226,12 @@ def test_the_sidebar_closes_once_a_picture_is_uploaded_and_stays_once_it_is_remo
     expect(phone.get_by_alt_text("The image: ")).to_have_count(0)
     phone.wait_for_timeout(1000)
     expect(sidebar(phone)).to_have_attribute("data-collapsed", "false")
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_ways_through_the_tour_stand_beside_each_other(phone: Page, explorer: str, language: str) -> None:
+    phone.goto(f"{explorer}/maps?tour=5&lang={language}")
+    settle(phone)
+    phone.evaluate(QUIET)
+    buttons = [phone.locator(f".st-key-tour_{name} button") for name in ("previous", "next")]
+    assert len({bottom(button) for button in buttons}) == 1
