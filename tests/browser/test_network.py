@@ -107,7 +107,7 @@ def test_the_names_of_the_classes_are_whole_on_a_phone(page: Page, serve: Callab
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{serve('explorer/app.py')}/?sample=automobile&lang=zh_CN")
     names = page.locator(".answer .called")
-    expect(names.first).to_be_visible(timeout=60_000)
+    expect(names.first).to_be_visible()
     page.evaluate(QUIET)
     assert "automobile 汽车" in names.all_inner_texts()
     assert names.evaluate_all(WHOLE)
@@ -124,7 +124,7 @@ def test_a_projector_shows_whole_names_in_larger_type(page: Page, serve: Callabl
     for look in ("", "size=large", "size=large&show=page&lang=zh_CN"):
         page.goto(f"{serve('explorer/app.py')}/?{look}")
         names = page.locator(".network .head .name")
-        expect(names.first).to_be_visible(timeout=60_000)
+        expect(names.first).to_be_visible()
         page.evaluate(QUIET)
         assert "flatten" in names.all_inner_texts()
         assert names.evaluate_all(WHOLE), look
@@ -142,15 +142,15 @@ def test_play_is_in_sight_at_first_and_shows_what_it_plays(page: Page, serve: Ca
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{serve('explorer/app.py')}/?sample=horse")
     start = page.locator(".st-key-play_from_here button")
-    expect(start).to_be_in_viewport(timeout=60_000)
+    expect(start).to_be_in_viewport()
     page.evaluate(QUIET)
     start.click()
-    expect(page.get_by_role("button", name="Pause")).to_be_in_viewport(timeout=60_000)
-    expect(page.get_by_text("Step 2 of")).to_be_visible(timeout=30_000)  # it plays
+    expect(page.get_by_role("button", name="Pause")).to_be_in_viewport()
+    expect(page.get_by_text("Step 2 of")).to_be_visible()  # it plays
     assert page.locator(".play").evaluate(IN_SIGHT)
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("radio", name="dog").click()  # another image does not play by itself
-    expect(page.get_by_text("Step 1 of")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Step 1 of")).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
 
 
@@ -158,7 +158,7 @@ def test_a_step_is_in_sight(page: Page, serve: Callable[..., str]) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{serve('explorer/app.py')}/?sample=horse")
     steps = page.locator(".play")
-    expect(steps).to_be_attached(timeout=60_000)
+    expect(steps).to_be_attached()
     page.evaluate(QUIET)
     page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 550)")
     assert not steps.evaluate(IN_SIGHT)

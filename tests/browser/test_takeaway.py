@@ -263,5 +263,5 @@ def test_a_picture_s_name_that_is_cut_short_ends_in_an_ellipsis(page: Page, expl
     settle(page)
     page.locator(".st-key-take_away summary").click()
     name = page.locator(".st-key-take_picture input")
-    expect(name).to_be_visible(timeout=20_000)
+    expect(name).to_be_visible()
     assert name.evaluate("input => getComputedStyle(input).textOverflow") == "ellipsis"
