@@ -1,7 +1,8 @@
 """The scores judged by the truth of drawn scenes: `python -m benchmarks.judging`.
 
-`--write` puts the table into docs/scores.md and three sentences into README.md. Both come from the scoreboard
-beside the checkpoint, which `python -m explorer.scoreboard --publish` measures.
+`--write` puts the table into docs/scores.md and three sentences into README.md, and into README.zh-CN.md in
+Chinese. All come from the scoreboard beside the checkpoint, which `python -m explorer.scoreboard --publish`
+measures.
 """
 
 import argparse
@@ -13,11 +14,14 @@ from explorer.engine.scoreboard.board import Board
 from explorer.engine.scoreboard.judging import TRUTH, Judgement
 from explorer.engine.scoreboard.tables import fixed
 from explorer.engine.scores import SCORES
+from model import words
+from model.words import ENGLISH
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINT = ROOT / "checkpoints" / "scenes-course.safetensors"
 PAGE = ROOT / "docs" / "scores.md"
 NAME = "benchmarks/judging.py"
+CHINESE = "zh_CN"
 INTRODUCTION = """\
 # How far the scores can be trusted
 
@@ -53,9 +57,56 @@ def page(measured: Board) -> str:
     return "\n".join(parts) + "\n"
 
 
-def sentences(measured: Board) -> str:
-    """What was found, in three sentences."""
-    return " ".join([_better(measured), _among_sound(measured), _methods(measured)])
+def sentences(measured: Board, language: str = ENGLISH) -> str:
+    """What was found, in three sentences of a language."""
+    before = words.language()
+    words.use(language)
+    try:
+        said = [_better(measured), _among_sound(measured), _methods(measured)]
+    finally:
+        words.use(before)
+    return (" " if language == ENGLISH else "").join(said)
+
+
+# The templates stand here, not in the catalog, which holds what the explorer and its commands say.
+BETTER = {
+    ENGLISH: (
+        "On {images} drawn scenes, where redrawing says which of two maps is truly the better one, {good} of "
+        "{count} scores that do not use redrawing prefer it more often than a coin: {named}; the others do "
+        "not: {rest}."
+    ),
+    CHINESE: (
+        "在 {images} 个绘制的场景上，重新绘制能说明两张图中哪一张确实更好。"
+        "不使用重新绘制的 {count} 个评分中，有 {good} 个选中更好的那张比抛硬币更常见：{named}；"
+        "其余的不是：{rest}。"
+    ),
+}
+AMONG_SOUND = {
+    ENGLISH: (
+        "Without the {count} methods that are no better than a random map, which are told from the others "
+        "easily, these are better than a coin: {named}."
+    ),
+    CHINESE: (
+        "去掉不比随机图更好的 {count} 种方法（它们很容易与其他方法区分）之后，比抛硬币更好的评分是：{named}。"
+    ),
+}
+METHODS = {
+    ENGLISH: (
+        "The area of each part alone, without any network, has a rank correlation of {area} ({low} to "
+        "{high}) with the true effects, and {better} of {count} methods have more by intervals that do not "
+        "overlap (the highest: {best}, {highest})."
+    ),
+    CHINESE: (
+        "仅用每个部分的面积、不用任何网络，与真实作用的秩相关为 {area}（{low} 到 {high}）；"
+        "{count} 种方法中有 {better} 种更高，且区间不重叠（最高的是 {best}，{highest}）。"
+    ),
+}
+SCORE = {
+    ENGLISH: "{score} ({mean:.0f}%, {low:.0f} to {high:.0f}%)",
+    CHINESE: "{score}（{mean:.0f}%，{low:.0f}% 到 {high:.0f}%）",
+}
+BETWEEN = {ENGLISH: ", ", CHINESE: "、"}
+NONE = {ENGLISH: "none", CHINESE: "没有"}
 
 
 def _better(measured: Board) -> str:
@@ -63,59 +114,59 @@ def _better(measured: Board) -> str:
     over_all = {name: each.all for name, each in measured.judged.items()}
     good = {name: each for name, each in over_all.items() if each.better_than_coin}
     rest = {name: each for name, each in over_all.items() if name not in good}
-    return (
-        f"On {measured.images} drawn scenes, where redrawing says which of two maps is truly the better one, "
-        f"{len(good)} of {len(over_all)} scores that do not use redrawing prefer it more often than a coin: "
-        f"{_named(good)}; the others do not: {_named(rest)}."
+    return BETTER[words.language()].format(
+        images=measured.images, good=len(good), count=len(over_all), named=_named(good), rest=_named(rest)
     )
 
 
 def _among_sound(measured: Board) -> str:
     """The same among the methods that are better than a random map."""
     good = {name: each.sound for name, each in measured.judged.items() if each.sound.better_than_coin}
-    count = len(measured.unsound)
-    return (
-        f"Without the {count} methods that are no better than a random map, which are told from the others "
-        f"easily, these are better than a coin: {_named(good)}."
-    )
+    return AMONG_SOUND[words.language()].format(count=len(measured.unsound), named=_named(good))
 
 
 def _named(judged: dict[str, Judgement]) -> str:
+    language = words.language()
     each = sorted(judged.items(), key=lambda item: -item[1].preferred.mean)
-    named = (f"{SCORES[name].title.lower()} ({_interval(one)})" for name, one in each)
-    return ", ".join(named) or "none"
+    return BETWEEN[language].join(_score(name, one) for name, one in each) or NONE[language]
 
 
-def _interval(judgement: Judgement) -> str:
+def _score(name: str, judgement: Judgement) -> str:
     preferred = judgement.preferred
-    return f"{100 * preferred.mean:.0f}%, {100 * preferred.low:.0f} to {100 * preferred.high:.0f}%"
+    return SCORE[words.language()].format(
+        score=words.tr(SCORES[name].title).lower(),
+        mean=100 * preferred.mean,
+        low=100 * preferred.low,
+        high=100 * preferred.high,
+    )
 
 
 def _methods(measured: Board) -> str:
     """How many methods are better than the object's area alone, by intervals that do not overlap."""
     cells = {row.key: row.cells[TRUTH].value for row in measured.rows}
     area = cells["area"]
-    methods = [cells[row.key] for row in measured.rows if not row.entry.is_reference]
-    better = sum(each.low > area.high for each in methods)
-    best = max((row for row in measured.rows if not row.entry.is_reference),
-               key=lambda row: row.cells[TRUTH].value.mean)  # fmt: skip
-    return (
-        f"The area of each part alone, without any network, has a rank correlation of {fixed(area.mean)} "
-        f"({fixed(area.low)} to {fixed(area.high)}) with the true effects, and {better} of {len(methods)} "
-        f"methods have more by intervals that do not overlap (the highest: {best.entry.title}, "
-        f"{fixed(cells[best.key].mean)})."
+    rows = [row for row in measured.rows if not row.entry.is_reference]
+    best = max(rows, key=lambda row: cells[row.key].mean)
+    return METHODS[words.language()].format(
+        area=fixed(area.mean),
+        low=fixed(area.low),
+        high=fixed(area.high),
+        better=sum(cells[row.key].low > area.high for row in rows),
+        count=len(rows),
+        best=words.tr(best.entry.title),
+        highest=fixed(cells[best.key].mean),
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.judging", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write docs/scores.md and README.md")
+    parser.add_argument("--write", action="store_true", help="write docs/scores.md and both README")
     options = parser.parse_args()
     measured = scores_board()
     print(page(measured), sentences(measured), sep="\n")
     if options.write:
         PAGE.write_text(page(measured), encoding="utf-8")
-        readme.put(NAME, sentences(measured))
+        readme.put(NAME, sentences(measured), sentences(measured, CHINESE))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The tables of README.md: each stands between a comment that names it and `<!-- end -->`.
 
-README.zh-CN.md has the same tables, as they are.
+README.zh-CN.md has the same tables, as they are; sentences may be in its own language.
 """
 
 from pathlib import Path
@@ -15,13 +15,16 @@ def text_of(name: str, readme: Path = README) -> str:
     return readme.read_text(encoding="utf-8").partition(_begin(name))[2].partition(END)[0].strip()
 
 
-def put(name: str, text: str) -> None:
-    """Put a text in place of what each README has under the name. ValueError if one has no such place."""
-    for readme in (README, CHINESE):
+def put(name: str, text: str, chinese: str | None = None) -> None:
+    """Put a text in place of what each README has under the name, in README.zh-CN.md `chinese` if given.
+
+    ValueError if one has no such place.
+    """
+    for readme, said in ((README, text), (CHINESE, chinese or text)):
         head, begin, rest = readme.read_text(encoding="utf-8").partition(_begin(name))
         if not begin:
             raise ValueError(f"{readme.name} has no line {_begin(name)}; add it, and {END} after it.")
-        readme.write_text(f"{head}{begin}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        readme.write_text(f"{head}{begin}\n{said}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def _begin(name: str) -> str:

@@ -168,8 +168,13 @@ def stage_names(selection: Selection, blocks: Collection[Block]) -> dict[str, st
         layers = [one[stage] for one in of_blocks if stage in one]
         kinds = {type(layer_module(selection.net, layer)).__name__ for layer in layers}
         if len(kinds) == 1:
-            names[stage] = kinds.pop().removesuffix("2d")
+            names[stage] = kind_name(kinds.pop().removesuffix("2d"))
     return names
+
+
+def kind_name(kind: str) -> str:
+    """A kind of layer as a page writes it: BatchNorm in the language in use, others as PyTorch has them."""
+    return tr("BatchNorm") if kind == "BatchNorm" else kind
 
 
 def choose_layer(

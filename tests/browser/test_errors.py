@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from model import scenes
+from tests.browser.conftest import QUIET
 from tests.browser.test_back import settle
 
 EACH = 4  # of ten classes
@@ -63,3 +64,35 @@ def test_a_scan_leads_to_a_confusion_its_image_and_a_channel_and_back(
     settle(page)
     page.go_back()
     expect(why).to_be_visible()
+
+
+WHOLE = """names => names.every((name) => {
+    const text = document.createRange();
+    text.selectNodeContents(name);
+    const [box, words] = [name.getBoundingClientRect(), [...text.getClientRects()]];
+    return name.scrollWidth <= name.clientWidth && name.scrollHeight <= name.clientHeight + 1
+        && words.every((line) => line.left >= box.left - 1 && line.bottom <= box.bottom + 1);
+})"""
+
+
+FIRST_WORD_UNBROKEN = """name => {
+    const [text, word] = [name.firstChild, document.createRange()];
+    word.setStart(text, 0);
+    word.setEnd(text, text.data.indexOf(" "));
+    return word.getClientRects().length === 1;
+}"""
+
+
+def test_the_names_of_the_rows_are_whole_on_a_phone(
+    page: Page, serve: Callable[..., str], pictures: Path
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    folders = ("--data-dir", str(pictures), "--scans", str(pictures / "phone"))
+    page.goto(f"{serve('explorer/app.py', *folders)}/errors?checkpoint=cifar10-course&lang=zh_CN")
+    page.get_by_role("button", name=re.compile("40 张图像")).click()
+    names = page.get_by_role("rowheader").locator("span")
+    expect(names).to_have_count(10)
+    page.evaluate(QUIET)
+    assert names.nth(1).inner_text().split() == ["automobile", "汽车"]
+    assert names.evaluate_all(WHOLE)
+    assert names.nth(1).evaluate(FIRST_WORD_UNBROKEN)

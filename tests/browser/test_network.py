@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import QUIET
+
 
 def test_a_thumbnail_is_chosen_by_click_and_by_keyboard(page: Page, serve: Callable[..., str]) -> None:
     page.emulate_media(reduced_motion="reduce")
@@ -94,3 +96,72 @@ LEFT_ENDS = """lines => lines.map((line) => {
   const { x } = line.getPointAtLength(0);
   return line.ownerSVGElement.getBoundingClientRect().left + x;
 })"""
+
+
+WHOLE = """names => names.every(
+    (name) => name.scrollWidth <= name.clientWidth && name.scrollHeight <= name.clientHeight + 1)"""
+
+
+def test_the_names_of_the_classes_are_whole_on_a_phone(page: Page, serve: Callable[..., str]) -> None:
+    """A name that is too long for its line goes on in a second one, no word of it broken."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{serve('explorer/app.py')}/?sample=automobile&lang=zh_CN")
+    names = page.locator(".answer .called")
+    expect(names.first).to_be_visible()
+    page.evaluate(QUIET)
+    assert "automobile 汽车" in names.all_inner_texts()
+    assert names.evaluate_all(WHOLE)
+    line = names.filter(has_text="飞机").bounding_box()
+    name = names.filter(has_text="汽车").bounding_box()
+    assert line
+    assert name
+    assert name["height"] < 2.5 * line["height"]
+
+
+def test_a_projector_shows_whole_names_in_larger_type(page: Page, serve: Callable[..., str]) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    sizes = []
+    for look in ("", "size=large", "size=large&show=page&lang=zh_CN"):
+        page.goto(f"{serve('explorer/app.py')}/?{look}")
+        names = page.locator(".network .head .name")
+        expect(names.first).to_be_visible()
+        page.evaluate(QUIET)
+        assert "flatten" in names.all_inner_texts()
+        assert names.evaluate_all(WHOLE), look
+        sizes.append(names.first.evaluate("name => parseFloat(getComputedStyle(name).fontSize)"))
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+IN_SIGHT = """each => {
+    const box = each.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= innerHeight;
+}"""
+
+
+def test_play_is_in_sight_at_first_and_shows_what_it_plays(page: Page, serve: Callable[..., str]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/?sample=horse")
+    start = page.locator(".st-key-play_from_here button")
+    expect(start).to_be_in_viewport()
+    page.evaluate(QUIET)
+    start.click()
+    expect(page.get_by_role("button", name="Pause")).to_be_in_viewport()
+    expect(page.get_by_text("Step 2 of")).to_be_visible()  # it plays
+    assert page.locator(".play").evaluate(IN_SIGHT)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("radio", name="dog").click()  # another image does not play by itself
+    expect(page.get_by_text("Step 1 of")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+
+
+def test_a_step_is_in_sight(page: Page, serve: Callable[..., str]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/?sample=horse")
+    steps = page.locator(".play")
+    expect(steps).to_be_attached()
+    page.evaluate(QUIET)
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 550)")
+    assert not steps.evaluate(IN_SIGHT)
+    page.get_by_role("button", name="Next step").click()
+    page.evaluate(QUIET)
+    assert steps.evaluate(IN_SIGHT)

@@ -143,6 +143,14 @@ def test_all_of_what_is_averaged_is_in_sight(phone: Page, explorer: str) -> None
     assert table.get_by_role("columnheader").last.inner_text() == "LayerNorm"
 
 
+def test_no_chinese_letter_is_upside_down(phone: Page, explorer: str) -> None:
+    phone.goto(f"{explorer}/batchnorm?norm_part=averaged&lang=zh_CN")
+    settle(phone)
+    name = phone.locator(".fx-axes").get_by_role("columnheader").last
+    expect(name).to_have_css("rotate", "none")
+    assert name.evaluate("each => each.scrollHeight <= each.clientHeight")
+
+
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_the_key_of_a_channel_s_effect_is_whole(phone: Page, explorer: str, language: str) -> None:
     """Each sign and its words, in one line, end where the numbers of their column end."""
@@ -218,3 +226,12 @@ def test_the_sidebar_closes_once_a_picture_is_uploaded_and_stays_once_it_is_remo
     expect(phone.get_by_alt_text("The image: ")).to_have_count(0)
     phone.wait_for_timeout(1000)
     expect(sidebar(phone)).to_have_attribute("data-collapsed", "false")
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_ways_through_the_tour_stand_beside_each_other(phone: Page, explorer: str, language: str) -> None:
+    phone.goto(f"{explorer}/maps?tour=5&lang={language}")
+    settle(phone)
+    phone.evaluate(QUIET)
+    buttons = [phone.locator(f".st-key-tour_{name} button") for name in ("previous", "next")]
+    assert len({bottom(button) for button in buttons}) == 1

@@ -256,3 +256,12 @@ def test_samples_are_stepped_through_by_keyboard(page: Page, explorer: str) -> N
         expect(page.get_by_alt_text(f"The image: {name} (drawn)")).to_be_visible()
         says(page, sample=name)
         settle(page)
+
+
+def test_a_picture_s_name_that_is_cut_short_ends_in_an_ellipsis(page: Page, explorer: str) -> None:
+    page.goto(f"{explorer}/compare?compare=classes&against=automobile&lang=zh_CN")
+    settle(page)
+    page.locator(".st-key-take_away summary").click()
+    name = page.locator(".st-key-take_picture input")
+    expect(name).to_be_visible()
+    assert name.evaluate("input => getComputedStyle(input).textOverflow") == "ellipsis"

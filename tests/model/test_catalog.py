@@ -24,7 +24,6 @@ SAME = {
         "CNN",
         "MLP",
         "Dropout",
-        "LayerNorm",
         "Gamma",
         "Sigmoid",
         "Softmax",
@@ -106,6 +105,13 @@ def test_chinese_marks_stand_in_chinese_sentences() -> None:
         if re.search(r"[\u4e00-\u9fff][,;:?!]|[,;?!][\u4e00-\u9fff]|[\u4e00-\u9fff]\.(\s|$)", form)
     ]
     assert found == []
+
+
+def test_batchnorm_has_one_name_in_chinese() -> None:
+    """The English word stands in brackets behind it, in names of classes and in code."""
+    alone = r"(?<![（A-Za-z])BatchNorm(?![A-Za-z0-9])"
+    said = [form for each in catalog.messages(catalog.read("zh_CN")) for form in forms(each)]
+    assert [form for form in said if re.search(alone, re.sub("`[^`]*`", "", form))] == []
 
 
 def test_the_list_of_terms_is_what_the_catalog_says() -> None:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.choices import class_option
+from explorer.ui.choices import class_option, kind_name
+from model import words
 
 Open = Callable[..., AppTest]
 NAMES = ("predicted", "all", "runner-up", "=all")
@@ -19,6 +20,13 @@ OWN = ("--net", VGG, "--input-size", "32", "--classes", ",".join(NAMES))
 def html(at: AppTest) -> str:
     assert not at.exception, at.exception[0].value
     return " ".join(piece.proto.body for piece in at.get("html"))
+
+
+def test_batchnorm_is_named_in_the_language_and_other_kinds_as_by_pytorch() -> None:
+    words.use("zh_CN")
+    names = [kind_name(kind) for kind in ("BatchNorm", "FrozenBatchNorm", "ReLU")]
+    words.use(words.ENGLISH)
+    assert names == ["批归一化", "FrozenBatchNorm", "ReLU"]
 
 
 @pytest.mark.parametrize("other", ["predicted", "all", "runner-up"])

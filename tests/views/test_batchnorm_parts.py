@@ -23,6 +23,7 @@ from explorer.engine.samples import scene
 from explorer.ui import lessons
 from explorer.views.batchnorm import without_it
 from explorer.views.batchnorm.in_training import RUNS
+from model import words
 from model.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,15 @@ def page(visit: Open) -> Open:
         return at
 
     return opened
+
+
+def test_both_normalizations_are_named_in_one_language() -> None:
+    """They are the row and the column of one diagram."""
+    texts = ("BatchNorm", "LayerNorm", "BatchNorm and LayerNorm on the same batch")
+    words.use("zh_CN")
+    names = [words.tr(text) for text in texts]
+    words.use(words.ENGLISH)
+    assert [re.findall("[A-Za-z]+", name) for name in names] == [[], [], []]
 
 
 def text(at: AppTest) -> str:

@@ -15,6 +15,7 @@ from explorer.engine.scan import pace, running
 from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, fewer, of_test_set, scene_number
 from explorer.engine.scan.result import Scan
 from explorer.ui import cached, choices, jobs, link
+from explorer.ui.class_names import glossed, glossed_within
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
@@ -86,13 +87,14 @@ def sample_of(scan: Scan, row: int) -> Sample:
     images = _test_set()
     if images is None or images.digest != scan.images or scan.ids[row] >= len(images):
         raise Problem("The images of this scan are no longer in the folder: start with their --data-dir.")
-    return in_classes(images.sample(int(scan.ids[row])), images.classes, scan.classes)
+    sample = glossed_within(images.sample(int(scan.ids[row])), images.classes)
+    return in_classes(sample, images.classes, scan.classes)
 
 
 def scene_of(number: int, size: int, classes: tuple[str, ...]) -> Sample:
     """A drawn scene by its number, for a network of that input size and these classes."""
     sample = cached.numbered_scene(number, size, classes)
-    name = drawn.CLASSES[number % len(drawn.CLASSES)]
+    name = glossed(drawn.CLASSES[number % len(drawn.CLASSES)])
     return replace(sample, name=tr("{name} (drawn scene {number})", name=name, number=number))
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer.engine.samples import Sample, TestSet, in_classes, scene_name
+from explorer.engine.samples import Sample, TestSet, in_classes
 from explorer.engine.scan.images import SCENES
 from explorer.ui import cached, choices, link, pictures
 from explorer.ui.cached import Opened
+from explorer.ui.class_names import glossed, glossed_within
 from explorer.ui.components.picture_grid import Picture, picture_grid
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import Options
@@ -60,7 +61,7 @@ def _from_samples(opened: Opened, _: Options, prefix: str) -> Sample | None:
             f"{prefix}sample",
             first,
             required=True,
-            format_func=lambda name: f"![{name}]({thumbnails[name]})",
+            format_func=lambda name: f"![{glossed(name)}]({thumbnails[name]})",
         )
     steps(f"{prefix}sample", cifar10.CLASSES, prefix)
     label = cifar10.CLASSES.index(name)
@@ -69,7 +70,7 @@ def _from_samples(opened: Opened, _: Options, prefix: str) -> Sample | None:
 
 def _scene(label: int) -> Sample:
     """A built-in sample; the cache has it with the name in one language, here it has that of the page."""
-    return replace(cached.scene(label), name=scene_name(label))
+    return replace(cached.scene(label), name=tr("{name} (drawn)", name=glossed(cifar10.CLASSES[label])))
 
 
 def _first_sample(prefix: str) -> str:
@@ -96,7 +97,8 @@ def _from_test_set(opened: Opened, given: Options, prefix: str) -> Sample | None
     steps(f"{prefix}index", range(len(indices)), prefix)
     _neighbors(opened, test_set, indices, position, prefix)
     index = int(indices[position])
-    return in_classes(test_set.sample(index), test_set.classes, opened.card.classes)
+    sample = glossed_within(test_set.sample(index), test_set.classes)
+    return in_classes(sample, test_set.classes, opened.card.classes)
 
 
 def _indices(test_set: TestSet, name: str | None) -> Sequence[int]:

@@ -77,7 +77,8 @@ def drawing(what_if: WhatIf, position: tuple[int, int]) -> None:
         markup.figure(padded, tr("The padded input. {sentence}", sentence=text), captions[0], fill=True),
         markup.figure(made, captions[1], captions[1], fill=True),
     )
-    markup.show(markup.element("div", *figures, cls="fx-pair"), markup.text(text))
+    markup.show(markup.element("div", *figures, cls="fx-pair"))
+    markup.show(markup.text(text))
 
 
 def how_to_read() -> None:

@@ -40,7 +40,7 @@ def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offe
         name=f"batchnorm {selection.sample.name} {view.layer}",
         caption=export_parts.caption(
             selection,
-            method="BatchNorm",
+            method=tr("BatchNorm"),
             layer=tr("{layer}, channel {channel}", layer=view.layer, channel=channel),
             target="",
             range=export_parts.each_own(scales),

@@ -1,6 +1,6 @@
 """One training image: its picture where it is on hand, its numbers, and Grad-CAM through the epochs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -50,9 +50,11 @@ def sample_of(images: LoggedImages | Problem, index: int) -> Sample | Problem:
     if isinstance(images, Problem):
         return images
     try:
-        return images.sample(index)
+        sample = images.sample(index)
     except Problem as problem:
         return problem
+    name = glossed(images.log.card.classes[int(images.log.labels[index])])
+    return replace(sample, name=tr("training image {index} ({name})", index=index, name=name))
 
 
 def choose_image(run: LoggedRun, default: int) -> int:
@@ -68,7 +70,8 @@ def show(run: LoggedRun, index: int, sample: Sample | Problem) -> None:
     title = tr("Training image {index}", index=index)
     pieces = [markup.text(title, tag="h3")]
     if isinstance(sample, Sample):
-        alt = tr("Training image {index}: {name}", index=index, name=sample.name)
+        name = glossed(run.log.card.classes[int(run.log.labels[index])])
+        alt = tr("Training image {index}: {name}", index=index, name=name)
         pieces.append(f'<div class="fx-logged">{markup.image(sample.pixels, alt, fill=True)}</div>')
     markup.show(*pieces, panels.facts("", facts(run, index)))
     if isinstance(sample, Problem):

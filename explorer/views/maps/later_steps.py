@@ -37,7 +37,7 @@ def step_html_of(step: ProbeStep, probe: PositionProbe) -> str:
 
 
 def normed(step: NormStep) -> str:
-    name = "BatchNorm" if "BatchNorm" in step.kind else step.kind
+    name = tr("BatchNorm") if "BatchNorm" in step.kind else step.kind
     mean = f"({fixed(step.mean)})" if step.mean < 0 else fixed(step.mean)
     spread = f"√({fixed(step.var)} + {number(step.eps)})"
     return step_html(

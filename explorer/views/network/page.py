@@ -28,6 +28,7 @@ def page() -> None:
     selection = current()
     with st.container(horizontal=True, vertical_alignment="center"):
         promise()
+        play.start(selection)
         tour.start(key="tour_start_here")
     checkup.show(selection.opened)
     unfolded = unfolded_blocks(selection)
@@ -40,6 +41,7 @@ def page() -> None:
     play.show(selection)
     account.show(selection)
     exports.show(selection, columns, chosen, threads)
+    arrival.at(play.SECTION)
 
 
 def promise() -> None:

@@ -230,7 +230,7 @@ def _norm(step: MapStep, norm: NormStep) -> Scene:
             "learned."
         )
     return Scene(
-        tr("{kind} · {layer}", kind="BatchNorm" if batch else norm.kind, layer=step.layer),
+        tr("{kind} · {layer}", kind=tr("BatchNorm") if batch else norm.kind, layer=step.layer),
         tr(template, channel=step.position[0], eps=ranges.number(norm.eps)),
         short(step.layer),
         thumb=thumb(step.made),

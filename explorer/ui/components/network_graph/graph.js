@@ -104,17 +104,18 @@ class Picture {
     const signs = stages.length - 1 - columns.length;
     const fans = stages.slice(1).filter((stage) => MIXES.has(stage.kind)).length;
     const units = 2.4 + columns.length + FAN * fans;
-    const widest = (WIDEST * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16 || WIDEST;
+    const type = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1; // how much larger than usual
+    const widest = WIDEST * type;
     const whole = this.widthOf(answers);
     const space = this.room - 6 - signs * SIGN; // of columns and classes
     const pitch = Math.min(Math.round(widest), Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((space - whole) / units)));
     const left = Math.floor(space - pitch * units);
     const scrolls = left < ANSWERS;
-    if (scrolls) this.answersWide = this.room < 600 ? ANSWERS : whole;
-    else this.answersWide = Math.min(whole, left); // rather a name cut short than a number out of sight
+    if (scrolls) this.answersWide = this.room < 600 ? Math.min(whole, this.widthOf(answers, longestWord)) : whole;
+    else this.answersWide = Math.min(whole, left); // rather a name in two lines than a number out of sight
     const skips = edges.filter(([from, to]) => to > from + 1);
     const arcs = skips.length ? Math.min(64, 18 + 6 * Math.sqrt(Math.max(...skips.map(([from, to]) => to - from)))) : 0;
-    const small = pitch < 44 ? 10 : pitch < 52 ? 11 : pitch <= WIDEST ? 12 : 13;
+    const small = this.sizeOfHeads(pitch, type);
     const folds = stages.some((stage) => stage.folds) ? 24 : 0;
     const most = Math.max(...stages.map((stage) => stage.lines.length));
     const tile = pitch - 7;
@@ -132,7 +133,7 @@ class Picture {
         const apart = Math.min(spare, Math.max((names[index - 1] + names[index]) / 2 + BEYOND - middles, 0));
         [x, spare] = [x + apart, spare - apart];
       }
-      const place = { left: x, middle: x + wide / 2, wide };
+      const place = { left: x, middle: x + wide / 2, wide, name: names[index] };
       x += wide;
       return place;
     });
@@ -150,11 +151,29 @@ class Picture {
     this.center = top + (Math.min(8, rows) * row) / 2;
   }
 
-  // How wide the classes have to be for their names and probabilities.
-  widthOf(answers) {
+  // How wide the classes have to be for this much of their names, and their probabilities.
+  widthOf(answers, part = (name) => name) {
     const size = parseFloat(getComputedStyle(this.parts.network).fontSize);
-    const widths = this.widths(answers.map(({ name, percent }) => name + percent), size).map((width) => width + size);
+    const widths = this.widths(answers.map(({ name, percent }) => part(name) + percent), size).map((width) => width + size);
     return Math.ceil(Math.min(WIDEST_ANSWERS, Math.max(ANSWERS, ...widths)));
+  }
+
+  // The type of the headings in pixels: where the page's is larger they are, too, as far as their names have room.
+  sizeOfHeads(pitch, type) {
+    const usual = pitch < 44 ? 10 : pitch < 52 ? 11 : pitch <= WIDEST ? 12 : 13;
+    const columns = this.header.stages.slice(1).filter((stage) => stage.tiles.length);
+    const widest = Math.max(1, ...this.widths(columns.map(({ name }) => name), usual));
+    return Math.max(usual, Math.floor(Math.min(usual * type, (usual * (pitch + BEYOND)) / widest)));
+  }
+
+  // How wide a heading may be: over a sign as far as the headings beside it leave room.
+  roomOf(index) {
+    const stage = this.header.stages[index];
+    const { middle, wide, name } = this.places[index];
+    if (stage.tiles.length) return wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : BEYOND);
+    const beside = [this.places[index - 1], this.places[index + 1]].filter(Boolean);
+    const free = Math.min(...beside.map((other) => Math.abs(other.middle - middle) - other.name / 2 - BEYOND / 2));
+    return Math.max(wide + BEYOND, Math.min(name + 2, 2 * free));
   }
 
   // How wide texts are in bold type of a size in pixels.
@@ -178,6 +197,7 @@ class Picture {
   // ── Drawing ───────────────────────────────────────────────────────────────────────────────────
 
   draw() {
+    this.parts.tip.hidePopover(); // it is about what is drawn anew
     this.arrange();
     const { network, plane, frame, heads, tiles, answers, lines } = this.parts;
     const focused = plane.getRootNode().activeElement?.closest?.("[data-at]")?.dataset.at;
@@ -214,8 +234,8 @@ class Picture {
 
   head(index) {
     const stage = this.header.stages[index];
-    const { middle, wide } = this.places[index];
-    const room = stage.tiles.length ? wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : BEYOND) : wide + 6;
+    const { middle } = this.places[index];
+    const room = this.roomOf(index);
     const head = element("div", `head${stage.stopped ? " stopped" : ""}`);
     place(head, { left: middle - room / 2, top: this.arcs + 20, width: room });
     const name = element(stage.opens ? "button" : "div", "name", stage.name);
@@ -298,7 +318,7 @@ class Picture {
     this.about.set(button, { kind: "class", channel });
     button.dataset.tip = text;
     const y = this.top + k * this.row + this.tile / 2;
-    place(button, { left: MARGIN, top: y - 14, width: this.answersWide - 2 });
+    place(button, { left: MARGIN, top: y - 2, width: this.answersWide - 2 });
     const line = element("span", "");
     line.append(element("span", "called", name), element("span", "", percent));
     const track = element("span", "track");
@@ -475,6 +495,10 @@ function decode(bytes) {
     offset += stage.shape[0] * stage.shape[1] * stage.shape[2];
   }
   return { header, tables, pixels, maps };
+}
+
+function longestWord(name) {
+  return name.split(" ").reduce((longest, word) => (word.length > longest.length ? word : longest), "");
 }
 
 function same(one, other) {

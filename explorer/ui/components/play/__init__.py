@@ -103,11 +103,12 @@ class Scene:
     stops: tuple[Stop, ...] = ()
 
 
-def play(scenes: Sequence[Scene], *, key: str) -> None:
-    """Show the steps, the first one at first: played, or gone through with buttons and keys.
+def play(scenes: Sequence[Scene], *, key: str, begins: bool = False) -> None:
+    """Show the steps, the first one at first: played, at once if it `begins`, or gone through step by step.
 
     Where the visitor's system asks for less motion nothing moves, and there are only steps.
     """
     words = {name: tr(template) for name, template in TEXTS.items()}
     words["count"] = tr("Step {number} of {count}", number="{number}", count="{count}")
-    _PLAY(key=key, data={"words": words, "speeds": SPEEDS, "scenes": [asdict(scene) for scene in scenes]})
+    steps = [asdict(scene) for scene in scenes]
+    _PLAY(key=key, data={"words": words, "speeds": SPEEDS, "scenes": steps, "begins": begins})

@@ -37,7 +37,12 @@ class Player {
     on(this.calm, "change", () => this.settle());
   }
 
-  show(data) {
+  show({ begins, ...data }) {
+    this.draw(data);
+    if (begins && !this.calm.matches) this.begin();
+  }
+
+  draw(data) {
     const text = JSON.stringify(data);
     if (text === this.shown) return;
     this.shown = text;
@@ -100,13 +105,30 @@ class Player {
 
   go(index) {
     this.pause();
+    this.inSight();
     if (index >= 0 && index < this.scenes.length) this.open(index, 1);
+  }
+
+  // Whoever goes on sees what happens, also below the buttons.
+  inSight() {
+    this.parts.play.scrollIntoView({ block: "nearest", behavior: this.calm.matches ? "auto" : "smooth" });
+  }
+
+  begin() {
+    this.pause();
+    this.open(0, 0);
+    this.roll();
   }
 
   toggle() {
     if (this.calm.matches) return this.go(this.at + 1);
     if (this.playing) return this.pause();
+    this.inSight();
     if (this.progress >= 1) this.open(this.at + 1 < this.scenes.length ? this.at + 1 : 0, 0);
+    this.roll();
+  }
+
+  roll() {
     this.playing = true;
     this.before = performance.now();
     this.label();
