@@ -52,7 +52,7 @@ from explorer.engine import (
     what_if,
     without_norm,
 )
-from explorer.engine.attribution import gradients, operations, perturbation, propagation
+from explorer.engine.attribution import gradients, operations, perturbation, propagation, reach
 from explorer.engine.scan import calibration
 from explorer.engine.scan import running as scanning
 from explorer.engine.scoreboard import entries, running
@@ -212,7 +212,10 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
         net, X, attribution.attribute(net, X, "integrated_gradients", target=1)
     ),
     "attribution.operations.operations": lambda net: operations.operations(net, X),
-    "attribution.propagation.no_mixed_rows": lambda net: propagation.no_mixed_rows(net, None, X),
+    "attribution.propagation.not_beside_its_baseline": lambda net: propagation.not_beside_its_baseline(
+        net, None, X
+    ),
+    "attribution.reach.no_gradient_on_pixels": lambda net: reach.no_gradient_on_pixels(net, None, X),
     "attribution.method_problems": lambda net: attribution.method_problems(net, X, "relu"),
     "attribution.perturbation.maps_of": lambda net: perturbation.maps_of(net, X, "relu"),
     "effects.channel_effects": lambda net: list(effects.channel_effects(net, X, "relu", 4)),
@@ -297,6 +300,7 @@ BEFORE_IT_IS_SHARED = {
     "notes.write_note",
     "outputs.give_logits",
     "outputs.hand_on_copies",
+    "passes.need_gradients",
     "places.give_places",
 }
 LOOK |= {"copies.check_kind", "graph.graph_of", "randomness.is_random"}
