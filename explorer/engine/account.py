@@ -19,8 +19,8 @@ from model.problems import Problem
 
 EXACT = 1e-4  # of the logit, at least of 1: a smaller residual is float32's rounding
 NONE = Problem(
-    "The network has no feature maps with positions that a gradient of the class reaches, so its logit cannot "
-    "be divided among them: choose another network."
+    "The network has no feature maps with positions that a gradient of the class reaches, so its logit "
+    "cannot be divided among them: choose another network."
 )
 
 
