@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from model.words import tr
 
 MINUS = "\N{MINUS SIGN}"
+SMALL = 1e-4  # in a sentence: what is nearer to zero is said to be so
+HUGE = 1e6
 LOST = 0.05  # of a change: what its digits may leave out to agree with the values beside it
 
 
@@ -72,6 +74,55 @@ def number(value: float) -> str:
     return "0" if float(plain) == 0 else short.replace("-", MINUS)
 
 
+def plainly(shown: str) -> str:
+    """A number of a caption as a sentence says it: no power of ten in it.
+
+    >>> plainly("6.77e−8"), plainly("−4e−5"), plainly("1.23e6"), plainly("0.12")
+    ('less than 0.0001', 'between −0.0001 and 0', '1,230,000', '0.12')
+    """
+    if "e" not in shown:
+        return shown
+    value = _value(shown)
+    if abs(value) >= HUGE:
+        return f"{value:,.0f}".replace("-", MINUS)
+    bound = in_full(SMALL)
+    if value < 0:
+        return tr("between {low} and 0", low=f"{MINUS}{bound}")
+    return tr("less than {bound}", bound=bound)
+
+
+def plain_number(value: float) -> str:
+    """A number as it stands in a sentence: that of a caption, said plainly.
+
+    >>> plain_number(-1.8432), plain_number(0), plain_number(6.77e-8)
+    ('−1.84', '0', 'less than 0.0001')
+    """
+    return plainly(number(value))
+
+
+def in_full(value: float) -> str:
+    """A number with all its zeros, for a formula or a setting whose value matters.
+
+    >>> in_full(1e-5), in_full(-0.0000000677), in_full(0.1)
+    ('0.00001', '−0.0000000677', '0.1')
+    """
+    shown = number(value)
+    return np.format_float_positional(_value(shown), trim="-").replace("-", MINUS) if "e" in shown else shown
+
+
+def from_to(low: float, high: float) -> tuple[str, str]:
+    """The ends of some values for a sentence; an end that is nothing beside the other is about 0.
+
+    >>> from_to(-6.77e-8, 1.2), from_to(-0.5, 1.2), from_to(0, 3e-8)
+    (('about 0', '1.2'), ('−0.5', '1.2'), ('0', '3e−8'))
+    """
+    nothing = 1e-3 * max(abs(low), abs(high))
+    one, other = (
+        tr("about 0") if "e" in number(end) and abs(end) < nothing else number(end) for end in (low, high)
+    )
+    return one, other
+
+
 def adding_up(total: float, *terms: float) -> tuple[str, ...]:
     """A sum and its terms with equally many decimals, so many that the terms shown add up to the sum shown.
 
@@ -93,6 +144,15 @@ def adding_up(total: float, *terms: float) -> tuple[str, ...]:
         _decimal(shown, decimals) if shown or not value else number(value)
         for shown, value in zip(rounded, values, strict=True)
     )
+
+
+def opposite(shown: str) -> str:
+    """A number as it is shown, with the other sign.
+
+    >>> opposite("1.20"), opposite("−0.004"), opposite("0")
+    ('−1.20', '0.004', '0')
+    """
+    return shown if shown == "0" else shown[1:] if shown.startswith(MINUS) else MINUS + shown
 
 
 def before_and_after(before: float, after: float) -> tuple[str, str, str]:

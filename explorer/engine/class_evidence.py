@@ -68,14 +68,16 @@ def joined(parts: Sequence[Evidence]) -> Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Differences(Value):
-    """Of each of C channels the mean contribution in one group of images minus that in another, float64 (C,),
-    with its 95% interval from `low` to `high`.
+    """Of each of C channels the mean contribution in one group of images, `first`, minus that in another,
+    `second`, float64 (C,), with its 95% interval from `low` to `high`.
 
-    `chance` (C,) is how large a difference must be: when the images are put into two groups at random, no
-    channel exceeds its own in 95% of the draws. `p` (C,) is the part of the draws in which some channel
-    differs by as many standard errors as this one.
+    `chance` (C,) is how large a difference must be: so many standard errors of its own as no channel reaches
+    in 95% of the draws that put the images into two groups at random. `p` (C,) is the part of the draws in
+    which some channel differs by as many standard errors as this one.
     """
 
+    first: Doubles
+    second: Doubles
     difference: Doubles
     low: Doubles
     high: Doubles
@@ -106,6 +108,7 @@ def differences(
     channel is beyond it at LEVEL.
     """
     n, values = len(first), np.concatenate([first, second]).astype(np.float64)
+    means = values[:n].mean(0), values[n:].mean(0)
     values = values - values.mean(0)  # differences stay, rounding is less
     own = np.zeros((1, len(values)))
     own[0, :n] = 1.0
@@ -117,6 +120,7 @@ def differences(
     limit = float(np.quantile(ratios, 1 - LEVEL, method="higher"))
     above = (ratios[:, None] >= ratio * (1 - 1e-9)).sum(0)
     return Differences(
+        *means,
         difference,
         difference - 1.96 * error,
         difference + 1.96 * error,

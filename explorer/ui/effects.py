@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import plain_number
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import FIRST, Effects, channel_effects, channel_steps, effects_of
@@ -59,7 +59,7 @@ def in_words(selection: Selection, one: Effects) -> list[str]:
         "Rank correlation of contribution and measured effect over the {count} channels of {layer}: {value}.",
         count=count,
         layer=one.layer,
-        value=number(one.correlation),
+        value=plain_number(one.correlation),
     )
     return [correlation, *_order(one, name), *_silent(one)]
 

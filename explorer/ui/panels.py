@@ -13,7 +13,7 @@ from explorer.drawing import vega
 from explorer.drawing.chart import ChannelChart, DotChart, Histogram, LineChart, PointChart, ScatterChart
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, from_to
 from explorer.engine.places import places_of
 from explorer.ui import markup
 from explorer.ui.components.small_chart import small_chart
@@ -77,7 +77,7 @@ def explain_dimmed(selection: Selection) -> None:
 def extent(values: npt.NDArray[np.float32]) -> str:
     """The size of a map (h, w), and its least and largest value."""
     height, width = values.shape
-    low, high = number(values.min()), number(values.max())
+    low, high = from_to(values.min(), values.max())
     return tr("{height} × {width} positions, {low} … {high}", height=height, width=width, low=low, high=high)
 
 

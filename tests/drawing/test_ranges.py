@@ -12,8 +12,13 @@ from explorer.drawing.ranges import (
     Range,
     adding_up,
     before_and_after,
+    from_to,
+    in_full,
     number,
+    opposite,
     per_channel,
+    plain_number,
+    plainly,
     positive,
     shared,
     symmetric,
@@ -133,3 +138,27 @@ def test_numbers_read_well(value, said):
 def test_a_caption_states_range_and_scale():
     assert text(symmetric([1.84, -0.2]), "shared") == "−1.84 … 1.84, shared"
     assert text(positive([0.5])) == "0 … 0.5"
+
+
+TINY = st.floats(1e-30, 9e-5)
+
+
+@given(TINY, st.booleans())
+def test_a_sentence_has_no_power_of_ten(size: float, negative: bool) -> None:
+    value = -size if negative else size
+    assert "e" in number(value)
+    assert plain_number(value) == (f"between {MINUS}0.0001 and 0" if negative else "less than 0.0001")
+    assert float(in_full(value).replace(MINUS, "-")) == pytest.approx(value, rel=6e-3)
+    assert "e" not in in_full(value)
+    assert from_to(value, 2.0) == ("about 0", "2")
+    assert from_to(-2.0, value) == (f"{MINUS}2", "about 0")
+
+
+@given(SIZES)
+def test_other_numbers_are_said_as_a_caption_has_them(value: float) -> None:
+    assert plain_number(value) == in_full(value) == plainly(number(value)) == number(value)
+    assert decimal(opposite(number(value))) == -decimal(number(value))
+
+
+def test_a_large_number_is_written_out() -> None:
+    assert (plain_number(1234567.0), plain_number(-2e7)) == ("1,230,000", f"{MINUS}20,000,000")

@@ -80,3 +80,23 @@ def test_classes_most_confused() -> None:
     predicted = np.array([0, 2, 2, 0, 2, 1, 3, 3])
     assert most_confused(labels, predicted) == (1, 2)
     assert most_confused(labels[:1], predicted[:1]) is None
+
+
+def test_chance_is_so_many_standard_errors_as_no_channel_reaches_in_random_groups() -> None:
+    """Groups that differ much and unequally: the difference itself goes beyond `chance` far more often."""
+    random = np.random.default_rng(3)
+    first, second = random.normal(3, 3, (30, 12)), random.normal(0, 0.3, (30, 12))
+    one = differences(first.astype(np.float32), second.astype(np.float32))
+    np.testing.assert_allclose(one.first - one.second, one.difference, atol=1e-6)
+    np.testing.assert_allclose(one.first, first.mean(0), atol=1e-6)
+    together = np.concatenate([first, second])
+    limit = one.chance / np.sqrt(first.var(0, ddof=1) / 30 + second.var(0, ddof=1) / 30)
+    beyond, errors_beyond = 0, 0
+    for _ in range(400):
+        drawn = together[random.permutation(60)]
+        difference = np.abs(drawn[:30].mean(0) - drawn[30:].mean(0))
+        error = np.sqrt(drawn[:30].var(0, ddof=1) / 30 + drawn[30:].var(0, ddof=1) / 30)
+        beyond += bool((difference > one.chance).any())
+        errors_beyond += bool((difference / error > limit).any())
+    assert errors_beyond / 400 > 0.01
+    assert beyond / 400 > 0.1 > errors_beyond / 400

@@ -251,3 +251,25 @@ def test_no_text_has_a_space_before_the_percent_sign() -> None:
     assert [
         path for path in scripts if re.search(r"\d\s%[^\w(]|\}\s%", path.read_text(encoding="utf-8"))
     ] == []
+
+
+# Numbers in sentences
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        ("maps", {"cell": "3.3", "stage": "act"}),
+        ("maps", {"block": "3", "stage": "norm"}),
+        ("network", {}),
+        ("explain", {}),
+        ("interventions", {"marked": "relu1~3"}),
+        ("batchnorm", {}),
+        ("batchnorm", {"norm_part": "averaged"}),
+    ],
+)
+def test_no_sentence_has_a_power_of_ten(opened: Open, page: str, link: dict[str, str]) -> None:
+    at, _ = opened(page, **link)
+    shown = re.sub(r"<style.*?</style>|<[^>]+>", " ", html(at), flags=re.DOTALL)
+    said = [shown, *(each.value for each in [*at.markdown, *at.caption, *at.info])]
+    assert [each for each in said if re.search(r"\de[−-]\d", each)] == []

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,16 +18,18 @@ from streamlit.testing.v1 import AppTest
 from explorer.drawing import chart_print
 from explorer.drawing.pictures import png
 from explorer.drawing.ranges import Range, number
-from explorer.engine.attribution import METHODS, attribute
+from explorer.engine.attribution import METHODS, Heatmap, attribute
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.redrawing import Redrawing
 from explorer.engine.samples import scene
 from explorer.engine.scores import SCORES, STRIP, Subject
 from explorer.engine.scores.ordering import Orderings
+from explorer.engine.scores.redrawing import PartTruth
 from explorer.ui import choices
 from explorer.ui.exports.downloads import Offer, files
 from explorer.ui.jobs import JOBS
-from explorer.views.attributions import charts, redrawing
+from explorer.views.attributions import cards, charts, redrawing, strip
+from explorer.views.attributions.measuring import TimedMap
 from explorer.views.explain import heat_maps
 from model.checkpoint import load_checkpoint
 
@@ -241,3 +244,25 @@ def buttons(at: AppTest) -> list[str]:
 def press(at: AppTest, label: str) -> AppTest:
     (button,) = (each for each in at.button if each.label == label)
     return button.click().run()
+
+
+@pytest.mark.parametrize(("gap", "apart"), [(0.0031, "0.0031"), (-0.25, "0.25"), (1e-7, "less than 0.0001")])
+def test_the_sum_the_difference_and_the_gap_agree_as_shown(gap: float, apart: str) -> None:
+    heat = Heatmap("deep_lift", None, 3, np.full((4, 4), 7.1649 / 16, np.float32))
+    (said,) = cards.sums(TimedMap(heat, 0.1, gap))
+    found = re.search(r"add up to (\S+); .* baseline is (\S+)\. They differ by (.+)\.", said)
+    assert found is not None
+    total, difference, shown = found.groups()
+    assert float(shown.split()[-1]) == pytest.approx(float(apart.split()[-1]), rel=0.4)
+    assert shown.startswith("less than") == (gap < 1e-5 and gap > 0)
+    if abs(gap) > 1e-5:
+        assert Decimal(total) - Decimal(difference) == (1 if gap > 0 else -1) * Decimal(shown)
+
+
+def test_the_strongest_part_stands_beside_the_map_in_the_wrong_place() -> None:
+    truth = PartTruth(np.zeros(200), 0.5, 1.0, 0.2, 0.95)
+    said = strip.strongest_part(truth)
+    assert "in the wrong place the map says so in 95% of cases, a part chosen at random is it in 20%" in said
+    other = strip.strongest_part(PartTruth(np.zeros(200), 0.5, 0.0, 0.2, 0.95))
+    assert "in the wrong place the map errs like this in 5% of cases" in other
+    assert "a part chosen at random is another in 80%" in other

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import shutil
@@ -16,11 +18,14 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 from torch.nn.functional import group_norm
 
+from explorer.drawing.ranges import number
 from explorer.engine.batches import from_scenes
 from explorer.engine.batchnorm import summary
 from explorer.engine.intervals import interval
 from explorer.engine.samples import scene
 from explorer.ui import lessons
+from explorer.ui.exports import downloads
+from explorer.ui.exports.downloads import Offer
 from explorer.views.batchnorm import without_it
 from explorer.views.batchnorm.in_training import RUNS
 from model import words
@@ -190,3 +195,67 @@ def test_a_network_without_batchnorm_has_the_runs(visit: Open) -> None:
     assert not at.exception
     assert "This network has no BatchNorm" in text(at)
     assert "at two learning rates" in text(at)
+
+
+# Downloads
+
+
+def printed_by(program: str) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(program, "snippet", "exec"), {"__name__": "__main__"})
+    return printed.getvalue().strip()
+
+
+@pytest.mark.parametrize("of", ["image", "scenes"])
+@pytest.mark.parametrize("part", ["without", "averaged", "training"])
+def test_each_part_has_a_download_of_its_own(
+    opened: Callable[..., tuple[AppTest, Offer]], part: str, of: str
+) -> None:
+    link = {"norm_part": part, "of": of, "images": "16", "sample": "dog"}
+    _, offer = opened("batchnorm", checkpoint="cifar10-course", **link)
+    assert offer.printed.rstrip(".").split(" ")[-1] == number(float(printed_by(offer.snippet)))
+    assert all(len(make()) for make in downloads.files(offer).values())
+    assert all(text for _, text in offer.arrays().values())
+
+
+def test_the_download_without_a_layer_has_both_predictions(
+    opened: Callable[..., tuple[AppTest, Offer]],
+) -> None:
+    _, offer = opened("batchnorm", checkpoint="cifar10-course", norm_part="without", norm="bn2", lang="zh_CN")
+    (table,) = (make() for make in offer.tables.values())
+    for case, layers in (("nothing", ()), ("bn2", ("bn2",)), ("every BatchNorm", ("bn1", "bn2", "bn3"))):
+        expected = cat_without(layers)
+        rows = table[table["without"] == case]
+        assert rows["class"].tolist()[CAT] == "cat"
+        np.testing.assert_allclose(rows["probability"], expected, atol=1e-5)
+
+
+def test_the_download_of_what_is_averaged_has_every_channel(
+    opened: Callable[..., tuple[AppTest, Offer]],
+) -> None:
+    link = {"norm_part": "averaged", "of": "scenes", "images": "16"}
+    _, offer = opened("batchnorm", checkpoint="cifar10-course", **link)
+    checkpoint = load_checkpoint(COURSE)
+    received: list[torch.Tensor] = []
+    net = checkpoint.build().eval()
+    net.bn1.register_forward_hook(lambda _, inputs, __: received.append(inputs[0].detach()))
+    net(from_scenes(16, checkpoint.card).x[:8])
+    values = received[0]
+    averages, means = offer.tables["Averages"](), offer.tables["Means"]()
+    np.testing.assert_allclose(averages["mean"], values.mean((0, 2, 3)), atol=1e-5)
+    np.testing.assert_allclose(means["layer_std"], values.std((1, 2, 3), correction=0), atol=1e-5)
+    np.testing.assert_allclose(means["channel_3"], values[:, 3].mean((1, 2)), atol=1e-5)
+
+
+def test_the_download_of_training_has_the_runs_and_the_drift_of_the_charts(
+    opened: Callable[..., tuple[AppTest, Offer]],
+) -> None:
+    at, offer = opened("batchnorm", checkpoint="cifar10-course", norm_part="training")
+    runs, drift = offer.tables["Runs"](), offer.tables["Drift"]()
+    for name, (norm, rate) in RUNS.items():
+        history = json.loads((lessons.FOLDER / f"{name}.history.json").read_text())
+        own = runs[(runs["normalization"] == norm) & (runs["learning_rate"] == rate)]
+        assert own["test_accuracy"].tolist() == [row["test_accuracy"] for row in history["epochs"]]
+    assert set(drift["network"]) == {"cifar10-course, bn1", "two of the runs"}
+    assert len(offer.figure()) == len(at.main.get("vega_lite_chart"))

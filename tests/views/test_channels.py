@@ -13,6 +13,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.attribution import channel_evidence
+from explorer.engine.class_evidence import Evidence
 from explorer.engine.intervals import interval
 from explorer.engine.intervention import Change, altered
 from explorer.engine.network import Network, network_of
@@ -23,7 +24,11 @@ from explorer.engine.scan.result import Scan
 from explorer.ui import jobs
 from explorer.ui.exports.downloads import Offer
 from explorer.ui.options import ROOT
+from explorer.views.class_evidence import exports, pair
+from explorer.views.class_evidence.measuring import Groups
+from model import words
 from model.checkpoint import load_checkpoint, save_checkpoint
+from model.words import ENGLISH, tr
 
 IMAGES = 40
 DEAD, ONE, COPY = 5, 2, 9
@@ -93,6 +98,8 @@ def test_the_dead_and_the_duplicated_channel_are_named(
     assert "**1 dead channel**: 5" in text
     assert "Channel 5 is dead: γ = 0.001 and β = −1 put 100.0% of a normal distribution at zero." in text
     assert f"{ONE} and {COPY} (1)" in text
+    assert "a channel and the one most like it" in text  # not every pair that is as much alike
+    assert "with the images of each channel shuffled, the highest of all is" in text
     assert "**1 channel with γ near zero** in `bn3`: 5" in text
     table = at.dataframe[0].value.set_index("channel")
     assert table.loc[DEAD, "finding"] == "dead, γ near zero"
@@ -145,6 +152,63 @@ def test_evidence_of_each_class_is_the_mean_of_its_images(
     assert "Mean heat map of airplane" in html(at)
     assert "differ" in written(at)
     check(offer)
+
+
+def groups(planted: Planted, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
+    """Contributions at relu3 for one class minus another over the images of each, by plain gradients."""
+    net, x, labels = planted.network.net, planted.x(), planted.scan.labels
+    maps: list[torch.Tensor] = []
+    with net.relu3.register_forward_hook(lambda _, __, output: maps.append(output)):
+        logits = net.eval()(x)
+    (gradient,) = torch.autograd.grad((logits[:, first] - logits[:, second]).sum(), maps[0])
+    contributions = (gradient.mean((2, 3)) * maps[0].mean((2, 3))).detach().double().numpy()
+    return contributions[labels == first], contributions[labels == second]
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 8), (3, 5)])
+def test_a_positive_difference_is_not_said_to_be_support(
+    opened: Callable[..., tuple[AppTest, Offer]], planted: Planted, first: int, second: int
+) -> None:
+    names = planted.scan.classes
+    link = {"evidence_class": names[first], "evidence_against": names[second]}
+    at, offer = opened("class_evidence", *planted.options, block="3", per_class="20", **link)
+    text = written(at)
+    one, other = (each.mean(0) for each in groups(planted, first, second))
+    table = offer.tables["Differences"]().set_index("channel")
+    np.testing.assert_allclose(table["mean_of_group"].sort_index(), one, atol=1e-6)
+    np.testing.assert_allclose(table["mean_of_minus"].sort_index(), other, atol=1e-6)
+    np.testing.assert_allclose(table["difference"].sort_index(), one - other, atol=1e-6)
+    for channel in table.index[:4]:
+        support = {
+            (True, True): f"supports {names[first]} in both groups",
+            (False, False): f"supports {names[second]} in both groups",
+            (True, False): f"supports {names[first]} over images of {names[first]}",
+            (False, True): f"supports {names[second]} over images of {names[first]}",
+        }[bool(one[channel] > 0), bool(other[channel] > 0)]
+        assert f"**Channel {channel}** {support}" in text
+    above = table.index[(table["p"] <= 0.05) & (table["difference"] > 0)]
+    if len(above):
+        assert f"{int((one[above] > 0).sum())} support" in text
+    assert f"So a dot on the right is not support for {names[first]}" in text
+
+
+@pytest.mark.parametrize("errors", [False, True])
+def test_a_table_names_groups_as_the_network_does_in_every_language(planted: Planted, errors: bool) -> None:
+    cat, dog = (np.flatnonzero(planted.scan.labels == label) for label in (3, 5))
+    values = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    evidence = Evidence(np.repeat([0, 1], 4), values, np.zeros((8, 2, 2), np.float32))
+    words.use("zh_CN")
+    try:
+        one = pair.pair_of(planted.scan, "relu3", Groups(3, 5, (cat, dog), errors), evidence)
+        assert tr("cat") != "cat"
+        assert all(tr("cat") in name or tr("dog") in name for name in one.names)
+        table = exports.differences(one)
+        names = ("cat", "dog")
+        if errors:
+            names = tuple(tr("{true} predicted as {other}", true="cat", other=other) for other in names)
+        assert (table["group"].iloc[0], table["minus"].iloc[0]) == names
+    finally:
+        words.use(ENGLISH)
 
 
 def check(offer: Offer) -> None:

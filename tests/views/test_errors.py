@@ -120,6 +120,26 @@ def test_the_page_says_what_it_is_about_and_what_ece_is(app: Open) -> None:
     assert html(at).index("Expected calibration error (ECE):") < html(at).rindex("ECE")
 
 
+@pytest.mark.parametrize("binning", ["width", "count"])
+def test_each_bin_says_how_many_images_it_has(app: Open, scanned: tuple[Scan, Path], binning: str) -> None:
+    one, at = scanned[0], app(errors="calibration", err_bins=binning)
+    exponents = np.exp(one.logits.astype(np.float64) - one.logits.max(1, keepdims=True))
+    confidence = np.sort((exponents / exponents.sum(1, keepdims=True)).max(1))
+    rows = re.findall(r"<tr>(.*?)</tr>", html(at))[1:]
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    counts = [int(row[1]) for row in cells]
+    assert sum(counts) == COUNT
+    start = 0
+    for row, count in zip(cells, counts, strict=True):
+        low, high = (float(each.strip("%")) / 100 for each in row[0].split(" to "))
+        inside = confidence[start : start + count]
+        assert low - 6e-4 <= inside[0]
+        assert inside[-1] <= high + 6e-4
+        start += count
+    said = " ".join(each.value for each in at.markdown)
+    assert f"hold from {min(counts)} to {max(counts)} of them" in said
+
+
 def test_failures_name_the_chosen_cell_and_clear_it(app: Open, scanned: tuple[Scan, Path]) -> None:
     one = scanned[0]
     wrong = [row for row in range(COUNT) if one.predicted[row] != one.labels[row]]

@@ -187,3 +187,26 @@ def test_a_caption_says_what_was_done_to_which_channels() -> None:
     assert words(marked, "mean") == ["Channels set to their mean: relu2: 0–2; relu3: 7."]
     assert words({"relu3": (7,)}, "scale", -0.5) == ["Channels multiplied by −0.5: relu3: 7."]
     assert words({}, "zero") == []
+
+
+def test_the_download_has_the_digits_of_the_page(opened: Callable) -> None:
+    for change in ("channels", "patch"):
+        at, offer = opened("interventions", sample="dog", marked="relu3~52.104-105", change=change)
+        shown = re.search(r"goes from (\S+) to (\S+) \(", html(at))
+        printed = re.search(r"before and after: (\S+) and (\S+)\.$", offer.printed)
+        assert shown
+        assert printed
+        assert shown.groups() == printed.groups()
+
+
+def test_a_change_too_small_for_its_digits_is_said_in_words() -> None:
+    opened = cached.opened("course", Source(ROOT / "checkpoints/cifar10-course.safetensors"))
+    selection = Selection(opened, scene(5))
+    logits = selection.seen.logits.astype(np.float64)
+    after = logits.copy()
+    after[selection.target] -= 5e-7
+    even = np.full(10, 0.1)
+    both = before_after.compare("relu3", Outcome(logits, even, None), Outcome(after, even, None))
+    said = before_after.in_words(selection, both)
+    assert said.endswith(f"(between {MINUS}0.0001 and 0).")
+    assert "e" + MINUS not in said

@@ -32,7 +32,7 @@ from explorer.engine.values import Doubles, one_or_many
 from model.words import N_
 
 Regions = npt.NDArray[np.bool_]
-PartTruthFields = tuple[Doubles, float, float, float]
+PartTruthFields = tuple[Doubles, float, float, float, float]
 
 SAME_MAPS = N_("The maps of the two classes are the same.")
 ROUNDING = 1e-6  # of the largest value of float32 maps: less is no difference
@@ -44,13 +44,17 @@ class PartTruth(Scored):
     """The rank correlation of the map's sums over the object's parts with their effects.
 
     `strongest` is 1 where the part with the largest effect has the highest sum, 0 where not, a fraction where
-    several share it; `strongest_chance` is 1 / the number of parts.
+    several share it; `strongest_chance` is 1 / the number of parts, what a part chosen at random gives, and
+    `strongest_moved` what the map in the wrong place gives: a large part has the highest sum of many maps.
     """
 
     strongest: float | Doubles
     strongest_chance: float | Doubles
+    strongest_moved: float | Doubles
 
-    ROW: ClassVar[Mapping[str, int]] = {"chance": 1, "value": 0, "strongest": 0, "strongest_chance": 0}
+    ROW: ClassVar[Mapping[str, int]] = {
+        "chance": 1, "value": 0, "strongest": 0, "strongest_chance": 0, "strongest_moved": 0
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +92,17 @@ def _part_truth(heat: Doubles, drawn: Redrawing, effects: Doubles, seed: int) ->
     own = drawn.own_parts
     effects, masks = effects[own], drawn.masks[own]
     sums = part_sums(heat, masks)
-    chance = [agreement(each, effects) for each in part_sums(moved(heat, seed), masks)]
-    hits = (effects == effects.max(initial=-np.inf))[sums == sums.max(initial=-np.inf)]
-    count = len(own) or np.nan
-    return np.array(chance), agreement(sums, effects), hits.mean() if len(own) else np.nan, 1 / count
+    elsewhere = part_sums(moved(heat, seed), masks)
+    chance = np.array([agreement(each, effects) for each in elsewhere])
+    if not len(own):
+        return chance, agreement(sums, effects), np.nan, np.nan, np.nan
+    found = float(np.mean([_finds_strongest(each, effects) for each in elsewhere]))
+    return chance, agreement(sums, effects), _finds_strongest(sums, effects), 1 / len(own), found
+
+
+def _finds_strongest(sums: Doubles, effects: Doubles) -> float:
+    """1 where the part with the largest effect has the highest sum, a fraction where several share it."""
+    return float((effects == effects.max())[sums == sums.max()].mean())
 
 
 def agreement(sums: Doubles, effects: Doubles) -> float:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import MINUS, Range, adding_up, from_to, number, plainly
 from explorer.engine.scores import SCORES
 from explorer.engine.scores.deletion import Deletions
 from explorer.ui import markup
@@ -88,26 +89,27 @@ def facts(attribution: Attribution) -> tuple[str, ...]:
     """The color scale of a map; its least and its largest value, and its time; what its values add up to."""
     assert attribution.map is not None
     values = attribution.map.heat.values
+    low, high = from_to(float(values.min()), float(values.max()))
     text = tr(
-        "{low} … {high}; computed in {time}.",
-        low=number(float(values.min())),
-        high=number(float(values.max())),
-        time=duration(attribution.map.seconds),
+        "{low} … {high}; computed in {time}.", low=low, high=high, time=duration(attribution.map.seconds)
     )
     scale = markup.scale(range_of(attribution), tr("its own scale"))
     return (scale, *(markup.text(each, "muted") for each in (text, *sums(attribution.map))))
 
 
-def sums(map: TimedMap) -> list[str]:
+def sums(timed: TimedMap) -> list[str]:
     """What the values add up to beside what they should, for a method that promises it."""
-    if map.gap is None:
+    if timed.gap is None:
         return []
-    total = float(map.heat.values.sum())
+    total = float(timed.heat.values.astype(np.float64).sum())
+    values, difference, gap = adding_up(total, total - timed.gap, timed.gap)
     return [
         tr(
-            "The values add up to {total}; the logit minus that of the baseline is {difference}.",
-            total=number(total),
-            difference=number(total - map.gap),
+            "The values add up to {total}; the logit minus that of the baseline is {difference}. They differ "
+            "by {gap}.",
+            total=plainly(values),
+            difference=plainly(difference),
+            gap=plainly(gap.removeprefix(MINUS)),
         )
     ]
 

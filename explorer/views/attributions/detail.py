@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import from_to
 from explorer.engine.attribution import Method
 from explorer.engine.scores import Scored
 from explorer.engine.scores.deletion import Deletions
@@ -75,7 +75,7 @@ def maps_of(scored: Scored, record: Method) -> Iterator[tuple[str, Doubles, bool
 
 def figure(title: str, values: Doubles, signed: bool) -> str:
     range = ranges.shared(values, signed=signed)
-    low, high = number(float(values.min())), number(float(values.max()))
+    low, high = from_to(float(values.min()), float(values.max()))
     return markup.figure(
         color(values, range),
         title,

@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from explorer.drawing.ranges import number, percent
+from explorer.drawing.ranges import number, percent, plain_number
 from explorer.engine.scores import SCORES, STRIP, Scored, reading
 from explorer.engine.scores.findings import Findings
 from explorer.engine.scores.randomized import Randomized
@@ -166,21 +166,31 @@ def details(scored: Scored) -> list[str]:
                 tr(
                     "Noise of {noise} of the image’s range; the largest change is {worst}.",
                     noise=percent(float(noise)),
-                    worst=number(float(worst)),
+                    worst=plain_number(float(worst)),
                 )
             ]
-        case PartTruth(strongest=strongest, strongest_chance=by_chance) if np.isfinite(strongest):
-            template = N_("The part that matters most has the most heat; by chance in {percent} of cases.")
-            if strongest < 1:
-                by_chance = 1 - np.asarray(by_chance)
-                template = N_(
-                    "Another part than the one that matters most has the most heat; by chance that is so in "
-                    "{percent} of cases."
-                )
-            return [tr(template, percent=percent(float(by_chance), 0))]
+        case PartTruth(strongest=strongest) if np.isfinite(strongest):
+            return [strongest_part(scored)]
         case Findings():
             return findings(scored)
     return []
+
+
+def strongest_part(scored: PartTruth) -> str:
+    """Whether the part that matters most has the most heat, beside the map in the wrong place and a draw."""
+    found = np.array([float(scored.strongest_moved), float(scored.strongest_chance)])
+    template = N_(
+        "The part that matters most has the most heat; in the wrong place the map says so in {moved} of "
+        "cases, a part chosen at random is it in {drawn}."
+    )
+    if float(scored.strongest) < 1:
+        found = 1 - found
+        template = N_(
+            "Another part than the one that matters most has the most heat; in the wrong place the map errs "
+            "like this in {moved} of cases, a part chosen at random is another in {drawn}."
+        )
+    moved, drawn = (percent(float(each), 0) for each in found)
+    return tr(template, moved=moved, drawn=drawn)
 
 
 def findings(numbers: Findings) -> list[str]:

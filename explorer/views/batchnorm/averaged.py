@@ -8,8 +8,9 @@ import torch
 
 from explorer.drawing.chart import Line, LineChart, axis, doubles
 from explorer.drawing.colormaps import color
+from explorer.drawing.figures import Panel
 from explorer.drawing.palette import SERIES
-from explorer.drawing.ranges import Range, number, symmetric
+from explorer.drawing.ranges import Range, number, plain_number, symmetric
 from explorer.engine.network import Input
 from explorer.engine.norm_axes import NormAxes, Order, Orders, pool_beside
 from explorer.engine.values import Floats
@@ -25,26 +26,29 @@ IMAGES, CHANNELS = 8, 16  # rows and columns of the diagram
 ORDER_NAMES = {"norm_first": N_("BatchNorm first"), "pool_first": N_("Pooling first")}
 
 
-def show(selection: Selection, view: LayerView) -> None:
+def show(selection: Selection, view: LayerView) -> tuple[Input, NormAxes, Orders | None]:
+    """The part of the page; gives the batch, what both normalizations average of it, and both orders."""
     batch = averaged_batch(selection, view)
     observed.channel_heading(view, tr("BatchNorm and LayerNorm on the same batch"))
-    axes_part(selection, view, batch)
+    axes = axes_part(selection, view, batch)
     st.subheader(tr("Before or after the pooling?"), anchor=False)
     try:
-        order_part(selection, view, batch)
+        return batch, axes, order_part(selection, view, batch)
     except Problem as problem:
         st.info(sentence(problem))
+        return batch, axes, None
 
 
 # BatchNorm and LayerNorm
 
 
-def axes_part(selection: Selection, view: LayerView, batch: Input) -> None:
+def axes_part(selection: Selection, view: LayerView, batch: Input) -> NormAxes:
     axes = cached.axes_of_norm(selection.network, Input(batch.x[:IMAGES]), view.layer)
     columns = chosen_columns(axes.maps.shape[1], view.channel)
     markup.show(diagram(axes, columns, view.channel))
     st.markdown(explanation(axes, view))
     st.caption(about(axes, columns, view))
+    return axes
 
 
 def averaged_batch(selection: Selection, view: LayerView) -> Input:
@@ -53,6 +57,28 @@ def averaged_batch(selection: Selection, view: LayerView) -> Input:
         return view.measured.input
     scenes = cached.scene_batch(IMAGES - 1, selection.card)
     return Input(torch.cat([selection.input.x, scenes.x]))
+
+
+def batch_lines(view: LayerView) -> list[str]:
+    """In a program, what makes `averaged_batch` of the measured images x."""
+    if view.measured.batch is not None:
+        return []
+    return [f"x = torch.cat([x, from_scenes({IMAGES - 1}, checkpoint.card).x])"]
+
+
+def batch_imports(view: LayerView) -> list[str]:
+    if view.measured.batch is not None:
+        return []
+    return ["import torch", "from explorer.engine.batches import from_scenes"]
+
+
+def axes_picture(axes: NormAxes, channel: int) -> Panel:
+    """The diagram for print: images by channels, one square each."""
+    columns = chosen_columns(axes.maps.shape[1], channel)
+    scale = symmetric(axes.maps[:, columns])
+    title = tr("Mean of each map: {images} images by channels {first} to {last}", images=len(axes.maps),
+               first=columns[0], last=columns[-1])  # fmt: skip
+    return Panel(color(axes.maps[:, columns], scale), title, scale, tr("shared scale"))
 
 
 def chosen_columns(channels: int, channel: int) -> list[int]:
@@ -119,19 +145,15 @@ def explanation(axes: NormAxes, view: LayerView) -> str:
         images=images,
         channels=channels,
         positions=f"{axes.positions:,}",
-        batch_mean=number(axes.batch_mean[view.channel]),
-        batch_std=number(axes.batch_std[view.channel]),
-        layer_mean=number(axes.layer_mean[0]),
-        layer_std=number(axes.layer_std[0]),
+        batch_mean=plain_number(axes.batch_mean[view.channel]),
+        batch_std=plain_number(axes.batch_std[view.channel]),
+        layer_mean=plain_number(axes.layer_mean[0]),
+        layer_std=plain_number(axes.layer_std[0]),
     )
 
 
 def about(axes: NormAxes, columns: list[int], view: LayerView) -> str:
-    which = (
-        tr("Rows: this image and {count} drawn scenes.", count=len(axes.maps) - 1)
-        if view.measured.batch is None
-        else tr("Rows: the first {count} images of the batch.", count=len(axes.maps))
-    )
+    which = rows_text(axes, view)
     order_text = tr(
         "Columns: channels {first} to {last} of {count} of what {layer} receives.",
         first=columns[0],
@@ -146,10 +168,17 @@ def about(axes: NormAxes, columns: list[int], view: LayerView) -> str:
     return paragraph([which, order_text, edges])
 
 
+def rows_text(axes: NormAxes, view: LayerView) -> str:
+    """Which images are averaged."""
+    if view.measured.batch is None:
+        return tr("Rows: this image and {count} drawn scenes.", count=len(axes.maps) - 1)
+    return tr("Rows: the first {count} images of the batch.", count=len(axes.maps))
+
+
 # Before or after the pooling
 
 
-def order_part(selection: Selection, view: LayerView, batch: Input) -> None:
+def order_part(selection: Selection, view: LayerView, batch: Input) -> Orders:
     beside = pool_beside(selection.net, selection.seen, view.layer)
     both = cached.norm_orders(selection.network, batch, view.layer, view.channel, beside)
     markup.show(
@@ -162,6 +191,7 @@ def order_part(selection: Selection, view: LayerView, batch: Input) -> None:
     panels.chart(order_chart(view, both))
     st.markdown(reason(view, both))
     st.caption(setting(both, len(batch.x)))
+    return both
 
 
 def sides(both: Orders) -> dict[str, Order]:
@@ -213,7 +243,7 @@ def reason(view: LayerView, both: Orders) -> str:
     fields = {
         "all": f"{both.norm_first.values:,}",
         "fewer": f"{both.pool_first.values:,}",
-        "beta": number(view.summary.bias[view.channel]),
+        "beta": plain_number(view.summary.bias[view.channel]),
     }
     if not both.largest:
         return tr(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
+from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import percent
 from explorer.engine.drift import Drift, Moments
 from explorer.engine.intervals import interval
@@ -51,25 +52,31 @@ VIEWS = N_(
 )
 
 
-def show(selection: Selection, view: LayerView) -> None:
-    runs()
+BEFORE, AFTER = N_("before BatchNorm"), N_("after BatchNorm")
+NO_NORM, LESSONS = N_("no normalization"), N_("two of the runs")
+DriftSeries = Mapping[str, tuple[tuple[int, ...], Moments]]
+"""Of one network: the name of some values → the epochs, and the values' moments at each."""
+
+
+def show(selection: Selection, view: LayerView) -> tuple[list[NormRun], dict[str, DriftSeries]]:
+    """The part of the page; gives the runs, and the drift of each network that has snapshots, by its name."""
+    shipped = runs()
     st.subheader(tr("Drift of a layer’s values (internal covariate shift)"), anchor=False)
     st.markdown(tr(VIEWS))
-    own_drift(selection, view)
-    lesson_drift()
+    return shipped, own_drift(selection, view) | lesson_drift()
 
 
 # Runs with and without normalization
 
 
-def runs() -> None:
-    """The shipped runs: what normalization allows."""
+def runs() -> list[NormRun]:
+    """The shipped runs: what normalization allows; gives them, none where they are missing."""
     st.subheader(tr("Six runs: with and without, at two learning rates"), anchor=False)
     try:
         shipped = [NormRun(norm, rate, lessons.run(name)) for name, (norm, rate) in RUNS.items()]
     except Problem as problem:
         st.info(sentence(problem))
-        return
+        return []
     for column, chart in zip(st.columns(2, gap="medium"), run_charts.by_epoch(shipped, CHANCE), strict=True):
         with column:
             panels.chart(chart)
@@ -77,6 +84,7 @@ def runs() -> None:
     st.markdown(finding({(each.norm, each.rate): each for each in shipped}))
     markup.show(table(shipped))
     st.caption(paragraph([tr(SETTING), tr(SAME_FOR_ALL)]))
+    return shipped
 
 
 def finding(shipped: Mapping[tuple[str, float], NormRun]) -> str:
@@ -123,7 +131,7 @@ def _table_row(each: NormRun) -> list[str]:
 # Drift
 
 
-def own_drift(selection: Selection, view: LayerView) -> None:
+def own_drift(selection: Selection, view: LayerView) -> dict[str, DriftSeries]:
     """The drift at the chosen layer over the snapshots of the chosen network's own run, where it has them."""
     name = literal(selection.opened.name)
     timeline = cached.timeline(selection.opened)
@@ -134,35 +142,35 @@ def own_drift(selection: Selection, view: LayerView) -> None:
                 name=name,
             )
         )
-        return
+        return {}
     scenes = cached.scene_batch(IMAGES, selection.card)
     moved = cached.drift(timeline, scenes.input, view.layer)
     st.markdown(tr("**{name}**, {layer}", name=name, layer=literal(view.layer)))
-    charts_of_drift(
-        {
-            tr("before BatchNorm"): (moved.epochs, moved.received),
-            tr("after BatchNorm"): (moved.epochs, moved.given),
-        }
-    )
+    series = {
+        BEFORE: (moved.epochs, moved.received),
+        AFTER: (moved.epochs, moved.given),
+    }
+    charts_of_drift(series)
+    return {f"{selection.opened.name}, {view.layer}": series}
 
 
-def lesson_drift() -> None:
+def lesson_drift() -> dict[str, DriftSeries]:
     """The drift of the same layer with and without BatchNorm, in two runs that have snapshots."""
     try:
         both = {name: _lesson(lessons.network(name), layer) for name, layer in DRIFTING.items()}
     except Problem as problem:
         st.info(sentence(problem))
-        return
+        return {}
     batch, none = both["batch"], both["none"]
     st.markdown(tr("**Two of the runs above** (learning rate 0.01), the values before the ReLU of block 3"))
-    charts_of_drift(
-        {
-            tr("before BatchNorm"): (batch.epochs, batch.received),
-            tr("after BatchNorm"): (batch.epochs, batch.given),
-            tr("no normalization"): (none.epochs, none.given),
-        }
-    )
+    series = {
+        BEFORE: (batch.epochs, batch.received),
+        AFTER: (batch.epochs, batch.given),
+        NO_NORM: (none.epochs, none.given),
+    }
+    charts_of_drift(series)
     st.caption(tr(ABOUT_DRIFT, count=IMAGES))
+    return {LESSONS: series}
 
 
 def _lesson(opened: Opened, layer: str) -> Drift:
@@ -172,13 +180,29 @@ def _lesson(opened: Opened, layer: str) -> Drift:
     return cached.drift(timeline, cached.scene_batch(IMAGES, opened.card).input, layer)
 
 
-def charts_of_drift(series: Mapping[str, tuple[tuple[int, ...], Moments]]) -> None:
-    means = {name: (epochs, np.median(each.moved, 1)) for name, (epochs, each) in series.items()}
-    spreads = {name: (epochs, np.median(each.stretched, 1)) for name, (epochs, each) in series.items()}
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.caption(tr("Distance of the mean from that of the last epoch, in its σ"))
-        panels.chart(run_charts.drift(tr("Drift of the mean"), tr("distance (σ)"), means))
-    with right:
-        st.caption(tr("|log₂| of σ over σ of the last epoch: 1 is twice or half"))
-        panels.chart(run_charts.drift(tr("Drift of the standard deviation"), tr("|log₂ ratio|"), spreads))
+def charts_of_drift(series: DriftSeries) -> None:
+    texts = (
+        tr("Distance of the mean from that of the last epoch, in its σ"),
+        tr("|log₂| of σ over σ of the last epoch: 1 is twice or half"),
+    )
+    for column, text, chart in zip(st.columns(2, gap="medium"), texts, drift_charts(series), strict=True):
+        with column:
+            st.caption(text)
+            panels.chart(chart)
+
+
+def drift_charts(series: DriftSeries, network: str = "") -> tuple[LineChart, LineChart]:
+    """How far the mean and the standard deviation are from the last epoch's; of a network for print."""
+    titles = tr("Drift of the mean"), tr("Drift of the standard deviation")
+    if network:
+        network = tr(LESSONS) if network == LESSONS else network
+        titles = (
+            tr("Drift of the mean: {network}", network=network),
+            tr("Drift of the standard deviation: {network}", network=network),
+        )
+    means = {tr(name): (epochs, np.median(each.moved, 1)) for name, (epochs, each) in series.items()}
+    spreads = {tr(name): (epochs, np.median(each.stretched, 1)) for name, (epochs, each) in series.items()}
+    return (
+        run_charts.drift(titles[0], tr("distance (σ)"), means),
+        run_charts.drift(titles[1], tr("|log₂ ratio|"), spreads),
+    )

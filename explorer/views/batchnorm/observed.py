@@ -10,7 +10,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from explorer.drawing.chart import ChannelChart, Histogram
 from explorer.drawing.ranges import MINUS, number, percent
 from explorer.engine.batchnorm import FAINT, NormSummary
-from explorer.ui import cached, link, markup, panels
+from explorer.ui import cached, link, markup, number_table, panels
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from explorer.ui.turns import TURNS
@@ -205,10 +205,16 @@ def table(selection: Selection, view: LayerView) -> None:
     if view.measured.batch is None:
         pictures = cached.map_thumbnails(selection.network, selection.input, view.layer)
         first["map"] = [pictures[channel] for channel in order]
-    st.dataframe(pd.DataFrame(first | columns), hide_index=True, height=320, column_config=column_configs())
+    frame = number_table.written(pd.DataFrame(first | columns), FORMATS)
+    st.dataframe(frame, hide_index=True, height=320, column_config=column_configs())
 
 
-def _numbers(label: str, help: str, format: str = "%.3f") -> ColumnConfig:
+FORMATS = {"distance": "{:+.2f} σ", "spread": "{:.2f} σ"} | dict.fromkeys(
+    ("mean", "running_mean", "var", "running_var", "gamma", "beta", "slope", "offset"), "{:.3f}"
+)
+
+
+def _numbers(label: str, help: str, format: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(label, help=help, format=format)
 
 
@@ -219,8 +225,8 @@ def column_configs() -> dict[str, ColumnConfig]:
         "map": st.column_config.ImageColumn(
             tr("after"), width="small", help=tr("The map after BatchNorm, scale per map")
         ),
-        "distance": _numbers(tr("distance"), tr("(mean − running mean) / running σ"), "%+.2f σ"),
-        "spread": _numbers(tr("spread"), tr("standard deviation / running σ"), "%.2f σ"),
+        "distance": _numbers(tr("distance"), tr("(mean − running mean) / running σ")),
+        "spread": _numbers(tr("spread"), tr("standard deviation / running σ")),
         "mean": _numbers(tr("mean"), observed),
         "running_mean": _numbers(tr("running mean"), learned),
         "var": _numbers(tr("variance"), observed),

@@ -14,6 +14,7 @@ from explorer.views.batchnorm import (
     exports,
     in_training,
     observed,
+    part_exports,
     without_it,
 )
 from explorer.views.batchnorm.measured import LayerView, MeasuredImages, choose_measured
@@ -34,7 +35,7 @@ def page() -> None:
     layers = norm_layers(selection)
     if not layers:
         st.info(literal(without_batchnorm(selection)))
-        in_training.runs()
+        part_exports.training(in_training.runs(), {})
         return
     where, which, how_many = st.columns([2, 2, 1], vertical_alignment="bottom")
     with where:
@@ -51,11 +52,11 @@ def page() -> None:
     if part == "statistics":
         statistics(selection, view, drawn)
     elif part == "without":
-        without_it.show(selection, view)
+        part_exports.without(selection, view, without_it.show(selection, view))
     elif part == "averaged":
-        averaged.show(selection, view)
+        part_exports.averages(selection, view, *averaged.show(selection, view))
     else:
-        in_training.show(selection, view)
+        part_exports.training(*in_training.show(selection, view))
     if part != "statistics":
         return  # what can be downloaded is what that part shows
     if measured.batch is None:

@@ -25,7 +25,8 @@ ABOUT = N_(
 )
 
 
-def show(selection: Selection, view: LayerView) -> None:
+def show(selection: Selection, view: LayerView) -> dict[str, PredictionWithoutNorm]:
+    """The part of the page; gives the predictions, by the title of each."""
     observed.channel_heading(view, tr("Channel {channel} on one axis", channel=view.channel))
     panels.chart(one_axis(view))
     st.caption(
@@ -47,6 +48,7 @@ def show(selection: Selection, view: LayerView) -> None:
         batch_prediction.side_by_side(*rows, format=percent)
         st.markdown(changed(view, sides))
     st.caption(tr(ABOUT))
+    return sides
 
 
 # The values of a channel

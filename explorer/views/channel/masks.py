@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 import numpy as np
 import streamlit as st
 
-from explorer.drawing.ranges import number, percent
+from explorer.drawing.ranges import percent, plain_number
 from explorer.engine.dissection import PAPER, SHIFTS, Dissection, Masks
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.tracing import trace
@@ -91,7 +91,7 @@ def about(measured: Dissection, scenes: int) -> str:
     overall = measured.overlaps[0]
     fields = {
         "fraction": percent(measured.fraction),
-        "threshold": number(measured.threshold),
+        "threshold": plain_number(measured.threshold),
         "inside": percent(overall.inside, 0),
         "area": percent(overall.area, 0),
         "iou": f"{overall.iou:.3f}",

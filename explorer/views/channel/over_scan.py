@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import number, percent
+from explorer.drawing.ranges import number, percent, plain_number
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
 from explorer.engine.duplicates import correlations_with
 from explorer.engine.scan.result import LayerScan
@@ -108,9 +108,9 @@ def about_values(subject: ChannelSubject, scanned: LayerScan) -> str:
             "band: mean ± standard deviation. The chart shows a sample of the positions; the numbers are "
             "over all of them.",
             images=subject.images.text,
-            mean=number(scanned.mean[k]),
-            deviation=number(np.sqrt(scanned.variance[k])),
-            maximum=number(scanned.maximum[k]),
+            mean=plain_number(scanned.mean[k]),
+            deviation=plain_number(np.sqrt(scanned.variance[k])),
+            maximum=plain_number(scanned.maximum[k]),
         )
     ]
     zeros = float(scanned.zeros[k])

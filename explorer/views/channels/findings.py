@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from explorer.drawing.ranges import number, percent
+from explorer.drawing.ranges import percent, plain_number
 from explorer.engine.channel_survey import ChannelSurvey
 from explorer.ui.markdown import code
 from model.words import N_, ngettext, tr
@@ -58,8 +58,8 @@ def explained(surveyed: ChannelSurvey, channel: int) -> str:
     return tr(
         template,
         channel=channel,
-        gamma=number(scaling.gamma[channel]),
-        beta=number(scaling.beta[channel]),
+        gamma=plain_number(scaling.gamma[channel]),
+        beta=plain_number(scaling.beta[channel]),
         zeros="" if zeros is None else percent(float(zeros[channel])),
     )
 
@@ -93,25 +93,27 @@ def constant(surveyed: ChannelSurvey) -> list[str]:
 def near_duplicates(surveyed: ChannelSurvey) -> str:
     """Which pairs are near-duplicates, beside how high correlations are by chance."""
     partners = surveyed.partners
-    chance = number(partners.chance)
+    chance = plain_number(partners.chance)
     if not np.isfinite(partners.correlation).any():
         return tr("**No near-duplicates**: fewer than two channels vary over these images")
     pairs = partners.pairs()
     if not pairs:
-        highest = number(float(np.nanmax(partners.correlation)))
+        highest = plain_number(float(np.nanmax(partners.correlation)))
         return tr(
-            "**No near-duplicates**: the highest correlation of two channels is {highest} (by chance "
-            "{chance})",
+            "**No near-duplicates**: the highest correlation of two channels is {highest} (with the images "
+            "of each shuffled: {chance})",
             highest=highest,
             chance=chance,
         )
     named = tr(", ").join(
-        tr("{one} and {other} ({correlation})", one=one, other=other, correlation=number(value))
+        tr("{one} and {other} ({correlation})", one=one, other=other, correlation=plain_number(value))
         for one, other, value in pairs[:MOST]
     )
     return ngettext(
-        "**{n} pair of near-duplicates**, by their correlation: {pairs}; by chance it is at most {chance}",
-        "**{n} pairs of near-duplicates**, by their correlation: {pairs}; by chance it is at most {chance}",
+        "**{n} pair of near-duplicates**, a channel and the one most like it, by their correlation: {pairs}; "
+        "with the images of each channel shuffled, the highest of all is {chance}",
+        "**{n} pairs of near-duplicates**, each a channel and the one most like it, by their correlation: "
+        "{pairs}; with the images of each channel shuffled, the highest of all is {chance}",
         len(pairs),
         pairs=named + (" …" if len(pairs) > MOST else ""),
         chance=chance,
@@ -123,7 +125,7 @@ def faint(surveyed: ChannelSurvey) -> str:
         return tr("No normalization with a γ for each channel comes before this layer in its block")
     norm = code(surveyed.scaling.layer)
     if not surveyed.faint:
-        least = number(float(np.abs(surveyed.scaling.gamma).min()))
+        least = plain_number(float(np.abs(surveyed.scaling.gamma).min()))
         return tr("**No γ near zero** in {norm}: the smallest |γ| is {least}", norm=norm, least=least)
     return ngettext(
         "**{n} channel with γ near zero** in {norm}: {channels}",

@@ -8,11 +8,19 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from explorer.engine.channel_survey import ChannelSurvey
 from explorer.engine.duplicates import NEAR, NONE
 from explorer.engine.scan.result import Scan
+from explorer.ui import number_table
 from explorer.ui.channel_link import open_channel
 from explorer.ui.selection import Selection
 from model.words import tr
 
 HEIGHT = 420
+FORMATS = {
+    "mean": "{:.3f}",
+    "maximum": "{:.3f}",
+    "correlation": "{:.2f}",
+    "gamma": "{:.3f}",
+    "beta": "{:.3f}",
+}
 OPENED = 3  # channels with buttons of their own
 
 
@@ -20,7 +28,7 @@ def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey) -> tuple[int
     """The table, and for the channels chosen in it buttons that open them; gives these channels."""
     frame = rows(surveyed)
     event = st.dataframe(
-        frame,
+        number_table.written(frame, FORMATS),
         hide_index=True,
         height=min(HEIGHT, 38 + 35 * len(frame)),
         column_config=column_configs(),
@@ -80,7 +88,7 @@ def finding(surveyed: ChannelSurvey, channel: int) -> str:
     return tr(", ").join(name for name, holds in named.items() if holds)
 
 
-def _numbers(label: str, help: str, format: str = "%.3f") -> ColumnConfig:
+def _numbers(label: str, help: str, format: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(label, help=help, format=format, width="small")
 
 
@@ -105,7 +113,7 @@ def column_configs() -> dict[str, ColumnConfig]:
             tr("most alike"), width="small", help=tr("the channel with the highest correlation")
         ),
         "correlation": _numbers(
-            tr("correlation"), tr("with that channel, of the means of each image’s maps"), "%.2f"
+            tr("correlation"), tr("with that channel, of the means of each image’s maps")
         ),
         "gamma": _numbers(tr("γ"), tr("the learned scale (weight) of the normalization before")),
         "beta": _numbers(tr("β"), tr("the learned shift (bias) of the normalization before")),

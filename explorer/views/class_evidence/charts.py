@@ -16,7 +16,8 @@ def differences(layer: str, names: tuple[str, str], measured: Differences) -> Do
     chance = np.where(mean < 0, -1.0, 1.0) * measured.chance[order]
     values = [measured.low[order], measured.high[order], chance]
     return DotChart(
-        title=tr("Channels of {layer}: {first} minus {second}", layer=layer, first=names[0], second=names[1]),
+        title=tr("Channels of {layer}: mean over {first} minus mean over {second}", layer=layer,
+                 first=names[0], second=names[1]),
         alt=tr("The mean contributions of the channels of {layer} that differ most, {first} minus {second}, "
                "with their intervals", layer=layer, first=names[0], second=names[1]),
         x=axis(tr("difference of the mean contributions"), values, zero=True, rounded=True, most=6),

@@ -23,7 +23,7 @@ from explorer.ui.options import options
 from explorer.ui.scans.scan_batches import rows_of
 from explorer.ui.selection import Selection
 from explorer.views.class_evidence import charts, per_class
-from explorer.views.class_evidence.pair import GroupPair
+from explorer.views.class_evidence.pair import GroupPair, named
 from model.words import tr
 
 IMPORTS = ("from explorer.engine.class_evidence import evidence", "import numpy as np")
@@ -86,8 +86,9 @@ def differences(pair: GroupPair) -> pd.DataFrame:
     """One row per channel, the largest difference beside chance first."""
     measured, order = pair.differences, pair.differences.order
     columns = {name: getattr(measured, name)[order] for name in ("difference", "low", "high", "chance", "p")}
-    first, second = pair.names if pair.groups.errors else pair.classes
-    return pd.DataFrame({"channel": order, "group": first, "minus": second, **columns})
+    means = {"mean_of_group": measured.first[order], "mean_of_minus": measured.second[order]}
+    first, second = named(pair.classes, pair.groups.errors)
+    return pd.DataFrame({"channel": order, "group": first, "minus": second, **means, **columns})
 
 
 def arrays(view: EvidenceView) -> Arrays:

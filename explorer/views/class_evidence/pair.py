@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import adding_up, number, opposite, plain_number, plainly
 from explorer.engine.class_evidence import PERMUTATIONS, Differences, Evidence
 from explorer.engine.scan.result import Scan
 from explorer.ui import markup, panels
@@ -22,16 +23,37 @@ from model.words import N_, ngettext, paragraph, tr
 
 CARDS, IMAGES = 4, 4
 ABOUT = N_(
-    "What is explained is the logit of {first} minus that of {second}, so a positive contribution supports "
-    "{first}. Dots: the mean contribution over {one} minus that over {other}, with its 95% interval. "
-    "Diamonds: when the images are put into two groups at random ({draws} draws), in 95% of the draws no "
-    "channel is beyond its diamond. Gray: not beyond chance. Order: the difference compared "
-    "with chance, largest first. A difference says that the contribution of the channel is different in the "
-    "two groups, not that it causes the prediction; a positive one may come of a channel that supports "
-    "{second} less in {one}."
+    "What is explained is the logit of {first} minus that of {second}: a positive contribution supports "
+    "{first}, a negative one {second}. Dots: the mean contribution over {one} minus that over {other}, with "
+    "its 95% interval. So a dot on the right is not support for {first}: the channel may support {second} "
+    "in both groups, only less in the first. Diamonds: how large a difference must be, in standard errors "
+    "of the channel; when the images are put into two groups at random ({draws} draws), in 95% of the draws "
+    "no channel differs by so many. Gray: not beyond chance. Order: the difference compared with chance, "
+    "largest first. A difference does not say that the channel causes the prediction."
 )
-
-
+SUPPORT = {
+    (1, 1): N_(
+        "**Channel {channel}** supports {first} in both groups: mean contribution {one} over images of "
+        "{group}, {other} over images of {against}. The difference is {difference} ({low} to {high})."
+    ),
+    (-1, -1): N_(
+        "**Channel {channel}** supports {second} in both groups: mean contribution {one} over images of "
+        "{group}, {other} over images of {against}. The difference is {difference} ({low} to {high})."
+    ),
+    (1, -1): N_(
+        "**Channel {channel}** supports {first} over images of {group} (mean contribution {one}) and "
+        "{second} over images of {against} ({other}). The difference is {difference} ({low} to {high})."
+    ),
+    (-1, 1): N_(
+        "**Channel {channel}** supports {second} over images of {group} (mean contribution {one}) and "
+        "{first} over images of {against} ({other}). The difference is {difference} ({low} to {high})."
+    ),
+}
+"""What a channel supports, by the signs of its mean contributions in the two groups."""
+NO_SUPPORT = N_(
+    "**Channel {channel}**: mean contribution {one} over images of {group}, {other} over images of "
+    "{against}. The difference is {difference} ({low} to {high})."
+)
 CHOSEN = N_(
     "These groups were chosen by what the network predicts, so that some channels must differ; which ones "
     "do is what the chart tells."
@@ -54,13 +76,16 @@ class GroupPair:
 
 def pair_of(scan: Scan, layer: str, groups: Groups, evidence: Evidence) -> GroupPair:
     classes = (scan.classes[groups.first], scan.classes[groups.second])
-    names = (glossed(classes[0]), glossed(classes[1]))
-    if groups.errors:
-        names = (
-            tr("{true} predicted as {other}", true=names[0], other=names[0]),
-            tr("{true} predicted as {other}", true=names[0], other=names[1]),
-        )
+    names = named((glossed(classes[0]), glossed(classes[1])), groups.errors)
     return GroupPair(layer, groups, names, classes, evidence, differences_of(evidence))
+
+
+def named(classes: tuple[str, str], errors: bool) -> tuple[str, str]:
+    """The groups by the names of their classes: images of both, or those of the first predicted as each."""
+    if not errors:
+        return classes
+    first, second = (tr("{true} predicted as {other}", true=classes[0], other=each) for each in classes)
+    return first, second
 
 
 def show(selection: Selection, scan: Scan, pair: GroupPair) -> None:
@@ -107,9 +132,28 @@ def summary(pair: GroupPair) -> str:
         total=total,
         layer=code(pair.layer),
     )
-    if beyond <= charts.SHOWN:
-        return text
-    return paragraph([text, tr("The chart shows {shown} of them.", shown=charts.SHOWN)])
+    texts = [text, *positive(pair)]
+    if beyond > charts.SHOWN:
+        texts.append(tr("The chart shows {shown} of them.", shown=charts.SHOWN))
+    return paragraph(texts)
+
+
+def positive(pair: GroupPair) -> list[str]:
+    """How many channels with a positive difference support the first class in its group, as Markdown."""
+    measured = pair.differences
+    above = measured.beyond[measured.difference[measured.beyond] > 0]
+    if not len(above):
+        return []
+    return [
+        ngettext(
+            "{n} has a positive difference; of these, {support} supports {first} over images of {group}.",
+            "{n} have a positive difference; of these, {support} support {first} over images of {group}.",
+            len(above),
+            support=int((measured.first[above] > 0).sum()),
+            first=literal(glossed(pair.classes[0])),
+            group=literal(pair.names[0]),
+        )
+    ]
 
 
 def maps(pair: GroupPair) -> None:
@@ -153,13 +197,23 @@ def cards(selection: Selection, scan: Scan, pair: GroupPair) -> None:
 
 
 def about_channel(pair: GroupPair, channel: int) -> str:
-    differences = pair.differences
+    """What a channel supports in each group, and by how much its contributions differ, as Markdown."""
+    measured, (first, second) = pair.differences, map(glossed, pair.classes)
+    means = float(measured.first[channel]), float(measured.second[channel])
+    signs = int(np.sign(means[0])), int(np.sign(means[1]))
+    difference, one, other = adding_up(measured.difference[channel], means[0], -means[1])
     return tr(
-        "**Channel {channel}**: {difference} ({low} to {high})",
+        SUPPORT.get(signs, NO_SUPPORT),
         channel=channel,
-        difference=number(differences.difference[channel]),
-        low=number(differences.low[channel]),
-        high=number(differences.high[channel]),
+        first=literal(first),
+        second=literal(second),
+        group=literal(pair.names[0]),
+        against=literal(pair.names[1]),
+        one=plainly(one),
+        other=plainly(opposite(other)),
+        difference=plainly(difference),
+        low=plain_number(measured.low[channel]),
+        high=plain_number(measured.high[channel]),
     )
 
 

@@ -10,7 +10,7 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.ranges import Range, number
 from explorer.engine.class_evidence import Evidence
-from explorer.ui import markup
+from explorer.ui import markup, number_table
 from explorer.ui.class_names import glossed
 from model.words import N_, ngettext, tr
 
@@ -33,8 +33,9 @@ def show(classes: Sequence[str], evidence: Evidence) -> None:
     )
     st.caption(tr(ABOUT))
     with st.expander(tr("Every channel in numbers")):
-        frame = table(classes, evidence)
-        st.dataframe(frame.rename(columns=glossed), hide_index=True, height=320)
+        frame = table(classes, evidence).rename(columns=glossed)
+        formats = dict.fromkeys(frame.columns[1:], "{:.3g}")
+        st.dataframe(number_table.written(frame, formats), hide_index=True, height=320)
 
 
 def present(evidence: Evidence) -> list[int]:

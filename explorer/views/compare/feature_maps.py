@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, plain_number
 from explorer.engine.values import Floats
 from explorer.ui import choices, link, markup, panels
 from explorer.ui.components.channel_grid import Choice, channel_grid
@@ -165,7 +165,7 @@ def difference_in_words(comparison: Comparison) -> str:
     return tr(
         "Channel {channel} differs most: its mean absolute difference is {value}.",
         channel=means.argmax(),
-        value=number(means.max()),
+        value=plain_number(means.max()),
     )
 
 

@@ -1,5 +1,6 @@
 """Whether confidence agrees with accuracy: the reliability diagram and the calibration error."""
 
+import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import percent
@@ -30,6 +31,7 @@ def show(evaluation: Evaluation) -> None:
     with words:
         for text in how_to_read(evaluation, equal_counts):
             st.markdown(literal(text))
+    markup.show(table(one))
 
 
 def equal_counts_chosen() -> bool:
@@ -76,6 +78,34 @@ def in_words(one: Reliability, by_chance: CalibratedError) -> str:
     return tr(template, **fields)
 
 
+def table(one: Reliability) -> str:
+    """One row for each bin that holds images: how many, and its point in the diagram, as html."""
+    heads = (tr("confidence"), tr("images"), tr("mean confidence"), tr("accuracy"), tr("95% interval"))
+    rows = [
+        (
+            tr("{low} to {high}", low=f"{one.edges[k]:.1%}", high=f"{one.edges[k + 1]:.1%}"),
+            f"{one.counts[k]:,}",
+            percent(one.confidence[k]),
+            percent(one.accuracy[k]),
+            tr("{low} to {high}", low=percent(one.intervals[k, 0]), high=percent(one.intervals[k, 1])),
+        )
+        for k in np.flatnonzero(one.counts)
+    ]
+    return markup.table(heads, rows)
+
+
+def images_of_bins(one: Reliability) -> str:
+    """How the images are spread over the bins, in a sentence."""
+    filled = one.counts[one.counts > 0]
+    return tr(
+        "The {bins} bins with images hold from {least:,} to {most:,} of them, as the table below shows: a "
+        "point of few images says little.",
+        bins=len(filled),
+        least=int(filled.min()),
+        most=int(filled.max()),
+    )
+
+
 def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
     """What the diagram shows, on which side of the diagonal the network is, and what the bins hide."""
     confidence, correct = outcomes(evaluation)
@@ -97,11 +127,13 @@ def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
         "value depends on the bins: within one, too high and too low confidences cancel, and with few images "
         "chance adds to it."
     )
+    one, _ = compute(evaluation, equal_counts)
     return [
         tr(
             "Each point is a bin: below the dashed line, confidence is higher than accuracy. The band is "
             "Wilson's 95% interval."
         ),
+        images_of_bins(one),
         tr(over if mean > accuracy else under, **fields),
         tr(count if equal_counts else width, bins=BINS),
         tr(

@@ -11,7 +11,7 @@ from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.overlay import overlay
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import Range, number, probability
+from explorer.drawing.ranges import Range, from_to, plain_number, probability
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import heat_from
 from explorer.engine.attribution.gradients import NoGradient
@@ -271,7 +271,7 @@ def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Seque
         "support {predicted} against {true} most, by how far this lead falls when each alone is set to zero.",
         predicted=names[card.predicted],
         true=names[card.true],
-        lead=number(lead(card)),
+        lead=plain_number(lead(card)),
         layer=card.layer,
     )
     if any(one.predicted != card.predicted for one in channels):
@@ -281,7 +281,7 @@ def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Seque
 
 def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[str]) -> Picture:
     """A channel's map with what its removal does; it opens the channel for this image."""
-    low, high = number(values.min()), number(values.max())
+    low, high = from_to(values.min(), values.max())
     own = ranges.shared(values, signed=bool(values.min() < 0))
     then = tr("then predicted: {name}", name=names[one.predicted])
     return Picture(
@@ -290,7 +290,7 @@ def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[
         tr("Open channel {channel} of {layer} on Channel", channel=one.channel, layer=card.layer),
         (
             ranges.text(own),
-            tr("lead −{fall}", fall=number(one.fall)),
+            tr("lead falls by {fall}", fall=plain_number(one.fall)),
             Strong(then) if one.predicted == card.true else then,
         ),
         tr("Channel {channel}", channel=one.channel),

@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, from_to, number
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import Effects
@@ -91,8 +91,8 @@ def about_the_cards(selection: Selection) -> str:
             "included. The length of the first bar is relative to the largest contribution in this layer. "
             "“Switched off” is measured: how the logit of {class_name} changes when this channel alone is "
             "set to zero; the length of the second bar is relative to the largest change in this layer. "
-            "Contributions and changes have different units, so only their order can be compared. Each map "
-            "has its own color scale.",
+            "A contribution is a mean over the positions and an estimate by the gradient, a change is that "
+            "of the whole map, so only their order can be compared. Each map has its own color scale.",
             class_name=selection.target_name,
         )
     )
@@ -122,7 +122,7 @@ def show_cards(
 def card(contributions: Contributions, measured: Effects | None, channel: int, text: str) -> Picture:
     evidence, range = contributions.evidence, contributions.ranges[channel]
     values, contribution = evidence.maps[channel], evidence.contributions[channel]
-    low, high = number(values.min()), number(values.max())
+    low, high = from_to(values.min(), values.max())
     return Picture(
         channel,
         data_uri(color(values, range)),

@@ -7,7 +7,7 @@ from itertools import islice
 import streamlit as st
 
 from explorer.drawing import ranges
-from explorer.drawing.ranges import Range, number, percent
+from explorer.drawing.ranges import Range, from_to, percent, plain_number
 from explorer.engine.attribution import METHODS, LayerGradients, heat_from
 from explorer.engine.tracing import Block, stages
 from explorer.engine.values import Floats
@@ -95,11 +95,11 @@ def description(heat: Floats, range: Range) -> str:
     """A heat map (h, w) in words: its size and values, and whether it supports the class at all."""
     height, width = heat.shape
     if heat.size == 1:
-        return tr(ONE_POSITION, value=number(heat.max()))
+        return tr(ONE_POSITION, value=plain_number(heat.max()))
     negative = percent(float((heat < 0).mean()), 0)
     if not heat.max() > 0:
         return tr(NOT_POSITIVE, height=height, width=width, percent=negative)
-    low, high = number(heat.min()), number(heat.max())
+    low, high = from_to(heat.min(), heat.max())
     template = FAINT_POSITIVE if heat.max() < range.high * FAINT else POSITIVE
     return tr(template, height=height, width=width, low=low, high=high, percent=negative)
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range, before_and_after, probability
+from explorer.drawing.ranges import Range, before_and_after, plainly, probability
 from explorer.engine.values import Floats
 from explorer.ui import cached, choices, markup, panels
 from explorer.ui.cached import Outcome
@@ -81,8 +81,8 @@ def in_words(selection: Selection, both: BeforeAfter) -> str:
     )
     before, after, change = before_and_after(both.before.logits[target], both.after.logits[target])
     return tr(
-        template, was=names[was], now=names[now], name=names[target], before=before, after=after,
-        change=change,
+        template, was=names[was], now=names[now], name=names[target], before=plainly(before),
+        after=plainly(after), change=plainly(change),
     )  # fmt: skip
 
 

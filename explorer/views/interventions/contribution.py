@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import plain_number
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import Effects
@@ -79,9 +79,9 @@ def about_channel(selection: Selection, measured: Effects, channel: int) -> None
     text = tr(
         template,
         class_name=selection.target_name,
-        change=number(abs(fall)),
+        change=plain_number(abs(fall)),
         fall_rank=1 + int((measured.falls > fall).sum()),
-        contribution=number(contribution),
+        contribution=plain_number(contribution),
         rank=1 + int((measured.contributions > contribution).sum()),
         count=count,
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from explorer.drawing import figures, ranges
 from explorer.drawing.chart import LineChart, PointChart
 from explorer.drawing.figures import Panel
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import before_and_after, number
 from explorer.engine.effects import Effects
 from explorer.engine.intervention import How
 from explorer.engine.smallest_set import GreedySearch
@@ -69,11 +69,14 @@ def changed(made: "Intervened") -> list[str]:
 
 
 def logits_printed(selection: Selection, both: BeforeAfter) -> str:
+    """The logits that the program prints, with the digits that the page shows."""
+    target = selection.target
+    before, after, _ = before_and_after(both.before.logits[target], both.after.logits[target])
     return tr(
         "It prints the logit of {name} before and after: {before} and {after}.",
         name=selection.target_name,
-        before=number(both.before.logits[selection.target]),
-        after=number(both.after.logits[selection.target]),
+        before=before,
+        after=after,
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import nn
 
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import Range, before_and_after, number, percent
+from explorer.drawing.ranges import Range, before_and_after, number, percent, plainly
 from explorer.drawing.sheets import sheet
 from explorer.engine.ablation import Ablations
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
@@ -297,8 +297,8 @@ def consequence(selection: Selection, ablations: Ablations) -> str:
     return tr(
         consequence_template(before == after, predicted == selection.predicted),
         class_name=names[target],
-        before=before,
-        after=after,
+        before=plainly(before),
+        after=plainly(after),
         prediction=names[predicted],
     )
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from explorer.drawing import ranges
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import in_full
 from explorer.engine.probe import ActStep, NormStep, PoolStep, PoolWindow, PositionProbe, ProbeStep
 from explorer.ui import markup
 from explorer.views.maps.matrix import fixed, matrix
@@ -39,7 +39,7 @@ def step_html_of(step: ProbeStep, probe: PositionProbe) -> str:
 def normed(step: NormStep) -> str:
     name = tr("BatchNorm") if "BatchNorm" in step.kind else step.kind
     mean = f"({fixed(step.mean)})" if step.mean < 0 else fixed(step.mean)
-    spread = f"√({fixed(step.var)} + {number(step.eps)})"
+    spread = f"√({fixed(step.var)} + {in_full(step.eps)})"
     return step_html(
         tr("{kind} · {layer}", kind=name, layer=step.layer),
         markup.text("z = (x − μ) / √(σ² + ε)", "muted"),

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import plain_number
 from explorer.engine.geometry import WindowAxis, layer_size
 from explorer.engine.probe import ConvStep, PoolStep, PoolWindow, PositionProbe, ProbeStep
 from explorer.engine.tracing import Block, stages
@@ -57,8 +57,8 @@ def agreement(probe: PositionProbe, block: Block) -> str:
     difference = max(abs(each.value - each.traced) for each in results)
     text = tr("The network computed exactly the same at every step.")
     if difference:
-        template = N_("The network computed the same to within {difference} at every step.")
-        text = tr(template, difference=number(difference))
+        template = N_("The network computed the same at every step; the largest difference is {difference}.")
+        text = tr(template, difference=plain_number(difference))
     if block.pool and not any(isinstance(step, PoolStep) for step in probe.steps):
         end = tr("No window of {layer} covers this position, so the steps end here.", layer=block.pool)
         text = f"{text} {end}"

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import adding_up, number, probability
+from explorer.drawing.ranges import adding_up, in_full, number, plain_number, plainly, probability
 from explorer.engine.account import Account
 from explorer.engine.prediction import Prediction, prediction
 from explorer.ui import cached, markup, panels
@@ -27,7 +27,7 @@ CLASSES = 5  # of the table, besides the explained and the true one
 EXACT = N_(
     "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, and {constant} "
     "from the biases behind it. With every ReLU and every maximum as it is for this image, what follows is "
-    "linear, so the sum is exact (to {rest})."
+    "linear, so the sum is exact, except for rounding ({rest})."
 )
 APPROXIMATE = N_(
     "The logit of “{class_name}” is {logit}. What follows {layer} is not linear, so this is a first-order "
@@ -88,12 +88,12 @@ def in_words(selection: Selection, account: Account) -> str:
     return tr(
         EXACT if account.exact else APPROXIMATE,
         class_name=selection.target_name,
-        logit=logit,
-        maps=maps,
-        constant=constant,
+        logit=plainly(logit),
+        maps=plainly(maps),
+        constant=plainly(constant),
         positions=f"{account.maps.size:,}",
         layer=Named(account.layer, account.read),
-        rest=rest,
+        rest=plainly(rest),
     )
 
 
@@ -137,7 +137,7 @@ def card(account: Account, channel: int) -> Picture:
         tr(
             "What the positions of map {channel} add, in total {sum}",
             channel=channel,
-            sum=number(added[channel]),
+            sum=plain_number(added[channel]),
         ),
     )
 
@@ -220,7 +220,7 @@ def loss_in_words(selection: Selection, made: Prediction) -> str:
             "class."
         )
     name, fraction = selection.class_names[int(made.label)], float(made.probabilities[int(made.label)])
-    fields = {"class_name": name, "probability": number(fraction), "loss": number(float(made.loss))}
+    fields = {"class_name": name, "probability": in_full(fraction), "loss": number(float(made.loss))}
     if made.independent:
         return tr(
             "Cross-entropy of the true label “{class_name}”: −ln {probability} = {loss}. The other labels "

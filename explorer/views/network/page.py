@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import plain_number
 from explorer.ui import cached, choices, link
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components import arrival
@@ -148,7 +148,7 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     name = names.capital(names.channel_name(selection, column, chosen[1], of_class=of_class))
     if of_class and column.glimpse is not None:
         value = float(column.glimpse.low[column.channels.index(chosen[1])])
-        return tr("**{name}** is {value}.", name=name, value=number(value))
+        return tr("**{name}** is {value}.", name=name, value=plain_number(value))
     if contributions is None:
         return tr("**{name}**", name=name)
     value = float(contributions[chosen[1]])

@@ -231,7 +231,7 @@ def _norm(step: MapStep, norm: NormStep) -> Scene:
         )
     return Scene(
         tr("{kind} · {layer}", kind=tr("BatchNorm") if batch else norm.kind, layer=step.layer),
-        tr(template, channel=step.position[0], eps=ranges.number(norm.eps)),
+        tr(template, channel=step.position[0], eps=ranges.in_full(norm.eps)),
         short(step.layer),
         thumb=thumb(step.made),
         **both(step),

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.drawing.chart import LineChart
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import in_full
 from explorer.engine import runs
 from explorer.engine.runs import RecordedRun
 from explorer.engine.schedules import Schedule
@@ -167,8 +167,8 @@ def plateau_text(scheduled: Scheduled) -> str:
     else:
         template = N_("On the loss of {run}, ReduceLROnPlateau never reduces the rate in {count} epochs.")
     text = tr(
-        template, run=name, epochs=charts.epochs_text(plateau), first=number(scheduled.lr),
-        last=number(plateau.final), count=count,
+        template, run=name, epochs=charts.epochs_text(plateau), first=in_full(scheduled.lr),
+        last=in_full(plateau.final), count=count,
     )  # fmt: skip
     other = tr(
         "The loss is that of the run as it was trained: with these rates it would have been another, so this "

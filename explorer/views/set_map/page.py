@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing.ranges import percent
-from explorer.engine.projection import NEAREST, PROJECTIONS, Projection
+from explorer.engine.projection import NEAREST, PROJECTIONS, SAMPLED, Projection
 from explorer.engine.samples import FromScene, FromTestSet
 from explorer.engine.scan.result import Scan
 from explorer.ui import choices, jobs, markup
@@ -114,7 +114,8 @@ def reading(scan: Scan, projection: Projection) -> list[str]:
     sentences.append(
         tr(
             "Of an image’s {nearest} nearest neighbors by all features, {kept} are among its {nearest} "
-            "nearest here (by chance {chance}).",
+            "nearest here (the mean over {images} images; by chance {chance}).",
+            images=min(SAMPLED, len(scan)),
             nearest=min(NEAREST, len(scan) - 1),
             kept=percent(projection.neighbor_preservation),
             chance=percent(projection.chance_preservation),

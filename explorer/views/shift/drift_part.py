@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import plain_number
 from explorer.engine.shift import NormDrift
 from explorer.engine.shift_measuring import SeverityResult, first_beyond
-from explorer.ui import choices, link, panels
+from explorer.ui import choices, link, number_table, panels
 from explorer.ui.markdown import code, literal
 from explorer.ui.turns import TURNS
 from explorer.views.shift import charts
@@ -74,7 +74,7 @@ def sentences(question: ShiftQuestion, shifted: Sequence[SeverityResult], look: 
     first = first_beyond(tuple(shifted), layer)
     spread = tr(
         "The standard deviation becomes {factor} times as large (median over channels).",
-        factor=number(float(np.median(one.widening))),
+        factor=plain_number(float(np.median(one.widening))),
     )
     by_mean = look.ranking is RANKINGS["mean"]
     return [beyond, *(_earliest(question, shifted, first, layer) if by_mean else []), spread]
@@ -91,7 +91,7 @@ def _earliest(
     early = np.flatnonzero(first == index)
     order = early[np.argsort(-np.abs(one.shift[early]), kind="stable")]
     named = tr(", ").join(
-        tr("channel {channel} ({shift} σ)", channel=channel, shift=number(one.shift[channel]))
+        tr("channel {channel} ({shift} σ)", channel=channel, shift=plain_number(one.shift[channel]))
         for channel in order[:MOST_NAMED]
     )
     return [
@@ -117,7 +117,8 @@ def numbers(question: ShiftQuestion, shifted: Sequence[SeverityResult], look: Lo
             names = [question.severity(each) for each in shifted]
             table = channel_table(tuple(shifted), look)
             table["first"] = [names[index] if index >= 0 else "" for index in table["first"]]
-            st.dataframe(table, hide_index=True, height=320, column_config=columns())
+            shown = number_table.written(table, FORMATS)
+            st.dataframe(shown, hide_index=True, height=320, column_config=columns())
 
 
 def channel_table(shifted: tuple[SeverityResult, ...], look: Look) -> pd.DataFrame:
@@ -135,23 +136,35 @@ def arrays(one: NormDrift) -> dict[str, np.ndarray]:
     return {name: getattr(one, name) for name in names}
 
 
+FORMATS = dict.fromkeys(
+    ("chance", "between_halves", "running_mean", "running_std", "plain_mean", "plain_std", "mean", "std"),
+    "{:.3f}",
+) | {
+    "shift": "{:+.3f} σ",
+    "low": "{:+.3f}",
+    "high": "{:+.3f}",
+    "moved": "{:.3f} σ",
+    "widening": "{:.2f}",
+    "distance": "{:+.3f} σ",
+    "spread": "{:.2f}",
+}
+
+
 def columns() -> dict[str, object]:
-    def numbered(label: str, help: str, format: str = "%.3f") -> object:
-        return st.column_config.NumberColumn(label, help=help, format=format)
+    def numbered(label: str, help: str) -> object:
+        return st.column_config.NumberColumn(label, help=help)
 
     return {
         "channel": st.column_config.NumberColumn(tr("channel"), width="small"),
-        "shift": numbered(tr("shift"), tr("(shifted mean − unshifted mean) / running σ"), "%+.3f σ"),
-        "low": numbered(tr("from"), tr("95% interval of the shift over images"), "%+.3f"),
-        "high": numbered(tr("to"), tr("95% interval of the shift over images"), "%+.3f"),
-        "chance": numbered(tr("chance"), tr("95% of what resampling gives is smaller"), "%.3f"),
-        "moved": numbered(
-            tr("W₁"), tr("Wasserstein-1 distance of the distributions, in running σ"), "%.3f σ"
-        ),
+        "shift": numbered(tr("shift"), tr("(shifted mean − unshifted mean) / running σ")),
+        "low": numbered(tr("from"), tr("95% interval of the shift over images")),
+        "high": numbered(tr("to"), tr("95% interval of the shift over images")),
+        "chance": numbered(tr("chance"), tr("95% of what resampling gives is smaller")),
+        "moved": numbered(tr("W₁"), tr("Wasserstein-1 distance of the distributions, in running σ")),
         "between_halves": numbered(tr("W₁ of halves"), tr("the largest between random halves, unshifted")),
-        "widening": numbered(tr("σ ratio"), tr("standard deviation, shifted / unshifted"), "%.2f"),
-        "distance": numbered(tr("distance"), tr("(unshifted mean − running mean) / running σ"), "%+.3f σ"),
-        "spread": numbered(tr("spread"), tr("unshifted standard deviation / running σ"), "%.2f"),
+        "widening": numbered(tr("σ ratio"), tr("standard deviation, shifted / unshifted")),
+        "distance": numbered(tr("distance"), tr("(unshifted mean − running mean) / running σ")),
+        "spread": numbered(tr("spread"), tr("unshifted standard deviation / running σ")),
         "running_mean": numbered(tr("running mean"), tr("learned in training")),
         "running_std": numbered(tr("running σ"), tr("√(running variance + ε)")),
         "plain_mean": numbered(tr("unshifted mean"), tr("observed on the unshifted images")),

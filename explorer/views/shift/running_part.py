@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import plain_number
 from explorer.engine.shift import NormDrift
 from explorer.engine.shift_measuring import SeverityResult
 from explorer.ui import panels
@@ -39,10 +39,10 @@ def sentences(question: ShiftQuestion, unshifted: SeverityResult, one: NormDrift
                 "times the running one (median).",
                 images=question.images(len(unshifted.labels)),
                 layer=code(layer),
-                median=number(float(np.median(distance))),
-                largest=number(float(distance[far])),
+                median=plain_number(float(np.median(distance))),
+                largest=plain_number(float(distance[far])),
                 channel=far,
-                spread=number(float(np.median(spread))),
+                spread=plain_number(float(np.median(spread))),
             ),
             ngettext(
                 "**{n}** of {count} channels is further away than two draws of as many of these images are "

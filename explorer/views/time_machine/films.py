@@ -12,7 +12,7 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.kernels import kernels
 from explorer.drawing.overlay import overlay
 from explorer.drawing.pictures import data_uri, reduced
-from explorer.drawing.ranges import Range, number, percent
+from explorer.drawing.ranges import Range, from_to, percent
 from explorer.drawing.sheets import colored, columns_for, sheet, tiled
 from explorer.engine.batchnorm import NormSummary
 from explorer.ui.markdown import literal
@@ -120,17 +120,19 @@ def heat_note(values: Floats) -> str:
         return tr(
             "No positive evidence for the class: {percent} of positions are negative.", percent=negative
         )
+    low, high = from_to(values.min(), values.max())
     return tr(
         "{low} … {high}; {percent} of positions are negative.",
-        low=number(values.min()),
-        high=number(values.max()),
+        low=low,
+        high=high,
         percent=negative,
     )
 
 
 def range_note(values: Floats) -> str:
     """The range of one epoch's values."""
-    return tr("{low} … {high} in this epoch.", low=number(values.min()), high=number(values.max()))
+    low, high = from_to(values.min(), values.max())
+    return tr("{low} … {high} in this epoch.", low=low, high=high)
 
 
 def maps(values: Floats, layer: str, channel: int) -> Film:
@@ -189,7 +191,7 @@ def filters_title(values: Floats, layer: str) -> str:
 
 def filters_note(values: Floats) -> str:
     """The range of one epoch's kernels (C, in, k, k), and what their colors mean."""
-    low, high = number(values.min()), number(values.max())
+    low, high = from_to(values.min(), values.max())
     if values.shape[1] == 3:
         return tr(
             "{low} … {high} in this epoch; red, green and blue show the weights of the three input channels, "

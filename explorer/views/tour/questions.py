@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from explorer.drawing.ranges import before_and_after, number, percent
+from explorer.drawing.ranges import before_and_after, percent, plain_number, plainly
 from explorer.engine import runs, tour
 from explorer.engine.scores import SCORES, reading
 from explorer.ui import cached
@@ -75,8 +75,10 @@ def mean(selection: Selection) -> TourQuestion:
         "Below: this image has {observed}, the running mean is {running}, so it is {distance} running "
         "standard deviations lower. With γ = {weight} and β = {bias} the mean after BatchNorm is {after}."
     )
-    values = {name: number(getattr(one, name)) for name in ("observed", "running", "weight", "bias", "after")}
-    answer = tr(above if one.distance > 0 else below, distance=number(abs(one.distance)), **values)
+    values = {
+        name: plain_number(getattr(one, name)) for name in ("observed", "running", "weight", "bias", "after")
+    }
+    answer = tr(above if one.distance > 0 else below, distance=plain_number(abs(one.distance)), **values)
     return TourQuestion(text, lambda: answer, (tr("Above"), tr("Below")), int(one.distance <= 0))
 
 
@@ -123,7 +125,7 @@ def strongest(selection: Selection) -> TourQuestion:
         "Which channel of {layer} contributes most to “{class_name}”?", layer=one.layer, class_name=name
     )
     parts = [
-        tr("channel {channel} ({contribution})", channel=channel, contribution=number(contribution))
+        tr("channel {channel} ({contribution})", channel=channel, contribution=plain_number(contribution))
         for channel, contribution in zip(one.first, one.contributions, strict=False)
     ]
     answer = tr(
@@ -161,9 +163,9 @@ def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
     before, after, change = before_and_after(one.before, one.after)
     return tr(
         same if one.predicted_after == one.predicted else other,
-        before=before,
-        after=after,
-        change=change,
+        before=plainly(before),
+        after=plainly(after),
+        change=plainly(change),
         class_name=classes[one.predicted_after],
     )
 
@@ -181,13 +183,13 @@ def alike(selection: Selection) -> TourQuestion:
 def _correlation(selection: Selection, layer: str) -> str:
     nets = random_nets_of(selection.network)
     one = tour.trust(selection.net, selection.input.x, layer, selection.predicted, nets)
-    low, high = (number(float(end)) for end in one.chance_band)
+    low, high = (plain_number(float(end)) for end in one.chance_band)
     verdict = reading(SCORES["randomized"], one)
     if verdict is None:
         return tr("All values of a map are equal, so there is no order to compare.")
     correlation = tr(
         "Their mean rank correlation is {value}; by chance it would be {low} to {high}.",
-        value=number(float(one.value)),
+        value=plain_number(float(one.value)),
         low=low,
         high=high,
     )

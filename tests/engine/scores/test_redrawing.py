@@ -13,6 +13,7 @@ from explorer.engine.attribution import Heatmap, attribute
 from explorer.engine.network import Network
 from explorer.engine.redrawing import Redrawing, redraw
 from explorer.engine.scores import SCORES, Subject
+from explorer.engine.scores.ranks import moved
 from explorer.engine.scores.redrawing import (
     SAME_MAPS,
     TwoMaps,
@@ -75,6 +76,13 @@ def test_a_network_that_reads_one_part_is_explained_by_its_gradient(name: str) -
     assert np.isclose(result.value, 1)
     assert result.above_chance > 0.6
     assert (result.strongest, result.strongest_chance) == (1, 1 / len(own))
+    masks = torch.nn.functional.adaptive_avg_pool2d(
+        torch.from_numpy(drawn.masks[own].astype(float)), saliency.shape
+    ).numpy()
+    sums = np.array([[(each * mask).sum() for mask in masks] for each in moved(saliency, 0)])
+    largest = np.isclose(sums, sums.max(1, keepdims=True))
+    at = [drawn.parts[index] for index in own].index(name)
+    assert result.strongest_moved == pytest.approx((largest[:, at] / largest.sum(1)).mean(), abs=1e-6)
     elsewhere = redrawing(judged(net, drawn, drawn.masks[drawn.parts.index("eyes")].astype(float)))
     assert (elsewhere.value < 0, elsewhere.strongest) == (True, 0)
 
