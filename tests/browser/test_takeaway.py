@@ -40,7 +40,7 @@ def unfold(page: Page) -> Locator:
     fold = page.get_by_test_id("stExpander").filter(has_text="Download")
     fold.get_by_text("Download", exact=True).click()
     expect(fold.get_by_text("Python program")).to_be_visible()
-    fold.get_by_text("Python program").scroll_into_view_if_needed()
+    fold.get_by_text("Python program").hover()  # scrolls there, also if it is drawn anew meanwhile
     return fold
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from explorer.engine.passes import need_gradients
 from explorer.engine.prediction import prediction
 from explorer.engine.probe import ConvStep, NormStep, PoolStep
 from explorer.engine.strongest_path import (
@@ -175,12 +176,16 @@ def test_what_cannot_be_spelled_out_says_so(x: Tensor) -> None:
     assert not cut.steps[0].parts
 
 
+def hooks_maps() -> nn.Module:
+    return need_gradients(odd_networks.HooksMaps())  # as it is when it has been opened
+
+
 NETWORKS = [
     kind
     for name, kind in vars(odd_networks).items()
-    if inspect.isclass(kind) and issubclass(kind, odd_networks.Plain) and name != "Compiled"
-    and not [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
-] + [odd_networks.Tokens, odd_networks.perceptron, odd_networks.activated_norm]  # fmt: skip
+    if inspect.isclass(kind) and issubclass(kind, odd_networks.Plain)
+    and name not in ("Compiled", "HooksMaps") and not [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+] + [hooks_maps, odd_networks.Tokens, odd_networks.perceptron, odd_networks.activated_norm]  # fmt: skip
 
 
 @pytest.mark.parametrize("build", NETWORKS, ids=lambda build: build.__name__)

@@ -127,10 +127,14 @@ def test_every_page_is_named_in_the_language(visit: Callable[..., AppTest], page
 
 def test_a_samples_name_is_in_the_language_of_each_page(visit: Callable[..., AppTest]) -> None:
     """Also after another visitor has had the same sample in another language."""
-    for language, name in ((ENGLISH, "frog (drawn)"), (PSEUDO, "⟦frog (drawn)⟧"), (ENGLISH, "frog (drawn)")):
+    for language, name in (
+        (ENGLISH, "frog (drawn)"),
+        (PSEUDO, "⟦⟦frog (⟦frog⟧)⟧ (drawn)⟧"),
+        (ENGLISH, "frog (drawn)"),
+    ):
         words.use(language)
         html = "".join(each.proto.body for each in visit(lang=language, sample="frog").get("html"))
-        assert name in in_html(html)
+        assert named[language] in in_html(html)
 
 
 def test_the_opened_downloads_are_translated(visit: Callable[..., AppTest]) -> None:
