@@ -184,7 +184,8 @@ NETWORKS = [
     kind
     for name, kind in vars(odd_networks).items()
     if inspect.isclass(kind) and issubclass(kind, odd_networks.Plain)
-    and name not in ("Compiled", "HooksMaps") and not [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+    and name not in ("Compiled", "HooksMaps")
+    and not [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
 ] + [hooks_maps, odd_networks.Tokens, odd_networks.perceptron, odd_networks.activated_norm]  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def test_a_samples_name_is_in_the_language_of_each_page(visit: Callable[..., App
     ):
         words.use(language)
         html = "".join(each.proto.body for each in visit(lang=language, sample="frog").get("html"))
-        assert named[language] in in_html(html)
+        assert name in in_html(html)
 
 
 def test_the_opened_downloads_are_translated(visit: Callable[..., AppTest]) -> None:
