@@ -106,7 +106,15 @@ def in_full(value: float) -> str:
     >>> in_full(1e-5), in_full(-0.0000000677), in_full(0.1)
     ('0.00001', '−0.0000000677', '0.1')
     """
-    shown = number(value)
+    return with_zeros(number(value))
+
+
+def with_zeros(shown: str) -> str:
+    """A number as it is shown, with its zeros instead of a power of ten.
+
+    >>> with_zeros("−1e−5"), with_zeros("0.12")
+    ('−0.00001', '0.12')
+    """
     return np.format_float_positional(_value(shown), trim="-").replace("-", MINUS) if "e" in shown else shown
 
 

@@ -1,4 +1,4 @@
-"""What is no checkpoint is named for what it is."""
+"""What is not a checkpoint is named for what it is."""
 
 import bz2
 import gzip

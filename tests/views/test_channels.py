@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +167,13 @@ def groups(planted: Planted, first: int, second: int) -> tuple[np.ndarray, np.nd
     return contributions[labels == first], contributions[labels == second]
 
 
+def adds_up(card: str) -> None:
+    """A card's difference is that of its two mean contributions as they are shown, to three digits."""
+    shown = re.findall("[−\\d.]*\\d", card.replace("\N{WORD JOINER}", ""))
+    one, other, difference = (Decimal(each.replace("−", "-")) for each in shown[:3])
+    assert abs(one - other - difference) <= abs(difference) / 100
+
+
 @pytest.mark.parametrize(("first", "second"), [(0, 8), (3, 5)])
 def test_a_positive_difference_is_not_said_to_be_support(
     opened: Callable[..., tuple[AppTest, Offer]], planted: Planted, first: int, second: int
@@ -186,6 +195,7 @@ def test_a_positive_difference_is_not_said_to_be_support(
             (False, True): f"supports {names[second]} over images of {names[first]}",
         }[bool(one[channel] > 0), bool(other[channel] > 0)]
         assert f"**Channel {channel}** {support}" in text
+        adds_up(text.partition(f"**Channel {channel}** ")[2])
     above = table.index[(table["p"] <= 0.05) & (table["difference"] > 0)]
     if len(above):
         assert f"{int((one[above] > 0).sum())} support" in text

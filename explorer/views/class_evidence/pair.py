@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import adding_up, number, opposite, plain_number, plainly
+from explorer.drawing.ranges import adding_up, in_full, number, opposite, with_zeros
 from explorer.engine.class_evidence import PERMUTATIONS, Differences, Evidence
 from explorer.engine.scan.result import Scan
 from explorer.ui import markup, panels
@@ -209,11 +209,11 @@ def about_channel(pair: GroupPair, channel: int) -> str:
         second=literal(second),
         group=literal(pair.names[0]),
         against=literal(pair.names[1]),
-        one=plainly(one),
-        other=plainly(opposite(other)),
-        difference=plainly(difference),
-        low=plain_number(measured.low[channel]),
-        high=plain_number(measured.high[channel]),
+        one=with_zeros(one),
+        other=with_zeros(opposite(other)),
+        difference=with_zeros(difference),
+        low=in_full(measured.low[channel]),
+        high=in_full(measured.high[channel]),
     )
 
 
