@@ -323,7 +323,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def started(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-                          capture_output=True, text=True, timeout=300, check=False)  # fmt: skip
+                          capture_output=True, text=True, timeout=1200, check=False)  # fmt: skip
 
 
 def test_killed_and_started_again_it_writes_the_same_bytes(mine: Path, small: Path) -> None:

@@ -238,7 +238,7 @@ def test_torchrun_shares_the_images(mine: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
          "explorer.scoreboard", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
+        cwd=ROOT, capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("Saved ") == 4

@@ -167,7 +167,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     for process, _ in running.values():
         process.terminate()
     for process, _ in running.values():
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def _start(script: str | Path, args: tuple[str, ...], log: Path) -> tuple[subprocess.Popen[bytes], str]:
@@ -188,7 +188,7 @@ def _start(script: str | Path, args: tuple[str, ...], log: Path) -> tuple[subpro
     return process, url
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:

@@ -44,7 +44,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield started
     for process in running:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def _free_port() -> int:
@@ -55,7 +55,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         if answers("127.0.0.1", port):
             return

@@ -59,14 +59,14 @@ def test_a_new_epoch_appears_without_a_click(page: Page, url: str, folder: Path)
     expect(page.locator(".fx-prediction")).to_have_count(0)  # no image is looked at here
     before = loss_picture(page)
     written(folder, 2)
-    expect(row).to_contain_text("2 of 4", timeout=8_000)
+    expect(row).to_contain_text("2 of 4")
     expect(row).to_contain_text("25.00%")
     page.wait_for_function(
         "before => document.querySelector('[data-testid=stVegaLiteChart] svg')?.innerHTML !== before",
         arg=before,
     )
     written(folder, 4, "finished")
-    expect(row).to_contain_text("finished", timeout=8_000)
+    expect(row).to_contain_text("finished")
     expect(page.get_by_text("Updated every")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -106,7 +106,7 @@ def run_going_on(folder: Path, images: Path) -> Iterator[subprocess.Popen[bytes]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     yield process
     process.terminate()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
 
 
 def test_a_real_run_is_followed(

@@ -304,7 +304,7 @@ def test_feature_maps_of_many_gigabytes_are_not_made(tmp_path: Path) -> None:
     started = time.process_time()
     with pytest.raises(Problem, match="4096 pixels take 33"):
         open_checkpoint(Source(tmp_path / "a.safetensors"))
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 30
 
 
 def test_classes_beyond_count() -> None:

@@ -1,7 +1,6 @@
 import io
 import pickle
 import struct
-import time
 import zlib
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from explorer.engine import samples
 from explorer.engine.samples import MAX_SIDE, Sample, decode, in_classes
@@ -196,17 +195,15 @@ def bare_png(width, height):
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 6_000), (24_000, 1_001), (100_000, 100_000)])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_too_many_pixels_are_refused_before_decoding(width, height):
-    started = time.perf_counter()
+def test_too_many_pixels_are_refused_before_decoding(width, height, monkeypatch):
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("it was decoded"))
     assert "more than 24 million pixels" in refusal(bare_png(width, height), "poster.png")
-    assert time.perf_counter() - started < 0.5
 
 
-def test_a_whole_60_megapixel_png_is_refused_quickly():
+def test_a_whole_60_megapixel_png_is_not_decoded(monkeypatch):
     data = encoded(Image.new("L", (10_000, 6_000)), "PNG")
-    started = time.perf_counter()
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("it was decoded"))
     assert "million pixels" in refusal(data, "poster.png")
-    assert time.perf_counter() - started < 0.1
 
 
 @pytest.mark.filterwarnings("error")

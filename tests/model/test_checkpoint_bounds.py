@@ -96,7 +96,7 @@ print((peak() - before) // 1000, time.process_time() - start)
     assert message.endswith(".")
     megabytes, seconds = map(float, figures.split())
     assert megabytes < 100
-    assert seconds < 5
+    assert seconds < 15
 
 
 def test_a_file_that_torch_itself_deflates_nothing_in_still_loads(tmp_path):
@@ -127,7 +127,7 @@ for _ in range(150):
         pass
 os._exit(0)
 """
-    assert subprocess.run([sys.executable, "-c", program], timeout=300, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], timeout=1200, check=False).returncode == 0
 
 
 # What is no file

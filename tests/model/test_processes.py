@@ -39,7 +39,7 @@ def by_two(*flags, cwd=ROOT):
     together = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     command = [*together, "-m", "model.train", *flags]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=cwd, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1200, cwd=cwd, env=environment)
 
 
 def rows(printed):

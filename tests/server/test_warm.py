@@ -28,7 +28,7 @@ def test_the_first_visitor_finds_everything_done(
     asked: list[str] = []
     monkeypatch.setattr(attribution, "class_gradients", lambda *_: asked.append("class_gradients"))
     monkeypatch.setattr(samples, "scene", lambda *_: asked.append("scene"))
-    at = AppTest.from_file(str(APP), default_timeout=60).run()
+    at = AppTest.from_file(str(APP), default_timeout=120).run()
     assert not at.exception
     assert not asked
     for label in range(10):
@@ -39,7 +39,7 @@ def test_the_first_visitor_finds_everything_done(
 def test_a_visit_begins_once_everything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads that import packages with cycles at once may get halves of them."""
     monkeypatch.setattr(sys, "argv", ["app.py"])
-    at = AppTest.from_file(str(APP), default_timeout=60)
+    at = AppTest.from_file(str(APP), default_timeout=120)
     warm.loaded.clear()
     try:
         visit = Thread(target=at.run)

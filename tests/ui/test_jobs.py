@@ -34,12 +34,12 @@ class Gated:
     def run(self) -> Iterator[int]:
         for number, gate in enumerate(self.gates):
             self.begun.append(number)
-            assert gate.wait(10)
+            assert gate.wait(100)
             yield number
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 100
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)

@@ -24,7 +24,7 @@ def in_a_thread(do: Callable[[], object]) -> object:
     results: list[object] = []
     thread = Thread(target=lambda: results.append(do()))
     thread.start()
-    thread.join(20)
+    thread.join(300)
     return results[0]
 
 
@@ -64,8 +64,8 @@ def test_after_an_error_the_turn_is_over(mine: Turns) -> None:
     with pytest.raises(ZeroDivisionError):
         fails()
     started = time.monotonic()
-    mine.give_way(20)
-    assert time.monotonic() - started < 10
+    mine.give_way(300)
+    assert time.monotonic() - started < 100
 
 
 def one_result(done: Event) -> Work[int]:
@@ -80,22 +80,22 @@ def test_background_work_waits_for_visits_and_has_one_thread(
     mine: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done, all_jobs = Event(), Jobs(threads=1)
-    monkeypatch.setattr(Turns.give_way, "__defaults__", (20.0,))
+    monkeypatch.setattr(Turns.give_way, "__defaults__", (300.0,))
     with mine.computing():
         mine.use_all_cores()
         all_jobs.follow(one_result(done))
         assert not done.wait(0.3)
-    assert done.wait(20)
-    assert all_jobs.wait(one_result(done), seconds=20)[0].results == (1,)
+    assert done.wait(100)
+    assert all_jobs.wait(one_result(done), seconds=1000)[0].results == (1,)
 
 
 def test_a_visit_that_waits_for_background_work_lets_it_run(
     mine: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Turns.give_way, "__defaults__", (20.0,))
+    monkeypatch.setattr(Turns.give_way, "__defaults__", (300.0,))
     with mine.computing():
         mine.use_all_cores()
-        assert Jobs(threads=1).wait(one_result(Event()), seconds=10)[0].finished
+        assert Jobs(threads=1).wait(one_result(Event()), seconds=100)[0].finished
 
 
 def test_under_constant_load_background_work_gets_on(mine: Turns) -> None:
@@ -103,14 +103,14 @@ def test_under_constant_load_background_work_gets_on(mine: Turns) -> None:
         mine.use_all_cores()
         started = time.monotonic()
         mine.give_way(0.2)
-        assert 0.15 < time.monotonic() - started < 10
+        assert 0.15 < time.monotonic() - started < 100
 
 
 def test_background_work_runs_beside_a_visit_on_one_core(mine: Turns) -> None:
     with mine.computing():
         started = time.monotonic()
-        mine.give_way(20)
-        assert time.monotonic() - started < 10
+        mine.give_way(300)
+        assert time.monotonic() - started < 100
 
 
 def test_a_part_of_a_page_counts_once_and_also_where_it_runs_alone(mine: Turns) -> None:

@@ -117,7 +117,7 @@ def script():
 
 @pytest.fixture
 def app():
-    return AppTest.from_function(script, default_timeout=20)
+    return AppTest.from_function(script, default_timeout=120)
 
 
 def choose(app, **choice):
@@ -214,7 +214,7 @@ def marking():
 
 @pytest.fixture
 def marks():
-    return AppTest.from_function(marking, default_timeout=20)
+    return AppTest.from_function(marking, default_timeout=120)
 
 
 def mark(app, channels, **turn):

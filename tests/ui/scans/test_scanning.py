@@ -62,7 +62,7 @@ def texts(at: AppTest) -> list[str]:
 def scanned(at: AppTest) -> AppTest:
     """Start the scan, and look until it is there."""
     at.button(key="scan_start").click().run()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not at.text:
         assert not at.exception
         assert time.monotonic() < end
@@ -104,7 +104,7 @@ def test_a_stopped_scan_stands_and_goes_on(app: Open, monkeypatch: pytest.Monkey
     gate = Event()
     monkeypatch.setattr(running, "BATCH", 1)
     take = running.Recorder.run
-    monkeypatch.setattr(running.Recorder, "run", lambda *given: (gate.wait(30), take(*given)))
+    monkeypatch.setattr(running.Recorder, "run", lambda *given: (gate.wait(120), take(*given)))
     at = app()
     at.button(key="scan_start").click().run()
     at.button(key="scan_stop").click().run()
@@ -143,7 +143,7 @@ def test_what_went_wrong_is_said_and_can_be_tried_again(
         patched.setattr(running.parts, "write", full)
         at = app()
         at.button(key="scan_start").click().run()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while not at.error:
             assert time.monotonic() < end
             time.sleep(0.05)
@@ -161,7 +161,7 @@ def test_a_larger_test_set_may_be_scanned_in_part(app: Open, monkeypatch: pytest
     assert texts(scanned(at))[0] == "1 images of folder"
     assert "This scan has 2 of the 3 images." in [each.value for each in at.caption]
     at.button(key="scan_start").click().run()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while texts(at)[0] != "2 images of folder":  # the smaller scan is shown until then
         assert time.monotonic() < end
         time.sleep(0.05)
