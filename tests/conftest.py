@@ -66,17 +66,18 @@ def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppT
     from streamlit.testing.v1 import AppTest
     from streamlit.util import calc_hash
 
+    from explorer.ui.frame.pages import PAGES
+
     _as_a_server()
+    paths = {page.folder: page.path for page in PAGES}
 
     def opened(page: str = "explain", *options: str, **link: str) -> AppTest:
         monkeypatch.setattr("sys.argv", ["app.py", "--data-dir", str(tmp_path), *options])
         at = AppTest.from_file(str(APP), default_timeout=120)
         for key, value in link.items():
             at.query_params[key] = value
-        first = "" if page == "network" else "explain"
-        at._page_hash = calc_hash(first)  # a session begins at its address
-        at.run()
-        return at if page in ("network", "explain") else at.switch_page(f"views/{page}/page.py").run()
+        at._page_hash = calc_hash(paths[page])  # a session begins at its address
+        return at.run()
 
     return opened
 

@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
-PATIENCE = 60_000  # ms, on a busy machine; what comes sooner is not waited for
+PATIENCE = 120_000  # ms, on a busy machine; what comes sooner is not waited for
 expect.set_options(timeout=PATIENCE)
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 ROOT = Path(__file__).resolve().parents[2]
+APP = "explorer/app.py"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -66,10 +67,8 @@ def opened_context(browser: Browser) -> BrowserContext:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh browser page, 1280 × 900; its test fails if the page throws, loads what the
-    server does not allow, or turns to another machine.
-    """
+def fresh_page(browser: Browser) -> Iterator[Page]:
+    """A browser page, 1280 × 900, that has seen nothing before; watched as `page` is."""
     context = opened_context(browser)
     with watched(context.new_page()) as page:
         yield page
@@ -85,8 +84,10 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def same_page(tab: Page) -> Iterator[Page]:
-    """`page` for a test that opens an address and needs no fresh browser; only files are left in it."""
+def page(tab: Page) -> Iterator[Page]:
+    """A browser page, 1280 × 900, in which only files are left of the tests before; its test fails if
+    the page throws, loads what the server does not allow, or turns to another machine.
+    """
     tab.set_viewport_size(VIEWPORT)
     with watched(tab):
         yield tab
@@ -157,6 +158,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     running: dict[tuple[str, ...], tuple[subprocess.Popen[bytes], str]] = {}
 
     def started(script: str | Path, *args: str) -> str:
+        if script == APP and "--data-dir" not in args:
+            args = (*args, "--data-dir", "nowhere")  # images that a developer has are not for tests
         name = (str(script), *args)
         if name not in running:
             log = tmp_path_factory.mktemp("server") / "log.txt"

@@ -19,11 +19,6 @@ PAGES = (
 )
 
 
-@pytest.fixture
-def page(same_page: Page) -> Page:
-    return same_page
-
-
 MODES = (
     *PAGES,
     "explain?method=layer_cam&evidence=signed&cam_scale=own",

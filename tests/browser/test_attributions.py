@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-PATIENT = 120_000
+PATIENT = 300_000
 
 
 def test_strips_appear_and_the_scores_can_be_read(page: Page, serve: Callable[..., str]) -> None:

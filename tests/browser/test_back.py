@@ -13,7 +13,7 @@ from tests.browser.navigation import follow
 
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
-    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain?sample=horse")
+    page.goto(f"{serve('explorer/app.py')}/explain?sample=horse")
     settle(page)
     return page
 
@@ -146,7 +146,7 @@ def test_no_message_refers_to_one_that_the_browser_may_have_dropped(
     kinds: list[str] = []
     received = lambda frame: kinds.append(kind_of(frame))  # noqa: E731
     page.on("websocket", lambda socket: socket.on("framereceived", received))
-    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain?sample=horse")
+    page.goto(f"{serve('explorer/app.py')}/explain?sample=horse")
     settle(page)
     for name in ("Next", "Previous"):
         page.get_by_role("button", name=name).click()

@@ -25,7 +25,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_from_the_table_to_a_channel_and_back(page: Page, serve: Callable[..., str], scans: Path) -> None:
-    root = serve("explorer/app.py", "--data-dir", "nowhere", "--scans", str(scans))
+    root = serve("explorer/app.py", "--scans", str(scans))
     page.goto(f"{root}/channels?checkpoint=scenes-course&block=3")
     table = page.get_by_test_id("stDataFrame")
     expect(table).to_be_visible()

@@ -73,13 +73,14 @@ def heat_map(page: Page) -> str:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to read a process's memory")
-def test_memory_stays_over_many_interactions(page: Page, serve: Callable[..., str]) -> None:
+def test_memory_stays_over_many_interactions(fresh_page: Page, serve: Callable[..., str]) -> None:
     """A visitor steps through the samples; once caches are warm, neither server nor browser grows.
 
     What the document holds stays the same to the node; bytes, which vary a little, by less than 10% in 300.
     A leak grows in every round, a cache that is still filled in the first only.
     """
-    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain")
+    page = fresh_page
+    page.goto(f"{serve('explorer/app.py')}/explain")
     settled(page, "cat")
     steps = interactions(page)
     for _ in range(WARM):

@@ -64,7 +64,7 @@ def opened(page: Page, url: str, view: str) -> None:
 def test_a_visitor_sees_the_browsers_language_and_chooses_another(
     chinese: Page, serve: Callable[..., str], tmp_path: Path
 ) -> None:
-    url = serve("explorer/app.py", "--data-dir", "nowhere")
+    url = serve("explorer/app.py")
     opened(chinese, url, "maps?block=2")
     menu = chinese.get_by_test_id("stTopNavLink").filter(has_text="特征图")
     expect(menu).to_be_visible()
@@ -81,7 +81,7 @@ def test_a_visitor_sees_the_browsers_language_and_chooses_another(
 
 
 def test_no_chinese_text_is_cut_off(chinese: Page, serve: Callable[..., str]) -> None:
-    url = serve("explorer/app.py", "--data-dir", "nowhere")
+    url = serve("explorer/app.py")
     for view in VIEWS:
         chinese.set_viewport_size(DESKTOP)
         opened(chinese, url, view)

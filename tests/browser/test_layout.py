@@ -23,11 +23,6 @@ OVERLAPPING = """() => {
 
 
 @pytest.fixture
-def page(same_page: Page) -> Page:
-    return same_page
-
-
-@pytest.fixture
 def laptop(page: Page) -> Page:
     page.set_viewport_size({"width": 1280, "height": 720})
     return page

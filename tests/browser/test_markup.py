@@ -54,11 +54,6 @@ PAGES = (
 )
 
 
-@pytest.fixture
-def page(same_page: Page) -> Page:
-    return same_page
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network, its checkpoint, its run, a damaged snapshot and a test set, all named with markup."""

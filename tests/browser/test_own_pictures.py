@@ -19,7 +19,7 @@ def file(name: str, shade: int) -> dict[str, object]:
 
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
-    page.goto(f"{serve('explorer/app.py', '--data-dir', 'nowhere')}/explain?source=upload")
+    page.goto(f"{serve('explorer/app.py')}/explain?source=upload")
     expect(page.get_by_test_id("stFileUploader")).to_be_visible()
     return page
 
@@ -66,7 +66,7 @@ def test_uploads_are_there_again_after_another_source_and_another_page(opened: P
 
 
 def test_the_side_b_keeps_its_own(page: Page, serve: Callable[..., str]) -> None:
-    url = serve("explorer/app.py", "--data-dir", "nowhere")
+    url = serve("explorer/app.py")
     page.goto(f"{url}/compare?b_own=image&b_source=upload")
     expect(page.get_by_test_id("stFileUploader")).to_be_visible()
     upload(page, file("b.png", 120))

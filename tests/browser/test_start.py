@@ -79,12 +79,13 @@ def test_it_listens_on_this_machine_only(start: Start, place: str) -> None:
     assert not answers("::1", port)
 
 
-def test_from_elsewhere_it_looks_the_same_and_asks_nobody_else(start: Start, page: Page) -> None:
+def test_from_elsewhere_it_looks_the_same_and_asks_nobody_else(start: Start, fresh_page: Page) -> None:
+    page = fresh_page
     page.goto(f"http://127.0.0.1:{start('elsewhere')}/explain")
     expect(page.get_by_alt_text("Grad-CAM of").first).to_be_visible()
     page.wait_for_timeout(2000)  # what Streamlit tells its makers it tells after the first run
     color = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
-    assert color == "rgb(252, 251, 248)"  # the `page` fixture fails a request to another machine
+    assert color == "rgb(252, 251, 248)"  # the fixture fails a request to another machine
 
 
 def test_every_answer_says_what_a_page_may_load(serve: Callable[..., str]) -> None:

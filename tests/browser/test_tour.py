@@ -16,7 +16,7 @@ def station(page: Page, number: int, title: str) -> None:
 
 
 def test_a_link_opens_its_station_and_back_leads_to_the_one_before(page: Page, serve: Serve) -> None:
-    address = serve("explorer/app.py", "--data-dir", "nowhere")
+    address = serve("explorer/app.py")
     page.goto(f"{address}/?sample=horse&tour=3")
     station(page, 3, "What does BatchNorm do?")
     expect(page).to_have_url(re.compile(r"/batchnorm\?"))
@@ -33,7 +33,7 @@ def test_a_link_opens_its_station_and_back_leads_to_the_one_before(page: Page, s
 
 
 def test_a_page_is_shown_alone_and_large(page: Page, serve: Serve) -> None:
-    address = serve("explorer/app.py", "--data-dir", "nowhere")
+    address = serve("explorer/app.py")
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto(f"{address}/training?size=large&show=page")
     back = page.get_by_role("button", name="Show sidebar and menu")

@@ -39,6 +39,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def url(serve: Callable[..., str], folder: Path) -> str:
+    """The page's address; no run of a test before is left."""
+    for path in folder.iterdir():
+        path.unlink()
     return f"{serve('explorer/app.py', '--runs', str(folder))}/training"
 
 
@@ -125,31 +128,27 @@ def test_a_real_run_is_followed(
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_a_run_that_starts_is_announced_and_shown_by_a_click(
-    page: Page, serve: Callable[..., str], tmp_path: Path
-) -> None:
-    page.goto(f"{serve('explorer/app.py', '--runs', str(tmp_path))}/training")
+def test_a_run_that_starts_is_announced_and_shown_by_a_click(page: Page, url: str, folder: Path) -> None:
+    page.goto(url)
     expect(page.get_by_role("row", name="cifar10-course")).to_contain_text("finished")
     page.wait_for_timeout(2000)
-    written(tmp_path, 1)
+    written(folder, 1)
     announced = page.get_by_role("button", name="Show grown, which is training now")
     expect(announced).to_be_visible()
     announced.click()
     expect(page.get_by_role("row", name="grown")).to_contain_text("1 of 4")
-    written(tmp_path, 4, "finished")
+    written(folder, 4, "finished")
     expect(page.get_by_role("row", name="grown")).to_contain_text("finished")
-    written(tmp_path, 2)  # the same file trains again
+    written(folder, 2)  # the same file trains again
     expect(page.get_by_role("row", name="grown")).to_contain_text("2 of 4")
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_the_page_is_not_drawn_anew_while_nothing_changes(
-    page: Page, serve: Callable[..., str], tmp_path: Path
-) -> None:
-    written(tmp_path, 4, "finished")
+def test_the_page_is_not_drawn_anew_while_nothing_changes(page: Page, url: str, folder: Path) -> None:
+    written(folder, 4, "finished")
     runs: list[bool] = []  # of the app's script, each whether it is one of a fragment alone
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: runs.extend(ended(data))))
-    page.goto(f"{serve('explorer/app.py', '--runs', str(tmp_path))}/training?runs=grown")
+    page.goto(f"{url}?runs=grown")
     expect(page.get_by_role("row", name="grown")).to_contain_text("finished")
     expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
     page.wait_for_timeout(2_000)

@@ -194,7 +194,7 @@ def test_a_typed_channel_survives_layers_that_do_not_have_it(page: Open) -> None
 def test_a_channel_that_is_none_is_the_furthest(page: Open, channel: str) -> None:
     at = page(channel=channel)
     assert chosen(at) == [channels(at)[int(np.abs(distances(at)).argmax())]]
-    assert "channel" not in at.query_params
+    assert "channel" not in at.run().query_params  # a first run leaves an address as it is
 
 
 def test_dead_and_faint_channels_are_named(page: Open, network: Callable[..., None]) -> None:
