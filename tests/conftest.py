@@ -82,9 +82,24 @@ def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppT
     return opened
 
 
+WAITING = (
+    "ui.effects",
+    "views.interventions.other_class",
+    "views.set_map.projecting",
+    "views.shift.measuring",
+)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages wait for what they measure, however busy the machine is."""
+    for module in WAITING:
+        monkeypatch.setattr(f"explorer.{module}.AT_ONCE", 60.0)
+
+
 @pytest.fixture
 def opened(
-    monkeypatch: pytest.MonkeyPatch, visit: Callable[..., AppTest]
+    monkeypatch: pytest.MonkeyPatch, visit: Callable[..., AppTest], patient: None
 ) -> Callable[..., tuple[AppTest, Offer]]:
     """`opened(page, *options, **link)` opens a page, and puts together what it offers for download."""
     from explorer.ui.exports import downloads

@@ -14,11 +14,11 @@ from explorer.engine.network import network_of
 from explorer.engine.scan import result
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.scan.running import scan
-from explorer.ui import effects
+from explorer.ui import jobs
 from explorer.ui.class_names import CIFAR10
 from explorer.ui.exports.downloads import Offer
+from explorer.ui.jobs import JOBS
 from explorer.views.channel import charts
-from explorer.views.shift import measuring
 from model import words
 from model.checkpoint import load_checkpoint
 from model.words import ENGLISH, tr
@@ -39,9 +39,14 @@ looks = pytest.mark.parametrize("look", [*LOOKS, *SCANNED])
 
 
 @pytest.fixture(autouse=True)
-def chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for module in (measuring, effects):
-        monkeypatch.setattr(module, "AT_ONCE", 60.0)  # the pages wait for what they measure
+def chinese(monkeypatch: pytest.MonkeyPatch, patient: None) -> Iterator[None]:
+    show = jobs.show
+
+    def finished(draw: Callable[..., None], *works: Any, **details: Any) -> None:
+        JOBS.wait(*works, seconds=600)
+        show(draw, *works, **details)
+
+    monkeypatch.setattr(jobs, "show", finished)
     words.use("zh_CN")
     yield
     words.use(ENGLISH)

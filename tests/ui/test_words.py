@@ -19,7 +19,6 @@ from explorer.engine.attribution import METHODS
 from explorer.ui.exports.downloads import Offer
 from explorer.ui.frame.pages import BY_FOLDER
 from explorer.ui.sidebar.language import NAMES
-from explorer.views.shift import measuring
 from model import cifar10, words
 from model.augment import AUGMENTATIONS
 from model.checkpoint import load_checkpoint
@@ -80,9 +79,8 @@ SOURCES = ("samples", "test", "upload", "camera")
 
 
 @pytest.fixture(autouse=True)
-def pseudo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def pseudo(patient: None) -> Iterator[None]:
     """AppTest asks a widget for its option's text in the test's own thread."""
-    monkeypatch.setattr(measuring, "AT_ONCE", 60.0)  # the page Shifted data waits for what it measures
     words.use(PSEUDO)
     yield
     words.use(ENGLISH)

@@ -20,11 +20,8 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri, enlarged
 from explorer.drawing.ranges import number, per_channel, shared
 from explorer.drawing.sheets import columns_for
-from explorer.ui import effects
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
-from explorer.views.interventions import other_class
-from explorer.views.shift import measuring
 
 ROOT = Path(__file__).parents[2]
 VGG = ("--net", "torchvision.models:vgg16_bn(num_classes=3, init_weights=False)", "--input-size", "32",
@@ -68,14 +65,8 @@ CASES = {
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix", "seed": "3"}),
 }  # fmt: skip
 Open = Callable[..., tuple[AppTest, Offer]]
+pytestmark = pytest.mark.usefixtures("patient")
 Visit = Callable[..., AppTest]
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages wait for what they measure, however busy the machine is."""
-    for module in (effects, other_class, measuring):
-        monkeypatch.setattr(module, "AT_ONCE", 60.0)
 
 
 def output(program: str) -> str:

@@ -20,7 +20,6 @@ from explorer.engine.scan.images import drawn_scenes, scene_number
 from explorer.engine.scan.result import Scan
 from explorer.engine.scan.running import scan
 from explorer.engine.tracing import trace
-from explorer.ui import effects
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
 from explorer.views.errors import confused, failures, filters
@@ -51,9 +50,8 @@ def scanned(network: Network, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 @pytest.fixture
-def app(visit: Open, scanned: tuple[Scan, Path], monkeypatch: pytest.MonkeyPatch) -> Open:
+def app(visit: Open, scanned: tuple[Scan, Path], patient: None) -> Open:
     """Open the page with a link."""
-    monkeypatch.setattr(effects, "AT_ONCE", 60.0)
 
     def opened(**link: str) -> AppTest:
         at = visit("errors", "--scans", str(scanned[1]), checkpoint="cifar10-course", **link)

@@ -15,10 +15,7 @@ from tests.components import click, component
 from tests.conftest import ROOT
 from tests.views.test_any_network import own
 
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effects, "AT_ONCE", 60.0)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def html(at: object) -> str:

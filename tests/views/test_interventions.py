@@ -23,11 +23,7 @@ from model.cifar10 import CLASSES
 from tests.conftest import ROOT
 from tests.views.test_any_network import own
 
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (effects, other_class):
-        monkeypatch.setattr(module, "AT_ONCE", 60.0)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def html(at: object) -> str:

@@ -17,7 +17,7 @@ from explorer.engine.scan.result import Scan, save
 from explorer.engine.scan.running import scan
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
-from explorer.views.set_map import coloring, projecting
+from explorer.views.set_map import coloring
 from explorer.views.set_map.coloring import MapImages
 from model import words
 from model.checkpoint import load_checkpoint
@@ -40,8 +40,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Scan]:
 
 
 @pytest.fixture
-def page(visit: Visit, scanned: tuple[Path, Scan], monkeypatch: pytest.MonkeyPatch) -> Visit:
-    monkeypatch.setattr(projecting, "AT_ONCE", 60.0)
+def page(visit: Visit, scanned: tuple[Path, Scan], patient: None) -> Visit:
 
     def opened(**link: str) -> AppTest:
         at = visit("set_map", "--scans", str(scanned[0]), **(LINK | link))

@@ -16,9 +16,7 @@ LINK = {"checkpoint": "scenes-course", "shift_images": "64"}
 Visit = Callable[..., AppTest]
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "AT_ONCE", 60.0)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def written(at: AppTest) -> str:

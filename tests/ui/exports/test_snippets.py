@@ -74,9 +74,8 @@ def elsewhere(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_every_pages_program_runs_by_its_path_from_another_folder(
-    opened: Open, tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Open, tmp_path: Path, elsewhere: Path
 ) -> None:
-    monkeypatch.setattr("explorer.views.shift.measuring.AT_ONCE", 60.0)
     assert set(PAGES) | OF_A_SCAN == {
         path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py")
     }
