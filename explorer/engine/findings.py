@@ -47,6 +47,15 @@ FOUND_SINGLE = {
     "sigmoid": N_("The network returns one probability, taken as that of the second of two classes."),
     "sigmoid-logits": N_("The network returns one logit, taken as that of the second of two classes."),
 }
+FOUND_PERCENT = {
+    "probabilities": N_("The network returns probabilities in percent, not logits."),
+    "sigmoid": N_("The network returns a percentage for each label, independent of the others."),
+}
+FOUND_SINGLE_PERCENT = {
+    "sigmoid": N_(
+        "The network returns one percentage, taken as the probability of the second of two classes."
+    ),
+}
 DONE = {
     "probabilities": N_(
         "They are shown unchanged. They are not just what a softmax module gives in its only call, so logits "
@@ -73,7 +82,10 @@ DONE_BEFORE = N_(
 
 def of_outputs(outputs: Outputs, asked: str | None) -> Finding | None:
     """What the values of the network are; None for logits of classes, which need no word."""
-    observation = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
+    if outputs.scale == 1:
+        observation = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
+    else:
+        observation = (FOUND_SINGLE_PERCENT if outputs.single else FOUND_PERCENT)[outputs.kind]
     if observation is None:
         return None if asked is None else Finding("outputs", ASKED_LOGITS)
     if outputs.activation:

@@ -64,7 +64,7 @@ def loaded(folder: Path, value: object, kind: type[nn.Module] = Parts, **options
 MOMENTS = {"state": {0: {"exp_avg": torch.zeros(4, 3, 3, 3)}}, "param_groups": [{"lr": 0.1}]}
 FORMS = {
     "dicts": {"encoder": E, "head": H},
-    "with a run's entries": {"encoder": E, "head": H, "epoch": 3, "optimizer": MOMENTS, "loss": torch.ones(())},
+    "with a run's entries": {"encoder": E, "head": H, "epoch": 3, "optimizer": MOMENTS},
     "an optimizer for each": {"encoder": E, "head": H, "encoder_optimizer": MOMENTS, "optim_head": MOMENTS},
     "_state_dict": {"encoder_state_dict": E, "head_state_dict": H, "optimizer_state_dict": MOMENTS},
     "state_dict_": {"state_dict_encoder": E, "state_dict_head": H},
@@ -120,7 +120,8 @@ def test_a_builder_that_wraps_the_network(tmp_path: Path) -> None:
 AVERAGED = {
     "by name": {"encoder": E, "head": H, "encoder_ema": OTHER_E, "head_ema": OTHER_H},
     "before": {"ema_encoder": OTHER_E, "ema_head": OTHER_H, "encoder_state_dict": E, "head_state_dict": H},
-    "parallel": {"encoder": E, "head": H, "encoder_swa": under("module", OTHER_E), "head_swa": under("module", OTHER_H)},
+    "parallel": {"encoder": E, "head": H,
+                 "encoder_swa": under("module", OTHER_E), "head_swa": under("module", OTHER_H)},
 }  # fmt: skip
 
 
@@ -137,7 +138,8 @@ def test_averages_beside_raw_parts_leave_the_choice(tmp_path: Path, name: str) -
 
 AMBIGUOUS = {
     "two of the same form": {"first": E, "second": OTHER_E, "classifier": H},
-    "a part that is no module": {"encoder_state_dict": E, "head_state_dict": H, "projector": {"0.weight": torch.zeros(4, 4)}},
+    "a part that is no module": {"encoder_state_dict": E, "head_state_dict": H,
+                                 "projector": {"0.weight": torch.zeros(4, 4)}},
     "a layer beside": {"encoder_state_dict": E, "head_state_dict": H, "neck.weight": torch.zeros(4)},
     "one of two averaged, no raw one": {"encoder_ema": E, "head": H},
     "a part missing": {"encoder_state_dict": E},
