@@ -106,10 +106,12 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     )
     made = (
         findings.of_outputs(outputs, kind),
+        findings.of_precision(net.parameters()),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
         findings.of_part(part, card.input_size),
         findings.of_tokens(grid_of(net), first.tokens),
+        findings.of_mixing(first.tokens),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
         None if spread or first.batch_norms else findings.of_batch(change, logits),
@@ -160,7 +162,7 @@ class _Call:
     def __init__(self, call: Call, view: nn.Module) -> None:
         self.layer, self.output, self.layout = call.layer, call.handed_on, call.layout
         module = layer_module(view, call.layer)
-        self.stage = stage_of(module)
+        self.stage, self.mixes = stage_of(module), call.mixes
         self.has_weights = isinstance(module, nn.Linear) or self.stage == "conv"
         self.gives_tokens = isinstance(module, nn.Linear) or self.stage in ("norm", "act")
         self.reorders = bool(call.read) and is_reordering(module, call.read[0], call.handed_on)
@@ -342,7 +344,7 @@ def _tokens(calls: list[_Call]) -> Tokens:
         if call.stage == "conv" and len(shape) == 3:
             signals.add(shape)
         if call.layout is None:
-            tokens = call.gives_tokens and shape not in signals
+            tokens = call.gives_tokens and shape not in signals and not call.mixes
             if len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1 and tokens:
                 unknown[shape[1]] = None
         elif call.layout.order == "tokens":
@@ -351,7 +353,7 @@ def _tokens(calls: list[_Call]) -> Tokens:
             rows, columns = call.layout.maps(call.output).shape[2:]
             map_sizes.add((rows, columns))
     reordered = next((call.layer for call in calls if call.reorders), "")
-    return Tokens(grids, tuple(unknown), reordered)
+    return Tokens(grids, tuple(unknown), reordered, mixing=tuple(call.layer for call in calls if call.mixes))
 
 
 def _operation(values: Tensor) -> tuple[str, float]:
