@@ -5,8 +5,9 @@ about as much as a new image on a page.
 """
 
 import inspect
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -110,6 +111,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
         findings.of_part(part, card.input_size),
+        findings.of_parts(first.in_parts),
         findings.of_tokens(grid_of(net), first.tokens),
         findings.of_mixing(first.tokens),
         findings.of_randomness(spread, logits, repeats),
@@ -153,6 +155,7 @@ class _PassOutcome:
     on_image: Tensor | None = None  # the gradient of the largest value, where it reaches the image
     takes_parts: bool = True
     tokens: Tokens = WITHOUT_TOKENS
+    in_parts: Mapping[str, int] = field(default_factory=dict)
     channels_last: bool = False
 
 
@@ -166,6 +169,7 @@ class _Call:
         self.has_weights = isinstance(module, nn.Linear) or self.stage == "conv"
         self.gives_tokens = isinstance(module, nn.Linear) or self.stage in ("norm", "act")
         self.reorders = bool(call.read) and is_reordering(module, call.read[0], call.handed_on)
+        self.in_parts = self.stage == "conv" and self.output.ndim == 4 and len(self.output) > 1
         self.with_graph = self.output.requires_grad
         self.version, self.received = version_of(self.output), call.received.shape
 
@@ -200,6 +204,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
         reads=_channels_read(calls),
         tokens=replace(_tokens(calls), wrong=tuple(sorted(grid for _, grid in left_out_grids(net)))),
+        in_parts={call.layer: len(call.output) for call in calls if call.in_parts},
         channels_last=any(call.layout is not None and call.layout.order == "last" for call in calls),
     )
     return _with_gradients(watched, image, [call for call in calls if call.layout is not None])

@@ -183,6 +183,18 @@ def of_part(part: InputPart, size: int) -> Finding | None:
     return Finding("part", READS, done, sizes)
 
 
+PARTS = N_("These layers compute with {rows} parts or copies of one image at once: {layers}.")
+PARTS_DONE = N_("They are not shown as feature maps.")
+
+
+def of_parts(rows: Mapping[str, int]) -> Finding | None:
+    """The convolutions that give more rows than images, with how many for one image."""
+    if not rows:
+        return None
+    sizes = {"rows": max(rows.values()), "layers": tuple(rows), "count": len(rows)}
+    return Finding("parts", PARTS, PARTS_DONE, sizes)
+
+
 # Tokens
 
 
@@ -236,7 +248,7 @@ def of_tokens(given: tuple[int, int] | None, tokens: Tokens) -> Finding | None:
 
 
 MIXING_TOKENS = N_("These layers work across the tokens, as in an MLP-Mixer: {layers}.")
-MIXING_TOKENS_DONE = N_("They are not shown as feature maps.")
+MIXING_TOKENS_DONE = PARTS_DONE
 
 
 def of_mixing(tokens: Tokens) -> Finding | None:
