@@ -56,7 +56,7 @@ class Changes:
     def _parts_text(self) -> str:
         pairs = [
             tr("{place} as {module}", place=_code(place), module=_code(module))
-            if module not in ("", place)
+            if module not in ("", place.rpartition(".")[2])
             else _code(place)
             for place, module in self.parts
         ]

@@ -13,7 +13,7 @@ from model.weights.prefixes import Rank, rank
 
 MOST_PARTS = 16  # joined
 MOST_PLACES = 200  # looked at in a file
-DEEPEST = 3  # parts of the name of such a place
+DEEPEST = 4  # parts of the name of such a place
 _DECORATION = re.compile(
     r"^(state_?dict|model|net|weights)_|^net(?=[A-Z])|_(model_)?(state(_?dict)?|weights|params|net|model|module)$"
 )
@@ -51,7 +51,7 @@ class _Part:
 
 
 def joined_sets(wanted: Shapes, entries: Shapes, is_beside: Callable[[str], bool]) -> list[Joined]:
-    """The complete sets of weights that parts of a file give, one at most for averages, best and other ones.
+    """The complete sets of weights that parts of a file give, one at most of each rank.
 
     `is_beside` says of an entry that it takes no part in a prediction whatever the network is.
     """
@@ -60,7 +60,7 @@ def joined_sets(wanted: Shapes, entries: Shapes, is_beside: Callable[[str], bool
         return []
     parts = [part for place in _places(entries) for part in _parts_at(place, wanted, entries, modules)]
     sets: list[Joined] = []
-    for kind in (Rank.AVERAGE, Rank.BEST, Rank.OTHER):
+    for kind in (Rank.AVERAGE, Rank.BEST, Rank.OTHER, Rank.LAST):
         chosen = _chosen([part for part in parts if _kind(part.place) == kind], wanted, modules)
         if chosen is not None:
             sets.append(chosen)
@@ -100,10 +100,8 @@ def _parts_at(place: str, wanted: Shapes, entries: Shapes, modules: Collection[s
         if (names := _fitting(below, wanted, entries, f"{module}."))
     ]
     own = _fitting(below, wanted, entries, "")
-    if own:
-        inner = frozenset(name.partition(".")[0] for name in own)
-        parts.append(_Part(place, next(iter(inner)) if len(inner) == 1 else "", own, inner, True))
-    return parts
+    inner = frozenset(name.partition(".")[0] for name in own)
+    return [*parts, _Part(place, "", own, inner, True)] if len(inner) > 1 else parts
 
 
 def _is_named(place: str, module: str) -> bool:
@@ -124,10 +122,11 @@ def _plain(step: str) -> str:
 def _fitting(below: Shapes, wanted: Shapes, entries: Shapes, module: str) -> dict[str, str]:
     """The network's names with the file's, where what lies below a place is that of whole modules."""
     names = {f"{module}{name}": entry for name, entry in below.items()}
+    if not all(wanted.get(name) == entries[entry] or _is_counter(name) for name, entry in names.items()):
+        return {}
     tops = {name.partition(".")[0] for name in names}
     needed = {name for name in wanted if name.partition(".")[0] in tops and not _is_counter(name)}
-    fits = all(wanted.get(name) == entries[entry] or _is_counter(name) for name, entry in names.items())
-    return names if fits and needed <= names.keys() <= wanted.keys() else {}
+    return names if needed <= names.keys() <= wanted.keys() else {}
 
 
 def _is_counter(name: str) -> bool:

@@ -107,6 +107,35 @@ def test_a_backbone_that_is_no_module_of_its_own(tmp_path: Path) -> None:
     )
 
 
+def test_names_in_one_dict_that_have_the_parts_before_them(tmp_path: Path) -> None:
+    """As mmpretrain and transformers name a ResNet, whose own names begin with none of these."""
+    state = state_of(Flat)
+    backbone = under("backbone", {name: value for name, value in state.items() if not name.startswith("fc.")})
+    for head in ("head.fc", "classifier.1", "head"):
+        value = {"meta": {"epoch": 3}, "state_dict": {**backbone, **under(head, below("fc", state))}}
+        checkpoint = loaded(tmp_path, value, Flat)
+        assert checkpoint.digest == digest_of(state)
+        name = f"`state_dict.{head}`" + ("" if head == "head.fc" else " as `fc`")
+        assert f"`state_dict.backbone`, {name}." in checkpoint.changes.sentences()[0]
+
+
+def test_a_teacher_in_parts_is_taken_only_if_asked_for(tmp_path: Path) -> None:
+    students = {"student_encoder": E, "student_head": H}
+    teachers = {"teacher_encoder": OTHER_E, "teacher_head": OTHER_H}
+    checkpoint = loaded(tmp_path, {**teachers, **students})
+    assert checkpoint.digest == digest_of(STATE)
+    (other,) = checkpoint.changes.others
+    assert loaded(tmp_path, {**teachers, **students}, weights=other).digest == digest_of(OTHER)
+    with pytest.raises(Problem, match="seldom a trained"):
+        loaded(tmp_path, teachers)
+
+
+def test_best_parts_go_before_the_last(tmp_path: Path) -> None:
+    value = {"last": {"encoder": OTHER_E, "linear": OTHER_H}, "best": {"encoder": E, "linear": H}}
+    checkpoint = loaded(tmp_path, value)
+    assert (checkpoint.digest, len(checkpoint.changes.others)) == (digest_of(STATE), 1)
+
+
 def test_a_builder_that_wraps_the_network(tmp_path: Path) -> None:
     class Wrapper(nn.Module):
         def __init__(self) -> None:
