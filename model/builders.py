@@ -10,7 +10,8 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -32,9 +33,15 @@ def is_own(net: str) -> bool:
 
 def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
     """The network that `package.module:builder` makes, float32, on the CPU. Raises Problem."""
+    return made_as_it_is(spec, offered).float()
+
+
+def made_as_it_is(spec: str, offered: Mapping[str, Any]) -> nn.Module:
+    """As `make`, with the weights in the kinds of numbers that the builder gives them."""
     builder = load_builder(spec, offered)
     try:
-        net = builder()
+        with _same_default():
+            net = builder()
     except (Exception, SystemExit) as error:  # whatever happens in code of other people's
         if needed := _needed_count(error, offered):
             raise Problem(
@@ -58,7 +65,17 @@ def make(spec: str, offered: Mapping[str, Any]) -> nn.Module:
             "The network of {builder} has no weights in memory (device “meta”): build it on the CPU.",
             builder=spec,
         )
-    return net.cpu().float()
+    return net.cpu()
+
+
+@contextmanager
+def _same_default() -> Iterator[None]:
+    """Code of other people's may change in which kind of numbers torch computes everything."""
+    dtype = torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def _needed_count(error: BaseException, offered: Mapping[str, Any]) -> str:
@@ -152,7 +169,8 @@ def _imported(module: str) -> Any:
     if os.getcwd() not in sys.path:  # Streamlit's script does not stand where the person does
         sys.path.append(os.getcwd())
     try:
-        return importlib.import_module(module)
+        with _same_default():
+            return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
             if module.endswith(".py"):

@@ -23,7 +23,7 @@ class Call:
     `source` is the name of the layer whose output it read unchanged, "" for the image, None for anything
     computed in between. What holds feature maps, as `layout` says of the output, is given as (N, C, h, w);
     `handed_on` is the output as the network goes on with it, of which later gradients are, `read` is every
-    tensor that it read, as the network gave it.
+    tensor that it read, as the network gave it. `mixes` says that it works across the tokens of a grid.
     """
 
     layer: str
@@ -33,6 +33,7 @@ class Call:
     layout: Layout | None
     handed_on: Tensor
     read: tuple[Tensor, ...]
+    mixes: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +101,11 @@ class _Follower:
         received = read[0] if read else output
         source = self._source(received) if len(read) == 1 else None
         layout = self.layouts.of(module, received, output)
+        mixes = self.layouts.mixes
         before = self.layouts.read(received, layout if received.shape == output.shape else None)
         maps = layout.maps(output) if layout else output
         given = before.maps(received) if before else received
-        call = Call(name, source, given, maps, layout, output, tuple(read))
+        call = Call(name, source, given, maps, layout, output, tuple(read), mixes)
         changed = _without_graph(self.on_call, call) if UNASKED.get() else self.on_call(call)
         if changed is None:
             self._hand_on(name, output)

@@ -5,18 +5,20 @@ about as much as a new image on a page.
 """
 
 import inspect
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine import findings
-from explorer.engine.calls import Call, version_of, visit_calls
+from explorer.engine.calls import Call, Instead, version_of, visit_calls
 from explorer.engine.copies import copied
 from explorer.engine.findings import WITHOUT_TOKENS, Finding, Tokens
 from explorer.engine.input_part import ALL, InputPart, find_part, takes_parts
@@ -49,13 +51,16 @@ FINAL = {
 """Final activations whose input is the logits, and what their output is."""
 
 LINEAR = ("Addmm", "Mm", "Convolution")  # operations whose results are not bounded
-BOUNDED = ("Sigmoid", "Hardsigmoid", "Clamp", "Hardtanh", "Softmax")
+BOUNDED = ("Sigmoid", "Hardsigmoid", "Softmax")  # and from 0 to 1
 SHAPING = ("View", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Select", "Mean", "AdaptiveAvgPool", "ToCopy",
            "Permute", "Alias", "Clone", "Split", "Expand", "Transpose", "TBackward")  # fmt: skip
 TOLERANCE = 1e-4  # of sums of probabilities
 SAME_VALUES = 1e-5  # of probabilities made in two ways
 SEEDS = 8  # tried where random numbers are drawn: a coin may fall on the same side several times
 STRONG = 100.0  # what an input is multiplied by to drive logits out of 0 to 1
+OPPOSITE = -10.0  # what the output of the last layer with weights is multiplied by for the same
+PERCENT = 100.0
+FULL = 0.99  # of the range of percentages, what strong inputs must reach
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,13 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     )
     made = (
         findings.of_outputs(outputs, kind),
+        findings.of_precision(net.parameters()),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
         findings.of_part(part, card.input_size),
+        findings.of_parts(first.in_parts),
         findings.of_tokens(grid_of(net), first.tokens),
+        findings.of_mixing(first.tokens),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
         None if spread or first.batch_norms else findings.of_batch(change, logits),
@@ -133,6 +141,8 @@ class _PassOutcome:
     values: Tensor
     plain: bool
     operation: str
+    scale: float  # that a constant factor after the operation gives
+    last: str  # the last call of a layer with weights
     shape: tuple[int, ...]
     others: tuple[str, ...]
     activation: str
@@ -145,6 +155,7 @@ class _PassOutcome:
     on_image: Tensor | None = None  # the gradient of the largest value, where it reaches the image
     takes_parts: bool = True
     tokens: Tokens = WITHOUT_TOKENS
+    in_parts: Mapping[str, int] = field(default_factory=dict)
     channels_last: bool = False
 
 
@@ -154,9 +165,11 @@ class _Call:
     def __init__(self, call: Call, view: nn.Module) -> None:
         self.layer, self.output, self.layout = call.layer, call.handed_on, call.layout
         module = layer_module(view, call.layer)
-        self.stage = stage_of(module)
+        self.stage, self.mixes = stage_of(module), call.mixes
+        self.has_weights = isinstance(module, nn.Linear) or self.stage == "conv"
         self.gives_tokens = isinstance(module, nn.Linear) or self.stage in ("norm", "act")
         self.reorders = bool(call.read) and is_reordering(module, call.read[0], call.handed_on)
+        self.in_parts = self.stage == "conv" and self.output.ndim == 4 and len(self.output) > 1
         self.with_graph = self.output.requires_grad
         self.version, self.received = version_of(self.output), call.received.shape
 
@@ -174,13 +187,16 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
     name = choose(returned, name, classes)
     tensors = tensors_in(returned)
     values = _row(tensors[name])
+    operation, scale = _operation(values)
     activation = _final_activation(view, calls, tensors[name])
     changed = [path for path, before in running.items() if not torch.equal(view.get_buffer(path), before)]
     watched = _PassOutcome(
         name=name,
         values=values,
         plain=tensors[name].shape == values.shape and tensors[name].dtype == values.dtype,
-        operation=_operation(values),
+        operation=operation,
+        scale=scale,
+        last=next((call.layer for call in reversed(calls) if call.has_weights), ""),
         shape=tuple(tensors[name].shape),
         others=tuple(other for other in tensors if other != name),
         activation=activation,
@@ -188,6 +204,7 @@ def _watched(net: nn.Module, x: Tensor, name: str | None, classes: int) -> _Pass
         batch_norms=tuple(dict.fromkeys((*by_batch, *(path.rpartition(".")[0] for path in changed)))),
         reads=_channels_read(calls),
         tokens=replace(_tokens(calls), wrong=tuple(sorted(grid for _, grid in left_out_grids(net)))),
+        in_parts={call.layer: len(call.output) for call in calls if call.in_parts},
         channels_last=any(call.layout is not None and call.layout.order == "last" for call in calls),
     )
     return _with_gradients(watched, image, [call for call in calls if call.layout is not None])
@@ -332,7 +349,7 @@ def _tokens(calls: list[_Call]) -> Tokens:
         if call.stage == "conv" and len(shape) == 3:
             signals.add(shape)
         if call.layout is None:
-            tokens = call.gives_tokens and shape not in signals
+            tokens = call.gives_tokens and shape not in signals and not call.mixes
             if len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1 and tokens:
                 unknown[shape[1]] = None
         elif call.layout.order == "tokens":
@@ -341,15 +358,31 @@ def _tokens(calls: list[_Call]) -> Tokens:
             rows, columns = call.layout.maps(call.output).shape[2:]
             map_sizes.add((rows, columns))
     reordered = next((call.layer for call in calls if call.reorders), "")
-    return Tokens(grids, tuple(unknown), reordered)
+    return Tokens(grids, tuple(unknown), reordered, mixing=tuple(call.layer for call in calls if call.mixes))
 
 
-def _operation(values: Tensor) -> str:
-    """The name of the operation that made the values, such as `SoftmaxBackward0`; "" without a graph."""
-    node = values.grad_fn
-    while node is not None and node.name().startswith(SHAPING):
-        node = node.next_functions[0][0]
-    return "" if node is None else node.name()
+def _operation(values: Tensor) -> tuple[str, float]:
+    """The name of the operation that made the values, such as `SoftmaxBackward0`, and the constant factor
+    that they were multiplied by since; "" without a graph.
+    """
+    node, scale = values.grad_fn, 1.0
+    while node is not None:
+        factor = 1.0 if node.name().startswith(SHAPING) else _factor(node)
+        if factor is None:
+            return node.name(), scale
+        node, scale = node.next_functions[0][0], scale * factor
+    return "", scale
+
+
+def _factor(node: Node) -> float | None:
+    """What an operation multiplies its one input by, where that is a plain number."""
+    inputs = [each for each, _ in node.next_functions]
+    other = getattr(node, "_saved_other", None)
+    if len(inputs) != 2 or inputs[0] is None or inputs[1] is not None or not isinstance(other, Tensor):
+        return None
+    if other.numel() != 1 or not node.name().startswith(("MulBackward", "DivBackward")) or not other.item():
+        return None
+    return float(other) if node.name().startswith("Mul") else 1 / float(other)
 
 
 def _with_gradients(watched: _PassOutcome, image: Tensor, calls: list[_Call]) -> _PassOutcome:
@@ -393,13 +426,15 @@ def _gradients(values: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:
 
 def _outputs(net: nn.Module, first: _PassOutcome, values: Tensor, kind: str | None, x: Tensor) -> Outputs:
     single = values.shape[1] == 1
-    observed = _kind(net, first, values, x)
+    observed, scale = _kind(net, first, values, x)
     if kind is not None:
         kind = _OF_ONE_VALUE.get(kind, kind) if single else kind
-        _check_kind(kind, values)
+        scale = scale if kind in ("probabilities", "sigmoid") else 1.0
+        _check_kind(kind, values / scale)
     activation = first.activation if first.final == observed == (kind or observed) else ""
     kind = kind or (_OF_ONE_VALUE.get(observed, observed) if single else observed)
-    outputs = Outputs(kind, first.name, activation, 0 if first.plain else values.shape[1], single)
+    columns = 0 if first.plain else values.shape[1]
+    outputs = Outputs(kind, first.name, activation, columns, single, scale)
     return outputs if _agree(net, outputs, first, x) else replace(outputs, activation="")
 
 
@@ -451,25 +486,56 @@ _NOT_OF_KIND = {
 }
 
 
-def _kind(net: nn.Module, first: _PassOutcome, values: Tensor, x: Tensor) -> str:
-    """What values (2, K) of two images are, of KINDS."""
+def _kind(net: nn.Module, first: _PassOutcome, values: Tensor, x: Tensor) -> tuple[str, float]:
+    """What values (2, K) of two images are, of KINDS, and what probabilities are multiplied by in them."""
+    several = values.shape[1] > 1
     if not bool(values.isfinite().all()):
-        return "logits"
-    if values.shape[1] > 1 and bool((values >= 0).all()) and _close(values.sum(1), 1):
-        return "probabilities"
-    if values.shape[1] > 1 and bool((values <= 0).all()) and _close(values.logsumexp(1), 0):
-        return "log-probabilities"
-    if not _within(values) or first.operation.startswith(LINEAR):
-        return "logits"
-    if first.final == "sigmoid" or first.operation.startswith(BOUNDED):
-        return "sigmoid"
-    varied = not torch.equal(values[0], values[1])
-    return "sigmoid" if varied and _within(_values(net, x * STRONG, first, SEED)) else "logits"
+        return "logits", 1.0
+    for scale in (1.0, PERCENT):
+        if several and bool((values >= 0).all()) and _close(values.sum(1) / scale, 1):
+            return "probabilities", scale
+    if several and bool((values <= 0).all()) and _close(values.logsumexp(1), 0):
+        return "log-probabilities", 1.0
+    if not _within(values, PERCENT) or first.operation.startswith(LINEAR):
+        return "logits", 1.0
+    bounded = first.final == "sigmoid" or first.operation.startswith(BOUNDED)
+    if bounded and first.scale in (1.0, PERCENT) and _within(values, first.scale):
+        return "sigmoid", first.scale
+    if bounded or torch.equal(values[0], values[1]):
+        return "logits", 1.0
+    return _by_driving(net, first, values, x)
+
+
+def _by_driving(net: nn.Module, first: _PassOutcome, values: Tensor, x: Tensor) -> tuple[str, float]:
+    """Values (2, K) from 0 to 1 or to 100 are a sigmoid's if they stay there whatever the network reads.
+
+    Of percentages also the whole range must be reached. The tanh of small logits does not stay there.
+    """
+    driven = [_values(net, x * STRONG, first, SEED), _values(net, x * -STRONG, first, SEED)]
+    if first.last:
+        driven.append(_opposite(net, x, first))
+    reached = torch.cat(driven)
+    if _within(values) and _within(reached):
+        return "sigmoid", 1.0
+    if _within(reached, PERCENT) and float(reached.max()) >= FULL * PERCENT:
+        return "sigmoid", PERCENT
+    return "logits", 1.0
+
+
+def _opposite(net: nn.Module, x: Tensor, first: _PassOutcome) -> Tensor:
+    """The values (1, K) where the last layer with weights gives much of the opposite."""
+    view = private_view(net, SEED)
+
+    def turn(call: Call) -> Instead | None:
+        return Instead(OPPOSITE * call.handed_on) if call.layer == first.last else None
+
+    visit_calls(view, [layer_path(view, first.last)], turn)
+    return _row(tensors_in(returned_by(view, x))[first.name])
 
 
 def _close(sums: Tensor, wanted: float) -> bool:
     return bool((sums - wanted).abs().max() < TOLERANCE)
 
 
-def _within(values: Tensor) -> bool:
-    return bool(((values >= 0) & (values <= 1)).all())
+def _within(values: Tensor, most: float = 1.0) -> bool:
+    return bool(((values >= 0) & (values <= most)).all())

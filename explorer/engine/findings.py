@@ -1,8 +1,9 @@
 """What a check-up of a network finds, in sentences for a person: what it is, and what was done about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from explorer.engine.input_part import InputPart
@@ -47,6 +48,15 @@ FOUND_SINGLE = {
     "sigmoid": N_("The network returns one probability, taken as that of the second of two classes."),
     "sigmoid-logits": N_("The network returns one logit, taken as that of the second of two classes."),
 }
+FOUND_PERCENT = {
+    "probabilities": N_("The network returns probabilities in percent, not logits."),
+    "sigmoid": N_("The network returns a percentage for each label, independent of the others."),
+}
+FOUND_SINGLE_PERCENT = {
+    "sigmoid": N_(
+        "The network returns one percentage, taken as the probability of the second of two classes."
+    ),
+}
 DONE = {
     "probabilities": N_(
         "They are shown unchanged. They are not just what a softmax module gives in its only call, so logits "
@@ -73,7 +83,10 @@ DONE_BEFORE = N_(
 
 def of_outputs(outputs: Outputs, asked: str | None) -> Finding | None:
     """What the values of the network are; None for logits of classes, which need no word."""
-    observation = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
+    if outputs.scale == 1:
+        observation = (FOUND_SINGLE if outputs.single else FOUND).get(outputs.kind)
+    else:
+        observation = (FOUND_SINGLE_PERCENT if outputs.single else FOUND_PERCENT)[outputs.kind]
     if observation is None:
         return None if asked is None else Finding("outputs", ASKED_LOGITS)
     if outputs.activation:
@@ -108,6 +121,16 @@ def few(names: Sequence[str]) -> str:
 
 
 # Inputs
+
+PRECISION = N_("Weights of the network stay {dtypes}, as it was built: with float32 it does not run.")
+
+
+def of_precision(parameters: Iterable[Tensor]) -> Finding | None:
+    """The kinds of numbers other than float32 that weights are; None where there are none."""
+    dtypes = dict.fromkeys(each.dtype for each in parameters if each.is_floating_point())
+    names = tuple(str(each).removeprefix("torch.") for each in dtypes if each != torch.float32)
+    return Finding("precision", PRECISION, "", {"dtypes": names}) if names else None
+
 
 GRAY = N_("The network takes one channel.")
 GRAY_INPUT = N_("Every picture is converted to gray (ITU-R 601 luminance).")
@@ -160,6 +183,18 @@ def of_part(part: InputPart, size: int) -> Finding | None:
     return Finding("part", READS, done, sizes)
 
 
+PARTS = N_("These layers compute with {rows} parts or copies of one image at once: {layers}.")
+PARTS_DONE = N_("They are not shown as feature maps.")
+
+
+def of_parts(rows: Mapping[str, int]) -> Finding | None:
+    """The convolutions that give more rows than images, with how many for one image."""
+    if not rows:
+        return None
+    sizes = {"rows": max(rows.values()), "layers": tuple(rows), "count": len(rows)}
+    return Finding("parts", PARTS, PARTS_DONE, sizes)
+
+
 # Tokens
 
 
@@ -167,13 +202,15 @@ def of_part(part: InputPart, size: int) -> Finding | None:
 class Tokens:
     """The grids (h, w) that the tokens of a network are laid out on, and whether maps before have this size;
     and the numbers of tokens of which no grid is known. `reordered` is the layer that changes their order;
-    on the grids `wrong` they are not in the order of rows and columns.
+    on the grids `wrong` they are not in the order of rows and columns. `mixing` are the layers that work
+    across the tokens.
     """
 
     grids: Mapping[tuple[int, int], bool] = field(default_factory=dict)
     unknown: tuple[int, ...] = ()
     reordered: str = ""
     wrong: tuple[tuple[int, int], ...] = ()
+    mixing: tuple[str, ...] = ()
 
 
 WITHOUT_TOKENS = Tokens()
@@ -208,6 +245,18 @@ def of_tokens(given: tuple[int, int] | None, tokens: Tokens) -> Finding | None:
     if tokens.grids or not tokens.unknown:
         return None
     return Finding("grid", UNKNOWN, UNKNOWN_DONE, {"counts": tuple(map(str, tokens.unknown))})
+
+
+MIXING_TOKENS = N_("These layers work across the tokens, as in an MLP-Mixer: {layers}.")
+MIXING_TOKENS_DONE = PARTS_DONE
+
+
+def of_mixing(tokens: Tokens) -> Finding | None:
+    """The layers that work across the tokens; None for a network without."""
+    if not tokens.mixing:
+        return None
+    sizes = {"layers": tokens.mixing, "count": len(tokens.mixing)}
+    return Finding("mixing", MIXING_TOKENS, MIXING_TOKENS_DONE, sizes)
 
 
 def check_grid(given: tuple[int, int] | None, tokens: Tokens) -> None:

@@ -5,6 +5,7 @@ the tensor, from what that layer read, and from the sizes of the maps before it;
 """
 
 import weakref
+from collections import deque
 from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Literal
@@ -19,6 +20,7 @@ from explorer.engine.stage import stage_of
 
 Grid = tuple[int, int]
 MOST_EXTRA = 8  # tokens without a position: a class token, registers
+LATEST = 4  # layers whose values are kept to know a tensor by that was computed in between
 NORMS_OF_MAPS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LocalResponseNorm)
 
 
@@ -109,6 +111,22 @@ def left_out_grids(net: nn.Module) -> frozenset[WrongGrid]:
     return note_of(net, WRONG_GRIDS) or frozenset()
 
 
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """Some values of an image's maps (C, h, w): all channels at the first position, and the first channel."""
+
+    channels: Tensor
+    positions: Tensor
+
+    def are_in(self, tensor: Tensor) -> bool:
+        """Whether the last of the tokens of a tensor (count, C) are these."""
+        count = len(self.positions)
+        if not 0 <= len(tensor) - count <= MOST_EXTRA or tensor.shape[1] != len(self.channels):
+            return False
+        first, rest = tensor[len(tensor) - count], tensor[len(tensor) - count :, 0]
+        return torch.equal(first, self.channels) and torch.equal(rest, self.positions)
+
+
 class Layouts:
     """The layouts of the tensors of one forward pass of some images, float (N, channels, h, w).
 
@@ -131,12 +149,19 @@ class Layouts:
         self.reordered = False  # whether a layer has put the tokens in another order
         self.others: set[torch.Size] = set()
         self.known: dict[int, tuple[weakref.ref[Tensor], Layout | None]] = {}
+        self.values: deque[_Values] = deque(maxlen=LATEST)
+        self.mixes = False  # whether the latest layer works across tokens
+        self.mixed: dict[int, weakref.ref[Tensor]] = {}  # what such layers gave
 
     def of(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
         """How the output of a layer holds feature maps; None if it holds none."""
         if self._knows(output):
+            self.mixes = self._is_mixed(output)
             return self.known[id(output)][1]
-        layout = self._find(module, received, output)
+        self.mixes = self._is_across_tokens(module, received, output)
+        layout = None if self.mixes else self._find(module, received, output)
+        if self.mixes:
+            self.mixed[id(output)] = weakref.ref(output)
         if layout and self.wrong and (layout.order, tuple(layout.maps(output).shape[2:])) in self.wrong:
             layout = None
         self.known[id(output)] = (weakref.ref(output), layout)
@@ -155,7 +180,53 @@ class Layouts:
     def _knows(self, tensor: Tensor) -> bool:
         return id(tensor) in self.known and self.known[id(tensor)][0]() is tensor
 
+    def _is_mixed(self, tensor: Tensor) -> bool:
+        return id(tensor) in self.mixed and self.mixed[id(tensor)]() is tensor
+
+    def _is_across_tokens(self, module: nn.Module, received: Tensor, output: Tensor) -> bool:
+        """Whether a layer's axes are channels and tokens (N, C, count), or what it makes of all tokens.
+
+        So it is in an MLP-Mixer's first half of a block. A tensor that no layer gave is known by the values
+        that it has in common with what a layer gave before; else it is a plain transposition, or what a
+        Linear layer reads that takes as many values as there are tokens.
+        """
+        if received.ndim != 3 or output.ndim != 3 or isinstance(module, _BatchNorm) or output.is_meta:
+            return False
+        if not received.shape[0] == output.shape[0] == self.images or not self.images:
+            return False
+        if self._is_transposed(output):
+            return True
+        if received.shape[1] != output.shape[1] or self._is_in_order(received):
+            return stage_of(module) == "conv" and self._holds_tokens(received)
+        if self._knows(received):
+            return self._is_mixed(received) or (stage_of(module) == "conv" and self._holds_tokens(received))
+        if self._is_transposed(received):
+            return True
+        many = received.shape[2] in self.tokens
+        alone = isinstance(module, nn.Linear) and received.shape[1] not in self.tokens
+        return many and (alone or _is_transposition(received))
+
+    def _holds_tokens(self, tensor: Tensor) -> bool:
+        layout = self.known[id(tensor)][1] if self._knows(tensor) else None
+        return self._is_in_order(tensor) or (layout is not None and layout.order == "tokens")
+
+    def _is_in_order(self, tensor: Tensor) -> bool:
+        """Whether it is (N, count, C), by its values."""
+        return any(values.are_in(tensor[0]) for values in self.values)
+
+    def _is_transposed(self, tensor: Tensor) -> bool:
+        """Whether it is (N, C, count), by its values."""
+        if self._is_in_order(tensor):
+            return False
+        return any(values.are_in(tensor[0].T) for values in self.values)
+
+    def _keep_values(self, layout: Layout, output: Tensor) -> None:
+        maps = layout.maps(output)[0].detach()
+        if maps[0].numel() > 1 and not output.is_meta:
+            self.values.append(_Values(maps[:, 0, 0].clone(), maps[0].flatten().clone()))
+
     def _note(self, layout: Layout, output: Tensor) -> None:
+        self._keep_values(layout, output)
         if layout.order == "tokens":
             self.tokens.add(output.shape[1])
             self.latest[output.shape[1], output.shape[2]] = layout
@@ -245,6 +316,14 @@ class Layouts:
     def _has_tokens(self, tensor: Tensor) -> bool:
         """Whether it is attention of tokens to tokens, or tokens by heads."""
         return bool(set(tensor.shape[1:3]) & self.tokens)
+
+
+def _is_transposition(tensor: Tensor) -> bool:
+    """Whether a tensor (N, A, B) is another one, (N, B, A), whose axes were exchanged."""
+    base = tensor._base
+    if base is None or base.shape != tensor.transpose(1, 2).shape:
+        return False
+    return base.stride() == tensor.transpose(1, 2).stride()
 
 
 def _halved(grid: Grid) -> tuple[Grid, ...]:

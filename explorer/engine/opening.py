@@ -8,7 +8,7 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +25,7 @@ from explorer.engine.layouts import give_grid, leave_out_grids
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, need_gradients, private_view, visit_layers
 from explorer.engine.places import give_places
-from model.builders import make, offer
+from model.builders import made_as_it_is, make, offer
 from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
 from model.checkpoint import Checkpoint, card_in, digest_of, load_checkpoint
 from model.files import contents
@@ -36,6 +36,7 @@ from model.words import tr
 
 MOST_OF_NAMES = 10_000_000  # bytes of a file with class names
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
+OF_NUMBERS = re.compile(r"(?i)dtype|double|float|half|scalar type")  # in errors about the kinds of numbers
 SLOW_WITHOUT_VALUES = (nn.BatchNorm2d, nn.BatchNorm1d)  # of torch's layers that keep the size
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, by ITU-R 601
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -138,8 +139,7 @@ def _from_file(source: Source, path: Path) -> Checkpoint:
 
 def _from_builder(source: Source, spec: str) -> Checkpoint:
     written = card_in(source.path) if source.path else None
-    net = build(spec, written, _asked(source))
-    card, columns = _fitting(net, replace(written or _blank(spec), net=spec), source, written is None)
+    net, card, columns = _built(source, spec, written)
     if source.path is not None:
         card = _with_classes(card, columns)
         return load_checkpoint(source.path, lambda: copied(net, shared=False), card, source.weights)
@@ -153,6 +153,24 @@ def _from_builder(source: Source, spec: str) -> Checkpoint:
     return Checkpoint(
         _with_classes(card, columns), state, digest_of(state), lambda: copied(net, shared=False)
     )
+
+
+def _built(source: Source, spec: str, written: Card | None) -> tuple[nn.Module, Card, int]:
+    """A builder's network, its card, and how many values it gives.
+
+    It is float32, unless it cannot process an image so, but can with the numbers that its builder made.
+    """
+    blank = replace(written or _blank(spec), net=spec)
+    net = build(spec, written, _asked(source))
+    try:
+        return net, *_fitting(net, blank, source, written is None)
+    except Problem as problem:
+        if not OF_NUMBERS.search(str(problem.__cause__)):
+            raise
+        net = build(spec, written, _asked(source), made_as_it_is)
+        with suppress(Problem):
+            return net, *_fitting(net, blank, source, written is None)
+        raise
 
 
 def _fitting(net: nn.Module, card: Card, source: Source, guess: bool) -> tuple[Card, int]:
@@ -385,8 +403,13 @@ def _with_classes(card: Card, columns: int) -> Card:
 # The network
 
 
-def build(spec: str, written: Card | None = None, asked: Mapping[str, int] | None = None) -> nn.Module:
-    """The network that `package.module:builder` makes, float32 in eval mode. Raises Problem.
+def build(
+    spec: str,
+    written: Card | None = None,
+    asked: Mapping[str, int] | None = None,
+    make: Callable[[str, Mapping[str, int]], nn.Module] = make,
+) -> nn.Module:
+    """The network that `make` makes of `package.module:builder`, in eval mode. Raises Problem.
 
     It is offered the class count and input size of the card that its weights have, as in training, unless a
     person asked for others.

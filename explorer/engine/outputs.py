@@ -33,7 +33,8 @@ class Outputs:
     `kind` is one of KINDS. `name` names the tensor among several; "" is the only one. `activation` is the
     path of the final activation whose input is taken instead of its output; "" where none is left out.
     `columns` is K where the tensor is not float32 (N, K) itself, otherwise 0. With `single` it has one value
-    per image, which stands for the second of two classes.
+    per image, which stands for the second of two classes. `scale` is the value of a probability of 1: 100 for
+    percentages.
     """
 
     kind: str = "logits"
@@ -41,6 +42,7 @@ class Outputs:
     activation: str = ""
     columns: int = 0
     single: bool = False
+    scale: float = 1.0
 
     @property
     def independent(self) -> bool:
@@ -57,6 +59,8 @@ class Outputs:
         values = tensors_in(returned)[self.name]
         if self.columns:
             values = values.float().reshape(-1, self.columns)
+        if self.scale != 1:
+            values = values / self.scale
         if not self.activation:
             values = _before_activation(values, self.kind)
         return torch.cat([-values, values], 1) if self.single else values

@@ -148,7 +148,7 @@ def _run(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> 
 
     try:
         logits = check_logits(recorded(net, x, [layer], remove))
-    except RuntimeError:
+    except Exception:  # whatever a network makes of another number of images from the layer on
         logits = check_logits(recorded(net, x.repeat(sets, 1, 1, 1), [layer], remove))
     if len(logits) != sets * images:
         logits = check_logits(recorded(net, x.repeat(sets, 1, 1, 1), [layer], remove))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.words import ngettext, tr
+from model.words import N_, ngettext, tr
 
 MOST_NAMED = 3
 LONGEST = 60  # characters of a name
@@ -19,6 +19,8 @@ class Changes:
     within, `normed` how many weights of weight_norm, spectral_norm or pruning were put in another form.
     `converted`: dtypes that were converted to the network's. `average`: whether the weights are an average
     over training, such as EMA. `nameless`: a list of averaged weights without names, which fit no layer.
+    `parts`: the places in the file that were joined, each with the network's module that it is of, "" for
+    one of several; `prefix` then names them all.
     """
 
     prefix: str = ""
@@ -31,6 +33,7 @@ class Changes:
     rivals: tuple[str, ...] = ()
     normed: int = 0
     nameless: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """A sentence for each kind of change, with names in `backticks`; none for a file taken as it is."""
@@ -44,9 +47,25 @@ class Changes:
     def _prefix_text(self) -> str:
         if not self.prefix:
             return ""
+        if self.parts:
+            return self._parts_text()
         if self.average:
             return tr("Read from {place} in the file: averaged weights.", place=_code(self.prefix))
         return tr("Read from {place} in the file.", place=_code(self.prefix))
+
+    def _parts_text(self) -> str:
+        pairs = [
+            tr("{place} as {module}", place=_code(place), module=_code(module))
+            if module not in ("", place.rpartition(".")[2])
+            else _code(place)
+            for place, module in self.parts
+        ]
+        template = (
+            N_("Joined from several parts of the file, which are averaged weights: {parts}.")
+            if self.average
+            else N_("Joined from several parts of the file: {parts}.")
+        )
+        return tr(template, parts=tr(", ").join(pairs))
 
     def _rivals(self) -> str:
         if not self.rivals:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from model.problems import Problem
 from model.weights.changes import Changes
+from model.weights.joining import joined_sets
 from model.weights.parametrized import SPECTRAL_NORM, groups, in_form_of
 from model.weights.prefixes import Rank, chosen_prefix, rank, ranked, rivals
 from model.weights.stored import Leaf, StoredTensor, UnusableTensor
@@ -31,13 +32,13 @@ _MEASURE = r"(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|met
 _BESIDE = re.compile(
     rf"(^|\.)(n_averaged|total_ops|total_params|num_updates|initted|step|epoch|best_\w+|(ema_)?decay|aux\w*|"
     rf"(\w+_)?{_MEASURE}(_\w+)?|(\w+_)?(ema|swa)(_\w+)?|"
-    r"optimizers?|optim|(lr_)?schedulers?|rng_state|hyper_parameters|callbacks)(\.|$)",
+    r"(\w+_)?optim(izers?)?(_\w+)?|(\w+_)?schedulers?(_\w+)?|rng_state|hyper_parameters|callbacks)(\.|$)",
     re.I,
 )
 # Of these also whole layers: a loss may have some, and auxiliary classifiers are trained with only.
 _LAYERS_BESIDE = re.compile(
-    r"(^|\.)(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|optimizers?|optim|callbacks|"
-    r"aux\d*|auxlogits|auxiliary|aux(iliary)?_(logits|classifiers?|heads?))(\.|$)",
+    r"(^|\.)(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|callbacks|"
+    r"(\w+_)?optim(izers?)?(_\w+)?|aux\d*|auxlogits|auxiliary|aux(iliary)?_(logits|classifiers?|heads?))(\.|$)",
     re.I,
 )
 _OF_OPTIMIZER = re.compile(
@@ -77,12 +78,13 @@ class StateLayout:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """The entries under one prefix of a file beside a network's names."""
+    """The entries under one prefix of a file beside a network's names; or of several, `parts` of it."""
 
     prefix: str
     leaves: Mapping[str, Leaf]
     extra: Mapping[str, Leaf]
     renamed: int
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 def fitted(
@@ -95,6 +97,7 @@ def fitted(
     entries, normed = in_form_of(entries, layout.state)
     attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
     fitting = _different(each for each in attempts if _problem(each, layout, path) is None)
+    fitting = fitting or {each.prefix: each for each in _joined(entries, layout)}
     prefixes = ranked(fitting)
     if not prefixes:
         raise _refusal(entries, attempts, layout, path)
@@ -156,6 +159,34 @@ def _attempts(entries: Entries, layout: StateLayout, bared: bool) -> list[_Attem
         extra = {name: entries[entry] for name, entry in within.items() if name not in names}
         attempts.append(_Attempt(prefix, leaves, extra, changed))
     return attempts
+
+
+def _joined(entries: Entries, layout: StateLayout) -> list[_Attempt]:
+    """The sets of weights that several parts of a file give together."""
+
+    def is_beside(name: str) -> bool:
+        entry = original[name]
+        layer = _LAYERS_BESIDE.search(name) or not _is_of_layer(name, entries[entry])
+        return bool(_OF_OPTIMIZER.search(name) or (_BESIDE.search(name) and layer))
+
+    original = {bare(entry): entry for entry in reversed(list(entries))}
+    names = _without_common_prefix({bare(name): name for name in layout.state})
+    sets = joined_sets(
+        {name: shape_and_kind(layout.state[own]) for name, own in names.items()},
+        {name: _described(entries[entry]) for name, entry in original.items()},
+        is_beside,
+    )
+    used = {original[entry] for each in sets for entry in each.names.values()}
+    extra = {entry: leaf for entry, leaf in entries.items() if entry not in used}
+    return [
+        _Attempt(each.label, {names[name]: entries[original[entry]] for name, entry in each.names.items()
+                              if name in names}, extra, 0, each.parts)
+        for each in sets
+    ]  # fmt: skip
+
+
+def _described(leaf: Leaf) -> str:
+    return shape_and_kind(leaf) if isinstance(leaf, StoredTensor) else leaf.kind
 
 
 def _different(attempts: Iterable[_Attempt]) -> dict[str, _Attempt]:
@@ -231,6 +262,8 @@ def _is_copy(name: str, entry: Leaf, layout: StateLayout) -> bool:
 
 def _unused(entries: Entries, attempt: _Attempt, others: Collection[str]) -> tuple[str, ...]:
     """What is left out: each entry beside the weights, of anything further away only where it begins."""
+    if attempt.parts:
+        return tuple(dict.fromkeys(entry.partition(".")[0] for entry in attempt.extra))
     prefix = attempt.prefix.split(".") if attempt.prefix else []
     away = []
     for entry in entries:
@@ -258,7 +291,8 @@ def _state_of(attempt: _Attempt, layout: StateLayout, path: str) -> tuple[State,
             value = value.to(expected.dtype)
         state[name] = value
     average = rank(attempt.prefix) == Rank.AVERAGE
-    return state, Changes(attempt.prefix, (), (), tuple(missing), attempt.renamed, tuple(converted), average)
+    changes = Changes(attempt.prefix, (), (), tuple(missing), attempt.renamed, tuple(converted), average)
+    return state, replace(changes, parts=attempt.parts)
 
 
 # Refusing

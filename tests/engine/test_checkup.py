@@ -191,6 +191,102 @@ def test_a_small_logit_is_no_probability(opened: Callable[..., Opening]) -> None
     assert (outputs.kind, outputs.single) == ("sigmoid-logits", True)
 
 
+PERCENT: dict[str, tuple[Callable[[Tensor], Tensor], str, Callable[[Tensor], Tensor]]] = {
+    "softmax": (lambda z: 100 * softmax(z), "probabilities", softmax),
+    "by a tensor": (lambda z: torch.tensor(100.0) * softmax(z), "probabilities", softmax),
+    "divided": (lambda z: softmax(z) / 0.01, "probabilities", softmax),
+    "in place": (lambda z: softmax(z).mul_(100), "probabilities", softmax),
+    "sigmoid": (lambda z: z.sigmoid() * 100, "sigmoid", torch.sigmoid),
+    "sigmoid by a tensor": (lambda z: torch.tensor(100.0) * z.sigmoid(), "sigmoid", torch.sigmoid),
+}
+
+
+@pytest.mark.parametrize("form", PERCENT)
+@pytest.mark.parametrize("asked", [False, True])
+def test_percentages_are_probabilities(opened: Callable[..., Opening], form: str, asked: bool) -> None:
+    returned, kind, meaning = PERCENT[form]
+    opening = opened(lambda: of(returned), **({"output": kind} if asked else {}))
+    outputs = opening.checkup.outputs
+    assert (outputs.kind, outputs.scale, outputs.activation) == (kind, 100, "")
+    assert "percent" in finding(opening.checkup, "outputs")
+    with torch.no_grad():
+        own = meaning(Plain().eval().logits(X)).numpy()
+    net = opening.checkpoint.build()
+    np.testing.assert_allclose(trace(net, X).probabilities, own, atol=1e-6)
+    assert opened(lambda: of(returned), output="logits").checkup.outputs.scale == 1
+
+
+def test_one_percentage_is_the_probability_of_the_second_class(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: of(lambda z: z.sigmoid()[:, 0] * 100, 1))
+    assert (opening.checkup.outputs.kind, opening.checkup.outputs.single) == ("sigmoid", True)
+    assert "one percentage" in finding(opening.checkup, "outputs")
+    with torch.no_grad():
+        own = Plain(1).eval().logits(X).sigmoid()
+    seen = trace(opening.checkpoint.build(), X).probabilities
+    np.testing.assert_allclose(seen, torch.cat([1 - own, own], 1), atol=1e-6)
+
+
+def in_range(returned: Callable[[Tensor], Tensor]) -> Plain:
+    """A network whose logits lie from 0.2 to 0.8 for pictures."""
+    net = of(returned)
+    nn.init.uniform_(net.fc.weight, 0, 0.02)
+    nn.init.uniform_(net.fc.bias, 0.25, 0.7)
+    return net
+
+
+BY_CHANCE = {
+    "tanh": torch.tanh,
+    "relu6": functional.relu6,
+    "hardtanh": functional.hardtanh,
+    "softsign": functional.softsign,
+    "tanh, scaled": lambda z: z.tanh() * 2.5,
+    "sine": torch.sin,
+    "temperature": lambda z: z * 0.5,
+    "bounded to ten": lambda z: z.sigmoid() * 10,
+}
+BOUNDED = {
+    "tanh from 0 to 1": lambda z: (z.tanh() + 1) / 2,
+    "clamp": lambda z: z.clamp(0, 1),
+    "hard sigmoid": functional.hardsigmoid,
+    "by exp": lambda z: 1 / (1 + torch.exp(-z)),
+    "double sigmoid": lambda z: 2 * (0.5 * z.sigmoid()),
+}
+
+
+@pytest.mark.parametrize("form", BY_CHANCE)
+def test_values_from_0_to_1_by_chance_are_logits(opened: Callable[..., Opening], form: str) -> None:
+    opening = opened(lambda: in_range(BY_CHANCE[form]))
+    assert opening.checkup.outputs.kind == "logits"
+    with torch.no_grad():
+        returned = in_range(BY_CHANCE[form]).eval()(X)
+    assert form in ("bounded to ten", "tanh, scaled") or ((returned >= 0) & (returned <= 1)).all()
+    seen = trace(opening.checkpoint.build(), X).probabilities
+    np.testing.assert_allclose(seen, softmax(returned), atol=1e-6)
+
+
+@pytest.mark.parametrize("form", BOUNDED)
+def test_values_that_never_leave_0_to_1_are_probabilities(opened: Callable[..., Opening], form: str) -> None:
+    opening = opened(lambda: in_range(BOUNDED[form]))
+    assert (opening.checkup.outputs.kind, opening.checkup.outputs.scale) == ("sigmoid", 1)
+    with torch.no_grad():
+        returned = in_range(BOUNDED[form]).eval()(X)
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, returned, atol=1e-6)
+
+
+def test_a_tanh_after_a_prototype_layer_is_no_probability(opened: Callable[..., Opening]) -> None:
+    class Prototypes(Plain):
+        """Its last product is a function with a parameter, not a layer."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.prototypes = nn.Parameter(torch.rand(8, 4) * 0.1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh((self.bn(self.conv(x)).mean((2, 3)) + 0.5) @ self.prototypes)
+
+    assert opened(Prototypes).checkup.outputs.kind == "logits"
+
+
 def test_the_option_overrules(opened: Callable[..., Opening]) -> None:
     with torch.no_grad():
         logits = Plain().eval().logits(X)

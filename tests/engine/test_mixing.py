@@ -169,6 +169,51 @@ def test_layers_with_another_number_of_rows_than_images_are_left_out(kind: type[
         attribute(net, x, layer="conv1", target=0)
 
 
+@pytest.mark.parametrize(("kind", "rows"), [(Flips, 2), (Patches, 4)])
+def test_such_layers_are_named(kind: type[Plain], rows: int) -> None:
+    (finding,) = check_up(made(kind), CARD).findings
+    assert (finding.name, finding.warning) == ("parts", False)
+    assert str(finding) == (
+        f"These layers compute with {rows} parts or copies of one image at once: conv1, conv2. They are not "
+        "shown as feature maps."
+    )
+
+
+class ReadsTwice(Plain):
+    """Attention whose keys and values come of two calls of one layer: it refuses one image with many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.attention = nn.LayerNorm(12), nn.MultiheadAttention(12, 2, batch_first=True)
+        self.query = nn.Parameter(torch.randn(1, 2, 12))
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.conv2(self.pool(self.relu(self.bn1(self.conv1(x))))).flatten(2).transpose(1, 2)
+        query = self.query.expand(len(x), -1, -1)
+        return self.fc(self.attention(query, self.norm(tokens), self.norm(tokens))[0].mean(1))
+
+
+def test_channels_are_switched_off_where_a_network_refuses_one_image_with_many() -> None:
+    net = made(ReadsTwice)
+    zeroed = ablations(net, X, "norm#2").zeroed
+    for channel, logits in enumerate(zeroed):
+        calls: list[Tensor] = []
+
+        def switch(
+            _: nn.Module, __: object, tokens: Tensor, channel: int = channel, calls: list = calls
+        ) -> Tensor:
+            calls.append(tokens)
+            kept = torch.ones(12)
+            kept[channel] = float(len(calls) != 2)
+            return tokens * kept
+
+        handle = net.norm.register_forward_hook(switch)
+        with torch.no_grad():
+            wanted = net(X)[0].numpy()
+        handle.remove()
+        np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-5)
+
+
 CARD = Card(classes=("a", "b", "c", "d"), input_size=16)
 
 

@@ -12,7 +12,8 @@ from torch.overrides import TorchFunctionMode
 from explorer.engine.passes import leaf_paths, private_view
 
 RESHAPING = frozenset(
-    {"flatten", "view", "reshape", "contiguous", "squeeze", "unsqueeze", "clone", "to", "float", "dropout"}
+    {"flatten", "view", "reshape", "contiguous", "squeeze", "unsqueeze", "clone", "dropout"}
+    | {"to", "type", "float", "double", "half", "bfloat16"}
 )
 """Functions that hand on every value as it is."""
 LINEAR = RESHAPING | frozenset(
