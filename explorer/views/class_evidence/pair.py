@@ -134,7 +134,8 @@ def summary(pair: GroupPair) -> str:
     )
     texts = [text, *positive(pair)]
     if beyond > charts.SHOWN:
-        texts.append(tr("The chart shows {shown} of these {count} channels.", shown=charts.SHOWN, count=beyond))
+        shown = charts.SHOWN
+        texts.append(tr("The chart shows {shown} of these {count} channels.", shown=shown, count=beyond))
     return paragraph(texts)
 
 
