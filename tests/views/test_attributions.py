@@ -117,7 +117,7 @@ def test_baseline_and_settings_change_the_map(finished: Opened) -> None:
 
 def test_a_scene_has_its_known_truth(finished: Opened) -> None:
     shown = text(finished()[0])
-    assert "matters most has the most heat" in shown
+    assert "The part with the most heat is" in shown
     assert "Not measured here" not in shown
 
 
