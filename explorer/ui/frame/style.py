@@ -25,7 +25,7 @@ def uploader_words() -> str:
     """Rules that write what Streamlit says in a file uploader, always in English, in the language in use."""
     limit = tr("Up to {megabytes} MB per file", megabytes=st.get_option("server.maxUploadSize"))
     words = {
-        '[data-testid="stFileUploaderDropzone"] button p': (tr("Upload"), "1rem"),
+        '[data-testid="stFileUploaderDropzone"] button p': (tr("Upload"), "0.875rem"),
         '[data-testid="stFileUploaderDropzoneInstructions"] span': (limit, "0.875rem"),
     }
     rule = "%s { font-size: 0; } %s::after { content: %s; font-size: %s; }\n"
