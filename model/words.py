@@ -90,12 +90,14 @@ def ngettext(one: str, many: str, n: int, /, **fields: object) -> str:
 
 
 def _filled(template: str, fields: Mapping[str, object]) -> str:
-    """As `str.format` does, but without the space behind a value where that leaves it between Chinese signs.
+    """As `str.format` does, but without the spaces around a value that stand between two Chinese signs.
 
     >>> _filled("在 {images} 中", {"images": "100 张图像"}), _filled("在 {images} 中", {"images": "CIFAR-10"})
     ('在 100 张图像中', '在 CIFAR-10 中')
+    >>> _filled("差为 {size}。", {"size": "小于 0.1"}), _filled("差为 {size}。", {"size": 0.2})
+    ('差为小于 0.1。', '差为 0.2。')
     """
-    if not re.search(rf"}} {CHINESE}", template):
+    if not re.search(rf"}} {CHINESE}|{CHINESE} {{", template):
         return template.format(**fields)
     text = ""
     for literal, name, details, conversion in Formatter().parse(template):
@@ -103,7 +105,9 @@ def _filled(template: str, fields: Mapping[str, object]) -> str:
         text += literal[1:] if ends else literal
         if name is not None:
             field = f"{{{name}{f'!{conversion}' if conversion else ''}:{details}}}"
-            text += field.format(**fields)
+            value = field.format(**fields)
+            begins = re.search(f"{CHINESE} $", text) and re.match(CHINESE, value)
+            text = (text[:-1] if begins else text) + value
     return text
 
 

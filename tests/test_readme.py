@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks import checkpoints, judging, readme
+from benchmarks.readme_chinese import in_chinese
 from explorer import scan, scoreboard
 from explorer.engine.scores import SCORES
 from explorer.ui import options
@@ -127,10 +128,19 @@ def test_every_file_that_is_named_exists(text: str) -> None:
 
 
 def test_both_have_the_same_programs_commands_tables_and_pictures() -> None:
-    """What is measured and what is run is word for word the same; comments of commands are translated."""
-    for part in (programs, commands, measured, pictures):
+    """What is run is word for word the same; comments of commands are translated, and words of tables."""
+    for part in (programs, commands, pictures):
         assert part(CHINESE) == part(README), part.__name__
         assert len(part(README)) > 1
+    assert measured(CHINESE) == [in_chinese(each) for each in measured(README)]
+
+
+def test_the_tables_of_the_chinese_one_have_the_same_numbers_and_no_english() -> None:
+    for english, chinese in zip(measured(README), measured(CHINESE), strict=True):
+        numbers = [sorted(re.findall(r"\d+(?:[.,]\d+)*", each)) for each in (english, chinese)]
+        assert numbers[0] == numbers[1]
+        without_names = re.sub(r"`[^`]+`|Guided Backprop|<!--.*?-->", "", chinese)
+        assert re.findall(r"[A-Za-z]{3,} [a-z]{2,}", without_names) == []
 
 
 def test_both_have_the_same_sections() -> None:

@@ -52,11 +52,11 @@ def test_a_press_counts_although_the_picture_is_drawn_anew_before_the_release(
 
 
 def test_the_classes_stay_in_sight_where_the_stages_scroll(page: Page, serve: Callable[..., str]) -> None:
-    page.set_viewport_size({"width": 1280, "height": 720})
+    page.set_viewport_size({"width": 1000, "height": 720})
     page.goto(f"{serve('explorer/app.py')}/?checkpoint=cifar10-resnet9&sample=cat")
     frame, percent = page.locator(".network .frame"), page.locator(".answer > span > span:last-child").first
     expect(percent).to_be_visible()
-    assert frame.evaluate("frame => frame.scrollWidth > frame.clientWidth")
+    assert frame.evaluate(SCROLLS)
     for scrolled in (0, 80, 10_000):
         frame.evaluate("(frame, to) => frame.scrollTo(to, 0)", scrolled)
         assert percent.evaluate(ON_TOP), scrolled
@@ -72,6 +72,8 @@ def test_names_and_counts_of_stages_keep_clear_of_each_other_and_of_lines(
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{serve('explorer/app.py')}/?checkpoint=cifar10-resnet9&sample=cat")
     expect(page.locator(".threads .thread").first).to_be_attached()
+    assert not page.locator(".network .frame").evaluate(SCROLLS)  # all of it is in sight
+    assert page.locator(".heads .head > *").evaluate_all(WHOLE)
     names = sorted(page.locator(".heads .name").evaluate_all(TEXT_SPANS))
     assert len(names) > 15
     assert all(before[1] + 2 <= after[0] for before, after in pairwise(names)), names
@@ -81,6 +83,8 @@ def test_names_and_counts_of_stages_keep_clear_of_each_other_and_of_lines(
     assert all(not left < start < right for start in starts for left, right in counts)
 
 
+SCROLLS = "frame => frame.scrollWidth > frame.clientWidth"
+WHOLE = "elements => elements.every((each) => each.scrollWidth <= each.clientWidth)"
 ON_TOP = """element => {
   const { left, right, top, bottom } = element.getBoundingClientRect();
   const hit = element.getRootNode().elementFromPoint((left + right) / 2, (top + bottom) / 2);

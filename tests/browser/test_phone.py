@@ -143,6 +143,15 @@ def test_all_of_what_is_averaged_is_in_sight(phone: Page, explorer: str) -> None
     assert table.get_by_role("columnheader").last.inner_text() == "LayerNorm"
 
 
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_all_columns_of_the_moved_scenes_are_in_sight(phone: Page, explorer: str, language: str) -> None:
+    phone.goto(f"{explorer}/mlp?lang={language}")
+    settle(phone)
+    table = phone.locator(".fx-runs").last
+    expect(table).to_contain_text("95.")  # not only its head
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 def test_no_chinese_letter_is_upside_down(phone: Page, explorer: str) -> None:
     phone.goto(f"{explorer}/batchnorm?norm_part=averaged&lang=zh_CN")
     settle(phone)

@@ -105,3 +105,10 @@ def test_no_space_stands_between_a_chinese_value_and_chinese_text():
         assert ngettext("{n:,} channel", "{n:,} channels", 1_200).startswith("1,200 ")
     finally:
         words.use(words.ENGLISH)
+
+
+def test_no_space_is_left_between_two_chinese_signs() -> None:
+    fill = words._filled
+    assert fill("在 {images} 中", {"images": "100 张图像"}) == "在 100 张图像中"
+    assert fill("差为 {size}。", {"size": "小于 0.1"}) == "差为小于 0.1。"
+    assert fill("差为 {size}。", {"size": 0.2}) == "差为 0.2。"

@@ -48,6 +48,13 @@ def test_settings_without_output_end_in_one_sentence(visit: Callable) -> None:
     assert "3 groups do not divide 32 channels in and 64 channels out evenly" in at.info[0].value
 
 
+def test_every_field_that_the_browser_refuses_has_a_sentence(visit: Callable) -> None:
+    """The browser keeps a number outside a field's limits to itself and turns the field red."""
+    limits = html(visit("arithmetic", cv_layer="conv2"))
+    assert "Dilation: enter a whole number from 1 to 16; the number in red is not used." in limits
+    assert "Padding: enter a whole number from 0 to 16; the number in red is not used." in limits
+
+
 def test_what_is_left_out_and_where_the_center_lies_is_said(visit: Callable) -> None:
     at = visit("arithmetic", cv_layer="conv2", cv_kernel="2", cv_stride="3", cv_padding="0", cv_row="1")
     text = " ".join(each.value for each in at.markdown)

@@ -86,8 +86,8 @@ DELETION = Score(
     measure=deletions,
     below=N_("Patches with more heat matter less to the logit than by chance."),
     within=N_(
-        "The map in the wrong place does as well: nothing is shown of whether patches with more "
-        "heat matter more."
+        "The map in the wrong place does as well, so this does not show that patches with more heat matter "
+        "more."
     ),
     above=N_("Patches with more heat matter more to the logit than by chance."),
 )

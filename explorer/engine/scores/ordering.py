@@ -139,7 +139,7 @@ ORDERING = Score(
     paper="arXiv:2401.06654",
     measure=orderings,
     below=N_("Removing what the map marks first lowers the probability less than by chance."),
-    within=N_("The map in the wrong place orders the image as well as this one."),
+    within=N_("The map in the wrong place ranks the positions equally well."),
     above=N_("Removing what the map marks first lowers the probability more than by chance."),
     measure_many=partial(orderings, draws=DRAWS_OF_MANY),
 )

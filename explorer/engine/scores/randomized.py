@@ -160,7 +160,7 @@ RANDOMIZED = Score(
     paper="arXiv:2401.06465",
     measure=randomized,
     below=N_("The map is less like those of random networks than a map in the wrong place is."),
-    within=N_("No likeness to the maps of random networks can be measured."),
+    within=N_("No similarity to the maps of random networks can be measured."),
     above=N_(
         "The map is more like those of random networks than a map in the wrong place is: part of it does not "
         "depend on what was learned."

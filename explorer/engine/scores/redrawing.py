@@ -241,8 +241,8 @@ DISTRACTIBILITY = Score(
     paper="arXiv:2308.06248",
     measure=distractibility,
     below=N_("What does not matter has more heat than by chance."),
-    within=N_("The map in the wrong place tells what matters from what does not just as well."),
-    above=N_("The map tells what matters from what does not better than by chance."),
+    within=N_("The map in the wrong place separates what matters from what does not equally well."),
+    above=N_("The map separates what matters from what does not better than by chance."),
     unmet=needs_redrawings,
 )
 

@@ -85,8 +85,8 @@ STABILITY = Score(
     ),
     paper="arXiv:2203.06877",
     measure=stability,
-    below=N_("Noise that leaves the prediction as it is changes the map less than moving it would."),
-    within=N_("Noise that leaves the prediction as it is changes the map as much as moving it would."),
-    above=N_("Noise that leaves the prediction as it is changes the map more than moving it would."),
+    below=N_("Noise that does not change the prediction changes the map less than moving the map would."),
+    within=N_("Noise that does not change the prediction changes the map as much as moving the map would."),
+    above=N_("Noise that does not change the prediction changes the map more than moving the map would."),
     remakes=True,
 )

@@ -1,5 +1,6 @@
 """How the page looks: title, icon, and the explorer's own style sheet over Streamlit's theme."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,21 @@ SHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 def set_up_page() -> None:
     # Before the navigation, which else sets the page's named icon, to be fetched from outside.
     st.set_page_config(tr(TITLE), icon(), layout="wide")
-    st.html(f"<style>{SHEET}</style>")
+    st.html(f"<style>{SHEET}{uploader_words()}</style>")
+
+
+def uploader_words() -> str:
+    """Rules that write what Streamlit says in a file uploader, always in English, in the language in use."""
+    limit = tr("Up to {megabytes} MB per file", megabytes=st.get_option("server.maxUploadSize"))
+    words = {
+        '[data-testid="stFileUploaderDropzone"] button p': (tr("Upload"), "0.875rem"),
+        '[data-testid="stFileUploaderDropzoneInstructions"] span': (limit, "0.875rem"),
+    }
+    rule = "%s { font-size: 0; } %s::after { content: %s; font-size: %s; }\n"
+    return "".join(
+        rule % (where, where, json.dumps(text, ensure_ascii=False), size)
+        for where, (text, size) in words.items()
+    )
 
 
 def icon() -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.engine.arithmetic import FREE, Settings, changed_axis, check, with_ceil
 from explorer.engine.geometry import WindowAxis, window
-from explorer.ui import choices, link
+from explorer.ui import choices, link, markup
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -60,6 +60,7 @@ def choose(every: Mapping[str, Settings], network: str) -> WhatIf:
         _start_anew(in_network, f"{network} {layer}")
         reset = st.empty()
     here = _settings(in_network)
+    _limits(in_network)
     label = tr("As in the network") if layer else tr("As at first")
     reset.button(
         label, icon=":material/undo:", key="cv_reset", disabled=here == in_network,
@@ -130,12 +131,41 @@ def _axis(start: Settings, axis: WindowAxis, suffix: str, side: str) -> WindowAx
         del values["dilation"]
     fields = {
         name: link.number(
-            _label(tr(LABELS[name]), side), 0 if name == "padding" else 1, max(LARGEST[name], value),
+            _label(tr(LABELS[name]), side), _low(name), _high(name, axis),
             f"cv_{name}{suffix}", value, width=WIDTH if not side else 150,
         )
         for name, value in values.items()
     }  # fmt: skip
     return changed_axis(axis, **{"dilation": 1} | fields)
+
+
+LIMIT = N_("{setting}: enter a whole number from {low} to {high}; the number in red is not used.")
+
+
+def _limits(start: Settings) -> None:
+    """What each field takes; the style sheet shows the sentence of one that is red."""
+    ends = {
+        name: (tr(LABELS[name]), _low(name), max(_high(name, axis) for axis in (start.rows, start.columns)))
+        for name in _numbers(start.rows)
+    }
+    inside, outside = start.channels
+    ends |= {
+        "in": (tr("Channels in"), 1, max(MOST_CHANNELS, inside)),
+        "out": (tr("Channels out"), 1, max(MOST_CHANNELS, outside)),
+    }
+    sentences = (
+        markup.text(tr(LIMIT, setting=label, low=low, high=f"{high:,}"), f"fx-limit cv_{name}")
+        for name, (label, low, high) in ends.items()
+    )
+    markup.show(*sentences)
+
+
+def _low(name: str) -> int:
+    return 0 if name == "padding" else 1
+
+
+def _high(name: str, axis: WindowAxis) -> int:
+    return max(LARGEST[name], _numbers(axis)[name])
 
 
 def _label(name: str, side: str) -> str:

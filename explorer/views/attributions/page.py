@@ -35,7 +35,7 @@ def page() -> None:
             "A heat map looks convincing whether or not it is right. Below each map its scores stand beside "
             "chance: what the same map gets in the wrong place, mirrored and shifted at random. Each band "
             "holds 95% of that, so about 1 score in 20 lies outside by chance alone. There is no total "
-            "score: each tells something else."
+            "score: each one tests something different."
         )
     )
     chosen = map_choice.choose(selection)

@@ -180,14 +180,14 @@ def strongest_part(scored: PartTruth) -> str:
     """Whether the part that matters most has the most heat, beside the map in the wrong place and a draw."""
     found = np.array([float(scored.strongest_moved), float(scored.strongest_chance)])
     template = N_(
-        "The part that matters most has the most heat; in the wrong place the map says so in {moved} of "
-        "cases, a part chosen at random is it in {drawn}."
+        "The part with the most heat is the one that matters most; the same is true of {moved} of maps in "
+        "the wrong place, and of {drawn} of parts chosen at random."
     )
     if float(scored.strongest) < 1:
         found = 1 - found
         template = N_(
-            "Another part than the one that matters most has the most heat; in the wrong place the map errs "
-            "like this in {moved} of cases, a part chosen at random is another in {drawn}."
+            "The part with the most heat is not the one that matters most; the same is true of {moved} of "
+            "maps in the wrong place, and of {drawn} of parts chosen at random."
         )
     moved, drawn = (percent(float(each), 0) for each in found)
     return tr(template, moved=moved, drawn=drawn)

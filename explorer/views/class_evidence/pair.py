@@ -134,7 +134,8 @@ def summary(pair: GroupPair) -> str:
     )
     texts = [text, *positive(pair)]
     if beyond > charts.SHOWN:
-        texts.append(tr("The chart shows {shown} of them.", shown=charts.SHOWN))
+        shown = charts.SHOWN
+        texts.append(tr("The chart shows {shown} of these {count} channels.", shown=shown, count=beyond))
     return paragraph(texts)
 
 
@@ -190,7 +191,7 @@ def cards(selection: Selection, scan: Scan, pair: GroupPair) -> None:
             pictures = top_images(scan, pair.layer, channel)
             markup.show(markup.element("div", *pictures, cls="fx-cards fx-four"))
             with st.container(horizontal=True, gap="small"):
-                if st.button(tr("Its page"), key=f"evidence page {channel}"):
+                if st.button(tr("Channel page"), key=f"evidence page {channel}"):
                     open_channel(selection, pair.layer, channel, page="channel")
                 if st.button(tr("Feature map"), key=f"evidence map {channel}"):
                     open_channel(selection, pair.layer, channel)

@@ -33,7 +33,7 @@ def show(pair: NetworkPair, selection: Selection) -> dict[str, ShiftedPrediction
     panels.chart(charts.by_shift(measured))
     st.caption(tr("Accuracy with its 95% interval. Dashed: not moved in training. Gray line: chance."))
     st.markdown(finding(measured))
-    markup.show(table(measured))
+    markup.show(markup.element("div", table(measured), cls="fx-even"))
     st.caption(tr(ABOUT, count=IMAGES))
     return measured
 

@@ -200,16 +200,28 @@ def table(selection: Selection, made: Prediction) -> str:
     powers = made.exponentials
     heads = (tr("class"), tr("logit z"), tr("e^(z − largest)"), tr("÷ their sum = probability"))
     rows4 = [
-        (names[k], number(made.logits[k]), number(powers[k]), probability(made.probabilities[k], 2))
+        (names[k], number(made.logits[k]), power(powers[k]), probability(made.probabilities[k], 2))
         for k in sorted(classes, key=order.index)
     ]
     rest = [k for k in order if k not in classes]
     if rest:
         others = ngettext("{n} other class", "{n} other classes", len(rest))
         fraction = float(made.probabilities[rest].sum())
-        rows4.append((others, "", number(powers[rest].sum()), probability(fraction, 2)))
+        rows4.append((others, "", power(powers[rest].sum()), probability(fraction, 2)))
     rows4.append((tr("sum"), "", number(powers.sum()), "100%"))
     return markup.table(heads, rows4)
+
+
+SMALLEST = 1e-4  # of the exponentials that are written out
+
+
+def power(value: float) -> str:
+    """An exponential from 0 to 1 for the table, where powers of ten would not be read beside each other.
+
+    >>> power(1.0), power(0.00896), power(7.57e-9)
+    ('1', '0.00896', '< 0.0001')
+    """
+    return f"< {SMALLEST:.4f}" if value < SMALLEST else number(value)
 
 
 def loss_in_words(selection: Selection, made: Prediction) -> str:

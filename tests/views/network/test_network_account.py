@@ -75,3 +75,11 @@ def test_the_table_leaves_no_class_out(selection: Selection) -> None:
     shares = [float(share) for share in re.findall(r"([\d.]+)%</td>", html)]
     assert sum(shares[:-1]) == pytest.approx(100, abs=0.1)
     assert np.isclose(shares[-1], 100)
+
+
+def test_the_table_has_no_powers_of_ten(selection: Selection) -> None:
+    logits = np.array([13.1, 1.64, -5.6, -10.3, -2.4, 0.5, 0, 0, 0, -20], np.float32)
+    made = prediction(selection.net, logits)
+    shown = table(selection, made)
+    assert "&lt; 0.0001" in shown
+    assert re.search(r"\de[−-]", shown) is None

@@ -3,14 +3,16 @@
 // among tiles, headings and classes.
 
 const SVG = "http://www.w3.org/2000/svg";
-const NARROWEST = 34; // of a column, in CSS pixels: below that the frame scrolls
-const NARROWEST_PHONE = 48; // where it scrolls anyway
+// In columns: how wide the image is, the room for lines before a column that mixes channels, and the room
+// before the classes; in pixels: the width of an operation's column, how much wider than its column a heading
+// may be, the room between two headings, and the narrowest column. Stages that are too many are packed closer,
+// and those that are still too many scroll.
+const USUAL = { image: 1.9, fan: 0.55, end: 0.5, sign: 34, beyond: 6, apart: 6, narrowest: 34 };
+const CLOSE = { image: 1.6, fan: 0.35, end: 0.4, sign: 24, beyond: 11, apart: 4, narrowest: 30 };
+const PHONE = { ...USUAL, narrowest: 48 }; // where they scroll anyway
 const WIDEST = 58; // where the page's type has 16 px; with larger type, as for a projector, columns may be wider
-const SIGN = 34; // width of an operation's column
 const ANSWERS = 118; // width of the classes
 const WIDEST_ANSWERS = 180; // and of those with long names
-const FAN = 0.55; // room for lines before a column that mixes channels, in columns
-const BEYOND = 6; // pixels that a heading may be wider than its column, and between two of them
 const MARGIN = 10; // pixels before the classes, which stay in sight where the stages scroll
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
@@ -100,55 +102,65 @@ class Picture {
   arrange() {
     const { stages, edges, answers } = this.header;
     this.room = this.parts.frame.clientWidth;
-    const columns = stages.slice(1).filter((stage) => stage.tiles.length);
-    const signs = stages.length - 1 - columns.length;
-    const fans = stages.slice(1).filter((stage) => MIXES.has(stage.kind)).length;
-    const units = 2.4 + columns.length + FAN * fans;
-    const type = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1; // how much larger than usual
-    const widest = WIDEST * type;
-    const whole = this.widthOf(answers);
-    const space = this.room - 6 - signs * SIGN; // of columns and classes
-    const pitch = Math.min(Math.round(widest), Math.max(this.room < 600 ? NARROWEST_PHONE : NARROWEST, Math.floor((space - whole) / units)));
-    const left = Math.floor(space - pitch * units);
-    const scrolls = left < ANSWERS;
-    if (scrolls) this.answersWide = this.room < 600 ? Math.min(whole, this.widthOf(answers, longestWord)) : whole;
-    else this.answersWide = Math.min(whole, left); // rather a name in two lines than a number out of sight
+    this.type = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1; // how much larger than usual
     const skips = edges.filter(([from, to]) => to > from + 1);
     const arcs = skips.length ? Math.min(64, 18 + 6 * Math.sqrt(Math.max(...skips.map(([from, to]) => to - from)))) : 0;
-    const small = this.sizeOfHeads(pitch, type);
+    const { pitch, packing, small, places, end, answersWide } = this.fitting();
     const folds = stages.some((stage) => stage.folds) ? 24 : 0;
     const most = Math.max(...stages.map((stage) => stage.lines.length));
     const tile = pitch - 7;
-    const picture = Math.round(1.9 * pitch);
+    const picture = Math.round(packing.image * pitch);
     const top = arcs + 20 + (1 + most) * small * 1.2 + folds + 10;
-    const heads = stages.map(({ name, lines }) => Math.max(...this.widths([name, ...lines], small)));
-    const names = heads.map((width) => Math.min(width, pitch + BEYOND));
-    let spare = scrolls ? Infinity : left - this.answersWide; // goes where two headings would touch
-    let x = 2;
-    const places = stages.map((stage, index) => {
-      const wide = index === 0 ? picture : stage.tiles.length ? pitch : SIGN;
-      if (index > 0 && MIXES.has(stage.kind)) x += Math.round(FAN * pitch);
-      else if (index > 1) {
-        const middles = (wide + (stages[index - 1].tiles.length ? pitch : SIGN)) / 2;
-        const apart = Math.min(spare, Math.max((names[index - 1] + names[index]) / 2 + BEYOND - middles, 0));
-        [x, spare] = [x + apart, spare - apart];
-      }
-      const place = { left: x, middle: x + wide / 2, wide, name: names[index] };
-      x += wide;
-      return place;
-    });
-    x += Math.round(0.5 * pitch);
     const row = tile + 12;
-    const rows = Math.max(answers.length, ...stages.map((stage, index) => stage.tiles.length + (index ? 0 : 1.9)));
+    const rows = Math.max(answers.length, ...stages.map((stage, index) => stage.tiles.length + (index ? 0 : packing.image)));
     const counts = this.widths(stages.map(({ rest }) => rest ?? ""), small - 1);
     for (const [index, place] of places.entries()) {
       place.count = Math.max(28, counts[index] + 4); // how wide the text below the column is
     }
-    Object.assign(this, { pitch, tile, picture, row, top, places, small, arcs, rail: arcs + 9 });
-    this.answersAt = x;
-    this.wide = x + this.answersWide;
+    Object.assign(this, { pitch, packing, tile, picture, row, top, places, small, arcs, rail: arcs + 9, answersWide });
+    this.answersAt = end;
+    this.wide = end + answersWide;
     this.tall = top + rows * row + small * 1.4 + 4;
     this.center = top + (Math.min(8, rows) * row) / 2;
+  }
+
+  // The widest columns with which all of the picture is in sight: rather closer, and then a class in two lines,
+  // than a number out of sight. Where none are, the stages scroll.
+  fitting() {
+    const phone = this.room < 600;
+    const whole = this.widthOf(this.header.answers);
+    for (const packing of phone ? [PHONE] : [USUAL, CLOSE]) {
+      const { narrowest } = packing;
+      for (let pitch = Math.round(WIDEST * this.type); pitch >= narrowest; pitch--) {
+        const columns = this.packed(pitch, packing);
+        const left = this.room - columns.end;
+        const enough = packing !== USUAL && pitch === narrowest ? ANSWERS : whole;
+        if (left >= enough) return spread(columns, left - whole, Math.min(whole, left));
+      }
+    }
+    const answersWide = phone ? Math.min(whole, this.widthOf(this.header.answers, longestWord)) : whole;
+    const packing = phone ? PHONE : USUAL;
+    return { ...this.packed(packing.narrowest, packing), answersWide };
+  }
+
+  // Where columns of a width stand, so that no two headings touch, and where they end.
+  packed(pitch, packing) {
+    const { stages } = this.header;
+    const small = this.sizeOfHeads(pitch, packing);
+    const heads = stages.map(({ name, lines }) => Math.max(...this.widths([name], small), ...this.widths(lines, small, 400)));
+    const names = heads.map((width) => Math.min(width, pitch + packing.beyond));
+    const widths = stages.map((stage, index) => (index === 0 ? packing.image * pitch : stage.tiles.length ? pitch : packing.sign));
+    let x = 2;
+    const places = stages.map((stage, index) => {
+      const wide = Math.round(widths[index]);
+      const fan = index > 0 && MIXES.has(stage.kind) ? Math.round(packing.fan * pitch) : 0;
+      const apart = index > 1 ? (names[index - 1] + names[index] - widths[index - 1] - wide) / 2 + packing.apart : 0;
+      x += Math.max(fan, apart);
+      const place = { left: x, middle: x + wide / 2, wide, name: names[index] };
+      x += wide;
+      return place;
+    });
+    return { pitch, packing, small, places, end: x + Math.round(packing.end * pitch) };
   }
 
   // How wide the classes have to be for this much of their names, and their probabilities.
@@ -159,27 +171,28 @@ class Picture {
   }
 
   // The type of the headings in pixels: where the page's is larger they are, too, as far as their names have room.
-  sizeOfHeads(pitch, type) {
+  sizeOfHeads(pitch, packing) {
     const usual = pitch < 44 ? 10 : pitch < 52 ? 11 : pitch <= WIDEST ? 12 : 13;
     const columns = this.header.stages.slice(1).filter((stage) => stage.tiles.length);
     const widest = Math.max(1, ...this.widths(columns.map(({ name }) => name), usual));
-    return Math.max(usual, Math.floor(Math.min(usual * type, (usual * (pitch + BEYOND)) / widest)));
+    return Math.max(usual, Math.floor(Math.min(usual * this.type, (usual * (pitch + packing.beyond)) / widest)));
   }
 
   // How wide a heading may be: over a sign as far as the headings beside it leave room.
   roomOf(index) {
     const stage = this.header.stages[index];
     const { middle, wide, name } = this.places[index];
-    if (stage.tiles.length) return wide + (MIXES.has(stage.kind) ? FAN * this.pitch * 0.6 : BEYOND);
+    const { fan, beyond, apart } = this.packing;
+    if (stage.tiles.length) return wide + Math.max(beyond, MIXES.has(stage.kind) ? fan * this.pitch * 0.6 : 0);
     const beside = [this.places[index - 1], this.places[index + 1]].filter(Boolean);
-    const free = Math.min(...beside.map((other) => Math.abs(other.middle - middle) - other.name / 2 - BEYOND / 2));
-    return Math.max(wide + BEYOND, Math.min(name + 2, 2 * free));
+    const free = Math.min(...beside.map((other) => Math.abs(other.middle - middle) - other.name / 2 - apart / 2));
+    return Math.max(wide + beyond, Math.min(name + 2, 2 * free));
   }
 
-  // How wide texts are in bold type of a size in pixels.
-  widths(texts, size) {
+  // How wide texts are in type of a size in pixels, bold as names are or not.
+  widths(texts, size, weight = 650) {
     const context = (this.pen ??= document.createElement("canvas").getContext("2d"));
-    context.font = `650 ${size}px ${getComputedStyle(this.parts.network).fontFamily}`;
+    context.font = `${weight} ${size}px ${getComputedStyle(this.parts.network).fontFamily}`;
     return texts.map((text) => context.measureText(text).width);
   }
 
@@ -495,6 +508,13 @@ function decode(bytes) {
     offset += stage.shape[0] * stage.shape[1] * stage.shape[2];
   }
   return { header, tables, pixels, maps };
+}
+
+// Columns with the room that is left, a few pixels at most, between them.
+function spread(columns, left, answersWide) {
+  const each = Math.min(4, Math.max(left, 0) / columns.places.length);
+  const places = columns.places.map((place, index) => ({ ...place, left: place.left + each * index, middle: place.middle + each * index }));
+  return { ...columns, places, end: columns.end + each * places.length, answersWide };
 }
 
 function longestWord(name) {
