@@ -155,6 +155,10 @@ class Layouts:
 
     def of(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
         """How the output of a layer holds feature maps; None if it holds none."""
+        with torch._C.DisableTorchFunction():  # what is compared here is no part of the network's pass
+            return self._of(module, received, output)
+
+    def _of(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
         if self._knows(output):
             self.mixes = self._is_mixed(output)
             return self.known[id(output)][1]

@@ -55,7 +55,8 @@ def load() -> None:
     for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
         if module.name != SCRIPT:
             importlib.import_module(module.name)
-    importlib.import_module("pyarrow")  # Streamlit's tables ask for it
+    for name in ("pyarrow", "streamlit.emojis"):  # Streamlit's tables and options ask for them
+        importlib.import_module(name)
     words.load()
 
 
@@ -85,6 +86,8 @@ def explain() -> None:
         columns = columns_of(selection, (), None)
         if first := page.first_channel(columns):
             lines_into(selection, columns, *first)
+        cached.strongest_path(network, input, selection.target)
+        cached.account(network, input, selection.target)
     except (Problem, StopIteration):
         return  # the page says what is wrong to whoever opens it
 

@@ -28,9 +28,9 @@ def uploader_words() -> str:
         '[data-testid="stFileUploaderDropzone"] button p': (tr("Upload"), "0.875rem"),
         '[data-testid="stFileUploaderDropzoneInstructions"] span': (limit, "0.875rem"),
     }
-    rule = "%s { font-size: 0; } %s::after { content: %s; font-size: %s; }\n"
     return "".join(
-        rule % (where, where, json.dumps(text, ensure_ascii=False), size)
+        f"{where} {{ font-size: 0; }} {where}::after "
+        f"{{ content: {json.dumps(text, ensure_ascii=False)}; font-size: {size}; }}\n"
         for where, (text, size) in words.items()
     )
 

@@ -1,4 +1,4 @@
-"""From the last map to the answer: which positions of which maps push the class, then the probabilities."""
+"""From the last map to the prediction: which positions of which maps push the class, then the probabilities."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from explorer.views.network.names import signed
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
-TITLE = N_("From the last map to the answer")
+TITLE = N_("From the last map to the prediction")
 SUPPORTING, OPPOSING = 5, 3  # the most maps shown of each
 UNITS = 6  # hidden units with the largest contributions
 CLASSES = 5  # of the table, besides the explained and the true one
