@@ -55,7 +55,7 @@ def load() -> None:
     for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
         if module.name != SCRIPT:
             importlib.import_module(module.name)
-    for name in ("pyarrow", "streamlit.emojis"):  # Streamlit's tables and options ask for them
+    for name in ("pyarrow", "streamlit.emojis", "streamlit.material_icon_names"):  # Streamlit asks for them
         importlib.import_module(name)
     words.load()
 

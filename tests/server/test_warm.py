@@ -91,17 +91,30 @@ from explorer.server import warm
 warm.warm()
 from explorer.ui.frame.pages import PAGES
 from streamlit.testing.v1 import AppTest
+before = set(sys.modules)
 at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
+new = set(sys.modules) - before
 for page in [page.folder for page in PAGES]:
     at.switch_page(f"views/{{page}}/page.py").run()
 gc.collect()
-print(gc.get_freeze_count(), len(gc.get_objects()))
+print(gc.get_freeze_count(), len(gc.get_objects()), *new)
 """
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True
     )
-    frozen, left = map(int, done.stdout.split("\n")[-2].split())
-    assert left < frozen / 10
+    frozen, left, *imported = done.stdout.split("\n")[-2].split()
+    assert int(left) < int(frozen) / 10
+    large = (
+        "explorer",
+        "model",
+        "torch",
+        "PIL",
+        "matplotlib",
+        "pyarrow",
+        "streamlit.emojis",
+        "streamlit.material",
+    )
+    assert not [name for name in imported if name.startswith(large)]  # in the first visit
 
 
 def test_only_the_app_decides_on_threads() -> None:

@@ -1,4 +1,4 @@
-"""From the last map to the prediction: which positions of which maps push the class, then the probabilities."""
+"""From the last map to the prediction: which positions of which maps push the class; then probabilities."""
 
 from dataclasses import dataclass
 
