@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.copies import tensors_in, uncompile
-from explorer.engine.layouts import Layout, Layouts, grid_of, left_out_grids
+from explorer.engine.layouts import Layout, Layouts, across_tokens, grid_of, left_out_grids
 from explorer.engine.stage import has_modules, stage_of
 
 
@@ -72,7 +72,7 @@ class _Follower:
     """What is known of the tensors of one forward pass: whose output they are, and how they hold maps."""
 
     def __init__(self, view: nn.Module, on_call: OnCall) -> None:
-        self.view, self.on_call = view, on_call
+        self.view, self.on_call, self.across = view, on_call, across_tokens(view)
         self.without_tensor: set[str] = set()
         self.begin()
 
@@ -81,7 +81,10 @@ class _Follower:
         self.calls: Counter[str] = Counter()
         self.without_tensor.clear()
         self.layouts = Layouts(
-            images[0] if images else torch.empty(0), grid_of(self.view), left_out_grids(self.view)
+            images[0] if images else torch.empty(0),
+            grid_of(self.view),
+            left_out_grids(self.view),
+            self.across,
         )
         # A tensor written to since it was handed on has another version: it is no longer that output.
         self.handed_on: dict[int, tuple[str, weakref.ref[Tensor], int]] = {}

@@ -127,17 +127,32 @@ class _Values:
         return torch.equal(first, self.channels) and torch.equal(rest, self.positions)
 
 
+def across_tokens(net: nn.Module) -> frozenset[int] | None:
+    """How many values the Linear layers of a network take, which may be its tokens; None where a Conv1d
+    may work across any number of them.
+    """
+    modules = list(net.modules())
+    if any(isinstance(each, nn.Conv1d) for each in modules):
+        return None
+    return frozenset(each.in_features for each in modules if isinstance(each, nn.Linear))
+
+
 class Layouts:
     """The layouts of the tensors of one forward pass of some images, float (N, channels, h, w).
 
     `grid`, if it is given, is that of the tokens; with fewer tokens, it is halved as often as they fit.
     `wrong` are grids whose tensors are no maps, since they are not in the order of rows and columns.
+    `across` tells how many tokens a layer may work across; None for any number.
     """
 
     def __init__(
-        self, images: Tensor, grid: Grid | None = None, wrong: frozenset[WrongGrid] = frozenset()
+        self,
+        images: Tensor,
+        grid: Grid | None = None,
+        wrong: frozenset[WrongGrid] = frozenset(),
+        across: frozenset[int] | None = None,
     ) -> None:
-        self.wrong = wrong
+        self.wrong, self.across = wrong, across
         self.given = _halved(grid) if grid else ()
         self.images = images.shape[0] if images.ndim else 0
         self.image_grid: Grid | None = (images.shape[2], images.shape[3]) if images.ndim == 4 else None
@@ -225,8 +240,12 @@ class Layouts:
         return any(values.are_in(tensor[0].T) for values in self.values)
 
     def _keep_values(self, layout: Layout, output: Tensor) -> None:
+        if output.is_meta:
+            return
         maps = layout.maps(output)[0].detach()
-        if maps[0].numel() > 1 and not output.is_meta:
+        count = maps[0].numel()
+        tokens = self.across is None or any(0 <= each - count <= MOST_EXTRA for each in self.across)
+        if count > 1 and tokens:
             self.values.append(_Values(maps[:, 0, 0].clone(), maps[0].flatten().clone()))
 
     def _note(self, layout: Layout, output: Tensor) -> None:
