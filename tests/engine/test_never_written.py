@@ -282,6 +282,7 @@ LOOK |= {
     "prediction.prediction",
 }
 LOOK |= {
+    "layouts.across_tokens",
     "layouts.grid_of",
     "layouts.left_out_grids",
     "notes.note_of",
