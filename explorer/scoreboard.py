@@ -230,12 +230,15 @@ def _opening_lines(measurement: Measurement) -> list[str]:
 def _progress(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int], None]:
     """Prints how far this process is, and how long the rest takes at the speed of this run."""
     started = clock()
+    before: int | None = None  # done by an earlier start
 
     def tell(done: int, total: int) -> None:
-        if not done:  # nothing is known of the speed
+        nonlocal before
+        before = done if before is None else before
+        if done == before:  # nothing is known of the speed
             say(tr("{done} of {total} chunks of {size} images", done=done, total=total, size=CHUNK))
             return
-        left = round((clock() - started) / done * (total - done))
+        left = round((clock() - started) / (done - before) * (total - done))
         say(
             tr(
                 "{done} of {total} chunks of {size} images, about {left} left",

@@ -52,6 +52,21 @@ def test_it_writes_every_file_and_publishes_beside_the_checkpoint(
     assert str(mine.parent / "out") not in made.command
 
 
+def test_the_time_left_of_a_scoreboard_gone_on_with_is_that_of_measuring(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 0.0
+    tell = scoreboard._progress(lambda: now)
+    for done in (40, 41, 42):
+        tell(done, 50)
+        now += 60.0
+    assert capsys.readouterr().out.splitlines() == [
+        "40 of 50 chunks of 10 images",
+        "41 of 50 chunks of 10 images, about 0:09:00 left",
+        "42 of 50 chunks of 10 images, about 0:08:00 left",
+    ]
+
+
 def test_the_command_names_no_folder_of_this_machine() -> None:
     words = [
         "--checkpoint",

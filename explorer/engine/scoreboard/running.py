@@ -131,9 +131,13 @@ def check_layer(net: nn.Module, x: Tensor, layer: str) -> None:
 
 
 def run(measurement: Measurement, tell: Tell, index: int = 0, count: int = 1) -> None:
-    """Measure what is lacking of every `count`th chunk; `tell` gets the number of chunks done, and of all."""
+    """Measure what is lacking of every `count`th chunk; `tell` gets the number of chunks done, and of all.
+
+    The first number told is that of the chunks which were complete before.
+    """
     mine = pieces_of(measurement.pieces, index, count)
-    for done, numbers_ in enumerate(mine):
+    incomplete = [numbers_ for numbers_ in mine if _complete(measurement, numbers_) is None]
+    for done, numbers_ in enumerate(incomplete, len(mine) - len(incomplete)):
         tell(done, len(mine))
         _measure(measurement, numbers_)
     tell(len(mine), len(mine))
@@ -183,14 +187,17 @@ def _lacking(
     return [(entry, names) for entry, names in rows if names]
 
 
+def _complete(measurement: Measurement, numbers_: range) -> Chunk | None:
+    """The chunk of these images, if nothing is lacking in it."""
+    chunk = measurement.store.read(numbers_)
+    return None if _lacking(measurement, chunk, measurement.wanted.scores_for(numbers_)) else chunk
+
+
 def chunks_of(measurement: Measurement) -> tuple[list[Chunk], int]:
     """The chunks that are complete, and how many are not."""
-    complete = []
-    for numbers_ in measurement.pieces:
-        chunk = measurement.store.read(numbers_)
-        if chunk is not None and not _lacking(measurement, chunk, measurement.wanted.scores_for(numbers_)):
-            complete.append(chunk)
-    return complete, len(measurement.pieces) - len(complete)
+    chunks = [_complete(measurement, numbers_) for numbers_ in measurement.pieces]
+    complete = [chunk for chunk in chunks if chunk is not None]
+    return complete, len(chunks) - len(complete)
 
 
 def board_of(measurement: Measurement, chunks: Sequence[Chunk], checkpoint: str, command: str) -> Board:

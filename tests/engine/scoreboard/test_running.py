@@ -63,6 +63,10 @@ def test_a_resumed_board_is_that_of_an_uninterrupted_run(
         with pytest.raises(Stopped):
             run(ready(out="resumed"), quiet)
     assert to_json(measured(ready(out="resumed"))) == to_json(whole.board)
+    told: list[tuple[int, int]] = []
+    again = ready(out="resumed")
+    run(again, lambda done, total: told.append((done, total)))
+    assert told == [(len(again.pieces), len(again.pieces))]
 
 
 def test_shards_merge_into_one_run(ready: Ready, whole: MeasuredBoard) -> None:
