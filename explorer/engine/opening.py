@@ -19,8 +19,9 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from explorer.engine.checkup import Checkup, check_up, returned_by
+from explorer.engine.checkup import Checkup, check_up
 from explorer.engine.copies import check_kind, copied
+from explorer.engine.first_pass import returned_by
 from explorer.engine.layouts import give_grid, leave_out_grids
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, need_gradients, private_view, visit_layers

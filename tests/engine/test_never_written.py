@@ -306,6 +306,7 @@ BEFORE_IT_IS_SHARED = {
 }
 LOOK |= {"copies.check_kind", "graph.graph_of", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
+LOOK |= {"first_pass.watch", "first_pass.values_of", "output_kind.outputs_by"}  # by `checkup.check_up`
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 
 
