@@ -46,6 +46,7 @@ def test_the_page_says_what_the_networks_predict(visit: Open) -> None:
     assert "an even map would have" in html(at)
     assert "6.2%" in html(at)  # 4 of 64 positions
     assert "Control at 0" in written(at)
+    assert "The network of seed 0 at 100% has 20 epochs." in written(at)
 
 
 def test_the_accuracy_is_measured_only_when_asked_for(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,12 +30,7 @@ def evidence(curve: ShortcutCurve) -> LineChart:
     """The fraction of Grad-CAM on the mark, beside that of an even map."""
     names = {**EVIDENCE, "area": N_("Even map")}
     colors = dict(zip(names, (Color.ACCENT, Color.THIRD, Color.QUIET), strict=True))
-    series = {
-        name: _over_fractions(
-            curve, lambda networks, name=name: [getattr(one.on_mark, name) for one in networks]
-        )
-        for name in names
-    }
+    series = {name: _over_fractions(curve, partial(_on_mark, name=name)) for name in names}
     highest = [each[2] for each in series.values()]
     return _chart(
         tr("Grad-CAM on the mark by the fraction of true marks in training"),

@@ -94,7 +94,8 @@ def about(curve: ShortcutCurve) -> str:
     epochs = min(each.epochs for each in curve.networks)
     longer = [
         tr(
-            "At {fraction} it is a network of {epochs} epochs.",
+            "The network of seed {seed} at {fraction} has {epochs} epochs.",
+            seed=one.seed,
             fraction=f"{one.fraction:.0%}",
             epochs=one.epochs,
         )
