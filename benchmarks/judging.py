@@ -1,11 +1,12 @@
 """The scores judged by the truth of drawn scenes: `python -m benchmarks.judging`.
 
-`--write` puts the table into docs/scores.md and three sentences into README.md, and into README.zh-CN.md in
-Chinese. All come from the scoreboard beside the checkpoint, which `python -m explorer.scoreboard --publish`
+`--write` puts the tables into docs/scores.md and four sentences into README.md, and into README.zh-CN.md in
+Chinese. All come from the scoreboards beside the checkpoints, which `python -m explorer.scoreboard --publish`
 measures.
 """
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import readme
@@ -18,7 +19,8 @@ from model import words
 from model.words import ENGLISH
 
 ROOT = Path(__file__).resolve().parent.parent
-CHECKPOINT = ROOT / "checkpoints" / "scenes-course.safetensors"
+FIRST = "scenes-course"
+OTHERS = ("scenes-mislabeled", "scenes-shortcut")
 PAGE = ROOT / "docs" / "scores.md"
 NAME = "benchmarks/judging.py"
 CHINESE = "zh_CN"
@@ -31,8 +33,8 @@ maps of the same scene and class by two methods, the better one is the one whose
 more, by rank correlation, with these true changes. The table says in which fraction of all such pairs a score
 that does not know the truth prefers the better map; a coin prefers it in 50%. Redrawing, distractibility and
 target sensitivity come from the redrawn scenes themselves, so they are not judged. Intervals draw whole
-scenes (bootstrap), for the {methods} methods and the one network that were measured; others can give other
-numbers. A score whose interval over all methods is not above 50% is not in the strip of the page
+scenes (bootstrap), for the {methods} methods and the one network that were measured; others give other
+numbers (see below). A score whose interval over all methods is not above 50% is not in the strip of the page
 Attributions.
 """
 LIMITS = """\
@@ -42,27 +44,54 @@ truth on average can be wrong for one image.
 """
 
 
-def scores_board() -> Board:
-    return board.read(board.path_beside(CHECKPOINT, "scenes"))
+OTHER_NETWORKS = """\
+## On other networks
+
+What is in the strip was decided on `{first}` alone. Beside it the other shipped networks of drawn scenes,
+measured by the same command on the same scenes, all methods: `scenes-mislabeled` has a quarter of the
+parameters, `scenes-shortcut` has learned to look at a mark, which these scenes do not have.
+"""
 
 
-def page(measured: Board) -> str:
+def scores_board(name: str = FIRST) -> Board:
+    return board.read(board.path_beside(ROOT / "checkpoints" / f"{name}.safetensors", "scenes"))
+
+
+def scores_boards() -> dict[str, Board]:
+    """Of each network of drawn scenes, the first one first."""
+    return {name: scores_board(name) for name in (FIRST, *OTHERS)}
+
+
+def page(boards: Mapping[str, Board]) -> str:
     """The page about the scores."""
+    measured = boards[FIRST]
     methods = sum(not row.entry.is_reference for row in measured.rows)
     parts = [INTRODUCTION.format(methods=methods), tables.judged_table(measured), ""]
-    parts += [tables.unsound(measured), "", LIMITS]
+    parts += [tables.unsound(measured), "", on_other_networks(boards), "", LIMITS]
     parts += [f"{tables.measured(measured)} Command:", "", "```sh", measured.command, "```", ""]
     parts += ["All scores of all maps (the text below the table says what a cell is):", ""]
     parts += [tables.table(measured), "", tables.legend(measured)]
     return "\n".join(parts) + "\n"
 
 
-def sentences(measured: Board, language: str = ENGLISH) -> str:
-    """What was found, in three sentences of a language."""
+def on_other_networks(boards: Mapping[str, Board]) -> str:
+    """How often each score prefers the better of two maps on each network, as a section of the page."""
+    rows = {name: {row[0]: row[1] for row in tables.judged_rows(each)} for name, each in boards.items()}
+    heads = ["Score", *(f"`{name}`" for name in boards)]
+    lines = [heads, ["---"] * len(heads)]
+    lines += [[score, *(each[score] for each in rows.values())] for score in rows[FIRST]]
+    lines += [["Accuracy on the scenes", *(f"{each.accuracy:.1%}" for each in boards.values())]]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join([OTHER_NETWORKS.format(first=FIRST), table, "", _on_others(boards)])
+
+
+def sentences(boards: Mapping[str, Board], language: str = ENGLISH) -> str:
+    """What was found, in four sentences of a language."""
     before = words.language()
     words.use(language)
+    measured = boards[FIRST]
     try:
-        said = [_better(measured), _among_sound(measured), _methods(measured)]
+        said = [_better(measured), _among_sound(measured), _on_others(boards), _methods(measured)]
     finally:
         words.use(before)
     return (" " if language == ENGLISH else "").join(said)
@@ -88,6 +117,16 @@ AMONG_SOUND = {
     ),
     CHINESE: (
         "去掉不比随机图更好的 {count} 种方法（它们很容易与其他方法区分）之后，比抛硬币更好的评分是：{named}。"
+    ),
+}
+ON_OTHERS = {
+    ENGLISH: (
+        "Better than a coin on each of {count} networks, over all methods: {named}; on some of them only: "
+        "{some}; on none: {none}."
+    ),
+    CHINESE: (
+        "在全部 {count} 个网络上（所有方法）都比抛硬币更好的是：{named}；"
+        "只在其中一些网络上的是：{some}；都不是的是：{none}。"
     ),
 }
 METHODS = {
@@ -123,6 +162,25 @@ def _among_sound(measured: Board) -> str:
     """The same among the methods that are better than a random map."""
     good = {name: each.sound for name, each in measured.judged.items() if each.sound.better_than_coin}
     return AMONG_SOUND[words.language()].format(count=len(measured.unsound), named=_named(good))
+
+
+def _on_others(boards: Mapping[str, Board]) -> str:
+    """Which scores are better than a coin on each of the networks, on some of them and on none."""
+    good = {
+        name: sum(each.judged[name].all.better_than_coin for each in boards.values())
+        for name in boards[FIRST].judged
+    }
+
+    def titles(wanted: Callable[[int], bool]) -> str:
+        names = [words.tr(SCORES[name].title).lower() for name, count in good.items() if wanted(count)]
+        return BETWEEN[words.language()].join(names) or NONE[words.language()]
+
+    return ON_OTHERS[words.language()].format(
+        count=len(boards),
+        named=titles(lambda count: count == len(boards)),
+        some=titles(lambda count: 0 < count < len(boards)),
+        none=titles(lambda count: not count),
+    )
 
 
 def _named(judged: dict[str, Judgement]) -> str:
@@ -162,11 +220,11 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.judging", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write docs/scores.md and both README")
     options = parser.parse_args()
-    measured = scores_board()
-    print(page(measured), sentences(measured), sep="\n")
+    boards = scores_boards()
+    print(page(boards), sentences(boards), sep="\n")
     if options.write:
-        PAGE.write_text(page(measured), encoding="utf-8")
-        readme.put(NAME, sentences(measured), sentences(measured, CHINESE))
+        PAGE.write_text(page(boards), encoding="utf-8")
+        readme.put(NAME, sentences(boards), sentences(boards, CHINESE))
 
 
 if __name__ == "__main__":

@@ -36,17 +36,17 @@ def test_a_score_no_better_than_a_coin_is_not_in_the_strip() -> None:
 
 def test_what_is_said_of_the_scores_in_chinese_has_the_same_numbers_and_no_english() -> None:
     """Numbers of one language in the order of the other: only their places in a sentence differ."""
-    measured = judging.scores_board()
-    english, chinese = (judging.sentences(measured, each) for each in (words.ENGLISH, judging.CHINESE))
+    boards = judging.scores_boards()
+    english, chinese = (judging.sentences(boards, each) for each in (words.ENGLISH, judging.CHINESE))
     assert sorted(re.findall(r"\d+(?:\.\d+)?", english)) == sorted(re.findall(r"\d+(?:\.\d+)?", chinese))
     assert re.findall(r"[A-Za-z]{3,} [A-Za-z]+", chinese) == []
 
 
 def test_what_is_said_of_the_scores_is_the_scoreboard() -> None:
-    measured = judging.scores_board()
-    assert readme.text_of(judging.NAME) == judging.sentences(measured)
-    assert readme.text_of(judging.NAME, readme.CHINESE) == judging.sentences(measured, judging.CHINESE)
-    assert judging.PAGE.read_text(encoding="utf-8") == judging.page(measured)
+    boards = judging.scores_boards()
+    assert readme.text_of(judging.NAME) == judging.sentences(boards)
+    assert readme.text_of(judging.NAME, readme.CHINESE) == judging.sentences(boards, judging.CHINESE)
+    assert judging.PAGE.read_text(encoding="utf-8") == judging.page(boards)
 
 
 @pytest.mark.parametrize("path", checkpoints.shipped(), ids=lambda path: path.stem)
