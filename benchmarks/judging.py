@@ -34,8 +34,7 @@ more, by rank correlation, with these true changes. The table says in which frac
 that does not know the truth prefers the better map; a coin prefers it in 50%. Redrawing, distractibility and
 target sensitivity come from the redrawn scenes themselves, so they are not judged. Intervals draw whole
 scenes (bootstrap), for the {methods} methods and the one network that were measured; others give other
-numbers (see below). A score whose interval over all methods is not above 50% is not in the strip of the page
-Attributions.
+numbers (see below).
 """
 LIMITS = """\
 What this does not say: the truth has limits too. An object has only a few parts, parts differ in size, and
@@ -47,9 +46,10 @@ truth on average can be wrong for one image.
 OTHER_NETWORKS = """\
 ## On other networks
 
-What is in the strip was decided on `{first}` alone. Beside it the other shipped networks of drawn scenes,
-measured by the same command on the same scenes, all methods: `scenes-mislabeled` has a quarter of the
-parameters, `scenes-shortcut` has learned to look at a mark, which these scenes do not have.
+`{first}` beside the other shipped networks of drawn scenes, measured by the same command on the same scenes,
+all methods: `scenes-mislabeled` has a quarter of the parameters, `scenes-shortcut` has learned to look at a
+mark, which these scenes do not have. A score whose interval is not above 50% on each of them is not in the
+strip of the page Attributions.
 """
 
 

@@ -26,4 +26,4 @@ SCORES: dict[str, Score] = {
     "findings": FINDINGS,
 }
 STRIP: dict[str, Score] = {name: score for name, score in SCORES.items() if score.in_strip}
-"""What a trust strip shows: the others are no better than a coin, see docs/scores.md."""
+"""What a trust strip shows: the others are no better than a coin on some network, see docs/scores.md."""

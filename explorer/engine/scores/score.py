@@ -206,7 +206,7 @@ class Score:
     with fewer draws of chance, for a mean over many images. `unmet(subject)` is the reason, a whole sentence
     marked with `N_`, why it cannot be computed here; None where it can. One that `remakes` the map computes
     it several times anew, so that its cost is a multiple of the map's. One that is no better than a coin at
-    preferring the truly better of two maps (docs/scores.md) is not `in_strip`.
+    preferring the truly better of two maps, on any network measured (docs/scores.md), is not `in_strip`.
     """
 
     title: str

@@ -89,4 +89,5 @@ STABILITY = Score(
     within=N_("Noise that does not change the prediction changes the map as much as moving the map would."),
     above=N_("Noise that does not change the prediction changes the map more than moving the map would."),
     remakes=True,
+    in_strip=False,
 )

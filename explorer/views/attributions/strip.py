@@ -6,13 +6,12 @@ from html import escape
 
 import numpy as np
 
-from explorer.drawing.ranges import number, percent, plain_number
+from explorer.drawing.ranges import number, percent
 from explorer.engine.scores import SCORES, STRIP, Scored, reading
 from explorer.engine.scores.findings import Findings
 from explorer.engine.scores.randomized import Randomized
 from explorer.engine.scores.redrawing import PartTruth
 from explorer.engine.scores.score import FEWEST_FOR_QUANTILES
-from explorer.engine.scores.stability import Stability
 from explorer.ui import markup
 from explorer.views.attributions.measuring import Attribution, MeasuredScore, marks_nothing
 from model.words import N_, ngettext, tr
@@ -161,14 +160,6 @@ def details(scored: Scored) -> list[str]:
             if rise < 0:
                 template = N_("The values of the random maps have an entropy that is {percent} lower.")
             return [tr(template, percent=percent(abs(float(rise))))]
-        case Stability(worst=worst, noise=noise) if np.isfinite(worst):
-            return [
-                tr(
-                    "Noise of {noise} of the image’s range; the largest change is {worst}.",
-                    noise=percent(float(noise)),
-                    worst=plain_number(float(worst)),
-                )
-            ]
         case PartTruth(strongest=strongest) if np.isfinite(strongest):
             return [strongest_part(scored)]
         case Findings():
