@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import column
 from explorer.engine.batches import SCENES_SEED
 from explorer.engine.shortcut import ShortcutAccuracy, predictions
 from explorer.engine.values import Floats
@@ -56,7 +56,9 @@ def choose(pair: MarkedPair) -> MarkCarriers:
 
 
 def show(pair: MarkedPair, carried: MarkCarriers) -> None:
-    cards = [card(carried, channel) for channel in carried.off[:CARDS]]
+    first = carried.off[:CARDS]
+    shifts = column(carried.shifts[list(first)].tolist())
+    cards = [card(carried, channel, shift) for channel, shift in zip(first, shifts, strict=True)]
     markup.show(markup.element("div", *cards, cls="fx-cards"))
     st.caption(tr(RANKING, count=RANKED[0]))
     st.markdown(on_this_scene(pair, carried))
@@ -66,7 +68,7 @@ def show(pair: MarkedPair, carried: MarkCarriers) -> None:
         st.caption(tr(TABLE, count=MEASURED[0], draws=DRAWS))
 
 
-def card(carried: MarkCarriers, channel: int) -> str:
+def card(carried: MarkCarriers, channel: int, shift: str) -> str:
     """A channel's map of the marked scene, and how far marks move it."""
     values = carried.side.marked.seen.maps[carried.side.layer][channel]
     range = ranges.shared(values, signed=bool(values.min() < 0))
@@ -75,7 +77,7 @@ def card(carried: MarkCarriers, channel: int) -> str:
         tr("Feature map {channel} of the scene with the mark", channel=channel),
         markup.text(tr("Channel {channel}", channel=channel), "strong"),
         markup.text(ranges.text(range), "muted"),
-        markup.text(tr("moved by {shift} σ", shift=number(carried.shifts[channel]))),
+        markup.text(tr("moved by {shift} σ", shift=shift)),
         fill=True,
     )
 
