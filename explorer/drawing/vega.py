@@ -83,8 +83,8 @@ def horizontal(field: str, axis: Axis) -> Spec:
 def vertical(field: str, chart: LineChart | PointChart | ScatterChart) -> Spec:
     """A field on the y-axis, of which only the labels and the grid are drawn.
 
-    Where labels of all ticks would touch, those of even multiples of the distance are drawn, 0 among them: Vega
-    would count from the lowest, and leave out 0 as soon as any other.
+    Where labels of all ticks would touch, those of even multiples of the distance are drawn, 0 among them:
+    Vega would count from the lowest, and leave out 0 as soon as any other.
     """
     encoding = quantitative(field, chart.y)
     encoding["axis"] |= {"domain": False, "ticks": False}

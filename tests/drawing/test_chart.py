@@ -458,6 +458,7 @@ def test_colors_differ_and_every_name_is_in_the_legend_of_print() -> None:
             assert legend is not None
             names = [text.get_text().replace(r"\$", "$") for text in legend.get_texts()]
             assert names == [*chart.names, *filter(None, (chart.solid, chart.dashed))]
+            assert legend.get_frame_on()  # its texts can be read where there is no place without lines
             handles = [to_hex(line.get_color()) for line in legend.get_lines()]
             assert handles[: len(chart.names)] == list(chart.names.values())
 

@@ -49,13 +49,25 @@ def test_the_page_says_what_the_networks_predict(visit: Open) -> None:
     assert "The network of seed 0 at 100% has 20 epochs." in written(at)
 
 
+def test_chinese_speaks_of_a_band_only_where_there_is_one() -> None:
+    """It has one plural form only, which was that of several seeds."""
+    one = read_curve(page.CURVE)
+    assert len({each.seed for each in one.networks}) == 1
+    words.use("zh_CN")
+    try:
+        assert "{command}" not in curve.ONE_SEED.join(curve.about(one))
+        assert "带" not in curve.about(one).replace("带有", "")
+    finally:
+        words.use("en")
+
+
 def test_the_accuracy_is_measured_only_when_asked_for(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explorer.views.shortcut.carriers.MEASURED", (30, 5))
     at = visit("shortcut", sample="horse", carriers="8")
     assert "random channels at zero" not in written(at)
     at = visit("shortcut", sample="horse", carriers="8", shortcut_measured="yes")
     assert not at.exception, at.exception[0].value
-    assert "the 16 channels above at zero" in written(at)
+    assert "the first 16 channels at zero" in written(at)
     assert "16 random channels at zero" in written(at)
     assert "on 30 drawn scenes" in written(at)
 

@@ -60,7 +60,9 @@ def _chart(runs: Sequence[NormRun], field: str, title: str, chance: float | None
         ),
         tuple(lines),
         legend=True,
-        height=260,
+        solid=tr("learning rate {rate}", rate=f"{min(each.rate for each in runs):g}"),
+        dashed=tr("learning rate {rate}", rate=f"{highest:g}"),
+        height=280,
     )
 
 

@@ -80,7 +80,7 @@ def compared(best: Visualization, scanned: LayerScan | None) -> str:
         real = float(scanned.image_mean[:, best.channel].max()), float(scanned.maximum[best.channel])
         rows.insert(1, (tr("real images, largest"), *real))
     names, means, maxima = zip(*rows, strict=True)
-    cells = ["", tr("mean of the map"), tr("maximum")]
+    cells = ["", tr("mean"), tr("maximum")]
     for row in zip(names, column(means), column(maxima), strict=True):
         cells += row
     table = markup.element("div", *(markup.text(cell) for cell in cells), cls="fx-statistics")

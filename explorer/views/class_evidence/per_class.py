@@ -57,7 +57,8 @@ def card(name: str, own: Evidence, range: Range, written: Callable[[float], str]
     order = np.argsort(-contributions, kind="stable")[:TOP]
     lines = [
         markup.text(
-            tr("channel {channel}: {value}", channel=channel, value=written(float(contributions[channel]))), "muted"
+            tr("channel {channel}: {value}", channel=channel, value=written(float(contributions[channel]))),
+            "muted",
         )
         for channel in order.tolist()
     ]

@@ -26,7 +26,8 @@ DRAWS = 3  # of as many channels at random
 RANKING = N_(
     "Ranked by how far the mark of the class moves the mean of each channel's map: in {count} other scenes, "
     "the mean absolute difference with and without it, in standard deviations over these scenes. A channel "
-    "that sees the mark need not decide the class; what switching it off does is measured below."
+    "that sees the mark need not decide the class; what switching it off does is measured below. Shown: the "
+    "first {shown}."
 )
 TABLE = N_(
     "Channels at zero on {count} drawn scenes that were neither trained on nor ranked with (95% interval: "
@@ -60,7 +61,7 @@ def show(pair: MarkedPair, carried: MarkCarriers) -> None:
     shifts = column(carried.shifts[list(first)].tolist())
     cards = [card(carried, channel, shift) for channel, shift in zip(first, shifts, strict=True)]
     markup.show(markup.element("div", *cards, cls="fx-cards"))
-    st.caption(tr(RANKING, count=RANKED[0]))
+    st.caption(tr(RANKING, count=RANKED[0], shown=len(first)))
     st.markdown(on_this_scene(pair, carried))
     measure = {"no": tr("Not now"), "yes": tr("On {count} scenes", count=MEASURED[0])}
     if choices.choice(tr("Measure the accuracy"), measure, "shortcut_measured", "no") == "yes":
@@ -96,13 +97,13 @@ def on_this_scene(pair: MarkedPair, carried: MarkCarriers) -> str:
     }
     if after == marked.predicted:
         return tr(
-            "With these {count} channels of {layer} at zero, {checkpoint} still predicts **{after}** for "
-            "this scene with the mark.",
+            "With the first {count} of these channels of {layer} at zero, {checkpoint} still predicts "
+            "**{after}** for this scene with the mark.",
             **fields,
         )
     return tr(
-        "With these {count} channels of {layer} at zero, {checkpoint} predicts **{after}** instead of "
-        "{before} for this scene with the mark.",
+        "With the first {count} of these channels of {layer} at zero, {checkpoint} predicts **{after}** "
+        "instead of {before} for this scene with the mark.",
         **fields,
     )
 
@@ -127,7 +128,7 @@ def table(pair: MarkedPair, carried: MarkCarriers) -> str:
         [
             (tr("{checkpoint}, as it is", checkpoint=pair.control.name), [measured(pair.control, ())]),
             (tr("{checkpoint}, as it is", checkpoint=side.name), [measured(side, ())]),
-            (tr("the {count} channels above at zero", count=len(carried.off)), [measured(side, carried.off)]),
+            (tr("the first {count} channels at zero", count=len(carried.off)), [measured(side, carried.off)]),
             (tr("{count} random channels at zero", count=len(carried.off)), drawn),
         ]
     )

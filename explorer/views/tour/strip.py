@@ -54,6 +54,7 @@ def show(selection: Selection | None, page: str, begins: bool = False) -> None:
     first = _OPENED not in st.session_state
     st.session_state[_OPENED] = True
     if number is None:
+        link.keep(KEY, "", "")
         return
     link.keep(KEY, str(number), "")
     station = STATIONS[number - 1]
