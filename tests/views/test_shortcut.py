@@ -16,7 +16,7 @@ from explorer.engine.samples import scene
 from explorer.engine.shortcut import predictions
 from explorer.engine.shortcut_curve import read_curve
 from explorer.ui import options
-from explorer.views.shortcut import curve, page
+from explorer.views.shortcut import accuracies, curve, page
 from model import words
 from model.checkpoint import load_checkpoint
 from model.problems import Problem
@@ -60,6 +60,16 @@ def test_chinese_speaks_of_a_band_only_where_there_is_one() -> None:
         assert not re.search("band|最小到最大", curve.about(one))
     finally:
         words.use("en")
+
+
+def test_a_line_of_chinese_may_end_before_an_interval() -> None:
+    networks = read_curve(page.CURVE).networks
+    words.use("zh_CN")
+    try:
+        cells = accuracies.table([("one", [networks[0].accuracy])]).split("|")
+    finally:
+        words.use("en")
+    assert sum(f"%{accuracies.BREAK}**（" in cell for cell in cells) == 4
 
 
 def test_the_accuracy_is_measured_only_when_asked_for(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:

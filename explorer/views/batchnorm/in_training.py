@@ -80,6 +80,7 @@ def runs() -> list[NormRun]:
     for column, chart in zip(st.columns(2, gap="medium"), run_charts.by_epoch(shipped, CHANCE), strict=True):
         with column:
             panels.chart(chart)
+    st.caption(tr("Solid: learning rate 0.01. Dashed: 0.1. Gray line: chance."))
     st.markdown(finding({(each.norm, each.rate): each for each in shipped}))
     markup.show(table(shipped))
     st.caption(paragraph([tr(SETTING), tr(SAME_FOR_ALL)]))

@@ -60,9 +60,8 @@ def _chart(runs: Sequence[NormRun], field: str, title: str, chance: float | None
         ),
         tuple(lines),
         legend=True,
-        solid=tr("learning rate {rate}", rate=f"{min(each.rate for each in runs):g}"),
         dashed=tr("learning rate {rate}", rate=f"{highest:g}"),
-        height=280,
+        height=260,
     )
 
 

@@ -41,4 +41,4 @@ def _cell(counts: Sequence[int], n: int) -> str:
         return percent(value)
     low, high = interval(value, n)
     text = tr("**{value}** ({low} to {high})", value=percent(value), low=percent(low), high=percent(high))
-    return text.replace("（", f"{BREAK}（")
+    return text.replace("**（", f"{BREAK}**（")  # before it, else it would not end the bold text
