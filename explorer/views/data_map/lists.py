@@ -16,7 +16,7 @@ from explorer.engine.data_map import (
 from explorer.engine.intervals import interval
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.engine.values import Integers
-from explorer.ui import cached, choices, link
+from explorer.ui import cached, choices, link, number_table
 from explorer.ui.class_names import glossed_all
 from explorer.ui.markdown import code
 from explorer.ui.options import options
@@ -48,19 +48,15 @@ def show(run: LoggedRun, images: LoggedImages | Problem) -> None:
         return
     rows = order[:MOST]
     key = f"list_{which}_{run.name}"
+    formats = {tr("mean confidence"): "{:.3f}", tr("variability"): "{:.3f}", tr("predicted"): "{:.0%}"}
     st.dataframe(
-        table(run, rows, images),
+        number_table.written(table(run, rows, images), formats),
         hide_index=True,
         height=320,
         key=key,
         on_select=lambda: choose(key, rows),
         selection_mode="single-row",
-        column_config={
-            tr("picture"): st.column_config.ImageColumn(width="small"),
-            tr("mean confidence"): st.column_config.NumberColumn(format="%.3f"),
-            tr("variability"): st.column_config.NumberColumn(format="%.3f"),
-            tr("predicted"): st.column_config.NumberColumn(format="percent"),
-        },
+        column_config={tr("picture"): st.column_config.ImageColumn(width="small")},
     )
     st.caption(
         ngettext(

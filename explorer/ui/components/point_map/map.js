@@ -159,7 +159,15 @@ class PointMap {
       context.beginPath();
       context.arc(x, y, radius, 0, 7);
       context.fill();
+      if (this.within?.[index]) this.edge(context);
     }
+  }
+
+  // Around a point that is selected: its own color may hardly differ from the page.
+  edge(context) {
+    context.strokeStyle = this.ink;
+    context.lineWidth = 0.7;
+    context.stroke();
   }
 
   there([x, y]) {
