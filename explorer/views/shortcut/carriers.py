@@ -65,7 +65,9 @@ def show(pair: MarkedPair, carried: MarkCarriers) -> None:
     st.markdown(on_this_scene(pair, carried))
     measure = {"no": tr("Not now"), "yes": tr("On {count} scenes", count=MEASURED[0])}
     if choices.choice(tr("Measure the accuracy"), measure, "shortcut_measured", "no") == "yes":
-        st.markdown(table(pair, carried))
+        with st.spinner(tr("Measuring on {count} scenes …", count=MEASURED[0])):
+            rows = table(pair, carried)
+        st.markdown(rows)
         st.caption(tr(TABLE, count=MEASURED[0], draws=DRAWS))
 
 

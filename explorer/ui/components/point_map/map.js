@@ -166,7 +166,8 @@ class PointMap {
   // Around a point that is selected: its own color may hardly differ from the page.
   edge(context) {
     context.strokeStyle = this.ink;
-    context.lineWidth = 0.7;
+    context.globalAlpha = 0.45; // many together still show their colors
+    context.lineWidth = 0.6;
     context.stroke();
   }
 
