@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,8 @@ def test_the_page_says_what_the_networks_predict(visit: Open) -> None:
 
 def test_chinese_speaks_of_a_band_only_where_there_is_one() -> None:
     """It has one plural form only, which was that of several seeds."""
-    one = read_curve(page.CURVE)
-    assert len({each.seed for each in one.networks}) == 1
+    every = read_curve(page.CURVE)
+    one = replace(every, networks=tuple(each for each in every.networks if each.seed == 0))
     words.use("zh_CN")
     try:
         assert not re.search("band|最小到最大", curve.about(one))
