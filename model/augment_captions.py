@@ -23,7 +23,7 @@ def moved(down: Drawn, right: Drawn) -> str:
 
 def turned(degrees: Drawn) -> str:
     """By which angle an image was turned; positive is counterclockwise."""
-    template = N_("{n:.1f}° counterclockwise") if degrees[0] >= 0 else N_("{n:.1f}° clockwise")
+    template = N_("{n:.1f}° to the left") if degrees[0] >= 0 else N_("{n:.1f}° to the right")
     return tr(template, n=abs(degrees[0]))
 
 

@@ -1,6 +1,6 @@
 """Charts in print: the same values as on the page, drawn by Matplotlib."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,10 @@ MOST_LABELS = 16  # channel numbers below a chart
 MOST_TICKS = 8
 MANY = 2000  # points, from which on a legend's best position takes long to find
 DASHES = (0, (4, 2))
+LEGEND: dict[str, Any] = {  # on paper of its own: there may be no place without lines
+    "frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 0.85, "fancybox": False,
+    "borderpad": 0.2, "fontsize": SMALL,
+}  # fmt: skip
 
 
 def draw(chart: Chart, axes: "Axes") -> None:
@@ -112,9 +116,7 @@ def _legend(axes: "Axes", chart: LineChart) -> None:
     ]
     position = "upper right" if sum(len(line.x) for line in chart.lines) > MANY else "best"
     names = [plain(name) for name, _, _ in entries]
-    axes.legend(
-        handles, names, loc=position, frameon=False, fontsize=SMALL, labelspacing=0.3, handlelength=1.6
-    )
+    axes.legend(handles, names, loc=position, labelspacing=0.3, handlelength=1.6, **LEGEND)
 
 
 # Dots
@@ -226,5 +228,5 @@ def _scatter_chart(axes: "Axes", chart: ScatterChart) -> None:
         Line2D([], [], color=color, marker="o", linestyle="", markersize=3, label=plain(name))
         for name, color in zip(chart.names, chart.colors, strict=True)
     ]
-    axes.legend(handles=handles, loc="upper right", frameon=False, fontsize=SMALL, labelspacing=0.3,
-                title=plain(chart.group_title), title_fontsize=SMALL)  # fmt: skip
+    axes.legend(handles=handles, loc="upper right", labelspacing=0.3, title=plain(chart.group_title),
+                title_fontsize=SMALL, **LEGEND)  # fmt: skip

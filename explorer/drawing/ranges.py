@@ -1,7 +1,8 @@
 """Choosing the range of values that a color scale covers, apart from drawing with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,6 +132,19 @@ def from_to(low: float, high: float) -> tuple[str, str]:
     return one, other
 
 
+def decimals_of_sum(total: float, *terms: float) -> int:
+    """How many decimals a sum and its terms need so that the numbers shown add up; at least those that give
+    the largest two digits.
+
+    >>> decimals_of_sum(0.000324, -0.00000118, 0.000325), decimals_of_sum(0.729, 0.925, -0.196)
+    (5, 2)
+    """
+    values = [total, *terms]
+    largest = max((abs(value) for value in values), default=0.0) or 1.0
+    least = int(max(0, 1 - np.floor(np.log10(largest))))
+    return next((each for each in range(least, least + 4) if _adds_up(values, each)), least)
+
+
 def adding_up(total: float, *terms: float) -> tuple[str, ...]:
     """A sum and its terms with equally many decimals, so many that the terms shown add up to the sum shown.
 
@@ -141,10 +155,10 @@ def adding_up(total: float, *terms: float) -> tuple[str, ...]:
     (('1.11', '2.31', '−1.20'), ('1.115', '2.305', '−1.190'), ('12.304', '12.300', '0.004'))
     """
     values = [total, *terms]
-    sizes = np.floor(np.log10([abs(value) for value in values if value] or [1.0]))
-    if not np.isfinite(values).all() or not -4 < sizes.max() < 6:
+    largest = max(abs(value) for value in values) or 1.0
+    if not np.isfinite(values).all() or not 1e-3 <= largest < 1e6:
         return tuple(map(number, values))
-    least = int(max(0, 2 - sizes.max(), min(4 - sizes.max(), 1 - sizes.min())))
+    least = _decimals(values)
     decimals = next((each for each in range(least, least + 3) if _adds_up(values, each)), least)
     rounded = [round(float(value), decimals) for value in values]
     rounded[-1] = round(rounded[0] - sum(rounded[1:-1]), decimals)
@@ -154,13 +168,44 @@ def adding_up(total: float, *terms: float) -> tuple[str, ...]:
     )
 
 
-def opposite(shown: str) -> str:
-    """A number as it is shown, with the other sign.
+def column(values: Iterable[float]) -> list[str]:
+    """Numbers that stand below or beside one another, with equally many decimals: those that give the largest
+    three digits, or one more for a smaller one's two. One that these decimals lose is about 0; where
+    few decimals show none, each is as anywhere.
 
-    >>> opposite("1.20"), opposite("−0.004"), opposite("0")
-    ('−1.20', '0.004', '0')
+    >>> column([0.492, 0.3, 0.0116]), column([-2.31, 2, 0]), column([0.0157, -3.2e-14]), column([1, 120])
+    (['0.492', '0.300', '0.012'], ['−2.31', '2.00', '0'], ['0.0157', 'about 0'], ['1.0', '120.0'])
     """
-    return shown if shown == "0" else shown[1:] if shown.startswith(MINUS) else MINUS + shown
+    written = in_decimals(values := [float(value) for value in values])
+    return [written(value) for value in values]
+
+
+def in_decimals(values: Iterable[float]) -> Callable[[float], str]:
+    """How `column` writes each of these numbers."""
+    finite = np.abs([value for value in values if np.isfinite(value)])
+    largest = float(finite.max(initial=0.0))
+    if largest and not 1e-4 <= largest < 1e6:
+        return number
+    return partial(with_decimals, _decimals(finite[finite > 1e-3 * largest], more=1))
+
+
+def with_decimals(decimals: int, value: float) -> str:
+    """A number with so many decimals; about 0 where it is lost in them.
+
+    >>> with_decimals(2, -1.5), with_decimals(2, 0.004), with_decimals(2, 0)
+    ('−1.50', 'about 0', '0')
+    """
+    if not value or not np.isfinite(value):
+        return number(value)
+    return _decimal(round(value, decimals), decimals) if round(value, decimals) else tr("about 0")
+
+
+def _decimals(values: ArrayLike, more: int = 2) -> int:
+    """How many decimals give the largest of some numbers three digits; up to so many `more` for two digits of
+    the smallest.
+    """
+    sizes = np.floor(np.log10([abs(value) for value in np.ravel(values) if value] or [1.0]))
+    return int(max(0, 2 - sizes.max(), min(2 + more - sizes.max(), 1 - sizes.min())))
 
 
 def before_and_after(before: float, after: float) -> tuple[str, str, str]:

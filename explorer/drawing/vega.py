@@ -80,11 +80,46 @@ def horizontal(field: str, axis: Axis) -> Spec:
     return encoding
 
 
-def vertical(field: str, axis: Axis) -> Spec:
-    """A field on the y-axis, of which only the labels and the grid are drawn."""
-    encoding = quantitative(field, axis)
+def vertical(field: str, chart: LineChart | PointChart | ScatterChart) -> Spec:
+    """A field on the y-axis, of which only the labels and the grid are drawn.
+
+    Where labels of all ticks would touch, those of even multiples of the distance are drawn, 0 among them:
+    Vega would count from the lowest, and leave out 0 as soon as any other.
+    """
+    encoding = quantitative(field, chart.y)
     encoding["axis"] |= {"domain": False, "ticks": False}
+    if not chart.y.log:
+        encoding["axis"] |= {"labelOverlap": False} | _some_labels(chart.y, _room(chart))
     return encoding
+
+
+AROUND, TITLE, ROW = 50, 28, 22  # pixels above and below a chart, of a title there, of a row of its legend
+APART = 18  # pixels from label to label
+
+
+def _room(chart: LineChart | PointChart | ScatterChart) -> int:
+    """About how many pixels high a chart is without its legend and the labels below it."""
+    rows = 0
+    if isinstance(chart, ScatterChart):
+        rows = 1 + -(-len(chart.names) // 2)
+    elif isinstance(chart, LineChart) and (chart.legend or chart.solid):
+        rows = max(1, -(-len(chart.names) // _legend_columns(list(chart.names)))) if chart.legend else 1
+    return chart.height - AROUND - TITLE * bool(chart.x.title) - ROW * rows
+
+
+def _some_labels(axis: Axis, room: int) -> Spec:
+    """Which ticks have a label, if not all: every second, fifth or tenth multiple of their distance."""
+    low, high = axis.ends
+    if len(axis.ticks) < 3:
+        return {}
+    step = axis.ticks[1] - axis.ticks[0]
+    distance = room * step / (high - low)
+    multiples = [round(tick / step) for tick in axis.ticks]
+    several = [each for each in (1, 2, 5, 10) if sum(n % each == 0 for n in multiples) > 1]
+    every = next((each for each in several if each * distance >= APART), several[-1])
+    if every == 1:
+        return {}
+    return {"labelExpr": f"round(datum.value / {step:.12g}) % {every} == 0 ? datum.label : ''"}
 
 
 # Lines
@@ -114,7 +149,7 @@ def _lines(chart: LineChart, lines: Sequence[Line]) -> Spec:
     mark |= {"interpolate": "step-after"} if look.steps else {}
     encoding = {
         "x": horizontal("x", chart.x),
-        "y": vertical("y", chart.y),
+        "y": vertical("y", chart),
         "color": _color(chart),
         "order": {"field": "n", "type": "quantitative"},
     }
@@ -191,7 +226,7 @@ def _area(chart: LineChart, area: Area) -> Spec:
         {"x": short(x), "low": short(low), "high": short(high)}
         for x, low, high in zip(area.x.tolist(), area.low.tolist(), area.high.tolist(), strict=True)
     ]
-    encoding = {"x": horizontal("x", chart.x), "y": vertical("low", chart.y), "y2": {"field": "high"}}
+    encoding = {"x": horizontal("x", chart.x), "y": vertical("low", chart), "y2": {"field": "high"}}
     mark = {"type": "area", "color": area.color, "opacity": area.opacity, **SILENT}
     return {"data": {"values": rows}, "mark": mark, "encoding": encoding}
 
@@ -285,7 +320,7 @@ def _points(chart: PointChart) -> list[Spec]:
             "mark": {"type": "circle", "opacity": 0.75, "cursor": "pointer"},
             "encoding": {
                 "x": horizontal("x", chart.x),
-                "y": vertical("y", chart.y),
+                "y": vertical("y", chart),
                 "color": tone,
                 "size": size,
                 "tooltip": tooltip,
@@ -307,7 +342,7 @@ def _scatter(chart: ScatterChart) -> Spec:
         {"image": image, "x": short(x), "y": short(y), "group": chart.names[group], "label": label}
         for image, x, y, group, label in zip(*(each.tolist() for each in fields), chart.labels, strict=True)
     ]
-    position = {"x": horizontal("x", chart.x), "y": vertical("y", chart.y)}
+    position = {"x": horizontal("x", chart.x), "y": vertical("y", chart)}
     legend = {"title": chart.group_title, "orient": "top", "columns": 2, "symbolOpacity": 1, "symbolSize": 80}
     color = {
         "field": "group",

@@ -251,6 +251,9 @@ def write() -> None:
     # A link may state defaults: to drop them would make an entry in the history that changes nothing.
     states_defaults = first and in_browser.items() >= link.address.items()
     states_defaults = states_defaults and not link.private & in_browser.keys()
+    # What a link says and no page can show, such as a channel that there is not, goes at once.
+    asked = link.requested & in_browser.keys()
+    states_defaults = states_defaults and all(link.choices.get(key) == in_browser[key] for key in asked)
     # A click before the first run came to its end may have changed what the link says.
     if link.begun_anew and any(link.choices.get(key) != value for key, value in in_browser.items()):
         states_defaults = False

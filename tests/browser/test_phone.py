@@ -152,6 +152,14 @@ def test_all_columns_of_the_moved_scenes_are_in_sight(phone: Page, explorer: str
     assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_all_columns_of_the_marks_are_in_sight(phone: Page, explorer: str, language: str) -> None:
+    phone.goto(f"{explorer}/shortcut?lang={language}")
+    settle(phone)
+    table = phone.locator("[data-testid=stMarkdownContainer]:has(> table)").first
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 def test_no_chinese_letter_is_upside_down(phone: Page, explorer: str) -> None:
     phone.goto(f"{explorer}/batchnorm?norm_part=averaged&lang=zh_CN")
     settle(phone)

@@ -400,6 +400,37 @@ def test_no_tick_is_left_out_on_a_narrow_screen() -> None:
             assert across["tickCount"] == len(across["values"]) == len(chart.x.ticks)
 
 
+def labels(chart: Chart) -> list[float]:
+    """The ticks of the y-axis that have a label on the page."""
+    axis = vega.vertical("y", chart)["axis"]
+    assert axis["labelOverlap"] is False  # else Vega decides
+    if "labelExpr" not in axis:
+        return list(axis["values"])
+    pattern = r"round\(datum\.value / (\S+)\) % (\d+) == 0 \? datum\.label : ''"
+    step, every = re.fullmatch(pattern, axis["labelExpr"]).groups()
+    return [tick for tick in axis["values"] if round(tick / float(step)) % int(every) == 0]
+
+
+def test_zero_has_its_label() -> None:
+    """10, 6, 2, −2 stood beside the margin of a search, and −0.5, −1.5, −2.5 beside a low chart."""
+    search = GreedySearch("relu3", (1, 2), np.array([[9.0, 0.0], [3.0, 2.0], [0.0, 1.5]], np.float32))
+    margins = interventions.margins(search, "cat")
+    assert labels(margins) == [-2, 0, 2, 4, 6, 8, 10]
+    low = replace(margins, height=150, y=axis("", [[0, -2.4]], rounded=True, most=5))
+    assert labels(low) == [-2, -1, 0]
+    assert labels(replace(low, y=axis("", [[0.55, 1.0]], rounded=True, most=4))) == [0.6, 0.8, 1.0]
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_labels_are_even_and_have_room(name: str) -> None:
+    chart = CHARTS[name]
+    if isinstance(chart, LineChart | PointChart) and not chart.y.log:
+        drawn = labels(chart)
+        assert len(drawn) >= 2
+        assert len({round(b - a, 9) for a, b in pairwise(drawn)}) == 1
+        assert 0 not in chart.y.ticks or 0 in drawn
+
+
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_value_lies_within_the_ends(name: str) -> None:
     chart = CHARTS[name]
@@ -427,6 +458,7 @@ def test_colors_differ_and_every_name_is_in_the_legend_of_print() -> None:
             assert legend is not None
             names = [text.get_text().replace(r"\$", "$") for text in legend.get_texts()]
             assert names == [*chart.names, *filter(None, (chart.solid, chart.dashed))]
+            assert legend.get_frame_on()  # its texts can be read where there is no place without lines
             handles = [to_hex(line.get_color()) for line in legend.get_lines()]
             assert handles[: len(chart.names)] == list(chart.names.values())
 

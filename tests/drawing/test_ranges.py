@@ -12,10 +12,10 @@ from explorer.drawing.ranges import (
     Range,
     adding_up,
     before_and_after,
+    column,
     from_to,
     in_full,
     number,
-    opposite,
     per_channel,
     plain_number,
     plainly,
@@ -64,6 +64,28 @@ def test_terms_add_up_to_the_sum_as_shown(terms: list[float]) -> None:
 @pytest.mark.parametrize("values", [(math.nan, 1.0), (math.inf, 2.0), (1e9, 2e9), (0.0, 0.0), (1e-9, 2e-9)])
 def test_what_cannot_be_added_in_decimals_is_shown_as_anywhere(values: tuple[float, float]) -> None:
     assert before_and_after(*values)[:2] == tuple(map(number, values))
+
+
+@given(st.lists(SIZES, min_size=1, max_size=6))
+def test_numbers_in_a_column_have_equally_many_decimals(values: list[float]) -> None:
+    shown = column(values)
+    plain = [each for each in shown if each not in ("0", "about 0")]
+    decimals = {len(each.partition(".")[2]) for each in plain}
+    assert len(decimals) <= 1
+    for value, each in zip(values, shown, strict=True):
+        if each == "about 0":
+            assert 0 < abs(value) < 0.006 * max(map(abs, values))
+        elif each == "0":
+            assert value == 0
+        else:
+            assert abs(float(decimal(each)) - value) <= 0.50001 * 10.0 ** -max(decimals)
+
+
+def test_a_column_has_no_powers_of_ten_for_what_is_nothing_beside_the_rest() -> None:
+    assert column([4.89e-14, -0.0269]) == ["about 0", f"{MINUS}0.0269"]
+    assert column([0.61, -2.31, 2, 0]) == ["0.61", f"{MINUS}2.31", "2.00", "0"]
+    assert column([math.nan, 3]) == ["nan", "3.00"]
+    assert column([]) == []
 
 
 @given(floats)
@@ -157,7 +179,6 @@ def test_a_sentence_has_no_power_of_ten(size: float, negative: bool) -> None:
 @given(SIZES)
 def test_other_numbers_are_said_as_a_caption_has_them(value: float) -> None:
     assert plain_number(value) == in_full(value) == plainly(number(value)) == number(value)
-    assert decimal(opposite(number(value))) == -decimal(number(value))
 
 
 def test_a_large_number_is_written_out() -> None:

@@ -84,7 +84,7 @@ def test_labels_mix_as_the_pictures_do(name: str) -> None:
         ("crop", [torch.tensor([2]), torch.tensor([-1])], "2 px down, 1 px left"),
         ("translate", [torch.tensor([0]), torch.tensor([3])], "3 px right"),
         ("crop", [torch.tensor([0]), torch.tensor([0])], "not moved"),
-        ("rotate", [torch.tensor([-90.0])], "90.0° clockwise"),
+        ("rotate", [torch.tensor([-90.0])], "90.0° to the right"),
         ("shear", [torch.tensor([12.0])], "12.0°, top to the right"),
         ("gray", [torch.tensor([True])], "grayscale"),
         ("hue", [torch.tensor([-0.05])], "−18°"),
@@ -110,7 +110,7 @@ def test_captions_say_which_way_pixels_move() -> None:
     ends = {name: AUGMENTATIONS[name].apply(image, *moves[name])[0, 0].nonzero().tolist() for name in moves}
     assert ends == {"translate": [[1, 1]], "rotate": [[2, 0]], "shear": [[0, 4]]}
     assert AUGMENTATIONS["translate"].caption((1.0,), (-1.0,)) == "1 px down, 1 px left"
-    assert AUGMENTATIONS["rotate"].caption((90.0,)) == "90.0° counterclockwise"
+    assert AUGMENTATIONS["rotate"].caption((90.0,)) == "90.0° to the left"
     assert AUGMENTATIONS["shear"].caption((45.0,)) == "45.0°, top to the right"
 
 
@@ -119,7 +119,7 @@ def test_a_draw_is_captioned_with_its_own_parameters() -> None:
     drawn = augment.draw({"rotate": 90.0}, (3, 32, 32), torch.Generator().manual_seed(0))["rotate"][0]
     draws = augmented.draws(pixels, "rotate", 90, 0, 3)
     assert [draws.text(n) for n in range(3)] == [
-        f"{abs(float(angle)):.1f}° {'counterclockwise' if angle >= 0 else 'clockwise'}" for angle in drawn
+        f"{abs(float(angle)):.1f}° to the {'left' if angle >= 0 else 'right'}" for angle in drawn
     ]
     assert augmented.draws(pixels, "blur", 0.1, 0, 1).text(0) == ""
 

@@ -259,3 +259,13 @@ WORD = r"(?<![\w`./{-])[A-Za-z][a-z]+(?![\w`./}(=-])"
 def english_sentences(text: str) -> list[str]:
     """Runs of four or more English words."""
     return re.findall(rf"{WORD}(?: {WORD}){{3,}}", text)
+
+
+def test_no_text_is_marked_alone_and_as_the_first_form_of_a_plural() -> None:
+    """gettext finds both under one name: “once” was “{n} times” in Chinese, with no number to fill in."""
+    alone, plurals = set(), set()
+    for folder in catalog.FOLDERS:
+        for path in (catalog.ROOT / folder).rglob("*.py"):
+            for text in catalog.texts_of(path.read_text(encoding="utf-8")):
+                (alone if isinstance(text, str) else plurals).add(text if isinstance(text, str) else text[0])
+    assert alone & plurals == set()

@@ -235,6 +235,13 @@ def test_a_link_that_states_a_default_is_not_rewritten_at_once() -> None:
     assert at.query_params == {"list": "c"}
 
 
+def test_what_a_link_says_and_there_is_not_leaves_the_address_at_once() -> None:
+    at = AppTest.from_function(asked)
+    at.query_params["list"] = "nothing of it"
+    at.query_params["other page"] = "stays"
+    assert at.run().query_params == {"other page": "stays"}
+
+
 def leading() -> None:
     import streamlit as st
 

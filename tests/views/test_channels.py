@@ -106,7 +106,9 @@ def test_the_dead_and_the_duplicated_channel_are_named(
     table = at.dataframe[0].value.set_index("channel")
     assert table.loc[DEAD, "finding"] == "dead, γ near zero"
     assert table.loc[ONE, "partner"] == COPY
-    np.testing.assert_allclose(table.loc[range(10), "zeros"], planted.scan.layers["relu3"].zeros[:10])
+    zeros = planted.scan.layers["relu3"].zeros
+    np.testing.assert_allclose(table.loc[range(10), "zeros"], 100 * zeros[:10], rtol=1e-6)
+    assert "percent" not in at.dataframe[0].proto.columns  # the format that leaves out zeros at the end
 
 
 def test_downloads_are_the_last_on_the_page(visit: Callable[..., AppTest], planted: Planted) -> None:
@@ -200,6 +202,20 @@ def test_a_positive_difference_is_not_said_to_be_support(
     if len(above):
         assert f"{int((one[above] > 0).sum())} support" in text
     assert f"So a dot on the right is not support for {names[first]}" in text
+
+
+def test_a_card_has_rounded_numbers(planted: Planted) -> None:
+    """A mean contribution that is nothing beside the difference has no string of zeros, and no sign."""
+    cat, dog = (np.flatnonzero(planted.scan.labels == label) for label in (3, 5))
+    means = [-0.00000118, -0.000327]
+    noise = np.random.default_rng(0).normal(0, 1e-5, (2, 8, 1))
+    values = (np.array(means)[:, None, None] + noise - noise.mean(1, keepdims=True)).astype(np.float32)
+    evidence = Evidence(np.repeat([0, 1], 8), values.reshape(16, 1), np.zeros((16, 2, 2), np.float32))
+    one = pair.pair_of(planted.scan, "relu3", Groups(3, 5, (cat, dog), False), evidence)
+    card = pair.about_channel(one, 0).replace("\N{WORD JOINER}", "")
+    assert "mean contribution about 0 over images of cat, −0.00033 over images of dog" in card
+    assert "The difference is 0.00033 (0.0003" in card
+    assert "supports" not in card
 
 
 @pytest.mark.parametrize("errors", [False, True])

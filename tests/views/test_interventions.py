@@ -37,6 +37,9 @@ def assert_changes(html: str, before: float, after: float) -> None:
     assert (float(first), float(last)) == pytest.approx((before, after), abs=0.006)
     assert last - first == change
     assert f'class="chosen">{shown[2]}</div>' in html
+    column = re.findall(r'<div(?: class="\w*")?>([+−][\d.]+)</div>', html)
+    assert len(column) >= 4
+    assert len({len(each.partition(".")[2]) for each in column}) == 1, column
 
 
 def logits(name: str, *changes: Change) -> np.ndarray:

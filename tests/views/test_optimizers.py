@@ -42,7 +42,7 @@ def test_what_is_offered_is_what_the_settings_give(opened: Callable) -> None:
 def test_how_far_another_seed_moved_the_accuracy_is_said(visit: Callable) -> None:
     text = " ".join(each.value for each in visit("optimizers").markdown)
     assert "changed the final accuracy by 1.4 to 14.1 percentage points" in text
-    assert "differ by 3.1 to 5.6: one seed does not tell" in text
+    assert "differ by 3.1 to 5.6 points: one seed does not tell" in text
 
 
 def test_the_page_says_that_the_sidebars_checkpoint_has_no_effect(visit: Callable) -> None:

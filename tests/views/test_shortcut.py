@@ -1,8 +1,10 @@
 """The page Shortcut: two networks on a scene with and without a mark."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ from explorer.engine.samples import scene
 from explorer.engine.shortcut import predictions
 from explorer.engine.shortcut_curve import read_curve
 from explorer.ui import options
-from explorer.views.shortcut import page
+from explorer.views.shortcut import accuracies, curve, page
+from model import words
 from model.checkpoint import load_checkpoint
 from model.problems import Problem
 from model.scenes import CLASSES
@@ -49,13 +52,34 @@ def test_the_page_says_what_the_networks_predict(visit: Open) -> None:
     assert "The network of seed 0 at 100% has 20 epochs." in written(at)
 
 
+def test_chinese_speaks_of_a_band_only_where_there_is_one() -> None:
+    """It has one plural form only, which was that of several seeds."""
+    every = read_curve(page.CURVE)
+    one = replace(every, networks=tuple(each for each in every.networks if each.seed == 0))
+    words.use("zh_CN")
+    try:
+        assert not re.search("band|最小到最大", curve.about(one))
+    finally:
+        words.use("en")
+
+
+def test_a_line_of_chinese_may_end_before_an_interval() -> None:
+    networks = read_curve(page.CURVE).networks
+    words.use("zh_CN")
+    try:
+        cells = accuracies.table([("one", [networks[0].accuracy])]).split("|")
+    finally:
+        words.use("en")
+    assert sum(f"%{accuracies.BREAK}**（" in cell for cell in cells) == 4
+
+
 def test_the_accuracy_is_measured_only_when_asked_for(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explorer.views.shortcut.carriers.MEASURED", (30, 5))
     at = visit("shortcut", sample="horse", carriers="8")
     assert "random channels at zero" not in written(at)
     at = visit("shortcut", sample="horse", carriers="8", shortcut_measured="yes")
     assert not at.exception, at.exception[0].value
-    assert "the 16 channels above at zero" in written(at)
+    assert "the first 16 channels at zero" in written(at)
     assert "16 random channels at zero" in written(at)
     assert "on 30 drawn scenes" in written(at)
 

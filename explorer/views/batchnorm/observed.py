@@ -209,13 +209,13 @@ def table(selection: Selection, view: LayerView) -> None:
     st.dataframe(frame, hide_index=True, height=320, column_config=column_configs())
 
 
-FORMATS = {"distance": "{:+.2f} σ", "spread": "{:.2f} σ"} | dict.fromkeys(
+FORMATS = {"distance": "{:+.2f} σ", "spread": "{:.2f} σ", "passing": "{:.1%}"} | dict.fromkeys(
     ("mean", "running_mean", "var", "running_var", "gamma", "beta", "slope", "offset"), "{:.3f}"
 )
 
 
-def _numbers(label: str, help: str, format: str | None = None) -> ColumnConfig:
-    return st.column_config.NumberColumn(label, help=help, format=format)
+def _numbers(label: str, help: str) -> ColumnConfig:
+    return st.column_config.NumberColumn(label, help=help)
 
 
 def column_configs() -> dict[str, ColumnConfig]:
@@ -235,5 +235,5 @@ def column_configs() -> dict[str, ColumnConfig]:
         "beta": _numbers(tr("β"), tr("the learned shift (bias)")),
         "slope": _numbers(tr("slope"), tr("γ / √(running variance + ε)")),
         "offset": _numbers(tr("offset"), tr("β − slope · running mean")),
-        "passing": _numbers(tr("above zero"), tr("fraction of the output above zero"), "percent"),
+        "passing": _numbers(tr("above zero"), tr("fraction of the output above zero")),
     }

@@ -55,7 +55,7 @@ def without(selection: Selection, view: LayerView, sides: Mapping[str, Predictio
 
 def without_offer(selection: Selection, view: LayerView, sides: Mapping[str, PredictionWithoutNorm]) -> Offer:
     chart = without_it.one_axis(view)
-    _, (title, side) = list(sides.items())[:2]
+    _, side = list(sides.values())[:2]
     label = int(side.logits[0].argmax())
     lines = [
         f"made = predicted_without(net, x, ({view.layer!r},))",
@@ -71,9 +71,9 @@ def without_offer(selection: Selection, view: LayerView, sides: Mapping[str, Pre
         figure=lambda: [chart],
         snippet=program_for(selection, view, imports, lines),
         printed=tr(
-            "It prints the logit of {name} for the first image, {case}: {value}.",
+            "It prints the logit of {name} for the first image without {layer}: {value}.",
             name=selection.class_names[label],
-            case=title,
+            layer=view.layer,
             value=number(side.logits[0, label]),
         ),
     )

@@ -60,6 +60,7 @@ def _chart(runs: Sequence[NormRun], field: str, title: str, chance: float | None
         ),
         tuple(lines),
         legend=True,
+        dashed=tr("learning rate {rate}", rate=f"{highest:g}"),
         height=260,
     )
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from explorer.drawing.chart import Line, LineChart, axis, doubles
 from explorer.drawing.palette import SERIES
-from explorer.drawing.ranges import number, percent, probability
+from explorer.drawing.ranges import column, percent, probability
 from explorer.engine.batchnorm import NormSummary, StageHistogram, batchnorms
 from explorer.engine.values import Doubles
 from explorer.engine.without_norm import PredictionWithoutNorm
@@ -151,9 +151,8 @@ def logits(selection: Selection, sides: dict[str, PredictionWithoutNorm]) -> str
         for side in sides.values()
         for k in np.argsort(-side.probabilities[0], kind="stable")[: CLASSES - 2]
     ]
-    rows = [
-        [selection.class_names[k], *(number(side.logits[0, k]) for side in sides.values())]
-        for k in dict.fromkeys(likely)
-    ]
+    classes = list(dict.fromkeys(likely))
+    columns = [column(side.logits[0, classes].tolist()) for side in sides.values()]
+    names = [selection.class_names[k] for k in classes]
     heads = [tr("Logit of"), *sides]
-    return markup.table(heads, rows)
+    return markup.table(heads, list(zip(names, *columns, strict=True)))

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import column
 from explorer.engine.scan.result import LayerScan
 from explorer.engine.visualization import PART, RANDOM, Visualization, prior_of, steps_of, visualize
 from explorer.ui import jobs, link, markup
@@ -79,9 +79,10 @@ def compared(best: Visualization, scanned: LayerScan | None) -> str:
     if scanned is not None:
         real = float(scanned.image_mean[:, best.channel].max()), float(scanned.maximum[best.channel])
         rows.insert(1, (tr("real images, largest"), *real))
-    cells = ["", tr("mean of the map"), tr("maximum")]
-    for name, mean, maximum in rows:
-        cells += [name, number(mean), number(maximum)]
+    names, means, maxima = zip(*rows, strict=True)
+    cells = ["", tr("mean"), tr("maximum")]
+    for row in zip(names, column(means), column(maxima), strict=True):
+        cells += row
     table = markup.element("div", *(markup.text(cell) for cell in cells), cls="fx-statistics")
     title = markup.text(tr("What the channel gives"), tag="h3")
     return markup.element("section", title, table, markup.text(judged(best, scanned), "muted"))

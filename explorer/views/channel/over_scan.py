@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import number, percent, plain_number
+from explorer.drawing.ranges import column, percent, plain_number
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
 from explorer.engine.duplicates import correlations_with
 from explorer.engine.scan.result import LayerScan
@@ -52,14 +52,16 @@ def normalization(subject: ChannelSubject) -> str:
     if norm is None:
         return ""
     k = subject.channel
-    rows = [
-        (tr("γ (scale)"), number(norm.weight[k])),
-        (tr("β (shift)"), number(norm.bias[k])),
-        (tr("running mean μ"), number(norm.running_mean[k])),
-        (tr("running σ"), number(norm.running_std[k])),
-        (tr("selected image: mean, in running σ from μ"), number(norm.distance[k])),
-    ]
-    return panels.facts(tr("BatchNorm · {layer}", layer=norm.layer), rows)
+    names = (
+        tr("γ (scale)"),
+        tr("β (shift)"),
+        tr("running mean μ"),
+        tr("running σ"),
+        tr("selected image: mean, in running σ from μ"),
+    )
+    values = norm.weight, norm.bias, norm.running_mean, norm.running_std, norm.distance
+    rows = zip(names, column(each[k] for each in values), strict=True)
+    return panels.facts(tr("BatchNorm · {layer}", layer=norm.layer), list(rows))
 
 
 def statistics(subject: ChannelSubject) -> NormStatistics | None:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.chart import LineChart
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, column
 from explorer.engine.timeline import Timeline
 from explorer.engine.values import Floats
 from explorer.ui import cached, markup, panels
@@ -64,24 +63,25 @@ def show(subject: ChannelSubject) -> MapHistory | None:
             )
         )
         return None
-    cards = [_card(one, index) for index in np.arange(len(one.epochs)).tolist()]
+    largest = column(one.maps.max((1, 2)).tolist())
+    cards = [_card(one, index, text) for index, text in enumerate(largest)]
     markup.show(markup.element("div", *cards, cls="fx-cards"))
     name = subject.selection.sample.name
     markup.show(markup.scale(one.range, tr("shared by all epochs; the map of {name}", name=name)))
     if one.statistics:
-        for column, chart in zip(st.columns(len(one.statistics)), one.statistics.values(), strict=True):
-            with column:
+        for place, chart in zip(st.columns(len(one.statistics)), one.statistics.values(), strict=True):
+            with place:
                 st.markdown(f"**{literal(chart.title)}**")
                 panels.chart(chart)
     return one
 
 
-def _card(one: MapHistory, index: int) -> str:
+def _card(one: MapHistory, index: int, largest: str) -> str:
     values, epoch = one.maps[index], one.epochs[index]
     return markup.figure(
         color(values, one.range),
         tr("The map at epoch {epoch}", epoch=epoch),
         markup.text(tr("Epoch {epoch}", epoch=epoch), "strong"),
-        markup.text(tr("max. {value}", value=number(values.max()))),
+        markup.text(tr("max. {value}", value=largest)),
         fill=True,
     )

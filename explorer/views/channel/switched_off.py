@@ -12,7 +12,7 @@ from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.views.channel import charts
 from explorer.views.channel.subject import ChannelSubject
-from model.words import tr
+from model.words import ngettext, paragraph, tr
 
 EACH = 12, 3  # images of a class, for small and larger inputs
 MOST_CLASSES = 12
@@ -68,12 +68,18 @@ def about(subject: ChannelSubject, measured: Sequence[ClassEffect]) -> str:
     """How many predictions change, and what the chart shows."""
     counts = [one.fall.n for one in measured]
     least, most = min(counts), max(counts)
-    return tr(
+    chart = tr(
         "The channel at zero in {count} of {images}, evenly spread over each class (n = {each}): mean fall "
         "of that class’s logit with its 95% interval (bootstrap). Diamond: no change; left of it the "
-        "logit rises. Gray: the interval includes zero. {changed} of {count} predictions change.",
+        "logit rises. Gray: the interval includes zero.",
         each=str(least) if least == most else f"{least} … {most}",
         images=subject.images.text,
-        changed=sum(one.changed for one in measured),
         count=sum(counts),
     )
+    changed = ngettext(
+        "{n} of {count} predictions changes.",
+        "{n} of {count} predictions change.",
+        sum(one.changed for one in measured),
+        count=sum(counts),
+    )
+    return paragraph([chart, changed])

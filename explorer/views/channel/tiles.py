@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from explorer.drawing.pictures import data_uri, enlarged
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import column
 from explorer.ui.components.picture_grid import CARD, MAP, Picture, picture_grid
 from explorer.ui.scans import scanning
 from explorer.views.channel.subject import ChannelSubject, framed
@@ -53,20 +53,21 @@ def with_frame(pixels: Pixels, reach: tuple[int, int, int, int]) -> Pixels:
 def show(subject: ChannelSubject, tiles: list[ExampleTile], key: str, whole: bool) -> None:
     """Cards that are buttons: each makes its image the selected one on every page."""
     assert subject.scan is not None
-    cards = [card(subject, tile, whole) for tile in tiles]
+    values = column(tile.value for tile in tiles)
+    cards = [card(subject, tile, whole, text) for tile, text in zip(tiles, values, strict=True)]
     select = partial(scanning.select, subject.scan)
     picture_grid(cards, key=f"cards_{key}", on_open=select, side=CARD, crisp=MAP)
 
 
-def card(subject: ChannelSubject, tile: ExampleTile, whole: bool) -> Picture:
+def card(subject: ChannelSubject, tile: ExampleTile, whole: bool, value: str) -> Picture:
     name = subject.images.take(tile.row).name
     return Picture(
         tile.row,
         data_uri(picture(subject, tile, whole)),
         tr("Select {name}", name=name),
-        (number(tile.value),),
+        (value,),
         label_of(subject, tile.row),
-        tr("{name}: {value}", name=name, value=number(tile.value)),
+        tr("{name}: {value}", name=name, value=value),
     )
 
 

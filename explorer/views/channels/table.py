@@ -15,6 +15,7 @@ from model.words import tr
 
 HEIGHT = 420
 FORMATS = {
+    "expected": "{:.2%}",
     "mean": "{:.3f}",
     "maximum": "{:.3f}",
     "correlation": "{:.2f}",
@@ -57,7 +58,7 @@ def rows(surveyed: ChannelSurvey) -> pd.DataFrame:
     columns: dict[str, object] = {
         "channel": np.arange(count),
         "finding": [finding(surveyed, channel) for channel in range(count)],
-        "zeros": surveyed.zeros,
+        "zeros": 100 * surveyed.zeros,
     }
     if surveyed.expected_zeros is not None:
         columns["expected"] = surveyed.expected_zeros
@@ -88,8 +89,8 @@ def finding(surveyed: ChannelSurvey, channel: int) -> str:
     return tr(", ").join(name for name, holds in named.items() if holds)
 
 
-def _numbers(label: str, help: str, format: str | None = None) -> ColumnConfig:
-    return st.column_config.NumberColumn(label, help=help, format=format, width="small")
+def _numbers(label: str, help: str) -> ColumnConfig:
+    return st.column_config.NumberColumn(label, help=help, width="small")
 
 
 def column_configs() -> dict[str, ColumnConfig]:
@@ -99,13 +100,13 @@ def column_configs() -> dict[str, ColumnConfig]:
         "zeros": st.column_config.ProgressColumn(
             tr("zeros"),
             help=tr("fraction of the values over all images and positions that are exactly zero"),
-            format="percent",
+            format="%.2f%%",  # “percent” would leave out zeros at the end
             min_value=0.0,
-            max_value=1.0,
+            max_value=100.0,
             width=110,
         ),
         "expected": _numbers(
-            tr("by γ, β"), tr("fraction of zeros if the normalized values are normal: Φ(−β / |γ|)"), "percent"
+            tr("by γ, β"), tr("fraction of zeros if the normalized values are normal: Φ(−β / |γ|)")
         ),
         "mean": _numbers(tr("mean"), tr("over all images and positions")),
         "maximum": _numbers(tr("maximum"), tr("over all images and positions")),

@@ -1,13 +1,14 @@
 """Two classes: what differs between images of the one and of the other, by channel, beside chance."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import adding_up, in_full, number, opposite, with_zeros
+from explorer.drawing.ranges import decimals_of_sum, number, with_decimals
 from explorer.engine.class_evidence import PERMUTATIONS, Differences, Evidence
 from explorer.engine.scan.result import Scan
 from explorer.ui import markup, panels
@@ -201,8 +202,10 @@ def about_channel(pair: GroupPair, channel: int) -> str:
     """What a channel supports in each group, and by how much its contributions differ, as Markdown."""
     measured, (first, second) = pair.differences, map(glossed, pair.classes)
     means = float(measured.first[channel]), float(measured.second[channel])
-    signs = int(np.sign(means[0])), int(np.sign(means[1]))
-    difference, one, other = adding_up(measured.difference[channel], means[0], -means[1])
+    difference = float(measured.difference[channel])
+    decimals = decimals_of_sum(difference, means[0], -means[1])
+    written = partial(with_decimals, decimals)
+    signs = int(np.sign(round(means[0], decimals))), int(np.sign(round(means[1], decimals)))
     return tr(
         SUPPORT.get(signs, NO_SUPPORT),
         channel=channel,
@@ -210,11 +213,11 @@ def about_channel(pair: GroupPair, channel: int) -> str:
         second=literal(second),
         group=literal(pair.names[0]),
         against=literal(pair.names[1]),
-        one=with_zeros(one),
-        other=with_zeros(opposite(other)),
-        difference=with_zeros(difference),
-        low=in_full(measured.low[channel]),
-        high=in_full(measured.high[channel]),
+        one=written(means[0]),
+        other=written(means[1]),
+        difference=written(difference),
+        low=written(float(measured.low[channel])),
+        high=written(float(measured.high[channel])),
     )
 
 

@@ -1,6 +1,6 @@
 """The average of each class: its heat map, and the channels that contribute most to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, in_decimals
 from explorer.engine.class_evidence import Evidence
 from explorer.ui import markup, number_table
 from explorer.ui.class_names import glossed
@@ -27,14 +27,16 @@ def show(classes: Sequence[str], evidence: Evidence) -> None:
     """A card for each class, and every channel in numbers."""
     labels = present(evidence)
     range = common_range(evidence)
-    cards = [card(glossed(classes[label]), evidence.of(label), range) for label in labels]
+    written = in_decimals(evidence.of(label).contributions.mean(0).max() for label in labels)
+    cards = [card(glossed(classes[label]), evidence.of(label), range, written) for label in labels]
     markup.show(
         markup.element("div", *cards, cls="fx-cards fx-classes"), markup.scale(range, tr("shared scale"))
     )
     st.caption(tr(ABOUT))
     with st.expander(tr("Every channel in numbers")):
         frame = table(classes, evidence).rename(columns=glossed)
-        formats = dict.fromkeys(frame.columns[1:], "{:.3g}")
+        written = in_decimals(frame.iloc[:, 1:].to_numpy().ravel())
+        formats = dict.fromkeys(frame.columns[1:], written)
         st.dataframe(number_table.written(frame, formats), hide_index=True, height=320)
 
 
@@ -49,13 +51,14 @@ def common_range(evidence: Evidence) -> Range:
     return ranges.symmetric(*(evidence.of(label).heats.mean(0) for label in present(evidence)))
 
 
-def card(name: str, own: Evidence, range: Range) -> str:
-    """The mean map of a class, and its first channels."""
+def card(name: str, own: Evidence, range: Range, written: Callable[[float], str]) -> str:
+    """The mean map of a class, and its first channels with their numbers."""
     contributions = own.contributions.mean(0)
     order = np.argsort(-contributions, kind="stable")[:TOP]
     lines = [
         markup.text(
-            tr("channel {channel}: {value}", channel=channel, value=number(contributions[channel])), "muted"
+            tr("channel {channel}: {value}", channel=channel, value=written(float(contributions[channel]))),
+            "muted",
         )
         for channel in order.tolist()
     ]

@@ -16,8 +16,9 @@ from explorer.engine.data_map import (
 from explorer.engine.intervals import interval
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.engine.values import Integers
-from explorer.ui import cached, choices, link
+from explorer.ui import cached, choices, link, number_table
 from explorer.ui.class_names import glossed_all
+from explorer.ui.markdown import code
 from explorer.ui.options import options
 from explorer.views.data_map.logs import LoggedRun
 from model.problems import Problem
@@ -47,19 +48,15 @@ def show(run: LoggedRun, images: LoggedImages | Problem) -> None:
         return
     rows = order[:MOST]
     key = f"list_{which}_{run.name}"
+    formats = {tr("mean confidence"): "{:.3f}", tr("variability"): "{:.3f}", tr("predicted"): "{:.0%}"}
     st.dataframe(
-        table(run, rows, images),
+        number_table.written(table(run, rows, images), formats),
         hide_index=True,
         height=320,
         key=key,
         on_select=lambda: choose(key, rows),
         selection_mode="single-row",
-        column_config={
-            tr("picture"): st.column_config.ImageColumn(width="small"),
-            tr("mean confidence"): st.column_config.NumberColumn(format="%.3f"),
-            tr("variability"): st.column_config.NumberColumn(format="%.3f"),
-            tr("predicted"): st.column_config.NumberColumn(format="percent"),
-        },
+        column_config={tr("picture"): st.column_config.ImageColumn(width="small")},
     )
     st.caption(
         ngettext(
@@ -118,10 +115,12 @@ def planted(run: LoggedRun) -> str:
     by_loss = retrieval_among_first(by_last_loss(run.map), wrong, count)
     low, high = interval(by_map.precision, count)
     return tr(
-        "This run changed {count:,} of {total:,} labels on purpose (--wrong-labels). Of the {count:,} images "
-        "with the lowest mean confidence {map} are these (95% interval {low} to {high}); of the {count:,} "
-        "with the largest loss in the last epoch {loss}; by chance it would be {chance}. Precision and "
-        "recall are the same number here.",
+        "This run changed {count:,} of {total:,} labels on purpose ({flag}). Of the {count:,} images "
+        "with the lowest mean confidence, {map} have a changed label (95% interval {low} to {high}); of "
+        "the {count:,} with the largest loss in the last epoch, {loss}; of {count:,} images taken at "
+        "random, {chance} on average. As many images are taken as labels were changed, so precision and "
+        "recall are the same number.",
+        flag=code("--wrong-labels"),
         count=count,
         total=total,
         map=percent(by_map.precision),

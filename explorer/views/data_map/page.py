@@ -70,7 +70,7 @@ def show(run: LoggedRun, color: str) -> MapView:
     with left:
         scatter = show_scatter(run, color, index)
         if text := lists.planted(run):
-            st.markdown(literal(text))
+            st.markdown(text)
     filmed = image.through_epochs(run, index, sample)
     lists.show(run, images)
     return MapView(run, scatter, index, sample, filmed)

@@ -1,6 +1,6 @@
 """A prediction and a heat map before and after something was changed, side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -9,7 +9,14 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.overlay import overlay
-from explorer.drawing.ranges import Range, before_and_after, plainly, probability
+from explorer.drawing.ranges import (
+    Range,
+    before_and_after,
+    column,
+    plainly,
+    probability,
+    with_decimals,
+)
 from explorer.engine.values import Floats
 from explorer.ui import cached, choices, markup, panels
 from explorer.ui.cached import Outcome
@@ -101,8 +108,7 @@ def bars(selection: Selection, both: BeforeAfter) -> str:
     order = in_view(selection, both)
     head = ["", "", tr("before"), tr("after"), tr("change of logit")]
     cells = [markup.text(text, "muted") for text in head]
-    for k in order:
-        *_, change = before_and_after(both.before.logits[k], both.after.logits[k])
+    for k, change in zip(order, changes(both, order, selection.target), strict=True):
         mark = "chosen" if k == selection.target else ""
         track = "".join(
             f'<span class="{name}" style="width:{values[k]:.1%}"></span>'
@@ -114,6 +120,18 @@ def bars(selection: Selection, both: BeforeAfter) -> str:
     return (
         f'<div class="fx-both" role="group" aria-label="{escape(label, quote=True)}">{"".join(cells)}</div>'
     )
+
+
+def changes(both: BeforeAfter, classes: Sequence[int], target: int) -> list[str]:
+    """How far each logit changes, all with the decimals that the sentence gives the class to explain."""
+    exact = {k: float(both.after.logits[k]) - float(both.before.logits[k]) for k in (*classes, target)}
+    *_, own = before_and_after(both.before.logits[target], both.after.logits[target])
+    if own == "0" or "e" in own:
+        texts = dict(zip(classes, column(exact[k] for k in classes), strict=True))
+    else:
+        decimals = len(own.partition(".")[2])
+        texts = {k: with_decimals(decimals, exact[k]) for k in classes} | {target: own.lstrip("+")}
+    return [f"+{texts[k]}" if exact[k] > 0 and texts[k][0].isdecimal() else texts[k] for k in classes]
 
 
 def in_view(selection: Selection, both: BeforeAfter) -> list[int]:

@@ -29,7 +29,7 @@ def table(uses: dict[str, tuple[WeightUses, ...]]) -> str:
         [
             tr("{network} · {layer}", network=name, layer=each.layer),
             f"{each.parameters:,}",
-            ngettext("once", "{n:,} times", each.uses),
+            ngettext("{n:,} time", "{n:,} times", each.uses),
             f"{each.products:,}",
         ]
         for name, layers in uses.items()

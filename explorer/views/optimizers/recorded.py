@@ -112,7 +112,7 @@ def about_seeds(every: Sequence[OptimizerRun]) -> str:
     return tr(
         "Without scheduler, that other seed changed the final accuracy by {least} to {most} percentage "
         "points, depending on the optimizer. The four schedulers of one optimizer differ by {narrow} to "
-        "{wide}: one seed does not tell which of them is better.",
+        "{wide} points: one seed does not tell which of them is better.",
         least=f"{100 * min(seeds):.1f}", most=f"{100 * max(seeds):.1f}",
         narrow=f"{100 * min(spreads):.1f}", wide=f"{100 * max(spreads):.1f}",
     )  # fmt: skip

@@ -1,12 +1,12 @@
 """A surface of two numbers, and the steps of the optimizers on it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
 
 from explorer.drawing.chart import LineChart
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import in_decimals
 from explorer.engine.descent import SURFACES, VARIANTS, Path, Surface
 from explorer.ui import cached, choices, link, markup, panels
 from explorer.views.optimizers import charts
@@ -26,7 +26,7 @@ USUAL = {
 }
 LARGEST_RATE = 10.0
 MOST_STEPS = 500
-WIDTH = 176  # pixels of a field
+WIDTH = 168  # pixels of a field: five beside one another, or two on a phone
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +99,20 @@ def draw(descents: Descents) -> None:
 def table(descents: Descents) -> str:
     """A row for every optimizer: its rate, its step, and where it is after the last."""
     heads = (tr("optimizer"), tr("rate"), tr("one step of gradient g and rate η"), tr("ends at"), tr("loss"))
-    return markup.table(heads, [row(descents, name) for name in descents.paths])
+    last = [one for one in descents.paths.values() if one.steps == descents.steps]
+    place = in_decimals(float(value) for one in last for value in one.points[-1])
+    loss = in_decimals(float(one.losses[-1]) for one in last)
+    return markup.table(heads, [row(descents, name, place, loss) for name in descents.paths])
 
 
-def row(descents: Descents, name: str) -> list[str]:
+def row(
+    descents: Descents, name: str, place: Callable[[float], str], loss: Callable[[float], str]
+) -> list[str]:
+    """The cells of an optimizer; `place` writes coordinates, `loss` losses, as in the other rows."""
     one, variant = descents.paths[name], VARIANTS[name]
     rate = f"{descents.rates[name]:g}"
     if one.steps < descents.steps:
         left = tr("diverges: beyond every bound after {steps} steps", steps=one.steps + 1)
         return [tr(variant.title), rate, tr(variant.step), left, "–"]
-    x, y = (number(float(value)) for value in one.points[-1])
-    return [tr(variant.title), rate, tr(variant.step), f"({x}, {y})", number(float(one.losses[-1]))]
+    x, y = (place(float(value)) for value in one.points[-1])
+    return [tr(variant.title), rate, tr(variant.step), f"({x}, {y})", loss(float(one.losses[-1]))]

@@ -10,6 +10,8 @@ from explorer.ui.markdown import literal
 from explorer.views.shortcut.marked import Networks
 from model.words import tr
 
+BREAK = "\N{ZERO WIDTH SPACE}"  # where a line of Chinese, which has no space there, may end
+
 
 def of_networks(networks: Networks, curve: ShortcutCurve) -> str:
     """The table of those of both networks that the curve's file has, as Markdown; "" where it has none."""
@@ -38,4 +40,5 @@ def _cell(counts: Sequence[int], n: int) -> str:
     if len(counts) > 1:
         return percent(value)
     low, high = interval(value, n)
-    return tr("**{value}** ({low} to {high})", value=percent(value), low=percent(low), high=percent(high))
+    text = tr("**{value}** ({low} to {high})", value=percent(value), low=percent(low), high=percent(high))
+    return text.replace("**（", f"{BREAK}**（")  # before it, else it would not end the bold text

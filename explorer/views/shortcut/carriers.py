@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import column
 from explorer.engine.batches import SCENES_SEED
 from explorer.engine.shortcut import ShortcutAccuracy, predictions
 from explorer.engine.values import Floats
@@ -26,7 +26,8 @@ DRAWS = 3  # of as many channels at random
 RANKING = N_(
     "Ranked by how far the mark of the class moves the mean of each channel's map: in {count} other scenes, "
     "the mean absolute difference with and without it, in standard deviations over these scenes. A channel "
-    "that sees the mark need not decide the class; what switching it off does is measured below."
+    "that sees the mark need not decide the class; what switching it off does is measured below. Shown: the "
+    "first {shown}."
 )
 TABLE = N_(
     "Channels at zero on {count} drawn scenes that were neither trained on nor ranked with (95% interval: "
@@ -56,17 +57,21 @@ def choose(pair: MarkedPair) -> MarkCarriers:
 
 
 def show(pair: MarkedPair, carried: MarkCarriers) -> None:
-    cards = [card(carried, channel) for channel in carried.off[:CARDS]]
+    first = carried.off[:CARDS]
+    shifts = column(carried.shifts[list(first)].tolist())
+    cards = [card(carried, channel, shift) for channel, shift in zip(first, shifts, strict=True)]
     markup.show(markup.element("div", *cards, cls="fx-cards"))
-    st.caption(tr(RANKING, count=RANKED[0]))
+    st.caption(tr(RANKING, count=RANKED[0], shown=len(first)))
     st.markdown(on_this_scene(pair, carried))
     measure = {"no": tr("Not now"), "yes": tr("On {count} scenes", count=MEASURED[0])}
     if choices.choice(tr("Measure the accuracy"), measure, "shortcut_measured", "no") == "yes":
-        st.markdown(table(pair, carried))
+        with st.spinner(tr("Measuring on {count} scenes …", count=MEASURED[0])):
+            rows = table(pair, carried)
+        st.markdown(rows)
         st.caption(tr(TABLE, count=MEASURED[0], draws=DRAWS))
 
 
-def card(carried: MarkCarriers, channel: int) -> str:
+def card(carried: MarkCarriers, channel: int, shift: str) -> str:
     """A channel's map of the marked scene, and how far marks move it."""
     values = carried.side.marked.seen.maps[carried.side.layer][channel]
     range = ranges.shared(values, signed=bool(values.min() < 0))
@@ -75,7 +80,7 @@ def card(carried: MarkCarriers, channel: int) -> str:
         tr("Feature map {channel} of the scene with the mark", channel=channel),
         markup.text(tr("Channel {channel}", channel=channel), "strong"),
         markup.text(ranges.text(range), "muted"),
-        markup.text(tr("moved by {shift} σ", shift=number(carried.shifts[channel]))),
+        markup.text(tr("moved by {shift} σ", shift=shift)),
         fill=True,
     )
 
@@ -94,13 +99,13 @@ def on_this_scene(pair: MarkedPair, carried: MarkCarriers) -> str:
     }
     if after == marked.predicted:
         return tr(
-            "With these {count} channels of {layer} at zero, {checkpoint} still predicts **{after}** for "
-            "this scene with the mark.",
+            "With the first {count} of these channels of {layer} at zero, {checkpoint} still predicts "
+            "**{after}** for this scene with the mark.",
             **fields,
         )
     return tr(
-        "With these {count} channels of {layer} at zero, {checkpoint} predicts **{after}** instead of "
-        "{before} for this scene with the mark.",
+        "With the first {count} of these channels of {layer} at zero, {checkpoint} predicts **{after}** "
+        "instead of {before} for this scene with the mark.",
         **fields,
     )
 
@@ -125,7 +130,7 @@ def table(pair: MarkedPair, carried: MarkCarriers) -> str:
         [
             (tr("{checkpoint}, as it is", checkpoint=pair.control.name), [measured(pair.control, ())]),
             (tr("{checkpoint}, as it is", checkpoint=side.name), [measured(side, ())]),
-            (tr("the {count} channels above at zero", count=len(carried.off)), [measured(side, carried.off)]),
+            (tr("the first {count} channels at zero", count=len(carried.off)), [measured(side, carried.off)]),
             (tr("{count} random channels at zero", count=len(carried.off)), drawn),
         ]
     )

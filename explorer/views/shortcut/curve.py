@@ -10,7 +10,7 @@ from explorer.ui import markup, panels
 from explorer.ui.markdown import code
 from explorer.views.shortcut import charts
 from explorer.views.shortcut.charts import Networks
-from model.words import N_, ngettext, paragraph, tr
+from model.words import N_, paragraph, tr
 
 
 def show(curve: ShortcutCurve) -> None:
@@ -88,6 +88,19 @@ def uses_mark(networks: Networks) -> bool:
     return interval(own, n)[0] > interval(wrong, n)[1]
 
 
+ONE_SEED = N_(
+    "Measured once by {command}: the course's network and recipe, {epochs} epochs, one seed, on "
+    "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
+    "their class. Every training scene has a mark, at 0 that of a random class."
+)
+SEEDS = N_(  # not the plural of the other, which Chinese does not have
+    "Measured once by {command}: the course's network and recipe, {epochs} epochs, {seeds} seeds (line: "
+    "mean, band: least to largest), on {count:,} test scenes. Grad-CAM of the class at {layer}: mean "
+    "over the scenes with the mark of their class. Every training scene has a mark, at 0 that of a "
+    "random class."
+)
+
+
 def about(curve: ShortcutCurve) -> str:
     """How the curve was measured, as Markdown."""
     seeds = len({each.seed for each in curve.networks})
@@ -102,15 +115,9 @@ def about(curve: ShortcutCurve) -> str:
         for one in curve.networks
         if one.epochs != epochs
     ]
-    measured = ngettext(
-        "Measured once by {command}: the course's network and recipe, {epochs} epochs, {n} seed, on "
-        "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
-        "their class. Every training scene has a mark, at 0 that of a random class.",
-        "Measured once by {command}: the course's network and recipe, {epochs} epochs, {n} seeds (line: "
-        "mean, band: least to largest), on {count:,} test scenes. Grad-CAM of the class at {layer}: mean "
-        "over the scenes with the mark of their class. Every training scene has a mark, at 0 that of a "
-        "random class.",
-        seeds,
+    measured = tr(
+        ONE_SEED if seeds == 1 else SEEDS,
+        seeds=seeds,
         command=code(curve.command),
         epochs=epochs,
         count=curve.networks[0].accuracy.n,

@@ -15,9 +15,9 @@ from model.words import N_, tr
 
 CURVE = ROOT / "checkpoints" / "scenes-shortcut.curve.json"
 ACCURACIES = N_(
-    "Accuracy on 1,000 drawn test scenes (95% interval: Wilson), measured once. “Follows the wrong mark”: "
-    "predicted as the class whose mark was planted in place of its own. A network that has never seen marks "
-    "can still be disturbed by them, as by any unknown object."
+    "Accuracy on 1,000 drawn test scenes (95% interval: Wilson), measured once. Chance is 10%. “Follows "
+    "the wrong mark”: predicted as the class whose mark was planted in place of its own. A network that "
+    "has never seen marks can still be disturbed by them, as by any unknown object."
 )
 
 

@@ -17,7 +17,7 @@ from explorer.views.tour.questions import TourQuestion
 from explorer.views.tour.stations import STATIONS, Station
 from model import words
 from model.problems import Problem
-from model.words import tr
+from model.words import paragraph, tr
 
 KEY = "tour"
 _GOING, _LEFT, _OPENED, _PRESSED, _ANSWER = (
@@ -54,6 +54,7 @@ def show(selection: Selection | None, page: str, begins: bool = False) -> None:
     first = _OPENED not in st.session_state
     st.session_state[_OPENED] = True
     if number is None:
+        link.keep(KEY, "", "")
         return
     link.keep(KEY, str(number), "")
     station = STATIONS[number - 1]
@@ -112,9 +113,8 @@ def _here(station: Station, number: int, selection: Selection | None) -> None:
         _ways(number)
     about, task = st.columns(2, gap="medium")
     with about:
-        action = markup.element("p", markup.text(tr("Try it:"), "strong", tag="span"), " ",
-                                markup.text(tr(station.action), tag="span"))  # fmt: skip
-        markup.show(markup.element("p", escape(tr(station.sentences))), action)
+        action = led(tr("Try it:"), tr(station.action))
+        markup.show(markup.element("p", escape(tr(station.sentences))), f"<p>{action}</p>")
     with task:
         if one.question is None:
             markup.show(markup.text(one.problem, tag="p"))
@@ -199,4 +199,14 @@ def _show_answer(question: TourQuestion, key: tuple[object, ...], choice: int) -
     verdict = ""
     if question.choices:
         verdict = tr("Correct.") if choice == question.correct else tr("Not correct.")
-    markup.show(f'<p role="status"><b>{escape(verdict)}</b> {escape(known[1])}</p>')
+    markup.show(f'<p role="status">{led(verdict, known[1])}</p>')
+
+
+def led(first: str, text: str) -> str:
+    """A text behind bold first words, as html; Chinese has no space behind its full-width mark.
+
+    >>> led("Correct.", "It falls."), led("正确。", "它下降。"), led("", "It falls.")
+    ('<b>Correct.</b> It falls.', '<b>正确。</b>它下降。', 'It falls.')
+    """
+    space = paragraph([first, ""])[len(first) :] if first else ""
+    return f"<b>{escape(first)}</b>{space}{escape(text)}" if first else escape(text)

@@ -431,7 +431,7 @@ def metric_text(name: str, value: float) -> str:
 
 
 def channel_values(values: tuple[float, ...]) -> str:
-    return " ".join(f"{value:.3f}" for value in values)
+    return tr(", ").join(f"{value:.3f}" for value in values)
 
 
 if __name__ == "__main__":  # Streamlit runs a page as a script

@@ -289,3 +289,9 @@ def test_every_text_of_a_station_is_translated(station: Station, monkeypatch: py
     finally:
         words.use(ENGLISH)
     assert untranslated(texts) == []
+
+
+def test_chinese_has_no_space_behind_a_full_width_mark() -> None:
+    assert strip_of.led("正确。", "它下降。") == "<b>正确。</b>它下降。"
+    assert strip_of.led("Correct.", "It falls.") == "<b>Correct.</b> It falls."
+    assert strip_of.led("", "<It falls.") == "&lt;It falls."

@@ -159,7 +159,16 @@ class PointMap {
       context.beginPath();
       context.arc(x, y, radius, 0, 7);
       context.fill();
+      if (this.within?.[index]) this.edge(context);
     }
+  }
+
+  // Around a point that is selected: its own color may hardly differ from the page.
+  edge(context) {
+    context.strokeStyle = this.ink;
+    context.globalAlpha = 0.45; // many together still show their colors
+    context.lineWidth = 0.6;
+    context.stroke();
   }
 
   there([x, y]) {
