@@ -149,6 +149,6 @@ def test_the_sidebar_says_where_the_test_images_have_marks(visit: Open, name: st
 
 def test_the_shipped_network_is_the_end_of_the_curve() -> None:
     curve = read_curve(page.CURVE)
-    (last,) = curve.at(1.0)
+    (last,) = (each for each in curve.at(1.0) if each.seed == 0)
     shipped = list(curve.shipped.values())[-1]
     assert (last.accuracy.n, last.accuracy.correct) == (shipped.n, shipped.correct)
