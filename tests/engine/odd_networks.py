@@ -256,6 +256,14 @@ class HooksMaps(Plain):
         self.gradient = gradient
 
 
+class Copies(Plain):
+    """Test-time augmentation inside: the image and its mirror image as one batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        both = super().forward(torch.cat([x, x.flip(3)]))
+        return (both[: len(x)] + both[len(x) :]) / 2
+
+
 def perceptron() -> nn.Module:
     """A network without a convolution."""
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 8), nn.ReLU(), nn.Linear(8, 5))
