@@ -296,6 +296,11 @@ def same_padding() -> nn.Module:
     return ODD["SameConv2d"]()
 
 
+def frozen_norm() -> nn.Module:
+    """A network whose norm is a module of one's own, with statistics from training."""
+    return ODD["FrozenBatchNorm2d"]()
+
+
 def activated_norm() -> nn.Module:
     """A network whose norm has an activation inside."""
     return ODD["NormAct"]()

@@ -80,6 +80,13 @@ def test_a_page_says_why_there_are_no_maps(visit: Callable, page: str) -> None:
     assert "computes 2 parts or copies of each image as one batch, larger than the batch" in said
 
 
+def test_a_norm_of_ones_own_is_not_said_to_be_without_statistics(visit: Callable) -> None:
+    at = visit("batchnorm", *own("frozen_norm"))
+    said = at.info[0].value
+    assert "What it normalizes with is not known; only BatchNorm layers of torch are compared" in said
+    assert "without statistics from training" not in said
+
+
 def options(at: object, label: str) -> list[str]:
     return next(box.options for box in at.selectbox if box.label == label)
 

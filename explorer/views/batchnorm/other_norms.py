@@ -70,7 +70,11 @@ def without_batchnorm(selection: Selection) -> str:
             "This network has no BatchNorm: nothing is normalized, so there are no statistics to compare."
         )
     sentences = [tr("This network has no BatchNorm."), *dict.fromkeys(map(other_norm_text, norms))]
-    if not any(getattr(norm, "track_running_stats", False) for norm in norms):
+    if not all(isinstance(norm, (*OTHER_NORMS, nn.RMSNorm)) for norm in norms):
+        sentences.append(
+            tr("What it normalizes with is not known; only BatchNorm layers of torch are compared here.")
+        )
+    elif not any(getattr(norm, "track_running_stats", False) for norm in norms):
         sentences.append(
             tr(
                 "Each image is normalized by itself, without statistics from training, in train mode and in "
