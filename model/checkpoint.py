@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from model import cifar10
 from model.card import WITHOUT_CARD, Card, check_values, parse_card
 from model.files import contents, replacing
 from model.names import readable_values, short_path
-from model.nets import NETS
+from model.nets import NETS, in_evaluation
 from model.problems import Problem
 from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
@@ -49,8 +50,7 @@ class Checkpoint:
         state = net.state_dict()  # with what it has besides tensors, and the versions of its modules
         state.update(self.state)
         net.load_state_dict(state)
-        net.eval()  # some networks return nothing here
-        return net
+        return in_evaluation(net)
 
     def modules(self) -> nn.Module:
         """A new network as its builder makes it, without these weights."""
@@ -135,7 +135,7 @@ def load_checkpoint(
     except Damaged as error:
         raise formats.problem("cut", short_path(path)) from error
     except Missing as problem:
-        raise (formats.problem("frozen", short_path(path)) if has_constants(data) else problem) from problem
+        raise _why_missing(problem, path, data) from problem
     _check_finite(state, path)
     return Checkpoint(card, state, digest_of(state), builder, changes)
 
@@ -185,6 +185,24 @@ def _contents(path: Path) -> bytes:
     except OSError as error:
         template = _NOT_THERE.get(error.errno or 0, _NOT_READ)
         raise Problem(template, path=short_path(path), reason=error.strerror) from error
+
+
+_PART_OF_SEVERAL = re.compile(r"-0*(\d+)-of-0*(\d+)$")  # as transformers names the files of one checkpoint
+
+
+def _why_missing(problem: Missing, path: Path, data: bytes) -> Problem:
+    """Why a file has less than the weights of its network, where its name or its content tells."""
+    if has_constants(data):
+        return formats.problem("frozen", short_path(path))
+    if part := _PART_OF_SEVERAL.search(path.stem):
+        return Problem(
+            "{path} is file {number} of {count} of one checkpoint; load all of them, and save their weights "
+            "together with torch.save.",
+            path=short_path(path),
+            number=part[1],
+            count=part[2],
+        )
+    return problem
 
 
 _MISSING = N_(

@@ -1,12 +1,17 @@
 """The networks: `NETS` maps a name to a builder of `classes`, `input_size` and its own arguments."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from model.problems import Problem
 from model.small_maps import convolved
+
+Module = TypeVar("Module", bound=nn.Module)
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
@@ -190,6 +195,31 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "resnet9": ResNet9,
     "mlp": MLP,
 }
+
+
+def in_evaluation(net: Module) -> Module:
+    """The network itself in eval mode, also where its `eval` returns nothing or fails, and where its author
+    called a method `train` or `eval` that does something else, such as a loop over batches.
+    """
+    if all(map(_switches_modes, net.modules())):
+        with suppress(Exception):  # the modes are set all the same
+            net.eval()
+    for module in net.modules():
+        if module.training:
+            module.training = False
+    return net
+
+
+def _switches_modes(module: nn.Module) -> bool:
+    """Whether `train` and `eval` of a module take what torch's take: a mode, and nothing."""
+    kind = type(module)
+    if kind.train is nn.Module.train and kind.eval is nn.Module.eval:
+        return True
+    methods: tuple[Callable[..., object], ...] = (kind.train, kind.eval)
+    (_, *mode), (_, *nothing) = (inspect.signature(each).parameters.values() for each in methods)
+    usual = bool(mode) and (mode[0].name == "mode" or mode[0].kind is inspect.Parameter.VAR_POSITIONAL)
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return usual and all(each.default is not each.empty or each.kind in optional for each in nothing)
 
 
 def check_logits(logits: object) -> Tensor:

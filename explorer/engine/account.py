@@ -2,7 +2,8 @@
 
 What follows the last maps is mostly piecewise linear: pooling, flattening, dense layers, ReLU. With every
 ReLU and every maximum as it is for this image it is linear, and the logit is a sum: of each value times its
-derivative, and of what the biases add. For anything else the same sum is a first-order approximation.
+derivative, and of what the biases add. For anything else the same sum is a first-order approximation. Where
+branches run side by side to the end, as in an ensemble, the rest of the logit comes past these maps.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from explorer.engine.flow import Flow
+from explorer.engine.flow import WEIGHTED, Flow
 from explorer.engine.layouts import FIRST
 from explorer.engine.passes import to_numpy
 from explorer.engine.values import Floats, Value
@@ -28,13 +29,14 @@ NONE = Problem(
 class Account(Value):
     """A class's logit for one image as a sum: logit = contributions.sum() + constant + residual.
 
-    `maps` float32 (C, h, w) are the last feature maps, which `layer` gives or, if `read`, reads;
-    `contributions` (C, h, w) are each of their values times the derivative of the logit by it. `constant` is
-    what the biases behind the maps add, with every ReLU and maximum as it is for this image. `residual` is
-    what this leaves over: rounding where the network is piecewise linear behind the maps, else what a
-    first-order approximation misses. `units` float32 (U,), None without a hidden layer, are what the last
-    dense layer reads, the outputs that follow `hidden`; their contributions and `unit_constant` add up to the
-    same logit, but for `unit_residual`.
+    `maps` float32 (C, h, w) are the last feature maps, which `layer` gives or, if `read`, reads; if `after`,
+    what follows the layer computes them. `contributions` (C, h, w) are each of their values times the
+    derivative of the logit by it. `constant` is what the biases behind the maps add, with every ReLU and
+    maximum as it is for this image. `residual` is what this leaves over: rounding where the network is
+    piecewise linear behind the maps, else what a first-order approximation misses; if `passed`, also the part
+    of the logit that comes past these maps, through other branches. `units` float32 (U,), None without a
+    hidden layer, are what the last dense layer reads, the outputs that follow `hidden`; their contributions
+    and `unit_constant` add up to the same logit.
     """
 
     layer: str
@@ -49,6 +51,8 @@ class Account(Value):
     units: Floats | None = None
     unit_contributions: Floats | None = None
     unit_constant: float | None = None
+    after: bool = False
+    passed: bool = False
 
     @property
     def exact(self) -> bool:
@@ -75,27 +79,44 @@ def account(net: nn.Module, x: Tensor, target: int) -> Account:
 
 
 def account_of(flow: Flow) -> Account:
-    """The Account of a pass; raises Problem where no maps with positions reach the logit."""
-    last = next((index for index in reversed(flow.leaves) if _is_divided(flow, index)), None)
-    if last is None:
+    """The Account of a pass; raises Problem where no maps with positions reach the logit.
+
+    Of the last maps; but of earlier ones where only these have all of the logit and add up to it.
+    """
+    divided = [index for index in reversed(flow.leaves) if _is_divided(flow, index)]
+    if not divided:
         raise NONE
+    last = _account_at(flow, divided[0])
+    whole = next((index for index in divided if not flow.passed(index)), None) if last.passed else None
+    earlier = None if whole is None else _account_at(flow, whole)
+    return earlier if earlier and earlier.exact else last
+
+
+def _account_at(flow: Flow, last: int) -> Account:
     maps = _maps(flow, last, flow.leaves[last])
     contributions = _maps(flow, last, flow.contributed(last))
     constant = sum(_added(flow, index) for index in flow.leaves if index > last)
     residual = flow.logit - float(contributions.double().sum()) - constant
-    layer, read = _name_of(flow, last)
+    layer, read, after = _name_of(flow, last)
     hidden, units, of_units, rest = _units(flow, last)
     return Account(
         layer, read, flow.target, flow.logit, to_numpy(maps), to_numpy(contributions), constant, residual,
-        hidden, units, of_units, rest,
+        hidden, units, of_units, rest, after, flow.passed(last),
     )  # fmt: skip
 
 
 def _is_divided(flow: Flow, index: int) -> bool:
-    """Whether a step gives feature maps with positions, which the class's gradient reaches."""
+    """Whether a step gives feature maps of the image with positions, which the class's gradient reaches.
+
+    Maps of several parts or copies of the image, which run as one batch, are not those of the image; nor is
+    what was made of it before any layer or function with weights.
+    """
     step, gradient = flow.steps[index], flow.leaves[index].grad
     has_positions = step.layout is not None and step.shape[-2] * step.shape[-1] > 1
-    return index > 0 and has_positions and gradient is not None and bool(gradient.any())
+    weighted = any(each.kind in WEIGHTED for each in flow.steps[: index + 1])
+    if not weighted or not has_positions or gradient is None or not bool(gradient.any()):
+        return False
+    return len((step.layout or FIRST).maps(flow.leaves[index])) == 1
 
 
 def _maps(flow: Flow, index: int, values: Tensor) -> Tensor:
@@ -103,24 +124,27 @@ def _maps(flow: Flow, index: int, values: Tensor) -> Tensor:
     return (flow.steps[index].layout or FIRST).maps(values)[0]
 
 
-def _name_of(flow: Flow, index: int) -> tuple[str, bool]:
-    """The layer that gives a step's output; else, with True, one that reads it; else the nearest before."""
+def _name_of(flow: Flow, index: int) -> tuple[str, bool, bool]:
+    """The layer that gives a step's output; else one that reads it, with True; else the nearest before, with
+    True as the last.
+    """
     steps = flow.steps
     if steps[index].path is not None:
-        return steps[index].name, False
+        return steps[index].name, False, False
     for step in steps[index + 1 :]:
         if step.path is not None and index in step.sources:
-            return step.name, True
-    return next(
-        step.name for step in reversed(steps[:index]) if step.path is not None or not step.sources
-    ), False
+            return step.name, True, False
+    before = (step.name for step in reversed(steps[:index]) if step.path is not None or not step.sources)
+    return next(before), False, True
 
 
 def _added(flow: Flow, index: int) -> float:
-    """What the bias of a layer behind the maps adds to the logit."""
+    """What the bias of a layer behind the maps adds to the logit, or what a function does."""
+    if flow.steps[index].path is None:
+        return flow.constant(index)
     step, gradient = flow.steps[index], flow.leaves[index].grad
-    module = flow.modules[step.path] if step.path is not None else None
-    offset = None if module is None else _offset(module)
+    module = flow.modules[step.path or ""]
+    offset = _offset(module)
     if offset is None or gradient is None:
         return 0.0
     if step.layout is not None:

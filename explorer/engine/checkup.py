@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from explorer.engine import findings
 from explorer.engine.copies import copied
 from explorer.engine.findings import Finding
-from explorer.engine.first_pass import PassOutcome, returned_by, values_of, watch
+from explorer.engine.first_pass import PassOutcome, returned_by, values_of, watch, watch_in_evaluation
 from explorer.engine.input_part import ALL, InputPart, find_part
 from explorer.engine.layouts import WrongGrid, grid_of, leave_out_grids
 from explorer.engine.output_kind import outputs_by
-from explorer.engine.outputs import LOGITS, Outputs, tensors_in
+from explorer.engine.outputs import LOGITS, Outputs, tensors_in, varying
 from explorer.engine.passes import private_view
 from explorer.engine.randomness import SEED, is_random
 from explorer.engine.token_order import wrong_grids
@@ -35,7 +35,8 @@ class Checkup:
 
     `outputs` says how logits are made of what it returns, `classes` how many there are. No gradient of a
     class reaches the layers `without_gradient`, so that no heat map of them can be computed. `part` is what
-    it reads of its input. Tensors on `wrong_grids` hold tokens in another order than that of maps.
+    it reads of its input. Tensors on `wrong_grids` hold tokens in another order than that of maps. With
+    `asks_for_gradients` its forward asks torch whether gradients are computed.
     """
 
     outputs: Outputs = LOGITS
@@ -44,6 +45,7 @@ class Checkup:
     without_gradient: tuple[str, ...] = ()
     part: InputPart = ALL
     wrong_grids: frozenset[WrongGrid] = frozenset()
+    asks_for_gradients: bool = False
 
 
 UNCHECKED = Checkup()
@@ -56,7 +58,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     process an image, or returns no logits.
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
-    first = watch(net, one, name, len(card.classes))
+    net, first, told = watch_in_evaluation(net, one, name, len(card.classes))
     wrong = wrong_grids(net, one) if first.tokens.grids or first.channels_last else frozenset()
     if wrong:
         net = leave_out_grids(copied(net, shared=False), wrong)
@@ -72,7 +74,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         net, one, first.values, first.on_image, first.takes_parts, lambda x: values_of(net, x, first, SEED)
     )
     made = (
-        findings.of_outputs(outputs, kind),
+        findings.of_outputs(outputs, kind) or findings.of_values_meaning(values, first.operation, kind),
         findings.of_precision(net.parameters()),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
@@ -80,6 +82,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_parts(first.in_parts),
         findings.of_tokens(grid_of(net), first.tokens),
         findings.of_mixing(first.tokens),
+        None if spread else findings.of_gradient_mode(told, first.values),
         findings.of_randomness(spread, logits, repeats),
         findings.of_batchnorm(first.batch_norms),
         None if spread or first.batch_norms else findings.of_batch(change, logits),
@@ -87,7 +90,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_gradients(first.layers, first.without_gradient),
     )
     present = tuple(finding for finding in made if finding is not None)
-    return Checkup(outputs, logits.shape[1], present, first.without_gradient, part, wrong)
+    return Checkup(outputs, logits.shape[1], present, first.without_gradient, part, wrong, told is not None)
 
 
 def picture(seed: int, size: int) -> Pixels:
@@ -107,7 +110,7 @@ def _differences(
     One pass tells both where there is none. `alone` are the values of each of the two images x.
     """
     logits = outputs.logits({outputs.name: alone})
-    rounding = findings.SAME * max(1.0, float(logits.abs().max()))
+    rounding = findings.SAME * max(1.0, float(varying(logits).abs().max()))
 
     def difference(values: Tensor, rows: slice = slice(None)) -> float:
         return float((outputs.logits({outputs.name: values}) - logits[rows]).abs().max())

@@ -8,11 +8,12 @@ from torch import Tensor
 
 from explorer.engine.input_part import InputPart
 from explorer.engine.layouts import MOST_EXTRA
-from explorer.engine.outputs import Outputs
+from explorer.engine.outputs import Outputs, varying
 from model.problems import Problem
 from model.words import N_, paragraph, tr
 
 SAME = 1e-6  # of the largest logit: a smaller difference is rounding
+UNIT = 1e-4  # of the squared length of a vector: a smaller difference from 1 is rounding
 NAMED = 3  # of many layers or outputs, those that a sentence names
 
 
@@ -43,10 +44,15 @@ FOUND = {
     "log-probabilities": N_("The network returns log-probabilities, not logits."),
     "sigmoid": N_("The network returns a probability for each label, independent of the others."),
     "sigmoid-logits": N_("Each output is the logit of a label, independent of the others."),
+    "tanh": N_("Each output is a score of a label from −1 to 1, with the threshold at 0, not a probability."),
 }
 FOUND_SINGLE = {
     "sigmoid": N_("The network returns one probability, taken as that of the second of two classes."),
     "sigmoid-logits": N_("The network returns one logit, taken as that of the second of two classes."),
+    "tanh": N_(
+        "The network returns one score from −1 to 1 (tanh), not a probability: from 0 up, it is taken for "
+        "the second of two classes."
+    ),
 }
 FOUND_PERCENT = {
     "probabilities": N_("The network returns probabilities in percent, not logits."),
@@ -68,10 +74,18 @@ DONE = {
     ),
     "sigmoid": N_("They are shown unchanged. Heat maps explain the logit that gives the probability."),
     "sigmoid-logits": N_("The sigmoid of each logit is shown as its probability."),
+    "tanh": N_(
+        "(1 + score) / 2 is shown in the place of each probability. Heat maps explain twice the value before "
+        "the tanh, shown as the logit."
+    ),
 }
 DONE_SINGLE = {
     "sigmoid": N_("It is shown unchanged. Heat maps explain the logit that gives the probability."),
     "sigmoid-logits": N_("Its sigmoid is shown as the probability."),
+    "tanh": N_(
+        "(1 + score) / 2 is shown in the place of a probability. Heat maps explain twice the value before "
+        "the tanh, shown as the logit."
+    ),
 }
 DONE_BEFORE_SINGLE = N_(
     "It is shown unchanged. Heat maps explain the logit before the final activation, “{activation}”."
@@ -89,7 +103,7 @@ def of_outputs(outputs: Outputs, asked: str | None) -> Finding | None:
         observation = (FOUND_SINGLE_PERCENT if outputs.single else FOUND_PERCENT)[outputs.kind]
     if observation is None:
         return None if asked is None else Finding("outputs", ASKED_LOGITS)
-    if outputs.activation:
+    if outputs.activation and outputs.kind != "tanh":
         done = DONE_BEFORE_SINGLE if outputs.single else DONE_BEFORE
     else:
         done = (DONE_SINGLE if outputs.single else DONE)[outputs.kind]
@@ -97,6 +111,31 @@ def of_outputs(outputs: Outputs, asked: str | None) -> Finding | None:
 
 
 ASKED_LOGITS = N_("As --output says, the outputs are taken as logits, and their softmax as probabilities.")
+
+SCORES = N_("The network returns scores from −1 to 1 (tanh), one for each class, not probabilities.")
+SCORES_DONE = N_(
+    "Their softmax is shown in the place of probabilities: it orders the classes, but tells no confidence. "
+    "With --output tanh each score stands by itself, with the threshold at 0."
+)
+EMBEDDING = N_("The network returns vectors of length 1, as an embedding is, not scores of classes.")
+EMBEDDING_DONE = N_(
+    "What is said of a “class” here is about one number of the vector: give --net a builder of the network "
+    "with its classifier."
+)
+
+
+def has_length_1(values: Tensor) -> bool:
+    """Whether each row of values (2, K) is a vector of length 1."""
+    return values.shape[1] > 1 and bool((values.square().sum(1) - 1).abs().max() < UNIT)
+
+
+def of_values_meaning(values: Tensor, operation: str, asked: str | None) -> Finding | None:
+    """That values (2, K) which count as logits are something else; None where nothing tells of it."""
+    if asked is not None:
+        return None
+    if has_length_1(values):
+        return Finding("outputs", EMBEDDING, EMBEDDING_DONE, warning=True)
+    return Finding("outputs", SCORES, SCORES_DONE) if operation.startswith("Tanh") else None
 
 
 def of_form(name: str, shape: Sequence[int], others: Sequence[str]) -> Finding | None:
@@ -295,9 +334,26 @@ NOT_SEEDED = N_(
 
 def of_randomness(spread: float, logits: Tensor, repeats: bool) -> Finding | None:
     """By how much logits differ from one pass to the next, where that is more than rounding."""
-    if not spread > SAME * max(1.0, float(logits.abs().max())):
+    if not spread > SAME * max(1.0, float(varying(logits).abs().max())):
         return None
     return Finding("randomness", RANDOM, SEEDED if repeats else NOT_SEEDED, {"spread": spread}, True)
+
+
+GRADIENT_MODE = N_(
+    "The network returns other values where gradients are computed (largest difference: {change:.2g}), since "
+    "its forward asks torch.is_grad_enabled()."
+)
+GRADIENT_MODE_DONE = N_(
+    "Every result is that of its evaluation, heat maps too; ask self.training in its forward instead."
+)
+
+
+def of_gradient_mode(with_gradients: Tensor | None, without: Tensor) -> Finding | None:
+    """By how much values (1, K) differ where a forward finds that gradients are computed."""
+    change = 0.0 if with_gradients is None else float((with_gradients - without).abs().max())
+    if not change > SAME * max(1.0, float(without.abs().max())):
+        return None
+    return Finding("gradient mode", GRADIENT_MODE, GRADIENT_MODE_DONE, {"change": change})
 
 
 BATCH = N_("These BatchNorm layers use the statistics of the input even in eval mode: {layers}.")
@@ -323,6 +379,7 @@ MIXING = 1e-4  # of the range of the logits: a smaller difference is rounding
 
 def of_batch(change: float, logits: Tensor) -> Finding | None:
     """By how much the logits of two images differ from those of each alone, beyond rounding."""
+    logits = varying(logits)
     if not change > MIXING * float(logits.max() - logits.min()):
         return None
     return Finding("batch", MIXED, MIXED_DONE, {"change": change}, True)
@@ -340,6 +397,7 @@ def of_values(logits: Tensor, vanished: bool) -> Finding | None:
     """Logits (2, K) of two different pictures that are not finite or the same, or gradients that are zero."""
     if not bool(logits.isfinite().all()):
         return Finding("dead", NOT_FINITE, NOT_FINITE_DONE, warning=True)
+    logits = varying(logits)
     if float((logits[0] - logits[1]).abs().max()) <= SAME * float(logits.abs().max()):
         return Finding("dead", CONSTANT, CONSTANT_DONE, warning=True)
     return Finding("dead", VANISHED, VANISHED_DONE, warning=True) if vanished else None

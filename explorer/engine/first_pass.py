@@ -12,7 +12,9 @@ from torch.autograd.graph import Node
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine.calls import Call, version_of, visit_calls
+from explorer.engine.copies import copied
 from explorer.engine.findings import WITHOUT_TOKENS, Tokens
+from explorer.engine.gradient_mode import answer_as_in_evaluation, questions
 from explorer.engine.input_part import takes_parts
 from explorer.engine.layouts import is_reordering, left_out_grids
 from explorer.engine.outputs import choose, hand_on_copies, tensors_in
@@ -27,6 +29,7 @@ FINAL = {
     nn.Softmax2d: "probabilities",
     nn.LogSoftmax: "log-probabilities",
     nn.Sigmoid: "sigmoid",
+    nn.Tanh: "tanh",
 }
 """Final activations whose input is the logits, and what their output is."""
 
@@ -42,6 +45,7 @@ class PassOutcome:
     values: Tensor
     plain: bool
     operation: str
+    dtype: torch.dtype  # of what the network returned
     scale: float  # that a constant factor after the operation gives
     last: str  # the last call of a layer with weights
     shape: tuple[int, ...]
@@ -96,6 +100,7 @@ def watch(net: nn.Module, x: Tensor, name: str | None, classes: int) -> PassOutc
         values=values,
         plain=tensors[name].shape == values.shape and tensors[name].dtype == values.dtype,
         operation=operation,
+        dtype=tensors[name].dtype,
         scale=scale,
         last=next((call.layer for call in reversed(calls) if call.has_weights), ""),
         shape=tuple(tensors[name].shape),
@@ -109,6 +114,20 @@ def watch(net: nn.Module, x: Tensor, name: str | None, classes: int) -> PassOutc
         channels_last=any(call.layout is not None and call.layout.order == "last" for call in calls),
     )
     return _with_gradients(watched, image, [call for call in calls if call.layout is not None])
+
+
+def watch_in_evaluation(
+    net: nn.Module, x: Tensor, name: str | None, classes: int
+) -> tuple[nn.Module, PassOutcome, Tensor | None]:
+    """The network and what `watch` gives of it. One that asks whether gradients are computed is told that
+    none are; then also the values that it gives otherwise.
+    """
+    with questions() as asking:
+        first = watch(net, x, name, classes)
+    if not asking:
+        return net, first, None
+    net = answer_as_in_evaluation(copied(net, shared=False))
+    return net, watch(net, x, name, classes), first.values
 
 
 def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:

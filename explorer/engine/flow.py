@@ -22,6 +22,8 @@ from model.problems import Problem
 
 THROUGH = ("add", "concat", "flatten", "multiply")
 """Kinds of steps that are no source of their own: the lines begin at the layers before them."""
+AFFINE = ("add", "conv", "dense")
+"""Kinds of functions that are linear in what they read, but for something that they add."""
 WEIGHTED, WITH_REST = ("conv", "dense"), ("add", "norm", "act")
 """Kinds with a bias, which are linear unless their weights depend on the image too; others with a rest."""
 TINY = 1e-12
@@ -105,6 +107,40 @@ class Flow:
         """Gradient × value of a step's output, of its shape; 0 where the logit does not depend on it."""
         leaf = self.leaves[index]
         return torch.zeros_like(leaf) if leaf.grad is None else leaf.detach() * leaf.grad
+
+    def constant(self, index: int) -> float:
+        """What a function of an AFFINE kind adds to the logit by itself, as a bias does; else 0."""
+        step, gradient, output = self.steps[index], self.leaves[index].grad, self.outputs[index]
+        known = bool(step.sources) and all(source in self.leaves for source in step.sources)
+        affine = step.kind == "add" or len(step.sources) == 1  # else its weights depend on the image too
+        if step.path is not None or step.kind not in AFFINE or not (known and affine):
+            return 0.0
+        if gradient is None or not output.requires_grad:
+            return 0.0
+        leaves = [self.leaves[source] for source in step.sources]
+        with self._one_at_a_time, torch.inference_mode(False):
+            given = torch.autograd.grad(output, leaves, gradient, retain_graph=True, allow_unused=True)
+        pairs = zip(leaves, given, strict=True)
+        through = [(leaf.detach() * part).double().sum() for leaf, part in pairs if part is not None]
+        return float(self.contributed(index).double().sum() - sum(through))
+
+    def passed(self, index: int) -> bool:
+        """Whether a part of the logit comes past a step, by a way from the image that it is not on."""
+        relevant = {at for at, leaf in self.leaves.items() if leaf.grad is not None and bool(leaf.grad.any())}
+        sources = {at: relevant & self._sources(at) for at in relevant}
+        read = {source for each in sources.values() for source in each}
+        beside = set[int]()  # steps with such a way to them
+        for at in sorted(relevant - {index}):
+            if not sources[at] or sources[at] & beside:
+                beside.add(at)
+        return bool(beside - read)
+
+    def _sources(self, index: int) -> set[int]:
+        """The steps with values of their own that a step read, also through one that gave several tensors."""
+        sources = set[int]()
+        for source in self.steps[index].sources:
+            sources |= {source} if source in self.leaves else self._sources(source)
+        return sources
 
     def inflow(self, layer: str, channel: int) -> dict[str, Floats]:
         """Source layer → what each of its channels, float32 (C,), contributes through a channel of a layer.

@@ -9,6 +9,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
+from explorer.engine.outputs import varying
 from explorer.engine.passes import private_view
 from explorer.engine.randomness import is_random
 
@@ -45,4 +46,5 @@ def _change_each_other(net: nn.Module, x: Tensor) -> bool:
     if is_random(net) or together.shape != alone.shape:
         return True
     change = (together - alone).abs().nan_to_num(0, 0).max()
+    alone = varying(alone)
     return bool(change > TOLERANCE * (alone.max() - alone.min()).nan_to_num(0))

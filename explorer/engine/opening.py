@@ -22,6 +22,7 @@ from torch.nn.parameter import is_lazy
 from explorer.engine.checkup import Checkup, check_up
 from explorer.engine.copies import check_kind, copied
 from explorer.engine.first_pass import returned_by
+from explorer.engine.gradient_mode import answer_as_in_evaluation
 from explorer.engine.layouts import give_grid, leave_out_grids
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
 from explorer.engine.passes import leaf_paths, need_gradients, private_view, visit_layers
@@ -31,6 +32,7 @@ from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
 from model.checkpoint import Checkpoint, card_in, digest_of, load_checkpoint
 from model.files import contents
 from model.names import short_path
+from model.nets import in_evaluation
 from model.presets import Preset, preset_of
 from model.problems import Problem
 from model.words import tr
@@ -100,7 +102,8 @@ def open_source(source: Source) -> Opening:
     checkup = check_up(net, checkpoint.card, source.output, source.output_name)
     outputs = checkup.outputs
     card = _with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
-    plain = outputs == LOGITS and source.grid is None and not checkup.part.places and not checkup.wrong_grids
+    noted = checkup.part.places or checkup.wrong_grids or checkup.asks_for_gradients
+    plain = outputs == LOGITS and source.grid is None and not noted
     builder = checkpoint.builder if plain else partial(_modules, checkpoint, checkup, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
@@ -126,6 +129,8 @@ def unopened(source: Source) -> tuple[nn.Module, Card]:
 def _modules(checkpoint: Checkpoint, checkup: Checkup, grid: tuple[int, int] | None) -> nn.Module:
     """The modules of a checkpoint's network, without its weights, giving logits, with what is known of it."""
     net = give_grid(give_logits(checkpoint.modules(), checkup.outputs), grid)
+    if checkup.asks_for_gradients:
+        answer_as_in_evaluation(net)
     return leave_out_grids(give_places(net, checkup.part.places), checkup.wrong_grids)
 
 
@@ -193,7 +198,7 @@ def _fitting(net: nn.Module, card: Card, source: Source, guess: bool) -> tuple[C
         except Problem as problem:
             problems.append(problem)
     if not fitting:
-        raise problems[0]
+        raise _for_channels_last(net, source.input_size or card.input_size) or problems[0]
     return fitting[-1] if fitting[-1][1] == fitting[0][1] else fitting[0]
 
 
@@ -203,6 +208,17 @@ def _tried(net: nn.Module, card: Card, source: Source, channels: int) -> tuple[C
     _check_maps(net, described)
     size, classes = described.input_size, len(described.classes)
     return described, logits_of(net, size, channels, source.output_name, classes)
+
+
+def _for_channels_last(net: nn.Module, size: int) -> Problem | None:
+    """Problem for a network that processes images (N, h, w, C), as one from Keras; None for another."""
+    with suppress(Exception), torch.no_grad(), _seeded():
+        choose(private_view(net)(torch.zeros(1, size, size, 3)))
+        return Problem(
+            "The network takes images with channels last (N, height, width, channels): give --net a builder "
+            "of one that takes (N, channels, height, width), or that permutes them first."
+        )
+    return None
 
 
 def channels_of(net: nn.Module, size: int) -> int:
@@ -419,8 +435,7 @@ def build(
     with _seeded():
         net = make(spec, offered)
         check_kind(net)
-        net.eval()  # some networks return nothing here
-        return net
+        return in_evaluation(net)
 
 
 def _check_maps(net: nn.Module, card: Card) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.calls import Call, Instead, visit_calls
+from explorer.engine.findings import has_length_1
 from explorer.engine.first_pass import PassOutcome, as_row, returned_by, values_of
 from explorer.engine.outputs import KINDS, Outputs, give_logits, probabilities, tensors_in
 from explorer.engine.passes import layer_path, private_view
@@ -20,6 +21,7 @@ from model.words import N_
 LINEAR = ("Addmm", "Mm", "Convolution")  # operations whose results are not bounded
 BOUNDED = ("Sigmoid", "Hardsigmoid", "Softmax")  # and from 0 to 1
 TOLERANCE = 1e-4  # of sums of probabilities
+COARSE = 1e-2  # of those that a softmax gave, perhaps in 16 bits
 SAME_VALUES = 1e-5  # of probabilities made in two ways
 STRONG = 100.0  # what an input is multiplied by to drive logits out of 0 to 1
 OPPOSITE = -10.0  # what the output of the last layer with weights is multiplied by for the same
@@ -37,7 +39,7 @@ def outputs_by(net: nn.Module, first: PassOutcome, values: Tensor, kind: str | N
     if kind is not None:
         kind = _OF_ONE_VALUE.get(kind, kind) if single else kind
         scale = scale if kind in ("probabilities", "sigmoid") else 1.0
-        _check_kind(kind, values / scale)
+        _check_kind(kind, values / scale, _tolerance(first))
     activation = first.activation if first.final == observed == (kind or observed) else ""
     kind = kind or (_OF_ONE_VALUE.get(observed, observed) if single else observed)
     columns = 0 if first.plain else values.shape[1]
@@ -53,8 +55,9 @@ def _agree(net: nn.Module, outputs: Outputs, first: PassOutcome, x: Tensor) -> b
     returned = returned_by(view, x)
     assert isinstance(returned, Tensor)
     meant = probabilities(view, returned)[:, -1:] if outputs.single else probabilities(view, returned)
-    own = first.values.exp() if outputs.kind == "log-probabilities" else first.values
-    return torch.allclose(meant, own, rtol=0, atol=SAME_VALUES, equal_nan=True)
+    own = {"log-probabilities": first.values.exp(), "tanh": (1 + first.values) / 2}
+    atol = max(SAME_VALUES, torch.finfo(first.dtype).eps)
+    return torch.allclose(meant, own.get(outputs.kind, first.values), rtol=0, atol=atol, equal_nan=True)
 
 
 _OF_ONE_VALUE = {
@@ -64,12 +67,13 @@ _OF_ONE_VALUE = {
 }
 
 
-def _check_kind(kind: str, values: Tensor) -> None:
+def _check_kind(kind: str, values: Tensor, tolerance: float) -> None:
     """Problem for values (2, K) that cannot be what `kind` says, as probabilities whose sum is not 1."""
     fits = {
-        "probabilities": bool((values >= 0).all()) and _close(values.sum(1), 1),
-        "log-probabilities": bool((values <= TOLERANCE).all()) and _close(values.logsumexp(1), 0),
+        "probabilities": bool((values >= 0).all()) and _close(values.sum(1), 1, tolerance),
+        "log-probabilities": bool((values <= TOLERANCE).all()) and _close(values.logsumexp(1), 0, tolerance),
         "sigmoid": bool(((values >= 0) & (values <= 1 + TOLERANCE)).all()),
+        "tanh": bool((values.abs() <= 1 + TOLERANCE).all()),
     }
     if not fits.get(kind, True):
         low, high = (float(end) for end in values.aminmax())
@@ -90,6 +94,10 @@ _NOT_OF_KIND = {
         "The network returns values from {low:.3g} to {high:.3g}, which are not probabilities from 0 to 1: "
         "give one of {kinds}."
     ),
+    "tanh": N_(
+        "The network returns values from {low:.3g} to {high:.3g}, which are not scores from −1 to 1: "
+        "give one of {kinds}."
+    ),
 }
 
 
@@ -98,12 +106,15 @@ def _kind(net: nn.Module, first: PassOutcome, values: Tensor, x: Tensor) -> tupl
     several = values.shape[1] > 1
     if not bool(values.isfinite().all()):
         return "logits", 1.0
+    tolerance = _tolerance(first)
     for scale in (1.0, PERCENT):
-        if several and bool((values >= 0).all()) and _close(values.sum(1) / scale, 1):
+        if several and bool((values >= 0).all()) and _close(values.sum(1) / scale, 1, tolerance):
             return "probabilities", scale
-    if several and bool((values <= 0).all()) and _close(values.logsumexp(1), 0):
+    if several and bool((values <= 0).all()) and _close(values.logsumexp(1), 0, tolerance):
         return "log-probabilities", 1.0
-    if not _within(values, PERCENT) or first.operation.startswith(LINEAR):
+    if not several and first.operation.startswith("Tanh") and first.scale == 1:
+        return "tanh", 1.0
+    if not _within(values, PERCENT) or first.operation.startswith(LINEAR) or has_length_1(values):
         return "logits", 1.0
     bounded = first.final == "sigmoid" or first.operation.startswith(BOUNDED)
     if bounded and first.scale in (1.0, PERCENT) and _within(values, first.scale):
@@ -140,8 +151,14 @@ def _opposite(net: nn.Module, x: Tensor, first: PassOutcome) -> Tensor:
     return as_row(tensors_in(returned_by(view, x))[first.name])
 
 
-def _close(sums: Tensor, wanted: float) -> bool:
-    return bool((sums - wanted).abs().max() < TOLERANCE)
+def _tolerance(first: PassOutcome) -> float:
+    """Of sums of probabilities: a softmax in 16 bits gives coarse ones."""
+    softmax = first.operation.startswith(("Softmax", "LogSoftmax"))
+    return COARSE if softmax else max(TOLERANCE, torch.finfo(first.dtype).eps)
+
+
+def _close(sums: Tensor, wanted: float, tolerance: float) -> bool:
+    return bool((sums - wanted).abs().max() < tolerance)
 
 
 def _within(values: Tensor, most: float = 1.0) -> bool:

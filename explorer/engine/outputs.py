@@ -7,6 +7,7 @@ makes probabilities of logits; it reads off the network whether they are those o
 """
 
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 
 from model.problems import Problem
 
-KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid", "sigmoid-logits")
+KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid", "sigmoid-logits", "tanh")
 """What the values of a network can be: logits whose softmax are the probabilities of the classes, these
 probabilities or their logarithms; probabilities of independent labels, each a sigmoid, or the logits of
-these."""
+these; scores of independent labels from -1 to 1, each a tanh, for which (1 + score) / 2 stands."""
 
 MAIN = ("logits", "out", "output", "outputs", "main", "pred", "preds", "prediction", "predictions", "scores")
 DEPTH = 3  # of values within values that a tensor is looked for in
@@ -47,7 +48,7 @@ class Outputs:
     @property
     def independent(self) -> bool:
         """Whether the probability of each class is a sigmoid, whatever that of the others."""
-        return self.single or self.kind in ("sigmoid", "sigmoid-logits")
+        return self.single or self.kind in ("sigmoid", "sigmoid-logits", "tanh")
 
     @property
     def log_probabilities(self) -> bool:
@@ -61,7 +62,9 @@ class Outputs:
             values = values.float().reshape(-1, self.columns)
         if self.scale != 1:
             values = values / self.scale
-        if not self.activation:
+        if self.activation:
+            values = 2 * values if self.kind == "tanh" else values
+        else:
             values = _before_activation(values, self.kind)
         return torch.cat([-values, values], 1) if self.single else values
 
@@ -71,7 +74,12 @@ LOGITS = Outputs()
 
 
 def _before_activation(values: Tensor, kind: str) -> Tensor:
-    """Logits that give these values: exact for a sigmoid, up to a constant per image for a softmax."""
+    """Logits that give these values: exact for a sigmoid, up to a constant per image for a softmax.
+
+    Of a tanh twice what it reads: the sigmoid of that is (1 + tanh) / 2.
+    """
+    if kind == "tanh":
+        return ((1 + values) / 2).logit(EDGE)
     if kind == "probabilities":
         return values.clamp_min(SMALLEST).log()
     return values.logit(EDGE) if kind == "sigmoid" else values
@@ -116,7 +124,8 @@ def choose(returned: object, name: str | None = None, classes: int = 0) -> str:
     """The name of the tensor (1, K) that a network returned for one image, among others.
 
     `name` chooses it. Without, it is the only one, that with the name of a main output, the only one that
-    is not auxiliary, or the only one with as many values as there are classes. Raises Problem.
+    is not auxiliary, the only one with as many values as there are classes, or the one of which a softmax or
+    a sigmoid gives the others. Raises Problem.
     """
     tensors = tensors_in(returned)
     columns = {each: count for each in tensors if (count := columns_of(tensors[each])) is not None}
@@ -136,7 +145,7 @@ def choose(returned: object, name: str | None = None, classes: int = 0) -> str:
             name=name,
             outputs=_shapes(tensors),
         )
-    main = _the_main_one(columns, classes)
+    main = _the_main_one(columns, classes) or _logits_of_the_others({each: tensors[each] for each in columns})
     if main is None:
         raise Problem(
             "The network returns several outputs, {outputs}: choose the logits with --output-name, such as "
@@ -162,6 +171,21 @@ def _the_main_one(columns: Mapping[str, int], classes: int) -> str | None:
     return next((names[0] for names in rules if len(names) == 1), None)
 
 
+def _logits_of_the_others(tensors: Mapping[str, Tensor]) -> str | None:
+    """The name of the logits where all others are what a softmax or a sigmoid makes of them."""
+    rows = {name: tensor.detach().float().flatten() for name, tensor in tensors.items()}
+    for name, row in rows.items():
+        made = (row.softmax(0), row.log_softmax(0), row.sigmoid())
+        others = [other for each, other in rows.items() if each != name]
+        if all(any(_is_same(other, each) for each in made) for other in others):
+            return name
+    return None
+
+
+def _is_same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
 def _shapes(tensors: Mapping[str, Tensor]) -> str:
     """Such as `“out” (1, 10), “aux” (1, 10)`."""
     return ", ".join(
@@ -169,7 +193,19 @@ def _shapes(tensors: Mapping[str, Tensor]) -> str:
     )
 
 
+def varying(logits: Tensor) -> Tensor:
+    """The columns of logits (N, K) in which images differ, without those of masked classes, whose values are
+    far from all others; all columns where images differ in none.
+    """
+    differ = (logits != logits[:1]).any(0)
+    return logits[:, differ] if bool(differ.any()) else logits
+
+
 # On the network
+
+
+MAKING_LOGITS: ContextVar[str] = ContextVar("making logits", default="")
+"""The kind of what logits are being made of, on this thread, by what is no part of the network."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +213,11 @@ class _GivesLogits:
     outputs: Outputs
 
     def __call__(self, _: nn.Module, __: object, returned: object) -> Tensor:
-        return self.outputs.logits(returned)
+        token = MAKING_LOGITS.set(self.outputs.kind)
+        try:
+            return self.outputs.logits(returned)
+        finally:
+            MAKING_LOGITS.reset(token)
 
 
 def _input_of(_: nn.Module, inputs: tuple[Tensor, ...], __: object) -> Tensor:
@@ -191,7 +231,7 @@ def _copy(_: nn.Module, __: object, output: Tensor) -> Tensor:
 def hand_on_copies(net: nn.Module) -> None:
     """Lets final activations hand on copies: a gradient needs what they gave, also if it is written to."""
     for module in net.modules():
-        if type(module) in (nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Sigmoid):
+        if type(module) in (nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Sigmoid, nn.Tanh):
             module.register_forward_hook(_copy)
 
 

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from explorer.engine.calls import UNASKED, Call, Instead, OnCall, visit_calls
 from explorer.engine.copies import copied, uncompile
+from explorer.engine.gradient_mode import answer
 from explorer.engine.notes import note_of, write_note
 from explorer.engine.randomness import SEED, seed_passes
 from explorer.engine.stage import has_modules, stage_of
 from explorer.engine.values import Floats
+from model.nets import in_evaluation
 from model.problems import Problem
 from model.words import N_
 
@@ -42,14 +44,14 @@ def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
     seed_passes(net, view, seed)
+    answer(net, view)
     if note_of(net, GRADIENTS):
         _keep_gradients(view)
     if net not in _STEADY:
         _start_anew(net, view)
     if not calm:
         view.register_forward_hook(lambda view, *_: _note_calm(net, view))
-    view.eval()  # some networks return nothing here
-    return view
+    return in_evaluation(view)
 
 
 GRADIENTS = "gradients"  # the name of a note

@@ -15,6 +15,7 @@ from explorer.engine.norm_inputs import (
     running_statistics,
 )
 from explorer.engine.passes import check_images, is_calm
+from model.nets import in_evaluation
 from model.problems import Problem
 
 
@@ -46,7 +47,7 @@ def recalibrated(net: nn.Module, x: Tensor) -> nn.Module:
 def _by_batch(net: nn.Module) -> nn.Module:
     """A network over the same weights whose BatchNorm normalizes by the batch, as in training."""
     with torch.inference_mode(False), torch.no_grad():
-        made = copied(net, shared=is_calm(net)).eval()
+        made = in_evaluation(copied(net, shared=is_calm(net)))
     for layer in norm_layers(net):
         module = norm_of(made, layer)
         module.running_mean = module.running_var = None
@@ -56,7 +57,7 @@ def _by_batch(net: nn.Module) -> nn.Module:
 def with_statistics(net: nn.Module, statistics: Mapping[str, tuple[Tensor, Tensor]]) -> nn.Module:
     """A network over the same weights with other running means and variances, (C,) each, by module."""
     with torch.inference_mode(False), torch.no_grad():
-        made = copied(net, shared=is_calm(net)).eval()
+        made = in_evaluation(copied(net, shared=is_calm(net)))
         for layer, (mean, var) in statistics.items():
             module = norm_of(made, layer)
             module.running_mean = mean.to(running_statistics(module)[0])

@@ -61,7 +61,7 @@ def _is_elsewhere(change: Tensor) -> bool:
     if not bool(strength.isfinite().all()) or not float(strength.max()) > 0:
         return False
     near = [
-        ((torch.arange(count) + 0.5) / count - at).abs() <= SIDE / 2 + FAR + 1 / count
+        ((torch.arange(count) + 0.5) / count - at).abs() <= SIDE / 2 + FAR + 0.5 / count
         for at, count in zip(AT, strength.shape, strict=True)
     ]
     large = (strength >= LARGE * strength.max()).float()

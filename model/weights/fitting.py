@@ -12,6 +12,7 @@ from torch import Tensor
 
 from model.problems import Problem
 from model.weights.changes import Changes
+from model.weights.flattened import with_dots
 from model.weights.joining import joined_sets
 from model.weights.parametrized import SPECTRAL_NORM, groups, in_form_of
 from model.weights.prefixes import Rank, chosen_prefix, rank, ranked, rivals
@@ -31,14 +32,20 @@ _PARTED = re.compile(r"\b(norm|relu|conv)\.(\d)")
 _MEASURE = r"(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|metrics?|acc|accuracy|auroc)"
 _BESIDE = re.compile(
     rf"(^|\.)(n_averaged|total_ops|total_params|num_updates|initted|step|epoch|best_\w+|(ema_)?decay|aux\w*|"
-    rf"(\w+_)?{_MEASURE}(_\w+)?|(\w+_)?(ema|swa)(_\w+)?|"
+    rf"(\w+_)?{_MEASURE}(_\w+)?|(\w+_)?(ema|swa)(_\w+)?|swag\w*|"
     r"(\w+_)?optim(izers?)?(_\w+)?|(\w+_)?schedulers?(_\w+)?|rng_state|hyper_parameters|callbacks)(\.|$)",
     re.I,
 )
 # Of these also whole layers: a loss may have some, and auxiliary classifiers are trained with only.
 _LAYERS_BESIDE = re.compile(
-    r"(^|\.)(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|callbacks|"
+    r"(^|\.)(criterion|criteria|loss|losses|loss_fn|loss_func|loss_function|callbacks|swag\w*|"
     r"(\w+_)?optim(izers?)?(_\w+)?|aux\d*|auxlogits|auxiliary|aux(iliary)?_(logits|classifiers?|heads?))(\.|$)",
+    re.I,
+)
+# Parts that are trained with only, as long as nothing of the network can read what they give.
+_TRAINED_WITH = re.compile(
+    r"(^|.*\.)(\w+_)?(projector|projection_head|proj_head|projection_mlp|predictor|discriminator|"
+    r"(domain|rot|rotation)_(classifier|head))(_\w+)?\.",
     re.I,
 )
 _OF_OPTIMIZER = re.compile(
@@ -95,12 +102,15 @@ def fitted(
     `wanted` is “ema”, “model” or a prefix; else the first by `prefixes.rank` is taken, whatever their order.
     """
     entries, normed = in_form_of(entries, layout.state)
-    attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
-    fitting = _different(each for each in attempts if _problem(each, layout, path) is None)
-    fitting = fitting or {each.prefix: each for each in _joined(entries, layout)}
+    fitting, problem = _fitting(entries, layout, path)
+    dotted = {} if fitting else with_dots(entries, layout.state)
+    if dotted.keys() - entries.keys():
+        fitting, problem = _fitting(dotted, layout, path)
+        fitting = {prefix: _counted(each, entries) for prefix, each in fitting.items()}
+        entries = dotted
     prefixes = ranked(fitting)
-    if not prefixes:
-        raise _refusal(entries, attempts, layout, path)
+    if problem is not None:
+        raise problem
     prefix = chosen_prefix(prefixes, path, wanted)
     state, changes = _state_of(fitting[prefix], layout, path)
     others = tuple(each for each in prefixes if each != prefix)
@@ -110,6 +120,27 @@ def fitted(
     return state, replace(
         changes, others=others, rivals=alike, unused=unused, normed=normed, nameless=nameless
     )
+
+
+def _fitting(entries: Entries, layout: StateLayout, path: str) -> tuple[dict[str, _Attempt], Problem | None]:
+    """By prefix what fits the network, or why nothing does."""
+    attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
+    fitting = _different(each for each in attempts if _problem(each, layout, path) is None)
+    if fitting:
+        return fitting, None
+    joined, left = _joined(entries, layout)
+    if joined and not left:
+        return {each.prefix: each for each in joined}, None
+    if joined:
+        return {}, _does_not_fit(_SURPLUS, path, left[0])
+    return {}, _refusal(entries, attempts, layout, path)
+
+
+def _counted(attempt: _Attempt, entries: Entries) -> _Attempt:
+    """The attempt, in which names that were given dots count as renamed."""
+    known = {id(leaf): name for name, leaf in entries.items()}
+    given = [name for name, leaf in attempt.leaves.items() if not known[id(leaf)].endswith(name)]
+    return replace(attempt, renamed=max(attempt.renamed, len(given)))
 
 
 def prefixes_of(entries: Iterable[str], names: Collection[str]) -> list[str]:
@@ -161,28 +192,46 @@ def _attempts(entries: Entries, layout: StateLayout, bared: bool) -> list[_Attem
     return attempts
 
 
-def _joined(entries: Entries, layout: StateLayout) -> list[_Attempt]:
-    """The sets of weights that several parts of a file give together."""
+def _joined(entries: Entries, layout: StateLayout) -> tuple[list[_Attempt], list[str]]:
+    """The sets of weights that several parts of a file give together, and what is left of the file."""
 
     def is_beside(name: str) -> bool:
         entry = original[name]
         layer = _LAYERS_BESIDE.search(name) or not _is_of_layer(name, entries[entry])
-        return bool(_OF_OPTIMIZER.search(name) or (_BESIDE.search(name) and layer))
+        beside = _OF_OPTIMIZER.search(name) or (_BESIDE.search(name) and layer)
+        return bool(beside) or _is_trained_with(name, described, layout)
 
     original = {bare(entry): entry for entry in reversed(list(entries))}
+    original = dict(reversed(original.items()))  # of two with the same bare name the first
     names = _without_common_prefix({bare(name): name for name in layout.state})
-    sets = joined_sets(
+    described = {name: entries[entry] for name, entry in original.items()}
+    sets, left = joined_sets(
         {name: shape_and_kind(layout.state[own]) for name, own in names.items()},
-        {name: _described(entries[entry]) for name, entry in original.items()},
+        {name: _described(entry) for name, entry in described.items()},
         is_beside,
     )
     used = {original[entry] for each in sets for entry in each.names.values()}
     extra = {entry: leaf for entry, leaf in entries.items() if entry not in used}
-    return [
+    attempts = [
         _Attempt(each.label, {names[name]: entries[original[entry]] for name, entry in each.names.items()
                               if name in names}, extra, 0, each.parts)
         for each in sets
     ]  # fmt: skip
+    return attempts, left
+
+
+def _is_trained_with(name: str, entries: Entries, layout: StateLayout) -> bool:
+    """Whether an entry is of a part that is trained with only, such as a projector of contrastive learning.
+
+    Not where a layer of the network could read what the part gives, or where that could be the classes.
+    """
+    part = _TRAINED_WITH.match(name)
+    if part is None:
+        return False
+    leaves = [leaf for entry, leaf in entries.items() if entry.startswith(part[0])]
+    given = [leaf.shape[0] for leaf in leaves if isinstance(leaf, StoredTensor) and len(leaf.shape) > 1]
+    read = {tensor.shape[1] for tensor in layout.state.values() if tensor.ndim > 1}
+    return bool(given) and given[-1] not in {*read, layout.classes}
 
 
 def _described(leaf: Leaf) -> str:
@@ -236,6 +285,8 @@ def _is_beside(name: str, attempt: _Attempt, layout: StateLayout) -> bool:
     """Whether an entry takes no part in the network's prediction."""
     entry = attempt.extra[name]
     if name in layout.buffers or _is_copy(name, entry, layout):
+        return True
+    if _is_trained_with(name, attempt.extra, layout):
         return True
     if _BESIDE.search(name) and (_LAYERS_BESIDE.search(name) or not _is_of_layer(name, entry)):
         return True

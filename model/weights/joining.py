@@ -50,14 +50,17 @@ class _Part:
         return frozenset(entry for name, entry in self.names.items() if name.partition(".")[0] == module)
 
 
-def joined_sets(wanted: Shapes, entries: Shapes, is_beside: Callable[[str], bool]) -> list[Joined]:
-    """The complete sets of weights that parts of a file give, one at most of each rank.
+def joined_sets(
+    wanted: Shapes, entries: Shapes, is_beside: Callable[[str], bool]
+) -> tuple[list[Joined], list[str]]:
+    """The complete sets of weights that parts of a file give, one at most of each rank; and the entries that
+    none of them has, though they may take part in a prediction: where there are any, nothing is to be joined.
 
-    `is_beside` says of an entry that it takes no part in a prediction whatever the network is.
+    `is_beside` says of an entry that it takes no part in a prediction.
     """
     modules = {name.partition(".")[0] for name in wanted if "." in name}
     if len(modules) < 2:
-        return []
+        return [], []
     parts = [part for place in _places(entries) for part in _parts_at(place, wanted, entries, modules)]
     sets: list[Joined] = []
     for kind in (Rank.AVERAGE, Rank.BEST, Rank.OTHER, Rank.LAST):
@@ -66,8 +69,7 @@ def joined_sets(wanted: Shapes, entries: Shapes, is_beside: Callable[[str], bool
             sets.append(chosen)
     used = {entry for each in sets for entry in each.names.values()}
     used |= {entry for part in parts if _is_copy(part) for entry in part.names.values()}
-    left = [entry for entry in entries if entry not in used and not is_beside(entry)]
-    return [] if left else sets
+    return sets, [entry for entry in entries if entry not in used and not is_beside(entry)]
 
 
 def _kind(place: str) -> Rank:

@@ -256,6 +256,14 @@ class HooksMaps(Plain):
         self.gradient = gradient
 
 
+class Copies(Plain):
+    """Test-time augmentation inside: the image and its mirror image as one batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        both = super().forward(torch.cat([x, x.flip(3)]))
+        return (both[: len(x)] + both[len(x) :]) / 2
+
+
 def perceptron() -> nn.Module:
     """A network without a convolution."""
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 8), nn.ReLU(), nn.Linear(8, 5))
@@ -286,6 +294,11 @@ ODD: dict[str, Callable[[], nn.Module]] = {
 def same_padding() -> nn.Module:
     """A network with TensorFlow's “same” padding."""
     return ODD["SameConv2d"]()
+
+
+def frozen_norm() -> nn.Module:
+    """A network whose norm is a module of one's own, with statistics from training."""
+    return ODD["FrozenBatchNorm2d"]()
 
 
 def activated_norm() -> nn.Module:

@@ -159,6 +159,98 @@ def test_what_is_not_linear_leaves_a_residual(x: Tensor) -> None:
     assert abs(made.residual) > 0.01
 
 
+class Features(nn.Module):
+    """What the networks below do with the maps of an image, or with several of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm, self.act = nn.Conv2d(3, 4, 3, 2), nn.BatchNorm2d(4), nn.ReLU()
+        self.head, self.wide = nn.Linear(4, 5), nn.Linear(4 * 5, 5)
+        self.shift = nn.Parameter(torch.randn(5))
+
+    def maps(self, x: Tensor) -> Tensor:
+        return self.act(self.norm(self.conv(x)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.maps(x).mean((2, 3)))
+
+
+class Copies(Features):
+    """Test-time augmentation inside: the image and its mirror image as one batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        both = self.head(self.maps(torch.cat([x, x.flip(3)])).mean((2, 3)))
+        return (both[: len(x)] + both[len(x) :]) / 2
+
+
+def test_maps_of_copies_of_the_image_are_not_those_of_the_image(x: Tensor) -> None:
+    with pytest.raises(Problem, match="no feature maps with positions"):
+        account(Copies().eval(), x, 1)
+
+
+class Branches(Features):
+    """The image and its mirror image one after the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (super().forward(x) + super().forward(x.flip(3))) / 2
+
+
+def test_what_comes_past_the_last_maps_is_said(x: Tensor) -> None:
+    net = Branches().eval()
+    made = account(net, x, 1)
+    with torch.no_grad():
+        maps = net.maps(x.flip(3))[0]
+        own = net.head.weight[1][:, None, None] * maps / maps[0].numel() / 2
+        past = float(net.head(net.maps(x).mean((2, 3)))[0, 1]) / 2
+    np.testing.assert_allclose(made.contributions, own, atol=1e-6)
+    assert (made.layer, made.passed, made.exact) == ("act#2", True, False)
+    assert made.contributions.sum() + made.constant + made.residual == pytest.approx(made.logit, abs=1e-6)
+    assert made.residual == pytest.approx(past, abs=1e-5)
+
+
+class Pyramid(Features):
+    """Several poolings of the same maps side by side; a value that is added without a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.maps(x)
+        pooled = [nn.functional.adaptive_max_pool2d(maps, size).flatten(1) for size in (1, 2)]
+        return self.wide(torch.cat(pooled, 1)) * 2 + self.shift
+
+
+def test_earlier_maps_are_divided_where_all_of_the_logit_comes_through_them(x: Tensor) -> None:
+    net = Pyramid().eval()
+    made = account(net, x, 3)
+    with torch.no_grad():
+        logit = float(net(x)[0, 3])
+        constant = float(2 * net.wide.bias[3] + net.shift[3])
+    assert (made.layer, made.passed, made.exact) == ("act", False, True)
+    assert made.constant == pytest.approx(constant, abs=1e-5)
+    assert made.contributions.sum() == pytest.approx(logit - constant, abs=1e-4)
+    maps = net.maps(x).detach().requires_grad_()
+    net.maps = lambda _: maps  # type: ignore[method-assign]
+    (gradient,) = torch.autograd.grad(net(x)[0, 3], maps)
+    np.testing.assert_allclose(made.contributions, (gradient * maps)[0].detach(), atol=1e-5)
+
+
+class ByFunctions(Features):
+    """No layer gives the last maps, nor any maps at all."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = nn.functional.conv2d(x, self.conv.weight, self.conv.bias, 2).relu()
+        return nn.functional.linear(maps.mean((2, 3)), self.head.weight, self.head.bias)
+
+
+def test_maps_that_no_layer_gives_or_reads_are_computed_from_one(x: Tensor) -> None:
+    made = account(ByFunctions().eval(), x, 2)
+    assert (made.layer, made.after, made.read, made.exact) == ("", True, False, True)
+    assert made.constant == pytest.approx(ByFunctions().head.bias[2].item(), abs=1e-6)
+    gated = Features().eval()
+    gated.act = nn.Identity()
+    gated.maps = lambda x: gated.norm(gated.conv(x)).relu().square()  # type: ignore[method-assign]
+    assert account(gated, x, 2).after
+
+
 class Means(nn.Module):
     """A network without any layer."""
 

@@ -20,7 +20,8 @@ from torch.utils.checkpoint import checkpoint as recomputed
 
 import explorer
 from explorer.engine.ablation import ablations
-from explorer.engine.attribution import attribute, channel_evidence
+from explorer.engine.attribution import attribute, channel_evidence, method_problems
+from explorer.engine.attribution.operations import operations
 from explorer.engine.batchnorm import with_batch_statistics
 from explorer.engine.checkup import Checkup, check_up
 from explorer.engine.graph import graph
@@ -171,6 +172,125 @@ def test_one_value_is_the_probability_of_the_second_class(
     np.testing.assert_allclose(ill, wanted, atol=1e-5)
     np.testing.assert_allclose(healthy, -wanted, atol=1e-5)
     assert opened(lambda: of(final, 1)).checkpoint.card.classes == ("class 0", "class 1")
+
+
+TANH = {
+    "function": lambda: of(torch.tanh, 1),
+    "module": lambda: WithModule(nn.Tanh(), 1),
+    "one axis": lambda: of(lambda z: z.tanh()[:, 0], 1),
+}
+
+
+@pytest.mark.parametrize("form", TANH)
+def test_a_tanh_is_a_score_with_its_threshold_at_zero(opened: Callable[..., Opening], form: str) -> None:
+    opening = opened(TANH[form], classes="healthy,ill")
+    assert opening.checkup.outputs.kind == "tanh"
+    said = finding(opening.checkup, "outputs")
+    assert "one score from −1 to 1 (tanh), not a probability" in said
+    assert "twice the value before the tanh" in said
+    with torch.no_grad():
+        own = (1 + Plain(1).eval().logits(X)[:, 0].tanh().numpy()) / 2
+    net = opening.checkpoint.build()
+    np.testing.assert_allclose(trace(net, X).probabilities, np.stack([1 - own, own], 1), atol=1e-6)
+    ill = attribute(net, X, layer="relu", target=1).values
+    wanted = 2 * attribute(Plain(1).eval(), X, layer="relu", target=0).values
+    np.testing.assert_allclose(ill, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_several_scores_of_a_tanh_are_no_probabilities(opened: Callable[..., Opening]) -> None:
+    opening = opened(lambda: of(torch.tanh))
+    assert opening.checkup.outputs.kind == "logits"
+    assert "scores from −1 to 1 (tanh), one for each class" in finding(opening.checkup, "outputs")
+    opening = opened(lambda: of(torch.tanh), output="tanh")
+    with torch.no_grad():
+        own = (1 + Plain().eval().logits(X).tanh().numpy()) / 2
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=1e-6)
+    with pytest.raises(Problem, match="are not scores from −1 to 1"):
+        opened(Plain, output="tanh")
+
+
+def test_an_embedding_is_no_label(opened: Callable[..., Opening]) -> None:
+    for values in (lambda z: functional.normalize(z.relu() + 0.1), functional.normalize):
+        opening = opened(lambda values=values: of(values))
+        assert opening.checkup.outputs.kind == "logits"
+        assert "vectors of length 1" in finding(opening.checkup, "outputs")
+
+
+class InHalf(WithModule):
+    """Computed in 16 bits, so that the sum of its probabilities is not quite 1."""
+
+    def __init__(self, dtype: torch.dtype, final: nn.Module, single: bool) -> None:
+        super().__init__(final)
+        self.single = single
+        self.to(dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = super().forward(x.to(self.fc.weight.dtype))
+        return made.float() if self.single else made
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("final", [nn.Softmax(1), nn.LogSoftmax(1)])
+def test_a_softmax_in_16_bits_gives_probabilities(
+    opened: Callable[..., Opening], final: nn.Module, dtype: torch.dtype, single: bool
+) -> None:
+    opening = opened(lambda: InHalf(dtype, final, single))
+    kind = "probabilities" if isinstance(final, nn.Softmax) else "log-probabilities"
+    assert opening.checkup.outputs.kind == kind
+    with torch.no_grad():
+        own = Plain().eval().logits(X).softmax(1)
+    np.testing.assert_allclose(trace(opening.checkpoint.build(), X).probabilities, own, atol=0.05)
+
+
+def test_of_probabilities_and_their_logits_the_logits_are_taken(opened: Callable[..., Opening]) -> None:
+    for meaning in (softmax, torch.sigmoid, lambda z: z.log_softmax(1)):
+        opening = opened(lambda meaning=meaning: of(lambda z: (meaning(z), z)))
+        assert (opening.checkup.outputs.kind, opening.checkup.outputs.name) == ("logits", "1")
+        with torch.no_grad():
+            own = Plain().eval().logits(X)
+        np.testing.assert_allclose(trace(opening.checkpoint.build(), X).logits, own, atol=1e-6)
+    with pytest.raises(Problem, match="returns several outputs"):
+        opened(lambda: of(lambda z: (z.flip(1), z)))
+
+
+@pytest.mark.parametrize("meaning", ["sigmoid", "tanh", "softmax"])
+def test_a_method_that_is_refused_names_what_the_network_calls(
+    opened: Callable[..., Opening], meaning: str
+) -> None:
+    function = softmax if meaning == "softmax" else getattr(torch, meaning)
+    net = opened(lambda: of(function, 4 if meaning == "softmax" else 1)).checkpoint.build()
+    reasons = method_problems(net, X[:1], "relu")
+    assert f"this network calls {meaning} as a function" in str(reasons["deep_lift"])
+    assert "guided_backprop" not in reasons
+    one = opened(lambda: of(lambda z: z, 1)).checkpoint.build()
+    assert operations(one, X[:1]).functions == ("mean",)
+
+
+MASKED = torch.tensor([0.0, 0.0, -1e9, 0.0])
+
+
+def test_a_masked_class_hides_nothing(opened: Callable[..., Opening]) -> None:
+    assert not opened(lambda: of(lambda z: z + MASKED)).checkup.findings
+
+    def mixed(logits: Tensor) -> Tensor:
+        return logits - 0.5 * logits.mean(0, keepdim=True) + MASKED
+
+    opening = opened(lambda: of(mixed))
+    assert "depends on the other images" in finding(opening.checkup, "batch")
+    net = opening.checkpoint.build()
+    rows = [trace(net, X[k : k + 1]).logits for k in (0, 1)]
+    np.testing.assert_allclose(trace(net, X).logits, rows, rtol=1e-5)
+
+
+class ChannelsLast(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 3, 1, 2))
+
+
+def test_a_network_for_images_with_channels_last_is_named(opened: Callable[..., Opening]) -> None:
+    with pytest.raises(Problem, match="takes images with channels last"):
+        opened(ChannelsLast)
 
 
 def test_a_softmax_over_one_value_is_no_sigmoid(opened: Callable[..., Opening]) -> None:

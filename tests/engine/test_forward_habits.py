@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 from torch.utils.checkpoint import checkpoint as recomputed
 
 from explorer.engine.ablation import ablations
@@ -25,6 +26,7 @@ from explorer.engine.network import network_of
 from explorer.engine.opening import Opening, Source, open_source
 from explorer.engine.passes import private_view
 from explorer.engine.probe import convolution_step
+from explorer.engine.recalibration import recalibrated
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.scan.running import scan
 from explorer.engine.scores.randomized import random_nets
@@ -32,7 +34,7 @@ from explorer.engine.strongest_path import strongest_path
 from explorer.engine.tracing import blocks, trace
 from model.card import Card
 from model.problems import Problem
-from tests.engine.odd_networks import Plain
+from tests.engine.odd_networks import Plain, ReturnsNothing
 
 CARD = Card(input_size=16, classes=tuple("abcde"))
 X = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -174,6 +176,20 @@ def test_complex_arithmetic_is_not_spelled_out() -> None:
         convolution_step(conv, "waves", read, conv(read[None])[0].detach(), (0, 1, 1))
 
 
+class InHalf(Habit):
+    def __init__(self) -> None:
+        super().__init__()
+        self.half()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.half())
+
+
+def test_a_map_that_is_no_number_is_none() -> None:
+    with pytest.raises(Problem, match="DeepLift gives NaN or infinity"):
+        attribute(InHalf().eval(), torch.zeros(1, 3, 16, 16), "deep_lift", target=1)
+
+
 # No gradient, or no number
 
 
@@ -308,6 +324,166 @@ def test_channels_of_a_1d_convolution_are_no_tokens() -> None:
     net = OneDimensional().eval()
     assert not blocks(net, trace(net, X[:1]))
     assert not [each for each in check_up(net, CARD).findings if each.name == "grid"]
+
+
+# Gradients or not
+
+
+class BatchNormByHand(nn.Module):
+    """As “Dive into Deep Learning” writes it: it tells training from evaluation by the gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.ones(1, 8, 1, 1)), nn.Parameter(torch.zeros(1, 8, 1, 1))
+        self.moving_mean, self.moving_var = torch.full((1, 8, 1, 1), 0.3), torch.full((1, 8, 1, 1), 2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, var = self.moving_mean, self.moving_var
+        if torch.is_grad_enabled():
+            mean, var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True)
+            self.moving_mean = 0.9 * self.moving_mean + 0.1 * mean
+        return self.gamma * (x - mean) / (var + 1e-5).sqrt() + self.beta
+
+
+class ByHand(Habit):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = BatchNormByHand()
+
+
+class ByHandInEvaluation(Habit):
+    """What it computes in evaluation, by torch's BatchNorm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(8)
+        self.norm.running_mean.fill_(0.3)
+        self.norm.running_var.fill_(2.0)
+
+
+def test_a_network_that_asks_for_gradients_is_explained_as_it_evaluates(
+    opened: Callable[..., Opening],
+) -> None:
+    opening, plain = opened(ByHand), ByHandInEvaluation().eval()
+    (said,) = map(str, opening.checkup.findings)
+    assert "asks torch.is_grad_enabled()" in said
+    net = opening.checkpoint.build()
+    np.testing.assert_allclose(trace(net, X).logits, plain(X).detach(), atol=1e-5)
+    for layer in ("conv", "norm", "act"):
+        own, wanted = (attribute(each, X, layer=layer, target=1).values for each in (net, plain))
+        np.testing.assert_allclose(own, wanted, atol=1e-5)
+    for method in ("saliency", "integrated_gradients", "occlusion"):
+        own, wanted = (attribute(each, X, method, target=1).values for each in (net, plain))
+        np.testing.assert_allclose(own, wanted, atol=1e-4)
+    assert account(net, X[:1], 1).logit == pytest.approx(float(plain(X[:1])[0, 1]), abs=1e-5)
+    assert torch.is_grad_enabled()
+    with torch.no_grad():
+        assert not torch.is_grad_enabled()
+
+
+class AsksInVain(Habit):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if torch.is_grad_enabled() else super().forward(x.clone())
+
+
+def test_a_question_that_changes_nothing_is_not_said(opened: Callable[..., Opening]) -> None:
+    assert not opened(AsksInVain).checkup.findings
+
+
+# Modes
+
+
+class TrainsInALoop(Habit):
+    """Methods of one's own by the names of torch's."""
+
+    def train(self, loader: object, epochs: int = 10) -> None:  # type: ignore[override]
+        for _ in loader:  # type: ignore[attr-defined]
+            raise AssertionError
+
+
+class TrainsIfAsked(Habit):
+    def train(self, data: object = None) -> None:  # type: ignore[override]
+        assert data is None, "it is no mode"
+
+
+class CountsErrors(Habit):
+    def eval(self, loader: list[int]) -> int:  # type: ignore[override]
+        return len(loader)
+
+
+class Refuses(Habit):
+    def eval(self) -> None:  # type: ignore[override]
+        raise RuntimeError("not now")
+
+
+@pytest.mark.parametrize("kind", [TrainsInALoop, TrainsIfAsked, CountsErrors, Refuses, ReturnsNothing])
+def test_modes_are_set_whatever_train_and_eval_do(
+    opened: Callable[..., Opening], kind: type[nn.Module]
+) -> None:
+    net = opened(kind).checkpoint.build()
+    assert not any(module.training for module in net.modules())
+    plain = PLAIN
+    if kind is ReturnsNothing:
+        plain = Plain().eval()
+        plain.load_state_dict(net.state_dict())
+    np.testing.assert_allclose(trace(net, X).logits, trace(plain, X).logits, atol=1e-6)
+    for method in ("grad_cam", "integrated_gradients", "lrp"):
+        layer = "act" if METHODS[method].needs_layer else None
+        own = [method_problems(each, X, "act").get(method) for each in (net, plain)]
+        assert str(own[0]) == str(own[1])
+        if own[0] is None:
+            one, other = (attribute(each, X, method, layer=layer, target=1).values for each in (net, plain))
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    assert recalibrated(net, X)(X).shape == (3, 5)
+    assert random_nets(net, X)
+
+
+class InModules(nn.Sequential):
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU()]
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5))
+
+
+def pruned(net: InModules) -> list[nn.Module]:
+    prune.l1_unstructured(net[2], "weight", 0.5)
+    prune.ln_structured(net[7], "weight", 0.4, 2, 0)
+    return [net[2], net[7]]
+
+
+def test_lrp_of_a_pruned_network_is_that_of_its_weights() -> None:
+    net, plain = InModules().eval(), InModules().eval()
+    pruned(net)
+    for layer in pruned(plain):
+        prune.remove(layer, "weight")
+    assert "lrp" not in method_problems(net, X, "4")
+    own, wanted = (attribute(each, X, "lrp", target=1).values for each in (net, plain))
+    np.testing.assert_allclose(own, wanted, atol=1e-6)
+
+
+class OneLogit(InModules):
+    def __init__(self) -> None:
+        super().__init__()
+        self[7] = nn.Linear(6, 1)
+
+
+class TwoLogits(InModules):
+    """What one logit is taken for: minus it, and it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        (head, self[7]) = nn.Linear(6, 1), nn.Linear(6, 2)
+        self[7].weight.data = torch.cat([-head.weight, head.weight]).detach()
+        self[7].bias.data = torch.cat([-head.bias, head.bias]).detach()
+
+
+def test_lrp_of_one_logit_is_that_of_two(opened: Callable[..., Opening]) -> None:
+    net, two = opened(OneLogit).checkpoint.build(), TwoLogits().eval()
+    np.testing.assert_allclose(trace(net, X).logits, trace(two, X).logits, atol=1e-6)
+    assert "lrp" not in method_problems(net, X, "4")
+    for target in (0, 1):
+        own, wanted = (attribute(each, X, "lrp", target=target).values for each in (net, two))
+        np.testing.assert_allclose(own, wanted, atol=1e-5)
 
 
 # Random numbers

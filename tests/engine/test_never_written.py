@@ -297,6 +297,7 @@ LOOK |= {"norm_axes.pool_beside", "channel_survey.scaling_before", "norm_inputs.
 LOOK |= {"norm_inputs.norm_layers", "norm_inputs.norm_of"}
 BEFORE_IT_IS_SHARED = {
     "layouts.give_grid",
+    "gradient_mode.answer_as_in_evaluation",
     "layouts.leave_out_grids",
     "notes.write_note",
     "outputs.give_logits",
@@ -304,9 +305,11 @@ BEFORE_IT_IS_SHARED = {
     "passes.need_gradients",
     "places.give_places",
 }
+LOOK |= {"gradient_mode.answer", "gradient_mode.is_answered"}
 LOOK |= {"copies.check_kind", "graph.graph_of", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
-LOOK |= {"first_pass.watch", "first_pass.values_of", "output_kind.outputs_by"}  # by `checkup.check_up`
+LOOK |= {"first_pass.watch", "first_pass.watch_in_evaluation"}  # by `checkup.check_up`, as these:
+LOOK |= {"first_pass.values_of", "output_kind.outputs_by"}
 LOOK |= {f"passes.{name}" for name in ("layer_module", "layer_path", "leaf_paths")}
 
 

@@ -71,6 +71,14 @@ def test_a_wrong_map_is_not_shown(name: str, monkeypatch: pytest.MonkeyPatch) ->
     assert bool(left_out_grids(net)) is not right
 
 
+@pytest.mark.parametrize("right", [True, False])
+def test_four_rows_and_columns_are_enough_to_tell(right: bool) -> None:
+    """As of a transformer for small pictures."""
+    net = Transformer(lambda maps: maps if right else maps.transpose(1, 2).contiguous())
+    net.patches = nn.Conv2d(3, 8, 8, stride=8)
+    assert bool(wrong_grids(net.eval(), X[..., :32, :32])) is not right
+
+
 def test_what_mixes_everything_at_once_tells_nothing() -> None:
     def mixed(maps: Tensor) -> Tensor:
         return maps.mean((1, 2), keepdim=True) + 0 * maps

@@ -81,6 +81,101 @@ FORMS = {
 }  # fmt: skip
 
 
+def mlp(width: int, last: int) -> State:
+    norm = {"1.running_mean": torch.ones(width), "1.num_batches_tracked": torch.tensor(2)}
+    return {"0.weight": torch.zeros(width, 4), **norm, "2.weight": torch.zeros(last, width)}
+
+
+BESIDE = {
+    "projector": {"projector": mlp(4, 7)},
+    "projector_state_dict": {"projector_state_dict": mlp(8, 7)},
+    "projection_head": {"projection_head": mlp(8, 7)},
+    "projector and predictor": {"projector": mlp(8, 7), "predictor": {"weight": torch.zeros(7, 7)}},
+    "domain_classifier": {"domain_classifier": {"weight": torch.zeros(2, 4)}},
+    "swag": {"swag": {f"{name}_mean": value for name, value in STATE.items()}},
+    "swag in one": {"swag_state_dict": {"n_models": torch.tensor(3), "mean": torch.zeros(20, 1, 1)}},
+}
+PLACES: dict[str, State] = {
+    "state_dicts": {"encoder_state_dict": E, "head_state_dict": H},
+    "names": {"encoder": E, "head": H},
+    "other names": {"backbone": E, "classifier": H},
+    "one dict": {**under("encoder", E), **under("head", H)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_was_only_trained_with_is_left_out(tmp_path: Path, name: str, place: str) -> None:
+    checkpoint = loaded(tmp_path, PLACES[place] | BESIDE[name])
+    assert checkpoint.digest == digest_of(STATE)
+    assert any("Not used" in each for each in checkpoint.changes.sentences())
+
+
+@pytest.mark.parametrize("last", [4, 3])
+def test_a_part_that_could_lie_between_or_be_the_classes_is_named(tmp_path: Path, last: int) -> None:
+    """What it gives is as wide as what the head reads, or as many values as there are classes."""
+    with pytest.raises(Problem, match=r"has no projector\."):
+        loaded(tmp_path, {"encoder": E, "head": H, "projector": mlp(8, last)})
+
+
+def test_a_part_that_is_left_is_what_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"which has no margin\.weight"):
+        loaded(tmp_path, {"backbone": E, "classifier": H, "margin": {"weight": torch.zeros(9, 4)}})
+
+
+def flattened(state: State, before: str = "") -> State:
+    return {before + name.replace(".", "_"): value for name, value in state.items()}
+
+
+FLAT = {
+    "the file": flattened(STATE),
+    "below a key": {"state_dict": flattened(STATE), "epoch": 3},
+    "a ParameterDict": {"params": under("params", flattened(STATE))},
+    "each part": {"encoder": flattened(E), "head": H},
+    "two signs": {name.replace(".", "__"): value for name, value in STATE.items()},
+    "slashes": {name.replace(".", "/"): value for name, value in STATE.items()},
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_names_with_another_sign_for_dots(tmp_path: Path, name: str) -> None:
+    checkpoint = loaded(tmp_path, FLAT[name])
+    assert checkpoint.digest == digest_of(STATE)
+    assert any("changed to the network's" in each for each in checkpoint.changes.sentences())
+
+
+def test_averages_with_another_sign_for_dots(tmp_path: Path) -> None:
+    """As mmcv's hook keeps them: buffers beside the weights themselves."""
+    state, other = state_of(Flat), state_of(Flat, 1)
+    raw = {("head." if name.startswith("fc.") else "backbone.") + name: state[name] for name in state}
+    averages = {("head." if name.startswith("fc.") else "backbone.") + name: other[name] for name in other}
+    value = {"state_dict": raw | flattened(averages, "ema_")}
+    checkpoint = loaded(tmp_path, value, Flat)
+    assert checkpoint.digest == digest_of(other)
+    assert "averaged weights" in checkpoint.changes.sentences()[0]
+    assert loaded(tmp_path, value, Flat, weights="model").digest == digest_of(state)
+
+
+def test_one_file_of_several_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model-00001-of-00003.bin"
+    path.write_bytes(zipped(E))
+    with pytest.raises(Problem, match="is file 1 of 3 of one checkpoint"):
+        load_checkpoint(path, lambda: Parts(), CARD)
+
+
+class Alike(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.a_b = nn.ModuleDict({"b_c": nn.Linear(2, 2)}), nn.ModuleDict({"c": nn.Linear(2, 2)})
+
+
+def test_names_that_would_be_the_same_without_dots_are_not_guessed(tmp_path: Path) -> None:
+    state = state_of(Alike)
+    assert len(flattened(state)) < len(state)
+    with pytest.raises(Problem, match="does not fit its network"):
+        loaded(tmp_path, {**flattened(state), "a.b_c.weight": state["a.b_c.weight"]}, Alike)
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_parts_side_by_side_are_joined(tmp_path: Path, name: str) -> None:
     checkpoint = loaded(tmp_path, FORMS[name])

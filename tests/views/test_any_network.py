@@ -14,6 +14,8 @@ from model.problems import Problem
 
 PAGES = [page.folder for page in pages.PAGES if page.network and page.folder not in ("errors", "shortcut")]
 """Errors works from a scan alone, and Shortcut from the shipped networks."""
+WITHOUT_MAPS = {"set_map", "shift", "time_machine", "augmentation", "dropout", "mlp"}
+"""They show predictions, or what snapshots have."""
 NETWORKS = (
     "Tokens", "PreActivation", "activated_norm", "same_padding", "perceptron", "Volumes"
 )  # fmt: skip
@@ -67,6 +69,22 @@ def test_what_a_page_cannot_show_is_one_sentence(
     at = visit(page)
     assert not at.exception, at.exception[0].value
     assert [each.value for each in at.info] == ["This cannot be shown here: choose another network."]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in WITHOUT_MAPS])
+def test_a_page_says_why_there_are_no_maps(visit: Callable, page: str) -> None:
+    at = visit(page, *own("Copies"))
+    assert not at.exception, at.exception[0].value
+    assert not at.error, at.error[0].value
+    said = " ".join(each.value for each in (*at.info, *at.caption))
+    assert "computes 2 parts or copies of each image as one batch, larger than the batch" in said
+
+
+def test_a_norm_of_ones_own_is_not_said_to_be_without_statistics(visit: Callable) -> None:
+    at = visit("batchnorm", *own("frozen_norm"))
+    said = at.info[0].value
+    assert "What it normalizes with is not known; only BatchNorm layers of torch are compared" in said
+    assert "without statistics from training" not in said
 
 
 def options(at: object, label: str) -> list[str]:

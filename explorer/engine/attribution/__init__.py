@@ -97,6 +97,8 @@ def attribute(
         if problem := record.unmet(net, layer, question.x[:1]):
             raise problem
         parts = [record.compute(question.rows(rows)).detach() for rows in pieces(net, x, CHUNK)]
+    if not all(bool(part.isfinite().all()) for part in parts):
+        raise Problem(NOT_FINITE, title=tr(record.title))
     return _heatmap(method, layer, score, parts)
 
 
@@ -124,6 +126,9 @@ def method_problems(net: nn.Module, x: Tensor, layer: str | None) -> dict[str, P
     return problems
 
 
+NOT_FINITE = N_(
+    "{title} gives NaN or infinity for this image, as it can with weights of 16 bits: choose another method."
+)
 NO_MAPS = N_("It explains a layer with feature maps, and this network has none.")
 
 

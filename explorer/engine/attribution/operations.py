@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from explorer.engine.outputs import MAKING_LOGITS
 from explorer.engine.passes import leaf_paths, private_view
 
 RESHAPING = frozenset(
@@ -22,6 +23,8 @@ LINEAR = RESHAPING | frozenset(
 )
 SCALING = frozenset({"mul", "rmul", "imul", "div", "truediv", "itruediv", "matmul", "linear", "conv2d"})
 """Functions that are linear in the first of their arguments if the others do not depend on the image."""
+FINAL = {"probabilities": "softmax", "sigmoid": "sigmoid", "tanh": "tanh"}
+"""What a network ends with, by the kind of its outputs; the app computes the opposite of it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Operations:
     """What ran for an image: modules with their paths, in order and as often as they did, and functions.
 
     The functions are those outside of the modules, by name; `scalings` are the functions among them that are
-    linear because only their first argument depends on the image.
+    linear because only their first argument depends on the image. Of what makes logits of the network's
+    outputs, which it does not call itself, only FINAL counts.
     """
 
     modules: tuple[tuple[str, nn.Module], ...]
@@ -83,6 +87,10 @@ class _Dependent:
         result = function(*args, **kwargs)
         if not self.inside and _depends(result):
             name = getattr(function, "__name__", str(function)).strip("_")
+            if kind := MAKING_LOGITS.get():
+                if name in LINEAR | SCALING:
+                    return result
+                name = FINAL.get(kind, name)
             noted = self.scalings if name in SCALING and _by_constant(args, kwargs) else self.functions
             noted[name] = None
         return result

@@ -8,10 +8,14 @@ import copy
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from explorer.engine.attribution.gradients import LogitScore, without_gradient
 from explorer.engine.attribution.input_gradient import COMPLETE, PER_UNIT, PRODUCTS
@@ -20,6 +24,7 @@ from explorer.engine.attribution.operations import LINEAR, RESHAPING, Operations
 from explorer.engine.attribution.reach import no_gradient_on_pixels
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import mixes_rows
+from explorer.engine.outputs import outputs_of
 from explorer.engine.passes import leaf_paths, tapped
 from explorer.engine.places import enlarged, place_of
 from model.problems import Problem
@@ -118,6 +123,8 @@ def _relevance(question: Question, target: Tensor) -> Tensor:
     scored = copy.deepcopy(
         ScoredNetwork(question.net)
     )  # Captum changes weights, and writes them back in place
+    for module in scored.view.modules():
+        _settle_weight(module)
     _merge_batchnorm(scored.view, ran)
     for path in leaf_paths(scored.view):
         module = scored.view.get_submodule(path)
@@ -125,9 +132,26 @@ def _relevance(question: Question, target: Tensor) -> Tensor:
             module.rule = GammaRule(question.settings["gamma"])
         elif path not in dict(ran) or isinstance(module, PASSING):
             module.rule = EpsilonRule()
-    classes = classes_of(LogitScore(target))
+    single = outputs_of(question.net).single  # Captum's rules do not see that the first logit is the negative
+    classes = classes_of(LogitScore(torch.ones_like(target) if single else target))
     relevance: Tensor = LRP(scored).attribute(question.x.requires_grad_(), additional_forward_args=classes)
-    return relevance.sum(1)
+    sign = (2 * target - 1)[:, None, None] if single else 1
+    return relevance.sum(1) * sign
+
+
+def _settle_weight(module: nn.Module) -> None:
+    """Makes a parameter of a weight that a hook computes before every call, as that of a pruned layer."""
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, Tensor) or "weight" in module._parameters or "weight" not in vars(module):
+        return
+    hooks: list[tuple[int, Any]] = list(module._forward_pre_hooks.items())
+    for key, hook in hooks:
+        if isinstance(hook, BasePruningMethod | WeightNorm | SpectralNorm):
+            hook(module, ())
+            weight = vars(module)["weight"]
+            del module._forward_pre_hooks[key]
+    del module.weight
+    module.register_parameter("weight", nn.Parameter(weight.detach()))
 
 
 def _merge_batchnorm(view: nn.Module, ran: Sequence[tuple[str, nn.Module]]) -> None:

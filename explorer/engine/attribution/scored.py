@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from explorer.engine.attribution.gradients import CHUNK, LogitScore
 from explorer.engine.independence import mixes_rows
 from explorer.engine.passes import private_view
-from model.nets import check_logits
+from model.nets import check_logits, in_evaluation
 
 
 class ScoredNetwork(nn.Module):
@@ -24,7 +24,7 @@ class ScoredNetwork(nn.Module):
         self.view = private_view(net) if view is None else view
         self.shared = ref(net)
         self.order = torch.channels_last
-        self.eval()
+        in_evaluation(self)
 
     def forward(self, images: Tensor, target: Tensor, against: Tensor | None = None) -> Tensor:
         return LogitScore(target, against).of(self.logits(images))

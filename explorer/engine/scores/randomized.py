@@ -14,6 +14,7 @@ from explorer.engine.randomness import drawing
 from explorer.engine.scores.ranks import correlations_by_chance, spearman
 from explorer.engine.scores.score import Score, Scored, Subject
 from explorer.engine.values import Doubles, one_or_many
+from model.nets import in_evaluation
 from model.words import N_
 
 SEEDS = (0, 1, 2)
@@ -125,7 +126,7 @@ def _recalibrate(view: nn.Module, images: Tensor) -> None:
         _restart(norms)
         for one in torch.split(images, 1):
             view(one)
-    view.eval()
+    in_evaluation(view)
 
 
 def _restart(norms: Sequence[_BatchNorm]) -> None:

@@ -1,4 +1,4 @@
-"""What the check-up of a network found, on every page; and which layers no heat map can be computed of."""
+"""What the check-up of a network found, on every page; what has no heat map, and why there are no maps."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from explorer.ui import markup
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 NO_GRADIENT = N_(
     "No gradient of a class reaches {layers}, so there is no heat map: choose other blocks or another stage."
@@ -15,6 +15,12 @@ NO_GRADIENT = N_(
 
 NO_GRADIENT_ANYWHERE = N_(
     "No gradient of a class reaches any layer with feature maps, so there are no heat maps of this network."
+)
+
+LARGER_INSIDE = N_(
+    "Inside, the network computes {rows} parts or copies of each image as one batch, larger than the batch "
+    "that it is given, as test-time augmentation does: give --net a builder whose forward computes each "
+    "image once."
 )
 
 
@@ -26,6 +32,17 @@ def show(opened: Opened) -> None:
     for finding in findings:
         if finding.warning:
             st.warning(literal(str(finding)), icon=":material/warning:")
+
+
+def without_maps(opened: Opened, sentence: str) -> None:
+    """A sentence that there are no feature maps, and why, where that is known."""
+    st.info(literal(paragraph(filter(None, (sentence, reason_without_maps(opened))))))
+
+
+def reason_without_maps(opened: Opened) -> str:
+    """Why layers give no feature maps, in a sentence; "" where the check-up found nothing of the kind."""
+    parts = next((each for each in opened.checkup.findings if each.name == "parts"), None)
+    return tr(LARGER_INSIDE, rows=parts.sizes["rows"]) if parts else ""
 
 
 def with_gradient(selection: Selection, titles: dict[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from explorer.drawing.windows import output_map, padded_input
 from explorer.engine.arithmetic import check, settings_of
 from explorer.engine.what_if import Chain
 from explorer.ui import markup
+from explorer.ui.frame import checkup
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.arithmetic import exports, in_network, results, settings
@@ -25,11 +26,12 @@ def page() -> None:
     )
     every = settings_of(selection.net, selection.seen)
     if not every:
-        st.info(
+        checkup.without_maps(
+            selection.opened,
             tr(
-                "This network has no Conv2d, MaxPool2d or AvgPool2d layer with an ordinary window, so this "
-                "is a convolution of no network."
-            )
+                "This network has no Conv2d, MaxPool2d or AvgPool2d layer with an ordinary window that gives "
+                "feature maps, so this is a convolution of no network."
+            ),
         )
     what_if = settings.choose(every, selection.opened.name)
     try:

@@ -8,6 +8,8 @@ import streamlit as st
 from explorer.engine.attribution import METHODS, Method
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.ui import cached, choices, link, markup
+from explorer.ui.frame import checkup
+from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from model.problems import Problem
 from model.words import ngettext, paragraph, tr
@@ -56,6 +58,8 @@ def choose(selection: Selection) -> list[MapChoice]:
     with box:
         methods = choose_methods(allowed)
     list_others(problems)
+    if layer is None and (reason := checkup.reason_without_maps(selection.opened)):
+        st.caption(literal(reason))
     baseline, settings = choose_settings(methods)
     return [map_choice(method, layer, baseline, settings.get(method, ())) for method in methods]
 

@@ -8,6 +8,7 @@ from explorer.engine.batchnorm import batchnorms
 from explorer.engine.stage import stage_of
 from explorer.engine.tracing import layer_module
 from explorer.ui import choices
+from explorer.ui.frame import checkup
 from explorer.ui.markdown import literal
 from explorer.ui.selection import Selection
 from model.words import N_, ngettext, paragraph, tr
@@ -57,18 +58,23 @@ def without_batchnorm(selection: Selection) -> str:
     if others := dict.fromkeys(
         type(each).__name__ for each in selection.net.modules() if isinstance(each, _BatchNorm)
     ):
-        return tr(
+        some = tr(
             "The BatchNorm layers of this network ({kinds}) did not run, or do not normalize feature maps or "
             "tokens with known positions; only those are compared here.",
             kinds=tr(", ").join(others),
         )
+        return paragraph(filter(None, (some, checkup.reason_without_maps(selection.opened))))
     norms = norms or [each for each in selection.net.modules() if stage_of(each) == "norm"]
     if not norms:
         return tr(
             "This network has no BatchNorm: nothing is normalized, so there are no statistics to compare."
         )
     sentences = [tr("This network has no BatchNorm."), *dict.fromkeys(map(other_norm_text, norms))]
-    if not any(getattr(norm, "track_running_stats", False) for norm in norms):
+    if not all(isinstance(norm, (*OTHER_NORMS, nn.RMSNorm)) for norm in norms):
+        sentences.append(
+            tr("What it normalizes with is not known; only BatchNorm layers of torch are compared here.")
+        )
+    elif not any(getattr(norm, "track_running_stats", False) for norm in norms):
         sentences.append(
             tr(
                 "Each image is normalized by itself, without statistics from training, in train mode and in "

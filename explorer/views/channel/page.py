@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.ui import choices, markup, panels
-from explorer.ui.frame import way_back
+from explorer.ui.frame import checkup, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.scans import scanning
 from explorer.ui.selection import current
@@ -23,7 +23,10 @@ def page() -> None:
     way_back.button(selection)
     if not selection.blocks:
         st.header(tr("A channel’s biography"), anchor=False)
-        st.info(tr("No layer of this network gives feature maps, so there is no channel to describe."))
+        checkup.without_maps(
+            selection.opened,
+            tr("No layer of this network gives feature maps, so there is no channel to describe."),
+        )
         return
     heading = st.container()
     subject = choose(selection)

@@ -7,6 +7,7 @@ from explorer.engine.channel_survey import ChannelSurvey, scaling_before
 from explorer.engine.duplicates import NEAR
 from explorer.engine.scan.result import Scan
 from explorer.ui import cached, choices, panels
+from explorer.ui.frame import checkup
 from explorer.ui.markdown import code
 from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection, current
@@ -24,7 +25,10 @@ def page() -> None:
     st.markdown(tr(INTRODUCTION))
     selection = current()
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there are no channels to compare."))
+        checkup.without_maps(
+            selection.opened,
+            tr("No layer of this network gives feature maps, so there are no channels to compare."),
+        )
         return
     scan = scanning.scan_of(selection.network)
     if scan is None:

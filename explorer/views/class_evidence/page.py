@@ -10,6 +10,7 @@ from explorer.engine.class_evidence import Evidence, most_confused
 from explorer.engine.scan.result import Scan
 from explorer.ui import choices, jobs, link
 from explorer.ui.class_names import glossed
+from explorer.ui.frame import checkup
 from explorer.ui.jobs import JOBS, Progress, Work
 from explorer.ui.markdown import code, literal, sentence
 from explorer.ui.scans import scanning
@@ -31,7 +32,10 @@ def page() -> None:
     st.markdown(tr(INTRODUCTION))
     selection = current()
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there is no evidence by channel."))
+        checkup.without_maps(
+            selection.opened,
+            tr("No layer of this network gives feature maps, so there is no evidence by channel."),
+        )
         return
     scan = scanning.scan_of(selection.network)
     if scan is None:

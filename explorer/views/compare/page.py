@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.ui import choices
+from explorer.ui.frame import checkup
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Selection, current
 from explorer.views.compare import classes, exports, feature_maps, networks, side_b
@@ -16,7 +17,9 @@ def page() -> None:
     selection = current()
     st.header(tr("Side by side"), anchor=False)
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there are none to compare."))
+        checkup.without_maps(
+            selection.opened, tr("No layer of this network gives feature maps, so there are none to compare.")
+        )
         return
     with st.container(horizontal=True):
         modes = {mode: tr(name) for mode, name in MODES.items()}
@@ -41,7 +44,9 @@ def two_sides(selection: Selection, own: str) -> None:
     if other is None:
         return
     if not other.blocks:
-        st.info(tr("No layer of the network of B gives feature maps, so there are none to compare."))
+        checkup.without_maps(
+            other.opened, tr("No layer of the network of B gives feature maps, so there are none to compare.")
+        )
     elif side_b.of_one_run(selection.opened, other.opened):
         exports.show_comparison(feature_maps.show(selection, other, own))
     elif (cams := networks.show(selection, other)) is not None:

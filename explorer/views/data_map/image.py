@@ -13,7 +13,7 @@ from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.ui import cached, choices, link, markup, panels, pictures
 from explorer.ui.cached import Opened
 from explorer.ui.class_names import glossed, glossed_all
-from explorer.ui.frame import presentation, way_back
+from explorer.ui.frame import checkup, presentation, way_back
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.ui.selection import Selection
@@ -154,7 +154,9 @@ def show_film(
 ) -> Filmed | None:
     selection = Selection(opened, sample)
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
+        checkup.without_maps(
+            opened, tr("No layer of this network gives feature maps, so there is nothing to explain here.")
+        )
         return None
     target = choose_target(selection, int(run.log.labels[index]))
     block = selection.blocks[-1]

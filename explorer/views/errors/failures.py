@@ -20,6 +20,7 @@ from explorer.ui import cached, choices, effects, jobs, link, markup, stepping
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.confusion import Cell
 from explorer.ui.components.picture_grid import CARD, MAP, Picture, Strong, picture_grid
+from explorer.ui.frame import checkup
 from explorer.ui.jobs import Progress
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.scans import scanning
@@ -73,7 +74,10 @@ def show(evaluation: Evaluation) -> None:
     page_rows = rows[at * SHOWN : (at + 1) * SHOWN]
     first = selection_of(evaluation, page_rows[0])
     if not first.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
+        checkup.without_maps(
+            first.opened,
+            tr("No layer of this network gives feature maps, so there is nothing to explain here."),
+        )
         return
     layer = choose_layer(first)
     cards = [failure(evaluation, row, layer) for row in page_rows]

@@ -23,7 +23,10 @@ def page() -> None:
     name = literal(selection.target_name)
     st.header(tr("Why “{name}”?", name=name), anchor=False)
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
+        checkup.without_maps(
+            selection.opened,
+            tr("No layer of this network gives feature maps, so there is nothing to explain here."),
+        )
         return
     row = st.container(horizontal=True)
     blocks = choices.choose_blocks(selection)

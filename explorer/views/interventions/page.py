@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.ui import link
+from explorer.ui.frame import checkup
 from explorer.ui.selection import Selection, current
 from explorer.ui.turns import TURNS
 from explorer.views.interventions import channels, contribution, occlusion, other_class
@@ -28,7 +29,9 @@ def page() -> None:
     selection = current()
     st.header(tr(TITLE), anchor=False)
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there is none to change."))
+        checkup.without_maps(
+            selection.opened, tr("No layer of this network gives feature maps, so there is none to change.")
+        )
         return
     if selection.independent:
         st.caption(

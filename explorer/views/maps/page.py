@@ -9,6 +9,7 @@ from explorer.ui import choices, link, markup
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components import arrival
 from explorer.ui.components.channel_grid import Choice, channel_grid
+from explorer.ui.frame import checkup
 from explorer.ui.markdown import code, literal
 from explorer.ui.selection import Selection, current
 from explorer.views.maps import exports, inspector, position_arithmetic
@@ -23,7 +24,9 @@ def page() -> None:
     selection = current()
     if not selection.blocks:
         st.header(tr(TITLE), anchor=False)
-        st.info(tr("No layer of this network gives feature maps, so there are none to show."))
+        checkup.without_maps(
+            selection.opened, tr("No layer of this network gives feature maps, so there are none to show.")
+        )
         return
     all_channels, one_channel = st.columns([4, 3], gap="medium")
     with all_channels:

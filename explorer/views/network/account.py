@@ -14,6 +14,7 @@ from explorer.engine.prediction import Prediction, prediction
 from explorer.ui import cached, markup, panels
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components.picture_grid import CARD, MAP, Bar, Picture, picture_grid
+from explorer.ui.frame import checkup
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
 from explorer.views.network.names import signed
@@ -34,6 +35,11 @@ APPROXIMATE = N_(
     "approximation, value times derivative: {maps} from its {positions} values, {constant} from biases, and "
     "{rest} that it leaves over."
 )
+PASSED = N_(
+    "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, value times "
+    "derivative, {constant} from biases, and {rest} that does not come through these maps, but through "
+    "branches beside them, or that the derivatives leave over."
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,13 @@ class Named:
 
     layer: str
     read: bool
+    after: bool
 
     def __str__(self) -> str:
+        if not self.layer:
+            return tr("the maps computed from the image")
+        if self.after:
+            return tr("the maps computed from {layer}", layer=self.layer)
         return tr("the maps that {layer} reads", layer=self.layer) if self.read else self.layer
 
 
@@ -58,7 +69,7 @@ def show(selection: Selection) -> None:
     try:
         account = cached.account(selection.network, selection.input, selection.target)
     except Problem as problem:
-        st.info(sentence(problem))
+        checkup.without_maps(selection.opened, str(problem))
     else:
         show_maps(selection, account)
     show_prediction(selection, prediction(selection.net, selection.seen.logits, selection.sample.label))
@@ -86,13 +97,13 @@ def in_words(selection: Selection, account: Account) -> str:
     else:
         logit, maps, constant, rest = adding_up(float(account.logit), *terms, float(account.residual))
     return tr(
-        EXACT if account.exact else APPROXIMATE,
+        EXACT if account.exact else PASSED if account.passed else APPROXIMATE,
         class_name=selection.target_name,
         logit=plainly(logit),
         maps=plainly(maps),
         constant=plainly(constant),
         positions=f"{account.maps.size:,}",
-        layer=Named(account.layer, account.read),
+        layer=Named(account.layer, account.read, account.after),
         rest=plainly(rest),
     )
 
@@ -118,8 +129,10 @@ def maps_with_contributions(selection: Selection, account: Account) -> None:
     chosen += [k for k in order[::-1][:OPPOSING] if channels[k] < 0][::-1]
     markup.show(markup.text(tr("The maps that add and subtract most"), tag="h3"))
     cards = [card(account, channel) for channel in chosen]
-    channel = picture_grid(cards, key="cards_account", side=CARD, crisp=MAP, opens=not account.read)
-    if channel is not None and not account.read:
+    alike = selection.seen.shapes.get(account.layer, (0,))[0] == len(account.maps)
+    opens = alike and not account.read
+    channel = picture_grid(cards, key="cards_account", side=CARD, crisp=MAP, opens=opens)
+    if channel is not None and opens:
         open_channel(selection, account.layer, channel)
     range = ranges.text(ranges.symmetric(account.contributions))
     st.caption(tr("Red adds to the logit, blue subtracts. Shared scale: {range}.", range=range))

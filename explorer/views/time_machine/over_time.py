@@ -10,7 +10,7 @@ from explorer.engine.batchnorm import NormSummary, batchnorms
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
 from explorer.ui import cached, choices, link
-from explorer.ui.frame import presentation
+from explorer.ui.frame import checkup, presentation
 from explorer.ui.selection import Selection
 from explorer.views.time_machine import films
 from explorer.views.time_machine.films import STATISTICS, Film
@@ -50,7 +50,10 @@ class TimeView:
 
 def cam(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there is nothing to explain here."))
+        checkup.without_maps(
+            selection.opened,
+            tr("No layer of this network gives feature maps, so there is nothing to explain here."),
+        )
         return None
     layer = cam_layer(selection)
     evidence = {name: tr(title) for name, title in choices.EVIDENCE_NAMES.items()}
@@ -79,7 +82,9 @@ def cam_layer(selection: Selection) -> str:
 
 def maps(selection: Selection, timeline: Timeline) -> Make:
     if not selection.blocks:
-        st.info(tr("No layer of this network gives feature maps, so there are none to show."))
+        checkup.without_maps(
+            selection.opened, tr("No layer of this network gives feature maps, so there are none to show.")
+        )
         return None
     _, _, layer = choices.choose_layer(selection)
     count = len(selection.seen.maps[layer])
