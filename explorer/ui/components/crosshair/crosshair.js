@@ -29,7 +29,7 @@ class Crosshair {
       target.addEventListener(act, handle, { signal: this.ending.signal, ...more });
     listen(document, "pointermove", (event) => this.point(event));
     listen(document, "pointerdown", (event) => this.point(event));
-    listen(document, "scroll", () => this.hide(), { capture: true, passive: true });
+    listen(document, "scroll", () => this.follow(), { capture: true, passive: true });
     listen(document.documentElement, "pointerleave", (event) => event.pointerType !== "touch" && this.hide()); // a finger leaves once it is lifted
     listen(this.readout, "keydown", (event) => this.press(event));
     listen(this.readout, "blur", () => this.hide());
@@ -73,6 +73,12 @@ class Crosshair {
     if (to === undefined) return;
     event.preventDefault();
     this.move(Math.min(Math.max(to, low), high));
+  }
+
+  // The page scrolls, perhaps because the slider got the focus: its position stays, one pointed at does not.
+  follow() {
+    if (this.x !== undefined && document.activeElement === this.readout) this.move(this.x);
+    else this.hide();
   }
 
   move(x) {
