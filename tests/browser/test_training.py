@@ -186,7 +186,7 @@ def test_the_crosshair_hides_no_axis_and_has_no_values_of_a_run_that_had_ended(
     expect(tip).to_contain_text("epoch 4")
     expect(tip.locator("dd")).to_have_text(["test", "training", "–", "–", "50.00%", "40.00%"])
     page.locator("html").dispatch_event("pointerleave", {"pointerType": "touch"})  # the finger is lifted
-    page.evaluate("() => document.dispatchEvent(new Event('scroll'))")  # as a focus that comes into sight does
+    page.evaluate("() => document.dispatchEvent(new Event('scroll'))")  # as a focus may
     expect(tip).to_be_visible()
     top = (tip.bounding_box() or {})["y"]
     for title in chart.locator(".role-axis-title, .role-axis-label").all():
