@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -61,10 +62,15 @@ def ablations(
     else:
         logits, maps = unchanged(net, x, layer)
     chosen = tuple(range(maps.shape[1]) if channels is None else channels)
-    masks = _masks([(channel,) for channel in chosen], layer, maps.shape[1]).to(maps.device)
-    means = maps.mean((2, 3))
-    zeroed = _each_image(net, x, layer, masks, torch.zeros_like(means), batch)
-    averaged = _each_image(net, x, layer, masks, means, batch)
+    masks = _masks([(channel,) for channel in chosen], layer, maps.shape[1]).to(maps.device).repeat(2, 1)
+    each = []
+    for row, own in enumerate(maps):
+        fills = torch.stack([torch.zeros_like(own[:, 0, 0]), own.mean((1, 2))])
+        is_changed = (own != fills[:, :, None, None]).flatten(2).any(2).repeat_interleave(len(chosen), 0)
+        fills = fills.repeat_interleave(len(chosen), 0)
+        image = ImageAtLayer(net, x[row : row + 1], layer, logits[row])
+        each.append(image.filled(masks, fills, (masks & is_changed).any(1), batch))
+    zeroed, averaged = (to_numpy(half) for half in torch.stack(each).chunk(2, 1))
     return one_or_many(Ablations(layer, chosen, to_numpy(logits), zeroed, averaged))
 
 
@@ -104,23 +110,13 @@ def without_sets(
     chosen = single if sets is None else [tuple(sorted(set(one))) for one in sets]
     batch = max(2, min(batch, MOST_VALUES // maps[0].numel()))
     masks = _masks(chosen, layer, maps.shape[1]).to(maps.device)
-    each = [
-        _zeroed(net, x[row : row + 1], layer, masks, (maps[row] != 0).flatten(1).any(1), logits[row], batch)
-        for row in range(len(x))
-    ]
+    none = logits.new_zeros(1, maps.shape[1])
+    each = []
+    for row, own in enumerate(maps):
+        image = ImageAtLayer(net, x[row : row + 1], layer, logits[row])
+        is_alive = (own != 0).flatten(1).any(1)
+        each.append(image.filled(masks, none, (masks & is_alive).any(1), batch))
     return one_or_many(WithoutSets(layer, tuple(chosen), to_numpy(logits), to_numpy(torch.stack(each))))
-
-
-def _zeroed(
-    net: nn.Module, x: Tensor, layer: str, masks: Tensor, alive: Tensor, logits: Tensor, batch: int
-) -> Tensor:
-    """Logits (n, K) of one image: those that it has, `logits`, where no channel of the mask is `alive`."""
-    rows = (masks & alive).any(1)
-    zeroed = logits.expand(len(masks), -1).clone()
-    if bool(rows.any()):
-        parts, zeros = torch.split(masks[rows], batch), logits.new_zeros(len(alive))
-        zeroed[rows] = torch.cat([_each_alone(net, x, layer, part, zeros) for part in parts])
-    return zeroed
 
 
 def _masks(sets: Sequence[Sequence[int]], layer: str, channels: int) -> Tensor:
@@ -143,16 +139,6 @@ def check_channels(layer: str, channels: Iterable[int], count: int) -> None:
         )
 
 
-def _each_image(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fills: Tensor, batch: int) -> Floats:
-    """Logits (N, n, K), with the channels of each mask of image i filled by `fills[i]`, (C,)."""
-    rows = zip(x[:, None], fills, strict=True)
-    each = [
-        torch.cat([_each_alone(net, one, layer, part, fill) for part in torch.split(masks, batch)])
-        for one, fill in rows
-    ]
-    return to_numpy(torch.stack(each))
-
-
 def unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
     """The logits (N, K), and the layer's maps (N, C, h, w), of images x without a change."""
     maps: list[Tensor] = []
@@ -162,39 +148,68 @@ def unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
     return torch.cat(logits), torch.cat(maps)
 
 
-def _each_alone(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:
-    """Logits (n, K) of one image, row i with the channels of `masks[i]` filled, whatever is in other rows.
+@dataclass(frozen=True, eq=False)
+class ImageAtLayer:
+    """One image x, float (1, C, h, w), whose maps at a layer are filled; `unchanged`, (K,), are its logits."""
 
-    In a net that mixes the rows, or gives each its own random numbers, they are computed one at a time.
-    """
-    if len(masks) == 1:
-        return _switched(net, x, layer, masks, fill)
-    if not (_normalizes_by_batch(net) or is_random(net)):
-        together = _switched(net, x, layer, masks, fill)
-        row = 1 + int((together - together.mean(0))[1:].abs().amax(1).argmax())  # that others change most
-        alone = _switched(net, x, layer, masks[row : row + 1], fill)
-        rounding = 1e-3 * float(alone.nan_to_num(0, 0, 0).abs().max())
-        if torch.allclose(together[row : row + 1], alone, rtol=1e-3, atol=rounding, equal_nan=True):
-            return together
-    return torch.cat([_switched(net, x, layer, one[None], fill) for one in masks])
+    net: nn.Module
+    x: Tensor
+    layer: str
+    unchanged: Tensor
+
+    def filled(self, masks: Tensor, fills: Tensor, is_changed: Tensor, batch: int) -> Tensor:
+        """As `logits`, `batch` at a time; the rows that are not `is_changed`, bool (n,), are `unchanged`."""
+        made = self.unchanged.expand(len(masks), -1).clone()
+        if bool(is_changed.any()):
+            changed = (each[is_changed].split(batch) for each in (masks, fills.expand(masks.shape)))
+            made[is_changed] = torch.cat([self.logits(*part) for part in zip(*changed, strict=True)])
+        return made
+
+    def logits(self, masks: Tensor, fills: Tensor) -> Tensor:
+        """Logits (n, K), row i with the channels of `masks[i]` filled, whatever is in the other rows.
+
+        Masks are bool (n, C), fills float (n, C), or (1, C) for all. In a net that mixes the rows, or gives
+        each its own random numbers, they are computed one at a time.
+        """
+        if len(masks) == 1 or not self._mixes_rows(masks.shape[1]):
+            return self._together(masks, fills)
+        pairs = zip(masks, fills.expand(masks.shape), strict=True)
+        return torch.cat([self._together(mask[None], fill[None]) for mask, fill in pairs])
+
+    def _mixes_rows(self, channels: int) -> bool:
+        """Whether the maps as they are give other logits beside a row of other maps.
+
+        Found once for each layer and size of images.
+        """
+        if _normalizes_by_batch(self.net) or is_random(self.net):
+            return True
+        known = _MIXING.setdefault(self.net, {})
+        key = (self.layer, tuple(self.x.shape))
+        if key not in known:
+            masks = torch.tensor([[False], [True]]).expand(2, channels).to(self.x.device)
+            noise = torch.randn(1, channels, generator=torch.Generator().manual_seed(0)).to(self.x.device)
+            beside, alone = self._together(masks, noise)[0], self.unchanged.to(self.x.device)
+            rounding = 1e-3 * float(alone.nan_to_num(0, 0, 0).abs().max())
+            known[key] = not torch.allclose(beside, alone, rtol=1e-3, atol=rounding, equal_nan=True)
+        return known[key]
+
+    def _together(self, masks: Tensor, fills: Tensor) -> Tensor:
+        """The image runs once and becomes a batch at the layer; a net that cannot go on so gets a batch."""
+
+        def switch(_: str, __: Tensor, output: Tensor) -> Tensor:
+            return torch.where(masks[:, :, None, None], fills.to(output)[:, :, None, None], output)
+
+        many = self.x.expand(len(masks), -1, -1, -1)
+        try:
+            logits = check_logits(recorded(self.net, self.x, [self.layer], switch))
+        except Exception:  # whatever a network makes of another number of images from the layer on
+            logits = check_logits(recorded(self.net, many, [self.layer], switch))
+        is_whole = len(logits) == len(masks)
+        return logits if is_whole else check_logits(recorded(self.net, many, [self.layer], switch))
+
+
+_MIXING: "WeakKeyDictionary[nn.Module, dict[tuple[str, tuple[int, ...]], bool]]" = WeakKeyDictionary()
 
 
 def _normalizes_by_batch(net: nn.Module) -> bool:
     return any(isinstance(norm, _BatchNorm) and norm.running_mean is None for norm in net.modules())
-
-
-def _switched(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:
-    """Logits (n, K) of one image, row i with the channels of `masks[i]` filled.
-
-    The image runs once and becomes a batch at the layer; a net that cannot go on so gets a batch of images.
-    """
-
-    def switch(_: str, __: Tensor, output: Tensor) -> Tensor:
-        return torch.where(masks[:, :, None, None], fill.to(output)[:, None, None], output)
-
-    many = x.expand(len(masks), -1, -1, -1)
-    try:
-        logits = check_logits(recorded(net, x, [layer], switch))
-    except Exception:  # whatever a network makes of another number of images from the layer on
-        logits = check_logits(recorded(net, many, [layer], switch))
-    return logits if len(logits) == len(masks) else check_logits(recorded(net, many, [layer], switch))

@@ -113,6 +113,43 @@ def test_the_layers_before_run_for_one_image(course: nn.Module, x: Tensor) -> No
     assert max(rows["conv3"]) == 9
 
 
+def test_one_pass_is_enough_once_it_is_known_that_rows_do_not_mix(course: nn.Module, x: Tensor) -> None:
+    seen = trace(course, x)
+    ablation(course, x, "relu2", 5, seen)
+    passes: list[int] = []
+    with course.relu2.register_forward_hook(lambda _, __, maps: passes.append(len(maps))):
+        for channel in (6, 7):
+            ablation(course, x, "relu2", channel, seen)
+    assert passes == [1, 1]
+
+
+class Centered(nn.Module):
+    """Subtracts the mean over the batch, after a layer of which one channel is dead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.fc = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4, 3)
+        nn.init.constant_(self.conv.bias, 1.0)
+        nn.init.zeros_(self.conv.weight[0])
+        self.conv.bias.data[0] = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.relu(self.conv(x)).mean((2, 3))
+        return self.fc(maps - maps.mean(0) if len(maps) > 1 else maps)
+
+
+def test_a_dead_channel_does_not_hide_that_rows_mix(x: Tensor) -> None:
+    torch.manual_seed(0)
+    net = Centered().eval()
+    for channel in (0, 2):  # the first one changes nothing, so that all rows are alike
+        off = ablation(net, x, "relu", channel)
+        with torch.no_grad():
+            maps = net.relu(net.conv(x)).mean((2, 3))
+            maps[:, channel] = 0
+            wanted = net.fc(maps)[0].numpy()
+        np.testing.assert_allclose(off.zeroed[0], wanted, atol=1e-5)
+
+
 def test_a_batch_of_sets_is_its_rows(course: nn.Module) -> None:
     images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(4))
     batch = without_sets(course, images, "relu3", [(0, 5), (7,)], batch=2)

@@ -19,7 +19,9 @@ from explorer.engine.attribution import (
     attribute,
     completeness_gap,
     method_problems,
+    perturbation,
 )
+from explorer.engine.attribution import operations as operations_module
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.attribution.operations import operations
 from model.card import Card
@@ -377,13 +379,13 @@ def test_ablation_cam_passes_only_what_its_weights_need(
     small: nn.Module, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled: list[float] = []
-    original = ablation._switched
+    original = ablation.ImageAtLayer.logits
 
-    def counted(net: nn.Module, x: Tensor, layer: str, masks: Tensor, fill: Tensor) -> Tensor:
-        filled.append(float(fill.abs().max()))
-        return original(net, x, layer, masks, fill)
+    def counted(image: ablation.ImageAtLayer, masks: Tensor, fills: Tensor) -> Tensor:
+        filled.append(float(fills.abs().max()))
+        return original(image, masks, fills)
 
-    monkeypatch.setattr(ablation, "_switched", counted)
+    monkeypatch.setattr(ablation.ImageAtLayer, "logits", counted)
     attribute(small, images, "ablation_cam", layer="2", target=2)
     assert filled
     assert not any(filled)
@@ -440,6 +442,21 @@ def test_what_a_method_is_not_asked(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         attribute(small, images, name, target=0, **more)
+
+
+def test_what_a_network_runs_is_looked_up_once_for_a_size(
+    small: nn.Module, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[torch.Size] = []
+    original = operations_module.operations
+    monkeypatch.setattr(
+        operations_module, "operations", lambda net, x: (passes.append(x.shape), original(net, x))[1]
+    )
+    first = method_problems(small, images[:1], "2")
+    again = method_problems(small, images[1:2], "2", perturbation.maps_of(small, images[1:2], "2"))
+    assert {name: str(each) for name, each in first.items()} == {k: str(each) for k, each in again.items()}
+    method_problems(small, images[:2], "2")
+    assert passes == [images[:1].shape, images[:2].shape]
 
 
 @pytest.mark.parametrize("layer", ["0", "2", None])

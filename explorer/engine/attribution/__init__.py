@@ -7,6 +7,7 @@ up. ReLU, normalizing and upsampling are drawing.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -102,28 +103,48 @@ def attribute(
     return _heatmap(method, layer, score, parts)
 
 
-def method_problems(net: nn.Module, x: Tensor, layer: str | None) -> dict[str, Problem]:
+def method_problems(
+    net: nn.Module, x: Tensor, layer: str | None, maps: Tensor | None = None
+) -> dict[str, Problem]:
     """Method → the Problem why it cannot explain images x, float (N, C, h, w), or this layer of the network.
 
-    Those of METHODS that can are left out; without a layer, all that need one can not.
+    Those of METHODS that can are left out; without a layer, all that need one can not. The layer's `maps`,
+    (N, C, h, w), save the pass that gives them.
     """
     check_images(x)
-    maps = None if layer is None else perturbation.maps_of(net, x, layer)
+    if layer is not None and maps is None:
+        maps = perturbation.maps_of(net, x, layer)
     problems: dict[str, Problem] = {}
-    ran = operations.operations(net, x)
+    by_rules = _problems_by_rules(net, x)
     with torch.inference_mode(False), torch.enable_grad():
         for name, record in METHODS.items():
             if record.needs_layer and maps is None:
                 problem: Problem | None = Problem(NO_MAPS)
             else:
-                values = x if maps is None or not record.needs_layer else maps
-                given = values if record.compute is None else x
-                problem = record.unmet(
-                    net, layer if record.needs_layer else None, given.detach().clone(), ran
-                )
+                values = x if maps is None or not record.needs_layer or record.compute else maps
+                own_layer = layer if record.needs_layer else None
+                problem = record.misfit(net, own_layer, values.detach().clone()) or by_rules.get(name)
             if problem is not None:
                 problems[name] = problem
     return problems
+
+
+_BY_RULES: "WeakKeyDictionary[nn.Module, dict[tuple[int, ...], dict[str, Problem]]]" = WeakKeyDictionary()
+
+
+def _problems_by_rules(net: nn.Module, x: Tensor) -> dict[str, Problem]:
+    """Method → why it has no rule for what the network runs, found once for each size of images.
+
+    A network may run something else for another image: `attribute` looks again.
+    """
+    known = _BY_RULES.setdefault(net, {})
+    size = tuple(x.shape)
+    if size not in known:
+        ran = operations.operations(net, x)
+        with torch.inference_mode(False), torch.enable_grad():
+            reasons = {name: record.rules(ran) for name, record in METHODS.items() if record.rules}
+        known[size] = {name: reason for name, reason in reasons.items() if reason is not None}
+    return known[size]
 
 
 NOT_FINITE = N_(

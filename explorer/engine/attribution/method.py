@@ -100,15 +100,17 @@ class Method:
     signed_as_maps: bool = False
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
-    def unmet(
-        self, net: nn.Module, layer: str | None, values: Tensor, ran: Operations | None = None
-    ) -> Problem | None:
-        """Why the method cannot explain a network or a layer; `ran` saves the pass that finds what runs."""
+    def unmet(self, net: nn.Module, layer: str | None, values: Tensor) -> Problem | None:
+        """Why the method cannot explain a network or a layer."""
+        if problem := self.misfit(net, layer, values):
+            return problem
+        return self.rules(operations(net, values)) if self.rules else None
+
+    def misfit(self, net: nn.Module, layer: str | None, values: Tensor) -> Problem | None:
+        """The same without looking at what runs, which takes a pass."""
         if layer is not None:
             layer_path(net, layer)
-        if problem := self.requires(net, layer, values):
-            return problem
-        return self.rules(ran or operations(net, values)) if self.rules else None
+        return self.requires(net, layer, values)
 
     def is_signed(self, values: Floats) -> bool:
         """Whether a map's values, of any shape, are drawn about zero, not from zero up."""

@@ -6,6 +6,7 @@ from threading import local
 from weakref import WeakSet
 
 import streamlit as st
+import torch
 from torch import nn
 
 from explorer.drawing import thumbnails
@@ -121,7 +122,9 @@ def evidence(network: Network, input: Input, layer: str, target: int) -> Channel
 @announced(N_("Looking for methods that this network allows …"))
 def method_problems(network: Network, input: Input, layer: str | None) -> dict[str, Problem]:
     """Method → why it cannot explain the network, or this layer; those that can are left out."""
-    return attribution.method_problems(network.net, input.x, layer)
+    maps = None if layer is None else _with_maps(network, input, layer).maps.get(layer)
+    known = None if maps is None else torch.from_numpy(maps)[None]
+    return attribution.method_problems(network.net, input.x, layer, known)
 
 
 @data(max_size="100MB")

@@ -29,6 +29,7 @@ WIDE = 6  # positions across from which a slice is shown without its numbers at 
 LABELED = 64  # slices shown with their input channel's number
 CLASSES_IN_VIEW = 5  # whose change without the channel is shown before anything is unfolded
 MOST_CLASSES = 12
+ROUNDING = 1e-6  # of the largest logit: passes of one image and of several differ by as much
 COLORS = (N_("red"), N_("green"), N_("blue"))
 GRAY = N_("gray")
 
@@ -334,7 +335,7 @@ def changes(selection: Selection, ablations: Ablations) -> str:
     zeroed, averaged = (off[0] - ablations.logits for off in (ablations.zeroed, ablations.averaged))
     largest = np.maximum(np.abs(zeroed), np.abs(averaged))
     reach = float(largest.max())
-    if not reach:
+    if reach <= ROUNDING * float(np.abs(ablations.logits).max()):
         return markup.text(tr("No logit changes: the prediction does not use this channel here."), "muted")
     names, target = selection.class_names, selection.target
     order = most_changed(largest, target)
