@@ -150,7 +150,7 @@ def unchanged(net: nn.Module, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True, eq=False)
 class ImageAtLayer:
-    """One image x, float (1, C, h, w), whose maps at a layer are filled; `unchanged`, (K,), are its logits."""
+    """One image x, float (1, C, h, w), whose maps at a layer are filled; `unchanged`, (K,), its logits."""
 
     net: nn.Module
     x: Tensor
@@ -161,7 +161,7 @@ class ImageAtLayer:
         """As `logits`, `batch` at a time; the rows that are not `is_changed`, bool (n,), are `unchanged`."""
         made = self.unchanged.expand(len(masks), -1).clone()
         if bool(is_changed.any()):
-            changed = (each[is_changed].split(batch) for each in (masks, fills.expand(masks.shape)))
+            changed = (torch.split(each[is_changed], batch) for each in (masks, fills.expand(masks.shape)))
             made[is_changed] = torch.cat([self.logits(*part) for part in zip(*changed, strict=True)])
         return made
 
