@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.engine.data_map import DataMap
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.ui import cached, choices, link
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from explorer.drawing.ranges import MINUS
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.probe import ConvStep
 from explorer.engine.samples import scene
 from explorer.engine.strongest_path import DenseStep, MapStep, strongest_path
