@@ -81,9 +81,9 @@ def test_every_step_of_the_course_network_has_its_numbers() -> None:
 
 
 def test_a_window_slides_from_the_first_position_to_its_own() -> None:
-    for one in built(selected("cifar10-resnet9")):
-        if not one.sweep:
-            continue
+    swept = [one for one in built(selected("cifar10-resnet9")) if one.sweep]
+    assert swept
+    for one in swept:
         assert one.left is not None
         assert one.right is not None
         assert one.sweep[0][1][:2] == (0, 0)
