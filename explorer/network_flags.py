@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.outputs import KINDS
 from model.arguments import WrongValue
 from model.card import MOST_CHANNELS, MOST_RESIZE

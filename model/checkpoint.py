@@ -20,7 +20,8 @@ from model.nets import NETS, in_evaluation
 from model.problems import Problem
 from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
-from model.weights.fitting import Missing, StateLayout, bare, below, fitted, not_a_state, prefixes_of
+from model.weights.fitting import bare, below, fitted, prefixes_of
+from model.weights.mismatch import Missing, StateLayout, not_a_state
 from model.weights.prefixes import chosen_prefix
 from model.weights.reading import has_constants, metadata_of, read_entries
 from model.weights.stored import Damaged, Leaf, StoredTensor

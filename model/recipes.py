@@ -249,7 +249,7 @@ def _check_used(config: Config, settings: Mapping[str, Any]) -> None:
 
 def _check_network(config: Config, settings: Mapping[str, Any]) -> None:
     if is_own(config.net):
-        return _check_own(config, settings)
+        return _check_own(settings)
     if config.net not in NETS:
         raise Problem(
             "There is no network “{net}”; choose from {known}, or name your own as package.module:builder.",
@@ -266,7 +266,7 @@ def _check_network(config: Config, settings: Mapping[str, Any]) -> None:
             )
 
 
-def _check_own(config: Config, settings: Mapping[str, Any]) -> None:
+def _check_own(settings: Mapping[str, Any]) -> None:
     for name in NETWORK:
         if name in settings:
             raise Problem(

@@ -104,11 +104,17 @@ def opened(
     """`opened(page, *options, **link)` opens a page, and puts together what it offers for download."""
     from explorer.ui.exports import downloads
 
+    show, offers = downloads.show, list["Offer"]()
+
+    def keep_and_show(make: Callable[[], Offer]) -> None:
+        offers.append(make())
+        show(make)
+
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(downloads, "show", keep_and_show)
 
     def at_page(page: str, *options: str, **link: str) -> tuple[AppTest, Offer]:
-        offers: list[Offer] = []
-        monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+        offers.clear()
         at = visit(page, *options, **link)
         assert not at.exception, at.exception[0].value
         return at, offers[-1]

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,11 +14,16 @@ SHOWS = {"st.info", "st.warning", "st.error"}
 PROBLEMS = {"Problem", "NoGradient"}
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
     """Every node of every module in some folders, with the module's path."""
     for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            yield str(path.relative_to(ROOT)), node
+        name = str(path.relative_to(ROOT))
+        yield from ((name, node) for node in ast.walk(tree(path)))
 
 
 def test_no_function_is_long() -> None:

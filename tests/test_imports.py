@@ -1,6 +1,7 @@
 """Imports run one way, and what computes loads nothing that draws."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -31,16 +32,23 @@ def layer(module):
     return places[0] if places else None
 
 
+@functools.cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imported(path):
     """Every module a source file imports, anywhere in it; `from a import b` counts as `a.b` too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    names = set()
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = dotted(path).split(".")[: -node.level or None] if node.level else []
             whole = ".".join([*base, *([node.module] if node.module else [])])
-            yield whole
-            yield from (f"{whole}.{alias.name}" for alias in node.names)
+            names |= {whole, *(f"{whole}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=dotted)
@@ -86,12 +94,12 @@ def test_computing_loads_no_page_and_no_plot(modules):
 
 
 def test_the_walk_sees_imports():
-    assert {"model.nets.NETS", "torch", "model.files"} <= set(imported(ROOT / "model" / "checkpoint.py"))
+    assert {"model.nets.NETS", "torch", "model.files"} <= imported(ROOT / "model" / "checkpoint.py")
 
 
-def at_import(tree):
+def at_import(parent):
     """The import statements that run when a module is imported: those in no function."""
-    for node in ast.iter_child_nodes(tree):
+    for node in ast.iter_child_nodes(parent):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -104,7 +112,7 @@ def at_import(tree):
 def needs(path, modules):
     """The modules of ours that must be imported before this one; `import a.b` runs the package `a` too."""
     own = dotted(path)
-    for node in at_import(ast.parse(path.read_text())):
+    for node in at_import(tree(path)):
         names = [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom):
             names = [node.module, *(f"{node.module}.{name}" for name in names)]
@@ -148,7 +156,7 @@ def test_the_warm_up_imports_whatever_a_page_asks_for():
     views = [path for path in SOURCES if dotted(path).startswith("explorer.views.")]
     wanted = sorted({
         node.module if isinstance(node, ast.ImportFrom) else alias.name
-        for path in views for node in at_import(ast.parse(path.read_text())) for alias in node.names
+        for path in views for node in at_import(tree(path)) for alias in node.names
     })  # fmt: skip
     script = (
         f"import sys; from explorer.server import warm; warm.load(); print(set({wanted}) - set(sys.modules))"

@@ -15,7 +15,8 @@ from PIL import Image
 
 from explorer import scan
 from explorer.engine.network import network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 from explorer.engine.scan import pace, running
 from explorer.engine.scan.finding import find
 from explorer.engine.scan.images import scan_images

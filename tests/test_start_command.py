@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.ui import options
 from model import train as trainer
 from model.datasets import Dataset

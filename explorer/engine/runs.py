@@ -76,26 +76,30 @@ class Written:
 
 
 def find_runs(folders: Iterable[Path]) -> dict[str, Path]:
-    """Name → history of every run in these folders, in their order and by name; each folder is read once.
+    """Name → history of every run in these folders, as `files_of_runs` gives them."""
+    return files_of_runs(folders, ENDING)
 
-    Where two folders have a run of the same name, the folder's name is put before it.
+
+def files_of_runs(folders: Iterable[Path], ending: str) -> dict[str, Path]:
+    """Name → file of every run that has one with this ending, in the folders' order and by name.
+
+    Each folder is read once. Where two have a run of the same name, the folder's name is put before it.
     """
-    unique = list(dict.fromkeys(folder.resolve() for folder in folders))
-    histories = [path for folder in unique for path in _histories(folder)]
-    names = [_name(path) for path in histories]
+    paths = [
+        path
+        for folder in dict.fromkeys(each.resolve() for each in folders)
+        for path in _files(folder, ending)
+    ]
+    names = [readable(path.name.removesuffix(ending)) for path in paths]
     return {
         name if names.count(name) == 1 else f"{readable(path.parent.name)}/{name}": path
-        for name, path in zip(names, histories, strict=True)
+        for name, path in zip(names, paths, strict=True)
     }
 
 
-def _name(path: Path) -> str:
-    return readable(path.name.removesuffix(ENDING))
-
-
-def _histories(folder: Path) -> list[Path]:
+def _files(folder: Path, ending: str) -> list[Path]:
     try:
-        return sorted(folder.glob(f"*{ENDING}"))
+        return sorted(folder.glob(f"*{ending}"))
     except OSError:  # a path that is too long, a folder without permission
         return []
 

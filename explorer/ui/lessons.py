@@ -1,6 +1,6 @@
 """The small runs on drawn scenes that the pages for lessons show: their networks and their histories."""
 
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.runs import RecordedRun, look_at
 from explorer.ui import cached
 from explorer.ui.cached import Opened

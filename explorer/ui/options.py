@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.network_flags import add_input, add_network, path, source_of
 from model.arguments import Parser
 from model.names import readable, short_path

@@ -193,7 +193,7 @@ def _corner(end: float, z: float, y: tuple[float, float], color: Color, out: flo
     ]
 
 
-def sides_of_car(belt: float, z: float, paint: Color, nose: float, tail: float) -> list[Face]:
+def sides_of_car(belt: float, z: float, paint: Color) -> list[Face]:
     dark, low = mix(paint, DARK, 0.55), 0.16
     side = [
         panel(
@@ -229,7 +229,7 @@ def automobile(rng: Rng) -> DrawnObject:
         Faces(*parted({"body": shell}), gloss=0.4, smooth=0.007),
         Faces(*parted({"cabin": cabin_shell(cabin, z, paint, glass)}), gloss=0.3, smooth=0.002, sort=False),
         Faces(*parted({"body": arches(at, radius * 1.22, z + 0.001)})),
-        Faces(*parted({"body": sides_of_car(belt, z, paint, nose, tail)}), sort=False),
+        Faces(*parted({"body": sides_of_car(belt, z, paint)}), sort=False),
         Faces(*parted({"body": face_of_car(nose, tail, belt, z, paint), "body/lights": lamps}), sort=False),
         Faces(*parted({"wheels": hubs}), sort=False),
     )

@@ -195,7 +195,7 @@ def _horse_portrait(rng: Rng, build: Hoofed, head: Head, mane: Color) -> DrawnOb
     )
 
 
-def _deer_head(coat: Color, rng: Rng, antlers: float) -> Head:
+def _deer_head(coat: Color, antlers: float) -> Head:
     pale = mix(coat, WHITE, 0.55)
     skull = [
         ball((0.02, 0.0, 0), 0.075, coat),
@@ -259,7 +259,7 @@ def deer(rng: Rng) -> DrawnObject:
     coat = pick(rng, "8a5f3c", "9b6b42", "7a5a40", "6e5138", "a8764a")
     build = Hoofed(0.15, 0.66, 0.022, 0.08, coat, mix(coat, BLACK, 0.2), rgb("231b16"))
     antlers = float(rng.choice([0, rng.uniform(0.6, 1.1)], p=[0.5, 0.5]))
-    head = _deer_head(coat, rng, antlers)
+    head = _deer_head(coat, antlers)
     pose = rng.choice(["stand", "graze", "portrait"], p=[0.62, 0.16, 0.22])
     if pose == "portrait":
         return _deer_portrait(rng, build, head)

@@ -283,7 +283,7 @@ def _pickup(rng: Rng) -> tuple[Part, ...]:
     ]
     trim = {
         "rear body": bed,
-        "body": [*sides_of_car(0.5, z, paint, 0.98, -1.0), *face_of_car(0.98, -1.0, 0.54, z, paint)],
+        "body": [*sides_of_car(0.5, z, paint), *face_of_car(0.98, -1.0, 0.54, z, paint)],
         "body/lights": lamps_of_car(0.98, -1.0, 0.54, z),
     }
     tyres, hubs = wheels((0.62, -0.62), 0.18, z * 0.99, rgb("b8bcc0"))

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from explorer.engine.network import network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 from explorer.engine.scan import result, running
 from explorer.engine.scan.images import drawn_scenes
 from explorer.ui.options import ROOT

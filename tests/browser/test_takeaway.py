@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-Check = Callable[[bytes], object]
 VIEW = "maps?sample=horse&class=ship&block=2&stage=norm&channel=20&cell=3-4&scale=channel&order=mean"
 
 

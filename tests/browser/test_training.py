@@ -189,7 +189,9 @@ def test_the_crosshair_hides_no_axis_and_has_no_values_of_a_run_that_had_ended(
     page.evaluate("() => document.dispatchEvent(new Event('scroll'))")  # as a focus may
     expect(tip).to_be_visible()
     top = (tip.bounding_box() or {})["y"]
-    for title in chart.locator(".role-axis-title, .role-axis-label").all():
+    titles = chart.locator(".role-axis-title, .role-axis-label").all()
+    assert titles
+    for title in titles:
         box = title.bounding_box() or {}
         assert box["y"] + box["height"] <= top
     steps = page.locator(".st-key-crossed_steps .role-frame.root path.background").first

@@ -26,7 +26,8 @@ from explorer.engine.batchnorm import with_batch_statistics
 from explorer.engine.checkup import Checkup, check_up
 from explorer.engine.graph import graph
 from explorer.engine.network import network_of
-from explorer.engine.opening import Opening, Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import Opening, open_source
 from explorer.engine.outputs import outputs_of
 from explorer.engine.receptive import receptive_fields
 from explorer.engine.tracing import trace

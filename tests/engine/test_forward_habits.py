@@ -23,7 +23,8 @@ from explorer.engine.flow import Flow
 from explorer.engine.graph import graph
 from explorer.engine.independence import mixes_rows
 from explorer.engine.network import network_of
-from explorer.engine.opening import Opening, Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import Opening, open_source
 from explorer.engine.passes import private_view
 from explorer.engine.probe import convolution_step
 from explorer.engine.recalibration import recalibrated

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from explorer.engine.network import Network, network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 
 
 def opened(spec: str) -> Network:

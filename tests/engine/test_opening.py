@@ -8,15 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.engine.opening import (
-    IMAGENET_MEAN,
-    Source,
-    build,
-    class_names,
-    logits_of,
-    open_checkpoint,
-    open_source,
-)
+from explorer.engine.network_source import IMAGENET_MEAN, Source
+from explorer.engine.opening import build, logits_of, open_checkpoint, open_source
 from explorer.engine.tracing import trace
 from model.builders import load_builder
 from model.card import Card
@@ -280,20 +273,6 @@ def test_one_name_is_that_of_the_only_output(spec: str, networks: Path) -> None:
     assert names == ("not dog", "dog")
 
 
-def test_class_names_come_from_a_list_a_number_or_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "names.txt"
-    file.write_text("tench\n\nSt. Bernard, dog\n", encoding="utf-8")
-    assert class_names(str(file)) == ("tench", "St. Bernard, dog")
-    assert class_names("2") == ("class 0", "class 1")
-    assert class_names("a, b") == ("a", "b")
-    assert class_names(" dog ") == ("dog",)
-    with pytest.raises(Problem, match="--classes has a folder"):
-        class_names(str(tmp_path))
-    file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(Problem, match="UTF-8"):
-        class_names(str(file))
-
-
 # Bounds
 
 
@@ -305,24 +284,6 @@ def test_feature_maps_of_many_gigabytes_are_not_made(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="4096 pixels take 33"):
         open_checkpoint(Source(tmp_path / "a.safetensors"))
     assert time.process_time() - started < 30
-
-
-def test_classes_beyond_count() -> None:
-    for text in ("0", "-3"):
-        with pytest.raises(Problem, match="at least one class"):
-            class_names(text)
-    for text in ("99999999", "9" * 5000):
-        with pytest.raises(Problem, match="at most 100,000 classes"):
-            class_names(text)
-
-
-def test_a_long_list_of_classes_is_no_path(tmp_path: Path) -> None:
-    names = [f"class-{k}" for k in range(20_000)]
-    assert class_names(",".join(names)) == tuple(names)
-    (tmp_path / "names.txt").write_text("\n".join(names))
-    assert class_names(str(tmp_path / "names.txt")) == tuple(names)
-    with pytest.raises(Problem, match="not a list of classes"):
-        class_names("a\0b")
 
 
 def test_counting_logits_leaves_a_builders_network_as_it_was() -> None:

@@ -14,7 +14,8 @@ from explorer.engine.ablation import ablations
 from explorer.engine.attribution import METHODS, attribute
 from explorer.engine.batchnorm import statistics
 from explorer.engine.flow import Flow
-from explorer.engine.opening import Opening, Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import Opening, open_source
 from explorer.engine.tracing import trace
 from model.problems import Problem
 

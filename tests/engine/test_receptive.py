@@ -156,7 +156,9 @@ def test_what_cannot_be_followed_is_the_whole_image_at_most(x: Tensor) -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.conv(self.roll(torch.roll(x, 5, 2)))
 
-    for name, fields in receptive_fields(Rolled().eval(), x).items():
+    receptive = receptive_fields(Rolled().eval(), x)
+    assert receptive.keys() == {"roll", "conv"}
+    for name, fields in receptive.items():
         assert not fields.exact, name
         assert fields.at(9, 9).reach == (0, 32, 0, 32)
 

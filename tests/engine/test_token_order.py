@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from explorer.engine.layouts import left_out_grids
 from explorer.engine.network import network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 from explorer.engine.token_order import wrong_grids
 from explorer.engine.tracing import trace
 

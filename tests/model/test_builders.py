@@ -6,7 +6,8 @@ import sys
 import pytest
 import torch
 
-from explorer.engine.opening import Source, open_checkpoint
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_checkpoint
 from model.builders import load_builder, offer
 from model.checkpoint import load_checkpoint
 from model.problems import Problem

@@ -65,35 +65,35 @@ def _bytearray() -> bytes:
 
 
 BOMBS = {
-    "deflated": lambda: repacked({"a": torch.zeros(400_000_000, dtype=torch.uint8)}, zipfile.ZIP_DEFLATED),
+    "deflated": lambda: repacked({"a": torch.zeros(200_000_000, dtype=torch.uint8)}, zipfile.ZIP_DEFLATED),
     "bytearray": _bytearray,
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
-@pytest.mark.parametrize("ending", [".pt", ".state.pt"])
-def test_few_bytes_take_little_memory(tmp_path, name, ending):
-    path = tmp_path / f"bomb{ending}"
+def test_few_bytes_take_little_memory(tmp_path, name):
+    """In one process, as checkpoint and as state: its peak would show either."""
+    path = tmp_path / "bomb.pt"
     path.write_bytes(BOMBS[name]())
     assert path.stat().st_size < 1_000_000
-    function = "model.state import load_state as load" if "state" in ending else (
-        "model.checkpoint import load_checkpoint as load"
-    )  # fmt: skip
     program = f"""
 import resource, time
 from pathlib import Path
-from {function}
+from model.checkpoint import load_checkpoint
+from model.state import load_state
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before, start = peak(), time.process_time()
-try:
-    load(Path({str(path)!r}))
-except ValueError as error:
-    print(error)
+for load in (load_checkpoint, load_state):
+    try:
+        load(Path({str(path)!r}))
+    except ValueError as error:
+        print(error)
 print((peak() - before) // 1000, time.process_time() - start)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    message, figures = done.stdout.splitlines()
-    assert message.endswith(".")
+    *messages, figures = done.stdout.splitlines()
+    assert len(messages) == 2
+    assert all(message.endswith(".") for message in messages)
     megabytes, seconds = map(float, figures.split())
     assert megabytes < 100
     assert seconds < 15

@@ -18,14 +18,9 @@ from model.card import Card
 from model.checkpoint import load_checkpoint
 from model.nets import NETS
 from model.problems import Problem
+from tests.model.saved_files import zipped
 
 STATE = NETS["course"](classes=3, input_size=8, widths=[4, 6], hidden=8).state_dict()
-
-
-def zipped(value: object) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file)
-    return file.getvalue()
 
 
 def archive(*names: str) -> bytes:

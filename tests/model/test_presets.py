@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 import model  # noqa: F401  (before torchvision)
-from explorer.engine.opening import Source, assumed, open_checkpoint
+from explorer.engine.network_source import Source, assumed
+from explorer.engine.opening import open_checkpoint
 from model.card import Card
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.nets import NETS

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torchvision import transforms
 
 from benchmarks import listing
-from explorer.engine.opening import Source, assumed, open_checkpoint
+from explorer.engine.network_source import Source, assumed
+from explorer.engine.opening import open_checkpoint
 from model.card import Card, Pixels
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS

@@ -25,7 +25,6 @@ from model.words import ENGLISH, tr
 from tests.ui.test_words import LOOKS, elements, texts
 
 ROOT = Path(__file__).parents[2]
-Open = Callable[..., AppTest]
 Opened = Callable[..., tuple[AppTest, Offer]]
 SCANNED: dict[str, tuple[str, dict[str, str]]] = {
     "errors": ("errors", {}),
@@ -62,21 +61,14 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @looks
-def test_a_page_shows_no_class_name_alone(visit: Open, scans: Path, look: str) -> None:
+def test_a_page_and_its_figure_show_no_class_name_alone(opened: Opened, scans: Path, look: str) -> None:
     page, link = (LOOKS | SCANNED)[look]
-    at = visit(page, "--scans", str(scans), lang="zh_CN", **link)
-    assert not at.exception, at.exception[0].value
+    at, offer = opened(page, "--scans", str(scans), lang="zh_CN", **link)
     sent = [each for each in elements(at.main) if each.type in ("vega_lite_chart", "bidi_component")]
     data = [json.loads(getattr(each.proto, "spec", "") or each.proto.json or "{}") for each in sent]
     tables = [one.value.select_dtypes(exclude="number").to_numpy().ravel().tolist() for one in at.dataframe]
     columns = [text for one in at.dataframe for text in one.value.columns]
     assert alone([*texts(at.main), *texts(at.sidebar), *strings(data), *strings(tables), *columns]) == []
-
-
-@looks
-def test_a_figure_shows_no_class_name_alone(opened: Opened, scans: Path, look: str) -> None:
-    page, link = (LOOKS | SCANNED)[look]
-    _, offer = opened(page, "--scans", str(scans), lang="zh_CN", **link)
     described = [text for _, text in offer.arrays().values()]
     assert alone([offer.caption, offer.printed, *offer.pictures, *described, *strings(offer.figure())]) == []
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from explorer.engine import samples, tracing
 from explorer.engine.attribution import heat_from
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.ui import cached
 from explorer.ui.choices import spread_evenly
 from explorer.ui.selection import Selection

@@ -7,7 +7,7 @@ from weakref import WeakSet
 import pytest
 
 from explorer.engine import tracing
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.samples import scene
 from explorer.ui import cached
 from explorer.ui.cached import one_image

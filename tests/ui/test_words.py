@@ -87,19 +87,11 @@ def pseudo(patient: None) -> Iterator[None]:
 
 
 @looks
-def test_every_text_of_a_page_is_translated(
-    visit: Callable[..., AppTest], page: str, link: dict[str, str]
-) -> None:
-    at = visit(page, lang=PSEUDO, **link)
-    assert not at.exception, at.exception[0].value
-    assert untranslated(texts(at.main)) == []
-
-
-@looks
-def test_every_text_of_a_download_is_translated(
+def test_every_text_of_a_page_and_of_its_downloads_is_translated(
     opened: Callable[..., tuple[AppTest, Offer]], page: str, link: dict[str, str]
 ) -> None:
-    _, offer = opened(page, lang=PSEUDO, **link)
+    at, offer = opened(page, lang=PSEUDO, **link)
+    assert untranslated(texts(at.main)) == []
     described = [description for _, description in offer.arrays().values()]
     assert untranslated([offer.caption, *offer.pictures, *offer.tables, *described]) == []
 

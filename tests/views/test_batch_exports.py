@@ -14,7 +14,7 @@ from PIL import Image
 from explorer.engine import samples
 from explorer.engine.batches import Batch, from_scenes, from_test_set
 from explorer.engine.batchnorm import summary, with_batch_statistics
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.ui import cached
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from explorer.engine.network import Network, network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 from explorer.engine.places import give_places
 from explorer.engine.samples import scene
 from explorer.engine.scan import running

@@ -19,7 +19,8 @@ from explorer.engine.class_evidence import Evidence
 from explorer.engine.intervals import interval
 from explorer.engine.intervention import Change, altered
 from explorer.engine.network import Network, network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 from explorer.engine.scan import result, running
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.scan.result import Scan

@@ -143,17 +143,53 @@ CHECKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_every_file_opens_and_the_program_prints_the_number(opened: Open, case: str) -> None:
-    page, link = CASES[case]
-    _, offer = opened(page, **link)
+def check_files(offer: Offer) -> None:
+    """Every file opens, and no two share a name."""
     made = downloads.files(offer)
     assert {Path(name).suffix for name in made} == set(CHECKS)
-    assert len(made) == len(offer.pictures) + len(offer.tables) + 5  # no two share a name
+    assert len(made) == len(offer.pictures) + len(offer.tables) + 5
     for name, make in made.items():
         assert re.fullmatch(r"[\w.-]+", name)
         CHECKS[Path(name).suffix](make())
+
+
+def check_pictures(at: AppTest, offer: Offer) -> None:
+    """The pictures for download are those on the page."""
+    shown = html(at) + " ".join(each.proto.json for each in at.get("bidi_component"))
+    on_canvas = {name for name in offer.pictures if name.endswith("all channels")}
+    aside = {"B, the image", "A, the image"}  # a side shows what the network gets of it
+    for name, draw in offer.pictures.items():
+        assert name in on_canvas | aside or data_uri(draw()) in shown, name
+
+
+def check_fold(at: AppTest) -> None:
+    """The fold of downloads, opened, offers every kind."""
+    before = labels(at)
+    assert all(label.startswith("Animation") for label in before)
+    at.session_state["take_away"] = True
+    at.run()
+    assert not at.exception, at.exception[0].value
+    found = labels(at).difference(before)
+    assert {"This picture, PNG", "All pictures, ZIP", "Arrays, NPZ", "Figure, PNG", "Figure, PDF"} <= found
+    assert any(label.endswith("CSV") for label in found)
+    assert "print(" in at.code[-1].value
+
+
+def labels(at: AppTest) -> set[str]:
+    return {button.proto.label for button in at.get("download_button")}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_file_opens_is_as_shown_and_is_offered_and_the_program_prints_the_number(
+    opened: Open, case: str
+) -> None:
+    page, link = CASES[case]
+    at, offer = opened(page, **link)
+    check_files(offer)
+    if page in ("explain", "compare"):
+        check_pictures(at, offer)
     assert promised(offer, output(offer.snippet)), offer.printed
+    check_fold(at)
 
 
 def test_a_caption_can_be_traced_back(opened: Open) -> None:
@@ -175,17 +211,6 @@ def test_nothing_is_made_before_it_is_asked_for(opened: Open, monkeypatch: pytes
 
 
 # They are what the page shows
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.startswith(("explain", "compare"))])
-def test_pictures_are_those_on_the_page(opened: Open, case: str) -> None:
-    page, link = CASES[case]
-    at, offer = opened(page, **link)
-    shown = html(at) + " ".join(each.proto.json for each in at.get("bidi_component"))
-    on_canvas = {name for name in offer.pictures if name.endswith("all channels")}
-    aside = {"B, the image", "A, the image"}  # a side shows what the network gets of it
-    for name, draw in offer.pictures.items():
-        assert name in on_canvas | aside or data_uri(draw()) in shown, name
 
 
 def test_the_sheet_is_the_grid_with_its_scale_and_order(opened: Open) -> None:
@@ -276,25 +301,3 @@ def test_a_network_of_ones_own_is_built_again(opened: Open, page: str) -> None:
     _, offer = opened(page, *VGG)
     assert "open_checkpoint(Source(net='torchvision.models:vgg16_bn" in offer.snippet
     assert promised(offer, output(offer.snippet))
-
-
-# The fold
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_the_fold_offers_every_kind(visit: Visit, case: str) -> None:
-    page, link = CASES[case]
-    at = visit(page, **link)
-    before = labels(at)
-    assert all(label.startswith("Animation") for label in before)
-    at.session_state["take_away"] = True
-    at.run()
-    assert not at.exception, at.exception[0].value
-    found = labels(at).difference(before)
-    assert {"This picture, PNG", "All pictures, ZIP", "Arrays, NPZ", "Figure, PNG", "Figure, PDF"} <= found
-    assert any(label.endswith("CSV") for label in found)
-    assert "print(" in at.code[-1].value
-
-
-def labels(at: AppTest) -> set[str]:
-    return {button.proto.label for button in at.get("download_button")}

@@ -10,7 +10,7 @@ import pytest
 from explorer.drawing.ranges import MINUS
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.intervention import Change, How, intervene
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.samples import scene
 from explorer.ui import cached, effects
 from explorer.ui.cached import Outcome

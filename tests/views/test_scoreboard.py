@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 from explorer import scoreboard
 from explorer.drawing.board_charts import score_chart, sorted_rows
 from explorer.engine.network import network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 from explorer.engine.scoreboard import board
 from explorer.engine.scoreboard.board import Board, BoardRow, Cell
 from explorer.engine.scoreboard.estimates import Estimate

@@ -125,12 +125,7 @@ def from_json(data: bytes) -> Board:
     stored = json.loads(data)
     if stored.pop("version") != VERSION:
         raise ValueError("another version")
-    stored["rows"] = tuple(
-        BoardRow(
-            row["key"], _number(row["seconds"]), {name: _cell_of(cell) for name, cell in row["cells"].items()}
-        )
-        for row in stored["rows"]
-    )
+    stored["rows"] = tuple(map(_row_of, stored["rows"]))
     stored["judged"] = {
         name: Judged(_judgement(each["all"]), _judgement(each["sound"]))
         for name, each in stored["judged"].items()

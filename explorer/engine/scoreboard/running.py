@@ -82,7 +82,7 @@ def prepare(
     """The Measurement of what is wanted that can be had; Problem where no image can be read."""
     device, wanted = torch.device(device), replace(wanted, images=min(wanted.images, images.count))
     net = network.net if device.type == "cpu" else deepcopy(network.net).to(device)
-    first = _first_images(net, network, images, wanted, device)
+    first = _first_images(net, network, images, device)
     layer = wanted.layer or last_activation(net, first.x[:1])
     check_layer(net, first.x[:1], layer)
     possible = entries(net, first.x[:1], wanted.methods, layer, first.masks is not None)
@@ -97,9 +97,7 @@ def prepare(
     )
 
 
-def _first_images(
-    net: nn.Module, network: Network, images: ImageSet, wanted: MeasurementPlan, device: torch.device
-) -> Piece:
+def _first_images(net: nn.Module, network: Network, images: ImageSet, device: torch.device) -> Piece:
     first = piece(net, network.card, images, range(min(RECALIBRATION, images.count)), device)
     if not len(first.x):
         raise Problem(

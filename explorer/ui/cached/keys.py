@@ -17,7 +17,7 @@ from explorer.engine.channel_survey import Scaling
 from explorer.engine.dropout import DropoutLayer
 from explorer.engine.intervention import Change
 from explorer.engine.network import Input, Network
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.samples import ArrayTestSet, FolderTestSet
 from explorer.engine.scan.result import Scan
 from explorer.engine.timeline import SnapshotFile, Timeline

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from explorer.engine.checkup import Checkup
 from explorer.engine.network import Network, network_of
-from explorer.engine.opening import Source, open_source
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
 from explorer.ui.cached.keys import announced, resource, stamp_of
 from model.card import Card
 from model.checkpoint import Checkpoint

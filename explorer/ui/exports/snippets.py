@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.samples import FromScene, FromTestSet, Sample
 from explorer.engine.scan.images import scene_number
 from explorer.engine.scoreboard.image_sets import FRESH

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer.drawing.ranges import percent
-from explorer.engine.opening import assumed
+from explorer.engine.network_source import assumed
 from explorer.ui import cached, choices, link
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal, sentence

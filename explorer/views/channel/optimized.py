@@ -54,16 +54,14 @@ def _draw(subject: ChannelSubject, progress: Sequence[Progress[Visualization]]) 
         st.progress(0.0, tr("Taking amplitudes and colors from {images}", images=subject.images.text))
         return
     best = one.results[-1]
-    markup.show(
-        markup.element("div", made(subject, best), compared(best, subject.scanned), cls="fx-optimized")
-    )
+    markup.show(markup.element("div", made(best), compared(best, subject.scanned), cls="fx-optimized"))
     if len(one.results) < one.steps:
         st.progress(best.step / best.steps, tr("Step {step} of {steps}", step=best.step, steps=best.steps))
     else:
         st.caption(literal(about(subject, best)))
 
 
-def made(subject: ChannelSubject, best: Visualization) -> str:
+def made(best: Visualization) -> str:
     alt = tr("Image made for channel {channel} of {layer}", channel=best.channel, layer=best.layer)
     size = best.pixels.shape[0]
     return markup.figure(best.pixels, alt, markup.text(tr("{size} × {size} px", size=size)), fill=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.engine import runs
 from explorer.engine.data_map import DataMap
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.ui import cached, choices, link
 from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal
@@ -35,24 +36,8 @@ class LoggedRun:
 
 
 def find_logs(folders: Iterable[Path]) -> dict[str, Path]:
-    """Name → log of every run in these folders; where two have the same name, with that of its folder."""
-    paths = [path for folder in dict.fromkeys(each.resolve() for each in folders) for path in _logs(folder)]
-    names = [_name(path) for path in paths]
-    return {
-        name if names.count(name) == 1 else f"{readable(path.parent.name)}/{name}": path
-        for name, path in zip(names, paths, strict=True)
-    }
-
-
-def _name(path: Path) -> str:
-    return readable(path.name.removesuffix(ENDING))
-
-
-def _logs(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.glob(f"*{ENDING}"))
-    except OSError:  # a path that is too long, a folder without permission
-        return []
+    """Name → log of every run in these folders, as `runs.files_of_runs` gives them."""
+    return runs.files_of_runs(folders, ENDING)
 
 
 def choose_log(logs: dict[str, Path]) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.drawing import board_charts
 from explorer.drawing.ranges import number, percent
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.scoreboard import board, tables
 from explorer.engine.scoreboard.board import Board, BoardRow
 from explorer.engine.scoreboard.estimates import Estimate

@@ -62,7 +62,7 @@ def show(pair: MarkedPair, carried: MarkCarriers) -> None:
     cards = [card(carried, channel, shift) for channel, shift in zip(first, shifts, strict=True)]
     markup.show(markup.element("div", *cards, cls="fx-cards"))
     st.caption(tr(RANKING, count=RANKED[0], shown=len(first)))
-    st.markdown(on_this_scene(pair, carried))
+    st.markdown(on_this_scene(carried))
     measure = {"no": tr("Not now"), "yes": tr("On {count} scenes", count=MEASURED[0])}
     if choices.choice(tr("Measure the accuracy"), measure, "shortcut_measured", "no") == "yes":
         with st.spinner(tr("Measuring on {count} scenes …", count=MEASURED[0])):
@@ -85,7 +85,7 @@ def card(carried: MarkCarriers, channel: int, shift: str) -> str:
     )
 
 
-def on_this_scene(pair: MarkedPair, carried: MarkCarriers) -> str:
+def on_this_scene(carried: MarkCarriers) -> str:
     """What the network predicts for the marked scene with the channels switched off, as Markdown."""
     marked = carried.side.marked
     images = marked.sample.pixels[None]

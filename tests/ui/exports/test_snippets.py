@@ -12,7 +12,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.ui.exports import snippets
 from explorer.ui.exports.downloads import Offer
 from model.nets import NETS

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from explorer.drawing.ranges import MINUS, number
 from explorer.engine.account import Account, account
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.prediction import prediction
 from explorer.engine.samples import scene
 from explorer.ui import cached

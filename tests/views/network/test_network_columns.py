@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from explorer.engine.flow import Flow
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.passes import private_view
 from explorer.engine.samples import scene
 from explorer.engine.tracing import trace

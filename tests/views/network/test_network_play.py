@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from explorer.drawing.ranges import MINUS
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.probe import ConvStep
 from explorer.engine.samples import scene
 from explorer.engine.strongest_path import DenseStep, MapStep, strongest_path
@@ -81,9 +81,9 @@ def test_every_step_of_the_course_network_has_its_numbers() -> None:
 
 
 def test_a_window_slides_from_the_first_position_to_its_own() -> None:
-    for one in built(selected("cifar10-resnet9")):
-        if not one.sweep:
-            continue
+    swept = [one for one in built(selected("cifar10-resnet9")) if one.sweep]
+    assert swept
+    for one in swept:
         assert one.left is not None
         assert one.right is not None
         assert one.sweep[0][1][:2] == (0, 0)

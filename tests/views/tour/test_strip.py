@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.drawing.ranges import before_and_after, number
-from explorer.engine.opening import Source
+from explorer.engine.network_source import Source
 from explorer.engine.samples import scene
 from explorer.engine.scan.images import drawn_scenes
 from explorer.engine.scores import random_nets
