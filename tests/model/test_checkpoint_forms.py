@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save as to_safetensors
 from torch import nn
+from torch.nn.utils import prune
 
 from model.card import Card
 from model.checkpoint import Checkpoint, digest_of, load_checkpoint, save_checkpoint
@@ -567,3 +568,12 @@ def test_a_smaller_network_does_not_take_a_larger_ones_weights(tmp_path):
         load_checkpoint(
             tmp_path / "larger.pth", lambda: ResNet(BasicBlock, [1, 1, 1, 1], 2), Card(classes=("a", "b"))
         )
+
+
+def test_a_pruned_course_cnn_is_known_by_its_plain_names(tmp_path):
+    net = course()
+    prune.l1_unstructured(net.conv2, "weight", 0.5)
+    checkpoint = loaded(tmp_path, zipped(net.state_dict()))
+    assert checkpoint.card.arguments == {"widths": SMALL["widths"], "hidden": SMALL["hidden"]}
+    prune.remove(net.conv2, "weight")
+    assert checkpoint.digest == digest_of(net.state_dict())
