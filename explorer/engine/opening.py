@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up
-from explorer.engine.copies import check_kind, copied
+from explorer.engine.copies import check_kind, copied, let_functions_know
 from explorer.engine.first_pass import returned_by
 from explorer.engine.gradient_mode import answer_as_in_evaluation
 from explorer.engine.layouts import give_grid, leave_out_grids
@@ -446,7 +446,9 @@ def _check_maps(net: nn.Module, card: Card) -> None:
     sizes: list[int] = []
     try:
         tensors = (*net.parameters(), *net.buffers())
-        view = copy.deepcopy(net, {id(tensor): tensor.detach().to("meta") for tensor in tensors})
+        memo = {id(tensor): tensor.detach().to("meta") for tensor in tensors}
+        view = copy.deepcopy(net, memo)
+        let_functions_know(view, memo)
         for norm in (each for each in view.modules() if type(each) in SLOW_WITHOUT_VALUES):
             norm.forward = _unchanged
         visit_layers(view, leaf_paths(view), lambda _, __, output: sizes.append(output.nbytes))
