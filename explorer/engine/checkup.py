@@ -19,7 +19,7 @@ from explorer.engine.input_part import ALL, InputPart, find_part
 from explorer.engine.layouts import WrongGrid, grid_of, leave_out_grids
 from explorer.engine.output_kind import outputs_by
 from explorer.engine.outputs import LOGITS, Outputs, tensors_in, varying
-from explorer.engine.passes import private_view
+from explorer.engine.passes import overwrites, private_view
 from explorer.engine.randomness import SEED, is_random
 from explorer.engine.token_order import wrong_grids
 from model.card import Card, Pixels
@@ -36,7 +36,8 @@ class Checkup:
     `outputs` says how logits are made of what it returns, `classes` how many there are. No gradient of a
     class reaches the layers `without_gradient`, so that no heat map of them can be computed. `part` is what
     it reads of its input. Tensors on `wrong_grids` hold tokens in another order than that of maps. With
-    `asks_for_gradients` its forward asks torch whether gradients are computed.
+    `asks_for_gradients` its forward asks torch whether gradients are computed; if it `overwrites`, it writes
+    into what its gradients need, so that copies are kept.
     """
 
     outputs: Outputs = LOGITS
@@ -46,6 +47,7 @@ class Checkup:
     part: InputPart = ALL
     wrong_grids: frozenset[WrongGrid] = frozenset()
     asks_for_gradients: bool = False
+    overwrites: bool = False
 
 
 UNCHECKED = Checkup()
@@ -90,7 +92,16 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_gradients(first.layers, first.without_gradient),
     )
     present = tuple(finding for finding in made if finding is not None)
-    return Checkup(outputs, logits.shape[1], present, first.without_gradient, part, wrong, told is not None)
+    return Checkup(
+        outputs,
+        logits.shape[1],
+        present,
+        first.without_gradient,
+        part,
+        wrong,
+        told is not None,
+        overwrites(net),
+    )
 
 
 def picture(seed: int, size: int) -> Pixels:

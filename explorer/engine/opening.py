@@ -25,7 +25,13 @@ from explorer.engine.first_pass import returned_by
 from explorer.engine.gradient_mode import answer_as_in_evaluation
 from explorer.engine.layouts import give_grid, leave_out_grids
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
-from explorer.engine.passes import leaf_paths, need_gradients, private_view, visit_layers
+from explorer.engine.passes import (
+    keep_overwritten,
+    leaf_paths,
+    need_gradients,
+    private_view,
+    visit_layers,
+)
 from explorer.engine.places import give_places
 from model.builders import made_as_it_is, make, offer
 from model.card import AS_BUILT, MOST_CLASSES, MOST_RESIZE, WITHOUT_CARD, Card
@@ -102,7 +108,7 @@ def open_source(source: Source) -> Opening:
     checkup = check_up(net, checkpoint.card, source.output, source.output_name)
     outputs = checkup.outputs
     card = _with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
-    noted = checkup.part.places or checkup.wrong_grids or checkup.asks_for_gradients
+    noted = checkup.part.places or checkup.wrong_grids or checkup.asks_for_gradients or checkup.overwrites
     plain = outputs == LOGITS and source.grid is None and not noted
     builder = checkpoint.builder if plain else partial(_modules, checkpoint, checkup, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
@@ -131,6 +137,8 @@ def _modules(checkpoint: Checkpoint, checkup: Checkup, grid: tuple[int, int] | N
     net = give_grid(give_logits(checkpoint.modules(), checkup.outputs), grid)
     if checkup.asks_for_gradients:
         answer_as_in_evaluation(net)
+    if checkup.overwrites:
+        keep_overwritten(net)
     return leave_out_grids(give_places(net, checkup.part.places), checkup.wrong_grids)
 
 

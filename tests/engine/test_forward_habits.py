@@ -588,3 +588,34 @@ def test_a_module_of_torch_fx_gives_logits_like_any_other(opened: Callable[..., 
     net = opened(lambda: torch.fx.symbolic_trace(InParts())).checkpoint.build()
     with torch.no_grad():
         np.testing.assert_allclose(trace(net, X).logits, PLAIN(X), rtol=1e-5)
+
+
+class Overwrites(Habit):
+    """Writes into what gradients need; torch refuses these, and there is nothing undefined about them."""
+
+    def maps(self, x: Tensor) -> Tensor:
+        maps = torch.sigmoid(self.act(self.norm(self.conv(x))))
+        maps *= 3
+        maps[:, :, 0] = 0
+        return maps
+
+
+class Anew(Habit):
+    """The same, written into new tensors."""
+
+    def maps(self, x: Tensor) -> Tensor:
+        maps = 3 * torch.sigmoid(self.act(self.norm(self.conv(x))))
+        return torch.cat([torch.zeros_like(maps[:, :, :1]), maps[:, :, 1:]], 2)
+
+
+def test_gradients_of_a_network_that_writes_into_its_maps(opened: Callable[..., Opening]) -> None:
+    opening = opened(Overwrites)
+    assert not opening.checkup.findings
+    net, plain = opening.checkpoint.build(), Anew().eval()
+    for method in ("grad_cam", "saliency", "integrated_gradients"):
+        layer = "act" if METHODS[method].needs_layer else None
+        ours, theirs = (attribute(each, X[:1], method, layer=layer, target=1) for each in (net, plain))
+        np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-4, atol=1e-7)
+    made = account(net, X[:1], 1)
+    assert made.logit == pytest.approx(float(plain(X[:1])[0, 1]), rel=1e-5)
+    assert made.exact
