@@ -77,6 +77,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     )
     made = (
         findings.of_outputs(outputs, kind) or findings.of_values_meaning(values, first.operation, kind),
+        findings.of_masked(values, card.classes),
         findings.of_precision(net.parameters()),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
