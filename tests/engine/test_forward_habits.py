@@ -176,6 +176,11 @@ def test_complex_arithmetic_is_not_spelled_out() -> None:
         convolution_step(conv, "waves", read, conv(read[None])[0].detach(), (0, 1, 1))
 
 
+def test_complex_values_are_no_feature_maps(opened: Callable[..., Opening]) -> None:
+    net = opened(Complex).checkpoint.build()
+    assert list(trace(net, X[:1]).maps) == ["conv", "norm", "act"]
+
+
 class InHalf(Habit):
     def __init__(self) -> None:
         super().__init__()
