@@ -71,8 +71,8 @@ def let_functions_know(view: nn.Module, memo: dict[int, Any]) -> None:
 
 def _that_knows(function: Any, memo: dict[int, Any]) -> Any:
     """The function with the copies of what it is a closure over; itself where nothing of that was copied."""
-    cells = function.__closure__ if type(function) is FunctionType else None
-    if not any(id(_content(cell)) in memo for cell in cells or ()):
+    cells = (function.__closure__ or ()) if type(function) is FunctionType else ()
+    if not any(id(_content(cell)) in memo for cell in cells):
         return function
     closure = tuple(CellType(memo.get(id(_content(cell)), _content(cell))) for cell in cells)
     made = FunctionType(

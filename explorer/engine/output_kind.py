@@ -173,7 +173,7 @@ def _rounding(values: Tensor) -> float:
     for places in DECIMALS:
         steps = values.double() * 10**places
         if bool(values.any()) and bool((steps - steps.round()).abs().max() < WHOLE):
-            return 0.5 * values.shape[1] / 10**places + TOLERANCE
+            return 0.5 * values.shape[1] * 0.1**places + TOLERANCE
     return 0.0
 
 

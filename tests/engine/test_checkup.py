@@ -24,6 +24,7 @@ from explorer.engine.attribution import attribute, channel_evidence, method_prob
 from explorer.engine.attribution.operations import operations
 from explorer.engine.batchnorm import with_batch_statistics
 from explorer.engine.checkup import Checkup, check_up
+from explorer.engine.flow import Flow
 from explorer.engine.graph import graph
 from explorer.engine.network import network_of
 from explorer.engine.opening import Opening, Source, open_source
@@ -306,6 +307,9 @@ def test_a_class_at_minus_infinity_is_never_predicted(opened: Callable[..., Open
     np.testing.assert_allclose(seen.probabilities, expected, rtol=1e-4, atol=1e-7)
     assert (seen.logits[2], seen.probabilities[2]) == (-10_000, 0)
     assert np.isfinite(attribute(net, X[:1], layer="conv", target=1).values).all()
+    flow = Flow(net, X[:1], 1)
+    contributions = flow.contributions([step.name for step in flow.steps if step.name])
+    assert all(np.isfinite(each).all() for each in contributions.values())
 
 
 @pytest.mark.parametrize("places", [2, 3, 4])
