@@ -60,11 +60,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     process an image, or returns no logits.
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
-    net, first, told = watch_in_evaluation(net, one, name, len(card.classes))
-    wrong = wrong_grids(net, one) if first.tokens.grids or first.channels_last else frozenset()
-    if wrong:
-        net = leave_out_grids(copied(net, shared=False), wrong)
-        first = watch(net, one, name, len(card.classes))
+    net, first, told, wrong = _watched(net, one, name, len(card.classes))
     findings.check_grid(grid_of(net), first.tokens)
     values = torch.cat([first.values, values_of(net, other, first, SEED)])
     outputs = outputs_by(net, first, values, kind, one)
@@ -94,15 +90,21 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     )
     present = tuple(finding for finding in made if finding is not None)
     return Checkup(
-        outputs,
-        logits.shape[1],
-        present,
-        first.without_gradient,
-        part,
-        wrong,
-        told is not None,
+        outputs, logits.shape[1], present, first.without_gradient, part, wrong, told is not None,
         overwrites(net),
-    )
+    )  # fmt: skip
+
+
+def _watched(
+    net: nn.Module, x: Tensor, name: str | None, classes: int
+) -> tuple[nn.Module, PassOutcome, Tensor | None, frozenset[WrongGrid]]:
+    """As `watch_in_evaluation`, and the grids of tokens in another order, which are then left out."""
+    net, first, told = watch_in_evaluation(net, x, name, classes)
+    wrong = wrong_grids(net, x) if first.tokens.grids or first.channels_last else frozenset()
+    if wrong:
+        net = leave_out_grids(copied(net, shared=False), wrong)
+        first = watch(net, x, name, classes)
+    return net, first, told, wrong
 
 
 def picture(seed: int, size: int) -> Pixels:
