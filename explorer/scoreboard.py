@@ -173,6 +173,13 @@ def _check_results(measurement: Measurement, out: Path) -> None:
         before = board.read(path) if path.exists() else None
     except Problem:  # a damaged file is made anew
         return
+    if before is not None and running.has_other_images(measurement, before):
+        raise Problem(
+            "{folder} has the results of other images, whose data set is also called “{name}”. Give another "
+            "--out.",
+            folder=short_path(out),
+            name=before.dataset,
+        )
     if before is not None and not running.is_of(measurement, before):
         raise Problem(
             "{folder} has the results of another measurement: checkpoint {checkpoint}, data set {dataset}, "
@@ -197,6 +204,13 @@ def _check_published(measurement: Measurement, checkpoint: Path) -> None:
         return
     if before is None or before.digest != measurement.network.digest or running.covers(measurement, before):
         return
+    if running.has_other_images(measurement, before):
+        raise Problem(
+            "{file} was measured on other images, whose data set is also called “{name}”. Rename the folder "
+            "of these, give --overwrite to replace it, or leave --publish out.",
+            file=path.name,
+            name=before.dataset,
+        )
     raise Problem(
         "{file} was measured with other settings, or with more: {images} images ({provenance}), {rows} rows, "
         "{scores} scores, layer {layer}, seed {seed}. Give --overwrite to replace it, or leave --publish "

@@ -22,6 +22,7 @@ from model.weights import formats
 from model.weights.changes import UNCHANGED, Changes
 from model.weights.fitting import bare, below, fitted, prefixes_of
 from model.weights.mismatch import Missing, StateLayout, not_a_state
+from model.weights.parametrized import in_form_of
 from model.weights.prefixes import chosen_prefix
 from model.weights.reading import has_constants, metadata_of, read_entries
 from model.weights.stored import Damaged, Leaf, StoredTensor
@@ -252,7 +253,11 @@ def _course_card(entries: Mapping[str, Leaf], path: Path, weights: str | None = 
 def _course_shapes(
     entries: Mapping[str, Leaf], path: Path, weights: str | None
 ) -> dict[str, tuple[int, ...]]:
-    """Name → shape of the tensors where the file has a course CNN; empty where it has none."""
+    """Name → shape of the tensors where the file has a course CNN; empty where it has none.
+
+    A weight that was pruned, or is by weight_norm, has its plain name.
+    """
+    entries, _ = in_form_of(entries, {})
     for names in ({name: name for name in entries}, {bare(name): name for name in entries}):
         prefixes = [
             prefix for prefix in prefixes_of(names, _COURSE) if set(_COURSE) <= below(names, prefix).keys()

@@ -6,8 +6,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from explorer import scoreboard
 from explorer.engine.scoreboard import board, chunks, running
@@ -198,6 +200,27 @@ def test_published_numbers_are_replaced_only_by_as_many_of_the_same(
     assert scoreboard.main(words) == 0
     assert board.read(published).images == 2
     assert "--overwrite" not in board.read(published).command
+
+
+def test_two_folders_of_the_same_name_are_told_apart(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def measured(folder: str, *flags: str) -> int:
+        place = mine.parent / folder / "photos"
+        (place / "test" / "cat").mkdir(parents=True, exist_ok=True)
+        for k in range(4):
+            pixels = np.random.default_rng((len(folder), k)).integers(0, 256, (32, 32, 3), np.uint8)
+            Image.fromarray(pixels).save(place / "test" / "cat" / f"{k}.png")
+        words = ["--dataset", "folder", "--data-dir", str(place), "--scores", "deletion", *flags]
+        return scoreboard.main(arguments(mine, *words))
+
+    assert measured("one", "--publish") == 0
+    assert measured("one", "--publish") == 0, "the same images"
+    capsys.readouterr()
+    assert measured("second") == 1
+    assert "out has the results of other images, whose data set is also called" in capsys.readouterr().err
+    other = ("--publish", "--out", str(mine.parent / "other"))
+    assert measured("second", *other) == 1
+    assert "was measured on other images, whose data set is also called “photos”" in capsys.readouterr().err
+    assert measured("second", *other, "--overwrite") == 0
 
 
 def test_published_numbers_of_other_weights_are_out_of_date(mine: Path) -> None:

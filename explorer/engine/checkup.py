@@ -19,7 +19,7 @@ from explorer.engine.input_part import ALL, InputPart, find_part
 from explorer.engine.layouts import WrongGrid, grid_of, leave_out_grids
 from explorer.engine.output_kind import outputs_by
 from explorer.engine.outputs import LOGITS, Outputs, tensors_in, varying
-from explorer.engine.passes import private_view
+from explorer.engine.passes import overwrites, private_view
 from explorer.engine.randomness import SEED, is_random
 from explorer.engine.token_order import wrong_grids
 from model.card import Card, Pixels
@@ -36,7 +36,8 @@ class Checkup:
     `outputs` says how logits are made of what it returns, `classes` how many there are. No gradient of a
     class reaches the layers `without_gradient`, so that no heat map of them can be computed. `part` is what
     it reads of its input. Tensors on `wrong_grids` hold tokens in another order than that of maps. With
-    `asks_for_gradients` its forward asks torch whether gradients are computed.
+    `asks_for_gradients` its forward asks torch whether gradients are computed; if it `overwrites`, it writes
+    into what its gradients need, so that copies are kept.
     """
 
     outputs: Outputs = LOGITS
@@ -46,6 +47,7 @@ class Checkup:
     part: InputPart = ALL
     wrong_grids: frozenset[WrongGrid] = frozenset()
     asks_for_gradients: bool = False
+    overwrites: bool = False
 
 
 UNCHECKED = Checkup()
@@ -58,11 +60,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     process an image, or returns no logits.
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
-    net, first, told = watch_in_evaluation(net, one, name, len(card.classes))
-    wrong = wrong_grids(net, one) if first.tokens.grids or first.channels_last else frozenset()
-    if wrong:
-        net = leave_out_grids(copied(net, shared=False), wrong)
-        first = watch(net, one, name, len(card.classes))
+    net, first, told, wrong = _watched(net, one, name, len(card.classes))
     findings.check_grid(grid_of(net), first.tokens)
     values = torch.cat([first.values, values_of(net, other, first, SEED)])
     outputs = outputs_by(net, first, values, kind, one)
@@ -75,6 +73,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     )
     made = (
         findings.of_outputs(outputs, kind) or findings.of_values_meaning(values, first.operation, kind),
+        findings.of_masked(values, card.classes),
         findings.of_precision(net.parameters()),
         findings.of_form(first.name, first.shape, first.others),
         findings.of_channels(card.channels, first.reads),
@@ -90,7 +89,22 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_gradients(first.layers, first.without_gradient),
     )
     present = tuple(finding for finding in made if finding is not None)
-    return Checkup(outputs, logits.shape[1], present, first.without_gradient, part, wrong, told is not None)
+    return Checkup(
+        outputs, logits.shape[1], present, first.without_gradient, part, wrong, told is not None,
+        overwrites(net),
+    )  # fmt: skip
+
+
+def _watched(
+    net: nn.Module, x: Tensor, name: str | None, classes: int
+) -> tuple[nn.Module, PassOutcome, Tensor | None, frozenset[WrongGrid]]:
+    """As `watch_in_evaluation`, and the grids of tokens in another order, which are then left out."""
+    net, first, told = watch_in_evaluation(net, x, name, classes)
+    wrong = wrong_grids(net, x) if first.tokens.grids or first.channels_last else frozenset()
+    if wrong:
+        net = leave_out_grids(copied(net, shared=False), wrong)
+        first = watch(net, x, name, classes)
+    return net, first, told, wrong
 
 
 def picture(seed: int, size: int) -> Pixels:

@@ -4,7 +4,7 @@ import copy
 import pickle
 from collections import OrderedDict
 from collections.abc import Iterator
-from types import ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -19,6 +19,13 @@ REFUSALS = (TypeError, ValueError, RuntimeError, AttributeError, pickle.Pickling
 WAYS = ("__new__", "__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
 """By which a class says how its objects are copied."""
 
+HOOKS = ("_forward_pre_hooks", "_forward_hooks")
+MODES_OF_HOOKS = (
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+)
+
 PLAIN = (bool, int, float, str, type(None))  # the commonest attributes: torch takes long to look into them
 
 
@@ -29,17 +36,58 @@ def copied(net: nn.Module, shared: bool) -> nn.Module:
     check_kind(net)
     memo = _copies(net, shared) | _empty(net)
     try:
-        return _copied_module(net, dict(memo))
+        return _copied_whole(net, dict(memo))
     except REFUSALS:
         memo |= dict(_not_copyable(net, memo))
     try:
-        return _copied_module(net, memo)
+        return _copied_whole(net, memo)
     except REFUSALS as error:
         raise Problem(
             "This network cannot be copied ({reason}), and a look inside needs a copy: remove what cannot "
             "be copied from its attributes.",
             reason=str(error)[:200],
         ) from error
+
+
+def _copied_whole(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    view = _copied_module(net, memo)
+    let_functions_know(view, memo)
+    return view
+
+
+def let_functions_know(view: nn.Module, memo: dict[int, Any]) -> None:
+    """Lets the hooks of a deep copy, and functions that are attributes, know the copies of what they know.
+
+    Deepcopy leaves functions as they are, so a hook such as `lambda _, __, out: self.keep(out)` would write
+    into the network that was copied, and a `forward` set from outside would run that.
+    """
+    for module in view.modules():
+        for name in HOOKS:
+            hooks = getattr(module, name)
+            hooks.update({key: _that_knows(hook, memo) for key, hook in hooks.items()})
+        functions = [(name, each) for name, each in vars(module).items() if type(each) is FunctionType]
+        module.__dict__.update({name: _that_knows(function, memo) for name, function in functions})
+
+
+def _that_knows(function: Any, memo: dict[int, Any]) -> Any:
+    """The function with the copies of what it is a closure over; itself where nothing of that was copied."""
+    cells = (function.__closure__ or ()) if type(function) is FunctionType else ()
+    if not any(id(_content(cell)) in memo for cell in cells):
+        return function
+    closure = tuple(CellType(memo.get(id(_content(cell)), _content(cell))) for cell in cells)
+    made = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, closure
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
+def _content(cell: CellType) -> object:
+    """What a closure has there; None of what is not set yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
@@ -49,6 +97,8 @@ def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         getattr(kind, way, None) is not getattr(nn.Module, way, None) for way in WAYS
     ):
         made: nn.Module = copy.deepcopy(module, memo)
+        for name in (*HOOKS, *MODES_OF_HOOKS):  # a module of torch.fx is copied without
+            setattr(made, name, copy.deepcopy(getattr(module, name), memo))
         return made
     made = memo[id(module)] = kind.__new__(kind)
     state = {name: value for name, value in vars(module).items() if name != "_compiled_call_impl"}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from explorer.engine.input_part import InputPart
 from explorer.engine.layouts import MOST_EXTRA
-from explorer.engine.outputs import Outputs, varying
+from explorer.engine.outputs import Outputs, masked_classes, varying
 from model.problems import Problem
 from model.words import N_, paragraph, tr
 
@@ -136,6 +136,19 @@ def of_values_meaning(values: Tensor, operation: str, asked: str | None) -> Find
     if has_length_1(values):
         return Finding("outputs", EMBEDDING, EMBEDDING_DONE, warning=True)
     return Finding("outputs", SCORES, SCORES_DONE) if operation.startswith("Tanh") else None
+
+
+MASKED = N_("The network returns minus infinity for some classes ({classes}), so it never predicts them.")
+MASKED_DONE = N_("They are shown with the probability 0 and with −10,000 as their logit.")
+
+
+def of_masked(values: Tensor, names: Sequence[str]) -> Finding | None:
+    """The classes for which values (2, K) are minus infinity; None where there are none."""
+    columns = masked_classes(values).any(0).nonzero()[:, 0].tolist()
+    if not columns:
+        return None
+    classes = tuple(names[k] if len(names) == values.shape[1] else str(k) for k in columns)
+    return Finding("masked", MASKED, MASKED_DONE, {"classes": classes})
 
 
 def of_form(name: str, shape: Sequence[int], others: Sequence[str]) -> Finding | None:

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -18,7 +17,14 @@ from explorer.engine.gradient_mode import answer_as_in_evaluation, questions
 from explorer.engine.input_part import takes_parts
 from explorer.engine.layouts import is_reordering, left_out_grids
 from explorer.engine.outputs import choose, hand_on_copies, tensors_in
-from explorer.engine.passes import layer_module, layer_path, leaf_paths, private_view
+from explorer.engine.passes import (
+    is_refused,
+    keep_overwritten,
+    layer_module,
+    layer_path,
+    leaf_paths,
+    private_view,
+)
 from explorer.engine.stage import stage_of
 from model.builders import reason_of
 from model.problems import Problem
@@ -120,10 +126,15 @@ def watch_in_evaluation(
     net: nn.Module, x: Tensor, name: str | None, classes: int
 ) -> tuple[nn.Module, PassOutcome, Tensor | None]:
     """The network and what `watch` gives of it. One that asks whether gradients are computed is told that
-    none are; then also the values that it gives otherwise.
+    none are; then also the values that it gives otherwise. Of one that writes into what its gradients need,
+    copies are kept.
     """
     with questions() as asking:
-        first = watch(net, x, name, classes)
+        try:
+            first = watch(net, x, name, classes)
+        except Overwritten:
+            net = keep_overwritten(copied(net, shared=False))
+            first = watch(net, x, name, classes)
     if not asking:
         return net, first, None
     net = answer_as_in_evaluation(copied(net, shared=False))
@@ -283,10 +294,17 @@ def _with_gradients(watched: PassOutcome, image: Tensor, calls: list[_Call]) -> 
 def _gradients(values: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:
     """Those of the largest value on tensors; none where they cannot be taken.
 
-    Reentrant checkpointing refuses those on what is before it, and so do values that were written to.
+    Reentrant checkpointing refuses those on what is before it. Raises Overwritten.
     """
     if not values.requires_grad or not tensors:
         return []
-    with suppress(RuntimeError):
+    try:
         return list(torch.autograd.grad(values.max(), tensors, allow_unused=True, retain_graph=True))
+    except RuntimeError as error:
+        if is_refused(error):
+            raise Overwritten from error
     return []
+
+
+class Overwritten(Exception):
+    """The network wrote into what its gradients need."""

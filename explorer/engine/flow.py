@@ -106,7 +106,7 @@ class Flow:
     def contributed(self, index: int) -> Tensor:
         """Gradient × value of a step's output, of its shape; 0 where the logit does not depend on it."""
         leaf = self.leaves[index]
-        return torch.zeros_like(leaf) if leaf.grad is None else leaf.detach() * leaf.grad
+        return torch.zeros_like(leaf) if leaf.grad is None else _weighed(leaf.detach(), leaf.grad)
 
     def constant(self, index: int) -> float:
         """What a function of an AFFINE kind adds to the logit by itself, as a bias does; else 0."""
@@ -172,7 +172,7 @@ class Flow:
             at = max(pending)
             multiplier = pending.pop(at)
             if at != start and not self._is_looked_through(at):
-                lines[at] = self._by_channel(at, self.leaves[at].detach() * multiplier)
+                lines[at] = self._by_channel(at, _weighed(self.leaves[at].detach(), multiplier))
                 continue
             for source, part in self._back(at, multiplier).items():
                 pending[source] = pending[source] + part if source in pending else part
@@ -283,6 +283,11 @@ def _run(flow: Dataflow, x: Tensor) -> object:
             "This network computes gradients in its forward, so its layers cannot be followed one by one: "
             "open another page."
         ) from error
+
+
+def _weighed(values: Tensor, weights: Tensor) -> Tensor:
+    """The product; 0 where the weight is, also of infinity, as the value of a masked class is."""
+    return (values * weights).masked_fill(weights == 0, 0)
 
 
 def _nothing(_: int, __: FlowStep) -> None:

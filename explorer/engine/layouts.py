@@ -260,6 +260,8 @@ class Layouts:
             self.grids.append((height, width))
 
     def _find(self, module: nn.Module, received: Tensor, output: Tensor) -> Layout | None:
+        if output.is_complex():
+            return None  # of two parts, of which a map shows one
         if isinstance(module, nn.BatchNorm1d):
             return self._normalized_tokens(output)
         if not output.ndim or output.shape[0] != self.images:

@@ -16,13 +16,19 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from explorer.engine.checkup import Checkup, check_up
-from explorer.engine.copies import check_kind, copied
+from explorer.engine.copies import check_kind, copied, let_functions_know
 from explorer.engine.first_pass import returned_by
 from explorer.engine.gradient_mode import answer_as_in_evaluation
 from explorer.engine.layouts import give_grid, leave_out_grids
 from explorer.engine.network_source import Source, asked_of_builder, blank_card, described, with_classes
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
-from explorer.engine.passes import leaf_paths, need_gradients, private_view, visit_layers
+from explorer.engine.passes import (
+    keep_overwritten,
+    leaf_paths,
+    need_gradients,
+    private_view,
+    visit_layers,
+)
 from explorer.engine.places import give_places
 from model.builders import made_as_it_is, make, offer
 from model.card import AS_BUILT, WITHOUT_CARD, Card
@@ -63,7 +69,7 @@ def open_source(source: Source) -> Opening:
     checkup = check_up(net, checkpoint.card, source.output, source.output_name)
     outputs = checkup.outputs
     card = with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
-    noted = checkup.part.places or checkup.wrong_grids or checkup.asks_for_gradients
+    noted = checkup.part.places or checkup.wrong_grids or checkup.asks_for_gradients or checkup.overwrites
     plain = outputs == LOGITS and source.grid is None and not noted
     builder = checkpoint.builder if plain else partial(_modules, checkpoint, checkup, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
@@ -92,6 +98,8 @@ def _modules(checkpoint: Checkpoint, checkup: Checkup, grid: tuple[int, int] | N
     net = give_grid(give_logits(checkpoint.modules(), checkup.outputs), grid)
     if checkup.asks_for_gradients:
         answer_as_in_evaluation(net)
+    if checkup.overwrites:
+        keep_overwritten(net)
     return leave_out_grids(give_places(net, checkup.part.places), checkup.wrong_grids)
 
 
@@ -218,7 +226,9 @@ def _check_maps(net: nn.Module, card: Card) -> None:
     sizes: list[int] = []
     try:
         tensors = (*net.parameters(), *net.buffers())
-        view = copy.deepcopy(net, {id(tensor): tensor.detach().to("meta") for tensor in tensors})
+        memo = {id(tensor): tensor.detach().to("meta") for tensor in tensors}
+        view = copy.deepcopy(net, memo)
+        let_functions_know(view, memo)
         for norm in (each for each in view.modules() if type(each) in SLOW_WITHOUT_VALUES):
             norm.forward = _unchanged
         visit_layers(view, leaf_paths(view), lambda _, __, output: sizes.append(output.nbytes))

@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from explorer.engine.calls import Call, Instead, visit_calls
 from explorer.engine.findings import has_length_1
 from explorer.engine.first_pass import PassOutcome, as_row, returned_by, values_of
-from explorer.engine.outputs import KINDS, Outputs, give_logits, probabilities, tensors_in
+from explorer.engine.outputs import (
+    KINDS,
+    Outputs,
+    give_logits,
+    masked_classes,
+    probabilities,
+    tensors_in,
+)
 from explorer.engine.passes import layer_path, private_view
 from explorer.engine.randomness import SEED
 from model.problems import Problem
@@ -26,6 +33,8 @@ SAME_VALUES = 1e-5  # of probabilities made in two ways
 STRONG = 100.0  # what an input is multiplied by to drive logits out of 0 to 1
 OPPOSITE = -10.0  # what the output of the last layer with weights is multiplied by for the same
 PERCENT = 100.0
+DECIMALS = (2, 3, 4)  # places that a network may round its probabilities to
+WHOLE = 1e-3  # from a whole number of steps, what float32 leaves of a rounded value
 FULL = 0.99  # of the range of percentages, what strong inputs must reach
 
 
@@ -43,7 +52,8 @@ def outputs_by(net: nn.Module, first: PassOutcome, values: Tensor, kind: str | N
     activation = first.activation if first.final == observed == (kind or observed) else ""
     kind = kind or (_OF_ONE_VALUE.get(observed, observed) if single else observed)
     columns = 0 if first.plain else values.shape[1]
-    outputs = Outputs(kind, first.name, activation, columns, single, scale)
+    masked = bool(masked_classes(values).any())
+    outputs = Outputs(kind, first.name, activation, columns, single, scale, masked)
     return outputs if _agree(net, outputs, first, x) else replace(outputs, activation="")
 
 
@@ -104,11 +114,12 @@ _NOT_OF_KIND = {
 def _kind(net: nn.Module, first: PassOutcome, values: Tensor, x: Tensor) -> tuple[str, float]:
     """What values (2, K) of two images are, of KINDS, and what probabilities are multiplied by in them."""
     several = values.shape[1] > 1
-    if not bool(values.isfinite().all()):
+    if not bool((values.isfinite() | masked_classes(values)).all()):
         return "logits", 1.0
     tolerance = _tolerance(first)
     for scale in (1.0, PERCENT):
-        if several and bool((values >= 0).all()) and _close(values.sum(1) / scale, 1, tolerance):
+        rounded = max(tolerance, _rounding(values / scale))
+        if several and bool((values >= 0).all()) and _close(values.sum(1) / scale, 1, rounded):
             return "probabilities", scale
     if several and bool((values <= 0).all()) and _close(values.logsumexp(1), 0, tolerance):
         return "log-probabilities", 1.0
@@ -155,6 +166,15 @@ def _tolerance(first: PassOutcome) -> float:
     """Of sums of probabilities: a softmax in 16 bits gives coarse ones."""
     softmax = first.operation.startswith(("Softmax", "LogSoftmax"))
     return COARSE if softmax else max(TOLERANCE, torch.finfo(first.dtype).eps)
+
+
+def _rounding(values: Tensor) -> float:
+    """By how much sums of probabilities (2, K) differ from 1 at most if each is rounded; 0 if none is."""
+    for places in DECIMALS:
+        steps = values.double() * 10**places
+        if bool(values.any()) and bool((steps - steps.round()).abs().max() < WHOLE):
+            return 0.5 * values.shape[1] * 0.1**places + TOLERANCE
+    return 0.0
 
 
 def _close(sums: Tensor, wanted: float, tolerance: float) -> bool:

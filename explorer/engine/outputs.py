@@ -8,7 +8,7 @@ makes probabilities of logits; it reads off the network whether they are those o
 
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ these; scores of independent labels from -1 to 1, each a tanh, for which (1 + sc
 MAIN = ("logits", "out", "output", "outputs", "main", "pred", "preds", "prediction", "predictions", "scores")
 DEPTH = 3  # of values within values that a tensor is looked for in
 SMALLEST = torch.finfo(torch.float32).tiny
+NEVER = -1e4  # the logit of a class whose logit is minus infinity, beside others that are numbers
 EDGE = 2.0**-24  # between the largest float32 below 1 and 1
 
 
@@ -35,7 +36,7 @@ class Outputs:
     path of the final activation whose input is taken instead of its output; "" where none is left out.
     `columns` is K where the tensor is not float32 (N, K) itself, otherwise 0. With `single` it has one value
     per image, which stands for the second of two classes. `scale` is the value of a probability of 1: 100 for
-    percentages.
+    percentages. With `masked` it gives minus infinity for some classes.
     """
 
     kind: str = "logits"
@@ -44,6 +45,9 @@ class Outputs:
     columns: int = 0
     single: bool = False
     scale: float = 1.0
+    masked: bool = field(
+        default=False, repr=False
+    )  # the repr is in the keys of networks, also of older scans
 
     @property
     def independent(self) -> bool:
@@ -66,11 +70,23 @@ class Outputs:
             values = 2 * values if self.kind == "tanh" else values
         else:
             values = _before_activation(values, self.kind)
-        return torch.cat([-values, values], 1) if self.single else values
+        return torch.cat([-values, values], 1) if self.single else _finite_where_masked(values)
 
 
 LOGITS = Outputs()
 """Of a network that returns logits (N, K) and nothing else."""
+
+
+def masked_classes(values: Tensor) -> Tensor:
+    """Which of the values (N, K) are minus infinity, beside others of their row that are numbers."""
+    return values.isneginf() & values.isfinite().any(1, keepdim=True)
+
+
+def _finite_where_masked(values: Tensor) -> Tensor:
+    with torch._C.DisableTorchFunction():  # what is looked at here is no part of the network's pass
+        masked = masked_classes(values.detach())
+        any_masked = bool(masked.any())
+    return values.masked_fill(masked, NEVER) if any_masked else values
 
 
 def _before_activation(values: Tensor, kind: str) -> Tensor:

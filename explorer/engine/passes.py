@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from explorer.engine.calls import UNASKED, Call, Instead, OnCall, visit_calls
 from explorer.engine.copies import copied, uncompile
@@ -47,6 +48,8 @@ def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
     answer(net, view)
     if note_of(net, GRADIENTS):
         _keep_gradients(view)
+    if overwrites(net):
+        _keep_copies(view)
     if net not in _STEADY:
         _start_anew(net, view)
     if not calm:
@@ -54,7 +57,7 @@ def private_view(net: nn.Module, seed: int = SEED) -> nn.Module:
     return in_evaluation(view)
 
 
-GRADIENTS = "gradients"  # the name of a note
+GRADIENTS, OVERWRITES = "gradients", "overwrites"  # names of notes
 
 
 def need_gradients(net: nn.Module) -> nn.Module:
@@ -63,6 +66,39 @@ def need_gradients(net: nn.Module) -> nn.Module:
     One that hooks its own feature maps does, as tutorials of Grad-CAM write it (`x.register_hook`).
     """
     return write_note(net, GRADIENTS, True)
+
+
+def keep_overwritten(net: nn.Module) -> nn.Module:
+    """The network itself, of whose every pass copies are kept of what its gradients need, from now on.
+
+    For one that writes into such tensors: torch itself refuses the gradients of, for example, `x *= 2` after
+    a ReLU, which are as well defined as those of `x = 2 * x`.
+    """
+    return write_note(net, OVERWRITES, True)
+
+
+def overwrites(net: nn.Module) -> bool:
+    """Whether `keep_overwritten` was called for the network."""
+    return bool(note_of(net, OVERWRITES))
+
+
+def is_refused(error: RuntimeError) -> bool:
+    """Whether torch refuses gradients since the network wrote into what they need."""
+    return "modified by an inplace operation" in str(error)
+
+
+def _keep_copies(view: nn.Module) -> None:
+    kept: list[saved_tensors_hooks] = []
+
+    def start(*_: object) -> None:
+        kept.append(saved_tensors_hooks(lambda tensor: tensor.detach().clone(), lambda copy: copy))
+        kept[-1].__enter__()
+
+    def finish(*_: object) -> None:
+        kept.pop().__exit__()
+
+    view.register_forward_pre_hook(start, prepend=True)
+    view.register_forward_hook(finish, always_call=True)
 
 
 def _keep_gradients(view: nn.Module) -> None:

@@ -266,7 +266,9 @@ def convolution_step(
         )  # fmt: skip
     both = axes(conv, *read.shape[1:])
     step = _conv_step(conv, layer, both, read, made, position) if both and _fits(both, made) else None
-    if step is None or not agree(step.value, step.traced, float(np.abs(step.products).sum())):
+    if step is None or not agree(
+        step.value, step.traced, float(np.abs(step.products).sum()), rounding_of(conv, made)
+    ):
         raise Problem(
             "Layer {layer!r} is a {kind} that computes more than a plain Conv2d, so its value cannot be "
             "spelled out here: choose another layer.",
@@ -280,9 +282,15 @@ def _fits(both: tuple[WindowAxis, WindowAxis], made: Tensor) -> bool:
     return tuple(axis.output for axis in both) == made.shape[1:] and not made.is_complex()
 
 
-def agree(value: float, traced: float, terms: float) -> bool:
+def agree(value: float, traced: float, terms: float, rounding: float = ROUNDING) -> bool:
     """Whether two numbers differ by no more than the rounding of terms of this sum of magnitudes."""
-    return abs(value - traced) <= ROUNDING * (terms + abs(traced)) or not np.isfinite(value)
+    return abs(value - traced) <= rounding * (terms + abs(traced)) or not np.isfinite(value)
+
+
+def rounding_of(module: nn.Module, made: Tensor) -> float:
+    """How far a layer's arithmetic is rounded, relative to its terms: more in 16 bits."""
+    tensors = [made, *(each for each in module.parameters() if each.is_floating_point())]
+    return max(ROUNDING, *(torch.finfo(each.dtype).eps for each in tensors))
 
 
 def _conv_step(
@@ -330,7 +338,7 @@ def later_step(
     terms = _norm_terms(module, read, position) if stage == "norm" else None
     if terms is not None:
         step = NormStep(layer, kind, before, *terms, traced)
-        if agree(step.value, traced, _magnitude(step)):
+        if agree(step.value, traced, _magnitude(step), rounding_of(module, made)):
             return step
     return ActStep(layer, kind, before, traced, traced)
 

@@ -24,6 +24,7 @@ from explorer.engine.probe import (
     agree,
     convolution_step,
     later_step,
+    rounding_of,
     window_of,
 )
 from explorer.engine.stage import stage_of
@@ -266,7 +267,8 @@ class _Walk:
         traced = call.output[0][position].item()
         followed = int((self.sign * inputs.astype(np.float64) * weights).argmax())
         step = DenseStep(call.layer, position, (followed,), inputs, weights, bias, traced)
-        if not agree(step.value, traced, float(np.abs(step.products).sum())):
+        terms = float(np.abs(step.products).sum())
+        if not agree(step.value, traced, terms, rounding_of(module, call.output)):
             return None
         self._turn(float(weights[followed]))
         return step

@@ -16,6 +16,13 @@ _SENTENCES = {
     "html": N_("{path} is a web page (HTML), not a checkpoint; download the file itself, not its page."),
     "lfs": N_("{path} is a Git LFS pointer, not the checkpoint itself; run `git lfs pull` to fetch it."),
     "onnx": N_("{path} is an ONNX network, not a PyTorch checkpoint; give the weights it was exported from."),
+    "core ml": N_(
+        "{path} is a Core ML network, not a PyTorch checkpoint; give the weights it was converted from."
+    ),
+    "shards": N_(
+        "{path} only says which files hold the weights of one checkpoint; load all of them, and save their "
+        "weights together with torch.save."
+    ),
     "hdf5": N_(
         "{path} is an HDF5 file, as Keras saves it, not a PyTorch checkpoint; convert it to PyTorch first."
     ),
@@ -70,6 +77,7 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x08\x01\x12", "tensorflow"),  # a SavedModel; ONNX has had no version 1 since 2017
 )
 _TABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # of an index of TensorFlow's
+_INDEX_HEAD = 10_000  # bytes in which an index of Hugging Face names its map
 _OPENING = b"(}]clI.)N\x80"  # what a pickle of any protocol begins with
 
 
@@ -123,6 +131,8 @@ def _other(data: bytes) -> tuple[str | None, str]:
 def _text(data: bytes) -> tuple[str, str]:
     """The kind of sentence for a text, and the kind of text."""
     kind = text_kind(data)
+    if kind == "JSON" and b'"weight_map"' in data[:_INDEX_HEAD]:
+        return "shards", ""
     return ("text of a kind" if kind else "text"), kind
 
 
@@ -138,9 +148,15 @@ def _by_more_than_the_beginning(data: bytes) -> str | None:
         and 2 <= data[1] < 20
         and data[2] in b"\x12\x1a\x22\x28\x32\x3a\x42"
     ):
-        return "onnx"
+        return "core ml" if _describes_inputs(data) else "onnx"
     if data[4:8] == b"TFL3" or data.endswith(_TABLE_END) or (data[:1] == b"\n" and b"\x12" in data[:60]):
         return "tensorflow"
     if is_text(data) and not (data[:1] in _OPENING and data.rstrip().endswith(b".")):
         return "text"
     return "cut" if len(data) < 12 else None
+
+
+def _describes_inputs(data: bytes) -> bool:
+    """Whether what follows the version is a part that begins with an input, not the name of a program."""
+    rest = data[3:].lstrip(bytes(range(0x80, 0x100)))  # the length in bytes of seven bits, all but its last
+    return data[2] == 0x12 and rest[1:2] == b"\n"

@@ -24,6 +24,7 @@ from explorer.engine.attribution import attribute, channel_evidence, method_prob
 from explorer.engine.attribution.operations import operations
 from explorer.engine.batchnorm import with_batch_statistics
 from explorer.engine.checkup import Checkup, check_up
+from explorer.engine.flow import Flow
 from explorer.engine.graph import graph
 from explorer.engine.network import network_of
 from explorer.engine.network_source import Source
@@ -282,6 +283,53 @@ def test_a_masked_class_hides_nothing(opened: Callable[..., Opening]) -> None:
     net = opening.checkpoint.build()
     rows = [trace(net, X[k : k + 1]).logits for k in (0, 1)]
     np.testing.assert_allclose(trace(net, X).logits, rows, rtol=1e-5)
+
+
+NEVER = torch.tensor([0.0, 0.0, -torch.inf, 0.0])
+
+
+@pytest.mark.parametrize("kind", ["logits", "log-probabilities"])
+def test_a_class_at_minus_infinity_is_never_predicted(opened: Callable[..., Opening], kind: str) -> None:
+    def returned(logits: Tensor) -> Tensor:
+        logits = logits + NEVER
+        return logits if kind == "logits" else functional.log_softmax(logits, 1)
+
+    opening = opened(lambda: of(returned), classes="a,b,c,d")
+    assert opening.checkup.outputs.kind == kind
+    assert finding(opening.checkup, "masked") == (
+        "The network returns minus infinity for some classes (c), so it never predicts them. They are shown "
+        "with the probability 0 and with −10,000 as their logit."
+    )
+    assert not finding(opening.checkup, "dead")
+    net, plain = opening.checkpoint.build(), Plain().eval()
+    seen = trace(net, X[:1])
+    with torch.no_grad():
+        expected = (plain(X[:1]) + NEVER).softmax(1)[0]
+    np.testing.assert_allclose(seen.probabilities, expected, rtol=1e-4, atol=1e-7)
+    assert (seen.logits[2], seen.probabilities[2]) == (-10_000, 0)
+    assert np.isfinite(attribute(net, X[:1], layer="conv", target=1).values).all()
+    flow = Flow(net, X[:1], 1)
+    names = [step.name for step in flow.steps]
+    assert ("isneginf" in names, "masked_fill" in names) == (False, True), "one step makes finite logits"
+    contributions = flow.contributions([name for name in names if name])
+    assert all(np.isfinite(each).all() for each in contributions.values())
+
+
+@pytest.mark.parametrize("places", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 100])
+def test_rounded_probabilities_are_those_of_classes(
+    opened: Callable[..., Opening], places: int, scale: int
+) -> None:
+    def rounded(logits: Tensor) -> Tensor:
+        return scale * ((0.1 * logits).softmax(1) * 10**places).round() / 10**places
+
+    outputs = opened(lambda: of(rounded, 40)).checkup.outputs
+    assert (outputs.kind, outputs.scale) == ("probabilities", scale)
+
+
+def test_rounded_labels_stay_independent(opened: Callable[..., Opening]) -> None:
+    outputs = opened(lambda: of(lambda logits: (logits.sigmoid() * 1000).round() / 1000)).checkup.outputs
+    assert outputs.kind == "sigmoid"
 
 
 class ChannelsLast(Plain):

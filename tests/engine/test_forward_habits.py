@@ -177,6 +177,11 @@ def test_complex_arithmetic_is_not_spelled_out() -> None:
         convolution_step(conv, "waves", read, conv(read[None])[0].detach(), (0, 1, 1))
 
 
+def test_complex_values_are_no_feature_maps(opened: Callable[..., Opening]) -> None:
+    net = opened(Complex).checkpoint.build()
+    assert list(trace(net, X[:1]).maps) == ["conv", "norm", "act"]
+
+
 class InHalf(Habit):
     def __init__(self) -> None:
         super().__init__()
@@ -542,3 +547,81 @@ def test_logits_are_known_by_the_end_of_their_name(opened: Callable[..., Opening
 def test_a_network_without_memory_is_named(opened: Callable[..., Opening]) -> None:
     with pytest.raises(Problem, match="device “meta”"):
         opened(lambda: Habit().to("meta"))
+
+
+# Functions that know the network
+
+
+class KeepsMaps(Habit):
+    """A hook that is a closure over the network, as `lambda` is, keeps maps that the forward then reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, Tensor] = {}
+        self.act.register_forward_hook(lambda _, __, maps: self.kept.update(maps=maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.maps(x)
+        return self.head(self.kept["maps"].mean((2, 3)))
+
+
+def forward_from_outside() -> Habit:
+    net = Habit()
+    net.forward = lambda x: net.head(net.maps(x).mean((2, 3)))  # type: ignore[method-assign]
+    return net
+
+
+@pytest.mark.parametrize("build", [KeepsMaps, forward_from_outside])
+def test_a_function_that_knows_the_network_knows_its_copies(
+    opened: Callable[..., Opening], build: Callable[[], Habit]
+) -> None:
+    opening = opened(build)
+    assert not opening.checkup.findings
+    net = opening.checkpoint.build()
+    with torch.no_grad():
+        np.testing.assert_allclose(trace(net, X).logits, PLAIN(X), rtol=1e-5)
+    heat, plain = (attribute(each, X[:1], "grad_cam", layer="act", target=1) for each in (net, PLAIN))
+    np.testing.assert_allclose(heat.values, plain.values, rtol=1e-4, atol=1e-7)
+    assert not getattr(net, "kept", {}), "the shared network is never written"
+
+
+class InParts(Habit):
+    def forward(self, x: Tensor) -> Tensor:
+        return {"maps": self.maps(x), "logits": super().forward(x)}  # type: ignore[return-value]
+
+
+def test_a_module_of_torch_fx_gives_logits_like_any_other(opened: Callable[..., Opening]) -> None:
+    net = opened(lambda: torch.fx.symbolic_trace(InParts())).checkpoint.build()
+    with torch.no_grad():
+        np.testing.assert_allclose(trace(net, X).logits, PLAIN(X), rtol=1e-5)
+
+
+class Overwrites(Habit):
+    """Writes into what gradients need; torch refuses these, and there is nothing undefined about them."""
+
+    def maps(self, x: Tensor) -> Tensor:
+        maps = torch.sigmoid(self.act(self.norm(self.conv(x))))
+        maps *= 3
+        maps[:, :, 0] = 0
+        return maps
+
+
+class Anew(Habit):
+    """The same, written into new tensors."""
+
+    def maps(self, x: Tensor) -> Tensor:
+        maps = 3 * torch.sigmoid(self.act(self.norm(self.conv(x))))
+        return torch.cat([torch.zeros_like(maps[:, :, :1]), maps[:, :, 1:]], 2)
+
+
+def test_gradients_of_a_network_that_writes_into_its_maps(opened: Callable[..., Opening]) -> None:
+    opening = opened(Overwrites)
+    assert not opening.checkup.findings
+    net, plain = opening.checkpoint.build(), Anew().eval()
+    for method in ("grad_cam", "saliency", "integrated_gradients"):
+        layer = "act" if METHODS[method].needs_layer else None
+        ours, theirs = (attribute(each, X[:1], method, layer=layer, target=1) for each in (net, plain))
+        np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-4, atol=1e-7)
+    made = account(net, X[:1], 1)
+    assert made.logit == pytest.approx(float(plain(X[:1])[0, 1]), rel=1e-5)
+    assert made.exact

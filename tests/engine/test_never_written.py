@@ -302,10 +302,11 @@ BEFORE_IT_IS_SHARED = {
     "notes.write_note",
     "outputs.give_logits",
     "outputs.hand_on_copies",
+    "passes.keep_overwritten",
     "passes.need_gradients",
     "places.give_places",
 }
-LOOK |= {"gradient_mode.answer", "gradient_mode.is_answered"}
+LOOK |= {"gradient_mode.answer", "gradient_mode.is_answered", "passes.overwrites"}
 LOOK |= {"copies.check_kind", "graph.graph_of", "randomness.is_random"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
 LOOK |= {"first_pass.watch", "first_pass.watch_in_evaluation"}  # by `checkup.check_up`, as these:

@@ -16,7 +16,8 @@ from explorer.engine.batchnorm import statistics
 from explorer.engine.flow import Flow
 from explorer.engine.network_source import Source
 from explorer.engine.opening import Opening, open_source
-from explorer.engine.tracing import trace
+from explorer.engine.probe import ActStep, ConvStep, NormStep, probe
+from explorer.engine.tracing import blocks, trace
 from model.problems import Problem
 
 X = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -159,3 +160,22 @@ def test_a_builder_does_not_change_what_everything_is_computed_in(opened: Callab
 def test_another_failure_is_still_that_of_the_network_in_float32(opened: Callable[..., Opening]) -> None:
     with pytest.raises(Problem, match="should be the same"):
         opened(Cast)  # float32 weights: it does not run by itself either
+
+
+class InHalf(Half):
+    """In 16 bits throughout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bfloat16()
+
+
+def test_arithmetic_in_16_bits_is_spelled_out() -> None:
+    net, x = InHalf().eval(), X[:1]
+    seen = trace(net, x)
+    (block,) = blocks(net, seen)
+    for known in (seen, None):
+        steps = probe(net, x, block, 3, 5, 7, known).steps
+        assert [type(step) for step in steps] == [ConvStep, NormStep, ActStep]
+        for step in steps:
+            assert step.value == pytest.approx(step.traced, rel=0.02, abs=0.02)

@@ -450,3 +450,21 @@ def test_find_recognises_both_and_nothing(monkeypatch, pets, tmp_path_factory):
     monkeypatch.setattr(samples, "cifar10_present", lambda _: True)
     monkeypatch.setattr(samples, "read_cifar10", tiny_cifar10)
     assert samples.find_test_set(pets).name == "cifar10"
+
+
+def test_folders_with_the_same_names_of_files_and_other_images_are_told_apart(tmp_path):
+    def folder(name, shade, changed=-1):
+        for k in range(40):
+            path = tmp_path / name / "test" / "cat" / f"{k:02}.bmp"  # all of the same size
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 4), (shade, 0, 0)).save(path)
+        if changed >= 0:
+            Image.new("RGB", (5, 4), (shade, 0, 0)).save(
+                tmp_path / name / "test" / "cat" / f"{changed:02}.bmp"
+            )
+        return samples.folder_test_set(tmp_path / name).digest
+
+    digest = folder("one", 10)
+    assert folder("copy", 10) == digest
+    assert folder("darker", 5) != digest
+    assert folder("cropped", 10, changed=1) != digest, "one file of another size"

@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save as to_safetensors
 from torch import nn
+from torch.nn.utils import prune
 
 from model.card import Card
 from model.checkpoint import digest_of, load_checkpoint, save_checkpoint
@@ -453,3 +454,12 @@ def test_a_builder_with_a_prefix_of_its_own(tmp_path):
     wrapped = loaded(tmp_path, zipped(STATE), builder=Wrapper, card=Card(classes=("a", "b", "c")))
     assert wrapped.digest == digest_of(prefixed("model"))
     wrapped.build()
+
+
+def test_a_pruned_course_cnn_is_known_by_its_plain_names(tmp_path):
+    net = course()
+    prune.l1_unstructured(net.conv2, "weight", 0.5)
+    checkpoint = loaded(tmp_path, zipped(net.state_dict()))
+    assert checkpoint.card.arguments == {"widths": SMALL["widths"], "hidden": SMALL["hidden"]}
+    prune.remove(net.conv2, "weight")
+    assert checkpoint.digest == digest_of(net.state_dict())

@@ -142,3 +142,10 @@ def test_a_program_is_refused_in_a_sentence(visit: Callable, name: str) -> None:
     )
     assert not at.exception, at.exception[0].value
     assert "give the network as Python code" in at.error[0].value
+
+
+def test_the_kernel_of_a_convolution_in_16_bits_is_shown(visit: Callable) -> None:
+    at = visit("maps", "--net", "tests.engine.test_precision:InHalf", "--classes", "5", "--input-size", "32")
+    assert not at.exception, at.exception[0].value
+    assert "Kernel of channel" in " ".join(each.value for each in at.subheader)
+    assert "more than a plain Conv2d" not in " ".join(each.value for each in at.info)

@@ -92,6 +92,13 @@ def test_results_are_shown_with_what_they_say(visit: Open, mine: Path) -> None:
     assert "A module is used twice" in text
 
 
+@pytest.mark.parametrize(("checkpoint", "marks"), [("scenes-shortcut", True), ("scenes-course", False)])
+def test_scenes_without_the_marks_of_training_are_said(visit: Open, checkpoint: str, marks: bool) -> None:
+    text = shown(visit("scoreboard", checkpoint=checkpoint))
+    assert "Measured on 500 images" in text
+    assert ("was trained and tested on scenes with marks. The scenes below have none" in text) == marks
+
+
 def test_a_board_of_the_network_opened_otherwise_is_not_shown(visit: Open, mine: Path) -> None:
     for options in (("--std", "0.25"), ("--classes", "a,b,c,d,e,f,g,h,i,j")):
         at = visit("scoreboard", "--checkpoint", str(mine), *options)

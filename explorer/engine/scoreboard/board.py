@@ -55,7 +55,8 @@ class Board:
 
     `methods_left_out` and `scores_left_out` give the reason by name, `images_left_out` is a sentence each.
     `judged` is score → Judged where the truth by redrawing was measured, which finds the `unsound` methods no
-    better than a random map. `command` makes it anew. `network` is the identity of the network.
+    better than a random map. `command` makes it anew. `network` is the identity of the network, and
+    `images_digest` tells the data set from others of its name; "" in files from before it was written.
     """
 
     checkpoint: str
@@ -74,6 +75,7 @@ class Board:
     judged: dict[str, Judged]
     unsound: tuple[str, ...]
     network: str
+    images_digest: str = ""
 
     @property
     def scores(self) -> tuple[str, ...]:

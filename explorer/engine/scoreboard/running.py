@@ -219,6 +219,7 @@ def board_of(measurement: Measurement, chunks: Sequence[Chunk], checkpoint: str,
         judged=judgements(measurement, chunks, sound),
         unsound=tuple(key for key in _methods(measurement) if sound and key not in sound),
         network=measurement.network.identity,
+        images_digest=measurement.images.digest,
     )
 
 
@@ -226,7 +227,14 @@ def is_of(measurement: Measurement, board: Board) -> bool:
     """Whether a board has the same network, data set, layer and seed: more images or rows may be added."""
     name, identity = measurement.images.name, measurement.network.identity
     mine = (identity, name, measurement.layer, measurement.wanted.seed)
-    return mine == (board.network, board.dataset, board.layer, board.seed)
+    theirs = (board.network, board.dataset, board.layer, board.seed)
+    return mine == theirs and not has_other_images(measurement, board)
+
+
+def has_other_images(measurement: Measurement, board: Board) -> bool:
+    """Whether a board, by the same seed, has other images of a data set with the same name."""
+    alike = (measurement.images.name, measurement.wanted.seed) == (board.dataset, board.seed)
+    return alike and board.images_digest not in ("", measurement.images.digest)
 
 
 def covers(measurement: Measurement, board: Board) -> bool:

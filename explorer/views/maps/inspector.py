@@ -12,6 +12,7 @@ from explorer.drawing.ranges import Range, before_and_after, number, percent, pl
 from explorer.drawing.sheets import sheet
 from explorer.engine.ablation import Ablations
 from explorer.engine.batchnorm import NormStatistics, is_batchnorm
+from explorer.engine.passes import to_numpy
 from explorer.engine.tracing import Block, layer_module
 from explorer.engine.values import Floats
 from explorer.ui import cached, link, markup
@@ -171,7 +172,7 @@ def kernel(selection: Selection, block: Block, channel: int) -> Kernel | None:
     conv = layer_module(selection.net, block.name)
     if not isinstance(conv, nn.Conv2d):
         return None
-    slices = conv.weight[channel].detach().numpy().astype(np.float32)
+    slices = to_numpy(conv.weight[channel])
     first = channel // (conv.out_channels // conv.groups) * len(slices)
     return kernel_of(slices, range(first, first + len(slices)))
 

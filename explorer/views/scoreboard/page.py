@@ -58,6 +58,13 @@ def page() -> None:
             another_network(source)
             return
         score = choose_score(measured)
+    if measured.dataset == "scenes" and network.card.config.get("shortcut") is not None:
+        st.info(
+            tr(
+                "This network was trained and tested on scenes with marks. The scenes below have none, so "
+                "its accuracy on them is not its test accuracy."
+            )
+        )
     show(measured, score)
     exports.show(measured, score, path)
 
