@@ -14,7 +14,7 @@ from model.card import MOST_EPOCHS, Card
 from model.checkpoint import look_into
 from model.files import beside, contents
 from model.history import NOT_A_HISTORY, About, Epoch, history_from
-from model.names import readable, readable_values, short_path
+from model.names import by_number, readable, readable_values, short_path
 from model.problems import Problem
 from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
@@ -95,7 +95,7 @@ def _name(path: Path) -> str:
 
 def _histories(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.glob(f"*{ENDING}"))
+        return sorted(folder.glob(f"*{ENDING}"), key=by_number)
     except OSError:  # a path that is too long, a folder without permission
         return []
 

@@ -13,7 +13,7 @@ from explorer.ui.cached import Opened
 from explorer.ui.markdown import literal
 from explorer.ui.options import options
 from model.example_log import ENDING, ExampleLog, path_of_log
-from model.names import readable
+from model.names import by_number, readable
 from model.words import N_, tr
 
 FIRST = "scenes-mislabeled"  # shown where the checkpoint in the sidebar has no log: its images can be drawn
@@ -50,7 +50,7 @@ def _name(path: Path) -> str:
 
 def _logs(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.glob(f"*{ENDING}"))
+        return sorted(folder.glob(f"*{ENDING}"), key=by_number)
     except OSError:  # a path that is too long, a folder without permission
         return []
 
