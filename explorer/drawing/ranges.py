@@ -265,13 +265,33 @@ def inside(value: float) -> float:
     return min(max(float(value), 1e-9), 1 - 1e-9)
 
 
-def text(range: Range, scale: str = "") -> str:
+def signed(value: float, written: Callable[[float], str] = number) -> str:
+    """A number with its sign, also if that is a plus.
+
+    >>> signed(0.25), signed(-0.25), signed(0), signed(0.25, in_decimals([0.25, 0.267]))
+    ('+0.25', '−0.25', '0', '+0.250')
+    """
+    shown = written(value)
+    return f"+{shown}" if value > 0 and shown[0].isdigit() else shown
+
+
+def texts(beside: Sequence[Range]) -> list[str]:
+    """Ranges that stand beside one another, each as a caption states it, with equally many decimals.
+
+    >>> texts([Range(0, 4.11), Range(0, 3.4)])
+    ['0 … 4.11', '0 … 3.40']
+    """
+    written = in_decimals(end for range in beside for end in (range.low, range.high))
+    return [text(range, written=written) for range in beside]
+
+
+def text(range: Range, scale: str = "", written: Callable[[float], str] = number) -> str:
     """The range as a caption states it, with how far it is shared.
 
     >>> text(Range(-1.84, 1.84, signed=True), "shared")
     '−1.84 … 1.84, shared'
     """
-    low, high = number(range.low), number(range.high)
+    low, high = written(range.low), written(range.high)
     ends = tr("all {value}", value=low) if range.constant else f"{low} … {high}"
     return tr("{ends}, {scale}", ends=ends, scale=scale) if scale else ends
 

@@ -23,6 +23,7 @@ from explorer.drawing.ranges import (
     shared,
     symmetric,
     text,
+    texts,
 )
 from model import words
 
@@ -79,6 +80,11 @@ def test_numbers_in_a_column_have_equally_many_decimals(values: list[float]) -> 
             assert value == 0
         else:
             assert abs(float(decimal(each)) - value) <= 0.50001 * 10.0 ** -max(decimals)
+
+
+def test_ranges_beside_one_another_have_equally_many_decimals() -> None:
+    beside = [Range(0, 4.11), Range(0, 3.4), Range(-5.481, 5.481, signed=True), Range(0, 0)]
+    assert texts(beside) == ["0 … 4.11", "0 … 3.40", f"{MINUS}5.48 … 5.48", "all 0"]
 
 
 def test_a_column_has_no_powers_of_ten_for_what_is_nothing_beside_the_rest() -> None:
