@@ -120,16 +120,13 @@ def with_zeros(shown: str) -> str:
 
 
 def from_to(low: float, high: float) -> tuple[str, str]:
-    """The ends of some values for a sentence; an end that is nothing beside the other is about 0.
+    """The ends of some values for a sentence, with equally many decimals; about 0 if lost beside the other.
 
-    >>> from_to(-6.77e-8, 1.2), from_to(-0.5, 1.2), from_to(0, 3e-8)
-    (('about 0', '1.2'), ('−0.5', '1.2'), ('0', '3e−8'))
+    >>> from_to(-6.77e-8, 1.2), from_to(-0.004, 0.00782), from_to(0, 3e-8)
+    (('about 0', '1.20'), ('−0.00400', '0.00782'), ('0', '3e−8'))
     """
-    nothing = 1e-3 * max(abs(low), abs(high))
-    one, other = (
-        tr("about 0") if "e" in number(end) and abs(end) < nothing else number(end) for end in (low, high)
-    )
-    return one, other
+    first, last = column([low, high])
+    return first, last
 
 
 def decimals_of_sum(total: float, *terms: float) -> int:
