@@ -201,7 +201,7 @@ def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` Latin letters; a Chinese one takes the place of two, and a line may end after it.
+    """Lines of at most `width` Latin letters; a Chinese one takes the place of two and may end a line.
 
     >>> wrapped("Image 小猫.png · Class cat", 14), wrapped("损失：它会下降，再上升。", 14)
     (['Image 小猫.png', '· Class cat'], ['损失：它会下', '降，再上升。'])
