@@ -175,7 +175,7 @@ def how_to_repeat(every: Sequence[OptimizerRun]) -> None:
                 optimizer=tr(VARIANTS[name].title),
                 rates=tr(", ").join(f"{rate:g}" for rate in rates),
                 best=f"{RATES[name]:g}",
-            )  # fmt: skip
+            )
             for name, rates in TRIED.items()
         ]
         st.markdown("\n".join(lines))
