@@ -1,5 +1,6 @@
 """Names that a file or a folder brought, as a person is shown them."""
 
+import re
 from pathlib import PurePath
 from typing import Any
 
@@ -31,6 +32,16 @@ def readable_values(values: Any) -> Any:
     if isinstance(values, list | tuple):
         return type(values)(map(readable_values, values))
     return values
+
+
+def by_number(path: PurePath) -> tuple[list[str | int], str]:
+    """What sorts paths as a person counts: `run-2` before `run-10`.
+
+    >>> sorted([PurePath("epoch 13"), PurePath("epoch 3")], key=by_number)[0].name
+    'epoch 3'
+    """
+    parts = re.split(r"([0-9]+)", str(path))
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], str(path)
 
 
 def short_path(path: PurePath, above: int = 0) -> str:

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
-from unicodedata import east_asian_width
+from unicodedata import category, east_asian_width
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -201,13 +201,22 @@ def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` Latin letters, of which a Chinese one takes the place of two.
+    """Lines of at most `width` Latin letters; a Chinese one takes the place of two and may end a line.
 
-    >>> wrapped("Image 小猫.png · Class cat", 14)
-    ['Image 小猫.png', '· Class cat']
+    >>> wrapped("Image 小猫.png · Class cat", 14), wrapped("损失：它会下降，再上升。", 14)
+    (['Image 小猫.png', '· Class cat'], ['损失：它会下', '降，再上升。'])
     """
-    filled = "".join(f"{letter}\0" if east_asian_width(letter) in "WF" else letter for letter in text)
-    return [line.replace("\0", "") for line in textwrap.wrap(filled, width)]
+    pairs = zip(text, f"{text[1:]} ", strict=False)
+    filled = "".join(letter + _filling(letter, following) for letter, following in pairs)
+    lines = textwrap.wrap(filled, width, expand_tabs=False, replace_whitespace=False)
+    return [line.replace("\0", "").replace("\t", "") for line in lines]
+
+
+def _filling(letter: str, following: str) -> str:
+    """What makes a Chinese letter as wide as two: a tab where a line may end after it."""
+    if east_asian_width(letter) not in "WF":
+        return ""
+    return "\t" if category(letter) != "Ps" and category(following) not in ("Po", "Pe", "Pf") else "\0"
 
 
 def _aspect(row: Sequence[Part]) -> float:

@@ -120,16 +120,13 @@ def with_zeros(shown: str) -> str:
 
 
 def from_to(low: float, high: float) -> tuple[str, str]:
-    """The ends of some values for a sentence; an end that is nothing beside the other is about 0.
+    """The ends of some values for a sentence, with equally many decimals; about 0 if lost beside the other.
 
-    >>> from_to(-6.77e-8, 1.2), from_to(-0.5, 1.2), from_to(0, 3e-8)
-    (('about 0', '1.2'), ('−0.5', '1.2'), ('0', '3e−8'))
+    >>> from_to(-6.77e-8, 1.2), from_to(-0.004, 0.00782), from_to(0, 3e-8)
+    (('about 0', '1.20'), ('−0.00400', '0.00782'), ('0', '3e−8'))
     """
-    nothing = 1e-3 * max(abs(low), abs(high))
-    one, other = (
-        tr("about 0") if "e" in number(end) and abs(end) < nothing else number(end) for end in (low, high)
-    )
-    return one, other
+    first, last = column([low, high])
+    return first, last
 
 
 def decimals_of_sum(total: float, *terms: float) -> int:
@@ -265,13 +262,33 @@ def inside(value: float) -> float:
     return min(max(float(value), 1e-9), 1 - 1e-9)
 
 
-def text(range: Range, scale: str = "") -> str:
+def signed(value: float, written: Callable[[float], str] = number) -> str:
+    """A number with its sign, also if that is a plus.
+
+    >>> signed(0.25), signed(-0.25), signed(0), signed(0.25, in_decimals([0.25, 0.267]))
+    ('+0.25', '−0.25', '0', '+0.250')
+    """
+    shown = written(value)
+    return f"+{shown}" if value > 0 and shown[0].isdigit() else shown
+
+
+def texts(beside: Sequence[Range]) -> list[str]:
+    """Ranges that stand beside one another, each as a caption states it, with equally many decimals.
+
+    >>> texts([Range(0, 4.11), Range(0, 3.4)])
+    ['0 … 4.11', '0 … 3.40']
+    """
+    written = in_decimals(end for range in beside for end in (range.low, range.high))
+    return [text(range, written=written) for range in beside]
+
+
+def text(range: Range, scale: str = "", written: Callable[[float], str] = number) -> str:
     """The range as a caption states it, with how far it is shared.
 
     >>> text(Range(-1.84, 1.84, signed=True), "shared")
     '−1.84 … 1.84, shared'
     """
-    low, high = number(range.low), number(range.high)
+    low, high = written(range.low), written(range.high)
     ends = tr("all {value}", value=low) if range.constant else f"{low} … {high}"
     return tr("{ends}, {scale}", ends=ends, scale=scale) if scale else ends
 

@@ -22,13 +22,13 @@ LEGEND = {"title": None, "orient": "top", "padding": 0, "offset": 6}
 SILENT = {"tooltip": None, "aria": False}
 
 
-def spec(chart: LineChart | PointChart | DotChart | ScatterChart) -> Spec:
-    """The Vega-Lite of a chart, without frame or menu."""
+def spec(chart: LineChart | PointChart | DotChart | ScatterChart, label_limit: int = 200) -> Spec:
+    """The Vega-Lite of a chart, without frame or menu; longer labels than so many pixels are cut off."""
     return {
         "description": chart.alt,
         "height": chart.height,
         **_content(chart),
-        "config": {"view": {"stroke": None}, "axis": {"labelFlush": False}},
+        "config": {"view": {"stroke": None}, "axis": {"labelFlush": False, "labelLimit": label_limit}},
         "padding": {"right": 12},  # half of the last label: Vega does not always leave room for it
         "usermeta": {"embedOptions": {"actions": False} | _renderer(chart)},
     }
@@ -241,7 +241,7 @@ def _mark(at: float) -> Spec:
 
 def _dot_chart(chart: DotChart) -> Spec:
     y: Spec = {"field": "name", "type": "nominal", "sort": list(chart.names)}
-    y |= {"axis": {"title": None, "labelLimit": 200, "domain": False, "ticks": False, "grid": False}}
+    y |= {"axis": {"title": None, "domain": False, "ticks": False, "grid": False}}
     if chart.two_lines:
         is_broken = {"test": f"indexof(datum.label, '{BREAK}') >= 0", "value": -7}  # the middle of both lines
         y["axis"] |= {

@@ -14,7 +14,7 @@ from model.card import MOST_EPOCHS, Card
 from model.checkpoint import look_into
 from model.files import beside, contents
 from model.history import NOT_A_HISTORY, About, Epoch, history_from
-from model.names import readable, readable_values, short_path
+from model.names import by_number, readable, readable_values, short_path
 from model.problems import Problem
 from model.recipes import command_of, config_from, settled
 from model.snapshots import list_snapshots
@@ -99,7 +99,7 @@ def files_of_runs(folders: Iterable[Path], ending: str) -> dict[str, Path]:
 
 def _files(folder: Path, ending: str) -> list[Path]:
     try:
-        return sorted(folder.glob(f"*{ending}"))
+        return sorted(folder.glob(f"*{ending}"), key=by_number)
     except OSError:  # a path that is too long, a folder without permission
         return []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from explorer.engine.network_source import Source
 from explorer.network_flags import add_input, add_network, path, source_of
 from model.arguments import Parser
-from model.names import readable, short_path
+from model.names import by_number, readable, short_path
 from model.problems import Problem
 from model.words import of_environment, tr, use
 
@@ -29,7 +29,7 @@ class Options:
     @property
     def checkpoints(self) -> dict[str, Source]:
         """Name → source of every network to choose from: the one given first, then the shipped."""
-        paths = sorted((ROOT / "checkpoints").glob("*.safetensors"))
+        paths = sorted((ROOT / "checkpoints").glob("*.safetensors"), key=by_number)
         return self._given | {readable(path.stem): Source(path) for path in paths}
 
     @property
@@ -49,7 +49,7 @@ class Options:
 def _folders(folder: Path) -> tuple[Path, ...]:
     try:
         with os.scandir(folder) as entries:
-            return tuple(sorted(Path(entry.path) for entry in entries if entry.is_dir()))
+            return tuple(sorted((Path(each.path) for each in entries if each.is_dir()), key=by_number))
     except OSError:  # reported where the options are read, or a folder that may not be read
         return ()
 

@@ -92,7 +92,8 @@ def chart(chart: LineChart | PointChart | DotChart | ScatterChart, **details: An
     The height is reserved: the browser would give a chart none until it is drawn, so that the page below
     moves up for a moment, and a click lands beside its target.
     """
-    st.vega_lite_chart(vega.spec(chart), width="stretch", height=presentation.pixels(chart.height), **details)
+    height, label_limit = presentation.pixels(chart.height), presentation.pixels(200)
+    st.vega_lite_chart(vega.spec(chart, label_limit), width="stretch", height=height, **details)
 
 
 def legend(chart: LineChart) -> str:

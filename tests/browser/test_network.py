@@ -66,6 +66,25 @@ def test_the_classes_stay_in_sight_where_the_stages_scroll(page: Page, serve: Ca
     assert last.locator("canvas").evaluate(ON_TOP)
 
 
+def test_the_chosen_channel_is_whole_where_the_stages_scroll(page: Page, serve: Callable[..., str]) -> None:
+    page.set_viewport_size({"width": 1000, "height": 720})
+    page.goto(f"{serve('explorer/app.py')}/?sample=cat")
+    frame, classes = page.locator(".network .frame"), page.locator(".answers")
+    chosen = page.locator('.tile[aria-pressed="true"]')
+    expect(chosen).to_have_count(1)
+    assert frame.evaluate(SCROLLS)
+    tile = page.locator('[data-at="tile 6 2"]')
+    frame.evaluate("frame => frame.scrollTo(0, 0)")
+    at = tile.evaluate("tile => tile.getBoundingClientRect().x") - classes.evaluate(LEFT)
+    frame.evaluate("(frame, to) => frame.scrollTo(to, 0)", at + 8)  # 8 of its pixels are in sight
+    tile.click(position={"x": 4, "y": 8})
+    expect(tile).to_have_attribute("aria-pressed", "true")
+    assert tile.evaluate("tile => tile.getBoundingClientRect().right") <= classes.evaluate(LEFT)
+
+
+LEFT = "element => element.getBoundingClientRect().left"
+
+
 def test_names_and_counts_of_stages_keep_clear_of_each_other_and_of_lines(
     page: Page, serve: Callable[..., str]
 ) -> None:

@@ -200,3 +200,19 @@ def test_the_crosshair_hides_no_axis_and_has_no_values_of_a_run_that_had_ended(
     page.mouse.move(plot["x"] + 0.43 * plot["width"], plot["y"] + 0.6 * plot["height"])  # between two epochs
     expect(page.locator(".fx-readout")).to_contain_text(re.compile(r"epoch \d\.\d"))
     expect(tip.locator("dt").first).to_have_text("epoch 2")
+
+
+def test_the_command_is_copied_whole_and_none_of_its_words_is_broken(
+    page: Page, serve: Callable[..., str]
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{serve('explorer/app.py')}/training")
+    code, words = page.locator(".box code"), page.locator(".box .word")
+    expect(words.first).to_have_text("python")
+    lines = words.evaluate_all("words => new Set(words.map((word) => word.offsetTop)).size")
+    assert lines > 2
+    assert words.evaluate_all("words => words.every((word) => word.offsetHeight < 30)")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == code.text_content()

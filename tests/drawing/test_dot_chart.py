@@ -27,6 +27,11 @@ CHART = DotChart(
 )
 
 
+def test_the_room_of_labels_grows_with_their_type() -> None:
+    assert vega.spec(CHART, 275)["config"]["axis"]["labelLimit"] == 275
+    assert "labelLimit" not in vega.spec(CHART)["layer"][0]["encoding"]["y"]["axis"]
+
+
 def test_page_and_print_have_the_same_rows() -> None:
     spec = json.loads(json.dumps(vega.spec(CHART)))
     rows = spec["data"]["values"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.drawing import figures
 from explorer.drawing.figures import Drawing, Panel, caption, figure, in_a_row, mapped
 from explorer.drawing.ranges import Range, positive, symmetric
 
@@ -61,3 +62,16 @@ def test_a_long_title_stays_above_its_own_panel():
 def test_a_figure_without_pictures_is_refused():
     with pytest.raises(ValueError, match="at least one picture"):
         figure([], CAPTION)
+
+
+def test_a_line_of_chinese_is_filled_and_does_not_begin_with_a_closing_mark() -> None:
+    text = "图像：小猫（绘制） · 学习率从 0.1 降到 0.05。损失会下降，再上升；只有一个种子。"
+    lines = figures.wrapped(text, 20)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(width(line) <= 20 for line in lines)
+    assert all(width(line) >= 15 for line in lines[:-1])
+    assert not any(line[0] in "，。；：）" or line[-1] in "（" for line in lines)
+
+
+def width(line: str) -> int:
+    return sum(2 if letter > "\u2e80" else 1 for letter in line)

@@ -23,6 +23,7 @@ from explorer.drawing.ranges import (
     shared,
     symmetric,
     text,
+    texts,
 )
 from model import words
 
@@ -79,6 +80,11 @@ def test_numbers_in_a_column_have_equally_many_decimals(values: list[float]) -> 
             assert value == 0
         else:
             assert abs(float(decimal(each)) - value) <= 0.50001 * 10.0 ** -max(decimals)
+
+
+def test_ranges_beside_one_another_have_equally_many_decimals() -> None:
+    beside = [Range(0, 4.11), Range(0, 3.4), Range(-5.481, 5.481, signed=True), Range(0, 0)]
+    assert texts(beside) == ["0 … 4.11", "0 … 3.40", f"{MINUS}5.48 … 5.48", "all 0"]
 
 
 def test_a_column_has_no_powers_of_ten_for_what_is_nothing_beside_the_rest() -> None:
@@ -172,8 +178,8 @@ def test_a_sentence_has_no_power_of_ten(size: float, negative: bool) -> None:
     assert plain_number(value) == (f"between {MINUS}0.0001 and 0" if negative else "less than 0.0001")
     assert float(in_full(value).replace(MINUS, "-")) == pytest.approx(value, rel=6e-3)
     assert "e" not in in_full(value)
-    assert from_to(value, 2.0) == ("about 0", "2")
-    assert from_to(-2.0, value) == (f"{MINUS}2", "about 0")
+    assert from_to(value, 2.0) == ("about 0", "2.00")
+    assert from_to(-2.0, value) == (f"{MINUS}2.00", "about 0")
 
 
 @given(SIZES)

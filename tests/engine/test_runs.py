@@ -45,6 +45,12 @@ def test_runs_are_found_by_name_each_folder_once(tmp_path: Path) -> None:
     assert found["b/two"] == (tmp_path / "b" / "two.history.json").resolve()
 
 
+def test_runs_with_numbers_are_listed_in_their_order(tmp_path: Path) -> None:
+    for number in (10, 9, 1):
+        (tmp_path / f"run-{number}.history.json").write_text("{}")
+    assert list(runs.find_runs([tmp_path])) == ["run-1", "run-9", "run-10"]
+
+
 def test_a_history_and_its_checkpoint_name_each_other(tmp_path: Path) -> None:
     path = tmp_path / "my.run.history.json"
     save_history(path, history())

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.drawing import chart_print
 from explorer.drawing.pictures import png
-from explorer.drawing.ranges import Range, number
+from explorer.drawing.ranges import Range, column, number
 from explorer.engine.attribution import METHODS, Heatmap, attribute
 from explorer.engine.attribution.baseline import BASELINES
 from explorer.engine.redrawing import Redrawing
@@ -74,8 +74,8 @@ def test_every_score_is_shown_and_equals_the_engines(finished: Opened) -> None:
             (row,) = rows[(rows.method == method) & (rows.score == name)].itertuples()
             assert row.value == pytest.approx(expected.value, abs=1e-6)
             assert [row.chance_low, row.chance_high] == pytest.approx(expected.chance_band, abs=1e-6)
-            low, high = (number(float(end)) for end in expected.chance_band)
-            assert f"\n{number(expected.value)}\n" in shown
+            value, low, high = column([float(expected.value), *expected.chance_band])
+            assert f"\n{value}\n" in shown
             assert f"Chance {low} … {high}" in shown
     for score in STRIP.values():
         assert shown.count(f"\n{score.title}\n") == 2

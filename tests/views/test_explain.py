@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import MINUS
 from explorer.engine.ablation import ablations
 from explorer.engine.samples import scene
 from explorer.ui import effects
@@ -24,14 +24,16 @@ def html(at: object) -> str:
 
 def test_a_card_shows_the_measured_change_and_opens_its_channel(visit: Callable) -> None:
     at = visit("explain", sample="horse")
-    (card, *_) = component(at, "cards_supporting")["pictures"]
+    (card, *_) = cards = component(at, "cards_supporting")["pictures"]
     channel = card["number"]
     checkpoint = load_checkpoint(ROOT / "checkpoints/cifar10-course.safetensors")
     x = checkpoint.card.to_input(scene(CLASSES.index("horse")).pixels)
     off = ablations(checkpoint.build(), x, "relu3", [channel])
     change = float((off.zeroed[0] - off.logits)[int(off.logits.argmax())])
-    text = f"+{number(change)}" if change > 0 else number(change)
-    assert f"switched off: logit {text}" in card["lines"]
+    changes = [line for each in cards for line in each["lines"] if "switched off" in line]
+    first, *others = (text.rpartition(" ")[2] for text in changes)
+    assert float(first.replace(MINUS, "-")) == pytest.approx(change, abs=0.01)
+    assert {len(each.partition(".")[2]) for each in others} == {len(first.partition(".")[2])}
     assert any("over the 128 channels of relu3" in each.value for each in at.markdown)
     assert any("The first 3 differ: of the 3 channels" in each.value for each in at.markdown)
     assert "**Positive contribution (by Grad-CAM)**" in [each.value for each in at.markdown]

@@ -18,6 +18,7 @@ from explorer.ui.jobs import JOBS
 from explorer.ui.selection import Selection
 from explorer.views.interventions import before_after, covering, exports, marks, other_class
 from explorer.views.interventions.channels import Intervened, changes_of
+from model import words
 from model.checkpoint import load_checkpoint
 from model.cifar10 import CLASSES
 from tests.conftest import ROOT
@@ -209,3 +210,13 @@ def test_a_change_too_small_for_its_digits_is_said_in_words() -> None:
     said = before_after.in_words(selection, both)
     assert said.endswith(f"(between {MINUS}0.0001 and 0).")
     assert "e" + MINUS not in said
+
+
+def test_marked_channels_have_the_marks_of_the_language() -> None:
+    marked = {"relu1": (0, 1, 2, 7)}
+    assert marks.by_layer(marked) == ["relu1: 0–2, 7"]
+    words.use("zh_CN")
+    try:
+        assert marks.by_layer(marked) == ["relu1：0–2、7"]
+    finally:
+        words.use(words.ENGLISH)

@@ -27,6 +27,7 @@ from explorer.views.scoreboard.page import command
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.nets import NETS
+from tests.components import component
 
 Open = Callable[..., AppTest]
 
@@ -104,7 +105,7 @@ def test_a_board_of_the_network_opened_otherwise_is_not_shown(visit: Open, mine:
         at = visit("scoreboard", "--checkpoint", str(mine), *options)
         assert "was measured for other weights, other classes or other settings" in shown(at)
         assert "Saliency" not in shown(at)
-        assert options[0] in at.code[0].value
+        assert options[0] in component(at, "command")["text"]
 
 
 def test_every_shipped_board_is_of_the_checkpoint_beside_it() -> None:
@@ -128,7 +129,7 @@ def test_a_checkpoint_without_results_has_the_command(visit: Open, mine: Path) -
     board.path_beside(mine, "scenes").unlink()
     at = visit("scoreboard", "--checkpoint", str(mine))
     assert "no scoreboard yet" in shown(at)
-    words = shlex.split(at.code[0].value)
+    words = shlex.split(component(at, "command")["text"])
     options = scoreboard.parser().read(words[words.index("explorer.scoreboard") + 1 :])
     assert options.checkpoint == mine
     assert options.net is None
@@ -158,7 +159,7 @@ def test_the_command_finds_a_file_of_class_names_from_any_folder(
 def test_the_command_describes_the_network_as_it_was_given(visit: Open, mine: Path) -> None:
     board.path_beside(mine, "scenes").unlink()
     at = visit("scoreboard", "--checkpoint", str(mine), "--std", "0.25", "--resize", "40")
-    (words,) = (shlex.split(code.value) for code in at.code)
+    words = shlex.split(component(at, "command")["text"])
     options = scoreboard.parser().read(words[words.index("explorer.scoreboard") + 1 :])
     assert source_of(options) == Source(mine, std=(0.25,) * 3, resize=40)
     assert "needs a file of weights" in shown(visit("scoreboard", "--net", "model.nets:course"))

@@ -29,6 +29,7 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.nets import NETS
 from model.pixels import whole
 from model.snapshots import folder_of, list_snapshots, save_snapshot
+from tests.components import component
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
@@ -174,7 +175,7 @@ def test_without_snapshots_it_says_how_to_make_them(app: Open, checkpoint: Path)
         path.unlink()
     at = check(app("--checkpoint", str(checkpoint)))
     assert "mine.snapshots" in at.info[0].value
-    assert at.code[0].value.endswith("--snapshot-every 1")
+    assert component(at, "command")["text"].endswith("--snapshot-every 1")
 
 
 def test_a_network_with_snapshots_is_opened_where_one_has_none(app: Open, checkpoint: Path) -> None:

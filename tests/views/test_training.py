@@ -26,6 +26,7 @@ from model.checkpoint import save_checkpoint
 from model.history import About, Epoch, History, save_history, smoothed
 from model.nets import NETS
 from model.recipes import Config, recorded
+from tests.components import component
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
@@ -79,7 +80,7 @@ def test_the_opened_checkpoints_run_comes_first(app: Open) -> None:
     assert at.multiselect(key="runs").value == ["cifar10-course"]
     assert len(charts(at)) == 4
     assert "finished" in html(at)
-    assert at.code[0].value.startswith("python -m model.train")
+    assert component(at, "command")["text"].startswith("python -m model.train")
 
 
 def test_another_checkpoint_brings_its_own_run(app: Open, tmp_path: Path) -> None:
@@ -320,7 +321,7 @@ def test_the_card_and_the_exact_command_are_there(app: Open, tmp_path: Path) -> 
     save_history(tmp_path / "a.history.json", history(3, command="python -m model.train --seed 7"))
     checkpoint(tmp_path / "a.safetensors")
     at = check(app(runs="a"))
-    assert at.code[0].value == "python -m model.train --seed 7"
+    assert component(at, "command")["text"] == "python -m model.train --seed 7"
     text = html(at)
     for words in ("a.safetensors", "course", "55.00%", "drawn for a test"):
         assert words in text

@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, zip_longest
 from typing import Any
 
 import numpy as np
@@ -95,12 +95,27 @@ def _file_names(
 ) -> dict[str, str]:
     """Name → a file's name that no other has; those that differ in case or punctuation only get numbers."""
     files: dict[str, str] = {}
-    for name in names:
-        first = stem(offer, name)
+    for name, first in _padded({name: stem(offer, name) for name in names}).items():
         stems = chain([first], (f"{first}-{number}" for number in count(2)))
         unique = (each for each in stems if f"{each}.{ending}" not in (*files.values(), *others))
         files[name] = f"{next(unique)}.{ending}"
     return files
+
+
+WHOLE_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+
+
+def _padded(stems: Mapping[str, str]) -> dict[str, str]:
+    """The stems; whole numbers in which they differ have equally many digits, so that files sort by them."""
+    forms = {name: WHOLE_NUMBER.split(each) for name, each in stems.items()}
+    numbers = {name: WHOLE_NUMBER.findall(each) for name, each in stems.items()}
+    padded = {}
+    for name, form in forms.items():
+        alike = zip(*(numbers[other] for other, parts in forms.items() if parts == form), strict=True)
+        widths = (max(map(len, each)) for each in alike)
+        filled = (number.zfill(width) for number, width in zip(numbers[name], widths, strict=True))
+        padded[name] = "".join(chain.from_iterable(zip_longest(form, filled, fillvalue="")))
+    return padded
 
 
 def npz(arrays: Mapping[str, tuple[Array, str]], caption: str) -> bytes:

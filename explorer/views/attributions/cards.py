@@ -37,7 +37,10 @@ def show(selection: Selection, attributions: Sequence[Attribution]) -> None:
                     markup.show(title, pictures(selection, each), *facts(each))
                     markup.show(strip(each, ends))
     if missing := reasons(attributions):
-        texts = (f"{tr(SCORES[name].title)}: {tr(reason)}" for name, reason in missing.items())
+        texts = (
+            tr("{name}: {value}", name=tr(SCORES[name].title), value=tr(reason))
+            for name, reason in missing.items()
+        )
         markup.show(
             markup.text(tr("Not measured here"), "strong"), *(markup.text(each, "muted") for each in texts)
         )

@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from explorer.drawing.ranges import number, percent
+from explorer.drawing.ranges import column, percent
 from explorer.engine.scores import SCORES, STRIP, Scored, reading
 from explorer.engine.scores.findings import Findings
 from explorer.engine.scores.randomized import Randomized
@@ -95,7 +95,13 @@ def row(name: str, measured: MeasuredScore | None, extent: Extent) -> str:
 
 
 def value_of(scored: Scored) -> str:
-    return number(float(scored.value)) if np.isfinite(scored.value) else "–"
+    return written(scored)[0] if np.isfinite(scored.value) else "–"
+
+
+def written(scored: Scored) -> tuple[str, str, str]:
+    """The value and the ends of chance's band, with equally many decimals."""
+    value, low, high = column([float(scored.value), *map(float, scored.chance_band)])
+    return value, low, high
 
 
 def head(title: str, value: str, bar: str) -> str:
@@ -109,12 +115,8 @@ def bar(scored: Scored, extent: Extent) -> str:
     if not np.isfinite([value, low, high]).all():
         return ""
     start, end = extent.position(float(low)), extent.position(float(high))
-    label = tr(
-        "{value}; chance {low} to {high}",
-        value=number(value),
-        low=number(float(low)),
-        high=number(float(high)),
-    )
+    texts = dict(zip(("value", "low", "high"), written(scored), strict=True))
+    label = tr("{value}; chance {low} to {high}", **texts)
     return (
         f'<div class="band" role="img" aria-label="{escape(label, quote=True)}">'
         f'<i style="left:{start:.1%};width:{max(end - start, 0.01):.1%}"></i>'
@@ -132,7 +134,7 @@ def beside_chance(name: str, scored: Scored) -> str:
     direction = tr(DIRECTIONS[SCORES[name].direction])
     if not np.isfinite(scored.chance_band).all():
         return tr("Chance has no value; {direction}.", direction=direction)
-    low, high = (number(float(end)) for end in scored.chance_band)
+    _, low, high = written(scored)
     return tr("Chance {low} … {high}; {direction}.", low=low, high=high, direction=direction)
 
 

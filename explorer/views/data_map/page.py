@@ -8,6 +8,7 @@ from explorer.drawing.chart import ScatterChart
 from explorer.engine.data_map import by_suspicion
 from explorer.engine.samples import Sample
 from explorer.ui import choices, link, markup, panels
+from explorer.ui.components.command_box import command_box
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.views.data_map import charts, exports, image, lists, logs
@@ -56,7 +57,7 @@ def page() -> None:
 
 def say_how_to_log() -> None:
     st.info(tr("There is no log of training images yet. The trainer writes one with this command:"))
-    st.code("python -m model.train --log-examples --snapshot-every 5", language=None)
+    command_box("python -m model.train --log-examples --snapshot-every 5")
 
 
 def show(run: LoggedRun, color: str) -> MapView:

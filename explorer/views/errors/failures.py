@@ -254,10 +254,8 @@ def draw_channels(
         st.caption(tr("No channel of this layer lowers the lead when it alone is set to zero."))
         return
     st.caption(literal(channels_in_words(card, channels, names)))
-    maps = card.selection.seen.maps[card.layer]
-    cards = [channel_card(maps[one.channel], one, card, names) for one in channels]
     channel = picture_grid(
-        cards,
+        channel_cards(card, channels, names),
         key=f"channels_{card.row}",
         on_open=lambda _: scanning.select(evaluation.scan, card.row, card.true),
         side=CARD,
@@ -283,18 +281,29 @@ def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Seque
     return paragraph([sentence, tr("None of them alone changes the prediction.")])
 
 
-def channel_card(values: Floats, one: Tipping, card: ErrorCard, names: Sequence[str]) -> Picture:
-    """A channel's map with what its removal does; it opens the channel for this image."""
+def channel_cards(card: ErrorCard, channels: Sequence[Tipping], names: Sequence[str]) -> list[Picture]:
+    """The channels' maps, each with what its removal does."""
+    maps = [card.selection.seen.maps[card.layer][one.channel] for one in channels]
+    own = [ranges.shared(values, signed=bool(values.min() < 0)) for values in maps]
+    captions = zip(ranges.texts(own), ranges.column(one.fall for one in channels), strict=True)
+    each = zip(channels, maps, own, captions, strict=True)
+    return [channel_card(values, one, card, names, range, ends) for one, values, range, ends in each]
+
+
+def channel_card(
+    values: Floats, one: Tipping, card: ErrorCard, names: Sequence[str], own: Range, caption: tuple[str, str]
+) -> Picture:
+    """A channel's map; its range and the fall are written in `caption`. It opens the channel."""
     low, high = from_to(values.min(), values.max())
-    own = ranges.shared(values, signed=bool(values.min() < 0))
+    ends, fall = caption
     then = tr("then predicted: {name}", name=names[one.predicted])
     return Picture(
         one.channel,
         data_uri(color(values, own)),
         tr("Open channel {channel} of {layer} on Channel", channel=one.channel, layer=card.layer),
         (
-            ranges.text(own),
-            tr("lead falls by {fall}", fall=plain_number(one.fall)),
+            ends,
+            tr("lead falls by {fall}", fall=fall),
             Strong(then) if one.predicted == card.true else then,
         ),
         tr("Channel {channel}", channel=one.channel),

@@ -1,6 +1,6 @@
 """The feature maps of one layer with the largest contributions to Grad-CAM, and how they are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import Range, from_to, number
+from explorer.drawing.ranges import Range, from_to, in_decimals, number, signed
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import Effects
@@ -110,8 +110,16 @@ def show_cards(
         contributions.evidence.layer,
         "opposing" if channels is contributions.opposing else "supporting",
     )
+    written = in_decimals(contributions.evidence.contributions[list(channels)])
+    changes = {} if measured is None else dict(zip(channels, logit_changes(measured, channels), strict=True))
     cards = [
-        card(contributions, measured, channel, tr(PAGES[opens], channel=channel, layer=layer))
+        card(
+            contributions,
+            channel,
+            tr(PAGES[opens], channel=channel, layer=layer),
+            written,
+            changes.get(channel, ()),
+        )
         for channel in channels
     ]
     channel = picture_grid(cards, key=f"cards_{side}", side=CARD, crisp=MAP)
@@ -119,7 +127,13 @@ def show_cards(
         open_channel(selection, layer, channel, "channel" if opens == "channel" else "maps")
 
 
-def card(contributions: Contributions, measured: Effects | None, channel: int, text: str) -> Picture:
+def card(
+    contributions: Contributions,
+    channel: int,
+    text: str,
+    written: Callable[[float], str],
+    change: tuple[str | Bar, ...],
+) -> Picture:
     evidence, range = contributions.evidence, contributions.ranges[channel]
     values, contribution = evidence.maps[channel], evidence.contributions[channel]
     low, high = from_to(values.min(), values.max())
@@ -129,19 +143,23 @@ def card(contributions: Contributions, measured: Effects | None, channel: int, t
         text,
         (
             f"{number(evidence.weights[channel])} × {number(values.mean())}",
-            f"= {number(contribution)}",
+            f"= {written(contribution)}",
             Bar(float(contribution / np.abs(evidence.contributions).max())),
-            *(() if measured is None else change(measured, channel)),
+            *change,
         ),
         tr("Channel {channel}", channel=channel),
         tr("Feature map {channel}, from {low} to {high}", channel=channel, low=low, high=high),
     )
 
 
-def change(measured: Effects, channel: int) -> tuple[str, Bar]:
-    """How the logit changes without the channel, with a bar from −1 to 1 of the largest change."""
-    value, largest = -float(measured.falls[channel]), float(np.abs(measured.falls).max())
-    text = f"+{number(value)}" if value > 0 else number(value)
-    return tr("switched off: logit {change}", change=text), Bar(
-        -value / largest if largest else 0.0, "measured"
-    )
+def logit_changes(measured: Effects, channels: Sequence[int]) -> list[tuple[str, Bar]]:
+    """How the logit changes without each of the channels, with a bar from −1 to 1 of the largest change."""
+    falls, largest = measured.falls[list(channels)], float(np.abs(measured.falls).max())
+    written = in_decimals(falls)
+    return [
+        (
+            tr("switched off: logit {change}", change=signed(-fall, written)),
+            Bar(fall / largest if largest else 0.0, "measured"),
+        )
+        for fall in falls.tolist()
+    ]

@@ -95,8 +95,7 @@ def about(marked: Marks) -> str:
     """Which channels are marked, in all layers."""
     if not marked:
         return tr("No channel is marked: click or tap a channel, or drag a mouse over several.")
-    each = " · ".join(f"{layer}: {marks.in_words(channels)}" for layer, channels in marked.items())
-    return tr("Marked: {channels}", channels=each)
+    return tr("Marked: {channels}", channels=" · ".join(marks.by_layer(marked)))
 
 
 def mark_channels(selection: Selection, layer: str, marked: Marks) -> None:

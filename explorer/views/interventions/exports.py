@@ -63,7 +63,7 @@ def changed(made: "Intervened") -> list[str]:
     """What was done to which channels, in a sentence, unless nothing was."""
     if not made.changes:
         return []
-    channels = "; ".join(f"{layer}: {marks.in_words(each)}" for layer, each in made.marks.items())
+    channels = tr("; ").join(marks.by_layer(made.marks))
     first = made.changes[0]
     return [tr(CHANGED[first.how], factor=number(first.factor), channels=channels)]
 

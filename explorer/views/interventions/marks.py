@@ -7,6 +7,7 @@ from itertools import pairwise
 import streamlit as st
 
 from explorer.ui import link
+from model.words import tr
 
 Marks = dict[str, tuple[int, ...]]  # layer → channels, in order; no layer without any
 KEY, UNDO = "marked", "_undo_marks"
@@ -67,7 +68,12 @@ def channels_in(text: str, count: int) -> tuple[int, ...]:
 
 def in_words(channels: Iterable[int]) -> str:
     """The channels as a person reads them: `0–2, 7`."""
-    return runs(tuple(channels)).replace("-", "–").replace(".", ", ")
+    return runs(tuple(channels)).replace("-", "–").replace(".", tr(", "))
+
+
+def by_layer(marked: Marks) -> list[str]:
+    """The marked channels of each layer as a person reads them: `relu1: 0–2, 7`."""
+    return [tr("{name}: {value}", name=layer, value=in_words(each)) for layer, each in marked.items()]
 
 
 # In the link

@@ -165,7 +165,7 @@ def in_words(selection: Selection, state: GreedySearch, finished: bool) -> str:
         "layer": state.layer,
         "was": names[int(state.logits[0].argmax())],
         "now": names[int(state.logits[-1].argmax())],
-        "channels": ", ".join(map(str, state.channels)),
+        "channels": tr(", ").join(map(str, state.channels)),
     }
     if state.changed:
         change = ngettext(

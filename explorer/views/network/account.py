@@ -1,5 +1,6 @@
 """From the last map to the prediction: which positions of which maps push the class; then probabilities."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,16 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import adding_up, in_full, number, plain_number, plainly, probability
+from explorer.drawing.ranges import (
+    adding_up,
+    in_decimals,
+    in_full,
+    number,
+    plain_number,
+    plainly,
+    probability,
+    signed,
+)
 from explorer.engine.account import Account
 from explorer.engine.prediction import Prediction, prediction
 from explorer.ui import cached, markup, panels
@@ -17,7 +27,6 @@ from explorer.ui.components.picture_grid import CARD, MAP, Bar, Picture, picture
 from explorer.ui.frame import checkup
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.selection import Selection
-from explorer.views.network.names import signed
 from model.problems import Problem
 from model.words import N_, ngettext, tr
 
@@ -128,7 +137,8 @@ def maps_with_contributions(selection: Selection, account: Account) -> None:
     chosen = [k for k in order[:SUPPORTING] if channels[k] > 0]
     chosen += [k for k in order[::-1][:OPPOSING] if channels[k] < 0][::-1]
     markup.show(markup.text(tr("The maps that add and subtract most"), tag="h3"))
-    cards = [card(account, channel) for channel in chosen]
+    written = in_decimals(account.channels[chosen])
+    cards = [card(account, channel, written) for channel in chosen]
     alike = selection.seen.shapes.get(account.layer, (0,))[0] == len(account.maps)
     opens = alike and not account.read
     channel = picture_grid(cards, key="cards_account", side=CARD, crisp=MAP, opens=opens)
@@ -138,14 +148,14 @@ def maps_with_contributions(selection: Selection, account: Account) -> None:
     st.caption(tr("Red adds to the logit, blue subtracts. Shared scale: {range}.", range=range))
 
 
-def card(account: Account, channel: int) -> Picture:
+def card(account: Account, channel: int, written: Callable[[float], str]) -> Picture:
     """A map with its sum and a bar."""
     values, added = account.contributions[channel], account.channels
     return Picture(
         channel,
         data_uri(color(values, ranges.symmetric(account.contributions))),
         tr("Open channel {channel} of {layer} on Feature maps", channel=channel, layer=account.layer),
-        (signed(float(added[channel])), Bar(float(added[channel] / np.abs(added).max()))),
+        (signed(float(added[channel]), written), Bar(float(added[channel] / np.abs(added).max()))),
         tr("Channel {channel}", channel=channel),
         tr(
             "What the positions of map {channel} add, in total {sum}",
@@ -162,10 +172,11 @@ def units(account: Account) -> str:
     added = account.unit_contributions
     order = np.argsort(-np.abs(added), kind="stable")[:UNITS].tolist()
     largest = float(np.abs(added).max()) or 1.0
+    written = in_decimals(added[order])
     rows = [
         markup.text(tr("unit {unit}", unit=k), tag="span")
         + markup.bar(float(added[k]) / largest)
-        + markup.text(product(float(account.units[k]), float(added[k])), tag="span")
+        + markup.text(product(float(account.units[k]), float(added[k]), written), tag="span")
         for k in order
     ]
     on = int((account.units != 0).sum())
@@ -183,10 +194,10 @@ def units(account: Account) -> str:
     )
 
 
-def product(value: float, added: float) -> str:
+def product(value: float, added: float, written: Callable[[float], str] = number) -> str:
     """`1.23 × 0.5 = 0.615`, the weight being what the value adds per unit."""
     weight = added / value if value else 0.0
-    return f"{number(value)} × {number(weight)} = {number(added)}"
+    return f"{number(value)} × {number(weight)} = {written(added)}"
 
 
 # Logits, probabilities, loss
@@ -206,14 +217,15 @@ def table(selection: Selection, made: Prediction) -> str:
     classes += [k for k in (selection.target, label) if k is not None and k not in classes]
     classes = list(dict.fromkeys(classes))
     names = selection.class_names
+    written = in_decimals(made.logits[classes])
     if made.independent:
         heads = (tr("class"), tr("logit z"), tr("1 / (1 + e⁻ᶻ)"))
-        rows = [(names[k], number(made.logits[k]), probability(made.probabilities[k])) for k in classes]
+        rows = [(names[k], written(made.logits[k]), probability(made.probabilities[k])) for k in classes]
         return markup.table(heads, rows)
     powers = made.exponentials
     heads = (tr("class"), tr("logit z"), tr("e^(z − largest)"), tr("÷ their sum = probability"))
     rows4 = [
-        (names[k], number(made.logits[k]), power(powers[k]), probability(made.probabilities[k], 2))
+        (names[k], written(made.logits[k]), power(powers[k]), probability(made.probabilities[k], 2))
         for k in sorted(classes, key=order.index)
     ]
     rest = [k for k in order if k not in classes]

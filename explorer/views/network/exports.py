@@ -8,14 +8,14 @@ import pandas as pd
 
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
-from explorer.drawing.ranges import number
+from explorer.drawing.ranges import number, signed
 from explorer.ui.exports import downloads, export_parts
 from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column, Columns
 from explorer.views.network.lines import ContributionLine
-from explorer.views.network.names import channel_name, signed
+from explorer.views.network.names import channel_name
 from model.words import tr
 
 FLOW = "from explorer.engine.flow import channel_contributions"

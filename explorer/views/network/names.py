@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from explorer.drawing.ranges import number
 from explorer.engine.tracing import stages
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column
@@ -131,7 +130,3 @@ def layer_to_open(selection: Selection, column: Column) -> str | None:
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)

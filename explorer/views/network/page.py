@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer.drawing.ranges import plain_number
+from explorer.drawing.ranges import plain_number, signed
 from explorer.ui import cached, choices, link
 from explorer.ui.channel_link import open_channel
 from explorer.ui.components import arrival
@@ -156,7 +156,7 @@ def status(selection: Selection, columns: Columns, chosen: tuple[str, int] | Non
     return tr(
         "**{name}** contributes {value} to “{class_name}”: rank {rank} of {count:,}, from the most positive.",
         name=name,
-        value=names.signed(value),
+        value=signed(value),
         class_name=selection.target_name,
         rank=rank,
         count=len(contributions),

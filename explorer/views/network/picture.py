@@ -1,13 +1,13 @@
 """The columns and lines as the picture shows them: every text that stands in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from torch import nn
 
 from explorer.drawing import ranges
 from explorer.drawing.pictures import reduced
-from explorer.drawing.ranges import number, probability
+from explorer.drawing.ranges import in_decimals, number, probability, signed
 from explorer.engine.graph import Node
 from explorer.ui.components.network_graph import Answer, Stage, Thread, Tile
 from explorer.ui.selection import Selection
@@ -22,7 +22,6 @@ from explorer.views.network.names import (
     layer_to_open,
     levels,
     short_name,
-    signed,
 )
 from model.names import readable
 from model.words import N_, ngettext, paragraph, tr
@@ -224,13 +223,20 @@ def threads_of(selection: Selection, columns: Columns, lines: Sequence[Contribut
         if line.channel is not None:
             into = line.target, line.target_channel
             largest[into] = max(largest.get(into, 0.0), abs(line.value))
+    written = in_decimals(line.value for line in lines if opens_kernel(selection, columns, line))
     return [
-        thread(selection, columns, line, largest.get((line.target, line.target_channel), 0.0))
+        thread(selection, columns, line, largest.get((line.target, line.target_channel), 0.0), written)
         for line in lines
     ]
 
 
-def thread(selection: Selection, columns: Columns, line: ContributionLine, largest: float) -> Thread:
+def thread(
+    selection: Selection,
+    columns: Columns,
+    line: ContributionLine,
+    largest: float,
+    written: Callable[[float], str],
+) -> Thread:
     source, target = columns.columns[line.source], columns.columns[line.target]
     from_name = channel_name(selection, source, line.channel)
     opens = opens_kernel(selection, columns, line)
@@ -247,7 +253,7 @@ def thread(selection: Selection, columns: Columns, line: ContributionLine, large
         source=(line.source, row_of(source, line.channel)),
         target=(line.target, row_of(target, line.target_channel)),
         value=float(np.clip(line.value / largest, -1, 1).round(4)) if largest else 0.0,
-        amount=signed(line.value),
+        amount=signed(line.value, written if opens else number),
         label=from_name,
         text=text,
         opens=opens,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from explorer.drawing import figures
 from explorer.drawing.chart import Chart
+from explorer.drawing.ranges import number
 from explorer.engine.optimizer_runs import CLASSES, RATES, TEST_IMAGES, OptimizerRun
 from explorer.engine.schedules import Schedule
 from explorer.ui.exports import downloads
@@ -72,9 +73,10 @@ def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: De
                count=len(recorded.every), images=TEST_IMAGES, chance=100 // CLASSES)
         )  # fmt: skip
     rates = tr(", ").join(f"{name} {rate:g}" for name, rate in descents.rates.items())
+    start = f"({', '.join(map(number, descents.surface.start))})"
     sentences.append(
         tr("Surface {formula} from {start}, {steps} steps, rates: {rates}",
-           formula=descents.surface.formula, start=descents.surface.start, steps=descents.steps, rates=rates)
+           formula=descents.surface.formula, start=start, steps=descents.steps, rates=rates)
     )  # fmt: skip
     return " · ".join(sentences)
 

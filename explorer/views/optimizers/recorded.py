@@ -19,6 +19,7 @@ from explorer.engine.optimizer_runs import (
     OptimizerRun,
 )
 from explorer.ui import cached, link, markup, panels
+from explorer.ui.components.command_box import command_box
 from explorer.ui.markdown import sentence
 from explorer.ui.options import ROOT
 from explorer.views.optimizers import charts
@@ -169,10 +170,14 @@ def row(one: OptimizerRun) -> list[str]:
 def how_to_repeat(every: Sequence[OptimizerRun]) -> None:
     with st.expander(tr("Rates that were tried, and the command of each run")):
         lines = [
-            f"- {tr(VARIANTS[name].title)}: {', '.join(f'{rate:g}' for rate in rates)} → **{RATES[name]:g}**"
+            tr(
+                "- {optimizer}: {rates} → **{best}**",
+                optimizer=tr(VARIANTS[name].title),
+                rates=tr(", ").join(f"{rate:g}" for rate in rates),
+                best=f"{RATES[name]:g}",
+            )
             for name, rates in TRIED.items()
         ]
         st.markdown("\n".join(lines))
         st.caption(tr("RMSprop’s best rate is the lowest that was tried: a lower one might be better."))
-        commands = "\n".join(engine.command(each.run, None)[0] for each in every)
-        st.code(commands, language=None)
+        command_box("\n".join(engine.command(each.run, None)[0] for each in every))

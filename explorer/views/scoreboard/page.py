@@ -16,6 +16,7 @@ from explorer.engine.scoreboard.estimates import Estimate
 from explorer.engine.scores import SCORES
 from explorer.network_flags import words_of
 from explorer.ui import choices, link, markup, panels
+from explorer.ui.components.command_box import command_box
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import ROOT, options
 from explorer.ui.selection import current_network
@@ -90,7 +91,7 @@ def say_how_to_measure(source: Source | None) -> None:
             "hours; a stopped one goes on where it was. Your own images: `--dataset folder --data-dir DIR`."
         )
     )
-    st.code(command(source, source.path), language=None, wrap_lines=True)
+    command_box(command(source, source.path))
 
 
 def another_network(source: Source | None) -> None:
@@ -101,7 +102,7 @@ def another_network(source: Source | None) -> None:
         )
     )
     if source is not None and source.path is not None:
-        st.code(command(source, source.path), language=None, wrap_lines=True)
+        command_box(command(source, source.path))
 
 
 def command(source: Source, path: Path) -> str:
@@ -204,7 +205,7 @@ def judged_table(measured: Board) -> str:
 
 def how_it_was_measured(measured: Board) -> None:
     with st.expander(tr("How it was measured")):
-        st.code(measured.command, language=None, wrap_lines=True)
+        command_box(measured.command)
         st.markdown(tables.legend_of_images(measured))
         for text in tables.left_out(measured):
             st.markdown(f"- {literal(text)}")

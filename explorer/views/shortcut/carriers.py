@@ -58,9 +58,7 @@ def choose(pair: MarkedPair) -> MarkCarriers:
 
 def show(pair: MarkedPair, carried: MarkCarriers) -> None:
     first = carried.off[:CARDS]
-    shifts = column(carried.shifts[list(first)].tolist())
-    cards = [card(carried, channel, shift) for channel, shift in zip(first, shifts, strict=True)]
-    markup.show(markup.element("div", *cards, cls="fx-cards"))
+    markup.show(markup.element("div", *cards(carried, first), cls="fx-cards"))
     st.caption(tr(RANKING, count=RANKED[0], shown=len(first)))
     st.markdown(on_this_scene(carried))
     measure = {"no": tr("Not now"), "yes": tr("On {count} scenes", count=MEASURED[0])}
@@ -71,18 +69,24 @@ def show(pair: MarkedPair, carried: MarkCarriers) -> None:
         st.caption(tr(TABLE, count=MEASURED[0], draws=DRAWS))
 
 
-def card(carried: MarkCarriers, channel: int, shift: str) -> str:
-    """A channel's map of the marked scene, and how far marks move it."""
-    values = carried.side.marked.seen.maps[carried.side.layer][channel]
-    range = ranges.shared(values, signed=bool(values.min() < 0))
-    return markup.figure(
-        color(values, range),
-        tr("Feature map {channel} of the scene with the mark", channel=channel),
-        markup.text(tr("Channel {channel}", channel=channel), "strong"),
-        markup.text(ranges.text(range), "muted"),
-        markup.text(tr("moved by {shift} σ", shift=shift)),
-        fill=True,
-    )
+def cards(carried: MarkCarriers, channels: tuple[int, ...]) -> list[str]:
+    """The channels' maps of the marked scene, and how far marks move each."""
+    maps = [carried.side.marked.seen.maps[carried.side.layer][channel] for channel in channels]
+    each = [ranges.shared(values, signed=bool(values.min() < 0)) for values in maps]
+    shifts = column(carried.shifts[list(channels)].tolist())
+    return [
+        markup.figure(
+            color(values, range),
+            tr("Feature map {channel} of the scene with the mark", channel=channel),
+            markup.text(tr("Channel {channel}", channel=channel), "strong"),
+            markup.text(ends, "muted"),
+            markup.text(tr("moved by {shift} σ", shift=shift)),
+            fill=True,
+        )
+        for channel, values, range, ends, shift in zip(
+            channels, maps, each, ranges.texts(each), shifts, strict=True
+        )
+    ]
 
 
 def on_this_scene(carried: MarkCarriers) -> str:

@@ -15,6 +15,7 @@ from explorer.drawing.ranges import probability, text
 from explorer.engine.runs import command_from, has_snapshots
 from explorer.engine.timeline import Course, Timeline
 from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui.components.command_box import command_box
 from explorer.ui.components.film import Frame
 from explorer.ui.components.film import film as playable
 from explorer.ui.frame import header
@@ -99,7 +100,7 @@ def without(selection: Selection) -> None:
     """What to do where there are no snapshots, and which networks have some."""
     st.info(no_snapshots(selection))
     command = command_from(selection.card) or "python -m model.train"
-    st.code(f"{command} --snapshot-every 1", language=None, wrap_lines=True)
+    command_box(f"{command} --snapshot-every 1")
     path = selection.opened.source.path
     others = [
         name

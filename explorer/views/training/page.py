@@ -13,6 +13,7 @@ from explorer.drawing.ranges import percent
 from explorer.engine import runs
 from explorer.engine.runs import RecordedRun, Written
 from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui.components.command_box import command_box
 from explorer.ui.components.crosshair import crosshair
 from explorer.ui.frame import presentation
 from explorer.ui.markdown import literal, sentence
@@ -348,8 +349,7 @@ def show_command(each: LoadedRun) -> None:
     command, recorded = runs.command(each.run, each.written)
     if not command:
         return
-    # without a language: the highlighter's colors are too pale on the light page
-    st.code(command, language=None, wrap_lines=True)
+    command_box(command)
     if recorded:
         st.caption(tr("Run this command in the project folder to repeat the run."))
     else:
@@ -410,6 +410,7 @@ def show_settings(written: Written) -> None:
         third = -(-len(settings) // 3)
         for index, column in enumerate(st.columns(3, gap="large")):
             with column:
+                # without a language: the highlighter's colors are too pale on the light page
                 st.code(
                     "\n".join(settings[index * third : (index + 1) * third]), language=None, wrap_lines=True
                 )

@@ -37,6 +37,17 @@ def test_names_that_differ_in_punctuation_or_case_only_have_files_of_their_own()
     assert [name in files[tables[name]]().decode() for name in NAMES] == [True] * len(NAMES)
 
 
+def test_files_that_differ_in_a_number_sort_by_it() -> None:
+    epochs = [20, 0, 3, 13]
+    pictures = {f"epoch {epoch}": (lambda: np.zeros((4, 4, 3), np.uint8)) for epoch in epochs}
+    pictures |= dict.fromkeys(("rate 0.05", "layer 12.conv"), pictures["epoch 0"])
+    named = downloads.picture_files(Offer("relu3 scene 7", "A caption", pictures, {}, dict, list, ""))
+    assert named["epoch 3"] == "relu3-scene-7-epoch-03.png"
+    assert sorted(epochs) == sorted(epochs, key=lambda epoch: named[f"epoch {epoch}"])
+    assert named["rate 0.05"].endswith("rate-0.05.png")
+    assert named["layer 12.conv"].endswith("layer-12.conv.png")
+
+
 def test_the_archive_holds_every_picture() -> None:
     archive = zipfile.ZipFile(io.BytesIO(downloads.files(offer())["page-pictures.zip"]()))
     shades = [shade(archive.read(name)) for name in archive.namelist() if name.endswith(".png")]

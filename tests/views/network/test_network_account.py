@@ -58,6 +58,12 @@ def test_units_are_value_times_weight(made: Account) -> None:
         assert numbers[0] * numbers[1] == pytest.approx(numbers[2], rel=0.01)
 
 
+def test_sums_beside_one_another_have_equally_many_decimals(made: Account) -> None:
+    sums = [added for _, _, added in re.findall(r"([\d.]+) × (−?[\d.e−]+) = (−?[\d.e−]+)<", units(made))]
+    assert len(sums) > 1
+    assert len({len(added.partition(".")[2]) for added in sums}) == 1
+
+
 def test_the_loss_is_torchs(selection: Selection) -> None:
     logits = selection.seen.logits
     for label in (3, 5):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.drawing.ranges import number
 from explorer.engine.flow import Flow
 from explorer.engine.network_source import Source
 from explorer.engine.passes import private_view
@@ -256,11 +257,11 @@ def test_all_other_channels_together_are_named_as_several(course: tuple[Selectio
     selection, columns = course
     lines = lines_into(selection, columns, "conv3", 108)
     others = next(line for line in lines if line.channel is None)
-    text = picture.thread(selection, columns, others, 1.0).text
+    text = picture.thread(selection, columns, others, 1.0, number).text
     assert re.match(r"The other channels of pool2 together add .+ to the contribution of channel 108", text)
-    assert {picture.thread(selection, columns, line, 1.0).label for line in lines if line.channel == 3} <= {
-        "channel 3 of pool2"
-    }
+    assert {
+        picture.thread(selection, columns, line, 1.0, number).label for line in lines if line.channel == 3
+    } <= {"channel 3 of pool2"}
 
 
 def test_why_no_lines_lead_to_a_channel(course: tuple[Selection, Columns]) -> None:

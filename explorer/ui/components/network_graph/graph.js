@@ -18,6 +18,7 @@ const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
 const THICKEST = 6;
 const ASIDE = 9; // pixels right of and below those lines where that of all others begins
+const EDGE = 5; // pixels around the chosen channel, for its frame
 const NEAREST = { block: "nearest", inline: "nearest" };
 
 const pictures = new WeakMap(); // root → its Picture
@@ -87,7 +88,10 @@ class Picture {
     const { threads, chosen, status, opens, flows, none_flows, ...rest } = this.header;
     this.drawn = JSON.stringify(rest);
     if (before !== this.drawn || !same(this.lastMaps, this.maps)) this.draw();
-    else this.mark();
+    else {
+      this.mark();
+      this.uncover();
+    }
     this.lastMaps = this.maps;
   }
 
@@ -235,8 +239,21 @@ class Picture {
     this.drawRail();
     this.mark();
     frame.scrollLeft = scrolled;
+    this.uncover();
     this.pin();
     if (focused) plane.querySelector(`[data-at="${focused}"]`)?.focus({ preventScroll: true });
+  }
+
+  // Scrolls as far as the chosen channel needs, where it is cut off; where it is out of sight, the picture is what
+  // one begins with.
+  uncover() {
+    const { frame, answers, tiles } = this.parts;
+    const chosen = tiles.querySelector('[aria-pressed="true"]')?.getBoundingClientRect();
+    if (!chosen) return;
+    const { left, right } = frame.getBoundingClientRect();
+    const end = answers.hidden ? right : answers.getBoundingClientRect().left;
+    if (chosen.left < end && end < chosen.right + EDGE) frame.scrollLeft += chosen.right + EDGE - end;
+    else if (chosen.left - EDGE < left && left < chosen.right) frame.scrollLeft += chosen.left - EDGE - left;
   }
 
   // Whether the classes lie over the last stages, which are scrolled out of sight.
