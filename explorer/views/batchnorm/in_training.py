@@ -35,7 +35,7 @@ SETTING = N_(
     "Six runs of one small network (8, 16 and 32 channels) that differ in nothing but the normalization and "
     "the learning rate: SGD with momentum 0.9 and a constant rate, 20 epochs of 5,000 drawn scenes, seed 0. "
     "Accuracy and loss on 1,000 other scenes; chance is 10%. One seed each, so small differences mean "
-    "nothing; the setting was chosen before the runs. Their commands are in README."
+    "nothing; the setting was chosen before the runs. Their commands are in docs/training.md."
 )
 SAME_FOR_ALL = N_("They are shown for every checkpoint: that of the sidebar is none of them.")
 ABOUT_DRIFT = N_(
