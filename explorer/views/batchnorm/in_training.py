@@ -45,7 +45,7 @@ ABOUT_DRIFT = N_(
 VIEWS = N_(
     "While the weights before a layer change, the distribution of what it receives changes too. The paper on "
     "BatchNorm calls this **internal covariate shift**, and gives its reduction as the reason why BatchNorm "
-    "helps ([arXiv:1502.03167](https://arxiv.org/abs/1502.03167)). Its critics added random shifts behind "
+    "helps ([arXiv:1502.03167](https://arxiv.org/abs/1502.03167)). Its critics added random shifts after "
     "BatchNorm, and training remained as good; they found the shift no smaller with BatchNorm, and explain "
     "the benefit by a smoother loss ([arXiv:1805.11604](https://arxiv.org/abs/1805.11604)). So the drift "
     "below is a description, and no proof of a cause."
