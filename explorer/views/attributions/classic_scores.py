@@ -44,7 +44,8 @@ def show_scores(selection: Selection, chosen: Sequence[MapChoice], progress: Pro
         st.caption(paragraph([tr(summary), better]))
     st.caption(
         tr(
-            "Bold: the best in its column. In parentheses: the middle of what the map gets in the wrong place."
+            "Bold: the best in its column. In parentheses: the median of what the map gets in the wrong "
+            "place."
         )
     )
     first = dict(zip(BASELINES, progress[0].results, strict=False))
