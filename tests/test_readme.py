@@ -110,6 +110,13 @@ def test_every_flag_that_is_named_exists(text: str) -> None:
     assert named - elsewhere <= known
 
 
+def test_flags_of_a_path_are_named_alike_in_every_help() -> None:
+    for each in (options.parser(), scoreboard.parser(), scan.parser()):
+        flags = each._option_string_actions
+        assert flags["--checkpoint"].metavar == "FILE"
+        assert flags["--data-dir"].metavar == "DIR"
+
+
 @pytest.mark.parametrize(
     ("text", "language"), [(README, "en"), (CHINESE, "zh_CN")], ids=["English", "Chinese"]
 )
