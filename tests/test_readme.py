@@ -228,6 +228,15 @@ def prose(text: str) -> str:
     return " ".join(text.split())
 
 
+def test_the_programs_of_the_pages_run_one_after_the_other() -> None:
+    """Those on attributions go on with what the one of docs/own.md has made."""
+    pages = [page for page in readme.ENGLISH if page.stem in ("own", "attributions")]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    programs = [program for text in texts for program in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    assert len(programs) == 3
+    subprocess.run([sys.executable, "-c", "\n".join(programs)], cwd=ROOT, check=True)
+
+
 def test_the_program_runs_by_its_path_and_says_where_it_looks_for_the_project(tmp_path: Path) -> None:
     program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
     check = "\nassert abs((proof.weights[:, None, None] * proof.maps).sum(0) - heat.values).max() < 1e-4\n"
