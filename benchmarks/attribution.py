@@ -1,4 +1,4 @@
-"""How fast heat maps of many images are: `python -m benchmarks.attribution` (`--write`: into README.md).
+"""How fast heat maps of many images are: `python -m benchmarks.attribution` (`--write`: into docs/speed.md).
 
 Grad-CAM at the three blocks of the course CNN, for the same batch and one class per image: by the explorer's
 engine, by torchcam and by Captum, in turn in one run on two threads; medians. Then every method, as
@@ -95,7 +95,7 @@ def table(speeds: dict[str, float], rounds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.attribution", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/speed.md")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
     from benchmarks import methods

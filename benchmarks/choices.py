@@ -1,4 +1,4 @@
-"""Why the recipe `fast` is as it is: `python -m benchmarks.choices --data-dir DIR` (`--write` for README.md).
+"""Why the recipe `fast` is as it is: `python -m benchmarks.choices --data-dir DIR` (`--write`: into docs/).
 
 Trains what the recipe was while it was being chosen and variants of that, each with one setting changed, with
 several seeds on nine tenths of the training images, and measures them on the rest; the test images play no
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/training.md")
     options = parser.parse_args()
     train_images, _ = images_of(choose({"dataset": "folder", "data_dir": options.data_dir}))
     data, held_out = halves(train_images)

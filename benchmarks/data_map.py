@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--cost", action="store_true", help="measure what the log costs instead")
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/training.md")
     options = parser.parse_args()
     if options.cost:
         print(cost(options.rounds))

@@ -1,4 +1,4 @@
-"""How fast the explorer is: `python -m benchmarks.explorer` (`--write` puts the table into README.md).
+"""How fast the explorer is: `python -m benchmarks.explorer` (`--write` puts the table into docs/speed.md).
 
 Everything is measured in one run on one thread, ours and the usual way in turn; medians. A page's script is
 compiled once, as in a server.
@@ -208,7 +208,7 @@ def table(rows: list[Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.explorer", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/speed.md")
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

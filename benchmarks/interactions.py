@@ -1,4 +1,4 @@
-"""From a click to the last change of the page: `python -m benchmarks.interactions` (`--write` for README.md).
+"""From a click to the last change of the page: `python -m benchmarks.interactions` (`--write`: into docs/).
 
 Eleven common interactions in Chromium, medians, each in turn with a click on an empty Streamlit page with one
 button, so that noise is the same for both. A change is one of the document, a canvas of the channel grid
@@ -139,7 +139,7 @@ def table(times: dict[str, list[float]], rounds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.interactions", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/speed.md")
     options = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:

@@ -1,4 +1,4 @@
-"""What large networks cost: `python -m benchmarks.networks` (`--write` puts the table into README.md).
+"""What large networks cost: `python -m benchmarks.networks` (`--write` puts the table into docs/speed.md).
 
 One new image of 224 pixels, random weights. Times are medians of one run, beside a bare forward pass in turn.
 Memory is what a process of its own takes at its highest, more than before it began; it is read from Linux.
@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.networks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--size", type=int, default=SIZE, help="the side of the image in pixels")
-    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/speed.md")
     parser.add_argument("--memory-of", choices=NETWORKS.values(), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.memory_of:

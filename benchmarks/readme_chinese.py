@@ -1,4 +1,4 @@
-"""The tables of README.md in Chinese, for README.zh-CN.md: the same numbers, other words.
+"""The tables of README.md and docs/ in Chinese, for the Chinese pages: the same numbers, other words.
 
 A cell is translated whole by `CELLS`, else by the first of `PATTERNS` that fits it whole; a line outside of
 tables, by `LINES`. What none of them knows stays as it is: names of methods, networks and pages.
@@ -137,7 +137,7 @@ LINES = (
         r"Precision, which is also recall, among the (\d+) first images of each ranking \(Wilson interval "
         r"over all (\d+)\); (\d+) networks each \(course, width (\d+), (\d+) epochs\) on ([\d,]+) drawn "
         r"scenes with (\d+) wrong labels, by (`.+`)\.",
-        r"每种排序前 \1 张图像中的精确率，也就是召回率（Wilson 区间，共 \2 张）；"
+        r"每种排序前 \1 张图像中的查准率，也就是查全率（Wilson 区间，共 \2 张）；"
         r"每种 \3 个网络（course，宽度 \4，\5 轮），在 \6 个带 \7 个错误标签的绘制场景上，由 \8 得出。",
     ),
     (r"Of ([\d,]+) scenes, by (`.+`)\.", r"共 \1 个场景，由 \2 得出。"),
@@ -199,7 +199,7 @@ LINES = (
 
 
 def in_chinese(text: str) -> str:
-    """A text of README.md with its tables, and the lines between them, in Chinese."""
+    """A text of these pages with its tables, and the lines between them, in Chinese."""
     return "\n".join(_row(line) if line.startswith("|") else _line(line) for line in text.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""What a scan costs beside the bare forward pass: `python -m benchmarks.scan` (`--write`: into README.md).
+"""What a scan costs beside the bare forward pass: `python -m benchmarks.scan` (`--write`: into docs/scan.md).
 
 The same batch through the network alone and through a scan, in turn in one run, in the faster order of
 memory; what each reduction takes of it; and a whole scan of 1,000 and of 10,000 images of noise, each in a
@@ -190,7 +190,7 @@ def whole_table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.scan", description=__doc__)
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--write", action="store_true", help="replace the tables in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the tables in docs/scan.md")
     parser.add_argument("--whole", choices=NAMES, help=argparse.SUPPRESS)
     parser.add_argument("--images", type=int, default=WHOLE[0], help=argparse.SUPPRESS)
     options = parser.parse_args()

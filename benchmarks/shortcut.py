@@ -6,7 +6,7 @@ mark of their class, with that of another class and without one; and how much of
 is on the mark. In place of one trained anew, the shipped checkpoint stands for its fraction and seed; its row
 says that it had more epochs. Writes the curve as JSON beside it; rows that are there already stay, if they
 were trained for as many epochs. `--write` also puts the accuracies of the
-shipped checkpoints into README.md.
+shipped checkpoints into docs/training.md.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def with_shipped(rows: list[dict[str, Any]], of_shipped: list[dict[str, Any]]) -
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The accuracies of the shipped checkpoints with their intervals, for README.md."""
+    """The accuracies of the shipped checkpoints with their intervals, for docs/training.md."""
     lines = []
     for row in rows:
         counts = (*(row["correct"][name] for name in ("own", "wrong", "none")), row["followed"])
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1))
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--out", type=Path, default=CURVE)
-    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/training.md")
     options = parser.parse_args()
     rows = read(options.out, options.epochs)
     test = load("scenes", options.data_dir, "test")

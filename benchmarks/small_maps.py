@@ -3,6 +3,7 @@
 Steps of `--net resnet9 --recipe fast` on random images, with the products and without, in turn in a process.
 """
 
+import argparse
 import time
 from statistics import median
 
@@ -37,6 +38,7 @@ def seconds(run: Run, x: torch.Tensor, y: torch.Tensor, limit: int) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser("python -m benchmarks.small_maps", description=__doc__).parse_args()
     keep_freed_memory()
     config = choose({"net": "resnet9", "recipe": "fast"})
     data = random_images(config.batch_size)

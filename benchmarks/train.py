@@ -1,4 +1,4 @@
-"""How fast training is: `python -m benchmarks.train --data-dir DIR` (`--write` puts it into README.md).
+"""How fast training is: `python -m benchmarks.train --data-dir DIR` (`--write` puts it into docs/speed.md).
 
 The course's listing (`benchmarks/listing.py`), our `course` and `fast` recipes and a short run (`--recipe
 fast --epochs 5 --augment flip --dropout 0.25`) train the same network in turn in one process, a few steps
@@ -218,7 +218,9 @@ def main() -> None:
     parser.add_argument("--race", action="store_true", help="train the listing in full beside the short run")
     parser.add_argument("--epochs", type=int, default=20, help="of the listing in the race")
     parser.add_argument("--limit", type=int, default=0, help="images of the race; 0: all")
-    parser.add_argument("--write", action="store_true", help="keep the race's log and the table in README.md")
+    parser.add_argument(
+        "--write", action="store_true", help="keep the race's log and the table in docs/speed.md"
+    )
     options = parser.parse_args()
     if options.alone:
         return alone(options.alone, options.data_dir)

@@ -1,4 +1,4 @@
-"""How many visitors one server takes: `python -m benchmarks.visitors` (`--write`: into README.md).
+"""How many visitors one server takes: `python -m benchmarks.visitors` (`--write`: into docs/speed.md).
 
 A server as users start it, and visitors as browsers are, over WebSockets of their own. Each opens a page,
 then again and again asks for an image that nobody has seen, and thinks in between for 1 to 3 seconds, at
@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0, help="how long each crowd is measured")
     parser.add_argument("--app", type=Path, default=ROOT / "explorer" / "app.py", help="another checkout's")
     parser.add_argument("--url", help="a server that runs already, with enough test images")
-    parser.add_argument("--write", action="store_true", help="replace the table in README.md")
+    parser.add_argument("--write", action="store_true", help="replace the table in docs/speed.md")
     options = parser.parse_args()
     images = itertools.count(1)
     with contextlib.ExitStack() as stack:

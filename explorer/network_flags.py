@@ -33,7 +33,7 @@ def add_network(add: Callable[..., object]) -> None:
         "--output",
         type=_kind,
         metavar="KIND",
-        help=tr("what its outputs are, if it is found wrong: {kinds}", kinds=", ".join(KINDS)),
+        help=tr("what its outputs are, if they are recognized wrongly: {kinds}", kinds=", ".join(KINDS)),
     )
     add("--output-name", metavar="NAME", help=tr("which of several outputs are the logits, by name"))
 
@@ -63,13 +63,13 @@ def add_input(add: Callable[..., object]) -> None:
         "--channels",
         type=_channels,
         metavar="COUNT",
-        help=tr("the number of channels of its input, if it cannot be found: 1 is gray"),
+        help=tr("the number of channels of its input, if it is not recognized: 1 is gray"),
     )
     add(
         "--grid",
         type=_grid,
         metavar="ROWSxCOLUMNS",
-        help=tr("the positions of a transformer's tokens, if they cannot be found, such as 14x14"),
+        help=tr("the positions of a transformer's tokens, if they are not recognized, such as 14x14"),
     )
 
 

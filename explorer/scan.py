@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     return exit_code(
         lambda: _command(options),
         sentence_of,
-        tr("Stopped. The same command goes on after the last part that is saved."),
+        tr("Stopped. Run the same command again to continue after the last saved part."),
     )
 
 

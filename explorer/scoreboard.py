@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     use(of_environment())
     words = sys.argv[1:] if arguments is None else arguments
     options = parser().read_or_exit(words)
-    stopped = tr("Stopped. The same command goes on after the last part that is saved.")
+    stopped = tr("Stopped. Run the same command again to continue after the last saved part.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="captum")
         return exit_code(lambda: _command(options, words), sentence_of, stopped)
@@ -102,7 +102,7 @@ def _add_images(parser: Parser) -> None:
     add("--images", type=count, default=100, metavar="N", help=tr("how many images (default: 100)"))
     again = tr("how many of them get the scores that compute each map several times (default: all)")
     add("--images-again", type=natural, metavar="N", help=again)
-    add("--note", default="", metavar="TEXT", help=tr("what else is to be said about the images"))
+    add("--note", default="", metavar="TEXT", help=tr("a note on the images, kept with the results"))
 
 
 def _add_measures(parser: Parser) -> None:

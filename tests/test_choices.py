@@ -1,4 +1,4 @@
-"""How `fast` was chosen: on images that no variant was trained on, and README.md says what the log says."""
+"""How `fast` was chosen: on images that no variant was trained on, and the table says what the log says."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What README.md says is so: its figures are those of the files, its commands and flags exist."""
+"""What README.md and docs/ say is so: figures are those of the files, commands and flags exist."""
 
 import re
 import subprocess
@@ -19,8 +19,12 @@ from model.checkpoint import compact
 from model.snapshots import list_snapshots
 
 ROOT = Path(__file__).resolve().parents[1]
-README, CHINESE = (path.read_text(encoding="utf-8") for path in (readme.README, readme.CHINESE))
+README, CHINESE = (
+    "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    for pages in (readme.ENGLISH, readme.CHINESE)
+)
 both = pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chinese"])
+PAIRS = tuple(zip(readme.ENGLISH, readme.CHINESE, strict=True))
 
 
 def test_the_table_of_checkpoints_is_the_files() -> None:
@@ -106,6 +110,13 @@ def test_every_flag_that_is_named_exists(text: str) -> None:
     assert named - elsewhere <= known
 
 
+def test_flags_of_a_path_are_named_alike_in_every_help() -> None:
+    for each in (options.parser(), scoreboard.parser(), scan.parser()):
+        flags = each._option_string_actions
+        assert flags["--checkpoint"].metavar == "FILE"
+        assert flags["--data-dir"].metavar == "DIR"
+
+
 @pytest.mark.parametrize(
     ("text", "language"), [(README, "en"), (CHINESE, "zh_CN")], ids=["English", "Chinese"]
 )
@@ -121,11 +132,36 @@ def test_every_page_has_a_record() -> None:
     assert sorted(folders) == sorted(page.folder for page in PAGES)
 
 
-@both
-def test_every_file_that_is_named_exists(text: str) -> None:
-    targets = re.findall(r"\]\(([\w./-]+)\)", text)
+@pytest.mark.parametrize("page", [*readme.ENGLISH, *readme.CHINESE], ids=lambda page: page.name)
+def test_every_file_that_is_linked_exists(page: Path) -> None:
+    targets = re.findall(r"\]\(([\w./-]+)\)", page.read_text(encoding="utf-8"))
     assert targets
-    assert not [target for target in targets if not (ROOT / target).exists()]
+    assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+@both
+def test_readme_links_every_page(text: str) -> None:
+    pages = readme.ENGLISH if text is README else readme.CHINESE
+    assert not [page.name for page in pages[1:] if f"(docs/{page.name})" not in text]
+
+
+def test_the_speeds_in_readme_are_those_of_the_tables() -> None:
+    front = readme.ENGLISH[0].read_text(encoding="utf-8").partition("\n## How fast\n")[2]
+    clicks = re.findall(
+        r"^\| (.+?) \| (\d+) ms \|", readme.text_of("benchmarks/interactions.py"), re.MULTILINE
+    )
+    (_, empty), *others = [(name, int(time)) for name, time in clicks]
+    times = [time for _, time in others]
+    assert f"{min(times)} to {max(times)} ms, beside {empty} ms" in front
+    (first,) = re.findall(r"feature maps \| ([\d.]+ s) \|", readme.text_of("benchmarks/explorer.py"))
+    assert f"feature maps: {first}" in front
+    factors = dict(re.findall(r"^\| (torchcam|Captum) \|.*\| ([\d.]+) \|$", README, re.MULTILINE))
+    assert (
+        f"{factors['torchcam']} times as fast as torchcam, {factors['Captum']} times as fast as Captum"
+        in front
+    )
+    (course,) = re.findall(r"^\| course \| [\d,]+ \| ([\d.]+) ×", README, re.MULTILINE)
+    assert f"to {course} times as fast as the course's own listing" in front
 
 
 def test_both_have_the_same_programs_commands_tables_and_pictures() -> None:
@@ -144,17 +180,23 @@ def test_the_tables_of_the_chinese_one_have_the_same_numbers_and_no_english() ->
         assert re.findall(r"[A-Za-z]{3,} [a-z]{2,}", without_names) == []
 
 
-def test_both_have_the_same_sections() -> None:
-    levels = [re.findall(r"^(#{2,3}) ", without_code(text), re.MULTILINE) for text in (README, CHINESE)]
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].name)
+def test_both_have_the_same_sections(pair: tuple[Path, Path]) -> None:
+    texts = (page.read_text(encoding="utf-8") for page in pair)
+    levels = [re.findall(r"^(#{1,3}) ", without_code(text), re.MULTILINE) for text in texts]
     assert levels[0] == levels[1]
 
 
 def test_the_chinese_one_names_the_same_flags_files_and_numbers() -> None:
     """A paragraph that was added to one of them, and not to the other, is missed here."""
-    for pattern in (r"`[^`]+`", r"\d+[.,]\d+"):
-        named = [set(re.findall(pattern, prose(text))) for text in (README, CHINESE)]
-        assert sorted(named[0] - named[1]) == [], "only in README.md"
-        assert sorted(named[1] - named[0]) == [], "only in README.zh-CN.md"
+    for english, chinese in PAIRS:
+        for pattern in (r"`[^`]+`", r"\d+[.,]\d+"):
+            named = [
+                set(re.findall(pattern, prose(page.read_text(encoding="utf-8"))))
+                for page in (english, chinese)
+            ]
+            assert sorted(named[0] - named[1]) == [], f"only in {english.name}"
+            assert sorted(named[1] - named[0]) == [], f"only in {chinese.name}"
 
 
 def programs(text: str) -> list[str]:
@@ -184,6 +226,15 @@ def without_code(text: str) -> str:
 def prose(text: str) -> str:
     text = re.sub(r"<!-- benchmarks/.*?<!-- end -->", "", without_code(text), flags=re.DOTALL)
     return " ".join(text.split())
+
+
+def test_the_programs_of_the_pages_run_one_after_the_other() -> None:
+    """Those on attributions go on with what the one of docs/own.md has made."""
+    pages = [page for page in readme.ENGLISH if page.stem in ("own", "attributions")]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    programs = [program for text in texts for program in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    assert len(programs) == 3
+    subprocess.run([sys.executable, "-c", "\n".join(programs)], cwd=ROOT, check=True)
 
 
 def test_the_program_runs_by_its_path_and_says_where_it_looks_for_the_project(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Each command of README's section “Your own” opens what it says, with files as people have them."""
+"""Each command of README’s section “Your own” and of docs/own.md opens what it says, with files as people
+have them.
+"""
 
 import re
 import shlex
@@ -15,9 +17,10 @@ from streamlit.testing.v1 import AppTest
 
 from model.nets import NETS
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("\n## Your own\n")[1].split("\n### ")[0]
-SHELL = "".join(re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL)).replace("\\\n", "")
+ROOT = Path(__file__).resolve().parents[1]
+README, OWN = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/own.md"))
+SECTION = README.split("\n## Your own\n")[1].split("\n## ")[0]
+SHELL = "".join(re.findall(r"```sh\n(.*?)```", SECTION + OWN, re.DOTALL)).replace("\\\n", "")
 COMMANDS = [line.split("#")[0].strip() for line in SHELL.splitlines() if line.strip()]
 
 

@@ -213,7 +213,7 @@ def filters_over_time(timeline: Timeline) -> tuple[str, Floats]:
     """
     layer = first_conv(timeline.nets[0])
     if layer is None:
-        raise Problem("This network has no convolution, so it has no filters to show.")
+        raise Problem("This network has no convolution, so it has no kernels to show.")
     weights = (net.get_submodule(layer).weight for net in timeline.nets)
     return layer, np.stack([to_numpy(weight) for weight in weights if isinstance(weight, Tensor)])
 

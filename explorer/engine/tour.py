@@ -135,12 +135,27 @@ def cut(net: nn.Module, seen: Trace, x: Tensor) -> Cut:
     """The Cut of the first ReLU layer for one image x, float (1, C, h, w), and its trace."""
     layer = next((name for name in seen.shapes if isinstance(layer_module(net, name), nn.ReLU)), None)
     if layer is None:
-        raise Problem(
-            "No module of this network is a ReLU on feature maps; one called as a function is not recorded."
-        )
+        raise _no_relu(net, seen)
     both = input_output(seen, x, layer)
     received = both[0] if both is not None else _received(net, x, layer)
     return Cut(layer, received.size, int((received < 0).sum()))
+
+
+def _no_relu(net: nn.Module, seen: Trace) -> Problem:
+    """Why there is no ReLU to ask about."""
+    for layer in seen.shapes:
+        module = layer_module(net, layer)
+        if type(module).__module__ == nn.ReLU.__module__:
+            kind = type(module).__name__
+            return Problem(
+                "The first activation of this network, {layer}, is {kind} and not ReLU, so the question does "
+                "not apply to it: choose another checkpoint.",
+                layer=layer,
+                kind=kind,
+            )
+    return Problem(
+        "No module of this network is a ReLU on feature maps; one called as a function is not recorded."
+    )
 
 
 def _received(net: nn.Module, x: Tensor, layer: str) -> Floats:

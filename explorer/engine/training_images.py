@@ -151,7 +151,7 @@ def _files(log: ExampleLog, config: Config, data_dir: Path) -> LoggedImages:
         listing = list_images(data_dir, "train")
     except Problem as problem:
         raise Problem(
-            "The training images of this run are not on hand, so it is shown as indices and numbers; start "
+            "The training images of this run are not available, so it is shown as indices and numbers; start "
             "the explorer with --data-dir and the folder that it was trained on."
         ) from problem
     rows = limited_rows(len(listing.files), config.limit, config.seed)

@@ -11,7 +11,7 @@ from model.words import N_
 FOLDER = ROOT / "checkpoints" / "lessons"
 MISSING = N_(
     "The run {name} is not in the folder `checkpoints/lessons`: copy it there, or train it by its command in "
-    "README."
+    "docs/training.md."
 )
 WHOLE_PAGE = N_("The checkpoint in the sidebar has no effect on this page.")
 

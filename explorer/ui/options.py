@@ -56,17 +56,21 @@ def _folders(folder: Path) -> tuple[Path, ...]:
 
 def parser() -> Parser:
     """The parser of these options; its help is in the language in use."""
-    parser = Parser("streamlit run explorer/app.py --", title=tr("options"))
+    parser = Parser("streamlit run explorer/app.py --", title=tr("options"), usage=tr("%(prog)s [flags]"))
     add = parser.first.add_argument
     add(
         "--data-dir",
         type=path,
         default=Options.data_dir,
-        help=tr("the folder with the images: CIFAR-10, or test/<class>/*"),
+        metavar="DIR",
+        help=tr("the folder of CIFAR-10, or a folder with test/CLASS/*"),
     )
-    add("--runs", type=path, help=tr("a folder with more training runs, or with folders of runs"))
-    add("--scans", type=path, default=Options.scans, help=tr("the folder of the scans of data sets"))
-    add("--checkpoint", type=path, help=tr("a checkpoint or state_dict in another place"))
+    runs = tr("a folder with more training runs, or with folders of runs")
+    add("--runs", type=path, metavar="DIR", help=runs)
+    scans = tr("the folder of the scans of data sets")
+    add("--scans", type=path, default=Options.scans, metavar="DIR", help=scans)
+    weights = tr("a checkpoint or state_dict in another place")
+    add("--checkpoint", type=path, metavar="FILE", help=weights)
     add_network(add)
     add_input(add)
     return parser

@@ -66,6 +66,32 @@ def test_a_page_is_accessible(page: Page, serve: Callable[..., str], path: str) 
         assert not serious(page, "color-contrast", "link-in-text-block")
 
 
+LUMINANCES = """() => {
+    const channel = (value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    const numbers = (color) => color.match(/[\\d.]+/g).slice(0, 3).map((each) => Number(each) / 255);
+    const luminance = (color) => [0.2126, 0.7152, 0.0722]
+        .reduce((sum, weight, index) => sum + weight * channel(color[index]), 0);
+    const behind = numbers(getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor);
+    return [...document.querySelectorAll("svg.marks text")].map((text) => {
+        const style = getComputedStyle(text), opacity = Number(style.fillOpacity);
+        const seen = numbers(style.fill).map((each, index) => opacity * each + (1 - opacity) * behind[index]);
+        return [luminance(seen), luminance(behind)];
+    });
+}"""
+"""Of each word of the charts that Vega draws, and of what is behind it."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_of_charts_have_enough_contrast(page: Page, serve: Callable[..., str], scheme: str) -> None:
+    """axe-core leaves out text in SVG."""
+    page.emulate_media(color_scheme=scheme)
+    drawn(page, f"{serve('explorer/app.py')}/training")
+    expect(page.locator("svg.marks text").first).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", scheme)
+    ratios = [(max(pair) + 0.05) / (min(pair) + 0.05) for pair in page.evaluate(LUMINANCES)]
+    assert min(ratios) >= 4.5, ratios
+
+
 def serious(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
     """What axe-core finds that is serious or critical, by these rules or by all: each rule and elements."""
     options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else None

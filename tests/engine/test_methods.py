@@ -91,7 +91,7 @@ def test_what_grad_cam_pp_requires(course: nn.Module, x: Tensor) -> None:
     )
 
 
-def test_readme_names_every_method(method: Method) -> None:
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("### Methods")[2].partition("```python")[0]
+def test_the_page_on_attributions_names_every_method(method: Method) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/attributions.md").read_text(encoding="utf-8")
+    table = page.partition("## Methods")[2].partition("```python")[0]
     assert re.search(rf"(\||,) {re.escape(method.title)}( \||,)", table)

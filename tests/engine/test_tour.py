@@ -91,6 +91,13 @@ def test_what_relu_cuts(net: CourseCNN, x: Tensor, seen: Trace) -> None:
     assert one.fraction == pytest.approx(float((before < 0).float().mean()))
 
 
+def test_another_activation_than_relu_is_named(x: Tensor) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.Flatten(), nn.LazyLinear(5)).eval()
+    net(x)
+    with pytest.raises(Problem, match="The first activation of this network, 1, is SiLU and not ReLU"):
+        tour.cut(net, trace(net, x), x)
+
+
 def test_what_a_position_sees(net: CourseCNN, x: Tensor) -> None:
     one = tour.sight(receptive_fields(net, x)["relu2"], (SIZE, SIZE))
     top, bottom, left, right = oracle.reach(net, SIZE, *one.position)

@@ -86,7 +86,7 @@ def test_a_link_chooses_the_image(visit: Open) -> None:
 def test_without_its_images_a_run_is_indices_and_numbers(visit: Open) -> None:
     at = visit("data_map", log="cifar10-fast-rerun")
     text = written(at)
-    assert "The training images of this run are not on hand" in text
+    assert "The training images of this run are not available" in text
     assert "Grad-CAM needs the picture" in text
     assert "<img" not in html(at)
 

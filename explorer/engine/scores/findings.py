@@ -66,5 +66,5 @@ FINDINGS = Score(
     measure=findings,
     below=N_("Less heat is at the border than by chance."),
     within=N_("The heat at the border is no more than by chance."),
-    above=N_("More heat is at the border than by chance: look whether the padding is the reason."),
+    above=N_("More heat is at the border than by chance: check whether the padding is the reason."),
 )

@@ -118,7 +118,7 @@ def _only_wrong(
         return indices
     path = cached.finished_scan(given.scans, opened.network, test_set.digest)
     if path is None:
-        st.caption(tr("A scan has to tell which images are wrong: start one on the page “Errors”."))
+        st.caption(tr("Only a scan can tell which images are wrong: start one on the page “Errors”."))
         return indices
     scan = cached.scan(path)
     wrong = np.intersect1d(indices, scan.ids[scan.labeled & ~scan.correct]).tolist()

@@ -18,7 +18,7 @@ def reach_of(chain: Chain, layer: str) -> LayerReach | None:
 
 
 def heads(what_if: WhatIf) -> Row:
-    return ("", tr("in the network") if what_if.layer else tr("at first"), tr("here"), tr("computation"))
+    return ("", tr("in the network") if what_if.layer else tr("initially"), tr("here"), tr("computation"))
 
 
 def rows(what_if: WhatIf, before: Chain | None, after: Chain | None) -> list[Row]:
@@ -167,8 +167,8 @@ def _rounding(axis: WindowAxis) -> list[str]:
             left, **numbers,
         )]  # fmt: skip
     if left < 0:
-        template = N_("({padded} − {span}) / {stride} = {exact} is rounded up: the last window reaches over "
-                      "the end of the padded input, where nothing is.")  # fmt: skip
+        template = N_("({padded} − {span}) / {stride} = {exact} is rounded up: the last window reaches past "
+                      "the end of the padded input.")  # fmt: skip
         return [tr(template, **numbers)]
     return []
 

@@ -61,7 +61,7 @@ def choose(every: Mapping[str, Settings], network: str) -> WhatIf:
         reset = st.empty()
     here = _settings(in_network)
     _limits(in_network)
-    label = tr("As in the network") if layer else tr("As at first")
+    label = tr("As in the network") if layer else tr("Initial settings")
     reset.button(
         label, icon=":material/undo:", key="cv_reset", disabled=here == in_network,
         on_click=_reset, args=(in_network,),

@@ -43,7 +43,10 @@ def show_scores(selection: Selection, chosen: Sequence[MapChoice], progress: Pro
         better = tr("Lower is better.") if LOWER_IS_BETTER[name] else tr("Higher is better.")
         st.caption(paragraph([tr(summary), better]))
     st.caption(
-        tr("Bold: the best in its column. In brackets: the middle of what the map gets in the wrong place.")
+        tr(
+            "Bold: the best in its column. In parentheses: the median of what the map gets in the wrong "
+            "place."
+        )
     )
     first = dict(zip(BASELINES, progress[0].results, strict=False))
     if first:

@@ -35,7 +35,7 @@ SETTING = N_(
     "Six runs of one small network (8, 16 and 32 channels) that differ in nothing but the normalization and "
     "the learning rate: SGD with momentum 0.9 and a constant rate, 20 epochs of 5,000 drawn scenes, seed 0. "
     "Accuracy and loss on 1,000 other scenes; chance is 10%. One seed each, so small differences mean "
-    "nothing; the setting was chosen before the runs. Their commands are in README."
+    "nothing; the setting was chosen before the runs. Their commands are in docs/training.md."
 )
 SAME_FOR_ALL = N_("They are shown for every checkpoint: that of the sidebar is none of them.")
 ABOUT_DRIFT = N_(
@@ -45,7 +45,7 @@ ABOUT_DRIFT = N_(
 VIEWS = N_(
     "While the weights before a layer change, the distribution of what it receives changes too. The paper on "
     "BatchNorm calls this **internal covariate shift**, and gives its reduction as the reason why BatchNorm "
-    "helps ([arXiv:1502.03167](https://arxiv.org/abs/1502.03167)). Its critics added random shifts behind "
+    "helps ([arXiv:1502.03167](https://arxiv.org/abs/1502.03167)). Its critics added random shifts after "
     "BatchNorm, and training remained as good; they found the shift no smaller with BatchNorm, and explain "
     "the benefit by a smoother loss ([arXiv:1805.11604](https://arxiv.org/abs/1805.11604)). So the drift "
     "below is a description, and no proof of a cause."

@@ -19,7 +19,7 @@ from model.words import N_, ngettext, tr
 
 CLASSES = 5
 ABOUT = N_(
-    "Nothing else is changed and nothing is trained again: the layers behind it still expect normalized "
+    "Nothing else is changed and nothing is trained again: the layers after it still expect normalized "
     "values. So this shows how much they rely on the layer, not how well a network trained without BatchNorm "
     "would do; for that see “In training”."
 )

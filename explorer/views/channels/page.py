@@ -44,8 +44,8 @@ def page() -> None:
     if layer == block.conv and block.norm is not None:
         st.caption(
             tr(
-                "At a convolution a channel of zeros is not yet a channel less: {norm} reads it, and still "
-                "adds its shift. For a network without the channel choose the stage behind.",
+                "Setting a channel of a convolution to zero does not remove it: {norm} reads the zeros and "
+                "still adds its shift. To remove the channel, choose the stage after it.",
                 norm=code(block.norm),
             )
         )
@@ -85,8 +85,8 @@ def how_to_read() -> None:
         st.markdown(
             tr(
                 "A **dead** channel is zero at every position of every image of this set; other images may "
-                "wake it. A channel that is **always on** is zero nowhere, so the ReLU changes nothing in "
-                "it. A **near-duplicate** has a correlation of {near} or more with another channel, over "
+                "activate it. A channel that is **always on** is zero nowhere, so the ReLU changes nothing "
+                "in it. A **near-duplicate** has a correlation of {near} or more with another channel, over "
                 "the means of the maps of each image: two channels can agree in these and still differ in "
                 "where they respond. A channel with **γ near zero** is almost the same for every input. "
                 "What all of this costs or does not cost is not known from such numbers; only the accuracy "

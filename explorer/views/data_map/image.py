@@ -119,7 +119,7 @@ def through_epochs(run: LoggedRun, index: int, sample: Sample | Problem) -> Film
     """Grad-CAM of the image at each snapshot, or one sentence that says what is missing."""
     st.subheader(tr("Grad-CAM through the epochs"), anchor=False)
     if isinstance(sample, Problem):
-        st.info(tr("Grad-CAM needs the picture of the training image, which is not on hand."))
+        st.info(tr("Grad-CAM needs the picture of the training image, which is not available."))
         return None
     try:
         opened = opened_for(run)

@@ -21,9 +21,10 @@ NONE = N_(
 ABOUT = N_(
     "In train mode Dropout sets each value to 0 with probability p, and divides what it keeps by 1 − p, so "
     "that the mean stays; the next layer cannot rely on any single value (arXiv:1207.0580). In eval mode it "
-    "does nothing: the prediction is always the same. Here only Dropout is in train mode, all else, also "
-    "BatchNorm, in eval mode; the {count} masks are drawn once from a fixed seed. Their spread is at times "
-    "read as uncertainty (arXiv:1506.02142); it depends on p and is not a calibrated probability."
+    "does nothing: the prediction is always the same. Here only Dropout is in train mode, everything "
+    "else, including BatchNorm, in eval mode; the {count} masks are drawn once from a fixed seed. Their "
+    "spread is sometimes read as uncertainty (arXiv:1506.02142); it depends on p and is not a calibrated "
+    "probability."
 )
 
 

@@ -66,8 +66,8 @@ def matrix_classes(table: Integers) -> list[int]:
 def about_matrix(evaluation: Evaluation, matrix_size: int) -> str:
     about = tr(
         "A click on a cell shows its images; a click on the name of a class shows those of the class, wrong, "
-        "correct or all, as chosen under “Predictions”. A second click shows all images again. The colors "
-        "go by the fraction of the row's class."
+        "correct or all, as chosen under “Predictions”. A second click shows all images again. The color "
+        "shows the fraction of the row's class."
     )
     count = len(evaluation.classes)
     if matrix_size == count:

@@ -138,7 +138,7 @@ def _bounds(name: str, values: Doubles, key: str, most: float | None = None) -> 
     link.follow_default(f"{key}_to", f"{end:g}")
     first, last = st.columns(2)
     with first:
-        low = link.decimal(tr("Least {name}", name=name), 0.0, end, f"{key}_from", 0.0)
+        low = link.decimal(tr("Smallest {name}", name=name), 0.0, end, f"{key}_from", 0.0)
     with last:
         high = link.decimal(tr("Largest {name}", name=name), 0.0, end, f"{key}_to", end)
     return Bounds(low or None, None if float(f"{high:g}") >= float(f"{end:g}") else high)

@@ -152,7 +152,7 @@ def about_the_grid(selection: Selection, block: Block) -> None:
     with st.expander(tr("How to read this, and how the map sizes are computed")):
         st.markdown(
             tr(
-                "Each tile is one channel: the output of one learned filter at every position of the image. "
+                "Each tile is one channel: the output of one learned kernel at every position of the image. "
                 "Where a layer has negative values, red is positive and blue is negative; otherwise brighter "
                 "is larger. On a shared scale the channels can be compared. On a scale per channel the "
                 "pattern of weak channels is visible too."

@@ -54,7 +54,7 @@ def finding(measured: dict[str, ShiftedPredictions]) -> str:
         "Moved by {pixels} pixels, **{mlp}** of the MLP’s predictions stay the same and **{cnn}** of the "
         "CNN’s; of the networks that saw no moved scenes in training {mlp_still} and {cnn_still}. A "
         "convolution moves its map with the picture, and pooling tolerates a shift of a pixel or two; but "
-        "the dense layer behind it still looks at places, so the CNN is not indifferent to shifts either. On "
+        "the dense layer after it still looks at places, so a shift can change the CNN’s prediction too. On "
         "scenes that are not moved the MLP is correct for {mlp_correct} when it was trained on moved ones, "
         "for {still_correct} when not.",
         mlp_correct=percent(mlp.correct(0).value),

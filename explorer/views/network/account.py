@@ -36,7 +36,7 @@ UNITS = 6  # hidden units with the largest contributions
 CLASSES = 5  # of the table, besides the explained and the true one
 EXACT = N_(
     "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, and {constant} "
-    "from the biases behind it. With every ReLU and every maximum as it is for this image, what follows is "
+    "from the biases after it. With every ReLU and every maximum as it is for this image, what follows is "
     "linear, so the sum is exact, except for rounding ({rest})."
 )
 APPROXIMATE = N_(

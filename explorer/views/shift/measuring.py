@@ -53,14 +53,14 @@ class ShiftQuestion:
     @property
     def title(self) -> str:
         """What the shift is called."""
-        return tr("Own folder") if self.corruption is None else tr(self.corruption.title)
+        return tr("Your own folder") if self.corruption is None else tr(self.corruption.title)
 
     def severity(self, step: SeverityResult) -> str:
         """What a step is called: its severity in its own unit."""
         if step.severity is None:
             return tr("unshifted")
         if self.corruption is None:
-            return tr("own folder")
+            return tr("your own folder")
         return tr(self.corruption.unit, value=f"{step.severity:g}")
 
     def images(self, count: int) -> str:
@@ -82,7 +82,7 @@ def choose(selection: Selection) -> ShiftQuestion | None:
     names = {name: tr(each.title) for name, each in CORRUPTIONS.items()}
     which, of, how_many = st.columns([2, 2, 1], vertical_alignment="bottom")
     with which:
-        shift = choices.pick(tr("Shift of the data"), {**names, OWN: tr("Own folder")}, "shift", "dark")
+        shift = choices.pick(tr("Shift of the data"), {**names, OWN: tr("Your own folder")}, "shift", "dark")
     with of:
         kinds = {kind: tr(name) for kind, name in SOURCES.items() if kind != "test" or test_set is not None}
         kind = choices.choice(tr("Images"), kinds, "shift_of", "test" if test_set is not None else "scenes")

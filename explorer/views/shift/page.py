@@ -89,7 +89,7 @@ def how_to_read() -> None:
     with st.expander(tr("How to read this")):
         st.markdown(
             tr(
-                "A shift that BatchNorm could undo, such as other brightness, moves the means of many "
+                "A shift that BatchNorm could undo, such as a change of brightness, moves the means of many "
                 "channels, and recalibrating helps. A shift that takes information away, such as strong "
                 "blur, also moves them, but no statistics bring back what the images no longer show. "
                 "Recalibrated statistics come from fewer images than training saw, in small batches: on "

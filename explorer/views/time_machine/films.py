@@ -166,13 +166,13 @@ def filters(values: Floats, layer: str) -> Film:
 
     description = tr("kernels of {layer} (epochs, C, in, k, k)", layer=layer)
     return Film(
-        FilmSubject(tr("Filters"), layer, values, description),
+        FilmSubject(tr("Kernels"), layer, values, description),
         filters_title(values, layer),
         large,
         lambda index: tiled(tiles(index), columns, 1, DARK),
         lambda index: filters_note(values[index]),
         [range] * len(values),
-        tr("shared scale for all epochs and filters"),
+        tr("shared scale for all epochs and kernels"),
         bar=values.shape[2] != 3,
     )
 
@@ -180,8 +180,8 @@ def filters(values: Floats, layer: str) -> Film:
 def filters_title(values: Floats, layer: str) -> str:
     _, count, _, height, width = values.shape
     return ngettext(
-        "{n} filter of {layer}, {height} × {width}",
-        "{n} filters of {layer}, {height} × {width} each",
+        "{n} kernel of {layer}, {height} × {width}",
+        "{n} kernels of {layer}, {height} × {width} each",
         count,
         layer=layer,
         height=height,

@@ -16,7 +16,7 @@ from explorer.views.time_machine import films
 from explorer.views.time_machine.films import STATISTICS, Film
 from model.words import N_, tr
 
-KINDS = {"cam": N_("Grad-CAM"), "maps": N_("Feature maps"), "filters": N_("Filters"), "norm": N_("BatchNorm")}
+KINDS = {"cam": N_("Grad-CAM"), "maps": N_("Feature maps"), "filters": N_("Kernels"), "norm": N_("BatchNorm")}
 Make = Callable[[], Film] | None
 
 

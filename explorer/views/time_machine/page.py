@@ -351,7 +351,7 @@ def how_to_read() -> None:
         "chosen in the sidebar."
     )
     stored = tr(
-        "Snapshots store filters as 16-bit floats, which changes the probabilities of the course network by "
+        "Snapshots store kernels as 16-bit floats, which changes the probabilities of the course network by "
         "less than 0.001."
     )
     texts = {"cam": [of_image, strongest], "maps": [of_image]}

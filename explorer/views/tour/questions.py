@@ -104,7 +104,7 @@ def pixels(selection: Selection) -> TourQuestion:
     one = tour.sight(fields, (int(height), int(width)))
     row, column = one.position
     text = tr(
-        "How many pixels of the input can change the position in row {row}, column {column} of {layer}?",
+        "How many pixels of the input can change the value in row {row}, column {column} of {layer}?",
         row=row,
         column=column,
         layer=layer,
@@ -173,8 +173,8 @@ def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
 def alike(selection: Selection) -> TourQuestion:
     layer = _carriers(selection).layer
     text = tr(
-        "Draw all weights of the network at random, three times. How similar is the heat map of "
-        "{layer} then?",
+        "Replace all weights of the network by random ones, three times. How similar are the heat maps of "
+        "{layer} to this one then?",
         layer=layer,
     )
     return TourQuestion(text, lambda: _correlation(selection, layer))
@@ -232,8 +232,8 @@ def epoch(selection: Selection) -> TourQuestion:
         raise Problem("There is no training history beside this checkpoint, so nothing can be read from it.")
     one = tour.learned(cached.run(runs.look_at(history)))
     text = ngettext(
-        "The run had {n} epoch. After which one had the test accuracy reached half of its total increase?",
-        "The run had {n} epochs. After which one had the test accuracy reached half of its total increase?",
+        "The run had {n} epoch. After which epoch had the test accuracy reached half of its total increase?",
+        "The run had {n} epochs. After which epoch had the test accuracy reached half of its total increase?",
         one.epochs,
     )
     answer = tr(

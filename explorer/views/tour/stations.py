@@ -148,7 +148,7 @@ STATIONS: tuple[Station, ...] = (
         N_("What can one position see?"),
         N_(
             "A position of a map depends only on a part of the picture, its receptive field. It grows "
-            "with every convolution, and faster behind a pooling or a stride. What lies outside of it "
+            "with every convolution, and faster after a pooling or a stride. What lies outside of it "
             "cannot change the value at this position."
         ),
         N_("Click a position of the large map, and look at its receptive field in the picture below."),

@@ -4,7 +4,7 @@ The number of the station is in the link, under `tour`. What was chosen or shown
 the link can answer for themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -20,6 +20,7 @@ from model.problems import Problem
 from model.words import paragraph, tr
 
 KEY = "tour"
+MOST_CHOICES = 3  # of a question
 _GOING, _LEFT, _OPENED, _PRESSED, _ANSWER = (
     f"_tour_{name}" for name in ("going", "left", "opened", "pressed", "answer")
 )
@@ -118,6 +119,8 @@ def _here(station: Station, number: int, selection: Selection | None) -> None:
     with task:
         if one.question is None:
             markup.show(markup.text(one.problem, tag="p"))
+            _choices((), None, ())
+            st.empty()
         elif selection is not None:
             _ask(one.question, _key(number, selection))
 
@@ -171,15 +174,25 @@ def _ask(question: TourQuestion, key: tuple[object, ...]) -> None:
     markup.show(markup.text(question.text, "strong", tag="p"))
     pressed = st.session_state.get(_PRESSED)
     choice = pressed[1] if pressed is not None and pressed[0] == key else None
-    labels = question.choices or (tr("Show the answer"),)
+    chosen = choice if question.choices else None
+    _choices(question.choices or (tr("Show the answer"),), chosen, key)
+    with st.empty():
+        if choice is not None:
+            _show_answer(question, key, choice)
+
+
+def _choices(labels: Sequence[str], chosen: int | None, key: tuple[object, ...]) -> None:
+    """A button for each label, and nothing in the place of those that another station has more: the browser
+    shows what had a place before until the page has run.
+    """
     with st.container(horizontal=True, gap="small", key="tour_choices"):
         for index, label in enumerate(labels):
-            kind = "primary" if choice == index and question.choices else "secondary"
+            kind = "primary" if chosen == index else "secondary"
             st.button(
                 literal(label), key=f"tour_choice_{index}", type=kind, on_click=_press, args=(key, index)
             )
-    if choice is not None:
-        _show_answer(question, key, choice)
+        for _ in range(len(labels), MOST_CHOICES):
+            st.empty()
 
 
 def _press(key: tuple[object, ...], choice: int) -> None:

@@ -194,7 +194,7 @@ def scanned(app_dir: Path, tmp_path: Path, checkpoint: str, predicted: list[int]
 
 def test_only_wrong_images_are_offered_where_a_scan_knows_them(app: Open, tmp_path: Path) -> None:
     at = app(source="test", wrong="wrong", checkpoint="cifar10-course")
-    assert any("A scan has to tell which images are wrong" in each.value for each in at.sidebar.caption)
+    assert any("Only a scan can tell which images are wrong" in each.value for each in at.sidebar.caption)
     assert shown(at) == "cat/0.png"
     cat, dog, frog = 3, 5, 6
     folder = scanned(tmp_path, tmp_path, "cifar10-course", [cat, frog, cat])

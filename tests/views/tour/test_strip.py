@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -208,6 +208,33 @@ def test_every_answer_is_that_of_the_raw_network(visit: Callable[..., AppTest]) 
     at.button(key="tour_previous").click().run()
     assert (station(at), heading(at)) == ("9", "Errors")
     assert 'role="status"' not in strip(at)
+
+
+def places(at: AppTest) -> tuple[int, int]:
+    """How many places a station's question takes: in all, and for its choices."""
+    path = way(at.main, "tour_choice_0")
+    return len(path[-2].children), len(path[-1].children)
+
+
+def way(block: Any, key: str) -> list[Any]:
+    """The blocks from this one to the button of the key, each in the one before; [] if it is not in it."""
+    for child in block.children.values():
+        if getattr(child, "key", None) == key:
+            return [block]
+        inner = way(child, key) if hasattr(child, "children") else []
+        if inner:
+            return [block, *inner]
+    return []
+
+
+def test_every_station_takes_the_places_of_the_one_before(visit: Callable[..., AppTest]) -> None:
+    """Else the browser shows its last choices and its answer until a slow page has run."""
+    at = visit("interventions", tour="7")
+    press(at, "It falls")
+    before = places(at)
+    at.button(key="tour_next").click().run()
+    assert at.button(key="tour_choice_0").label == "Show the answer"
+    assert places(at) == before == (3, 3)
 
 
 def test_a_wrong_choice_is_told_so(visit: Callable[..., AppTest]) -> None:
