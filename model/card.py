@@ -142,6 +142,7 @@ def in_channels(pixels: Pixels, channels: int) -> Pixels:
 
 
 def parse_card(text: str, path: Path) -> Card:
+    """The card in a file's JSON; names that no card has are passed over. Raises Problem."""
     try:
         if len(text) > MOST_OF_CARD:
             raise ValueError(f"{len(text):,} characters")
@@ -184,6 +185,7 @@ def with_current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_values(card: Card, path: Path) -> None:
+    """Raise Problem where a card's numbers are none that a picture can be prepared with."""
     fitted = card.resize is None or card.input_size <= card.resize <= MOST_RESIZE
     fitted = fitted and card.interpolation in INTERPOLATIONS
     finite = all(map(math.isfinite, (*card.mean, *card.std)))

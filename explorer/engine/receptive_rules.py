@@ -309,4 +309,5 @@ def _dims(read: Fields) -> Dims:
 
 
 def argument(args: tuple[Any, ...], index: int, default: Any) -> Any:
+    """A function's argument by its place, or the default where it was not given by place."""
     return args[index] if index < len(args) else default

@@ -138,6 +138,7 @@ class NoGradient(Problem):
 
 
 def without_gradient(layer: str) -> NoGradient:
+    """The Problem of a layer that no gradient of the class reaches."""
     return NoGradient(
         "No gradient of the class reaches layer {layer}: choose another. The network computes it without "
         "gradients (no_grad, inference mode, reentrant checkpointing), or the class does not depend on it.",
