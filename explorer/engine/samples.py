@@ -18,6 +18,7 @@ from model.datasets import check_there, cifar10_present, class_folders, image_fi
 from model.decoding import picture
 from model.files import contents
 from model.image_file import MOST_BYTES
+from model.images import few
 from model.names import readable, short_path
 from model.problems import Problem
 from model.words import tr
@@ -111,6 +112,17 @@ SPELLINGS = {
     "bike": "bicycle",
     "sofa": "couch",
     "tv": "television",
+    "飞机": "airplane",
+    "汽车": "automobile",
+    "轿车": "automobile",
+    "鸟": "bird",
+    "猫": "cat",
+    "鹿": "deer",
+    "狗": "dog",
+    "青蛙": "frog",
+    "马": "horse",
+    "船": "ship",
+    "卡车": "truck",
 }
 """Names of data sets for the same thing: what is on the left means what is on the right."""
 
@@ -298,6 +310,28 @@ def cifar10_test_set(data_dir: Path) -> TestSet:
     """Read CIFAR-10's 10,000 test images from torchvision's files; Problem when missing or damaged."""
     data = read_cifar10(data_dir, "test")
     return ArrayTestSet(data.name, data.classes, data.labels, data.images)
+
+
+def misplaced_images(data_dir: Path) -> str:
+    """Where a folder without a test set has images, and where to move them, as a sentence; "" without any."""
+    root = data_dir / "test"
+    folders = [
+        readable(name)
+        for name in class_folders(data_dir)
+        if name not in ("train", "test") and image_files(data_dir / name)
+    ]
+    if folders:
+        return tr(
+            "It has folders of images ({names}): move them into {root}.",
+            names=few(folders),
+            root=short_path(root, 1),
+        )
+    if image_files(root):
+        return tr(
+            "The images in {root} are in no class folder: move those of each class into {root}/<class>/.",
+            root=short_path(root, 1),
+        )
+    return ""
 
 
 def find_test_set(data_dir: Path) -> TestSet | None:

@@ -1,5 +1,6 @@
 import io
 import pickle
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -328,10 +329,32 @@ def test_label_is_mapped_by_class_name():
         ("cat", ("Cat", "CAT"), None),
         ("boat", ("ship",), None),
         ("cart", ("car",), None),
+        ("猫", ("dog", "cat"), 1),
+        ("汽车", ("Car", "truck"), 0),
+        ("cat", ("狗", "猫"), 1),
     ],
 )
 def test_labels_match_by_meaning_where_only_the_spelling_differs(own, wanted, place):
     assert in_classes(Sample("a", noise(2, 2), label=0), (own,), wanted).label == place
+
+
+@pytest.mark.parametrize(
+    ("files", "hint"),
+    [
+        (["cat/a.png", "dog/b.png"], r"It has folders of images \(cat, dog\): move them into \S+test\."),
+        (
+            ["test/a.png"],
+            r"The images in \S+test are in no class folder: move those of each class",
+        ),
+        (["train/cat/a.png", "notes/a.txt", "a.png"], "^$"),
+    ],
+)
+def test_images_that_are_not_where_a_test_set_has_them_are_named(tmp_path, files, hint):
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(b"")
+    assert re.search(hint, samples.misplaced_images(tmp_path))
+    assert samples.find_test_set(tmp_path) is None
 
 
 # Built-in scenes

@@ -10,7 +10,7 @@ from typing import Literal
 import streamlit as st
 
 from explorer.engine.network import Network
-from explorer.engine.samples import Sample, TestSet, in_classes
+from explorer.engine.samples import Sample, TestSet, in_classes, misplaced_images
 from explorer.engine.scan import pace, running
 from explorer.engine.scan.images import SCENES, ScanImages, drawn_scenes, fewer, of_test_set, scene_number
 from explorer.engine.scan.result import Scan
@@ -22,7 +22,7 @@ from explorer.ui.options import options
 from model import scenes as drawn
 from model.names import short_path
 from model.problems import Problem
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 TITLES = {"test": N_("Test set"), "scenes": N_("Drawn scenes")}
 FEWER = 1000
@@ -65,13 +65,12 @@ def scan_of(network: Network) -> Scan | None:
 
 def no_test_set(data_dir: Path) -> str:
     """Why only drawn scenes are offered, and how to get a test set, as Markdown."""
-    return sentence(
-        tr(
-            "There is no test set in {folder}: start with `-- --data-dir DIR`, where DIR contains CIFAR-10 "
-            "or test/<class>/<images>.",
-            folder=short_path(data_dir),
-        )
+    missing = tr(
+        "There is no test set in {folder}: start with `-- --data-dir DIR`, where DIR contains CIFAR-10 "
+        "or test/<class>/<images>.",
+        folder=short_path(data_dir),
     )
+    return sentence(paragraph(filter(None, [missing, misplaced_images(data_dir)])))
 
 
 def image_number(scan: Scan, row: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer.engine.samples import Sample, TestSet, in_classes
+from explorer.engine.samples import Sample, TestSet, in_classes, misplaced_images
 from explorer.engine.scan.images import SCENES
 from explorer.ui import cached, choices, link, pictures
 from explorer.ui.cached import Opened
@@ -20,7 +20,7 @@ from explorer.ui.stepping import follow, steps
 from model import cifar10
 from model.datasets import download_cifar10
 from model.names import short_path
-from model.words import N_, ngettext, tr
+from model.words import N_, ngettext, paragraph, tr
 
 FIRST = "cat"  # the sample that a visit begins with
 OTHER = "dog"  # what it is compared with at first
@@ -204,7 +204,7 @@ def _offer_download(data_dir: Path) -> None:
         "`-- --data-dir DIR`, where DIR contains test/<class>/<images>.",
         folder=short_path(data_dir),
     )
-    st.info(sentence(missing))
+    st.info(sentence(paragraph(filter(None, [missing, misplaced_images(data_dir)]))))
     if st.button(tr("Download CIFAR-10"), type="primary", width="stretch"):
         bar = st.progress(0.0, tr("Downloading CIFAR-10 …"))
         download_cifar10(data_dir, lambda fraction: bar.progress(fraction, _downloaded(fraction)))
