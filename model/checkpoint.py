@@ -186,9 +186,22 @@ def _contents(path: Path) -> bytes:
         ) from error
     except OSError as error:
         template = _NOT_THERE.get(error.errno or 0, _NOT_READ)
-        raise Problem(template, path=short_path(path), reason=error.strerror) from error
+        inside = _weights_in(path) if error.errno == errno.EISDIR else ""
+        raise Problem(
+            _WITH_WEIGHTS if inside else template, path=short_path(path), reason=error.strerror, inside=inside
+        ) from error
 
 
+def _weights_in(folder: Path) -> str:
+    """The first file in a folder that is called as checkpoints are; "" without any."""
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix.lower() in _SUFFIXES)
+    except OSError:
+        return ""
+    return short_path(folder / names[0], 1) if names else ""
+
+
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")  # a guess, for a sentence only
 _PART_OF_SEVERAL = re.compile(r"-0*(\d+)-of-0*(\d+)$")  # as transformers names the files of one checkpoint
 
 
@@ -217,6 +230,7 @@ _NOT_THERE = {
         "{path} is a folder, not a checkpoint; train one with `python -m model.train` or give another path."
     ),
 }
+_WITH_WEIGHTS = N_("{path} is a folder, not a checkpoint; give the file in it, such as {inside}.")
 _NOT_READ = N_(
     "{path} cannot be read ({reason}); train one with `python -m model.train` or give another path."
 )

@@ -260,7 +260,10 @@ def test_missing(tmp_path):
 @pytest.mark.parametrize("name", ["folder.safetensors", "folder.pt"])
 def test_folder(tmp_path, name):
     (tmp_path / name).mkdir()
-    assert "is a folder" in refused(tmp_path / name)
+    assert "is a folder, not a checkpoint; train one" in refused(tmp_path / name)
+    (tmp_path / name / "config.json").touch()
+    (tmp_path / name / "pytorch_model.bin").touch()
+    assert refused(tmp_path / name).endswith(f"give the file in it, such as {name}/pytorch_model.bin.")
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, 2000, -1])
