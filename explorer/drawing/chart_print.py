@@ -25,6 +25,8 @@ POINTS = 0.6  # of print, for one pixel of the page
 SMALL, TEXT = 6, 7  # sizes of type: the ticks and the legend, and titles
 MOST_LABELS = 16  # channel numbers below a chart
 MOST_TICKS = 8
+MOST_INSIDE = 4  # names in a legend that leaves the lines free
+BELOW = 0.35  # inches from the axes to a legend below them: room for the ticks and the title of the axis
 MANY = 2000  # points, from which on a legend's best position takes long to find
 DASHES = (0, (4, 2))
 LEGEND: dict[str, Any] = {  # on paper of its own: there may be no place without lines
@@ -114,9 +116,22 @@ def _legend(axes: "Axes", chart: LineChart) -> None:
         Line2D([], [], color=color, linewidth=1.2, linestyle=DASHES if dashed else "-")
         for _, color, dashed in entries
     ]
-    position = "upper right" if sum(len(line.x) for line in chart.lines) > MANY else "best"
     names = [plain(name) for name, _, _ in entries]
-    axes.legend(handles, names, loc=position, labelspacing=0.3, handlelength=1.6, **LEGEND)
+    many = sum(len(line.x) for line in chart.lines) > MANY
+    inside = {"loc": "upper right" if many else "best", "handlelength": 1.6}
+    place = _below(axes) if len(entries) > MOST_INSIDE else inside
+    axes.legend(handles, names, labelspacing=0.3, **LEGEND, **place)
+
+
+def _below(axes: "Axes") -> dict[str, Any]:
+    """Where a legend leaves all lines free, also in a narrow chart."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    shifted = axes.transAxes + ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
+    narrow = {"ncols": 2, "columnspacing": 0.8, "handlelength": 1.2, "handletextpad": 0.5}
+    return {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": shifted, **narrow}
 
 
 # Dots
