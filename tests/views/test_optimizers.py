@@ -31,6 +31,7 @@ def test_what_is_offered_is_what_the_settings_give(opened: Callable) -> None:
     for name, settings in (("step", {"step_size": 3}), ("cosine", {})):
         np.testing.assert_array_equal(arrays[f"rates_{name}"][0], schedule(name, 0.5, 8, 10, settings).rates)
     assert "rates_plateau" not in arrays
+    assert "StepLR (step_size=3, " in offer.caption
     runs = offer.tables["Runs"]()
     assert (runs.seeds == 1).all()
     assert (runs.n == 1000).all()

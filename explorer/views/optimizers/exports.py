@@ -16,7 +16,7 @@ from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
 from explorer.ui.exports.export_parts import Arrays
 from explorer.ui.exports.snippets import joined
-from explorer.views.optimizers.charts import run_name
+from explorer.views.optimizers.charts import NAMES, run_name
 from explorer.views.optimizers.recorded import Recorded
 from explorer.views.optimizers.schedulers import Scheduled, plateau_text
 from explorer.views.optimizers.surfaces import Descents
@@ -58,7 +58,7 @@ def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: De
     if scheduled:
         template = N_("rate {lr}, {epochs} epochs of {steps} steps; settings: {settings}")
         settings = tr("; ").join(
-            f"{name} {', '.join(f'{key}={value}' for key, value in chosen.items())}"
+            f"{tr(NAMES[name])} ({', '.join(f'{key}={value}' for key, value in chosen.items())})"
             for name, chosen in scheduled.settings.items()
             if chosen
         )
