@@ -24,6 +24,10 @@ loaded = Event()
 where several threads import them at once.
 """
 loaded.set()  # without a server there is nothing to wait for
+IMPORTED_LATE = ("captum.attr", "matplotlib.backends.backend_agg")
+"""What pages import where they use it; two visits at once must not, see `loaded`. Streamlit does so with the
+others that `load` names.
+"""
 UNVISITED = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
 
 
@@ -55,7 +59,7 @@ def load() -> None:
     for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
         if module.name != SCRIPT:
             importlib.import_module(module.name)
-    for name in ("pyarrow", "streamlit.emojis", "streamlit.material_icon_names"):  # Streamlit asks for them
+    for name in (*IMPORTED_LATE, "pyarrow", "streamlit.emojis", "streamlit.material_icon_names"):
         importlib.import_module(name)
     words.load()
 

@@ -1,5 +1,6 @@
 """The server warms up before anybody comes, quietly, and takes visitors whatever happens there."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,26 @@ print(gc.get_freeze_count(), len(gc.get_objects()), *new)
         "streamlit.material",
     )
     assert not [name for name in imported if name.startswith(large)]  # in the first visit
+
+
+def test_visits_wait_until_captum_and_matplotlib_are_imported() -> None:
+    """Two threads that import them at once, from two of their modules, fail: each waits for the other."""
+    late = {
+        node.module
+        for path in (APP.parent).rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(("captum", "matplotlib"))
+    }
+    assert {"captum.attr", "captum.attr._core.lrp", "matplotlib.figure"} <= late
+    script = (
+        f"import sys; from explorer.server import warm; warm.load(); print(set({late!r}) - set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n")[-2] == "set()"
 
 
 def test_only_the_app_decides_on_threads() -> None:
