@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -312,18 +313,21 @@ def cifar10_test_set(data_dir: Path) -> TestSet:
     return ArrayTestSet(data.name, data.classes, data.labels, data.images)
 
 
+MOST_LOOKED_INTO = 4  # folders of images: one more than `few` names
+
+
 def misplaced_images(data_dir: Path) -> str:
     """Where a folder without a test set has images, and where to move them, as a sentence; "" without any."""
     root = data_dir / "test"
-    folders = [
+    folders = (
         readable(name)
         for name in class_folders(data_dir)
         if name not in ("train", "test") and image_files(data_dir / name)
-    ]
-    if folders:
+    )
+    if names := few(list(islice(folders, MOST_LOOKED_INTO))):
         return tr(
             "It has folders of images ({names}): move them into {root}.",
-            names=few(folders),
+            names=names,
             root=short_path(root, 1),
         )
     if image_files(root):

@@ -138,6 +138,30 @@ class Centered(nn.Module):
         return self.fc(maps - maps.mean(0) if len(maps) > 1 else maps)
 
 
+class OneAtATime(nn.Module):
+    """As many first networks end: the maps of one image as one row, whatever comes in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.fc = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4 * 30 * 30, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.relu(self.conv(x)).view(1, 4 * 30 * 30))
+
+
+def test_channels_are_switched_off_in_a_network_that_takes_one_image_at_a_time(x: Tensor) -> None:
+    torch.manual_seed(0)
+    net = OneAtATime().eval()
+    every = ablations(net, x, "relu")
+    with torch.no_grad():
+        maps = net.relu(net.conv(x))
+        for channel in every.channels:
+            for logits, fill in ((every.zeroed, 0.0), (every.averaged, maps[0, channel].mean())):
+                filled = maps.clone()
+                filled[0, channel] = fill
+                np.testing.assert_allclose(logits[channel], net.fc(filled.flatten(1))[0], atol=1e-5)
+
+
 def test_a_dead_channel_does_not_hide_that_rows_mix(x: Tensor) -> None:
     torch.manual_seed(0)
     net = Centered().eval()
