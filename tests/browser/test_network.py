@@ -63,7 +63,7 @@ def test_the_classes_stay_in_sight_where_the_stages_scroll(page: Page, serve: Ca
     last = page.locator(".tile").last
     frame.evaluate("frame => frame.scrollTo(0, 0)")
     last.focus()  # its column is brought out from below the classes
-    assert last.locator("canvas").evaluate(ON_TOP)
+    assert last.locator(".face").evaluate(ON_TOP)
 
 
 def test_the_chosen_channel_is_whole_where_the_stages_scroll(page: Page, serve: Callable[..., str]) -> None:

@@ -16,6 +16,7 @@ const WIDEST_ANSWERS = 180; // and of those with long names
 const MARGIN = 10; // pixels before the classes, which stay in sight where the stages scroll
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
 const CHIPS = 6; // of the largest lines, as buttons
+const SHEET = 24; // columns on a canvas, which no browser allows to be much wider
 const THICKEST = 6;
 const ASIDE = 9; // pixels right of and below those lines where that of all others begins
 const EDGE = 5; // pixels around the chosen channel, for its frame
@@ -45,7 +46,7 @@ class Picture {
     const find = (selector) => root.querySelector(selector);
     this.parts = {
       network: find(".network"), frame: find(".frame"), plane: find(".plane"), lines: find(".lines"), rail: find(".rail"),
-      threads: find(".threads"), heads: find(".heads"), tiles: find(".tiles"), answers: find(".answers"), status: find(".status"),
+      threads: find(".threads"), maps: find(".maps"), heads: find(".heads"), tiles: find(".tiles"), answers: find(".answers"), status: find(".status"),
       flows: find(".flows"), tip: find(".tip"),
     };
     const { plane, tip, frame } = this.parts;
@@ -207,8 +208,8 @@ class Picture {
     const first = index === 0 ? this.top + this.picture + 10 : this.top;
     if (!stage.tiles.length) return { left: middle - 11, right: middle + 11, y: this.center };
     if (row < 0) return { left: middle - count / 2, right: middle + count / 2, y: first + stage.tiles.length * this.row + this.small * 0.6 };
-    const y = first + row * this.row;
-    return { left: middle - this.tile / 2, right: middle + this.tile / 2, top: y, y: y + this.tile / 2 };
+    const [left, top] = [onPixel(middle - this.tile / 2), onPixel(first + row * this.row)];
+    return { left, right: left + this.tile, top, y: top + this.tile / 2 };
   }
 
   // ── Drawing ───────────────────────────────────────────────────────────────────────────────────
@@ -216,7 +217,7 @@ class Picture {
   draw() {
     this.parts.tip.hidePopover(); // it is about what is drawn anew
     this.arrange();
-    const { network, plane, frame, heads, tiles, answers, lines } = this.parts;
+    const { network, plane, frame, maps, heads, tiles, answers, lines } = this.parts;
     const focused = plane.getRootNode().activeElement?.closest?.("[data-at]")?.dataset.at;
     const scrolled = frame.scrollLeft;
     network.style.setProperty("--tile", `${this.tile}px`);
@@ -228,6 +229,7 @@ class Picture {
     const columns = this.header.stages.map((_, index) => this.column(index));
     this.grid = columns.map((tiles) => tiles.filter((tile) => tile.tagName === "BUTTON"));
     this.grid.push(this.header.answers.map((answer, k) => this.answer(answer, k)));
+    maps.replaceChildren(...this.sheets());
     heads.replaceChildren(...this.header.stages.map((_, index) => this.head(index)));
     tiles.replaceChildren(this.image(), ...columns.flat(), ...this.rests());
     answers.replaceChildren(...this.answersHead(), ...this.grid.at(-1));
@@ -308,9 +310,7 @@ class Picture {
 
   column(index) {
     const stage = this.header.stages[index];
-    const [, height, width] = stage.shape;
-    const table = this.tables[stage.table];
-    const unit = height * width === 1;
+    const unit = flat(stage);
     const still = stage.kind === "image" || this.header.stopped; // nothing flows in, and no page is about it
     return stage.tiles.map((tile, row) => {
       const button = element(still ? "div" : "button", unit ? "tile unit" : "tile");
@@ -322,13 +322,48 @@ class Picture {
       button.dataset.at = `tile ${index} ${row}`;
       button.dataset.tip = tile.text;
       this.about.set(button, { kind: "choose", node: stage.node, channel: tile.channel });
-      const from = stage.at + row * height * width;
       const face = element("span", "face");
-      face.append(painted(width, height, (at) => table.subarray(3 * this.maps[from + at], 3 * this.maps[from + at] + 3)));
+      if (unit) face.style.background = `rgb(${this.colorOf(stage, row)})`;
       button.append(face);
       if (tile.bar !== null) button.append(bar(tile.bar));
       return button;
     });
+  }
+
+  // The maps of many columns on one canvas: the browser keeps a layer for each canvas, and many layers are slow.
+  sheets() {
+    const columns = this.header.stages.map((_, index) => index).filter((index) => pictured(this.header.stages[index]));
+    const parts = Array.from({ length: Math.ceil(columns.length / SHEET) }, (_, k) => columns.slice(k * SHEET, (k + 1) * SHEET));
+    return parts.map((part) => this.sheet(part));
+  }
+
+  sheet(columns) {
+    const ratio = window.devicePixelRatio;
+    const [left, right] = [this.box(columns[0], 0).left, this.box(columns.at(-1), 0).right];
+    const canvas = element("canvas", "");
+    place(canvas, { left, top: 0, width: right - left, height: this.tall });
+    Object.assign(canvas, { width: Math.round((right - left) * ratio), height: Math.round(this.tall * ratio) });
+    const context = canvas.getContext("2d");
+    context.scale(ratio, ratio);
+    context.translate(-left, 0);
+    context.imageSmoothingEnabled = false;
+    const boxes = columns.map((index) => this.header.stages[index].tiles.map((_, row) => this.box(index, row)));
+    for (const { left, top } of boxes.flat()) context.roundRect(left, top, this.tile, this.tile, 3);
+    context.clip();
+    for (const [k, index] of columns.entries()) {
+      const stage = this.header.stages[index];
+      const [count, height, width] = stage.shape;
+      const maps = painted(width, count * height, (at) => this.colorOf(stage, at));
+      for (const [row, { left, top }] of boxes[k].entries())
+        context.drawImage(maps, 0, row * height, width, height, left, top, this.tile, this.tile);
+    }
+    return canvas;
+  }
+
+  // Red, green and blue of a value of a stage's maps.
+  colorOf({ at, table }, index) {
+    const value = this.maps[at + index];
+    return this.tables[table].subarray(3 * value, 3 * value + 3);
   }
 
   rests() {
@@ -390,6 +425,7 @@ class Picture {
     if (tile) tile.ariaPressed = "true";
     this.reach(this.parts.plane.getRootNode().activeElement?.closest?.("[data-at]") ?? tile ?? this.grid.flat()[0]);
     this.parts.threads.replaceChildren(...threads.map((thread, index) => this.thread(thread, index)));
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.parts.threads.animate({ opacity: [0, 1] }, 250);
     this.parts.status.replaceChildren(...withBold(status));
     this.parts.flows.replaceChildren(...this.chips(opens));
   }
@@ -536,6 +572,21 @@ function spread(columns, left, answersWide) {
 
 function longestWord(name) {
   return name.split(" ").reduce((longest, word) => (word.length > longest.length ? word : longest), "");
+}
+
+// Whether its channels have one value each, as those of dense layers do.
+function flat({ shape }) {
+  return shape[1] * shape[2] === 1;
+}
+
+// Whether it has maps to draw.
+function pictured(stage) {
+  return stage.tiles.length > 0 && !flat(stage);
+}
+
+// The nearest place at which a pixel of the screen begins.
+function onPixel(length) {
+  return Math.round(length * window.devicePixelRatio) / window.devicePixelRatio;
 }
 
 function same(one, other) {
