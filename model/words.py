@@ -20,6 +20,7 @@ PSEUDO = "pseudo"  # a language for tests: every text that came through here sta
 LOCALES = Path(__file__).parent / "locale"
 
 CHINESE = "[、-】一-鿿＀-｠]"  # letters and full-width marks
+_BESIDE_FIELD = re.compile(rf"}} {CHINESE}|{CHINESE} {{")
 
 _language: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
@@ -97,7 +98,7 @@ def _filled(template: str, fields: Mapping[str, object]) -> str:
     >>> _filled("差为 {size}。", {"size": "小于 0.1"}), _filled("差为 {size}。", {"size": 0.2})
     ('差为小于 0.1。', '差为 0.2。')
     """
-    if not re.search(rf"}} {CHINESE}|{CHINESE} {{", template):
+    if not _BESIDE_FIELD.search(template):
         return template.format(**fields)
     text = ""
     for literal, name, details, conversion in Formatter().parse(template):

@@ -1,7 +1,7 @@
 """A sequence of steps, played or gone through one by one: pictures with a window, products, sums, a value."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 
 from explorer.ui.components.beside import component
 from model.words import N_, tr
@@ -110,5 +110,14 @@ def play(scenes: Sequence[Scene], *, key: str, begins: bool = False) -> None:
     """
     words = {name: tr(template) for name, template in TEXTS.items()}
     words["count"] = tr("Step {number} of {count}", number="{number}", count="{count}")
-    steps = [asdict(scene) for scene in scenes]
-    _PLAY(key=key, data={"words": words, "speeds": SPEEDS, "scenes": steps, "begins": begins})
+    data = {"words": words, "speeds": SPEEDS, "scenes": _plain(tuple(scenes)), "begins": begins}
+    _PLAY(key=key, data=data)
+
+
+def _plain(value: object) -> object:
+    """Records as mappings, as `dataclasses.asdict` makes them, but without copies of what is in them."""
+    if is_dataclass(value):
+        return {name: _plain(each) for name, each in vars(value).items()}
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        return [_plain(each) for each in value]
+    return value

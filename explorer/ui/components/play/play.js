@@ -183,7 +183,7 @@ class Player {
     if (scene.stops.length) this.lineOf(scene.stops);
     [...strip.children].forEach((item, n) => (item.className = n < index ? "done" : n === index ? "now" : ""));
     const now = strip.children[index];
-    strip.scrollLeft = now.offsetLeft - strip.offsetLeft - (strip.clientWidth - now.clientWidth) / 2;
+    strip.scrollLeft = index && now.offsetLeft - strip.offsetLeft - (strip.clientWidth - now.clientWidth) / 2;
     this.times(scene);
     this.label();
     this.render(this.calm.matches ? 1 : progress);
