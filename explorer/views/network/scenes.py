@@ -208,26 +208,6 @@ def _product_grids(conv: ConvStep, origin: Position, name: str) -> tuple[Grid, .
 
 def _norm(step: MapStep, norm: NormStep) -> Scene:
     centered, z, scaled = norm.before - norm.mean, norm.normalized, norm.normalized * norm.weight
-    spread = math.sqrt(norm.var + norm.eps)
-    rows = (
-        Row(
-            tr("value of the convolution") if "conv" in str(step.source) else tr("value"),
-            text_of(norm.before),
-        ),
-        Row(
-            tr("− mean {mean}", mean=in_brackets(norm.mean)),
-            equals(centered, shown(norm.before) - shown(norm.mean)),
-        ),
-        Row(
-            tr("÷ standard deviation {spread}", spread=text_of(spread)),
-            equals(z, shown(centered) / (shown(spread) or spread)),
-        ),
-        Row(tr("× γ {gamma}", gamma=in_brackets(norm.weight)), equals(scaled, shown(z) * shown(norm.weight))),
-        Row(
-            tr("+ β {beta}", beta=in_brackets(norm.bias)),
-            equals(norm.value, shown(scaled) + shown(norm.bias)),
-        ),
-    )
     batch = "BatchNorm" in norm.kind
     template = N_(
         "Every position of channel {channel} is shifted and scaled in the same way: the mean is subtracted, "
@@ -246,9 +226,34 @@ def _norm(step: MapStep, norm: NormStep) -> Scene:
         short(step.layer),
         thumb=thumb(step.made),
         **both(step),
-        rows=rows,
+        rows=_norm_rows(step, norm),
         stops=tuple(Stop(v, text_of(v)) for v in (norm.before, norm.before, centered, z, scaled, norm.value)),
         total=Total(tr("value at this position"), equals(norm.value)),
+    )
+
+
+def _norm_rows(step: MapStep, norm: NormStep) -> tuple[Row, ...]:
+    """Each turn of the arithmetic with its result."""
+    centered, z, scaled = norm.before - norm.mean, norm.normalized, norm.normalized * norm.weight
+    spread = math.sqrt(norm.var + norm.eps)
+    return (
+        Row(
+            tr("value of the convolution") if "conv" in str(step.source) else tr("value"),
+            text_of(norm.before),
+        ),
+        Row(
+            tr("− mean {mean}", mean=in_brackets(norm.mean)),
+            equals(centered, shown(norm.before) - shown(norm.mean)),
+        ),
+        Row(
+            tr("÷ standard deviation {spread}", spread=text_of(spread)),
+            equals(z, shown(centered) / (shown(spread) or spread)),
+        ),
+        Row(tr("× γ {gamma}", gamma=in_brackets(norm.weight)), equals(scaled, shown(z) * shown(norm.weight))),
+        Row(
+            tr("+ β {beta}", beta=in_brackets(norm.bias)),
+            equals(norm.value, shown(scaled) + shown(norm.bias)),
+        ),
     )
 
 
