@@ -232,20 +232,21 @@ def table(selection: Selection, made: Prediction) -> str:
         return markup.table(heads, rows)
     heads4 = (tr("class"), tr("logit z"), tr("e^(z − largest)"), tr("÷ their sum = probability"))
     digits = enough_digits(partial(quotients_hold, made, classes), MOST_DIGITS)
-    return markup.table(heads4, softmax_rows(made, classes, names, digits))
+    decimals = enough_digits(partial(exponentials_hold, made, classes, digits), MOST_DIGITS)
+    return markup.table(heads4, softmax_rows(made, classes, names, decimals, digits))
 
 
 def softmax_rows(
-    made: Prediction, classes: Sequence[int], names: Sequence[str], digits: int
+    made: Prediction, classes: Sequence[int], names: Sequence[str], decimals: int, digits: int
 ) -> list[tuple[str, ...]]:
     """Rows of the table: name, logit, exponential, probability; the other classes, and the sum."""
     powers = made.exponentials
     rows: list[tuple[str, ...]] = [
         (
             name,
-            with_decimals(digits, made.logits[k]),
+            with_decimals(decimals, made.logits[k]),
             power(powers[k], digits),
-            probability(made.probabilities[k], 2),
+            probability(made.probabilities[k]),
         )
         for name, k in zip(names, classes, strict=True)
     ]
@@ -253,23 +254,31 @@ def softmax_rows(
     if len(rest):
         others = ngettext("{n} other class", "{n} other classes", len(rest))
         fraction = float(made.probabilities[rest].sum())
-        rows.append((others, "", power(powers[rest].sum(), digits), probability(fraction, 2)))
+        rows.append((others, "", power(powers[rest].sum(), digits), probability(fraction)))
     rows.append((tr("sum"), "", number(powers.sum(), digits), "100%"))
     return rows
 
 
 def quotients_hold(made: Prediction, classes: Sequence[int], digits: int) -> bool:
-    """Whether the logits shown with so many decimals give the exponentials shown with so many digits, and
-    these, divided by their sum as shown, the probabilities.
+    """Whether the exponentials shown with so many digits, divided by their sum as shown, give the
+    probabilities shown.
     """
     powers = made.exponentials
-    total, largest = float(number(powers.sum(), digits)), round(float(made.logits.max()), digits)
-    rows = [k for k in classes if powers[k] >= SMALLEST]
-    shown = {k: number(powers[k], digits) for k in rows}
+    total = float(number(powers.sum(), digits))
     return all(
-        number(np.exp(round(float(made.logits[k]), digits) - largest), digits) == shown[k]
-        and probability(float(shown[k]) / total, 2) == probability(made.probabilities[k], 2)
-        for k in rows
+        probability(float(number(powers[k], digits)) / total) == probability(made.probabilities[k])
+        for k in classes
+        if powers[k] >= SMALLEST
+    )
+
+
+def exponentials_hold(made: Prediction, classes: Sequence[int], digits: int, decimals: int) -> bool:
+    """Whether the logits shown with so many decimals give the exponentials shown with so many digits."""
+    powers, largest = made.exponentials, round(float(made.logits.max()), decimals)
+    return all(
+        number(np.exp(round(float(made.logits[k]), decimals) - largest), digits) == number(powers[k], digits)
+        for k in classes
+        if powers[k] >= SMALLEST
     )
 
 

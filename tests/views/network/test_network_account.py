@@ -100,7 +100,8 @@ def test_the_numbers_of_the_table_follow_from_one_another(selection: Selection, 
     for z, power, percent in checked:
         digits = len(power.replace(".", "").lstrip("0"))
         assert f"{np.exp(float(z.replace(MINUS, '-')) - largest):.{digits}g}" == power
-        assert percent.removeprefix("&gt; ") in (f"{100 * float(power) / total:.2f}", "99.99")
+        share = f"{100 * float(power) / total:.1f}"
+        assert percent == share or (percent == "&gt; 99.9" and share == "100.0") or percent == "&lt; 0.1"
 
 
 @pytest.mark.parametrize("loss", [15.2, 2.302585, 0.369, 0.000119, 3e-7])
@@ -114,7 +115,7 @@ def test_the_table_leaves_no_class_out(selection: Selection) -> None:
     for name in ("cat", selection.card.classes[8]):
         assert f'<th scope="row">{name}</th>' in html
     shares = [float(share) for share in re.findall(r"([\d.]+)%</td>", html)]
-    assert sum(shares[:-1]) == pytest.approx(100, abs=0.1)
+    assert sum(shares[:-1]) == pytest.approx(100, abs=0.3)
     assert np.isclose(shares[-1], 100)
 
 
