@@ -1,18 +1,19 @@
 """The scores judged by the truth of drawn scenes: `python -m benchmarks.judging`.
 
-`--write` puts the tables into docs/scores.md and four sentences into README.md, and into README.zh-CN.md in
-Chinese. All come from the scoreboards beside the checkpoints, which `python -m explorer.scoreboard --publish`
-measures.
+`--write` puts the tables into docs/scores.md and three sentences into README.md, and both in Chinese into the
+Chinese pages. All come from the scoreboards beside the checkpoints, which `python -m explorer.scoreboard
+--publish` measures.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import readme
 from explorer.engine.scoreboard import board, tables
 from explorer.engine.scoreboard.board import Board
-from explorer.engine.scoreboard.judging import TRUTH, Judgement
+from explorer.engine.scoreboard.judging import TRUTH
 from explorer.engine.scoreboard.tables import fixed
 from explorer.engine.scores import SCORES
 from model import words
@@ -21,11 +22,15 @@ from model.words import ENGLISH
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = "scenes-course"
 OTHERS = ("scenes-mislabeled", "scenes-shortcut")
-PAGE = ROOT / "docs" / "scores.md"
 NAME = "benchmarks/judging.py"
 CHINESE = "zh_CN"
-INTRODUCTION = """\
+PAGES = {ENGLISH: ROOT / "docs" / "scores.md", CHINESE: ROOT / "docs" / "scores.zh-CN.md"}
+# The templates stand here, not in the catalog, which holds what the explorer and its commands say.
+INTRODUCTION = {
+    ENGLISH: """\
 # How far the scores can be trusted
+
+English · [中文](scores.zh-CN.md) · [README](../README.md)
 
 A score of a heat map is itself doubtful. Drawn scenes allow a test: a scene is drawn again without one part
 of the object, every other pixel staying the same, so the true change of the logit is known. Of two
@@ -35,22 +40,54 @@ that does not know the truth prefers the better map; a coin prefers it in 50%. R
 target sensitivity come from the redrawn scenes themselves, so they are not judged. Intervals draw whole
 scenes (bootstrap), for the {methods} methods and the one network that were measured; others give other
 numbers (see below).
-"""
-LIMITS = """\
+""",
+    CHINESE: """\
+# 评分有多可信
+
+[English](scores.md) · 中文 · [README](../README.zh-CN.md)
+
+热力图的评分本身也值得怀疑。绘制的场景可以检验它：去掉物体的一个部分，重新绘制场景，其余每个像素都不变，
+于是 logit 的真实变化是已知的。对同一场景、同一类别、由两种方法得到的两张图，
+在各部分上的和与这些真实变化更一致（按秩相关）的那张就是更好的图。下表给出：一个不知道真实变化的评分，
+在所有这样的图对中，选中更好的图的比例；抛硬币为 50%。
+重绘、易受干扰程度和目标敏感度本身就来自重新绘制的场景，所以不作检验。区间由抽取整个场景得到（bootstrap），
+针对所测量的 {methods} 种方法和一个网络；其他方法和网络会给出其他数值（见下文）。
+""",
+}
+LIMITS = {
+    ENGLISH: """\
 What this does not say: the truth has limits too. An object has only a few parts, parts differ in size, and
 what is drawn in place of a part is something that the network sees as well. A score that agrees with this
 truth on average can be wrong for one image.
-"""
-
-
-OTHER_NETWORKS = """\
+""",
+    CHINESE: """\
+这不能说明什么：这里的真实变化也有局限。一个物体只有少数几个部分，各部分大小不同，
+而画在去掉部分处的内容网络同样看得到。平均而言与这种真实变化一致的评分，对单张图像仍可能是错的。
+""",
+}
+OTHER_NETWORKS = {
+    ENGLISH: """\
 ## On other networks
 
 `{first}` beside the other shipped networks of drawn scenes, measured by the same command on the same scenes,
 all methods: `scenes-mislabeled` has a quarter of the parameters, `scenes-shortcut` has learned to look at a
 mark, which these scenes do not have. A score whose interval is not above 50% on each of them is not in the
 strip of the page Attributions.
-"""
+""",
+    CHINESE: """\
+## 在其他网络上
+
+`{first}` 与另外两个随附的、在绘制的场景上训练的网络并列，用同样的命令在同样的场景上测量，包括所有方法：
+`scenes-mislabeled` 的参数只有四分之一，`scenes-shortcut` 学会了看一个标记，而这些场景没有标记。
+只要在其中一个网络上区间不高于 50%，该评分就不出现在“归因”页面的评分条中。
+""",
+}
+ACCURACY = {ENGLISH: "Accuracy on the scenes", CHINESE: "在这些场景上的准确率"}
+COMMAND = {ENGLISH: "{measured} Command:", CHINESE: "{measured}命令："}
+ALL = {
+    ENGLISH: "All scores of all maps (the text below the table says what a cell is):",
+    CHINESE: "所有图的所有评分（表下的文字说明每个单元格的含义）：",
+}
 
 
 def scores_board(name: str = FIRST) -> Board:
@@ -62,61 +99,79 @@ def scores_boards() -> dict[str, Board]:
     return {name: scores_board(name) for name in (FIRST, *OTHERS)}
 
 
-def page(boards: Mapping[str, Board]) -> str:
-    """The page about the scores."""
-    measured = boards[FIRST]
+def page(boards: Mapping[str, Board], language: str = ENGLISH) -> str:
+    """The page about the scores in a language."""
+    with _speaking(language):
+        return _page(boards[FIRST], boards, language)
+
+
+@contextmanager
+def _speaking(language: str) -> Iterator[None]:
+    before = words.language()
+    words.use(language)
+    try:
+        yield
+    finally:
+        words.use(before)
+
+
+def _page(measured: Board, boards: Mapping[str, Board], language: str) -> str:
     methods = sum(not row.entry.is_reference for row in measured.rows)
-    parts = [INTRODUCTION.format(methods=methods), tables.judged_table(measured), ""]
-    parts += [tables.unsound(measured), "", on_other_networks(boards), "", LIMITS]
-    parts += [f"{tables.measured(measured)} Command:", "", "```sh", measured.command, "```", ""]
-    parts += ["All scores of all maps (the text below the table says what a cell is):", ""]
+    parts = [INTRODUCTION[language].format(methods=methods), tables.judged_table(measured), ""]
+    parts += [tables.unsound(measured), "", on_other_networks(boards, language), "", LIMITS[language]]
+    command = COMMAND[language].format(measured=tables.measured(measured))
+    parts += [command, "", "```sh", measured.command, "```", "", ALL[language], ""]
     parts += [tables.table(measured), "", tables.legend(measured)]
     return "\n".join(parts) + "\n"
 
 
-def on_other_networks(boards: Mapping[str, Board]) -> str:
+def on_other_networks(boards: Mapping[str, Board], language: str) -> str:
     """How often each score prefers the better of two maps on each network, as a section of the page."""
     rows = {name: {row[0]: row[1] for row in tables.judged_rows(each)} for name, each in boards.items()}
-    heads = ["Score", *(f"`{name}`" for name in boards)]
+    heads = [words.tr("Score"), *(f"`{name}`" for name in boards)]
     lines = [heads, ["---"] * len(heads)]
     lines += [[score, *(each[score] for each in rows.values())] for score in rows[FIRST]]
-    lines += [["Accuracy on the scenes", *(f"{each.accuracy:.1%}" for each in boards.values())]]
+    lines += [[ACCURACY[language], *(f"{each.accuracy:.1%}" for each in boards.values())]]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n".join([OTHER_NETWORKS.format(first=FIRST), table, "", _on_others(boards)])
+    return "\n".join([OTHER_NETWORKS[language].format(first=FIRST), table, "", _on_others(boards, language)])
 
 
 def sentences(boards: Mapping[str, Board], language: str = ENGLISH) -> str:
-    """What was found, in four sentences of a language."""
-    before = words.language()
-    words.use(language)
-    measured = boards[FIRST]
-    try:
-        said = [_better(measured), _among_sound(measured), _on_others(boards), _methods(measured)]
-    finally:
-        words.use(before)
+    """What was found, in three sentences of a language."""
+    with _speaking(language):
+        said = [_judged(boards, language), _better(boards, language), _methods(boards[FIRST], language)]
     return (" " if language == ENGLISH else "").join(said)
 
 
-# The templates stand here, not in the catalog, which holds what the explorer and its commands say.
-BETTER = {
+JUDGED = {
     ENGLISH: (
-        "On {images} drawn scenes, where redrawing says which of two maps is truly the better one, {good} of "
-        "{count} scores that do not use redrawing prefer it more often than a coin: {named}; the others do "
-        "not: {rest}."
+        "A scene drawn again without one of its parts tells which of two maps is truly the better one; by "
+        "this, {count} scores that do not know it were judged on {images} scenes and {networks} networks."
     ),
     CHINESE: (
-        "在 {images} 个绘制的场景上，重新绘制能说明两张图中哪一张确实更好。"
-        "不使用重新绘制的 {count} 个评分中，有 {good} 个选中更好的那张比抛硬币更常见：{named}；"
-        "其余的不是：{rest}。"
+        "去掉一个部分重新绘制场景，就能知道两张图中哪一张确实更好；据此在 {images} 个场景、{networks} 个网络"
+        "上检验了不知道答案的 {count} 个评分。"
     ),
 }
-AMONG_SOUND = {
+BETTER = {
     ENGLISH: (
-        "Without the {count} methods that are no better than a random map, which are told from the others "
-        "easily, these are better than a coin: {named}."
+        "{good} of them are right more often than a coin on every network: {named}; without the {unsound} "
+        "methods that are no better than a random map, the best is right for {most:.0f}% of them."
     ),
     CHINESE: (
-        "去掉不比随机图更好的 {count} 种方法（它们很容易与其他方法区分）之后，比抛硬币更好的评分是：{named}。"
+        "其中 {good} 个在每个网络上都比抛硬币更常选对：{named}；"
+        "去掉不优于随机图的 {unsound} 种方法后，最好的评分选对 {most:.0f}%。"
+    ),
+}
+METHODS = {
+    ENGLISH: (
+        "{better} of {count} methods follow the true effects more closely than the mere area of the parts, "
+        "which needs no network (rank correlation, by intervals that do not overlap: {best} {highest}, area "
+        "{area})."
+    ),
+    CHINESE: (
+        "{count} 种方法中有 {better} 种比各部分的面积（不需要网络）更符合真实作用"
+        "（秩相关，区间不重叠：{best} {highest}，面积 {area}）。"
     ),
 }
 ON_OTHERS = {
@@ -129,53 +184,46 @@ ON_OTHERS = {
         "只在其中一些网络上的是：{some}；都不是的是：{none}。"
     ),
 }
-METHODS = {
-    ENGLISH: (
-        "The area of each part alone, without any network, has a rank correlation of {area} ({low} to "
-        "{high}) with the true effects, and {better} of {count} methods have more by intervals that do not "
-        "overlap (the highest: {best}, {highest})."
-    ),
-    CHINESE: (
-        "仅用每个部分的面积、不用任何网络，与真实作用的秩相关为 {area}（{low} 到 {high}）；"
-        "{count} 种方法中有 {better} 种更高，且区间不重叠（最高的是 {best}，{highest}）。"
-    ),
+FIRST_FRACTION = {
+    ENGLISH: "{score} ({mean:.0f}% of the pairs on `{network}`)",
+    CHINESE: "{score}（在 `{network}` 上 {mean:.0f}%）",
 }
-SCORE = {
-    ENGLISH: "{score} ({mean:.0f}%, {low:.0f} to {high:.0f}%)",
-    CHINESE: "{score}（{mean:.0f}%，{low:.0f}% 到 {high:.0f}%）",
-}
-BETWEEN = {ENGLISH: ", ", CHINESE: "、"}
+FRACTION = {ENGLISH: "{score} ({mean:.0f}%)", CHINESE: "{score}（{mean:.0f}%）"}
 NONE = {ENGLISH: "none", CHINESE: "没有"}
 
 
-def _better(measured: Board) -> str:
-    """Which scores are better than a coin over all methods, and which are not."""
-    over_all = {name: each.all for name, each in measured.judged.items()}
-    good = {name: each for name, each in over_all.items() if each.better_than_coin}
-    rest = {name: each for name, each in over_all.items() if name not in good}
-    return BETTER[words.language()].format(
-        images=measured.images, good=len(good), count=len(over_all), named=_named(good), rest=_named(rest)
+def _judged(boards: Mapping[str, Board], language: str) -> str:
+    """By what the scores were judged."""
+    measured = boards[FIRST]
+    return JUDGED[language].format(count=len(measured.judged), images=measured.images, networks=len(boards))
+
+
+def _better(boards: Mapping[str, Board], language: str) -> str:
+    """Which scores are better than a coin on every network, and how good the best is among sound methods."""
+    measured = boards[FIRST]
+    means = {name: 100 * each.all.preferred.mean for name, each in measured.judged.items()}
+    names = [name for name, count in _good(boards).items() if count == len(boards)]
+    named = [
+        (FRACTION if place else FIRST_FRACTION)[language].format(
+            score=_title(name), mean=means[name], network=FIRST
+        )
+        for place, name in enumerate(sorted(names, key=lambda name: -means[name]))
+    ]
+    return BETTER[language].format(
+        good=len(names),
+        named=_listed(named, language),
+        unsound=len(measured.unsound),
+        most=100 * max(each.sound.preferred.mean for each in measured.judged.values()),
     )
 
 
-def _among_sound(measured: Board) -> str:
-    """The same among the methods that are better than a random map."""
-    good = {name: each.sound for name, each in measured.judged.items() if each.sound.better_than_coin}
-    return AMONG_SOUND[words.language()].format(count=len(measured.unsound), named=_named(good))
-
-
-def _on_others(boards: Mapping[str, Board]) -> str:
+def _on_others(boards: Mapping[str, Board], language: str) -> str:
     """Which scores are better than a coin on each of the networks, on some of them and on none."""
-    good = {
-        name: sum(each.judged[name].all.better_than_coin for each in boards.values())
-        for name in boards[FIRST].judged
-    }
 
     def titles(wanted: Callable[[int], bool]) -> str:
-        names = [words.tr(SCORES[name].title).lower() for name, count in good.items() if wanted(count)]
-        return BETWEEN[words.language()].join(names) or NONE[words.language()]
+        return _listed([_title(name) for name, count in _good(boards).items() if wanted(count)], language)
 
-    return ON_OTHERS[words.language()].format(
+    return ON_OTHERS[language].format(
         count=len(boards),
         named=titles(lambda count: count == len(boards)),
         some=titles(lambda count: 0 < count < len(boards)),
@@ -183,47 +231,48 @@ def _on_others(boards: Mapping[str, Board]) -> str:
     )
 
 
-def _named(judged: dict[str, Judgement]) -> str:
-    language = words.language()
-    each = sorted(judged.items(), key=lambda item: -item[1].preferred.mean)
-    return BETWEEN[language].join(_score(name, one) for name, one in each) or NONE[language]
+def _good(boards: Mapping[str, Board]) -> dict[str, int]:
+    """Score → the number of networks on which it is better than a coin."""
+    return {
+        name: sum(each.judged[name].all.better_than_coin for each in boards.values())
+        for name in boards[FIRST].judged
+    }
 
 
-def _score(name: str, judgement: Judgement) -> str:
-    preferred = judgement.preferred
-    return SCORE[words.language()].format(
-        score=words.tr(SCORES[name].title).lower(),
-        mean=100 * preferred.mean,
-        low=100 * preferred.low,
-        high=100 * preferred.high,
-    )
+def _title(name: str) -> str:
+    return words.tr(SCORES[name].title).lower()
 
 
-def _methods(measured: Board) -> str:
+def _listed(texts: Sequence[str], language: str) -> str:
+    return words.tr(", ").join(texts) or NONE[language]
+
+
+def _methods(measured: Board, language: str) -> str:
     """How many methods are better than the object's area alone, by intervals that do not overlap."""
     cells = {row.key: row.cells[TRUTH].value for row in measured.rows}
     area = cells["area"]
     rows = [row for row in measured.rows if not row.entry.is_reference]
     best = max(rows, key=lambda row: cells[row.key].mean)
-    return METHODS[words.language()].format(
-        area=fixed(area.mean),
-        low=fixed(area.low),
-        high=fixed(area.high),
+    return METHODS[language].format(
         better=sum(cells[row.key].low > area.high for row in rows),
         count=len(rows),
         best=words.tr(best.entry.title),
         highest=fixed(cells[best.key].mean),
+        area=fixed(area.mean),
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.judging", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write docs/scores.md and both README")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/scores.md and README.md, and both in Chinese"
+    )
     options = parser.parse_args()
     boards = scores_boards()
     print(page(boards), sentences(boards), sep="\n")
     if options.write:
-        PAGE.write_text(page(boards), encoding="utf-8")
+        for language, path in PAGES.items():
+            path.write_text(page(boards, language), encoding="utf-8")
         readme.put(NAME, sentences(boards), sentences(boards, CHINESE))
 
 

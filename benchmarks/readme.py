@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.readme_chinese import in_chinese
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = "README", "docs/training", "docs/own", "docs/attributions", "docs/scan", "docs/speed"
+NAMES = "README", "docs/training", "docs/own", "docs/attributions", "docs/scores", "docs/scan", "docs/speed"
 ENGLISH, CHINESE = (tuple(ROOT / f"{name}{suffix}" for name in NAMES) for suffix in (".md", ".zh-CN.md"))
 END = "<!-- end -->"
 

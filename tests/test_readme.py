@@ -19,8 +19,8 @@ from model.checkpoint import compact
 from model.snapshots import list_snapshots
 
 ROOT = Path(__file__).resolve().parents[1]
-README, CHINESE = (
-    "\n".join(page.read_text(encoding="utf-8") for page in pages)
+README, CHINESE = (  # without the page that judging writes whole, in each language
+    "\n".join(page.read_text(encoding="utf-8") for page in pages if page not in judging.PAGES.values())
     for pages in (readme.ENGLISH, readme.CHINESE)
 )
 both = pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chinese"])
@@ -51,7 +51,17 @@ def test_what_is_said_of_the_scores_is_the_scoreboard() -> None:
     boards = judging.scores_boards()
     assert readme.text_of(judging.NAME) == judging.sentences(boards)
     assert readme.text_of(judging.NAME, readme.CHINESE) == judging.sentences(boards, judging.CHINESE)
-    assert judging.PAGE.read_text(encoding="utf-8") == judging.page(boards)
+    for language, page in judging.PAGES.items():
+        assert page.read_text(encoding="utf-8") == judging.page(boards, language)
+
+
+def test_what_is_said_of_the_scores_is_short() -> None:
+    """Three sentences with few percentages: the others are on the page about the scores."""
+    boards = judging.scores_boards()
+    english, chinese = (judging.sentences(boards, each) for each in (words.ENGLISH, judging.CHINESE))
+    assert len(re.findall(r"\.(?= |$)", english)) == chinese.count("。") == 3
+    assert english.count("%") == chinese.count("%") <= 4
+    assert len(english.split()) <= 120
 
 
 @pytest.mark.parametrize("path", checkpoints.shipped(), ids=lambda path: path.stem)

@@ -1,5 +1,6 @@
 """Choosing the range of values that a color scale covers, apart from drawing with it."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from model.words import tr
 MINUS = "\N{MINUS SIGN}"
 SMALL = 1e-4  # in a sentence: what is nearer to zero is said to be so
 HUGE = 1e6
+MOST_DIGITS = 5  # of a factor whose product is shown
 LOST = 0.05  # of a change: what its digits may leave out to agree with the values beside it
 
 
@@ -61,18 +63,57 @@ def each_shared(*sides: ArrayLike, signed: bool) -> tuple[Range, ...]:
     return tuple(choose(*(side[channel] for side in maps if channel < len(side))) for channel in range(count))
 
 
-def number(value: float) -> str:
-    """A number as it stands in a caption: about three significant digits, a true minus sign.
+def number(value: float, digits: int = 3) -> str:
+    """A number as it stands in a caption: about three significant digits, or more, and a true minus sign.
 
-    >>> number(-1.8432), number(0), number(12345.6), number(0.00004)
-    ('−1.84', '0', '12346', '4e−5')
+    >>> number(-1.8432), number(0), number(12345.6), number(0.00004), number(1.84321, 5), number(999.96)
+    ('−1.84', '0', '12346', '4e−5', '1.8432', '1000')
     """
     if not np.isfinite(value):
         return str(value).replace("-", MINUS)
-    plain = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    whole = len(f"{abs(value):.0f}")
+    plain = f"{value:.{max(0, digits - whole)}f}" if 999.5 <= abs(value) < 1e6 else f"{value:.{digits}g}"
     mantissa, _, exponent = plain.partition("e")
     short = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return "0" if float(plain) == 0 else short.replace("-", MINUS)
+
+
+def equals(computed: float, shown: str) -> str:
+    """The sign before a result as it is shown: = if what the numbers before it give is that in its digits,
+    else ≈.
+
+    >>> equals(0.023 * 0.0578, "0.00133"), equals(0.023 * 0.0578, "0.00134"), equals(-2e-5, "−2e−5")
+    ('=', '≈', '=')
+    """
+    mantissa, _, exponent = shown.replace(MINUS, "-").partition("e")
+    if not re.fullmatch(r"-?\d+(\.\d+)?", mantissa):
+        return "="  # it says itself that it is only about so
+    unit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    return "=" if abs(computed - _value(shown)) <= 0.5 * unit * (1 + 1e-9) else "≈"
+
+
+def enough_digits(holds: Callable[[int], bool], most: int) -> int:
+    """The least number of digits from 3 on for which numbers as they are shown hold, else the most."""
+    return next((digits for digits in range(3, most) if holds(digits)), most)
+
+
+def product(first: float, second: float, result: str) -> tuple[str, str]:
+    """Two factors and their product, so many digits of the factors that they give the result as it is shown.
+
+    >>> product(0.023449, 0.0578, "0.00136"), product(0.0234, 0.0578, "0.002"), product(0, 3, "0")
+    (('0.02345 × 0.0578', '= 0.00136'), ('0.0234 × 0.0578', '≈ 0.002'), ('0 × 3', '= 0'))
+    """
+
+    def factors(digits: int) -> list[str]:
+        return [number(value, digits) for value in (first, second)]
+
+    def sign(digits: int) -> str:
+        one, other = map(_value, factors(digits))
+        return equals(one * other, result)
+
+    digits = enough_digits(lambda each: sign(each) == "=", MOST_DIGITS)
+    digits = digits if sign(digits) == "=" else 3
+    return " × ".join(factors(digits)), f"{sign(digits)} {result}"
 
 
 def plainly(shown: str) -> str:

@@ -96,3 +96,6 @@ def test_the_names_of_the_rows_are_whole_on_a_phone(
     assert names.nth(1).inner_text().split() == ["automobile", "汽车"]
     assert names.evaluate_all(WHOLE)
     assert names.nth(1).evaluate(FIRST_WORD_UNBROKEN)
+    predicted = page.locator(".pictures .title b:last-child")
+    expect(predicted.first).to_contain_text(re.compile("[一-鿿]"))
+    assert predicted.evaluate_all("all => all.every((each) => each.offsetHeight < 24)")  # in one line

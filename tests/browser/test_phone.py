@@ -152,6 +152,20 @@ def test_all_columns_of_the_moved_scenes_are_in_sight(phone: Page, explorer: str
     assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
+def test_no_title_of_a_column_has_one_letter_a_line(phone: Page, explorer: str) -> None:
+    phone.goto(f"{explorer}/optimizers?lang=zh_CN")
+    settle(phone)
+    rate = phone.locator(".fx-runs").last.get_by_role("columnheader", name="学习率", exact=True)
+    assert rate.evaluate(LINES) == 1
+
+
+LINES = """each => {
+    const words = document.createRange();
+    words.selectNodeContents(each);
+    return words.getClientRects().length;
+}"""
+
+
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_all_columns_of_the_marks_are_in_sight(phone: Page, explorer: str, language: str) -> None:
     phone.goto(f"{explorer}/shortcut?lang={language}")

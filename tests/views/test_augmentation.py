@@ -19,6 +19,7 @@ from explorer.drawing.ranges import number, probability
 from explorer.engine import augmented, samples
 from explorer.ui.exports.downloads import Offer
 from explorer.ui.markdown import literal
+from model import words
 from model.augment import AUGMENTATIONS
 from model.card import Card
 from model.checkpoint import load_checkpoint
@@ -229,6 +230,22 @@ def test_the_program_makes_the_same_draw_and_batch(
     assert f": {draw}. It prints" in offer.printed
     assert float(mean) == pytest.approx(offer.arrays()["batch"][0].mean())
     assert f"{number(float(mean))} of 255" in offer.printed
+
+
+def test_a_program_of_a_chinese_page_prints_what_the_page_says_in_chinese(
+    take: Take, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, offer = take(transforms="geometric", seed="5", sample="ship", lang="zh_CN")
+    capsys.readouterr()
+    before = words.language()
+    words.use(words.ENGLISH)  # as a program begins
+    try:
+        exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    finally:
+        words.use(before)
+    draw = capsys.readouterr().out.splitlines()[0]
+    assert re.search("[一-鿿]", draw)
+    assert draw in offer.printed
 
 
 def test_pictures_and_arrays_are_the_tiles_of_the_page(take: Take) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing.chart import LineChart
 from explorer.engine.attribution import channel_evidence
 from explorer.engine.class_evidence import Evidence
 from explorer.engine.intervals import interval
@@ -247,7 +248,12 @@ def check(offer: Offer) -> None:
     assert all(isinstance(make(), pd.DataFrame) for make in offer.tables.values())
     assert all(text for _, text in offer.arrays().values())
     assert next(iter(offer.pictures.values()))().dtype == np.uint8
-    assert len(offer.figure())
+    parts = offer.figure()
+    assert len(parts)
+    for chart in parts:
+        if isinstance(chart, LineChart):  # in print each name of the legend stands there once
+            alone = {one.name for one in chart.lines} - {one.name for one in chart.lines if not one.dashed}
+            assert not (chart.dashed and alone)  # its own name says what it is
 
 
 @pytest.mark.parametrize("page", ["channels", "class_evidence"])

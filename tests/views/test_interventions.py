@@ -175,7 +175,7 @@ def test_a_heat_map_without_support_says_so(value: float, note: str) -> None:
     heat = np.full((8, 8), value, np.float32)
     one = Outcome(seen.seen.logits, seen.seen.probabilities, heat)
     both = before_after.compare("relu3", one, one)
-    assert note in before_after.heat_figure(seen, both, "after", heat)
+    assert note in before_after.heat_figure(seen, both, "after", "Grad-CAM after the change", heat)
 
 
 def test_a_caption_says_what_was_done_to_which_channels() -> None:

@@ -18,7 +18,7 @@ from explorer.engine.scan.running import scan
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
 from explorer.views.set_map import coloring
-from explorer.views.set_map.coloring import MapImages
+from explorer.views.set_map.coloring import COLORINGS, MapImages
 from model import words
 from model.checkpoint import load_checkpoint
 from model.words import PSEUDO
@@ -177,6 +177,17 @@ def test_the_downloads_hold_every_image_and_the_program_prints_its_number(
         exec(compile(offers[-1].snippet, "snippet", "exec"), {"__name__": "__main__"})
     assert float(printed.getvalue()) == pytest.approx(pca(made.features).explained.sum())
     assert f" {float(printed.getvalue()):.3g}" in offers[-1].printed
+
+
+def test_the_figure_names_its_colors(scanned: tuple[Path, Scan]) -> None:
+    """In print nothing else says which color is which class."""
+    scan = scanned[1]
+    images = MapImages(scan, NETWORK.net)
+    names = {title: [name for _, name in colored(images).named] for title, colored in COLORINGS.values()}
+    assert names["Class"] == names["Predicted class"] == list(scan.classes)
+    assert names["Error"] == ["wrong", "correct"]
+    assert names["Loss"] == []
+    assert COLORINGS["loss"][1](images).scale.startswith("0 … ")
 
 
 def test_every_text_of_the_map_is_translated(page: Visit, scanned: tuple[Path, Scan]) -> None:

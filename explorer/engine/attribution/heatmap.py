@@ -103,7 +103,7 @@ def _asked(one: Heatmap | ChannelEvidence) -> str:
 
 def _term(one: ChannelEvidence, channel: int) -> str:
     return tr(
-        "channel {channel}: {weight:.3g} × {mean:.3g} = {contribution:.3g}",
+        "channel {channel}: {weight:.3g} × {mean:.3g} ≈ {contribution:.3g}",
         channel=channel,
         weight=one.weights[channel],
         mean=one.maps[channel].mean(),

@@ -15,9 +15,21 @@ from explorer.ui.exports.snippets import joined
 from explorer.ui.selection import Selection
 from explorer.views.arithmetic import results
 from explorer.views.arithmetic.settings import WhatIf
-from model.words import tr
+from model.words import N_, tr
 
 Both = tuple[Chain, Chain] | None
+
+
+READ = {
+    "rows": (
+        N_("the input rows that output row {index} reads (k,); others are padding"),
+        N_("the input rows in no window (n,)"),
+    ),
+    "columns": (
+        N_("the input columns that output column {index} reads (k,); others are padding"),
+        N_("the input columns in no window (n,)"),
+    ),
+}
 
 
 def show(selection: Selection, what_if: WhatIf, position: tuple[int, int], both: Both) -> None:
@@ -83,15 +95,9 @@ def arrays(what_if: WhatIf, position: tuple[int, int]) -> Arrays:
     here = what_if.here
     described: Arrays = {}
     for side, axis, index in (("rows", here.rows, position[0]), ("columns", here.columns, position[1])):
-        described[f"read_{side}"] = (
-            axis.taps(index),
-            tr(
-                "the input {side} that output position {index} reads (k,); others are padding",
-                side=side,
-                index=index,
-            ),
-        )
-        described[f"unread_{side}"] = (axis.unread, tr("the input {side} in no window (n,)", side=side))
+        read, unread = READ[side]
+        described[f"read_{side}"] = (axis.taps(index), tr(read, index=index))
+        described[f"unread_{side}"] = (axis.unread, tr(unread))
     described["output_size"] = (
         np.array([here.rows.output, here.columns.output]), tr("rows and columns of the output (2,)")
     )  # fmt: skip

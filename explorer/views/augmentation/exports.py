@@ -27,6 +27,7 @@ from explorer.views.augmentation.draws import (
     augmentation_text,
     source_text,
 )
+from model import words
 from model.card import Pixels
 from model.words import paragraph, tr
 
@@ -263,11 +264,13 @@ def _draw_again(view: AugmentationView) -> ProgramPart | None:
 
 
 def _one_again(row: TransformRow, index: int, seed: int) -> ProgramPart:
-    count = len(row.draws.pixels)
+    count, language = len(row.draws.pixels), words.language()
+    speaks = language != words.ENGLISH  # a program prints English, unless it is told otherwise
     return ProgramPart(
         ("draws",),
-        (),
+        ("from model import words",) if speaks else (),
         (
+            *((f"words.use({language!r})",) if speaks else ()),
             f"made = draws(pixels, {row.name!r}, {row.strength!r}, seed={seed}, count={count})",
             f"print(made.text({index}))",
         ),

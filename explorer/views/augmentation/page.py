@@ -52,7 +52,7 @@ def page() -> None:
         tr(
             "Each row is one transform of the {side} × {side} pixels that the network gets: the original, "
             "then {count} random draws, each with the network’s prediction and its probability. Moving a "
-            "slider keeps the seed.",
+            "slider keeps the seed. The values of a picture are rounded to whole numbers, as in a file.",
             side=selection.card.input_size,
             count=COUNT,
         )

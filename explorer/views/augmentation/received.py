@@ -62,7 +62,7 @@ def image_table(card: Card, received: Received) -> tuple[list[str], list[list[st
     rows = []
     for c, name in enumerate(channel_names(card)):
         range = tr("{low} … {high}", low=digits(received.after.low[c]), high=digits(received.after.high[c]))
-        of_card = f"{digits(card.mean[c])}, {digits(card.std[c])}"
+        of_card = tr(", ").join((digits(card.mean[c]), digits(card.std[c])))
         row = [name, both(received.before, c), of_card, both(received.after, c), range]
         rows.append(row + ([both(received.batch, c)] if received.batch is not None else []))
     return heads, rows
@@ -70,7 +70,7 @@ def image_table(card: Card, received: Received) -> tuple[list[str], list[list[st
 
 def both(of: ChannelStatistics, channel: int) -> str:
     """Mean and standard deviation of one channel."""
-    return f"{digits(of.mean[channel])}, {digits(of.std[channel])}"
+    return tr(", ").join((digits(of.mean[channel]), digits(of.std[channel])))
 
 
 def digits(value: float) -> str:

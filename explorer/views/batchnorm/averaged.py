@@ -208,7 +208,7 @@ def facts(title: str, order: Order, channel: int) -> str:
 
 
 def _pair(mean: Floats, std: Floats, channel: int) -> str:
-    return f"{number(mean[channel])}, {number(std[channel])}"
+    return tr(", ").join((number(mean[channel]), number(std[channel])))
 
 
 def order_chart(view: LayerView, both: Orders) -> LineChart:

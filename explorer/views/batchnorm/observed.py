@@ -164,7 +164,10 @@ def channel_facts(summary: NormSummary, channel: int) -> str:
     learned = [
         (tr("running mean μ"), number(summary.running_mean[channel])),
         (tr("running variance σ²"), number(summary.running_var[channel])),
-        (tr("scale γ, shift β"), f"{number(summary.weight[channel])}, {number(summary.bias[channel])}"),
+        (
+            tr("scale γ, shift β"),
+            tr(", ").join((number(summary.weight[channel]), number(summary.bias[channel]))),
+        ),
     ]
     function = [
         (tr("slope γ / √(σ² + ε)"), number(summary.slope[channel])),

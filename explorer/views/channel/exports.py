@@ -55,7 +55,9 @@ def offer(biography: Biography) -> Offer:
     lines = [f"print(trace(net, x).maps[{layer!r}][{channel}].max())"]
     return Offer(
         name=f"channel {layer} {channel}",
-        caption=export_parts.caption(selection, layer=layer, method=subject.name),
+        caption=export_parts.caption(
+            selection, layer=tr("{layer}, channel {channel}", layer=layer, channel=channel)
+        ),
         pictures=pictures(biography),
         tables=tables(biography),
         arrays=partial(arrays, biography),

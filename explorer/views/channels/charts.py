@@ -38,7 +38,6 @@ def zeros(surveyed: ChannelSurvey) -> LineChart:
         areas=(Area(np.repeat(x, 2)[1:], np.zeros(2 * len(x) - 1), np.repeat(observed.y, 2)[:-1],
                     Color.ACCENT, BAND),),
         legend=len(lines) > 1,
-        dashed=tr("by γ and β"),
         height=190,
     )  # fmt: skip
 
@@ -83,7 +82,6 @@ def curve(
         lines=tuple(lines),
         areas=(Area(x, random.min(0), random.max(0), Color.QUIET, BAND),),
         legend=True,
-        dashed=tr("random channels"),
         height=280,
     )
 

@@ -239,7 +239,7 @@ def table(by_now: MeasuredCosts) -> str:
     for name, (cost, drawn) in by_now.named.items():
         rows.append([
             tr(SETS[name]), str(len(by_now.plan.named[name])), accuracy(cost), change(cost.difference),
-            f"{cost.changed:,}", f"{cost.lost:,}, {cost.gained:,}", spread(drawn),
+            f"{cost.changed:,}", tr(", ").join((f"{cost.lost:,}", f"{cost.gained:,}")), spread(drawn),
         ])  # fmt: skip
     return markup.table([tr(head) for head in HEADS], rows)
 

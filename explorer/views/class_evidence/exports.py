@@ -60,8 +60,11 @@ def offer(selection: Selection, view: EvidenceView) -> Offer:
 
 def caption(selection: Selection, view: EvidenceView) -> str:
     own = scan_export.caption(selection, view.scan, view.layer, tr("Grad-CAM"))
-    images = tr("means over up to {count} images of each class", count=view.count)
-    return f"{own} · {images}"
+    said = [own, tr("means over up to {count} images of each class", count=view.count)]
+    if view.pair is not None:
+        first, second = map(glossed, view.pair.classes)
+        said.append(tr("Mean Grad-CAM for {first} minus {second}", first=first, second=second))
+    return " · ".join(said)
 
 
 def pictures(view: EvidenceView) -> Pictures:
@@ -123,7 +126,10 @@ def parts(view: EvidenceView) -> list[Part]:
         heats = {glossed(view.scan.classes[label]): view.averages.of(label).heats.mean(0) for label in labels}
     else:
         pair = view.pair
-        heats = {name: pair.evidence.of(group).heats.mean(0) for group, name in enumerate(pair.names)}
+        heats = {
+            tr("over images of {name}", name=name): pair.evidence.of(group).heats.mean(0)
+            for group, name in enumerate(pair.names)
+        }
     range = ranges.symmetric(*heats.values())
     panels: list[Part] = [
         Panel(color(heat, range), name, range, tr("shared scale"), shared=True)

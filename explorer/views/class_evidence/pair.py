@@ -184,9 +184,9 @@ def cards(selection: Selection, scan: Scan, pair: GroupPair) -> None:
     """The channels that differ most: the images with their largest values, and the way to their pages."""
     title = tr("The channels that differ most: their images with the largest values, of all classes")
     st.markdown(f"**{title}**")
-    for column, channel in zip(
-        st.columns(CARDS, gap="medium"), pair.differences.order[:CARDS].tolist(), strict=False
-    ):
+    with st.container(key="channel_cards"):
+        columns = st.columns(CARDS, gap="medium")
+    for column, channel in zip(columns, pair.differences.order[:CARDS].tolist(), strict=False):
         with column:
             st.markdown(about_channel(pair, channel))
             pictures = top_images(scan, pair.layer, channel)

@@ -37,7 +37,9 @@ def show(classes: Sequence[str], evidence: Evidence) -> None:
         frame = table(classes, evidence).rename(columns=glossed)
         written = in_decimals(frame.iloc[:, 1:].to_numpy().ravel())
         formats = dict.fromkeys(frame.columns[1:], written)
-        st.dataframe(number_table.written(frame, formats), hide_index=True, height=320)
+        titles = {"channel": st.column_config.Column(tr("channel"))}
+        shown = number_table.written(frame, formats)
+        st.dataframe(shown, hide_index=True, height=320, column_config=titles)
 
 
 def present(evidence: Evidence) -> list[int]:

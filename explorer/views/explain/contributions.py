@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri
-from explorer.drawing.ranges import Range, from_to, in_decimals, number, signed
+from explorer.drawing.ranges import Range, from_to, in_decimals, product, signed
 from explorer.engine.ablation import WithoutSets
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.effects import Effects
@@ -142,8 +142,7 @@ def card(
         data_uri(color(values, range)),
         text,
         (
-            f"{number(evidence.weights[channel])} × {number(values.mean())}",
-            f"= {written(contribution)}",
+            *product(evidence.weights[channel], values.mean(), written(contribution)),
             Bar(float(contribution / np.abs(evidence.contributions).max())),
             *change,
         ),

@@ -27,6 +27,7 @@ from model.problems import Problem
 from model.words import N_, tr
 
 NOT_POSITIVE = N_("No position supports the class: no value of this map is above zero.")
+BEFORE, AFTER = N_("Grad-CAM before the change"), N_("Grad-CAM after the change")
 FIRST = 5  # most probable classes, before and after, that are shown
 
 
@@ -143,8 +144,10 @@ def in_view(selection: Selection, both: BeforeAfter) -> list[int]:
 
 def heats(selection: Selection, both: BeforeAfter) -> str:
     """Grad-CAM before and after, over the image."""
-    titles = {tr("before"): both.before, tr("after"): both.after}
-    figures = [heat_figure(selection, both, title, one.heat) for title, one in titles.items()]
+    figures = [
+        heat_figure(selection, both, tr("before"), tr(BEFORE), both.before.heat),
+        heat_figure(selection, both, tr("after"), tr(AFTER), both.after.heat),
+    ]
     name = selection.target_name
     heading = tr("Grad-CAM of {name} at {layer}", name=name, layer=both.layer)
     scale = markup.scale(both.range, tr("shared scale for both maps"))
@@ -153,10 +156,9 @@ def heats(selection: Selection, both: BeforeAfter) -> str:
     )
 
 
-def heat_figure(selection: Selection, both: BeforeAfter, title: str, heat: Floats | None) -> str:
+def heat_figure(selection: Selection, both: BeforeAfter, title: str, alt: str, heat: Floats | None) -> str:
     if heat is None:
         return markup.text(tr("No gradient of the class reaches this layer."), "muted")
-    alt = tr("Grad-CAM {title} the change", title=title)
     if not heat.any():
         return markup.element("div", markup.text(title), markup.text(tr(panels.ZERO), "muted"))
     notes = () if heat.max() > 0 else (markup.text(tr(NOT_POSITIVE)),)

@@ -104,9 +104,11 @@ def heats(both: BeforeAfter) -> dict[str, Floats]:
 
 
 def pictures(selection: Selection, both: BeforeAfter) -> Pictures:
+    named = {before_after.BEFORE: both.before.heat, before_after.AFTER: both.after.heat}
     drawn = {
-        tr("Grad-CAM {title} the change", title=title): partial(before_after.over, selection, both, heat)
-        for title, heat in heats(both).items()
+        tr(name): partial(before_after.over, selection, both, heat)
+        for name, heat in named.items()
+        if heat is not None
     }
     return drawn | export_parts.the_image(selection)
 

@@ -11,8 +11,8 @@ from explorer.engine.probe import ConvStep
 from explorer.ui import markup
 from explorer.ui.selection import Selection
 from explorer.views.maps.inspector import input_names
-from explorer.views.maps.matrix import MOST, fixed, matrix, plain
-from explorer.views.maps.step_html import result, signed_term, step_html
+from explorer.views.maps.matrix import MOST, fixed, matrix, plain, product_sign
+from explorer.views.maps.step_html import as_shown, result, signed_term, step_html
 from model.words import N_, paragraph, tr
 
 STRONGEST = 3  # input channels shown with all numbers; the others are summed up
@@ -46,7 +46,7 @@ def products(selection: Selection, conv: ConvStep) -> str:
         rows.append(_sum_row(one, fixed(total)))
     rows.append(_sum_row(tr("sum of all products"), fixed(conv.sum), "total"))
     rows.append(_sum_row(tr("bias"), signed_term(conv.bias) if conv.bias else tr("none")))
-    rows.append(result(conv.value))
+    rows.append(result(conv.value, as_shown(conv.sum) + as_shown(conv.bias)))
     caption = markup.text(products_caption(conv, colors, len(strongest)), "muted")
     return step_html(tr("Convolution · {layer}", layer=conv.layer), *rows, caption, cls="wide")
 
@@ -116,5 +116,9 @@ def line(
         titles = (tr("input"), tr("kernel"), tr("products"))
         parts = [markup.text(title, "muted") + part for title, part in zip(titles, parts, strict=True)]
     patch, kernel, products = (markup.element("div", part) for part in parts)
-    times, equals = markup.text("×", "sign"), markup.text("=", "sign")
-    return markup.element("div", patch, times, kernel, equals, products, cls="fx-line")
+    times = markup.text("×", "sign")
+    sign = product_sign(
+        conv.patch[k], conv.kernel[k], conv.products[k], colors.patch, colors.kernel, colors.products
+    )
+    equal = markup.text(sign, "sign")
+    return markup.element("div", patch, times, kernel, equal, products, cls="fx-line")

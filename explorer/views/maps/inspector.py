@@ -144,7 +144,7 @@ def normalization(selection: Selection, block: Block, channel: int) -> str:
     norm = cached.norm_statistics(selection.network, selection.input, block.norm)
     scale, shift = number(norm.weight[channel]), number(norm.bias[channel])
     rows = [
-        (tr("learned scale γ, shift β"), f"{scale}, {shift}"),
+        (tr("learned scale γ, shift β"), tr(", ").join((scale, shift))),
         (tr("combined effect"), f"× {number(norm.slope[channel])} {_plus(norm.offset[channel])}"),
     ]
     title = tr("BatchNorm · {layer}", layer=block.norm)

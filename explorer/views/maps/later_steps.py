@@ -3,11 +3,11 @@
 import numpy as np
 
 from explorer.drawing import ranges
-from explorer.drawing.ranges import in_full
+from explorer.drawing.ranges import equals, in_full
 from explorer.engine.probe import ActStep, NormStep, PoolStep, PoolWindow, PositionProbe, ProbeStep
 from explorer.ui import markup
 from explorer.views.maps.matrix import fixed, matrix
-from explorer.views.maps.step_html import formula, result, signed_term, step_html
+from explorer.views.maps.step_html import as_shown, formula, result, signed_term, step_html
 from explorer.views.maps.view import Position
 from model.words import N_, ngettext, tr
 
@@ -22,7 +22,7 @@ def between(before: float, after: float) -> str:
             tr("The network changes the value here outside its layers, for example by a skip connection.")
         ),
         formula(f"{fixed(before)} {signed_term(after - before)}"),
-        result(after),
+        result(after, as_shown(before) + as_shown(after - before)),
     )
 
 
@@ -40,14 +40,17 @@ def normed(step: NormStep) -> str:
     name = tr("BatchNorm") if "BatchNorm" in step.kind else step.kind
     mean = f"({fixed(step.mean)})" if step.mean < 0 else fixed(step.mean)
     spread = f"√({fixed(step.var)} + {in_full(step.eps)})"
+    centered = as_shown(step.before) - as_shown(step.mean)
+    z = centered / np.sqrt(as_shown(step.var) + step.eps)
+    output = as_shown(step.normalized) * as_shown(step.weight) + as_shown(step.bias)
     return step_html(
         tr("{kind} · {layer}", kind=name, layer=step.layer),
         markup.text("z = (x − μ) / √(σ² + ε)", "muted"),
         formula(f"({fixed(step.before)} − {mean}) / {spread}"),
-        formula(f"z = {fixed(step.normalized)}"),
+        formula(f"z {equals(z, fixed(step.normalized))} {fixed(step.normalized)}"),
         markup.text("z · γ + β", "muted"),
         formula(f"{fixed(step.normalized)} · {fixed(step.weight)} {signed_term(step.bias)}"),
-        result(step.value),
+        result(step.value, output),
     )
 
 

@@ -94,6 +94,17 @@ def fixed(value: float, decimals: int = 4) -> str:
     return (plain if float(plain) else plain.lstrip("-")).replace("-", MINUS)
 
 
+def product_sign(first: Values, second: Values, products: Values, *scales: Range) -> str:
+    """The sign between two patches and their products, all with the decimals of their ranges: ≈ where the
+    numbers shown give other products.
+    """
+    decimals = [decimals_for(scale) for scale in scales]
+    one, other, shown = (
+        np.round(values, each) for values, each in zip((first, second, products), decimals, strict=True)
+    )
+    return "=" if np.all(np.abs(one * other - shown) <= 0.5 * 10.0 ** -decimals[-1] + 1e-9) else "≈"
+
+
 def _cell(value: float, pixel: npt.NDArray[np.uint8], decimals: int, outside: bool, marked: bool) -> str:
     classes = " ".join(name for name, on in (("padding", outside), ("marked", marked)) if on)
     if outside:

@@ -45,5 +45,6 @@ def by_shift(measured: Mapping[str, ShiftedPredictions]) -> LineChart:
         (*lines, chance),
         tuple(areas),
         legend=True,
+        dashed=tr("not moved in training"),
         height=260,
     )

@@ -12,9 +12,8 @@ from explorer.engine.translation import MOST, ShiftedPredictions
 from explorer.ui.exports import downloads, snippets
 from explorer.ui.exports.downloads import Offer
 from explorer.ui.exports.export_parts import Arrays
-from explorer.views.mlp import charts, first_layers
+from explorer.views.mlp import charts, first_layers, shifts
 from explorer.views.mlp.pair import NetworkPair
-from explorer.views.mlp.shifts import IMAGES
 from model.words import tr
 
 IMPORTS = (
@@ -33,8 +32,12 @@ def offer(pair: NetworkPair, measured: Mapping[str, ShiftedPredictions]) -> Offe
     return Offer(
         name="mlp and cnn",
         caption=" · ".join(
-            figures.caption(checkpoint=each.name, digest=each.checkpoint.digest)
-            for each in (pair.mlp, pair.cnn)
+            tr(
+                "{side}: {caption}",
+                side=side,
+                caption=figures.caption(checkpoint=each.name, digest=each.checkpoint.digest),
+            )
+            for side, each in pair.sides.items()
         ),
         pictures={
             tr("accuracy"): partial(figures.picture, chart),
@@ -46,7 +49,7 @@ def offer(pair: NetworkPair, measured: Mapping[str, ShiftedPredictions]) -> Offe
         figure=lambda: [chart],
         snippet=snippets.program_of(
             pair.cnn.source,
-            snippets.drawn_batch(IMAGES),
+            snippets.drawn_batch(shifts.IMAGES),
             IMPORTS,
             [
                 "made = shifted_predictions(network_of(checkpoint), batch.pixels, batch.labels)",

@@ -1,7 +1,8 @@
 """From the last map to the prediction: which positions of which maps push the class; then probabilities."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -11,13 +12,16 @@ from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri
 from explorer.drawing.ranges import (
     adding_up,
+    enough_digits,
+    equals,
     in_decimals,
-    in_full,
     number,
     plain_number,
     plainly,
     probability,
     signed,
+    with_decimals,
+    with_zeros,
 )
 from explorer.engine.account import Account
 from explorer.engine.prediction import Prediction, prediction
@@ -197,7 +201,7 @@ def units(account: Account) -> str:
 def product(value: float, added: float, written: Callable[[float], str] = number) -> str:
     """`1.23 × 0.5 = 0.615`, the weight being what the value adds per unit."""
     weight = added / value if value else 0.0
-    return f"{number(value)} × {number(weight)} = {written(added)}"
+    return " ".join(ranges.product(value, weight, written(added)))
 
 
 # Logits, probabilities, loss
@@ -215,38 +219,104 @@ def table(selection: Selection, made: Prediction) -> str:
     classes = order[:CLASSES]
     label = None if made.label is None else int(made.label)
     classes += [k for k in (selection.target, label) if k is not None and k not in classes]
-    classes = list(dict.fromkeys(classes))
-    names = selection.class_names
-    written = in_decimals(made.logits[classes])
+    classes = sorted(dict.fromkeys(classes), key=order.index)
+    names = [selection.class_names[k] for k in classes]
     if made.independent:
         heads = (tr("class"), tr("logit z"), tr("1 / (1 + e⁻ᶻ)"))
-        rows = [(names[k], written(made.logits[k]), probability(made.probabilities[k])) for k in classes]
+        digits = enough_digits(partial(sigmoids_hold, made, classes), MOST_DIGITS)
+        written = partial(with_decimals, digits)
+        rows = [
+            (name, written(made.logits[k]), probability(made.probabilities[k]))
+            for name, k in zip(names, classes, strict=True)
+        ]
         return markup.table(heads, rows)
+    heads4 = (tr("class"), tr("logit z"), tr("e^(z − largest)"), tr("÷ their sum = probability"))
+    digits = enough_digits(partial(quotients_hold, made, classes), MOST_DIGITS)
+    decimals = enough_digits(partial(exponentials_hold, made, classes, digits), MOST_DIGITS)
+    return markup.table(heads4, softmax_rows(made, classes, names, decimals, digits))
+
+
+def softmax_rows(
+    made: Prediction, classes: Sequence[int], names: Sequence[str], decimals: int, digits: int
+) -> list[tuple[str, ...]]:
+    """Rows of the table: name, logit, exponential, probability; the other classes, and the sum."""
     powers = made.exponentials
-    heads = (tr("class"), tr("logit z"), tr("e^(z − largest)"), tr("÷ their sum = probability"))
-    rows4 = [
-        (names[k], written(made.logits[k]), power(powers[k]), probability(made.probabilities[k], 2))
-        for k in sorted(classes, key=order.index)
+    rows: list[tuple[str, ...]] = [
+        (
+            name,
+            with_decimals(decimals, made.logits[k]),
+            power(powers[k], digits),
+            probability(made.probabilities[k]),
+        )
+        for name, k in zip(names, classes, strict=True)
     ]
-    rest = [k for k in order if k not in classes]
-    if rest:
+    rest = np.delete(np.arange(len(powers)), classes)
+    if len(rest):
         others = ngettext("{n} other class", "{n} other classes", len(rest))
         fraction = float(made.probabilities[rest].sum())
-        rows4.append((others, "", power(powers[rest].sum()), probability(fraction, 2)))
-    rows4.append((tr("sum"), "", number(powers.sum()), "100%"))
-    return markup.table(heads, rows4)
+        rows.append((others, "", power(powers[rest].sum(), digits), probability(fraction)))
+    rows.append((tr("sum"), "", number(powers.sum(), digits), "100%"))
+    return rows
 
 
+def quotients_hold(made: Prediction, classes: Sequence[int], digits: int) -> bool:
+    """Whether the exponentials shown with so many digits, divided by their sum as shown, give the
+    probabilities shown.
+    """
+    powers = made.exponentials
+    total = float(number(powers.sum(), digits))
+    return all(
+        probability(float(number(powers[k], digits)) / total) == probability(made.probabilities[k])
+        for k in classes
+        if powers[k] >= SMALLEST
+    )
+
+
+def exponentials_hold(made: Prediction, classes: Sequence[int], digits: int, decimals: int) -> bool:
+    """Whether the logits shown with so many decimals give the exponentials shown with so many digits."""
+    powers, largest = made.exponentials, round(float(made.logits.max()), decimals)
+    return all(
+        number(np.exp(round(float(made.logits[k]), decimals) - largest), digits) == number(powers[k], digits)
+        for k in classes
+        if powers[k] >= SMALLEST
+    )
+
+
+def sigmoids_hold(made: Prediction, classes: Sequence[int], digits: int) -> bool:
+    """Whether the logits shown with so many decimals give the probabilities shown."""
+    return all(
+        probability(1 / (1 + np.exp(-round(float(made.logits[k]), digits))))
+        == probability(made.probabilities[k])
+        for k in classes
+    )
+
+
+MOST_DIGITS = 6
 SMALLEST = 1e-4  # of the exponentials that are written out
 
 
-def power(value: float) -> str:
+def power(value: float, digits: int = 3) -> str:
     """An exponential from 0 to 1 for the table, where powers of ten would not be read beside each other.
 
     >>> power(1.0), power(0.00896), power(7.57e-9)
     ('1', '0.00896', '< 0.0001')
     """
-    return f"< {SMALLEST:.4f}" if value < SMALLEST else number(value)
+    return f"< {SMALLEST:.4f}" if value < SMALLEST else number(value, digits)
+
+
+def minus_log(loss: float) -> tuple[str, str]:
+    """A probability and −ln of it, with so many digits of the first that it gives the second as shown.
+
+    >>> minus_log(0.000119), minus_log(15)
+    (('0.999881', '0.000119'), ('0.000000306', '15'))
+    """
+    shown, fraction = number(loss), float(np.exp(-loss))
+
+    def holds(digits: int) -> bool:
+        rounded = float(f"{fraction:.{digits}g}")
+        return rounded > 0 and equals(-np.log(rounded), shown) == "="
+
+    return with_zeros(number(fraction, enough_digits(holds, 16))), shown
 
 
 def loss_in_words(selection: Selection, made: Prediction) -> str:
@@ -256,8 +326,9 @@ def loss_in_words(selection: Selection, made: Prediction) -> str:
             "This image has no label, so it has no loss: cross-entropy is −ln of the probability of the true "
             "class."
         )
-    name, fraction = selection.class_names[int(made.label)], float(made.probabilities[int(made.label)])
-    fields = {"class_name": name, "probability": in_full(fraction), "loss": number(float(made.loss))}
+    fraction, loss = minus_log(float(made.loss))
+    name = selection.class_names[int(made.label)]
+    fields = {"class_name": name, "probability": fraction, "loss": loss}
     if made.independent:
         return tr(
             "Cross-entropy of the true label “{class_name}”: −ln {probability} = {loss}. The other labels "

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from explorer.drawing.ranges import probability
+from explorer.drawing.ranges import probability, product
 from explorer.engine.strongest_path import (
     DenseStep,
     FlattenStep,
@@ -15,7 +15,6 @@ from explorer.engine.strongest_path import (
 )
 from explorer.ui.components.play import Row, Scene, Stop, Total
 from explorer.ui.selection import Selection
-from explorer.views.maps.matrix import fixed
 from explorer.views.network.names import short
 from explorer.views.network.scene_pieces import equals, terms_of, text_of
 from model.words import N_, ngettext, tr
@@ -72,7 +71,8 @@ def dense(selection: Selection, step: DenseStep, before: PathStep | None, after:
     names = _unit_names(before)
     terms = [(names(k), float(products[k]), "chosen" if k == step.origin[0] else "") for k in order]
     texts = {
-        names(k): f"{fixed(float(step.inputs[k]), 3)} × {fixed(float(step.weights[k]), 3)}" for k in order
+        names(k): " ".join(product(step.inputs[k], step.weights[k], text_of(float(products[k]))))
+        for k in order
     }
     rest = len(products) - len(order)
     if rest:

@@ -155,11 +155,12 @@ def terms_of(terms: Sequence[tuple[str, float, str]], texts: dict[str, str] | No
     extent = largest - least
     zero = -least / extent if extent else 0.0
     sums = list(accumulate(values))
+    as_shown = accumulate(shown(value) for value in values)
     rows = []
-    for (name, value, kind), sum_ in zip(terms, sums, strict=True):
+    for (name, value, kind), sum_, computed in zip(terms, sums, as_shown, strict=True):
         side = largest if value >= 0 else -least
-        text = text_of(value) if not (texts or {}).get(name) else f"{(texts or {})[name]} = {text_of(value)}"
-        rows.append(Row(name, text, value / side if side else 0.0, zero, equals(sum_), kind))
+        text = (texts or {}).get(name) or text_of(value)
+        rows.append(Row(name, text, value / side if side else 0.0, zero, equals(sum_, computed), kind))
     return tuple(rows)
 
 
@@ -171,8 +172,15 @@ def text_of(value: float) -> str:
     return fixed(value, 3)
 
 
-def equals(value: float) -> str:
-    return f"= {text_of(value)}"
+def equals(value: float, computed: float | None = None) -> str:
+    """A result, behind ≈ where the numbers shown before it give another one, `computed`."""
+    sign = "=" if computed is None else ranges.equals(computed, text_of(value))
+    return f"{sign} {text_of(value)}"
+
+
+def shown(value: float) -> float:
+    """A number as `text_of` shows it."""
+    return round(value, 3)
 
 
 def _sign(kind: str) -> str:

@@ -22,7 +22,7 @@ from explorer.engine.strongest_path import (
 from explorer.ui.components.play import Grid, Row, Scene, Stop, Total
 from explorer.ui.selection import Selection
 from explorer.views.maps.later_steps import POOLINGS
-from explorer.views.maps.matrix import fixed
+from explorer.views.maps.matrix import fixed, product_sign
 from explorer.views.network.class_scenes import dense, flatten, operation, prediction_scene
 from explorer.views.network.names import chips, short
 from explorer.views.network.scene_pieces import (
@@ -38,6 +38,7 @@ from explorer.views.network.scene_pieces import (
     map_picture,
     photo,
     row_column,
+    shown,
     sweep,
     terms_of,
     text_of,
@@ -196,27 +197,17 @@ def _product_grids(conv: ConvStep, origin: Position, name: str) -> tuple[Grid, .
     patch, kernel, products = conv.patch[inner], conv.kernel[inner], conv.products[inner]
     at = index_of(conv.rows, origin[1]), index_of(conv.columns, origin[2])
     colors = ranges.shared(patch, signed=bool(patch.min() < 0))
-    outside = conv.padding
+    of_kernel, of_products = ranges.symmetric(kernel), ranges.symmetric(products)
+    sign, outside = product_sign(patch, kernel, products, colors, of_kernel, of_products), conv.padding
     return (
         grid(patch, colors, tr("window"), name, outside=outside, chosen=at),
-        grid(kernel, ranges.symmetric(kernel), tr("kernel"), name, "×", chosen=at),
-        grid(products, ranges.symmetric(products), tr("products"), name, "=", outside=outside, chosen=at),
+        grid(kernel, of_kernel, tr("kernel"), name, "×", chosen=at),
+        grid(products, of_products, tr("products"), name, sign, outside=outside, chosen=at),
     )
 
 
 def _norm(step: MapStep, norm: NormStep) -> Scene:
     centered, z, scaled = norm.before - norm.mean, norm.normalized, norm.normalized * norm.weight
-    spread = math.sqrt(norm.var + norm.eps)
-    rows = (
-        Row(
-            tr("value of the convolution") if "conv" in str(step.source) else tr("value"),
-            text_of(norm.before),
-        ),
-        Row(tr("− mean {mean}", mean=in_brackets(norm.mean)), equals(centered)),
-        Row(tr("÷ standard deviation {spread}", spread=text_of(spread)), equals(z)),
-        Row(tr("× γ {gamma}", gamma=in_brackets(norm.weight)), equals(scaled)),
-        Row(tr("+ β {beta}", beta=in_brackets(norm.bias)), equals(norm.value)),
-    )
     batch = "BatchNorm" in norm.kind
     template = N_(
         "Every position of channel {channel} is shifted and scaled in the same way: the mean is subtracted, "
@@ -235,9 +226,34 @@ def _norm(step: MapStep, norm: NormStep) -> Scene:
         short(step.layer),
         thumb=thumb(step.made),
         **both(step),
-        rows=rows,
+        rows=_norm_rows(step, norm),
         stops=tuple(Stop(v, text_of(v)) for v in (norm.before, norm.before, centered, z, scaled, norm.value)),
         total=Total(tr("value at this position"), equals(norm.value)),
+    )
+
+
+def _norm_rows(step: MapStep, norm: NormStep) -> tuple[Row, ...]:
+    """Each turn of the arithmetic with its result."""
+    centered, z, scaled = norm.before - norm.mean, norm.normalized, norm.normalized * norm.weight
+    spread = math.sqrt(norm.var + norm.eps)
+    return (
+        Row(
+            tr("value of the convolution") if "conv" in str(step.source) else tr("value"),
+            text_of(norm.before),
+        ),
+        Row(
+            tr("− mean {mean}", mean=in_brackets(norm.mean)),
+            equals(centered, shown(norm.before) - shown(norm.mean)),
+        ),
+        Row(
+            tr("÷ standard deviation {spread}", spread=text_of(spread)),
+            equals(z, shown(centered) / (shown(spread) or spread)),
+        ),
+        Row(tr("× γ {gamma}", gamma=in_brackets(norm.weight)), equals(scaled, shown(z) * shown(norm.weight))),
+        Row(
+            tr("+ β {beta}", beta=in_brackets(norm.bias)),
+            equals(norm.value, shown(scaled) + shown(norm.bias)),
+        ),
     )
 
 

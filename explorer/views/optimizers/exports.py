@@ -10,6 +10,7 @@ import pandas as pd
 from explorer.drawing import figures
 from explorer.drawing.chart import Chart
 from explorer.drawing.ranges import number
+from explorer.engine.descent import VARIANTS
 from explorer.engine.optimizer_runs import CLASSES, RATES, TEST_IMAGES, OptimizerRun
 from explorer.engine.schedules import Schedule
 from explorer.ui.exports import downloads
@@ -72,7 +73,7 @@ def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: De
             tr("{count} runs on drawn scenes, one seed each, n = {images} test images; chance {chance}%",
                count=len(recorded.every), images=TEST_IMAGES, chance=100 // CLASSES)
         )  # fmt: skip
-    rates = tr(", ").join(f"{name} {rate:g}" for name, rate in descents.rates.items())
+    rates = tr(", ").join(f"{tr(VARIANTS[name].title)} {rate:g}" for name, rate in descents.rates.items())
     start = f"({', '.join(map(number, descents.surface.start))})"
     sentences.append(
         tr("Surface {formula} from {start}, {steps} steps, rates: {rates}",
@@ -161,4 +162,5 @@ def last_point(descents: Descents) -> tuple[str, str]:
         ["from explorer.engine.descent import path"],
         [f"x, y = {call}.points[-1]", "print(f'{x:.6g} {y:.6g}')"],
     )
-    return program, tr("It prints the last point of {name}: {x} {y}.", name=name, x=f"{x:.6g}", y=f"{y:.6g}")
+    title = tr(VARIANTS[name].title)
+    return program, tr("It prints the last point of {name}: {x} {y}.", name=title, x=f"{x:.6g}", y=f"{y:.6g}")

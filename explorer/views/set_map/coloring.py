@@ -11,7 +11,7 @@ from torch import nn
 
 from explorer.drawing.colormaps import color
 from explorer.drawing.palette import Color
-from explorer.drawing.ranges import Range
+from explorer.drawing.ranges import Range, text
 from explorer.engine.outputs import probabilities
 from explorer.engine.scan.result import Scan
 from explorer.engine.values import Doubles, Floats, Integers
@@ -55,11 +55,15 @@ class MapImages:
 
 @dataclass(frozen=True, eq=False)
 class Colored:
-    """Colors uint8 (N, 3) of the points, the order in which they are drawn, and the legend as html."""
+    """Colors uint8 (N, 3) of the points, the order in which they are drawn, and the legend as html; for
+    print, the colors with their names, and what is said of their scale.
+    """
 
     colors: Pixels
     order: Integers
     legend: str
+    named: tuple[tuple[str, str], ...] = ()
+    scale: str = ""
 
 
 def by_label(images: MapImages) -> Colored:
@@ -78,7 +82,7 @@ def by_error(images: MapImages) -> Colored:
                (QUIET, tr("correct"), int(images.scan.correct.sum()))]  # fmt: skip
     if unknown := int((~images.scan.labeled).sum()):
         entries.append((QUIET, tr("without a label that the network knows"), unknown))
-    return Colored(colors, np.argsort(wrong, kind="stable"), legend(entries))
+    return Colored(colors, np.argsort(wrong, kind="stable"), legend(entries), _named(entries))
 
 
 def by_loss(images: MapImages) -> Colored:
@@ -90,9 +94,8 @@ def by_loss(images: MapImages) -> Colored:
     colors = color(np.nan_to_num(loss)[None], range)[0]
     colors = np.where(np.isfinite(loss)[:, None], colors, _rgb(QUIET)).astype(np.uint8)
     note = tr("−log of the probability of the labeled class, in nats; 1% of the losses are larger")
-    return Colored(
-        colors, np.argsort(np.nan_to_num(loss, nan=-1.0), kind="stable"), markup.scale(range, note)
-    )
+    order = np.argsort(np.nan_to_num(loss, nan=-1.0), kind="stable")
+    return Colored(colors, order, markup.scale(range, note), scale=text(range, note))
 
 
 COLORINGS: dict[str, tuple[str, Callable[[MapImages], Colored]]] = {
@@ -121,7 +124,8 @@ def _by_class(numbers: Integers, classes: tuple[str, ...], without: str) -> Colo
     note = tr("The {count} other classes have colors between these.", count=more) if more > 0 else ""
     # Drawn in a fixed random order, so that no class covers the others.
     order = np.random.default_rng(0).permutation(len(numbers))
-    return Colored(table[numbers], order, legend(entries) + (markup.text(note, "muted") if note else ""))
+    shown = legend(entries) + (markup.text(note, "muted") if note else "")
+    return Colored(table[numbers], order, shown, _named(entries), note)
 
 
 def class_color(number: int) -> str:
@@ -143,6 +147,10 @@ def legend(entries: list[tuple[str, str, int]]) -> str:
     ]
     style = "display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.85rem"
     return f'<div style="{style}">{"".join(items)}</div>'
+
+
+def _named(entries: list[tuple[str, str, int]]) -> tuple[tuple[str, str], ...]:
+    return tuple((shade, name) for shade, name, _ in entries)
 
 
 def _rgb(shade: str) -> npt.NDArray[np.uint8]:

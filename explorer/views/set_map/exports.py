@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from explorer.drawing import figures
+from explorer.drawing import chart_print, figures
 from explorer.drawing.figures import Drawing
 from explorer.drawing.ranges import number
 from explorer.drawing.sheets import columns_for, tiled
@@ -68,7 +68,8 @@ def caption(view: SetMapView, title: str) -> str:
         coloring=view.coloring,
     )
     opened = view.selection.opened
-    return f"{about} · {figures.caption(checkpoint=opened.name, digest=opened.checkpoint.digest)}"
+    network = figures.caption(checkpoint=opened.name, digest=opened.checkpoint.digest)
+    return " · ".join(part for part in (about, view.colored.scale, network) if part)
 
 
 def pictures(view: SetMapView) -> Pictures:
@@ -91,13 +92,21 @@ def raster(projection: Projection, colored: Colored) -> Pixels:
 
 
 def draw(view: SetMapView, axes: "Axes") -> None:
-    """The map in print."""
+    """The map in print, with the names of its colors."""
+    from matplotlib.lines import Line2D
+
     order = view.colored.order
     points = view.projection.points[order]
     axes.scatter(points[:, 0], points[:, 1], s=2, c=view.colored.colors[order] / 255, linewidths=0)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
+    handles = [
+        Line2D([], [], color=shade, marker="o", linestyle="", markersize=3, label=chart_print.plain(name))
+        for shade, name in view.colored.named
+    ]
+    if handles:
+        axes.legend(handles=handles, loc="upper right", labelspacing=0.3, **chart_print.LEGEND)
 
 
 def sheet(view: SetMapView) -> Pixels:

@@ -1,6 +1,7 @@
 """The selected image at each severity, with what the network predicts for it."""
 
 import numpy as np
+import streamlit as st
 import torch
 
 from explorer.drawing.ranges import probability
@@ -18,6 +19,12 @@ def show(selection: Selection, question: ShiftQuestion) -> None:
     if question.corruption is not None:
         figures = [figure(selection, *each) for each in versions(selection, question)]
         markup.show(markup.element("div", *figures, cls="fx-redrawn"))
+        st.caption(
+            tr(
+                "The values of a shifted picture are rounded to whole numbers from 0 to 255, as in a file, "
+                "before the network gets it; without rounding the probabilities are slightly different."
+            )
+        )
 
 
 def versions(selection: Selection, question: ShiftQuestion) -> list[tuple[str, Pixels]]:

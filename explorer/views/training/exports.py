@@ -179,7 +179,7 @@ def printed_text(done: Mapping[str, LoadedRun], count: int) -> str:
     """What the program prints: the accuracies of the runs with an epoch, or 0 epochs for each of `count`."""
     if not done:
         return tr("It prints the number of finished epochs: {values}.", values=", ".join(["0"] * count))
-    values = ", ".join(percent(each.run.epochs[-1].test_accuracy, 2) for each in done.values())
+    values = tr(", ").join(percent(each.run.epochs[-1].test_accuracy, 2) for each in done.values())
     if any(each.state == "running" for each in done.values()):
         return tr("It prints the last test accuracy so far: {values}.", values=values)
     return tr("It prints the last test accuracy: {values}.", values=values)

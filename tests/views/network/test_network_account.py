@@ -16,7 +16,7 @@ from explorer.engine.prediction import prediction
 from explorer.engine.samples import scene
 from explorer.ui import cached
 from explorer.ui.selection import Selection
-from explorer.views.network.account import in_words, loss_in_words, table, units
+from explorer.views.network.account import in_words, loss_in_words, minus_log, table, units
 
 CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 
@@ -74,12 +74,48 @@ def test_the_loss_is_torchs(selection: Selection) -> None:
     assert "no label" in loss_in_words(selection, prediction(selection.net, logits))
 
 
+def test_the_products_of_hidden_units_are_those_of_the_numbers_shown(made: Account) -> None:
+    shown = re.findall(r"(−?[\d.]+) × (−?[\d.]+) ([=≈]) (−?[\d.]+)<", units(made))
+    assert len(shown) == 6
+    for first, second, sign, result in shown:
+        one, other, product = (float(text.replace(MINUS, "-")) for text in (first, second, result))
+        decimals = len(result.partition(".")[2])
+        assert (round(one * other, decimals) == product) == (sign == "=")
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        [1.2, 0.81, 0.43, 0.2, -0.7, -3.1, 0, -1, -2, -4],
+        [13.1, 1.64, -5.6, -10.3, -2.4, 0.5, 0, 0, 0, -20],
+    ],
+)
+def test_the_numbers_of_the_table_follow_from_one_another(selection: Selection, logits: list[float]) -> None:
+    made = prediction(selection.net, np.array(logits, np.float32))
+    rows = re.findall(r"<td>(.*?)</td><td>(.*?)</td><td>(.*?)%</td>", table(selection, made))
+    total = float(rows[-1][1])
+    largest = float(rows[0][0])
+    checked = [row for row in rows if row[0] and "&" not in row[1]]
+    assert checked
+    for z, power, percent in checked:
+        digits = len(power.replace(".", "").lstrip("0"))
+        assert f"{np.exp(float(z.replace(MINUS, '-')) - largest):.{digits}g}" == power
+        share = f"{100 * float(power) / total:.1f}"
+        assert percent == share or (percent == "&gt; 99.9" and share == "100.0") or percent == "&lt; 0.1"
+
+
+@pytest.mark.parametrize("loss", [15.2, 2.302585, 0.369, 0.000119, 3e-7])
+def test_minus_the_logarithm_of_the_probability_shown_is_the_loss_shown(loss: float) -> None:
+    probability, shown = (float(text.replace(MINUS, "-")) for text in minus_log(loss))
+    assert f"{-np.log(probability):.3g}" == f"{shown:.3g}" == f"{loss:.3g}"
+
+
 def test_the_table_leaves_no_class_out(selection: Selection) -> None:
     html = table(selection, prediction(selection.net, selection.seen.logits, 8))
     for name in ("cat", selection.card.classes[8]):
         assert f'<th scope="row">{name}</th>' in html
     shares = [float(share) for share in re.findall(r"([\d.]+)%</td>", html)]
-    assert sum(shares[:-1]) == pytest.approx(100, abs=0.1)
+    assert sum(shares[:-1]) == pytest.approx(100, abs=0.3)
     assert np.isclose(shares[-1], 100)
 
 

@@ -1,6 +1,7 @@
 """The scenes of Play say what the network computed, for any network, in the language in use."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -41,7 +42,7 @@ def built(selection: Selection) -> tuple[Scene, ...]:
 
 
 def value(text: str) -> float:
-    return float(text.removeprefix("= ").replace(MINUS, "-"))
+    return float(re.sub("^[=≈] ", "", text).replace(MINUS, "-"))
 
 
 def test_a_hidden_unit_whose_value_happens_to_be_the_logit_is_not_called_the_logit() -> None:
@@ -70,7 +71,7 @@ def test_every_step_of_the_course_network_has_its_numbers() -> None:
             last = one.total.text if one.total else one.rows[-1].text
             assert value(last) == pytest.approx(step.value, abs=1e-3)
         if one.total and one.rows[0].share is not None:  # a sum
-            terms = [value(row.text.rpartition("= ")[2]) for row in one.rows]
+            terms = [value(re.split(" (?=[=≈])", row.text)[-1]) for row in one.rows]
             assert sum(terms) == pytest.approx(value(one.total.text), abs=1e-3 * len(terms))
             running = [value(row.running) for row in one.rows]
             assert running == pytest.approx(np.cumsum(terms).tolist(), abs=1e-3 * len(terms))
@@ -78,6 +79,26 @@ def test_every_step_of_the_course_network_has_its_numbers() -> None:
     with torch.no_grad():
         probability = float(selection.net(selection.input.x).softmax(1)[0, selection.target])
     assert f"gets {probability:.1%}" in made[-1].sentence
+
+
+def test_what_stands_behind_an_equals_sign_follows_from_the_numbers_before_it() -> None:
+    """A student with a calculator gets the last digit that is shown, or sees that it is only about so."""
+    signs, products = [], 0
+    for one in built(selected("cifar10-course")):
+        for row in one.rows:
+            if found := re.fullmatch(r"(\S+) × (\S+) ([=≈]) (\S+)", row.text):
+                first, second, result = (value(text) for text in found.group(1, 2, 4))
+                assert (abs(first * second - result) <= 0.0005001) == (found.group(3) == "=")
+                products += 1
+        if "BatchNorm" in one.title:
+            before, centered, z, scaled, after = (value(row.text) for row in one.rows)
+            mean, spread, gamma, beta = (value(row.name.split()[-1].strip("()")) for row in one.rows[1:])
+            computed = before - mean, centered / spread, z * gamma, scaled + beta
+            for row, each, result in zip(one.rows[1:], computed, (centered, z, scaled, after), strict=True):
+                signs.append(row.text[0])
+                assert (abs(each - result) <= 0.0005001) == (row.text[0] == "=")
+    assert products > 5
+    assert set(signs) == {"=", "≈"}
 
 
 def test_a_window_slides_from_the_first_position_to_its_own() -> None:

@@ -50,7 +50,18 @@ function partsOf({ address, alt, title, lines }, data) {
   if (address) picture.src = address; // else an empty place of the same size
   picture.addEventListener("load", () => picture.classList.toggle("crisp", picture.naturalWidth <= data.crisp), { once: true });
   const below = lines.map((line) => (line.strong ? lineOf(line.strong, "strong") : typeof line === "string" ? lineOf(line) : barOf(line)));
-  return title ? [picture, lineOf(title, "title"), ...below] : [picture, ...below];
+  return title ? [picture, titleOf(title), ...below] : [picture, ...below];
+}
+
+// A title breaks behind its arrow before it breaks within a name: “airplane 飞机 → / ship 船”.
+function titleOf(text) {
+  const line = lineOf("", "title");
+  for (const part of text.split(/(?<=→) /)) {
+    const name = document.createElement("b");
+    name.textContent = part;
+    line.append(...(line.firstChild ? [" ", name] : [name]));
+  }
+  return line;
 }
 
 function lineOf(text, kind = "") {
