@@ -81,7 +81,8 @@ class Flow:
             return None
         self.outputs[index] = step.output
         # As they were read: the network may write into them later.
-        self.reads[index] = tuple(tensor.clone() for tensor in step.read)
+        read = step.read or tuple(self.leaves[source] for source in step.sources if source in self.leaves)
+        self.reads[index] = tuple(tensor.clone() for tensor in read)
         self.leaves[index] = step.output.detach().requires_grad_()  # the network goes on with a copy
         return self.leaves[index].clone()
 
@@ -153,8 +154,9 @@ class Flow:
         - a convolution, linear layer, batch normalization or addition: input × weight × the gradient here;
           the rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions;
         - a layer, group or instance normalization: the same, with its statistics held;
-        - an activation or another norm: everything, as output ÷ input at each position is held; nothing is
-          left for a bias, except where the input is 0 and the output is not;
+        - an activation, another function of each value by itself, or another norm: everything, as output ÷
+          input at each position is held; nothing is left for a bias, except where the input is 0 and the
+          output is not;
         - pooling, dropout and other layers: input × gradient, where that adds up to everything.
 
         Raises Problem for a layer or channel that is not there, and for a layer that cannot be split: one
@@ -321,6 +323,30 @@ def _act(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
     return reads[0], _ratio(output, reads[0]) * multiplier
 
 
+def _other(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    """As an activation where each value is made of the one at its place, as by `pow`; else as linear."""
+    sources, reads, output = flow.steps[index].sources, flow.reads[index], flow.outputs[index]
+    if len(sources) != 1 or len(reads) != 1 or reads[0].shape != output.shape:
+        return output, multiplier
+    if not _is_elementwise(output, flow.leaves[sources[0]]):
+        return output, multiplier
+    return reads[0], _ratio(output, reads[0]) * multiplier
+
+
+def _is_elementwise(output: Tensor, leaf: Tensor) -> bool:
+    """Whether each value depends on the one at its place only: then v · Jᵀv is the same for any signs v."""
+    if output.shape != leaf.shape or not output.requires_grad:
+        return False
+    random = torch.Generator().manual_seed(0)
+    diagonals = []
+    for _ in range(2):
+        signs = torch.randint(2, output.shape, generator=random).to(output) * 2 - 1
+        (gradient,) = torch.autograd.grad(output, [leaf], signs, retain_graph=True, allow_unused=True)
+        diagonals.append(None if gradient is None else gradient * signs)
+    one, other = diagonals
+    return one is not None and other is not None and torch.equal(one, other)
+
+
 def _ratio(output: Tensor, read: Tensor) -> Tensor:
     """Output ÷ input at each place, 0 where the input is 0."""
     output, read = output.detach(), read.detach()
@@ -355,7 +381,7 @@ def _scale(module: nn.Module, read: Tensor) -> Tensor | None:
     return scale.reshape(read.shape) * weight
 
 
-SPLITS: dict[str, Split] = {"multiply": _product, "act": _act, "norm": _norm}
+SPLITS: dict[str, Split] = {"multiply": _product, "act": _act, "norm": _norm, "other": _other}
 """By kind; others are linear, which is checked."""
 
 

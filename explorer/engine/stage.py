@@ -33,8 +33,12 @@ def _by_name(module: nn.Module) -> str | None:
     bases = [kind for kind in type(module).__mro__ if kind not in PLAIN]
     if any(kind.__module__.startswith("torch.nn.") for kind in bases) or has_modules(module):
         return None
-    name = type(module).__name__.lower()
-    return next((stage for part, stage in NAMED.items() if part in name), None)
+    return stage_named(type(module).__name__)
+
+
+def stage_named(name: str) -> str | None:
+    """The stage that the name of a class tells, None if it tells none."""
+    return next((stage for part, stage in NAMED.items() if part in name.lower()), None)
 
 
 def has_modules(module: nn.Module) -> bool:

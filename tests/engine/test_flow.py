@@ -308,12 +308,13 @@ def test_what_cannot_be_split_is_a_problem() -> None:
     for layer, named in (
         ("act", "act"),
         ("mul", "mul"),
-        ("reciprocal", "reciprocal"),
         ("attend", "attend"),
         ("mean", "attend"),
     ):
         with pytest.raises(Problem, match=f"'{named}' cannot be split"):
             inflow(net, x, layer, 0, 1)
+    own = channel_contributions(net, x, ["reciprocal"], 1)["reciprocal"][0]  # by each value itself
+    assert total(inflow(net, x, "reciprocal", 0, 1)) == pytest.approx(own, rel=1e-4)
     assert list(channel_contributions(net, x, ["conv", "attend", "head"], 1)) == ["conv", "head"]
 
 
