@@ -53,11 +53,12 @@ class Account(Value):
     unit_constant: float | None = None
     after: bool = False
     passed: bool = False
+    rounding: float = 0.0
 
     @property
     def exact(self) -> bool:
-        """Whether the sum is the logit, to EXACT."""
-        return abs(self.residual) <= EXACT * max(1.0, abs(self.logit))
+        """Whether the sum is the logit, to EXACT or the rounding of the network's least exact numbers."""
+        return abs(self.residual) <= max(EXACT, self.rounding) * max(1.0, abs(self.logit))
 
     @property
     def channels(self) -> Floats:
@@ -101,7 +102,7 @@ def _account_at(flow: Flow, last: int) -> Account:
     hidden, units, of_units, rest = _units(flow, last)
     return Account(
         layer, read, flow.target, flow.logit, to_numpy(maps), to_numpy(contributions), constant, residual,
-        hidden, units, of_units, rest, after, flow.passed(last),
+        hidden, units, of_units, rest, after, flow.passed(last), flow.rounding,
     )  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def _added(flow: Flow, index: int) -> float:
     module = flow.modules[step.path or ""]
     offset = _offset(module)
     if offset is None or gradient is None:
-        return 0.0
+        return flow.constant(index)
     if step.layout is not None:
         gradient = step.layout.maps(gradient)
     elif isinstance(module, nn.Linear):

@@ -215,7 +215,8 @@ class Dataflow:
     def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         name = function_name(function)
         if self.inside:
-            self.inside[-1].functions.append(name)
+            if not self._nodes or any(tensor.requires_grad for tensor in tensors_in((args, kwargs))):
+                self.inside[-1].functions.append(name)  # not of what makes a weight
             return function(*args, **kwargs)
         if self._nodes and is_inside_function():
             return function(*args, **kwargs)
@@ -280,27 +281,31 @@ class Dataflow:
             return fitting
         if OF_MAPS.fullmatch(name):
             return FIRST
-        shapes = [step.shape for step in map(self.steps.__getitem__, sources) if step.layout == FIRST]
-        if not read or (REDUCING.fullmatch(name) and all(tensor.ndim == 5 for tensor in read)):
-            shapes = [(*output.shape[1:2], *shape[1:]) for shape in shapes]  # of some channels, or of groups
+        grouped = REDUCING.fullmatch(name) and all(tensor.ndim == 5 for tensor in read)
+        steps = self.steps if grouped else map(self.steps.__getitem__, sources)
+        shapes = [step.shape for step in steps if step.layout == FIRST]
+        if grouped or not read:
+            shapes = [(*output.shape[1:2], *shape[1:]) for shape in shapes]  # of groups or parts of channels
         return FIRST if tuple(output.shape[1:]) in shapes else None
 
     def _full(self, name: str) -> str:
         return f"torch.{name}" if name in self.modules else name
 
     def _note(self, name: str, read: tuple[Tensor, ...], result: Any, written: Tensor | None) -> Any:
-        step = self._operation(name, read, result if isinstance(result, Tensor) else None)
-        made = self._hand_on(step)
+        output = _values_in(result)
+        made = self._hand_on(self._operation(name, read, output))
         self.calls[self._full(name)] += 1
         if made is None:
             self._know_all(tensors_in(result))
             return result
+        if output is not result:
+            return type(result)([made if each is output else each for each in result])
         if written is None:
             return made
         if written.shape != made.shape:
             written.resize_(made.shape)
         written.copy_(made)
-        self._write(written, (len(self.steps) - 1,), step.layout)
+        self._write(written, (len(self.steps) - 1,), self.steps[-1].layout)
         return written
 
     def _merge(self, name: str, read: tuple[Tensor, ...], result: Any, written: Tensor | None) -> None:
@@ -382,6 +387,14 @@ class Dataflow:
 
     def _sources(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         return _united([self._known[id(tensor)][1] for tensor in tensors if self._is_known(tensor)])
+
+
+def _values_in(result: Any) -> Tensor | None:
+    """What a function gave: also the values that `max` over an axis gives with their indexes."""
+    if isinstance(result, Tensor):
+        return result
+    values = [each for each in tensors_in(result) if each.is_floating_point()]
+    return values[0] if isinstance(result, tuple) and len(values) == 1 < len(result) else None
 
 
 def _memory(tensor: Tensor) -> int:
