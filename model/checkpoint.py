@@ -217,6 +217,8 @@ def _contents(path: Path, most: int = MOST_BYTES) -> bytes:
     except OSError as error:
         template = _NOT_THERE.get(error.errno or 0, _NOT_READ)
         inside = [short_path(file, 1) for file in weights_in(path)] if error.errno == errno.EISDIR else []
+        if (path / ".metadata").is_file():
+            template = _DISTRIBUTED
         raise Problem(
             _WITH_WEIGHTS if inside else template,
             path=short_path(path),
@@ -254,6 +256,10 @@ _NOT_THERE = {
     ),
 }
 _WITH_WEIGHTS = N_("{path} is a folder, not a checkpoint; give one of the files in it, such as {inside}.")
+_DISTRIBUTED = N_(
+    "{path} is a folder of torch.distributed.checkpoint; make one file of it with "
+    "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE`."
+)
 _NOT_READ = N_(
     "{path} cannot be read ({reason}); train one with `python -m model.train` or give another path."
 )

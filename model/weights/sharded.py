@@ -24,16 +24,20 @@ _HEAD = 10_000  # bytes in which an index names its map
 
 
 def file_in(path: Path) -> Path:
-    """The file of weights in a folder, by IN_FOLDER or where it is the only one; any other path as it is."""
-    known = (path / name for name in IN_FOLDER)
-    others = weights_in(path)
-    return next((file for file in known if file.is_file()), others[0] if len(others) == 1 else path)
+    """The file of weights in a folder, by IN_FOLDER or the only index or checkpoint; else the path itself."""
+    known = [path / name for name in IN_FOLDER if (path / name).is_file()]
+    indexes, others = _called(path, (".index.json",)), weights_in(path)
+    return next((files[0] for files in (known[:1], indexes, others) if len(files) == 1), path)
 
 
 def weights_in(folder: Path) -> list[Path]:
     """The files in a folder that are called as checkpoints are, in order."""
+    return _called(folder, SUFFIXES)
+
+
+def _called(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     try:
-        entries = (entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES)
+        entries = (entry for entry in folder.iterdir() if entry.name.lower().endswith(endings))
         return sorted(entry for entry in entries if entry.is_file())
     except (OSError, ValueError):
         return []

@@ -78,6 +78,19 @@ def test_a_folder_with_one_file_of_weights_stands_for_it(
     assert digest_of(load(tmp_path)) == digest_of(state)
 
 
+def test_an_index_of_another_name_is_found_in_its_folder(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    index = sharded(tmp_path, state, "model.safetensors")
+    index.rename(tmp_path / "diffusion_pytorch_model.safetensors.index.json")
+    assert digest_of(load(tmp_path)) == digest_of(state)
+
+
+def test_a_folder_of_torch_distributed_checkpoint_is_named(tmp_path: Path) -> None:
+    for name in (".metadata", "__0_0.distcp"):
+        (tmp_path / name).touch()
+    with pytest.raises(Problem, match=r"is a folder of torch.distributed.checkpoint; make one file of it"):
+        load(tmp_path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path, state: dict[str, Tensor]) -> None:
     index = sharded(tmp_path, state, "model.safetensors")
     missing = tmp_path / "model-00002-of-00002.safetensors"
