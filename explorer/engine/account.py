@@ -110,12 +110,16 @@ def _is_divided(flow: Flow, index: int) -> bool:
     """Whether a step gives feature maps of the image with positions, which the class's gradient reaches.
 
     Maps of several parts or copies of the image, which run as one batch, are not those of the image; nor is
-    what was made of it before any layer or function with weights.
+    what was made of it before any layer or function with weights, or of something else, as by the other
+    branch of a Siamese network.
     """
     step, gradient = flow.steps[index], flow.leaves[index].grad
     has_positions = step.layout is not None and step.shape[-2] * step.shape[-1] > 1
     weighted = any(each.kind in WEIGHTED for each in flow.steps[: index + 1])
     if not weighted or not has_positions or gradient is None or not bool(gradient.any()):
+        return False
+    of_image = flow.of_image()
+    if index not in of_image and len(flow.steps) - 1 in of_image:
         return False
     return len((step.layout or FIRST).maps(flow.leaves[index])) == 1
 

@@ -146,6 +146,14 @@ class Flow:
                 beside.add(at)
         return bool(beside - read)
 
+    def of_image(self) -> set[int]:
+        """The image and the steps that are computed from it."""
+        reached = {0}
+        for index, step in enumerate(self.steps):
+            if reached.intersection(step.sources):
+                reached.add(index)
+        return reached
+
     def _sources(self, index: int) -> set[int]:
         """The steps with values of their own that a step read, also through one that gave several tensors."""
         sources = set[int]()
