@@ -22,7 +22,7 @@ from explorer.engine.copies import check_kind, copied, let_functions_know
 from explorer.engine.first_pass import returned_by
 from explorer.engine.gradient_mode import answer_as_in_evaluation
 from explorer.engine.kinds import function_name, kind_of_function
-from explorer.engine.layouts import give_grid, leave_out_grids
+from explorer.engine.layouts import give_grid, leave_out_grids, leave_out_layers
 from explorer.engine.network_source import Source, asked_of_builder, blank_card, described, with_classes
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
 from explorer.engine.passes import (
@@ -72,7 +72,7 @@ def open_source(source: Source) -> Opening:
     outputs = checkup.outputs
     card = with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
     noted = checkup.part.places or checkup.wrong_grids or checkup.asks_for_gradients or checkup.overwrites
-    plain = outputs == LOGITS and source.grid is None and not noted
+    plain = outputs == LOGITS and source.grid is None and not noted and not checkup.unrelated
     builder = checkpoint.builder if plain else partial(_modules, checkpoint, checkup, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
@@ -102,6 +102,7 @@ def _modules(checkpoint: Checkpoint, checkup: Checkup, grid: tuple[int, int] | N
         answer_as_in_evaluation(net)
     if checkup.overwrites:
         keep_overwritten(net)
+    leave_out_layers(net, checkup.unrelated)
     return leave_out_grids(give_places(net, checkup.part.places), checkup.wrong_grids)
 
 
