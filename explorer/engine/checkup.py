@@ -63,12 +63,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     process an image, or returns no logits.
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
-    net, first, told, wrong = _watched(net, one, name, len(card.classes))
-    unrelated = _same_for_both(net, one, other, first.unrelated)
-    if unrelated:
-        net = leave_out_layers(copied(net, shared=False), unrelated)
-        first = watch(net, one, name, len(card.classes))
-    findings.check_grid(grid_of(net), first.tokens)
+    net, first, told, wrong, unrelated = _watched(net, one, other, name, len(card.classes))
     values = torch.cat([first.values, values_of(net, other, first, SEED)])
     outputs = outputs_by(net, first, values, kind, one)
     before = replace(outputs, activation="")  # of values that are those after it
@@ -104,15 +99,19 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
 
 
 def _watched(
-    net: nn.Module, x: Tensor, name: str | None, classes: int
-) -> tuple[nn.Module, PassOutcome, Tensor | None, frozenset[WrongGrid]]:
-    """As `watch_in_evaluation`, and the grids of tokens in another order, which are then left out."""
+    net: nn.Module, x: Tensor, other: Tensor, name: str | None, classes: int
+) -> tuple[nn.Module, PassOutcome, Tensor | None, frozenset[WrongGrid], frozenset[str]]:
+    """As `watch_in_evaluation`, with the grids of tokens in another order and the layers that are not of the
+    image; these are then left out.
+    """
     net, first, told = watch_in_evaluation(net, x, name, classes)
     wrong = wrong_grids(net, x) if first.tokens.grids or first.channels_last else frozenset()
-    if wrong:
-        net = leave_out_grids(copied(net, shared=False), wrong)
+    unrelated = _same_for_both(net, x, other, first.unrelated)
+    if wrong or unrelated:
+        net = leave_out_layers(leave_out_grids(copied(net, shared=False), wrong), unrelated)
         first = watch(net, x, name, classes)
-    return net, first, told, wrong
+    findings.check_grid(grid_of(net), first.tokens)
+    return net, first, told, wrong, unrelated
 
 
 def _same_for_both(net: nn.Module, one: Tensor, other: Tensor, layers: Collection[str]) -> frozenset[str]:
