@@ -25,6 +25,7 @@ from model.weights.mismatch import Missing, StateLayout, not_a_state
 from model.weights.parametrized import in_form_of
 from model.weights.prefixes import chosen_prefix
 from model.weights.reading import has_constants, metadata_of, read_entries
+from model.weights.sharded import file_in, files_of, is_index, read_sharded, weights_in
 from model.weights.stored import Damaged, Leaf, StoredTensor
 from model.words import N_
 
@@ -120,14 +121,16 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Read a checkpoint of this project, or any file of weights of the course CNN.
 
+    Of a checkpoint in several files `path` is the index, or the folder with it; any folder with one file of
+    weights stands for that.
     `builder`, called without arguments, makes the network of weights of one's own; `card` then says its
     classes, input size, mean and std. `weights` chooses among several in one file: “ema”, “model” or their
     place; by default an average over training goes before the weights it is of. Keys, shapes and finiteness
     are checked, and nothing in the file is executed. Raises Problem.
     """
-    path = Path(path)
+    path = file_in(Path(path))
     data = _contents(path)
-    entries = read_entries(data, short_path(path))
+    entries = _entries(data, path)
     file_card = _card_of(data, path)
     card = card or file_card or _course_card(entries, path, weights)
     _check_card(card, path, builder)
@@ -147,6 +150,7 @@ def look_into(path: Path) -> tuple[Card, str]:
 
     Raises Problem.
     """
+    path = file_in(path)
     data = _contents(path)
     if not formats.is_safetensors(data):
         checkpoint = load_checkpoint(path)
@@ -160,10 +164,36 @@ def look_into(path: Path) -> tuple[Card, str]:
 
 def card_in(path: Path) -> Card | None:
     """The card in a safetensors file, None where it has none. Raises Problem."""
+    path = file_in(path)
     card = _card_of(_contents(path), path)
     if card is not None:
         check_values(card, path)
     return card
+
+
+def files_read(path: Path) -> tuple[Path, ...]:
+    """The files that are read of a checkpoint: one, or an index and those that it names."""
+    path = file_in(path)
+    if path.suffix != ".json":
+        return (path,)
+    try:
+        return (path, *dict.fromkeys(files_of(_contents(path), path).values()))
+    except Problem:  # opening it says what is wrong
+        return (path,)
+
+
+def _entries(data: bytes, path: Path) -> Mapping[str, Leaf]:
+    if not is_index(data):
+        return read_entries(data, short_path(path))
+    left = MOST_BYTES - len(data)
+
+    def read(file: Path) -> bytes:
+        nonlocal left
+        part = _contents(file, left)
+        left -= len(part)
+        return part
+
+    return read_sharded(data, path, read)
 
 
 def _card_of(data: bytes, path: Path) -> Card | None:
@@ -174,10 +204,10 @@ def _card_of(data: bytes, path: Path) -> Card | None:
     return None if text is None else parse_card(text, path)
 
 
-def _contents(path: Path) -> bytes:
+def _contents(path: Path, most: int = MOST_BYTES) -> bytes:
     """The bytes of a checkpoint; Problem says why there are none."""
     try:
-        return contents(path, MOST_BYTES)
+        return contents(path, most)
     except PermissionError as error:
         raise Problem(
             "{path} cannot be read ({reason}); change its permissions.",
@@ -186,22 +216,17 @@ def _contents(path: Path) -> bytes:
         ) from error
     except OSError as error:
         template = _NOT_THERE.get(error.errno or 0, _NOT_READ)
-        inside = _weights_in(path) if error.errno == errno.EISDIR else ""
+        inside = [short_path(file, 1) for file in weights_in(path)] if error.errno == errno.EISDIR else []
+        if (path / ".metadata").is_file():
+            template = _DISTRIBUTED
         raise Problem(
-            _WITH_WEIGHTS if inside else template, path=short_path(path), reason=error.strerror, inside=inside
+            _WITH_WEIGHTS if inside else template,
+            path=short_path(path),
+            reason=error.strerror,
+            inside="".join(inside[:1]),
         ) from error
 
 
-def _weights_in(folder: Path) -> str:
-    """The first file in a folder that is called as checkpoints are; "" without any."""
-    try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix.lower() in _SUFFIXES)
-    except OSError:
-        return ""
-    return short_path(folder / names[0], 1) if names else ""
-
-
-_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")  # a guess, for a sentence only
 _PART_OF_SEVERAL = re.compile(r"-0*(\d+)-of-0*(\d+)$")  # as transformers names the files of one checkpoint
 
 
@@ -211,8 +236,8 @@ def _why_missing(problem: Missing, path: Path, data: bytes) -> Problem:
         return formats.problem("frozen", short_path(path))
     if part := _PART_OF_SEVERAL.search(path.stem):
         return Problem(
-            "{path} is file {number} of {count} of one checkpoint; load all of them, and save their weights "
-            "together with torch.save.",
+            "{path} is file {number} of {count} of one checkpoint; give the folder of all of them, with the "
+            "index (….index.json) that names them.",
             path=short_path(path),
             number=part[1],
             count=part[2],
@@ -230,7 +255,11 @@ _NOT_THERE = {
         "{path} is a folder, not a checkpoint; train one with `python -m model.train` or give another path."
     ),
 }
-_WITH_WEIGHTS = N_("{path} is a folder, not a checkpoint; give the file in it, such as {inside}.")
+_WITH_WEIGHTS = N_("{path} is a folder, not a checkpoint; give one of the files in it, such as {inside}.")
+_DISTRIBUTED = N_(
+    "{path} is a folder of torch.distributed.checkpoint; make one file of it with "
+    "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE`."
+)
 _NOT_READ = N_(
     "{path} cannot be read ({reason}); train one with `python -m model.train` or give another path."
 )

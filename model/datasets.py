@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Protocol
 
 from model.cifar10_files import cifar10, cifar10_present, download_cifar10, read_cifar10
-from model.image_folder import check_there, class_folders, decode_all, folder, image_files, list_images
+from model.image_folder import (
+    check_there,
+    class_folders,
+    decode_all,
+    folder,
+    image_files,
+    is_undivided,
+    list_images,
+)
 from model.images import Dataset, OnCorrupt, Progress, Split, mean_and_std
 from model.problems import Problem
 from model.scene_set import scenes
@@ -21,6 +29,7 @@ __all__ = [
     "decode_all",
     "download_cifar10",
     "image_files",
+    "is_undivided",
     "list_images",
     "load",
     "mean_and_std",

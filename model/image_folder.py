@@ -75,6 +75,14 @@ def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = 
     folders = class_folders(root)
     if not folders:
         _check_permission(root)
+        if is_undivided(data_dir):
+            raise Problem(
+                "The images in {folder} are not divided into training and test images; move those of each "
+                "class into {train}/CLASS/ and {test}/CLASS/.",
+                folder=short_path(data_dir),
+                train=short_path(data_dir / "train", 1),
+                test=short_path(data_dir / "test", 1),
+            )
         raise Problem(
             "The folder {folder} has no class folders; put the images of each class into {folder}/CLASS/."
             if root.is_dir()
@@ -102,6 +110,13 @@ def check_there(data_dir: Path, split: Split) -> None:
             folder=short_path(data_dir),
             split=split,
         )
+
+
+def is_undivided(data_dir: Path) -> bool:
+    """Whether a folder has class folders with images directly, and neither `train` nor `test`."""
+    if any(os.path.lexists(data_dir / split) for split in ("train", "test")):
+        return False
+    return any(image_files(data_dir / name, data_dir) for name in class_folders(data_dir))
 
 
 def _rows(root: Path, name: str, label: int) -> Iterator[tuple[str, int, int, int]]:
@@ -138,16 +153,16 @@ def class_folders(root: Path) -> tuple[str, ...]:
     return tuple(entry.name for entry in _entries(root) if entry.is_dir())
 
 
-def image_files(folder: Path) -> list[os.DirEntry[str]]:
+def image_files(folder: Path, data_dir: Path | None = None) -> list[os.DirEntry[str]]:
     """Return the files in the class `folder` that are images by their suffix or first bytes, sorted by name.
 
-    A symbolic link that leads out of the data folder, two above, is none: what comes from elsewhere may
-    lead anywhere.
+    A symbolic link that leads out of the data folder, by default two above, is none: what comes from
+    elsewhere may lead anywhere.
     """
     named = [entry for entry in _entries(folder) if _is_image(entry)]
     if not any(entry.is_symlink() for entry in named):
         return [entry for entry in named if entry.is_file()]
-    inside = (folder.parent.parent.resolve(), folder.resolve())
+    inside = ((data_dir or folder.parent.parent).resolve(), folder.resolve())
     return [entry for entry in named if _stays(entry, inside) and entry.is_file()]
 
 

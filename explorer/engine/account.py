@@ -53,11 +53,12 @@ class Account(Value):
     unit_constant: float | None = None
     after: bool = False
     passed: bool = False
+    rounding: float = 0.0
 
     @property
     def exact(self) -> bool:
-        """Whether the sum is the logit, to EXACT."""
-        return abs(self.residual) <= EXACT * max(1.0, abs(self.logit))
+        """Whether the sum is the logit, to EXACT or the rounding of the network's least exact numbers."""
+        return abs(self.residual) <= max(EXACT, self.rounding) * max(1.0, abs(self.logit))
 
     @property
     def channels(self) -> Floats:
@@ -101,7 +102,7 @@ def _account_at(flow: Flow, last: int) -> Account:
     hidden, units, of_units, rest = _units(flow, last)
     return Account(
         layer, read, flow.target, flow.logit, to_numpy(maps), to_numpy(contributions), constant, residual,
-        hidden, units, of_units, rest, after, flow.passed(last),
+        hidden, units, of_units, rest, after, flow.passed(last), flow.rounding,
     )  # fmt: skip
 
 
@@ -109,12 +110,16 @@ def _is_divided(flow: Flow, index: int) -> bool:
     """Whether a step gives feature maps of the image with positions, which the class's gradient reaches.
 
     Maps of several parts or copies of the image, which run as one batch, are not those of the image; nor is
-    what was made of it before any layer or function with weights.
+    what was made of it before any layer or function with weights, or of something else, as by the other
+    branch of a Siamese network.
     """
     step, gradient = flow.steps[index], flow.leaves[index].grad
     has_positions = step.layout is not None and step.shape[-2] * step.shape[-1] > 1
     weighted = any(each.kind in WEIGHTED for each in flow.steps[: index + 1])
     if not weighted or not has_positions or gradient is None or not bool(gradient.any()):
+        return False
+    of_image = flow.of_image()
+    if index not in of_image and len(flow.steps) - 1 in of_image:
         return False
     return len((step.layout or FIRST).maps(flow.leaves[index])) == 1
 
@@ -146,7 +151,7 @@ def _added(flow: Flow, index: int) -> float:
     module = flow.modules[step.path or ""]
     offset = _offset(module)
     if offset is None or gradient is None:
-        return 0.0
+        return flow.constant(index)
     if step.layout is not None:
         gradient = step.layout.maps(gradient)
     elif isinstance(module, nn.Linear):

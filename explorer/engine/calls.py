@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.copies import tensors_in, uncompile
-from explorer.engine.layouts import Layout, Layouts, across_tokens, grid_of, left_out_grids
+from explorer.engine.layouts import (
+    Layout,
+    Layouts,
+    across_tokens,
+    grid_of,
+    left_out_grids,
+    left_out_layers,
+)
 from explorer.engine.stage import has_modules, stage_of
 
 
@@ -73,6 +80,7 @@ class _Follower:
 
     def __init__(self, view: nn.Module, on_call: OnCall) -> None:
         self.view, self.on_call, self.across = view, on_call, across_tokens(view)
+        self.unrelated = left_out_layers(view)
         self.without_tensor: set[str] = set()
         self.begin()
 
@@ -103,7 +111,7 @@ class _Follower:
         name = path if self.calls[path] == 1 else f"{path}#{self.calls[path]}"
         received = read[0] if read else output
         source = self._source(received) if len(read) == 1 else None
-        layout = self.layouts.of(module, received, output)
+        layout = None if name in self.unrelated else self.layouts.of(module, received, output)
         mixes = self.layouts.mixes
         before = self.layouts.read(received, layout if received.shape == output.shape else None)
         maps = layout.maps(output) if layout else output

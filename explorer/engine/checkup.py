@@ -4,6 +4,7 @@ It costs three forward passes (four with a final activation), of one image or tw
 about as much as a new image on a page.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +17,10 @@ from explorer.engine.copies import copied
 from explorer.engine.findings import Finding
 from explorer.engine.first_pass import PassOutcome, returned_by, values_of, watch, watch_in_evaluation
 from explorer.engine.input_part import ALL, InputPart, find_part
-from explorer.engine.layouts import WrongGrid, grid_of, leave_out_grids
+from explorer.engine.layouts import WrongGrid, grid_of, leave_out_grids, leave_out_layers
 from explorer.engine.output_kind import outputs_by
 from explorer.engine.outputs import LOGITS, Outputs, tensors_in, varying
-from explorer.engine.passes import overwrites, private_view
+from explorer.engine.passes import overwrites, private_view, recorded
 from explorer.engine.randomness import SEED, is_random
 from explorer.engine.token_order import wrong_grids
 from model.card import Card, Pixels
@@ -37,7 +38,8 @@ class Checkup:
     class reaches the layers `without_gradient`, so that no heat map of them can be computed. `part` is what
     it reads of its input. Tensors on `wrong_grids` hold tokens in another order than that of maps. With
     `asks_for_gradients` its forward asks torch whether gradients are computed; if it `overwrites`, it writes
-    into what its gradients need, so that copies are kept.
+    into what its gradients need, so that copies are kept. The layers `unrelated` are not computed from the
+    image.
     """
 
     outputs: Outputs = LOGITS
@@ -48,6 +50,7 @@ class Checkup:
     wrong_grids: frozenset[WrongGrid] = frozenset()
     asks_for_gradients: bool = False
     overwrites: bool = False
+    unrelated: frozenset[str] = frozenset()
 
 
 UNCHECKED = Checkup()
@@ -60,8 +63,7 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
     process an image, or returns no logits.
     """
     one, other = (card.to_input(picture(seed, card.input_size)) for seed in (0, 1))
-    net, first, told, wrong = _watched(net, one, name, len(card.classes))
-    findings.check_grid(grid_of(net), first.tokens)
+    net, first, told, wrong, unrelated = _watched(net, one, other, name, len(card.classes))
     values = torch.cat([first.values, values_of(net, other, first, SEED)])
     outputs = outputs_by(net, first, values, kind, one)
     before = replace(outputs, activation="")  # of values that are those after it
@@ -86,25 +88,48 @@ def check_up(net: nn.Module, card: Card, kind: str | None = None, name: str | No
         findings.of_batchnorm(first.batch_norms),
         None if spread or first.batch_norms else findings.of_batch(change, logits),
         findings.of_values(logits, first.vanished and not outputs.activation),
+        findings.of_unrelated(unrelated),
         findings.of_gradients(first.layers, first.without_gradient),
     )
     present = tuple(finding for finding in made if finding is not None)
     return Checkup(
         outputs, logits.shape[1], present, first.without_gradient, part, wrong, told is not None,
-        overwrites(net),
+        overwrites(net), unrelated,
     )  # fmt: skip
 
 
 def _watched(
-    net: nn.Module, x: Tensor, name: str | None, classes: int
-) -> tuple[nn.Module, PassOutcome, Tensor | None, frozenset[WrongGrid]]:
-    """As `watch_in_evaluation`, and the grids of tokens in another order, which are then left out."""
+    net: nn.Module, x: Tensor, other: Tensor, name: str | None, classes: int
+) -> tuple[nn.Module, PassOutcome, Tensor | None, frozenset[WrongGrid], frozenset[str]]:
+    """As `watch_in_evaluation`, with the grids of tokens in another order and the layers that are not of the
+    image; these are then left out.
+    """
     net, first, told = watch_in_evaluation(net, x, name, classes)
     wrong = wrong_grids(net, x) if first.tokens.grids or first.channels_last else frozenset()
-    if wrong:
-        net = leave_out_grids(copied(net, shared=False), wrong)
+    unrelated = _same_for_both(net, x, other, first.unrelated)
+    if wrong or unrelated:
+        net = leave_out_layers(leave_out_grids(copied(net, shared=False), wrong), unrelated)
         first = watch(net, x, name, classes)
-    return net, first, told, wrong
+    findings.check_grid(grid_of(net), first.tokens)
+    return net, first, told, wrong, unrelated
+
+
+def _same_for_both(net: nn.Module, one: Tensor, other: Tensor, layers: Collection[str]) -> frozenset[str]:
+    """The layers that give the same for two images."""
+    if not layers:
+        return frozenset()
+    before, after = _outputs(net, one, layers), _outputs(net, other, layers)
+    return frozenset(layer for layer in before if torch.equal(before[layer], after[layer]))
+
+
+def _outputs(net: nn.Module, x: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    made: dict[str, Tensor] = {}
+
+    def keep(layer: str, _: Tensor, output: Tensor) -> None:
+        made[layer] = output.detach().clone()
+
+    recorded(net, x, layers, keep)
+    return made
 
 
 def picture(seed: int, size: int) -> Pixels:

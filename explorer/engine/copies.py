@@ -13,8 +13,8 @@ from torch.utils._pytree import tree_leaves
 
 from model.problems import Problem
 
-# What deepcopy raises for a lock, a file, a module of Python, a pool or a tensor of a graph.
-REFUSALS = (TypeError, ValueError, RuntimeError, AttributeError, pickle.PicklingError)
+# What deepcopy raises for a lock, a file, a Python module, a pool, a function of TorchScript, a graph tensor.
+REFUSALS = (TypeError, ValueError, RuntimeError, AttributeError, pickle.PickleError)
 
 WAYS = ("__new__", "__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
 """By which a class says how its objects are copied."""

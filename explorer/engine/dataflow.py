@@ -1,5 +1,6 @@
 """One forward pass as the steps that ran, layers and the functions between them, and which read which."""
 
+import re
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from explorer.engine.kinds import (
     MERGED,
     function_name,
     kind_by_functions,
+    kind_of_class,
     kind_of_function,
     kind_of_module,
     written_by,
@@ -25,6 +27,13 @@ from explorer.engine.kinds import (
 from explorer.engine.layouts import FIRST, Layout
 from explorer.engine.passes import layer_path, leaf_paths, recording_calls
 from explorer.engine.tracing import LayerInput
+from explorer.engine.unseen import (
+    is_inside_function,
+    is_of_function,
+    name_of,
+    nodes_before,
+    tensors_replaced,
+)
 
 IMAGE = ""  # the name of the image, as in a Trace
 KEEPING = frozenset({"clone", "contiguous", "to", "float", "detach", "getitem", "chunk", "split", "narrow"})
@@ -36,8 +45,9 @@ class FlowStep:
     """One call of a layer, of which `path` is the module's, or of a function between layers, without a path.
 
     `sources` are the steps whose outputs it read, as their indexes in the order in which they ran; `read`
-    are these tensors, and `output` is None where it gave several tensors or none; both only while it is
-    visited. `layout` is how the output holds maps, `shape` is that for one image, of maps (C, h, w).
+    are these tensors, none where they are not known, and `output` is None where it gave several tensors or
+    none; both only while it is visited. `layout` is how the output holds maps, `shape` is that for one image,
+    of maps (C, h, w).
     """
 
     name: str
@@ -80,6 +90,9 @@ def _wrapped_programs(view: nn.Module) -> set[str]:
 
 
 OnStep = Callable[[int, FlowStep], Tensor | None]
+OF_MAPS = re.compile(r"conv(_transpose)?2d|.*_pool2d|interpolate|grid_sample|pixel_(un)?shuffle")
+"""Functions that read and give maps (N, C, h, w)."""
+REDUCING = re.compile(r"(a|arg)?(max|min)|mean|sum|logsumexp")
 Known = tuple["weakref.ref[Tensor]", tuple[int, ...], Layout | None]
 
 
@@ -108,6 +121,8 @@ class Dataflow:
         self._renamed: dict[str, str] = {}
         # Weakly: a tensor that is gone may leave its id to another.
         self._known: dict[int, Known] = {}
+        self._nodes: dict[Any, int] = {}  # of the gradient graph, that of what a step handed on → its index
+        self._instead: dict[int, tuple[Tensor, Tensor]] = {}  # what an unseen function gave, what goes on
         for layer in (*leaf_paths(self.view), *self.untraced):
             self.modules[layer].register_forward_pre_hook(partial(self._enter, layer), with_kwargs=True)
             self.modules[layer].register_forward_hook(partial(self._leave, layer))
@@ -118,9 +133,12 @@ class Dataflow:
         self.runs = True
         try:
             with Functions(self._run):
-                return self.view(image)
+                result = self.view(image)
+            return self._noting_unseen(result)
         finally:
             self.runs = False
+            self._nodes.clear()
+            self._instead.clear()
 
     @property
     def stopped(self) -> FlowStep | None:
@@ -134,10 +152,13 @@ class Dataflow:
 
     # Layers
 
-    def _enter(self, path: str, _: nn.Module, args: object, kwargs: object) -> None:
+    def _enter(self, path: str, _: nn.Module, args: object, kwargs: object) -> Any:
         if not self.runs:
-            return
-        self.inside.append(_Running(path, tuple(tensors_in((args, kwargs)))))
+            return None
+        with torch._C.DisableTorchFunction():  # no part of the network's pass
+            given = (args, kwargs) if self.inside else self._noting_unseen((args, kwargs))
+        self.inside.append(_Running(path, tuple(tensors_in(given))))
+        return given
 
     def _on_call(self, call: Call) -> Instead | None:
         if not self.runs:
@@ -194,8 +215,12 @@ class Dataflow:
     def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         name = function_name(function)
         if self.inside:
-            self.inside[-1].functions.append(name)
+            if not self._nodes or any(tensor.requires_grad for tensor in tensors_in((args, kwargs))):
+                self.inside[-1].functions.append(name)  # not of what makes a weight
             return function(*args, **kwargs)
+        if self._nodes and is_inside_function():
+            return function(*args, **kwargs)
+        args, kwargs = self._noting_unseen((args, kwargs))
         read = tuple(tensor for tensor in tensors_in((args, kwargs)) if self._is_known(tensor))
         if not read or LIKE.fullmatch(name):
             return function(*args, **kwargs)
@@ -235,31 +260,52 @@ class Dataflow:
             self.failed = self._operation(name, read, None)
             raise
 
-    def _operation(self, name: str, read: tuple[Tensor, ...], output: Tensor | None) -> FlowStep:
-        layouts = map(self._layout, read)
-        layout = next((each for each in layouts if each and output is not None and each.fits(output)), None)
-        full, sources = self._named(self._full(name)), self._sources(read)
-        if layout is None and output is not None:  # as those that it comes from
-            by_shape = {step.shape: step.layout for step in map(self.steps.__getitem__, sources)}
-            layout = FIRST if by_shape.get(tuple(output.shape[1:])) == FIRST else None
+    def _operation(
+        self,
+        name: str,
+        read: tuple[Tensor, ...],
+        output: Tensor | None,
+        sources: tuple[int, ...] | None = None,
+    ) -> FlowStep:
+        full, sources = self._named(self._full(name)), self._sources(read) if sources is None else sources
+        layout = None if output is None else self._layout_of(name, read, output, sources)
         return FlowStep(full, kind_of_function(name), None, sources, read, output, layout)
+
+    def _layout_of(
+        self, name: str, read: tuple[Tensor, ...], output: Tensor, sources: Iterable[int]
+    ) -> Layout | None:
+        """That of what a function read where it fits; else as maps by its kind, or as what it comes from."""
+        layouts = map(self._layout, read)
+        fitting = next((each for each in layouts if each and each.fits(output)), None)
+        if fitting or output.ndim != 4:
+            return fitting
+        if OF_MAPS.fullmatch(name):
+            return FIRST
+        grouped = REDUCING.fullmatch(name) and all(tensor.ndim == 5 for tensor in read)
+        steps = self.steps if grouped else map(self.steps.__getitem__, sources)
+        shapes = [step.shape for step in steps if step.layout == FIRST]
+        if grouped or not read:
+            shapes = [(*output.shape[1:2], *shape[1:]) for shape in shapes]  # of groups or parts of channels
+        return FIRST if tuple(output.shape[1:]) in shapes else None
 
     def _full(self, name: str) -> str:
         return f"torch.{name}" if name in self.modules else name
 
     def _note(self, name: str, read: tuple[Tensor, ...], result: Any, written: Tensor | None) -> Any:
-        step = self._operation(name, read, result if isinstance(result, Tensor) else None)
-        made = self._hand_on(step)
+        output = _values_in(result)
+        made = self._hand_on(self._operation(name, read, output))
         self.calls[self._full(name)] += 1
         if made is None:
             self._know_all(tensors_in(result))
             return result
+        if output is not result:
+            return type(result)([made if each is output else each for each in result])
         if written is None:
             return made
         if written.shape != made.shape:
             written.resize_(made.shape)
         written.copy_(made)
-        self._write(written, (len(self.steps) - 1,), step.layout)
+        self._write(written, (len(self.steps) - 1,), self.steps[-1].layout)
         return written
 
     def _merge(self, name: str, read: tuple[Tensor, ...], result: Any, written: Tensor | None) -> None:
@@ -269,6 +315,31 @@ class Dataflow:
                 self._know(tensor, self._sources(read), layout)
         if written is not None:
             self._write(written, self._sources(read), self._layout(written))
+
+    # Functions that torch does not tell of
+
+    def _noting_unseen(self, value: Any) -> Any:
+        """A value with what the network goes on with instead of what such functions gave."""
+        return tensors_replaced(value, self._gone_on_with) if self._nodes else value
+
+    def _gone_on_with(self, tensor: Tensor) -> Tensor:
+        original, made = self._instead.get(id(tensor), (None, tensor))
+        if original is tensor:
+            return made
+        if tensor.grad_fn is None or (self._is_known(tensor) and not is_of_function(tensor)):
+            return tensor
+        nodes = nodes_before(tensor.grad_fn, self._nodes)
+        sources = tuple(sorted(self._nodes[node] for node in nodes))
+        if not sources:
+            return tensor
+        name = name_of(tensor)
+        step = replace(self._operation(name, (), tensor, sources), kind=kind_of_class(name))
+        goes_on = self._hand_on(step)
+        self.calls[self._full(name)] += 1
+        if goes_on is None or goes_on is tensor:
+            return tensor
+        self._instead[id(tensor)] = tensor, goes_on
+        return goes_on
 
     # Tensors
 
@@ -286,6 +357,8 @@ class Dataflow:
             is_read = any(step.output is tensor for tensor in step.read)
             made = step.output.view_as(step.output) if is_read else step.output
         self._know(made, (len(self.steps) - 1,), step.layout)
+        if made.grad_fn is not None:
+            self._nodes[made.grad_fn] = len(self.steps) - 1
         return made
 
     def _know_all(self, tensors: Iterable[Tensor]) -> None:
@@ -314,6 +387,14 @@ class Dataflow:
 
     def _sources(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         return _united([self._known[id(tensor)][1] for tensor in tensors if self._is_known(tensor)])
+
+
+def _values_in(result: Any) -> Tensor | None:
+    """What a function gave: also the values that `max` over an axis gives with their indexes."""
+    if isinstance(result, Tensor):
+        return result
+    values = [each for each in tensors_in(result) if each.is_floating_point()]
+    return values[0] if isinstance(result, tuple) and len(values) == 1 < len(result) else None
 
 
 def _memory(tensor: Tensor) -> int:

@@ -1,6 +1,6 @@
 """What a check-up of a network finds, in sentences for a person: what it is, and what was done about it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -414,6 +414,22 @@ def of_values(logits: Tensor, vanished: bool) -> Finding | None:
     if float((logits[0] - logits[1]).abs().max()) <= SAME * float(logits.abs().max()):
         return Finding("dead", CONSTANT, CONSTANT_DONE, warning=True)
     return Finding("dead", VANISHED, VANISHED_DONE, warning=True) if vanished else None
+
+
+OTHER_SOURCE = N_(
+    "{count} layers with feature maps ({layers}) are computed from something else than the picture, such as "
+    "another one that the network keeps."
+)
+OTHER_SOURCE_DONE = N_("Their maps are not shown.")
+
+
+def of_unrelated(layers: Collection[str]) -> Finding | None:
+    """The layers that are not computed from the image."""
+    if not layers:
+        return None
+    return Finding(
+        "source", OTHER_SOURCE, OTHER_SOURCE_DONE, {"count": len(layers), "layers": tuple(sorted(layers))}
+    )
 
 
 CUT = N_(

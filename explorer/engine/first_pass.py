@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
+from torch.autograd.graph import Node, get_gradient_edge
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.engine.calls import Call, version_of, visit_calls
@@ -68,6 +68,7 @@ class PassOutcome:
     tokens: Tokens = WITHOUT_TOKENS
     in_parts: Mapping[str, int] = field(default_factory=dict)
     channels_last: bool = False
+    unrelated: tuple[str, ...] = ()  # layers with maps that nothing is known of to come from the image
 
 
 class _Call:
@@ -117,6 +118,7 @@ def watch(net: nn.Module, x: Tensor, name: str | None, classes: int) -> PassOutc
         reads=_channels_read(calls),
         tokens=replace(_tokens(calls), wrong=tuple(sorted(grid for _, grid in left_out_grids(net)))),
         in_parts={call.layer: len(call.output) for call in calls if call.in_parts},
+        unrelated=_unrelated([call for call in calls if call.layout is not None], image),
         channels_last=any(call.layout is not None and call.layout.order == "last" for call in calls),
     )
     return _with_gradients(watched, image, [call for call in calls if call.layout is not None])
@@ -218,6 +220,22 @@ def _channels_read(calls: list[_Call]) -> int | None:
     shapes = (call.received for call in calls if call.stage == "conv")
     first = next(shapes, torch.Size())
     return first[1] if len(first) == 4 else None
+
+
+def _unrelated(calls: list[_Call], image: Tensor) -> tuple[str, ...]:
+    """The layers whose graph does not lead back to the image."""
+    of_image: dict[Node | None, bool] = {None: False, get_gradient_edge(image).node: True}
+    for call in calls:
+        waiting = [call.output.grad_fn]
+        while waiting:
+            node = waiting[-1]
+            before = [] if node in of_image or node is None else [each for each, _ in node.next_functions]
+            if unknown := [each for each in before if each not in of_image]:
+                waiting += unknown
+                continue
+            of_image.setdefault(node, any(of_image[each] for each in before))
+            waiting.pop()
+    return tuple(call.layer for call in calls if not of_image[call.output.grad_fn])
 
 
 def _tokens(calls: list[_Call]) -> Tokens:

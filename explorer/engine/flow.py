@@ -4,6 +4,7 @@ One forward pass, in which every step hands on a copy of its output that begins 
 backward pass from step to step. So each step can be taken apart by itself.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from threading import Lock
 
@@ -24,7 +25,7 @@ THROUGH = ("add", "concat", "flatten", "multiply")
 """Kinds of steps that are no source of their own: the lines begin at the layers before them."""
 AFFINE = ("add", "conv", "dense")
 """Kinds of functions that are linear in what they read, but for something that they add."""
-WEIGHTED, WITH_REST = ("conv", "dense"), ("add", "norm", "act")
+WEIGHTED, WITH_REST = ("conv", "dense"), ("add", "concat", "norm", "act")
 """Kinds with a bias, which are linear unless their weights depend on the image too; others with a rest."""
 TINY = 1e-12
 CLOSE = 1e-4  # how far, relative to all of them, parts may be from their sum
@@ -60,6 +61,8 @@ class Flow:
         self.outputs: dict[int, Tensor] = {}
         self.leaves: dict[int, Tensor] = {}
         self.reads: dict[int, tuple[Tensor, ...]] = {}
+        self.counts: dict[int, tuple[int, ...]] = {}
+        self.rounding = torch.finfo(torch.float32).eps
         self._one_at_a_time = Lock()
         flow = Dataflow(net, self._cut)
         self.steps, self.modules = flow.steps, flow.modules
@@ -76,12 +79,20 @@ class Flow:
         self.graph = graph_of(net, flow)
         flow.on_step = _nothing  # it no longer holds this, which so ends with its last use
 
+    @property
+    def close(self) -> float:
+        """CLOSE, or the rounding of the least exact numbers of the pass."""
+        return max(CLOSE, self.rounding)
+
     def _cut(self, index: int, step: FlowStep) -> Tensor | None:
         if step.output is None or not step.output.is_floating_point():
             return None
         self.outputs[index] = step.output
         # As they were read: the network may write into them later.
-        self.reads[index] = tuple(tensor.clone() for tensor in step.read)
+        read = step.read or tuple(self.leaves[source] for source in step.sources if source in self.leaves)
+        self.reads[index] = tuple(tensor.clone() for tensor in read)
+        self.counts[index] = tuple(map(_count, read))
+        self.rounding = max(self.rounding, torch.finfo(step.output.dtype).eps)
         self.leaves[index] = step.output.detach().requires_grad_()  # the network goes on with a copy
         return self.leaves[index].clone()
 
@@ -109,11 +120,11 @@ class Flow:
         return torch.zeros_like(leaf) if leaf.grad is None else _weighed(leaf.detach(), leaf.grad)
 
     def constant(self, index: int) -> float:
-        """What a function of an AFFINE kind adds to the logit by itself, as a bias does; else 0."""
+        """What a step of an AFFINE kind adds to the logit by itself, as a bias does; else 0."""
         step, gradient, output = self.steps[index], self.leaves[index].grad, self.outputs[index]
         known = bool(step.sources) and all(source in self.leaves for source in step.sources)
         affine = step.kind == "add" or len(step.sources) == 1  # else its weights depend on the image too
-        if step.path is not None or step.kind not in AFFINE or not (known and affine):
+        if step.kind not in AFFINE or not (known and affine):
             return 0.0
         if gradient is None or not output.requires_grad:
             return 0.0
@@ -135,6 +146,14 @@ class Flow:
                 beside.add(at)
         return bool(beside - read)
 
+    def of_image(self) -> set[int]:
+        """The image and the steps that are computed from it."""
+        reached = {0}
+        for index, step in enumerate(self.steps):
+            if reached.intersection(step.sources):
+                reached.add(index)
+        return reached
+
     def _sources(self, index: int) -> set[int]:
         """The steps with values of their own that a step read, also through one that gave several tensors."""
         sources = set[int]()
@@ -153,8 +172,9 @@ class Flow:
         - a convolution, linear layer, batch normalization or addition: input × weight × the gradient here;
           the rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions;
         - a layer, group or instance normalization: the same, with its statistics held;
-        - an activation or another norm: everything, as output ÷ input at each position is held; nothing is
-          left for a bias, except where the input is 0 and the output is not;
+        - an activation, another function of each value by itself, or another norm: everything, as output ÷
+          input at each position is held; nothing is left for a bias, except where the input is 0 and the
+          output is not;
         - pooling, dropout and other layers: input × gradient, where that adds up to everything.
 
         Raises Problem for a layer or channel that is not there, and for a layer that cannot be split: one
@@ -239,10 +259,10 @@ class Flow:
 
     def gated(self, index: int) -> Tensor | None:
         """Of the two tensors that are multiplied the one that the other, which has fewer values, weighs."""
-        reads, output = self.reads[index], self.outputs[index]
-        for one, other in (reads, reads[::-1]) if len(reads) == 2 else ():
-            if one.shape == output.shape and other.numel() < one.numel():
-                return one
+        reads, counts, output = self.reads[index], self.counts[index], self.outputs[index]
+        for one, other in ((0, 1), (1, 0)) if len(reads) == 2 else ():
+            if reads[one].shape == output.shape and counts[other] < counts[one]:
+                return reads[one]
         return None
 
     def _back(self, index: int, multiplier: Tensor) -> dict[int, Tensor]:
@@ -268,7 +288,7 @@ class Flow:
         whole = (self.outputs[index].detach() * multiplier).double().sum()
         lines = [(self.leaves[source].detach() * part).double() for source, part in parts.items()]
         size = sum(float(values.abs().sum()) for values in lines)
-        if abs(sum(float(values.sum()) for values in lines) - float(whole)) > CLOSE * max(size, TINY):
+        if abs(sum(float(values.sum()) for values in lines) - float(whole)) > self.close * max(size, TINY):
             raise _cannot(self.steps[index])
 
 
@@ -283,6 +303,14 @@ def _run(flow: Dataflow, x: Tensor) -> object:
             "This network computes gradients in its forward, so its layers cannot be followed one by one: "
             "open another page."
         ) from error
+
+
+def _count(tensor: Tensor) -> int:
+    """How many values a tensor has, each that is repeated in memory once."""
+    if tensor.layout is not torch.strided:
+        return tensor.numel()
+    sizes = zip(tensor.shape, tensor.stride(), strict=True)
+    return math.prod(size for size, step in sizes if step)
 
 
 def _weighed(values: Tensor, weights: Tensor) -> Tensor:
@@ -321,6 +349,30 @@ def _act(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
     return reads[0], _ratio(output, reads[0]) * multiplier
 
 
+def _other(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor]:
+    """As an activation where each value is made of the one at its place, as by `pow`; else as linear."""
+    sources, reads, output = flow.steps[index].sources, flow.reads[index], flow.outputs[index]
+    if len(sources) != 1 or len(reads) != 1 or reads[0].shape != output.shape:
+        return output, multiplier
+    if not _is_elementwise(output, flow.leaves[sources[0]]):
+        return output, multiplier
+    return reads[0], _ratio(output, reads[0]) * multiplier
+
+
+def _is_elementwise(output: Tensor, leaf: Tensor) -> bool:
+    """Whether each value depends on the one at its place only: then v · Jᵀv is the same for any signs v."""
+    if output.shape != leaf.shape or not output.requires_grad:
+        return False
+    random = torch.Generator().manual_seed(0)
+    diagonals = []
+    for _ in range(2):
+        signs = torch.randint(2, output.shape, generator=random).to(output) * 2 - 1
+        (gradient,) = torch.autograd.grad(output, [leaf], signs, retain_graph=True, allow_unused=True)
+        diagonals.append(None if gradient is None else gradient * signs)
+    one, other = diagonals
+    return one is not None and other is not None and torch.equal(one, other)
+
+
 def _ratio(output: Tensor, read: Tensor) -> Tensor:
     """Output ÷ input at each place, 0 where the input is 0."""
     output, read = output.detach(), read.detach()
@@ -355,7 +407,7 @@ def _scale(module: nn.Module, read: Tensor) -> Tensor | None:
     return scale.reshape(read.shape) * weight
 
 
-SPLITS: dict[str, Split] = {"multiply": _product, "act": _act, "norm": _norm}
+SPLITS: dict[str, Split] = {"multiply": _product, "act": _act, "norm": _norm, "other": _other}
 """By kind; others are linear, which is checked."""
 
 

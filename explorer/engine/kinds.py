@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from explorer.engine.stage import stage_of
+from explorer.engine.stage import stage_named, stage_of
 
 MODULES: dict[type[nn.Module], str] = {
     nn.Linear: "dense",
@@ -65,6 +65,11 @@ def kind_of_function(name: str) -> str:
     if name in FUNCTIONS:
         return FUNCTIONS[name]
     return next((kind for part, kind in PARTS.items() if part in name), "other")
+
+
+def kind_of_class(name: str) -> str:
+    """As `kind_of_module`, of an `autograd.Function`, by the name of its class."""
+    return stage_named(name) or "other"
 
 
 def function_name(function: Any) -> str:

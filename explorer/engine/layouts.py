@@ -86,7 +86,7 @@ def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor.contiguous() if like.is_contiguous() else tensor
 
 
-GRID, WRONG_GRIDS = "grid", "wrong grids"  # names of notes
+GRID, WRONG_GRIDS, UNRELATED = "grid", "wrong grids", "unrelated layers"  # names of notes
 WrongGrid = tuple[str, Grid]  # the order of a Layout, and its grid
 
 
@@ -109,6 +109,16 @@ def leave_out_grids(net: nn.Module, grids: frozenset[WrongGrid]) -> nn.Module:
 def left_out_grids(net: nn.Module) -> frozenset[WrongGrid]:
     """The grids that `leave_out_grids` left out."""
     return note_of(net, WRONG_GRIDS) or frozenset()
+
+
+def leave_out_layers(net: nn.Module, layers: frozenset[str]) -> nn.Module:
+    """The network itself, of which these layers, not computed from the image, have no maps from now on."""
+    return write_note(net, UNRELATED, layers)
+
+
+def left_out_layers(net: nn.Module) -> frozenset[str]:
+    """The layers that `leave_out_layers` left out."""
+    return note_of(net, UNRELATED) or frozenset()
 
 
 @dataclass(frozen=True, eq=False)

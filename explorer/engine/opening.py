@@ -10,16 +10,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from explorer.engine.attribution.operations import Functions
 from explorer.engine.checkup import Checkup, check_up
 from explorer.engine.copies import check_kind, copied, let_functions_know
 from explorer.engine.first_pass import returned_by
 from explorer.engine.gradient_mode import answer_as_in_evaluation
-from explorer.engine.layouts import give_grid, leave_out_grids
+from explorer.engine.kinds import function_name, kind_of_function
+from explorer.engine.layouts import give_grid, leave_out_grids, leave_out_layers
 from explorer.engine.network_source import Source, asked_of_builder, blank_card, described, with_classes
 from explorer.engine.outputs import LOGITS, choose, give_logits, tensors_in
 from explorer.engine.passes import (
@@ -38,7 +41,6 @@ from model.problems import Problem
 
 MOST_OF_MAPS = 2_000_000_000  # bytes of all feature maps of one image: a trace keeps them, its cache a copy
 OF_NUMBERS = re.compile(r"(?i)dtype|double|float|half|scalar type")  # in errors about the kinds of numbers
-SLOW_WITHOUT_VALUES = (nn.BatchNorm2d, nn.BatchNorm1d)  # of torch's layers that keep the size
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def open_source(source: Source) -> Opening:
     outputs = checkup.outputs
     card = with_classes(checkpoint.card, 1 if outputs.single else checkup.classes)
     noted = checkup.part.places or checkup.wrong_grids or checkup.asks_for_gradients or checkup.overwrites
-    plain = outputs == LOGITS and source.grid is None and not noted
+    plain = outputs == LOGITS and source.grid is None and not noted and not checkup.unrelated
     builder = checkpoint.builder if plain else partial(_modules, checkpoint, checkup, source.grid)
     return Opening(replace(checkpoint, card=card, builder=builder), checkup)
 
@@ -100,6 +102,7 @@ def _modules(checkpoint: Checkpoint, checkup: Checkup, grid: tuple[int, int] | N
         answer_as_in_evaluation(net)
     if checkup.overwrites:
         keep_overwritten(net)
+    leave_out_layers(net, checkup.unrelated)
     return leave_out_grids(give_places(net, checkup.part.places), checkup.wrong_grids)
 
 
@@ -229,10 +232,8 @@ def _check_maps(net: nn.Module, card: Card) -> None:
         memo = {id(tensor): tensor.detach().to("meta") for tensor in tensors}
         view = copy.deepcopy(net, memo)
         let_functions_know(view, memo)
-        for norm in (each for each in view.modules() if type(each) in SLOW_WITHOUT_VALUES):
-            norm.forward = _unchanged
         visit_layers(view, leaf_paths(view), lambda _, __, output: sizes.append(output.nbytes))
-        with _seeded(), torch.no_grad():
+        with _seeded(), torch.no_grad(), Functions(_without_values):
             view(torch.zeros(1, card.channels, card.input_size, card.input_size, device="meta"))
     except Exception:  # whatever a network makes of a tensor without values, or of this size
         pass
@@ -246,8 +247,25 @@ def _check_maps(net: nn.Module, card: Card) -> None:
         )
 
 
-def _unchanged(x: torch.Tensor) -> torch.Tensor:
-    return x
+def _without_values(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a function gives of tensors without values: of the commonest only its size is found.
+
+    They would be slow, and torch would import its compiler for some of them.
+    """
+    name, kind = function_name(function), kind_of_function(function_name(function))
+    read = [each for each in args[:2] if isinstance(each, torch.Tensor)]
+    if not read or not any(each.is_meta for each in read):
+        return function(*args, **kwargs)
+    if kind in ("act", "norm", "dropout") and "glu" not in name:
+        return read[0]
+    if kind in ("add", "multiply"):
+        size = torch.broadcast_shapes(*(each.shape for each in read))  # type: ignore[no-untyped-call]
+        return torch.empty(size, dtype=read[0].dtype, device="meta")
+    if name == "linear":
+        return read[0].new_empty((*read[0].shape[:-1], args[1].shape[0]))
+    if name == "mean":
+        return read[0].sum(*args[1:], **kwargs)
+    return function(*args, **kwargs)
 
 
 def logits_of(net: nn.Module, size: int, channels: int = 3, name: str | None = None, classes: int = 0) -> int:

@@ -113,6 +113,11 @@ class _Linear(TorchFunctionMode):
 class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Carries Fields along every operation on tensors that descend from an image."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch would import its compiler to leave this mode out of it; nothing is compiled here."""
+        return False
+
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.image = Fields((pixels(image.shape[2]), pixels(image.shape[3])))

@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from model import scenes as drawn
-from model.datasets import check_there, cifar10_present, class_folders, image_files, read_cifar10
+from model.datasets import (
+    check_there,
+    cifar10_present,
+    class_folders,
+    image_files,
+    is_undivided,
+    read_cifar10,
+)
 from model.decoding import picture
 from model.files import contents
 from model.image_file import MOST_BYTES
@@ -232,6 +239,10 @@ class TestSet(ABC):
     def digest(self) -> str:
         """SHA-256 that tells this test set from others."""
 
+    def notes(self) -> str:
+        """What a person should know of how it was found, as a sentence; "" for nothing."""
+        return ""
+
 
 @dataclass(frozen=True, eq=False)
 class FolderTestSet(TestSet):
@@ -239,6 +250,15 @@ class FolderTestSet(TestSet):
 
     root: Path
     files: tuple[str, ...]
+    undivided: bool = False
+
+    def notes(self) -> str:
+        if not self.undivided:
+            return ""
+        return tr(
+            "The folder {name} has neither train nor test: all images in its class folders are test images.",
+            name=self.name,
+        )
 
     def _sample(self, index: int) -> Sample:
         file = self.files[index]
@@ -288,14 +308,16 @@ def folder_test_set(data_dir: Path) -> TestSet:
     """List `data_dir`/test/<class>/* without opening an image; labels as training on `data_dir` numbers them.
 
     Classes are the folder names below `data_dir`/train, then those only test has; Problem without images.
+    Where there is neither, the images in `data_dir`/<class>/* are all test images.
     """
     check_there(data_dir, "test")
-    root = data_dir / "test"
-    trained, tested = class_folders(data_dir / "train"), class_folders(root)
+    undivided = is_undivided(data_dir)
+    root = data_dir if undivided else data_dir / "test"
+    images = {name: image_files(root / name, data_dir) for name in class_folders(root)}
+    trained = class_folders(data_dir / "train")
+    tested = tuple(name for name in images if images[name] or not undivided)
     classes = trained + tuple(name for name in tested if name not in trained)
-    labeled_files = [
-        (f"{name}/{file.name}", classes.index(name)) for name in tested for file in image_files(root / name)
-    ]
+    labeled_files = [(f"{name}/{file.name}", classes.index(name)) for name in tested for file in images[name]]
     if not labeled_files:
         raise Problem(
             "There are no test images in {folder}: put some into {root}/<class>/.",
@@ -304,7 +326,7 @@ def folder_test_set(data_dir: Path) -> TestSet:
         )
     files, labels = zip(*labeled_files, strict=True)
     name, names = readable(data_dir.resolve().name), tuple(map(readable, classes))
-    return FolderTestSet(name, names, np.array(labels, dtype=np.int64), root, files)
+    return FolderTestSet(name, names, np.array(labels, dtype=np.int64), root, files, undivided)
 
 
 def cifar10_test_set(data_dir: Path) -> TestSet:

@@ -1,5 +1,7 @@
 """What kind of layer a module is: convolution, normalization, activation or pooling."""
 
+import re
+
 from torch import nn
 
 # The stage a layer can be, by the module of torch that its class comes from.
@@ -15,13 +17,16 @@ STAGES = {
 NAMED = {"norm": "norm", "pool": "pool"} | dict.fromkeys(
     ("relu", "elu", "gelu", "silu", "swish", "mish", "sigmoid", "tanh", "softplus"), "act"
 )
+PREPARING = re.compile(r"(?!.*(batch|layer|group|instance))(.*normali[sz]|(image|input|data)_?norm)")
+"""Names of classes that prepare the image."""
 PLAIN = (nn.Module, object)
 
 
 def stage_of(module: nn.Module) -> str | None:
     """A module's stage by its type: "conv", "norm", "act" or "pool", None for any other kind.
 
-    A class that does not come from one of torch's layers is known by its name, as `FrozenBatchNorm2d` is.
+    A class that does not come from one of torch's layers is known by its name, as `FrozenBatchNorm2d` is;
+    one such as `Normalize` prepares images and is none.
     """
     if isinstance(module, nn.MultiheadAttention):
         return None
@@ -33,8 +38,15 @@ def _by_name(module: nn.Module) -> str | None:
     bases = [kind for kind in type(module).__mro__ if kind not in PLAIN]
     if any(kind.__module__.startswith("torch.nn.") for kind in bases) or has_modules(module):
         return None
-    name = type(module).__name__.lower()
-    return next((stage for part, stage in NAMED.items() if part in name), None)
+    return stage_named(type(module).__name__)
+
+
+def stage_named(name: str) -> str | None:
+    """The stage that the name of a class tells, None if it tells none."""
+    name = name.lower()
+    return (
+        None if PREPARING.match(name) else next((kind for part, kind in NAMED.items() if part in name), None)
+    )
 
 
 def has_modules(module: nn.Module) -> bool:

@@ -46,6 +46,8 @@ def warm() -> None:
     try:
         explain()
         draw_samples()
+        # torch imports it for some networks. Its objects are half of all there are: here before they count.
+        importlib.import_module("torch._dynamo")
     finally:
         gc.collect()
         gc.freeze()
@@ -85,7 +87,6 @@ def explain() -> None:
         layers = tuple(block.act or block.name for block in blocks)
         network, input = selection.network, selection.input
         cached.gradients(network, input, layers, (selection.target,))
-        # Has torch import its compiler, whose objects are half of all there are.
         cached.receptive_fields(network, input)
         columns = columns_of(selection, (), None)
         if first := page.first_channel(columns):

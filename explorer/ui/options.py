@@ -63,13 +63,13 @@ def parser() -> Parser:
         type=path,
         default=Options.data_dir,
         metavar="DIR",
-        help=tr("the folder of CIFAR-10, or a folder with test/CLASS/*"),
+        help=tr("the folder of CIFAR-10, or a folder with test/CLASS/* or CLASS/*"),
     )
     runs = tr("a folder with more training runs, or with folders of runs")
     add("--runs", type=path, metavar="DIR", help=runs)
     scans = tr("the folder of the scans of data sets")
     add("--scans", type=path, default=Options.scans, metavar="DIR", help=scans)
-    weights = tr("a checkpoint or state_dict in another place")
+    weights = tr("a checkpoint or state_dict in another place, or a folder with one")
     add("--checkpoint", type=path, metavar="FILE", help=weights)
     add_network(add)
     add_input(add)

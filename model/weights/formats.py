@@ -19,10 +19,6 @@ _SENTENCES = {
     "core ml": N_(
         "{path} is a Core ML network, not a PyTorch checkpoint; give the weights it was converted from."
     ),
-    "shards": N_(
-        "{path} only says which files hold the weights of one checkpoint; load all of them, and save their "
-        "weights together with torch.save."
-    ),
     "hdf5": N_(
         "{path} is an HDF5 file, as Keras saves it, not a PyTorch checkpoint; convert it to PyTorch first."
     ),
@@ -77,7 +73,6 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x08\x01\x12", "tensorflow"),  # a SavedModel; ONNX has had no version 1 since 2017
 )
 _TABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # of an index of TensorFlow's
-_INDEX_HEAD = 10_000  # bytes in which an index of Hugging Face names its map
 _OPENING = b"(}]clI.)N\x80"  # what a pickle of any protocol begins with
 
 
@@ -131,8 +126,6 @@ def _other(data: bytes) -> tuple[str | None, str]:
 def _text(data: bytes) -> tuple[str, str]:
     """The kind of sentence for a text, and the kind of text."""
     kind = text_kind(data)
-    if kind == "JSON" and b'"weight_map"' in data[:_INDEX_HEAD]:
-        return "shards", ""
     return ("text of a kind" if kind else "text"), kind
 
 

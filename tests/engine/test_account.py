@@ -296,3 +296,27 @@ def test_independent_labels_have_a_sigmoid_each() -> None:
     assert made.loss == pytest.approx(float(wanted))
     with pytest.raises(Problem, match="no class 3"):
         prediction(net, logits.numpy(), 3)
+
+
+class Compares(nn.Module):
+    """A Siamese network: the image's values beside those of a kept picture, which runs last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 5, 4), nn.ReLU())
+        self.register_buffer("kept", torch.randn(1, 3, 32, 32))
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(x).mean((2, 3)) - self.body(self.kept).mean((2, 3)))
+
+
+def test_maps_of_another_picture_are_not_divided(x: Tensor) -> None:
+    torch.manual_seed(0)
+    net = Compares().eval()
+    made = account(net, x, 1)
+    with torch.no_grad():
+        maps = net.body(x)[0]
+        wanted = maps * net.head.weight[1][:, None, None] / maps[0].numel()
+    assert made.layer == "body.1"
+    np.testing.assert_allclose(made.contributions, wanted, atol=1e-6)

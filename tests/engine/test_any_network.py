@@ -445,3 +445,25 @@ def test_several_layers_cost_one_pass() -> None:
         Counted.calls = 0
         many()
         assert Counted.calls == 1
+
+
+class NormalizeByChannel(nn.Module):
+    """As many networks begin that take pixels from 0 to 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - 0.45) / 0.22
+
+
+def test_what_prepares_the_image_is_no_block() -> None:
+    net = nn.Sequential(NormalizeByChannel(), Plain()).eval()
+    seen = trace(net, torch.rand(1, 3, 8, 8))
+    assert blocks(net, seen) == (Block("1.conv", "1.norm", "1.act"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [("Normalize", None), ("ImageNormalizer", None), ("InputNorm", None), ("BatchNormalization", "norm"),
+     ("LayerNorm2d", "norm"), ("GRN", None), ("PixelNorm", "norm"), ("FrozenBatchNorm2d", "norm")],
+)  # fmt: skip
+def test_the_name_of_a_class_tells_a_norm_from_what_prepares_images(name: str, stage: str | None) -> None:
+    assert stage_of(type(name, (nn.Module,), {})()) == stage

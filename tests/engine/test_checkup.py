@@ -1082,3 +1082,20 @@ def test_a_shared_network_holds_no_word_of_the_first_visitors_language(
         assert text in finding(several, name)
         assert "⟦" not in finding(several, name)
     assert single.card.classes == ("not dog", "dog")
+
+
+def test_layers_that_read_a_kept_picture_have_no_maps() -> None:
+    source = Source(net="tests.engine.test_account:Compares", classes="5", input_size=32)
+    opening = open_source(source)
+    assert opening.checkup.unrelated == {"body.0#2", "body.1#2"}
+    (finding,) = (each for each in opening.checkup.findings if each.name == "source")
+    assert "2 layers with feature maps (body.0#2, body.1#2) are computed from something else" in str(finding)
+    net = opening.checkpoint.build()
+    assert [*trace(net, torch.randn(1, 3, 32, 32)).maps] == ["body.0", "body.1"]
+
+
+def test_layers_without_gradients_are_not_said_to_read_something_else() -> None:
+    source = Source(net="tests.engine.odd_networks:UnderInference", classes="5", input_size=32)
+    checkup = open_source(source).checkup
+    assert checkup.without_gradient
+    assert not checkup.unrelated

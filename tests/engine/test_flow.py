@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from explorer.engine.account import account_of
 from explorer.engine.attribution.gradients import maps_and_gradients, score_of
 from explorer.engine.flow import Flow, channel_contributions, inflow
 from explorer.engine.graph import graph
@@ -308,12 +309,13 @@ def test_what_cannot_be_split_is_a_problem() -> None:
     for layer, named in (
         ("act", "act"),
         ("mul", "mul"),
-        ("reciprocal", "reciprocal"),
         ("attend", "attend"),
         ("mean", "attend"),
     ):
         with pytest.raises(Problem, match=f"'{named}' cannot be split"):
             inflow(net, x, layer, 0, 1)
+    own = channel_contributions(net, x, ["reciprocal"], 1)["reciprocal"][0]  # by each value itself
+    assert total(inflow(net, x, "reciprocal", 0, 1)) == pytest.approx(own, rel=1e-4)
     assert list(channel_contributions(net, x, ["conv", "attend", "head"], 1)) == ["conv", "head"]
 
 
@@ -341,3 +343,63 @@ def test_a_layer_that_no_gradient_reaches() -> None:
     assert list(channel_contributions(net, x, ["used", "unused"], 1)) == ["used"]
     with pytest.raises(Problem, match="No gradient"):
         inflow(net, x, "unused", 0, 1)
+
+
+class OwnConv(nn.Module):
+    """A convolution of one's own, whose weight is computed, with a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(4, 5, 3, 3)), nn.Parameter(torch.randn(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return F.conv2d(x, weight, self.bias, padding=1)
+
+
+class Attends(nn.Module):
+    """Positions beside the image; channels are weighed with `expand_as`, positions by the largest channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own, self.squeeze, self.spot = OwnConv(), nn.Linear(4, 4), nn.Conv2d(1, 1, 3, padding=1)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = torch.linspace(-1, 1, x.shape[2])[:, None].expand(len(x), 2, -1, x.shape[3])
+        maps = self.own(torch.cat([x, rows], 1))
+        gate = self.squeeze(maps.mean((2, 3))).sigmoid()[:, :, None, None]
+        maps = maps * gate.expand_as(maps)
+        largest, _ = maps.max(1, keepdim=True)
+        return self.head((maps * self.spot(largest).sigmoid()).mean((2, 3)))
+
+
+def test_attention_to_channels_and_positions_is_split() -> None:
+    torch.manual_seed(8)
+    net, x = Attends().eval(), torch.randn(1, 3, 6, 6)
+    flow = Flow(net, x, 1)
+    own = flow.contributions(["own", "mul", "max", "spot"])
+    lines = {layer: total(flow.inflow(layer, 0)) for layer in ("mul", "max")}
+    assert lines == {layer: pytest.approx(own[layer][0], rel=1e-4) for layer in lines}
+    assert [*flow.inflow("mul", 0)] == ["own"]
+    with torch.no_grad():
+        maps = net.own(torch.cat([x, x.new_zeros(1, 2, 6, 6)], 1))
+        rows = torch.linspace(-1, 1, 6)[:, None].expand(1, 2, -1, 6)
+        whole = net.own(torch.cat([x, rows], 1))
+    made = whole.clone().requires_grad_()
+    net_after = net.head  # of what follows `own`, by plain autograd
+    gated = made * net.squeeze(made.mean((2, 3))).sigmoid()[:, :, None, None]
+    logit = net_after((gated * net.spot(gated.amax(1, keepdim=True)).sigmoid()).mean((2, 3)))[0, 1]
+    (gradient,) = torch.autograd.grad(logit, made)
+    np.testing.assert_allclose(own["own"], (whole * gradient)[0].sum((1, 2)), rtol=1e-4, atol=1e-6)
+    of_image = ((maps - net.own.bias[:, None, None]) * gradient)[0, 2].sum().item()
+    assert total(flow.inflow("own", 2)) == pytest.approx(of_image, rel=1e-4)
+
+
+def test_the_bias_of_a_convolution_of_ones_own_is_part_of_the_constant() -> None:
+    torch.manual_seed(8)
+    net = nn.Sequential(nn.Conv2d(3, 5, 3), OwnConv(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    told = account_of(Flow(net.eval(), torch.randn(1, 3, 6, 6), 1))
+    assert (told.layer, told.exact) == ("1", True)
+    earlier = Flow(net, torch.randn(1, 3, 6, 6), 1)
+    assert earlier.constant(2) == pytest.approx(float(net[4].weight[1] @ net[1].bias), rel=1e-4)

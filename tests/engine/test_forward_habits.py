@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import prune
+from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint as recomputed
 
 from explorer.engine.ablation import ablations
@@ -465,6 +465,22 @@ def test_lrp_of_a_pruned_network_is_that_of_its_weights() -> None:
     assert "lrp" not in method_problems(net, X, "4")
     own, wanted = (attribute(each, X, "lrp", target=1).values for each in (net, plain))
     np.testing.assert_allclose(own, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", [parametrizations.weight_norm, parametrizations.spectral_norm])
+def test_lrp_of_a_network_with_normalized_weights_is_that_of_the_computed_ones(
+    norm: Callable[[nn.Module], nn.Module],
+) -> None:
+    net, plain = InModules(), InModules().eval()
+    norm(net[2])
+    norm(net[7])
+    net.eval()
+    for layer in (2, 7):
+        plain[layer].weight.data = net[layer].weight.detach().clone()
+    assert "lrp" not in method_problems(net, X, "4")
+    own, wanted = (attribute(each, X, "lrp", target=1).values for each in (net, plain))
+    np.testing.assert_allclose(own, wanted, atol=1e-6)
+    np.testing.assert_array_equal(trace(net, X).logits, trace(plain, X).logits)  # the network is as it was
 
 
 class OneLogit(InModules):

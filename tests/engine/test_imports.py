@@ -21,3 +21,23 @@ print([name for name in ("streamlit", "matplotlib", "captum", "altair", "pandas"
     root = Path(__file__).parents[2]
     ran = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["cifar10-course", "cifar10-resnet9"])
+def test_no_shipped_network_has_torch_import_its_compiler(name: str) -> None:
+    """It takes about a second, and two visits would do so at once."""
+    script = f"""
+import sys, torch
+from pathlib import Path
+from explorer.engine.flow import Flow
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
+from explorer.engine.receptive import receptive_fields
+checkpoint = open_source(Source(Path("checkpoints/{name}.safetensors"))).checkpoint
+net, x = checkpoint.build(), torch.zeros(1, 3, 32, 32)
+receptive_fields(net, x), Flow(net, x, 0)
+print("torch._dynamo" in sys.modules)
+"""
+    root = Path(__file__).parents[2]
+    ran = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"

@@ -285,6 +285,7 @@ LOOK |= {
     "layouts.across_tokens",
     "layouts.grid_of",
     "layouts.left_out_grids",
+    "layouts.left_out_layers",
     "notes.note_of",
     "places.place_of",
     "places.places_of",
@@ -298,6 +299,7 @@ LOOK |= {"norm_inputs.norm_layers", "norm_inputs.norm_of"}
 BEFORE_IT_IS_SHARED = {
     "layouts.give_grid",
     "gradient_mode.answer_as_in_evaluation",
+    "layouts.leave_out_layers",
     "layouts.leave_out_grids",
     "notes.write_note",
     "outputs.give_logits",

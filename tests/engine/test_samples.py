@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 from explorer.engine import samples
 from explorer.engine.samples import MAX_SIDE, Sample, decode, in_classes
 from model import scenes
-from model.datasets import Dataset
+from model.datasets import Dataset, list_images
 from model.problems import Problem
 from tests.model.containers import grid
 
@@ -341,7 +341,10 @@ def test_labels_match_by_meaning_where_only_the_spelling_differs(own, wanted, pl
 @pytest.mark.parametrize(
     ("files", "hint"),
     [
-        (["cat/a.png", "dog/b.png"], r"It has folders of images \(cat, dog\): move them into \S+test\."),
+        (
+            ["cat/a.png", "dog/b.png", "test/a.txt"],
+            r"It has folders of images \(cat, dog\): move them into \S+test\.",
+        ),
         (
             ["test/a.png"],
             r"The images in \S+test are in no class folder: move those of each class",
@@ -354,6 +357,30 @@ def test_images_that_are_not_where_a_test_set_has_them_are_named(tmp_path, files
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(b"")
     assert re.search(hint, samples.misplaced_images(tmp_path))
+    assert samples.find_test_set(tmp_path) is None
+
+
+def test_images_in_class_folders_without_a_split_are_all_test_images(tmp_path):
+    pixels = {"cat": noise(4, 4), "dog": noise(5, 4)}
+    for name in pixels:
+        (tmp_path / name).mkdir()
+        Image.fromarray(pixels[name]).save(tmp_path / name / "0.png")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("none of the images")
+    outside = tmp_path.parent / f"{tmp_path.name} outside.png"
+    Image.fromarray(pixels["cat"]).save(outside)
+    (tmp_path / "cat" / "1.png").symlink_to(outside)
+    images = samples.find_test_set(tmp_path)
+    assert (images.classes, images.files) == (("cat", "dog"), ("cat/0.png", "dog/0.png"))
+    for index, name in enumerate(pixels):
+        np.testing.assert_array_equal(images.sample(index).pixels, pixels[name])
+        assert images.sample(index).label == index
+    assert images.notes().endswith(
+        "has neither train nor test: all images in its class folders are test images."
+    )
+    with pytest.raises(Problem, match="are not divided into training and test images"):
+        list_images(tmp_path, "train")
+    (tmp_path / "train" / "cat").mkdir(parents=True)
     assert samples.find_test_set(tmp_path) is None
 
 

@@ -85,3 +85,21 @@ def test_what_mixes_everything_at_once_tells_nothing() -> None:
         return maps.mean((1, 2), keepdim=True) + 0 * maps
 
     assert not wrong_grids(Transformer(mixed).eval(), X)
+
+
+class WideKernel(nn.Module):
+    """As ConvNeXt begins, for small pictures: a kernel nearly as wide as the maps, then channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.deep = nn.Conv2d(3, 8, 4, 4), nn.Conv2d(8, 8, 7, padding=3, groups=8)
+        self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.deep(self.stem(x)).permute(0, 2, 3, 1)).mean((1, 2)))
+
+
+def test_what_a_wide_kernel_carries_far_is_in_order() -> None:
+    for seed in range(8):
+        torch.manual_seed(seed)
+        assert not wrong_grids(WideKernel().eval(), torch.randn(1, 3, 32, 32))

@@ -262,8 +262,9 @@ def test_folder(tmp_path, name):
     (tmp_path / name).mkdir()
     assert "is a folder, not a checkpoint; train one" in refused(tmp_path / name)
     (tmp_path / name / "config.json").touch()
-    (tmp_path / name / "pytorch_model.bin").touch()
-    assert refused(tmp_path / name).endswith(f"give the file in it, such as {name}/pytorch_model.bin.")
+    for file in ("last.pt", "best.pt"):
+        (tmp_path / name / file).touch()
+    assert refused(tmp_path / name).endswith(f"give one of the files in it, such as {name}/best.pt.")
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, 2000, -1])

@@ -90,7 +90,7 @@ KINDS = {
     "table": (b"epoch,loss\n1,0.5\n", "text file (CSV)"),
     "table of Excel": ("\ufeffepoch;loss\r\n1;0.5\r\n".encode(), "text file (CSV)"),
     "json": (b'{"epochs": [1, 2]}', "text file (JSON)"),
-    "index of shards": (b'{"metadata": {}, "weight_map": {"a": "b-1-of-2.safetensors"}}', "which files hold"),
+    "index of shards": (b'{"metadata": {}, "weight_map": {"a": "b-1-of-2.safetensors"}}', "names b-1-of-2"),
     "json lines": (b'{"epoch": 1}\n{"epoch": 2}\n', "text file (JSON)"),
     "short json": (b"{}", "text file (JSON)"),
     "deep json": (b"[" * 100_000, "text file,"),

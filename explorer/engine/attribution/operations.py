@@ -1,16 +1,20 @@
 """What a network computes for an image, and whether its modules do it: some methods change modules only."""
 
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from explorer.engine.copies import tensors_in
 from explorer.engine.outputs import MAKING_LOGITS
 from explorer.engine.passes import leaf_paths, private_view
+from explorer.engine.unseen import is_inside_function, is_of_function, name_of
 
 RESHAPING = frozenset(
     {"flatten", "view", "reshape", "contiguous", "squeeze", "unsqueeze", "clone", "dropout"}
@@ -32,13 +36,14 @@ class Operations:
     """What ran for an image: modules with their paths, in order and as often as they did, and functions.
 
     The functions are those outside of the modules, by name; `scalings` are the functions among them that are
-    linear because only their first argument depends on the image. Of what makes logits of the network's
-    outputs, which it does not call itself, only FINAL counts.
+    linear because only their first argument depends on the image, `unseen` those that torch does not tell
+    of. Of what makes logits of the network's outputs, which it does not call itself, only FINAL counts.
     """
 
     modules: tuple[tuple[str, nn.Module], ...]
     functions: tuple[str, ...]
     scalings: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
 
     @property
     def reused(self) -> tuple[str, ...]:
@@ -51,17 +56,18 @@ def operations(net: nn.Module, x: Tensor) -> Operations:
     """The Operations of one forward pass of images x, float (N, C, h, w), on a private view."""
     view = private_view(net).requires_grad_(False)
     modules: list[tuple[str, nn.Module]] = []
-    inside: list[str] = []
+    noted = _Dependent()
     for path in leaf_paths(view):
         module = view.get_submodule(path)
-        module.register_forward_pre_hook(lambda *_, path=path: inside.append(path))
-        module.register_forward_hook(lambda module, *_, path=path: modules.append((inside.pop(), module)))
+        module.register_forward_pre_hook(partial(_enter, noted, path), with_kwargs=True)
+        module.register_forward_hook(partial(_leave, noted, modules))
     with torch.inference_mode(False), torch.enable_grad():
         images = x.detach().clone().requires_grad_()
-        noted = _Dependent(inside)
+        noted.know(images)
         with Functions(noted.run):
-            view(images)
-    return Operations(tuple(modules), tuple(noted.functions), tuple(noted.scalings))
+            result = view(images)
+        noted.note_unseen(result)
+    return Operations(tuple(modules), tuple(noted.functions), tuple(noted.scalings), tuple(noted.unseen))
 
 
 class Functions(TorchFunctionMode):
@@ -75,17 +81,36 @@ class Functions(TorchFunctionMode):
         return self.run(function, args, kwargs or {})
 
 
+def _enter(noted: "_Dependent", path: str, _: nn.Module, args: object, kwargs: object) -> None:
+    noted.note_unseen((args, kwargs))
+    noted.inside.append(path)
+
+
+def _leave(
+    noted: "_Dependent", ran: list[tuple[str, nn.Module]], module: nn.Module, _: object, output: object
+) -> None:
+    ran.append((noted.inside.pop(), module))
+    if not is_inside_function():
+        noted.know(output)
+
+
 class _Dependent:
     """Notes the functions that give something that depends on the image while no module runs."""
 
-    def __init__(self, inside: list[str]) -> None:
-        self.inside = inside
+    def __init__(self) -> None:
+        self.inside: list[str] = []
         self.functions: dict[str, None] = {}
         self.scalings: dict[str, None] = {}
+        self.unseen: dict[str, None] = {}
+        self.known: dict[int, tuple[weakref.ref[Tensor], bool]] = {}
 
     def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.inside or is_inside_function():
+            return function(*args, **kwargs)
+        self.note_unseen((args, kwargs))
         result = function(*args, **kwargs)
-        if not self.inside and _depends(result):
+        self.know(result)
+        if _depends(result):
             name = getattr(function, "__name__", str(function)).strip("_")
             if kind := MAKING_LOGITS.get():
                 if name in LINEAR | SCALING:
@@ -94,6 +119,25 @@ class _Dependent:
             noted = self.scalings if name in SCALING and _by_constant(args, kwargs) else self.functions
             noted[name] = None
         return result
+
+    def know(self, value: object) -> None:
+        with torch._C.DisableTorchFunction():
+            for tensor in tensors_in(value):
+                self.known[id(tensor)] = weakref.ref(tensor), is_of_function(tensor)
+
+    def note_unseen(self, value: object) -> None:
+        """Note the functions that gave what is read here and that torch does not tell of."""
+        if self.inside:
+            return
+        with torch._C.DisableTorchFunction():
+            for tensor in tensors_in(value):
+                if tensor.grad_fn is not None and not self._is_known(tensor):
+                    self.functions[name_of(tensor)] = self.unseen[name_of(tensor)] = None
+
+    def _is_known(self, tensor: Tensor) -> bool:
+        """Whether a function or a module gave it that was seen; another may have written into it since."""
+        known, of_function = self.known.get(id(tensor), (None, False))
+        return known is not None and known() is tensor and of_function == is_of_function(tensor)
 
 
 def _by_constant(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -6,13 +6,14 @@ Captum puts these rules into modules: what a network computes outside of its mod
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
@@ -27,6 +28,7 @@ from explorer.engine.independence import mixes_rows
 from explorer.engine.outputs import outputs_of
 from explorer.engine.passes import leaf_paths, tapped
 from explorer.engine.places import enlarged, place_of
+from explorer.engine.unseen import NAMELESS
 from model.problems import Problem
 from model.words import N_
 
@@ -119,12 +121,12 @@ def _relevance(question: Question, target: Tensor) -> Tensor:
     from captum.attr._utils.lrp_rules import EpsilonRule, GammaRule
 
     ran = operations(question.net, question.x[:1]).modules
-    convs = [path for path, module in ran if type(module) is nn.Conv2d]
+    convs = [path for path, module in ran if type_before_parametrizations(module) is nn.Conv2d]
     scored = copy.deepcopy(
         ScoredNetwork(question.net)
     )  # Captum changes weights, and writes them back in place
     for module in scored.view.modules():
-        _settle_weight(module)
+        _settle_weights(module)
     _merge_batchnorm(scored.view, ran)
     for path in leaf_paths(scored.view):
         module = scored.view.get_submodule(path)
@@ -139,19 +141,31 @@ def _relevance(question: Question, target: Tensor) -> Tensor:
     return relevance.sum(1) * sign
 
 
-def _settle_weight(module: nn.Module) -> None:
-    """Makes a parameter of a weight that a hook computes before every call, as that of a pruned layer."""
-    weight = getattr(module, "weight", None)
-    if not isinstance(weight, Tensor) or "weight" in module._parameters or "weight" not in vars(module):
-        return
+def _settle_weights(module: nn.Module) -> None:
+    """Makes parameters of the weight and the bias where these are computed for every call.
+
+    So are those of a pruned layer, by hooks, and those of one with weight or spectral normalization.
+    """
+    computed: dict[str, Tensor] = {}
+    if is_parametrized(module):
+        computed = {name: getattr(module, name) for name in _parametrized(module)}
+        # Not as torch removes them: the copies of a module share the class that has these as properties.
+        kind = type_before_parametrizations(module)
+        del module.parametrizations
+        module.__class__ = kind
     hooks: list[tuple[int, Any]] = list(module._forward_pre_hooks.items())
     for key, hook in hooks:
         if isinstance(hook, BasePruningMethod | WeightNorm | SpectralNorm):
             hook(module, ())
-            weight = vars(module)["weight"]
             del module._forward_pre_hooks[key]
-    del module.weight
-    module.register_parameter("weight", nn.Parameter(weight.detach()))
+    names = [name for name in ("weight", "bias") if isinstance(vars(module).get(name), Tensor)]
+    computed |= {name: vars(module).pop(name) for name in names}
+    for name, value in computed.items():
+        module.register_parameter(name, nn.Parameter(value.detach()))
+
+
+def _parametrized(module: nn.Module) -> list[str]:
+    return [name for name, _ in module.get_submodule("parametrizations").named_children()]
 
 
 def _merge_batchnorm(view: nn.Module, ran: Sequence[tuple[str, nn.Module]]) -> None:
@@ -172,6 +186,8 @@ def not_guided(ran: Operations) -> Problem | None:
     """Guided Backprop is defined for ReLU, and Captum finds it where it is a module."""
     if functions := RECTIFYING.intersection(ran.functions):
         return Problem(ONLY_MODULES, name=min(functions))
+    if ran.unseen:  # any of them may be one
+        return _not_in_a_module(ran.unseen)
     kinds = {type(module) for _, module in ran.modules}
     if others := sorted(kind.__name__ for kind in kinds if issubclass(kind, RECTIFIERS)):
         return Problem(ONLY_RELU, kind=others[0])
@@ -186,7 +202,7 @@ def not_beside_its_baseline(net: nn.Module, layer: str | None, x: Tensor) -> Pro
 def not_lifted(ran: Operations) -> Problem | None:
     """DeepLift needs a rule for all that is not linear, in a module that runs once."""
     if functions := set(ran.functions) - LINEAR:
-        return Problem(NOT_IN_A_MODULE, name=min(functions))
+        return _not_in_a_module(functions)
     for path, module in ran.modules:
         if type(module) in (*ELEMENTWISE, nn.MaxPool2d) and path in ran.reused:
             return Problem(REUSED, layer=repr(path))
@@ -195,6 +211,11 @@ def not_lifted(ran: Operations) -> Problem | None:
         if not _has_a_lift(module):
             return Problem(NO_RULE, kind=type(module).__name__, layer=repr(path))
     return None
+
+
+def _not_in_a_module(functions: Collection[str]) -> Problem:
+    name = min(functions)
+    return Problem(ELSEWHERE) if name == NAMELESS else Problem(NOT_IN_A_MODULE, name=name)
 
 
 def _has_a_lift(module: nn.Module) -> bool:
@@ -215,9 +236,13 @@ def no_relevance(ran: Operations) -> Problem | None:
     from captum.attr._core.lrp import SUPPORTED_LAYERS_WITH_RULES, SUPPORTED_NON_LINEAR_LAYERS
 
     if functions := {*ran.functions, *ran.scalings} - RESHAPING:
-        return Problem(NOT_IN_A_MODULE, name=min(functions))
+        return _not_in_a_module(functions)
     for path, module in ran.modules:
-        if type(module) not in (*SUPPORTED_LAYERS_WITH_RULES, *SUPPORTED_NON_LINEAR_LAYERS, *PASSING):
+        if type_before_parametrizations(module) not in (
+            *SUPPORTED_LAYERS_WITH_RULES,
+            *SUPPORTED_NON_LINEAR_LAYERS,
+            *PASSING,
+        ):
             return Problem(NO_RULE, kind=type(module).__name__, layer=repr(path))
         if path in ran.reused:
             return Problem(REUSED, layer=repr(path))
@@ -231,6 +256,10 @@ ONLY_RELU = N_("This method is defined for ReLU, and this network has {kind}: ch
 NO_RELU = N_("This method changes ReLU modules, and this network has none: choose another method.")
 NOT_IN_A_MODULE = N_(
     "This method has rules for modules, and this network calls {name} as a function: choose another method."
+)
+ELSEWHERE = N_(
+    "This method has rules for modules, and this network computes values outside of them: choose another "
+    "method."
 )
 WITH_ITS_BASELINE = N_(
     "This method computes an image together with its baseline, and in this network images that run together "

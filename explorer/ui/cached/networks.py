@@ -8,7 +8,7 @@ from explorer.engine.network_source import Source
 from explorer.engine.opening import open_source
 from explorer.ui.cached.keys import announced, resource, stamp_of
 from model.card import Card
-from model.checkpoint import Checkpoint
+from model.checkpoint import Checkpoint, files_read
 from model.words import N_
 
 
@@ -31,13 +31,14 @@ class Opened:
 
 
 def opened(name: str, source: Source) -> Opened:
-    """The network of a source, its file as it is now on disk. Raises Problem."""
-    return _opened(name, source, stamp_of(source.path))
+    """The network of a source, its files as they are now on disk. Raises Problem."""
+    files = files_read(source.path) if source.path else ()
+    return _opened(name, source, tuple(map(stamp_of, files)))
 
 
 @resource(max_entries=6)
 @announced(N_("Loading the checkpoint …"))
-def _opened(name: str, source: Source, stamp: tuple[int, int]) -> Opened:
+def _opened(name: str, source: Source, stamps: tuple[tuple[int, int], ...]) -> Opened:
     opening = open_source(source)
     network = network_of(opening.checkpoint, opening.checkup)
     return Opened(name, source, opening.checkpoint, network)

@@ -87,6 +87,8 @@ def _from_test_set(opened: Opened, given: Options, prefix: str) -> Sample | None
     test_set = cached.test_set(given.data_dir)
     if test_set is None:
         return _offer_download(given.data_dir)
+    if notes := test_set.notes():
+        st.caption(literal(notes))
     name = choices.choose_class(
         tr("Class"), test_set.classes, f"{prefix}only", choices.ALL, tr("all classes")
     )
