@@ -58,6 +58,38 @@ def _as_a_server() -> None:
 
 
 @pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A checkpoint of a small network."""
+    import torch
+
+    from model.card import Card
+    from model.checkpoint import save_checkpoint
+    from model.nets import NETS
+
+    torch.manual_seed(0)
+    arguments = {"widths": [4, 4, 4], "hidden": 8}
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
+    return path
+
+
+@pytest.fixture
+def close_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """`close_folder(path)`: a folder that may not be listed; a chmod would not keep root out."""
+    scandir = os.scandir
+
+    def close(closed: Path) -> None:
+        def refusing(path: str | Path = ".") -> object:
+            if Path(os.fsdecode(path)) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+
+    return close
+
+
+@pytest.fixture
 def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppTest]:
     """`visit(page, *options, **link)` opens a page with start options and a link.
 

@@ -23,19 +23,8 @@ from explorer.engine.scan.images import scan_images
 from explorer.engine.scan.result import load
 from explorer.ui import options
 from model.card import Card
-from model.checkpoint import save_checkpoint
-from model.nets import NETS
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    arguments = {"widths": [4, 4, 4], "hidden": 8}
-    path = tmp_path / "mine.safetensors"
-    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
-    return path
 
 
 @pytest.fixture

@@ -21,15 +21,6 @@ from tests.test_scan_command import OF_TOKENS, TOKENS
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    arguments = {"widths": [4, 4, 4], "hidden": 8}
-    path = tmp_path / "mine.safetensors"
-    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
-    return path
-
-
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK", 2)

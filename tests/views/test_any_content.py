@@ -254,19 +254,12 @@ def test_checkpoints_at_paths_that_are_none(path: str, visit: Visit) -> None:
 
 @pytest.mark.parametrize("closed", ["runs", "runs/one", "test", "test/cat"])
 def test_folders_without_permission(
-    closed: str, visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    closed: str, visit: Visit, tmp_path: Path, close_folder: Callable[[Path], None]
 ) -> None:
-    scandir = os.scandir
-
-    def refusing(path: Any = ".") -> Any:  # a chmod would not keep root out
-        if Path(os.fsdecode(path)) == tmp_path / closed:
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
     for folder in ("runs/one", "test/cat", "test/dog"):
         (tmp_path / folder).mkdir(parents=True)
     history(tmp_path / "runs" / "one" / "a.history.json")
-    monkeypatch.setattr(os, "scandir", refusing)
+    close_folder(tmp_path / closed)
     for page in ("training", "explain"):
         healthy(visit(page, "--runs", str(tmp_path / "runs"), source="test"), str(tmp_path))
 
