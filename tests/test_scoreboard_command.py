@@ -1,8 +1,6 @@
 """`python -m explorer.scoreboard`: its files, its sentences, and several processes."""
 
 import re
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from explorer.engine.scoreboard import board, chunks, running
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.nets import NETS
+from tests import forks
 from tests.test_scan_command import OF_TOKENS, TOKENS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -264,11 +263,7 @@ def test_torchrun_shares_the_images(mine: Path) -> None:
     out = mine.parent / "shared"
     words = ["--checkpoint", str(mine), "--out", str(out), "--images", "20", "--methods", "grad_cam",
              "--scores", "deletion", "--device", "cpu"]  # fmt: skip
-    ran = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
-         "explorer.scoreboard", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=1200,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("Saved ") == 4
+    ran = forks.torchrun(2, "-m", "explorer.scoreboard", *words)
+    assert [each.returncode for each in ran] == [0, 0], ran
+    assert [each.stdout.count("Saved ") for each in ran] == [4, 0]
     assert board.read(out / "scoreboard.json").images == 20

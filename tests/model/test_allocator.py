@@ -1,10 +1,10 @@
 """What is freed is kept: taken again, a large block costs no page faults."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 FAULTS = """
@@ -13,19 +13,18 @@ from model.allocator import keep_freed_memory
 if "keep" in sys.argv and not keep_freed_memory():
     print("not here")
     raise SystemExit
-for _ in range(20):
+for _ in range(3):
     torch.ones(2**24)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
+for _ in range(3):
     torch.ones(2**24)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
 def faults(*words: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-c", FAULTS, *words], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    ran = forks.run("-c", FAULTS, *words)
+    assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 
 

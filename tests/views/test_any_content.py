@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from explorer.ui.options import options
 from model.card import Card
 from model.nets import NETS
 from model.problems import Problem
+from tests import forks
 
 Visit = Callable[..., AppTest]
 PAGES = ["network", "explain", "maps", "batchnorm", "compare", "augmentation", "training", "scoreboard",
@@ -275,5 +275,5 @@ def test_files_that_somebody_else_may_not_read(tmp_path: Path) -> None:
         "import os, sys; from model.checkpoint import load_checkpoint; os.setuid(65534)\n"
         "try: load_checkpoint(sys.argv[1])\nexcept ValueError as error: print(error)"
     )
-    done = subprocess.run(["python", "-c", program, str(path)], capture_output=True, text=True, check=True)
+    done = forks.run("-c", program, path)
     assert done.stdout == "mine.safetensors cannot be read (Permission denied); change its permissions.\n"
