@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,27 @@ def scripts_are_compiled_once() -> None:
     """As in a server: AppTest compiles a script on every run, and looks for components on every visit."""
     if "streamlit.testing.v1.app_test" in sys.modules:
         _as_a_server()
+
+
+@pytest.fixture(autouse=True)
+def scenes_are_drawn_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To draw scenes is most of the work of many pages; those of the tests of drawing are always drawn."""
+    if (scenes := sys.modules.get("model.scenes")) and ROOT / "tests" / "model" not in request.path.parents:
+        draw, redrawn = _remembered(scenes.draw), _remembered(scenes.redrawn)
+        monkeypatch.setattr(scenes, "draw", draw)
+        monkeypatch.setattr(scenes, "redrawn", redrawn)
+
+
+@functools.cache
+def _remembered(function: Callable[..., object]) -> Callable[..., object]:
+    """The function of a scene's numbers, which computes each result once and gives copies of it."""
+    kept = functools.lru_cache(4000)(function)
+
+    def copied(label: int, seed: int, size: int = 256, without: Collection[str] | None = None) -> object:
+        more = () if without is None else (tuple(without),)
+        return copy.deepcopy(kept(int(label), int(seed), int(size), *more))
+
+    return copied
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing import figures
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri, enlarged
 from explorer.drawing.ranges import number, per_channel, shared
@@ -64,8 +65,14 @@ CASES = {
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix", "seed": "3"}),
 }  # fmt: skip
 Open = Callable[..., tuple[AppTest, Offer]]
-pytestmark = pytest.mark.usefixtures("patient")
+pytestmark = pytest.mark.usefixtures("patient", "coarse")
 Visit = Callable[..., AppTest]
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts by themselves have fewer pixels: those of print take most of the time."""
+    monkeypatch.setattr(figures, "DPI", 100)
 
 
 def output(program: str) -> str:
