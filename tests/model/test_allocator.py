@@ -13,10 +13,10 @@ from model.allocator import keep_freed_memory
 if "keep" in sys.argv and not keep_freed_memory():
     print("not here")
     raise SystemExit
-for _ in range(3):
+for _ in range(20):
     torch.ones(2**24)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
+for _ in range(10):
     torch.ones(2**24)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
