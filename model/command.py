@@ -22,6 +22,7 @@ FORMER_FLAGS = {"--optimiser": "--optimizer"}
 
 
 def natural(text: str, least: int = 0) -> int:
+    """A whole number of at least `least`; WrongValue for other text, as for all readers below."""
     if not text.isdecimal() or int(text) < least:
         raise WrongValue(
             N_("{flag} must be a whole number of at least {least}, not {text}."), least=least, text=text
@@ -30,10 +31,12 @@ def natural(text: str, least: int = 0) -> int:
 
 
 def count(text: str) -> int:
+    """A whole number of at least 1."""
     return natural(text, least=1)
 
 
 def positive(text: str) -> float:
+    """A finite number above 0."""
     value = _number(text)
     if not 0 < value < math.inf:
         raise WrongValue(N_("{flag} must be a number above 0, not {text}."), text=text)
@@ -41,6 +44,7 @@ def positive(text: str) -> float:
 
 
 def not_negative(text: str) -> float:
+    """A finite number of at least 0."""
     value = _number(text)
     if not 0 <= value < math.inf:
         raise WrongValue(N_("{flag} must be 0 or a number above 0, not {text}."), text=text)
@@ -48,6 +52,7 @@ def not_negative(text: str) -> float:
 
 
 def fraction(text: str) -> float:
+    """A number from 0 to below 1."""
     value = _number(text)
     if not 0 <= value < 1:
         raise WrongValue(N_("{flag} must be at least 0 and less than 1, not {text}."), text=text)
@@ -55,6 +60,7 @@ def fraction(text: str) -> float:
 
 
 def ratio(text: str) -> float:
+    """A number from 0 to 1, 1 included."""
     value = _number(text)
     if not 0 <= value <= 1:
         raise WrongValue(N_("{flag} must be from 0 to 1, not {text}."), text=text)
@@ -83,6 +89,7 @@ def one_of(names: Iterable[str], others: Mapping[str, str] | None = None) -> dic
 
 
 def read_by(reader: Callable[[str], Any], metavar: str) -> dict[str, Any]:
+    """The options of a flag whose text `reader` turns into its value."""
     return {"type": reader, "metavar": metavar}
 
 
@@ -193,6 +200,7 @@ FLAGS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
 
 
 def parser() -> Parser:
+    """The parser of all flags; what is not given is None. Its texts are in the language in use."""
     parser = Parser(
         "python -m model.train",
         usage=tr("%(prog)s [flags]"),

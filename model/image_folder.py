@@ -15,7 +15,7 @@ from model.decoding import picture
 from model.files import contents
 from model.image_file import MOST_BYTES
 from model.image_kind import MOST_READ, PICTURE_SUFFIXES, kind_of
-from model.images import Dataset, Images, OnCorrupt, Progress, Split, few, mean_and_std, tell
+from model.images import Dataset, Images, OnCorrupt, Progress, Split, first_names, mean_and_std, tell
 from model.names import readable, short_path
 from model.pixels import square
 from model.problems import Problem
@@ -206,7 +206,7 @@ def _checked(decoded: Decoded, listing: Listing, on_corrupt: OnCorrupt) -> Decod
             count=count,
             total=total,
             folder=short_path(listing.root, 1),
-            names=readable(few(decoded.corrupt)),
+            names=readable(first_names(decoded.corrupt)),
         )
     return decoded
 

@@ -61,6 +61,6 @@ def tell(progress: Progress | None, fraction: float) -> None:
         progress(fraction)
 
 
-def few(names: Sequence[str], most: int = 3) -> str:
+def first_names(names: Sequence[str], most: int = 3) -> str:
     """The first of many names, for a sentence: `a, b, c, …`."""
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,27 @@ def scripts_are_compiled_once() -> None:
         _as_a_server()
 
 
+@pytest.fixture(autouse=True)
+def scenes_are_drawn_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To draw scenes is most of the work of many pages; those of the tests of drawing are always drawn."""
+    if (scenes := sys.modules.get("model.scenes")) and ROOT / "tests" / "model" not in request.path.parents:
+        draw, redrawn = _remembered(scenes.draw), _remembered(scenes.redrawn)
+        monkeypatch.setattr(scenes, "draw", draw)
+        monkeypatch.setattr(scenes, "redrawn", redrawn)
+
+
+@functools.cache
+def _remembered(function: Callable[..., object]) -> Callable[..., object]:
+    """The function of a scene's numbers, which computes each result once and gives copies of it."""
+    kept = functools.lru_cache(4000)(function)
+
+    def copied(label: int, seed: int, size: int = 256, without: Collection[str] | None = None) -> object:
+        more = () if without is None else (tuple(without),)
+        return copy.deepcopy(kept(int(label), int(seed), int(size), *more))
+
+    return copied
+
+
 @functools.cache
 def _as_a_server() -> None:
     from streamlit.components.v2 import manifest_scanner
@@ -55,6 +77,38 @@ def _as_a_server() -> None:
     ScriptCache.get_bytecode = shared  # type: ignore[method-assign]
     scan = functools.cache(manifest_scanner.scan_component_manifests)
     manifest_scanner.scan_component_manifests = scan
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A checkpoint of a small network."""
+    import torch
+
+    from model.card import Card
+    from model.checkpoint import save_checkpoint
+    from model.nets import NETS
+
+    torch.manual_seed(0)
+    arguments = {"widths": [4, 4, 4], "hidden": 8}
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
+    return path
+
+
+@pytest.fixture
+def close_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """`close_folder(path)`: a folder that may not be listed; a chmod would not keep root out."""
+    scandir = os.scandir
+
+    def close(closed: Path) -> None:
+        def refusing(path: str | Path = ".") -> object:
+            if Path(os.fsdecode(path)) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+
+    return close
 
 
 @pytest.fixture

@@ -76,21 +76,40 @@ ENGINE = [dotted(path) for path in SOURCES if dotted(path).startswith("explorer.
 MODEL = [dotted(path) for path in SOURCES if dotted(path).startswith("model")]
 
 
-def loaded_by(modules):
+def test_computing_loads_no_page_and_no_plot():
+    """The package `model`, then all of it, then the engine too, in one process."""
     script = f"""
 import importlib, sys
-for name in {modules}:
-    importlib.import_module(name)
-print(*[name for name in {HEAVY} if name in sys.modules])
+for group in {[["model"], MODEL, ENGINE]}:
+    for name in group:
+        importlib.import_module(name)
+    print([name for name in {HEAVY} if name in sys.modules])
 """
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
+    )
+    assert done.stdout.splitlines() == 3 * ["[]"]
 
 
-@pytest.mark.parametrize("modules", [["model"], MODEL, ENGINE], ids=["package", "model", "engine"])
-def test_computing_loads_no_page_and_no_plot(modules):
-    assert loaded_by(modules) == []
+def test_no_shipped_network_has_torch_import_its_compiler():
+    """It takes about a second, and two visits would do so at once."""
+    script = """
+import sys, torch
+from pathlib import Path
+from explorer.engine.flow import Flow
+from explorer.engine.network_source import Source
+from explorer.engine.opening import open_source
+from explorer.engine.receptive import receptive_fields
+for name in ("cifar10-course", "cifar10-resnet9"):
+    net = open_source(Source(Path(f"checkpoints/{name}.safetensors"))).checkpoint.build()
+    x = torch.zeros(1, 3, 32, 32)
+    receptive_fields(net, x), Flow(net, x, 0)
+    print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == 2 * ["False"]
 
 
 def test_the_walk_sees_imports():
@@ -153,8 +172,19 @@ def test_a_ring_is_found():
 
 
 def test_the_warm_up_imports_whatever_a_page_asks_for():
+    """And captum and matplotlib, which functions import: two threads that do so at once, from two of their
+    modules, fail, since each waits for the other.
+    """
+    late = {
+        node.module
+        for path in SOURCES if dotted(path).startswith("explorer")
+        for function in ast.walk(tree(path)) if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(("captum", "matplotlib"))
+    }  # fmt: skip
+    assert {"captum.attr", "captum.attr._core.lrp", "matplotlib.figure"} <= late
     views = [path for path in SOURCES if dotted(path).startswith("explorer.views.")]
-    wanted = sorted({
+    wanted = sorted(late | {
         node.module if isinstance(node, ast.ImportFrom) else alias.name
         for path in views for node in at_import(tree(path)) for alias in node.names
     })  # fmt: skip

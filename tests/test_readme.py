@@ -1,8 +1,6 @@
 """What README.md and docs/ say is so: figures are those of the files, commands and flags exist."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from explorer.ui.frame.pages import PAGES
 from model import command, words
 from model.checkpoint import compact
 from model.snapshots import list_snapshots
+from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]
 README, CHINESE = (  # without the page that judging writes whole, in each language
@@ -244,7 +243,8 @@ def test_the_programs_of_the_pages_run_one_after_the_other() -> None:
     texts = [page.read_text(encoding="utf-8") for page in pages]
     programs = [program for text in texts for program in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
     assert len(programs) == 3
-    subprocess.run([sys.executable, "-c", "\n".join(programs)], cwd=ROOT, check=True)
+    ran = forks.run("-c", "\n".join(programs))
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_the_program_runs_by_its_path_and_says_where_it_looks_for_the_project(tmp_path: Path) -> None:
@@ -252,13 +252,11 @@ def test_the_program_runs_by_its_path_and_says_where_it_looks_for_the_project(tm
     check = "\nassert abs((proof.weights[:, None, None] * proof.maps).sum(0) - heat.values).max() < 1e-4\n"
     path = tmp_path / "program.py"
     path.write_text(program + check, encoding="utf-8")
-    beside, away = (
-        subprocess.run([sys.executable, str(path)], cwd=cwd, capture_output=True, text=True, check=False)
-        for cwd in (ROOT, tmp_path)
-    )
+    beside, away = (forks.run(path, cwd=cwd) for cwd in (ROOT, tmp_path))
     assert beside.returncode == 0, beside.stderr
     assert away.returncode == 1
     assert away.stderr.startswith("The project is not found: set PROJECT")
     assert away.stderr.count("\n") == 1
     path.write_text(program.replace("Path.cwd()", f"Path({str(ROOT)!r})") + check, encoding="utf-8")
-    subprocess.run([sys.executable, str(path)], cwd=tmp_path, check=True)
+    ran = forks.run(path, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr

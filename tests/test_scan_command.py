@@ -23,19 +23,9 @@ from explorer.engine.scan.images import scan_images
 from explorer.engine.scan.result import load
 from explorer.ui import options
 from model.card import Card
-from model.checkpoint import save_checkpoint
-from model.nets import NETS
+from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    arguments = {"widths": [4, 4, 4], "hidden": 8}
-    path = tmp_path / "mine.safetensors"
-    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
-    return path
 
 
 @pytest.fixture
@@ -323,8 +313,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def started(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-                          capture_output=True, text=True, timeout=1200, check=False)  # fmt: skip
+    return forks.run(*words, env=os.environ | environment)
 
 
 def test_killed_and_started_again_it_writes_the_same_bytes(mine: Path, small: Path) -> None:
@@ -337,10 +326,9 @@ def test_killed_and_started_again_it_writes_the_same_bytes(mine: Path, small: Pa
 
 
 def test_torchrun_gives_the_file_of_one_process(mine: Path, small: Path) -> None:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    ran = started([*torchrun, str(small), *arguments(mine, out="shared")])
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("Saved ") == 1
+    ran = forks.torchrun(2, small, *arguments(mine, out="shared"))
+    assert [each.returncode for each in ran] == [0, 0], ran
+    assert [each.stdout.count("Saved ") for each in ran] == [1, 0]
     assert scan.main(arguments(mine)) == 0
     shared, alone = load(the_file(mine, "shared")), load(the_file(mine))
     np.testing.assert_allclose(shared.logits, alone.logits, rtol=1e-5, atol=1e-5)

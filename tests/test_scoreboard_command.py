@@ -1,8 +1,6 @@
 """`python -m explorer.scoreboard`: its files, its sentences, and several processes."""
 
 import re
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -16,18 +14,10 @@ from explorer.engine.scoreboard import board, chunks, running
 from model.card import Card
 from model.checkpoint import save_checkpoint
 from model.nets import NETS
+from tests import forks
 from tests.test_scan_command import OF_TOKENS, TOKENS
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    arguments = {"widths": [4, 4, 4], "hidden": 8}
-    path = tmp_path / "mine.safetensors"
-    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
-    return path
 
 
 @pytest.fixture(autouse=True)
@@ -273,11 +263,7 @@ def test_torchrun_shares_the_images(mine: Path) -> None:
     out = mine.parent / "shared"
     words = ["--checkpoint", str(mine), "--out", str(out), "--images", "20", "--methods", "grad_cam",
              "--scores", "deletion", "--device", "cpu"]  # fmt: skip
-    ran = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
-         "explorer.scoreboard", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=1200,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("Saved ") == 4
+    ran = forks.torchrun(2, "-m", "explorer.scoreboard", *words)
+    assert [each.returncode for each in ran] == [0, 0], ran
+    assert [each.stdout.count("Saved ") for each in ran] == [4, 0]
     assert board.read(out / "scoreboard.json").images == 20

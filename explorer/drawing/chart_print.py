@@ -90,7 +90,7 @@ def _line_chart(axes: "Axes", chart: LineChart) -> None:
 
 
 def _line(axes: "Axes", line: Line) -> None:
-    axes.plot(
+    (drawn,) = axes.plot(
         line.x,
         line.y,
         color=line.color,
@@ -102,6 +102,7 @@ def _line(axes: "Axes", line: Line) -> None:
         drawstyle="steps-post" if line.steps else "default",
         clip_on=not line.points,
     )
+    drawn.set_in_layout(bool(np.isfinite(line.y).any()))  # else its markers count, in the figure's corner
 
 
 def _legend(axes: "Axes", chart: LineChart) -> None:

@@ -126,7 +126,7 @@ def read_run(path: Path) -> RecordedRun:
     """The run in a history; unknown fields are ignored. Problem if the file is not a history."""
     try:
         values = readable_values(json.loads(contents(path, LARGEST)))
-        read = history_from(values | {"about": _fitting(values.get("about") or {})})
+        read = history_from(values | {"about": _of_known_types(values.get("about") or {})})
         if not all(_is_count(row.epoch) for row in read.epochs):
             raise ValueError("an epoch's number is beyond what can be counted")
         return RecordedRun(np.array(read.losses, np.float64), tuple(read.epochs), read.about or About())
@@ -144,7 +144,7 @@ def _unreadable(error: OSError) -> str:
     return N_("{file} cannot be read ({reason}): choose another run.")
 
 
-def _fitting(about: Mapping[str, Any]) -> dict[str, Any]:
+def _of_known_types(about: Mapping[str, Any]) -> dict[str, Any]:
     """The known facts about a run whose values have the expected type."""
     kinds = {name: type(value) for name, value in asdict(About()).items()}
     known = {name: value for name, value in about.items() if kinds.get(name) is type(value)}

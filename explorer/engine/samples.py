@@ -26,7 +26,7 @@ from model.datasets import (
 from model.decoding import picture
 from model.files import contents
 from model.image_file import MOST_BYTES
-from model.images import few
+from model.images import first_names
 from model.names import readable, short_path
 from model.problems import Problem
 from model.words import tr
@@ -346,7 +346,7 @@ def misplaced_images(data_dir: Path) -> str:
         for name in class_folders(data_dir)
         if name not in ("train", "test") and image_files(data_dir / name)
     )
-    if names := few(list(islice(folders, MOST_LOOKED_INTO))):
+    if names := first_names(list(islice(folders, MOST_LOOKED_INTO))):
         return tr(
             "It has folders of images ({names}): move them into {root}.",
             names=names,

@@ -2,7 +2,7 @@
 
 from model.datasets import Dataset
 from model.history import Epoch
-from model.images import few
+from model.images import first_names
 from model.processes import world_size
 from model.schedulers import SCHEDULERS
 from model.training.run import Run, say
@@ -35,7 +35,7 @@ def tell_left_out(*splits: Dataset) -> None:
                     "{n:,} image was left out because it cannot be read ({names}).",
                     "{n:,} images were left out because they cannot be read ({names}).",
                     len(each.left_out),
-                    names=few(each.left_out),
+                    names=first_names(each.left_out),
                 )
             )
 

@@ -46,10 +46,10 @@ def fitted(
     `wanted` is “ema”, “model” or a prefix; else the first by `prefixes.rank` is taken, whatever their order.
     """
     entries, normed = in_form_of(entries, layout.state)
-    fitting, problem = _fitting(entries, layout, path)
+    fitting, problem = _fitting_attempts(entries, layout, path)
     dotted = {} if fitting else with_dots(entries, layout.state)
     if dotted.keys() - entries.keys():
-        fitting, problem = _fitting(dotted, layout, path)
+        fitting, problem = _fitting_attempts(dotted, layout, path)
         fitting = {prefix: _counted(each, entries) for prefix, each in fitting.items()}
         entries = dotted
     prefixes = ranked(fitting)
@@ -66,7 +66,9 @@ def fitted(
     )
 
 
-def _fitting(entries: Entries, layout: StateLayout, path: str) -> tuple[dict[str, Attempt], Problem | None]:
+def _fitting_attempts(
+    entries: Entries, layout: StateLayout, path: str
+) -> tuple[dict[str, Attempt], Problem | None]:
     """By prefix what fits the network, or why nothing does."""
     attempts = [attempt for bared in (False, True) for attempt in _attempts(entries, layout, bared)]
     fitting = _different(each for each in attempts if problem_of(each, layout, path) is None)

@@ -99,9 +99,9 @@ def _parts_at(place: str, wanted: Shapes, entries: Shapes, modules: Collection[s
     parts = [
         _Part(place, module, names, frozenset([module]), _is_named(place, module))
         for module in modules
-        if (names := _fitting(below, wanted, entries, f"{module}."))
+        if (names := _whole_modules(below, wanted, entries, f"{module}."))
     ]
-    own = _fitting(below, wanted, entries, "")
+    own = _whole_modules(below, wanted, entries, "")
     inner = frozenset(name.partition(".")[0] for name in own)
     return [*parts, _Part(place, "", own, inner, True)] if len(inner) > 1 else parts
 
@@ -121,7 +121,7 @@ def _plain(step: str) -> str:
     return re.sub(r"^(ema|swa|best|avg)_|_(ema|swa|best|avg)$", "", bare)
 
 
-def _fitting(below: Shapes, wanted: Shapes, entries: Shapes, module: str) -> dict[str, str]:
+def _whole_modules(below: Shapes, wanted: Shapes, entries: Shapes, module: str) -> dict[str, str]:
     """The network's names with the file's, where what lies below a place is that of whole modules."""
     names = {f"{module}{name}": entry for name, entry in below.items()}
     if not all(wanted.get(name) == entries[entry] or _is_counter(name) for name, entry in names.items()):

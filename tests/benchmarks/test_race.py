@@ -1,6 +1,7 @@
 """The race of the trainer against the course's listing, on a few drawn scenes."""
 
 import math
+import multiprocessing
 import sys
 from types import ModuleType
 
@@ -15,6 +16,14 @@ from model.scenes import dataset
 def plain_main(monkeypatch):
     """Processes that are spawned run the main module anew; other tests may have left a page in its place."""
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+
+
+@pytest.fixture(autouse=True)
+def forked(monkeypatch):
+    """Processes are forks of one that has imported what each would import."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.race", "torch._dynamo"])
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
 
 
 @pytest.fixture(scope="module")

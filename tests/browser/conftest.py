@@ -6,8 +6,6 @@ They skip without Chromium, unless REQUIRE_BROWSER=1: then they fail.
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+
+from tests import forks
 
 PATIENCE = 120_000  # ms, on a busy machine; what comes sooner is not waited for
 expect.set_options(timeout=PATIENCE)
@@ -155,7 +155,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
     The same script with the same arguments is started once and shared.
     """
-    running: dict[tuple[str, ...], tuple[subprocess.Popen[bytes], str]] = {}
+    running: dict[tuple[str, ...], tuple[forks.Started, str]] = {}
 
     def started(script: str | Path, *args: str) -> str:
         if script == APP and "--data-dir" not in args:
@@ -168,30 +168,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
     yield started
     for process, _ in running.values():
-        process.terminate()
-    for process, _ in running.values():
-        process.wait(timeout=60)
+        process.stop()
 
 
-def _start(script: str | Path, args: tuple[str, ...], log: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _start(script: str | Path, args: tuple[str, ...], log: Path) -> tuple[forks.Started, str]:
     port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script), "--server.headless=true"]
+    command = ["-m", "streamlit", "run", str(ROOT / script), "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     command += ["--browser.gatherUsageStats=false"]  # a script elsewhere has none of the explorer's settings
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--", *args],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
+    process = forks.Started(*command, "--", *args, log=log)
     url = f"http://127.0.0.1:{port}"
     _wait_for(url, process, log)
     return process, url
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
+def _wait_for(url: str, process: forks.Started, log: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -199,7 +190,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: fl
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    process.kill()
+    process.stop()
     pytest.fail(f"The server did not start:\n{log.read_text(errors='replace')}")
 
 

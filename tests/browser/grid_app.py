@@ -1,4 +1,4 @@
-"""Mounts the channel grid on made-up maps, for its browser test. Arguments: channels and side of a map."""
+"""Mounts the channel grid on made-up maps, for its browser test; the link says how many, and their side."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ def maps(channels: int, side: int, signed: bool) -> np.ndarray:
 
 
 def show() -> None:
-    channels, side = (int(argument) for argument in sys.argv[1:3])
+    channels, side = (int(st.query_params[name]) for name in ("channels", "side"))
     st.set_page_config("Grid", layout="wide")
     if st.toggle("away"):
         return

@@ -94,8 +94,8 @@ def test_words_of_charts_have_enough_contrast(page: Page, serve: Callable[..., s
 
 def serious(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
     """What axe-core finds that is serious or critical, by these rules or by all: each rule and elements."""
-    options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else None
-    found = Axe().run(page, options=options).response["violations"]
+    options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
     return [(rule["id"], [node["html"][:200] for node in rule["nodes"]])
             for rule in found if rule["impact"] in ("serious", "critical")]  # fmt: skip
 

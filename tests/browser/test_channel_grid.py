@@ -35,7 +35,7 @@ def maps(channels, side, signed=True):
 @pytest.fixture
 def grid(serve, page):
     def opened(channels=64, side=8) -> Page:
-        page.goto(serve(SCRIPT, str(channels), str(side)))
+        page.goto(f"{serve(SCRIPT)}?channels={channels}&side={side}")
         expect(page.locator(".stage canvas")).to_be_visible()
         expect(stage(page)).to_have_attribute("aria-valuemax", re.compile(r"\d+"))
         return page
@@ -280,7 +280,7 @@ def test_2048_maps_have_tiles_as_large_as_128_and_scroll(grid):
 def test_cells_are_whole_device_pixels_on_a_dense_screen(browser, serve):
     context = browser.new_context(viewport={"width": 900, "height": 900}, device_scale_factor=2)
     page = context.new_page()
-    page.goto(serve(SCRIPT, "64", "8"))
+    page.goto(f"{serve(SCRIPT)}?channels=64&side=8")
     expect(page.locator(".stage canvas")).to_be_visible()
     expect(page.locator(".status")).to_contain_text("64 maps")
     box = page.locator(".stage canvas").bounding_box()

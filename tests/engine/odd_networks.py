@@ -321,3 +321,15 @@ def to_one_position() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3, 4), nn.ReLU(), nn.Conv2d(8, 8, 8), nn.ReLU(), nn.Flatten(), nn.Linear(8, 5)
     )
+
+
+def vgg16_bn(num_classes: int) -> nn.Module:
+    """As torchvision's, with few hidden values: those of the usual one have 120 million weights."""
+    from torchvision.models import vgg
+
+    with torch.device("meta"):
+        net = vgg.vgg16_bn(num_classes=num_classes, init_weights=False)
+    net.features = vgg.make_layers(vgg.cfgs["D"], batch_norm=True)
+    hidden = [nn.Linear(512 * 7 * 7, 16), nn.ReLU(True), nn.Dropout(), nn.Linear(16, 16), nn.ReLU(True)]
+    net.classifier = nn.Sequential(*hidden, nn.Dropout(), nn.Linear(16, num_classes))
+    return net

@@ -274,6 +274,7 @@ def test_a_forward_in_inference_mode_is_traced() -> None:
     assert [block.conv for block in blocks(net, trace(net, X))] == ["conv"]
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")  # deprecated, and still in use
 def test_a_quantized_network_is_traced() -> None:
     from torch.ao.nn import quantized
 

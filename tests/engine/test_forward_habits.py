@@ -381,7 +381,7 @@ def test_a_network_that_asks_for_gradients_is_explained_as_it_evaluates(
     for method in ("saliency", "integrated_gradients", "occlusion"):
         own, wanted = (attribute(each, X, method, target=1).values for each in (net, plain))
         np.testing.assert_allclose(own, wanted, atol=1e-4)
-    assert account(net, X[:1], 1).logit == pytest.approx(float(plain(X[:1])[0, 1]), abs=1e-5)
+    assert account(net, X[:1], 1).logit == pytest.approx(plain(X[:1])[0, 1].item(), abs=1e-5)
     assert torch.is_grad_enabled()
     with torch.no_grad():
         assert not torch.is_grad_enabled()

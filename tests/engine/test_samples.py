@@ -243,6 +243,7 @@ ORIGINALS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Tag data larger than file")  # Pillow, of a damaged one
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(ORIGINALS), st.lists(st.tuples(st.integers(0), st.binary(min_size=1, max_size=4))))
 def test_damaged_bytes_give_an_image_or_a_sentence(original, damage):

@@ -189,6 +189,7 @@ NETWORKS = [
 ] + [hooks_maps, odd_networks.Tokens, odd_networks.perceptron, odd_networks.activated_norm]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")  # of Checkpointed
 @pytest.mark.parametrize("build", NETWORKS, ids=lambda build: build.__name__)
 def test_any_network(build: Callable[[], nn.Module], x: Tensor) -> None:
     net = build()

@@ -1,10 +1,10 @@
 """What is freed is kept: taken again, a large block costs no page faults."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 FAULTS = """
@@ -23,9 +23,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(*words: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-c", FAULTS, *words], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    ran = forks.run("-c", FAULTS, *words)
+    assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 
 

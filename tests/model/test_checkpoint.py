@@ -1,8 +1,6 @@
 import json
 import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from model.card import Card
 from model.checkpoint import digest_of, load_checkpoint, save_checkpoint
 from model.nets import CourseCNN, ResNet9
 from model.problems import Problem
+from tests import forks
 
 SMALL = {"widths": [4, 6], "hidden": 8}
 
@@ -408,5 +407,5 @@ try:
 except Problem:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    ran = forks.run("-c", script)
     assert int(ran.stdout) < 100_000  # kilobytes; the giant would take 32 GB

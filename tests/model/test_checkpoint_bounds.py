@@ -4,8 +4,6 @@ import io
 import json
 import os
 import pickle
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from model.names import readable, short_path
 from model.nets import NETS
 from model.problems import Problem
 from model.state import load_state
+from tests import forks
 
 SMALL = {"arguments": {"widths": [4, 6], "hidden": 8}, "classes": ["a", "b", "c"], "input_size": 8}
 
@@ -90,7 +89,8 @@ for load in (load_checkpoint, load_state):
         print(error)
 print((peak() - before) // 1000, time.process_time() - start)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = forks.run("-c", program)
+    assert done.returncode == 0, done.stderr
     *messages, figures = done.stdout.splitlines()
     assert len(messages) == 2
     assert all(message.endswith(".") for message in messages)
@@ -127,7 +127,7 @@ for _ in range(150):
         pass
 os._exit(0)
 """
-    assert subprocess.run([sys.executable, "-c", program], timeout=1200, check=False).returncode == 0
+    assert forks.run("-c", program).returncode == 0
 
 
 # What is no file

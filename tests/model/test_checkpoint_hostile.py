@@ -18,6 +18,7 @@ from safetensors.torch import save as to_safetensors
 from model.checkpoint import load_checkpoint
 from model.nets import NETS
 from model.problems import Problem
+from tests import forks
 from tests.model.saved_files import legacy, zipped
 
 SMALL = {"classes": 3, "input_size": 8, "widths": [4, 6], "hidden": 8}
@@ -293,9 +294,7 @@ for path in [paths[0], *paths]:
 def test_few_bytes_take_little_time_and_memory(tmp_path):
     for name, make in BOMBS.items():
         (tmp_path / f"{name}.pkl").write_bytes(make())
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    done = forks.run("-c", MEASURED, tmp_path)
     assert done.returncode == 0, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()][1:]
     assert all(len(row) == 3 for row in rows), rows

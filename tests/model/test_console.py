@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from model import train as trainer
 from model.checkpoint import load_checkpoint
 from model.train import main
 from model.training import loop
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,9 +95,8 @@ def test_the_bar_shows_the_mean_loss_of_the_epoch_so_far(flags, capsys, monkeypa
 
 
 def piped(flags, cwd=ROOT):
-    command = [sys.executable, "-m", "model.train", *flags]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True)
+    done = forks.run("-m", "model.train", *flags, cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
     return done
 
 

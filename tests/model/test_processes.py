@@ -18,6 +18,7 @@ from model.example_log import load_log, path_of_log
 from model.history import load_history
 from model.processes import WHOLE, WholeBatchNorm, all_reduce_sum, rank, shard, world_size
 from model.train import main
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 # SGD: Adam divides by a gradient's size, and so makes much of the rounding in those that are 0 but for it.
@@ -35,7 +36,16 @@ def alone():
 
 
 def by_two(*flags, cwd=ROOT):
-    """The command in two processes."""
+    """The command in two processes: what the first prints, and the warnings and errors of both."""
+    first, second = forks.torchrun(2, "-m", "model.train", *flags, cwd=cwd, path=str(ROOT))
+    assert second.stdout == ""
+    return subprocess.CompletedProcess(
+        flags, first.returncode or second.returncode, first.stdout, first.stderr + second.stderr
+    )
+
+
+def by_torchrun(*flags, cwd=ROOT):
+    """The command in two processes that torchrun starts and ends."""
     together = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     command = [*together, "-m", "model.train", *flags]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -187,7 +197,7 @@ def test_several_processes_replace_no_other_run(pictures, tmp_path):
     flags = ["--dataset", "folder", "--data-dir", str(pictures), "--epochs", "1", "--width", "4"]
     assert main([*flags, "--out", str(out)]) == 0
     before = out.read_bytes()
-    done = by_two(*flags, "--seed", "1", "--out", str(out))
+    done = by_torchrun(*flags, "--seed", "1", "--out", str(out))
     assert done.returncode != 0
     assert done.stderr.count("error: There is already a run at ") == 1
     assert "--overwrite" in done.stderr

@@ -12,8 +12,8 @@ from model.card import Card
 from model.pixels import Rectangle, whole
 
 SHAPES = [
-    (427, 640),
-    (640, 427),
+    (107, 160),
+    (160, 107),
     (32, 32),
     (31, 33),
     (33, 32),

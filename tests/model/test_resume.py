@@ -2,8 +2,6 @@ import errno
 import io
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from model.state import continued, load_state, path_of, save_state
 from model.train import main, settle
 from model.training import loop
 from model.training.loop import train
+from tests import forks
 
 HERE = Path(__file__)
 
@@ -305,10 +304,8 @@ def test_choose_keeps_the_stored_settings():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_killed_at_any_moment_goes_on_as_if_it_had_not_been(tmp_path):
-    lab = [sys.executable, str(HERE.with_name("crash_lab.py")), str(tmp_path), "50", "6"]
-    root = HERE.parents[2]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(lab, capture_output=True, text=True, timeout=1200, cwd=root, env=environment)
+    environment = os.environ | {"PYTHONPATH": str(HERE.parents[2])}
+    done = forks.run(HERE.with_name("crash_lab.py"), tmp_path, "50", "6", env=environment)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     whole = report["whole"]

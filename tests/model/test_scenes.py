@@ -1,8 +1,6 @@
 """The drawn scenes: exact masks, the same picture every time, variety, balanced data sets."""
 
 import hashlib
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from model import scenes
 from model.checkpoint import load_checkpoint
 from model.drawn.places import PLACES
 from model.scenes import CLASSES, DEFAULT_SEEDS, SUBJECTS, backdrop, dataset, draw, samples
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,11 +107,9 @@ def test_the_same_seed_gives_the_same_scene() -> None:
 
 
 def test_another_process_draws_the_same_scene() -> None:
-    code = (
-        "from model.scenes import draw; import sys; sys.stdout.buffer.write(draw(7, 5, 48).pixels.tobytes())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
-    assert done.stdout == draw(7, 5, 48).pixels.tobytes()
+    code = "from model.scenes import draw; print(draw(7, 5, 48).pixels.tobytes().hex())"
+    done = forks.run("-c", code)
+    assert bytes.fromhex(done.stdout) == draw(7, 5, 48).pixels.tobytes()
 
 
 def test_drawing_other_scenes_before_changes_nothing() -> None:

@@ -1,18 +1,18 @@
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from tests import forks
+
 ROOT = Path(__file__).parents[2]
 
 
 def run(script, *first_on_the_path):
-    """What a fresh interpreter prints that looks for packages in `first_on_the_path` first."""
+    """What a process prints that looks in `first_on_the_path` first; nothing of the project is imported."""
     paths = [str(path) for path in first_on_the_path]
     code = f"import sys\nsys.path[:0] = {paths}\n" + textwrap.dedent(script)
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    ran = forks.run("-c", code)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 

@@ -1,6 +1,5 @@
 """The server warms up before anybody comes, quietly, and takes visitors whatever happens there."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from explorer.engine import attribution, samples
 from explorer.server import warm
 from explorer.ui import cached
 from explorer.ui.options import Options
+from tests import forks
 
 APP = Path(__file__).parents[2] / "explorer" / "app.py"
 
@@ -118,26 +118,6 @@ print(gc.get_freeze_count(), len(gc.get_objects()), *new)
     assert not [name for name in imported if name.startswith(large)]  # in the first visit
 
 
-def test_visits_wait_until_captum_and_matplotlib_are_imported() -> None:
-    """Two threads that import them at once, from two of their modules, fail: each waits for the other."""
-    late = {
-        node.module
-        for path in (APP.parent).rglob("*.py")
-        for function in ast.walk(ast.parse(path.read_text()))
-        if isinstance(function, ast.FunctionDef)
-        for node in ast.walk(function)
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(("captum", "matplotlib"))
-    }
-    assert {"captum.attr", "captum.attr._core.lrp", "matplotlib.figure"} <= late
-    script = (
-        f"import sys; from explorer.server import warm; warm.load(); print(set({late!r}) - set(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split("\n")[-2] == "set()"
-
-
 def test_only_the_app_decides_on_threads() -> None:
     """Importing a module changes no setting of torch; a page runs with one thread an operation."""
     script = f"""
@@ -152,7 +132,6 @@ from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor() as pool:  # a thread takes the setting over when it first computes
     print(imported, pool.submit(torch.get_num_threads).result())
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=APP.parents[1], capture_output=True, text=True, check=True
-    )
+    done = forks.run("-c", script)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[-2] == "2 1"

@@ -13,8 +13,7 @@ from model import words
 
 Open = Callable[..., AppTest]
 NAMES = ("predicted", "all", "runner-up", "=all")
-VGG = "torchvision.models:vgg11_bn(num_classes=4, init_weights=False)"
-OWN = ("--net", VGG, "--input-size", "32", "--classes", ",".join(NAMES))
+OWN = ("--net", "model.nets:CourseCNN(classes=4)", "--input-size", "32", "--classes", ",".join(NAMES))
 
 
 def html(at: AppTest) -> str:

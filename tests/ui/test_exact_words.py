@@ -210,7 +210,7 @@ def test_chinese_classes_and_names_are_drawn_in_every_file(opened: Open, tmp_pat
     path = tmp_path / "test" / "小猫" / "照片.png"
     path.parent.mkdir(parents=True)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(path)
-    own = ("--net", "torchvision.models:vgg11_bn(num_classes=2, init_weights=False)", "--input-size", "32")
+    own = ("--net", "torchvision.models:mobilenet_v3_small(num_classes=2)", "--input-size", "32")
     link = {"source": "test", "index": "0"}
     _, offer = opened("explain", *own, "--classes", "小猫,小狗", "--data-dir", str(tmp_path), **link)
     assert "照片.png" in offer.caption

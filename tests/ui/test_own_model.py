@@ -22,7 +22,7 @@ from model.nets import NETS
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.parent.name for path in (ROOT / "explorer" / "views").glob("*/page.py"))
 RESNET = ("--net", "torchvision.models:resnet18", "--input-size", "64", "--classes", "1000")
-VGG = ("--net", "torchvision.models:vgg16_bn(num_classes=3, init_weights=False)", "--input-size", "32",
+VGG = ("--net", "tests.engine.odd_networks:vgg16_bn(num_classes=3)", "--input-size", "32",
        "--classes", "cat,dog,horse")  # fmt: skip
 Open = Callable[..., AppTest]
 

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from explorer.ui.options import options
 from model.card import Card
 from model.nets import NETS
 from model.problems import Problem
+from tests import forks
 
 Visit = Callable[..., AppTest]
 PAGES = ["network", "explain", "maps", "batchnorm", "compare", "augmentation", "training", "scoreboard",
@@ -254,19 +254,12 @@ def test_checkpoints_at_paths_that_are_none(path: str, visit: Visit) -> None:
 
 @pytest.mark.parametrize("closed", ["runs", "runs/one", "test", "test/cat"])
 def test_folders_without_permission(
-    closed: str, visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    closed: str, visit: Visit, tmp_path: Path, close_folder: Callable[[Path], None]
 ) -> None:
-    scandir = os.scandir
-
-    def refusing(path: Any = ".") -> Any:  # a chmod would not keep root out
-        if Path(os.fsdecode(path)) == tmp_path / closed:
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
     for folder in ("runs/one", "test/cat", "test/dog"):
         (tmp_path / folder).mkdir(parents=True)
     history(tmp_path / "runs" / "one" / "a.history.json")
-    monkeypatch.setattr(os, "scandir", refusing)
+    close_folder(tmp_path / closed)
     for page in ("training", "explain"):
         healthy(visit(page, "--runs", str(tmp_path / "runs"), source="test"), str(tmp_path))
 
@@ -282,5 +275,5 @@ def test_files_that_somebody_else_may_not_read(tmp_path: Path) -> None:
         "import os, sys; from model.checkpoint import load_checkpoint; os.setuid(65534)\n"
         "try: load_checkpoint(sys.argv[1])\nexcept ValueError as error: print(error)"
     )
-    done = subprocess.run(["python", "-c", program, str(path)], capture_output=True, text=True, check=True)
+    done = forks.run("-c", program, path)
     assert done.stdout == "mine.safetensors cannot be read (Permission denied); change its permissions.\n"

@@ -1,8 +1,6 @@
 """The downloads of the BatchNorm page for a batch; its program is run as it is."""
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from explorer.ui.selection import Selection
 from explorer.views.batchnorm import batch_exports, charts
 from explorer.views.batchnorm.charts import BatchNormCharts
 from explorer.views.batchnorm.measured import LayerView, MeasuredImages
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 CHANNEL = 4
@@ -58,9 +57,7 @@ def test_the_program_prints_the_number_of_the_page(selection: Selection, tmp_pat
     card = selection.card
     batch = from_scenes(6, card) if kind == "scenes" else from_test_set(test_set, 6, card, selection.fit)
     offer = offered(selection, batch, kind)
-    ran = subprocess.run(
-        [sys.executable, "-c", offer.snippet], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    ran = forks.run("-c", offer.snippet)
     assert float(ran.stdout) == pytest.approx(
         summary(selection.net, batch.x, "bn2").distance[CHANNEL], abs=1e-5
     )

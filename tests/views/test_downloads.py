@@ -4,8 +4,6 @@ import ast
 import contextlib
 import io
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +14,18 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing import figures
 from explorer.drawing.colormaps import color
 from explorer.drawing.pictures import data_uri, enlarged
 from explorer.drawing.ranges import number, per_channel, shared
 from explorer.drawing.sheets import columns_for
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
-VGG = ("--net", "torchvision.models:vgg16_bn(num_classes=3, init_weights=False)", "--input-size", "32",
-       "--classes", "cat,dog,horse")  # fmt: skip
+MOBILENET = ("--net", "torchvision.models:mobilenet_v3_small(num_classes=3)", "--input-size", "32",
+             "--classes", "cat,dog,horse")  # fmt: skip
 OWN_SCALES = {"evidence": "signed", "cam_scale": "own", "method": "layer_cam", "cam_stage": "conv"}
 FAST = {"checkpoint": "cifar10-fast"}  # it has snapshots
 GRID = {"block": "2", "stage": "norm", "channel": "5", "scale": "channel", "order": "mean", "cell": "0-3"}
@@ -65,8 +65,14 @@ CASES = {
     "augmentation, mixed": ("augmentation", {"transforms": "semantic", "mixing": "cutmix", "seed": "3"}),
 }  # fmt: skip
 Open = Callable[..., tuple[AppTest, Offer]]
-pytestmark = pytest.mark.usefixtures("patient")
+pytestmark = pytest.mark.usefixtures("patient", "coarse")
 Visit = Callable[..., AppTest]
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts by themselves have fewer pixels: those of print take most of the time."""
+    monkeypatch.setattr(figures, "DPI", 100)
 
 
 def output(program: str) -> str:
@@ -266,8 +272,7 @@ def test_the_table_of_a_cell_ends_in_the_map(opened: Open) -> None:
 
 def test_a_program_runs_from_the_projects_folder(opened: Open) -> None:
     _, offer = opened("explain")
-    command = [sys.executable, "-c", offer.snippet]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = forks.run("-c", offer.snippet)
     assert promised(offer, ran.stdout)
 
 
@@ -298,6 +303,6 @@ def test_an_upload_is_read_from_a_file_of_its_name(
 
 @pytest.mark.parametrize("page", ["explain", "maps"])
 def test_a_network_of_ones_own_is_built_again(opened: Open, page: str) -> None:
-    _, offer = opened(page, *VGG)
-    assert "open_checkpoint(Source(net='torchvision.models:vgg16_bn" in offer.snippet
+    _, offer = opened(page, *MOBILENET)
+    assert "open_checkpoint(Source(net='torchvision.models:mobilenet_v3_small" in offer.snippet
     assert promised(offer, output(offer.snippet))

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer import scoreboard
@@ -24,9 +23,6 @@ from explorer.network_flags import source_of
 from explorer.ui.options import ROOT
 from explorer.views.scoreboard.findings import findings
 from explorer.views.scoreboard.page import command
-from model.card import Card
-from model.checkpoint import save_checkpoint
-from model.nets import NETS
 from tests.components import component
 
 Open = Callable[..., AppTest]
@@ -66,16 +62,12 @@ BOARD = Board(
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
+def mine(mine: Path) -> Path:
     """A checkpoint with a scoreboard beside it."""
-    torch.manual_seed(0)
-    arguments = {"widths": [4, 4, 4], "hidden": 8}
-    path = tmp_path / "mine.safetensors"
-    save_checkpoint(path, Card(arguments=arguments), NETS["course"](**arguments).state_dict())
-    opening = open_source(Source(path))
+    opening = open_source(Source(mine))
     made = replace(BOARD, network=network_of(opening.checkpoint, opening.checkup).identity)
-    board.write(made, board.path_beside(path, "scenes"))
-    return path
+    board.write(made, board.path_beside(mine, "scenes"))
+    return mine
 
 
 def shown(at: AppTest) -> str:

@@ -22,7 +22,7 @@ from explorer.engine import samples, timeline
 from explorer.engine.tracing import trace
 from explorer.ui.exports.downloads import Offer
 from explorer.views.time_machine import films
-from explorer.views.time_machine.exports import few
+from explorer.views.time_machine.exports import few_epochs
 from explorer.views.time_machine.films import STATISTICS
 from model.card import Card
 from model.checkpoint import load_checkpoint, save_checkpoint
@@ -399,7 +399,7 @@ def test_the_figure_has_one_scale_for_a_few_epochs(take: Take) -> None:
 
 @pytest.mark.parametrize(("count", "place"), [(1, 0), (6, 2), (7, 3), (24, 1), (24, 23)])
 def test_a_figures_epochs_have_the_ends_and_the_sliders(count: int, place: int) -> None:
-    chosen = few(count, place)
+    chosen = few_epochs(count, place)
     assert {0, place, count - 1} <= set(chosen)
     assert chosen == sorted(set(chosen))
     assert len(chosen) <= 6

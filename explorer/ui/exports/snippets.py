@@ -148,7 +148,11 @@ def _checkpoint(source: Source) -> tuple[list[str], str]:
     fields = {name: value for name, value in vars(source).items() if value is not None and name != "path"}
     arguments = [f"{name}={_value(name, value)}" for name, value in fields.items()]
     path = [] if source.path is None else [f"path={path_text(source.path)}"]
-    imports = ["from explorer.engine.opening import Source, open_checkpoint", *_beside(source.net)]
+    imports = [
+        "from explorer.engine.network_source import Source",
+        "from explorer.engine.opening import open_checkpoint",
+        *_beside(source.net),
+    ]
     return imports, f"open_checkpoint(Source({', '.join(path + arguments)}))"
 
 

@@ -108,14 +108,14 @@ def figure(view: TimeView) -> list[Panel]:
         Panel(film.large(index), view.predictions[index], film.ranges[index], film.scale, not film.own)
         if film.bar
         else Panel(film.large(index), view.predictions[index])
-        for index in few(len(view.epochs), view.index)
+        for index in few_epochs(len(view.epochs), view.index)
     ]
 
 
-def few(count: int, index: int) -> list[int]:
+def few_epochs(count: int, index: int) -> list[int]:
     """Up to FEW of the indices 0 … count − 1: the ends, some between, and `index`, ascending.
 
-    >>> few(3, 1), few(20, 4)
+    >>> few_epochs(3, 1), few_epochs(20, 4)
     ([0, 1, 2], [0, 4, 5, 10, 14, 19])
     """
     if count <= FEW:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from explorer.engine.network_source import Source
 from explorer.ui.exports import snippets
 from explorer.ui.exports.downloads import Offer
 from model.nets import NETS
+from tests import forks
 from tests.views.test_downloads import output
 
 ROOT = Path(__file__).parents[3]
@@ -41,28 +41,13 @@ PAGES: dict[str, dict[str, str]] = {
     "optimizers": {"toy": "saddle", "toy_steps": "5"},
 }
 OF_A_SCAN = {"errors", "channels", "class_evidence", "set_map"}  # their own tests run their programs
-# Runs programs, each in a process that has torch and nothing of the project.
-RUNNER = """
-import os, runpy, sys
-import torch
-for path in sys.argv[1:]:
-    print(f"[{os.path.basename(path)}]", flush=True)
-    if not os.fork():
-        runpy.run_path(path, run_name="__main__")
-        sys.stdout.flush()
-        os._exit(0)
-    assert os.wait()[1] == 0, path
-"""
 Open = Callable[..., tuple[AppTest, Offer]]
 
 
-def python(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+def python(path: Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """A Python that knows nothing of where the project is."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment["OMP_NUM_THREADS"] = "1"
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
+    return forks.run(path, cwd=cwd, env=environment)
 
 
 @pytest.fixture
@@ -81,12 +66,11 @@ def test_every_pages_program_runs_by_its_path_from_another_folder(
     }
     texts = {page: opened(page, **link)[1].snippet for page, link in PAGES.items()}
     for page, text in texts.items():
-        (tmp_path / page).write_text(text, encoding="utf-8")
-    there = python("-c", RUNNER, *(str(tmp_path / page) for page in texts), cwd=elsewhere)
-    assert there.returncode == 0, there.stderr
-    here = {page: output(text) for page, text in texts.items()}
-    assert there.stdout == "".join(f"[{page}]\n{printed}" for page, printed in here.items())
-    assert all(here.values())  # each of them prints its number
+        path = tmp_path / page
+        path.write_text(text, encoding="utf-8")
+        there = python(path, cwd=elsewhere)
+        assert there.returncode == 0, (page, there.stderr)
+        assert there.stdout == output(text) != "", page  # each of them prints its number
 
 
 def test_a_copy_whose_project_is_not_there_is_one_sentence(
@@ -94,9 +78,9 @@ def test_a_copy_whose_project_is_not_there_is_one_sentence(
 ) -> None:
     text = opened("explain")[1].snippet.replace(str(ROOT), str(tmp_path / "gone"))
     (tmp_path / "number.py").write_text(text, encoding="utf-8")
-    ran = python(str(tmp_path / "number.py"), cwd=elsewhere)
+    ran = python(tmp_path / "number.py", cwd=elsewhere)
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", f"{snippets.NOT_FOUND}\n")
-    assert python(str(tmp_path / "number.py"), cwd=ROOT).returncode == 0  # there it is
+    assert python(tmp_path / "number.py", cwd=ROOT).returncode == 0  # there it is
 
 
 def test_a_network_beside_the_app_and_its_classes_are_found_again(
@@ -111,7 +95,7 @@ def test_a_network_beside_the_app_and_its_classes_are_found_again(
     source = Source(Path("my.pt"), "my_nets:CourseCNN(classes=2)", "names.txt", 32)
     text = snippets.program_of(source, snippets.drawn_batch(2), [], ["print(checkpoint.card.classes)"])
     (tmp_path / "own.py").write_text(text, encoding="utf-8")
-    ran = python(str(tmp_path / "own.py"), cwd=elsewhere)
+    ran = python(tmp_path / "own.py", cwd=elsewhere)
     assert ran.stdout == "('cat', 'dog')\n", ran.stderr
 
 
