@@ -1,6 +1,7 @@
 """One checkpoint in several files, which an index names, and the file of weights in a folder."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
 
@@ -25,6 +26,8 @@ _HEAD = 10_000  # bytes in which an index names its map
 
 def file_in(path: Path) -> Path:
     """The file of weights in a folder, by IN_FOLDER or the only index or checkpoint; else the path itself."""
+    if not os.path.isdir(path):
+        return path
     known = [path / name for name in IN_FOLDER if (path / name).is_file()]
     indexes, others = _called(path, (".index.json",)), weights_in(path)
     return next((files[0] for files in (known[:1], indexes, others) if len(files) == 1), path)

@@ -39,9 +39,9 @@ SUPPORTING, OPPOSING = 5, 3  # the most maps shown of each
 UNITS = 6  # hidden units with the largest contributions
 CLASSES = 5  # of the table, besides the explained and the true one
 EXACT = N_(
-    "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, and {constant} "
-    "from the biases after it. With every ReLU and every maximum as it is for this image, what follows is "
-    "linear, so the sum is exact, except for rounding ({rest})."
+    "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, value times "
+    "derivative, and {constant} from the biases after it. With every ReLU and every maximum as it is for "
+    "this image they add up to the logit, so the sum is exact, except for rounding ({rest})."
 )
 APPROXIMATE = N_(
     "The logit of “{class_name}” is {logit}. What follows {layer} is not linear, so this is a first-order "
