@@ -17,8 +17,10 @@ STAGES = {
 NAMED = {"norm": "norm", "pool": "pool"} | dict.fromkeys(
     ("relu", "elu", "gelu", "silu", "swish", "mish", "sigmoid", "tanh", "softplus"), "act"
 )
-PREPARING = re.compile(r"(?!.*(batch|layer|group|instance))(.*normali[sz]|(image|input|data)_?norm)")
-"""Names of classes that prepare the image."""
+PREPARING = re.compile(
+    r"((image(net)?|input|data)_?)?normali[sz](e.*|ation(_?layer)?)|(image(net)?|input|data)_?norm"
+)
+"""Names of classes that prepare the image; FilterResponseNormalization, for example, is a norm."""
 PLAIN = (nn.Module, object)
 
 
@@ -44,9 +46,9 @@ def _by_name(module: nn.Module) -> str | None:
 def stage_named(name: str) -> str | None:
     """The stage that the name of a class tells, None if it tells none."""
     name = name.lower()
-    return (
-        None if PREPARING.match(name) else next((kind for part, kind in NAMED.items() if part in name), None)
-    )
+    if PREPARING.fullmatch(name):
+        return None
+    return next((kind for part, kind in NAMED.items() if part in name), None)
 
 
 def has_modules(module: nn.Module) -> bool:

@@ -464,7 +464,8 @@ def test_what_prepares_the_image_is_no_block() -> None:
 @pytest.mark.parametrize(
     ("name", "stage"),
     [("Normalize", None), ("ImageNormalizer", None), ("InputNorm", None), ("BatchNormalization", "norm"),
-     ("LayerNorm2d", "norm"), ("GRN", None), ("PixelNorm", "norm"), ("FrozenBatchNorm2d", "norm")],
+     ("LayerNorm2d", "norm"), ("GRN", None), ("PixelNorm", "norm"), ("FrozenBatchNorm2d", "norm"),
+     ("Normalization", None), ("FilterResponseNormalization", "norm")],
 )  # fmt: skip
 def test_the_name_of_a_class_tells_a_norm_from_what_prepares_images(name: str, stage: str | None) -> None:
     assert stage_of(type(name, (nn.Module,), {})()) == stage
