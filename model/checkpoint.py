@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -215,16 +216,20 @@ def _contents(path: Path, most: int = MOST_BYTES) -> bytes:
             reason=error.strerror,
         ) from error
     except OSError as error:
+        if error.errno == errno.EISDIR:
+            raise _no_file(path) from error
         template = _NOT_THERE.get(error.errno or 0, _NOT_READ)
-        inside = [short_path(file, 1) for file in weights_in(path)] if error.errno == errno.EISDIR else []
-        if (path / ".metadata").is_file():
-            template = _DISTRIBUTED
-        raise Problem(
-            _WITH_WEIGHTS if inside else template,
-            path=short_path(path),
-            reason=error.strerror,
-            inside="".join(inside[:1]),
-        ) from error
+        raise Problem(template, path=short_path(path), reason=error.strerror) from error
+
+
+def _no_file(folder: Path) -> Problem:
+    """What to give instead of a folder from which no checkpoint is read."""
+    inside = weights_in(folder)
+    if os.path.isfile(folder / ".metadata"):
+        return Problem(_DISTRIBUTED, path=short_path(folder))
+    if inside:
+        return Problem(_WITH_WEIGHTS, path=short_path(folder), inside=short_path(inside[0], 1))
+    return Problem(_FOLDER, path=short_path(folder))
 
 
 _PART_OF_SEVERAL = re.compile(r"-0*(\d+)-of-0*(\d+)$")  # as transformers names the files of one checkpoint
@@ -251,10 +256,10 @@ _MISSING = N_(
 _NOT_THERE = {
     errno.ENOENT: _MISSING,
     errno.ENOTDIR: _MISSING,
-    errno.EISDIR: N_(
-        "{path} is a folder, not a checkpoint; train one with `python -m model.train` or give another path."
-    ),
 }
+_FOLDER = N_(
+    "{path} is a folder, not a checkpoint; train one with `python -m model.train` or give another path."
+)
 _WITH_WEIGHTS = N_("{path} is a folder, not a checkpoint; give one of the files in it, such as {inside}.")
 _DISTRIBUTED = N_(
     "{path} is a folder of torch.distributed.checkpoint; make one file of it with "

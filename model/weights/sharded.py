@@ -28,7 +28,7 @@ def file_in(path: Path) -> Path:
     """The file of weights in a folder, by IN_FOLDER or the only index or checkpoint; else the path itself."""
     if not os.path.isdir(path):
         return path
-    known = [path / name for name in IN_FOLDER if (path / name).is_file()]
+    known = [path / name for name in IN_FOLDER if os.path.isfile(path / name)]
     indexes, others = _called(path, (".index.json",)), weights_in(path)
     return next((files[0] for files in (known[:1], indexes, others) if len(files) == 1), path)
 
@@ -82,7 +82,7 @@ def read_sharded(data: bytes, path: Path, contents: Callable[[Path], bytes]) -> 
     Raises Problem, also where a file is missing.
     """
     files = files_of(data, path)
-    missing = sorted({file.name for file in files.values() if not file.exists()})
+    missing = sorted({file.name for file in files.values() if not os.path.exists(file)})
     if missing:
         raise Problem(
             "{path} names {file}, which is not in its folder; copy or download all files of the checkpoint.",

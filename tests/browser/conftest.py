@@ -150,7 +150,13 @@ def _outside(url: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def server_processes() -> dict[str, int]:
+    """The address of each server that `serve` has started, and its process."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory, server_processes: dict[str, int]) -> Iterator[Serve]:
     """`serve(script, *args)` runs a Streamlit script of the project and returns its address.
 
     The same script with the same arguments is started once and shared.
@@ -163,7 +169,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         name = (str(script), *args)
         if name not in running:
             log = tmp_path_factory.mktemp("server") / "log.txt"
-            running[name] = _start(script, args, log)
+            process, url = running[name] = _start(script, args, log)
+            server_processes[url] = process.pid
         return running[name][1]
 
     yield started

@@ -4,7 +4,6 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -73,20 +72,23 @@ def heat_map(page: Page) -> str:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to read a process's memory")
-def test_memory_stays_over_many_interactions(fresh_page: Page, serve: Callable[..., str]) -> None:
+def test_memory_stays_over_many_interactions(
+    fresh_page: Page, serve: Callable[..., str], server_processes: dict[str, int]
+) -> None:
     """A visitor steps through the samples; once caches are warm, neither server nor browser grows.
 
     What the document holds stays the same to the node; bytes, which vary a little, by less than 10% in 300.
     A leak grows in every round, a cache that is still filled in the first only.
     """
     page = fresh_page
-    page.goto(f"{serve('explorer/app.py')}/explain")
+    url = serve("explorer/app.py")
+    page.goto(f"{url}/explain")
     settled(page, "cat")
     steps = interactions(page)
     for _ in range(WARM):
         next(steps)
-    if grown(page, steps):
-        assert grown(page, steps) == {}
+    if grown(page, steps, server_processes[url]):
+        assert grown(page, steps, server_processes[url]) == {}
 
 
 def interactions(page: Page) -> Iterator[None]:
@@ -97,19 +99,19 @@ def interactions(page: Page) -> Iterator[None]:
         yield
 
 
-def grown(page: Page, steps: Iterator[None]) -> dict[str, float]:
+def grown(page: Page, steps: Iterator[None], server: int) -> dict[str, float]:
     """What grows over the interactions, and by which share."""
-    before = memory(page)
+    before = memory(page, server)
     for _ in range(INTERACTIONS):
         next(steps)
-    after = memory(page)
+    after = memory(page, server)
     growth = {name: after[name] / before[name] - 1 for name in before}
     most = {"nodes": 0.0, "listeners": 0.0}
     return {name: share for name, share in growth.items() if share > most.get(name, MOST * INTERACTIONS)}
 
 
-def memory(page: Page) -> dict[str, float]:
-    """Bytes held by the server process, and by the page's JavaScript; what the document holds."""
+def memory(page: Page, server: int) -> dict[str, float]:
+    """Bytes held by the server's process, and by the page's JavaScript; what the document holds."""
     session, heaps = page.context.new_cdp_session(page), []
     session.send("Performance.enable")
     for _ in range(5):
@@ -118,23 +120,10 @@ def memory(page: Page) -> dict[str, float]:
         page.wait_for_timeout(200)
     counts = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
     session.detach()
-    resident, of_files = map(int, Path(f"/proc/{server_process(page)}/statm").read_text().split()[1:3])
+    resident, of_files = map(int, Path(f"/proc/{server}/statm").read_text().split()[1:3])
     return {
         "server": (resident - of_files) * os.sysconf("SC_PAGE_SIZE"),
         "browser": min(heaps),
         "nodes": counts["Nodes"],
         "listeners": counts["JSEventListeners"],
     }
-
-
-def server_process(page: Page) -> int:
-    """The streamlit process that serves a page."""
-    port = f"--server.port={urlsplit(page.url).port}".encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if port in command:
-            return int(folder.name)
-    raise AssertionError("the server is not running")
