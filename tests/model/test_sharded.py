@@ -99,6 +99,9 @@ def test_a_missing_file_is_named(tmp_path: Path, state: dict[str, Tensor]) -> No
         load(index)
     with pytest.raises(Problem, match="is file 1 of 2 of one checkpoint; give the folder of all of them"):
         load(tmp_path / "model-00001-of-00002.safetensors")
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(state, 300 * "x")}))  # longer than names can be
+    with pytest.raises(Problem, match=r"names xxx.*, which is not in its folder"):
+        load(index)
 
 
 def test_a_file_that_is_cut_off_is_named(tmp_path: Path, state: dict[str, Tensor]) -> None:
