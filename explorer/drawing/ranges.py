@@ -97,11 +97,11 @@ def enough_digits(holds: Callable[[int], bool], most: int) -> int:
     return next((digits for digits in range(3, most) if holds(digits)), most)
 
 
-def product(first: float, second: float, result: str) -> tuple[str, str]:
+def product(first: float, second: float, result: str) -> tuple[str, str, str]:
     """Two factors and their product, so many digits of the factors that they give the result as it is shown.
 
-    >>> product(0.023449, 0.0578, "0.00136"), product(0.0234, 0.0578, "0.002"), product(0, 3, "0")
-    (('0.02345 × 0.0578', '= 0.00136'), ('0.0234 × 0.0578', '≈ 0.002'), ('0 × 3', '= 0'))
+    >>> product(0.023449, 0.0578, "0.00136"), product(0.0234, 0.0578, "0.002")
+    (('0.02345', '× 0.0578', '= 0.00136'), ('0.0234', '× 0.0578', '≈ 0.002'))
     """
 
     def factors(digits: int) -> list[str]:
@@ -113,7 +113,8 @@ def product(first: float, second: float, result: str) -> tuple[str, str]:
 
     digits = enough_digits(lambda each: sign(each) == "=", MOST_DIGITS)
     digits = digits if sign(digits) == "=" else 3
-    return " × ".join(factors(digits)), f"{sign(digits)} {result}"
+    one, other = factors(digits)
+    return one, f"× {other}", f"{sign(digits)} {result}"
 
 
 def plainly(shown: str) -> str:
