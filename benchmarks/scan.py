@@ -32,7 +32,7 @@ from explorer.engine.passes import private_view
 from explorer.engine.samples import ArrayTestSet
 from explorer.engine.scan import running
 from explorer.engine.scan.images import ScanImages, of_test_set
-from explorer.engine.scan.reductions import Running, Top
+from explorer.engine.scan.reductions import Running
 from explorer.engine.scan.running import Recorder, Scanning
 from model.allocator import keep_freed_memory
 from model.checkpoint import load_checkpoint
@@ -46,7 +46,7 @@ NAMES = {
 PARTS: dict[str, tuple[Any, str]] = {
     "means, squares, maxima, zeros": (Running, "_summed"),
     "histograms": (Running, "_histogram"),
-    "top images and their positions": (Top, "with_batch"),
+    "top images and their positions": (Running, "_places"),
     "BatchNorm's, from its input's": (Running, "add_affine"),
 }
 WHOLE = (1_000, 10_000)

@@ -21,7 +21,7 @@ from explorer.engine.values import Doubles, Floats, Integers
 STRIDE = 7919  # a prime: the positions that a histogram counts differ from image to image
 FAR = 16.0
 """A squared mean of more variances than this is taken off before squaring, or digits would be lost."""
-CACHED = 2**18  # values that a thread reduces together: a megabyte
+CACHED = 2**17  # values that a thread reduces together: a megabyte
 NUMBERS = 2**31
 DISTINCT = BINS * float(np.finfo(np.float32).eps)
 """Bins for values this much apart, as a fraction of the largest, have borders that differ."""
@@ -142,19 +142,31 @@ def sampled_positions(numbers: Tensor, positions: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Of each image of a batch, (n, C): the mean, the sum of squares about the centers, and the maximum; of
-    the batch how many values of each channel are zero, int64 (C,), and the histogram, int64 (C, BINS).
+    """Of each image of a batch, (n, C): the mean, the sum of squares about the centers, the maximum, and the
+    place of it, int64, zero where it is not among the largest; of the batch how many values of each channel
+    are zero, int64 (C,), and the histogram, int64 (C, BINS).
     """
 
     means: npt.NDArray[np.floating]
     squares: npt.NDArray[np.floating]
     maxima: Tensor
+    places: Tensor
     zeros: Integers
     histogram: Integers
 
 
+def _in_memory_order(maps: Tensor) -> tuple[Tensor, int]:
+    """Maps (n, C, h, w) as (n, h·w, C) or (n, C, h·w), as they lie in memory, and the axis of the positions:
+    reductions over one axis of contiguous values are more than twice as fast.
+    """
+    rows = maps.permute(0, 2, 3, 1)
+    if rows.is_contiguous():
+        return rows.flatten(1, 2), 1
+    return maps.contiguous().flatten(2), 2
+
+
 def _rows_in_cache(maps: Tensor) -> int:
-    """How many images of maps (n, C, h, w) are reduced together."""
+    """How many images of maps (n, …) are reduced together."""
     if maps.device.type != "cpu":
         return len(maps)
     return max(1, CACHED * torch.get_num_threads() // maps[0].numel())
@@ -167,14 +179,15 @@ class Running:
     ranges: Ranges
     batches: list[Sums] = field(default_factory=list)
     numbers: list[Integers] = field(default_factory=list)
-    top: "Top | None" = None
-    positions: int = 0
+    least: Tensor | None = None
+    size: tuple[int, int] = (0, 0)
 
     def add(self, maps: Tensor, images: Numbered, maxima: Tensor | None = None) -> None:
         """Maps float (n, C, h, w) of some images, with their maxima (n, C) where they are known."""
         maps = maps.detach().float()
         means, squares, maxima, zeros = self._summed(maps, maxima)
-        self._keep(Sums(means, squares, maxima, zeros, self._histogram(maps, images)), maps, images)
+        places, histogram = self._places(maps, maxima), self._histogram(maps, images)
+        self._keep(Sums(means, squares, maxima, places, zeros, histogram), maps, images)
 
     def add_affine(
         self,
@@ -192,57 +205,79 @@ class Running:
         whole = (maxima.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
         flipped = np.where(affine.slope[:, None] < 0, of_source.histogram[:, ::-1], of_source.histogram)
         zeros = whole.sum(0) * maps.shape[2] * maps.shape[3]
-        self._keep(Sums(means, affine.slope**2 * of_source.squares, maxima, zeros, flipped), maps, images)
+        squares, places = affine.slope**2 * of_source.squares, self._places(maps, maxima)
+        self._keep(Sums(means, squares, maxima, places, zeros, flipped), maps, images)
 
     def _keep(self, sums: Sums, maps: Tensor, images: Numbered) -> None:
-        self.positions = maps.shape[2] * maps.shape[3]
+        self.size = (maps.shape[2], maps.shape[3])
         self.batches.append(sums)
         self.numbers.append(images.array)
-        self.top = (self.top or Top.none(sums.maxima)).with_batch(sums.maxima, maps, images.numbers)
+
+    def _places(self, maps: Tensor, maxima: Tensor) -> Tensor:
+        """Where the maxima (n, C) are, int64, of those that can be among the TOP; zero elsewhere."""
+        rows, channels = self._candidates(maxima).nonzero(as_tuple=True)
+        places = torch.zeros(maxima.shape, dtype=torch.int64, device=maxima.device)
+        if len(rows):
+            flat, axis = _in_memory_order(maps)
+            chosen = flat[rows, :, channels] if axis == 1 else flat[rows, channels]
+            places[rows, channels] = chosen.argmax(1)
+        return places
+
+    def _candidates(self, maxima: Tensor) -> Tensor:
+        """Which maxima (n, C) can be among the TOP: not those below what as many images had.
+
+        Of equal values the lower number, which came first, counts. `least` is found anew whenever there are
+        twice as many batches.
+        """
+        is_above = torch.ones_like(maxima, dtype=torch.bool) if self.least is None else maxima > self.least
+        count = len(self.batches)
+        if count & (count + 1):
+            return is_above
+        so_far = torch.cat([*(batch.maxima for batch in self.batches), maxima])
+        if len(so_far) < TOP:
+            return is_above
+        self.least = so_far.masked_fill(so_far.isnan(), -torch.inf).topk(TOP, 0).values[-1]
+        return is_above.logical_and_((maxima < self.least).logical_not_())
 
     def _summed(self, maps: Tensor, known: Tensor | None) -> tuple[Floats, Floats, Tensor, Integers]:
         """The first four of Sums, from a few images at a time; maxima that are `known` are not looked for."""
-        each = _rows_in_cache(maps)
-        spare = torch.empty_like(maps[:each])
-        sums = maps.new_empty((4, *maps.shape[:2]))
-        for start in range(0, len(maps), each):
-            some = maps[start : start + each]
-            self._sum(some, spare[: len(some)], sums[:, start : start + each])
-            if known is None:
-                torch.amax(some, (2, 3), out=sums[2, start : start + each])
-        totals, squares, maxima, nonzero = sums
-        positions = maps.shape[2] * maps.shape[3]
+        flat, axis = _in_memory_order(maps)
+        pieces = torch.split(flat, _rows_in_cache(flat))
+        spare = torch.empty_like(pieces[0])
+        sums = [self._sum(some, axis, spare[: len(some)]) for some in pieces]
+        totals, squares, nonzero = (torch.cat(each) for each in zip(*sums, strict=True))
+        maxima = torch.cat([some.amax(axis) for some in pieces]) if known is None else known
+        positions = flat.shape[axis]
         zeros = np.zeros(maps.shape[1], np.int64)
-        if not self.ranges.has_zeros:  # then it is the smallest square, which mostly tells that there is none
-            is_sure = bool((nonzero > 0).all())
-            nonzero = None if is_sure else (maps != 0).sum((2, 3))
-        if nonzero is not None:
-            zeros = (positions - nonzero.double()).sum(0).cpu().numpy().round().astype(np.int64)
-        means = to_numpy(totals) / np.float32(positions)
-        return means, to_numpy(squares), maxima if known is None else known, zeros
-
-    def _sum(self, maps: Tensor, spare: Tensor, sums: Tensor) -> None:
-        """Fills `sums`, (4, n, C); `spare` is memory in the shape of the maps."""
-        axes = (2, 3)
-        torch.sum(maps, axes, out=sums[0])
-        if self.shift is not None:
-            torch.sub(maps, self.shift.to(maps), out=spare).square_()
-            torch.sum(spare, axes, out=sums[1])
-        if self.shift is None or not self.ranges.has_zeros:
-            torch.mul(maps, maps, out=spare)
-        if self.shift is None:
-            torch.sum(spare, axes, out=sums[1])
         if self.ranges.has_zeros:
-            torch.ne(maps, 0, out=spare)  # of the squares some are zero although the values are not
-            torch.sum(spare, axes, out=sums[3])
+            zeros = (positions - nonzero.double()).sum(0).cpu().numpy().round().astype(np.int64)
+        elif not (nonzero > 0).all():  # the smallest square, which mostly tells that there is no zero
+            zeros = (maps == 0).sum((0, 2, 3)).cpu().numpy()
+        return to_numpy(totals) / np.float32(positions), to_numpy(squares), maxima, zeros
+
+    def _sum(self, maps: Tensor, axis: int, spare: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of maps with their positions along `axis`: sums, sums of squares, and numbers of values that are
+        not zero, (n, C); or, where none is expected to be, the smallest square. `spare` has the maps' shape.
+        """
+        total, flat, flat_spare = maps.sum(axis), maps.flatten(), spare.flatten()
+        if self.shift is None:
+            torch.mul(flat, flat, out=flat_spare)
         else:
-            torch.amin(spare, axes, out=sums[3])
+            shift = self.shift.to(maps)
+            torch.sub(maps, shift if axis == 1 else shift[:, None], out=spare).square_()
+        squares = spare.sum(axis)
+        if self.ranges.has_zeros:
+            torch.ne(flat, 0, out=flat_spare)  # of some values the square is zero
+            return total, squares, spare.sum(axis)
+        if self.shift is not None:
+            torch.mul(flat, flat, out=flat_spare)
+        return total, squares, spare.amin(axis)
 
     @cached_property
     def shift(self) -> Tensor | None:
-        """What is subtracted before squaring, (C, 1, 1); None for nothing."""
+        """What is subtracted before squaring, float64 (C,); None for nothing."""
         centers = self.ranges.centers
-        return None if centers is None else torch.from_numpy(centers)[:, None, None]
+        return None if centers is None else torch.from_numpy(centers)
 
     @cached_property
     def bins(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -266,13 +301,15 @@ class Running:
 
     def part(self) -> LayerPart:
         """What is known of all images; at least one."""
-        assert self.top is not None
         means = np.concatenate([batch.means for batch in self.batches])
         mean, squares = self._moments(means.astype(np.float64))
-        numbers, values, positions = self.top.arrays()
-        maxima = torch.cat([batch.maxima for batch in self.batches]).cpu()
+        maxima, places = (
+            torch.cat([getattr(batch, name) for batch in self.batches]).cpu() for name in ("maxima", "places")
+        )
+        images = np.concatenate(self.numbers)
+        numbers, values, highest_places = highest(maxima, images, places)
         return LayerPart(
-            self.positions,
+            self.size[0] * self.size[1],
             mean,
             squares,
             np.sum([batch.zeros for batch in self.batches], 0),
@@ -281,8 +318,8 @@ class Running:
             self.ranges.edges,
             numbers,
             values,
-            positions,
-            *lowest(maxima, np.concatenate(self.numbers)),
+            np.stack(np.divmod(highest_places, self.size[1]), 2),
+            *lowest(maxima, images),
         )
 
     def _moments(self, means: Doubles) -> tuple[Doubles, Doubles]:
@@ -290,8 +327,9 @@ class Running:
         mean, centers = means.mean(0), self.ranges.centers
         offsets = means - (0 if centers is None else centers)
         squares = np.concatenate([batch.squares for batch in self.batches]).sum(0, dtype=np.float64)
-        within = squares - self.positions * (offsets**2).sum(0)
-        return mean, np.maximum(within, 0) + self.positions * ((means - mean) ** 2).sum(0)
+        positions = self.size[0] * self.size[1]
+        within = squares - positions * (offsets**2).sum(0)
+        return mean, np.maximum(within, 0) + positions * ((means - mean) ** 2).sum(0)
 
 
 # The images with the largest and the smallest maximum
@@ -319,6 +357,17 @@ def values_of(keys: Tensor) -> tuple[Tensor, Tensor]:
     return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(torch.float32), numbers
 
 
+def highest(maxima: Tensor, numbers: Integers, places: Tensor) -> tuple[Integers, Floats, Integers]:
+    """The TOP images with the largest maximum, NaN last, of equal ones the lower number: numbers, values and
+    places (C, k).
+    """
+    best = keys_of(maxima, torch.from_numpy(numbers)[:, None]).topk(min(TOP, len(maxima)), 0)
+    values, images = values_of(best.values)
+    found = (images, values, places.gather(0, best.indices))
+    first, second, third = (each.T.contiguous().numpy() for each in found)
+    return first, second, third
+
+
 def lowest(maxima: Tensor, numbers: Integers) -> tuple[Integers, Floats]:
     """The TOP images with the smallest maximum, NaN first, of equal ones the lower number: numbers and values
     (C, k).
@@ -326,58 +375,3 @@ def lowest(maxima: Tensor, numbers: Integers) -> tuple[Integers, Floats]:
     keys = keys_of(-maxima, torch.from_numpy(numbers)[:, None], HIGHEST)
     values, images = values_of(keys.topk(min(TOP, len(keys)), 0).values)
     return images.T.contiguous().numpy(), (-values + 0.0).T.contiguous().numpy()
-
-
-@dataclass(frozen=True, eq=False)
-class Top:
-    """The TOP images of each channel by the maximum of the map: `keys` int64 (k, C), descending, and where
-    the maximum is, `positions` int64 (k, C), as index into the map, of width `width`.
-    """
-
-    keys: Tensor
-    positions: Tensor
-    width: int = 1
-
-    @cached_property
-    def lowest(self) -> Tensor:
-        """The value of the last of each channel, (C,)."""
-        return values_of(self.keys[-1])[0]
-
-    @classmethod
-    def none(cls, maxima: Tensor) -> "Top":
-        empty = torch.zeros((0, maxima.shape[1]), dtype=torch.int64, device=maxima.device)
-        return cls(empty, empty)
-
-    def with_batch(self, maxima: Tensor, maps: Tensor, numbers: Tensor) -> "Top":
-        """With further images, whose numbers (n,) are higher: maxima (n, C) of maps (n, C, h, w)."""
-        if len(self.keys) < TOP:
-            channels = torch.arange(maxima.shape[1], device=maxima.device)
-            return self._with(keys_of(maxima, numbers[:, None]), maps, channels)
-        # Of equal values the lower number, which is here already, comes first; NaN is neither.
-        channels = (maxima <= self.lowest).logical_not_().any(0).nonzero()[:, 0]
-        if not len(channels):
-            return self
-        given = keys_of(maxima[:, channels], numbers[:, None])
-        some = Top(self.keys[:, channels], self.positions[:, channels])._with(given, maps, channels)
-        keys, positions = self.keys.clone(), self.positions.clone()
-        keys[:, channels], positions[:, channels] = some.keys, some.positions
-        return Top(keys, positions, maps.shape[3])
-
-    def _with(self, given: Tensor, maps: Tensor, channels: Tensor) -> "Top":
-        """With further keys (n, c), of these channels (c,) of maps (n, C, h, w)."""
-        known = len(self.keys)
-        keys = torch.cat([self.keys, given])
-        best = keys.topk(min(TOP, len(keys)), 0)
-        ranks, columns = torch.nonzero(best.indices >= known, as_tuple=True)
-        positions = torch.cat([self.positions, self.positions.new_zeros(given.shape)])
-        if len(ranks):
-            rows = best.indices[ranks, columns]
-            chosen = maps.permute(0, 2, 3, 1)[rows - known, :, :, channels[columns]].flatten(1)
-            positions[rows, columns] = chosen.argmax(1)
-        return Top(best.values, positions.gather(0, best.indices), maps.shape[3])
-
-    def arrays(self) -> tuple[Integers, Floats, Integers]:
-        """Numbers and values (C, k), positions (C, k, 2)."""
-        values, numbers = values_of(self.keys.T.contiguous().cpu())
-        positions = self.positions.T.contiguous().cpu().numpy()
-        return numbers.numpy(), values.numpy(), np.stack(np.divmod(positions, self.width), 2)
