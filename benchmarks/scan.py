@@ -46,7 +46,7 @@ NAMES = {
 PARTS: dict[str, tuple[Any, str]] = {
     "means, squares, maxima, zeros": (Running, "_summed"),
     "histograms": (Running, "_histogram"),
-    "top images and their positions": (Running, "_places"),
+    "top images and their positions": (Running, "_found"),
     "BatchNorm's, from its input's": (Running, "add_affine"),
 }
 WHOLE = (1_000, 10_000)

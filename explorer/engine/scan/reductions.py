@@ -23,6 +23,7 @@ FAR = 16.0
 """A squared mean of more variances than this is taken off before squaring, or digits would be lost."""
 CACHED = 2**17  # values that a thread reduces together: a megabyte
 NUMBERS = 2**31
+UNKNOWN = -1
 DISTINCT = BINS * float(np.finfo(np.float32).eps)
 """Bins for values this much apart, as a fraction of the largest, have borders that differ."""
 TINY, LARGEST = 1e-30, float(np.finfo(np.float32).max)
@@ -80,14 +81,30 @@ class Affine:
         return Ranges(np.asarray(edges, np.float32), self.slope * centers + self.offset)
 
 
-def maxima_after(layer: nn.Module, received: Tensor, maxima: Tensor) -> Tensor | None:
-    """The maxima (n, C) of what a layer gives, where they follow from those of what it received."""
+@dataclass(frozen=True, eq=False)
+class Maxima:
+    """Of each map the maximum, float (n, C), and the place of it as an index into the map, int64 (n, C), or
+    UNKNOWN where it was not looked up.
+    """
+
+    values: Tensor
+    places: Tensor
+
+
+def maxima_after(layer: nn.Module, received: Tensor, maxima: Maxima) -> Maxima | None:
+    """The Maxima of what a layer gives, where they follow from those of what it received.
+
+    Where a BatchNorm rounds two values to the same, the place is that of what was the larger one.
+    """
     if type(layer) is nn.ReLU:
-        return maxima.clamp_min(0)
+        values = maxima.values.clamp_min(0)
+        return Maxima(values, maxima.places.masked_fill(values == 0, 0))
     if type(layer) is nn.BatchNorm2d and _is_rising(layer):
-        return layer.forward(maxima[..., None, None])[..., 0, 0]
+        values = layer.forward(maxima.values[..., None, None])[..., 0, 0]
+        is_flat = layer.weight is not None and bool((layer.weight == 0).any())
+        return Maxima(values, torch.full_like(maxima.places, UNKNOWN) if is_flat else maxima.places)
     if type(layer) is nn.MaxPool2d and _is_whole(layer, received.shape[2:]):
-        return maxima
+        return Maxima(maxima.values, torch.full_like(maxima.places, UNKNOWN))
     return None
 
 
@@ -142,15 +159,13 @@ def sampled_positions(numbers: Tensor, positions: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Of each image of a batch, (n, C): the mean, the sum of squares about the centers, the maximum, and the
-    place of it, int64, zero where it is not among the largest; of the batch how many values of each channel
-    are zero, int64 (C,), and the histogram, int64 (C, BINS).
+    """Of each image of a batch, (n, C): the mean, the sum of squares about the centers, and the maximum; of
+    the batch how many values of each channel are zero, int64 (C,), and the histogram, int64 (C, BINS).
     """
 
     means: npt.NDArray[np.floating]
     squares: npt.NDArray[np.floating]
-    maxima: Tensor
-    places: Tensor
+    maxima: Maxima
     zeros: Integers
     histogram: Integers
 
@@ -182,12 +197,12 @@ class Running:
     least: Tensor | None = None
     size: tuple[int, int] = (0, 0)
 
-    def add(self, maps: Tensor, images: Numbered, maxima: Tensor | None = None) -> None:
-        """Maps float (n, C, h, w) of some images, with their maxima (n, C) where they are known."""
+    def add(self, maps: Tensor, images: Numbered, known: Maxima | None = None) -> None:
+        """Maps float (n, C, h, w) of some images, with their Maxima where they are known."""
         maps = maps.detach().float()
-        means, squares, maxima, zeros = self._summed(maps, maxima)
-        places, histogram = self._places(maps, maxima), self._histogram(maps, images)
-        self._keep(Sums(means, squares, maxima, places, zeros, histogram), maps, images)
+        means, squares, values, zeros = self._summed(maps, known)
+        maxima, histogram = self._found(maps, values, known), self._histogram(maps, images)
+        self._keep(Sums(means, squares, maxima, zeros, histogram), maps, images)
 
     def add_affine(
         self,
@@ -195,33 +210,33 @@ class Running:
         images: Numbered,
         affine: Affine,
         source: "Running",
-        maxima: Tensor | None = None,
+        known: Maxima | None = None,
     ) -> None:
         """The same of a layer whose input was just added to `source`."""
         maps, of_source = maps.detach().float(), source.batches[-1]
         means = affine.slope * of_source.means + affine.offset
-        maxima = maps.amax((2, 3)) if maxima is None else maxima
+        values = maps.amax((2, 3)) if known is None else known.values
         # Single values are zero by chance only; a whole map is where nothing comes in and nothing is added.
-        whole = (maxima.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
+        whole = (values.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
         flipped = np.where(affine.slope[:, None] < 0, of_source.histogram[:, ::-1], of_source.histogram)
         zeros = whole.sum(0) * maps.shape[2] * maps.shape[3]
-        squares, places = affine.slope**2 * of_source.squares, self._places(maps, maxima)
-        self._keep(Sums(means, squares, maxima, places, zeros, flipped), maps, images)
+        squares, maxima = affine.slope**2 * of_source.squares, self._found(maps, values, known)
+        self._keep(Sums(means, squares, maxima, zeros, flipped), maps, images)
 
     def _keep(self, sums: Sums, maps: Tensor, images: Numbered) -> None:
         self.size = (maps.shape[2], maps.shape[3])
         self.batches.append(sums)
         self.numbers.append(images.array)
 
-    def _places(self, maps: Tensor, maxima: Tensor) -> Tensor:
-        """Where the maxima (n, C) are, int64, of those that can be among the TOP; zero elsewhere."""
-        rows, channels = self._candidates(maxima).nonzero(as_tuple=True)
-        places = torch.zeros(maxima.shape, dtype=torch.int64, device=maxima.device)
+    def _found(self, maps: Tensor, values: Tensor, known: Maxima | None) -> Maxima:
+        """The Maxima with these values, with the places of those that can be among the TOP."""
+        places = torch.full_like(values, UNKNOWN, dtype=torch.int64) if known is None else known.places
+        rows, channels = self._candidates(values).logical_and_(places == UNKNOWN).nonzero(as_tuple=True)
         if len(rows):
             flat, axis = _in_memory_order(maps)
             chosen = flat[rows, :, channels] if axis == 1 else flat[rows, channels]
-            places[rows, channels] = chosen.argmax(1)
-        return places
+            places = places.index_put((rows, channels), chosen.argmax(1))
+        return Maxima(values, places)
 
     def _candidates(self, maxima: Tensor) -> Tensor:
         """Which maxima (n, C) can be among the TOP: not those below what as many images had.
@@ -233,20 +248,20 @@ class Running:
         count = len(self.batches)
         if count & (count + 1):
             return is_above
-        so_far = torch.cat([*(batch.maxima for batch in self.batches), maxima])
+        so_far = torch.cat([*(batch.maxima.values for batch in self.batches), maxima])
         if len(so_far) < TOP:
             return is_above
         self.least = so_far.masked_fill(so_far.isnan(), -torch.inf).topk(TOP, 0).values[-1]
         return is_above.logical_and_((maxima < self.least).logical_not_())
 
-    def _summed(self, maps: Tensor, known: Tensor | None) -> tuple[Floats, Floats, Tensor, Integers]:
+    def _summed(self, maps: Tensor, known: Maxima | None) -> tuple[Floats, Floats, Tensor, Integers]:
         """The first four of Sums, from a few images at a time; maxima that are `known` are not looked for."""
         flat, axis = _in_memory_order(maps)
         pieces = torch.split(flat, _rows_in_cache(flat))
         spare = torch.empty_like(pieces[0])
         sums = [self._sum(some, axis, spare[: len(some)]) for some in pieces]
         totals, squares, nonzero = (torch.cat(each) for each in zip(*sums, strict=True))
-        maxima = torch.cat([some.amax(axis) for some in pieces]) if known is None else known
+        maxima = torch.cat([some.amax(axis) for some in pieces]) if known is None else known.values
         positions = flat.shape[axis]
         zeros = np.zeros(maps.shape[1], np.int64)
         if self.ranges.has_zeros:
@@ -303,9 +318,8 @@ class Running:
         """What is known of all images; at least one."""
         means = np.concatenate([batch.means for batch in self.batches])
         mean, squares = self._moments(means.astype(np.float64))
-        maxima, places = (
-            torch.cat([getattr(batch, name) for batch in self.batches]).cpu() for name in ("maxima", "places")
-        )
+        maxima = torch.cat([batch.maxima.values for batch in self.batches]).cpu()
+        places = torch.cat([batch.maxima.places for batch in self.batches]).cpu()
         images = np.concatenate(self.numbers)
         numbers, values, highest_places = highest(maxima, images, places)
         return LayerPart(
@@ -363,7 +377,8 @@ def highest(maxima: Tensor, numbers: Integers, places: Tensor) -> tuple[Integers
     """
     best = keys_of(maxima, torch.from_numpy(numbers)[:, None]).topk(min(TOP, len(maxima)), 0)
     values, images = values_of(best.values)
-    found = (images, values, places.gather(0, best.indices))
+    # A map of −∞ alone, which is not looked up after NaN, has its maximum at its first position.
+    found = (images, values, places.gather(0, best.indices).clamp_min(0))
     first, second, third = (each.T.contiguous().numpy() for each in found)
     return first, second, third
 

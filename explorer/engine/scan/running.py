@@ -24,7 +24,7 @@ from explorer.engine.scan import shards as files
 from explorer.engine.scan.calibration import calibrate
 from explorer.engine.scan.images import ScanImages, id_of
 from explorer.engine.scan.parts import ScanPart, merge
-from explorer.engine.scan.reductions import Affine, Numbered, Ranges, Running, maxima_after
+from explorer.engine.scan.reductions import Affine, Maxima, Numbered, Ranges, Running, maxima_after
 from explorer.engine.scan.result import Scan
 from explorer.engine.tracing import blocks, stages, trace
 from explorer.engine.values import Floats
@@ -211,8 +211,8 @@ class Recorder:
         else:
             running.add(call.output, self.current, self._maxima(call))
 
-    def _maxima(self, call: Call) -> Tensor | None:
-        """The maxima of a layer's maps, where they follow from those of the layer that it read."""
+    def _maxima(self, call: Call) -> Maxima | None:
+        """The Maxima of a layer's maps, where they follow from those of the layer that it read."""
         source = self.running.get(call.source or "")
         if source is None or not source.batches:
             return None

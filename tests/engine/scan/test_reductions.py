@@ -11,6 +11,8 @@ from explorer.engine.scan import running
 from explorer.engine.scan.images import ScanImages
 from explorer.engine.scan.parts import LayerPart, merge_layer
 from explorer.engine.scan.reductions import (
+    UNKNOWN,
+    Maxima,
     Numbered,
     Running,
     edges_of,
@@ -200,6 +202,30 @@ def test_nan_is_the_lowest_maximum_in_any_number_of_parts() -> None:
     assert merge_layer(few, np.arange(8)).top_numbers[0].tolist() == part(range(8)).top_numbers[0].tolist()
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [1, 7, 20])
+def test_places_are_exact_in_batches_of_any_size(size: int, order: torch.memory_format) -> None:
+    random = torch.Generator().manual_seed(size)
+    maps = torch.randint(-3, 60, (200, 5, 3, 4), generator=random).float()
+    maps[:, 1] = 0  # a dead channel: all images tie
+    maps[torch.rand(200, generator=random) < 0.9, 2] = torch.nan
+    maps[::3, 3] = -torch.inf
+    maps[:9, 4], maps[9:, 4] = torch.nan, -torch.inf
+    ends = (np.full(5, end, np.float32) for end in (-3, 60))
+    running = Running(ranges_of(*ends, np.ones(5), np.ones(5), True))
+    for some in torch.arange(200).split(size):
+        running.add(maps[some].clone(memory_format=order), Numbered(some))
+    part = running.part()
+    maxima = maps.flatten(2).nan_to_num(nan=-np.inf, posinf=np.inf, neginf=-np.inf).amax(2)
+    first = maps.flatten(2).argmax(2)  # NaN counts as a map's maximum
+    for channel in range(5):
+        is_nan = maps[:, channel].isnan().any(-1).any(-1)
+        ranks = sorted(range(200), key=lambda n: (bool(is_nan[n]), -float(maxima[n, channel]), n))[:TOP]
+        assert part.top_numbers[channel].tolist() == ranks
+        expected = np.stack(np.divmod(first[ranks, channel].numpy(), 4), 1)
+        assert (part.top_positions[channel] == expected).all()
+
+
 def test_a_map_smaller_than_the_sample_is_counted_whole() -> None:
     assert Numbered(torch.tensor([5, 9])).sampled(3).tolist() == [0, 1, 2, 3, 4, 5]
 
@@ -244,7 +270,15 @@ def test_maxima_follow_where_no_position_is_left_out(layer: nn.Module, derived: 
     maps[0, 0] = -2
     maps[1, 1, 7, 7] = 9  # in the last row and column
     maps[2, 2, 0, 0] = torch.nan
-    maxima = maxima_after(layer, maps, maps.amax((2, 3)))
+    given = Maxima(maps.amax((2, 3)), maps.flatten(2).argmax(2))
+    given.places[0, 1] = UNKNOWN
+    maxima = maxima_after(layer, maps, given)
     assert (maxima is not None) == derived
     if maxima is not None:
-        torch.testing.assert_close(maxima, layer(maps.clone()).amax((2, 3)), equal_nan=True, rtol=0, atol=0)
+        after = layer(maps.clone())
+        torch.testing.assert_close(maxima.values, after.amax((2, 3)), equal_nan=True, rtol=0, atol=0)
+        expected = after.flatten(2).argmax(2)
+        known = maxima.places != UNKNOWN
+        assert (maxima.places == expected)[known].all()
+        if isinstance(layer, nn.ReLU):
+            assert known.sum() >= known.numel() - 1
