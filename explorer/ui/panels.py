@@ -19,6 +19,7 @@ from explorer.ui import markup
 from explorer.ui.components.small_chart import small_chart
 from explorer.ui.frame import presentation
 from explorer.ui.selection import Selection
+from model.card import Pixels
 from model.pixels import whole
 from model.words import N_, tr
 
@@ -48,7 +49,7 @@ def heat_panel(
     if not heat.any():
         return markup.element("section", markup.text(title, tag="h3"), markup.text(tr(ZERO), "muted"))
     height, width = heat.shape
-    pixels = overlay(selection.sample.pixels, heat, range, selection.covered(layer))
+    pixels = over_image(selection, layer, heat, range)
     raw = tr("{title}, the raw map of {height} by {width} positions", title=alt, height=height, width=width)
     return markup.element(
         "section",
@@ -62,6 +63,14 @@ def heat_panel(
         markup.text(note, "muted") if note else "",
         markup.scale(range, scale) if scale else "",
     )
+
+
+def over_image(
+    selection: Selection, layer: str | None, heat: npt.NDArray[np.float32], range: Range
+) -> Pixels:
+    """A heat map (h, w) of a layer, or of the input's pixels for None, over the picture as it is shown."""
+    place = selection.covered(layer).scaled(selection.sample.pixels.shape[:2], selection.shown.shape[:2])
+    return overlay(selection.shown, heat, range, place)
 
 
 def explain_dimmed(selection: Selection) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 from torch import nn
 
+from explorer.drawing.pictures import reduced
 from explorer.engine import tracing
 from explorer.engine.attribution import ChannelEvidence
 from explorer.engine.attribution.gradients import NoGradient
@@ -21,6 +22,8 @@ from explorer.ui.class_names import glossed, glossed_all
 from model.card import Card, Pixels
 from model.pixels import Rectangle
 from model.problems import Problem
+
+SHOWN = 448  # pixels: a photo as a PNG of all its pixels takes longer than its explanation
 
 
 class LayerMaps(Mapping[str, Floats]):
@@ -81,6 +84,11 @@ class Selection:
             return cached.evidence(self.network, self.input, layer, self.target)
         except NoGradient:  # one reached it in the check-up, but none does so for this image and class
             return None
+
+    @cached_property
+    def shown(self) -> Pixels:
+        """The picture no larger than a page shows it, uint8 (h, w, 3)."""
+        return reduced(self.sample.pixels, SHOWN)
 
     @cached_property
     def framed(self) -> Pixels:

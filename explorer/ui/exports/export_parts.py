@@ -164,7 +164,7 @@ def heat_program(
 
 
 def over_image(selection: Selection, layer: str | None, heat: Floats, range: Range) -> Pixels:
-    """A heat map (h, w) of a layer, or of the input's pixels for None, over the picture as pages show it."""
+    """A heat map (h, w) of a layer, or of the input's pixels for None, over all pixels of the picture."""
     return overlay(selection.sample.pixels, heat, range, selection.covered(layer))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from explorer.drawing.pictures import reduced
 from explorer.engine.samples import FromUpload
 from explorer.engine.tracing import layer_path
 from explorer.ui import link, markup
@@ -14,6 +15,7 @@ from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
 SHOWN, FEW = 3, 4  # probabilities in the strip, and on each of two sides
+SIDE = 192  # pixels of a picture in the strip: 56 on the page, of up to three device pixels each
 _OPENS = "_header_opens"  # the page that a button has chosen
 FEW_CLASSES = 12  # whose names are all listed
 
@@ -109,7 +111,7 @@ def _title(selection: Selection) -> str:
 def _image(selection: Selection) -> str:
     height, width = selection.sample.pixels.shape[:2]
     return markup.figure(
-        selection.sample.pixels,
+        reduced(selection.shown, SIDE),
         tr("The image: {name}", name=selection.sample.name),
         markup.text(selection.sample.name),
         markup.text(tr("{width} × {height} px", width=width, height=height)),
@@ -119,7 +121,7 @@ def _image(selection: Selection) -> str:
 def _input(selection: Selection) -> str:
     size = selection.card.input_size
     return markup.figure(
-        selection.framed,
+        reduced(selection.framed, SIDE),
         tr("The input of the network: {size} by {size} pixels", size=size),
         markup.text(tr("network input")),
         markup.text(tr("{width} × {height} px", width=size, height=size)),

@@ -7,11 +7,10 @@ import streamlit as st
 
 from explorer.drawing import ranges
 from explorer.drawing.colormaps import color
-from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import MINUS, Range, adding_up, from_to, number, plainly
 from explorer.engine.scores import SCORES
 from explorer.engine.scores.deletion import Deletions
-from explorer.ui import markup
+from explorer.ui import markup, panels
 from explorer.ui.selection import Selection
 from explorer.views.attributions.measuring import Attribution, TimedMap
 from explorer.views.attributions.strip import extents, reasons, strip
@@ -59,7 +58,7 @@ def pictures(selection: Selection, attribution: Attribution) -> str:
     heat, range = attribution.map.heat.values, range_of(attribution)
     height, width = heat.shape
     about = tr("{title}, for {name}", title=attribution.choice.title, name=selection.target_name)
-    over = overlay(selection.sample.pixels, heat, range, selection.covered(attribution.map.heat.layer))
+    over = panels.over_image(selection, attribution.map.heat.layer, heat, range)
     raw = markup.figure(
         color(heat, range),
         tr("{title}, the raw map", title=about),

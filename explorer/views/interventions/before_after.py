@@ -162,7 +162,11 @@ def heat_figure(selection: Selection, both: BeforeAfter, title: str, alt: str, h
     if not heat.any():
         return markup.element("div", markup.text(title), markup.text(tr(panels.ZERO), "muted"))
     notes = () if heat.max() > 0 else (markup.text(tr(NOT_POSITIVE)),)
-    return markup.figure(over(selection, both, heat), alt, markup.text(title), *notes, fill=True)
+    whole = both.pixels is None
+    pixels = (
+        panels.over_image(selection, both.layer, heat, both.range) if whole else over(selection, both, heat)
+    )
+    return markup.figure(pixels, alt, markup.text(title), *notes, fill=True)
 
 
 def over(selection: Selection, both: BeforeAfter, heat: Floats) -> Pixels:
