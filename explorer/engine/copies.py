@@ -93,9 +93,7 @@ def _content(cell: CellType) -> object:
 def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     """As deepcopy does it, several times as fast: most of a network's thousands of attributes are plain."""
     kind = type(module)
-    if id(module) in memo or any(
-        getattr(kind, way, None) is not getattr(nn.Module, way, None) for way in WAYS
-    ):
+    if id(module) in memo or any(_is_own(kind, way) for way in WAYS):
         made: nn.Module = copy.deepcopy(module, memo)
         for name in (*HOOKS, *MODES_OF_HOOKS):  # a module of torch.fx is copied without
             setattr(made, name, copy.deepcopy(getattr(module, name), memo))
@@ -106,8 +104,17 @@ def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     return made
 
 
+def _is_own(kind: type[nn.Module], way: str) -> bool:
+    """Whether a class has a way of its own; a convolution's only completes what older versions of torch saved."""
+    return getattr(kind, way, None) not in (getattr(nn.Module, way, None), nn.Conv2d.__setstate__)
+
+
+def _is_plain(value: object) -> bool:
+    return type(value) in PLAIN or (type(value) is tuple and all(type(part) in PLAIN for part in value))
+
+
 def _copied_value(value: object, memo: dict[int, Any]) -> Any:
-    if type(value) in PLAIN:
+    if _is_plain(value):
         return value
     if id(value) in memo:
         return memo[id(value)]
@@ -196,7 +203,7 @@ def tensors_in(value: object) -> list[Tensor]:
     """The tensors in a value, in lists, dicts and whatever else torch looks into, in order."""
     if isinstance(value, Tensor):
         return [value]
-    if type(value) in PLAIN or (type(value) in (dict, OrderedDict, list, tuple) and not value):
+    if _is_plain(value) or (type(value) in (dict, OrderedDict, list, set) and not value):
         return []
     if type(value) is tuple:
         return [tensor for part in value for tensor in tensors_in(part)]
@@ -207,7 +214,9 @@ def _empty(net: nn.Module) -> dict[int, Any]:
     """A memo for deepcopy: new empty containers, most of them for hooks, which would take it longest."""
     attributes = (value for module in net.modules() for value in vars(module).values())
     return {
-        id(value): type(value)() for value in attributes if type(value) in (dict, OrderedDict) and not value
+        id(value): type(value)()
+        for value in attributes
+        if type(value) in (dict, OrderedDict, list, set) and not value
     }
 
 
