@@ -13,10 +13,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui.exports.downloads import Offer
+from explorer.ui.selection import SHOWN
 from model.scenes import draw
 
 Open = Callable[..., tuple[AppTest, Offer]]
-WIDE, TALL = (320, 480), (480, 300)  # height, width; both leave an even number over
+WIDE, TALL = (288, 448), (448, 300)  # height, width; both leave an even number over
 PAGES = {
     "explain": ("explain", {}),
     "explain, shared": ("explain", {"cam_scale": "shared", "evidence": "signed"}),
@@ -84,6 +85,29 @@ def test_heat_is_that_of_the_square_and_the_rest_has_none(
         dimmed(made, inside, of_photo)
     assert "Image horse/1.png (center square)" in of_photo.caption
     assert "square" not in of_square.caption
+
+
+@pytest.mark.parametrize("page", ["explain", "interventions", "attributions"])
+@pytest.mark.parametrize("size", [(900, 700), (300, 1001)])
+def test_a_larger_photo_is_reduced_and_the_heat_with_it(
+    opened: Open, page: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    height, width = size
+    folder = tmp_path / "test" / "horse"
+    folder.mkdir(parents=True)
+    photo = Image.fromarray(draw(label=7, seed=3, size=64).pixels).resize((width, height))
+    photo.save(folder / "0.png")
+    at, offer = opened(page, "--data-dir", str(tmp_path), source="test", index="0", **PAGES[page][1])
+    drawn = pictures(at.run() if page == "attributions" else at)
+    small = photo.copy()
+    small.thumbnail((SHOWN, SHOWN))
+    reduced = [each for each in drawn.values() if each.shape[:2] == small.size[::-1]]
+    assert reduced
+    full = [each() for name, each in offer.pictures.items() if name != "the image"]
+    whole = [Image.fromarray(each) for each in full if each.shape[:2] == size]
+    expected = [np.asarray(each.resize(small.size, Image.Resampling.BOX), float) for each in whole]
+    for each in reduced:
+        assert min(np.abs(each - other).mean() for other in expected) < 2
 
 
 def dimmed(made: np.ndarray, inside: tuple[slice, slice], offer: Offer) -> None:

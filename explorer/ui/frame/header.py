@@ -15,7 +15,7 @@ from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
 SHOWN, FEW = 3, 4  # probabilities in the strip, and on each of two sides
-SIDE = 192  # pixels of a picture in the strip: 56 on the page, of up to three device pixels each
+SIDE = 256  # pixels of a picture in the strip: 56 on the page, of up to four device pixels each
 _OPENS = "_header_opens"  # the page that a button has chosen
 FEW_CLASSES = 12  # whose names are all listed
 
