@@ -22,7 +22,6 @@ STRIDE = 7919  # a prime: the positions that a histogram counts differ from imag
 FAR = 16.0
 """A squared mean of more variances than this is taken off before squaring, or digits would be lost."""
 CACHED = 2**17  # values that a thread reduces together: a megabyte
-NUMBERS = 2**31
 UNKNOWN = -1
 DISTINCT = BINS * float(np.finfo(np.float32).eps)
 """Bins for values this much apart, as a fraction of the largest, have borders that differ."""
@@ -321,7 +320,10 @@ class Running:
         maxima = torch.cat([batch.maxima.values for batch in self.batches]).cpu()
         places = torch.cat([batch.maxima.places for batch in self.batches]).cpu()
         images = np.concatenate(self.numbers)
-        numbers, values, highest_places = highest(maxima, images, places)
+        channels = np.arange(maxima.shape[1])[:, None]
+        top, bottom = first_rows(-maxima, False), first_rows(maxima, True)
+        # A map of −∞ alone, which is not looked up after NaN, has its maximum at its first position.
+        top_places = np.maximum(places.numpy()[top, channels], 0)
         return LayerPart(
             self.size[0] * self.size[1],
             mean,
@@ -330,10 +332,11 @@ class Running:
             means.astype(np.float32),
             np.sum([batch.histogram for batch in self.batches], 0),
             self.ranges.edges,
-            numbers,
-            values,
-            np.stack(np.divmod(highest_places, self.size[1]), 2),
-            *lowest(maxima, images),
+            images[top],
+            maxima.numpy()[top, channels] + np.float32(0),
+            np.stack(np.divmod(top_places, self.size[1]), 2),
+            images[bottom],
+            maxima.numpy()[bottom, channels] + np.float32(0),
         )
 
     def _moments(self, means: Doubles) -> tuple[Doubles, Doubles]:
@@ -349,44 +352,15 @@ class Running:
 # The images with the largest and the smallest maximum
 
 
-LOWEST, HIGHEST = -0x400000, 0x7FC00000  # NaN as bits, with a sign and without
-
-
-def keys_of(values: Tensor, numbers: Tensor, undefined: int = LOWEST) -> Tensor:
-    """Keys int64 (n, C) in the order of the values, float (n, C), of equal ones the lower number first.
-
-    Numbers are int64, from 0 and less than NUMBERS. NaN is LOWEST or HIGHEST.
+def first_rows(ranks: Tensor, nan_first: bool) -> Integers:
+    """Of each column of ranks, float (n, C), the rows of the TOP lowest, (C, k), NaN first or last, of equal
+    ones the first row. Only ranks that can be among them are sorted.
     """
-    bits = (values.float() + 0.0).view(torch.int32)  # adding makes −0 the same as 0
-    bits = bits.masked_fill(values.isnan(), undefined)
-    ordered = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()
-    return ordered * NUMBERS + (NUMBERS - 1 - numbers)
-
-
-def values_of(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """The values and numbers that keys were made of."""
-    ordered = torch.div(keys, NUMBERS, rounding_mode="floor")
-    numbers = NUMBERS - 1 - (keys - ordered * NUMBERS)
-    bits = ordered.int()
-    return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(torch.float32), numbers
-
-
-def highest(maxima: Tensor, numbers: Integers, places: Tensor) -> tuple[Integers, Floats, Integers]:
-    """The TOP images with the largest maximum, NaN last, of equal ones the lower number: numbers, values and
-    places (C, k).
-    """
-    best = keys_of(maxima, torch.from_numpy(numbers)[:, None]).topk(min(TOP, len(maxima)), 0)
-    values, images = values_of(best.values)
-    # A map of −∞ alone, which is not looked up after NaN, has its maximum at its first position.
-    found = (images, values, places.gather(0, best.indices).clamp_min(0))
-    first, second, third = (each.T.contiguous().numpy() for each in found)
-    return first, second, third
-
-
-def lowest(maxima: Tensor, numbers: Integers) -> tuple[Integers, Floats]:
-    """The TOP images with the smallest maximum, NaN first, of equal ones the lower number: numbers and values
-    (C, k).
-    """
-    keys = keys_of(-maxima, torch.from_numpy(numbers)[:, None], HIGHEST)
-    values, images = values_of(keys.topk(min(TOP, len(keys)), 0).values)
-    return images.T.contiguous().numpy(), (-values + 0.0).T.contiguous().numpy()
+    count = min(TOP, len(ranks))
+    ordered = torch.where(ranks.isnan(), -torch.inf if nan_first else torch.inf, ranks)
+    last = ordered.topk(count, 0, largest=False).values[-1]
+    columns, rows = (ordered <= last).T.nonzero(as_tuple=True)
+    is_last = ranks.isnan()[rows, columns] != nan_first
+    order = np.lexsort((is_last.numpy(), ordered[rows, columns].numpy(), columns.numpy()))
+    starts = np.searchsorted(columns.numpy(), np.arange(ranks.shape[1]))
+    return np.asarray(rows.numpy()[order[starts[:, None] + np.arange(count)]], np.int64)

@@ -16,11 +16,10 @@ from explorer.engine.scan.reductions import (
     Numbered,
     Running,
     edges_of,
-    keys_of,
+    first_rows,
     maxima_after,
     ranges_of,
     sampled_positions,
-    values_of,
 )
 from explorer.engine.scan.result import BINS, SAMPLED, TOP, LayerScan, Scan
 from explorer.engine.tracing import trace
@@ -127,15 +126,21 @@ def test_logits_features_and_labels(
     assert scan.classes == CLASSES
 
 
-def test_keys_sort_like_values_and_numbers() -> None:
-    values = torch.tensor([0.5, -0.0, 0.0, -2.0, torch.inf, -torch.inf, 1e-30, -1e-30, 0.5])
-    numbers = torch.arange(len(values))
-    keys = keys_of(values[:, None], numbers[:, None])
-    order = keys[:, 0].argsort(descending=True)
-    assert order.tolist() == [4, 0, 8, 6, 1, 2, 7, 3, 5]
-    back, images = values_of(keys)
-    assert torch.equal(back[:, 0], values)
-    assert torch.equal(images[:, 0], numbers)
+@pytest.mark.parametrize("nan_first", [True, False])
+@pytest.mark.parametrize("count", [1, 5, 16, 17, 200])
+def test_first_rows_are_those_of_a_stable_sort(count: int, nan_first: bool) -> None:
+    random = np.random.default_rng(count)
+    special = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 1e-30, -1e-30, 2], np.float32)
+    ranks = np.where(
+        random.random((count, 6)) < 0.5, random.choice(special, (count, 6)), random.normal(size=(count, 6))
+    )
+    ranks[:, 5] = 1
+    rows = first_rows(torch.from_numpy(ranks.astype(np.float32)), nan_first)
+    for channel, column in enumerate(ranks.astype(np.float32).T):
+        wanted = sorted(
+            range(count), key=lambda n: ((np.isnan(column[n]) != nan_first), np.nan_to_num(column[n]), n)
+        )
+        assert rows[channel].tolist() == wanted[:TOP]
 
 
 def test_edges_hold_every_value_and_keep_zero() -> None:
@@ -204,6 +209,7 @@ def test_nan_is_the_lowest_maximum_in_any_number_of_parts() -> None:
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("size", [1, 7, 20])
+@pytest.mark.filterwarnings("ignore:invalid value")  # of the mean of infinite values
 def test_places_are_exact_in_batches_of_any_size(size: int, order: torch.memory_format) -> None:
     random = torch.Generator().manual_seed(size)
     maps = torch.randint(-3, 60, (200, 5, 3, 4), generator=random).float()
