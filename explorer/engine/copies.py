@@ -105,7 +105,7 @@ def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 
 def _is_own(kind: type[nn.Module], way: str) -> bool:
-    """Whether a class has a way of its own; a convolution's only completes what older versions of torch saved."""
+    """Whether a class has a way of its own; a convolution's only completes what older torch saved."""
     return getattr(kind, way, None) not in (getattr(nn.Module, way, None), nn.Conv2d.__setstate__)
 
 
