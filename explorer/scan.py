@@ -136,6 +136,8 @@ def _command(options: argparse.Namespace) -> None:
 def _prepared(options: argparse.Namespace, device: torch.device) -> Scanning:
     network = command.network(options)
     images = scan_images(options.dataset, network.card, options.data_dir, options.split, options.limit)
+    if images.images.notes and not rank():
+        say(images.images.notes)
     return running.prepare(network, images, options.out, device)
 
 

@@ -237,6 +237,7 @@ def _opening_lines(measurement: Measurement) -> list[str]:
     left_out = measurement.entries.left_out | measurement.scores_left_out
     return [
         sentence,
+        *filter(None, [measurement.images.notes]),
         *(tr("{name} is left out: {reason}", name=name, reason=why) for name, why in left_out.items()),
     ]
 

@@ -14,6 +14,8 @@ from model.image_folder import (
     image_files,
     is_undivided,
     list_images,
+    split_folder,
+    validation_note,
 )
 from model.images import Dataset, OnCorrupt, Progress, Split, mean_and_std
 from model.problems import Problem
@@ -34,6 +36,8 @@ __all__ = [
     "load",
     "mean_and_std",
     "read_cifar10",
+    "split_folder",
+    "validation_note",
 ]
 
 DATA_DIR = Path("data")

@@ -1,4 +1,7 @@
-"""A folder of images as a dataset: `train/<class>/*` and `test/<class>/*`, of any sizes and classes."""
+"""A folder of images as a dataset: `train/<class>/*` and `test/<class>/*`, of any sizes and classes.
+
+Where there is no `test/<class>`, validation images stand for it: see VALIDATION.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ from model.images import Dataset, Images, OnCorrupt, Progress, Split, first_name
 from model.names import readable, short_path
 from model.pixels import square
 from model.problems import Problem
+from model.words import tr
 
+VALIDATION = ("val", "valid", "validation")
+"""The folders that are the test set where `test` has no class folders, the first that has some."""
 PIXELS_VERSION = 2  # of how a file becomes pixels: what was decoded otherwise is decoded anew
 MOST_PIXELS = 89_000_000  # Pillow's own bound, beyond which it warns
 
@@ -58,9 +64,9 @@ def folder(
         listing = list_images(data_dir, "test", listing.classes)
         chosen = _checked(_decoded(listing, size, progress), listing, on_corrupt)
     name, left_out = readable(data_dir.resolve().name), len(chosen.corrupt)
-    provenance = f"{len(chosen.labels):,} images of the folder {name}/{split}"
+    provenance = f"{len(chosen.labels):,} images of the folder {name}/{listing.root.name}"
     provenance += f", {left_out:,} unreadable left out" if left_out else ""
-    left = tuple(readable(f"{split}/{path}") for path in chosen.corrupt)
+    left = tuple(readable(f"{listing.root.name}/{path}") for path in chosen.corrupt)
     classes = tuple(map(readable, listing.classes))
     return Dataset(name, chosen.images, chosen.labels, classes, mean, std, provenance, left)
 
@@ -71,7 +77,7 @@ def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = 
     Problem when a folder is missing, a class folder has no image, or a class is not among `classes`.
     """
     check_there(data_dir, split)
-    root = data_dir / split
+    root = split_folder(data_dir, split)
     folders = class_folders(root)
     if not folders:
         _check_permission(root)
@@ -102,6 +108,24 @@ def list_images(data_dir: Path, split: Split, classes: tuple[str, ...] | None = 
     return Listing(root, order, files)
 
 
+def split_folder(data_dir: Path, split: Split) -> Path:
+    """Where a split's class folders are: for the test split where validation images are if it has none."""
+    names = (split, *VALIDATION) if split == "test" else (split,)
+    folders = (data_dir / name for name in names)
+    return next((folder for folder in folders if class_folders(folder)), data_dir / split)
+
+
+def validation_note(root: Path) -> str:
+    """That the images in `root` are the test set, as a sentence, where that is one of VALIDATION; else ""."""
+    if root.name not in VALIDATION:
+        return ""
+    return tr(
+        "The folder {name} has no class folders in test: the images in {folder} are the test images.",
+        name=readable(root.parent.resolve().name),
+        folder=root.name,
+    )
+
+
 def check_there(data_dir: Path, split: Split) -> None:
     """Problem if there is nothing at all at `data_dir`: then its name is wrong, not what is in it."""
     if not os.path.lexists(data_dir):
@@ -113,8 +137,10 @@ def check_there(data_dir: Path, split: Split) -> None:
 
 
 def is_undivided(data_dir: Path) -> bool:
-    """Whether a folder has class folders with images directly, and neither `train` nor `test`."""
+    """Whether a folder has class folders with images directly, and no `train`, `test` or VALIDATION."""
     if any(os.path.lexists(data_dir / split) for split in ("train", "test")):
+        return False
+    if split_folder(data_dir, "test").name != "test":
         return False
     return any(image_files(data_dir / name, data_dir) for name in class_folders(data_dir))
 

@@ -17,6 +17,7 @@ from model.allocator import keep_freed_memory
 from model.batches import images_of
 from model.builders import is_own, load_builder
 from model.command import read_settings
+from model.datasets import split_folder, validation_note
 from model.failures import exit_code
 from model.files import beside, claimed, replacing
 from model.history import epochs_figure, loss_figure, save_figure
@@ -50,6 +51,9 @@ def _command(settings: dict[str, Any]) -> None:
             with first_before_others():  # the first may have to download or draw them
                 data, test = images_of(config)
             say(about_images(data, test))
+            folder = split_folder(Path(config.data_dir), "test")
+            if config.dataset == "folder" and (note := validation_note(folder)):
+                say(note)
             tell_left_out(data, test)
             run = train(config, data, test, state)
             _draw(run)

@@ -17,6 +17,7 @@ from explorer import scan
 from explorer.engine.network import network_of
 from explorer.engine.network_source import Source
 from explorer.engine.opening import open_source
+from explorer.engine.samples import find_test_set
 from explorer.engine.scan import pace, running
 from explorer.engine.scan.finding import find
 from explorer.engine.scan.images import scan_images
@@ -218,6 +219,20 @@ def test_unreadable_images_and_other_classes_are_named_and_counted(
     assert "3 images have labels that are none of the network's classes" in said
     assert "1 image cannot be read and is left out:\n- cat/1.png" in said
     assert len(load(the_file(mine))) == 8
+
+
+@pytest.mark.parametrize("name", [".", "val"])
+def test_a_folder_without_test_says_which_images_are_the_test_set(
+    mine: Path, photos: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (photos / "test").rename(photos.parent / "images")
+    data = photos.parent / "images" if name == "." else photos
+    if name == "val":
+        (photos.parent / "images").rename(photos / name)
+    assert scan.main(arguments(mine, "--dataset", "folder", "--data-dir", str(data), "--limit", "2")) == 0
+    note = find_test_set(data).notes()  # type: ignore[union-attr]
+    assert note
+    assert capsys.readouterr().out.startswith(note + "\n")
 
 
 def test_parts_are_merged(

@@ -4,8 +4,9 @@ import copy
 import pickle
 from collections import OrderedDict
 from collections.abc import Iterator
-from types import CellType, FunctionType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
+from weakref import ReferenceType
 
 import torch
 from torch import Tensor, nn
@@ -56,38 +57,79 @@ def _copied_whole(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 
 def let_functions_know(view: nn.Module, memo: dict[int, Any]) -> None:
-    """Lets the hooks of a deep copy, and functions that are attributes, know the copies of what they know.
+    """Lets the hooks of a deep copy, and functions in its attributes, know the copies of what they know.
 
-    Deepcopy leaves functions as they are, so a hook such as `lambda _, __, out: self.keep(out)` would write
-    into the network that was copied, and a `forward` set from outside would run that.
+    Deepcopy leaves functions and weak references as they are, so a hook such as `lambda _, __, out:
+    self.keep(out)` would write into the network that was copied, and a `forward` set from outside would run
+    that.
     """
+    seen: set[int] = set()
     for module in view.modules():
-        for name in HOOKS:
-            hooks = getattr(module, name)
-            hooks.update({key: _that_knows(hook, memo) for key, hook in hooks.items()})
-        functions = [(name, each) for name, each in vars(module).items() if type(each) is FunctionType]
-        module.__dict__.update({name: _that_knows(function, memo) for name, function in functions})
+        _let_know(vars(module), memo, seen)
 
 
-def _that_knows(function: Any, memo: dict[int, Any]) -> Any:
-    """The function with the copies of what it is a closure over; itself where nothing of that was copied."""
-    cells = (function.__closure__ or ()) if type(function) is FunctionType else ()
-    if not any(id(_content(cell)) in memo for cell in cells):
+def _let_know(container: Any, memo: dict[int, Any], seen: set[int]) -> None:
+    """The same for a list or dict of the copy, in place."""
+    if id(container) in memo or id(container) in seen:  # one that was not copied, or is met again
+        return
+    seen.add(id(container))
+    for key, part in list(container.items() if isinstance(container, dict) else enumerate(container)):
+        if type(part) in (dict, OrderedDict, list):
+            _let_know(part, memo, seen)
+        elif (made := _that_knows(part, memo)) is not part:
+            container[key] = made
+
+
+def _that_knows(value: Any, memo: dict[int, Any]) -> Any:
+    """What stands in the copy for what a function refers to, or for the function; itself if nothing does."""
+    if id(value) in memo:
+        return memo[id(value)]
+    if type(value) is FunctionType:
+        return _function_that_knows(value, memo)
+    if type(value) is MethodType and id(value.__self__) in memo:
+        return MethodType(value.__func__, memo[id(value.__self__)])
+    if type(value) is ReferenceType and id(value()) in memo:
+        return ReferenceType(memo[id(value())])
+    if type(value) is tuple and not _is_plain(value):
+        made = tuple(_that_knows(part, memo) for part in value)
+        return made if any(new is not old for new, old in zip(made, value, strict=True)) else value
+    return value
+
+
+def _function_that_knows(function: FunctionType, memo: dict[int, Any]) -> FunctionType:
+    """The function with copies in its closure and its defaults; itself where nothing of that was copied."""
+    contents = [_content(cell) for cell in function.__closure__ or ()]
+    if not (contents or function.__defaults__ or function.__kwdefaults__):
         return function
-    closure = tuple(CellType(memo.get(id(_content(cell)), _content(cell))) for cell in cells)
-    made = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, closure
-    )
-    made.__kwdefaults__ = function.__kwdefaults__
+    cells = tuple(CellType() for _ in contents)
+    defaults = _that_knows(function.__defaults__, memo)
+    made = FunctionType(function.__code__, function.__globals__, function.__name__, defaults, cells or None)
+    memo[id(function)] = made  # it may call itself
+    keywords = {name: _that_knows(value, memo) for name, value in (function.__kwdefaults__ or {}).items()}
+    made.__kwdefaults__ = keywords or None
+    made.__dict__.update(vars(function))
+    known = [_that_knows(content, memo) for content in contents]
+    for cell, original, value in zip(cells, function.__closure__ or (), known, strict=True):
+        if _is_set(original):
+            cell.cell_contents = value
+    before = (*contents, function.__defaults__, *(function.__kwdefaults__ or {}).values())
+    after = (*known, defaults, *keywords.values())
+    if all(new is old or new is made for new, old in zip(after, before, strict=True)):
+        memo[id(function)] = made = function
     return made
+
+
+def _is_set(cell: CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
 
 
 def _content(cell: CellType) -> object:
     """What a closure has there; None of what is not set yet."""
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
+    return cell.cell_contents if _is_set(cell) else None
 
 
 def _copied_module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:

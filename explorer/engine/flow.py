@@ -206,7 +206,7 @@ class Flow:
 
     def _gradient(self, index: int) -> Tensor:
         if index not in self.leaves:
-            raise _cannot(self.steps[index])
+            raise _no_real_tensor(self.steps[index])
         gradient = self.leaves[index].grad
         if gradient is None:
             raise without_gradient(self.steps[index].name)
@@ -272,7 +272,7 @@ class Flow:
             return {}
         for at in (index, *step.sources):
             if at not in self.leaves:
-                raise _cannot(self.steps[at])
+                raise _no_real_tensor(self.steps[at])
         tensor, weights = SPLITS.get(step.kind, _linear)(self, index, multiplier)
         leaves = [self.leaves[source] for source in step.sources]
         if not tensor.requires_grad:
@@ -336,7 +336,7 @@ def _product(flow: Flow, index: int, multiplier: Tensor) -> tuple[Tensor, Tensor
     if len(reads) == 1:
         return output, multiplier
     if (gated := flow.gated(index)) is None:
-        raise _cannot(flow.steps[index])
+        raise _no_weights(flow.steps[index])
     return gated, _ratio(output, gated) * multiplier
 
 
@@ -415,5 +415,21 @@ def _cannot(step: FlowStep) -> Problem:
     return Problem(
         "What flows through layer {layer} cannot be split by channel, because it is not linear and does not "
         "work on each value by itself: choose another layer.",
+        layer=repr(step.name),
+    )
+
+
+def _no_weights(step: FlowStep) -> Problem:
+    return Problem(
+        "What flows through layer {layer} cannot be split by channel, because it is a product of tensors of "
+        "which none can be taken as the weights of the other: choose another layer.",
+        layer=repr(step.name),
+    )
+
+
+def _no_real_tensor(step: FlowStep) -> Problem:
+    return Problem(
+        "What flows through layer {layer} cannot be split by channel, because it does not give one tensor of "
+        "real numbers: choose another layer.",
         layer=repr(step.name),
     )

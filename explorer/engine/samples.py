@@ -22,6 +22,8 @@ from model.datasets import (
     image_files,
     is_undivided,
     read_cifar10,
+    split_folder,
+    validation_note,
 )
 from model.decoding import picture
 from model.files import contents
@@ -254,7 +256,7 @@ class FolderTestSet(TestSet):
 
     def notes(self) -> str:
         if not self.undivided:
-            return ""
+            return validation_note(self.root)
         return tr(
             "The folder {name} has neither train nor test: all images in its class folders are test images.",
             name=self.name,
@@ -305,14 +307,15 @@ class ArrayTestSet(TestSet):
 
 
 def folder_test_set(data_dir: Path) -> TestSet:
-    """List `data_dir`/test/<class>/* without opening an image; labels as training on `data_dir` numbers them.
+    """List `data_dir`/test/<class>/*, or the folder that stands for it, without opening an image; labels as
+    training on `data_dir` numbers them.
 
     Classes are the folder names below `data_dir`/train, then those only test has; Problem without images.
     Where there is neither, the images in `data_dir`/<class>/* are all test images.
     """
     check_there(data_dir, "test")
     undivided = is_undivided(data_dir)
-    root = data_dir if undivided else data_dir / "test"
+    root = data_dir if undivided else split_folder(data_dir, "test")
     images = {name: image_files(root / name, data_dir) for name in class_folders(root)}
     trained = class_folders(data_dir / "train")
     tested = tuple(name for name in images if images[name] or not undivided)

@@ -306,13 +306,13 @@ class Mixed(nn.Module):
 def test_what_cannot_be_split_is_a_problem() -> None:
     torch.manual_seed(9)
     net, x = Mixed().eval(), torch.randn(1, 3, 6, 6)
-    for layer, named in (
-        ("act", "act"),
-        ("mul", "mul"),
-        ("attend", "attend"),
-        ("mean", "attend"),
+    for layer, named, reason in (
+        ("act", "act", "it is not linear"),
+        ("mul", "mul", "it is a product of tensors"),
+        ("attend", "attend", "it does not give one tensor of real numbers"),
+        ("mean", "attend", "it does not give one tensor of real numbers"),
     ):
-        with pytest.raises(Problem, match=f"'{named}' cannot be split"):
+        with pytest.raises(Problem, match=f"'{named}' cannot be split by channel, because {reason}"):
             inflow(net, x, layer, 0, 1)
     own = channel_contributions(net, x, ["reciprocal"], 1)["reciprocal"][0]  # by each value itself
     assert total(inflow(net, x, "reciprocal", 0, 1)) == pytest.approx(own, rel=1e-4)

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
@@ -587,7 +588,60 @@ def forward_from_outside() -> Habit:
     return net
 
 
-@pytest.mark.parametrize("build", [KeepsMaps, forward_from_outside])
+def forward_around_another() -> Habit:
+    net = Habit()
+
+    def around(forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda x: forward(x)  # closes over a bound method
+
+    net.forward = around(around(net.forward))  # type: ignore[method-assign]
+    return net
+
+
+def hook_with_defaults() -> Habit:
+    net = Habit()
+    net.kept = {}  # type: ignore[assignment]
+
+    def keep(
+        _: nn.Module, __: object, maps: Tensor, net: nn.Module = net, *, kept: object = net.kept
+    ) -> None:
+        assert kept is net.kept
+        net.kept["maps"] = maps  # type: ignore[index, operator]
+
+    net.act.register_forward_hook(keep)
+    return net
+
+
+class FunctionsInAList(Habit):
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = [lambda x: self.conv(x), (lambda x: self.act(self.norm(x)),)]
+
+    def maps(self, x: Tensor) -> Tensor:
+        return self.steps[1][0](self.steps[0](x))  # type: ignore[index, operator, no-any-return]
+
+
+class RefersBack(Habit):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv.network = weakref.ref(self)  # type: ignore[assignment]
+
+    def maps(self, x: Tensor) -> Tensor:
+        net = self.conv.network()  # type: ignore[operator]
+        return net.act(net.norm(net.conv(x)))  # type: ignore[no-any-return]
+
+
+KNOWING = [
+    KeepsMaps,
+    forward_from_outside,
+    forward_around_another,
+    hook_with_defaults,
+    FunctionsInAList,
+    RefersBack,
+]
+
+
+@pytest.mark.parametrize("build", KNOWING)
 def test_a_function_that_knows_the_network_knows_its_copies(
     opened: Callable[..., Opening], build: Callable[[], Habit]
 ) -> None:

@@ -385,6 +385,30 @@ def test_images_in_class_folders_without_a_split_are_all_test_images(tmp_path):
     assert samples.find_test_set(tmp_path) is None
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_validation_images_are_the_test_set_where_there_is_no_other(tmp_path, name):
+    for folder, label in (("train", "cat"), ("train", "dog"), (name, "dog")):
+        (tmp_path / folder / label).mkdir(parents=True)
+        Image.fromarray(noise(4, 4)).save(tmp_path / folder / label / "0.png")
+    (tmp_path / "test").mkdir()
+    Image.fromarray(noise(4, 4)).save(tmp_path / "test" / "0.png")  # test images without labels
+    images = samples.find_test_set(tmp_path)
+    assert (images.classes, images.files) == (("cat", "dog"), ("dog/0.png",))
+    assert images.sample(0).label == 1
+    assert images.notes().endswith(f"has no class folders in test: the images in {name} are the test images.")
+    (tmp_path / "test" / "cat").mkdir()
+    Image.fromarray(noise(4, 4)).save(tmp_path / "test" / "cat" / "0.png")
+    images = samples.find_test_set(tmp_path)
+    assert (images.files, images.notes()) == (("cat/0.png",), "")
+
+
+def test_a_class_may_be_called_valid(tmp_path):
+    for name in ("invalid", "valid"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(noise(4, 4)).save(tmp_path / name / "0.png")
+    assert samples.find_test_set(tmp_path).classes == ("invalid", "valid")
+
+
 # Built-in scenes
 
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from model.checkpoint import load_checkpoint
+from model.datasets import load
 from model.image_folder import image_files
 from model.train import main
 
@@ -80,6 +81,14 @@ def test_any_size_and_number_of_classes_with_mean_and_std_in_the_card(tmp_path, 
 
 def test_a_size_too_small_for_the_network_is_one_sentence(animals, run):
     assert "halve an input of 7 pixels to nothing" in sentence(run(animals, "--size", "7"))
+
+
+def test_validation_images_stand_for_test_images(animals, run, tmp_path):
+    (animals / "test").rename(animals / "val")
+    status, printed, _ = run(animals)
+    assert status == 0
+    assert "has no class folders in test: the images in val are the test images." in printed
+    assert "/val" in load("folder", animals, "test").provenance
 
 
 def test_a_class_folder_without_images(animals, run):

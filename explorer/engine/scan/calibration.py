@@ -15,16 +15,19 @@ from explorer.engine.scan.reductions import Affine, Ranges, ranges_of
 from explorer.engine.values import Doubles, Floats
 
 CLOSE = 1e-4  # of the range of a layer's values
+CHANCE = 1e-3  # of a BatchNorm's values: more zeros than that come of what it reads, as after a ReLU
 
 
 @dataclass(eq=False)
 class _Layer:
     """Of each batch the least and largest value, the mean and the mean square, each (C,); whether a value is
-    zero; and whether the layer follows from another.
+    zero; the largest fraction of zeros in a channel, but for whole maps; and whether the layer follows from
+    another.
     """
 
     batches: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=list)
     has_zeros: bool = False
+    zeros: float = 0
     affine: Affine | None = None
 
 
@@ -38,7 +41,9 @@ def calibrate(
         layer, maps = by_layer[call.layer], call.output.float()
         if not layer.batches:
             layer.affine = _affine(net, call, layers)
-        layer.has_zeros = layer.has_zeros or bool((maps == 0).any())
+        fractions = (maps == 0).float().mean((2, 3))
+        layer.has_zeros = layer.has_zeros or bool(fractions.any())
+        layer.zeros = max(layer.zeros, float(fractions.masked_fill(fractions == 1, 0).mean(0).max()))
         dimensions = (0, 2, 3)
         values = maps.double().mean(dimensions), maps.double().square().mean(dimensions)
         layer.batches.append((maps.amin(dimensions), maps.amax(dimensions), *values))
@@ -47,17 +52,16 @@ def calibrate(
     with torch.inference_mode(False), torch.no_grad():
         for rows in pieces(net, x, batch):
             view(x[rows].clone())
-    return _settled({name: (_ranges(layer), layer.affine) for name, layer in by_layer.items()})
+    return _settled(by_layer)
 
 
-def _settled(
-    layers: dict[str, tuple[Ranges, Affine | None]],
-) -> tuple[dict[str, Ranges], dict[str, Affine]]:
+def _settled(layers: dict[str, _Layer]) -> tuple[dict[str, Ranges], dict[str, Affine]]:
     ranges: dict[str, Ranges] = {}
     affine: dict[str, Affine] = {}
-    for name, (own, follows) in layers.items():
-        derived = None if follows is None else follows.ranges(ranges[follows.source])
-        ranges[name] = derived or own
+    for name, layer in layers.items():
+        follows = layer.affine
+        derived = None if follows is None else follows.ranges(ranges[follows.source], layer.zeros > CHANCE)
+        ranges[name] = derived or _ranges(layer)
         if follows is not None and derived is not None:
             affine[name] = follows
     return ranges, affine

@@ -73,7 +73,8 @@ def of_test_set(images: TestSet, card: Card, split: str = "test", limit: int | N
         return in_classes(images.sample(number), images.classes, card.classes)
 
     dataset = "folder" if isinstance(images, FolderTestSet) else "cifar10"
-    in_order = ImageSet(images.name, f"{split} images of {images.name}", len(images), images.digest, take)
+    provenance = f"{split} images of {images.name}"
+    in_order = ImageSet(images.name, provenance, len(images), images.digest, take, images.notes())
     whole = ScanImages(dataset, split, in_order, len(images))
     return fewer(whole, limit) if limit else whole
 

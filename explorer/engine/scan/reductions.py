@@ -70,14 +70,14 @@ class Affine:
     slope: Doubles
     offset: Doubles
 
-    def ranges(self, of_source: Ranges) -> Ranges | None:
+    def ranges(self, of_source: Ranges, has_zeros: bool) -> Ranges | None:
         """The Ranges of the layer; None where a slope is so small that its bins would be none."""
         edges = of_source.edges * self.slope[:, None] + self.offset[:, None]
         edges = np.where(self.slope[:, None] < 0, edges[:, ::-1], edges).astype(np.float32)
         if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
             return None
         centers = 0 if of_source.centers is None else of_source.centers
-        return Ranges(np.asarray(edges, np.float32), self.slope * centers + self.offset)
+        return Ranges(np.asarray(edges, np.float32), self.slope * centers + self.offset, has_zeros)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,10 +215,12 @@ class Running:
         maps, of_source = maps.detach().float(), source.batches[-1]
         means = affine.slope * of_source.means + affine.offset
         values = maps.amax((2, 3)) if known is None else known.values
-        # Single values are zero by chance only; a whole map is where nothing comes in and nothing is added.
-        whole = (values.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
         flipped = np.where(affine.slope[:, None] < 0, of_source.histogram[:, ::-1], of_source.histogram)
-        zeros = whole.sum(0) * maps.shape[2] * maps.shape[3]
+        if self.ranges.has_zeros:
+            zeros = (maps == 0).sum((0, 2, 3)).cpu().numpy()
+        else:  # single values by chance only; a whole map is where nothing comes in and nothing is added
+            whole = (values.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
+            zeros = whole.sum(0) * maps.shape[2] * maps.shape[3]
         squares, maxima = affine.slope**2 * of_source.squares, self._found(maps, values, known)
         self._keep(Sums(means, squares, maxima, zeros, flipped), maps, images)
 
@@ -300,7 +302,8 @@ class Running:
         """
         edges = torch.from_numpy(self.ranges.edges)
         first_bins = torch.arange(len(edges), dtype=torch.int32) * BINS
-        return edges[:, 0], BINS / (edges[:, -1] - edges[:, 0]), first_bins
+        widths = edges[:, -1].double() - edges[:, 0]  # may be more than the largest float
+        return edges[:, 0], (BINS / widths).float(), first_bins
 
     def _histogram(self, maps: Tensor, images: Numbered) -> Integers:
         """How many values of some positions of each image are in each bin, int64 (C, BINS)."""

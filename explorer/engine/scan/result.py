@@ -15,7 +15,7 @@ from model.names import short_path
 from model.problems import Problem
 from model.words import tr
 
-VERSION = 2
+VERSION = 3
 BINS = 32
 TOP = 16
 """How many images of each end are kept of a channel, fewer where there are fewer images."""

@@ -28,7 +28,7 @@ class ImageSet:
     """Images in a fixed order: `take(n)` gives the nth, with the label among the card's classes.
 
     It raises Problem for an image that cannot be read. `count` is how many there are, `digest` tells these
-    images in this order from others.
+    images in this order from others, and `notes` is what a person should know of how they were found.
     """
 
     name: str
@@ -36,6 +36,7 @@ class ImageSet:
     count: int
     digest: str
     take: Callable[[int], Sample]
+    notes: str = ""
 
 
 def scenes(card: Card, seed: int) -> ImageSet:
@@ -82,7 +83,8 @@ def _of_test_set(test_set: TestSet, card: Card, seed: int) -> ImageSet:
         return in_classes(test_set.sample(int(order[number])), test_set.classes, card.classes)
 
     provenance = f"test images of {test_set.name}, in random order"
-    return ImageSet(test_set.name, provenance, len(test_set), _digest(test_set.digest, seed), take)
+    digest = _digest(test_set.digest, seed)
+    return ImageSet(test_set.name, provenance, len(test_set), digest, take, test_set.notes())
 
 
 DATASETS = ("scenes", "folder", "cifar10")

@@ -181,6 +181,38 @@ def test_zeros_are_counted_exactly(has_zeros: bool) -> None:
     assert running.part().zeros.tolist() == (maps == 0).sum((0, 2, 3)).tolist() == [1, 1, 1]
 
 
+class NormAfterReLU(nn.Module):
+    """As a network has it that is not trained: what the ReLU made zero stays zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(3, 4, 3), nn.ReLU()
+        self.norm, self.last = nn.BatchNorm2d(4), nn.Linear(4, len(CLASSES))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.norm(self.relu(self.conv(x))).mean((2, 3)))
+
+
+def test_zeros_that_a_norm_passes_on_are_counted(images: ScanImages, photos: ArrayTestSet) -> None:
+    torch.manual_seed(0)
+    net = NormAfterReLU().eval()
+    made = running.scan(Network(net, CARD, "untrained 0123"), images).layers["norm"]
+    zeros = (trace(net, CARD.to_inputs(photos.images)).maps["norm"] == 0).mean((0, 2, 3))
+    assert zeros.min() > 0.1
+    np.testing.assert_allclose(made.zeros, zeros, atol=1e-5)
+
+
+def test_a_histogram_wider_than_the_largest_number() -> None:
+    values = torch.tensor([-torch.inf, 5.0, torch.inf, 6.0])[:, None, None, None]
+    ends = (np.array([end], np.float32) for end in (-np.inf, 6))
+    running = Running(ranges_of(*ends, np.zeros(1), np.ones(1), False))
+    running.add(values, Numbered(torch.arange(4)))
+    part = running.part()
+    inside = part.edges[0].searchsorted(5.0) - 1
+    assert part.histogram[0].nonzero()[0].tolist() == [0, inside, BINS - 1]
+    assert part.histogram[0, inside] == 2
+
+
 def test_nan_is_the_lowest_maximum_in_any_number_of_parts() -> None:
     random = np.random.default_rng(0)
     values = random.integers(-9, 9, 60).astype(np.float32)
