@@ -189,12 +189,15 @@ def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
     width = max(4.0, column * columns)
     height = sum(heights) + sum(WORDS + TICKS * bool(barred) for barred in below)
     drawn = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    grid = drawn.add_gridspec(len(heights), columns, height_ratios=heights)
+    pairs = [heights[start : start + 2] for start in range(0, len(heights), 2)]
+    grid = drawn.add_gridspec(len(rows), 1, height_ratios=list(map(sum, pairs)))
     for index, (row, barred) in enumerate(zip(rows, below, strict=True)):
+        # A grid for each row: long names beside a chart would push the pictures above it apart.
+        cells = grid[index].subgridspec(2, columns, height_ratios=pairs[index])
         for column_index, panel in enumerate(row):
-            _draw(panel, drawn.add_subplot(grid[2 * index, column_index]), int(column * LETTERS))
+            _draw(panel, drawn.add_subplot(cells[0, column_index]), int(column * LETTERS))
         for bar in barred:
-            _draw_bar(drawn.add_subplot(grid[2 * index + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
+            _draw_bar(drawn.add_subplot(cells[1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))
     drawn.text(0.01, -0.01, lines, fontsize=7, color="0.35", ha="left", va="top")
     return drawn
