@@ -244,5 +244,5 @@ def _scatter_chart(axes: "Axes", chart: ScatterChart) -> None:
         Line2D([], [], color=color, marker="o", linestyle="", markersize=3, label=plain(name))
         for name, color in zip(chart.names, chart.colors, strict=True)
     ]
-    axes.legend(handles=handles, loc="upper right", labelspacing=0.3, title=plain(chart.group_title),
-                title_fontsize=SMALL, **LEGEND)  # fmt: skip
+    axes.legend(handles=handles, labelspacing=0.3, title=plain(chart.group_title), title_fontsize=SMALL,
+                **LEGEND, **_below(axes))  # fmt: skip

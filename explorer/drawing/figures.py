@@ -4,6 +4,7 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 from unicodedata import category, east_asian_width
 
@@ -23,6 +24,7 @@ from model.words import N_, tr
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpecBase
 
 MOST_IN_ROW = 4
 PAGE, COLUMN = 7.2, (2.4, 3.6)  # inches: how wide a figure is to be, and a panel at least and at most
@@ -181,23 +183,34 @@ def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     column = float(np.clip(PAGE / columns, *COLUMN))
     below = bars(rows)
-    heights = [
-        height
-        for row, barred in zip(rows, below, strict=True)
-        for height in (column * _aspect(row), BAR if barred else 0.01)
-    ]
+    heights = [(column * _aspect(row), BAR if each else 0.01) for row, each in zip(rows, below, strict=True)]
     width = max(4.0, column * columns)
-    height = sum(heights) + sum(WORDS + TICKS * bool(barred) for barred in below)
+    height = sum(map(sum, heights)) + sum(WORDS + TICKS * bool(each) for each in below)
     drawn = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    grid = drawn.add_gridspec(len(heights), columns, height_ratios=heights)
-    for index, (row, barred) in enumerate(zip(rows, below, strict=True)):
-        for column_index, panel in enumerate(row):
-            _draw(panel, drawn.add_subplot(grid[2 * index, column_index]), int(column * LETTERS))
+    grids = _grids(drawn, rows, heights, columns)
+    for (grid, line), row, barred in zip(grids, rows, below, strict=True):
+        for index, panel in enumerate(row):
+            _draw(panel, drawn.add_subplot(grid[line, index]), int(column * LETTERS))
         for bar in barred:
-            _draw_bar(drawn.add_subplot(grid[2 * index + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
+            _draw_bar(drawn.add_subplot(grid[line + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))
     drawn.text(0.01, -0.01, lines, fontsize=7, color="0.35", ha="left", va="top")
     return drawn
+
+
+def _grids(
+    drawn: "Figure", rows: Sequence[Sequence[Part]], heights: Sequence[tuple[float, float]], columns: int
+) -> list[tuple["GridSpecBase", int]]:
+    """For each row of panels its grid, and its line there; its color bars are on the next line.
+
+    Rows of pictures have a grid of their own: long names beside a chart below would push them apart.
+    """
+    pictures = [all(isinstance(panel, Panel) for panel in row) for row in rows]
+    groups = [list(each) for _, each in groupby(range(len(rows)), pictures.__getitem__)]
+    ratios = [[height for index in group for height in heights[index]] for group in groups]
+    outer = drawn.add_gridspec(len(groups), 1, height_ratios=[sum(each) for each in ratios])
+    grids = [outer[k].subgridspec(len(each), columns, height_ratios=each) for k, each in enumerate(ratios)]
+    return [(grids[k], 2 * line) for k, group in enumerate(groups) for line in range(len(group))]
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -14,6 +14,7 @@ MINUS = "\N{MINUS SIGN}"
 SMALL = 1e-4  # in a sentence: what is nearer to zero is said to be so
 HUGE = 1e6
 MOST_DIGITS = 5  # of a factor whose product is shown
+FAINT = 1e-3  # of the larger end of some values: what is nearer to zero is about 0
 LOST = 0.05  # of a change: what its digits may leave out to agree with the values beside it
 
 
@@ -162,13 +163,17 @@ def with_zeros(shown: str) -> str:
 
 
 def from_to(low: float, high: float) -> tuple[str, str]:
-    """The ends of some values for a sentence, with equally many decimals; about 0 if lost beside the other.
+    """The ends of some values for a sentence, in the digits of a color bar; about 0 if lost beside the other.
 
-    >>> from_to(-6.77e-8, 1.2), from_to(-0.004, 0.00782), from_to(0, 3e-8)
-    (('about 0', '1.20'), ('−0.00400', '0.00782'), ('0', '3e−8'))
+    >>> from_to(-6.77e-8, 1.2), from_to(-0.842, 0.020914), from_to(0, 3e-8)
+    (('about 0', '1.2'), ('−0.842', '0.0209'), ('0', '3e−8'))
     """
-    first, last = column([low, high])
-    return first, last
+    most = max(abs(low), abs(high))
+    return _end(low, most), _end(high, most)
+
+
+def _end(value: float, most: float) -> str:
+    return tr("about 0") if 0 < abs(value) < FAINT * most else number(value)
 
 
 def decimals_of_sum(total: float, *terms: float) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from math import sqrt
 
 import numpy as np
 import streamlit as st
@@ -23,7 +24,7 @@ from model.card import Card, Pixels
 from model.pixels import Rectangle
 from model.problems import Problem
 
-SHOWN = 448  # pixels: a photo as a PNG of all its pixels takes longer than its explanation
+SHOWN = 448  # squared, pixels: a photo as a PNG of all its pixels takes longer than its explanation
 
 
 class LayerMaps(Mapping[str, Floats]):
@@ -87,8 +88,9 @@ class Selection:
 
     @cached_property
     def shown(self) -> Pixels:
-        """The picture no larger than a page shows it, uint8 (h, w, 3)."""
-        return reduced(self.sample.pixels, SHOWN)
+        """The picture no larger than a page shows it, uint8 (h, w, 3): a tall one is as wide as others."""
+        height, width = self.sample.pixels.shape[:2]
+        return reduced(self.sample.pixels, round(SHOWN * sqrt(max(height, width) / min(height, width))))
 
     @cached_property
     def framed(self) -> Pixels:

@@ -50,6 +50,14 @@ def test_many_panels_stand_in_rows_and_charts_beside_pictures():
     assert drawn == ["its title"]
 
 
+def test_long_names_beside_a_chart_do_not_push_the_pictures_above_it_apart() -> None:
+    names = Drawing(lambda axes: axes.set_yticks([0.5], ["a very long name of a class"]), "names")
+    drawn = figures._laid_out([PANELS[0]] * 5 + [names], "")
+    drawn.draw_without_rendering()
+    first, second, third = (axes.get_position() for axes in drawn.axes[:3])
+    assert second.x0 - first.x1 == pytest.approx(third.x0 - second.x1, abs=0.01)
+
+
 def test_a_long_title_stays_above_its_own_panel():
     titles: list[str] = []
     title = "Most first against least first: Guided Grad-CAM at relu3"

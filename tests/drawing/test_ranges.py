@@ -179,8 +179,13 @@ def test_a_sentence_has_no_power_of_ten(size: float, negative: bool) -> None:
     assert plain_number(value) == (f"between {MINUS}0.0001 and 0" if negative else "less than 0.0001")
     assert float(in_full(value).replace(MINUS, "-")) == pytest.approx(value, rel=6e-3)
     assert "e" not in in_full(value)
-    assert from_to(value, 2.0) == ("about 0", "2.00")
-    assert from_to(-2.0, value) == (f"{MINUS}2.00", "about 0")
+    assert from_to(value, 2.0) == ("about 0", "2")
+    assert from_to(-2.0, value) == (f"{MINUS}2", "about 0")
+
+
+@given(SIZES, st.floats(1.5e-3, 1))
+def test_the_ends_of_a_map_have_the_digits_of_its_color_bar(size: float, part: float) -> None:
+    assert from_to(-size, part * size) == (number(-size), number(part * size))
 
 
 @given(SIZES)

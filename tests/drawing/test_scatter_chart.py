@@ -56,6 +56,8 @@ def test_both_have_the_same_axes_and_names() -> None:
     assert encoding["x"]["axis"]["title"] == axes.get_xlabel() == "variability"
     legend = axes.get_legend()
     assert legend is not None
+    axes.get_figure(root=True).draw_without_rendering()
+    assert legend.get_window_extent().y1 <= axes.get_window_extent().y0, "it would cover points"
     assert [text.get_text().replace(r"\$", "$") for text in legend.get_texts()] == list(CHART.names)
 
 

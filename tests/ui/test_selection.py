@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from weakref import WeakSet
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from explorer.drawing.overlay import overlay
+from explorer.drawing.ranges import Range
 from explorer.engine import tracing
 from explorer.engine.network_source import Source
-from explorer.engine.samples import scene
-from explorer.ui import cached
+from explorer.engine.samples import Sample, scene
+from explorer.ui import cached, panels
 from explorer.ui.cached import one_image
 from explorer.ui.options import ROOT
 from explorer.ui.selection import Selection
@@ -52,3 +56,17 @@ def test_thumbnails_are_those_of_maps_that_were_not_kept(monkeypatch: pytest.Mon
     whole = tracing.trace(selection.net, selection.input.x)
     pictures = cached.map_thumbnails(selection.network, selection.input, layer)
     assert pictures == thumbnails.thumbnails(whole.maps[layer])
+
+
+@pytest.mark.parametrize("size", [(768, 1024), (137, 1024), (1024, 197)])
+def test_heat_over_the_picture_as_it_is_shown_is_that_over_all_of_it_reduced(size: tuple[int, int]) -> None:
+    source = Source(ROOT / "checkpoints" / "scenes-course.safetensors")
+    picture = Image.fromarray(scene(3, 64).pixels).resize(size[::-1], Image.Resampling.BICUBIC)
+    selection = Selection(cached.opened("course", source), Sample("photo", np.asarray(picture)))
+    heat = np.random.default_rng(0).random((8, 8), np.float32)
+    shown = panels.over_image(selection, None, heat, Range(0, 1))
+    whole = Image.fromarray(overlay(selection.sample.pixels, heat, Range(0, 1), selection.covered(None)))
+    expected = np.asarray(whole.resize(shown.shape[1::-1], Image.Resampling.BILINEAR, reducing_gap=2.0))
+    difference = np.abs(shown.astype(int) - expected)
+    assert difference.mean() < 0.7
+    assert min(shown.shape[:2]) >= min(160, *size), "the part that the network gets is blurred"

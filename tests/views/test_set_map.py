@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing import figures
 from explorer.engine.network import network_of
 from explorer.engine.projection import inside, nearest, pca
 from explorer.engine.scan.images import scan_images, scene_number
@@ -188,6 +189,18 @@ def test_the_figure_names_its_colors(scanned: tuple[Path, Scan]) -> None:
     assert names["Error"] == ["wrong", "correct"]
     assert names["Loss"] == []
     assert COLORINGS["loss"][1](images).scale.startswith("0 … ")
+
+
+def test_the_legend_of_the_figure_covers_no_point(page: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    offers = list[Offer]()
+    monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+    page()
+    drawn = figures._laid_out(offers[-1].figure(), "")
+    drawn.draw_without_rendering()
+    (axes,) = drawn.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().x0 >= axes.get_window_extent().x1
 
 
 def test_every_text_of_the_map_is_translated(page: Visit, scanned: tuple[Path, Scan]) -> None:

@@ -54,7 +54,7 @@ def offer(view: SetMapView) -> Offer:
         pictures=pictures(view),
         tables={tr("Images"): lambda: image_table(view)},
         arrays=lambda: arrays(view),
-        figure=lambda: [Drawing(partial(draw, view), title, aspect=1.0)],
+        figure=lambda: [Drawing(partial(draw, view), title)],
         snippet=program(view),
         printed=printed(view.projection),
     )
@@ -106,7 +106,8 @@ def draw(view: SetMapView, axes: "Axes") -> None:
         for shade, name in view.colored.named
     ]
     if handles:
-        axes.legend(handles=handles, loc="upper right", labelspacing=0.3, **chart_print.LEGEND)
+        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # points lie everywhere in the map
+        axes.legend(handles=handles, labelspacing=0.3, **beside, **chart_print.LEGEND)
 
 
 def sheet(view: SetMapView) -> Pixels:
