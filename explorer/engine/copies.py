@@ -27,6 +27,10 @@ MODES_OF_HOOKS = (
     "_forward_hooks_always_called",
 )
 
+CONTAINERS = (dict, OrderedDict, list)
+KNOWING = (FunctionType, MethodType, ReferenceType, tuple)
+"""What deepcopy leaves as it is, or has in it such as it leaves."""
+
 PLAIN = (bool, int, float, str, type(None))  # the commonest attributes: torch takes long to look into them
 
 
@@ -74,9 +78,9 @@ def _let_know(container: Any, memo: dict[int, Any], seen: set[int]) -> None:
         return
     seen.add(id(container))
     for key, part in list(container.items() if isinstance(container, dict) else enumerate(container)):
-        if type(part) in (dict, OrderedDict, list):
+        if type(part) in CONTAINERS and part:
             _let_know(part, memo, seen)
-        elif (made := _that_knows(part, memo)) is not part:
+        elif type(part) in KNOWING and (made := _that_knows(part, memo)) is not part:
             container[key] = made
 
 

@@ -100,7 +100,8 @@ def test_a_larger_photo_is_reduced_and_the_heat_with_it(
     at, offer = opened(page, "--data-dir", str(tmp_path), source="test", index="0", **PAGES[page][1])
     drawn = pictures(at.run() if page == "attributions" else at)
     small = photo.copy()
-    small.thumbnail((SHOWN, SHOWN))
+    side = round(SHOWN * (max(size) / min(size)) ** 0.5)
+    small.thumbnail((side, side))
     reduced = [each for each in drawn.values() if each.shape[:2] == small.size[::-1]]
     assert reduced
     full = [each() for name, each in offer.pictures.items() if name != "the image"]
