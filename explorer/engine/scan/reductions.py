@@ -216,13 +216,19 @@ class Running:
         means = affine.slope * of_source.means + affine.offset
         values = maps.amax((2, 3)) if known is None else known.values
         flipped = np.where(affine.slope[:, None] < 0, of_source.histogram[:, ::-1], of_source.histogram)
-        if self.ranges.has_zeros:
-            zeros = (maps == 0).sum((0, 2, 3)).cpu().numpy()
-        else:  # single values by chance only; a whole map is where nothing comes in and nothing is added
-            whole = (values.cpu().numpy() == 0) & (np.abs(means) < 1e-12)
-            zeros = whole.sum(0) * maps.shape[2] * maps.shape[3]
+        zeros = self._zeros(maps, values)
         squares, maxima = affine.slope**2 * of_source.squares, self._found(maps, values, known)
         self._keep(Sums(means, squares, maxima, zeros, flipped), maps, images)
+
+    def _zeros(self, maps: Tensor, maxima: Tensor) -> Integers:
+        """How many values of each channel are zero, int64 (C,). Where they are so by chance only, those of
+        maps with maximum zero: nothing comes into these, and nothing is added.
+        """
+        if self.ranges.has_zeros:
+            return np.asarray((maps == 0).sum((0, 2, 3)).cpu().numpy())
+        rows, channels = (maxima == 0).nonzero(as_tuple=True)
+        zeros = torch.zeros(maps.shape[1], dtype=torch.int64, device=maps.device)
+        return np.asarray(zeros.index_add(0, channels, (maps[rows, channels] == 0).sum((1, 2))).cpu().numpy())
 
     def _keep(self, sums: Sums, maps: Tensor, images: Numbered) -> None:
         self.size = (maps.shape[2], maps.shape[3])
