@@ -21,7 +21,7 @@ from explorer.engine.values import Doubles, Floats, Integers
 STRIDE = 7919  # a prime: the positions that a histogram counts differ from image to image
 FAR = 16.0
 """A squared mean of more variances than this is taken off before squaring, or digits would be lost."""
-CACHED = 2**17  # values that a thread reduces together: a megabyte
+CACHED = 2**17  # values that a thread reduces together: half a megabyte
 UNKNOWN = -1
 DISTINCT = BINS * float(np.finfo(np.float32).eps)
 """Bins for values this much apart, as a fraction of the largest, have borders that differ."""
@@ -171,7 +171,7 @@ class Sums:
 
 def _in_memory_order(maps: Tensor) -> tuple[Tensor, int]:
     """Maps (n, C, h, w) as (n, h·w, C) or (n, C, h·w), as they lie in memory, and the axis of the positions:
-    reductions over one axis of contiguous values are more than twice as fast.
+    reductions over one axis of contiguous values are faster.
     """
     rows = maps.permute(0, 2, 3, 1)
     if rows.is_contiguous():
