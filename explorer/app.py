@@ -16,6 +16,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
 
     from starlette.middleware import Middleware
 
+    from explorer.server.arrivals import Arrivals
     from explorer.server.content_policy import ContentPolicy
     from explorer.server.warm import warming
 
@@ -23,7 +24,7 @@ if __name__ != "__main__":  # `streamlit run` takes its server from here, once; 
         from explorer.ui.options import check_at_start
 
         check_at_start()
-    app = st.App(__file__, lifespan=warming, middleware=[Middleware(ContentPolicy)])
+    app = st.App(__file__, lifespan=warming, middleware=[Middleware(Arrivals), Middleware(ContentPolicy)])
 else:
     from streamlit.navigation.page import StreamlitPage
 

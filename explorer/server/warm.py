@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from threading import Event, Thread
 from typing import Any
 
+from explorer.server.arrivals import wait_for_rest
+
 
 @asynccontextmanager
 async def warming(_server: object) -> AsyncIterator[dict[str, Any]]:
@@ -46,11 +48,20 @@ def warm() -> None:
     try:
         explain()
         draw_samples()
+        give_way()
         # torch imports it for some networks. Its objects are half of all there are: here before they count.
         importlib.import_module("torch._dynamo")
     finally:
+        give_way()
         gc.collect()
         gc.freeze()
+
+
+def give_way() -> None:
+    """Wait while somebody opens the app or a page is computed."""
+    from explorer.ui.turns import TURNS
+
+    wait_for_rest(TURNS.is_anyone_computing)
 
 
 def load() -> None:
@@ -103,6 +114,7 @@ def draw_samples() -> None:
     from model import cifar10
 
     for label in range(len(cifar10.CLASSES)):
+        give_way()
         cached.scene(label)
 
 

@@ -75,6 +75,10 @@ class Turns:
         with self._changed:
             self._changed.wait_for(lambda: not self._on_all_cores, seconds)
 
+    def is_anyone_computing(self) -> bool:
+        """Whether a page or a part of one is computed now."""
+        return self._computing > 0
+
     def _add(self, computing: int, on_all_cores: int) -> None:
         with self._changed:
             self._computing += computing
