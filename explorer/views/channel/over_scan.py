@@ -120,11 +120,15 @@ def about_values(subject: ChannelSubject, scanned: LayerScan) -> str:
         sentences.append(
             tr("The channel is zero at every position of every image: it is dead on these images.")
         )
-    elif zeros >= charts.MANY_ZEROS:
+    elif (bar := charts.bar_of_zeros(scanned, k)) is not None:
+        low, high = scanned.edges[k][bar : bar + 2]
         sentences.append(
             tr(
-                "{zeros} of the values are exactly zero; the chart leaves out their bar.",
+                "{zeros} of the values are exactly zero; the chart leaves out their bar, which holds all "
+                "values from {low} to {high}.",
                 zeros=percent(zeros),
+                low=plain_number(float(low)),
+                high=plain_number(float(high)),
             )
         )
     elif zeros > 0:
