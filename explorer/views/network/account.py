@@ -129,7 +129,7 @@ def positions(selection: Selection, account: Account) -> str:
     maps = selection.seen.shapes  # a layer that reads the last maps may give none of its own
     layer = account.layer if account.layer in maps else next(reversed(maps), None)
     note = tr(
-        "The sum over all {count} maps: red supports the class, blue opposes it.", count=len(account.maps)
+        "The sum over all {count:,} maps: red supports the class, blue opposes it.", count=len(account.maps)
     )
     return panels.heat_panel(selection, layer, heat, range, title, title, note, tr("its own scale"))
 
@@ -185,8 +185,8 @@ def units(account: Account) -> str:
     ]
     on = int((account.units != 0).sum())
     note = ngettext(
-        "Of {count} hidden units, {n} is not zero for this image. Value × weight is what it adds.",
-        "Of {count} hidden units, {n} are not zero for this image. Value × weight is what each adds.",
+        "Of {count:,} hidden units, {n:,} is not zero for this image. Value × weight is what it adds.",
+        "Of {count:,} hidden units, {n:,} are not zero for this image. Value × weight is what each adds.",
         on,
         count=len(added),
     )

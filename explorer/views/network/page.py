@@ -192,7 +192,8 @@ def how_to_read(selection: Selection) -> None:
     lines = tr(
         "A line shows what flows into the chosen channel: the thicker it is, the more it adds to that "
         "channel’s contribution, beside the other lines into it. A dotted line is the sum over all "
-        "other channels; it is drawn at most as thick as the thickest line of one channel."
+        "channels without a line; it is drawn at most as thick as the thickest line of one channel. What "
+        "biases and BatchNorm’s shifts add has no line, so the lines need not add up to the contribution."
     )
     colors = tr(
         "In the maps red is positive and blue is negative; in a column without negative values dark is 0 and "
