@@ -38,6 +38,8 @@ TITLE = N_("From the last map to the prediction")
 SUPPORTING, OPPOSING = 5, 3  # the most maps shown of each
 UNITS = 6  # hidden units with the largest contributions
 CLASSES = 5  # of the table, besides the explained and the true one
+LEAST = 1e-9  # rounding that is called less than a bound, not 0
+FAINT = 1e-6  # of the logit: a float32 cannot tell it from 0
 EXACT = N_(
     "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, value times "
     "derivative, and {constant} from the biases after it. With every ReLU and every maximum as it is for "
@@ -103,8 +105,11 @@ def show_maps(selection: Selection, account: Account) -> None:
 
 def in_words(selection: Selection, account: Account) -> str:
     """The sum that makes the logit, in a sentence with its numbers."""
-    rest = number(float(np.abs(account.residual)))
-    terms = [float(account.contributions.sum()), float(account.constant)]
+    rest = number(max(float(np.abs(account.residual)), LEAST))  # as a rule it is 0 by chance
+    biases = float(account.constant)
+    if abs(biases) < FAINT * abs(float(account.logit)):
+        biases = 0.0  # there are none: what is left is rounding
+    terms = [float(account.contributions.sum()), biases]
     if account.exact:
         logit, maps, constant = adding_up(float(account.logit), *terms)
     else:

@@ -183,10 +183,10 @@ def open_text(selection: Selection, columns: Columns, chosen: tuple[str, int] | 
 
 def how_to_read(selection: Selection) -> None:
     order = tr(
-        "In each column the channels with the largest contribution to “{class_name}” come first: gradient × "
-        "activation, summed over all positions. The small bar shows it, to the right if it supports the "
-        "class, to the left if it opposes it. (Grad-CAM’s contributions on other pages are mean gradient × "
-        "mean activation, so they are other numbers.)",
+        "In each column the channels with the largest contribution to “{class_name}”, positive or negative, "
+        "come first: gradient × activation, summed over all positions. The small bar shows it, to the right "
+        "if it supports the class, to the left if it opposes it. (Grad-CAM’s contributions on other pages "
+        "are mean gradient × mean activation, so they are other numbers.)",
         class_name=selection.target_name,
     )
     lines = tr(
