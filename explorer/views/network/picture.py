@@ -257,6 +257,7 @@ def thread(
         label=from_name,
         text=text,
         opens=opens,
+        together=line.channel is None,
     )
 
 

@@ -261,6 +261,8 @@ def test_all_other_channels_together_are_named_as_several(course: tuple[Selectio
     together = r"The \d+ channels of pool2 without a line together add .+ to the contribution of channel 108"
     assert re.match(together, text)
     assert others.count + sum(line.channel is not None and line.layer == "conv3" for line in lines) == 64
+    drawn = [picture.thread(selection, columns, line, 1.0, number) for line in lines]
+    assert [each.together for each in drawn] == [line is others for line in lines]
     assert {
         picture.thread(selection, columns, line, 1.0, number).label for line in lines if line.channel == 3
     } <= {"channel 3 of pool2"}
