@@ -25,7 +25,7 @@ POINTS = 0.6  # of print, for one pixel of the page
 SMALL, TEXT = 6, 7  # sizes of type: the ticks and the legend, and titles
 MOST_LABELS = 16  # channel numbers below a chart
 MOST_TICKS = 8
-MOST_INSIDE = 4  # names in a legend that leaves the lines free
+MOST_INSIDE = 3  # names in a legend that leaves the lines free
 BELOW = 0.35  # inches from the axes to a legend below them: room for the ticks and the title of the axis
 MANY = 2000  # points, from which on a legend's best position takes long to find
 DASHES = (0, (4, 2))
@@ -143,9 +143,11 @@ def _dot_chart(axes: "Axes", chart: DotChart) -> None:
     rows = np.arange(len(chart.names))
     colors = [str(color) for color in chart.colors]
     axes.hlines(rows, chart.low, chart.high, colors=colors, linewidth=1.2)
-    axes.scatter(
+    chance = axes.scatter(
         chart.chance, rows, s=9, marker="D", facecolors="none", edgecolors=Color.HIGHLIGHT, linewidths=0.7
     )
+    if chart.diamond:
+        axes.legend([chance], [plain(chart.diamond)], **LEGEND, **_below(axes))
     axes.scatter(chart.mean, rows, s=9, c=colors)
     if chart.reference is not None:
         axes.axvline(chart.reference, color=Color.HIGHLIGHT, linewidth=0.9, linestyle=DASHES)

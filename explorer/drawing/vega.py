@@ -29,7 +29,7 @@ def spec(chart: LineChart | PointChart | DotChart | ScatterChart, label_limit: i
         "height": chart.height,
         **_content(chart),
         "config": {"view": {"stroke": None}, "axis": {"labelFlush": False, "labelLimit": label_limit}},
-        "padding": {"right": 12},  # half of the last label: Vega does not always leave room for it
+        "padding": {"right": 16},  # half of the last label: Vega does not always leave room for it
         "usermeta": {"embedOptions": {"actions": False} | _renderer(chart)},
     }
 

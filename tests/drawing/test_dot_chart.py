@@ -52,6 +52,14 @@ def test_page_and_print_have_the_same_rows() -> None:
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first row is at the top"
 
 
+def test_print_says_what_a_diamond_is() -> None:
+    axes = Figure().subplots()
+    chart_print.draw(CHART, axes)
+    assert axes.get_legend() is None
+    chart_print.draw(replace(CHART, diamond="chance"), axes)
+    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["chance"]
+
+
 def test_a_reference_is_a_dashed_line_in_both() -> None:
     chart = replace(CHART, reference=0.25, chance=np.full(4, np.nan))
     spec = json.loads(json.dumps(vega.spec(chart)))

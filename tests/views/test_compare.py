@@ -256,6 +256,8 @@ def test_epochs_of_one_run_are_subtracted(opened: Take, run: Path) -> None:
     expected = np.abs(maps[0] - maps[1]).mean((1, 2))
     np.testing.assert_allclose(table["mean_absolute_difference"], expected, rtol=1e-4, atol=1e-6)
     assert "A − B, channel 2" in offer.pictures
+    titles = [panel.title for panel in offer.figure()]
+    assert titles == ["A: relu1, mine.safetensors", "B: relu1, mine.safetensors, epoch 1", "A − B"]
 
 
 def test_different_blocks_are_not_subtracted(opened: Take) -> None:

@@ -38,7 +38,7 @@ def choose_sample(opened: Opened, given: Options, prefix: str = "") -> Sample | 
     with st.container(key=f"{prefix}sources"):
         source = link.choose(
             st.segmented_control,
-            tr("Image"),
+            tr("Image of B") if prefix else tr("Image"),
             list(SOURCES),
             f"{prefix}source",
             "samples",
