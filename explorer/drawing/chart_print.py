@@ -25,7 +25,7 @@ POINTS = 0.6  # of print, for one pixel of the page
 SMALL, TEXT = 6, 7  # sizes of type: the ticks and the legend, and titles
 MOST_LABELS = 16  # channel numbers below a chart
 MOST_TICKS = 8
-MOST_BELOW_DOTS = 6  # of a chart beside others, half of whose width names take
+MOST_BELOW_DOTS = 5  # of a chart beside others, half of whose width names take
 MOST_INSIDE = 4  # names in a legend that leaves the lines free
 BELOW = 0.35  # inches from the axes to a legend below them: room for the ticks and the title of the axis
 MANY = 2000  # points, from which on a legend's best position takes long to find
@@ -146,10 +146,9 @@ def _dot_chart(axes: "Axes", chart: DotChart) -> None:
     rows = np.arange(len(chart.names))
     colors = [str(color) for color in chart.colors]
     axes.hlines(rows, chart.low, chart.high, colors=colors, linewidth=1.2)
-    axes.scatter(
-        chart.chance, rows, s=9, marker="D", facecolors="none", edgecolors=Color.HIGHLIGHT, linewidths=0.7
-    )
-    axes.scatter(chart.mean, rows, s=9, c=colors)
+    hollow = {"marker": "D", "facecolors": "none", "edgecolors": Color.HIGHLIGHT, "linewidths": 0.7}
+    axes.scatter(chart.chance, rows, s=9, clip_on=False, **hollow)
+    axes.scatter(chart.mean, rows, s=9, c=colors, clip_on=False)  # whole, also at an end of the axis
     if chart.reference is not None:
         axes.axvline(chart.reference, color=Color.HIGHLIGHT, linewidth=0.9, linestyle=DASHES)
     alone = (place := axes.get_subplotspec()) is None or place.get_gridspec().ncols == 1
