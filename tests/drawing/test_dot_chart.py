@@ -107,3 +107,10 @@ def test_a_long_name_without_a_break_stays_in_one_line_at_its_row() -> None:
     one = replace(CHART, names=("Ablation-CAM at residual3.block2.act", "b", "c", "d"))
     assert "labelOffset" not in vega.spec(one)["layer"][0]["encoding"]["y"]["axis"]
     assert one.height == CHART.height
+
+
+def test_beside_others_print_has_few_numbers_and_zero_among_them() -> None:
+    """They would run into one another where the names leave little room."""
+    axes, _ = Figure().subplots(1, 2)
+    chart_print.draw(replace(CHART, x=axis("mean", [np.array([-0.2, 1.0])], most=8)), axes)
+    assert list(axes.get_xticks()) == [0, 0.4, 0.8]
