@@ -3,6 +3,8 @@
 import ast
 import importlib
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,8 +26,17 @@ def test_it_ends_a_command_only(monkeypatch: pytest.MonkeyPatch, argv: list[str]
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("package", "first"), [("model", "interrupt"), ("explorer", "model")])
-def test_it_is_imported_before_all_else(package: str, first: str) -> None:
-    tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+def test_it_is_imported_before_all_else() -> None:
+    tree = ast.parse((ROOT / "model" / "__init__.py").read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert imports[0].names[0].name == first
+    assert imports[0].names[0].name == "interrupt"
+
+
+@pytest.mark.parametrize(("argv", "loaded"), [(["-m"], True), (["explorer/app.py"], False)])
+def test_the_explorer_imports_it_for_a_command_only(argv: list[str], loaded: bool) -> None:
+    """The server answers before torch is loaded, which `model` does."""
+    program = f"import sys; sys.argv = {argv!r}; import explorer; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{loaded}\n"

@@ -416,3 +416,12 @@ def test_exports_choose_no_color_range(
     assert offer.figure()
     for draw in offer.pictures.values():
         assert draw().size
+
+
+def test_it_begins_with_the_channel_that_differs_most(app: Open) -> None:
+    at = app()
+    shown = [each.value for each in at.caption if "differs most" in each.value]
+    number = shown[0].split()[1]
+    assert number != "0"
+    assert f"Channel {number} of A and B" in [each.value for each in at.subheader]
+    assert "Channel 0 of A and B" in [each.value for each in app(channel="0").subheader]
