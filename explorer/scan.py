@@ -88,7 +88,7 @@ def _add_images(parser: Parser) -> None:
     add = parser.add_argument_group(tr("images")).add_argument
     sets = tr("the images: {names}", names=", ".join(DATASETS))
     add("--dataset", required=True, help=sets, **one_of(DATASETS))
-    data = tr("the folder of CIFAR-10, or a folder with test/CLASS/*")
+    data = tr("the folder of CIFAR-10, or a folder with test/CLASS/* or val/CLASS/*")
     add("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help=data)
     add("--split", default="test", help=tr("test (default) or train"), **one_of(SPLITS))
     limit = tr(

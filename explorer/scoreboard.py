@@ -97,7 +97,7 @@ def _add_images(parser: Parser) -> None:
     add = parser.add_argument_group(tr("images")).add_argument
     sets = tr("the images: {names} (default: scenes, drawn anew)", names=", ".join(DATASETS))
     add("--dataset", default="scenes", help=sets, **one_of(DATASETS))
-    data = tr("the folder of CIFAR-10, or a folder with test/CLASS/*")
+    data = tr("the folder of CIFAR-10, or a folder with test/CLASS/* or val/CLASS/*")
     add("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help=data)
     add("--images", type=count, default=100, metavar="N", help=tr("how many images (default: 100)"))
     again = tr("how many of them get the scores that compute each map several times (default: all)")

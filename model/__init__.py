@@ -1,5 +1,7 @@
 """What is explained: networks, data, training and checkpoints. Knows nothing of the explorer."""
 
-from model import torchvision_repair
+from model import interrupt, torchvision_repair  # in this order: the second imports torch
+
+__all__ = ["interrupt"]
 
 torchvision_repair.repair()

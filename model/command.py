@@ -12,7 +12,7 @@ from model.augment import AUGMENTATIONS
 from model.datasets import SOURCES
 from model.nets import NETS, NORMS
 from model.optimizers import OPTIMIZERS
-from model.recipes import RECIPES, Config, flag, owners, settled
+from model.recipes import LARGEST_SETTING, RECIPES, Config, flag, owners, settled
 from model.schedulers import SCHEDULERS
 from model.words import N_, tr
 
@@ -22,7 +22,11 @@ FORMER_FLAGS = {"--optimiser": "--optimizer"}
 
 
 def natural(text: str, least: int = 0) -> int:
-    """A whole number of at least `least`; WrongValue for other text, as for all readers below."""
+    """A whole number of at least `least`, and below LARGEST_SETTING; WrongValue for other text, as for all
+    readers below.
+    """
+    if text.isdecimal() and len(text) >= len(str(LARGEST_SETTING)):
+        raise WrongValue(N_("{flag} is too large a number ({text}); give a smaller one."), text=text[:20])
     if not text.isdecimal() or int(text) < least:
         raise WrongValue(
             N_("{flag} must be a whole number of at least {least}, not {text}."), least=least, text=text

@@ -19,7 +19,7 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, Problem):
         return str(error)
     if is_out_of_memory(error):
-        return tr("There is not enough memory for this run; reduce --batch-size or --limit.")
+        return tr("There is not enough memory for this run; reduce --batch-size, --size or --limit.")
     if isinstance(error, OSError):
         reason = error.strerror or error
         return tr(

@@ -127,7 +127,13 @@ def validation_note(root: Path) -> str:
 
 
 def check_there(data_dir: Path, split: Split) -> None:
-    """Problem if there is nothing at all at `data_dir`: then its name is wrong, not what is in it."""
+    """Problem if there is nothing at `data_dir`, or a file: then its name is wrong, not what is in it."""
+    if data_dir.is_file():
+        raise Problem(
+            "{file} is a file: give the folder with the images, as {split}/CLASS/, with --data-dir.",
+            file=short_path(data_dir),
+            split=split,
+        )
     if not os.path.lexists(data_dir):
         raise Problem(
             "There is no folder {folder}: give the one with the images, as {split}/CLASS/, with --data-dir.",

@@ -50,7 +50,8 @@ class CourseCNN(nn.Module):
             raise Problem("The course CNN needs at least one block; give the width of each block.")
         if side < 1:
             raise Problem(
-                "{count} blocks halve an input of {size} pixels to nothing; use fewer blocks.",
+                "{count} blocks halve an input of {size} pixels to nothing; use larger images or fewer "
+                "blocks.",
                 count=len(widths),
                 size=input_size,
             )

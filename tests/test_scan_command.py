@@ -277,6 +277,7 @@ def test_a_wrong_flag_is_one_sentence(
     ("more", "sentence"),
     [
         (("--dataset", "folder"), "There is no folder empty: give the one with the images, as test/CLASS/"),
+        (("--dataset", "folder", "--data-dir", __file__), "test_scan_command.py is a file: give the folder"),
         (("--dataset", "folder", "--split", "train"), "There is no folder empty: give the one with"),
         (("--dataset", "cifar10"), "CIFAR-10 is not in"),
         (("--dataset", "scenes", "--split", "train"), "Scenes have no training split"),

@@ -44,6 +44,26 @@ def test_it_writes_every_file_and_publishes_beside_the_checkpoint(
     assert str(mine.parent / "out") not in made.command
 
 
+def test_validation_images_are_said_to_be_the_test_images(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = mine.parent / "photos" / "val" / "cat" / "1.png"
+    picture.parent.mkdir(parents=True)
+    Image.new("RGB", (32, 32), "red").save(picture)
+    more = (
+        "--dataset",
+        "folder",
+        "--data-dir",
+        str(mine.parent / "photos"),
+        "--images",
+        "1",
+        "--scores",
+        "deletion",
+    )
+    assert scoreboard.main(arguments(mine, *more)) == 0
+    assert "the images in val are the test images" in capsys.readouterr().out
+
+
 def test_the_time_left_of_a_scoreboard_gone_on_with_is_that_of_measuring(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

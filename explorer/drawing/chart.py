@@ -272,7 +272,8 @@ class DotChart(Value):
 
     A diamond stands at what `chance` gives; all four are float64 (n,), not finite where there is none. Rows
     that are `quiet` (n,) are drawn without color. `row` is what a row is, "" for a map. A dashed line stands
-    at a `reference` that is the same for all rows.
+    at a `reference` that is the same for all rows. In print, where no caption says it, a legend says what a
+    `diamond` is.
     """
 
     title: str
@@ -286,6 +287,7 @@ class DotChart(Value):
     quiet: Booleans
     row: str = ""
     reference: float | None = None
+    diamond: str = ""
 
     @property
     def height(self) -> int:

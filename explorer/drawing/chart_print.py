@@ -25,7 +25,8 @@ POINTS = 0.6  # of print, for one pixel of the page
 SMALL, TEXT = 6, 7  # sizes of type: the ticks and the legend, and titles
 MOST_LABELS = 16  # channel numbers below a chart
 MOST_TICKS = 8
-MOST_INSIDE = 4  # names in a legend that leaves the lines free
+MOST_BELOW_DOTS = 5  # of a chart beside others, half of whose width names take
+MOST_INSIDE = 3  # names in a legend that leaves the lines free
 BELOW = 0.35  # inches from the axes to a legend below them: room for the ticks and the title of the axis
 MANY = 2000  # points, from which on a legend's best position takes long to find
 DASHES = (0, (4, 2))
@@ -65,9 +66,11 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _scale(drawn: "DrawnAxis", axis: Axis) -> None:
-    """The axis's title and its ticks, every second one where there are too many for print."""
-    ticks = axis.ticks[:: 1 + (len(axis.ticks) > MOST_TICKS)]
+def _scale(drawn: "DrawnAxis", axis: Axis, most: int = MOST_TICKS) -> None:
+    """The axis's title and its ticks; of more than `most`, too many for print, every second, 0 included."""
+    ticks = axis.ticks
+    if len(ticks) > most:
+        ticks = ticks[ticks.index(0.0) % 2 if 0.0 in ticks else 0 :: 2]
     drawn.set_ticks(ticks, [axis.label(tick) for tick in ticks])
     drawn.set_ticks([], minor=True)
     drawn.set_label_text(plain(axis.title), fontsize=TEXT)
@@ -143,13 +146,15 @@ def _dot_chart(axes: "Axes", chart: DotChart) -> None:
     rows = np.arange(len(chart.names))
     colors = [str(color) for color in chart.colors]
     axes.hlines(rows, chart.low, chart.high, colors=colors, linewidth=1.2)
-    axes.scatter(
-        chart.chance, rows, s=9, marker="D", facecolors="none", edgecolors=Color.HIGHLIGHT, linewidths=0.7
-    )
-    axes.scatter(chart.mean, rows, s=9, c=colors)
+    hollow = {"marker": "D", "facecolors": "none", "edgecolors": Color.HIGHLIGHT, "linewidths": 0.7}
+    chance = axes.scatter(chart.chance, rows, s=9, clip_on=False, **hollow)
+    if chart.diamond:
+        axes.legend([chance], [plain(chart.diamond)], **LEGEND, **_below(axes))
+    axes.scatter(chart.mean, rows, s=9, c=colors, clip_on=False)  # whole, also at an end of the axis
     if chart.reference is not None:
         axes.axvline(chart.reference, color=Color.HIGHLIGHT, linewidth=0.9, linestyle=DASHES)
-    _scale(axes.xaxis, chart.x)
+    alone = (place := axes.get_subplotspec()) is None or place.get_gridspec().ncols == 1
+    _scale(axes.xaxis, chart.x, MOST_TICKS if alone else MOST_BELOW_DOTS)
     axes.set_xlim(*chart.x.ends)
     axes.set_yticks(rows, [plain(name) for name in chart.names])
     axes.set_ylim(len(rows) - 0.5, -0.5)

@@ -16,7 +16,8 @@ from explorer.drawing.palette import Color
 from model.words import tr
 
 Spec = dict[str, Any]
-FORMATS = {"any": "~g", "whole": ",d", "percent": ".1~%"}
+# With a precision: else d3 takes one from the distance of the ticks, and writes 10, 20 and 30 as 1e+1 …
+FORMATS = {"any": ".6~g", "whole": ",d", "percent": ".1~%"}
 DASHES = {"domain": [False, True], "range": [[1, 0], [5, 3]]}
 LEGEND = {"title": None, "orient": "top", "padding": 0, "offset": 6}
 SILENT = {"tooltip": None, "aria": False}
@@ -29,7 +30,7 @@ def spec(chart: LineChart | PointChart | DotChart | ScatterChart, label_limit: i
         "height": chart.height,
         **_content(chart),
         "config": {"view": {"stroke": None}, "axis": {"labelFlush": False, "labelLimit": label_limit}},
-        "padding": {"right": 12},  # half of the last label: Vega does not always leave room for it
+        "padding": {"right": 16},  # half of the last label: Vega does not always leave room for it
         "usermeta": {"embedOptions": {"actions": False} | _renderer(chart)},
     }
 

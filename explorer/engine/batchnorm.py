@@ -277,10 +277,9 @@ def with_batch_statistics(net: nn.Module, x: Tensor) -> TwoPredictions:
         if isinstance(module, _BatchNorm):
             module.running_mean = module.running_var = None
     with torch.inference_mode(False), torch.no_grad():
-        x = x.detach().clone()
-        running = probabilities(net, check_logits(view(x)))
+        running = probabilities(net, check_logits(view(x.detach().clone())))
         try:
-            batch = probabilities(net, check_logits(own(x)))
+            batch = probabilities(net, check_logits(own(x.detach().clone())))
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise

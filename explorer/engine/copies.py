@@ -2,9 +2,10 @@
 
 import copy
 import pickle
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
-from types import CellType, FunctionType, MethodType, ModuleType
+from functools import lru_cache
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import ReferenceType
 
@@ -27,7 +28,8 @@ MODES_OF_HOOKS = (
     "_forward_hooks_always_called",
 )
 
-CONTAINERS = (dict, OrderedDict, list)
+CONTAINERS = (dict, OrderedDict, defaultdict, list)
+MOST = 10_000  # parts of a container outside of the network that are looked into
 KNOWING = (FunctionType, MethodType, ReferenceType, tuple)
 """What deepcopy leaves as it is, or has in it such as it leaves."""
 
@@ -97,17 +99,36 @@ def _that_knows(value: Any, memo: dict[int, Any]) -> Any:
     if type(value) is tuple and not _is_plain(value):
         made = tuple(_that_knows(part, memo) for part in value)
         return made if any(new is not old for new, old in zip(made, value, strict=True)) else value
-    return value
+    return _container_that_knows(value, memo) if type(value) in CONTAINERS else value
+
+
+def _container_that_knows(container: Any, memo: dict[int, Any]) -> Any:
+    """A list or dict outside of the network with copies in it; itself where nothing of it was copied."""
+    if len(container) > MOST:
+        return container
+    made = memo[id(container)] = copy.copy(container)  # it may have itself in it
+    pairs = list(container.items() if isinstance(container, dict) else enumerate(container))
+    known = [(key, part, _that_knows(part, memo)) for key, part in pairs]
+    if all(new is part or new is made for _, part, new in known):
+        memo[id(container)] = container
+        return container
+    for key, _, new in known:
+        made[key] = new
+    return made
 
 
 def _function_that_knows(function: FunctionType, memo: dict[int, Any]) -> FunctionType:
-    """The function with copies in its closure and its defaults; itself where nothing of that was copied."""
+    """The function with copies in its closure, its defaults and what it names of its module; itself where
+    nothing of that was copied.
+    """
     contents = [_content(cell) for cell in function.__closure__ or ()]
-    if not (contents or function.__defaults__ or function.__kwdefaults__):
+    named = _named(function, memo)
+    if not (contents or named or function.__defaults__ or function.__kwdefaults__):
         return function
     cells = tuple(CellType() for _ in contents)
     defaults = _that_knows(function.__defaults__, memo)
-    made = FunctionType(function.__code__, function.__globals__, function.__name__, defaults, cells or None)
+    namespace = dict(function.__globals__) if named else function.__globals__
+    made = FunctionType(function.__code__, namespace, function.__name__, defaults, cells or None)
     memo[id(function)] = made  # it may call itself
     keywords = {name: _that_knows(value, memo) for name, value in (function.__kwdefaults__ or {}).items()}
     made.__kwdefaults__ = keywords or None
@@ -116,11 +137,34 @@ def _function_that_knows(function: FunctionType, memo: dict[int, Any]) -> Functi
     for cell, original, value in zip(cells, function.__closure__ or (), known, strict=True):
         if _is_set(original):
             cell.cell_contents = value
-    before = (*contents, function.__defaults__, *(function.__kwdefaults__ or {}).values())
-    after = (*known, defaults, *keywords.values())
+    names = {name: _that_knows(value, memo) for name, value in named.items()}
+    namespace.update(names)
+    given = (*(function.__kwdefaults__ or {}).values(), *named.values())
+    before = (*contents, function.__defaults__, *given)
+    after = (*known, defaults, *keywords.values(), *names.values())
     if all(new is old or new is made for new, old in zip(after, before, strict=True)):
         memo[id(function)] = made = function
     return made
+
+
+def _named(function: FunctionType, memo: dict[int, Any]) -> dict[str, Any]:
+    """What a function names of its module that may know a network: parts of one, lists, dicts, functions."""
+    namespace = function.__globals__
+    named = {name: namespace[name] for name in _names(function.__code__) if name in namespace}
+    return {
+        name: value
+        for name, value in named.items()
+        if id(value) in memo
+        or type(value) in (*CONTAINERS, MethodType, ReferenceType, tuple)
+        or (type(value) is FunctionType and value.__module__ == function.__module__)
+    }
+
+
+@lru_cache(1000)
+def _names(code: CodeType) -> frozenset[str]:
+    """Every name in the code of a function, and of those inside of it."""
+    inner = (_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return frozenset(code.co_names).union(*inner)
 
 
 def _is_set(cell: CellType) -> bool:

@@ -131,6 +131,9 @@ class Flow:
         leaves = [self.leaves[source] for source in step.sources]
         with self._one_at_a_time, torch.inference_mode(False):
             given = torch.autograd.grad(output, leaves, gradient, retain_graph=True, allow_unused=True)
+        detached = {source for source, part in zip(step.sources, given, strict=True) if part is None}
+        if detached & self.of_image():  # what it adds is no constant
+            return 0.0
         pairs = zip(leaves, given, strict=True)
         through = [(leaf.detach() * part).double().sum() for leaf, part in pairs if part is not None]
         return float(self.contributed(index).double().sum() - sum(through))

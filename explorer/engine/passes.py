@@ -146,7 +146,8 @@ _STEADY: "WeakSet[nn.Module]" = WeakSet()
 
 def _start_anew(net: nn.Module, view: nn.Module) -> None:
     """Give every pass of a view but the first new buffers: gradients may need those written before."""
-    originals = {id(buffer): buffer.clone() for buffer in view.buffers()}
+    held = list(view.buffers())  # TorchScript would give new ones with new ids
+    originals = {id(buffer): buffer.clone() for buffer in held}
     slots = [
         (module._buffers, name, originals[id(buffer)])
         for module in view.modules()
@@ -163,7 +164,7 @@ def _start_anew(net: nn.Module, view: nn.Module) -> None:
         passes.append(True)
 
     def finish(*_: object) -> None:
-        pairs = ((buffers.get(name), original) for buffers, name, original in slots)
+        pairs = ((dict(buffers.items()).get(name), original) for buffers, name, original in slots)
         if len(passes) == 1 and all(now is not None and _equal(now, before) for now, before in pairs):
             _STEADY.add(net)
 
@@ -194,6 +195,10 @@ def recording(net: nn.Module, layers: Iterable[str] | None, visit: Visit) -> nn.
     return recording_calls(net, layers, lambda call: visit(call.layer, call.received, call.output))
 
 
+class NotRun(Problem):
+    """A layer that does not run on an input, or gives no tensor."""
+
+
 def recording_calls(net: nn.Module, layers: Iterable[str] | None, on_call: OnCall) -> nn.Module:
     """As `recording`, with all that is known of each call."""
     view, reached = private_view(net), set[str]()
@@ -208,7 +213,7 @@ def recording_calls(net: nn.Module, layers: Iterable[str] | None, on_call: OnCal
             template = N_("Layer {layer} did not run on this input: choose another layer.")
             if min(missed) in without_tensor:
                 template = N_("Layer {layer} gives no tensor: choose another layer.")
-            raise Problem(template, layer=repr(min(missed)))
+            raise NotRun(template, layer=repr(min(missed)))
 
     # The layers before the wanted ones tell how these hold their maps.
     paths = dict.fromkeys([*leaf_paths(view), *(_python_path(view, layer) for layer in wanted or ())])

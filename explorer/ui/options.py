@@ -63,7 +63,7 @@ def parser() -> Parser:
         type=path,
         default=Options.data_dir,
         metavar="DIR",
-        help=tr("the folder of CIFAR-10, or a folder with test/CLASS/* or CLASS/*"),
+        help=tr("the folder of CIFAR-10, or a folder with test/CLASS/*, val/CLASS/* or CLASS/*"),
     )
     runs = tr("a folder with more training runs, or with folders of runs")
     add("--runs", type=path, metavar="DIR", help=runs)

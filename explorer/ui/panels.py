@@ -49,7 +49,7 @@ def heat_panel(
     if not heat.any():
         return markup.element("section", markup.text(title, tag="h3"), markup.text(tr(ZERO), "muted"))
     height, width = heat.shape
-    pixels = over_image(selection, layer, heat, range)
+    pixels = around_received(selection, over_image(selection, layer, heat, range))
     raw = tr("{title}, the raw map of {height} by {width} positions", title=alt, height=height, width=width)
     return markup.element(
         "section",
@@ -71,6 +71,20 @@ def over_image(
     """A heat map (h, w) of a layer, or of the input's pixels for None, over the picture as it is shown."""
     place = selection.covered(layer).scaled(selection.sample.pixels.shape[:2], selection.shown.shape[:2])
     return overlay(selection.shown, heat, range, place)
+
+
+def around_received(selection: Selection, drawn: Pixels) -> Pixels:
+    """Of a drawn picture twice as much as the network gets of it: a panorama loses its ends."""
+    full, size = selection.sample.pixels.shape[:2], drawn.shape[:2]
+    place = selection.received.scaled((full[0], full[1]), (size[0], size[1]))
+    rows, columns = place.inside
+    return drawn[_widened(rows, size[0]), _widened(columns, size[1])]
+
+
+def _widened(part: slice, length: int) -> slice:
+    """A part of a length with half of itself before and after it, as far as there is so much."""
+    more = (part.stop - part.start) // 2
+    return slice(max(part.start - more, 0), min(part.stop + more, length))
 
 
 def explain_dimmed(selection: Selection) -> None:

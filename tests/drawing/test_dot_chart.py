@@ -52,6 +52,14 @@ def test_page_and_print_have_the_same_rows() -> None:
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first row is at the top"
 
 
+def test_print_says_what_a_diamond_is() -> None:
+    axes = Figure().subplots()
+    chart_print.draw(CHART, axes)
+    assert axes.get_legend() is None
+    chart_print.draw(replace(CHART, diamond="chance"), axes)
+    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["chance"]
+
+
 def test_a_reference_is_a_dashed_line_in_both() -> None:
     chart = replace(CHART, reference=0.25, chance=np.full(4, np.nan))
     spec = json.loads(json.dumps(vega.spec(chart)))
@@ -99,3 +107,10 @@ def test_a_long_name_without_a_break_stays_in_one_line_at_its_row() -> None:
     one = replace(CHART, names=("Ablation-CAM at residual3.block2.act", "b", "c", "d"))
     assert "labelOffset" not in vega.spec(one)["layer"][0]["encoding"]["y"]["axis"]
     assert one.height == CHART.height
+
+
+def test_beside_others_print_has_few_numbers_and_zero_among_them() -> None:
+    """They would run into one another where the names leave little room."""
+    axes, _ = Figure().subplots(1, 2)
+    chart_print.draw(replace(CHART, x=axis("mean", [np.array([-0.2, 1.0])], most=8)), axes)
+    assert list(axes.get_xticks()) == [0, 0.4, 0.8]

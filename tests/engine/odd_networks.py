@@ -244,6 +244,17 @@ class Checkpointed(Plain):
         return self.head(maps.mean((2, 3)))
 
 
+class Private(Plain):
+    """A layer under a private name, which Python makes `_Private__last`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.__last = nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.__last(self.act(self.norm(self.conv(x)))).mean((2, 3)))
+
+
 class HooksMaps(Plain):
     """Keeps the gradient of its own maps, as tutorials of Grad-CAM write it."""
 

@@ -176,6 +176,20 @@ class Features(nn.Module):
         return self.head(self.maps(x).mean((2, 3)))
 
 
+class Detached(Features):
+    def forward(self, x: Tensor) -> Tensor:
+        means = self.maps(x).mean((2, 3))
+        return self.head(means - means.amax(1, keepdim=True).detach())
+
+
+def test_what_comes_without_a_gradient_is_not_of_the_biases(x: Tensor) -> None:
+    torch.manual_seed(0)
+    net = Detached().eval()
+    made = account(net, x, 1)
+    assert not made.exact
+    assert made.constant == pytest.approx(net.head.bias[1].item(), abs=1e-5)
+
+
 class Copies(Features):
     """Test-time augmentation inside: the image and its mirror image as one batch."""
 

@@ -269,6 +269,17 @@ def test_a_scripted_part_is_left_out() -> None:
         recorded(net, X, ["conv"], lambda *_: None)
 
 
+def test_a_scripted_part_with_buffers_runs() -> None:
+    net = Plain().eval()
+    with torch.no_grad():
+        expected = net(X).numpy()
+    net.norm = torch.jit.script(net.norm)
+    for _ in range(2):
+        view = private_view(net)
+        for _ in range(2):
+            np.testing.assert_allclose(view(X).detach(), expected, atol=1e-6)
+
+
 def test_a_forward_in_inference_mode_is_traced() -> None:
     net = UnderInference().eval()
     assert [block.conv for block in blocks(net, trace(net, X))] == ["conv"]

@@ -19,6 +19,7 @@ from explorer.engine.ablation import ablations
 from explorer.engine.account import account
 from explorer.engine.attribution import METHODS, attribute, method_problems
 from explorer.engine.attribution.gradients import NoGradient
+from explorer.engine.batchnorm import with_batch_statistics
 from explorer.engine.checkup import check_up
 from explorer.engine.flow import Flow
 from explorer.engine.graph import graph
@@ -148,6 +149,33 @@ def test_passes_with_gradients_leave_the_mode_of_the_thread(opened: Callable[...
         with pytest.raises(RuntimeError):
             private_view(net)(X[:, :2])
         assert not torch.is_grad_enabled()
+
+
+class Normalizes(Habit):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward((x - 0.4) / 0.2)
+
+
+class NormalizesInPlace(Habit):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.sub_(0.4).div_(0.2))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_may_write_on_its_images(method: str) -> None:
+    x, layer = X.clone(), "act" if METHODS[method].needs_layer else None
+    try:
+        expected = attribute(Normalizes().eval(), X, method, layer=layer, target=1).values
+    except Problem:
+        pytest.skip("not allowed by such a network")
+    own = attribute(NormalizesInPlace().eval(), x, method, layer=layer, target=1).values
+    np.testing.assert_allclose(own, expected, atol=1e-5 * np.abs(expected).max())
+    assert torch.equal(x, X)
+
+
+def test_batch_statistics_are_of_images_that_are_normalized_once() -> None:
+    own, expected = (with_batch_statistics(net.eval(), X) for net in (NormalizesInPlace(), Normalizes()))
+    np.testing.assert_allclose(own.batch, expected.batch, atol=1e-6)
 
 
 class UnderAutocast(Habit):
@@ -631,8 +659,30 @@ class RefersBack(Habit):
         return net.act(net.norm(net.conv(x)))  # type: ignore[no-any-return]
 
 
+def hook_by_a_dict() -> Habit:
+    net = Habit()
+    known = {"nets": [net]}
+    net.act.register_forward_hook(lambda _, __, out: setattr(known["nets"][0], "kept", {"act": out}))
+    return net
+
+
+OUTSIDE: dict[str, Habit] = {}
+
+
+def keep_outside(output: Tensor) -> None:
+    OUTSIDE["net"].kept = {"act": output}  # type: ignore[assignment]
+
+
+def hook_by_the_module() -> Habit:
+    OUTSIDE["net"] = net = Habit()
+    net.act.register_forward_hook(lambda _, __, output: keep_outside(output))
+    return net
+
+
 KNOWING = [
     KeepsMaps,
+    hook_by_a_dict,
+    hook_by_the_module,
     forward_from_outside,
     forward_around_another,
     hook_with_defaults,

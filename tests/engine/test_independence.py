@@ -136,6 +136,17 @@ def test_what_does_not_mix_runs_together() -> None:
     assert pieces(built("random"), X, 2) == [slice(row, row + 1) for row in range(3)]
 
 
+class ByBrightness(nn.Module):
+    """What it computes depends on the mean of all images of a batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.neg() if x.mean() > 0 else x
+
+
+def test_a_decision_for_a_whole_batch_mixes_its_images() -> None:
+    assert mixes_rows(nn.Sequential(ByBrightness(), nn.Flatten(), nn.Linear(432, 3)).eval(), X)
+
+
 def test_deep_lift_says_why_it_does_not_work() -> None:
     with pytest.raises(Problem, match="computes an image together with its baseline"):
         attribute(built("minus the mean of the batch"), X[:1], "deep_lift", target=0)

@@ -301,7 +301,14 @@ def test_settings_that_do_not_go_together_are_one_sentence(flags, said, capsys):
 
 @pytest.mark.parametrize(
     "flags",
-    [["--ema", "1"], ["--dropout", "x"], ["--warmup", "-1"], ["--factor", "nan"], ["--scheduler", "x"]],
+    [
+        ["--ema", "1"],
+        ["--dropout", "x"],
+        ["--warmup", "-1"],
+        ["--factor", "nan"],
+        ["--scheduler", "x"],
+        ["--seed", "9" * 20],
+    ],
 )
 def test_impossible_values_are_refused_by_name(flags, capsys):
     with pytest.raises(SystemExit):

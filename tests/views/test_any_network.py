@@ -135,6 +135,12 @@ def test_explain_opens_with(visit: Callable, name: str) -> None:
     assert "Grad-CAM of" in " ".join(element.value for element in at.html)
 
 
+def test_channels_can_be_marked_of_a_layer_with_underscores_in_its_name(visit: Callable) -> None:
+    at = visit("interventions", *own("Private"), blocks="2")
+    assert not at.exception, at.exception[0].value
+    assert "marking _Private_ _last" in at.session_state
+
+
 @pytest.mark.parametrize("name", ["scripted", "exported"])
 def test_a_program_is_refused_in_a_sentence(visit: Callable, name: str) -> None:
     at = visit(

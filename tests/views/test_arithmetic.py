@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
+from torch import nn
 
 from explorer.drawing.windows import output_map, padded_input
+from explorer.engine.arithmetic import Settings
 from explorer.engine.geometry import window
+from explorer.views.arithmetic.results import findings
 
 
 def html(at: object) -> str:
@@ -61,6 +65,13 @@ def test_what_is_left_out_and_where_the_center_lies_is_said(visit: Callable) -> 
     assert "its center lies between two positions" in text
     assert "are in no window" in text
     assert "its center is at row 3.5, column 0.5" in html(at)
+
+
+def test_a_last_window_behind_the_input_is_said_to_be_left_out() -> None:
+    axis = window(4, 2, 4, (0, 0), 1, ceil_mode=True)
+    assert axis.output == nn.MaxPool2d(2, 4, ceil_mode=True)(torch.zeros(1, 1, 4, 4)).shape[-1] == 1
+    sentence, *_ = findings(Settings("max", axis, axis, (1, 1)))
+    assert sentence.startswith("(4 − 2) / 4 = 0.5 is rounded up, but the last window")
 
 
 def test_a_network_without_windows_still_has_the_page(visit: Callable) -> None:

@@ -24,7 +24,7 @@ from explorer.engine.tracing import blocks, trace
 from explorer.ui.cached import Opened
 from explorer.ui.jobs import JOBS
 from explorer.ui.selection import Selection
-from explorer.views.channel import examples, masks, optimized, switched_off, tiles
+from explorer.views.channel import charts, examples, masks, optimized, switched_off, tiles
 from explorer.views.channel.subject import ChannelSubject
 from model.card import Card
 from model.pixels import Rectangle
@@ -130,6 +130,19 @@ def test_masks_and_effects_are_measured() -> None:
     assert one is not None
     assert 0 < one.fraction <= 0.2
     assert "200 drawn scenes" in masks.about(one, 200)
+
+
+@pytest.mark.parametrize(("zeros", "shown"), [(0.5, [3, 2, 0, 4]), (0.2, [3, 2, 50, 4])])
+def test_only_the_bar_of_many_zeros_is_left_out(zeros: float, shown: list[int]) -> None:
+    """Values below zero, of a Hardswish for example, stay."""
+    edges = np.linspace(-1, 1, 5, dtype=np.float32)[None]
+    scanned = SimpleNamespace(
+        zeros=np.array([zeros]), histogram=np.array([[3, 2, 50, 4]]), edges=edges, mean=np.zeros(1),
+        variance=np.ones(1),
+    )  # fmt: skip
+    chart = charts.values(scanned, "act", 0)  # type: ignore[arg-type]
+    assert (chart.counts.tolist(), chart.edges.tolist()) == (shown, edges[0].tolist())
+    assert scanned.histogram.sum() == 59
 
 
 class Bright(nn.Module):

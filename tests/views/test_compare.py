@@ -256,6 +256,8 @@ def test_epochs_of_one_run_are_subtracted(opened: Take, run: Path) -> None:
     expected = np.abs(maps[0] - maps[1]).mean((1, 2))
     np.testing.assert_allclose(table["mean_absolute_difference"], expected, rtol=1e-4, atol=1e-6)
     assert "A − B, channel 2" in offer.pictures
+    titles = [panel.title for panel in offer.figure()]
+    assert titles == ["A: relu1, mine.safetensors", "B: relu1, mine.safetensors, epoch 1", "A − B"]
 
 
 def test_different_blocks_are_not_subtracted(opened: Take) -> None:
@@ -414,3 +416,12 @@ def test_exports_choose_no_color_range(
     assert offer.figure()
     for draw in offer.pictures.values():
         assert draw().size
+
+
+def test_it_begins_with_the_channel_that_differs_most(app: Open) -> None:
+    at = app()
+    shown = [each.value for each in at.caption if "differs most" in each.value]
+    number = shown[0].split()[1]
+    assert number != "0"
+    assert f"Channel {number} of A and B" in [each.value for each in at.subheader]
+    assert "Channel 0 of A and B" in [each.value for each in app(channel="0").subheader]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing.chart import doubles
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import predictions
 from explorer.engine.network import Network, network_of
@@ -22,7 +23,7 @@ from explorer.engine.scan.running import scan
 from explorer.engine.tracing import trace
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
-from explorer.views.errors import confused, failures, filters
+from explorer.views.errors import calibration, confused, failures, filters
 from explorer.views.errors.filters import Bounds, Filter
 from model import words
 from model.checkpoint import load_checkpoint
@@ -118,6 +119,13 @@ def test_the_page_says_what_it_is_about_and_what_ece_is(app: Open) -> None:
     assert html(at).index("Expected calibration error (ECE):") < html(at).rindex("ECE")
 
 
+def test_bins_whose_ends_differ_look_different() -> None:
+    assert calibration.edges_in_words(doubles([0, 0.5, 1])) == ["0.0%", "50.0%", "100.0%"]
+    assert calibration.edges_in_words(doubles([0.998, 0.9997, 1, 1])) == [
+        "99.80%", "99.97%", "100.00%", "100.00%",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("binning", ["width", "count"])
 def test_each_bin_says_how_many_images_it_has(app: Open, scanned: tuple[Scan, Path], binning: str) -> None:
     one, at = scanned[0], app(errors="calibration", err_bins=binning)
@@ -133,6 +141,7 @@ def test_each_bin_says_how_many_images_it_has(app: Open, scanned: tuple[Scan, Pa
         inside = confidence[start : start + count]
         assert low - 6e-4 <= inside[0]
         assert inside[-1] <= high + 6e-4
+        assert low < high
         start += count
     said = " ".join(each.value for each in at.markdown)
     assert f"hold from {min(counts)} to {max(counts)} of them" in said

@@ -221,7 +221,8 @@ def test_the_crosshair_has_every_value_of_every_chart(app: Open, tmp_path: Path)
     assert lines["accuracy"]["test"]["texts"] == [f"{row.test_accuracy:.2%}" for row in read.epochs]
     assert lines["loss"]["training"]["y"] == pytest.approx([row.train_loss for row in read.epochs], rel=1e-4)
     assert lines["loss"]["training"]["dashed"]
-    assert lines["rate"]["learning rate"]["y"] == [row.lr for row in read.epochs]
+    assert lines["rate"]["learning rate"]["y"] == [*(row.lr for row in read.epochs), read.epochs[-1].lr]
+    assert lines["rate"]["learning rate"]["x"] == [0, 1, 2, 3]  # of each epoch's first step, to its end
     assert lines["steps"]["training loss (nats)"]["y"] == pytest.approx(
         smoothed(read.losses.tolist(), 2).tolist(), rel=1e-4
     )

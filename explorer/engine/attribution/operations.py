@@ -62,7 +62,7 @@ def operations(net: nn.Module, x: Tensor) -> Operations:
         module.register_forward_pre_hook(partial(_enter, noted, path), with_kwargs=True)
         module.register_forward_hook(partial(_leave, noted, modules))
     with torch.inference_mode(False), torch.enable_grad():
-        images = x.detach().clone().requires_grad_()
+        images = x.detach().requires_grad_().clone()
         noted.know(images)
         with Functions(noted.run):
             result = view(images)

@@ -43,7 +43,8 @@ class ScoredNetwork(nn.Module):
         return scores
 
     def logits(self, images: Tensor) -> Tensor:
-        """The logits (N, K) of images, float (N, C, h, w)."""
+        """The logits (N, K) of images, float (N, C, h, w), which stay as they are."""
+        images = images.clone()  # the network may write on it
         net = self.shared()
         if net is not None and len(images) > 1 and mixes_rows(net, images):
             return torch.cat([check_logits(self.view(one.contiguous())) for one in torch.split(images, 1)])

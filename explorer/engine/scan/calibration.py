@@ -21,23 +21,29 @@ CHANCE = 1e-3  # of a BatchNorm's values: more zeros than that come of what it r
 @dataclass(eq=False)
 class _Layer:
     """Of each batch the least and largest value, the mean and the mean square, each (C,); whether a value is
-    zero; the largest fraction of zeros in a channel, but for whole maps; and whether the layer follows from
-    another.
+    zero; the largest fraction of zeros in a channel, but for whole maps; whether the layer follows from
+    another; and of how many images.
     """
 
     batches: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=list)
     has_zeros: bool = False
     zeros: float = 0
     affine: Affine | None = None
+    images: int = 0
 
 
 def calibrate(
     net: nn.Module, x: Tensor, layers: Sequence[str], batch: int
 ) -> tuple[dict[str, Ranges], dict[str, Affine]]:
-    """The Ranges of layers by images x, float (N, C, h, w), and those layers that are Affine in another."""
+    """The Ranges of layers by images x, float (N, C, h, w), and those layers that are Affine in another.
+
+    Layers that do not run for every image are left out.
+    """
     by_layer = {layer: _Layer() for layer in layers}
 
     def visit(call: Call) -> None:
+        if call.layer not in by_layer or call.layout is None:
+            return
         layer, maps = by_layer[call.layer], call.output.float()
         if not layer.batches:
             layer.affine = _affine(net, call, layers)
@@ -46,13 +52,14 @@ def calibrate(
         layer.zeros = max(layer.zeros, float(fractions.masked_fill(fractions == 1, 0).mean(0).max()))
         dimensions = (0, 2, 3)
         values = maps.double().mean(dimensions), maps.double().square().mean(dimensions)
+        layer.images += len(maps)
         layer.batches.append((maps.amin(dimensions), maps.amax(dimensions), *values))
 
-    view = recording_calls(net, layers, visit)
+    view = recording_calls(net, None, visit)
     with torch.inference_mode(False), torch.no_grad():
         for rows in pieces(net, x, batch):
             view(x[rows].clone())
-    return _settled(by_layer)
+    return _settled({name: layer for name, layer in by_layer.items() if layer.images == len(x)})
 
 
 def _settled(layers: dict[str, _Layer]) -> tuple[dict[str, Ranges], dict[str, Affine]]:
@@ -60,7 +67,8 @@ def _settled(layers: dict[str, _Layer]) -> tuple[dict[str, Ranges], dict[str, Af
     affine: dict[str, Affine] = {}
     for name, layer in layers.items():
         follows = layer.affine
-        derived = None if follows is None else follows.ranges(ranges[follows.source], layer.zeros > CHANCE)
+        of_source = ranges.get(follows.source) if follows else None
+        derived = follows.ranges(of_source, layer.zeros > CHANCE) if follows and of_source else None
         ranges[name] = derived or _ranges(layer)
         if follows is not None and derived is not None:
             affine[name] = follows

@@ -99,18 +99,17 @@ def maxima_after(layer: nn.Module, received: Tensor, maxima: Maxima) -> Maxima |
         values = maxima.values.clamp_min(0)
         return Maxima(values, maxima.places.masked_fill(values == 0, 0))
     if type(layer) is nn.BatchNorm2d and _is_rising(layer):
-        values = layer.forward(maxima.values[..., None, None])[..., 0, 0]
-        is_flat = layer.weight is not None and bool((layer.weight == 0).any())
-        return Maxima(values, torch.full_like(maxima.places, UNKNOWN) if is_flat else maxima.places)
+        values = layer.forward(maxima.values[..., None, None].to(received))[..., 0, 0].float()
+        return Maxima(values, maxima.places)
     if type(layer) is nn.MaxPool2d and _is_whole(layer, received.shape[2:]):
         return Maxima(maxima.values, torch.full_like(maxima.places, UNKNOWN))
     return None
 
 
 def _is_rising(norm: nn.BatchNorm2d) -> bool:
-    """Whether a larger value is never made a smaller one, in any channel: by running statistics and γ ≥ 0."""
+    """Whether a larger value is made a larger one, in every channel: by running statistics and γ > 0."""
     by_batch = norm.training or norm.running_mean is None
-    return not by_batch and (norm.weight is None or bool((norm.weight >= 0).all()))
+    return not by_batch and (norm.weight is None or bool((norm.weight > 0).all()))
 
 
 def _is_whole(pool: nn.MaxPool2d, size: torch.Size) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,14 @@ from explorer.engine.batches import MOST_PIXELS, spread
 from explorer.engine.calls import Call
 from explorer.engine.independence import pieces
 from explorer.engine.network import Network, input_settings
-from explorer.engine.passes import in_faster_order, layer_module, private_view, recording_calls, to_numpy
+from explorer.engine.passes import (
+    NotRun,
+    in_faster_order,
+    layer_module,
+    private_view,
+    recording_calls,
+    to_numpy,
+)
 from explorer.engine.samples import Sample
 from explorer.engine.scan import parts, result
 from explorer.engine.scan import shards as files
@@ -31,6 +38,7 @@ from explorer.engine.values import Floats
 from model.card import Card
 from model.nets import check_logits
 from model.problems import Problem
+from model.words import N_
 
 BATCH = 128
 """Images of one forward pass, fewer where each is large."""
@@ -38,7 +46,10 @@ SHARD = 8
 """Batches that have a file of their own while the scan runs."""
 CALIBRATION = 64
 """Images, evenly spread over the set, whose range of values gives the edges of the histograms."""
-Tell = Callable[[int, int], None]
+NOT_FOR_ALL = N_(
+    "Layer {layer} does not run for every image, so it has no statistics over a data set: make the network "
+    "run it for every image."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +118,9 @@ def prepare(
     samples = _calibration(images)
     x = network.card.to_inputs([sample.pixels for sample in samples]).to(device)
     layers, classifier = layers_of(net, x[:1])
-    calibration = calibrate(net, x, layers, batch_of(network.card))
+    ranges, affine = calibrate(net, x, layers, batch_of(network.card))
     order = _order(net, x[:1])
-    return Scanning(network, images, net, device, layers, classifier, *calibration, order, folder)
+    return Scanning(network, images, net, device, tuple(ranges), classifier, ranges, affine, order, folder)
 
 
 def _order(net: nn.Module, x: Tensor) -> torch.memory_format:
@@ -204,6 +215,8 @@ class Recorder:
             self.features.append(to_numpy(_vectors(call.received)))
 
     def _reduce(self, call: Call) -> None:
+        if len(call.output) != len(self.current.array):
+            raise NotRun(NOT_FOR_ALL, layer=repr(call.layer))
         running, affine = self.running[call.layer], self.scanning.affine.get(call.layer)
         if affine is not None and affine.source == call.source:
             source = self.running[affine.source]
@@ -251,7 +264,13 @@ class Recorder:
             self.current = Numbered(numbers[rows])
             with torch.inference_mode(False), torch.no_grad():
                 some = x[rows].clone(memory_format=self.scanning.order)
-                self.logits.append(to_numpy(check_logits(self.view(some))))
+                self.logits.append(to_numpy(check_logits(self._run(some))))
+
+    def _run(self, x: Tensor) -> object:
+        try:
+            return self.view(x)
+        except NotRun as error:
+            raise Problem(NOT_FOR_ALL, **error.fields) from error
 
     def part(self) -> ScanPart:
         """What is known of all images since the last part."""

@@ -121,11 +121,11 @@ def _recalibrate(view: nn.Module, images: Tensor) -> None:
     _restart(norms)
     try:
         if norms:
-            view(images)
+            view(images.clone())  # which the network may write on
     except Exception:  # whatever a network says of several images
         _restart(norms)
         for one in torch.split(images, 1):
-            view(one)
+            view(one.clone())
     in_evaluation(view)
 
 

@@ -12,17 +12,13 @@ READ = "from explorer.engine.scan.result import load"
 
 
 def caption(selection: Selection, scan: Scan, layer: str = "", method: str = "") -> str:
-    """The layer, the images of the scan, and the checkpoint with its digest."""
+    """The images of the scan, the method, the layer, and the checkpoint with its digest."""
     images = ngettext(
         "{n:,} image ({dataset})", "{n:,} images ({dataset})", len(scan.ids), dataset=scan.dataset
     )
-    return figures.caption(
-        checkpoint=selection.opened.name,
-        digest=selection.opened.checkpoint.digest,
-        image=images,
-        layer=layer,
-        method=method,
-    )
+    name, digest = selection.opened.name, selection.opened.checkpoint.digest
+    own = figures.caption(checkpoint=name, digest=digest, layer=layer, method=method)
+    return f"{images} · {own}"
 
 
 def opening(selection: Selection, scan: Scan) -> str:

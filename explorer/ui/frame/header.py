@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.drawing.pictures import reduced
-from explorer.engine.samples import FromUpload
+from explorer.engine.samples import MAX_SIDE, FromUpload
 from explorer.engine.tracing import layer_path
 from explorer.ui import link, markup
 from explorer.ui.choices import PREDICTED, RUNNER_UP, class_option
@@ -115,7 +115,14 @@ def _image(selection: Selection) -> str:
         tr("The image: {name}", name=selection.sample.name),
         markup.text(selection.sample.name),
         markup.text(tr("{width} × {height} px", width=width, height=height)),
+        markup.text(tr("long side at most {side} px", side=MAX_SIDE)) if _may_be_reduced(selection) else "",
     )
+
+
+def _may_be_reduced(selection: Selection) -> bool:
+    """Whether the uploaded file may have more pixels than are kept of it."""
+    sample = selection.sample
+    return isinstance(sample.origin, FromUpload) and max(sample.pixels.shape) == MAX_SIDE
 
 
 def _input(selection: Selection) -> str:

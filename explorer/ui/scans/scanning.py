@@ -66,8 +66,8 @@ def scan_of(network: Network) -> Scan | None:
 def no_test_set(data_dir: Path) -> str:
     """Why only drawn scenes are offered, and how to get a test set, as Markdown."""
     missing = tr(
-        "There is no test set in {folder}: start with `-- --data-dir DIR`, where DIR contains CIFAR-10 "
-        "or test/<class>/<images>.",
+        "There is no test set in {folder}: start with `-- --data-dir DIR`, where DIR contains CIFAR-10, "
+        "test/<class>/<images> or val/<class>/<images>.",
         folder=short_path(data_dir),
     )
     return sentence(paragraph(filter(None, [missing, misplaced_images(data_dir)])))

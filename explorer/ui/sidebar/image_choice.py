@@ -38,7 +38,7 @@ def choose_sample(opened: Opened, given: Options, prefix: str = "") -> Sample | 
     with st.container(key=f"{prefix}sources"):
         source = link.choose(
             st.segmented_control,
-            tr("Image"),
+            tr("Image of B") if prefix else tr("Image"),
             list(SOURCES),
             f"{prefix}source",
             "samples",
@@ -203,7 +203,8 @@ def _from_scenes(opened: Opened, _: Options, prefix: str) -> Sample | None:
 def _offer_download(data_dir: Path) -> None:
     missing = tr(
         "There is no test set in {folder}. Download CIFAR-10 (170 MB), or start with "
-        "`-- --data-dir DIR`, where DIR contains test/<class>/<images>.",
+        "`-- --data-dir DIR`, where DIR contains test/<class>/<images> or "
+        "val/<class>/<images>.",
         folder=short_path(data_dir),
     )
     st.info(sentence(paragraph(filter(None, [missing, misplaced_images(data_dir)]))))

@@ -158,6 +158,10 @@ def _rounding(axis: WindowAxis) -> list[str]:
     left = padded - (axis.output - 1) * axis.stride - axis.span
     exact = f"{(padded - axis.span) / axis.stride:.4g}"
     numbers = {"padded": padded, "span": axis.span, "stride": axis.stride, "exact": exact}
+    if left > 0 and axis.ceil_mode:
+        template = N_("({padded} − {span}) / {stride} = {exact} is rounded up, but the last window would "
+                      "begin behind the input and is left out.")  # fmt: skip
+        return [tr(template, **numbers)]
     if left > 0:
         return [ngettext(
             "({padded} − {span}) / {stride} = {exact} is rounded down: the last row or column, of {padded} "

@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.engine.arithmetic import FREE, Settings, changed_axis, check, with_ceil
 from explorer.engine.geometry import WindowAxis, window
 from explorer.ui import choices, link, markup
+from explorer.ui.frame import presentation
 from model.problems import Problem
 from model.words import N_, tr
 
@@ -130,9 +131,9 @@ def _axis(start: Settings, axis: WindowAxis, suffix: str, side: str) -> WindowAx
     if start.kind == "avg":  # it has no dilation
         del values["dilation"]
     fields = {
-        name: link.number(
+        name: _number(
             _label(tr(LABELS[name]), side), _low(name), _high(name, axis),
-            f"cv_{name}{suffix}", value, width=WIDTH if not side else 150,
+            f"cv_{name}{suffix}", value, WIDTH if not side else 150,
         )
         for name, value in values.items()
     }  # fmt: skip
@@ -175,11 +176,9 @@ def _label(name: str, side: str) -> str:
 def _channels(settings: Settings) -> Settings:
     inside, outside = settings.channels
     most = max(MOST_CHANNELS, inside, outside)
-    inside = link.number(tr("Channels in"), 1, most, "cv_in", inside, width=WIDTH)
-    outside = link.number(tr("Channels out"), 1, most, "cv_out", outside, width=WIDTH)
-    groups = link.number(
-        tr("Groups"), 1, max(inside, settings.groups), "cv_groups", settings.groups, width=WIDTH
-    )
+    inside = _number(tr("Channels in"), 1, most, "cv_in", inside)
+    outside = _number(tr("Channels out"), 1, most, "cv_out", outside)
+    groups = _number(tr("Groups"), 1, max(inside, settings.groups), "cv_groups", settings.groups)
     return replace(settings, channels=(inside, outside), groups=groups)
 
 
@@ -197,6 +196,10 @@ def _rounding(settings: Settings) -> str:
 def choose_position(settings: Settings) -> tuple[int, int]:
     """The output position whose window is drawn; at first the one in the corner."""
     with st.container(horizontal=True):
-        row = link.number(tr("Output row"), 0, settings.rows.output - 1, "cv_row", 0, width=WIDTH)
-        column = link.number(tr("Output column"), 0, settings.columns.output - 1, "cv_column", 0, width=WIDTH)
+        row = _number(tr("Output row"), 0, settings.rows.output - 1, "cv_row", 0)
+        column = _number(tr("Output column"), 0, settings.columns.output - 1, "cv_column", 0)
     return row, column
+
+
+def _number(label: str, low: int, high: int, key: str, value: int, width: int = WIDTH) -> int:
+    return link.number(label, low, high, key, value, width=presentation.pixels(width))

@@ -224,9 +224,9 @@ def _numbers(label: str, help: str) -> ColumnConfig:
 def column_configs() -> dict[str, ColumnConfig]:
     observed, learned = tr("observed on these images"), tr("learned in training")
     return {
-        "channel": st.column_config.NumberColumn(tr("channel"), width="small"),
+        "channel": st.column_config.NumberColumn(tr("channel"), width=64),
         "map": st.column_config.ImageColumn(
-            tr("after"), width="small", help=tr("The map after BatchNorm, scale per map")
+            tr("after"), width=56, help=tr("The map after BatchNorm, scale per map")
         ),
         "distance": _numbers(tr("distance"), tr("(mean − running mean) / running σ")),
         "spread": _numbers(tr("spread"), tr("standard deviation / running σ")),

@@ -34,7 +34,7 @@ def caption(selection: Selection, view: LayerView) -> str:
     if view.measured.batch is not None:
         return batch_exports.caption(selection, view)
     layer = tr("{layer}, channel {channel}", layer=view.layer, channel=view.channel)
-    return export_parts.caption(selection, method="BatchNorm", layer=layer, target="")
+    return export_parts.caption(selection, method=tr("BatchNorm"), layer=layer, target="")
 
 
 def program_for(selection: Selection, view: LayerView, imports: list[str], lines: list[str]) -> str:

@@ -18,12 +18,19 @@ from model.words import tr
 MANY_ZEROS = 0.3  # of the values, from which the bar that holds them would hide the others
 
 
+def bar_of_zeros(scanned: LayerScan, channel: int) -> int | None:
+    """Which bar of a channel's histogram holds the zeros, where they are so many that it is left out."""
+    if scanned.zeros[channel] < MANY_ZEROS:
+        return None
+    after = int(np.searchsorted(scanned.edges[channel], 0.0, "right"))
+    return min(max(after - 1, 0), scanned.histogram.shape[1] - 1)
+
+
 def values(scanned: LayerScan, layer: str, channel: int) -> Histogram:
-    """A channel's values over the scan; without the bar that holds the zeros where they are many."""
-    counts, edges = scanned.histogram[channel], doubles(scanned.edges[channel])
-    if scanned.zeros[channel] >= MANY_ZEROS:
-        first = min(int(np.searchsorted(edges, 0.0, "right")), len(counts) - 1)
-        counts, edges = counts[first:], edges[first:]
+    """A channel's values over the scan, without the bar of the zeros where they are many."""
+    counts, edges = scanned.histogram[channel].copy(), doubles(scanned.edges[channel])
+    if (left_out := bar_of_zeros(scanned, channel)) is not None:
+        counts[left_out] = 0
     mean, deviation = float(scanned.mean[channel]), float(np.sqrt(scanned.variance[channel]))
     band = mean - deviation, mean + deviation
     reach = min(edges.min(), band[0]), max(edges.max(), band[1])

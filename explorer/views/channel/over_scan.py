@@ -15,6 +15,7 @@ from explorer.engine.values import Doubles
 from explorer.ui import cached, panels
 from explorer.ui.channel_link import open_channel
 from explorer.ui.class_names import glossed, glossed_all
+from explorer.ui.components.beside import key_with
 from explorer.ui.components.picture_grid import CARD, MAP, Picture, picture_grid
 from explorer.ui.markdown import literal
 from explorer.views.channel import charts, tiles
@@ -82,7 +83,7 @@ def show(subject: ChannelSubject, scanned: LayerScan, numbers: Numbers) -> None:
     with left:
         st.subheader(tr("Values over all images"), anchor=False)
         chart = charts.values(scanned, subject.layer, subject.channel)
-        panels.drawn_chart(chart, f"values_{subject.layer}_{subject.channel}")
+        panels.drawn_chart(chart, key_with("values", subject.layer, subject.channel))
         st.caption(literal(about_values(subject, scanned)))
     with right:
         st.subheader(tr("Which class it responds to"), anchor=False)
@@ -120,11 +121,15 @@ def about_values(subject: ChannelSubject, scanned: LayerScan) -> str:
         sentences.append(
             tr("The channel is zero at every position of every image: it is dead on these images.")
         )
-    elif zeros >= charts.MANY_ZEROS:
+    elif (bar := charts.bar_of_zeros(scanned, k)) is not None:
+        low, high = scanned.edges[k][bar : bar + 2]
         sentences.append(
             tr(
-                "{zeros} of the values are exactly zero; the chart leaves out their bar.",
+                "{zeros} of the values are exactly zero; the chart leaves out their bar, which holds all "
+                "values from {low} to {high}.",
                 zeros=percent(zeros),
+                low=plain_number(float(low)),
+                high=plain_number(float(high)),
             )
         )
     elif zeros > 0:

@@ -10,6 +10,7 @@ from explorer.engine.duplicates import NEAR, NONE
 from explorer.engine.scan.result import Scan
 from explorer.ui import number_table
 from explorer.ui.channel_link import open_channel
+from explorer.ui.frame import presentation
 from explorer.ui.selection import Selection
 from model.words import tr
 
@@ -95,15 +96,15 @@ def _numbers(label: str, help: str) -> ColumnConfig:
 
 def column_configs() -> dict[str, ColumnConfig]:
     return {
-        "channel": st.column_config.NumberColumn(tr("channel"), width=70, pinned=True),
-        "finding": st.column_config.TextColumn(tr("finding"), width=130),
+        "channel": st.column_config.NumberColumn(tr("channel"), width=presentation.pixels(70), pinned=True),
+        "finding": st.column_config.TextColumn(tr("finding"), width=presentation.pixels(130)),
         "zeros": st.column_config.ProgressColumn(
             tr("zeros"),
             help=tr("fraction of the values over all images and positions that are exactly zero"),
             format="%.2f%%",  # “percent” would leave out zeros at the end
             min_value=0.0,
             max_value=100.0,
-            width=110,
+            width=presentation.pixels(110),
         ),
         "expected": _numbers(
             tr("by γ, β"), tr("fraction of zeros if the normalized values are normal: Φ(−β / |γ|)")

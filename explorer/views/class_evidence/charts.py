@@ -27,4 +27,5 @@ def differences(layer: str, names: tuple[str, str], measured: Differences) -> Do
         high=measured.high[order],
         chance=chance,
         quiet=np.asarray(measured.p[order] > LEVEL),
+        diamond=tr("beyond chance from here on"),
     )  # fmt: skip

@@ -101,9 +101,11 @@ def comparison_pictures(comparison: Comparison) -> Pictures:
 
 def comparison_figure(comparison: Comparison) -> list[Panel]:
     titles = {DIFFERENCE: tr(DIFFERENCE)}
+    a, b = (side.selection for side in (comparison.a, comparison.b))
     for name, side in (("A", comparison.a), ("B", comparison.b)):
-        image = side.selection.sample.name
-        titles[name] = tr("{side}: {layer}, {image}", side=name, layer=side.layer, image=image)
+        one = side.selection
+        differing = one.sample.name if a.opened.name == b.opened.name else one.opened.name
+        titles[name] = tr("{side}: {layer}, {image}", side=name, layer=side.layer, image=differing)
     return [
         mapped(one.values, one.range, titles[name], one.scale, name != DIFFERENCE)
         for name, one in comparison.maps.items()

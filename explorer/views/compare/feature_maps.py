@@ -52,7 +52,7 @@ def show(selection: Selection, other: Selection, own: str) -> Comparison:
     """Choose a layer of each side, and show both."""
     left, right = st.columns(2, gap="large")
     a, b = choose_layers(left, right, selection, other, own)
-    channel = chosen_channel(min(len(a.maps), len(b.maps)))
+    channel = chosen_channel(a, b)
     comparison = compare(a, b, channel, choices.grid_scale())
     for column, name, side in ((left, "A", a), (right, "B", b)):
         with column:
@@ -95,19 +95,28 @@ def channels_correspond(a: Side, b: Side) -> bool:
     return a.conv == b.conv and a.maps.shape == b.maps.shape
 
 
-def chosen_channel(channels: int) -> int:
-    """The channel that both sides show, from the link or from the last click on either grid."""
-    text = link.value("channel", "0")
-    valid = text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < channels
-    channel = int(text) if valid else 0
-    link.keep("channel", str(channel), "0")
-    return channel
+def chosen_channel(a: Side, b: Side) -> int:
+    """The channel that both sides show, from the link or from the last click on either grid; without one the
+    channel that differs most.
+    """
+    text = link.value("channel", "")
+    channels = min(len(a.maps), len(b.maps))
+    if text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < channels:
+        link.keep("channel", text, "")
+        return int(text)
+    link.keep("channel", "", "")
+    return int(_differences(a.maps - b.maps).argmax()) if channels_correspond(a, b) else 0
+
+
+def _differences(difference: Floats) -> Floats:
+    """The mean absolute difference of each channel, (C,)."""
+    return np.asarray(np.abs(difference).mean((1, 2)))
 
 
 def follow(choice: Choice) -> None:
     """A click on one grid chooses the channel, or the kind of scale, for both."""
     if choice.channel is not None:
-        link.keep("channel", str(choice.channel), "0")
+        link.keep("channel", str(choice.channel), "")
     link.keep("scale", choice.scale, "shared")
 
 
@@ -161,7 +170,7 @@ def difference_in_words(comparison: Comparison) -> str:
         return tr("The maps of A and B have different sizes, so no difference is shown.")
     if np.array_equal(a.maps, b.maps):
         return tr("A and B are equal at every position of every channel.")
-    means = np.abs(difference).mean((1, 2))
+    means = _differences(difference)
     return tr(
         "Channel {channel} differs most: its mean absolute difference is {value}.",
         channel=means.argmax(),

@@ -59,7 +59,7 @@ def sample_of(images: LoggedImages | Problem, index: int) -> Sample | Problem:
 
 def choose_image(run: LoggedRun, default: int) -> int:
     """A training image by its index: typed, or clicked elsewhere on the page."""
-    label = tr("Training image (0 to {last})", last=len(run.log.labels) - 1)
+    label = tr("Training image (0 to {last:,})", last=len(run.log.labels) - 1)
     return link.number(
         label, 0, len(run.log.labels) - 1, "train_image", default, width=presentation.pixels(220)
     )

@@ -15,6 +15,7 @@ from model.words import N_, tr
 
 BINNINGS = {"width": N_("Equally wide"), "count": N_("Equally many images")}
 KEY = "err_bins"
+MOST_DECIMALS = 5  # of the ends of the bins
 
 
 def show(evaluation: Evaluation) -> None:
@@ -81,9 +82,10 @@ def in_words(one: Reliability, by_chance: CalibratedError) -> str:
 def table(one: Reliability) -> str:
     """One row for each bin that holds images: how many, and its point in the diagram, as html."""
     heads = (tr("confidence"), tr("images"), tr("mean confidence"), tr("accuracy"), tr("95% interval"))
+    edges = edges_in_words(one.edges)
     rows = [
         (
-            tr("{low} to {high}", low=f"{one.edges[k]:.1%}", high=f"{one.edges[k + 1]:.1%}"),
+            tr("{low} to {high}", low=edges[k], high=edges[k + 1]),
             f"{one.counts[k]:,}",
             percent(one.confidence[k]),
             percent(one.accuracy[k]),
@@ -92,6 +94,12 @@ def table(one: Reliability) -> str:
         for k in np.flatnonzero(one.counts)
     ]
     return markup.table(heads, rows)
+
+
+def edges_in_words(edges: Doubles) -> list[str]:
+    """The ends of the bins in percent, with so many decimals that no two that differ look the same."""
+    texts = [[f"{edge:.{decimals}%}" for edge in edges] for decimals in range(1, MOST_DECIMALS + 1)]
+    return max(texts, key=lambda each: len(set(each)))
 
 
 def images_of_bins(one: Reliability) -> str:

@@ -61,6 +61,7 @@ def recall_chart(evaluation: Evaluation) -> DotChart:
         *one.recall_interval[classes].T,
         one.chance_recall[classes],
         np.zeros(len(classes), bool),
+        diamond=tr("chance"),
     )
 
 

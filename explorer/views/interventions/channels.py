@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.engine.intervention import Change, How
 from explorer.engine.tracing import stages
 from explorer.ui import cached, choices, markup
+from explorer.ui.components.beside import key_with
 from explorer.ui.components.channel_grid import Choice, channel_grid
 from explorer.ui.selection import Selection
 from explorer.views.interventions import before_after, exports, marks
@@ -104,7 +105,7 @@ def mark_channels(selection: Selection, layer: str, marked: Marks) -> None:
     colors = color_ranges(maps)
     channel_grid(
         maps,
-        key=f"marking {layer}",
+        key=key_with("marking", layer),
         signed=colors.signed,
         marked=marked.get(layer, ()),
         orders=channel_orders(selection, layer),

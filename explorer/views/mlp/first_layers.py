@@ -13,6 +13,7 @@ from model.card import Pixels
 from model.words import tr
 
 SHOWN = 32  # of the MLP's hidden values
+SCALE = 4  # pixels for each weight: as many as a projector shows, so that none is blurred
 GAP = (235, 235, 235)
 
 
@@ -42,19 +43,19 @@ def as_images(weights: Floats) -> Floats:
 
 def panels(mlp: Floats, cnn: Floats) -> list[str]:
     return [
-        _panel(tr("MLP: weights of a hidden value for every pixel"), mlp, 1),
-        _panel(tr("CNN: kernels of the first convolution"), cnn, mlp.shape[-1] // cnn.shape[-1]),
+        _panel(tr("MLP: weights of a hidden value for every pixel"), mlp, SCALE),
+        _panel(tr("CNN: kernels of the first convolution"), cnn, SCALE * mlp.shape[-1] // cnn.shape[-1]),
     ]
 
 
 def _panel(title: str, weights: Floats, scale: int) -> str:
     alt = tr("{title}, {count} pictures", title=title, count=len(weights))
-    picture = markup.figure(pictures(weights, scale), alt, fill=True)
+    picture = markup.figure(pictures(weights, scale, 2 * SCALE), alt, fill=True)
     return markup.element("section", markup.text(title, tag="h3"), picture)
 
 
-def pictures(weights: Floats, scale: int) -> Pixels:
+def pictures(weights: Floats, scale: int, gap: int = 2) -> Pixels:
     """Weights (C, 3, k, k) as tiles in rows, each with its own scale."""
     tiles = np.concatenate([kernels(one[None], symmetric(one)) for one in weights])
     row = 8 if len(tiles) > 8 else 4
-    return tiled(tiles.repeat(scale, axis=1).repeat(scale, axis=2), row, background=GAP)
+    return tiled(tiles.repeat(scale, axis=1).repeat(scale, axis=2), row, gap, GAP)

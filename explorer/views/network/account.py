@@ -38,6 +38,8 @@ TITLE = N_("From the last map to the prediction")
 SUPPORTING, OPPOSING = 5, 3  # the most maps shown of each
 UNITS = 6  # hidden units with the largest contributions
 CLASSES = 5  # of the table, besides the explained and the true one
+LEAST = 1e-9  # rounding that is called less than a bound, not 0
+FAINT = 1e-6  # of the logit: a float32 cannot tell it from 0
 EXACT = N_(
     "The logit of “{class_name}” is {logit}: {maps} from the {positions} values of {layer}, value times "
     "derivative, and {constant} from the biases after it. With every ReLU and every maximum as it is for "
@@ -103,8 +105,11 @@ def show_maps(selection: Selection, account: Account) -> None:
 
 def in_words(selection: Selection, account: Account) -> str:
     """The sum that makes the logit, in a sentence with its numbers."""
-    rest = number(float(np.abs(account.residual)))
-    terms = [float(account.contributions.sum()), float(account.constant)]
+    rest = number(max(float(np.abs(account.residual)), LEAST))  # as a rule it is 0 by chance
+    biases = float(account.constant)
+    if abs(biases) < FAINT * abs(float(account.logit)):
+        biases = 0.0  # there are none: what is left is rounding
+    terms = [float(account.contributions.sum()), biases]
     if account.exact:
         logit, maps, constant = adding_up(float(account.logit), *terms)
     else:
@@ -129,7 +134,7 @@ def positions(selection: Selection, account: Account) -> str:
     maps = selection.seen.shapes  # a layer that reads the last maps may give none of its own
     layer = account.layer if account.layer in maps else next(reversed(maps), None)
     note = tr(
-        "The sum over all {count} maps: red supports the class, blue opposes it.", count=len(account.maps)
+        "The sum over all {count:,} maps: red supports the class, blue opposes it.", count=len(account.maps)
     )
     return panels.heat_panel(selection, layer, heat, range, title, title, note, tr("its own scale"))
 
@@ -185,8 +190,8 @@ def units(account: Account) -> str:
     ]
     on = int((account.units != 0).sum())
     note = ngettext(
-        "Of {count} hidden units, {n} is not zero for this image. Value × weight is what it adds.",
-        "Of {count} hidden units, {n} are not zero for this image. Value × weight is what each adds.",
+        "Of {count:,} hidden units, {n:,} is not zero for this image. Value × weight is what it adds.",
+        "Of {count:,} hidden units, {n:,} are not zero for this image. Value × weight is what each adds.",
         on,
         count=len(added),
     )

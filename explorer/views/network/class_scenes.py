@@ -13,7 +13,7 @@ from explorer.engine.strongest_path import (
     Position,
     PredictionStep,
 )
-from explorer.ui.components.play import Row, Scene, Stop, Total
+from explorer.ui.components.play import Row, Scene, Total
 from explorer.ui.selection import Selection
 from explorer.views.network.names import short
 from explorer.views.network.scene_pieces import equals, terms_of, text_of
@@ -59,7 +59,6 @@ def flatten(step: FlattenStep) -> Scene:
         sign="⋯",
         rows=(Row(tr(PLACE, channel=channel, row=row, column=column), text_of(step.value)),
               Row(tr("its number"), formula)),
-        stops=(Stop(0, "0"), Stop(0, "0"), Stop(number, str(number))),
     )  # fmt: skip
 
 
@@ -76,7 +75,7 @@ def dense(selection: Selection, step: DenseStep, before: PathStep | None, after:
     }
     rest = len(products) - len(order)
     if rest:
-        text = ngettext("{n} other input", "the {n} other inputs", rest)
+        text = ngettext("{n:,} other input", "the {n:,} other inputs", rest)
         terms.append((text, float(products.sum() - products[order].sum()), ""))
     terms.append((tr("bias"), step.bias, ""))
     if ends:
@@ -157,7 +156,7 @@ def operation(step: OperationStep) -> Scene:
     terms = [(name, value, "chosen" if index == 0 else "") for index, (name, value, _) in enumerate(terms)]
     if step.parts and step.count > len(step.parts):
         rest = step.count - len(step.parts)
-        terms.append((ngettext("{n} other value", "{n} other values", rest), step.others, ""))
+        terms.append((ngettext("{n:,} other value", "{n:,} other values", rest), step.others, ""))
     if step.parts and abs(step.remainder) > 1e-3 * max(1.0, abs(step.value)):
         terms.append((tr("not in this sum"), step.remainder, ""))
     return Scene(

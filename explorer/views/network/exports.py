@@ -153,7 +153,7 @@ def figure(selection: Selection, columns: Columns) -> list[Panel]:
             first_map(column),
             channel_name(selection, column, column.channels[0]),
             column.range,
-            tr("its own scale"),
+            tr("scale of the channels shown"),
         )
         for column in picked
     ]

@@ -19,8 +19,8 @@ MOST_STEPS = 8  # layers that a line is followed back through
 class ContributionLine:
     """What a channel of one column gives to the contribution of a channel of a later one.
 
-    `channel` is None for all channels without a line of their own, together. `layer` is the one
-    that computes the target from it: a convolution has a kernel for the pair.
+    `channel` is None for all channels without a line of their own, together: `count` of them. `layer` is
+    the one that computes the target from it: a convolution has a kernel for the pair.
     """
 
     source: int
@@ -29,6 +29,7 @@ class ContributionLine:
     target_channel: int
     layer: str
     value: float
+    count: int = 1
 
 
 def lines_into(selection: Selection, columns: Columns, layer: str, channel: int) -> list[ContributionLine]:
@@ -77,8 +78,10 @@ def _fan(
     for source, values in inflow.items():
         index = columns.column_indices.get(source)
         if index is not None and index < target:
-            parts = _parts(columns.columns[index], values)
-            lines += [ContributionLine(index, k, target, channel, layer, value) for k, value in parts]
+            lines += [
+                ContributionLine(index, k, target, channel, layer, value, count)
+                for k, value, count in _parts(columns.columns[index], values)
+            ]
         elif index == target and len(inflow) > 1:  # one of several: what is behind it is looked for here
             lines += _inside(selection, columns, source, values)
     return lines
@@ -97,11 +100,14 @@ def _inside(selection: Selection, columns: Columns, layer: str, values: Floats) 
     ]
 
 
-def _parts(column: Column, values: Floats) -> list[tuple[int | None, float]]:
-    """The values of the channels that a column shows, of the largest others, and of all others together."""
+def _parts(column: Column, values: Floats) -> list[tuple[int | None, float, int]]:
+    """The values of the channels that a column shows, of the largest others, and of all others together.
+
+    With each stands how many channels it is of.
+    """
     largest = np.argsort(-np.abs(values), kind="stable")[:LARGEST].tolist()
     channels = [k for k in dict.fromkeys([*column.channels, *largest]) if k < len(values)]
-    parts: list[tuple[int | None, float]] = [(k, float(values[k])) for k in channels if values[k]]
+    parts: list[tuple[int | None, float, int]] = [(k, float(values[k]), 1) for k in channels if values[k]]
     rest = float(values.sum() - values[channels].sum()) if len(channels) < len(values) else 0.0
     others = np.count_nonzero(values) > len(parts)
-    return [*parts, (None, rest)] if others else parts
+    return [*parts, (None, rest, len(values) - len(parts))] if others else parts

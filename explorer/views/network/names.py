@@ -8,7 +8,7 @@ from explorer.engine.tracing import stages
 from explorer.ui.selection import Selection
 from explorer.views.network.columns import Column
 from model.names import readable
-from model.words import N_, tr
+from model.words import N_, ngettext, tr
 
 COLORS = (N_("red"), N_("green"), N_("blue"))
 
@@ -73,8 +73,11 @@ def full_name(column: Column) -> str:
     return tr("input") if column.node.kind == "image" else readable(column.node.name)
 
 
-def channel_name(selection: Selection, column: Column, channel: int | None, *, of_class: bool = False) -> str:
-    """A channel with the layer that gives it: `channel 12 of conv1`, `red`, a logit, or all others.
+def channel_name(
+    selection: Selection, column: Column, channel: int | None, *, of_class: bool = False, count: int = 1
+) -> str:
+    """A channel with the layer that gives it: `channel 12 of conv1`, `red`, a logit, or, for None, the
+    `count` channels without a line.
 
     A folded block shows the channels of its last layer; `of_class` tells that they are one for each class.
     """
@@ -85,14 +88,30 @@ def channel_name(selection: Selection, column: Column, channel: int | None, *, o
         return tr(colors[channel]) if channel is not None and channel < len(colors) else tr("gray")
     layer, is_unit = layer_name(selection, column), len(column.node.shape) < 2
     if channel is None:
-        template = N_("the other units of {layer}") if is_unit else N_("the other channels of {layer}")
-        return tr(template, layer=layer)
+        return without_line(layer, count, is_unit)
     if of_class:
         template = N_("the logit of “{class_name}”") if gives_logits(selection, column) else CLASS
         return tr(template, class_name=selection.class_names[channel], layer=layer)
     if is_unit:
         return tr("unit {unit} of {layer}", unit=channel, layer=layer)
     return tr("channel {channel} of {layer}", channel=channel, layer=layer)
+
+
+def without_line(layer: str, count: int, is_unit: bool) -> str:
+    """The channels or units of a layer whose line is one for all of them."""
+    if is_unit:
+        return ngettext(
+            "the {n:,} unit of {layer} without a line",
+            "the {n:,} units of {layer} without a line",
+            count,
+            layer=layer,
+        )
+    return ngettext(
+        "the {n:,} channel of {layer} without a line",
+        "the {n:,} channels of {layer} without a line",
+        count,
+        layer=layer,
+    )
 
 
 CLASS = N_("{class_name} ({layer})")

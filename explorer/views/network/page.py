@@ -183,16 +183,17 @@ def open_text(selection: Selection, columns: Columns, chosen: tuple[str, int] | 
 
 def how_to_read(selection: Selection) -> None:
     order = tr(
-        "In each column the channels with the largest contribution to “{class_name}” come first: gradient × "
-        "activation, summed over all positions. The small bar shows it, to the right if it supports the "
-        "class, to the left if it opposes it. (Grad-CAM’s contributions on other pages are mean gradient × "
-        "mean activation, so they are other numbers.)",
+        "In each column the channels with the largest contribution to “{class_name}”, positive or negative, "
+        "come first: gradient × activation, summed over all positions. The small bar shows it, to the right "
+        "if it supports the class, to the left if it opposes it. (Grad-CAM’s contributions on other pages "
+        "are mean gradient × mean activation, so they are other numbers.)",
         class_name=selection.target_name,
     )
     lines = tr(
         "A line shows what flows into the chosen channel: the thicker it is, the more it adds to that "
         "channel’s contribution, beside the other lines into it. A dotted line is the sum over all "
-        "other channels; it is drawn at most as thick as the thickest line of one channel."
+        "channels without a line; it is drawn at most as thick as the thickest line of one channel. What "
+        "biases and BatchNorm’s shifts add has no line, so the lines need not add up to the contribution."
     )
     colors = tr(
         "In the maps red is positive and blue is negative; in a column without negative values dark is 0 and "

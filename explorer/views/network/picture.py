@@ -223,7 +223,7 @@ def threads_of(selection: Selection, columns: Columns, lines: Sequence[Contribut
         if line.channel is not None:
             into = line.target, line.target_channel
             largest[into] = max(largest.get(into, 0.0), abs(line.value))
-    written = in_decimals(line.value for line in lines if opens_kernel(selection, columns, line))
+    written = in_decimals(line.value for line in lines)
     return [
         thread(selection, columns, line, largest.get((line.target, line.target_channel), 0.0), written)
         for line in lines
@@ -238,11 +238,11 @@ def thread(
     written: Callable[[float], str],
 ) -> Thread:
     source, target = columns.columns[line.source], columns.columns[line.target]
-    from_name = channel_name(selection, source, line.channel)
+    from_name = channel_name(selection, source, line.channel, count=line.count)
     opens = opens_kernel(selection, columns, line)
     of_class = line.target == columns.logits
     text = tr(
-        ADDS if line.channel is not None or source.layer is None else ADD,
+        ADDS if line.count == 1 or source.layer is None else ADD,
         source=capital(from_name),
         value=signed(line.value),
         target=channel_name(selection, target, line.target_channel, of_class=of_class),
@@ -253,10 +253,11 @@ def thread(
         source=(line.source, row_of(source, line.channel)),
         target=(line.target, row_of(target, line.target_channel)),
         value=float(np.clip(line.value / largest, -1, 1).round(4)) if largest else 0.0,
-        amount=signed(line.value, written if opens else number),
+        amount=signed(line.value, written),
         label=from_name,
         text=text,
         opens=opens,
+        together=line.channel is None,
     )
 
 

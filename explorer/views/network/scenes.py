@@ -159,7 +159,7 @@ def _convolution(selection: Selection, step: MapStep, conv: ConvStep) -> Scene:
     others = float(sums.sum() - sums[inner])
     terms = [(names[inner], float(sums[inner]), "chosen")]
     if len(sums) > 1:
-        text = ngettext("{n} other input channel", "the {n} other input channels", len(sums) - 1)
+        text = ngettext("{n:,} other input channel", "the {n:,} other input channels", len(sums) - 1)
         terms.append((text, others, ""))
     terms.append((tr("bias"), conv.bias, ""))
     height, width = conv.padding.shape

@@ -13,6 +13,7 @@ from explorer.engine import runs
 from explorer.engine.runs import RecordedRun
 from explorer.engine.schedules import Schedule
 from explorer.ui import cached, choices, lessons, link, markup, panels
+from explorer.ui.frame import presentation
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.options import options
 from explorer.views.optimizers import charts
@@ -69,9 +70,9 @@ def show() -> Scheduled | None:
     st.caption(tr(lessons.WHOLE_PAGE))
     names = {name: tr(title) for name, title in NAMES.items()}
     with st.container(horizontal=True):
-        lr = link.decimal(tr("Learning rate"), 1e-6, 10.0, "sch_lr", 0.1, width=WIDTH)
-        epochs = link.number(tr("Epochs"), 1, 200, "sch_epochs", 30, width=WIDTH)
-        steps = link.number(tr("Steps per epoch"), 1, 100, "sch_steps", 40, width=WIDTH)
+        lr = link.decimal(tr("Learning rate"), 1e-6, 10.0, "sch_lr", 0.1, width=presentation.pixels(WIDTH))
+        epochs = link.number(tr("Epochs"), 1, 200, "sch_epochs", 30, width=presentation.pixels(WIDTH))
+        steps = link.number(tr("Steps per epoch"), 1, 100, "sch_steps", 40, width=presentation.pixels(WIDTH))
     chosen = link.several(
         st.multiselect, tr("Schedulers"), list(names), "sch", list(names), format_func=names.get
     )
@@ -101,16 +102,16 @@ def _settings(name: str) -> dict[str, Any]:
     if not usual:
         return {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.markdown(f"**{literal(tr(NAMES[name]))}**", width=170)
+        st.markdown(f"**{literal(tr(NAMES[name]))}**", width=presentation.pixels(170))
         return {key: _setting(name, key, value) for key, value in usual.items()}
 
 
 def _setting(name: str, key: str, value: Any) -> Any:
     label, where = tr(LABELS[key]), f"sch_{name}_{key}"
     if key in WHOLE:
-        return link.number(label, *WHOLE[key], where, value, width=WIDTH)
+        return link.number(label, *WHOLE[key], where, value, width=presentation.pixels(WIDTH))
     if key in BETWEEN:
-        return link.decimal(label, *BETWEEN[key], where, value, width=WIDTH)
+        return link.decimal(label, *BETWEEN[key], where, value, width=presentation.pixels(WIDTH))
     return choices.choice(label, {each: tr(title) for each, title in SHAPES.items()}, where, value)
 
 

@@ -9,6 +9,7 @@ from explorer.drawing.chart import LineChart
 from explorer.drawing.ranges import in_decimals
 from explorer.engine.descent import SURFACES, VARIANTS, Path, Surface
 from explorer.ui import cached, choices, link, markup, panels
+from explorer.ui.frame import presentation
 from explorer.views.optimizers import charts
 from model.words import N_, paragraph, tr
 
@@ -49,7 +50,7 @@ def show() -> Descents:
     with st.container(horizontal=True):
         titles = {name: tr(surface.title) for name, surface in SURFACES.items()}
         name = choices.choice(tr("Surface"), titles, "toy")
-        steps = link.number(tr("Steps"), 1, MOST_STEPS, "toy_steps", 60, width=WIDTH)
+        steps = link.number(tr("Steps"), 1, MOST_STEPS, "toy_steps", 60, width=presentation.pixels(WIDTH))
     variants = {key: tr(variant.title) for key, variant in VARIANTS.items()}
     chosen = link.several(
         st.multiselect, tr("Optimizers"), list(variants), "toy_opt", list(variants),
@@ -69,7 +70,12 @@ def _rate(surface: str, variant: str) -> float:
     """An optimizer's rate; each surface has one of its own."""
     label = tr("Rate: {optimizer}", optimizer=tr(VARIANTS[variant].title))
     return link.decimal(
-        label, 0.0001, LARGEST_RATE, f"toy_{surface}_{variant}", USUAL[surface][variant], width=WIDTH
+        label,
+        0.0001,
+        LARGEST_RATE,
+        f"toy_{surface}_{variant}",
+        USUAL[surface][variant],
+        width=presentation.pixels(WIDTH),
     )
 
 

@@ -32,15 +32,15 @@ def meaning(curve: ShortcutCurve) -> list[str]:
     texts = []
     if control:
         template = N_(
-            "**Control at 0**, where the marks are those of random classes: accuracy {own} with the mark of "
+            "**Control at 0%**, where the marks are those of random classes: accuracy {own} with the mark of "
             "the class, {wrong} with another, {none} without. The 95% intervals of the first two overlap, "
             "so no use of the mark can be measured."
         )
         if uses_mark(control):
             template = N_(
-                "**Control at 0**, where the marks are those of random classes: accuracy {own} with the mark "
-                "of the class, {wrong} with another, {none} without. The 95% intervals of the first two do "
-                "not overlap, although the marks said nothing of the class."
+                "**Control at 0%**, where the marks are those of random classes: accuracy {own} with the "
+                "mark of the class, {wrong} with another, {none} without. The 95% intervals of the first two "
+                "do not overlap, although the marks said nothing of the class."
             )
         texts.append(tr(template, **accuracies(control)))
     if always:
@@ -91,13 +91,13 @@ def uses_mark(networks: Networks) -> bool:
 ONE_SEED = N_(
     "Measured once by {command}: the course's network and recipe, {epochs} epochs, one seed, on "
     "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
-    "their class. Every training scene has a mark, at 0 that of a random class."
+    "their class. Every training scene has a mark, at 0% that of a random class."
 )
 SEEDS = N_(  # not the plural of the other, which Chinese does not have
     "Measured once by {command}: the course's network and recipe, {epochs} epochs, {seeds} seeds (line: "
     "mean, band: least to largest), on {count:,} test scenes. Grad-CAM of the class at {layer}: mean "
-    "over the scenes with the mark of their class. Every training scene has a mark, at 0 that of a "
-    "random class."
+    "over the scenes with the mark of their class. Every training scene has a mark, at 0% that of "
+    "a random class."
 )
 
 

@@ -171,9 +171,9 @@ def by_epoch(runs: Mapping[str, RecordedRun], metric: Metric, settings: ChartSet
 
 
 def learning_rate(runs: Mapping[str, RecordedRun], settings: ChartSettings) -> LineChart:
-    """The learning rate of each epoch's first step, held until the next."""
+    """The learning rate of each epoch's first step, held from the beginning of the epoch to its end."""
     lines = tuple(
-        _metric_line(name, run, color, settings, "lr", steps=True)
+        _rate_line(name, run, color, settings)
         for (name, run), color in zip(runs.items(), SERIES, strict=False)
     )
     return LineChart(
@@ -196,6 +196,12 @@ def rate_axis(rates: Sequence[Doubles]) -> Axis:
     return axis(tr("learning rate"), rates, zero=True, rounded=True, most=5)
 
 
+def _rate_line(name: str, run: RecordedRun, color: Color, settings: ChartSettings) -> Line:
+    rates = [row.lr for row in run.epochs]
+    x = np.concatenate([[0.0] * bool(rates), epoch_positions(run, settings.x_axis)])
+    return Line(name, x, doubles([*rates, *rates[-1:]]), color, steps=True, details=((tr("run"), name),))
+
+
 def _metric_line(
     name: str,
     run: RecordedRun,
@@ -204,7 +210,6 @@ def _metric_line(
     field: str,
     dashed: bool = False,
     details: tuple[tuple[str, str], ...] = (),
-    steps: bool = False,
 ) -> Line:
     """One metric of a run; an accuracy has its tooltip's text, which never rounds to all or none."""
     values = [getattr(row, field) for row in run.epochs]
@@ -215,7 +220,6 @@ def _metric_line(
         color,
         dashed=dashed,
         points=len(values) <= MOST_POINTS,
-        steps=steps,
         details=((tr("run"), name), *details),
         texts=tuple(percent(value, 2) for value in values) if field.endswith("accuracy") else (),
     )

@@ -295,9 +295,10 @@ def norm(first: float, second: float) -> nn.BatchNorm2d:
         (nn.MaxPool2d(2, padding=1), False),
         (nn.AvgPool2d(2), False),
         (nn.ReLU6(), False),
-        (norm(0.5, 0.0), True),
+        (norm(0.5, 0.1), True),
+        (norm(0.5, 0.0), False),  # of −∞ it makes NaN, which is the largest then
         (norm(0.5, -1e-3), False),  # there the largest value is the one of the smallest
-        (norm(0.5, 0.0).train(), False),
+        (norm(0.5, 0.1).train(), False),
         (nn.BatchNorm2d(5, track_running_stats=False).eval(), False),
         (nn.BatchNorm2d(5, affine=False).eval(), True),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,3 +77,13 @@ def test_lists_of_a_given_width_grow_with_the_type(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(choices.link, "choose", lambda *_, **details: shown.update(details) or "a")
     assert choices.pick("Run", {"a": "a run"}, "run", width=320) == "a"
     assert shown["width"] == 440
+
+
+def test_fields_of_numbers_grow_with_the_page() -> None:
+    """Streamlit leaves out the buttons + and − of a field that is narrow for the size of its letters."""
+    for file in sorted((Path(presentation.__file__).parents[2] / "views").rglob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("link.number", "link.decimal"):
+                widths = [ast.unparse(each.value) for each in call.keywords if each.arg == "width"]
+                grow = all(width.startswith(("presentation.pixels", "'stretch'")) for width in widths)
+                assert grow, f"{file.name}:{call.lineno}: width={widths}"

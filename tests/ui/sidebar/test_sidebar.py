@@ -88,6 +88,12 @@ def test_test_images_step_within_their_class(app: Open) -> None:
     assert at.query_params["index"] == "1"
 
 
+def test_validation_images_are_said_to_be_the_test_images(app: Open, tmp_path: Path) -> None:
+    (tmp_path / "test").rename(tmp_path / "val")
+    at = app(source="test")
+    assert any("the images in val are the test images" in each.value for each in at.sidebar.caption)
+
+
 def test_a_single_image_has_no_neighbours(app: Open) -> None:
     at = app(source="test", only="dog")
     assert shown(at) == "dog/2.png"

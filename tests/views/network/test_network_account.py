@@ -1,6 +1,7 @@
 """The account's section says what the engine computed, and one sentence where there is none."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def test_the_sentence_adds_up(selection: Selection, made: Account) -> None:
     ]
     assert maps + constant == logit
     assert float(logit) == pytest.approx(float(selection.seen.logits[selection.target]), abs=0.01)
+
+
+@pytest.mark.parametrize("residual", [0.0, 3e-8])
+def test_rounding_is_no_bias(selection: Selection, made: Account, residual: float) -> None:
+    logit = float(made.contributions.sum())
+    none = replace(made, logit=logit, constant=-3e-7, residual=residual)
+    text = in_words(selection, none)
+    assert " 0 from the biases" in text
+    assert "rounding (less than 0.0001)" in text
+    assert "between" not in text
 
 
 def test_an_approximation_is_called_one() -> None:

@@ -258,7 +258,11 @@ def test_all_other_channels_together_are_named_as_several(course: tuple[Selectio
     lines = lines_into(selection, columns, "conv3", 108)
     others = next(line for line in lines if line.channel is None)
     text = picture.thread(selection, columns, others, 1.0, number).text
-    assert re.match(r"The other channels of pool2 together add .+ to the contribution of channel 108", text)
+    together = r"The \d+ channels of pool2 without a line together add .+ to the contribution of channel 108"
+    assert re.match(together, text)
+    assert others.count + sum(line.channel is not None and line.layer == "conv3" for line in lines) == 64
+    drawn = [picture.thread(selection, columns, line, 1.0, number) for line in lines]
+    assert [each.together for each in drawn] == [line is others for line in lines]
     assert {
         picture.thread(selection, columns, line, 1.0, number).label for line in lines if line.channel == 3
     } <= {"channel 3 of pool2"}

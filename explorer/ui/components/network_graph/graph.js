@@ -15,7 +15,7 @@ const ANSWERS = 118; // width of the classes
 const WIDEST_ANSWERS = 180; // and of those with long names
 const MARGIN = 10; // pixels before the classes, which stay in sight where the stages scroll
 const MIXES = new Set(["conv", "dense", "block", "concat"]);
-const CHIPS = 6; // of the largest lines, as buttons
+const CHIPS = 6; // of the largest lines, as buttons, and the sums of the others
 const SHEET = 24; // columns on a canvas, which no browser allows to be much wider
 const THICKEST = 6;
 const ASIDE = 9; // pixels right of and below those lines where that of all others begins
@@ -434,10 +434,9 @@ class Picture {
     return this.parts.plane.querySelector(`[data-at="${name}"]`);
   }
 
-  thread({ source, target, value, text, opens }, index) {
+  thread({ source, target, value, text, opens, together }, index) {
     const [from, to] = [this.box(...source), this.box(...target)];
-    const others = source[1] < 0 && !opens;
-    const aside = others ? ASIDE : 0; // of the lines of single channels that are not shown
+    const aside = together ? ASIDE : 0; // of the lines of single channels that are not shown
     const [a, b, start] = [from.right + 2 + aside, to.left - 2, from.y + aside];
     const bend = Math.max(6, (b - a) / 2);
     const d = `M${a} ${start}C${a + bend} ${start} ${b - bend} ${to.y} ${b} ${to.y}`;
@@ -445,7 +444,7 @@ class Picture {
     group.dataset.tip = text;
     group.dataset.thread = index;
     const width = Math.max(0.75, THICKEST * Math.abs(value));
-    const name = `thread${value < 0 ? " against" : ""}${others ? " others" : ""}`;
+    const name = `thread${value < 0 ? " against" : ""}${together ? " others" : ""}`;
     group.append(svg("path", { d, class: name, "stroke-width": width }), svg("path", { d, class: "reach" }));
     return group;
   }
@@ -454,8 +453,9 @@ class Picture {
     const { threads, flows, none_flows } = this.header;
     const into = (target) => threads.filter((thread) => String(thread.target) === String(target)).length;
     const fan = threads.map((thread, index) => ({ ...thread, index })).filter(({ target, opens }) => opens || into(target) > 1);
-    const largest = fan.sort((one, other) => Math.abs(other.value) - Math.abs(one.value)).slice(0, CHIPS);
-    const chips = largest.map(({ label, amount, value, text, index, opens }) => {
+    const single = fan.filter(({ together }) => !together).sort((one, other) => Math.abs(other.value) - Math.abs(one.value));
+    const rest = fan.filter(({ together }) => together);
+    const chips = [...single.slice(0, Math.max(1, CHIPS - rest.length)), ...rest].map(({ label, amount, value, text, index, opens }) => {
       const chip = element(opens ? "button" : "span", "chip", `${label} `);
       if (opens) chip.type = "button";
       chip.title = text;

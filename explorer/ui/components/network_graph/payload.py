@@ -58,9 +58,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Thread:
-    """A line between tiles, each a (stage, row): row −1 is all channels that are not shown, and the sign of
+    """A line between tiles, each a (stage, row): row −1 is a channel that is not shown, and the sign of
     an operation. `value` is from −1 to 1 of the largest, `amount` is it in words; `label` names the source,
-    `text` says everything. `opens` tells whether a click opens its kernel.
+    `text` says everything. `opens` tells whether a click opens its kernel, `together` whether it is of all
+    channels without a line of their own.
     """
 
     source: tuple[int, int]
@@ -70,6 +71,7 @@ class Thread:
     label: str
     text: str
     opens: bool
+    together: bool = False
 
 
 @dataclass(frozen=True)
