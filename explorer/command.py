@@ -19,9 +19,9 @@ from model.words import tr
 def add_network(parser: Parser) -> None:
     """The flags that say which network, and where the results go."""
     add = parser.first.add_argument
-    add("--checkpoint", type=path, required=True, metavar="FILE", help=tr("the network's weights"))
+    add("--checkpoint", type=path, required=True, metavar="FILE", help=tr("the network’s weights"))
     add("--out", type=path, required=True, metavar="DIR", help=tr("the folder of the results"))
-    own = parser.add_argument_group(tr("your own network (the same flags as the explorer's)")).add_argument
+    own = parser.add_argument_group(tr("your own network (the same flags as the explorer’s)")).add_argument
     add_building(own)
     add_input(own)
 

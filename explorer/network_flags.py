@@ -45,7 +45,7 @@ def add_input(add: Callable[..., object]) -> None:
         "--resize",
         type=_resize,
         metavar="PIXELS",
-        help=tr("the length of a picture's shorter side before its center is cropped to the input size"),
+        help=tr("the length of a picture’s shorter side before its center is cropped to the input size"),
     )
     add(
         "--mean",
@@ -69,7 +69,7 @@ def add_input(add: Callable[..., object]) -> None:
         "--grid",
         type=_grid,
         metavar="ROWSxCOLUMNS",
-        help=tr("the positions of a transformer's tokens, if they are not recognized, such as 14x14"),
+        help=tr("the positions of a transformer’s tokens, if they are not recognized, such as 14x14"),
     )
 
 

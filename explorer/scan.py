@@ -66,7 +66,7 @@ def parser() -> Parser:
         "python -m explorer.scan",
         usage=tr("%(prog)s --checkpoint FILE --dataset NAME --out DIR [flags]"),
         description=tr(
-            "Run a network once over a data set, and write its logits and every channel's statistics into "
+            "Run a network once over a data set, and write its logits and every channel’s statistics into "
             "one file, which the explorer finds. A stopped scan goes on when the same command is started "
             "again."
         ),
@@ -217,8 +217,8 @@ def sentences(scan: Scan) -> list[str]:
     if others:
         made.append(
             ngettext(
-                "{n:,} image has a label that is none of the network's classes, and no part in the accuracy.",
-                "{n:,} images have labels that are none of the network's classes, and no part in the "
+                "{n:,} image has a label that is none of the network’s classes, and no part in the accuracy.",
+                "{n:,} images have labels that are none of the network’s classes, and no part in the "
                 "accuracy.",
                 others,
             )

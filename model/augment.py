@@ -71,7 +71,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         N_("Makes the image brighter or darker by up to this fraction."),
         captions.multiplied),
     "contrast": Augmentation("pixel", draw_about_one, pixels.contrast, 0.2, (0, 1),
-        N_("Increases or reduces the contrast by up to this fraction, around the image's mean gray."),
+        N_("Increases or reduces the contrast by up to this fraction, around the image’s mean gray."),
         captions.multiplied),
     "saturation": Augmentation("pixel", draw_about_one, pixels.saturation, 0.2, (0, 1),
         N_("Makes colors more or less saturated by up to this fraction."),

@@ -283,7 +283,7 @@ def _course_card(entries: Mapping[str, Leaf], path: Path, weights: str | None = 
     classes, _ = _sized(shapes.get("fc2.weight", ()), 2)
     if not widths or not all(widths) or not hidden:
         raise not_a_state(entries, short_path(path)) or Problem(
-            "The weights in {path} are not the course CNN's; give the builder of their network with --net.",
+            "The weights in {path} are not the course CNN’s; give the builder of their network with --net.",
             path=short_path(path),
         )
     side = round((flat / widths[-1]) ** 0.5)

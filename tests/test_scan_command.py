@@ -216,7 +216,7 @@ def test_unreadable_images_and_other_classes_are_named_and_counted(
     assert scan.main(arguments(mine, "--dataset", "folder", "--data-dir", str(photos))) == 0
     said = capsys.readouterr().out
     assert "n = 5)" in said
-    assert "3 images have labels that are none of the network's classes" in said
+    assert "3 images have labels that are none of the network’s classes" in said
     assert "1 image cannot be read and is left out:\n- cat/1.png" in said
     assert len(load(the_file(mine))) == 8
 

@@ -270,7 +270,7 @@ WITHOUT_TOKENS = Tokens()
 REORDERED = N_("Layer “{layer}” puts the tokens in another order, so their positions are not known.")
 REORDERED_DONE = N_("Layers of tokens from there on are not shown as feature maps.")
 WRONG = N_(
-    "A tensor of {rows} × {columns} tokens is not in the order of the picture's rows and columns, so the "
+    "A tensor of {rows} × {columns} tokens is not in the order of the picture’s rows and columns, so the "
     "positions of its tokens are not known."
 )
 WRONG_DONE = N_("Layers of these tokens are not shown as feature maps.")
@@ -340,7 +340,7 @@ def check_grid(given: tuple[int, int] | None, tokens: Tokens) -> None:
 RANDOM = N_("The network draws random numbers in eval mode, which change its logits by up to {spread:.2g}.")
 SEEDED = N_("Every result uses the same seed, so that all results for an image agree.")
 NOT_SEEDED = N_(
-    "They come from a generator of the network's own, without a seed, so results for the same image can "
+    "They come from a generator of the network’s own, without a seed, so results for the same image can "
     "differ."
 )
 
@@ -371,7 +371,7 @@ def of_gradient_mode(with_gradients: Tensor | None, without: Tensor) -> Finding 
 
 BATCH = N_("These BatchNorm layers use the statistics of the input even in eval mode: {layers}.")
 BATCH_DONE = N_(
-    "One image is normalized by its own statistics, and images in a batch change each other's results."
+    "One image is normalized by its own statistics, and images in a batch change each other’s results."
 )
 
 
@@ -386,7 +386,7 @@ MIXED = N_(
     "The result for one image depends on the other images of a batch (largest difference of the logits: "
     "{change:.2g})."
 )
-MIXED_DONE = N_("One image is computed alone; images in a batch change each other's results.")
+MIXED_DONE = N_("One image is computed alone; images in a batch change each other’s results.")
 MIXING = 1e-4  # of the range of the logits: a smaller difference is rounding
 
 

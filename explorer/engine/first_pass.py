@@ -161,7 +161,7 @@ def returned_by(view: nn.Module, x: Tensor, gradients: bool = False) -> object:
 
 
 OTHER_ARGUMENTS = N_(
-    "The network's forward takes other arguments than a batch of images alone ({reason}): give --net a "
+    "The network’s forward takes other arguments than a batch of images alone ({reason}): give --net a "
     "builder of a network that takes one."
 )
 

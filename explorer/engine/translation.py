@@ -44,7 +44,7 @@ class Counted:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Wilson's 95% interval."""
+        """Wilson’s 95% interval."""
         return interval(self.value, self.n)
 
 

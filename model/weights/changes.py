@@ -88,11 +88,11 @@ class Changes:
 
     def _numbers(self) -> Sequence[str]:
         renamed = ngettext(
-            "{n} name was changed to the network's.", "{n} names were changed to the network's.", self.renamed
+            "{n} name was changed to the network’s.", "{n} names were changed to the network’s.", self.renamed
         )
         normed = ngettext(
-            "{n} weight of weight_norm, spectral_norm or pruning was converted to the network's form.",
-            "{n} weights of weight_norm, spectral_norm or pruning were converted to the network's form.",
+            "{n} weight of weight_norm, spectral_norm or pruning was converted to the network’s form.",
+            "{n} weights of weight_norm, spectral_norm or pruning were converted to the network’s form.",
             self.normed,
         )
         missing = tr("The counters num_batches_tracked are missing, which changes no result.")

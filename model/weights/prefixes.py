@@ -68,7 +68,7 @@ def chosen_prefix(prefixes: Collection[str], path: str, wanted: str | None) -> s
         if rank(prefixes[0]) == Rank.LAST:
             raise Problem(
                 "The weights in {path} that fit its network are in {places}, which are seldom a trained "
-                "network's; give --weights {place} to use them.",
+                "network’s; give --weights {place} to use them.",
                 path=path,
                 places=_listed(prefixes),
                 place=prefixes[0],

@@ -65,7 +65,7 @@ def test_a_wrong_map_is_not_shown(name: str, monkeypatch: pytest.MonkeyPatch) ->
         []
         if right
         else [
-            "A tensor of 16 × 16 tokens is not in the order of the picture's rows and columns, so the "
+            "A tensor of 16 × 16 tokens is not in the order of the picture’s rows and columns, so the "
             "positions of its tokens are not known. Layers of these tokens are not shown as feature maps."
         ]
     )

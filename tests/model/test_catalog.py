@@ -58,6 +58,12 @@ def test_every_text_is_translated_and_nothing_else(texts: Catalog, translated: C
     assert untranslated == [], "without a translation"
 
 
+def test_an_apostrophe_is_a_typographic_one(texts: Catalog) -> None:
+    """As the quotation marks are; straight ones enclose a name that is to be typed."""
+    words = [part for text in texts for part in ([text.id] if isinstance(text.id, str) else text.id)]
+    assert not [text for text in words if re.search(r"[A-Za-z}]'(s\b|t\b| )", text.replace("' again", ""))]
+
+
 def test_a_translation_has_the_fields_of_its_text(translated: Catalog) -> None:
     """A language with one form for all numbers has those of the plural in it: “once” is no form for 1,024."""
     first = -1 if translated.num_plurals == 1 else 0

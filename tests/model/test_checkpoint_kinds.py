@@ -184,7 +184,7 @@ def test_averages_without_names_beside_the_weights_are_said(tmp_path):
 
 def test_names_of_another_network_beside_averages_are_not_taken_for_a_list(tmp_path):
     (tmp_path / "a.pt").write_bytes(zipped({"model": {"stem.weight": torch.zeros(3)}, "ema": AVERAGES}))
-    assert "not the course CNN's" in refused(tmp_path / "a.pt")
+    assert "not the course CNN’s" in refused(tmp_path / "a.pt")
 
 
 def test_an_archive_that_was_packed_again(tmp_path):

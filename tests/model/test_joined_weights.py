@@ -141,7 +141,7 @@ FLAT = {
 def test_names_with_another_sign_for_dots(tmp_path: Path, name: str) -> None:
     checkpoint = loaded(tmp_path, FLAT[name])
     assert checkpoint.digest == digest_of(STATE)
-    assert any("changed to the network's" in each for each in checkpoint.changes.sentences())
+    assert any("changed to the network’s" in each for each in checkpoint.changes.sentences())
 
 
 def test_averages_with_another_sign_for_dots(tmp_path: Path) -> None:

@@ -86,13 +86,13 @@ def captions(at: AppTest) -> str:
 @pytest.mark.parametrize("page", ["explain", "training"])
 def test_the_page_says_what_is_assumed_and_how_to_change_it(visit: Open, path: Path, page: str) -> None:
     said = captions(visit(page, "--checkpoint", str(path)))
-    assert "The course's values are assumed: mean 0.4914, 0.4822, 0.4465; std 0.2023, 0.1994, 0.2010." in said
+    assert "The course’s values are assumed: mean 0.4914, 0.4822, 0.4465; std 0.2023, 0.1994, 0.2010." in said
     assert "`--mean R,G,B --std R,G,B`" in said
 
 
 def test_the_page_says_nothing_of_what_was_given(visit: Open, path: Path) -> None:
     said = captions(visit("explain", "--checkpoint", str(path), "--std", "0.3,0.2,0.1"))
-    assert "The course's values are assumed: mean 0.4914, 0.4822, 0.4465." in said
+    assert "The course’s values are assumed: mean 0.4914, 0.4822, 0.4465." in said
     assert "`--mean R,G,B` to" in said
     both = visit("explain", "--checkpoint", str(path), "--mean", "0.5,0.4,0.3", "--std", "0.3,0.2,0.1")
     assert "assumed" not in captions(both)
@@ -107,4 +107,4 @@ def test_the_page_says_nothing_of_a_file_with_a_card(visit: Open, net: nn.Module
 def test_weights_of_another_network_without_a_card_say_it_too(visit: Open, path: Path) -> None:
     said = captions(visit("explain", "--checkpoint", str(path), "--net", "model.nets:CourseCNN",
                           "--input-size", "32"))  # fmt: skip
-    assert "ImageNet's values are assumed: mean 0.4850, 0.4560, 0.4060; std 0.2290, 0.2240, 0.2250." in said
+    assert "ImageNet’s values are assumed: mean 0.4850, 0.4560, 0.4060; std 0.2290, 0.2240, 0.2250." in said

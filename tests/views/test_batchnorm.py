@@ -228,7 +228,7 @@ def test_a_layer_that_keeps_no_statistics_says_so(page: Open, network: Callable[
         (nn.GroupNorm(4, 8), "GroupNorm normalizes with the mean and variance of groups"),
         (nn.GroupNorm(1, 8), "as LayerNorm does"),
         (nn.LayerNorm([8, 14, 14]), "LayerNorm normalizes with the mean and variance over its normalized"),
-        (nn.InstanceNorm2d(8), "InstanceNorm normalizes with each channel's own"),
+        (nn.InstanceNorm2d(8), "InstanceNorm normalizes with each channel’s own"),
     ],
 )
 def test_a_network_without_batchnorm_says_what_it_has(
@@ -313,7 +313,7 @@ def test_without_labels_nothing_is_said_of_accuracy() -> None:
 def test_two_predictions_for_one_image() -> None:
     names = ("cat", "dog", "horse")
     same = batch_prediction.meaning_of_one(names, TwoPredictions(probabilities(1), probabilities(1)))
-    assert "Both predict **dog**: 80.0% with running statistics, 80.0% with the image's own." in same
+    assert "Both predict **dog**: 80.0% with running statistics, 80.0% with the image’s own." in same
     assert "hardly depends on which statistics are used" in same
     less = batch_prediction.meaning_of_one(names, TwoPredictions(probabilities(1), probabilities(1) / 2))
     assert (

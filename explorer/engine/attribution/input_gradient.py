@@ -199,6 +199,6 @@ SMOOTH_GRAD = Method(
     needs_layer=False,
     parameters={
         "samples": Parameter(N_("Number of samples"), 25, 2, 500),
-        "noise": Parameter(N_("Noise, as a fraction of the image's range"), 0.15, 0, 1),
+        "noise": Parameter(N_("Noise, as a fraction of the image’s range"), 0.15, 0, 1),
     },
 )

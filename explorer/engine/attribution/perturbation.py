@@ -139,7 +139,7 @@ OCCLUSION = Method(
     needs_layer=False,
     baseline="image",
     parameters={
-        "patch": Parameter(N_("Side of the patch, as a fraction of the image's side"), 0.125, 0.01, 1),
+        "patch": Parameter(N_("Side of the patch, as a fraction of the image’s side"), 0.125, 0.01, 1),
         "stride": Parameter(N_("Step, as a fraction of the patch"), 0.5, 0.1, 1),
     },
 )

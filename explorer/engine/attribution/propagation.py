@@ -263,7 +263,7 @@ ELSEWHERE = N_(
 )
 WITH_ITS_BASELINE = N_(
     "This method computes an image together with its baseline, and in this network images that run together "
-    "change each other's results: choose another method."
+    "change each other’s results: choose another method."
 )
 NO_RULE = N_("This method has no rule for {kind}, which this network has at {layer}: choose another method.")
 OVERLAPPING = N_(
@@ -297,7 +297,7 @@ GUIDED_BACKPROP = Method(
 GUIDED_GRAD_CAM = Method(
     title=N_("Guided Grad-CAM"),
     summary=N_(
-        "Guided Grad-CAM multiplies Guided Backprop by the positive part of the layer's Grad-CAM, enlarged "
+        "Guided Grad-CAM multiplies Guided Backprop by the positive part of the layer’s Grad-CAM, enlarged "
         "to the size of the input."
     ),
     pitfall=N_(
@@ -315,7 +315,7 @@ GUIDED_GRAD_CAM = Method(
 DEEP_LIFT = Method(
     title=N_("DeepLift"),
     summary=N_(
-        "DeepLift compares every layer's values with those of a baseline, and follows the difference of the "
+        "DeepLift compares every layer’s values with those of a baseline, and follows the difference of the "
         "class logit back to the pixels, in proportion to the differences on the way."
     ),
     pitfall=N_(

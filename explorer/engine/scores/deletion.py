@@ -74,7 +74,7 @@ DELETION = Score(
     title=N_("Single deletion"),
     summary=N_(
         "Single deletion removes each of 16 patches in turn and compares the measured drop of the logit with "
-        "the map's sum over that patch, as a rank correlation."
+        "the map’s sum over that patch, as a rank correlation."
     ),
     direction="higher",
     chance=N_("Chance is the correlation for the same map, mirrored and shifted at random."),

@@ -127,7 +127,7 @@ def curves_of(subject: Subject, index: int, orders: Integers, counts: Integers, 
 ORDERING = Score(
     title=N_("Most first against least first"),
     summary=N_(
-        "Most first against least first removes the image in the map's order and in the reverse order and "
+        "Most first against least first removes the image in the map’s order and in the reverse order and "
         "takes the area between the two curves of the probability."
     ),
     direction="higher",

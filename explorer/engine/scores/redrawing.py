@@ -208,7 +208,7 @@ REDRAWING = Score(
     title=N_("Redrawing"),
     summary=N_(
         "Redrawing draws the scene again without each part of the object and compares the measured drop of "
-        "the logit with the map's sum over that part, as a rank correlation."
+        "the logit with the map’s sum over that part, as a rank correlation."
     ),
     direction="higher",
     chance=N_("Chance is the correlation for the same map, mirrored and shifted at random."),

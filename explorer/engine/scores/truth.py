@@ -70,7 +70,7 @@ INSIDE_OBJECT = Score(
     title=N_("Heat inside the object"),
     summary=N_(
         "Heat inside the object is the fraction of the positive heat that lies on the object, divided by the "
-        "object's fraction of the image, so that an even map has 1."
+        "object’s fraction of the image, so that an even map has 1."
     ),
     direction="higher",
     chance=N_("Chance is the same map, mirrored and shifted at random."),

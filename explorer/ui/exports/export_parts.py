@@ -79,7 +79,7 @@ def input_arrays(selection: Selection) -> Arrays:
         ),
         "input": (
             selection.input.x.numpy(),
-            tr("the network's normalized input (1, C, s, s)"),
+            tr("the network’s normalized input (1, C, s, s)"),
         ),
         "logits": (
             selection.seen.logits,
@@ -131,7 +131,7 @@ def evidence_arrays(selection: Selection, evidence: Evidence) -> Arrays:
     name = selection.target_name
     arrays: Arrays = {}
     for layer, one in evidence.items():
-        weights = tr("Grad-CAM's weight of each channel (C,) for the class {name}", name=name)
+        weights = tr("Grad-CAM’s weight of each channel (C,) for the class {name}", name=name)
         contributions = tr("weight × mean of the map (C,) for the class {name}", name=name)
         arrays[f"weights_{layer}"] = (one.weights, weights)
         arrays[f"contributions_{layer}"] = (one.contributions, contributions)
@@ -172,7 +172,7 @@ def the_image(selection: Selection) -> Pictures:
     """The pictures at the top of every page."""
     return {
         tr("the image"): lambda: selection.sample.pixels,
-        tr("the network's input"): lambda: selection.framed,
+        tr("the network’s input"): lambda: selection.framed,
     }
 
 

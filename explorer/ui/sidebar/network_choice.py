@@ -17,11 +17,11 @@ from model.provenance import in_words
 from model.words import N_, ngettext, paragraph, tr
 
 ASSUMED_COURSE = N_(
-    "The file does not say how its images were normalized. The course's values are assumed: {values}. "
+    "The file does not say how its images were normalized. The course’s values are assumed: {values}. "
     "If it was trained with other values, add `{flags}` to the start command."
 )
 ASSUMED_IMAGENET = N_(
-    "The file does not say how its images were normalized. ImageNet's values are assumed: {values}. "
+    "The file does not say how its images were normalized. ImageNet’s values are assumed: {values}. "
     "If it was trained with other values, add `{flags}` to the start command."
 )
 ASSUMED_PRESET = N_(

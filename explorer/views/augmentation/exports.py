@@ -196,7 +196,7 @@ def labels(batch: BatchDraw) -> pd.DataFrame:
 def arrays(selection: Selection, view: AugmentationView) -> Arrays:
     named: Arrays = {
         "image": (selection.sample.pixels, tr("the picture (H, W, 3), RGB, 0 to 255")),
-        "framed": (selection.framed, tr("the network's input (s, s, 3) before normalization, 0 to 255")),
+        "framed": (selection.framed, tr("the network’s input (s, s, 3) before normalization, 0 to 255")),
     }
     for row in view.rows:
         named |= _row_arrays(row)
@@ -212,7 +212,7 @@ def _row_arrays(row: TransformRow) -> Arrays:
     named: Arrays = {f"draws_{row.name}": (row.draws.pixels, text)}
     if row.mixes:
         names = tr(", ").join(glossed_all(row.names))
-        text = tr("fractions of each draw's label (n, 1 + partners), in this order: {names}", names=names)
+        text = tr("fractions of each draw’s label (n, 1 + partners), in this order: {names}", names=names)
         named[f"fractions_{row.name}"] = (row.draws.fractions, text)
     return named
 
@@ -295,7 +295,7 @@ def _mixed_again(row: TransformRow, index: int, seed: int) -> ProgramPart:
             f"print(percent(made.fractions[{index}, 0], 0))",
         ),
         tr(
-            "It prints the image's own fraction in draw {number} of {transform}: {percent}.",
+            "It prints the image’s own fraction in draw {number} of {transform}: {percent}.",
             number=index + 1,
             transform=row.name,
             percent=percent(fraction, 0),

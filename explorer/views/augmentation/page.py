@@ -225,7 +225,7 @@ def choose_recipe(selection: Selection) -> tuple[str, Config]:
 def recipe_name(name: str, config: Config) -> str:
     augment = augmentation_text(config)
     if name == "own":
-        return tr("This network's own recipe (augmentation: {augment})", augment=augment)
+        return tr("This network’s own recipe (augmentation: {augment})", augment=augment)
     return tr("{recipe} (augmentation: {augment})", recipe=name, augment=augment)
 
 
@@ -273,7 +273,7 @@ def how_to_read() -> None:
                 "It learns to ignore these differences. A transform is suitable if you would still give the "
                 "result the same label; if it is too strong, the network learns from wrong labels. Where two "
                 "images are mixed, their labels are mixed too: the target is both classes, in the same "
-                "proportion. The images here are transformed at the network's input size by the functions "
+                "proportion. The images here are transformed at the network’s input size by the functions "
                 "that training calls. For prediction nothing is augmented."
             )
         )

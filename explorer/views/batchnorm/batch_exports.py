@@ -89,7 +89,7 @@ def predictions(names: tuple[str, ...], both: TwoPredictions, batch: Batch) -> p
 def arrays(summary: NormSummary, both: TwoPredictions, batch: Batch) -> dict[str, tuple[Array, str]]:
     edges = np.stack([summary.edges(channel) for channel in range(len(summary.mean))])
     return {
-        "images": (batch.pixels, tr("the network's input before normalization (N, s, s, 3), RGB, 0 to 255")),
+        "images": (batch.pixels, tr("the network’s input before normalization (N, s, s, 3), RGB, 0 to 255")),
         "names": (np.array(batch.names), tr("the name of each image (N,)")),
         "labels": (batch.labels, tr("the class of each image (N,), -1 for none")),
         "running_probabilities": (both.running, tr("eval mode, with running statistics (N, K)")),
@@ -98,6 +98,6 @@ def arrays(summary: NormSummary, both: TwoPredictions, batch: Batch) -> dict[str
             tr("train mode without Dropout, with batch statistics (N, K)"),
         ),
         **channel_arrays(summary),
-        "counts": (summary.counts, tr("positions of the layer's input in each bin (C, bins)")),
+        "counts": (summary.counts, tr("positions of the layer’s input in each bin (C, bins)")),
         "edges": (edges, tr("the edges of the bins (C, bins + 1)")),
     }

@@ -70,7 +70,7 @@ def meaning_of_one(names: tuple[str, ...], both: TwoPredictions) -> str:
     fields = {"running": probability(running), "own": probability(own)}
     if first != second:
         return tr(
-            "With the image's own statistics the prediction changes from **{first}** ({running}) to "
+            "With the image’s own statistics the prediction changes from **{first}** ({running}) to "
             "**{second}** ({own}). In train mode a prediction depends on the other images of the batch; "
             "this is why eval mode uses running statistics.",
             first=names[first],
@@ -79,14 +79,14 @@ def meaning_of_one(names: tuple[str, ...], both: TwoPredictions) -> str:
         )
     if abs(running - own) < NEAR:
         return tr(
-            "Both predict **{name}**: {running} with running statistics, {own} with the image's own. The "
+            "Both predict **{name}**: {running} with running statistics, {own} with the image’s own. The "
             "prediction hardly depends on which statistics are used.",
             name=names[first],
             **fields,
         )
     return tr(
         "Both predict **{name}**, but the probability depends on which statistics are used: {running} with "
-        "running statistics, {own} with the image's own.",
+        "running statistics, {own} with the image’s own.",
         name=names[first],
         **fields,
     )

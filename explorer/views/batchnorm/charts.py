@@ -74,7 +74,7 @@ def caption(view: LayerView) -> str:
     """What the chart of all channels shows, in sentences."""
     sentences = [
         tr(
-            "Each channel's observed mean ± standard deviation, in running standard deviations σ from its "
+            "Each channel’s observed mean ± standard deviation, in running standard deviations σ from its "
             "running mean. Gray band: running mean ± σ."
         )
     ]

@@ -91,8 +91,8 @@ def channel_table(statistics: NormStatistics | NormSummary) -> pd.DataFrame:
 
 def norm_arrays(statistics: NormStatistics) -> Arrays:
     return {
-        "before": (statistics.before, tr("the layer's input (N, C, h, w)")),
-        "after": (statistics.after, tr("the layer's output (N, C, h, w)")),
+        "before": (statistics.before, tr("the layer’s input (N, C, h, w)")),
+        "after": (statistics.after, tr("the layer’s output (N, C, h, w)")),
         **channel_arrays(statistics),
     }
 
@@ -102,7 +102,7 @@ def channel_arrays(statistics: NormChannels) -> Arrays:
     return {
         "weight": (statistics.weight, tr("γ of each channel (C,)")),
         "bias": (statistics.bias, tr("β of each channel (C,)")),
-        "running_mean": (statistics.running_mean, tr("running mean (C,), in units of the layer's input")),
+        "running_mean": (statistics.running_mean, tr("running mean (C,), in units of the layer’s input")),
         "running_var": (statistics.running_var, tr("running variance (C,), in squared units of the input")),
         "mean": (statistics.mean, tr("observed mean (C,)")),
         "var": (statistics.var, tr("observed variance (C,), biased")),

@@ -18,7 +18,7 @@ OTHER_NORMS = {
     nn.GroupNorm: N_("GroupNorm normalizes with the mean and variance of groups of channels."),
     nn.LayerNorm: N_("LayerNorm normalizes with the mean and variance over its normalized_shape."),
     nn.modules.instancenorm._InstanceNorm: N_(
-        "InstanceNorm normalizes with each channel's own mean and variance."
+        "InstanceNorm normalizes with each channel’s own mean and variance."
     ),
     nn.LocalResponseNorm: N_("LocalResponseNorm divides by the sum of squares of neighboring channels."),
 }

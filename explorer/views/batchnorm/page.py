@@ -86,10 +86,10 @@ def how_to_read() -> None:
     with st.expander(tr("How to read this")):
         st.markdown(
             tr(
-                "In train mode, BatchNorm subtracts each channel's mean over the batch and divides by its "
+                "In train mode, BatchNorm subtracts each channel’s mean over the batch and divides by its "
                 "standard deviation; it also keeps running averages of the mean and the variance. In eval "
                 "mode it uses these **running statistics** for every image. In both modes it then scales by "
-                "γ and shifts by β. If a channel's observed mean is far from its running mean, the image "
+                "γ and shifts by β. If a channel’s observed mean is far from its running mean, the image "
                 "differs from the average training image in what this channel responds to. For one image "
                 "this is common. If a whole batch is far from the running statistics, possible reasons are "
                 "other data, other preprocessing, or training that was too short."

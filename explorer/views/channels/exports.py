@@ -113,7 +113,7 @@ def arrays(scan: Scan, surveyed: ChannelSurvey) -> Arrays:
     made: Arrays = {
         "zeros": (surveyed.zeros, tr("fraction of zeros of each channel (C,)")),
         "mean": (surveyed.mean, tr("mean of each channel over all images and positions (C,)")),
-        "image_mean": (one.image_mean, tr("mean of each channel's map, for each image (N, C)")),
+        "image_mean": (one.image_mean, tr("mean of each channel’s map, for each image (N, C)")),
         "partner": (partners.channel, tr("the most alike channel of each (C,), −1 for none")),
         "correlation": (partners.correlation, tr("the correlation with that channel (C,)")),
     }

@@ -117,7 +117,7 @@ def one_image(run: LoggedRun, index: int) -> pd.DataFrame:
 def arrays(run: LoggedRun) -> Arrays:
     log, one = run.log, run.map
     return {
-        "probabilities": (log.confidence, tr("of each image's class at every epoch (E, N), NaN: not seen")),
+        "probabilities": (log.confidence, tr("of each image’s class at every epoch (E, N), NaN: not seen")),
         "predicted": (log.correct, tr("whether that class was predicted (E, N)")),
         "labels": (log.labels, tr("of the images in training (N,)")),
         "classes": (np.array(log.card.classes), tr("the names of the classes (K,)")),

@@ -139,7 +139,7 @@ def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
     return [
         tr(
             "Each point is a bin: below the dashed line, confidence is higher than accuracy. The band is "
-            "Wilson's 95% interval."
+            "Wilson’s 95% interval."
         ),
         images_of_bins(one),
         tr(over if mean > accuracy else under, **fields),

@@ -17,7 +17,7 @@ HELP = {
     "precision": N_("The fraction of the images predicted as this class that have it as their label."),
     "f1": N_("The harmonic mean of precision and recall."),
     "chance": N_("What the same predictions give on average when they are assigned to the images at random."),
-    "interval": N_("Wilson's 95% interval."),
+    "interval": N_("Wilson’s 95% interval."),
 }
 
 
@@ -27,7 +27,7 @@ def show(evaluation: Evaluation) -> None:
     st.caption(
         tr(
             "A click on a heading sorts by it. Chance: what the same predictions give on average when they "
-            "are assigned to the images at random. The intervals are Wilson's for 95%; with many classes, "
+            "are assigned to the images at random. The intervals are Wilson’s for 95%; with many classes, "
             "some true values lie outside of theirs."
         )
     )

@@ -67,7 +67,7 @@ def about_matrix(evaluation: Evaluation, matrix_size: int) -> str:
     about = tr(
         "A click on a cell shows its images; a click on the name of a class shows those of the class, wrong, "
         "correct or all, as chosen under “Predictions”. A second click shows all images again. The color "
-        "shows the fraction of the row's class."
+        "shows the fraction of the row’s class."
     )
     count = len(evaluation.classes)
     if matrix_size == count:

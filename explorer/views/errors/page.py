@@ -98,8 +98,8 @@ def left_out(evaluation: Evaluation) -> list[str]:
     if unlabeled:
         notes.append(
             ngettext(
-                "{n:,} image is not counted: the network has no class of its label's name.",
-                "{n:,} images are not counted: the network has no class of their label's name.",
+                "{n:,} image is not counted: the network has no class of its label’s name.",
+                "{n:,} images are not counted: the network has no class of their label’s name.",
                 unlabeled,
             )
         )

@@ -106,7 +106,7 @@ def how_to_read(selection: Selection) -> None:
                     "Each point is a channel. To the right: its contribution to Grad-CAM of {class_name} "
                     "is large. Up: setting this channel alone to zero really lowers the logit of "
                     "{class_name}, in units of the logit; below zero the logit rises. The network is run "
-                    "again from this layer on, so nothing is estimated. If Grad-CAM's weights ranked the "
+                    "again from this layer on, so nothing is estimated. If Grad-CAM’s weights ranked the "
                     "channels as their removal does, the rank correlation would be 1; without any "
                     "relation it would be about 0. A weight is a gradient: it says what a very small "
                     "change does, and not what removal does. Channels that can stand in for each other "

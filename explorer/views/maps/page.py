@@ -181,8 +181,8 @@ def about_the_channel() -> None:
                 "The kernel is what the convolution learned: a small pattern of weights for each input "
                 "channel. Red weights are positive, blue weights are negative. BatchNorm then scales and "
                 "shifts every position of the channel in the same way. *Grad-CAM weight* is the gradient of "
-                "the class's logit with respect to the map, averaged over all positions. Multiplied by the "
-                "mean of the map it is the channel's *contribution* to the mean of the heat map. *Without "
+                "the class’s logit with respect to the map, averaged over all positions. Multiplied by the "
+                "mean of the map it is the channel’s *contribution* to the mean of the heat map. *Without "
                 "this channel* is not an estimate: the network runs again with this map set to zero, or to "
                 "its mean at every position, which keeps its level and removes its pattern."
             )

@@ -157,7 +157,7 @@ def figure(selection: Selection, columns: Columns) -> list[Panel]:
         )
         for column in picked
     ]
-    return [Panel(selection.framed, tr("the network's input")), *panels]
+    return [Panel(selection.framed, tr("the network’s input")), *panels]
 
 
 def snippet(selection: Selection, columns: Columns, chosen: tuple[str, int] | None) -> str:

@@ -171,7 +171,7 @@ OPENS = {
     "explain": N_("Click to open Explain."),
 }
 OPERATIONS = {
-    "image": N_("the network's input"),
+    "image": N_("the network’s input"),
     "add": N_("addition"),
     "concat": N_("concatenation"),
     "multiply": N_("multiplication"),

@@ -24,7 +24,7 @@ PARTS = ("16", "8", "4", "2")  # of the channels, which are switched off: 1/16, 
 CARDS = 8
 DRAWS = 3  # of as many channels at random
 RANKING = N_(
-    "Ranked by how far the mark of the class moves the mean of each channel's map: in {count} other scenes, "
+    "Ranked by how far the mark of the class moves the mean of each channel’s map: in {count} other scenes, "
     "the mean absolute difference with and without it, in standard deviations over these scenes. A channel "
     "that sees the mark need not decide the class; what switching it off does is measured below. Shown: the "
     "first {shown}."

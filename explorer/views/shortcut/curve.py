@@ -63,7 +63,7 @@ def little_evidence(fraction: float, networks: Networks) -> str:
     )
     return tr(
         "**At {fraction}** the accuracy is {own} with the mark of the class and {wrong} with another, and "
-        "{positive} of Grad-CAM's positive evidence is on the mark (an even map: {area}). The accuracies "
+        "{positive} of Grad-CAM’s positive evidence is on the mark (an even map: {area}). The accuracies "
         "tell how much the network uses the mark; the heat map does not.",
         fraction=percent(fraction, 0),
         positive=positive,
@@ -89,12 +89,12 @@ def uses_mark(networks: Networks) -> bool:
 
 
 ONE_SEED = N_(
-    "Measured once by {command}: the course's network and recipe, {epochs} epochs, one seed, on "
+    "Measured once by {command}: the course’s network and recipe, {epochs} epochs, one seed, on "
     "{count:,} test scenes. Grad-CAM of the class at {layer}: mean over the scenes with the mark of "
     "their class. Every training scene has a mark, at 0% that of a random class."
 )
 SEEDS = N_(  # not the plural of the other, which Chinese does not have
-    "Measured once by {command}: the course's network and recipe, {epochs} epochs, {seeds} seeds (line: "
+    "Measured once by {command}: the course’s network and recipe, {epochs} epochs, {seeds} seeds (line: "
     "mean, band: least to largest), on {count:,} test scenes. Grad-CAM of the class at {layer}: mean "
     "over the scenes with the mark of their class. Every training scene has a mark, at 0% that of "
     "a random class."

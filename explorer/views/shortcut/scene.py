@@ -15,7 +15,7 @@ from model.words import N_, tr
 
 FEW = 3  # probabilities
 EVIDENCE = N_(
-    "Evidence is Grad-CAM of each network's own prediction for the scene with the mark. A position counts as "
+    "Evidence is Grad-CAM of each network’s own prediction for the scene with the mark. A position counts as "
     "on the mark if the mark covers any part of it; an even map would have the fraction of these positions. "
     "Deep layers look at more than their own position, so heat beside the mark can come from the mark, and "
     "little heat on it does not prove that the network ignores it: compare the predictions."
