@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from explorer.ui import cached, link
-from explorer.ui.turns import TURNS, use_threads
+from explorer.ui.turns import TURNS, lower_priority, use_threads
 from model import words
 from model.problems import Problem
 
@@ -177,6 +177,7 @@ class Jobs:
 
     def _work(self) -> None:
         """Advance jobs, each by one result in turn, until there is none to advance."""
+        lower_priority()
         use_threads(1)
         while True:
             TURNS.give_way()

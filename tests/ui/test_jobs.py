@@ -1,15 +1,18 @@
 """Long work: shared by those who ask for the same, stopped and gone on with, its mistakes seen, bounded."""
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
+from threading import Event, get_native_id
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui import jobs
 from explorer.ui.jobs import Jobs, Work
+from explorer.ui.turns import NICENESS
 from model.problems import Problem
 
 
@@ -130,6 +133,17 @@ def test_no_more_threads_than_allowed() -> None:
         for gate in each.gates:
             gate.set()
     assert all(each.finished for each in own.wait(*(each.work for each in gated)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for one thread")
+def test_a_job_has_a_lower_priority_than_a_visit() -> None:
+    def run() -> Iterator[int]:
+        yield os.getpriority(os.PRIO_PROCESS, get_native_id())
+
+    before = os.getpriority(os.PRIO_PROCESS, get_native_id())
+    (progress,) = Jobs().wait(Work("priority", (), 1, run))
+    assert progress.results == (min(19, before + NICENESS),)
+    assert os.getpriority(os.PRIO_PROCESS, get_native_id()) == before
 
 
 def test_a_problem_is_shown_and_a_mistake_is_raised() -> None:
