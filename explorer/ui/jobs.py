@@ -17,13 +17,14 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from explorer.ui import cached, link
-from explorer.ui.turns import TURNS, lower_priority, use_threads
+from explorer.ui.turns import CORES, TURNS, lower_priority, use_threads
 from model import words
 from model.problems import Problem
 
 R = TypeVar("R")
 
 THREADS = max(1, (os.cpu_count() or 2) // 2)  # the rest is for the pages
+CORES_OF_A_JOB = max(1, CORES // THREADS)  # while no page is computed
 KEPT = 256  # jobs, finished or not
 FOLLOWED = 30.0  # seconds for which a job goes on that nobody asks about
 POLL = 1.0  # seconds between two looks of a page; each costs a run, with its garbage collection
@@ -178,7 +179,6 @@ class Jobs:
     def _work(self) -> None:
         """Advance jobs, each by one result in turn, until there is none to advance."""
         lower_priority()
-        use_threads(1)
         while True:
             TURNS.give_way()
             with self._changed:
@@ -188,6 +188,7 @@ class Jobs:
                     self._changed.notify_all()
                     return
                 job.busy = True
+            use_threads(1 if TURNS.is_anyone_computing() else CORES_OF_A_JOB)
             job.advance()
             with self._changed:
                 job.busy = False

@@ -125,3 +125,20 @@ def test_a_part_of_a_page_counts_once_and_also_where_it_runs_alone(mine: Turns) 
     assert in_a_thread(part) == 2
     with mine.computing():
         assert in_a_thread(part) == 1
+
+
+def test_a_job_uses_every_core_of_its_own_only_while_no_page_is_computed(
+    mine: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "CORES_OF_A_JOB", 2)
+
+    def threads(key: int) -> int:
+        work = Work("threads", (key,), 1, lambda: (torch.get_num_threads() for _ in range(1)))
+        (progress,) = Jobs().wait(work)
+        return progress.results[0]
+
+    def while_a_page_is_computed() -> int:
+        with mine.computing():
+            return in_a_thread(lambda: threads(1))  # type: ignore[return-value]
+
+    assert (threads(0), while_a_page_is_computed()) == (2, 1)
