@@ -28,6 +28,7 @@ MOST_TICKS = 8
 MOST_BELOW_DOTS = 5  # of a chart beside others, half of whose width names take
 MOST_INSIDE = 3  # names in a legend that leaves the lines free
 BELOW = 0.35  # inches from the axes to a legend below them: room for the ticks and the title of the axis
+MOST_OF_CELL = 0.8  # of a chart's width beside others: a wider legend would reach into the next
 MANY = 2000  # points, from which on a legend's best position takes long to find
 DASHES = (0, (4, 2))
 LEGEND: dict[str, Any] = {  # on paper of its own: there may be no place without lines
@@ -124,7 +125,16 @@ def _legend(axes: "Axes", chart: LineChart) -> None:
     many = sum(len(line.x) for line in chart.lines) > MANY
     inside = {"loc": "upper right" if many else "best", "handlelength": 1.6}
     place = _below(axes) if len(entries) > MOST_INSIDE else inside
-    axes.legend(handles, names, labelspacing=0.3, **LEGEND, **place)
+    legend = axes.legend(handles, names, labelspacing=0.3, **LEGEND, **place)
+    if len(entries) > MOST_INSIDE and legend.get_window_extent().width > MOST_OF_CELL * _cell(axes):
+        axes.legend(handles, names, labelspacing=0.3, **LEGEND, **place | {"ncols": 1})
+
+
+def _cell(axes: "Axes") -> float:
+    """How many pixels of the figure's width a chart has among those beside it."""
+    figure, place = axes.get_figure(root=True), axes.get_subplotspec()
+    assert figure is not None
+    return float(figure.bbox.width / (1 if place is None else place.get_gridspec().ncols))
 
 
 def _below(axes: "Axes") -> dict[str, Any]:

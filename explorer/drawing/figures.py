@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.drawing import chart_print
-from explorer.drawing.chart import Chart, DotChart
+from explorer.drawing.chart import Chart, DotChart, LineChart
 from explorer.drawing.chart_print import plain
 from explorer.drawing.colorbar import bar as colors
 from explorer.drawing.colorbar import ticks
@@ -30,6 +30,7 @@ MOST_IN_ROW = 4
 PAGE, COLUMN = 7.2, (2.4, 3.6)  # inches: how wide a figure is to be, and a panel at least and at most
 BAR, WORDS, TICKS = 0.1, 0.35, 0.5  # heights of a color bar, of the text around a panel, of a bar's ticks
 LETTERS = 14  # of a title, for each inch of its panel
+NAME_ASPECT = 0.03  # for each name below a chart
 CHART_ASPECT = 0.75  # of a chart in a figure: its height by its width
 SIZE, DPI = (4.4, 2.0), 360  # of one chart by itself: inches, as a figure shows it, and pixels an inch
 
@@ -242,7 +243,10 @@ def _panel_aspect(panel: Part) -> float:
         return panel.pixels.shape[0] / panel.pixels.shape[1]
     if isinstance(panel, DotChart):
         return panel.aspect
-    return panel.aspect if isinstance(panel, Drawing) else CHART_ASPECT
+    if isinstance(panel, Drawing):
+        return panel.aspect
+    names = len(panel.names) if isinstance(panel, LineChart) else 0
+    return CHART_ASPECT + NAME_ASPECT * (names if names > chart_print.MOST_INSIDE else 0)
 
 
 def _draw(panel: Part, axes: "Axes", letters: int) -> None:

@@ -109,10 +109,11 @@ def _with(module: nn.Module, settings: Settings) -> nn.Module:
     weight = module.weight
     conv = nn.Conv2d(
         module.in_channels, module.out_channels, kernel, stride, padding, dilation, module.groups,
-        module.bias is not None, device=weight.device, dtype=weight.dtype,
+        module.bias is not None, module.padding_mode, device=weight.device, dtype=weight.dtype,
     )  # fmt: skip
     if not even:  # Conv2d itself pads so where the padding is not of zeros
-        conv.padding_mode = "constant"  # type: ignore[assignment]
+        if conv.padding_mode == "zeros":
+            conv.padding_mode = "constant"  # type: ignore[assignment]
         conv._reversed_padding_repeated_twice = [*columns.padding, *rows.padding]
     return conv
 

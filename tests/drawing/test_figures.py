@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 
 from explorer.drawing import figures
+from explorer.drawing.chart import Axis, Line, LineChart, doubles
 from explorer.drawing.figures import Drawing, Panel, caption, figure, in_a_row, mapped
+from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import Range, positive, symmetric
 
 HEAT = np.array([[-1.0, 0.5, 2.0], [0.0, 1.0, -0.25]])
@@ -83,3 +85,15 @@ def test_a_line_of_chinese_is_filled_and_does_not_begin_with_a_closing_mark() ->
 
 def width(line: str) -> int:
     return sum(2 if letter > "\u2e80" else 1 for letter in line)
+
+
+def test_a_legend_does_not_reach_into_the_next_chart() -> None:
+    names = ("SGD", "SGD with momentum", "RMSprop", "Adam", "AdamW", "CosineAnnealingLR")
+    ends, axis = doubles([0, 1]), Axis("x", (0, 1), (0, 1), "whole")
+    lines = tuple(Line(name, ends, ends, color) for name, color in zip(names, SERIES, strict=False))
+    chart = LineChart("loss", "", axis, axis, lines, legend=True)
+    wide = Drawing(lambda axes: axes.set_yticks([0.5], ["n" * 30]), "names")
+    drawn = figures._laid_out([chart, chart, wide], "")
+    drawn.draw_without_rendering()
+    left, right = (axes.get_legend().get_window_extent() for axes in drawn.axes[:2])
+    assert left.x1 < right.x0

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from explorer.engine.arithmetic import FREE, Settings, changed_axis, check, settings_of, with_ceil
 from explorer.engine.geometry import WindowAxis, window
 from explorer.engine.tracing import trace
-from explorer.engine.what_if import chain, with_settings
+from explorer.engine.what_if import LayerReach, chain, with_settings
+from explorer.views.arithmetic.results import field_formula
 from model.nets import NETS
 from model.problems import Problem
 
@@ -202,3 +203,18 @@ def test_uneven_padding_stays_uneven() -> None:
     assert one.padding == (2, 3)
     after = chain(net, x, "0", replace(start, rows=one, columns=one))
     assert [(each.layer, each.size, each.field) for each in after.layers] == [("0", (10, 10), (4, 4))]
+
+
+def test_a_changed_convolution_pads_as_before() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(72, 3))
+    start = settings_of(net, trace(net, torch.rand(1, 3, 6, 6)))["0"]
+    one = changed_axis(start.rows, 6, 3, 1, 6, 1)
+    stop = chain(net, torch.rand(1, 3, 6, 6), "0", replace(start, rows=one, columns=one)).stop
+    assert stop is not None
+    assert "Padding size should be less than" in stop.message
+
+
+def test_no_sum_is_shown_of_a_field_that_is_not_known() -> None:
+    reach = LayerReach("conv", "Conv2d", (8, 8), (32, 32), (32, 32), (0, 0), False)
+    assert field_formula(reach, FREE) == "–"
+    assert field_formula(replace(reach, exact=True), FREE) == "32 + (3 − 1)·0 = 32"

@@ -169,7 +169,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     ),
     "norm_inputs.logits_of": lambda net: norm_inputs.logits_of(net, MANY),
     "dropout.dropouts": lambda net: dropout.dropouts(net, X),
-    "dropout.masked": lambda net: dropout.masked(net, X, (dropout.DropoutLayer("relu", 0.5, False),), "relu"),
+    "dropout.masked": lambda net: dropout.masked(net, X, (dropout.DropoutLayer("relu", 0.5),), "relu"),
     "norm_axes.norm_axes": lambda net: norm_axes.norm_axes(net, MANY, "bn"),
     "norm_axes.orders": lambda net: norm_axes.orders(net, MANY, "bn", 1, ("", "")),
     "norm_axes.received": lambda net: norm_axes.received(net, MANY, "bn"),

@@ -123,6 +123,8 @@ def test_the_cost_is_that_of_the_network_without_the_channels(
 ) -> None:
     at, offer = opened("channels", *planted.options, block="3", measure="all")
     net, x, labels = planted.network.net, planted.x(), planted.scan.labels
+    zeros = offer.tables["Channels"]().set_index("channel").zeros
+    np.testing.assert_allclose(zeros.sort_index(), planted.scan.layers["relu3"].zeros, rtol=1e-6)
     table = offer.tables["Accuracy without channels"]().set_index("removed")
     assert table.loc["dead", ["channels", "changed"]].tolist() == [str(DEAD), 0]
     redundant, every = (tuple(map(int, table.loc[name, "channels"].split())) for name in ("redundant", "all"))

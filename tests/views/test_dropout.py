@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +12,13 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch.nn.functional import dropout
 
-from explorer.engine.dropout import MASKS
+from explorer.engine.dropout import MASKS, DropoutLayer, Masked
 from explorer.engine.randomness import SEED
 from explorer.engine.samples import scene
+from explorer.views.dropout.charts import Spread
+from explorer.views.dropout.mask import legend
+from explorer.views.dropout.page import finding
+from model.card import Card
 from model.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +86,8 @@ def test_a_network_trained_without_dropout_is_told_what_another_p_would_do(visit
 def test_a_network_without_dropout_gets_a_sentence(visit: Open) -> None:
     at = checked(visit("dropout", checkpoint="cifar10-resnet9"))
     assert "This network has no Dropout that runs as a module" in text(at)
+    assert "called as a function" in text(at)
+    assert "nothing is switched off" not in text(at)
 
 
 def test_the_link_keeps_mask_and_p(visit: Open) -> None:
@@ -88,3 +95,21 @@ def test_the_link_keeps_mask_and_p(visit: Open) -> None:
     assert at.query_params["mask"] == str(MASKS)
     assert at.query_params["dropout_p"] == "0.75"
     assert "Here each has p = 0.75, not that of training." in text(at)
+
+
+def test_values_that_were_0_are_spoken_of_only_where_there_are_some() -> None:
+    def said(received: list[float]) -> str:
+        mask = np.array([[True, False, False]])
+        made = Masked(np.ones(2), np.ones((1, 2)), np.array(received), mask)
+        return legend(Spread(DropoutLayer("drop", 0.5), (), None, made), mask[0])
+
+    assert said([1, 2, 3]).endswith("2 of 3 values are off (66.7%; p = 0.5).")
+    assert "1 of them was 0 already, as after a ReLU" in said([1, 0, 3])
+
+
+def test_of_independent_labels_the_most_probable_one_is_spoken_of() -> None:
+    made = Masked(np.array([0.9, 0.8]), np.array([[0.7, 0.9], [0.9, 0.1]]), np.ones(1), np.ones((2, 1), bool))
+    selection = SimpleNamespace(card=Card(classes=("sun", "sea")), independent=True)
+    said = finding(selection, made)
+    assert "Under **1** of the masks another label is the most probable one." in said
+    assert "predicted class" not in said

@@ -3,6 +3,7 @@
 import contextlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.drawing import figures
 from explorer.engine.network import network_of
-from explorer.engine.projection import inside, nearest, pca
+from explorer.engine.projection import Projection, inside, nearest, pca
 from explorer.engine.scan.images import scan_images, scene_number
 from explorer.engine.scan.result import Scan, save
 from explorer.engine.scan.running import scan
@@ -20,6 +21,7 @@ from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
 from explorer.views.set_map import coloring
 from explorer.views.set_map.coloring import COLORINGS, MapImages
+from explorer.views.set_map.page import reading
 from model import words
 from model.checkpoint import load_checkpoint
 from model.words import PSEUDO
@@ -93,6 +95,25 @@ def test_every_coloring_has_a_color_for_every_point(
     made = coloring.COLORINGS[color][1](images)
     assert made.colors.shape == (60, 3)
     assert sorted(made.order.tolist()) == list(range(60))
+
+
+def test_images_without_a_label_have_no_loss(scanned: tuple[Path, Scan]) -> None:
+    none = replace(scanned[1], labels=np.full(60, -1))
+    colored = coloring.by_loss(MapImages(none, NETWORK.net))
+    assert "without a label that the network knows (60)" in colored.legend
+    assert "of the losses are larger" not in colored.legend
+    some = replace(scanned[1], labels=np.where(np.arange(60) < 5, -1, scanned[1].labels))
+    colored = coloring.by_loss(MapImages(some, NETWORK.net))
+    assert "without a label that the network knows (5)" in colored.legend
+    assert "of the losses are larger" in colored.scale
+
+
+def test_logits_in_place_of_features_are_called_so(scanned: tuple[Path, Scan]) -> None:
+    projection = Projection("pca", np.zeros((60, 2)), np.ones(2) / 2, 0.5)
+    stand_in = "here the logits stand for the features"
+    made = scanned[1]
+    assert stand_in not in " ".join(reading(made, projection))
+    assert stand_in in " ".join(reading(replace(made, card={**made.card, "features": None}), projection))
 
 
 def test_errors_and_large_losses_are_on_top(scanned: tuple[Path, Scan]) -> None:

@@ -79,8 +79,9 @@ class Scan(Value):
 
     `ids` int64 (N,) are the images' indices in their set, or the seeds of scenes; `labels` int64 (N,) index
     `classes`, -1 where the network has no such class. `logits` float32 (N, K); `features` float32 (N, D) is
-    what the last linear layer reads. `layers` are those of the blocks, in execution order. `unreadable` is a
-    sentence for each image that could not be read; it has no row.
+    what the layer reads whose weights give the logits, or these where there is none. `layers` are those of
+    the blocks, in execution order. `unreadable` is a sentence for each image that could not be read; it has
+    no row.
     """
 
     network: str

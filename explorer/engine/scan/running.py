@@ -17,6 +17,7 @@ from explorer.engine.batches import MOST_PIXELS, spread
 from explorer.engine.calls import Call
 from explorer.engine.independence import pieces
 from explorer.engine.network import Network, input_settings
+from explorer.engine.outputs import outputs_of
 from explorer.engine.passes import (
     NotRun,
     in_faster_order,
@@ -156,12 +157,14 @@ def layers_of(net: nn.Module, x: Tensor) -> tuple[tuple[str, ...], str | None]:
     """The layers of a network's blocks, in execution order, and the one whose weights give the logits.
 
     A softmax or a pooling may follow it; where no weights give as many values, the last such layer counts.
+    The two logits of a network with one output come from one value.
     """
     calls: list[tuple[str, tuple[int, ...]]] = []
     view = recording_calls(net, None, lambda call: calls.append((call.layer, tuple(call.output.shape))))
     with torch.inference_mode(False), torch.no_grad():
         logits = check_logits(view(x.detach().clone()))
-    ends = [name for name, shape in calls[::-1] if shape[1:2] == logits.shape[1:]]
+    width = 1 if outputs_of(net).single else logits.shape[1]
+    ends = [name for name, shape in calls[::-1] if shape[1:2] == (width,)]
     last = next((name for name in ends if _has_weights(layer_module(net, name))), next(iter(ends), None))
     seen = trace(net, x, ())
     within = {layer for block in blocks(net, seen) for layer in stages(block, seen).values()}

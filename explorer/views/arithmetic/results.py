@@ -82,8 +82,10 @@ def field(reach: LayerReach) -> str:
 
 def field_formula(reach: LayerReach, settings: Settings) -> str:
     """The field of what the layer reads, and what its window adds; "–" where these do not add up to it, as
-    where a position in the middle reads less than others."""
+    where a position in the middle reads less than others, or where the jump is not known."""
     sides = (settings.rows, settings.columns)
+    if not reach.exact and 0 in reach.jump:
+        return "–"
     sums = [
         (reach.read_field[n] + (axis.span - 1) * reach.jump[n], _field_formula(reach, axis, n))
         for n, axis in enumerate(sides)

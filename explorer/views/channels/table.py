@@ -30,7 +30,7 @@ def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey) -> tuple[int
     """The table, and for the channels chosen in it buttons that open them; gives these channels."""
     frame = rows(surveyed)
     event = st.dataframe(
-        number_table.written(frame, FORMATS),
+        number_table.written(frame.assign(zeros=100 * frame["zeros"]), FORMATS),  # a bar, in percent
         hide_index=True,
         height=min(HEIGHT, 38 + 35 * len(frame)),
         column_config=column_configs(),
@@ -53,13 +53,14 @@ def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey) -> tuple[int
 
 
 def rows(surveyed: ChannelSurvey) -> pd.DataFrame:
-    """One row per channel; those of which something is to be said come first, then by their zeros."""
+    """One row per channel; those of which something is to be said come first, then by their zeros, a fraction
+    like those expected."""
     count = len(surveyed.mean)
     partner = surveyed.partners
     columns: dict[str, object] = {
         "channel": np.arange(count),
         "finding": [finding(surveyed, channel) for channel in range(count)],
-        "zeros": 100 * surveyed.zeros,
+        "zeros": surveyed.zeros,
     }
     if surveyed.expected_zeros is not None:
         columns["expected"] = surveyed.expected_zeros

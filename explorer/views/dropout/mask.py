@@ -12,15 +12,24 @@ from explorer.ui import link, markup
 from explorer.ui.selection import Selection
 from explorer.views.dropout.charts import Spread, most_probable
 from model.card import Pixels
-from model.words import N_, paragraph, tr
+from model.words import N_, ngettext, paragraph, tr
 
 OFF = (208, 96, 31)  # the palette's highlight
 MOST = 4096  # values drawn
 LEGEND = N_(
     "Each cell is one value that reaches {layer} in eval mode, orange where this mask switches it off. {off} "
-    "of {count} values are off ({percent}; p = {p:g}); {already} of them were 0 already, as after a ReLU, so "
-    "switching them off changes nothing."
+    "of {count} values are off ({percent}; p = {p:g})."
 )
+UNITS = {
+    "values": "",
+    "channels": N_("This layer switches whole channels off."),
+    "tokens": N_("This layer reads tokens: it switches whole tokens off, not channels."),
+    "rows": N_("This layer reads maps with channels last: it switches whole rows off, not channels."),
+    "images": N_(
+        "PyTorch takes a batch of this shape for one image: this layer switches all values of an image off, "
+        "or none."
+    ),
+}
 
 
 def show(selection: Selection, spread: Spread) -> int:
@@ -71,13 +80,20 @@ def legend(spread: Spread, mask: npt.NDArray[np.bool_]) -> str:
             count=off.size,
             percent=percent(float(off.mean())),
             p=spread.rate,
-            already=int((off & ~spread.masked.active).sum()),
         )
     ]
+    if already := int((off & ~spread.masked.active).sum()):
+        sentences.append(
+            ngettext(
+                "{n} of them was 0 already, as after a ReLU, so switching it off changes nothing.",
+                "{n} of them were 0 already, as after a ReLU, so switching them off changes nothing.",
+                already,
+            )
+        )
     if off.size > MOST:
         sentences.append(tr("The first {count} values are drawn.", count=MOST))
-    if spread.layer.channels:
-        sentences.append(tr("This layer switches whole channels off."))
+    if unit := UNITS[spread.layer.unit]:
+        sentences.append(tr(unit))
     return paragraph(sentences)
 
 

@@ -15,14 +15,15 @@ from model.words import N_, ngettext, paragraph, tr
 RATES = ("0.1", "0.25", "0.5", "0.75")
 OWN = "own"
 NONE = N_(
-    "This network has no Dropout that runs as a module, so nothing is switched off in training and there is "
-    "one prediction only."
+    "This network has no Dropout that runs as a module, so there is one prediction only. A dropout that is "
+    "called as a function, as inside of nn.MultiheadAttention, is not found."
 )
 ABOUT = N_(
     "In train mode Dropout sets each value to 0 with probability p, and divides what it keeps by 1 − p, so "
     "that the mean stays; the next layer cannot rely on any single value (arXiv:1207.0580). In eval mode it "
-    "does nothing: the prediction is always the same. Here only Dropout is in train mode, everything "
-    "else, including BatchNorm, in eval mode; the {count} masks are drawn once from a fixed seed. Their "
+    "does nothing: the prediction is always the same. Here only Dropout modules are in train mode, all "
+    "else, including BatchNorm, in eval mode (also AlphaDropout, and a dropout that is called as a function, "
+    "as inside of nn.MultiheadAttention); the {count} masks are drawn once from a fixed seed. Their "
     "spread is sometimes read as uncertainty (arXiv:1506.02142); it depends on p and is not a calibrated "
     "probability."
 )
@@ -104,8 +105,15 @@ def finding(selection: Selection, masked: Masked) -> str:
         low=probability(float(values.min())),
         high=probability(float(values.max())),
     )
-    changes = tr("None of the masks changes the predicted class.")
-    if others:
+    if selection.independent:
+        changes = ngettext(
+            "Under **{n}** of the masks another label is the most probable one.",
+            "Under **{n}** of the masks another label is the most probable one.",
+            others,
+        )
+    elif not others:
+        changes = tr("None of the masks changes the predicted class.")
+    else:
         changes = ngettext(
             "**{n}** of the masks changes the predicted class.",
             "**{n}** of the masks change the predicted class.",

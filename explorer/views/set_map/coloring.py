@@ -89,13 +89,18 @@ def by_loss(images: MapImages) -> Colored:
     """The largest loss on top; the scale ends where CUT of the losses lie below."""
     loss = images.loss
     known = loss[np.isfinite(loss)]
-    high = float(np.quantile(known, CUT)) if len(known) else 1.0
-    range = Range(0.0, high or 1.0)
+    without = (QUIET, tr("without a label that the network knows"), int((~images.scan.labeled).sum()))
+    entries = [without] if without[-1] else []
+    if not len(known):
+        quiet = np.tile(_rgb(QUIET), (len(loss), 1))
+        return Colored(quiet, np.arange(len(loss)), legend(entries), _named(entries))
+    range = Range(0.0, float(np.quantile(known, CUT)) or 1.0)
     colors = color(np.nan_to_num(loss)[None], range)[0]
     colors = np.where(np.isfinite(loss)[:, None], colors, _rgb(QUIET)).astype(np.uint8)
     note = tr("−log of the probability of the labeled class, in nats; 1% of the losses are larger")
     order = np.argsort(np.nan_to_num(loss, nan=-1.0), kind="stable")
-    return Colored(colors, order, markup.scale(range, note), scale=text(range, note))
+    shown = markup.scale(range, note) + legend(entries)
+    return Colored(colors, order, shown, _named(entries), text(range, note))
 
 
 COLORINGS: dict[str, tuple[str, Callable[[MapImages], Colored]]] = {

@@ -19,7 +19,7 @@ from explorer.views.set_map.coloring import COLORINGS, Colored, MapImages
 from model.words import N_, paragraph, tr
 
 INTRODUCTION = N_(
-    "Each point is an image; its place comes from the features that the last linear layer reads. The text "
+    "Each point is an image; its place comes from the features that the network’s last layer reads. The text "
     "below the map says how many near neighbors here are also near neighbors for the network."
 )
 
@@ -99,6 +99,8 @@ def marked_text(selection: Selection, scan: Scan) -> list[str]:
 def reading(scan: Scan, projection: Projection) -> list[str]:
     """What distances in this map mean, and how much of the features is in it, as Markdown."""
     sentences = [tr(PROJECTIONS[projection.method].meaning)]
+    if scan.card.get("features") is None:
+        sentences.append(tr("No layer’s weights give the logits: here the logits stand for the features."))
     if len(projection.explained):
         first, second = projection.explained.tolist()
         sentences.append(

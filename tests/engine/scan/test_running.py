@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from explorer.engine.network import Network
+from explorer.engine.outputs import Outputs, give_logits
 from explorer.engine.samples import ArrayTestSet, FromScene
 from explorer.engine.scan import parts, running, shards
 from explorer.engine.scan.finding import find
@@ -241,6 +242,12 @@ HEAD = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
 def test_features_are_what_the_last_weights_read(layers: Sequence[nn.Module], classifier: str) -> None:
     net = nn.Sequential(*layers).eval()
     assert running.layers_of(net, torch.zeros(1, 3, 16, 16))[1] == classifier
+
+
+def test_features_of_a_network_with_one_output_are_what_its_last_weights_read() -> None:
+    net = nn.Sequential(*CONV, *HEAD[:2], nn.Linear(6, 1), nn.Sigmoid()).eval()
+    single = give_logits(net, Outputs("sigmoid", columns=1, single=True))
+    assert running.layers_of(single, torch.zeros(1, 3, 16, 16))[1] == "4"
 
 
 def test_fewer_images_are_evenly_spread(network: Network, photos: ArrayTestSet, images: ScanImages) -> None:
