@@ -102,11 +102,8 @@ def test_a_larger_photo_is_reduced_and_the_heat_with_it(
     small = photo.copy()
     side = round(SHOWN * (max(size) / min(size)) ** 0.5)
     small.thumbnail((side, side))
-    most = 2 * min(small.size) if page == "explain" else max(small.size)  # there a panorama loses its ends
-    wanted = np.minimum(small.size[::-1], most)
-    reduced = [
-        each for each in drawn.values() if np.abs(each.shape[:2] - wanted).max() <= (page == "explain")
-    ]
+    wanted = np.minimum(small.size[::-1], 2 * min(small.size))  # a panorama loses its ends
+    reduced = [each for each in drawn.values() if np.abs(each.shape[:2] - wanted).max() <= 1]
     assert reduced
     full = [each() for name, each in offer.pictures.items() if name != "the image"]
     whole = [Image.fromarray(each) for each in full if each.shape[:2] == size]
