@@ -26,7 +26,7 @@ from explorer.engine.tracing import blocks, trace
 from explorer.ui.cached import Opened
 from explorer.ui.jobs import JOBS
 from explorer.ui.selection import Selection
-from explorer.views.channel import charts, examples, masks, optimized, switched_off, tiles
+from explorer.views.channel import charts, examples, masks, optimized, over_scan, switched_off, tiles
 from explorer.views.channel.subject import ChannelSubject
 from model.card import Card
 from model.pixels import Rectangle
@@ -156,6 +156,19 @@ def test_the_bar_of_zeros_is_the_one_where_the_scan_counts_them(low: float, high
     part = running.part()
     scanned: Any = SimpleNamespace(zeros=np.ones(1), histogram=part.histogram, edges=edges)
     assert charts.bar_of_zeros(scanned, 0) == part.histogram[0].argmax()
+
+
+@pytest.mark.parametrize(("maximum", "low", "says"), [(3.0, 0.0, True), (1.5, -1.0, True), (1.5, 0.0, False)])
+def test_values_beyond_the_chart_are_said_to_be_in_its_last_bars(
+    maximum: float, low: float, says: bool
+) -> None:
+    subject, _ = red()
+    edges = np.linspace(low, 2, 5)[None].repeat(2, 0)
+    one, zeros = np.ones(2), np.zeros(2)
+    scanned: Any = SimpleNamespace(
+        mean=one, variance=one, maximum=one * maximum, zeros=zeros, edges=edges, histogram=edges
+    )
+    assert ("also holds the values beyond" in over_scan.about_values(subject, scanned)) == says
 
 
 class Bright(nn.Module):
