@@ -49,7 +49,7 @@ def heat_panel(
     if not heat.any():
         return markup.element("section", markup.text(title, tag="h3"), markup.text(tr(ZERO), "muted"))
     height, width = heat.shape
-    pixels = around_received(selection, over_image(selection, layer, heat, range))
+    pixels = over_image(selection, layer, heat, range)
     raw = tr("{title}, the raw map of {height} by {width} positions", title=alt, height=height, width=width)
     return markup.element(
         "section",
@@ -70,7 +70,7 @@ def over_image(
 ) -> Pixels:
     """A heat map (h, w) of a layer, or of the input's pixels for None, over the picture as it is shown."""
     place = selection.covered(layer).scaled(selection.sample.pixels.shape[:2], selection.shown.shape[:2])
-    return overlay(selection.shown, heat, range, place)
+    return around_received(selection, overlay(selection.shown, heat, range, place))
 
 
 def around_received(selection: Selection, drawn: Pixels) -> Pixels:

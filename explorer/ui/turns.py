@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Condition, get_native_id, local
 
 import torch
@@ -15,10 +15,11 @@ NICENESS = 10  # of background work: a visit that competes with it for a core ge
 
 
 def lower_priority() -> None:
-    """Let this thread compute where no visit does, from now on; only Linux has a priority for one thread."""
+    """Let this thread compute where no visit does, from now on; only on Linux is that one thread's alone."""
     if sys.platform == "linux":
         thread = get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
+        with suppress(OSError):  # a container may forbid it
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
 
 
 def use_threads(count: int) -> None:

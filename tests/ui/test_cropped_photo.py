@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing.figures import Panel
 from explorer.ui.exports.downloads import Offer
 from explorer.ui.selection import SHOWN
 from model.scenes import draw
@@ -102,12 +103,12 @@ def test_a_larger_photo_is_reduced_and_the_heat_with_it(
     small = photo.copy()
     side = round(SHOWN * (max(size) / min(size)) ** 0.5)
     small.thumbnail((side, side))
-    most = 2 * min(small.size) if page == "explain" else max(small.size)  # there a panorama loses its ends
-    wanted = np.minimum(small.size[::-1], most)
-    reduced = [
-        each for each in drawn.values() if np.abs(each.shape[:2] - wanted).max() <= (page == "explain")
-    ]
+    wanted = np.minimum(small.size[::-1], 2 * min(small.size))  # a panorama loses its ends
+    reduced = [each for each in drawn.values() if np.abs(each.shape[:2] - wanted).max() <= 1]
     assert reduced
+    sides = [each.pixels.shape[:2] for each in offer.figure() if isinstance(each, Panel)]
+    assert sides
+    assert all(max(each) <= 2 * min(each) + 1 for each in sides)
     full = [each() for name, each in offer.pictures.items() if name != "the image"]
     whole = [Image.fromarray(each) for each in full if each.shape[:2] == size]
     expected = [np.asarray(each.resize(small.size, Image.Resampling.BOX), float) for each in whole]

@@ -135,7 +135,7 @@ def test_no_more_threads_than_allowed() -> None:
     assert all(each.finished for each in own.wait(*(each.work for each in gated)))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for one thread")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the priority is the whole process's")
 def test_a_job_has_a_lower_priority_than_a_visit() -> None:
     def run() -> Iterator[int]:
         yield os.getpriority(os.PRIO_PROCESS, get_native_id())
@@ -144,6 +144,15 @@ def test_a_job_has_a_lower_priority_than_a_visit() -> None:
     (progress,) = Jobs().wait(Work("priority", (), 1, run))
     assert progress.results == (min(19, before + NICENESS),)
     assert os.getpriority(os.PRIO_PROCESS, get_native_id()) == before
+
+
+def test_a_job_runs_where_no_priority_may_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse, raising=False)
+    (progress,) = Jobs().wait(Work("refused", (), 1, lambda: iter([1])), seconds=5)
+    assert progress.results == (1,)
 
 
 def test_a_problem_is_shown_and_a_mistake_is_raised() -> None:

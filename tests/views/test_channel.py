@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +20,13 @@ from explorer.engine.places import give_places
 from explorer.engine.samples import scene
 from explorer.engine.scan import running
 from explorer.engine.scan.images import drawn_scenes, scene_number
+from explorer.engine.scan.reductions import Numbered, Ranges, Running, edges_of
 from explorer.engine.scan.result import Scan, save
 from explorer.engine.tracing import blocks, trace
 from explorer.ui.cached import Opened
 from explorer.ui.jobs import JOBS
 from explorer.ui.selection import Selection
-from explorer.views.channel import charts, examples, masks, optimized, switched_off, tiles
+from explorer.views.channel import charts, examples, masks, optimized, over_scan, switched_off, tiles
 from explorer.views.channel.subject import ChannelSubject
 from model.card import Card
 from model.pixels import Rectangle
@@ -143,6 +145,30 @@ def test_only_the_bar_of_many_zeros_is_left_out(zeros: float, shown: list[int]) 
     chart = charts.values(scanned, "act", 0)  # type: ignore[arg-type]
     assert (chart.counts.tolist(), chart.edges.tolist()) == (shown, edges[0].tolist())
     assert scanned.histogram.sum() == 59
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 7), (-0.97086316, 3.8829474), (-0.375, 2), (0, 6), (-6, 0)])
+def test_the_bar_of_zeros_is_the_one_where_the_scan_counts_them(low: float, high: float) -> None:
+    """Also where zero is an edge, but for rounding."""
+    edges = edges_of(np.float32([low]), np.float32([high]))
+    running = Running(Ranges(edges, None, has_zeros=True))
+    running.add(torch.zeros(1, 1, 4, 4), Numbered(torch.arange(1)))
+    part = running.part()
+    scanned: Any = SimpleNamespace(zeros=np.ones(1), histogram=part.histogram, edges=edges)
+    assert charts.bar_of_zeros(scanned, 0) == part.histogram[0].argmax()
+
+
+@pytest.mark.parametrize(("maximum", "low", "says"), [(3.0, 0.0, True), (1.5, -1.0, True), (1.5, 0.0, False)])
+def test_values_beyond_the_chart_are_said_to_be_in_its_last_bars(
+    maximum: float, low: float, says: bool
+) -> None:
+    subject, _ = red()
+    edges = np.linspace(low, 2, 5)[None].repeat(2, 0)
+    one, zeros = np.ones(2), np.zeros(2)
+    scanned: Any = SimpleNamespace(
+        mean=one, variance=one, maximum=one * maximum, zeros=zeros, edges=edges, histogram=edges
+    )
+    assert ("also holds the values beyond" in over_scan.about_values(subject, scanned)) == says
 
 
 class Bright(nn.Module):

@@ -424,4 +424,7 @@ def test_it_begins_with_the_channel_that_differs_most(app: Open) -> None:
     number = shown[0].split()[1]
     assert number != "0"
     assert f"Channel {number} of A and B" in [each.value for each in at.subheader]
-    assert "Channel 0 of A and B" in [each.value for each in app(channel="0").subheader]
+    assert "That of channel" not in shown[0]
+    other = app(channel="0")
+    assert "Channel 0 of A and B" in [each.value for each in other.subheader]
+    assert [each for each in other.caption if each.value.startswith(f"{shown[0]} That of channel 0 is ")]

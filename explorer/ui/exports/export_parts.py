@@ -1,17 +1,20 @@
 """What the downloads of several pages have in common: captions, the image, its prediction, programs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from explorer.drawing import figures, ranges
+from explorer.drawing.figures import Panel
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
 from explorer.drawing.sheets import sheet
 from explorer.engine.attribution import METHODS, ChannelEvidence
 from explorer.engine.effects import Effects
+from explorer.ui import panels
 from explorer.ui.exports.downloads import Array, Pictures
 from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
@@ -166,6 +169,11 @@ def heat_program(
 def over_image(selection: Selection, layer: str | None, heat: Floats, range: Range) -> Pixels:
     """A heat map (h, w) of a layer, or of the input's pixels for None, over all pixels of the picture."""
     return overlay(selection.sample.pixels, heat, range, selection.covered(layer))
+
+
+def printed(selection: Selection, drawn: Pixels, title: str, *scale: Any) -> Panel:
+    """A picture, or what is drawn over it, in a figure: without a panorama's ends, as on the page."""
+    return Panel(panels.around_received(selection, drawn), title, *scale)
 
 
 def the_image(selection: Selection) -> Pictures:

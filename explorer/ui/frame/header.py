@@ -115,7 +115,7 @@ def _image(selection: Selection) -> str:
         tr("The image: {name}", name=selection.sample.name),
         markup.text(selection.sample.name),
         markup.text(tr("{width} × {height} px", width=width, height=height)),
-        markup.text(tr("long side at most {side} px", side=MAX_SIDE)) if _may_be_reduced(selection) else "",
+        markup.text(tr("larger pictures are reduced to this")) if _may_be_reduced(selection) else "",
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from explorer.drawing.chart import Chart
 from explorer.drawing.colormaps import color
-from explorer.drawing.figures import Panel, Part
+from explorer.drawing.figures import Part
 from explorer.drawing.ranges import number
 from explorer.engine.scores import SCORES
 from explorer.engine.scores.ordering import Orderings
@@ -120,11 +120,11 @@ def arrays(selection: Selection, there: Sequence[Attribution]) -> Arrays:
 
 
 def figure(selection: Selection, there: Sequence[Attribution]) -> list[Part]:
-    panels: list[Part] = [Panel(selection.sample.pixels, selection.sample.name)]
+    panels: list[Part] = [export_parts.printed(selection, selection.sample.pixels, selection.sample.name)]
     for each in there:
         range = range_of(each)
         over = export_parts.over_image(selection, layer_of(each), heat_of(each), range)
-        panels.append(Panel(over, each.choice.title, range, tr("its own scale")))
+        panels.append(export_parts.printed(selection, over, each.choice.title, range, tr("its own scale")))
     return [*panels, *curves(selection, there)]
 
 

@@ -22,8 +22,11 @@ def bar_of_zeros(scanned: LayerScan, channel: int) -> int | None:
     """Which bar of a channel's histogram holds the zeros, where they are so many that it is left out."""
     if scanned.zeros[channel] < MANY_ZEROS:
         return None
-    after = int(np.searchsorted(scanned.edges[channel], 0.0, "right"))
-    return min(max(after - 1, 0), scanned.histogram.shape[1] - 1)
+    edges, bars = scanned.edges[channel], scanned.histogram.shape[1]
+    scale = np.float32(
+        bars / (float(edges[-1]) - float(edges[0]))
+    )  # where 0 is an edge, rounded as in the scan
+    return int(np.clip(-edges[0] * scale, 0, bars - 1))
 
 
 def values(scanned: LayerScan, layer: str, channel: int) -> Histogram:

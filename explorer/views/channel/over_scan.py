@@ -116,14 +116,18 @@ def about_values(subject: ChannelSubject, scanned: LayerScan) -> str:
             maximum=plain_number(scanned.maximum[k]),
         )
     ]
-    zeros = float(scanned.zeros[k])
+    if scanned.edges[k][0] < 0 or scanned.maximum[k] > scanned.edges[k][-1]:
+        sentences.append(tr("The bar at each end also holds the values beyond it."))
+    return paragraph([*sentences, *about_zeros(scanned, k)])
+
+
+def about_zeros(scanned: LayerScan, channel: int) -> list[str]:
+    zeros = float(scanned.zeros[channel])
     if zeros >= 1:
-        sentences.append(
-            tr("The channel is zero at every position of every image: it is dead on these images.")
-        )
-    elif (bar := charts.bar_of_zeros(scanned, k)) is not None:
-        low, high = scanned.edges[k][bar : bar + 2]
-        sentences.append(
+        return [tr("The channel is zero at every position of every image: it is dead on these images.")]
+    if (bar := charts.bar_of_zeros(scanned, channel)) is not None:
+        low, high = scanned.edges[channel][bar : bar + 2]
+        return [
             tr(
                 "{zeros} of the values are exactly zero; the chart leaves out their bar, which holds all "
                 "values from {low} to {high}.",
@@ -131,10 +135,8 @@ def about_values(subject: ChannelSubject, scanned: LayerScan) -> str:
                 low=plain_number(float(low)),
                 high=plain_number(float(high)),
             )
-        )
-    elif zeros > 0:
-        sentences.append(tr("{zeros} of the values are exactly zero.", zeros=percent(zeros)))
-    return paragraph(sentences)
+        ]
+    return [tr("{zeros} of the values are exactly zero.", zeros=percent(zeros))] if zeros > 0 else []
 
 
 def about_classes(subject: ChannelSubject, numbers: Numbers) -> str:

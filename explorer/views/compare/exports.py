@@ -189,7 +189,7 @@ def cam_panel(name: str, cam: Cam) -> Panel:
         name=cam.side.target_name,
         layer=cam.side.layer,
     )
-    return Panel(over_image(cam), title, cam.range, cam.scale, cam.shared)
+    return export_parts.printed(cam.side.selection, over_image(cam), title, cam.range, cam.scale, cam.shared)
 
 
 def cam_arrays(cams: Mapping[str, Cam]) -> Arrays:
@@ -264,7 +264,8 @@ def class_arrays(maps: ClassMaps) -> Arrays:
 def class_figure(selection: Selection, maps: ClassMaps, layer: str) -> list[Panel]:
     range, scale = maps.ranges[layer], tr("the same scale for all three maps")
     return [
-        Panel(
+        export_parts.printed(
+            selection,
             export_parts.over_image(selection, layer, maps.values[layer, name], range),
             title,
             range,

@@ -17,7 +17,7 @@ from explorer.ui.frame import header
 from explorer.ui.selection import Selection
 from explorer.views.compare import sides
 from explorer.views.compare.sides import Side
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 DIFFERENCE = N_("A − B")
 
@@ -171,11 +171,16 @@ def difference_in_words(comparison: Comparison) -> str:
     if np.array_equal(a.maps, b.maps):
         return tr("A and B are equal at every position of every channel.")
     means = _differences(difference)
-    return tr(
+    most, chosen = int(means.argmax()), comparison.channel
+    sentence = tr(
         "Channel {channel} differs most: its mean absolute difference is {value}.",
-        channel=means.argmax(),
-        value=plain_number(means.max()),
+        channel=most,
+        value=plain_number(means[most]),
     )
+    if chosen == most:
+        return sentence
+    own = tr("That of channel {channel} is {value}.", channel=chosen, value=plain_number(means[chosen]))
+    return paragraph([sentence, own])
 
 
 def how_to_read() -> None:

@@ -89,7 +89,8 @@ def pictures(selection: Selection, maps: HeatMaps, largest: Contributions) -> Pi
 def figure(selection: Selection, maps: HeatMaps) -> list[Panel]:
     scale = tr("shared scale for all blocks") if maps.shared else tr("its own scale")
     heats = [
-        Panel(
+        export_parts.printed(
+            selection,
             export_parts.over_image(selection, layer, heat, maps.ranges[layer]),
             maps.titles[layer],
             maps.ranges[layer],
@@ -98,4 +99,4 @@ def figure(selection: Selection, maps: HeatMaps) -> list[Panel]:
         )
         for layer, heat in maps.values.items()
     ]
-    return [Panel(selection.sample.pixels, selection.sample.name), *heats]
+    return [export_parts.printed(selection, selection.sample.pixels, selection.sample.name), *heats]

@@ -126,11 +126,12 @@ def arrays(selection: Selection, both: BeforeAfter) -> Arrays:
 
 def figure(selection: Selection, both: BeforeAfter) -> list[Panel]:
     scale = tr("shared scale for both maps")
+    make = partial(export_parts.printed, selection) if both.pixels is None else Panel
     panels = [
-        Panel(before_after.over(selection, both, heat), title, both.range, scale, True)
+        make(before_after.over(selection, both, heat), title, both.range, scale, True)
         for title, heat in heats(both).items()
     ]
-    return [Panel(selection.sample.pixels, selection.sample.name), *panels]
+    return [export_parts.printed(selection, selection.sample.pixels, selection.sample.name), *panels]
 
 
 # A covered square
