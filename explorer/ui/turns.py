@@ -15,7 +15,9 @@ NICENESS = 10  # of background work: a visit that competes with it for a core ge
 
 
 def lower_priority() -> None:
-    """Let this thread compute where no visit does, from now on; only on Linux is that one thread's alone."""
+    """Let this thread compute where no visit does, from now on. Nothing happens on systems other than Linux,
+    where setpriority knows whole processes only.
+    """
     if sys.platform == "linux":
         thread = get_native_id()
         with suppress(OSError):  # a container may forbid it
