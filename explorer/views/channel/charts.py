@@ -23,9 +23,8 @@ def bar_of_zeros(scanned: LayerScan, channel: int) -> int | None:
     if scanned.zeros[channel] < MANY_ZEROS:
         return None
     edges, bars = scanned.edges[channel], scanned.histogram.shape[1]
-    scale = np.float32(
-        bars / (float(edges[-1]) - float(edges[0]))
-    )  # where 0 is an edge, rounded as in the scan
+    # Where 0 is an edge, rounded as in the scan.
+    scale = np.float32(bars / (float(edges[-1]) - float(edges[0])))
     return int(np.clip(-edges[0] * scale, 0, bars - 1))
 
 
