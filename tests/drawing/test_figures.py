@@ -50,6 +50,14 @@ def test_many_panels_stand_in_rows_and_charts_beside_pictures():
     assert drawn == ["its title"]
 
 
+def test_rows_are_kept_as_they_are_given() -> None:
+    drawn = figures._laid_out([PANELS[:1] * 2, PANELS[:1] * 3], "")
+    drawn.draw_without_rendering()
+    left = [axes.get_position().x0 for axes in drawn.axes]
+    assert len(left) == 5
+    assert left[:2] == pytest.approx(left[2:4], abs=0.01)
+
+
 def test_long_names_beside_a_chart_do_not_push_the_pictures_above_it_apart() -> None:
     names = Drawing(lambda axes: axes.set_yticks([0.5], ["a very long name of a class"]), "names")
     drawn = figures._laid_out([PANELS[0]] * 5 + [names], "")

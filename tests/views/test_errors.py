@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing import figures
 from explorer.drawing.chart import doubles
+from explorer.drawing.pictures import data_uri
+from explorer.drawing.ranges import number
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import predictions
 from explorer.engine.network import Network, network_of
@@ -284,6 +287,43 @@ def offer(app: Open, monkeypatch: pytest.MonkeyPatch) -> Offer:
     monkeypatch.chdir(ROOT)
     app()
     return offers[-1]
+
+
+def test_downloads_of_the_failures_hold_what_the_cards_show(
+    app: Open, network: Network, scanned: tuple[Scan, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers: list[Offer] = []
+    monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+    monkeypatch.setattr(figures, "DPI", 50)
+    monkeypatch.chdir(ROOT)
+    at, one = app(errors="failures"), scanned[0]
+    offer, rows = offers[-1], filters.rows(predictions(one.logits, one.labels), Filter(), "confident")[:3]
+    table = offer.tables["Failures"]()
+    assert table["image"].tolist() == one.ids[rows].tolist()
+    assert table["label"].tolist() == [one.classes[k] for k in one.labels[rows]]
+    assert table["predicted"].tolist() == [one.classes[k] for k in one.predicted[rows]]
+    exponents = np.exp(one.logits[rows])
+    np.testing.assert_allclose(table["confidence"], exponents.max(1) / exponents.sum(1), rtol=1e-4)
+    for place, row in enumerate(rows.tolist()):
+        cards = component(at, f"channels_{row}")["pictures"]
+        channels = [int(table[f"channel_{k}"][place]) for k in (1, 2, 3)]
+        assert channels == [card["number"] for card in cards]
+        x = network.card.to_input(drawn_scenes(network.card).take(scene_number(int(one.ids[row]))).pixels)
+        for k, channel in enumerate(channels, 1):
+            net = altered(network.net, [Change("relu3", (channel,), 0.0)])
+            logits, named, true = trace(net, x, ()).logits, one.predicted[row], one.labels[row]
+            without = float(logits[named] - logits[true])
+            fall = table["lead"][place] - table[f"lead_falls_by_{k}"][place]
+            assert fall == pytest.approx(without, abs=1e-3)
+            assert table[f"predicted_without_{k}"][place] == one.classes[logits.argmax()]
+    assert [len(row) for row in offer.figure()] == [4, 3] * 3  # type: ignore[arg-type]
+    assert all(len(make()) for make in downloads.files(offer).values())
+    for name, draw in offer.pictures.items():
+        assert "channel" in name or data_uri(draw()) in html(at)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    assert [number(float(line)) in offer.printed for line in printed.getvalue().split()] == [True] * 2
 
 
 def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, Path]) -> None:
