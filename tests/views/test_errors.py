@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -26,7 +27,7 @@ from explorer.engine.scan.running import scan
 from explorer.engine.tracing import trace
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
-from explorer.views.errors import calibration, confused, failures, filters
+from explorer.views.errors import calibration, charts, confused, failures, filters
 from explorer.views.errors.filters import Bounds, Filter
 from model import words
 from model.checkpoint import load_checkpoint
@@ -347,6 +348,20 @@ def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, P
     with contextlib.redirect_stdout(printed):
         exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
     assert f" {printed.getvalue().strip()}." in offer.printed
+
+
+@pytest.mark.parametrize("largest", [9, 999, 9_999])
+def test_printed_counts_leave_air_in_their_cells(largest: int) -> None:
+    table = np.random.default_rng(0).integers(0, largest + 1, (24, 24))
+    table[3, 5] = largest
+    axes = Figure().subplots()
+    charts._draw_matrix(axes, table, table / table.sum(1, keepdims=True), [str(k) for k in range(24)])
+    (counts,) = axes.collections
+    places = np.argwhere(table)[:, ::-1]  # x is the column
+    for path, place in zip(counts.get_paths(), places, strict=True):
+        box = path.get_extents()
+        assert np.abs(box.get_points() - place).max() < 0.4
+        assert box.height > 0.15
 
 
 def test_without_labels_of_its_classes_there_is_no_error_to_count(

@@ -39,7 +39,7 @@ def offer(evaluation: Evaluation, equal_counts: bool) -> Offer:
             tr("Calibration"): lambda: bins(evaluation, equal_counts),
         },
         arrays=lambda: arrays(evaluation),
-        figure=lambda: parts,
+        figure=lambda: [parts[:2], parts[2:]],  # the matrix needs more than a third of the width
         snippet=program(evaluation),
         printed=tr("It prints the accuracy: {accuracy}.", accuracy=f"{evaluation.accuracy.value:.4f}"),
     )
