@@ -127,7 +127,8 @@ def caption(
 def figure(panels: Parts, caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200) -> bytes:
     """Panels side by side with color bars and a caption, as PNG or PDF bytes; small maps are not blurred.
 
-    More than MOST_IN_ROW stand in several rows, unless rows are given. The files carry no date, so that the
+    More than MOST_IN_ROW stand in several rows, unless rows are given; a chart alone in its row is as wide as
+    the figure. The files carry no date, so that the
     same figure gives the same bytes. ValueError without a panel.
     """
     if not panels:
@@ -199,7 +200,8 @@ def _laid_out(panels: Parts, caption: str) -> "Figure":
     grids = _grids(drawn, rows, heights, columns)
     for (grid, line), row, barred in zip(grids, rows, below, strict=True):
         for index, panel in enumerate(row):
-            _draw(panel, drawn.add_subplot(grid[line, index]), int(column * LETTERS))
+            across = slice(None) if len(row) == 1 and isinstance(panel, Chart) else index
+            _draw(panel, drawn.add_subplot(grid[line, across]), int(column * LETTERS))
         for bar in barred:
             _draw_bar(drawn.add_subplot(grid[line + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))

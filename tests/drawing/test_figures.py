@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from explorer.drawing import figures
+from explorer.drawing.chart import Axis, LineChart
 from explorer.drawing.figures import Drawing, Panel, caption, figure, in_a_row, mapped
 from explorer.drawing.ranges import Range, positive, symmetric
 
@@ -56,6 +57,14 @@ def test_rows_are_kept_as_they_are_given() -> None:
     left = [axes.get_position().x0 for axes in drawn.axes]
     assert len(left) == 5
     assert left[:2] == pytest.approx(left[2:4], abs=0.01)
+
+
+def test_a_chart_alone_in_its_row_is_as_wide_as_the_figure() -> None:
+    chart = LineChart("alone", "", Axis("x", (0, 1), ()), Axis("y", (0, 1), ()), ())
+    drawn = figures._laid_out([[chart], PANELS[:1] * 3], "")
+    drawn.draw_without_rendering()
+    alone, *row = [axes.get_position() for axes in drawn.axes]
+    assert alone.width > 0.9 * (row[-1].x1 - row[0].x0)
 
 
 def test_long_names_beside_a_chart_do_not_push_the_pictures_above_it_apart() -> None:
