@@ -101,7 +101,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {
            "nothing or almost everything, at 2 often about half."),
         captions.blended, mix=mixing.mix),
     "cutout": Augmentation("semantic", mixing.draw_cutout, mixing.cutout, 0.5, (0, 1),
-        N_("Sets a box of this fraction of each side to black, at a random position.")),
+        N_("Sets a box of this fraction of each side to black, at a random position."),
+        captions.erased),
 }
 # fmt: on
 

@@ -70,6 +70,14 @@ def squared(block: Drawn) -> str:
     return tr("squares of {n} px", n=int(block[0]))
 
 
+def erased(box: Drawn) -> str:
+    """How many rows and columns of an image are black: a box at the border has fewer."""
+    top, bottom, left, right = map(int, box)
+    if top == bottom or left == right:
+        return tr("unchanged")
+    return tr("{rows} × {columns} px black", rows=bottom - top, columns=right - left)
+
+
 def blended(partner: Drawn, fraction: Drawn) -> str:
     """How much of an image is its own; the rest is its partner's."""
     return tr("{percent:.0f}% of its own", percent=100 * fraction[0])

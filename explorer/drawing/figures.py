@@ -59,6 +59,8 @@ class Drawing:
 
 
 Part = Panel | Drawing | Chart
+Parts = Sequence[Part] | Sequence[Sequence[Part]]
+"""The panels of a figure: in as many rows as they need, or in the rows given."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,12 @@ def caption(
     return " · ".join(tr(template, value=value) for template, value in parts if value)
 
 
-def figure(
-    panels: Sequence[Part], caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200
-) -> bytes:
+def figure(panels: Parts, caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200) -> bytes:
     """Panels side by side with color bars and a caption, as PNG or PDF bytes; small maps are not blurred.
 
-    More than MOST_IN_ROW stand in several rows. The files carry no date, so that the same figure gives the
-    same bytes. ValueError without a panel.
+    More than MOST_IN_ROW stand in several rows, unless rows are given; a chart alone in its row is as wide as
+    the figure. The files carry no date, so that the
+    same figure gives the same bytes. ValueError without a panel.
     """
     if not panels:
         raise ValueError("A figure needs at least one picture.")
@@ -151,6 +152,15 @@ def in_a_row(count: int) -> int:
     [1, 4, 3, 3, 4, 3]
     """
     return -(-count // -(-count // MOST_IN_ROW))
+
+
+def in_rows(panels: Parts) -> list[list[Part]]:
+    """The rows given, or panels in rows of equal length but the last."""
+    flat = [panel for panel in panels if not isinstance(panel, Sequence)]
+    if not flat:
+        return [list(row) for row in panels if isinstance(row, Sequence)]
+    columns = in_a_row(len(flat))
+    return [flat[start : start + columns] for start in range(0, len(flat), columns)]
 
 
 def picture(*charts: Chart | Drawing) -> NDArray[np.uint8]:
@@ -177,11 +187,11 @@ def pixels(drawn: "Figure") -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
 
 
-def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
+def _laid_out(panels: Parts, caption: str) -> "Figure":
     from matplotlib.figure import Figure
 
-    columns = in_a_row(len(panels))
-    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    rows = in_rows(panels)
+    columns = max(map(len, rows))
     column = float(np.clip(PAGE / columns, *COLUMN))
     below = bars(rows)
     heights = [(column * _aspect(row), BAR if each else 0.01) for row, each in zip(rows, below, strict=True)]
@@ -191,7 +201,8 @@ def _laid_out(panels: Sequence[Part], caption: str) -> "Figure":
     grids = _grids(drawn, rows, heights, columns)
     for (grid, line), row, barred in zip(grids, rows, below, strict=True):
         for index, panel in enumerate(row):
-            _draw(panel, drawn.add_subplot(grid[line, index]), int(column * LETTERS))
+            across = slice(None) if len(row) == 1 and isinstance(panel, Chart) else index
+            _draw(panel, drawn.add_subplot(grid[line, across]), int(column * LETTERS))
         for bar in barred:
             _draw_bar(drawn.add_subplot(grid[line + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))

@@ -189,11 +189,15 @@ def sight(fields: ReceptiveFields, size: tuple[int, int]) -> Sight:
 
 @dataclass(frozen=True)
 class Carriers:
-    """The channels of a layer by their contribution to the class, from the largest to the smallest."""
+    """The channels of a layer by their contribution to the class, from the largest to the smallest.
+
+    A contribution is in units of the logit per position: an average over the map's positions, `size` (h, w).
+    """
 
     layer: str
     order: tuple[int, ...]
     contributions: tuple[float, ...]
+    size: tuple[int, int]
 
     @property
     def first(self) -> tuple[int, ...]:
@@ -204,7 +208,10 @@ def carriers(evidence: ChannelEvidence) -> Carriers:
     """The Carriers by the channel evidence for one image."""
     contributions = evidence.contributions
     order = np.argsort(-contributions, kind="stable")
-    return Carriers(evidence.layer, tuple(order.tolist()), tuple(contributions[order].tolist()))
+    height, width = evidence.maps.shape[-2:]
+    return Carriers(
+        evidence.layer, tuple(order.tolist()), tuple(contributions[order].tolist()), (height, width)
+    )
 
 
 @dataclass(frozen=True)

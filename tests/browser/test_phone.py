@@ -152,6 +152,15 @@ def test_all_columns_of_the_moved_scenes_are_in_sight(phone: Page, explorer: str
     assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
+@pytest.mark.parametrize("path", ["arithmetic", "mlp", "scoreboard"])
+def test_long_chinese_titles_leave_all_columns_in_sight(phone: Page, explorer: str, path: str) -> None:
+    phone.goto(f"{explorer}/{path}?lang=zh_CN")
+    settle(phone)
+    tables = phone.locator(".fx-runs").all()
+    assert all(each.evaluate("each => each.scrollWidth <= each.clientWidth") for each in tables)
+    assert tables
+
+
 def test_no_title_of_a_column_has_one_letter_a_line(phone: Page, explorer: str) -> None:
     phone.goto(f"{explorer}/optimizers?lang=zh_CN")
     settle(phone)

@@ -5,7 +5,11 @@ import pytest
 from PIL import Image
 
 from explorer.drawing import figures
+<<<<<<< HEAD
 from explorer.drawing.chart import Axis, Line, LineChart, doubles
+=======
+from explorer.drawing.chart import Axis, LineChart
+>>>>>>> left
 from explorer.drawing.figures import Drawing, Panel, caption, figure, in_a_row, mapped
 from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import Range, positive, symmetric
@@ -50,6 +54,22 @@ def test_many_panels_stand_in_rows_and_charts_beside_pictures():
     chart = Drawing(lambda axes: drawn.append(axes.get_title()), "its title")
     assert figure([PANELS[0], chart], CAPTION, "pdf").startswith(b"%PDF")
     assert drawn == ["its title"]
+
+
+def test_rows_are_kept_as_they_are_given() -> None:
+    drawn = figures._laid_out([PANELS[:1] * 2, PANELS[:1] * 3], "")
+    drawn.draw_without_rendering()
+    left = [axes.get_position().x0 for axes in drawn.axes]
+    assert len(left) == 5
+    assert left[:2] == pytest.approx(left[2:4], abs=0.01)
+
+
+def test_a_chart_alone_in_its_row_is_as_wide_as_the_figure() -> None:
+    chart = LineChart("alone", "", Axis("x", (0, 1), ()), Axis("y", (0, 1), ()), ())
+    drawn = figures._laid_out([[chart], PANELS[:1] * 3], "")
+    drawn.draw_without_rendering()
+    alone, *row = [axes.get_position() for axes in drawn.axes]
+    assert alone.width > 0.9 * (row[-1].x1 - row[0].x0)
 
 
 def test_long_names_beside_a_chart_do_not_push_the_pictures_above_it_apart() -> None:

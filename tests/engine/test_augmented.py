@@ -95,6 +95,8 @@ def test_labels_mix_as_the_pictures_do(name: str) -> None:
             "brightness × 1.10, contrast × 0.90, saturation × 1.00, hue +36°",
         ),
         ("mosaic", [torch.tensor([4])], "squares of 4 px"),
+        ("cutout", [torch.tensor([[0, 9, 12, 28]])], "9 × 16 px black"),
+        ("cutout", [torch.tensor([[4, 4, 12, 28]])], "unchanged"),
     ],
 )
 def test_what_was_drawn_is_said(name: str, drawn: list[torch.Tensor], text: str) -> None:

@@ -95,6 +95,15 @@ def test_draw_again_takes_the_next_seed(app: Open) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(("group", "name"), [("pixel", "blur"), ("semantic", "cutout")])
+def test_the_predictions_of_draws_stand_below_one_line_each(app: Open, group: str, name: str) -> None:
+    shown = html(check(app(transforms=group)))
+    captions = re.findall(rf'alt="{name}, draw \d[^>]*><figcaption>(.*?)</figcaption>', shown)
+    assert len(captions) == 6
+    for caption in captions:
+        assert len(re.findall(r"<div[^>]*>[^<]+</div>", caption)) == 2
+
+
 def test_a_mixed_picture_has_a_mixed_label(app: Open) -> None:
     labels = re.findall(
         r'alt="cutmix, draw \d: ([^"]*)"', html(check(app(transforms="semantic", sample="cat")))

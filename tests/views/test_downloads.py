@@ -241,6 +241,14 @@ def test_without_a_choice_all_channels_share_a_scale(opened: Open) -> None:
     np.testing.assert_array_equal(picture[:side, :side], tile)
 
 
+def test_the_figure_of_a_batchnorm_has_the_charts_of_the_page(opened: Open) -> None:
+    for of in ("image", "scenes"):
+        at, offer = opened("batchnorm", of=of, images="16", channel="7")
+        drawn = {chart.title for row in offer.figure() for chart in row}  # type: ignore[union-attr]
+        assert [len(row) for row in offer.figure()] == [1, 3]  # type: ignore[arg-type]
+        assert {f"**{title}**" for title in drawn} & {each.value for each in at.markdown}
+
+
 def test_two_sides_share_a_range_for_each_channel(opened: Open) -> None:
     _, offer = opened("compare", b_own="image", b_sample="dog", scale="channel", channel="4")
     a, b = (offer.arrays()[name][0][4] for name in ("a_maps", "b_maps"))

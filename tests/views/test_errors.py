@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.drawing import figures
 from explorer.drawing.chart import doubles
+from explorer.drawing.pictures import data_uri
+from explorer.drawing.ranges import number
 from explorer.engine.intervention import Change, altered
 from explorer.engine.metrics import predictions
 from explorer.engine.network import Network, network_of
@@ -23,7 +27,7 @@ from explorer.engine.scan.running import scan
 from explorer.engine.tracing import trace
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
-from explorer.views.errors import calibration, confused, failures, filters
+from explorer.views.errors import calibration, charts, confused, failures, filters
 from explorer.views.errors.filters import Bounds, Filter
 from model import words
 from model.checkpoint import load_checkpoint
@@ -286,6 +290,43 @@ def offer(app: Open, monkeypatch: pytest.MonkeyPatch) -> Offer:
     return offers[-1]
 
 
+def test_downloads_of_the_failures_hold_what_the_cards_show(
+    app: Open, network: Network, scanned: tuple[Scan, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers: list[Offer] = []
+    monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+    monkeypatch.setattr(figures, "DPI", 50)
+    monkeypatch.chdir(ROOT)
+    at, one = app(errors="failures"), scanned[0]
+    offer, rows = offers[-1], filters.rows(predictions(one.logits, one.labels), Filter(), "confident")[:3]
+    table = offer.tables["Failures"]()
+    assert table["image"].tolist() == one.ids[rows].tolist()
+    assert table["label"].tolist() == [one.classes[k] for k in one.labels[rows]]
+    assert table["predicted"].tolist() == [one.classes[k] for k in one.predicted[rows]]
+    exponents = np.exp(one.logits[rows])
+    np.testing.assert_allclose(table["confidence"], exponents.max(1) / exponents.sum(1), rtol=1e-4)
+    for place, row in enumerate(rows.tolist()):
+        cards = component(at, f"channels_{row}")["pictures"]
+        channels = [int(table[f"channel_{k}"][place]) for k in (1, 2, 3)]
+        assert channels == [card["number"] for card in cards]
+        x = network.card.to_input(drawn_scenes(network.card).take(scene_number(int(one.ids[row]))).pixels)
+        for k, channel in enumerate(channels, 1):
+            net = altered(network.net, [Change("relu3", (channel,), 0.0)])
+            logits, named, true = trace(net, x, ()).logits, one.predicted[row], one.labels[row]
+            without = float(logits[named] - logits[true])
+            fall = table["lead"][place] - table[f"lead_falls_by_{k}"][place]
+            assert fall == pytest.approx(without, abs=1e-3)
+            assert table[f"predicted_without_{k}"][place] == one.classes[logits.argmax()]
+    assert [len(row) for row in offer.figure()] == [4, 3] * 3  # type: ignore[arg-type]
+    assert all(len(make()) for make in downloads.files(offer).values())
+    for name, draw in offer.pictures.items():
+        assert "channel" in name or data_uri(draw()) in html(at)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
+    assert [number(float(line)) in offer.printed for line in printed.getvalue().split()] == [True] * 2
+
+
 def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, Path]) -> None:
     one = scanned[0]
     rows = offer.tables["Predictions"]()
@@ -307,6 +348,20 @@ def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, P
     with contextlib.redirect_stdout(printed):
         exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
     assert f" {printed.getvalue().strip()}." in offer.printed
+
+
+@pytest.mark.parametrize("largest", [9, 999, 9_999])
+def test_printed_counts_leave_air_in_their_cells(largest: int) -> None:
+    table = np.random.default_rng(0).integers(0, largest + 1, (24, 24))
+    table[3, 5] = largest
+    axes = Figure().subplots()
+    charts._draw_matrix(axes, table, table / table.sum(1, keepdims=True), [str(k) for k in range(24)])
+    (counts,) = axes.collections
+    places = np.argwhere(table)[:, ::-1]  # x is the column
+    for path, place in zip(counts.get_paths(), places, strict=True):
+        box = path.get_extents()
+        assert np.abs(box.get_points() - place).max() < 0.4
+        assert box.height > 0.15
 
 
 def test_without_labels_of_its_classes_there_is_no_error_to_count(

@@ -17,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.drawing import figures
-from explorer.drawing.figures import Part
+from explorer.drawing.figures import Parts
 from explorer.drawing.pictures import png
 from explorer.ui import link
 from explorer.ui.markdown import literal, sentence
@@ -48,7 +48,7 @@ class Offer:
     pictures: Mapping[str, Callable[[], Pixels]]
     tables: Mapping[str, Callable[[], pd.DataFrame]]
     arrays: Callable[[], Mapping[str, tuple[Array, str]]]
-    figure: Callable[[], Sequence[Part]]
+    figure: Callable[[], Parts]
     snippet: str
     printed: str = ""
 

@@ -33,6 +33,7 @@ from model.words import N_, ngettext, paragraph, tr
 
 COUNT = 6  # draws of each transform
 STEPS = 20  # of a strength's slider
+NO_TEXT = "\u00a0"  # a line without letters
 GROUPS = {
     "geometric": N_("Geometric"),
     "pixel": N_("Color and sharpness"),
@@ -139,8 +140,9 @@ def original(of: DrawPredictions) -> str:
 
 
 def tiles(row: TransformRow) -> list[str]:
-    """The draws with their parameters and predictions, as html."""
-    every = zip(row.draws.pixels, alts(row), row.captions, row.predictions.texts, strict=True)
+    """The draws with their parameters and predictions, as html; all predictions stand at one height."""
+    captions = [[line or NO_TEXT for line in lines] for lines in row.captions]
+    every = zip(row.draws.pixels, alts(row), captions, row.predictions.texts, strict=True)
     return [captioned(pixels, alt, lines, prediction) for pixels, alt, lines, prediction in every]
 
 

@@ -22,6 +22,7 @@ from explorer.views.batchnorm.exports import (
     channel_table,
     chart_pictures,
     distance_text,
+    figure,
 )
 from explorer.views.batchnorm.measured import LayerView, MeasuredImages
 from model.words import tr
@@ -47,7 +48,7 @@ def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offe
             tr("Predictions"): lambda: predictions(selection.card.classes, both, batch),
         },
         arrays=lambda: arrays(summary, both, batch),
-        figure=lambda: [drawn.channels],
+        figure=lambda: figure(drawn),
         snippet=snippets.program_of(
             selection.opened.source,
             origin(selection, measured),

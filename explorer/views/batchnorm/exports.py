@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import figures, ranges
+from explorer.drawing.chart import Chart
 from explorer.drawing.colormaps import color
-from explorer.drawing.figures import mapped
 from explorer.drawing.ranges import number
 from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary
 from explorer.ui import cached
@@ -57,10 +57,15 @@ def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offe
             tr("Classes"): lambda: export_parts.classes(selection),
         },
         arrays=lambda: export_parts.input_arrays(selection) | norm_arrays(statistics),
-        figure=lambda: [mapped(maps[name], scales[name], name, tr("scale per map")) for name in maps],
+        figure=lambda: figure(drawn),
         snippet=program([selection], ["from explorer.engine.batchnorm import statistics"], lines),
         printed=distance_text(view),
     )
+
+
+def figure(drawn: BatchNormCharts) -> list[list[Chart]]:
+    """The charts as the page shows them: all channels in one line, the chosen one below."""
+    return [[drawn.channels], list(drawn.histograms)]
 
 
 def chart_pictures(view: LayerView, drawn: BatchNormCharts) -> Pictures:

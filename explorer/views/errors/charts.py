@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 TENTHS = tuple(round(0.1 * step, 1) for step in range(11))
 MOST_NAMES = 24  # of classes in a chart or a printed matrix
+LETTER, FILLED = (
+    0.42,
+    0.78,
+)  # of a printed matrix’s cell: its letters at most, and the width of its longest count
+DIGIT = 0.73  # the height of a digit by the size of its letters
 
 
 def reliability_chart(one: Reliability) -> LineChart:
@@ -85,11 +90,29 @@ def _draw_matrix(axes: "Axes", table: Integers, parts: np.ndarray, names: list[s
     for mask, color, most in ((right, Color.ACCENT, 1.0), (~right, Color.HIGHLIGHT, 0.3)):
         colors = LinearSegmentedColormap.from_list("cells", ["#ffffff", str(color)])
         axes.imshow(np.ma.masked_where(~mask, np.sqrt(parts)), cmap=colors, vmin=0, vmax=2 * most**0.5)
-    for row, column in np.argwhere(table):
-        axes.text(column, row, f"{table[row, column]:,}", ha="center", va="center", fontsize=size)
+    _write_counts(axes, table)
     axes.set_xticks(ticks, [plain(name) for name in names], rotation=90, fontsize=size)
     axes.set_yticks(ticks, [plain(name) for name in names], fontsize=size)
     axes.set_xlabel(tr("predicted class"), fontsize=7)
     axes.set_ylabel(tr("true class"), fontsize=7)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+
+
+def _write_counts(axes: "Axes", table: Integers) -> None:
+    """Each count in its cell, as outlines: they keep their size by the cell, however large the axes are."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
+
+    cells = np.argwhere(table)
+    texts = [TextPath((0, 0), f"{table[row, column]:,}", size=1) for row, column in cells]
+    widths = [text.get_extents().x1 for text in texts]
+    size = min(LETTER, FILLED / max(widths, default=1.0))
+    paths = [
+        text.transformed(
+            Affine2D().translate(-width / 2, -DIGIT / 2).scale(size, -size).translate(column, row)
+        )
+        for text, width, (row, column) in zip(texts, widths, cells, strict=True)
+    ]
+    axes.add_collection(PathCollection(paths, facecolors="black", linewidths=0), autolim=False)

@@ -39,7 +39,7 @@ def offer(evaluation: Evaluation, equal_counts: bool) -> Offer:
             tr("Calibration"): lambda: bins(evaluation, equal_counts),
         },
         arrays=lambda: arrays(evaluation),
-        figure=lambda: parts,
+        figure=lambda: [parts[:2], parts[2:]],  # the matrix needs more than a third of the width
         snippet=program(evaluation),
         printed=tr("It prints the accuracy: {accuracy}.", accuracy=f"{evaluation.accuracy.value:.4f}"),
     )
@@ -58,7 +58,14 @@ def pictures(parts: list[Part]) -> Pictures:
 
 def caption(evaluation: Evaluation) -> str:
     """What was scanned with which network, and its accuracy."""
-    one, scan, digest = evaluation.accuracy, evaluation.scan, evaluation.opened.checkpoint.digest
+    digest = evaluation.opened.checkpoint.digest
+    traced = figures.caption(checkpoint=evaluation.opened.name, digest=digest)
+    return " · ".join([traced, scanned(evaluation)])
+
+
+def scanned(evaluation: Evaluation) -> str:
+    """What was scanned, and the accuracy."""
+    one, scan = evaluation.accuracy, evaluation.scan
     images = ngettext(
         "{n:,} image of {dataset} ({split}), digest {digest}",
         "{n:,} images of {dataset} ({split}), digest {digest}",
@@ -74,7 +81,7 @@ def caption(evaluation: Evaluation) -> str:
         high=percent(one.high, 2),
         count=one.n,
     )
-    return " · ".join([figures.caption(checkpoint=evaluation.opened.name, digest=digest), images, accuracy])
+    return " · ".join([images, accuracy])
 
 
 def predictions(evaluation: Evaluation) -> pd.DataFrame:

@@ -21,24 +21,26 @@ from explorer.ui.channel_link import open_channel
 from explorer.ui.components.confusion import Cell
 from explorer.ui.components.picture_grid import CARD, MAP, Picture, Strong, picture_grid
 from explorer.ui.frame import checkup
-from explorer.ui.jobs import Progress
+from explorer.ui.jobs import Progress, Work
 from explorer.ui.markdown import literal, sentence
 from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection
 from explorer.ui.stepping import Button
 from explorer.views.errors import filters, opening
 from explorer.views.errors.evaluation import Evaluation
-from model.words import paragraph, tr
+from model.card import Pixels
+from model.words import N_, paragraph, tr
 
 SHOWN, TIPPING = 3, 3
 PAGE, LAYER = "err_card", "err_layer"
+SCALE = N_("the same scale for all three maps")
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorCard:
     """A wrong image: `predicted` and `true` class, heat maps (h, w) of both and of their difference.
 
-    `heats` is empty where no gradient of the classes reaches the layer.
+    `heats` is empty where no gradient of the classes reaches the layer; `work` switches off its channels.
     """
 
     row: int
@@ -48,6 +50,7 @@ class ErrorCard:
     true: int
     heats: tuple[Floats, ...]
     range: Range
+    work: Work[WithoutSets]
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,13 @@ class Tipping:
     predicted: int
 
 
-def show(evaluation: Evaluation) -> None:
+def show(evaluation: Evaluation) -> list[ErrorCard]:
+    """The cards on the page; none where there is nothing to explain."""
     show_cell(evaluation)
     rows = most_confident(evaluation)
     if not rows:
         st.info(tr("No image is predicted as the wrong class, so there is no failure to explain."))
-        return
+        return []
     pages = range(-(-len(rows) // SHOWN))
     stepping.follow(PAGE, pages)
     at = int(link.current(PAGE, pages, "0"))
@@ -78,11 +82,10 @@ def show(evaluation: Evaluation) -> None:
             first.opened,
             tr("No layer of this network gives feature maps, so there is nothing to explain here."),
         )
-        return
+        return []
     layer = choose_layer(first)
     cards = [failure(evaluation, row, layer) for row in page_rows]
-    works = [effects.measuring(card.selection, layer) for card in cards]
-    jobs.show(partial(draw, evaluation, cards), *works)
+    jobs.show(partial(draw, evaluation, cards), *(card.work for card in cards))
     with st.container(horizontal=True, vertical_alignment="center"):
         text = tr(
             "Errors {first:,} to {last:,} of {count:,}",
@@ -94,6 +97,7 @@ def show(evaluation: Evaluation) -> None:
         if len(pages) > 1:
             stepping.buttons(PAGE, [Button(tr("Previous"), -1), Button(tr("Next"), 1)])
     st.caption(literal(about_cards(layer)))
+    return cards
 
 
 def limiting_cell(evaluation: Evaluation) -> Cell:
@@ -158,14 +162,15 @@ def failure(evaluation: Evaluation, row: int, layer: str) -> ErrorCard:
             heats = tuple(heat_from(selection.net, score, "grad_cam").values for score in scores)
         except NoGradient:  # none for this image and these classes
             pass
-    return ErrorCard(row, selection, layer, predicted, true, heats, ranges.symmetric(*heats))
+    work = effects.measuring(selection, layer)
+    return ErrorCard(row, selection, layer, predicted, true, heats, ranges.symmetric(*heats), work)
 
 
 def tipping(card: ErrorCard, progress: Progress[WithoutSets]) -> list[Tipping] | None:
     """The channels without which the lead of the predicted class falls most; None before all are measured."""
-    if len(progress.results) < progress.steps:
+    falls = falls_of_lead(card, progress)
+    if falls is None:
         return None
-    falls = np.concatenate([part.falls(card.predicted) - part.falls(card.true) for part in progress.results])
     logits = np.concatenate([part.zeroed for part in progress.results])
     order = np.argsort(-falls, kind="stable")[:TIPPING].tolist()
     return [
@@ -173,6 +178,13 @@ def tipping(card: ErrorCard, progress: Progress[WithoutSets]) -> list[Tipping] |
         for channel in order
         if falls[channel] > 0
     ]
+
+
+def falls_of_lead(card: ErrorCard, progress: Progress[WithoutSets]) -> Floats | None:
+    """How far the lead falls without each channel alone, (C,); None before all are measured."""
+    if len(progress.results) < progress.steps:
+        return None
+    return np.concatenate([part.falls(card.predicted) - part.falls(card.true) for part in progress.results])
 
 
 def lead(card: ErrorCard) -> float:
@@ -193,17 +205,22 @@ def draw(
             draw_card(evaluation, card, one)
 
 
-def draw_card(evaluation: Evaluation, card: ErrorCard, progress: Progress[WithoutSets]) -> None:
-    names = evaluation.class_names
-    predicted, true = names[card.predicted], names[card.true]
+def title_of(card: ErrorCard, names: Sequence[str]) -> str:
+    """Both classes with their probabilities."""
     probabilities = card.selection.seen.probabilities
-    title = tr(
+    return tr(
         "{predicted} ({confidence}) instead of {true} ({other})",
-        predicted=predicted,
-        true=true,
+        predicted=names[card.predicted],
+        true=names[card.true],
         confidence=probability(float(probabilities[card.predicted])),
         other=probability(float(probabilities[card.true])),
     )
+
+
+def draw_card(evaluation: Evaluation, card: ErrorCard, progress: Progress[WithoutSets]) -> None:
+    names = evaluation.class_names
+    predicted, true = names[card.predicted], names[card.true]
+    title = title_of(card, names)
     maps, channels = st.columns([4, 3], gap="medium")
     with maps:
         markup.show(markup.text(title, tag="h3"), pictures(card, predicted, true))
@@ -225,18 +242,26 @@ def pictures(card: ErrorCard, predicted: str, true: str) -> str:
                           markup.text(tr("network input")), fill=True)  # fmt: skip
     if not card.heats:
         return markup.element("div", image, cls="fx-failure")
-    titles = (predicted, true, tr("{first} − {second}", first=predicted, second=true))
     maps = [
-        markup.figure(
-            overlay(framed, heat, card.range, card.selection.place(card.layer)),
-            tr("Grad-CAM of {name} at {layer}", name=title, layer=card.layer),
-            markup.text(title),
-            fill=True,
-        )
-        for title, heat in zip(titles, card.heats, strict=True)
+        markup.figure(pixels, map_name(card, title), markup.text(title), fill=True)
+        for title, pixels in overlays(card, predicted, true).items()
     ]
-    scale = markup.scale(card.range, tr("the same scale for all three maps"))
+    scale = markup.scale(card.range, tr(SCALE))
     return markup.element("div", image, *maps, cls="fx-failure") + scale
+
+
+def overlays(card: ErrorCard, predicted: str, true: str) -> dict[str, Pixels]:
+    """What each map is of → the map over what the network gets; none without heat maps."""
+    titles = (predicted, true, tr("{first} − {second}", first=predicted, second=true))
+    framed, place = card.selection.framed, card.selection.place(card.layer)
+    return {
+        title: overlay(framed, heat, card.range, place)
+        for title, heat in zip(titles, card.heats, strict=False)
+    }
+
+
+def map_name(card: ErrorCard, title: str) -> str:
+    return tr("Grad-CAM of {name} at {layer}", name=title, layer=card.layer)
 
 
 def draw_channels(
@@ -284,10 +309,15 @@ def channels_in_words(card: ErrorCard, channels: Sequence[Tipping], names: Seque
 def channel_cards(card: ErrorCard, channels: Sequence[Tipping], names: Sequence[str]) -> list[Picture]:
     """The channels' maps, each with what its removal does."""
     maps = [card.selection.seen.maps[card.layer][one.channel] for one in channels]
-    own = [ranges.shared(values, signed=bool(values.min() < 0)) for values in maps]
+    own = [map_range(values) for values in maps]
     captions = zip(ranges.texts(own), ranges.column(one.fall for one in channels), strict=True)
     each = zip(channels, maps, own, captions, strict=True)
     return [channel_card(values, one, card, names, range, ends) for one, values, range, ends in each]
+
+
+def map_range(values: Floats) -> Range:
+    """The range of one feature map, which no other shares."""
+    return ranges.shared(values, signed=bool(values.min() < 0))
 
 
 def channel_card(

@@ -8,8 +8,9 @@ from explorer.ui.frame import way_back
 from explorer.ui.markdown import sentence
 from explorer.ui.scans.scanning import scan_of
 from explorer.ui.selection import current_network
-from explorer.views.errors import calibration, class_table, confused, exports, failures
+from explorer.views.errors import calibration, class_table, confused, exports, failure_exports, failures
 from explorer.views.errors.evaluation import Evaluation, evaluate
+from explorer.views.errors.failures import ErrorCard
 from model.problems import Problem
 from model.words import N_, ngettext, paragraph, tr
 
@@ -23,12 +24,7 @@ PARTS = {
     "calibration": N_("Calibration"),
     "failures": N_("Failures explained"),
 }
-SHOW = {
-    "matrix": confused.show,
-    "classes": class_table.show,
-    "calibration": calibration.show,
-    "failures": failures.show,
-}
+SHOW = {"matrix": confused.show, "classes": class_table.show, "calibration": calibration.show}
 
 
 def page() -> None:
@@ -55,11 +51,18 @@ def page() -> None:
     with parts:
         part = choices.choice(tr("Show"), {name: tr(text) for name, text in PARTS.items()}, "errors")
     show_summary(evaluation)
+    cards: list[ErrorCard] = []
     try:
-        SHOW[part](evaluation)
+        if part == "failures":
+            cards = failures.show(evaluation)
+        else:
+            SHOW[part](evaluation)
     except Problem as problem:  # the images are gone, or the network does not allow it
         st.info(sentence(problem))
-    exports.show(evaluation)
+    if cards:
+        failure_exports.show(evaluation, cards)
+    else:
+        exports.show(evaluation)
 
 
 def show_summary(evaluation: Evaluation) -> None:

@@ -129,9 +129,11 @@ def strongest(selection: Selection) -> TourQuestion:
         for channel, contribution in zip(one.first, one.contributions, strict=False)
     ]
     answer = tr(
-        "The largest contributions of the {count} channels of {layer}: {channels}.",
+        "The largest contributions of the {count} channels of {layer}, in units of the logit per position "
+        "({size} positions): {channels}.",
         count=count,
         layer=one.layer,
+        size=_size(one.size),
         channels=tr(", ").join(parts),
     )
     others = [one.order[count // 2], one.order[-1]]
@@ -152,7 +154,9 @@ def without(selection: Selection) -> TourQuestion:
     one = tour.removal(off, selection.predicted)
     correct = 2 if one.change == 0 else int(one.change > 0)
     choices = (tr("It falls"), tr("It rises"), tr("It does not change"))
-    return TourQuestion(text, lambda: _removed(selection, one), choices, correct)
+    return TourQuestion(
+        text, lambda: paragraph([_removed(selection, one), _not_the_contribution(carriers)]), choices, correct
+    )
 
 
 def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
@@ -167,6 +171,17 @@ def _removed(selection: Selection, one: tour.ChannelRemoval) -> str:
         after=plainly(after),
         change=plainly(change),
         class_name=classes[one.predicted_after],
+    )
+
+
+def _not_the_contribution(carriers: tour.Carriers) -> str:
+    """What the change of the logit is, beside the contribution that the station before has shown."""
+    return tr(
+        "This is the effect of the whole map, in units of the logit. The channel’s contribution, "
+        "{contribution}, is an estimate in units of the logit per position ({size} positions), so the two "
+        "numbers cannot be compared.",
+        contribution=plain_number(carriers.contributions[0]),
+        size=_size(carriers.size),
     )
 
 

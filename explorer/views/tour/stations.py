@@ -161,8 +161,9 @@ STATIONS: tuple[Station, ...] = (
         N_("Which maps made the prediction?"),
         N_(
             "Grad-CAM gives each feature map a weight: the mean gradient of the class’s logit on this "
-            "map. The weight times the mean of the map is its contribution. Positive contributions "
-            "support the class, negative ones oppose it."
+            "map. The weight times the mean of the map is its contribution: an estimate for one position "
+            "on average, in units of the logit per position. Positive contributions support the class, "
+            "negative ones oppose it."
         ),
         N_("Look at the heat maps, and then at the cards of the maps with the largest contributions."),
         questions.strongest,
@@ -175,9 +176,11 @@ STATIONS: tuple[Station, ...] = (
         N_("Interventions"),
         N_("Does removing a map change the prediction?"),
         N_(
-            "A contribution is computed from gradients; an effect is measured: set the map to zero and "
-            "run the network again. The two need not agree. Often a single map changes little, since "
-            "others carry the same information."
+            "A contribution is estimated from gradients, for one position on average. An effect is "
+            "measured for the whole map, in units of the logit: set the map to zero, run the network "
+            "again, and see how the logit changes. Only the order of the channels by each can be "
+            "compared, and the two need not agree. Often a single map changes little, since others carry "
+            "the same information."
         ),
         N_("Mark the channel of the question in the grid, and look at the prediction beside it."),
         questions.without,

@@ -147,8 +147,16 @@ def last_maps(net: nn.Module, x: Tensor) -> tuple[tuple[str, str], tuple[str, st
     before, after = (float(each[horse]) for each in oracle.without(net, x, order[0]))
     falls = "It falls" if after < before else "It rises"
     first_shown, last_shown, change = before_and_after(before, after)
-    return (f"Channel {order[0]}", f"of the 128 channels of relu3: {first}."), (
-        falls, f"The logit goes from {first_shown} to {last_shown} ({change})")  # fmt: skip
+    contribution = number(float(contributions[order[0]]))
+    return (
+        f"Channel {order[0]}",
+        f"of the 128 channels of relu3, in units of the logit per position (8 × 8 positions): {first}.",
+    ), (
+        falls,
+        f"The logit goes from {first_shown} to {last_shown} ({change}). The prediction stays “horse”. This "
+        f"is the effect of the whole map, in units of the logit. The channel’s contribution, {contribution}, "
+        "is an estimate in units of the logit per position (8 × 8 positions)",
+    )
 
 
 def trust(net: nn.Module, card: Card, x: Tensor) -> str:
