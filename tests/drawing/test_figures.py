@@ -5,11 +5,7 @@ import pytest
 from PIL import Image
 
 from explorer.drawing import figures
-<<<<<<< HEAD
 from explorer.drawing.chart import Axis, Line, LineChart, doubles
-=======
-from explorer.drawing.chart import Axis, LineChart
->>>>>>> left
 from explorer.drawing.figures import Drawing, Panel, caption, figure, in_a_row, mapped
 from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import Range, positive, symmetric
