@@ -11,7 +11,7 @@ import torch
 CORES = torch.get_num_threads()  # what torch begins with: OMP_NUM_THREADS, or the cores of the machine
 PATIENCE = 2.0  # seconds that background work waits for such a visit; under constant load it must get on
 
-NICENESS = 10  # of background work: a visit that competes with it for a core gets about nine times as much
+NICENESS = 5  # of background work: a visit that competes with it for a core gets three times as much
 
 
 def lower_priority() -> None:
