@@ -7,6 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import QUIET
+
 
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str]) -> Page:
@@ -25,6 +27,7 @@ def click_column(page: Page, fraction: float, before: str) -> str:
     """Click at a fraction of the chart's width; the channel that is then looked at, another than before."""
     chart = page.locator(".fx-chart .plot").first
     chart.scroll_into_view_if_needed()
+    page.evaluate(QUIET)  # nothing moves it any longer
     box = chart.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + fraction * box["width"], box["y"] + 60)

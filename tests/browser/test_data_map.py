@@ -7,6 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import QUIET
+
 
 def test_a_click_on_a_point_chooses_its_image_and_explain_shows_it(
     page: Page, serve: Callable[..., str]
@@ -15,6 +17,7 @@ def test_a_click_on_a_point_chooses_its_image_and_explain_shows_it(
     page.goto(f"{serve('explorer/app.py')}/data_map")
     expect(page.get_by_role("button", name="Open this image on Explain")).to_be_visible()
     expect(page.get_by_role("heading", name="Training image 884")).to_be_visible()
+    page.evaluate(QUIET)  # nothing moves it any longer
     box = page.locator("[data-testid=stVegaLiteChart] canvas").first.bounding_box()
     assert box is not None
     for step in range(8):  # within the cloud, where nearly every place has a point

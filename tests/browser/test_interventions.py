@@ -5,8 +5,12 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import QUIET
+
 
 def at(page: Page, selector: str) -> tuple[float, float, float]:
+    """Where it is, once nothing above it moves it any longer."""
+    page.evaluate(QUIET)
     box = page.locator(selector).bounding_box()
     assert box is not None
     return box["x"], box["y"], box["width"]

@@ -12,6 +12,7 @@ from explorer.engine.scan.images import scan_images
 from explorer.engine.scan.result import save
 from explorer.engine.scan.running import scan
 from model.checkpoint import load_checkpoint
+from tests.browser.conftest import QUIET
 
 ROOT = Path(__file__).parents[2]
 COUNT = 30
@@ -32,6 +33,7 @@ def test_an_outline_selects_and_a_click_opens_an_image(
     page.goto(f"{serve('explorer/app.py', '--scans', str(folder))}/set_map?checkpoint=scenes-course")
     canvas = page.get_by_role("application", name=f"PCA of {COUNT} images")
     expect(canvas).to_be_visible()
+    page.evaluate(QUIET)  # nothing moves it any longer
     area = canvas.bounding_box()
     assert area is not None
     left, top, width, height = (area[name] for name in ("x", "y", "width", "height"))
