@@ -129,8 +129,8 @@ def figure(panels: Parts, caption: str, kind: Literal["png", "pdf"] = "png", dpi
     """Panels side by side with color bars and a caption, as PNG or PDF bytes; small maps are not blurred.
 
     More than MOST_IN_ROW stand in several rows, unless rows are given; a chart alone in its row is as wide as
-    the figure. The files carry no date, so that the
-    same figure gives the same bytes. ValueError without a panel.
+    the figure. The files carry no date, so that the same figure gives the same bytes. ValueError without a
+    panel.
     """
     if not panels:
         raise ValueError("A figure needs at least one picture.")

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 TENTHS = tuple(round(0.1 * step, 1) for step in range(11))
 MOST_NAMES = 24  # of classes in a chart or a printed matrix
-LETTER, FILLED = (
-    0.42,
-    0.78,
-)  # of a printed matrix’s cell: its letters at most, and the width of its longest count
+LETTER, FILLED = 0.42, 0.78  # of a printed cell: its letters at most, and the width of the longest count
 DIGIT = 0.73  # the height of a digit by the size of its letters
 
 

@@ -21,7 +21,7 @@ from explorer.views.errors.evaluation import Evaluation
 from explorer.views.errors.failures import ErrorCard, Tipping
 from model.words import tr
 
-PREDICT = "from explorer.engine.ablation import without_sets"
+IMPORT = "from explorer.engine.ablation import without_sets"
 
 
 def show(evaluation: Evaluation, cards: Sequence[ErrorCard]) -> None:
@@ -48,7 +48,7 @@ def offer(evaluation: Evaluation, cards: Sequence[ErrorCard]) -> Offer:
         },
         arrays=lambda: arrays(evaluation, cards),
         figure=lambda: [row for card in cards for row in rows(evaluation, card)],
-        snippet=program([first.selection], [PREDICT], lines),
+        snippet=program([first.selection], [IMPORT], lines),
         printed=printed(evaluation, first),
     )
 
@@ -92,7 +92,7 @@ def caption(evaluation: Evaluation, cards: Sequence[ErrorCard]) -> str:
     traced = figures.caption(
         checkpoint=evaluation.opened.name,
         digest=evaluation.opened.checkpoint.digest,
-        image=tr(", ").join(f"{card.selection.sample.name}" for card in cards),
+        image=tr(", ").join(card.selection.sample.name for card in cards),
         layer=cards[0].layer,
         method="Grad-CAM",
         range=tr("{ranges}, one scale per image", ranges=ends) if ends else None,
@@ -112,7 +112,7 @@ def card_pictures(evaluation: Evaluation, card: ErrorCard) -> Pictures:
     names, image = evaluation.class_names, numbered(evaluation, card)
     drawn: Pictures = {tr("image {number}, network input", number=image): lambda: card.selection.framed}
     over = failures.overlays(card, names[card.predicted], names[card.true])
-    for title, pixels in over.items():
+    for title, pixels in over:
         drawn[tr("image {number}, Grad-CAM of {name}", number=image, name=title)] = partial(
             np.asarray, pixels
         )
@@ -130,7 +130,7 @@ def rows(evaluation: Evaluation, card: ErrorCard) -> list[list[Panel]]:
     title = tr("Image {number}: {title}", number=image, title=failures.title_of(card, names))
     maps = [
         Panel(pixels, failures.map_name(card, name), card.range, tr(failures.SCALE), True)
-        for name, pixels in failures.overlays(card, predicted, true).items()
+        for name, pixels in failures.overlays(card, predicted, true)
     ]
     channels = [channel_panel(card, one, names) for one in tipping(card) or []]
     return [[Panel(card.selection.framed, title), *maps], *([channels] if channels else [])]
@@ -162,6 +162,7 @@ def table(evaluation: Evaluation, cards: Sequence[ErrorCard]) -> pd.DataFrame:
 def table_row(evaluation: Evaluation, card: ErrorCard) -> dict[str, object]:
     names, probabilities = evaluation.classes, card.selection.seen.probabilities
     channels = tipping(card)
+    places = [*(channels or []), *[None] * failures.TIPPING][: failures.TIPPING]
     row: dict[str, object] = {
         "image": int(evaluation.scan.ids[card.row]),
         "label": names[card.true],
@@ -172,11 +173,10 @@ def table_row(evaluation: Evaluation, card: ErrorCard) -> dict[str, object]:
         "layer": card.layer,
         "measured": channels is not None,
     }
-    for place in range(failures.TIPPING):
-        one = (channels or [])[place] if place < len(channels or []) else None
-        row[f"channel_{place + 1}"] = "" if one is None else str(one.channel)
-        row[f"lead_falls_by_{place + 1}"] = None if one is None else one.fall
-        row[f"predicted_without_{place + 1}"] = "" if one is None else names[one.predicted]
+    for place, one in enumerate(places, 1):
+        row[f"channel_{place}"] = "" if one is None else str(one.channel)
+        row[f"lead_falls_by_{place}"] = None if one is None else one.fall
+        row[f"predicted_without_{place}"] = "" if one is None else names[one.predicted]
     return row
 
 

@@ -244,20 +244,22 @@ def pictures(card: ErrorCard, predicted: str, true: str) -> str:
         return markup.element("div", image, cls="fx-failure")
     maps = [
         markup.figure(pixels, map_name(card, title), markup.text(title), fill=True)
-        for title, pixels in overlays(card, predicted, true).items()
+        for title, pixels in overlays(card, predicted, true)
     ]
     scale = markup.scale(card.range, tr(SCALE))
     return markup.element("div", image, *maps, cls="fx-failure") + scale
 
 
-def overlays(card: ErrorCard, predicted: str, true: str) -> dict[str, Pixels]:
-    """What each map is of → the map over what the network gets; none without heat maps."""
+def overlays(card: ErrorCard, predicted: str, true: str) -> list[tuple[str, Pixels]]:
+    """What each map is of, and the map over what the network gets; none without heat maps. Two classes may
+    have one name.
+    """
     titles = (predicted, true, tr("{first} − {second}", first=predicted, second=true))
     framed, place = card.selection.framed, card.selection.place(card.layer)
-    return {
-        title: overlay(framed, heat, card.range, place)
+    return [
+        (title, overlay(framed, heat, card.range, place))
         for title, heat in zip(titles, card.heats, strict=False)
-    }
+    ]
 
 
 def map_name(card: ErrorCard, title: str) -> str:
